@@ -71,14 +71,14 @@ async function record({ output, port, service, to }: RecordOptions, command: Com
   const report = (line: string): void => void process.stderr.write(`${line}\n`);
   // Between 1 and 10 years, so that no time of the recording tells when something happened.
   const shiftMs = randomInt(31_536_000, 315_360_000) * 1000;
-  const stopped = stopSignal();
+  const signal = stopSignal();
   try {
     const recorder = await startRecorder({ upstream: service, file: output, fetch, port, shiftMs, report });
-    await untilRecorded({ address: recorder.address, service, signal: stopped });
-    await recorder.close();
-  } finally {
-    if ((await stat(output)).size === 0) await rm(output);
+    await untilRecorded({ address: recorder.address, service, signal }).finally(() => recorder.close());
+  } catch (error) {
+    process.stderr.write(`The recording ended early: ${messageOf(error)}.\n`);
   }
+  if ((await stat(output)).size === 0) await rm(output);
   if (!existsSync(output)) {
     process.stderr.write('Nothing was recorded, so there is nothing to contribute.\n');
     process.exitCode = 1;

@@ -10,7 +10,10 @@ interface Sending {
   readonly signal: AbortSignal;
 }
 
-/** Sends the requests of requests.md, which only read, each with its second page, to a recorder. */
+/**
+ * Sends the requests of requests.md, which only read, each with its second page, to a recorder.
+ * @throws Error if the service refuses the token.
+ */
 export async function sendUsualRequests(sending: Sending): Promise<void> {
   const [user, group] = [await firstId(sending, 'users'), await firstId(sending, 'groups')];
   for (const { request, isAdvanced } of usualRequests) {
@@ -36,11 +39,11 @@ async function get(
   address: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const authorization = `Bearer ${token}`;
-    const reply = await fetch(address, { headers: { ...headers, authorization }, redirect: 'manual', signal });
-    return recordOf(await reply.json());
-  } catch {
-    return {};
-  }
+  const authorization = `Bearer ${token}`;
+  const reply = await fetch(address, { headers: { ...headers, authorization }, redirect: 'manual', signal }).catch(
+    () => undefined,
+  );
+  if (reply?.status === 401)
+    throw new Error('the service refuses the token in GRAPH_TOKEN: it may have expired, or be for something else');
+  return recordOf(await reply?.json().catch(() => undefined));
 }

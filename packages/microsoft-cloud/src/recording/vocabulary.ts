@@ -27,16 +27,18 @@ function readTypes(text: string): void {
 }
 
 /** Values of text properties that Microsoft's documentation lists. A filter with another value would find nothing. */
-const documentedValues: Readonly<Record<string, string>> = {
-  usertype: 'Member Guest',
-  grouptypes: 'Unified DynamicMembership',
-  capabilitystatus: 'Enabled Warning Suspended Deleted LockedOut',
-  appliesto: 'User Company',
-  authenticationtype: 'Managed Federated',
-  serviceprincipaltype: 'Application ManagedIdentity Legacy SocialIdp',
-  // Of `@removed` in delta queries.
-  reason: 'changed deleted',
-};
+const documentedValues: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    usertype: ['Member', 'Guest'],
+    grouptypes: ['Unified', 'DynamicMembership'],
+    capabilitystatus: ['Enabled', 'Warning', 'Suspended', 'Deleted', 'LockedOut'],
+    appliesto: ['User', 'Company'],
+    authenticationtype: ['Managed', 'Federated'],
+    serviceprincipaltype: ['Application', 'ManagedIdentity', 'Legacy', 'SocialIdp'],
+    // Of `@removed` in delta queries.
+    reason: ['changed', 'deleted'],
+  }),
+);
 
 /** Members of objects that are no properties of the schema: those of errors, batches and delta queries. */
 const otherMembers: ReadonlySet<string> = new Set(
@@ -69,7 +71,7 @@ export function isTypeName(text: string): boolean {
 /** Whether the schema or the documentation lists the value for a property of this name. */
 export const isListedValue = (property: string, value: string): boolean =>
   enumerations.get(property.toLowerCase())?.has(value) === true ||
-  documentedValues[property.toLowerCase()]?.split(' ').includes(value) === true;
+  documentedValues.get(property.toLowerCase())?.includes(value) === true;
 
 const errorCodes: ReadonlySet<string> = new Set(
   `accessDenied activityLimitReached generalException invalidRange invalidRequest itemNotFound malwareDetected

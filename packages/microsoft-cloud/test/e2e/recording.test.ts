@@ -104,6 +104,30 @@ describe('a recording', () => {
     expect(found.flatMap(({ differences }) => differences)).toEqual([]);
   });
 
+  it('is compared page by page, and says what cannot be compared', async () => {
+    const file = join(folder, 'pages.jsonl');
+    const report = (): void => undefined;
+    const upstream = cloud.document.graph;
+    const recorder = await startRecorder({ upstream, file, fetch, port: 0, shiftMs: 1e11, report });
+    const token = await adminToken(cloud);
+    const first = await call(`${recorder.address}/v1.0/users?$top=1`, token);
+    const second = await call(String(first.body['@odata.nextLink']), token);
+    expect(second.status).toBe(200);
+    await call(`${recorder.address}/v1.0/identityProtection/riskyUsers`, token);
+    await recorder.close();
+    const pairs = parsePairs(readFileSync(file, 'utf8'));
+    const [, page, refused] = await replay(pairs);
+    expect(page?.pair.request.path).toBe('/v1.0/users?$top=1&$skiptoken=text-1');
+    expect(page?.checks.length).toBeGreaterThan(10);
+    expect(page?.differences).toEqual([]);
+    expect(refused).toMatchObject({
+      checks: [],
+      notCompared: 'a recording does not say which permissions its token had',
+    });
+    // Without the page that leads to it, the simulation has no such page.
+    expect((await replay(pairs.slice(1)))[0]?.notCompared).toBe('the simulation has no such object or page');
+  });
+
   it('goes on when the service or the disk fails, and says so without a secret', async () => {
     const lines: string[] = [];
     const report = (line: string) => lines.push(line);
@@ -290,6 +314,7 @@ describe('the way from a tenant to a contribution', () => {
     ['a name', (line: string) => line.replace('domain-1.example', 'contoso.com'), 'line 1: response.body.value[0].id'],
     ['a member', (line: string) => line.replace('"value"', '"contoso":1,"value"'), 'line 1: response.body.contoso'],
     ['a note', (line: string) => line.replace('"request"', '"title":"Contoso","request"'), 'line 1: title'],
+    ['a number in the form of a pseudonym', (line: string) => line.replace('"text-1"', '"text-491701234567"'), 'line '],
     ['a header', (line: string) => line.replace('"headers":{', '"headers":{"x-a":"b",'), 'headers.x-a'],
   ])('refuses a recording that somebody has edited: %s', async (_what, edit, place) => {
     const edited = join(folder, 'edited.jsonl');
@@ -373,6 +398,26 @@ describe('record, contribute and compare', () => {
     expect((await ended)[0]).toBe(1);
     expect(await errors).toBe('Nothing was recorded, so there is nothing to contribute.\n');
     expect(readdirSync(work)).toEqual([]);
+  });
+
+  it('stops at a token that the service refuses, and says so', async () => {
+    const authority = join(folder, 'ca.pem');
+    writeFileSync(authority, cloud.caCertificate);
+    const env = { GRAPH_TOKEN: 'expired', NODE_EXTRA_CA_CERTS: authority };
+    const output = join(folder, 'refused.jsonl');
+    const { code, stderr } = await runWith(env, '', 'record', '--output', output, '--service', cloud.document.graph);
+    expect(code).toBe(1);
+    expect(stderr).toContain('The recording ended early: the service refuses the token in GRAPH_TOKEN');
+    expect(parsePairs(readFileSync(output, 'utf8'))).toHaveLength(1);
+  });
+
+  it('says when its port is taken', async () => {
+    const { port } = new URL(cloud.control);
+    const output = join(folder, 'taken.jsonl');
+    const { code, stderr } = await run('record', '--output', output, '--port', port);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The recording ended early: listen EADDRINUSE/);
+    expect(readdirSync(folder)).not.toContain('taken.jsonl');
   });
 
   it('prints the differences, and ends with 1 if one has no reason', async () => {

@@ -49,6 +49,7 @@ export const plantedKinds: Readonly<Record<string, fc.Arbitrary<Planted>>> = {
   ),
   cookie: around(base64url(50), (text) => `ESTSAUTH=${text}; path=/; secure; HttpOnly`),
   authorization: around(base64url(50), (text) => `Bearer ${text}`),
+  word: whole(word),
   name: fc.tuple(name, name).map(([first, last]) => ({ value: `${first} ${last}`, needles: [first, last] })),
   quotedName: fc
     .tuple(name, name)

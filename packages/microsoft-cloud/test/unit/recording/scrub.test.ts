@@ -100,6 +100,14 @@ describe('a scrubbed pair', () => {
     expect(text).toContain('displayName');
   });
 
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])('replaces the name %s as any other', (name) => {
+    const body = JSON.parse(`{"${name}":"Ada","error":{"${name}":{"code":"Ada"}}}`) as unknown;
+    expect(JSON.stringify(scrub({ responseBody: JSON.stringify(body) }).response.body)).toBe(
+      '{"name-1":"text-1","error":{"name-1":{"code":"text-1"}}}',
+    );
+    expect(path(`/v1.0/${name}?$filter=${name} eq 'Ada'`)).not.toMatch(/Ada/);
+  });
+
   it('is refused if it still holds what the caller sent as a secret', () => {
     const responseBody = JSON.stringify({ displayName: 'Ada' });
     const sent = (authorization: string) => () => scrub({ requestHeaders: { authorization }, responseBody });
