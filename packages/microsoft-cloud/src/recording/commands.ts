@@ -74,7 +74,11 @@ async function record({ output, port, service, to }: RecordOptions, command: Com
   const signal = stopSignal();
   try {
     const recorder = await startRecorder({ upstream: service, file: output, fetch, port, shiftMs, report });
-    await untilRecorded({ address: recorder.address, service, signal }).finally(() => recorder.close());
+    try {
+      await untilRecorded({ address: recorder.address, service, signal });
+    } finally {
+      await recorder.close();
+    }
   } catch (error) {
     process.stderr.write(`The recording ended early: ${messageOf(error)}.\n`);
   }
