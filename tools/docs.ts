@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorDocs } from './docs/errors.ts';
+import { fidelityDocs } from './docs/fidelity.ts';
 import { graphRequests } from './docs/graph-requests.ts';
 import { graphSchema } from './docs/graph-schema.ts';
 import { openApiText } from './docs/openapi.ts';
@@ -15,6 +16,7 @@ export const derivedFiles: Readonly<Record<string, () => string | Promise<string
   'docs/permissions.md': permissionDocs,
   'docs/settings.md': settingsDocs,
   'local.settings.sample.json': settingsSample,
+  'packages/microsoft-cloud/docs/fidelity.md': fidelityDocs,
   'packages/microsoft-cloud/requests.md': graphRequests,
   'packages/microsoft-cloud/src/graph/schema/table.ts': graphSchema,
 };

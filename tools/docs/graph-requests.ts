@@ -1,6 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
 import { requestPermissions } from '../../packages/microsoft-cloud/test/usual-request-permissions.ts';
-import { type UsualRequest, usualRequests } from '../../packages/microsoft-cloud/test/usual-requests.ts';
+import { type UsualRequest, usualRequests } from '../../packages/microsoft-cloud/src/recording/usual-requests.ts';
 
 const answers: Readonly<Record<UsualRequest['answer'], string>> = {
   data: 'data',

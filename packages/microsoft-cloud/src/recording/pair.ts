@@ -20,6 +20,13 @@ export interface Pair {
     /** Names in lower case. */
     readonly headers: Readonly<Record<string, string>>;
     readonly body?: unknown;
+    /** Facts about the list in the body, from before its values were replaced and most of its items left out. */
+    readonly list?: {
+      /** Whether its items were in the order that `$orderby` asks for. Absent if their values do not tell. */
+      readonly isSorted?: boolean;
+      /** Whether it had no more items than `$top` allows. */
+      readonly isWithinTop?: boolean;
+    };
   };
 }
 

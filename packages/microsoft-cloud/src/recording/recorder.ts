@@ -1,7 +1,8 @@
 import { appendFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CloudRequest } from '../web/http.ts';
 import { listen, readRequest } from '../web/listener.ts';
-import { createScrubber, type Scrubber } from './scrub.ts';
+import { createScrubber, type Exchange, type Scrubber, Unsaved } from './scrub.ts';
 
 interface RecorderOptions {
   /** Base address of the real service, without a trailing slash. */
@@ -11,6 +12,8 @@ interface RecorderOptions {
   readonly fetch: typeof fetch;
   /** 0 selects a free port. */
   readonly port: number;
+  /** How far times move into the past, milliseconds. */
+  readonly shiftMs: number;
   /** Called for each request: the pair that was written, or the reason why none was. */
   readonly report: (line: string) => void;
 }
@@ -18,6 +21,7 @@ interface RecorderOptions {
 interface Recorder {
   /** The address that a program uses in place of the real service. */
   readonly address: string;
+  /** Ends when every pair is written. */
   close(): Promise<void>;
 }
 
@@ -28,30 +32,56 @@ const ofConnection: ReadonlySet<string> = new Set(
   ),
 );
 
+/** The longest reply that is recorded. Longer ones are handed on as they arrive. */
+const maxReplyBytes = 16 * 1024 * 1024;
+
 /**
- * Passes requests on to the real service, and writes each with its reply to a file, scrubbed. It listens on loopback only.
+ * Passes requests on to the real service, and writes each with its reply to a file. What it receives is in memory only and is
+ * scrubbed before the file is touched, so no way of ending it leaves anything else on the disk. It listens on loopback only.
  * @throws Error with code `EADDRINUSE` for a port that is taken.
  */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
-  const scrubber = createScrubber();
+  const scrubber = createScrubber({ services: [options.upstream], shiftMs: options.shiftMs });
   let address = '';
-  const listener = await listen((message, response) => pass(message, response, { ...options, address, scrubber }), {
+  let written = Promise.resolve();
+  // One after the other: long lines that are written at the same time would mix.
+  const save = (exchange: Exchange): Promise<void> => {
+    written = written.then(() => append(scrubber, exchange, options));
+    return written;
+  };
+  const listener = await listen((message, response) => pass(message, response, { ...options, address, save }), {
     port: options.port,
     host: '127.0.0.1',
   });
   address = `http://127.0.0.1:${listener.port}`;
-  return { address, close: () => listener.close() };
+  return {
+    address,
+    close: async () => {
+      await listener.close();
+      await written;
+    },
+  };
 }
 
 interface Passing extends RecorderOptions {
   readonly address: string;
-  readonly scrubber: Scrubber;
+  readonly save: (exchange: Exchange) => Promise<void>;
 }
 
 async function pass(message: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
-  const { upstream, address, report } = passing;
+  const { upstream, report } = passing;
   const target = message.url ?? '/';
-  const request = await readRequest(message);
+  const refuse = (status: number, reason: string): void => {
+    report(`Not saved: ${reason}.`);
+    response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+    response.end(JSON.stringify({ error: `The recorder did not pass the request on: ${reason}.` }));
+  };
+  let request: CloudRequest;
+  try {
+    request = await readRequest(message);
+  } catch (error) {
+    return error instanceof RangeError ? refuse(413, 'its body is above 4 MiB') : refuse(400, 'its body ends early');
+  }
   const requestHeaders = textsOf(request.headers);
   let reply: Response;
   try {
@@ -62,15 +92,13 @@ async function pass(message: IncomingMessage, response: ServerResponse, passing:
       redirect: 'manual',
     });
   } catch {
-    report('Not saved: the service cannot be reached.');
-    response.writeHead(502, { 'content-type': 'application/json' });
-    response.end('{"error":"The recorder cannot reach the service."}');
-    return;
+    return refuse(502, 'the service cannot be reached');
   }
-  const bytes = Buffer.from(await reply.arrayBuffer());
   const responseHeaders = Object.fromEntries(reply.headers);
+  const bytes = await readReply(reply, response, { report, headers: passed(responseHeaders) });
+  if (bytes === undefined) return;
   const responseBody = bytes.toString('utf8');
-  await save(passing, {
+  await passing.save({
     method: request.method,
     target,
     requestHeaders,
@@ -82,18 +110,65 @@ async function pass(message: IncomingMessage, response: ServerResponse, passing:
   response.writeHead(reply.status, passed(responseHeaders));
   // Links lead back to the recorder, so that the next page is recorded too.
   const isJson = (responseHeaders['content-type'] ?? '').includes('json');
-  response.end(isJson ? responseBody.replaceAll(`${upstream}/`, `${address}/`) : bytes);
+  response.end(isJson ? responseBody.replaceAll(`${upstream}/`, `${passing.address}/`) : bytes);
 }
 
+interface Handing {
+  readonly report: (line: string) => void;
+  readonly headers: Record<string, string>;
+}
+
+/** Reads the body. Undefined, and the client has its reply, for one that is cut or too long to be recorded. */
+async function readReply(
+  reply: Response,
+  response: ServerResponse,
+  { report, headers }: Handing,
+): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of (reply.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.byteLength;
+      if (response.headersSent) await write(response, chunk);
+      else chunks.push(chunk);
+      if (size <= maxReplyBytes || response.headersSent) continue;
+      report(`Not saved: the reply is above ${maxReplyBytes / 1024 / 1024} MiB.`);
+      response.writeHead(reply.status, headers);
+      for (const each of chunks.splice(0)) await write(response, each);
+    }
+  } catch {
+    if (!response.headersSent) report('Not saved: the reply was cut.');
+    // The program sees what it would have seen without the recorder.
+    response.destroy();
+    return undefined;
+  }
+  if (!response.headersSent) return Buffer.concat(chunks);
+  response.end();
+  return undefined;
+}
+
+/** Waits for a slow client. @throws Error if the client has gone. */
+const write = (response: ServerResponse, chunk: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    response.write(chunk, (error) => (error == null ? resolve() : reject(error)));
+  });
+
 /** A pair that cannot be saved never stops the program that is recorded. */
-async function save({ scrubber, file, report }: Passing, exchange: Parameters<Scrubber['scrub']>[0]): Promise<void> {
+async function append(scrubber: Scrubber, exchange: Exchange, { file, report }: RecorderOptions): Promise<void> {
   try {
     const pair = scrubber.scrub(exchange);
     await appendFile(file, `${JSON.stringify(pair)}\n`);
     report(`${pair.request.method} ${pair.request.path} ${pair.response.status}`);
   } catch (error) {
-    report(`Not saved: ${error instanceof Error ? error.message : 'unknown error'}`);
+    report(`Not saved: ${reasonOf(error)}.`);
   }
+}
+
+/** Other messages may quote what was received. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Unsaved) return error.message;
+  const isOfSystem = error instanceof Error && 'syscall' in error;
+  return isOfSystem ? error.message : 'the exchange cannot be read';
 }
 
 const textsOf = (headers: IncomingMessage['headers']): Readonly<Record<string, string>> =>

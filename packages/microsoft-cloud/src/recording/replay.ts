@@ -11,8 +11,8 @@ export async function replay(pairs: readonly Pair[]): Promise<readonly Compariso
   const cloud = await createCloud();
   try {
     const found: Comparison[] = [];
-    for (const pair of pairs)
-      found.push(await comparePair({ cloud, fetch, tokenFor: (each) => tokenFor(cloud, each) }, pair));
+    const client = { cloud, fetch, tokenFor: (each: Pair) => tokenFor(cloud, each), links: new Map<string, string>() };
+    for (const pair of pairs) found.push(await comparePair(client, pair));
     return found;
   } finally {
     await cloud.close();

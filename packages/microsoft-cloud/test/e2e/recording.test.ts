@@ -1,13 +1,20 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { contribute, type Terminal } from '../../src/recording/contribute.ts';
 import { knownDifferences } from '../../src/recording/known-differences.ts';
 import { type Pair, parsePairs } from '../../src/recording/pair.ts';
 import { startRecorder } from '../../src/recording/recorder.ts';
 import { replay } from '../../src/recording/replay.ts';
+import { scoreSection, scoresOf } from '../../src/recording/score.ts';
+import { unscrubbedPlaces } from '../../src/recording/scrub.ts';
 import { accessToken, adminToken, call, createCloud, type TestCloud } from '../../src/testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'microsoft-cloud-recording-'));
@@ -41,7 +48,7 @@ describe('the pairs of Microsoft’s documentation', () => {
       response: { ...users.response, ...response },
     });
     const texts = async (pair: Pair) => (await replay([pair]))[0]?.differences.map(({ text }) => text);
-    expect(await texts(change({ status: 403 }))).toEqual(['status 403, simulated 200']);
+    expect(await texts(change({ status: 204 }))).toEqual(['status 204, simulated 200']);
     expect(await texts(change({ headers: { 'content-type': 'text/csv' } }))).toEqual([
       'header content-type: text/csv, simulated application/json',
     ]);
@@ -64,6 +71,7 @@ describe('a recording', () => {
       file,
       fetch,
       port: 0,
+      shiftMs: 1e11,
       report: (line) => lines.push(line),
     });
     const token = await adminToken(cloud);
@@ -96,6 +104,30 @@ describe('a recording', () => {
     expect(found.flatMap(({ differences }) => differences)).toEqual([]);
   });
 
+  it('is compared page by page, and says what cannot be compared', async () => {
+    const file = join(folder, 'pages.jsonl');
+    const report = (): void => undefined;
+    const upstream = cloud.document.graph;
+    const recorder = await startRecorder({ upstream, file, fetch, port: 0, shiftMs: 1e11, report });
+    const token = await adminToken(cloud);
+    const first = await call(`${recorder.address}/v1.0/users?$top=1`, token);
+    const second = await call(String(first.body['@odata.nextLink']), token);
+    expect(second.status).toBe(200);
+    await call(`${recorder.address}/v1.0/identityProtection/riskyUsers`, token);
+    await recorder.close();
+    const pairs = parsePairs(readFileSync(file, 'utf8'));
+    const [, page, refused] = await replay(pairs);
+    expect(page?.pair.request.path).toBe('/v1.0/users?$top=1&$skiptoken=text-1');
+    expect(page?.checks.length).toBeGreaterThan(10);
+    expect(page?.differences).toEqual([]);
+    expect(refused).toMatchObject({
+      checks: [],
+      notCompared: 'a recording does not say which permissions its token had',
+    });
+    // Without the page that leads to it, the simulation has no such page.
+    expect((await replay(pairs.slice(1)))[0]?.notCompared).toBe('the simulation has no such object or page');
+  });
+
   it('goes on when the service or the disk fails, and says so without a secret', async () => {
     const lines: string[] = [];
     const report = (line: string) => lines.push(line);
@@ -105,6 +137,7 @@ describe('a recording', () => {
       file: '/no/such/file',
       fetch: failing,
       port: 0,
+      shiftMs: 1e11,
       report,
     });
     expect((await fetch(`${recorder.address}/v1.0/users`)).status).toBe(502);
@@ -114,6 +147,7 @@ describe('a recording', () => {
       file: join(folder, 'no/such'),
       fetch,
       port: 0,
+      shiftMs: 1e11,
       report,
     });
     expect((await fetch(`${full.address}/v1.0/users`)).status).toBe(401);
@@ -122,13 +156,269 @@ describe('a recording', () => {
   });
 });
 
-describe('record and compare', () => {
+describe('a recorder in front of a broken service', () => {
+  const secret = 'ada@contoso.com';
+  const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
+    failing: (response) => void response.writeHead(500, json).end(`{"error":{"message":"${secret}"}}`),
+    throttled: (response) => void response.writeHead(429, { 'retry-after': '1' }).end(secret),
+    cut: (response) => {
+      response.writeHead(200, { ...json, 'content-length': '1000' });
+      response.write(`{"displayName":"${secret}`, () => response.destroy());
+    },
+    broken: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}`),
+    page: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(`<p>${secret}</p>`),
+    empty: (response) => void response.writeHead(204).end(),
+    huge: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}${'x'.repeat(17_000_000)}"}`),
+  };
+  const json = { 'content-type': 'application/json' };
+  const service = createServer((message, response) => answers[message.url?.split('/')[2] ?? '']?.(response));
+  const lines: string[] = [];
+  let recorder: Awaited<ReturnType<typeof startRecorder>>;
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
+    const { port } = service.address() as AddressInfo;
+    const report = (line: string) => lines.push(line);
+    const file = join(folder, 'of-broken.jsonl');
+    recorder = await startRecorder({ upstream: `http://127.0.0.1:${port}`, file, fetch, port: 0, shiftMs: 1, report });
+  });
+  afterAll(async () => {
+    await recorder.close();
+    service.closeAllConnections();
+    service.close();
+  });
+  const path = (name: string): string => `${recorder.address}/v1.0/${name}`;
+
+  it.each([
+    ['failing', 500, 'Not saved: status 500 tells of an overloaded or failing service, not of how it answers.'],
+    ['throttled', 429, 'Not saved: status 429 tells of an overloaded or failing service, not of how it answers.'],
+    ['broken', 200, 'Not saved: the reply says that it is JSON, and is none or ends early.'],
+    ['huge', 200, 'Not saved: the reply is above 16 MiB.'],
+    ['page', 200, 'GET /v1.0/text-1 200'],
+    ['empty', 204, 'GET /v1.0/text-2 204'],
+  ])('hands on a reply that is %s, and says what it did', async (name, status, line) => {
+    const reply = await fetch(path(name));
+    expect(reply.status).toBe(status);
+    expect(await reply.text()).toHaveLength(name === 'empty' ? 0 : (await bodyOf(name)).length);
+    expect(lines.pop()).toBe(line);
+  });
+
+  const bodyOf = async (name: string): Promise<string> => {
+    const { port } = service.address() as AddressInfo;
+    return (await fetch(`http://127.0.0.1:${port}/v1.0/${name}`)).text();
+  };
+
+  it('cuts what was cut, and refuses a request that is too long', async () => {
+    await expect(fetch(path('cut')).then((reply) => reply.text())).rejects.toThrow('fetch failed');
+    expect(lines.pop()).toBe('Not saved: the reply was cut.');
+    const reply = await fetch(path('page'), { method: 'POST', body: secret.repeat(300_000) });
+    expect(reply.status).toBe(413);
+    expect(lines.pop()).toBe('Not saved: its body is above 4 MiB.');
+  });
+
+  it('has written nothing but the scrubbed pairs', () => {
+    const text = readFileSync(join(folder, 'of-broken.jsonl'), 'utf8');
+    expect(text).not.toMatch(/ada|contoso/i);
+    expect(parsePairs(text).map(({ response }) => response)).toEqual([
+      { status: 200, headers: { 'content-type': 'text/html' } },
+      { status: 204, headers: {} },
+    ]);
+  });
+});
+
+describe('the way from a tenant to a contribution', () => {
+  const said = (answer: string) => {
+    const texts: string[] = [];
+    const terminal: Terminal = {
+      write: (text) => void texts.push(text),
+      ask: (question) => Promise.resolve(void texts.push(question)).then(() => answer),
+    };
+    return { terminal, text: () => texts.join('') };
+  };
+  const file = join(folder, 'tenant.jsonl');
+
+  it('lowers the score of the list in which the tenant differs, and of no other', async () => {
+    // The simulation stands for a tenant whose domains have a property of another type, and one more.
+    const domain = {
+      id: 'contoso.com',
+      authenticationType: 'Managed',
+      isDefault: 'yes',
+      state: null,
+      serviceName: 'x',
+    };
+    const restore = cloud.reply({ service: 'graph', path: '/v1.0/domains' }, { body: { value: [domain] } });
+    const report = (): void => undefined;
+    const upstream = cloud.document.graph;
+    const recorder = await startRecorder({ upstream, file, fetch, port: 0, shiftMs: 1e11, report });
+    const token = await adminToken(cloud);
+    for (const path of ['domains', 'organization', 'users?$top=2&$orderby=displayName'])
+      await call(`${recorder.address}/v1.0/${path}`, token);
+    await recorder.close();
+    restore();
+
+    const { terminal, text } = said('yes');
+    expect(await contribute({ file, folder, terminal })).toBe(true);
+    expect(text()).toContain('3 answers:\n  GET /v1.0/domains 200\n');
+    expect(text()).toMatch(/user names and mail addresses: \d+/);
+    expect(text()).toMatch(/these texts stay:\n(?: {2}.+\n)* {2}Managed\n/);
+    expect(text()).toMatch(/GET \/domains \d+\/\d+: names \d+\/\d+, types \d+\/\d+/);
+    expect(text()).toContain('npm run docs');
+    expect(text()).not.toMatch(/contoso/i);
+
+    const fixture = join(folder, 'recording-1.jsonl');
+    expect(text()).toContain(`Written: ${fixture}`);
+    const [documented, all] = [parsePairs(documentation), parsePairs(readFileSync(fixture, 'utf8'))];
+    const before = scoresOf(await replay(documented));
+    const after = scoresOf([...(await replay(documented)), ...(await replay(all))]);
+    const failing = (scores: typeof before) =>
+      scores.filter(({ reproduced, checks }) => reproduced < checks).map(({ list }) => list);
+    expect(failing(before)).toEqual(['GET /roleManagement/directory/roleAssignments']);
+    expect(failing(after)).toEqual(['GET /domains', 'GET /roleManagement/directory/roleAssignments']);
+    expect(after.filter(({ recorded }) => recorded === 1).map(({ list }) => list)).toEqual([
+      'GET /domains',
+      'GET /organization',
+      'GET /users',
+    ]);
+    const section = scoreSection([...(await replay(documented)), ...(await replay(all))]);
+    expect(section).toContain('3 answers are of real tenants');
+    expect(scoreSection(await replay(documented))).toContain('No answer of a real tenant has been recorded yet.');
+  });
+
+  it('never replaces a recording', async () => {
+    writeFileSync(join(folder, 'recording-1.jsonl'), 'mine');
+    const { terminal, text } = said(' YES ');
+    expect(await contribute({ file, folder, terminal })).toBe(true);
+    expect(readFileSync(join(folder, 'recording-1.jsonl'), 'utf8')).toBe('mine');
+    expect(text()).toContain('recording-2.jsonl');
+  });
+
+  it.each(['no', '', 'y'])('writes nothing after the answer "%s", and says how to go on', async (answer) => {
+    const empty = join(folder, `declined-${answer}`);
+    mkdirSync(empty);
+    const { terminal, text } = said(answer);
+    expect(await contribute({ file, folder: empty, terminal })).toBe(false);
+    expect(readdirSync(empty)).toEqual([]);
+    expect(text()).toContain(`contribute it later with microsoft-cloud contribute ${file}`);
+  });
+
+  it('leaves out a line that was cut when a recording was interrupted', async () => {
+    const whole = readFileSync(file, 'utf8');
+    const cut = join(folder, 'cut.jsonl');
+    writeFileSync(cut, whole.slice(0, -20));
+    const { terminal, text } = said('no');
+    await contribute({ file: cut, folder, terminal });
+    expect(text()).toContain('2 answers:');
+    expect(text()).toContain('The last line was cut');
+  });
+
+  it.each([
+    ['a name', (line: string) => line.replace('domain-1.example', 'contoso.com'), 'line 1: response.body.value[0].id'],
+    ['a member', (line: string) => line.replace('"value"', '"contoso":1,"value"'), 'line 1: response.body.contoso'],
+    ['a note', (line: string) => line.replace('"request"', '"title":"Contoso","request"'), 'line 1: title'],
+    ['a number in the form of a pseudonym', (line: string) => line.replace('"text-1"', '"text-491701234567"'), 'line '],
+    ['a header', (line: string) => line.replace('"headers":{', '"headers":{"x-a":"b",'), 'headers.x-a'],
+  ])('refuses a recording that somebody has edited: %s', async (_what, edit, place) => {
+    const edited = join(folder, 'edited.jsonl');
+    writeFileSync(edited, edit(readFileSync(file, 'utf8')));
+    const { terminal, text } = said('yes');
+    await expect(contribute({ file: edited, folder, terminal })).rejects.toThrow(place);
+    expect(text()).toBe('');
+  });
+});
+
+describe('record, contribute and compare', () => {
   const launch = ['--conditions=workspace-source', join(import.meta.dirname, '../../src/main.ts')];
-  const run = (...args: readonly string[]) =>
-    promisify(execFile)(process.execPath, [...launch, ...args]).then(
+  const run = (...args: readonly string[]) => runWith({}, '', ...args);
+  const runWith = (env: Readonly<Record<string, string>>, input: string, ...args: readonly string[]) => {
+    const running = promisify(execFile)(process.execPath, [...launch, ...args], {
+      cwd: folder,
+      env: { ...process.env, ...env },
+    });
+    running.child.stdin?.end(input);
+    return running.then(
       ({ stdout }) => ({ code: 0, stdout, stderr: '' }),
       (error: { code: number; stdout: string; stderr: string }) => error,
     );
+  };
+
+  it('records the usual requests, shows them and contributes them with one command', async () => {
+    const authority = join(folder, 'ca.pem');
+    writeFileSync(authority, cloud.caCertificate);
+    const env = { GRAPH_TOKEN: await adminToken(cloud), NODE_EXTRA_CA_CERTS: authority };
+    const [to, output] = [join(folder, 'fixtures'), join(folder, 'usual.jsonl')];
+    mkdirSync(to);
+    const options = ['--output', output, '--service', cloud.document.graph, '--to', to];
+    const { code, stdout } = await runWith(env, 'yes\n', 'record', ...options);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Written: ');
+    const pairs = parsePairs(readFileSync(join(to, 'recording-1.jsonl'), 'utf8'));
+    expect(pairs.length).toBeGreaterThan(40);
+    // Nobody answers: nothing is contributed.
+    const declined = await runWith({}, '', 'contribute', output, '--to', to);
+    expect(declined.code).toBe(1);
+    expect(declined.stdout).toContain('Nothing was contributed.');
+    const missing = await runWith({}, 'yes\n', 'contribute', output);
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain('name its folder of recordings with --to');
+    expect(readdirSync(to)).toEqual(['recording-1.jsonl']);
+  });
+
+  const startRecording = async (work: string, ...args: readonly string[]) => {
+    mkdirSync(work);
+    const authority = join(folder, 'ca.pem');
+    writeFileSync(authority, cloud.caCertificate);
+    const env = { ...process.env, GRAPH_TOKEN: '', NODE_EXTRA_CA_CERTS: authority, TMPDIR: work, TEMP: work };
+    const program = [...launch, 'record', '--output', 'pairs.jsonl', ...args];
+    const child = spawn(process.execPath, program, { cwd: work, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = once(child, 'exit');
+    const errors = text(child.stderr);
+    const [first] = (await once(child.stdout, 'data')) as [Buffer];
+    const rest = text(child.stdout);
+    return { child, ended, errors, rest, address: /http:\/\/\S+/.exec(String(first))?.[0] ?? '' };
+  };
+
+  it.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing but scrubbed pairs on the disk after %s', async (signal) => {
+    const work = join(folder, signal);
+    const { child, ended, rest, address } = await startRecording(work, '--service', cloud.document.graph);
+    expect((await call(`${address}/v1.0/users?$top=1`, await adminToken(cloud))).status).toBe(200);
+    child.kill(signal);
+    const [code] = (await ended) as [number | null];
+    expect(readdirSync(work)).toEqual(['pairs.jsonl']);
+    const written = readFileSync(join(work, 'pairs.jsonl'), 'utf8');
+    expect(parsePairs(written).map(unscrubbedPlaces)).toEqual([[]]);
+    if (signal === 'SIGKILL') return;
+    // The review follows. Nobody answers it, so nothing is contributed.
+    expect(code).toBe(1);
+    expect(await rest).toMatch(/1 answers:\n {2}GET \/v1\.0\/users\?\$top=1 200\n[^]*Nothing was contributed\./);
+  });
+
+  it('leaves no empty file', async () => {
+    const work = join(folder, 'empty-recording');
+    const { child, ended, errors } = await startRecording(work);
+    child.kill('SIGINT');
+    expect((await ended)[0]).toBe(1);
+    expect(await errors).toBe('Nothing was recorded, so there is nothing to contribute.\n');
+    expect(readdirSync(work)).toEqual([]);
+  });
+
+  it('stops at a token that the service refuses, and says so', async () => {
+    const authority = join(folder, 'ca.pem');
+    writeFileSync(authority, cloud.caCertificate);
+    const env = { GRAPH_TOKEN: 'expired', NODE_EXTRA_CA_CERTS: authority };
+    const output = join(folder, 'refused.jsonl');
+    const { code, stderr } = await runWith(env, '', 'record', '--output', output, '--service', cloud.document.graph);
+    expect(code).toBe(1);
+    expect(stderr).toContain('The recording ended early: the service refuses the token in GRAPH_TOKEN');
+    expect(parsePairs(readFileSync(output, 'utf8'))).toHaveLength(1);
+  });
+
+  it('says when its port is taken', async () => {
+    const { port } = new URL(cloud.control);
+    const output = join(folder, 'taken.jsonl');
+    const { code, stderr } = await run('record', '--output', output, '--port', port);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The recording ended early: listen EADDRINUSE/);
+    expect(readdirSync(folder)).not.toContain('taken.jsonl');
+  });
 
   it('prints the differences, and ends with 1 if one has no reason', async () => {
     const file = join(folder, 'wrong.jsonl');
@@ -147,8 +437,14 @@ describe('record and compare', () => {
     [['record'], /required option '--output/],
     [['record', '--output', join(folder, 'broken.jsonl')], /cannot be created: EEXIST/],
     [['record', '--output', 'x', '--port', '70000'], /from 0 to 65535/],
+    [['record', '--output', 'x', '--service', 'http://graph.example'], /address with https:/],
+    [['contribute', 'missing.jsonl'], /missing\.jsonl was not contributed: ENOENT/],
+    [['contribute', join(folder, 'empty.jsonl')], /holds no answer/],
+    [['contribute', join(folder, 'two-broken.jsonl')], /Line 1 is no pair/],
   ])('refuses %j with exit code 2', async (args, message) => {
     writeFileSync(join(folder, 'broken.jsonl'), `${documentation.split('\n')[0]}\n{`);
+    writeFileSync(join(folder, 'two-broken.jsonl'), '{\n{');
+    writeFileSync(join(folder, 'empty.jsonl'), '');
     const { code, stderr } = await run(...args);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);

@@ -6,7 +6,7 @@ import { loadTypes } from '../../../src/graph/schema/schema.ts';
 import type { Caller } from '../../../src/resource/caller.ts';
 import type { CloudRequest, Reply } from '../../../src/web/http.ts';
 import { requestPermissions } from '../../usual-request-permissions.ts';
-import { usualRequests } from '../../usual-requests.ts';
+import { usualRequests } from '../../../src/recording/usual-requests.ts';
 
 /** It has Microsoft 365 E5, so that nothing is refused for want of a licence. */
 const tenantIndex = 4;

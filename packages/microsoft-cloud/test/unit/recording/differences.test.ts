@@ -43,6 +43,10 @@ describe('differencesOf', () => {
     [{ a: [{ b: 1 }] }, { a: [{ b: 'x' }] }, ['a[].b: number, simulated string']],
     [{ a: 1 }, {}, ['a: number, simulated missing']],
     [{}, { a: 1 }, ['a: missing, simulated number']],
+    [{}, { a: null }, ['a: missing, simulated null']],
+    [{ a: null }, {}, ['a: null, simulated missing']],
+    [{ a: [{ b: null }, { b: 1 }] }, { a: [{ b: 'x' }] }, ['a[].b: number, simulated string']],
+    [{ a: [{ b: 1 }] }, { a: [{}, { b: 2 }] }, []],
     [{ a: {} }, { a: [] }, ['a: object, simulated array']],
     [[1], ['x'], ['[]: number, simulated string']],
     [{ 'x@odata.count': 1 }, {}, ['x@odata.count: number, simulated missing']],
@@ -55,13 +59,54 @@ describe('differencesOf', () => {
     [{ a: 1 }, { a: 2 }],
     [{ a: null }, { a: 1 }],
     [{ a: 1 }, { a: null }],
-    [{}, { a: null }],
     [{ a: [] }, { a: [1] }],
     [{ a: [1] }, { a: [] }],
     [{ '@odata.nextLink': 'x' }, { '@odata.deltaLink': 'x', '@odata.count': 1 }],
     [undefined, { a: 1 }],
   ])('finds no difference between %j and %j', (recorded, simulated) => {
     expect(bodies(recorded, simulated)).toEqual([]);
+  });
+
+  it('compares items of one type with each other', () => {
+    const item = (type: string, more: object): object => ({ '@odata.type': type, ...more });
+    const recorded = { value: [item('user', { a: 1 }), item('group', { b: 1 })] };
+    expect(bodies(recorded, { value: [item('group', { b: 1 }), item('device', { c: 1 })] })).toEqual([]);
+    expect(bodies(recorded, { value: [item('group', { b: 'x' })] })).toEqual(['value[].b: number, simulated string']);
+  });
+
+  it('compares contexts without host and keys', () => {
+    const context = (text: string): object => ({ '@odata.context': text });
+    const left = context("https://a/v1.0/$metadata#users('1')/memberOf");
+    expect(bodies(left, context("https://b/v1.0/$metadata#users('2')/memberOf"))).toEqual([]);
+    expect(bodies(left, context('https://a/v1.0/$metadata#directoryObjects'))).toEqual([
+      "@odata.context: users('')/memberOf, simulated directoryObjects",
+    ]);
+    expect(bodies(context('https://address-1.example/'), left)).toEqual([]);
+  });
+
+  it('compares order, page size, count and the parameters of links', () => {
+    const path = '/v1.0/users?$orderby=name desc&$top=2&$count=true';
+    const recorded = {
+      request: { method: 'GET', path },
+      response: {
+        status: 200,
+        headers: {},
+        body: { '@odata.count': 1, '@odata.nextLink': 'https://x/y?$top=2&$skiptoken=a', value: [] },
+        list: { isSorted: true, isWithinTop: true },
+      },
+    };
+    const answer = (body: object) => differencesOf(recorded, { status: 200, headers: {}, body });
+    const link = 'https://z/?$skiptoken=1&$top=2';
+    const good = { '@odata.count': 2, '@odata.nextLink': link, value: [{ name: 'b' }, { name: 'A' }] };
+    expect(answer(good)).toEqual([]);
+    expect(answer({ '@odata.nextLink': 'https://z/?$skip=1', value: [{ name: 'a' }, { name: 'b' }, {}] })).toEqual([
+      'order: as asked, simulated not as asked',
+      '$top: as asked, simulated not as asked',
+      '@odata.count: number, simulated missing',
+      '@odata.nextLink: $skiptoken $top, simulated $skip',
+    ]);
+    // Data that ends, or that does not tell.
+    expect(answer({ '@odata.count': 2, value: [{ name: 'a' }, { name: 'a' }] })).toEqual([]);
   });
 
   it('does not mind what an example leaves out, only what it shows', () => {

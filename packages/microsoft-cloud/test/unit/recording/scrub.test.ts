@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { roots } from '../../../src/graph/schema/roots.ts';
-import { createScrubber } from '../../../src/recording/scrub.ts';
+import { createScrubber, Unsaved } from '../../../src/recording/scrub.ts';
 
 const headers: Readonly<Record<string, string>> = { 'content-type': 'application/json; charset=utf-8' };
 const noHeaders: Readonly<Record<string, string>> = {};
@@ -14,7 +14,7 @@ const plain = {
   responseHeaders: headers,
   responseBody: '',
 };
-const scrub = (change: Partial<typeof plain>) => createScrubber().scrub({ ...plain, ...change });
+const scrub = (change: Partial<typeof plain>) => createScrubber({ shiftMs: 1e11 }).scrub({ ...plain, ...change });
 const path = (target: string): string => scrub({ target }).request.path;
 
 describe('a scrubbed pair', () => {
@@ -44,7 +44,7 @@ describe('a scrubbed pair', () => {
     expect(pair).toEqual({
       request: {
         method: 'GET',
-        path: "/v1.0/users/user-1%40domain.example?$select=id%2Cmail&$filter=startswith(displayName%2C'text-3')%20and%20accountEnabled%20eq%20true",
+        path: "/v1.0/users/user-1%40domain-1.example?$select=id%2Cmail&$filter=startswith(displayName%2C'text-1')%20and%20accountEnabled%20eq%20true",
         headers: { consistencylevel: 'eventual' },
       },
       response: {
@@ -56,16 +56,24 @@ describe('a scrubbed pair', () => {
             message: expect.stringMatching(/^text-\d$/) as unknown,
             innerError: {},
           },
-          '@odata.context': 'https://address-1.example/',
-          'manager@odata.type': expect.stringMatching(/^text-\d$/) as unknown,
+          '@odata.context': 'https://graph.microsoft.com/v1.0/$metadata#users',
+          'manager@odata.type': '#microsoft.graph.user',
           value: [{ id: '00000000-0000-4000-8000-000000000001', accountEnabled: true, userCount: 1, mail: null }],
         },
       },
     });
   });
 
+  it('has items of every type', () => {
+    const items = ['user', 'user', 'user', 'user', 'group'].map((type) => ({
+      '@odata.type': `#microsoft.graph.${type}`,
+    }));
+    const { body } = scrub({ responseBody: JSON.stringify({ value: items }) }).response;
+    expect(body).toEqual({ value: [...items.slice(0, 3), ...items.slice(4)] });
+  });
+
   it('gives one value one pseudonym, in paths and bodies of all pairs', () => {
-    const scrubber = createScrubber();
+    const scrubber = createScrubber({ shiftMs: 1e11 });
     const id = '5d3b1a2c-1111-4222-8333-444455556666';
     scrubber.scrub({ ...plain, responseBody: JSON.stringify({ value: [{ id: id.replace('5', '6') }, { id }] }) });
     const pair = scrubber.scrub({ ...plain, target: `/v1.0/users/${id.toUpperCase()}` });
@@ -92,10 +100,18 @@ describe('a scrubbed pair', () => {
     expect(text).toContain('displayName');
   });
 
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])('replaces the name %s as any other', (name) => {
+    const body = JSON.parse(`{"${name}":"Ada","error":{"${name}":{"code":"Ada"}}}`) as unknown;
+    expect(JSON.stringify(scrub({ responseBody: JSON.stringify(body) }).response.body)).toBe(
+      '{"name-1":"text-1","error":{"name-1":{"code":"text-1"}}}',
+    );
+    expect(path(`/v1.0/${name}?$filter=${name} eq 'Ada'`)).not.toMatch(/Ada/);
+  });
+
   it('is refused if it still holds what the caller sent as a secret', () => {
     const responseBody = JSON.stringify({ displayName: 'Ada' });
     const sent = (authorization: string) => () => scrub({ requestHeaders: { authorization }, responseBody });
-    expect(sent('Bearer displayName')).toThrow('The pair still looks like it holds a secret.');
+    expect(sent('Bearer displayName')).toThrow('the pair still looks like it holds a secret');
     expect(sent('Bearer another')).not.toThrow();
   });
 
@@ -107,7 +123,107 @@ describe('a scrubbed pair', () => {
   });
 
   it('has nothing of a body that is not JSON', () => {
-    expect(scrub({ responseBody: 'Ada,ada@contoso.com' }).response.body).toBeUndefined();
+    const csv = { responseHeaders: { 'content-type': 'text/csv' }, responseBody: 'Ada,ada@contoso.com' };
+    expect(scrub(csv).response).toEqual({ status: 200, headers: { 'content-type': 'text/csv' } });
+  });
+
+  it.each([
+    [{ responseBody: '{"displayName":"Ada' }, 'the reply says that it is JSON, and is none or ends early'],
+    [{ requestBody: '{"displayName":"Ada' }, 'the request says that it is JSON, and is none or ends early'],
+    [{ status: 500 }, 'status 500 tells of an overloaded or failing service, not of how it answers'],
+    [{ status: 429 }, 'status 429 tells of an overloaded or failing service, not of how it answers'],
+    [{ target: '/Ada/users' }, 'only paths below /v1.0 and /beta are recorded'],
+    [{ method: 'TRACE' }, 'only GET, POST, PATCH, PUT, DELETE are recorded'],
+  ])('is not made of %j, for a reason that quotes nothing', (change, reason) => {
+    expect(() => scrub(change)).toThrow(new Unsaved(reason));
+  });
+
+  it('keeps values that the schema lists for the property, and no others', () => {
+    const body = { state: 'enabled', userType: 'Guest', status: 'Ada', displayName: 'enabled' };
+    const pair = scrub({
+      target: "/v1.0/users?$filter=userType eq 'Guest' and displayName eq 'Guest'",
+      responseBody: JSON.stringify(body),
+    });
+    expect(decodeURIComponent(pair.request.path)).toContain("userType eq 'Guest' and displayName eq 'text-1'");
+    expect(pair.response.body).toEqual({ ...body, status: 'text-2', displayName: 'text-3' });
+  });
+
+  it('shifts times by the same span, in their form', () => {
+    const body = {
+      value: [
+        { createdDateTime: '2026-03-01T10:00:00Z' },
+        { createdDateTime: '2026-03-01T10:00:01.5000000Z' },
+        { createdDateTime: '2026-03-01T12:00:02+02:00' },
+      ],
+      birthday: '2026-03-01',
+      never: '0001-01-01T00:00:00Z',
+    };
+    const shiftMs = 86_400_000;
+    const pair = createScrubber({ shiftMs }).scrub({ ...plain, responseBody: JSON.stringify(body) });
+    const times = [...JSON.stringify(pair.response.body).matchAll(/"(\d{4}-[^"]+)"/g)].map(([, time]) => time);
+    expect(times).toEqual([
+      '2026-02-28T10:00:00Z',
+      '2026-02-28T10:00:01.5000000Z',
+      '2026-02-28T10:00:02Z',
+      '2026-02-28',
+      '0001-01-01T00:00:00Z',
+    ]);
+  });
+
+  it('joins users with their domains, and objects with links, contexts, keys and filters', () => {
+    const scrubber = createScrubber({ shiftMs: 1, services: ['https://graph.example'] });
+    const id = '5d3b1a2c-1111-4222-8333-444455556666';
+    const first = scrubber.scrub({
+      ...plain,
+      responseBody: JSON.stringify({
+        '@odata.context': `https://graph.example/v1.0/$metadata#users('${id}')/memberOf(id,mail)`,
+        '@odata.nextLink': `https://graph.example/v1.0/users?$filter=id%20eq%20'${id}'&$skiptoken=Ada`,
+        value: [
+          { id: id.toUpperCase(), mail: 'ada@contoso.com' },
+          { id: 'contoso.com', mail: 'eva@CONTOSO.com' },
+        ],
+      }),
+    });
+    const pseudonym = '00000000-0000-4000-8000-000000000001';
+    const next = `/v1.0/users?$filter=id%20eq%20'${pseudonym}'&$skiptoken=text-1`;
+    expect(first.response.body).toEqual({
+      '@odata.context': `https://graph.microsoft.com/v1.0/$metadata#users('${pseudonym}')/memberOf(id,mail)`,
+      '@odata.nextLink': `https://graph.microsoft.com${next}`,
+      value: [
+        { id: pseudonym, mail: 'user-1@domain-1.example' },
+        { id: 'domain-1.example', mail: 'user-2@domain-1.example' },
+      ],
+    });
+    const link = `/v1.0/users?$filter=id%20eq%20'${id}'&$skiptoken=Ada`;
+    expect(scrubber.scrub({ ...plain, target: link }).request.path).toBe(next);
+  });
+
+  it('takes a word of the schema for a key where a key stands', () => {
+    expect(path('/v1.0/users/manager/manager')).toBe('/v1.0/users/text-1/manager');
+    expect(path('/v1.0/groups/finance/members/microsoft.graph.user')).toBe(
+      '/v1.0/groups/text-1/members/microsoft.graph.user',
+    );
+    expect(path("/v1.0/reports/getMailboxUsageDetail(period='D7')")).toBe(
+      "/v1.0/reports/getMailboxUsageDetail(period='D7')",
+    );
+  });
+
+  it('keeps what tells about order, page size and statuses of a batch', () => {
+    const list = scrub({
+      target: '/v1.0/users?$orderby=displayName&$top=2',
+      responseBody: JSON.stringify({ value: [{ displayName: 'Eva' }, { displayName: 'Ada' }, { displayName: 'Bob' }] }),
+    });
+    expect(list.response.list).toEqual({ isSorted: false, isWithinTop: false });
+    const batch = scrub({
+      method: 'POST',
+      target: '/v1.0/$batch',
+      requestBody: JSON.stringify({ requests: [{ id: '1', method: 'GET', url: '/users/ada@contoso.com?$select=id' }] }),
+      responseBody: JSON.stringify({ responses: [{ id: '1', status: 404, body: { status: 404 } }] }),
+    });
+    expect(batch.request.body).toEqual({
+      requests: [{ id: '1', method: 'GET', url: '/users/user-1%40domain-1.example?$select=id' }],
+    });
+    expect(batch.response.body).toEqual({ responses: [{ id: '1', status: 404, body: { status: 1 } }] });
   });
 
   it('never holds a token or a word of its values, wherever it stands', () => {
