@@ -65,7 +65,7 @@ Describe 'Tab' {
         Get-Offered 'Start-PartnerRun -Tenant x' | Should -BeNullOrEmpty
         Disconnect-PartnerTokenBroker
         Get-Offered 'Start-PartnerRun -Tenant x' | Should -BeNullOrEmpty
-        $Error.Count | Should -Be 0
+        $Error.Count | Should -Be 0 -Because "$Error"
     }
 
     It 'quotes a text that has more than letters' {

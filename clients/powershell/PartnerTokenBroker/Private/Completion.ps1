@@ -38,7 +38,7 @@ function Get-TenantOffer([bool] $AcceptsSeveral) {
 
 # A list of the broker. Without a session, or if the broker does not answer, there is none: Tab shows no errors.
 function Get-Offer([string] $Path, [string] $List) {
-    if ($null -eq $script:Broker) { return }
+    if ($null -eq $script:Broker -or (-not $script:Broker.CanRenew -and $script:Broker.CallerExpiresAt -le (Get-UtcNow))) { return }
     $known = $script:Broker.Offers[$Path]
     if (-not $known -or $known.Until -lt (Get-UtcNow)) {
         $errors = Get-Variable -Name Error -Scope Global -ValueOnly
