@@ -1,6 +1,5 @@
-import { adviceFor, errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
+import { adviceFor, type ErrorCode, errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
 import { jsonIn } from './json-in.ts';
-import type { SignInProblem } from './sign-in-problem.ts';
 
 interface Problem {
   readonly code?: string | undefined;
@@ -53,7 +52,11 @@ export const unreachable = (): ApiFailure =>
   });
 
 /** The token of the signed-in person could not be renewed. */
-export const tokenFailure = ({ kind, message, advice }: SignInProblem): ApiFailure =>
+export const tokenFailure = ({
+  kind,
+  message,
+  advice,
+}: Readonly<Record<'kind' | 'message' | 'advice', string>>): ApiFailure =>
   new ApiFailure({
     title: 'The sign-in could not be renewed',
     detail: message,
@@ -69,6 +72,18 @@ export const unreadable = ({ status, headers }: Response): ApiFailure =>
     transient: true,
   });
 
+/** Advice in place of the operator's, which names commands for what a page has. */
+const pageAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
+  caller_unauthenticated: 'Sign in again.',
+  approval_conflict: 'The page of the request shows its status, and the decisions that you may still make.',
+  approval_not_found: 'The page of the approvals lists them.',
+  run_not_found: 'The page of the runs lists them.',
+  job_unknown: 'The page of the jobs lists them.',
+};
+
+/** What the reader of a page should do about a request that failed. Operators read the dashboard. */
+export const adviceOnPage = (code: ErrorCode): string => pageAdvice[code] ?? adviceFor(code, 'operator');
+
 /** The failure that an unsuccessful response describes. Missing texts are replaced by general ones. */
 export async function failureOf(response: Response): Promise<ApiFailure> {
   const problem = await objectIn(response);
@@ -81,8 +96,8 @@ export async function failureOf(response: Response): Promise<ApiFailure> {
     code,
     title: text('title') ?? `The broker returned HTTP ${response.status}`,
     detail: text('detail') ?? 'The response gives no reason.',
-    // Operators read this page, and the problem document has the advice for callers.
-    advice: isErrorCode(code) ? adviceFor(code, 'operator') : (text('advice') ?? 'Check the log of the function app.'),
+    // The problem document has the advice for callers.
+    advice: isErrorCode(code) ? adviceOnPage(code) : (text('advice') ?? 'Check the log of the function app.'),
     correlationId: text('correlationId'),
     transient: isErrorCode(code) ? errorTable[code].retry === 'later' : transientStatuses.includes(response.status),
     retryAfterSeconds: secondsIn(response),

@@ -20,6 +20,7 @@ const commandLineAdvice: Partial<Record<CodedError['code'], string>> = {
   config_invalid: 'Set it in the environment (`azd env get-values` prints what the app has) or give the option.',
   caller_unauthenticated:
     'Sign in with `ptb login`, or with `az login` and give --client-id (or BROKER_CLIENT_ID), or put a token for the broker into PTB_TOKEN.',
+  request_invalid: 'Correct the command. With --help it shows its arguments and options.',
 };
 
 /** What the person who typed the command should do about the error. */

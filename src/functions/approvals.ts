@@ -71,6 +71,7 @@ route(
     durable: true,
     failures: [
       'approval_not_found',
+      'decision_refused',
       'approval_conflict',
       ...directoryFailures,
       'storage_unavailable',

@@ -8,14 +8,13 @@ Add-Type -AssemblyName System.Net.Http
 # The session. Connect-PartnerTokenBroker sets it, every other command reads it. It exists in memory only.
 $script:Broker = $null
 
-foreach ($folder in 'Private', 'Public') {
-    foreach ($file in [IO.Directory]::GetFiles([IO.Path]::Combine($PSScriptRoot, $folder), '*.ps1')) { . $file }
+$public = foreach ($folder in 'Private', 'Public') {
+    foreach ($file in [IO.Directory]::GetFiles([IO.Path]::Combine($PSScriptRoot, $folder), '*.ps1')) {
+        . $file
+        if ($folder -eq 'Public') { [IO.Path]::GetFileNameWithoutExtension($file) }
+    }
 }
 
-$resourceNames = {
-    # The third argument of a completer is the text typed so far.
-    $typed = $args[2]
-    $known = 'graph', 'aad-graph', 'partner-center', 'exchange', 'arm', 'office-management', 'defender', 'teams', 'compliance'
-    $known | Where-Object { $_ -like "$typed*" }
+foreach ($parameter in 'Job', 'Resource', 'Tenant', 'Except') {
+    Register-ArgumentCompleter -CommandName $public -ParameterName $parameter -ScriptBlock { Get-Completion $args[0] $args[1] $args[2] }
 }
-Register-ArgumentCompleter -CommandName Get-PartnerToken -ParameterName Resource -ScriptBlock $resourceNames

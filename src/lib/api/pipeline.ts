@@ -35,7 +35,7 @@ interface RefusedRequest {
 /** Refusals of a request before its handler runs. */
 const earlyRefusals: readonly ErrorCode[] = ['caller_forbidden', 'request_invalid', 'request_too_large'];
 /** Refusals by a handler. Its other failures concern what was requested, and not who requested it. */
-const handlerRefusals: readonly ErrorCode[] = ['caller_forbidden'];
+const handlerRefusals: readonly ErrorCode[] = ['caller_forbidden', 'decision_refused'];
 
 /**
  * Does `work`, and records a failure with one of the codes in the audit log. The failure is thrown even if its record

@@ -53,7 +53,7 @@ const outcomeOf: Readonly<Record<DecisionKind, AuditEntry['outcome']>> = {
 
 /**
  * Records the decision of a person, or that the asker revokes the request. It holds as soon as this returns, on every instance: they all read the one record.
- * @throws BrokerError approval_not_found; caller_forbidden for a person who may not decide on it; approval_conflict if it can
+ * @throws BrokerError approval_not_found; decision_refused for a caller who may not decide on it; approval_conflict if it can
  * no longer be decided on in this way; audit_unavailable; storage_unavailable.
  */
 export async function decideApproval(
@@ -81,7 +81,7 @@ export async function decideApproval(
       const rule = ruleNow((await deps.policy.current()).policy, approval);
       const decided = judgeDecision(approval, made, rule, deps.signInClientId);
       if (!('id' in decided)) {
-        const code = decided.kind === 'forbidden' ? 'caller_forbidden' : 'approval_conflict';
+        const code = decided.kind === 'forbidden' ? 'decision_refused' : 'approval_conflict';
         throw new BrokerError(code, decided.reason, { logFields: { approvalId: id } });
       }
       if (recorded === undefined) await record(decided, { outcome: outcomeOf[decision], atMs: made.atMs });

@@ -50,8 +50,12 @@ export async function azureCliToken(tenantId: TenantId, resourceIdentifier: stri
     const token = await new AzureCliCredential({ tenantId }).getToken(`${resourceIdentifier}/.default`);
     return new Secret(token.token);
   } catch (cause) {
-    throw new SetupError('sign_in_refused', `There is no Azure CLI sign-in for the tenant ${tenantId}. Run az login.`, {
-      cause,
-    });
+    throw new SetupError(
+      'sign_in_refused',
+      `There is no Azure CLI sign-in for the tenant ${tenantId}. Run \`az login --tenant ${tenantId}\`.`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -66,17 +66,24 @@ export const errorTable = {
     operator:
       'Add a rule to the access policy, or assign the app role to the caller. `ptb policy test` explains the decision.',
   }),
+  decision_refused: lasting(403, 'caller', 'This caller cannot make this decision', {
+    caller: 'A person must decide who did not send the request and has the app roles that its rule asks for.',
+    operator:
+      'A person must decide who did not send the request and has the app roles that its rule asks for: in the dashboard, or with `ptb approvals` after `ptb login`.',
+  }),
   target_protected: lasting(403, 'caller', 'The rule protects the target of the request', {
     caller: 'Ask the operator who may change administrators and other protected users of this tenant.',
     operator: 'Let the customer make the change, or a caller whose rule protects nobody.',
   }),
   caller_throttled: passing(429, 'caller', 'The caller sends too many requests', {
-    everyone: 'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
+    caller: 'Wait as long as Retry-After says. Reuse a token until it expires instead of requesting a new one.',
+    operator:
+      'Wait a minute, then try again. A program reuses a token until it expires instead of requesting a new one.',
   }),
   approval_ended: lasting(403, 'caller', 'The approval of this request has ended', {
     caller:
       'To ask for a new approval, send the request again with askAgain: true in the body, or the header x-ask-again: true through the gateway.',
-    operator: 'To ask for a new approval, repeat the command with --ask-again.',
+    operator: '`ptb request --ask-again` asks for a new approval.',
   }),
   approval_conflict: lasting(409, 'caller', 'This decision is not possible any more', {
     caller:
@@ -88,14 +95,15 @@ export const errorTable = {
     operator: '`ptb approvals` lists the approvals.',
   }),
   too_many_approvals: passing(429, 'caller', 'This caller has asked for too many approvals', {
-    everyone:
+    caller:
       'Wait until some requests are decided or expire, or as long as Retry-After says, then send the request again.',
+    operator: 'Wait until some requests are decided or expire, then try again.',
   }),
   reason_required: lasting(403, 'caller', 'The rule is for emergencies and needs a reason', {
     caller:
       'In an emergency, send the request again with breakGlass: true and a reason of 10 to 500 characters, 5 of them letters or digits: in the body, or in the headers x-break-glass and x-reason through the gateway. Every use is announced. Otherwise ask the operator for another rule.',
     operator:
-      'In an emergency, repeat the command with --break-glass and --reason. Every use is announced. Otherwise add another rule to the access policy.',
+      'In an emergency, use `ptb request` with --break-glass and --reason. Every use is announced. Otherwise add another rule to the access policy.',
   }),
   policy_missing: lasting(503, 'platform', 'No access policy is in force, so no token is issued', {
     caller: 'Tell the operator of the broker. No request succeeds until there is a valid access policy.',
@@ -103,13 +111,15 @@ export const errorTable = {
       'Provide a valid access policy where ACCESS_POLICY points, then start the job again. `ptb policy check` finds mistakes in it.',
   }),
   request_invalid: lasting(400, 'caller', 'The request is not valid', {
-    everyone: 'Correct the request as the detail says. The API is described at /api/docs.',
+    caller: 'Correct the request as the detail says. The API is described at /api/docs.',
+    operator: 'Correct what is wrong, then try again.',
   }),
   request_too_large: lasting(413, 'caller', 'The request body is too large', {
     everyone: 'Send at most 64 KiB, 512 KiB to start a run, or 4 MiB through the gateway.',
   }),
   not_found: lasting(404, 'caller', 'There is nothing at this address', {
-    everyone: 'Check the address. The API is described at /api/docs.',
+    caller: 'Check the address. The API is described at /api/docs.',
+    operator: 'Check the address, and that this program and the broker have the same version.',
   }),
   tenant_unknown: lasting(404, 'tenant', 'The tenant does not exist', {
     everyone: 'Check the tenant id or domain, and that the tenant is in the same Microsoft cloud as the broker.',
@@ -138,7 +148,7 @@ export const errorTable = {
   credential_expired: lasting(503, 'credential', 'The refresh token has expired', {
     caller: waitForCredential,
     operator: (ptb) =>
-      `Run ${ptb('consent')} and sign in with MFA as the service account. Unless the detail names another cause, find out why the rotation timer stopped.`,
+      `Run ${ptb('consent')} and sign in with MFA as the service account. Unless Entra names another cause, find out why the rotation timer stopped.`,
   }),
   credential_revoked: lasting(
     503,
@@ -147,7 +157,7 @@ export const errorTable = {
     {
       caller: waitForCredential,
       operator: (ptb) =>
-        `If the detail names a revoked grant, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct what the detail names, run ${ptb('consent')} and sign in with MFA as the service account.`,
+        `If Entra names a revoked grant, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct the cause, run ${ptb('consent')} and sign in with MFA as the service account.`,
     },
   ),
   client_credential_rejected: lasting(503, 'credential', 'Entra rejects the client credential', {
@@ -179,12 +189,12 @@ export const errorTable = {
   }),
   throttled: passing(503, 'platform', 'Microsoft throttles the requests', {
     caller: 'Wait as long as Retry-After says.',
-    operator: 'Wait as long as Retry-After says. Fewer runs, or runs at other times, lower the load.',
+    operator: 'Try again later. Fewer runs, or runs at other times, lower the load.',
   }),
   busy: passing(429, 'platform', 'The broker has reached one of its limits for concurrent work', {
     caller: 'Wait as long as Retry-After or the detail says.',
     operator:
-      'Wait as long as Retry-After or the detail says. ENTRA_CONCURRENCY raises the limit of requests to Entra. More instances raise the limits that count per instance.',
+      'Wait until other work has ended, then try again. ENTRA_CONCURRENCY raises the limit of requests to Entra. More instances raise the limits that count per instance.',
   }),
   entra_unavailable: passing(503, 'platform', 'Entra does not answer as expected', {
     caller: tellIfItLasts,
@@ -195,7 +205,7 @@ export const errorTable = {
     caller:
       'Check the resource and the scopes in the request. If they are right, give the operator the correlation id.',
     operator: (ptb) =>
-      `Correct what the detail names: the resource in RESOURCES, or the permissions of the application (${ptb('setup')} sets them again). The log has the AADSTS number under the correlation id.`,
+      `Correct the resource in RESOURCES, or the permissions of the application (${ptb('setup')} sets them again). The log has the AADSTS number under the correlation id.`,
   }),
   resource_error: passing(502, 'platform', 'The resource does not answer as expected', {
     caller: tellIfItLasts,
@@ -223,7 +233,7 @@ export const errorTable = {
     everyone: 'Send the same key only to repeat a request unchanged.',
   }),
   run_conflict: lasting(409, 'caller', 'This run already exists', {
-    everyone: 'Look at the run that the detail names, or wait until it ends.',
+    everyone: 'Look at the run that exists, or wait until it ends.',
   }),
   run_not_found: lasting(404, 'caller', 'There is no such run', {
     caller: 'GET /api/runs lists the runs.',
@@ -260,7 +270,7 @@ export const errorTable = {
 export const setupErrorTable = {
   sign_in_refused: {
     title: 'The sign-in was not completed or does not meet the requirements',
-    advice: 'Run the command again. Sign in with MFA, in a regular browser, as the account that the detail names.',
+    advice: 'Sign in with MFA as the right account, then run the command again.',
   },
   operator_forbidden: {
     title: 'The signed-in account lacks the permission',
@@ -270,7 +280,7 @@ export const setupErrorTable = {
   setup_refused: {
     title: 'Microsoft Graph refuses a step of the setup',
     advice: (ptb) =>
-      `Change what the detail names, often an application policy of the partner tenant. Then run ${ptb('setup')} again.`,
+      `Change what prevents it, often an application policy of the partner tenant. Then run ${ptb('setup')} again.`,
   },
 } as const satisfies Record<string, SetupErrorEntry>;
 

@@ -132,7 +132,7 @@ describe('a token', () => {
     const asked = await askToken(operator);
     const id = String(asked.body['approvalId']);
     expect(asked.status).toBe(202);
-    for (const token of [operator, console]) expect((await decide(id, 'approve', token)).code).toBe('caller_forbidden');
+    for (const token of [operator, console]) expect((await decide(id, 'approve', token)).code).toBe('decision_refused');
     expect((await decide(id, 'approve', helpdesk)).code).toBe('approval_not_found');
     expect((await decide(id, 'deny', approver)).body).toMatchObject({ status: 'denied' });
     expect((await decide(id, 'approve', approver)).code).toBe('approval_conflict');

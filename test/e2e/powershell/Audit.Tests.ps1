@@ -23,7 +23,7 @@ Describe 'Get-PartnerAuditEntry' {
         $digest = [Security.Cryptography.SHA256]::Create().ComputeHash([Text.Encoding]::ASCII.GetBytes($token))
         $entry.TokenFingerprint | Should -Be ([BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant())
         $entry.ExcessScopes.Count | Should -Be 0
-        $entry | Out-String -Width 200 | Should -Match 'At \(UTC\)\s+Outcome\s+Caller\s+Resource\s+Tenant\s+Rule'
+        $entry | Out-String -Width 200 | Should -Match 'At \(UTC\)\s+Outcome\s+Resource\s+Caller\s+Tenant\s+Rule'
     }
 
     It 'returns the entry of a denied request with its code' {

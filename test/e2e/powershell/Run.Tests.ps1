@@ -13,7 +13,7 @@ Describe 'Get-PartnerJob' {
         $job.Job | Should -Be 'licence-report'
         $job.NextAt | Should -BeGreaterThan ([DateTime]::UtcNow)
         $job.NextAt.Kind | Should -Be 'Utc'
-        Get-PartnerJob | Out-String -Width 200 | Should -Match 'Job\s+Title\s+Schedule\s+Next'
+        Get-Head (Get-PartnerJob) | Should -Match '^Job\s+Schedule\s+Next \(UTC\)\s+Title$'
     }
 }
 
@@ -49,7 +49,7 @@ Describe 'runs' {
         $failed | Out-String -Width 200 | Should -Match 'failed everywhere'
         $failed.Failures[0].TenantId | Should -Be $refusing.tenantId
         $failed.Failures[0].Code | Should -Be 'consent_required'
-        $failed.Failures[0].Advice | Should -Not -BeNullOrEmpty
+        $failed.Failures[0].Advice | Should -Match "--tenant $($refusing.tenantId)"
     }
 
     It 'are listed newest first, with their counts' {
@@ -58,7 +58,12 @@ Describe 'runs' {
         $list[0].StartedAt | Should -BeGreaterOrEqual $list[-1].StartedAt
         @(Get-PartnerRun -First 1).Count | Should -Be 1
         ($run | Get-PartnerRun).Done | Should -Be 3
-        $run | Out-String -Width 200 | Should -Match 'RunId\s+Outcome\s+Tenants\s+Failed\s+Started \(UTC\)\s+Duration\s'
+        $long = $run | Select-Object *
+        $long.PSTypeNames.Insert(0, 'PartnerTokenBroker.Run')
+        $long.Outcome, $long.RunId = 'failed_everywhere', 'secret-expiry-report@manual-6fff5b33c4347ad98a2aa888c92f582f'
+        Get-Head $long | Should -Match '^Outcome\s+Tenants\s+Failed\s+Started \(UTC\)\s+Duration\s+RunId$'
+        [pscustomobject]@{ PSTypeName = 'PartnerTokenBroker.StartedRun'; RunId = $long.RunId; Job = 'secret-expiry-report'; Status = 'pending' } |
+            Out-String -Width 80 | Should -Match "pending $($long.RunId)"
     }
 
     It 'show every outcome of the API in words' {
@@ -77,6 +82,22 @@ Describe 'runs' {
         $both = Get-PartnerTenant | Where-Object TenantId -In $tenants[0, 1].tenantId | Start-PartnerRun -Job licence-report | Wait-PartnerRun -PollIntervalSeconds 0.2
         @($both).Count | Should -Be 1
         $both.Total | Should -Be 2
+    }
+
+    It 'show the licences of their rows in a table of 80 columns, and keep the other columns' {
+        $rows = @($run | Get-PartnerRunResult)
+        foreach ($shown in (Get-Head $rows), (Get-Head ($rows | Format-Table))) { $shown | Should -Match '^tenantName\s+product\s+licences\s+assigned$' }
+        @($rows[0].PSObject.Properties.Name) | Should -Contain 'skuPartNumber'
+        $file = Join-Path $TestDrive all.csv
+        $rows | Export-Csv $file
+        (Get-Content $file -First 1) | Should -Match '"tenantId".*"free"'
+    }
+
+    It 'show the first text of a row, then numbers and booleans, and ids last' {
+        $shown = { param($Row) & (Get-Module PartnerTokenBroker) { Get-ShownColumn $args[0] } ([pscustomobject]$Row) }
+        & $shown ([ordered]@{ tenantId = 't'; tenantName = 'T'; tenantDomain = $null; userId = 'u'; user = 'a'; note = 'n'; admin = $true; devices = 3 }) |
+            Should -Be 'tenantName', 'user', 'admin', 'devices'
+        & $shown ([ordered]@{ tenantId = 't'; tenantName = 'T'; tenantDomain = $null; id = 'i' }) | Should -Be 'tenantName', 'id'
     }
 
     It 'do not start if the pipeline contains no tenant' {
@@ -119,8 +140,10 @@ Describe 'runs' {
         (Get-Failure { & $command -RunId 'licence-report@nothing' }).FullyQualifiedErrorId | Should -Be "run_not_found,$command"
     }
 
-    It 'fail with job_unknown for an unknown job' {
-        (Get-Failure { Start-PartnerRun -Job no-such-job }).FullyQualifiedErrorId | Should -Be 'job_unknown,Start-PartnerRun'
+    It 'fail with job_unknown for an unknown job, and name the command that lists the jobs' {
+        $failure = Get-Failure { Start-PartnerRun -Job no-such-job }
+        $failure.FullyQualifiedErrorId | Should -Be 'job_unknown,Start-PartnerRun'
+        $failure.TargetObject.Advice | Should -Be 'Get-PartnerJob lists the jobs.'
     }
 }
 

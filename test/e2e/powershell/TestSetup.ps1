@@ -39,6 +39,13 @@ function Get-TestClaim([string] $Token) {
     [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($base64 + '=' * ((4 - $base64.Length % 4) % 4))) | ConvertFrom-Json
 }
 
+# The heads of a default view at 80 columns. A head that does not fit takes several lines.
+function Get-Head($InputObject) {
+    $lines = @(($InputObject | Out-String -Width 80) -split '\r?\n' | Where-Object { $_.Trim() })
+    $lines[1] | Should -Match '^[- ]+$' -Because $lines[0]
+    $lines[0].Trim()
+}
+
 # Returns the error of a script block.
 function Get-Failure([scriptblock] $ScriptBlock) {
     try { $null = & $ScriptBlock }

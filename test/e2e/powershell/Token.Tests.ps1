@@ -16,6 +16,13 @@ Describe 'Get-PartnerToken' {
         $organization.value[0].id | Should -Be $tenant.tenantId
     }
 
+    It 'shows the tenant, the resource and the end, and never the token' {
+        $token = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph
+        Get-Head $token | Should -Match '^TenantId\s+Resource\s+Expires \(UTC\)$'
+        foreach ($shown in ($token | Out-String), ($token | Format-List * | Out-String), (ConvertTo-Json $token -WarningAction SilentlyContinue)) { $shown | Should -Not -Match 'eyJ' }
+        $token | Out-String | Should -Match "$($tenant.tenantId) +graph +$($token.ExpiresAt.ToString('u'))"
+    }
+
     It 'returns plain text with -AsPlainText' {
         $plain = Get-PartnerToken -Tenant $tenant.tenantId -Resource graph -AsPlainText
         $plain | Should -BeOfType string
@@ -165,6 +172,36 @@ Describe 'A token whose audit record cannot be written' {
     }
 }
 
+Describe 'A request that meets a limit of the broker' {
+    BeforeAll {
+        function Get-Busy([hashtable] $More = @{}) {
+            $problem = @{ code = 'busy'; title = 'Busy'; detail = 'Others first.'; advice = 'Wait.' } + $More
+            Get-FakeReply @{ Status = 429; Text = ($problem | ConvertTo-Json); MediaType = 'application/problem+json' }
+        }
+    }
+    BeforeEach {
+        $script:pauses = @()
+        Mock Start-Sleep -ModuleName PartnerTokenBroker { $script:pauses += [Math]::Floor($Milliseconds / 1000) }
+    }
+
+    It 'waits as long as the broker says' {
+        $replies = [Collections.Generic.Queue[object]]::new([object[]]@((Get-Busy @{ retryAfterSeconds = 7 }), (Get-FakeReply @{ Text = '{"value":1}' })))
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $replies.Dequeue() }.GetNewClosure()
+        (Invoke-PartnerRequest -Tenant t -Path /users).value | Should -Be 1
+        $script:pauses | Should -Be 7
+    }
+
+    It 'is not repeated if the broker names no time: its holder must make room first' {
+        $busy = Get-Busy
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $busy }.GetNewClosure()
+        $failure = Get-Failure { Invoke-PartnerQuery /users }
+        $failure.FullyQualifiedErrorId | Should -Be 'busy,Invoke-PartnerQuery'
+        $failure.TargetObject.Advice | Should -Not -Match 'Retry-After'
+        Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 1 -Exactly
+        $script:pauses | Should -BeNullOrEmpty
+    }
+}
+
 Describe 'Get-PartnerTenant' {
     It 'lists every delegated tenant with its reachability' {
         $tenants = Get-PartnerTenant
@@ -188,8 +225,11 @@ Describe 'Get-PartnerTenant' {
     }
 
     It 'has a default view' {
-        $shown = Get-PartnerTenant $tenant.tenantId | Out-String -Width 200
-        $shown | Should -Match 'Name\s+DefaultDomain\s+Reachable\s+Reason\s+TenantId'
-        $shown | Should -Match ([regex]::Escape($tenant.name))
+        $all = Get-PartnerTenant
+        Get-Head $all | Should -Match '^Name\s+Reachable\s+Reason\s+Tenant$'
+        $shown = $all | Out-String -Width 80
+        foreach ($each in $all) { $shown | Should -Match ([regex]::Escape($each.Name)) }
+        $nameless = @($all | Where-Object { -not $_.DefaultDomain })[0]
+        $nameless | Out-String -Width 80 | Should -Match $nameless.TenantId
     }
 }

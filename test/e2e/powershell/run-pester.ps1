@@ -24,6 +24,8 @@ function Format-Failure($Records) {
 }
 
 $tests = foreach ($test in $outcome.Tests) {
+    # What a filter leaves out is not run.
+    if ($Filter -ne '*' -and "$($test.Result)" -eq 'NotRun') { continue }
     @{
         name         = $test.ExpandedPath
         result       = "$($test.Result)"

@@ -23,7 +23,7 @@ it('ends with a usage error that names the option when the address is missing', 
 it.each([
   ['the advice for the operator', new BrokerError('job_unknown', 'What.'), adviceFor('job_unknown', 'operator')],
   ['the environment for a wrong setting', new BrokerError('config_invalid', 'What.'), /^Set it in the env/],
-  ['the advice of a setup error', new SetupError('sign_in_refused', 'What.'), /^Run the command again/],
+  ['the advice of a setup error', new SetupError('sign_in_refused', 'What.'), /^Sign in with MFA/],
   ['a sign-in for a missing token', new BrokerError('caller_unauthenticated', 'What.'), /`az login`.*PTB_TOKEN/],
   [
     'the next step of the failure itself',

@@ -12,7 +12,7 @@ Sends one request to the broker's API in the current session. Keys of Call: Meth
 Value), Patient (repeats the request while the broker is not available; only for requests that change nothing), Start (the same
 for a request that starts a run: it has a key by which the broker knows it again), Recorded
 (repeats the request if its audit record could not be written; only for requests that have no effect without it), and Gateway
-(the reply is one of a resource, which has its own statuses and more time). Returns Value, Reply, SentAt and Problem. Either
+(the reply is one of a resource, which has its own statuses and more time), and Glance (asks once, for two seconds). Returns Value, Reply, SentAt and Problem. Either
 Value or Problem is $null.
 #>
 function Request-BrokerApi([hashtable] $Call) {
@@ -22,6 +22,7 @@ function Request-BrokerApi([hashtable] $Call) {
     for ($attempt = 1; ; $attempt++) {
         $request = @{ Method = $Call.Method; Uri = $uri; Bearer = (Get-CallerToken); AsBytes = $Call['AsBytes'] }
         if ($Call['Gateway']) { $request.TimeoutSeconds = $script:GatewaySeconds }
+        if ($Call['Glance']) { $request.TimeoutSeconds = 2 }
         if ($Call['Headers']) { $request.Headers = $Call.Headers }
         if ($Call['Json']) { $request.Json = $Call.Json }
         if ($Call.ContainsKey('Body')) { $request.Json = ConvertTo-Json -InputObject $Call.Body -Depth 20 -Compress }
@@ -44,8 +45,10 @@ function Get-RetryWait($Problem, [int] $Attempt, [hashtable] $Call) {
     $codes, $attempts, $longest = @('caller_throttled'), $script:MaxAttempts, $script:MaxWaitSeconds
     if ($Call['Recorded']) { $codes += 'audit_unavailable' }
     if ($Call['Patient']) { $codes, $attempts, $longest = $script:TransientCodes, $script:MaxPatientAttempts, $script:MaxPatientWaitSeconds }
-    if ($Problem.Code -notin $codes -or $Attempt -ge $attempts) { return }
+    if ($Call['Glance'] -or $Problem.Code -notin $codes -or $Attempt -ge $attempts) { return }
     $asked = Get-Field $Problem 'RetryAfterSeconds'
+    # A limit passes soon only if the broker says when: otherwise its holder must make room.
+    if ($null -eq $asked -and $Problem.Code -in 'busy', 'too_many_approvals') { return }
     $wait = if ($null -eq $asked) { [Math]::Pow(2, $Attempt - 1) } else { [double]$asked }
     if ($wait -le $longest) { $wait }
 }

@@ -9,10 +9,7 @@ function Write-QueryOutcome([string] $RunId, [bool] $AllPages) {
     Write-MissingRowWarning $RunId $AllPages
     foreach ($failure in @((ConvertTo-Run $item).Failures)) {
         if ($null -eq $failure) { continue }
-        $detail = "$($failure.Name): $($failure.Detail)".TrimEnd(' ', ':')
-        $problem = ConvertTo-Problem -Document ([pscustomobject]@{ code = $failure.Code; title = $failure.Title; detail = $detail; advice = $failure.Advice })
-        $problem | Add-Member TenantId $failure.TenantId
-        $PSCmdlet.WriteError((ConvertTo-ErrorRecord $problem))
+        Write-TenantError (ConvertTo-Problem -Document $failure) $failure.TenantId $failure.Name
     }
 }
 

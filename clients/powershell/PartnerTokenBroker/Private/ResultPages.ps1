@@ -55,27 +55,43 @@ function Read-Line([IO.Stream] $Body) {
 # Characters that are converted at once. ConvertFrom-Json takes milliseconds a call, and 2 MB at most in Windows PowerShell.
 $script:JsonBatch = 100000
 
-# The rows in a stream of JSON Lines, as objects.
-function Read-Row([IO.Stream] $Body) {
+# The rows in a stream of JSON Lines, as objects. Job, if given, is the job whose view they get.
+function Read-Row([IO.Stream] $Body, [string] $Job) {
+    $type = if ($Job) { "PartnerTokenBroker.Row#$Job" }
     $batch = [Collections.Generic.List[string]]::new()
     $length = 0
     Read-Line $Body | ForEach-Object {
         $batch.Add($_)
         $length += $_.Length
         if ($length -ge $script:JsonBatch) {
-            ConvertFrom-JsonLine $batch
+            ConvertFrom-JsonLine $batch $type
             $batch.Clear()
             $length = 0
         }
     }
-    if ($batch.Count -gt 0) { ConvertFrom-JsonLine $batch }
+    if ($batch.Count -gt 0) { ConvertFrom-JsonLine $batch $type }
 }
 
-function ConvertFrom-JsonLine([Collections.Generic.List[string]] $Lines) {
+function ConvertFrom-JsonLine([Collections.Generic.List[string]] $Lines, [string] $Type) {
     # Windows PowerShell returns an array, PowerShell 7 its items.
     $rows = @(foreach ($row in (ConvertFrom-Reply "[$($Lines -join ',')]")) { $row })
     if ($rows.Count -ne $Lines.Count) { Write-TerminatingError reply_invalid 'A page of the rows is not JSON Lines.' }
+    if ($Type) {
+        if (-not (Get-TypeData $Type)) { Update-TypeData -TypeName $Type -DefaultDisplayPropertySet (Get-ShownColumn $rows[0]) }
+        foreach ($row in $rows) { $row.PSObject.TypeNames.Insert(0, $Type) }
+    }
     $rows
+}
+
+# The columns of a job that a view shows: four, because PowerShell makes a list of more. The tenant, the first text, which says
+# what the row is about, and numbers and booleans before other texts. Ids come last.
+function Get-ShownColumn($Row) {
+    $columns = @($Row.PSObject.Properties | Where-Object { $_.Name -notin 'tenantId', 'tenantName', 'tenantDomain' })
+    $texts, $others = $columns.Where({ $null -eq $_.Value -or $_.Value -is [string] }, 'Split')
+    $ids, $texts = @($texts).Where({ $_.Name -cmatch '(^i|I)d$' }, 'Split')
+    $ordered = @(@($texts | Select-Object -First 1) + $others + @($texts | Select-Object -Skip 1) + $ids | Select-Object -First 3 -ExpandProperty Name)
+    'tenantName'
+    $columns.Name | Where-Object { $_ -in $ordered }
 }
 
 # Writes the rows of a run as one JSON array. The pages are JSON Lines, because they can be joined.

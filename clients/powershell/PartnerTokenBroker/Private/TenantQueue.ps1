@@ -48,7 +48,7 @@ function Resolve-Tenant($Chosen) {
         $name = if ($each -is [string]) { $each } else { @('TenantId', 'CustomerId', 'DefaultDomainName' | ForEach-Object { Get-Field $each $_ }) | Where-Object { $_ } | Select-Object -First 1 }
         if (-not $name) { $name = [string]$each }
         if ($null -eq $known) { $known = @(Get-TenantList) }
-        Select-Tenant $known $name
+        Invoke-ForTenant $each $name { Select-Tenant $known $name }
     }
 }
 

@@ -37,7 +37,7 @@ function ConvertTo-Run($Item) {
         [pscustomobject]@{
             PSTypeName = 'PartnerTokenBroker.Failure'
             TenantId   = $failure.tenantId; Name = $failure.name; Code = $failure.code
-            Title      = $failure.title; Detail = Get-Field $failure 'detail'; Advice = $failure.advice
+            Title      = $failure.title; Detail = Get-Field $failure 'detail'; Advice = $failure.advice.Replace('<id>', $failure.tenantId)
         }
     }
     [pscustomobject]@{

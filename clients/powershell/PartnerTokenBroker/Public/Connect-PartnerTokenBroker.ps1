@@ -143,7 +143,7 @@ function Connect-PartnerTokenBroker {
         SignIn = $method.Function; SignInName = $method.Name; CanRenew = $method.CanRenew
         ClientSecret = $(if ($ClientSecretCredential) { $ClientSecretCredential.Password }); Certificate = $Certificate; GivenToken = $AccessToken
         CallerToken = $null; CallerExpiresAt = [DateTime]::MinValue; IsParallel = $false; ExchangeClient = $local['Client']; DemoFile = $local['Path']
-        Gate = [object]::new(); Tokens = [Collections.Concurrent.ConcurrentDictionary[string, object]]::new()
+        Offers = @{}; Gate = [object]::new(); Tokens = [Collections.Concurrent.ConcurrentDictionary[string, object]]::new()
     }
     $script:Broker = $session
     $isOpen = $false

@@ -54,18 +54,20 @@ function Get-PartnerAuditEntry {
         [ValidateRange(1, 100000)] [int] $First = 100
     )
     process {
-        $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = $Tenant; outcome = $Outcome; kind = $Kind }
-        $left = $First
-        do {
-            $query.limit = [Math]::Min($script:AuditPage, $left)
-            $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "/audit?$(ConvertTo-Query $query)" }).Value
-            foreach ($item in @($page.entries)) { ConvertTo-AuditEntry $item }
-            $left -= @($page.entries).Count
-            # All pages must use the period of the first page, even if -To is not set.
-            $query.from = $page.from
-            $query.to = $page.to
-            $query.continuation = Get-Field $page 'continuation'
-        } while ($query.continuation -and $left -gt 0)
-        if ($query.continuation) { Write-Warning 'There may be more entries. Increase -First or shorten the period.' }
+        Invoke-ForTenant $_ $Tenant {
+            $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = $Tenant; outcome = $Outcome; kind = $Kind }
+            $left = $First
+            do {
+                $query.limit = [Math]::Min($script:AuditPage, $left)
+                $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "/audit?$(ConvertTo-Query $query)" }).Value
+                foreach ($item in @($page.entries)) { ConvertTo-AuditEntry $item }
+                $left -= @($page.entries).Count
+                # All pages must use the period of the first page, even if -To is not set.
+                $query.from = $page.from
+                $query.to = $page.to
+                $query.continuation = Get-Field $page 'continuation'
+            } while ($query.continuation -and $left -gt 0)
+            if ($query.continuation) { Write-Warning 'There may be more entries. Increase -First or shorten the period.' }
+        }
     }
 }

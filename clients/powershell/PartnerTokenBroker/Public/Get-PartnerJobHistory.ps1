@@ -50,15 +50,17 @@ function Get-PartnerJobHistory {
         [Nullable[datetime]] $Until
     )
     process {
-        # Of one tenant, the broker says whether it exists, and what became of it in each run.
-        $isOne = Test-OneTenant $Tenant $Except
-        $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/history" } else { "/jobs/$([Uri]::EscapeDataString($Job))/history" }
-        $query = @{ since = ConvertTo-WireTime $Since; until = ConvertTo-WireTime $Until; value = $Value }
-        if ($isOne) { $query.job = $Job }
-        $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }
-        $history = (Invoke-BrokerApi @{ Method = 'GET'; Path = "${path}?$(ConvertTo-Query $query)$chosen"; Patient = $true }).Value
-        foreach ($item in @($history.runs)) { ConvertTo-RunInHistory $item $history }
-        if ($history.truncated) { Write-Warning "$Job has older runs. To read them, use -Until '$($history.since)'." }
-        if ($history.otherParameters -gt 0) { Write-Warning "Runs of $Job with other parameters were left out: $($history.otherParameters)." }
+        Invoke-ForTenant $_ "$Tenant" {
+            # Of one tenant, the broker says whether it exists, and what became of it in each run.
+            $isOne = Test-OneTenant $Tenant $Except
+            $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/history" } else { "/jobs/$([Uri]::EscapeDataString($Job))/history" }
+            $query = @{ since = ConvertTo-WireTime $Since; until = ConvertTo-WireTime $Until; value = $Value }
+            if ($isOne) { $query.job = $Job }
+            $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }
+            $history = (Invoke-BrokerApi @{ Method = 'GET'; Path = "${path}?$(ConvertTo-Query $query)$chosen"; Patient = $true }).Value
+            foreach ($item in @($history.runs)) { ConvertTo-RunInHistory $item $history }
+            if ($history.truncated) { Write-Warning "$Job has older runs. To read them, use -Until '$($history.since)'." }
+            if ($history.otherParameters -gt 0) { Write-Warning "Runs of $Job with other parameters were left out: $($history.otherParameters)." }
+        }
     }
 }

@@ -4,6 +4,8 @@ function Get-PartnerRunResult {
     Gets the rows of a run, each with its tenant. A run in progress returns the rows so far.
 
     .DESCRIPTION
+    A table shows four columns of the rows of a job. Select-Object * and Export-Csv have all.
+
     The broker returns the rows in pages, which the command reads one after the other, so that a large result is not held
     in memory. A page that fails is requested up to five times. With -OutFile, the command writes all pages to one file. The
     file gets its name when it is complete.
@@ -48,17 +50,25 @@ function Get-PartnerRunResult {
     process {
         $filter = Get-TenantQuery $Tenant $Except
         if ($PSCmdlet.ParameterSetName -ne 'File') {
-            Read-ResultPage $RunId 'jsonl' $filter { param($Body) Read-Row $Body }
+            # The rows of a query have the properties that its caller chose.
+            $job = $RunId -replace '^query@.*|@.*'
+            Read-ResultPage $RunId 'jsonl' $filter { param($Body) Read-Row $Body $job }
             return
         }
         if (-not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }
         $path = $PSCmdlet.GetUnresolvedProviderPathFromPSPath($OutFile)
         $file = [IO.File]::Create("$path.part")
+        $isComplete = $false
         try {
             if ($Format -eq 'json') { Write-JsonResult $RunId $filter $file }
             else { Read-ResultPage $RunId $Format.ToLowerInvariant() $filter { param($Body) $Body.CopyTo($file) } }
+            $isComplete = $true
         }
-        finally { $file.Dispose() }
+        finally {
+            # Also runs on Ctrl+C.
+            $file.Dispose()
+            if (-not $isComplete) { [IO.File]::Delete("$path.part") }
+        }
         Move-Item -LiteralPath "$path.part" -Destination $path -Force
         Get-Item -LiteralPath $path
     }

@@ -36,7 +36,9 @@ function Get-PartnerTenant {
     begin { $known = Get-TenantList (Get-TenantQuery $null $Except) }
     process {
         $chosen = if ($Tenant) { foreach ($name in $Tenant) {
-                if ($name -match '^(group|tag):') { Get-TenantList (Get-TenantQuery $name $Except) } else { Select-Tenant $known $name }
+                Invoke-ForTenant $_ $name {
+                    if ($name -match '^(group|tag):') { Get-TenantList (Get-TenantQuery $name $Except) } else { Select-Tenant $known $name }
+                }
             }
         } else { $known }
         $chosen | Where-Object { -not $Reachable -or $_.Reachable }

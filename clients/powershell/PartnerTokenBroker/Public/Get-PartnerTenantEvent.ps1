@@ -50,19 +50,21 @@ function Get-PartnerTenantEvent {
         [ValidateRange(1, 100000)] [int] $First = 100
     )
     process {
-        # Of one tenant, the broker says whether it exists.
-        $isOne = Test-OneTenant $Tenant $Except
-        $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/events" } else { '/events' }
-        $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }
-        $query = @{ kind = $Kind; since = ConvertTo-WireTime $Since; after = $After }
-        $left = $First
-        do {
-            $query.limit = [Math]::Min($script:EventPage, $left)
-            $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "${path}?$(ConvertTo-Query $query)$chosen" }).Value
-            foreach ($item in @($page.events)) { ConvertTo-TenantEvent $item }
-            $left -= @($page.events).Count
-            $query.continuation = Get-Field $page 'continuation'
-        } while ($query.continuation -and $left -gt 0)
-        if ($query.continuation) { Write-Warning 'There may be more events. Increase -First, or limit them with -Since.' }
+        Invoke-ForTenant $_ "$Tenant" {
+            # Of one tenant, the broker says whether it exists.
+            $isOne = Test-OneTenant $Tenant $Except
+            $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/events" } else { '/events' }
+            $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }
+            $query = @{ kind = $Kind; since = ConvertTo-WireTime $Since; after = $After }
+            $left = $First
+            do {
+                $query.limit = [Math]::Min($script:EventPage, $left)
+                $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "${path}?$(ConvertTo-Query $query)$chosen" }).Value
+                foreach ($item in @($page.events)) { ConvertTo-TenantEvent $item }
+                $left -= @($page.events).Count
+                $query.continuation = Get-Field $page 'continuation'
+            } while ($query.continuation -and $left -gt 0)
+            if ($query.continuation) { Write-Warning 'There may be more events. Increase -First, or limit them with -Since.' }
+        }
     }
 }

@@ -59,14 +59,18 @@ function Get-PartnerToken {
         [switch] $Force
     )
     process {
-        $record = Get-TokenRecord @{
-            Tenant = $Tenant; Resource = $Resource; Scope = $Scope; Grant = $Grant.ToLowerInvariant()
-            MinimumLifetimeSeconds = $MinimumLifetimeSeconds; Force = [bool]$Force
+        Invoke-ForTenant $_ $Tenant {
+            $record = Get-TokenRecord @{
+                Tenant = $Tenant; Resource = $Resource; Scope = $Scope; Grant = $Grant.ToLowerInvariant()
+                MinimumLifetimeSeconds = $MinimumLifetimeSeconds; Force = [bool]$Force
+            }
+            if ($AsPlainText) { return ConvertFrom-SecretText $record.Secret }
+            # A copy, so that the caller may dispose of it without affecting the cached token.
+            $token = $record.Secret.Copy()
+            foreach ($name in 'ExpiresAt', 'TenantId', 'Resource', 'Scopes') { Add-Member -InputObject $token -NotePropertyName $name -NotePropertyValue $record.$name }
+            # For the default view, which does not show the token.
+            $token.PSObject.TypeNames.Insert(0, 'PartnerTokenBroker.Token')
+            $token
         }
-        if ($AsPlainText) { return ConvertFrom-SecretText $record.Secret }
-        # A copy, so that the caller may dispose of it without affecting the cached token.
-        $token = $record.Secret.Copy()
-        foreach ($name in 'ExpiresAt', 'TenantId', 'Resource', 'Scopes') { Add-Member -InputObject $token -NotePropertyName $name -NotePropertyValue $record.$name }
-        $token
     }
 }

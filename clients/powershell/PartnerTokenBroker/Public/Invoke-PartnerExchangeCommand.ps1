@@ -45,8 +45,10 @@ function Invoke-PartnerExchangeCommand {
     process {
         $isReading = $CmdletName -match '^(Get|Test|Search|Resolve)-'
         if (-not $isReading -and -not $PSCmdlet.ShouldProcess($Tenant, $CmdletName)) { return }
-        $exchange = Get-TokenRecord @{ Tenant = $Tenant; Resource = 'exchange'; Grant = $Grant; MinimumLifetimeSeconds = 300 }
-        if (-not $Anchor) { $Anchor = "UPN:$script:SystemMailbox@$($exchange.TenantId)" }
-        Invoke-ExchangeRest $exchange $CmdletName $Parameters $Anchor
+        Invoke-ForTenant $_ $Tenant {
+            $exchange = Get-TokenRecord @{ Tenant = $Tenant; Resource = 'exchange'; Grant = $Grant; MinimumLifetimeSeconds = 300 }
+            $routing = if ($Anchor) { $Anchor } else { "UPN:$script:SystemMailbox@$($exchange.TenantId)" }
+            Invoke-ExchangeRest $exchange $CmdletName $Parameters $routing
+        }
     }
 }

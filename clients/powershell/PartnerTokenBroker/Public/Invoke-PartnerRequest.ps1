@@ -64,13 +64,15 @@ function Invoke-PartnerRequest {
         $isReading = $Method -eq 'GET'
         if (-not $isReading -and -not $PSCmdlet.ShouldProcess($Tenant, "$Method $Path")) { return }
         $versioned = Get-VersionedPath $Path $Resource ([bool]$Beta)
-        $call = @{
-            Method = $Method.ToUpperInvariant(); Path = (Get-GatewayPath $Tenant $Resource $versioned)
-            Headers = $Headers; Patient = $isReading; Gateway = $true
+        Invoke-ForTenant $_ $Tenant {
+            $call = @{
+                Method = $Method.ToUpperInvariant(); Path = (Get-GatewayPath $Tenant $Resource $versioned)
+                Headers = $Headers; Patient = $isReading; Gateway = $true
+            }
+            if ($Body -is [string]) { $call.Json = $Body }
+            elseif ($null -ne $Body) { $call.Body = $Body }
+            if ($All) { Read-GatewayPage $call $Tenant $Resource }
+            else { ConvertFrom-GatewayReply (Invoke-BrokerApi $call).Reply }
         }
-        if ($Body -is [string]) { $call.Json = $Body }
-        elseif ($null -ne $Body) { $call.Body = $Body }
-        if ($All) { Read-GatewayPage $call $Tenant $Resource }
-        else { ConvertFrom-GatewayReply (Invoke-BrokerApi $call).Reply }
     }
 }

@@ -273,17 +273,30 @@ function resultOf({ notes = [], data, isError = false }: ToolResult, mark: strin
   };
 }
 
-/** Advice that would send an agent to what it has not. */
-const otherAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
+/** Advice in place of that which would send an agent to what it has not. */
+const agentAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
+  caller_throttled: 'Wait as long as retryAfterSeconds says.',
   approval_ended:
     'Tell the user. No tool asks a second time. Whoever has the same sign-in can, with `ptb request --ask-again`.',
   reason_required: 'Tell the user. Only a person may declare an emergency: no tool does.',
+  too_many_approvals: 'Tell the user. Some requests must be decided or expire first.',
+  request_invalid: 'Correct the arguments as the detail says.',
+  not_found: 'Correct the arguments.',
+  throttled: 'Wait as long as retryAfterSeconds says.',
+  busy: 'Wait as long as retryAfterSeconds or the detail says.',
+  run_not_found: 'list_runs lists the runs.',
+  job_unknown: 'list_jobs lists the jobs.',
 };
+
+/** What an agent should do about an error of a tool. */
+export const adviceForAgent = (code: ErrorCode): string => agentAdvice[code] ?? adviceFor(code, 'caller');
 
 /** The detail may quote names and answers from outside. */
 function failureOf({ code, detail, retryAfterSeconds }: BrokerError, correlationId: string, mark: string) {
-  const advice = otherAdvice[code] ?? adviceFor(code, 'caller');
   const data = defined({ code, detail, correlationId, retryAfterSeconds });
-  const text = [`${errorTable[code].title} (${code}). ${advice}`, framedText(plainValue(data), mark)].join('\n');
+  const text = [
+    `${errorTable[code].title} (${code}). ${adviceForAgent(code)}`,
+    framedText(plainValue(data), mark),
+  ].join('\n');
   return { content: [{ type: 'text' as const, text }], isError: true };
 }

@@ -35,6 +35,6 @@ it('takes the token of Microsoft Graph from the Azure CLI with --az-login, for t
 it('says what to do if the Azure CLI has no sign-in', async () => {
   await expect(withAz('echo "Please run az login" >&2; exit 1')).rejects.toMatchObject({
     code: 'sign_in_refused',
-    message: expect.stringContaining(`no Azure CLI sign-in for the tenant ${partnerTenantId}. Run az login.`) as string,
+    message: expect.stringContaining(`Run \`az login --tenant ${partnerTenantId}\`.`) as string,
   });
 });

@@ -41,7 +41,7 @@ it('the asker revokes without the role of deciders, and nothing else', async () 
   const { deps, decide } = await stage(service);
   const sender = caller(service, ['Requests.Send']);
   expect((await showApproval(deps, sender, id)).possibleDecisions).toEqual(['revoke']);
-  await expect(decide('approve', sender)).rejects.toMatchObject({ code: 'caller_forbidden' });
+  await expect(decide('approve', sender)).rejects.toMatchObject({ code: 'decision_refused' });
   await expect(decide('revoke', caller(person(8), ['Requests.Send']))).rejects.toMatchObject({
     code: 'approval_not_found',
   });
@@ -52,7 +52,7 @@ it('an application cannot approve its own request with the token of a person', a
   const portal = guid(0xb);
   const { decide } = await stage(person(9, { kind: 'application', applicationId: portal }));
   const approve = decide('approve', caller(person(2, { applicationId: portal })));
-  await expect(approve).rejects.toMatchObject({ code: 'caller_forbidden' });
+  await expect(approve).rejects.toMatchObject({ code: 'decision_refused' });
   expect((await decide('approve', caller(person(2)))).status).toBe('approved');
 });
 

@@ -46,7 +46,7 @@ describe('azureCliToken', () => {
     if (script !== undefined) await install('az', script);
     await expect(azureCliToken(tenantId, 'https://graph.microsoft.com')).rejects.toMatchObject({
       code: 'sign_in_refused',
-      detail: `There is no Azure CLI sign-in for the tenant ${tenantId}. Run az login.`,
+      detail: `There is no Azure CLI sign-in for the tenant ${tenantId}. Run \`az login --tenant ${tenantId}\`.`,
     });
   });
 });

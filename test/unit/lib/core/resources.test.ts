@@ -79,8 +79,8 @@ describe('what is compared with the table of resources', () => {
   });
 
   it('what the PowerShell module completes', () => {
-    const module = read('clients/powershell/PartnerTokenBroker/PartnerTokenBroker.psm1');
-    expect(quotedIn(/^ *\$known = (.*)$/m.exec(module)?.[1])).toEqual(aliases);
+    const module = read('clients/powershell/PartnerTokenBroker/Private/Completion.ps1');
+    expect(quotedIn(/^\$script:KnownResources = (.*)$/m.exec(module)?.[1])).toEqual(aliases);
     const help = read('clients/powershell/PartnerTokenBroker/Public/Get-PartnerToken.ps1');
     const [, listed = ''] = /Alias of the resource: (.*), or an alias/.exec(help) ?? [];
     expect(listed.split(', ').toSorted()).toEqual(aliases.toSorted());
