@@ -2,5 +2,5 @@
 export const nextSteps = (name: string): readonly string[] => [
   `Run its test:           npx vitest run test/unit/jobs/${name}.test.ts`,
   'Check types and style:  npm run check',
-  `Try it:                 npx ptb jobs try ${name}`,
+  `Try it:                 ptb jobs try ${name}`,
 ];
