@@ -64,6 +64,8 @@ describe('docs/deploy.md', () => {
     expect(steps.map((step) => step.slice(0, 3))).toEqual(['1. ', '2. ', '3. ', '4. ', '5. ', '6. ', '7. ']);
     for (const step of steps) expect(step).toMatch(/```sh\n[^`]+```\s+\S/);
     expect(steps.at(-1)).toContain('ptb token');
+    expect(read('README.md')).toContain('[Set-up](docs/deploy.md) takes seven steps');
+    expect(deploy).toContain('Seven steps to the first token for a customer.');
   });
 
   it('asks for five values, none of which an earlier step printed', () => {
