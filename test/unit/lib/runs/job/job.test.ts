@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import accessCheck from '../../../../../src/jobs/access-check.ts';
+import configurationDriftReport from '../../../../../src/jobs/configuration-drift-report.ts';
 import licenceReport from '../../../../../src/jobs/licence-report.ts';
 import mfaReport from '../../../../../src/jobs/mfa-report.ts';
 import secretExpiryReport from '../../../../../src/jobs/secret-expiry-report.ts';
@@ -74,7 +75,7 @@ describe('defineJob', () => {
   });
 
   test('schedules the built-in jobs at different minutes', () => {
-    const builtIn = [accessCheck, licenceReport, mfaReport, secretExpiryReport];
+    const builtIn = [accessCheck, configurationDriftReport, licenceReport, mfaReport, secretExpiryReport];
     const nowMs = Date.parse('2026-11-24T00:00:00Z');
     const times = createJobRegistry(builtIn)
       .list()
