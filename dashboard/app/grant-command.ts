@@ -9,5 +9,5 @@ export function grantCommand(
   role: string,
 ): string {
   const broker = settings !== undefined && 'clientId' in settings ? settings : undefined;
-  return `npx ${setupApiCommand(broker, `--principal ${objectId} --role ${role}`)}`;
+  return setupApiCommand(broker, `--principal ${objectId} --role ${role}`);
 }

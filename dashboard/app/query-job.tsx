@@ -79,7 +79,7 @@ interface Saved extends Pick<JobTextProps, 'name' | 'tenants'> {
 /** The command for a POSIX shell. */
 const saveCommand = ({ path, name, schedule, tenants: { tenants = [], except = [] } }: Saved): string =>
   [
-    `npx ptb query ${quoted(path)} --save ${name}`,
+    `ptb query ${quoted(path)} --save ${name}`,
     ...(schedule === undefined ? [] : [`--schedule ${quoted(schedule)}`]),
     ...(tenants.length === 0 ? [] : [`--tenant ${tenants.map(quoted).join(' ')}`]),
     ...(except.length === 0 ? [] : [`--except ${except.map(quoted).join(' ')}`]),

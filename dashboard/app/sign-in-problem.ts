@@ -87,7 +87,7 @@ function problem([kind, message, advice]: Known, { number, cause, broker }: Occa
   return new SignInProblem(
     kind,
     number === undefined ? message : `${message.slice(0, -1)} (AADSTS${number}).`,
-    advice.replace('{repair}', () => `npx ${repair}`).replace('{grant}', () => `npx ${grant}`),
+    advice.replace('{repair}', () => repair).replace('{grant}', () => grant),
     { cause },
   );
 }

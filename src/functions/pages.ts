@@ -99,7 +99,7 @@ route(
 );
 
 /** The next step for whoever deploys the broker. */
-const advice = `Run \`npx ${setupApiCommand(undefined, '--url ADDRESS --no-roles')}\` with the address of the function app, and put the sign-in client that it prints into the app setting SIGN_IN_CLIENT_ID. NAME is the last part of the App ID URI in BROKER_AUDIENCES, with azd partner-token-broker-ENVIRONMENT.`;
+const advice = `Run \`${setupApiCommand(undefined, '--url ADDRESS --no-roles')}\` with the address of the function app, and put the sign-in client that it prints into the app setting SIGN_IN_CLIENT_ID. NAME is the last part of the App ID URI in BROKER_AUDIENCES, with azd partner-token-broker-ENVIRONMENT.`;
 
 route(
   { name: 'sign-in', method: 'GET', path: '/sign-in', access: 'anonymous', failures: [], document: documentSignIn },

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import type { TimerDefinition } from '../../src/functions/timer.ts';
+import { jobs } from '../../src/jobs/index.ts';
 import type { Orchestrations } from '../../src/lib/core/orchestrations.ts';
 import { FakeOrchestrations } from '../fakes/fake-orchestrations.ts';
 import { MemoryScheduleLog } from '../fakes/memory-schedule-log.ts';
@@ -42,8 +43,7 @@ beforeAll(async () => {
 // The app's own jobs have schedules. Without their timers, only the run of the test concerns the watchdog.
 beforeEach(() => {
   vi.clearAllMocks();
-  for (const job of ['access-check', 'licence-report', 'mfa-report', 'secret-expiry-report'])
-    vi.stubEnv(`AzureWebJobs.schedule-${job}.Disabled`, 'true');
+  for (const { name } of jobs) vi.stubEnv(`AzureWebJobs.schedule-${name}.Disabled`, 'true');
   return () => vi.unstubAllEnvs();
 });
 

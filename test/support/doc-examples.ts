@@ -1,14 +1,28 @@
 import { execFile } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { projectRoot, ptbScript } from '../paths.ts';
 
-// The examples of the pages in docs, so that tests can run them.
+// The examples of the documentation, so that tests can run them.
 
-/** The blocks of a language in a page, without their indentation. @param name such as `gateway.md`. */
+/** The pages of the documentation, relative to the project. */
+export const pages: readonly string[] = globSync(['*.md', '{docs,clients,packages,bench}/**/*.md'], {
+  cwd: projectRoot,
+  exclude: (path) => /(^|[\\/])(node_modules|out|build|dist|\.local)$/.test(path),
+});
+
+/** The text of a page. @param path relative to the project. */
+export const pageText = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
+
+/** The blocks of a language in a page of docs, without their indentation. @param name such as `gateway.md`. */
 export async function examplesIn(name: string, language: string): Promise<readonly string[]> {
-  const page = await readFile(join(projectRoot, 'docs', name), 'utf8');
+  return blocksOf(await readFile(join(projectRoot, 'docs', name), 'utf8'), language);
+}
+
+/** The blocks of a language in a text, without their indentation. */
+export function blocksOf(page: string, language: string): readonly string[] {
   return [...page.matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)].flatMap(([, indentation = '', of, code = '']) =>
     of === language ? [code.replaceAll(new RegExp(`^${indentation}`, 'gm'), '')] : [],
   );
@@ -20,13 +34,9 @@ export async function runInShell(
   folder: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
-  const ptb = `${JSON.stringify(process.execPath)} ${JSON.stringify(ptbScript)}`;
+  const ptb = `ptb() { ${JSON.stringify(process.execPath)} ${JSON.stringify(ptbScript)} "$@"; }`;
   const options = { cwd: folder, env: { ...process.env, ...environment } };
-  const { stdout } = await promisify(execFile)(
-    'bash',
-    ['-euo', 'pipefail', '-c', code.replaceAll('npx ptb', ptb)],
-    options,
-  );
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', `${ptb}\n${code}`], options);
   return stdout;
 }
 

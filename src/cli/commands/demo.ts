@@ -119,7 +119,8 @@ async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }>
       '                      The browser warns of the certificate of the simulated sign-in page, which is made for this demo.',
       `The API               ${running.url}/api/docs`,
       `The simulated cloud   ${running.cloud.control}/`,
-      `For curl and ptb      . ${environmentFile}    (see the README)`,
+      `For ptb               ${toPath}`,
+      `For curl              . ${environmentFile}    (see the README)`,
       'For PowerShell        Connect-PartnerTokenBroker -Demo',
       '',
     ].join('\n'),
@@ -144,6 +145,9 @@ async function showRuns(running: Demo, flags: DemoFlags, interrupted: AbortSigna
   const failed = summary.runs.some(({ outcome }) => outcomeStyle(outcome).exitCode === exitCodes.failure);
   if (flags.once && failed) throw new CommandOutcome(exitCodes.failure);
 }
+
+/** Puts `ptb` on the PATH of a terminal in the project, as the README does. */
+const toPath = 'export PATH="$PWD/node_modules/.bin:$PATH"';
 
 async function stayUp(running: Demo, interrupted: AbortSignal): Promise<void> {
   process.stderr.write('The broker stays up. Press Ctrl+C to stop.\n');

@@ -2,6 +2,5 @@
 export const nextSteps = (name: string): readonly string[] => [
   `Run its test:           npx vitest run test/unit/jobs/${name}.test.ts`,
   'Check types and style:  npm run check',
-  'Update the documents:   npm run docs',
-  `Try it:                 npx ptb jobs try ${name}`,
+  `Try it:                 ptb jobs try ${name}`,
 ];

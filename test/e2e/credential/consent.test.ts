@@ -153,6 +153,34 @@ describe('obtainConsent with problems', () => {
   });
 });
 
+describe('obtainConsent by another account', () => {
+  it('replaces the service account once setup has admitted it, and leaves the former token to be revoked', async () => {
+    const names = { application: 'handed-over', displayName: 'handed over' };
+    const [former, next] = [account(operator.cloud, 'broker'), account(operator.cloud, 'operator')];
+    const { application } = names;
+    await operator.setUp({ ...names, account: former });
+    await operator.consent(browser(operator.cloud), { application });
+    const before = await operator.store.load(application);
+    const consent = () => operator.consent(browser(operator.cloud, 'operator'), { application, account: next });
+    await expect(consent()).rejects.toThrow(/AADSTS50105/);
+    expect((await operator.store.loadRefreshToken(application))?.account).toBe(former);
+    await operator.setUp({ ...names, account: next });
+    expect(await consent()).toMatchObject({ account: next, mfa: true });
+    expect((await operator.store.loadRefreshToken(application))?.account).toBe(next);
+    const { client, refreshToken } = before;
+    if (refreshToken === undefined) throw new Error('there is no former token');
+    const reply = await operator.redeemer.redeem({
+      tenantId: operator.partnerTenantId,
+      resourceIdentifier: operator.canaryResource,
+      clientId: client.clientId,
+      clientCredential: client.credential,
+      grant: { kind: 'delegated', refreshToken: refreshToken.secret },
+      correlationId: operator.newId(),
+    });
+    expect(reply.ok).toBe(true);
+  });
+});
+
 describe('obtainConsent on a machine without the managed identity', () => {
   it('uses a temporary secret for this sign-in', async () => {
     const names = { application: 'elsewhere', displayName: 'elsewhere' };

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { approveDeviceCode } from 'microsoft-cloud/client';
 import { account, adminToken } from 'microsoft-cloud/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -215,6 +216,37 @@ describe('runSetupApi', () => {
     expect(application.redirectUris.spa).toEqual(['https://broker.example/api/dashboard']);
     expect(rolesOf(admin)).toEqual(callerRoles);
     expect(rolesOf(operator.cloud.world.partner.adminAgents.id)).toEqual(['Runs.Read']);
+  });
+
+  it('gives a role to a caller that has no secret, but trusts the tokens of another issuer', async () => {
+    // The steps of docs/call.md for pipelines. The other issuer is the managed identity's, whose tokens this cloud can verify.
+    const { writer } = operator.graphOf(await adminToken(operator.cloud));
+    const made = await writer.post('/applications', { displayName: 'a pipeline', signInAudience: 'AzureADMyOrg' });
+    const { id, appId } = made as { id: string; appId: string };
+    const { id: principal } = (await writer.post('/servicePrincipals', { appId })) as { id: string };
+    const { audiences } = await setUp({ name: 'for-pipelines', principal, roles: ['Runs.Read'] });
+    const { token } = await operator.identity.getToken('api://AzureADTokenExchange/.default');
+    const request = {
+      client_id: appId,
+      grant_type: 'client_credentials',
+      scope: `${audiences[0]}/.default`,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: token,
+    };
+    const { entra } = operator.cloud.document;
+    const ask = async (): Promise<Record<string, unknown>> => {
+      const options = { method: 'POST', body: new URLSearchParams(request) };
+      const reply = await fetch(`${entra}/${operator.partnerTenantId}/oauth2/v2.0/token`, options);
+      return (await reply.json()) as Record<string, unknown>;
+    };
+    // Nothing trusts the token yet.
+    expect(await ask()).toMatchObject({ error_codes: [70021] });
+    const { iss: issuer, sub: subject, aud: audience } = decodeJwt(token) as Record<'iss' | 'sub' | 'aud', string>;
+    const trust = { name: 'pipeline', issuer, subject, audiences: [audience] };
+    await writer.post(`/applications/${id}/federatedIdentityCredentials`, trust);
+    const claims = decodeJwt(String((await ask())['access_token']));
+    expect(claims).toMatchObject({ roles: ['Runs.Read'], tid: operator.partnerTenantId, oid: principal });
+    expect(audiences).toContain(claims.aud);
   });
 
   it('throws operator_forbidden and creates nothing for an account without permissions', async () => {

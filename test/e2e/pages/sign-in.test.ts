@@ -133,7 +133,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
     await heading('You have no access yet').waitFor();
     const command = (await page.locator('pre code').textContent()) ?? '';
     const [, objectId = ''] = /--principal ([0-9a-f-]{36}) --role Runs\.Read$/.exec(command) ?? [];
-    expect(command).toContain(`npx ptb setup api --tenant ${demo.cloud.partnerTenantId} `);
+    expect(command).toContain(`ptb setup api --tenant ${demo.cloud.partnerTenantId} `);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     await button('Check again').click();
     await page.getByText('No new role yet').waitFor();
@@ -246,7 +246,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
 
   it('says which setting is missing, and takes a pasted token', async () => {
     await open();
-    const json = { problem: 'The setting SIGN_IN_CLIENT_ID is missing.', advice: 'Run `npx ptb setup api`.' };
+    const json = { problem: 'The setting SIGN_IN_CLIENT_ID is missing.', advice: 'Run `ptb setup api`.' };
     await page.route('**/api/sign-in', (route) => route.fulfill({ json }));
     await page.reload();
     await page.getByText('The setting SIGN_IN_CLIENT_ID is missing.').waitFor();

@@ -50,7 +50,7 @@ Describe 'docs/powershell.md and docs/gateway.md' {
         $items.Count | Should -BeGreaterThan 5
         foreach ($item in $items) {
             $now = $item.Groups['now'].Value
-            $now | Should -Match '`(npx ptb|\w+-Partner)'
+            $now | Should -Match '`(ptb|\w+-Partner)'
             foreach ($name in [regex]::Matches($now, '\w+-Partner\w+').Value) { Get-Command $name -Module PartnerTokenBroker | Should -Not -BeNullOrEmpty }
         }
         $items.Count | Should -Be ([regex]::Matches($guide, '(?m)^- ').Count)

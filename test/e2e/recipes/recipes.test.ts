@@ -106,7 +106,7 @@ async function cook(
   let output: Output | undefined;
   const processes = await watchProcesses('PTB_TENANT_ID', async () => {
     const exec = chosen === undefined ? 'ptb exec' : `ptb exec --tenant ${chosen.join(' ')}`;
-    output = await run(replace(recipe.command).replaceAll('npx ptb exec', exec), environment);
+    output = await run(replace(recipe.command).replaceAll('ptb exec', exec), environment);
   });
   if (output === undefined) throw new Error('The recipe did not run.');
   await rm(ptb);

@@ -117,7 +117,7 @@ export default defineQueryJob({
 });
 `);
     const command = () => root.querySelector('.query-job .command code')?.textContent;
-    const saved = "npx ptb query '/v1.0/users?$select=id' --save guest-list";
+    const saved = "ptb query '/v1.0/users?$select=id' --save guest-list";
     expect(command()).toBe(`${saved} --tenant contoso.com --except tag:x`);
     await type('#job-schedule', ' 0  0 5 * * * ');
     expect(command()).toBe(`${saved} --schedule '0 0 5 * * *' --tenant contoso.com --except tag:x`);

@@ -63,7 +63,9 @@ describe('docs/deploy.md', () => {
   it('leads to the first token in seven steps, each with its commands and what they print', () => {
     expect(steps.map((step) => step.slice(0, 3))).toEqual(['1. ', '2. ', '3. ', '4. ', '5. ', '6. ', '7. ']);
     for (const step of steps) expect(step).toMatch(/```sh\n[^`]+```\s+\S/);
-    expect(steps.at(-1)).toContain('npx ptb token');
+    expect(steps.at(-1)).toContain('ptb token');
+    expect(read('README.md')).toContain('[Set-up](docs/deploy.md) takes seven steps');
+    expect(deploy).toContain('Seven steps to the first token for a customer.');
   });
 
   it('asks for five values, none of which an earlier step printed', () => {
@@ -88,11 +90,18 @@ describe('docs/deploy.md', () => {
     expect(decide(parsed.policy, caller, request)).toMatchObject({ allow: true });
   });
 
-  it('builds the command line before each first `npx ptb`', () => {
+  it('builds the command line and puts it on the PATH before each first `ptb`', () => {
     const [withAzd = '', withoutAzd = ''] = deploy.split('\nWithout azd, first');
+    const toPath = 'export PATH="$PWD/node_modules/.bin:$PATH"';
     // The hook of azd builds it.
-    expect(withAzd.indexOf('azd up')).toBeLessThan(withAzd.indexOf('npx ptb'));
-    expect(withoutAzd.indexOf('npm ci && npm run build ')).toBeLessThan(withoutAzd.indexOf('npx ptb'));
+    for (const [part, build] of [
+      [withAzd, 'azd up'],
+      [withoutAzd, 'npm ci && npm run build '],
+    ] as const) {
+      const places = [part.indexOf(build), part.indexOf(toPath), part.search(/^ *ptb /m)];
+      expect(places).not.toContain(-1);
+      expect(places).toEqual(places.toSorted((a, b) => a - b));
+    }
     expect(read('azure.yaml')).toContain('npm ci && npm run build && node tools/preprovision.ts');
     expect(deploy).toContain('npm ci && npm run package\n');
   });

@@ -5,9 +5,12 @@ import { projectRoot } from '../../paths.ts';
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
 
-/** Names of the events that the app logs: the second argument of `log(level, event, …)` and of `attempt(log, event, …)`. */
+/**
+ * Names of the events that the app logs: the second argument of `log(level, event, …)` and of `attempt(log, event, …)`. Without
+ * those of jobs, which their authors choose.
+ */
 function loggedEvents(): string[] {
-  const files = globSync('src/**/*.ts', { cwd: projectRoot, exclude: ['src/cli/**'] });
+  const files = globSync('src/**/*.ts', { cwd: projectRoot, exclude: ['src/cli/**', 'src/jobs/**'] });
   const call = /(?:\.log\(\s*[^()]*?|\battempt\([\w.]+),\s*'([a-z_]+(?:\.[a-z_]+)+)'/g;
   return [
     ...new Set(files.flatMap((file) => [...read(file).matchAll(call)].map(([, event]) => event ?? ''))),

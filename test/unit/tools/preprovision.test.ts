@@ -78,7 +78,7 @@ describe('the preprovision hook', () => {
       'ptb setup': { ok: false, stderr: 'ptb: No. (operator_forbidden)\n' },
     });
     expect(message).toMatch(/^The broker's own application was not created\. ptb: No\. \(operator_forbidden\)\n/);
-    expect(message).toContain(`npx ptb setup api --tenant ${tenant} --name partner-token-broker-prod`);
+    expect(message).toContain(`ptb setup api --tenant ${tenant} --name partner-token-broker-prod`);
     expect(message).toContain('azd env set BROKER_AUDIENCES');
     expect(commands.filter((command) => command.startsWith('azd'))).toEqual([]);
   });
@@ -146,7 +146,7 @@ describe('the postprovision hook', () => {
       expect([message, commands.length]).toEqual([undefined, 1]);
       expect(said).toEqual([
         'The address of the dashboard is not registered, so nobody can sign in to it (AADSTS50011). ptb: No.\n' +
-          `Have an administrator run \`npx ptb setup api --tenant ${tenant} --name partner-token-broker-prod --url https://app.example --no-roles\`.`,
+          `Have an administrator run \`ptb setup api --tenant ${tenant} --name partner-token-broker-prod --url https://app.example --no-roles\`.`,
       ]);
     },
   );

@@ -7,15 +7,15 @@ import { newJob } from '../../../../src/cli/jobs/new-job.ts';
 import type { Job } from '../../../../src/lib/runs/job/job.ts';
 import { projectRoot } from '../../../paths.ts';
 import { tryJob } from '../../../support/try-job.ts';
+import { jobList } from './job-list.ts';
 
-const currentIndex = await readFile(join(projectRoot, 'src/jobs/index.ts'), 'utf8');
 let folder: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-new-job-'));
   await mkdir(join(folder, 'src/jobs'), { recursive: true });
   await mkdir(join(folder, 'test/unit/jobs'), { recursive: true });
-  await writeFile(join(folder, 'src/jobs/index.ts'), currentIndex);
+  await writeFile(join(folder, 'src/jobs/index.ts'), jobList);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -42,14 +42,14 @@ it.each([
   ['../guests', 'at most 40 lower case letters'],
 ])('rejects the name %j and writes nothing', async (name, message) => {
   await expect(newJob(folder, name)).rejects.toThrow(message);
-  expect(await read('src/jobs/index.ts')).toBe(currentIndex);
+  expect(await read('src/jobs/index.ts')).toBe(jobList);
 });
 
 it('overwrites no file, in whichever folder the name is taken', async () => {
   for (const path of ['src/jobs/mine.ts', 'test/unit/jobs/mine.test.ts']) {
     await writeFile(join(folder, path), 'mine');
     await expect(newJob(folder, 'mine')).rejects.toThrow(`${path} exists already`);
-    expect([await read(path), await read('src/jobs/index.ts')]).toEqual(['mine', currentIndex]);
+    expect([await read(path), await read('src/jobs/index.ts')]).toEqual(['mine', jobList]);
     await rm(join(folder, path));
   }
 });
@@ -61,11 +61,10 @@ it('says where to run it, and what to do if the list has another form', async ()
 });
 
 it('adds job after job, on several lines when one is too short', () => {
-  let index = currentIndex;
+  let index = jobList;
   for (let number = 1; number <= 9; number += 1) index = withJob(index, `report-number-${number}`) ?? '';
   expect(index.match(/^import reportNumber\d from/gm)).toHaveLength(9);
-  const listed = /\[\n((?: {2}\w+,\n)+)\];\n$/.exec(index)?.[1]?.trim().split(',\n');
-  expect(listed).toHaveLength(9 + (currentIndex.match(/^import \w+ from/gm) ?? []).length);
+  expect(index).toMatch(/\[\n( {2}\w+,\n){11}\];\n$/);
   expect(importNameOf('report-2-x')).toBe('report2X');
 });
 

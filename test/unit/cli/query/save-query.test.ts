@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { saveQuery } from '../../../../src/cli/query/save-query.ts';
 import { projectRoot } from '../../../paths.ts';
+import { jobList } from '../jobs/job-list.ts';
 
-const currentIndex = await readFile(join(projectRoot, 'src/jobs/index.ts'), 'utf8');
 let folder: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-save-query-'));
   await mkdir(join(folder, 'src/jobs'), { recursive: true });
   await mkdir(join(folder, 'test/unit/jobs'), { recursive: true });
-  await writeFile(join(folder, 'src/jobs/index.ts'), currentIndex);
+  await writeFile(join(folder, 'src/jobs/index.ts'), jobList);
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
@@ -72,7 +72,7 @@ describe('a saved query', () => {
     [{ path: '/users', tenants: ['no domain'] }, /tenants: "no domain"/],
   ])('is not written for %j', async (query, reason) => {
     await expect(saveQuery(folder, { name: 'probe', ...query })).rejects.toThrow(reason);
-    expect(await read('src/jobs/index.ts')).toBe(currentIndex);
+    expect(await read('src/jobs/index.ts')).toBe(jobList);
     await expect(read('src/jobs/probe.ts')).rejects.toThrow('ENOENT');
   });
 });
