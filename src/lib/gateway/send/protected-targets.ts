@@ -2,7 +2,7 @@ import { grantOf, type Protection } from '../../access/policy/policy.ts';
 import { unconditional } from '../../approvals/meet-condition.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
-import { asObject, type JsonObject, objectOf } from '../../core/objects.ts';
+import { asObject, type JsonObject, objectOf, textOf } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import { encode } from '../../judge/reading/path.ts';
 import { type Allowed, type Changed, quoted } from '../../judge/verdict.ts';
@@ -110,6 +110,9 @@ async function userFinding(read: Read, key: string, protect: Protection): Promis
     ...(!protect.administrators
       ? []
       : [
+          read(`${addressOf('users', id)}/ownedObjects?${shown}&$top=${mostMemberships}`).then((list) =>
+            firstFinding(list, ownershipFinding),
+          ),
           read(`roleManagement/directory/roleAssignments${roles}`).then((list) =>
             firstFinding(list, (role) => `holds ${roleText(role)}`),
           ),
@@ -141,7 +144,7 @@ function firstFinding(list: JsonObject, find: (object: JsonObject) => string | u
   }
   if (list['@odata.nextLink'] === undefined) return undefined;
   throw refused(
-    `Whether the rule protects the target is not known, because it is in more than ${value.length} groups.`,
+    `Whether the rule protects the target is not known, because it is in, or owns, more than ${value.length} objects.`,
   );
 }
 
@@ -171,6 +174,18 @@ function membershipFinding(object: JsonObject, protect: Protection): string | un
     default:
       throw unclear('groups, roles and units alone');
   }
+}
+
+/**
+ * Owners can add members to a group to which roles can be assigned, and so give its roles ("Use Microsoft Entra groups to
+ * manage role assignments").
+ */
+function ownershipFinding(object: JsonObject): string | undefined {
+  const type = textOf(object, '@odata.type');
+  if (type === undefined) throw unclear('the types of objects');
+  if (type !== '#microsoft.graph.group') return undefined;
+  const group = groupText(object, { administrators: true, groups: new Set() });
+  return group && `owns ${group}`;
 }
 
 /**
