@@ -506,7 +506,12 @@ describe('an answer of Graph that does not tell', () => {
       /status 200/,
     ],
     ['an answer without a list', { [eligible]: json({ id }) }, 'resource_error', /does not answer with a list/],
-    ['more than a page', { [memberships]: list([group], next) }, 'target_protected', /in, or owns, more than 1 objects/],
+    [
+      'more than a page',
+      { [memberships]: list([group], next) },
+      'target_protected',
+      /in, or owns, more than 1 objects/,
+    ],
     [
       'a group whose name is hidden',
       { [memberships]: list([{ ...group, displayName: null }]) },
