@@ -69,6 +69,13 @@ ptb consent --application users
 ptb tenants consent --application users
 \`\`\`
 
+The other applications of the [sample policy](../access-policy.sample.json) differ in the scopes of Microsoft Graph:
+
+- \`licences\`: \`Organization.Read.All\`
+- \`changes\`: \`User.ReadWrite.All\`, and to look up administrators \`Directory.Read.All\`, \`RoleManagement.Read.Directory\`
+
+Notes:
+
 - Set up \`default\` first: its token lists the customers, and reads the consent of an application that lacks
   \`Directory.Read.All\`.
 - The second resource is Partner Center. It accepts a consent only with a token of the application that is consented.

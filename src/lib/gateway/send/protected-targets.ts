@@ -88,7 +88,19 @@ const readerOf =
     throw new BrokerError('resource_error', `${unknown} answers with status ${status}. ${notSent}`);
   };
 
-const hides = `hides roles or groups: the application needs RoleManagement.Read.Directory and Directory.Read.All, and the service account a role that reads them, such as Global Reader. ${notSent}`;
+/** What the look-ups need: one permission of each list. */
+const [readsRoles, readsObjects] = [
+  ['RoleManagement.Read.Directory', 'RoleManagement.ReadWrite.Directory'],
+  ['Directory.Read.All', 'Directory.ReadWrite.All'],
+] as const;
+
+/** The permissions without which the look-ups of a rule are refused. @param scopes those of a token for Microsoft Graph. */
+export const missingPermissions = ({ administrators }: Protection, scopes: readonly string[]): readonly string[] =>
+  [...(administrators ? [readsRoles] : []), readsObjects]
+    .filter((permissions) => !permissions.some((permission) => scopes.includes(permission)))
+    .map(([least]) => least);
+
+const hides = `hides roles or groups: the application needs ${readsRoles[0]} and ${readsObjects[0]}, and the service account a role that reads them, such as Global Reader. ${notSent}`;
 
 /** Graph's answer about roles that can be activated, in a tenant without Microsoft Entra ID P2 or ID Governance: there are none. */
 const unlicensed = 'AadPremiumLicenseRequired';

@@ -72,7 +72,7 @@ it('says what a policy that protects administrators needs', async () => {
   await checks.next();
   expect((await checks.next()).value).toMatchObject({
     status: 'notice',
-    message: expect.stringMatching(/RoleManagement\.Read\.Directory.*\(application default\)/) as string,
+    message: expect.stringMatching(/RoleManagement\.Read\.Directory.*\(application changes\)/) as string,
   });
 });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPermissionMap } from 'graph-permissions/build-map';
 import { partnerEntries } from 'graph-permissions/partner-table';
 import { tableEntries } from 'graph-permissions/table';
+import { missingPermissions } from '../../../../../src/lib/gateway/send/protected-targets.ts';
 import { createUpstream, type UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { decideApproval } from '../../../../../src/lib/approvals/decide-approval.ts';
@@ -430,6 +431,9 @@ describe('look-ups', () => {
     ['roles to activate', ['User.ReadWrite.All', 'Directory.Read.All'], nobody],
     ['groups', ['User.ReadWrite.All', 'RoleManagement.Read.Directory'], inSales],
   ])('refuse without the permission to read %s', async (_, permissions, { id }) => {
+    const administrators = { administrators: true, groups: new Set<string>() };
+    expect(missingPermissions(administrators, permissions)).not.toEqual([]);
+    expect(missingPermissions(administrators, scopes)).toEqual([]);
     await consentTo(cloud.document, contoso, permissions);
     const narrow = await accessToken(cloud, contoso);
     const world = inFrontOfCloud({ protect: ['administrators'] }, () => narrow);
