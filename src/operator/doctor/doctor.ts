@@ -15,6 +15,7 @@ import { type DelegatedTenant, reasonTexts } from '../../lib/tenants/tenant.ts';
 import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
 import { type CheckKeysDeps, probeMfa } from '../../lib/tokens/credential/keep-alive.ts';
 import {
+  alsoRequired,
   customerAccess,
   endsCheck,
   foreignGroups,
@@ -313,10 +314,6 @@ function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
     });
   return checks.length === 0 ? [ok('Credential', summary)] : checks;
 }
-
-/** "Partner security requirements", since October 2025. No API that the broker may use shows them. */
-const alsoRequired =
-  'Not checked: Microsoft also requires of partners a security contact, and an answer to alerts within 24 hours.';
 
 async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
   const result = await attempt(deps.application, 'Partner Center', async () => {
