@@ -35,8 +35,8 @@ const introduction = `# Permissions
 
 <!-- Written by \`npm run docs\` from src/lib/consent/permissions.ts. Do not edit by hand. -->
 
-\`ptb setup --profile NAME\` gives one of the broker's applications exactly the permissions of a profile, consents to them in
-the partner tenant and removes grants beyond them. Without \`--profile\`, an existing application keeps its permissions: name
+\`ptb setup --permissions NAME\` gives one of the broker's applications exactly the permissions of a profile, consents to them in
+the partner tenant and removes grants beyond them. Without \`--permissions\`, an existing application keeps its permissions: name
 the profile again to change it, or to adopt permissions that a release added.
 
 Delegated permissions limit what the service account may do through the application; in a customer tenant its GDAP roles limit
@@ -64,16 +64,25 @@ applications, each with its own refresh token, and name one of them in each poli
 \`\`\`
 
 \`\`\`sh
-ptb setup --application users --profile users.json
+ptb setup --application users --permissions users.json
 ptb consent --application users
 ptb tenants consent --application users
 \`\`\`
 
+The other applications of the [sample policy](../access-policy.sample.json) differ in the scopes of Microsoft Graph:
+
+- \`licences\`: \`Organization.Read.All\`
+- \`changes\`: \`User.ReadWrite.All\`, and to look up administrators \`Directory.Read.All\`, \`RoleManagement.Read.Directory\`
+
+Notes:
+
 - Set up \`default\` first: its token lists the customers, and reads the consent of an application that lacks
   \`Directory.Read.All\`.
 - The second resource is Partner Center. It accepts a consent only with a token of the application that is consented.
-- \`scopes\` are delegated permissions and \`roles\` application permissions, by value or id. \`ptb setup\` reports a
-  misspelt one before it changes anything.
+- \`scopes\` are delegated permissions and \`roles\` application permissions, by value or id. \`ptb setup\` names each wrong
+  one, with the nearest right one, before it changes anything.
+- The manifest of another application, or its \`requiredResourceAccess\` alone, serves as well, such as what CIPP and MspGdap
+  publish. \`ptb tenants consent --check\` then names what a customer has not consented to, and what is too much.
 - Without \`Application.ReadWrite.OwnedBy\` of Microsoft Graph, the application cannot renew its own secret or certificate. Run
   \`ptb setup --application users\` in its last 30 days, or use
   [\`--credential federated\`](credential.md#which-client-credential).

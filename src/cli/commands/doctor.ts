@@ -34,6 +34,15 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
     checks.push(check);
     if (flags.json !== true) process.stdout.write(lineOf(check));
   };
+  for await (const check of allChecks(flags, signal)) add(check);
+  const exitCode = exitCodeFor(checks);
+  const status =
+    exitCode === exitCodes.ok ? 'ok' : checks.some((each) => each.status === 'failed') ? 'failed' : 'warning';
+  if (flags.json === true) process.stdout.write(`${visibleJson({ status, checks })}\n`);
+  if (exitCode !== exitCodes.ok) throw new CommandOutcome(exitCode);
+}
+
+async function* allChecks(flags: DoctorFlags, signal: AbortSignal): AsyncGenerator<Check, void, undefined> {
   const [{ settingsChecks }, { openToolbox }, { createLocalBroker }, { examine }, { jobs }] = await Promise.all([
     import('../sign-in/settings-check.ts'),
     import('../sign-in/toolbox.ts'),
@@ -41,34 +50,28 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
     import('../../operator/doctor/doctor.ts'),
     import('../../jobs/index.ts'),
   ]);
-  for await (const check of settingsChecks(flags)) add(check);
+  const rules = yield* settingsChecks(flags);
   // The other checks need the vault and the partner tenant.
-  if (!checks.some(({ check, status }) => check === 'Settings' && status === 'failed')) {
-    const toolbox = await openToolbox(flags, signal);
-    const { tokens, directory, resources } = createLocalBroker(toolbox);
-    const { target, exchangeDeps } = toolbox;
-    const deps = {
-      ...toolbox,
-      application: flags.application,
-      customer: flags.customer,
-      partnerTenantId: target.partnerTenantId,
-      hasManagedIdentity: target.hasManagedIdentity,
-      tokens,
-      directory,
-      graph: resources.get('graph'),
-      partnerCenter: resources.get('partner-center'),
-      partnerCenterEndpoint: target.cloud.endpoints.partnerCenter,
-      fetch: exchangeDeps.fetch,
-      partnerGraph: (token: Secret) => toolbox.graph(token).client,
-      requirements: requirementsOf(jobs, flags.application),
-    };
-    for await (const check of examine(deps)) add(check);
-  }
-  const exitCode = exitCodeFor(checks);
-  const status =
-    exitCode === exitCodes.ok ? 'ok' : checks.some((each) => each.status === 'failed') ? 'failed' : 'warning';
-  if (flags.json === true) process.stdout.write(`${visibleJson({ status, checks })}\n`);
-  if (exitCode !== exitCodes.ok) throw new CommandOutcome(exitCode);
+  if (rules === undefined) return;
+  const toolbox = await openToolbox(flags, signal);
+  const { tokens, directory, resources } = createLocalBroker(toolbox);
+  const { target, exchangeDeps } = toolbox;
+  yield* examine({
+    ...toolbox,
+    application: flags.application,
+    customer: flags.customer,
+    partnerTenantId: target.partnerTenantId,
+    hasManagedIdentity: target.hasManagedIdentity,
+    tokens,
+    directory,
+    graph: resources.get('graph'),
+    partnerCenter: resources.get('partner-center'),
+    partnerCenterEndpoint: target.cloud.endpoints.partnerCenter,
+    fetch: exchangeDeps.fetch,
+    partnerGraph: (token: Secret) => toolbox.graph(token).client,
+    requirements: requirementsOf(jobs, flags.application),
+    rules,
+  });
 }
 
 /** The roles that the jobs of an application need at customers. */

@@ -13,7 +13,7 @@ import { registerSetupApi } from './setup-api.ts';
 interface SetupFlags extends TargetOptions, SignInOptions {
   readonly application: string;
   readonly displayName?: string;
-  readonly profile?: string;
+  readonly permissions?: string;
   readonly account?: string;
   readonly credential?: 'secret' | 'certificate' | 'federated';
   readonly yes?: true;
@@ -29,8 +29,8 @@ export function registerSetup(program: Command): void {
     .option('--yes', 'do not ask for confirmation')
     .option('--dry-run', 'print the plan and change nothing')
     .option(
-      '--profile <name>',
-      'permissions: gdap, reader, legacy or a profile file (default: the current ones, gdap for a new application)',
+      '--permissions <profile>',
+      'gdap, reader, legacy, or a file with a profile or an application manifest (default: the current ones, gdap for a new application)',
     )
     .addOption(
       new Option(
@@ -94,7 +94,7 @@ async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDep
     partnerTenantId: target.partnerTenantId,
     application: flags.application,
     displayName: flags.displayName ?? `Partner Token Broker${suffix}`,
-    profile: flags.profile === undefined ? undefined : await loadProfile(flags.profile, graph),
+    profile: flags.permissions === undefined ? undefined : await loadProfile(flags.permissions, graph),
     credential,
     account: flags.account,
     entraEndpoint: target.cloud.endpoints.entra,

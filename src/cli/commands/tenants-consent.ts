@@ -18,7 +18,7 @@ interface TenantsConsentFlags extends SignInOptions {
   readonly tenant?: readonly string[];
   readonly partnerTenant?: string;
   readonly vault?: string;
-  readonly profile?: string;
+  readonly permissions?: string;
   readonly check?: true;
   readonly remove?: true;
   readonly renew?: true;
@@ -38,8 +38,8 @@ export function registerTenantsConsent(program: Command): void {
     .description('Consent to the application in customer tenants, by default in all that lack the consent.')
     .option('--tenant <id-or-domain...>', 'only these customers')
     .option(
-      '--profile <name>',
-      'permissions: gdap, reader, legacy or a profile file (default: those of the application)',
+      '--permissions <profile>',
+      'gdap, reader, legacy, or a file with a profile or an application manifest (default: those of the application)',
     )
     .option('--check', 'compare the consent of each customer with the permissions and change nothing')
     .option('--renew', 'also withdraw consents and give them again, where permissions of a resource were added since')

@@ -8,6 +8,9 @@ import {
   machineIdentity,
   tokenFor,
 } from '../remote/connection.ts';
+import { toBrokerError } from '../../lib/core/errors.ts';
+import type { Secret } from '../../lib/core/secrets.ts';
+import type { DirectoryTarget } from '../sign-in/target.ts';
 import { type Line, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -56,6 +59,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
     resource: flags.resource,
     foreignTenant: randomUUID(),
     clock: systemClock,
+    customer: askCustomer,
     azure: askAzure,
   });
   const count = (result: Finding['result']): number => findings.filter((finding) => finding.result === result).length;
@@ -66,6 +70,37 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
   ]);
   if (!isReached(probe)) throw new CommandOutcome(exitCodes.remote);
   if (counts.failed > 0) throw new CommandOutcome(exitCodes.failure);
+}
+
+/** Reads the policies of a customer that meet the broker, as `ptb doctor` does. */
+async function askCustomer(token: Secret, name: string): Promise<Finding> {
+  const [{ parseDirectory }, { customerPoliciesCheck }, { createGraphClient }, { Limiter }, { randomUUID }, clocks] =
+    await Promise.all([
+      import('../sign-in/target.ts'),
+      import('../../operator/doctor/conditional-access.ts'),
+      import('../../lib/microsoft/graph.ts'),
+      import('../../lib/core/limiter.ts'),
+      import('node:crypto'),
+      import('../../lib/core/clock.ts'),
+    ]);
+  const { fromDoctor, findingsFrom } = await import('../verify/finding.ts');
+  let directory: DirectoryTarget;
+  try {
+    directory = parseDirectory({}, process.env, {});
+  } catch (thrown) {
+    return findingsFrom('broker').skipped('policies', toBrokerError(thrown).detail);
+  }
+  const { partnerTenantId, cloud } = directory;
+  const graph = createGraphClient(
+    {
+      fetch: (...request) => globalThis.fetch(...request),
+      clock: clocks.systemClock,
+      random: Math.random,
+      limiter: new Limiter(1),
+    },
+    { baseUrl: cloud.endpoints.graph, correlationId: randomUUID(), token: () => Promise.resolve(token) },
+  );
+  return fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId }, graph));
 }
 
 /** Checks the deployment that the environment names, with the Azure sign-in of the person who runs the command. */

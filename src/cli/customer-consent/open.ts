@@ -16,7 +16,7 @@ export interface ConsentFlags {
   /** Tenant ids or domains. Absent: all reachable tenants. */
   readonly customers: readonly string[] | undefined;
   /** Absent: the registered permissions. */
-  readonly profile?: string;
+  readonly permissions?: string;
 }
 
 /** What every form of `ptb tenants consent` works with. */
@@ -38,22 +38,21 @@ export interface Consents {
  * @throws BrokerError and SetupError before anything is changed.
  */
 export async function openConsents(toolbox: Toolbox, flags: ConsentFlags): Promise<Consents> {
-  const { application } = flags;
+  const { application, permissions } = flags;
   const { client } = await toolbox.store.load(application);
   const local = createLocalBroker(toolbox);
   const tokens = tokensOf(toolbox, local);
   const { clientId } = client;
   const { partnerTenantId } = toolbox.target;
-  const { profile: wantedProfile } = flags;
   const { registered, profile } = await readRegistration(
     tokens,
     { clientId, partnerTenantId },
-    wantedProfile === undefined ? undefined : (graph) => loadProfile(wantedProfile, graph),
+    permissions === undefined ? undefined : (graph) => loadProfile(permissions, graph),
   );
   const wanted = customerResources(profile);
   if (wanted.length === 0) {
     const detail = `The profile ${profile.name} has no delegated permissions that customers could consent to.`;
-    throw new CommandFailure('request_invalid', detail, 'Give --profile with another profile.');
+    throw new CommandFailure('request_invalid', detail, 'Give --permissions another profile.');
   }
   const { displayName } = registered;
   const deps = {
@@ -102,7 +101,7 @@ export async function requirePartnerCenter({ toolbox, local, run: { application 
     throw new CommandFailure(
       'consent_required',
       `The application "${application}" gets no token for Partner Center, which accepts a consent only with a token of the application itself.`,
-      `Add user_impersonation of Microsoft Partner Center to its profile, then run \`ptb setup${option} --profile …\` and \`ptb consent${option}\`.`,
+      `Add user_impersonation of Microsoft Partner Center to its profile, then run \`ptb setup${option} --permissions …\` and \`ptb consent${option}\`.`,
       { cause: thrown },
     );
   }

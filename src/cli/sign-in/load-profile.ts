@@ -13,7 +13,7 @@ export async function loadProfile(name: string, graph: GraphClient): Promise<Per
   try {
     text = await readFile(name, 'utf8');
   } catch {
-    const detail = `--profile: "${name}" is neither ${profileNames.join(' nor ')}, nor a readable file.`;
+    const detail = `--permissions: "${name}" is neither ${profileNames.join(' nor ')}, nor a readable file.`;
     throw new CommandFailure('config_invalid', detail, 'Correct the option.');
   }
   return readProfile(graph, text, name).catch((thrown: unknown) => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { azureIdentity } from '../../lib/config/identity.ts';
 import { createStorage } from '../../lib/config/storage.ts';
 import { parsePolicy } from '../../lib/access/policy/parse-policy.ts';
+import type { Rule } from '../../lib/access/policy/policy.ts';
 import { parseSettings, type Settings, unknownSettings } from '../../lib/config/settings.ts';
 import { journalTable } from '../../lib/tokens/credential/credential-journal.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
@@ -17,8 +18,11 @@ import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts'
 /**
  * Checks the settings on this machine, the access policy and the storage. Settings that the commands need must be valid.
  * A problem with one that only the function app needs is a notice, because an operator's machine rarely has it.
+ * @returns the rules of the policy, none if it cannot be read. Undefined: the settings do not say what else to check.
  */
-export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Check, void, undefined> {
+export async function* settingsChecks(
+  options: TargetOptions,
+): AsyncGenerator<Check, readonly Rule[] | undefined, undefined> {
   let given: Readonly<Record<string, string | undefined>>;
   try {
     const local = await readLocalSettings();
@@ -27,7 +31,7 @@ export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Ch
     given = { ...local, ...process.env, ...named };
   } catch (thrown) {
     yield failed('Settings', toBrokerError(thrown));
-    return;
+    return undefined;
   }
   let settings: Settings;
   try {
@@ -35,18 +39,20 @@ export async function* settingsChecks(options: TargetOptions): AsyncGenerator<Ch
   } catch (thrown) {
     const message = `The settings for this command are valid. For the function app: ${toBrokerError(thrown).detail}`;
     yield { check: 'Settings', status: 'notice', message };
-    return;
+    return [];
   }
   const unknown = unknownSettings(given);
   yield unknown.length === 0
     ? { check: 'Settings', status: 'ok', message: 'All settings are present and valid.' }
     : { check: 'Settings', status: 'warning', message: unknown.join(' ') };
-  yield await policyCheck(settings);
+  const { rules = [], ...policy } = await policyCheck(settings);
+  yield policy;
   yield* storageChecks(settings, given['IDENTITY_ENDPOINT'] !== undefined);
+  return rules;
 }
 
 /** Checks a policy in a file. One in a blob is readable by the function app only. */
-async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check> {
+async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check & { rules?: readonly Rule[] }> {
   const check = 'Access policy';
   if (location.startsWith('https://'))
     return { check, status: 'notice', message: `The policy is at ${location}. It is not read from this machine.` };
@@ -63,12 +69,7 @@ async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check
   const parsed = parsePolicy(text);
   if (parsed.ok) {
     const { rules } = parsed.policy;
-    const message = `The policy is valid: ${rules.length} rule(s).`;
-    const protecting = rules.filter(({ protect }) => protect?.administrators);
-    if (protecting.length === 0) return { check, status: 'ok', message };
-    const applications = [...new Set(protecting.map(({ application }) => application))].join(', ');
-    const needed = `Rules protect administrators: without RoleManagement.Read.Directory, consented in the customer, they refuse every change of a user (application ${applications}).`;
-    return { check, status: 'notice', message: `${message} ${needed}` };
+    return { check, status: 'ok', message: `The policy is valid: ${rules.length} rule(s).`, rules };
   }
   const remedy =
     'Run `ptb policy check` to list every problem. Until they are corrected, the broker denies every request.';

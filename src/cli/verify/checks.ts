@@ -1,3 +1,5 @@
+import { Secret } from '../../lib/core/secrets.ts';
+import { activation, alsoRequired } from '../../operator/gdap/judge.ts';
 import { bearer, type CallerOptions, consent, describe, failedAnswer, missingOptions, run } from './caller-checks.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import { findLeaks } from './leaks.ts';
@@ -7,6 +9,8 @@ import { apiRoutes, platformRoutes } from './routes.ts';
 export interface VerifyOptions extends CallerOptions {
   /** A tenant id that does not exist. Nobody may get a token for it. */
   readonly foreignTenant: string;
+  /** The checks of the customer that the doctor makes with a token for Microsoft Graph there. */
+  readonly customer: (token: Secret, tenant: string) => Promise<Finding>;
   /** The checks of the deployment through Azure, given the names of the jobs with a schedule. */
   readonly azure: (probe: Probe, scheduledJobs: readonly string[]) => Promise<readonly Finding[]>;
 }
@@ -102,6 +106,22 @@ const allowed: Check = async (probe, options) => {
     : failed('allowed', 'proxies may cache the token', 'Deploy a released version of the app.');
 };
 
+/** Which policies of the customer meet the broker. */
+const customerPolicies: Check = async (probe, options) => {
+  const missing = missingOptions(options);
+  if (missing !== undefined) return skipped('policies', missing);
+  const { token = '', tenant = '', resource } = options;
+  if (resource !== 'graph') return skipped('policies', 'needs --resource graph');
+  const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
+  const { accessToken } = answer.json;
+  if (typeof accessToken !== 'string') return skipped('policies', `no token: ${describe(answer)}`);
+  return options.customer(new Secret(accessToken), tenant);
+};
+
+/** What only the service account sees. The texts are those of `ptb doctor`. */
+const account: Check = async () =>
+  skipped('account', `\`ptb doctor\` checks roles and MFA of the service account. ${activation} ${alsoRequired}`);
+
 /** Requests beyond the policy are denied, and with a status that says so. */
 const denied: Check = async (probe, { token, tenant, resource, foreignTenant }) => {
   if (token === undefined) return skipped('denied', 'needs a token in PTB_TOKEN, or --client-id');
@@ -152,6 +172,8 @@ const checks: readonly Check[] = [
   crossOrigin,
   allowed,
   consent,
+  customerPolicies,
+  account,
   denied,
   run,
 ];

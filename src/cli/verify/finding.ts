@@ -1,7 +1,9 @@
+import type { Check } from '../../operator/doctor/checks.ts';
+
 /** Where the evidence of a check comes from: answers of the broker, Azure Resource Manager, or Log Analytics. */
 type Source = 'broker' | 'azure' | 'logs';
 
-/** The result of a check. `fix` is the remedy for a failure. */
+/** The result of a check. `fix` is what to do, if anything has to be done. */
 export interface Finding {
   readonly check: string;
   readonly source: Source;
@@ -21,4 +23,10 @@ export const findingsFrom = (source: Source) => ({
     evidence,
     fix,
   }),
+});
+
+/** What a check of `ptb doctor` found. A notice is no failure, and keeps what to do about it. */
+export const fromDoctor = (check: string, { status, message, remedy }: Check): Finding => ({
+  ...findingsFrom('broker')[status === 'skipped' ? 'skipped' : 'passed'](check, message),
+  ...(remedy === undefined ? {} : { fix: remedy }),
 });

@@ -3,7 +3,8 @@ import { BrokerError, SetupError, toBrokerError } from '../core/errors.ts';
 import { parseGuid } from '../core/identifiers.ts';
 import { parseJson } from '../core/outbound.ts';
 import type { GraphClient } from '../microsoft/graph.ts';
-import { type JsonObject, objectsIn, textOf } from '../core/objects.ts';
+import { asObject, type JsonObject, objectsIn, textOf } from '../core/objects.ts';
+import { closest } from '../core/text.ts';
 import { firstOf, permissionKey, type RegisteredApplication } from './directory-state.ts';
 import {
   type Permission,
@@ -14,48 +15,89 @@ import {
   type ResourcePermissions,
 } from './permissions.ts';
 
-const names = z.array(z.string().min(1)).default([]);
+/** A permission as a file names it. */
+interface NamedPermission {
+  /** Its value in a token, or its id. */
+  readonly name: string;
+  /** The value that the file states beside an id. */
+  readonly value?: string | undefined;
+}
 
-/** Permissions of one resource by value or id. */
-const namedPermissions = z.strictObject({
-  appId: z.string().transform((text, context) => {
-    const id = parseGuid(text);
-    if (id !== undefined) return id;
-    context.addIssue({ code: 'custom', message: 'is not a GUID' });
-    return z.NEVER;
-  }),
-  scopes: names,
-  roles: names,
+interface NamedPermissions {
+  readonly appId: string;
+  readonly scopes: readonly NamedPermission[];
+  readonly roles: readonly NamedPermission[];
+}
+
+const guid = z.string().transform((text, context) => {
+  const id = parseGuid(text);
+  if (id !== undefined) return id;
+  context.addIssue({ code: 'custom', message: 'is not a GUID' });
+  return z.NEVER;
 });
-type NamedPermissions = z.output<typeof namedPermissions>;
+const names = z
+  .array(
+    z
+      .string()
+      .min(1)
+      .transform((name): NamedPermission => ({ name })),
+  )
+  .default([]);
 
 /** A profile file lists permissions per resource. docs/permissions.md has an example. */
 const profileFileSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower case letters, digits and hyphens'),
-  resources: z.array(namedPermissions).min(1, 'names no resource'),
+  resources: z.array(z.strictObject({ appId: guid, scopes: names, roles: names })).min(1, 'names no resource'),
 });
 
 /**
- * Reads a profile from a file. Looks up every permission at the service principal of its resource, so that a misspelt one
- * is found before anything is changed.
- * @throws BrokerError config_invalid that names the wrong field or permission.
+ * `requiredResourceAccess` of an application manifest ("requiredResourceAccess resource type"). Published lists state the
+ * value beside the id, or have it for the id.
+ */
+const requiredAccessSchema = z
+  .array(
+    z.object({
+      resourceAppId: guid,
+      resourceAccess: z.array(
+        z.object({ id: z.string().min(1), type: z.enum(['Scope', 'Role']), value: z.string().min(1).optional() }),
+      ),
+    }),
+  )
+  .min(1, 'names no resource');
+
+/**
+ * Reads permissions from a profile file, an application manifest, or its `requiredResourceAccess` alone. Looks up every
+ * permission at the service principal of its resource, so that a wrong one is found before anything is changed.
+ * @throws BrokerError config_invalid that names the wrong field, or every wrong permission.
  */
 export async function readProfile(graph: GraphClient, text: string, where: string): Promise<PermissionProfile> {
   const value = parseJson(text);
   if (value === undefined) throw new BrokerError('config_invalid', `${where}: is not JSON.`);
-  const parsed = profileFileSchema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const problem = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`;
-    throw new BrokerError('config_invalid', `${where}: ${problem}.`);
+  const list = Array.isArray(value) ? value : asObject(value)['requiredResourceAccess'];
+  if (list === undefined) {
+    const { name, resources } = parsed(profileFileSchema, value, where);
+    return { name, resources: await lookUpPermissions(graph, resources, where) };
   }
-  return { name: parsed.data.name, resources: await lookUpPermissions(graph, parsed.data.resources, where) };
+  const resources = parsed(requiredAccessSchema, list, where).map(({ resourceAppId, resourceAccess }) => {
+    const named = (kind: string) =>
+      resourceAccess.flatMap(({ id, type, value: stated }) => (type === kind ? [{ name: id, value: stated }] : []));
+    return { appId: resourceAppId, scopes: named('Scope'), roles: named('Role') };
+  });
+  return { name: where, resources: await lookUpPermissions(graph, resources, where) };
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  const [issue] = error.issues;
+  const path = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  throw new BrokerError('config_invalid', `${where}: ${path}${issue?.message ?? 'is wrong'}.`);
 }
 
 /**
  * Looks up each permission at the service principal of its resource in the partner tenant.
- * @throws BrokerError config_invalid that names the missing resource or permission.
+ * @throws BrokerError config_invalid that names each missing resource and permission.
  */
 async function lookUpPermissions(
   graph: GraphClient,
@@ -63,36 +105,75 @@ async function lookUpPermissions(
   where: string,
 ): Promise<readonly ResourcePermissions[]> {
   const resources: ResourcePermissions[] = [];
-  for (const { appId, scopes, roles } of named) {
-    const principal = await principalOf(graph, appId, where);
-    const find = (kind: string, wanted: readonly string[]) =>
-      wanted.map((name) => findPermission(principal, kind, name, where));
-    resources.push({
-      appId,
-      name: textOf(principal, 'displayName') ?? appId,
-      scopes: find('oauth2PermissionScopes', scopes),
-      roles: find('appRoles', roles),
-    });
+  const problems: string[] = [];
+  for (const appId of new Set(named.map((each) => each.appId))) {
+    const path = `/servicePrincipals?$filter=appId eq '${appId}'&$select=id,appId,displayName,appRoles,oauth2PermissionScopes`;
+    const principal = await firstOf(graph, path);
+    if (principal === undefined) {
+      problems.push(
+        `no service principal in the partner tenant has the id ${appId}: create it with \`az ad sp create --id ${appId}\`, or leave the resource out.`,
+      );
+      continue;
+    }
+    const name = textOf(principal, 'displayName');
+    const find = (kind: Kind): readonly Permission[] => {
+      const found = new Map<string, Permission>();
+      for (const permission of named.flatMap((each) => (each.appId === appId ? each[kind] : []))) {
+        const match = matchOf(principal, kind, permission);
+        if (match === undefined) problems.push(`${name ?? 'the resource'} ${missing(principal, kind, permission)}`);
+        else found.set(match.id, { ...match, reason: `Requested by ${where}.` });
+      }
+      return [...found.values()];
+    };
+    resources.push({ appId, name: name ?? appId, scopes: find('scopes'), roles: find('roles') });
   }
+  if (problems.length > 0) throw new BrokerError('config_invalid', `${where}: ${problems.join(' ')}`);
   return resources;
 }
 
-async function principalOf(graph: GraphClient, appId: string, where: string): Promise<JsonObject> {
-  const path = `/servicePrincipals?$filter=appId eq '${appId}'&$select=id,appId,displayName,appRoles,oauth2PermissionScopes`;
-  const principal = await firstOf(graph, path);
-  if (principal !== undefined) return principal;
-  throw new BrokerError('config_invalid', `${where}: no service principal in the partner tenant has the id ${appId}.`);
-}
+type Kind = 'scopes' | 'roles';
 
-function findPermission(principal: JsonObject, kind: string, name: string, where: string): Permission {
-  for (const item of objectsIn(principal[kind])) {
+const kinds = {
+  scopes: { list: 'oauth2PermissionScopes', text: 'delegated permission', other: 'roles' },
+  roles: { list: 'appRoles', text: 'application permission', other: 'scopes' },
+} as const;
+
+const published = (principal: JsonObject, kind: Kind): readonly Pick<Permission, 'id' | 'value'>[] =>
+  objectsIn(principal[kinds[kind].list]).flatMap((item) => {
     const [id, value] = [textOf(item, 'id'), textOf(item, 'value')];
-    if (id !== undefined && value !== undefined && (value === name || id === name.toLowerCase()))
-      return { id, value, reason: `Requested by ${where}.` };
-  }
-  const resource = textOf(principal, 'displayName') ?? 'the resource';
-  const permission = kind === 'appRoles' ? 'application permission' : 'delegated permission';
-  throw new BrokerError('config_invalid', `${where}: ${resource} has no ${permission} "${name}".`);
+    return id === undefined || value === undefined ? [] : [{ id, value }];
+  });
+
+/** What the resource publishes under this name. A value that is stated beside an id has to be that of the id. */
+const matchOf = (principal: JsonObject, kind: Kind, { name, value }: NamedPermission) =>
+  published(principal, kind).find(
+    (each) => (each.value === name || each.id === name.toLowerCase()) && (value === undefined || each.value === value),
+  );
+
+/** Says that a permission is missing, and which one was probably meant. */
+function missing(principal: JsonObject, kind: Kind, named: NamedPermission): string {
+  const { text, other } = kinds[kind];
+  const own = published(principal, kind);
+  const written = named.value ?? named.name;
+  const most = Math.max(1, Math.floor(written.length / 3));
+  // Ids that differ in three digits at most are the same id with a typing error.
+  const value = closest(
+    written,
+    own.map((each) => each.value),
+    most,
+  );
+  const id = closest(
+    named.name,
+    own.map((each) => each.id),
+    3,
+  );
+  const near = own.find((each) => each.value === value) ?? own.find((each) => each.id === id);
+  const elsewhere = near?.value === written ? undefined : matchOf(principal, other, named);
+  const meant = elsewhere ?? near;
+  const what = named.value === undefined ? `"${named.name}"` : `"${named.value}" with the id ${named.name}`;
+  if (meant === undefined) return `has no ${text} ${what}.`;
+  const otherKind = elsewhere === undefined ? '' : `the ${kinds[other].text} `;
+  return `has no ${text} ${what}; did you mean ${otherKind}"${meant.value}" (${meant.id})?`;
 }
 
 /**
@@ -106,7 +187,7 @@ export async function registeredProfile(
 ): Promise<PermissionProfile> {
   const builtIn = profileNames.find((name) => isExactly(permissions, profiles[name]));
   if (builtIn !== undefined) return profiles[builtIn];
-  const where = `The registration of "${displayName}", which --profile replaces`;
+  const where = `The registration of "${displayName}", which --permissions replaces`;
   const resources = await lookUpPermissions(graph, byResource(permissions), where).catch(asSetupError);
   return { name: 'registered', resources };
 }
@@ -132,7 +213,9 @@ function byResource(permissions: readonly string[]): readonly NamedPermissions[]
   const split = permissions.map((key) => key.split(' '));
   return [...new Set(split.map(([appId = '']) => appId))].map((appId) => {
     const ids = (kind: string) =>
-      split.flatMap(([resource, type, id]) => (resource === appId && type === kind && id !== undefined ? [id] : []));
+      split.flatMap(([resource, type, id]) =>
+        resource === appId && type === kind && id !== undefined ? [{ name: id }] : [],
+      );
     return { appId, scopes: ids('scope'), roles: ids('role') };
   });
 }

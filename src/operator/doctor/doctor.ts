@@ -1,9 +1,12 @@
 import { adminAgentsName } from '../../lib/consent/directory-state.ts';
+import { grantOf, type Rule } from '../../lib/access/policy/policy.ts';
+import { missingFact, selects } from '../../lib/access/tenants/tenant-set.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError, isErrorCode, ptbCommand } from '../../lib/core/errors.ts';
 import { defaultApplication, type TenantId } from '../../lib/core/identifiers.ts';
 import type { Fetch } from '../../lib/core/outbound.ts';
 import type { AccessToken, Credential, Resource, Secret, TokenSource } from '../../lib/core/secrets.ts';
+import { missingPermissions } from '../../lib/gateway/send/protected-targets.ts';
 import { judgeCredential } from '../../lib/health/health.ts';
 import { consentRoles } from '../../lib/microsoft/directory-roles.ts';
 import type { GraphClient } from '../../lib/microsoft/graph.ts';
@@ -12,6 +15,7 @@ import { type DelegatedTenant, reasonTexts } from '../../lib/tenants/tenant.ts';
 import type { CredentialStore } from '../../lib/tokens/credential/credential-store.ts';
 import { type CheckKeysDeps, probeMfa } from '../../lib/tokens/credential/keep-alive.ts';
 import {
+  alsoRequired,
   customerAccess,
   endsCheck,
   foreignGroups,
@@ -30,8 +34,10 @@ interface CustomerCheckDeps {
   readonly application: string;
   readonly directory: Pick<TenantDirectory, 'snapshot'>;
   readonly partnerTenantId: TenantId;
-  /** Requests a token of the service account for Microsoft Graph in a customer's tenant. */
-  readonly token: (tenantId: TenantId) => Promise<AccessToken>;
+  /** Requests a token for Microsoft Graph in a customer's tenant. */
+  readonly token: (tenantId: TenantId, rule: Pick<Rule, 'application' | 'grants'>) => Promise<AccessToken>;
+  /** The rules of the access policy. */
+  readonly rules: readonly Rule[];
   /** Microsoft Graph in the tenant of the token. */
   readonly partnerGraph: (token: Secret) => GraphClient;
   /** Check only this customer: a tenant id or domain. */
@@ -91,17 +97,53 @@ async function* customerTokenChecks(
     return;
   }
   let last: Check = skipped('Customer token');
-  for (const { tenantId, name } of candidates) {
-    const result = await attempt(deps.application, 'Customer token', () => deps.token(tenantId));
+  const own = { application: deps.application, grants: new Set(['delegated'] as const) };
+  for (const candidate of candidates) {
+    const { tenantId, name } = candidate;
+    const result = await attempt(deps.application, 'Customer token', () => deps.token(tenantId, own));
     if (result.ok) {
       yield ok('Customer token', `Entra issued a token for ${name}.`);
       const { partnerTenantId } = deps;
       yield await customerPoliciesCheck({ name, partnerTenantId }, deps.partnerGraph(result.value.secret));
+      yield* protectionCheck(deps, candidate);
       return;
     }
     last = { ...result.check, message: `${name}: ${result.check.message}` };
   }
   yield last;
+}
+
+/** Says which rules cannot look up whom they protect in a customer, and so refuse every change of a user there. */
+async function* protectionCheck(
+  { rules, token }: Pick<CustomerCheckDeps, 'rules' | 'token'>,
+  { tenantId, name, defaultDomain }: DelegatedTenant,
+): AsyncGenerator<Check, void, undefined> {
+  const check = 'Protected targets';
+  const facts = { tenantId, domains: defaultDomain === undefined ? [] : [defaultDomain] };
+  const problems: string[] = [];
+  let count = 0;
+  for (const { protect, tenants, application, grants, name: rule } of rules) {
+    // A rule may choose its tenants by tags, which are not known here.
+    if (protect === undefined || !(selects(tenants, facts) || missingFact(tenants, facts) !== undefined)) continue;
+    count += 1;
+    const read = await attempt(application, check, () => token(tenantId, { application, grants }));
+    const missing = read.ok ? missingPermissions(protect, read.value.scopes) : [];
+    if (!read.ok) problems.push(`The application ${application} of the rule "${rule}" gets no token for ${name}.`);
+    if (missing.length > 0)
+      problems.push(
+        `The rule "${rule}" refuses every change of a user in ${name}, because its application ${application} is not consented to ${missing.join(' and ')} there.`,
+      );
+  }
+  if (count === 0) return;
+  yield problems.length === 0
+    ? ok(check, `${count} rule(s) can look up in ${name} whom they protect.`)
+    : {
+        check,
+        status: 'warning',
+        message: problems.join(' '),
+        remedy:
+          'Add what is missing with `ptb setup --permissions`, then run `ptb consent` and `ptb tenants consent --renew`.',
+      };
 }
 
 interface GdapCheckDeps {
@@ -229,7 +271,11 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   yield await callersCheck(deps.partnerTenantId, graph);
   yield await signInPoliciesCheck(graph);
   yield* gdapChecks(deps, graph);
-  yield* customerChecks({ ...deps, token: (tenantId) => token(deps, tenantId, deps.graph, 'delegated') });
+  yield* customerChecks({
+    ...deps,
+    token: (tenantId, { application, grants }) =>
+      token({ ...deps, application }, tenantId, deps.graph, grantOf({ grants })),
+  });
 }
 
 const needPartnerTenant = ['Partner tenant', 'Partner Center', 'Delegated roles', 'Customers', 'Customer token'];
@@ -268,10 +314,6 @@ function storedChecks(deps: DoctorDeps, credential: Credential): Check[] {
     });
   return checks.length === 0 ? [ok('Credential', summary)] : checks;
 }
-
-/** "Partner security requirements", since October 2025. No API that the broker may use shows them. */
-const alsoRequired =
-  'Not checked: Microsoft also requires of partners a security contact, and an answer to alerts within 24 hours.';
 
 async function partnerCenterCheck(deps: DoctorDeps): Promise<Check> {
   const result = await attempt(deps.application, 'Partner Center', async () => {

@@ -42,13 +42,19 @@ export function customerAccess(relationships: readonly Relationship[], groups: G
   }));
 }
 
+/** "Privileged Identity Management": roles and memberships are in tokens that are issued after the activation. */
+export const activation = 'A membership that Privileged Identity Management activates counts with the next token.';
+
+/** "Partner security requirements", since October 2025. No API that the broker may use shows them. */
+export const alsoRequired =
+  'Not checked: Microsoft also requires of partners a security contact, and an answer to alerts within 24 hours.';
+
 /** Why the account lacks a role, from the easiest remedy to the hardest. */
 const texts = {
   pending: { reason: 'The access assignment is still pending', remedy: 'Wait until the assignment is active.' },
   not_member: {
     reason: 'The role belongs to a group that the account is not in',
-    remedy:
-      'Add the account to the group. A membership that Privileged Identity Management activates counts with the next token.',
+    remedy: `Add the account to the group. ${activation}`,
   },
   not_assigned: {
     reason: 'The relationship has the role, but gives it to no group',

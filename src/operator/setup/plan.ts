@@ -122,8 +122,8 @@ function planResource(resource: ResourcePermissions, state: DirectoryState): Ste
 
 /** The sign-in scopes belong to Microsoft Graph. */
 const scopesOf = ({ appId, scopes }: ResourcePermissions): readonly string[] => [
-  ...scopes.map(({ value }) => value),
-  ...(appId === graphAppId ? signInScopes : []),
+  // A list may name the scopes of sign-in itself.
+  ...new Set([...scopes.map(({ value }) => value), ...(appId === graphAppId ? signInScopes : [])]),
 ];
 
 /** Withdraws permissions that are not in the profile, whether from an earlier profile or granted by hand. */

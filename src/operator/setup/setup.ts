@@ -188,4 +188,4 @@ async function findAccount(graph: GraphClient, account: string): Promise<Service
   return { objectId: requiredText(found, 'id'), name: account };
 }
 
-const keptNote = 'The application keeps its registered permissions. Use --profile to change them.';
+const keptNote = 'The application keeps its registered permissions. Use --permissions to change them.';

@@ -102,7 +102,7 @@ describe('ptb with wrong input', () => {
     ],
     [
       'with an unknown profile',
-      ['setup', '--yes', '--profile', 'nonsense'],
+      ['setup', '--yes', '--permissions', 'nonsense'],
       'admin',
       1,
       /neither gdap nor reader nor legacy/,

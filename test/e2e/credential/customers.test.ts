@@ -99,7 +99,7 @@ describe('ptb tenants consent for 25 customers', () => {
 
   it('adds a resource without a withdrawal, and --check reports it as excess', async () => {
     const [first = ''] = others;
-    expect((await bench.consent('--profile', 'management.json', '--tenant', first)).exitCode).toBe(0);
+    expect((await bench.consent('--permissions', 'management.json', '--tenant', first)).exitCode).toBe(0);
     expect(bench.requested('DELETE')).toEqual([]);
     const { exitCode, document } = await bench.consent('--check', '--tenant', first);
     expect([exitCode, document.tenants]).toMatchObject([
@@ -109,7 +109,7 @@ describe('ptb tenants consent for 25 customers', () => {
   });
 
   it('adds permissions of a resource only with --renew, and only after it asked', async () => {
-    const more = ['--profile', 'more.json', '--tenant', ...withoutExchange, ...others] as const;
+    const more = ['--permissions', 'more.json', '--tenant', ...withoutExchange, ...others] as const;
     const plain = await bench.consent(...more);
     expect([plain.exitCode, plain.document]).toMatchObject([3, { consented: 0, failed: 22 }]);
     expect(plain.document.tenants[0]).toMatchObject({
@@ -151,9 +151,9 @@ describe('ptb tenants consent --renew that is killed', () => {
     // The customer lacks a permission again.
     await bench.consent('--remove', '--yes', '--tenant', tenantId);
     await bench.consent('--tenant', tenantId);
-    await bench.consent('--profile', 'management.json', '--tenant', tenantId);
+    await bench.consent('--permissions', 'management.json', '--tenant', tenantId);
     const before = bench.grantsIn(tenantId);
-    await kill(fault, '--profile', 'more.json', '--tenant', tenantId);
+    await kill(fault, '--permissions', 'more.json', '--tenant', tenantId);
     expect(Object.keys(bench.grantsIn(tenantId)).length).toBeLessThan(Object.keys(before).length);
     expect(await journal()).toEqual([`${tenantId}.json`]);
     const check = await bench.consent('--check', '--tenant', tenantId);
@@ -173,7 +173,7 @@ describe('ptb tenants consent --renew that is killed', () => {
     await bench.consent('--tenant', ...others);
     bench.operator.cloud.ledger.reset();
     bench.operator.cloud.faults.add({ service: 'partnerCenter', method: 'DELETE', kind: 'delay', delayMs: 500 });
-    const args = ['--renew', '--yes', '--profile', 'more.json', '--tenant', ...others];
+    const args = ['--renew', '--yes', '--permissions', 'more.json', '--tenant', ...others];
     const { child, ended } = bench.line.start(['tenants', 'consent', '--json', ...args]);
     await Promise.race([faultMet(bench.operator.cloud), ended]);
     child.kill('SIGINT');

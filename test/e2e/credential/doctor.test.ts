@@ -1,5 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLocalBroker } from '../../../src/cli/sign-in/local-broker.ts';
+import { parsePolicy } from '../../../src/lib/access/policy/parse-policy.ts';
+import type { Rule } from '../../../src/lib/access/policy/policy.ts';
 import { clouds } from '../../../src/lib/core/resources.ts';
 import type { Secret } from '../../../src/lib/core/secrets.ts';
 import { signInPoliciesCheck } from '../../../src/operator/doctor/conditional-access.ts';
@@ -7,6 +11,7 @@ import { type Check, examine } from '../../../src/operator/doctor/doctor.ts';
 import { runSetupApi } from '../../../src/operator/setup/setup-api.ts';
 import { changeTenant } from 'microsoft-cloud/client';
 import { account, adminToken } from 'microsoft-cloud/testing';
+import { projectRoot } from '../../paths.ts';
 import { browser, startOperator, type TestOperator } from './operator.ts';
 
 let operator: TestOperator;
@@ -20,7 +25,9 @@ beforeAll(async () => {
 afterEach(() => operator.cloud.faults.clear());
 afterAll(() => operator.stop());
 
-async function examined(more: { application?: string; customer?: string } = {}): Promise<readonly Check[]> {
+async function examined(
+  more: { application?: string; customer?: string; rules?: readonly Rule[] } = {},
+): Promise<readonly Check[]> {
   const { store, redeemer, clock, newId, exchangeDeps, partnerTenantId, endpoints, resources, graphOf } = operator;
   const cloud = { ...clouds.public, endpoints, resources };
   const {
@@ -55,6 +62,7 @@ async function examined(more: { application?: string; customer?: string } = {}):
     newId,
     identityTrust: operator.identityTrust,
     partnerGraph: (token: Secret) => graphOf(token.reveal()).client,
+    rules: [],
     requirements: [{ purpose: 'mfa-report', roles: ['Reports Reader', 'Global Reader'] as const }],
     ...more,
   };
@@ -104,6 +112,24 @@ it('passes every check, down to a token for a customer', async () => {
 it('reads Conditional Access with the permission for it', async () => {
   const { client } = operator.graphOf(await adminToken(operator.cloud));
   expect(await signInPoliciesCheck(client)).toMatchObject({ check: 'Conditional Access', status: 'ok' });
+});
+
+it('reads from what a customer consented to whether the sample policy can look up whom it protects', async () => {
+  const sample = await readFile(join(projectRoot, 'access-policy.sample.json'), 'utf8');
+  const [first] = operator.cloud.document.tenants;
+  const parsed = parsePolicy(
+    sample.replace('"application": "changes",', '').replace('contoso.com', first?.domain ?? ''),
+  );
+  const check = (await examined({ customer: first?.domain ?? '', rules: parsed.ok ? parsed.policy.rules : [] })).find(
+    (each) => each.check === 'Protected targets',
+  );
+  // The profile gdap contains Directory.Read.All.
+  expect(check).toMatchObject({
+    status: 'warning',
+    message: expect.stringMatching(
+      /application default is not consented to RoleManagement\.Read\.Directory there\.$/,
+    ) as string,
+  });
 });
 
 it('skips checks that depend on a failed one', async () => {

@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const reader = ['--application', 'reader'] as const;
-const file = ['--profile', 'reader.json'] as const;
+const file = ['--permissions', 'reader.json'] as const;
 const admin = (...args: readonly string[]): Promise<Ended> => line.ptb(args, 'admin');
 const broker = (...args: readonly string[]): Promise<Ended> => line.ptb(args);
 const registered = () =>

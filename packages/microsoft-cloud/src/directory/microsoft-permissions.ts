@@ -71,12 +71,16 @@ export const aadGraphPermissions: PermissionTable = {
 export const exchangePermissions: PermissionTable = {
   // The ids of the second version are invented.
   scopes: {
+    'Calendars.ReadWrite.All': 'bbd1ca91-75e0-4814-ad94-9c5dbbae3415',
     'Exchange.Manage': 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
     'Exchange.ManageV2': 'e0000000-0b06-4fc1-a9de-02113fc2ab7c',
+    'MailboxSettings.ReadWrite': '2e83d72d-8895-4b66-9eea-abb43449ab8b',
   },
   roles: {
+    'Calendars.ReadWrite.All': 'ef54d2bf-783f-4e0f-bca1-3210c0444d99',
     'Exchange.ManageAsApp': 'dc50a0fb-09a3-484d-be87-e023b12c6440',
     'Exchange.ManageAsAppV2': 'e0000000-09a3-484d-be87-e023b12c6440',
+    'MailboxSettings.ReadWrite': 'f9156939-25cd-4ba8-abfe-7fabcf003749',
   },
 };
 

@@ -3,6 +3,8 @@ export interface GroupData {
   readonly displayName: string;
   /** User principal names, and display names of other groups. */
   readonly members: readonly string[];
+  /** User principal names. Default: nobody. */
+  readonly owners?: readonly string[];
   /** Whether it can have directory roles. Default: false. */
   readonly isAssignableToRole?: boolean;
 }

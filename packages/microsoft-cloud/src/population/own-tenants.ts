@@ -161,7 +161,7 @@ function checkDirectory({ groups, roles, administrativeUnits }: OwnDirectory, us
   checkUnique(names);
   checkUnique(units);
   const known = new Set(names);
-  const used = [...groups, ...administrativeUnits].flatMap(({ members }) => members);
+  const used = [...groups, ...administrativeUnits].flatMap(({ members, owners = [] }) => [...members, ...owners]);
   const unknown = [...used, ...roles.map(({ principal }) => principal)].find((name) => !known.has(name));
   if (unknown !== undefined) throw new RangeError(`There is no user or group "${unknown}".`);
   for (const { role, administrativeUnit } of roles) {

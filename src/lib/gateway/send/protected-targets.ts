@@ -2,7 +2,7 @@ import { grantOf, type Protection } from '../../access/policy/policy.ts';
 import { unconditional } from '../../approvals/meet-condition.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
-import { asObject, type JsonObject, objectOf } from '../../core/objects.ts';
+import { asObject, type JsonObject, objectOf, textOf } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import { encode } from '../../judge/reading/path.ts';
 import { type Allowed, type Changed, quoted } from '../../judge/verdict.ts';
@@ -88,7 +88,19 @@ const readerOf =
     throw new BrokerError('resource_error', `${unknown} answers with status ${status}. ${notSent}`);
   };
 
-const hides = `hides roles or groups: the application needs RoleManagement.Read.Directory and Directory.Read.All, and the service account a role that reads them, such as Global Reader. ${notSent}`;
+/** What the look-ups need: one permission of each list. */
+const [readsRoles, readsObjects] = [
+  ['RoleManagement.Read.Directory', 'RoleManagement.ReadWrite.Directory'],
+  ['Directory.Read.All', 'Directory.ReadWrite.All'],
+] as const;
+
+/** The permissions without which the look-ups of a rule are refused. @param scopes those of a token for Microsoft Graph. */
+export const missingPermissions = ({ administrators }: Protection, scopes: readonly string[]): readonly string[] =>
+  [...(administrators ? [readsRoles] : []), readsObjects]
+    .filter((permissions) => !permissions.some((permission) => scopes.includes(permission)))
+    .map(([least]) => least);
+
+const hides = `hides roles or groups: the application needs ${readsRoles[0]} and ${readsObjects[0]}, and the service account a role that reads them, such as Global Reader. ${notSent}`;
 
 /** Graph's answer about roles that can be activated, in a tenant without Microsoft Entra ID P2 or ID Governance: there are none. */
 const unlicensed = 'AadPremiumLicenseRequired';
@@ -110,6 +122,9 @@ async function userFinding(read: Read, key: string, protect: Protection): Promis
     ...(!protect.administrators
       ? []
       : [
+          read(`${addressOf('users', id)}/ownedObjects?${shown}&$top=${mostMemberships}`).then((list) =>
+            firstFinding(list, ownershipFinding),
+          ),
           read(`roleManagement/directory/roleAssignments${roles}`).then((list) =>
             firstFinding(list, (role) => `holds ${roleText(role)}`),
           ),
@@ -141,7 +156,7 @@ function firstFinding(list: JsonObject, find: (object: JsonObject) => string | u
   }
   if (list['@odata.nextLink'] === undefined) return undefined;
   throw refused(
-    `Whether the rule protects the target is not known, because it is in more than ${value.length} groups.`,
+    `Whether the rule protects the target is not known, because it is in, or owns, more than ${value.length} objects.`,
   );
 }
 
@@ -171,6 +186,18 @@ function membershipFinding(object: JsonObject, protect: Protection): string | un
     default:
       throw unclear('groups, roles and units alone');
   }
+}
+
+/**
+ * Owners can add members to a group to which roles can be assigned, and so give its roles ("Use Microsoft Entra groups to
+ * manage role assignments").
+ */
+function ownershipFinding(object: JsonObject): string | undefined {
+  const type = textOf(object, '@odata.type');
+  if (type === undefined) throw unclear('the types of objects');
+  if (type !== '#microsoft.graph.group') return undefined;
+  const group = groupText(object, { administrators: true, groups: new Set() });
+  return group && `owns ${group}`;
 }
 
 /**

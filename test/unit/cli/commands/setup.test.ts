@@ -7,7 +7,7 @@ import { partnerTenantId, present, secretOf, SetupBench } from '../../operator/s
 import { clearStage, partner, runOnVault, type VaultTools } from './vault-stage.ts';
 
 const graphTools = '14d82eec-204b-4c2f-b7e8-296a70dab67e';
-const kept = 'The application keeps its registered permissions. Use --profile to change them.';
+const kept = 'The application keeps its registered permissions. Use --permissions to change them.';
 const createsSecret = ['POST /applications/object/addPassword'];
 const end = '2027-05-01';
 
@@ -136,7 +136,7 @@ describe('ptb setup --yes', () => {
   });
 
   it.each([
-    [['--profile', 'nonsense'], 1, 'neither gdap nor reader nor legacy, nor a readable file'],
+    [['--permissions', 'nonsense'], 1, 'neither gdap nor reader nor legacy, nor a readable file'],
     [['--credential', 'federated'], 1, 'MANAGED_IDENTITY_CLIENT_ID: is missing'],
     [['--credential', 'password'], 2, 'Allowed choices are secret, certificate, federated'],
     [['--application', 'Not A Name'], 2, 'at most 32 lower case letters'],

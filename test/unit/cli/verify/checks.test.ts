@@ -1,8 +1,13 @@
 import type { Server } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { verify, type VerifyOptions } from '../../../../src/cli/verify/checks.ts';
-import type { Finding } from '../../../../src/cli/verify/finding.ts';
+import { type Finding, fromDoctor } from '../../../../src/cli/verify/finding.ts';
 import { createProbe } from '../../../../src/cli/verify/probe.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import type { JsonObject } from '../../../../src/lib/core/objects.ts';
+import type { Secret } from '../../../../src/lib/core/secrets.ts';
+import { customerPoliciesCheck } from '../../../../src/operator/doctor/conditional-access.ts';
 import { checkpointType } from '../../../../src/lib/audit/chain/checkpoint.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { settled } from '../../../support/settled.ts';
@@ -13,6 +18,16 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
+const partnerTenantId = '88888888-8888-4888-8888-888888888888' as TenantId;
+/** The Conditional Access policies of the customer, for the token that the app issues. */
+let policies: () => readonly JsonObject[] = () => [];
+const policiesFor = (token: Secret) => ({
+  list: async function* () {
+    if (!token.reveal().startsWith('eyJ')) throw new Error('Another token.');
+    yield* policies();
+  },
+});
+
 const caller: VerifyOptions = {
   token: callerToken,
   tenant: knownTenant,
@@ -20,6 +35,8 @@ const caller: VerifyOptions = {
   foreignTenant: '99999999-9999-4999-8999-999999999999',
   clock: new FakeClock(),
   azure: async () => [],
+  customer: async (token, name) =>
+    fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId }, policiesFor(token))),
 };
 const anonymous: VerifyOptions = { ...caller, token: undefined, tenant: undefined };
 
@@ -144,6 +161,8 @@ describe('ptb verify', () => {
       'cross-origin': 'passed',
       allowed: 'passed',
       consent: 'passed',
+      policies: 'passed',
+      account: 'skipped',
       denied: 'passed',
       run: 'passed',
       secrets: 'passed',
@@ -277,5 +296,58 @@ describe('ptb verify', () => {
     expect(await verify(probe, caller)).toEqual([
       expect.objectContaining({ check: 'health', result: 'failed', evidence: 'GET /api/health: no answer (network)' }),
     ]);
+  });
+});
+
+describe('what verify tells of a customer', () => {
+  const about = async (check: string, options: Partial<VerifyOptions> = {}) =>
+    (await findingsOf({ ...caller, ...options })).find((each) => each.check === check);
+  afterEach(() => {
+    policies = () => [];
+  });
+  const policy = (applications: JsonObject, users: JsonObject = { includeUsers: ['All'] }): JsonObject => ({
+    displayName: 'Require MFA',
+    state: 'enabled',
+    conditions: { users, applications },
+  });
+
+  it('is which policies meet service providers, and which of them cover the sign-in since 15 June 2026', async () => {
+    policies = () => [policy({ includeApplications: ['All'], excludeApplications: ['app'] })];
+    expect(await about('policies')).toMatchObject({
+      result: 'passed',
+      evidence: expect.stringMatching(
+        /^Policies of contoso\.example apply.*"Require MFA"\. Since 15 June 2026/,
+      ) as string,
+      fix: expect.stringContaining('exclude service provider users') as string,
+    });
+    const excluding = {
+      includeUsers: ['All'],
+      excludeGuestsOrExternalUsers: { guestOrExternalUserTypes: 'serviceProvider' },
+    };
+    policies = () => [policy({}, excluding)];
+    expect(await about('policies')).not.toHaveProperty('fix');
+  });
+
+  it('is skipped without the permission, a token for it, a tenant, or a token at all', async () => {
+    policies = () => {
+      throw new BrokerError('access_denied', 'Insufficient privileges.');
+    };
+    expect(await about('policies')).toMatchObject({
+      result: 'skipped',
+      evidence: expect.stringContaining('needs Policy.Read.All') as string,
+    });
+    expect(await about('policies', { resource: 'exchange' })).toMatchObject({ result: 'skipped' });
+    expect(await about('policies', { tenant: undefined })).toMatchObject({ evidence: 'needs --tenant' });
+    expect(await about('policies', { tenant: 'other.example' })).toMatchObject({
+      result: 'skipped',
+      evidence: 'no token: POST /api/tokens: HTTP 403',
+    });
+  });
+
+  it('names what only the service account sees', async () => {
+    expect(await about('account')).toMatchObject({
+      result: 'skipped',
+      evidence: expect.stringMatching(/ptb doctor.*counts with the next token.*alerts within 24 hours/) as string,
+    });
   });
 });

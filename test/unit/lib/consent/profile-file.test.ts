@@ -75,6 +75,88 @@ describe('readProfile', () => {
   });
 });
 
+describe('readProfile of an application manifest', () => {
+  const [read1, read2] = ['e1fe6dd8-ba31-4d61-89e7-88639da4683d', 'a154be20-db9c-4678-8ab7-66f6cc099a59'];
+  const publishing = {
+    ...principal,
+    oauth2PermissionScopes: [
+      { id: read1, value: 'User.Read' },
+      { id: read2, value: 'User.Read.All' },
+    ],
+    appRoles: [{ id: 'df021288-bdef-4463-88db-98f22de89214', value: 'Group.Read.All' }],
+  };
+  const manifest = (...resourceAccess: readonly object[]) => ({
+    requiredResourceAccess: [{ resourceAppId: appId.toUpperCase(), resourceDisplayName: 'x', resourceAccess }],
+    displayName: 'Their application',
+  });
+  const of = (file: object) => read(file, [publishing]);
+
+  it('takes permissions by id, by id and value, or by value, each once, whatever else the file has', async () => {
+    const expected = {
+      name: 'p.json',
+      resources: [
+        {
+          appId,
+          name: 'Microsoft Graph',
+          scopes: [
+            { id: read1, value: 'User.Read', reason: 'Requested by p.json.' },
+            { id: read2, value: 'User.Read.All', reason: 'Requested by p.json.' },
+          ],
+          roles: [{ value: 'Group.Read.All' }],
+        },
+      ],
+    };
+    const file = manifest(
+      { id: read1.toUpperCase(), type: 'Scope' },
+      { id: read2, type: 'Scope', value: 'User.Read.All' },
+      { id: 'User.Read', type: 'Scope' },
+      { id: 'Group.Read.All', type: 'Role' },
+    );
+    expect(await of(file)).toMatchObject(expected);
+    expect(await of([...file.requiredResourceAccess, ...file.requiredResourceAccess])).toEqual(await of(file));
+  });
+
+  it.each([
+    [
+      { id: read1, type: 'Scope', value: 'User.Read.All' },
+      `delegated permission "User.Read.All" with the id ${read1}; did you mean "User.Read.All" (${read2})?`,
+    ],
+    [
+      { id: `${read1.slice(0, -3)}000`, type: 'Scope' },
+      `delegated permission "${read1.slice(0, -3)}000"; did you mean "User.Read" (${read1})?`,
+    ],
+    [{ id: `${read1.slice(0, -4)}0000`, type: 'Scope' }, `delegated permission "${read1.slice(0, -4)}0000".`],
+    [
+      { id: 'df021288-bdef-4463-88db-98f22de89214', type: 'Scope' },
+      'did you mean the application permission "Group.Read.All" (df021288-bdef-4463-88db-98f22de89214)?',
+    ],
+    [{ id: read1, type: 'Role' }, `did you mean the delegated permission "User.Read" (${read1})?`],
+    [{ id: 'Group.Raed.All', type: 'Role' }, 'application permission "Group.Raed.All"; did you mean "Group.Read.All"'],
+  ])('names the nearest permission for %j', async (entry, detail) => {
+    const failure = await of(manifest(entry)).catch((thrown: unknown) => thrown as { detail: string });
+    expect('detail' in failure && failure.detail).toContain(detail);
+  });
+
+  it('names all wrong permissions and resources at once', async () => {
+    await expect(
+      read([...manifest({ id: 'a', type: 'Scope' }, { id: 'b', type: 'Role' }).requiredResourceAccess]),
+    ).rejects.toMatchObject(wrong(/"a"\. Microsoft Graph has no application permission "b"\.$/));
+    await expect(read(manifest(), [])).rejects.toMatchObject(
+      wrong(new RegExp(`create it with \`az ad sp create --id ${appId}\`, or leave`)),
+    );
+  });
+
+  it.each<[object, RegExp]>([
+    [[], /^p\.json: names no resource\.$/],
+    [{ requiredResourceAccess: 1 }, /^p\.json: Invalid input/],
+    [[{ resourceAppId: 'x', resourceAccess: [] }], /^p\.json: 0\.resourceAppId: is not a GUID\.$/],
+    [manifest({ id: read1, type: 'scope' }), /^p\.json: 0\.resourceAccess\.0\.type: /],
+    [manifest({ type: 'Scope' }), /^p\.json: 0\.resourceAccess\.0\.id: /],
+  ])('rejects %j and names the wrong field', async (file, detail) => {
+    await expect(of(file)).rejects.toMatchObject(wrong(detail));
+  });
+});
+
 describe('findManagedIdentity', () => {
   const find = (clientId: string | undefined, found: readonly object[]) =>
     findManagedIdentity(graphOf(() => ({ value: found })).graph, clientId);

@@ -42,6 +42,7 @@ it('throws setup_refused for a permission that the resource does not have', asyn
   });
   await expect(found).rejects.toMatchObject({
     code: 'setup_refused',
-    detail: 'The registration of "Broker", which --profile replaces: Microsoft Graph has no delegated permission "s1".',
+    detail:
+      'The registration of "Broker", which --permissions replaces: Microsoft Graph has no delegated permission "s1".',
   });
 });

@@ -1,3 +1,4 @@
+import type { Rule } from '../../../../src/lib/access/policy/policy.ts';
 import type { IdentityTrust } from '../../../../src/lib/tokens/credential/identity-trust.ts';
 import type { GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../../src/lib/core/objects.ts';
@@ -62,6 +63,12 @@ export class DoctorBench {
   /** The Conditional Access policies of every tenant. */
   policies: () => readonly JsonObject[] = () => [];
 
+  /** The rules of the access policy. */
+  rules: readonly Rule[] = [];
+
+  /** The scopes of an application's tokens. */
+  scopes: (application: string) => readonly string[] = () => ['User.Read'];
+
   /** The applications whose App ID URI has the id of the tenant. */
   apis: () => readonly JsonObject[] = () => [
     { identifierUris: ['api://t/broker'], appRoles: [{ value: 'Tokens.Request' }], optionalClaims: agentClaims },
@@ -120,7 +127,13 @@ export class DoctorBench {
         getToken: async (request) => {
           const refusal = this.refuse(request);
           if (refusal !== undefined) throw refusal;
-          return { ...request, secret: new Secret('t'), scopes: ['User.Read'], expiresAtMs: 0, fromCache: false };
+          return {
+            ...request,
+            secret: new Secret('t'),
+            scopes: this.scopes(request.application),
+            expiresAtMs: 0,
+            fromCache: false,
+          };
         },
         forgetTenant: () => undefined,
       },
@@ -133,6 +146,7 @@ export class DoctorBench {
       newId: () => 'id',
       partnerGraph: () => this.#graph(),
       requirements: [],
+      rules: this.rules,
     };
   }
 }

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
+import type { Rule } from '../../../../src/lib/access/policy/policy.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { customer, DoctorBench, one, partner, refusing, statusOf } from './doctor-bench.ts';
 
@@ -59,6 +61,69 @@ describe('examine of the customers', () => {
     expect(one(await bench.checks(), 'Customer token')?.message).toBe('No customer has delegated access.');
     expect(one(await bench.checks({ customer: 'c1.example' }), 'Customer token')).toMatchObject({
       code: 'tenant_not_delegated',
+    });
+  });
+});
+
+describe('rules that protect targets', () => {
+  const rulesOf = (...rules: readonly object[]): readonly Rule[] => {
+    const [applications, via] = [['aaaaaaaa-0000-4000-8000-000000000001'], ['gateway']];
+    const whole = {
+      callers: { applications },
+      tenants: ['*'],
+      resources: ['graph'],
+      scopes: ['User.ReadWrite.All'],
+      via,
+    };
+    const parsed = parsePolicy(
+      JSON.stringify({ version: 1, rules: rules.map((rule, at) => ({ name: `rule ${at}`, ...whole, ...rule })) }),
+    );
+    if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+    return parsed.policy.rules;
+  };
+  const both = ['RoleManagement.Read.Directory', 'Directory.Read.All'];
+  const found = async (scopes: readonly string[], ...rules: readonly object[]) => {
+    bench.rules = rulesOf(...rules);
+    bench.scopes = (application) => (application === 'changes' ? scopes : ['User.Read']);
+    return one(await bench.checks(), 'Protected targets');
+  };
+  const rule = { protect: ['administrators'], application: 'changes' };
+  const group = { ...rule, protect: ['group:22222222-2222-4222-8222-222222222222'] };
+
+  it.each<[readonly string[], object, string]>([
+    [[], rule, 'RoleManagement.Read.Directory and Directory.Read.All'],
+    [['Directory.Read.All'], rule, 'RoleManagement.Read.Directory'],
+    [['RoleManagement.ReadWrite.Directory'], rule, 'Directory.Read.All'],
+    [['RoleManagement.Read.Directory'], group, 'Directory.Read.All'],
+  ])('with %j name what alone is missing', async (scopes, given, missing) => {
+    expect(await found(scopes, given)).toMatchObject({
+      status: 'warning',
+      message: `The rule "rule 0" refuses every change of a user in customer 1, because its application changes is not consented to ${missing} there.`,
+      remedy: expect.stringContaining('ptb setup --permissions') as string,
+    });
+  });
+
+  it('are fine with what was consented, each with its own application', async () => {
+    expect(await found(both, rule, group)).toMatchObject({
+      status: 'ok',
+      message: expect.stringMatching(/^2 /) as string,
+    });
+    expect(await found(['Directory.ReadWrite.All'], group)).toMatchObject({ status: 'ok' });
+    expect(await found(both, { ...rule, application: 'default' })).toMatchObject({ status: 'warning' });
+  });
+
+  it('are checked where they hold, also if that depends on tags', async () => {
+    expect(await found([], { ...rule, tenants: ['other.example'] })).toBeUndefined();
+    expect(await found([], { ...rule, except: ['c1.example'] })).toBeUndefined();
+    expect(await found([], {})).toBeUndefined();
+    expect(await found([], { ...rule, tenants: ['tag:tier=gold'] })).toMatchObject({ status: 'warning' });
+  });
+
+  it('are named if their application gets no token', async () => {
+    bench.refuse = refusing({ application: 'changes' }, 'consent_required');
+    expect(await found(both, rule)).toMatchObject({
+      status: 'warning',
+      message: 'The application changes of the rule "rule 0" gets no token for customer 1.',
     });
   });
 });

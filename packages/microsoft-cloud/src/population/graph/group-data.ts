@@ -72,7 +72,7 @@ export const namedId = perTenant((facts): ((name: string) => string) => {
 });
 
 const ownGroups = (facts: TenantFacts): readonly GroupData[] =>
-  facts.own.groups.map(({ displayName, members, isAssignableToRole = false }) => ({
+  facts.own.groups.map(({ displayName, members, owners = [], isAssignableToRole = false }) => ({
     id: ownGroupId(facts, displayName),
     kind: 'security',
     displayName,
@@ -81,7 +81,7 @@ const ownGroups = (facts: TenantFacts): readonly GroupData[] =>
     membershipRule: null,
     createdMs: facts.startMs - 60 * dayMs,
     memberIds: members.map(namedId(facts)),
-    ownerIds: [],
+    ownerIds: owners.map(namedId(facts)),
     isAssignableToRole,
   }));
 

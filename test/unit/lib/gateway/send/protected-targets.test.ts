@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPermissionMap } from 'graph-permissions/build-map';
 import { partnerEntries } from 'graph-permissions/partner-table';
 import { tableEntries } from 'graph-permissions/table';
+import { missingPermissions } from '../../../../../src/lib/gateway/send/protected-targets.ts';
 import { createUpstream, type UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { decideApproval } from '../../../../../src/lib/approvals/decide-approval.ts';
@@ -27,6 +28,7 @@ const graphUrl = 'https://graph.microsoft.com/v1.0';
 /** What a user has beside its account. Groups are named; the groups themselves are below. */
 interface Profile {
   readonly groups?: readonly string[];
+  readonly owns?: readonly string[];
   readonly unit?: true;
   readonly guest?: true;
   readonly roles?: readonly Omit<RoleData, 'principal'>[];
@@ -52,10 +54,13 @@ const profiles: readonly Profile[] = [
   { groups: ['Assistants'] },
   { groups: ['Drivers'], guest: true },
   { groups: ['Printers', 'Drivers'], unit: true },
+  { owns: ['Tier 0'] },
+  { owns: ['Sales', 'Tier 2'], groups: ['Sales'], guest: true },
+  { owns: ['Sales', 'Inner', vip], groups: ['Printers'] },
 ];
 
 /** Tier 0 has a role, Tier 1 is eligible for one, Tier 2 has none, and Inner is nested in Tier 0. */
-const nesting: readonly (Omit<GroupData, 'members'> & { readonly groups: readonly string[] })[] = [
+const nesting: readonly (Omit<GroupData, 'members' | 'owners'> & { readonly groups: readonly string[] })[] = [
   { displayName: 'Tier 0', isAssignableToRole: true, groups: ['Inner'] },
   { displayName: 'Tier 1', isAssignableToRole: true, groups: [] },
   { displayName: 'Tier 2', isAssignableToRole: true, groups: [] },
@@ -143,8 +148,8 @@ const cases: readonly Case[] = Array.from({ length: profiles.length * writes.len
   return { at, user, profile, write, spelling, inBatch: random() < 0.25 };
 });
 
-const membersOf = (group: string): readonly string[] =>
-  cases.filter(({ profile }) => profile.groups?.includes(group)).map(({ user }) => user.upn);
+const namesWith = (list: 'groups' | 'owns', group: string): readonly string[] =>
+  cases.filter(({ profile }) => profile[list]?.includes(group)).map(({ user }) => user.upn);
 
 /** A group of 5,000, which is in the protected group by two others. */
 const crowd = Array.from({ length: 5_000 }, (_, at) => `crowd${at}@contoso.example`);
@@ -164,11 +169,12 @@ const tenant: TenantData = {
     })),
   ],
   groups: nesting
-    .map(({ groups, ...group }) => ({ ...group, members: [...groups, ...membersOf(group.displayName)] }))
-    .concat({
-      displayName: 'Crowd',
-      members: crowd,
-    }),
+    .map(({ groups, ...group }) => ({
+      ...group,
+      members: [...groups, ...namesWith('groups', group.displayName)],
+      owners: namesWith('owns', group.displayName),
+    }))
+    .concat({ displayName: 'Crowd', members: crowd, owners: [] }),
   administrativeUnits: [
     { displayName: north, members: cases.filter(({ profile }) => profile.unit).map(({ user }) => user.upn) },
   ],
@@ -190,7 +196,9 @@ const decidesProtection = (groups: ReadonlySet<string>): boolean =>
   );
 const isProtected = ({ profile, write }: Case): boolean =>
   write.on === 'user'
-    ? (profile.roles ?? []).length > 0 || decidesProtection(groupsAbove(profile.groups ?? []))
+    ? (profile.roles ?? []).length > 0 ||
+      decidesProtection(groupsAbove(profile.groups ?? [])) ||
+      nesting.some(({ displayName, isAssignableToRole }) => isAssignableToRole && profile.owns?.includes(displayName))
     : decidesProtection(groupsAbove([write.group]));
 
 const scopes = [
@@ -326,7 +334,7 @@ describe('a write to a protected target', () => {
     expect(world.writes()).toEqual([]);
     expect(seen).toMatchObject({ status: 403, code: 'target_protected' });
     expect(seen.text).toMatch(
-      /^The rule protects the (?:user: it (?:holds|may activate|is a member of)|group: it is) .*"[^"]+".* The request was not sent\.$/,
+      /^The rule protects the (?:user: it (?:holds|may activate|is a member of|owns)|group: it is) .*"[^"]+".* The request was not sent\.$/,
     );
     const denied = world.audit.entries.filter(({ outcome }) => outcome === 'denied');
     expect(denied).toMatchObject([{ code: 'target_protected', method: orderOf(each).method, rule: 'helpdesk' }]);
@@ -349,20 +357,21 @@ describe('look-ups', () => {
   const patch = (path: string): Order => ({ method: 'PATCH', path, body: { jobTitle: 'Clerk' } });
   const look = [
     `/v1.0/users('${nobody.id}')/transitiveMemberOf`,
+    `/v1.0/users('${nobody.id}')/ownedObjects`,
     '/v1.0/roleManagement/directory/roleAssignments',
     '/v1.0/roleManagement/directory/roleEligibilityScheduleInstances',
   ];
 
-  it('are three for an id and four for a name, each with its records', async () => {
+  it('are four for an id and five for a name, each with its records', async () => {
     const byId = inFrontOfCloud({ protect: ['administrators'] });
     expect(await ask(byId, patch(`/users/${nobody.id}`), false)).toMatchObject({ status: 204 });
     expect(byId.arrived.slice(0, -1).toSorted()).toEqual(look.map((path) => `GET ${path}`).toSorted());
     const records = byId.audit.entries.map(({ method, path, outcome }) => `${outcome} ${method} ${path}`);
-    expect(records).toHaveLength(8);
+    expect(records).toHaveLength(10);
     expect(records).toEqual(expect.arrayContaining(look.map((path) => `sent GET ${path}`)));
     const byName = inFrontOfCloud({ protect: ['administrators'] });
     await ask(byName, patch(`/users/${nobody.upn}`), false);
-    expect(byName.arrived).toHaveLength(5);
+    expect(byName.arrived).toHaveLength(6);
   });
 
   it('are one for a rule that protects only groups, and none for a rule that protects nobody, or to read', async () => {
@@ -393,7 +402,7 @@ describe('look-ups', () => {
     }));
     for (const times of [1, 2]) {
       await world.send('/v1.0/$batch', { method: 'POST', body: bytes({ requests: parts }) });
-      expect([world.writes().length, world.arrived.length]).toEqual([3 * times, 6 * times]);
+      expect([world.writes().length, world.arrived.length]).toEqual([3 * times, 7 * times]);
     }
   });
 
@@ -422,6 +431,9 @@ describe('look-ups', () => {
     ['roles to activate', ['User.ReadWrite.All', 'Directory.Read.All'], nobody],
     ['groups', ['User.ReadWrite.All', 'RoleManagement.Read.Directory'], inSales],
   ])('refuse without the permission to read %s', async (_, permissions, { id }) => {
+    const administrators = { administrators: true, groups: new Set<string>() };
+    expect(missingPermissions(administrators, permissions)).not.toEqual([]);
+    expect(missingPermissions(administrators, scopes)).toEqual([]);
     await consentTo(cloud.document, contoso, permissions);
     const narrow = await accessToken(cloud, contoso);
     const world = inFrontOfCloud({ protect: ['administrators'] }, () => narrow);
@@ -470,6 +482,7 @@ describe('an answer of Graph that does not tell', () => {
   }
 
   const memberships = 'transitiveMemberOf';
+  const owned = 'ownedObjects';
   const active = 'roleAssignments';
   const eligible = 'roleEligibilityScheduleInstances';
   const next = { '@odata.nextLink': 'https://graph.microsoft.com/v1.0/next' };
@@ -497,7 +510,12 @@ describe('an answer of Graph that does not tell', () => {
       /status 200/,
     ],
     ['an answer without a list', { [eligible]: json({ id }) }, 'resource_error', /does not answer with a list/],
-    ['more than a page', { [memberships]: list([group], next) }, 'target_protected', /in more than 1 group/],
+    [
+      'more than a page',
+      { [memberships]: list([group], next) },
+      'target_protected',
+      /in, or owns, more than 1 objects/,
+    ],
     [
       'a group whose name is hidden',
       { [memberships]: list([{ ...group, displayName: null }]) },
@@ -510,6 +528,15 @@ describe('an answer of Graph that does not tell', () => {
       'resource_error',
       /groups, roles and units alone/,
     ],
+    ['more owned objects than a page', { [owned]: list([group], next) }, 'target_protected', /owns, more than 1/],
+    ['an owned object of no type', { [owned]: list([{ id: guid() }]) }, 'resource_error', /the types of objects/],
+    [
+      'an owned group whose name is hidden',
+      { [owned]: list([{ ...group, displayName: null }]) },
+      'access_denied',
+      /hides roles or groups/,
+    ],
+    ['owned objects that are forbidden', { [owned]: failure(403, 'x') }, 'access_denied', /is not known/],
     ['a group without an id', { [memberships]: list([{ ...group, id: 1 }]) }, 'resource_error', /an id/],
   ])('refuses: %s', async (_, answers, code, detail) => {
     const { patch, written, audit } = answering(answers);
@@ -534,6 +561,8 @@ describe('an answer of Graph that does not tell', () => {
   it.each<[string, Readonly<Record<string, Answer>>]>([
     ['no role to activate without the licence', { [eligible]: unlicensed }],
     ['an ordinary group', { [memberships]: list([group]) }],
+    ['an ordinary group that it owns', { [owned]: list([group]) }],
+    ['an application that it owns', { [owned]: list([{ '@odata.type': '#microsoft.graph.application', id }]) }],
     [
       'an administrative unit',
       { [memberships]: list([{ '@odata.type': '#microsoft.graph.administrativeUnit', id: guid() }]) },
