@@ -1,5 +1,5 @@
 import { HttpRequest } from '@azure/functions';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { showMetrics } from '../../src/functions/metrics.ts';
 import type { Caller } from '../../src/lib/core/caller.ts';
@@ -68,6 +68,14 @@ it('answers in the format of Prometheus, not to be stored', async () => {
   expect(await family('ptb_gateway_queue_length')).toEqual([{ labels: { resource: 'graph' }, value: 3 }]);
   const [started] = await family('process_start_time_seconds');
   expect(started?.value).toBeLessThan(nowMs / 1000);
+});
+
+it('has processor time in seconds and memory in bytes', async () => {
+  vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 2_500_000, system: 500_000 });
+  vi.spyOn(process.memoryUsage, 'rss').mockReturnValue(1_048_576);
+  const { family } = await stage();
+  expect((await family('process_cpu_seconds_total')).map(({ value }) => value)).toEqual([3]);
+  expect((await family('process_resident_memory_bytes')).map(({ value }) => value)).toEqual([1_048_576]);
 });
 
 it.each([

@@ -50,6 +50,15 @@ it('records when the cancellation was requested first, and wakes the run each ti
   expect(orchestrations.raised).toEqual([`${runId} cancel`, `${runId} cancel`]);
 });
 
+it('wakes the run after the record says that it is cancelled', async () => {
+  const found: (number | undefined)[] = [];
+  orchestrations.raise = async (woken) => {
+    found.push((await runLog.find(woken))?.cancelRequestedAtMs);
+  };
+  await cancel();
+  expect(found).toEqual([clock.nowMs()]);
+});
+
 it('does not change a run that has ended', async () => {
   await runLog.change(runId, { status: 'completed' });
   expect(await cancel()).toMatchObject({ status: 202, jsonBody: { status: 'completed', cancelRequested: false } });

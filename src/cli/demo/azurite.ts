@@ -48,6 +48,9 @@ const keepAliveSeconds = 120;
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'ptb-azurite-')));
   const accountKey = options.accountKey ?? randomBytes(64).toString('base64');
+  const removeOwnFolder = async (): Promise<void> => {
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
+  };
   const child = launch(folder, accountKey, options);
   try {
     const ports = await readPorts(child);
@@ -71,12 +74,13 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
       pid: child.pid ?? 0,
       stop: async ({ keepFolder = false } = {}) => {
         await endChild(child, 'SIGTERM');
-        if (options.folder === undefined && !keepFolder) await rm(folder, { recursive: true, force: true });
+        if (!keepFolder) await removeOwnFolder();
       },
       kill: () => endChild(child, 'SIGKILL'),
     };
   } catch (error) {
     await endChild(child, 'SIGKILL');
+    await removeOwnFolder();
     throw error;
   }
 }

@@ -197,3 +197,47 @@ Describe 'A text of a reply' {
         }
     }
 }
+
+Describe 'a command that ends early' {
+    It 'cancels its request if the person presses Ctrl+C' {
+        $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+        $listener.Start()
+        $shell = [powershell]::Create()
+        try {
+            [void]$shell.AddScript({
+                    param($Module, $Uri)
+                    Import-Module $Module
+                    & (Get-Module PartnerTokenBroker) { param($Uri) Send-HttpRequest @{ Method = 'GET'; Uri = $Uri; Direct = $true } } $Uri
+                }).AddArgument($modulePath).AddArgument("http://$($listener.LocalEndpoint)/")
+            [void]$shell.BeginInvoke()
+            $connection = $listener.AcceptTcpClient()
+            $connection.ReceiveTimeout = 60000
+            $shell.Stop()
+            # The request is read, then the end of the connection.
+            $stream = $connection.GetStream()
+            $buffer = [byte[]]::new(4096)
+            while ($stream.Read($buffer, 0, $buffer.Length) -gt 0) { }
+            $connection.Dispose()
+        }
+        finally {
+            $listener.Stop()
+            $shell.Dispose()
+        }
+    }
+
+    It 'closes its runspaces if <how>' -ForEach @(
+        @{ how = 'all tenants are done'; first = 3; text = '$_' }
+        @{ how = 'the pipeline takes no more'; first = 1; text = 'Start-Sleep -Milliseconds (10 * $_.Number)' }
+        @{ how = 'the script fails'; first = 3; text = "throw 'no'" }
+    ) {
+        InModuleScope PartnerTokenBroker -Parameters @{ first = $first; text = $text } {
+            $script:opened = Get-RunspacePool 2
+            Mock Get-RunspacePool { $script:opened }
+            $tenants = foreach ($number in 1..3) { [pscustomobject]@{ TenantId = "$number"; Name = "$number"; DefaultDomain = ''; Number = $number } }
+            $queue = [Collections.Generic.Queue[object]]::new([object[]]$tenants)
+            $results = @(Invoke-TenantQueue $queue ([pscustomobject]@{ Text = $text; Values = @{} }) ([pscustomobject]@{}) 2 | Select-Object -First $first)
+            $results.Count | Should -Be $first
+            "$($script:opened.RunspacePoolStateInfo.State)" | Should -Be 'Closed'
+        }
+    }
+}

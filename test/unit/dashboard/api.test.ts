@@ -8,6 +8,7 @@ vi.mock('../../../dashboard/shared/api-base.ts', () => ({
 }));
 afterEach(() => {
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
 });
 
 function answerWith(status: number): void {
@@ -51,6 +52,26 @@ it('sends the token in a header and forbids caches', async () => {
   expect(seen).toMatchObject([
     ['https://broker.test/api/jobs', { headers: { authorization: 'Bearer the-token' }, cache: 'no-store' }],
   ]);
+});
+
+it('ends a request for rows that takes too long, or whose reader leaves', async () => {
+  const deadline = new AbortController();
+  vi.spyOn(AbortSignal, 'timeout').mockReturnValue(deadline.signal);
+  const given: (AbortSignal | null | undefined)[] = [];
+  vi.stubGlobal('fetch', async (_url: string, init: RequestInit) => {
+    given.push(init.signal);
+    return Response.json({ rows: [] });
+  });
+  const api = createApi(
+    async () => 'token',
+    () => undefined,
+  );
+  const [leaving, staying] = [new AbortController(), new AbortController()];
+  for (const { signal } of [leaving, staying]) await api.rows('run', undefined, signal);
+  leaving.abort();
+  expect(given.map((signal) => signal?.aborted)).toEqual([true, false]);
+  deadline.abort();
+  expect(given.map((signal) => signal?.aborted)).toEqual([true, true]);
 });
 
 it.each([

@@ -72,6 +72,13 @@ describe('loadRows', () => {
     expect(last()).toEqual({ rows: [0, 1, 2, 3].map((n) => row(n)), state: 'complete' });
   });
 
+  it('begins with a short pause again after a page has arrived', async () => {
+    const failing = [failure(true), failure(true), failure(true)];
+    const { clock, last } = loading([...failing, page(0, 3, 'a'), failure(true)]);
+    await clock.advance(1_000 + 2_000 + 4_000);
+    expect(last()).toMatchObject({ state: 'waiting', retryAtMs: clock.nowMs() + 1_000 });
+  });
+
   it('waits as long as Retry-After says, and never longer than a minute on its own', async () => {
     const { clock, asked } = loading([failure(true, 20), ...Array.from({ length: 12 }, () => failure(true))]);
     await clock.advance(19_999);

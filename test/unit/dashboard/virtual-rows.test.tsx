@@ -41,6 +41,22 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+it('observes its size once at a time, and not after it has left the page', async () => {
+  const open = new Set<ResizeObserver>();
+  vi.spyOn(ResizeObserver.prototype, 'observe').mockImplementation(function (this: ResizeObserver) {
+    open.add(this);
+  });
+  vi.spyOn(ResizeObserver.prototype, 'disconnect').mockImplementation(function (this: ResizeObserver) {
+    open.delete(this);
+  });
+  const { show, unmount } = await grid(items(10));
+  await show(items(20));
+  await show(items(30));
+  expect(open.size).toBe(1);
+  await unmount();
+  expect(open.size).toBe(0);
+});
+
 type Props = Partial<Parameters<typeof VirtualRows<Item>>[0]>;
 
 async function grid(list: readonly Item[], more: Props = {}) {

@@ -87,6 +87,24 @@ describe('ptb audit export', () => {
     expect(again.exit).toBe(1);
     expect(again.err).toContain('EEXIST');
   });
+
+  it.each([
+    ['at once', 0],
+    ['after the checkpoints', 1],
+    ['after a page of records', 2],
+  ])('leaves no file behind if the broker fails %s', async (_when, good) => {
+    const answers = [
+      { checkpoints: exported.checkpoints, keys: exported.keys },
+      { from: '2026-11-24T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z', records: [], continuation: 'next' },
+    ];
+    const broken = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
+    const place = newFile();
+    await mkdir(place);
+    const words = ['audit', 'export', '--output', join(place, 'export.jsonl')];
+    const { exit, requests } = await runCommand(registerAudit, words, [...answers.slice(0, good), broken]);
+    expect([exit, requests.length]).toEqual([1, good + 1]);
+    expect(await readdir(place)).toEqual([]);
+  });
 });
 
 describe('ptb audit verify', () => {

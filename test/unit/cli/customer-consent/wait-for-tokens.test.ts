@@ -31,10 +31,13 @@ it('requests tokens of 3,000 tenants side by side', async () => {
 
 it('counts the tenants that issue tokens within six minutes', async () => {
   const [slow] = tenants(1);
-  const { clock, wait } = bench((tenantId, nowMs) => tenantId !== slow || nowMs > 400_000);
-  const working = wait(3);
-  await clock.advance(400_000);
-  expect(await working).toBe(2);
+  const workingAfter = async (ms: number): Promise<number> => {
+    const { clock, wait } = bench((tenantId, nowMs) => tenantId !== slow || nowMs > ms);
+    const working = wait(3);
+    await clock.advance(400_000);
+    return working;
+  };
+  expect([await workingAfter(340_000), await workingAfter(400_000)]).toEqual([3, 2]);
 });
 
 it('starts no further request after an interruption, and counts what it knows', async () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { keptToken, personSignInDeps } from '../../../../src/cli/login/kept-token.ts';
 import { createSignInFiles, type KeptSignIn } from '../../../../src/cli/login/sign-in-files.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 const tenantId = '99999999-9999-4999-8999-999999999999' as TenantId;
 const renewed = `e30.${Buffer.from(JSON.stringify({ tid: tenantId, scp: 'access_as_user' })).toString('base64url')}.x`;
@@ -47,6 +48,21 @@ it('returns the renewed token with a warning if it cannot be kept', async () => 
   const full = { ...files, save: () => Promise.reject(new Error('ENOSPC: no space left on device, write')) };
   expect(await renew(full)).toBe(renewed);
   expect(warnings).toEqual([expect.stringMatching(/^The renewed sign-in .* cannot be kept, .* ENOSPC/)]);
+});
+
+it('does without a renewal while Entra does not answer, as long as the token is valid', async () => {
+  const files = createSignInFiles(folder);
+  const clock = new FakeClock();
+  const silent = { ...personSignInDeps, clock, fetch: () => Promise.reject(new TypeError('fetch failed')) };
+  const kept = (lifeMs: number): Promise<string> =>
+    keptToken(
+      files,
+      { ...expired, accessToken: 'kept', expiresAtMs: clock.nowMs() + lifeMs },
+      { ...silent, warn: (text) => warnings.push(text) },
+    );
+  expect(await kept(1)).toBe('kept');
+  await expect(kept(0)).rejects.toMatchObject({ code: 'entra_unavailable' });
+  expect(warnings).toEqual([]);
 });
 
 it('leaves no draft with a token behind if it cannot be kept', async () => {

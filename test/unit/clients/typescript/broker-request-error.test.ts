@@ -108,6 +108,7 @@ describe('a failed token request', () => {
       .credential()
       .getToken(graph)
       .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(Error);
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('caller-secret');
   });
 });

@@ -1,6 +1,6 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { GatewayClient, type GatewayClientOptions } from '../../../../clients/typescript/src/index.ts';
-import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { pendingFailure, pendingReply, problem } from './fake-broker.ts';
 
 const base = 'https://broker.example/api/gateway/contoso.com/graph';
@@ -129,6 +129,23 @@ describe('request', () => {
     answers = [answer];
     await expect(client().request('GET', '/v1.0/users')).rejects.toMatchObject({ code });
   });
+
+  it.each([undefined, new AbortController().signal])(
+    'ends at the deadline of the client, also with a signal of the caller: %j',
+    async (signal) => {
+      const deadline = new AbortController();
+      const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(deadline.signal);
+      const silent: GatewayClientOptions['fetch'] = (_url, init) =>
+        new Promise((_resolve, reject) => {
+          init.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error));
+        });
+      const request = client({ fetch: silent }).request('GET', '/v1.0/users', signal === undefined ? {} : { signal });
+      await settle();
+      deadline.abort(new DOMException('too long', 'TimeoutError'));
+      await expect(request).rejects.toMatchObject({ code: 'network' });
+      expect(timeout).toHaveBeenCalledWith(130_000);
+    },
+  );
 
   it('rejects with the reason of the caller that aborts', async () => {
     const reason = new Error('stop');

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeBroker, graph, pendingFailure, pendingReply, problem, tenantId } from './fake-broker.ts';
 
@@ -99,6 +100,14 @@ describe('PartnerTokenCredential.getToken', () => {
     await expect(partner.getToken(graph, other)).rejects.toMatchObject({ code: 'tenant_mismatch' });
     expect((await partner.getToken(graph, { tenantId: tenantId.toUpperCase() })).token).toBe('t1');
     expect(broker.callerTokenCalls).toEqual([['api://broker/.default', undefined]]);
+  });
+
+  it('leaves no listener on the signal of a caller, whether it gets its token or not', async () => {
+    broker.answers = [() => broker.token('t1'), () => problem(403, 'consent_required')];
+    const { signal: abortSignal } = new AbortController();
+    expect((await broker.credential().getToken(graph, { abortSignal })).token).toBe('t1');
+    await expect(broker.credential().getToken(graph, { abortSignal })).rejects.toThrow();
+    expect(getEventListeners(abortSignal, 'abort')).toEqual([]);
   });
 
   it('rejects a caller that aborts, and still resolves for the others', async () => {

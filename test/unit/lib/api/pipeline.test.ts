@@ -10,7 +10,7 @@ import { type BoundRoute, bindRoute } from '../../../../src/lib/api/call.ts';
 import { createPipeline, type PipelineServices } from '../../../../src/lib/api/pipeline.ts';
 import type { Access, Answer, RouteDefinition } from '../../../../src/lib/api/route.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
-import { FakeClock } from '../../../fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
 import { guid as oid } from '../../../support/audit-entries.ts';
@@ -392,6 +392,17 @@ describe('the audit record of a refusal', () => {
     expect(audit.entries).toHaveLength(1);
     await send(posted(forbid, { recordsRefusals: true }), '{}');
     expect(audit.entries.map(({ code }) => code)).toEqual(['caller_forbidden', 'request_invalid']);
+  });
+
+  it('is stored before the refusal is answered', async () => {
+    const stored = Promise.withResolvers<void>();
+    audit.record = () => stored.promise;
+    let isAnswered = false;
+    const answered = send(posted(), '{').finally(() => (isAnswered = true));
+    await settle();
+    expect(isAnswered).toBe(false);
+    stored.resolve();
+    expect((await answered).status).toBe(400);
   });
 
   it('is not written for answers, other failures, strangers and throttled callers', async () => {

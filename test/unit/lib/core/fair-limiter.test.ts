@@ -53,6 +53,21 @@ describe('FairLimiter', () => {
     expect(started.flatMap((name, at) => (name === 'job' ? [at] : []))).toEqual([0, 8, 16]);
   });
 
+  it('does not queue work again for a requester that joins after its start', async () => {
+    const { limiter, started, run, endAll, endFirst } = stage(1);
+    const shared = new Requesters(caller('a'));
+    void run('first', new Requesters(caller('a')));
+    void run('shared', shared);
+    await settle();
+    await endFirst();
+    expect(started).toEqual(['first', 'shared']);
+    shared.add(caller('b'));
+    expect([limiter.waiting, limiter.waitingUnits().interactive]).toEqual([0, 0]);
+    void run('next', new Requesters(caller('c')));
+    await endAll();
+    expect([started, limiter.held(), limiter.waiting]).toEqual([['first', 'shared', 'next'], 0, 0]);
+  });
+
   it('starts shared work in the turn of a requester that joins later', async () => {
     const { started, run, endAll } = stage(1);
     const shared = new Requesters(caller('a'));

@@ -30,6 +30,8 @@ describe('send', () => {
 
   it('throws timeout if the peer does not answer in time', async () => {
     await expect(request(silent, { timeoutMs: 1 })).rejects.toMatchObject({ failure: 'timeout' });
+    const { signal } = new AbortController();
+    await expect(request(silent, { timeoutMs: 1, signal })).rejects.toMatchObject({ failure: 'timeout' });
   });
 
   it('throws timeout if the reply does not end in time', async () => {

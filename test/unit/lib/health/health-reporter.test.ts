@@ -167,6 +167,14 @@ describe('HealthReporter', () => {
     });
   });
 
+  it('says when the vault was last read, for whichever application', async () => {
+    const health = reporter();
+    await health.report();
+    await clock.advance(60_000);
+    policy = { ...policy, policy: { rules: [rule('reader', 'application')], groups: new Map() } };
+    expect((await health.report()).keyVault.lastReadAt).toBe(new Date(clock.nowMs()).toISOString());
+  });
+
   it('reports degraded, not down, while notices cannot be sent', async () => {
     noticeProblems = () => ['The chat is gone.', 'So is the other.'];
     expect(await reporter().report()).toMatchObject({

@@ -325,6 +325,15 @@ async function dieWhileSending(): Promise<void> {
   await settle();
 }
 
+test('a pause that storage does not keep ends the pass, and the log says so', async () => {
+  for (const key of ['a', 'b']) await outbox.add(noticeOf(key), ['chat'], noticedAtMs);
+  answer = () => failed(hourMs);
+  outbox.setState = () => Promise.reject(new BrokerError('storage_unavailable', 'no answer'));
+  await instance().deliveries.deliverDue();
+  expect(got).toEqual(['a']);
+  expect(recorder.events()).toEqual(['notice.delivery_failed']);
+});
+
 describe('410', () => {
   const gone = async (): Promise<ReturnType<typeof instance>> => {
     answer = () => ({ is: 'gone' });

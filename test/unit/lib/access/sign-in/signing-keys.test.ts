@@ -105,6 +105,14 @@ it('returns a known key after a second while Entra does not answer the hourly fe
   expect([await known, await stranger]).toEqual(['known', 'unknown']);
 });
 
+it('fetches again after the clock was set back by more than an hour', async () => {
+  const { keys, server, clock } = start(first);
+  await keys.find('first');
+  await clock.advance(-2 * hour);
+  server.keys = [second.jwk];
+  expect(await outcome(keys, 'first')).toBe('unknown');
+});
+
 it('forgets a key that Entra no longer publishes', async () => {
   const { keys, server, clock } = start(first, second);
   expect(await outcome(keys, 'second')).toBe('known');

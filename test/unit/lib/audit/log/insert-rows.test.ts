@@ -120,6 +120,7 @@ describe('insertRows', () => {
     ['an empty reply', 202, ''],
   ])('throws a refusal without a code or status for %s', async (_, status, body) => {
     const thrown = await insert(tableThatAnswers(status, body).table).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(Error);
     expect({ code: storageCodeOf(thrown), status: httpStatusOf(thrown) }).toEqual({
       code: undefined,
       status: undefined,

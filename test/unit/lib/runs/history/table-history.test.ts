@@ -144,6 +144,31 @@ describe('reading the history', () => {
     await expect(history.totals(period, { signal })).rejects.toThrow('too late');
   });
 
+  it('ends the reading of all tenants when it fails for some, also with a signal of the caller', async () => {
+    const given: AbortSignal[] = [];
+    const listEntities = ({ abortSignal }: { abortSignal: AbortSignal }) => {
+      given.push(abortSignal);
+      const isFirst = given.length === 1;
+      return {
+        async *[Symbol.asyncIterator]() {
+          if (isFirst) throw Object.assign(new Error('busy'), { statusCode: 503 });
+          yield* [];
+          await new Promise((_resolve, reject) => {
+            abortSignal.addEventListener('abort', () => reject(abortSignal.reason as Error));
+          });
+        },
+      };
+    };
+    const client = { createTable: async () => undefined, listEntities } as unknown as TableClient;
+    const history = new TableHistory(async () => client);
+    const { signal } = new AbortController();
+    await expect(history.totalsOf(() => true, period, { signal })).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
+    expect(given.length).toBeGreaterThan(1);
+    expect(given.every(({ aborted }) => aborted)).toBe(true);
+  });
+
   it('throws storage_unavailable while storage fails', async () => {
     const failing = () => Promise.reject(Object.assign(new Error('busy'), { statusCode: 503 }));
     const history = new TableHistory(failing);

@@ -19,10 +19,10 @@ const contents: Readonly<Record<string, Buffer>> = {
   export: gzipSync(text),
 };
 
-let server: Server;
+let server: Server | undefined;
 afterEach(() => {
-  server.closeAllConnections();
-  server.close();
+  server?.closeAllConnections();
+  server?.close();
 });
 
 /** Blobs on a server that answers the first request of a kind with `first`, and later ones correctly. */
@@ -115,6 +115,21 @@ const writes: readonly (readonly [string, (results: BlobRunResults) => Promise<u
   ['rows', (results) => results.putRows(runId, 'rows', text)],
   ['an export', (results) => results.putExport(runId, 'jsonl', Readable.from([text]))],
 ];
+
+it('closes what an export is made of if storage cannot be reached', async () => {
+  const closed = Promise.withResolvers<void>();
+  async function* endless(): AsyncGenerator<string, void, undefined> {
+    try {
+      for (;;) yield text;
+    } finally {
+      closed.resolve();
+    }
+  }
+  const noStorage = async (): Promise<never> => Promise.reject(new Error('no storage'));
+  const results = new BlobRunResults(noStorage, { clock: new FakeClock(), newId: () => '1' });
+  await expect(results.putExport(runId, 'jsonl', endless())).rejects.toThrow();
+  await closed.promise;
+});
 
 describe.each(writes)('writing %s', (_what, write) => {
   it('fails if storage does not confirm it within two minutes, and works again later', async () => {

@@ -1,12 +1,24 @@
 import type { SecretClient } from '@azure/keyvault-secrets';
 import { afterEach, expect, it, vi } from 'vitest';
-import { KeyVaultSecrets } from '../../../../../src/lib/tokens/credential/key-vault-secrets.ts';
+import { guarded, KeyVaultSecrets } from '../../../../../src/lib/tokens/credential/key-vault-secrets.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
 interface Options {
   readonly abortSignal: AbortSignal;
 }
+
+it('ends an operation with its caller or at the deadline, whichever comes first', async () => {
+  const deadline = new AbortController();
+  vi.spyOn(AbortSignal, 'timeout').mockReturnValue(deadline.signal);
+  const [leaving, staying] = [new AbortController(), new AbortController()];
+  const asked = [leaving.signal, staying.signal, undefined].map((signal) => guarded(async (given) => given, signal));
+  const given = await Promise.all(asked);
+  leaving.abort();
+  expect(given.map(({ aborted }) => aborted)).toEqual([true, false, false]);
+  deadline.abort();
+  expect(given.map(({ aborted }) => aborted)).toEqual([true, true, true]);
+});
 
 it('disables the former versions of a deleted secret when the recovery took as long as one operation may', async () => {
   const deadlines: AbortController[] = [];

@@ -300,5 +300,6 @@ it('does not log or throw a private key when it fails', async () => {
   const { log, lines } = recordingLogger();
   fixture.store.stageClientCredential = () => Promise.reject(vaultFailure());
   const error: unknown = await renew(fixture, true, undefined, log).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Error);
   expect(JSON.stringify(lines) + String(error)).not.toContain('PRIVATE KEY');
 });

@@ -288,5 +288,6 @@ it('does not log or throw a token when it fails', async () => {
   const { log, lines } = recordingLogger();
   fixture.entra.script = () => aadstsFailure(50173);
   const error: unknown = await rotate(fixture, undefined, log).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Error);
   expect(JSON.stringify(lines) + String(error)).not.toContain('very-secret-token');
 });
