@@ -1,6 +1,10 @@
-import type { HttpClient, PipelineRequest, PipelineRequestOptions } from '@azure/core-rest-pipeline';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+import type { HttpClient, PipelineRequest, PipelineRequestOptions, PipelineResponse } from '@azure/core-rest-pipeline';
 import type { TableClient } from '@azure/data-tables';
+import type { Dispatcher } from 'undici';
 import { backOffMs, type Clock, retry, withDeadline } from '../../core/clock.ts';
+import { collectAnswer } from '../../core/collect-answer.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { storageCodeOf } from '../../core/rows/table.ts';
 
@@ -31,15 +35,65 @@ export interface Transport {
   createRequest(options: PipelineRequestOptions, headers: Record<string, string>): PipelineRequest;
 }
 
-/** Loads the SDK at first use, to keep start-up short. */
+/** Connections to the account. A transaction is short, and the log writes few at a time. */
+const maximumConnections = 50;
+
+/** Loads the libraries at first use, to keep start-up short. */
 export async function loadTransport(): Promise<Transport> {
-  const { createDefaultHttpClient, createHttpHeaders, createPipelineRequest } = await import(
-    '@azure/core-rest-pipeline'
-  );
+  const [{ default: Agent }, sdk] = await Promise.all([
+    import('undici/lib/dispatcher/agent.js'),
+    import('@azure/core-rest-pipeline'),
+  ]);
+  // The deadline of an attempt ends it earlier.
+  const connections = new Agent({ connections: maximumConnections, headersTimeout: 0, bodyTimeout: 0, allowH2: false });
+  const standard = sdk.createDefaultHttpClient();
   return {
-    client: createDefaultHttpClient(),
-    createRequest: (options, headers) => createPipelineRequest({ ...options, headers: createHttpHeaders(headers) }),
+    // The SDK's client creates several streams for each request, which costs more than the rest of a write. It sends what
+    // passes through a proxy: the SDK's policy has given such a request an agent of Node.
+    client: {
+      sendRequest: (request) =>
+        request.agent === undefined ? exchange(connections, sdk, request) : standard.sendRequest(request),
+    },
+    createRequest: (options, headers) =>
+      sdk.createPipelineRequest({ ...options, headers: sdk.createHttpHeaders(headers) }),
   };
+}
+
+const unzip = promisify(zlib.unzip);
+
+/** @throws RestError, which the SDK's policies know, with the code of the failed connection; the reason of the signal. */
+async function exchange(
+  connections: Dispatcher,
+  { createHttpHeaders, RestError }: typeof import('@azure/core-rest-pipeline'),
+  request: PipelineRequest,
+): Promise<PipelineResponse> {
+  const { origin, protocol, pathname, search } = new URL(request.url);
+  if (protocol !== 'https:' && !request.allowInsecureConnection)
+    throw new Error(`${origin} needs https: only the emulator is reached without`);
+  const signal = request.abortSignal as AbortSignal;
+  try {
+    const { status, headers, body } = await collectAnswer(
+      connections,
+      {
+        origin,
+        path: `${pathname}${search}`,
+        method: request.method,
+        headers: request.headers.toJSON({ preserveCase: true }),
+        body: request.body as string,
+      },
+      { signal, large: () => Promise.resolve() },
+    );
+    const received = createHttpHeaders(
+      Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+    );
+    const bytes = received.has('content-encoding') ? await unzip(body) : body;
+    return { request, status, headers: received, bodyAsText: bytes.toString('utf8') };
+  } catch (thrown) {
+    if (signal.aborted) throw thrown;
+    const { message, code = RestError.REQUEST_SEND_ERROR } = thrown as NodeJS.ErrnoException;
+    // undici has its own code for a connection that ended early. The SDK repeats a request after the code of Node only.
+    throw new RestError(message, { code: code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : code, request });
+  }
 }
 
 /**

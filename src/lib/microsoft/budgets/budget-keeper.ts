@@ -65,6 +65,10 @@ export class Pauses {
     return Math.max(0, (this.#untilMs.get(name) ?? 0) - nowMs);
   }
 
+  get isEmpty(): boolean {
+    return this.#untilMs.size === 0;
+  }
+
   /** Begins a pause, or makes it longer. @returns false if it was as long already. */
   extend(name: string, untilMs: number): boolean {
     if ((this.#untilMs.get(name) ?? 0) >= untilMs) return false;
@@ -152,6 +156,11 @@ export class BudgetKeeper implements SharedBudgets {
 
   pause(name: string, ms: number): void {
     if (this.#pauses.extend(name, this.#deps.clock.nowMs() + ms)) this.#use();
+  }
+
+  /** Whether any pause is known, perhaps one that is over. */
+  get hasPauses(): boolean {
+    return !this.#pauses.isEmpty;
   }
 
   pausedMs(name: string): number {

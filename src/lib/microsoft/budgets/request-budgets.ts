@@ -123,7 +123,7 @@ const spreadMs = 500;
 /** How long a rate that nobody uses is kept: the bucket is full long before. */
 const idleMs = 30_000;
 
-type KeptBudgets = Pick<BudgetKeeper, keyof SharedBudgets | 'release'>;
+type KeptBudgets = Pick<BudgetKeeper, keyof SharedBudgets | 'release' | 'hasPauses'>;
 
 /** Holds requests to resources to the limits of Microsoft Graph, and to the pauses that any instance has heard of. */
 export class RequestBudgets implements RequestBudget {
@@ -161,6 +161,8 @@ export class RequestBudgets implements RequestBudget {
 
   async #paused(request: BudgetedRequest, signal: AbortSignal | undefined): Promise<void> {
     const { budgets, clock, random } = this.#deps;
+    // The names take digests, which most requests do not need.
+    if (!budgets.hasPauses) return;
     const names = Object.values(pauseNames(request)).flat();
     const leftMs = (): number => Math.max(...names.map((name) => budgets.pausedMs(name)));
     for (let ms = leftMs(); ms > 0; ms = leftMs()) {

@@ -30,6 +30,9 @@ function stage({ rate = 1_000 } = {}) {
     pause: (name: string, ms: number) => {
       paused[name] = ms;
     },
+    get hasPauses() {
+      return untilMs.size > 0;
+    },
     pausedMs: (name: string) => Math.max(0, (untilMs.get(name) ?? 0) - clock.nowMs()),
   };
   const requests = new RequestBudgets({ budgets, clock, random: () => 0.5 });

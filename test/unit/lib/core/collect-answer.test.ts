@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { describe, expect, it } from 'vitest';
-import { collectAnswer } from '../../../../../src/lib/gateway/send/upstream.ts';
+import { collectAnswer } from '../../../../src/lib/core/collect-answer.ts';
 
 /** A connection in which the test plays undici. */
 function start(signal: AbortSignal, large: () => Promise<void> = () => Promise.resolve()) {
