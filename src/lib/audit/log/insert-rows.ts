@@ -32,11 +32,16 @@ class InsertRefusal extends Error {
 /** Sends transactions. Created once, because its client holds the connections. */
 export interface Transport {
   readonly client: HttpClient;
-  createRequest(options: PipelineRequestOptions, headers: Record<string, string>): PipelineRequest;
+  createRequest(
+    options: PipelineRequestOptions & { readonly body: string; readonly abortSignal: AbortSignal },
+    headers: Record<string, string>,
+  ): PipelineRequest;
 }
 
 /** Connections to the account. A transaction is short, and the log writes few at a time. */
 const maximumConnections = 50;
+/** How long a connection stays open without use: a new one takes several round trips, for which a token would wait. */
+const idleMs = 60_000;
 
 /** Loads the libraries at first use, to keep start-up short. */
 export async function loadTransport(): Promise<Transport> {
@@ -44,8 +49,14 @@ export async function loadTransport(): Promise<Transport> {
     import('undici/lib/dispatcher/agent.js'),
     import('@azure/core-rest-pipeline'),
   ]);
-  // The deadline of an attempt ends it earlier.
-  const connections = new Agent({ connections: maximumConnections, headersTimeout: 0, bodyTimeout: 0, allowH2: false });
+  const connections = new Agent({
+    connections: maximumConnections,
+    keepAliveTimeout: idleMs,
+    // The deadline of an attempt ends it earlier.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    allowH2: false,
+  });
   const standard = sdk.createDefaultHttpClient();
   return {
     // The SDK's client creates several streams for each request, which costs more than the rest of a write. It sends what

@@ -139,7 +139,7 @@ describe('the transport of the audit log', () => {
     const agent = new Agent();
     agent.createConnection = () => connect(port, '127.0.0.1');
     const transport = await loadTransport();
-    const options = { url: 'http://account.example/', method: 'POST' as const, body: 'a' };
+    const options = { url: 'http://account.example/', method: 'POST' as const, body: 'a', abortSignal: ended.signal };
     const request = transport.createRequest({ ...options, allowInsecureConnection: true }, {});
     request.agent = agent;
     expect(await transport.client.sendRequest(request)).toMatchObject({ status: 202, bodyAsText: part });
@@ -147,7 +147,10 @@ describe('the transport of the audit log', () => {
 
   it('sends to no account over plain HTTP unless the request allows it', async () => {
     const transport = await loadTransport();
-    const request = transport.createRequest({ url: 'http://account.example/$batch', method: 'POST', body: 'a' }, {});
+    const request = transport.createRequest(
+      { url: 'http://account.example/$batch', method: 'POST', body: 'a', abortSignal: ended.signal },
+      {},
+    );
     await expect(transport.client.sendRequest(request)).rejects.toThrow('https');
   });
 
@@ -168,7 +171,13 @@ describe('the transport of the audit log', () => {
   it('does not send a transaction whose deadline has passed', async () => {
     const transport = await loadTransport();
     const abortSignal = AbortSignal.abort(new Error('late'));
-    const options = { url: 'http://127.0.0.1:9/', method: 'POST' as const, allowInsecureConnection: true, abortSignal };
+    const options = {
+      url: 'http://127.0.0.1:9/',
+      method: 'POST' as const,
+      body: 'a',
+      allowInsecureConnection: true,
+      abortSignal,
+    };
     await expect(transport.client.sendRequest(transport.createRequest(options, {}))).rejects.toThrow('late');
   });
 });
