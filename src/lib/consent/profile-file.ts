@@ -155,13 +155,11 @@ function missing(principal: JsonObject, kind: Kind, named: NamedPermission): str
   const { text, other } = kinds[kind];
   const own = published(principal, kind);
   const written = named.value ?? named.name;
-  const most = Math.max(1, Math.floor(written.length / 3));
-  // Ids that differ in three digits at most are the same id with a typing error.
   const value = closest(
     written,
     own.map((each) => each.value),
-    most,
   );
+  // Ids that differ in three digits at most are the same id with a typing error.
   const id = closest(
     named.name,
     own.map((each) => each.id),

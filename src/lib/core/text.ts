@@ -1,12 +1,18 @@
 /** Returns `; did you mean "…"?` with the candidate closest to the written text, or `''` if none is close. Pure. */
 export function didYouMean(written: string, candidates: readonly string[]): string {
-  // At most a third of the letters may differ. More than that is another word.
-  const best = closest(written, candidates, Math.max(1, Math.floor(written.length / 3)));
+  const best = closest(written, candidates);
   return best === undefined ? '' : `; did you mean "${best}"?`;
 }
 
-/** Returns the candidate closest to the written text, whatever their case, if at most so many characters differ. Pure. */
-export function closest(written: string, candidates: readonly string[], most: number): string | undefined {
+/**
+ * Returns the candidate closest to the written text, whatever their case. Pure.
+ * @param most Characters that may differ; a third of them if absent: with more it is another word.
+ */
+export function closest(
+  written: string,
+  candidates: readonly string[],
+  most = Math.max(1, Math.floor(written.length / 3)),
+): string | undefined {
   return candidates
     .filter(({ length }) => Math.abs(length - written.length) <= most)
     .map((candidate) => ({ candidate, distance: editDistance(written.toLowerCase(), candidate.toLowerCase()) }))
