@@ -53,9 +53,7 @@ export async function azureCliToken(tenantId: TenantId, resourceIdentifier: stri
     throw new SetupError(
       'sign_in_refused',
       `There is no Azure CLI sign-in for the tenant ${tenantId}. Run \`az login --tenant ${tenantId}\`.`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }

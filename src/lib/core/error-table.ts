@@ -148,7 +148,7 @@ export const errorTable = {
   credential_expired: lasting(503, 'credential', 'The refresh token has expired', {
     caller: waitForCredential,
     operator: (ptb) =>
-      `Run ${ptb('consent')} and sign in with MFA as the service account. Unless Entra names another cause, find out why the rotation timer stopped.`,
+      `Run ${ptb('consent')} and sign in with MFA as the service account. Unless Entra names another cause in the log, find out why the rotation timer stopped.`,
   }),
   credential_revoked: lasting(
     503,
@@ -157,7 +157,7 @@ export const errorTable = {
     {
       caller: waitForCredential,
       operator: (ptb) =>
-        `If Entra names a revoked grant, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct the cause, run ${ptb('consent')} and sign in with MFA as the service account.`,
+        `If Entra names a revoked grant in the log, a changed password or risk, and nobody in your organization caused that, treat it as a security incident. Then correct the cause, run ${ptb('consent')} and sign in with MFA as the service account.`,
     },
   ),
   client_credential_rejected: lasting(503, 'credential', 'Entra rejects the client credential', {
