@@ -1,4 +1,5 @@
-import { quoted, unreadable } from '../verdict.ts';
+import type { TenantId } from '../../core/identifiers.ts';
+import { notPermitted, quoted, unreadable } from '../verdict.ts';
 import { decode, encode, refuseEncodedSeparators } from './path.ts';
 import { maximumUrlLength } from './target.ts';
 
@@ -62,3 +63,16 @@ export const optionNames = (query: string): readonly string[] =>
 
 /** The path to send. */
 export const pathOf = (segments: readonly string[]): string => `/${segments.map(encode).join('/')}`;
+
+/**
+ * Judges a GET to Partner Center for who may read about one customer.
+ * @param url Path and query, percent-encoded.
+ * @returns those to send. @throws Refusal
+ */
+export function judgeCustomerUrl(url: string, tenantId: TenantId): string {
+  const { segments, query } = readNonGraphUrl(url);
+  const [version, customers, customer = '', ...rest] = segments;
+  if (version !== 'v1' || customers !== 'customers' || customer.toLowerCase() !== tenantId || rest.length === 0)
+    throw notPermitted('The path does not lie below /v1/customers/TENANT; read only about the tenant itself.');
+  return `${pathOf(segments)}${query === '' ? '' : `?${query}`}`;
+}

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requestLimitOf } from '../../../../../src/lib/access/policy/policy.ts';
-import { judgeNonGraph, nonGraphBody, type NonGraphTarget } from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
+import {
+  judgeNonGraph,
+  nonGraphBody,
+  type NonGraphTarget,
+} from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
 import { readNonGraphUrl } from '../../../../../src/lib/judge/reading/non-graph-url.ts';
 import { Refusal } from '../../../../../src/lib/judge/verdict.ts';
 import { contoso } from './stage.ts';
