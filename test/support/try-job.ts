@@ -40,9 +40,7 @@ export interface TryJobOptions {
    * Exchange's answers: by name of the cmdlet, its objects or a reply, or a function of the cmdlet. Each part of a batch is asked
    * by itself. Other cmdlets answer 404.
    */
-  readonly exchange?:
-    | Readonly<Record<string, CmdletAnswer>>
-    | ((cmdlet: SentCmdlet, count: number) => CmdletAnswer | Promise<CmdletAnswer>);
+  readonly exchange?: Readonly<Record<string, CmdletAnswer>> | ((cmdlet: SentCmdlet, count: number) => CmdletAnswer);
   /** Partner Center's answers, by path without query or a function of the request. */
   readonly partnerCenter?: TryJobOptions['graph'];
   /** Called for each token request. Throw a BrokerError to refuse it. */
@@ -53,7 +51,7 @@ export interface TryJobOptions {
 }
 
 /** A cmdlet as it was sent. */
-export interface SentCmdlet {
+interface SentCmdlet {
   readonly cmdlet: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Of the request or the part of a batch. */
@@ -175,11 +173,11 @@ const answerOf = (replies: NonNullable<TryJobOptions['graph']>): Answer =>
 
 /** Answers each cmdlet of a request, and adds it to `sent`. */
 function byCmdlet(replies: NonNullable<TryJobOptions['exchange']>, sent: SentCmdlet[]): Answer {
-  const answer = async (url: URL, headers: Headers, body: unknown): Promise<Response> => {
+  const answer = (url: URL, headers: Headers, body: unknown): Response => {
     const { CmdletInput: input } = body as { CmdletInput: { CmdletName: string; Parameters: object } };
     const cmdlet = { cmdlet: input.CmdletName, parameters: { ...input.Parameters }, url, headers };
     const count = sent.push(cmdlet);
-    const reply = await (typeof replies === 'function' ? replies(cmdlet, count) : replies[cmdlet.cmdlet]);
+    const reply = typeof replies === 'function' ? replies(cmdlet, count) : replies[cmdlet.cmdlet];
     if (reply instanceof Response) return reply.clone();
     if (reply === undefined) return Response.json({ error: { code: 'NotFound', message: '' } }, { status: 404 });
     return Response.json(Array.isArray(reply) ? { value: reply } : reply);
@@ -191,7 +189,7 @@ function byCmdlet(replies: NonNullable<TryJobOptions['exchange']>, sent: SentCmd
     if (value.requests === undefined) return answer(url, headers, value);
     const responses = [];
     for (const part of value.requests) {
-      const reply = await answer(new URL(part.url), new Headers(part.headers), part.body);
+      const reply = answer(new URL(part.url), new Headers(part.headers), part.body);
       const { status } = reply;
       responses.push({ id: part.id, status, headers: Object.fromEntries(reply.headers), body: await reply.json() });
     }

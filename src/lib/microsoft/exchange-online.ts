@@ -14,7 +14,7 @@ interface CmdletOptions {
 }
 
 /** One cmdlet of a batch. */
-export interface CmdletRequest {
+interface CmdletRequest {
   readonly id: string;
   readonly cmdlet: string;
   readonly parameters?: CmdletParameters;

@@ -7,7 +7,7 @@ import { asObject, isObject, type JsonObject, textOf } from '../core/objects.ts'
 import { itemsOf, pages, type Shape, shaped, valueOf } from './reply.ts';
 
 /** One read inside a batch: a path below the version, as for `get`. */
-export interface BatchRequest {
+interface BatchRequest {
   readonly id: string;
   readonly path: string;
 }

@@ -63,7 +63,7 @@ async function run<T>(work: (context: JobContext) => Promise<T>, tenantId = tena
   return result as T;
 }
 
-const nameOf = (mailbox: object): string => String((mailbox as { UserPrincipalName: string }).UserPrincipalName);
+const nameOf = (mailbox: object): string => (mailbox as { UserPrincipalName: string }).UserPrincipalName;
 const rulesOf = ({ exchange }: JobContext, mailboxes: readonly string[]) =>
   exchange.batch(
     mailboxes.map((Mailbox) => ({ id: Mailbox, cmdlet: 'Get-InboxRule', parameters: { Mailbox } })),

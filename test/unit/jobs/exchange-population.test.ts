@@ -26,8 +26,7 @@ async function run(job: Job, customer: Customer) {
 }
 
 /** Objects without parameters and pages: the population itself. */
-const objects = (customer: Customer, cmdlet: string): Objects =>
-  session(viewOf(world, customer))(cmdlet).value as Objects;
+const objects = (customer: Customer, cmdlet: string): Objects => session(viewOf(world, customer))(cmdlet).value;
 
 function expectedForwarding(customer: Customer): readonly Row[] {
   const facts = factsOf(viewOf(world, customer));
