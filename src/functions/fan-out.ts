@@ -85,7 +85,7 @@ const dependencies = (services: Services): VisitTenantsDeps => ({
   ...services,
   jobs: jobRegistry,
   tokens: services.jobTokens,
-  graphUrl: services.settings.cloud.endpoints.graph,
+  endpoints: services.settings.cloud.endpoints,
   permissionMap: () => services.permissionMap.current(),
   askTenant: async (visit) => {
     const { askTenant, rowMemory } = await loadQueries();

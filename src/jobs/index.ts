@@ -1,15 +1,19 @@
 import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
+import auditSettings from './audit-settings.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
 import licenceReport from './licence-report.ts';
+import mailForwarding from './mail-forwarding.ts';
 import mfaReport from './mfa-report.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
 
 /** All jobs of this app. To add one, create a file in this folder and list it here. */
 export const jobs: readonly Job[] = [
   accessCheck,
+  auditSettings,
   configurationDriftReport,
   licenceReport,
+  mailForwarding,
   mfaReport,
   secretExpiryReport,
 ];

@@ -36,6 +36,13 @@ export interface TryJobOptions {
   readonly graph?:
     | Readonly<Record<string, Scripted>>
     | ((request: SeenRequest, count: number) => Scripted | Promise<Scripted>);
+  /**
+   * Exchange's answers: by name of the cmdlet, its objects or a reply, or a function of the cmdlet. Each part of a batch is asked
+   * by itself. Other cmdlets answer 404.
+   */
+  readonly exchange?: Readonly<Record<string, CmdletAnswer>> | ((cmdlet: SentCmdlet, count: number) => CmdletAnswer);
+  /** Partner Center's answers, by path without query or a function of the request. */
+  readonly partnerCenter?: TryJobOptions['graph'];
   /** Called for each token request. Throw a BrokerError to refuse it. */
   readonly token?: (request: TokenRequest) => void;
   readonly tenant?: JobTenant;
@@ -43,10 +50,24 @@ export interface TryJobOptions {
   readonly nowMs?: number;
 }
 
+/** A cmdlet as it was sent. */
+interface SentCmdlet {
+  readonly cmdlet: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Of the request or the part of a batch. */
+  readonly url: URL;
+  readonly headers: Headers;
+}
+
+/** The objects of a cmdlet, or a whole reply, such as a page or an error. */
+type CmdletAnswer = readonly object[] | Scripted;
+
 export interface TriedJob {
   readonly rows: readonly Row[];
   readonly columns: readonly string[];
   readonly requests: readonly SeenRequest[];
+  /** Cmdlets in the order in which Exchange got them, each part of a batch by itself. */
+  readonly cmdlets: readonly SentCmdlet[];
   /** Resources that the job requested tokens for, in order. */
   readonly tokens: readonly string[];
   /**
@@ -65,9 +86,17 @@ export const contoso: JobTenant = { tenantId: parseTenantId('11111111-2222-4333-
  * @throws BrokerError the failure that the tenant's record would contain.
  */
 export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<TriedJob> {
-  const { graph = {}, nowMs = Date.parse('2026-11-24T05:00:00Z') } = options;
-  const answer = typeof graph === 'function' ? graph : byPath(graph);
-  const { fetch, seen } = scriptedFetch(answer);
+  const { graph = {}, exchange = {}, partnerCenter = {}, nowMs = Date.parse('2026-11-24T05:00:00Z') } = options;
+  const { endpoints } = clouds.public;
+  const cmdlets: SentCmdlet[] = [];
+  const answers = new Map([
+    [endpoints.exchange, byCmdlet(exchange, cmdlets)],
+    [endpoints.partnerCenter, answerOf(partnerCenter)],
+  ]);
+  const ofGraph = answerOf(graph);
+  const { fetch, seen } = scriptedFetch((request, count) =>
+    (answers.get(request.url.origin) ?? ofGraph)(request, count),
+  );
   const tokens: string[] = [];
   const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
   const clock = jumpingClock(nowMs, job.timeoutSeconds * 1000);
@@ -82,7 +111,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
       requestSlots: createTenantSlots(4),
       log,
       resources: createResourceRegistry(clouds.public, []),
-      graphUrl: clouds.public.endpoints.graph,
+      endpoints: clouds.public.endpoints,
       permissionMap,
       tokens: {
         getToken: async (request): Promise<AccessToken> => {
@@ -105,7 +134,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   const written = await running;
   const rows = written.jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
   const logged = lines.map(({ line }) => line);
-  return { rows, columns: written.columns, requests: seen, tokens, unneeded, logged };
+  return { rows, columns: written.columns, requests: seen, cmdlets, tokens, unneeded, logged };
 }
 
 /** Tells tools/job-permissions-reporter.ts about a job of the app. */
@@ -135,6 +164,37 @@ function judgedRequests({ method, url, body }: SeenRequest): readonly GatewayReq
   if (!url.pathname.endsWith('/$batch')) return [{ method, url: url.pathname + url.search, link }];
   const { requests } = JSON.parse(body ?? '{}') as { requests: { url: string }[] };
   return requests.map((part) => ({ method: 'GET', url: `/v1.0${part.url}`, link }));
+}
+
+type Answer = (request: SeenRequest, count: number) => Scripted | Promise<Scripted>;
+
+const answerOf = (replies: NonNullable<TryJobOptions['graph']>): Answer =>
+  typeof replies === 'function' ? replies : byPath(replies);
+
+/** Answers each cmdlet of a request, and adds it to `sent`. */
+function byCmdlet(replies: NonNullable<TryJobOptions['exchange']>, sent: SentCmdlet[]): Answer {
+  const answer = (url: URL, headers: Headers, body: unknown): Response => {
+    const { CmdletInput: input } = body as { CmdletInput: { CmdletName: string; Parameters: object } };
+    const cmdlet = { cmdlet: input.CmdletName, parameters: { ...input.Parameters }, url, headers };
+    const count = sent.push(cmdlet);
+    const reply = typeof replies === 'function' ? replies(cmdlet, count) : replies[cmdlet.cmdlet];
+    if (reply instanceof Response) return reply.clone();
+    if (reply === undefined) return Response.json({ error: { code: 'NotFound', message: '' } }, { status: 404 });
+    return Response.json(Array.isArray(reply) ? { value: reply } : reply);
+  };
+  return async ({ url, headers, body = '' }) => {
+    const value = JSON.parse(body) as {
+      requests?: { id: string; url: string; headers: Readonly<Record<string, string>>; body: unknown }[];
+    };
+    if (value.requests === undefined) return answer(url, headers, value);
+    const responses = [];
+    for (const part of value.requests) {
+      const reply = answer(new URL(part.url), new Headers(part.headers), part.body);
+      const { status } = reply;
+      responses.push({ id: part.id, status, headers: Object.fromEntries(reply.headers), body: await reply.json() });
+    }
+    return { responses };
+  };
 }
 
 const byPath =

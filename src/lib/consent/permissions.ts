@@ -151,7 +151,7 @@ const gdapGraph: ResourcePermissions = {
 const exchange = withScope(builtInResources.exchange.applicationId, 'Office 365 Exchange Online', {
   id: 'ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c',
   value: 'Exchange.Manage',
-  reason: 'The resource exchange: access-check tests it, and callers get tokens for it.',
+  reason: 'The resource exchange: jobs read it, access-check tests it, and callers get tokens for it.',
 });
 
 const azureResourceManager = withScope(builtInResources.arm.applicationId, 'Azure Resource Manager', {

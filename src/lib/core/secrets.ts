@@ -70,6 +70,8 @@ export interface TokenRequest {
   readonly grant: Grant;
   /** The broker's application that redeems; `default` unless a rule names another one. */
   readonly application: string;
+  /** The partner's own token, for a request about `tenantId`. A tenant that is excluded or out of reach gets none. */
+  readonly ofPartner?: true;
   /** Minimum remaining lifetime of the token when it is returned, seconds. */
   readonly minimumLifetimeSeconds: number;
   readonly correlationId: string;

@@ -4,19 +4,28 @@ import { type Binding, exchange, type ExchangeDeps } from './exchange.ts';
 import { type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { failureOf, isTransientStatus, itemsOf, valueOf } from './reply.ts';
 
-/** One read inside a batch: a path below the version, as for `get`. */
-export interface BatchRequest {
+/** One read inside a batch. */
+export interface BatchPart {
   readonly id: string;
+  /** With the version, as the shared limits count it. */
   readonly path: string;
+  /** The request as the batch has it, without its id. */
+  readonly sent: JsonObject;
+}
+
+/** Where batches are sent. */
+export interface BatchEndpoint {
+  readonly url: string;
+  /** Parts of a batch at most. */
+  readonly size: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The outcome of one read. A failure is a value and does not affect the other reads. */
-export type BatchReply =
-  | { readonly id: string; readonly ok: true; readonly value: unknown }
+export type BatchReply<T = unknown> =
+  | { readonly id: string; readonly ok: true; readonly value: T }
   | { readonly id: string; readonly ok: false; readonly error: BrokerError };
 
-/** "Combine multiple requests in one HTTP call using JSON batching": Graph accepts at most 20. */
-const maxPerBatch = 20;
 /** Maximum attempts at one batch. Each further attempt contains only the items that may succeed. */
 const attempts = 4;
 /** An item with a longer Retry-After is not sent again. */
@@ -25,7 +34,7 @@ const maxWaitSeconds = 20;
 const maxRetryAfterSeconds = 3_600;
 
 /**
- * Sends reads in batches of 20. A batch answers 200 even if items in it are throttled. Only these items are sent again,
+ * Sends reads in batches. A batch answers 200 even if items in it are throttled. Only these items are sent again,
  * after the longest Retry-After among them.
  * @returns one reply per request, in the order of the requests.
  * @throws BrokerError if a whole batch fails.
@@ -33,14 +42,14 @@ const maxRetryAfterSeconds = 3_600;
 export async function readBatch(
   deps: ExchangeDeps,
   binding: Binding,
-  requests: readonly (BatchRequest & { readonly relativeUrl: string })[],
-  batchUrl: string,
+  requests: readonly BatchPart[],
+  endpoint: BatchEndpoint,
 ): Promise<BatchReply[]> {
   const replies = new Map<string, BatchReply>();
-  for (let start = 0; start < requests.length; start += maxPerBatch) {
-    let open = requests.slice(start, start + maxPerBatch);
+  for (let start = 0; start < requests.length; start += endpoint.size) {
+    let open = requests.slice(start, start + endpoint.size);
     const attempt = async (): Promise<number> => {
-      const answers = await sendBatch(deps, binding, open, batchUrl);
+      const answers = await sendBatch(deps, binding, open, endpoint);
       const again: typeof open = [];
       let waitSeconds = 0;
       for (const request of open) {
@@ -67,17 +76,15 @@ export async function readBatch(
 async function sendBatch(
   deps: ExchangeDeps,
   binding: Binding,
-  requests: readonly { readonly id: string; readonly relativeUrl: string }[],
-  batchUrl: string,
+  requests: readonly BatchPart[],
+  { url, headers }: BatchEndpoint,
 ): Promise<Map<string, JsonObject>> {
   const reply = await exchange(deps, binding, {
     method: 'POST',
-    url: batchUrl,
-    parts: requests.map(({ relativeUrl }) => `/v1.0${relativeUrl}`),
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      requests: requests.map(({ id, relativeUrl }) => ({ id, method: 'GET', url: relativeUrl })),
-    }),
+    url,
+    parts: requests.map(({ path }) => path),
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ requests: requests.map(({ id, sent }) => ({ id, ...sent })) }),
   });
   const items = itemsOf(binding.peer, valueOf(binding.peer, reply, deps.clock.nowMs()), 'responses');
   return new Map(items.map((item) => [textOf(item, 'id') ?? '', item]));
@@ -87,11 +94,11 @@ async function sendBatch(
 function tellThrottled(
   { budgets }: ExchangeDeps,
   { counted }: Binding,
-  { relativeUrl }: { readonly relativeUrl: string },
+  { path }: BatchPart,
   demanded: number | undefined,
 ): void {
   if (demanded === undefined || counted === undefined) return;
-  budgets?.throttled({ ...counted, method: 'GET', paths: [`/v1.0${relativeUrl}`] }, demanded);
+  budgets?.throttled({ ...counted, method: 'GET', paths: [path] }, demanded);
 }
 
 /**

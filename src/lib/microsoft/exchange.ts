@@ -145,7 +145,7 @@ export function pauseMs(
  * The token is sent only to the host that it is for, not to another host that a reply or a job names.
  * @throws BrokerError resource_error
  */
-export function requireOrigin(binding: Binding, url: string): void {
+function requireOrigin(binding: Binding, url: string): void {
   if (URL.canParse(url) && new URL(url).origin === new URL(binding.baseUrl).origin) return;
   throw new BrokerError(
     'resource_error',
@@ -154,4 +154,15 @@ export function requireOrigin(binding: Binding, url: string): void {
       logFields: { host: URL.canParse(url) ? new URL(url).host : undefined },
     },
   );
+}
+
+/**
+ * Path and query of a URL on the binding's origin, which a link may write in another way.
+ * @throws BrokerError resource_error for another origin.
+ */
+export function below(binding: Binding, url: string): string {
+  requireOrigin(binding, url);
+  if (url.startsWith(`${binding.baseUrl}/`)) return url.slice(binding.baseUrl.length);
+  const { pathname, search } = new URL(url);
+  return pathname + search;
 }

@@ -1,10 +1,16 @@
 import { backOffMs, retry } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
-import { type BatchReply, type BatchRequest, readBatch } from './batch.ts';
-import { type Binding, exchange, type ExchangeDeps, requireOrigin, sendOnce } from './exchange.ts';
+import { type BatchEndpoint, type BatchPart, type BatchReply, readBatch } from './batch.ts';
+import { below, type Binding, exchange, type ExchangeDeps, sendOnce } from './exchange.ts';
 import { asObject, isObject, type JsonObject, textOf } from '../core/objects.ts';
-import { itemsOf, pages, valueOf } from './reply.ts';
+import { itemsOf, pages, type Shape, shaped, valueOf } from './reply.ts';
+
+/** One read inside a batch: a path below the version, as for `get`. */
+interface BatchRequest {
+  readonly id: string;
+  readonly path: string;
+}
 
 /** A request that a client is about to send. */
 interface GatedRequest {
@@ -47,11 +53,6 @@ export function consistencyHeader(path: string): Readonly<Record<string, string>
   return isAdvanced ? { consistencylevel: 'eventual' } : {};
 }
 
-/** Checks a value and returns it with its type. A zod schema fits, as do schemas of other libraries. */
-interface Shape<T> {
-  parse(value: unknown): T;
-}
-
 interface ReadOptions {
   /** Additional headers, such as `ConsistencyLevel: eventual`. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -90,8 +91,7 @@ async function gatedRead(
   { deps, bound, gate }: { deps: ExchangeDeps; bound: Binding; gate: RequestGate },
   ...[url, options, selected]: Parameters<Reader>
 ): Promise<Read> {
-  requireOrigin(bound, url);
-  const admitted = await gate.admit({ path: below(bound.baseUrl, url), headers: options.headers ?? {}, selected });
+  const admitted = await gate.admit({ path: below(bound, url), headers: options.headers ?? {}, selected });
   // Graph throttles requests of low priority first, so that jobs do not slow people down (Graph "Throttling guidance").
   const headers = { 'x-ms-throttle-priority': 'low', ...admitted.headers };
   const reply = await exchange(deps, bound, { method: 'GET', url: bound.baseUrl + admitted.path, headers });
@@ -127,7 +127,7 @@ export function createGraphClient(
       const next = textOf(asObject(page), '@odata.nextLink');
       return { items: itemsOf(bound.peer, page, 'value'), next: next === undefined ? undefined : { key: next } };
     });
-    for await (const item of items) yield options.shape === undefined ? item : shaped(options.shape, item);
+    for await (const item of items) yield options.shape === undefined ? item : shaped(bound.peer, options.shape, item);
   }
 
   return {
@@ -144,25 +144,21 @@ export function createGraphClient(
     batch: async (requests) => {
       if (new Set(requests.map(({ id }) => id)).size !== requests.length)
         throw new TypeError('the ids of a batch must be unique');
-      return batchOf(requests, gate, (admitted) => readBatch(deps, bound, admitted, `${binding.baseUrl}/v1.0/$batch`));
+      return batchOf(requests, gate, (parts) =>
+        readBatch(deps, bound, parts, batchAt(`${binding.baseUrl}/v1.0/$batch`)),
+      );
     },
   };
 }
 
-/** Path and query of a URL of the same origin. A link may write the origin in another way. */
-function below(baseUrl: string, url: string): string {
-  if (url.startsWith(`${baseUrl}/`)) return url.slice(baseUrl.length);
-  const { pathname, search } = new URL(url);
-  return pathname + search;
-}
-
-type Relative = BatchRequest & { readonly relativeUrl: string };
+/** "Combine multiple requests in one HTTP call using JSON batching": Graph accepts at most 20. */
+const batchAt = (url: string): BatchEndpoint => ({ url, size: 20 });
 
 /** Sends the reads that the gate admits. @returns one reply for each read, in their order. */
 async function batchOf(
   requests: readonly BatchRequest[],
   gate: RequestGate,
-  send: (admitted: readonly Relative[]) => Promise<BatchReply[]>,
+  send: (admitted: readonly BatchPart[]) => Promise<BatchReply[]>,
 ): Promise<BatchReply[]> {
   const admitted = new Map<string, AdmittedRequest>();
   const replies = new Map<string, BatchReply>();
@@ -174,7 +170,10 @@ async function batchOf(
       replies.set(id, { id, ok: false, error });
     }
   }
-  const open = [...admitted].map(([id, { path }]) => ({ id, path, relativeUrl: unversioned(path) }));
+  const open = [...admitted].map(([id, { path }]) => {
+    const url = unversioned(path);
+    return { id, path: `/v1.0${url}`, sent: { method: 'GET', url } };
+  });
   for (const reply of await send(open)) {
     const { visible } = admitted.get(reply.id) ?? { visible: (value: unknown) => value };
     replies.set(reply.id, reply.ok ? { ...reply, value: visible(reply.value) } : reply);
@@ -193,16 +192,6 @@ function unversioned(path: string): string {
   if (!path.startsWith('/') || path.startsWith('/beta/'))
     throw new TypeError('a path in a batch starts with "/" and belongs to v1.0');
   return path.replace(/^\/v1\.0\//, '/');
-}
-
-function shaped<T>(shape: Shape<T>, item: JsonObject): T {
-  try {
-    return shape.parse(item);
-  } catch (cause) {
-    throw new BrokerError('resource_error', 'Microsoft Graph sends an item that does not have the expected shape.', {
-      cause,
-    });
-  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import { scrubReply } from '../core/log.ts';
-import { isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
+import { asObject, isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
 
 /** The API that answered, as details and logs name it. */
@@ -17,17 +17,38 @@ export const isTransientStatus = (status: number): boolean =>
 const licenceMissing =
   /not applicable to target tenant|NonPremiumTenant|does not have a[n]? .{0,40}licen[cs]e|tenant is not (?:premium|licensed)|AadPremiumLicenseRequired/i;
 
+/**
+ * Texts of Exchange for an account whose roles do not allow a cmdlet, or not for this object. Their status may be 400
+ * (OfficeDocs-O365ITPro issue 780).
+ */
+const roleMissing =
+  /out of the current user's read scope|isn't within your current write scopes|CmdletAccessDeniedException/i;
+
 /** Code and message of an error body: Graph's `{error:{code,message}}` or Partner Center's `{code,description}`. */
 function errorOf(body: unknown): { code: string; message: string } {
   const outer = isObject(body) ? body : undefined;
   const inner = objectOf(outer, 'error') ?? outer;
   const number = inner?.['code'];
-  const code = typeof number === 'number' ? String(number) : (textOf(inner, 'code') ?? '');
+  const cause = exceptionOf(inner);
+  const code = cause?.type ?? (typeof number === 'number' ? String(number) : (textOf(inner, 'code') ?? ''));
   return {
     // Scrubbed before they are cut, because half a secret is not recognized.
     code: scrubReply(code, 100),
-    message: scrubReply(textOf(inner, 'message') ?? textOf(inner, 'description') ?? '', 300),
+    message: scrubReply(cause?.text ?? textOf(inner, 'message') ?? textOf(inner, 'description') ?? '', 300),
   };
+}
+
+/**
+ * What a cmdlet threw, without its namespace: `message` of Exchange's errors says only that a cmdlet failed. The exception is
+ * in a detail, `NUMBER|TYPE|TEXT`, or in the inner error.
+ */
+function exceptionOf(error: JsonObject | undefined): { readonly type: string; readonly text: string } | undefined {
+  const details: unknown = error?.['details'];
+  const [detail]: readonly unknown[] = Array.isArray(details) ? details : [];
+  const [, thrown, said] = /^[^|]*\|([\w.`]+)\|(.*)$/s.exec(textOf(asObject(detail), 'message') ?? '') ?? [];
+  const inner = objectOf(objectOf(error, 'innererror'), 'internalexception');
+  const type = (thrown ?? textOf(inner, 'type'))?.split('.').at(-1);
+  return type === undefined ? undefined : { type, text: said ?? textOf(inner, 'message') ?? '' };
 }
 
 /**
@@ -44,7 +65,8 @@ export function failureOf(peer: Peer, status: number, body: unknown, retryAfter:
   if (isTransientStatus(status)) return failed('resource_error', `answers ${answer}.`, retryAfter);
   if ((status === 400 || status === 403) && licenceMissing.test(`${code} ${message}`))
     return failed('resource_unavailable', `reports that the tenant has no licence for this (${answer}).`);
-  if (status === 401 || status === 403) return failed('access_denied', `refuses access (${answer}).`);
+  if (status === 401 || status === 403 || (status === 400 && roleMissing.test(`${code} ${message}`)))
+    return failed('access_denied', `refuses access (${answer}).`);
   // The request is wrong or its object does not exist, so a retry cannot succeed.
   if (status >= 400 && status < 500) return failed('job_failed', `refuses the request (${answer}).`);
   return failed('resource_error', `answers with an unexpected status (${answer}).`);
@@ -72,6 +94,20 @@ export function valueOf(peer: Peer, reply: OutboundReply, nowMs: number): unknow
     });
   }
   return body;
+}
+
+/** Checks a value and returns it with its type. A zod schema fits, as do schemas of other libraries. */
+export interface Shape<T> {
+  parse(value: unknown): T;
+}
+
+/** The item with the type of the shape. @throws BrokerError resource_error if it does not match. */
+export function shaped<T>(peer: Peer, shape: Shape<T>, item: JsonObject): T {
+  try {
+    return shape.parse(item);
+  } catch (cause) {
+    throw new BrokerError('resource_error', `${peer} sends an item that does not have the expected shape.`, { cause });
+  }
 }
 
 /** 10,000 pages of 999 users are ten million users. A server that sends more pages is assumed to be in a loop. */

@@ -226,7 +226,7 @@ export function createTenantListReader(deps: ListsDeps): (signal?: AbortSignal) 
     const [relationships, ...optional] = await Promise.all([
       readRelationships(graph.list(relationshipsPath)),
       contracts(() => Array.fromAsync(graph.list(contractsPath)), signal),
-      customers(() => Array.fromAsync(partnerCenter.customers()), signal),
+      customers(() => Array.fromAsync(partnerCenter.list('/v1/customers?size=500')), signal),
     ]);
     const states = optional.map(({ state }) => state);
     return {

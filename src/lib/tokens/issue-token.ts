@@ -62,10 +62,17 @@ export class GatedTokens implements CachingTokenSource {
    */
   async getToken(request: TokenRequest, signal?: AbortSignal): Promise<AccessToken> {
     await this.#check(request.tenantId, signal);
-    const token = await this.#deps.tokens.getToken(request, signal);
+    const { ofPartner, ...own } = request;
+    const token = await (ofPartner ? this.#partnerToken(own, signal) : this.#deps.tokens.getToken(own, signal));
     // A redemption may take a minute.
     if (!token.fromCache) await this.#check(request.tenantId, signal);
     return token;
+  }
+
+  #partnerToken(request: TokenRequest, signal?: AbortSignal): Promise<AccessToken> {
+    if (request.resource.alias !== 'partner-center')
+      throw new BrokerError('resource_not_allowed', "A job uses the partner's own token for Partner Center only.");
+    return this.getToken({ ...request, tenantId: this.#deps.partnerTenantId }, signal);
   }
 
   /** @throws BrokerError as `getToken` does, except for errors of the source. */
@@ -349,7 +356,8 @@ export const brokerCallerId = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Returns a token source for the broker's own jobs, which records each token before the job receives it, as for callers.
- * Jobs get tokens for customers only, so the partner's own tenant is refused even if somebody edits a plan to name it.
+ * Jobs get tokens for customers only, so the partner's own tenant is refused even if somebody edits a plan to name it. The
+ * client of Partner Center alone uses the partner's own.
  * Refusals are recorded too. If the record of a refusal fails, the job still receives the original error.
  */
 export function recordTokens(
@@ -361,7 +369,8 @@ export function recordTokens(
     tokenId: deps.newId(),
     caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
     rule: request.purpose ?? 'broker',
-    tenantId: request.tenantId,
+    tenantId: request.ofPartner ? deps.partnerTenantId : request.tenantId,
+    ...(request.ofPartner ? { tenantAsked: request.tenantId } : {}),
     resource: request.resource.alias,
     scopes: [],
     grant: request.grant,

@@ -127,6 +127,25 @@ test('configuration-drift-report fails where the account has no privileged role'
   expect(run.failures).toMatchObject([{ tenantId, code: 'access_denied' }]);
 });
 
+test('the reports of Exchange have rows of each tenant that has Exchange, and skip the others', async () => {
+  const rowsOf = async (job: string) => {
+    const run = await stack.ended(url, started(await start(job)));
+    const { text } = await stack.call(url, 'GET', `/runs/${encodeURIComponent(run.runId)}/results?format=json`);
+    return { run, rows: (JSON.parse(text) as { rows: Readonly<Record<string, unknown>>[] }).rows };
+  };
+  const broken = stack.demo.cloud.tenants.filter(({ state }) => state !== 'ok');
+  const audit = await rowsOf('audit-settings');
+  const { tenants: counts } = audit.run;
+  expect(counts).toMatchObject({ total: tenants, failed: broken.length });
+  expect(counts.skipped).toBeGreaterThan(0);
+  expect(new Set(audit.rows.map(({ tenantId }) => tenantId)).size).toBe(counts.succeeded);
+  expect(audit.rows.every(({ ok }) => ok !== null)).toBe(true);
+  const forwarding = await rowsOf('mail-forwarding');
+  expect(forwarding.run.tenants).toMatchObject({ ...counts });
+  expect(forwarding.rows.some(({ external }) => external === true)).toBe(true);
+  expect(forwarding.rows.every(({ unread }) => unread === null)).toBe(true);
+});
+
 describe('starting a run', () => {
   test('fifty times concurrently for one window gives one run and 49 conflicts', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => start('access-check', { window: 'race' })));

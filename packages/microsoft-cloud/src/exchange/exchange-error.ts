@@ -134,6 +134,13 @@ export const ambiguousObject = (identity: string): ExchangeError =>
     message: `The operation couldn't be performed because '${identity}' matches multiple entries.`,
   });
 
+/** A role that reads, where it does not suffice (OfficeDocs-O365ITPro issue 780). Status and type are from memory. */
+export const outOfReadScope = (mailbox: string): ExchangeError =>
+  execution(400, 'BadRequest', 'ExA6F5A7', {
+    type: 'Microsoft.Exchange.Configuration.Tasks.TaskInvalidOperationException',
+    message: `The operation on mailbox "${mailbox}" failed because it's out of the current user's read scope. You may need elevated permissions. '${mailbox}' isn't within your current write scopes. Can't perform save operation.`,
+  });
+
 /** An object that exists already. The text is from memory. */
 export const objectExists = (message: string): ExchangeError =>
   execution(400, 'BadRequest', 'Ex6CB1D5', {

@@ -13,7 +13,7 @@ import { endpointProblem, isAdminEndpoint, pagedCommand } from './admin-api.ts';
 import { answerBatch } from './batch.ts';
 import { createChanges, type TenantChanges } from './changes.ts';
 import { cmdlets } from './cmdlets.ts';
-import { ExchangeError, exchangeErrorReply, unknownCmdlet } from './exchange-error.ts';
+import { ExchangeError, exchangeErrorReply, outOfReadScope, unknownCmdlet } from './exchange-error.ts';
 import { invoke } from './invoke.ts';
 
 const failure = (status: number, code: string, message: string): Reply => json(status, { error: { code, message } });
@@ -106,6 +106,18 @@ function refusalOf({ world, caller }: Target, request: CloudRequest): Reply | un
 const noRole = (): Reply =>
   failure(403, 'Forbidden', 'The user has no role that allows this operation in the organization.');
 
+/**
+ * Reading for which Global Reader does not suffice ("Get-InboxRule"; office-docs-powershell issues 7365 and 9428), with the
+ * answer. @throws ExchangeError
+ */
+const refusedToReaders: Readonly<Record<string, (command: Command) => Reply>> = {
+  'Get-InboxRule': ({ input }) => {
+    const [, mailbox] = Object.entries(input).find(([name]) => name.toLowerCase() === 'mailbox') ?? [];
+    throw outOfReadScope(String(mailbox));
+  },
+  'Get-RecipientPermission': () => failure(401, 'Unauthorized', 'Insufficient privileges to complete the operation.'),
+};
+
 function answer(target: Target, request: CloudRequest): Reply {
   if (routeOf(request)?.name !== '$batch') return answerOne(target, request);
   const answerPart = (inner: CloudRequest): Reply => {
@@ -137,7 +149,8 @@ function run({ world, engine, caller, changes }: Target, request: CloudRequest):
   const command: Command & { readonly pageSize?: number } = isAdminApi ? pagedCommand(written) : written;
   const cmdlet = cmdlets.get(command.name.toLowerCase());
   if (cmdlet === undefined) throw unknownCmdlet(command.name);
-  if (cmdlet.kind === 'write' && !hasDelegatedRole(world, caller, rolesThatWrite)) return noRole();
+  const refused = cmdlet.kind === 'write' ? noRole : refusedToReaders[cmdlet.name];
+  if (refused !== undefined && !hasDelegatedRole(world, caller, rolesThatWrite)) return refused(command);
   const { customer, tenantId } = caller;
   const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);
   const root = world.addresses().exchange;

@@ -1,9 +1,11 @@
 import type { Row } from '../graph/declaration.ts';
 import { hourMs, idOf, randomOf, type TenantFacts } from '../population/graph/facts.ts';
 import { type MailboxData, mailboxesOf } from '../population/graph/usage-data.ts';
+import { profilesOf } from '../population/graph/user-profiles.ts';
 import { type Cmdlet, type CmdletContext, recipientCmdlet } from './cmdlet.ts';
 import { objectNotFound } from './exchange-error.ts';
 import { distinguishedNameOf, exchangeTime, sizeText, unitOf } from './format.ts';
+import { forwardingsOf } from './forwarding.ts';
 import { findRow } from './select-rows.ts';
 
 /** What all cmdlets about a recipient with an account return. */
@@ -39,19 +41,19 @@ export function mailboxRow({ facts, changes }: CmdletContext, mailbox: MailboxDa
   const { profile } = mailbox;
   const { user } = profile;
   const changed = changes.of('mailbox', user.id);
-  const forwarding = mailbox.forwardingAddress;
+  const forwarding = forwardingsOf(facts).get(user.id);
   return {
     ...accountProperties(facts, mailbox, changed),
     UserPrincipalName: user.userPrincipalName,
     ExchangeGuid: mailbox.exchangeGuid,
     AccountDisabled: !user.accountEnabled,
     ...archiveProperties(mailbox),
-    ...auditProperties,
+    ...auditProperties(facts, mailbox),
     ...holdProperties,
     ...quotaProperties(mailbox),
-    DeliverToMailboxAndForward: forwarding !== undefined,
-    ForwardingAddress: null,
-    ForwardingSmtpAddress: forwarding === undefined ? null : `smtp:${forwarding}`,
+    DeliverToMailboxAndForward: forwarding?.keepsCopy ?? false,
+    ForwardingAddress: forwarding?.recipient ?? null,
+    ForwardingSmtpAddress: forwarding?.smtp === undefined ? null : `smtp:${forwarding.smtp}`,
     GrantSendOnBehalfTo: [],
     HiddenFromAddressListsEnabled: false,
     IsDirSynced: profile.isSynced,
@@ -78,11 +80,23 @@ const archiveProperties = ({ archiveGuid, profile }: MailboxData): Row => ({
   AutoExpandingArchiveEnabled: false,
 });
 
-const auditProperties: Row = {
+/** Somebody has chosen the owner's actions of a few mailboxes, which ends the default for them ("Manage mailbox auditing"). */
+const auditProperties = (facts: TenantFacts, { profile }: MailboxData): Row => ({
   AuditEnabled: true,
   AuditLogAgeLimit: '90.00:00:00',
-  DefaultAuditSet: ['Admin', 'Delegate', 'Owner'],
-};
+  DefaultAuditSet:
+    randomOf(facts, 'audit set', profile.index)() < 0.02 ? ['Admin', 'Delegate'] : ['Admin', 'Delegate', 'Owner'],
+});
+
+/** `Get-MailboxAuditBypassAssociation`: every account, and whether its actions are recorded. */
+const auditBypassRows = ({ facts }: CmdletContext): readonly Row[] =>
+  profilesOf(facts).map(({ user, index }) => ({
+    Identity: user.id,
+    Name: user.id,
+    Guid: idOf(facts, 'recipient', index),
+    ObjectId: user.id,
+    AuditBypassEnabled: randomOf(facts, 'audit bypass', index)() < 0.01,
+  }));
 
 const holdProperties: Row = {
   InPlaceHolds: [],
@@ -253,6 +267,14 @@ export const mailboxCmdlets: readonly Cmdlet[] = [
     name: 'Get-MailboxStatistics',
     parameters: ['Identity', 'Archive', 'IncludeSoftDeletedRecipients'],
     rows: (context) => [statisticsRow(context)],
+  },
+  {
+    kind: 'read',
+    name: 'Get-MailboxAuditBypassAssociation',
+    keys: ['Identity', 'Name', 'Guid'],
+    parameters: ['Identity'],
+    isLimited: true,
+    rows: (context) => (context.facts.hasExchange ? auditBypassRows(context) : []),
   },
   {
     kind: 'read',

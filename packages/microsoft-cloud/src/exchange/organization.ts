@@ -27,7 +27,7 @@ const settings: Readonly<Record<string, boolean>> = {
 };
 
 /** `Get-OrganizationConfig`. */
-function organizationRow({ facts, changes }: CmdletContext): Row {
+function organizationRow({ facts, changes, parameters }: CmdletContext): Row {
   const random = randomOf(facts, 'organization settings');
   return {
     Identity: facts.initialDomain,
@@ -41,13 +41,22 @@ function organizationRow({ facts, changes }: CmdletContext): Row {
     ActivityBasedAuthenticationTimeoutInterval: '06:00:00',
     DefaultAuthenticationPolicy: null,
     DefaultPublicFolderMailbox: null,
-    EwsEnabled: null,
+    AuditDisabled: randomOf(facts, 'audit disabled')() < 0.08,
+    ...ewsProperties(facts, parameters.flag('RetrieveEwsOperationAccessPolicy') === true),
     IPListBlocked: [],
     MailTipsLargeAudienceThreshold: 25,
     PublicFoldersEnabled: 'Local',
     WhenCreated: exchangeTime(facts.startMs - 400 * dayMs),
     ...changes.of('organization', facts.tenantId),
   };
+}
+
+/** Whether applications may use EWS, which nobody has decided in half of the tenants, and the list of those that may. */
+function ewsProperties(facts: TenantFacts, hasList: boolean): Row {
+  const random = randomOf(facts, 'ews');
+  const EwsEnabled = [null, null, true, false][Math.floor(random() * 4)];
+  const allowed = random() < 0.5 ? ['ews backup', 'ews scanner'].map((name) => idOf(facts, name)).join(',') : null;
+  return { EwsEnabled, EwsAllowedAppIDs: hasList ? allowed : null };
 }
 
 /** `Set-OrganizationConfig`. */
@@ -201,7 +210,12 @@ const transportConfig = ({ facts }: CmdletContext): readonly Row[] => [
 ];
 
 export const organizationCmdlets: readonly Cmdlet[] = [
-  { kind: 'read', name: 'Get-OrganizationConfig', parameters: [], rows: (context) => [organizationRow(context)] },
+  {
+    kind: 'read',
+    name: 'Get-OrganizationConfig',
+    parameters: ['RetrieveEwsOperationAccessPolicy'],
+    rows: (context) => [organizationRow(context)],
+  },
   { kind: 'write', name: 'Set-OrganizationConfig', parameters: Object.keys(settings), run: setOrganization },
   { ...configurationCmdlet('Get-AcceptedDomain', acceptedDomains), isLimited: true },
   configurationCmdlet('Get-DkimSigningConfig', dkimRows),

@@ -39,10 +39,24 @@ const spamFilter = (facts: TenantFacts): Row =>
     SpamZapEnabled: true,
   });
 
-const outboundSpamFilter = (facts: TenantFacts): Row =>
-  policy(facts, 'Default', {
+type ForwardingMode = 'Automatic' | 'On' | 'Off';
+
+/** Some tenants have a second policy for those who may forward. */
+const outboundSpamFilters = (facts: TenantFacts): readonly Row[] => [
+  outboundSpamFilter(
+    facts,
+    'Default',
+    chance(facts, 'forwarding', 0.5) ? 'On' : chance(facts, 'no forwarding', 0.4) ? 'Off' : 'Automatic',
+  ),
+  ...(chance(facts, 'forwarding policy', 0.15)
+    ? [{ ...outboundSpamFilter(facts, 'Forwarding allowed', 'On'), IsDefault: false }]
+    : []),
+];
+
+const outboundSpamFilter = (facts: TenantFacts, name: string, mode: ForwardingMode): Row =>
+  policy(facts, name, {
     ActionWhenThresholdReached: 'BlockUserForToday',
-    AutoForwardingMode: chance(facts, 'forwarding', 0.3) ? 'On' : 'Automatic',
+    AutoForwardingMode: mode,
     BccSuspiciousOutboundMail: false,
     Enabled: true,
     NotifyOutboundSpam: false,
@@ -151,7 +165,7 @@ const policyCmdlet = (name: string, rows: PolicyRows, parameters: readonly strin
 
 export const policyCmdlets: readonly Cmdlet[] = [
   policyCmdlet('Get-HostedContentFilterPolicy', (facts) => [spamFilter(facts)]),
-  policyCmdlet('Get-HostedOutboundSpamFilterPolicy', (facts) => [outboundSpamFilter(facts)]),
+  policyCmdlet('Get-HostedOutboundSpamFilterPolicy', outboundSpamFilters),
   policyCmdlet('Get-MalwareFilterPolicy', (facts) => [malwareFilter(facts)]),
   policyCmdlet('Get-AntiPhishPolicy', (facts) => [antiPhish(facts)]),
   policyCmdlet('Get-SafeLinksPolicy', safeLinks),

@@ -36,6 +36,25 @@ const plans: readonly RulePlan[] = [
     },
   },
   {
+    name: 'Invoices to the accountant',
+    share: 0.15,
+    content: {
+      SubjectContainsWords: ['invoice'],
+      RedirectMessageTo: ['accounts@supplier.example'],
+      Conditions: ['Microsoft.Exchange.MessagingPolicies.Rules.Tasks.SubjectContainsPredicate'],
+      Actions: ['Microsoft.Exchange.MessagingPolicies.Rules.Tasks.RedirectMessageAction'],
+    },
+  },
+  {
+    name: 'Copies for the archive',
+    share: 0.1,
+    content: {
+      BlindCopyTo: ['archive@supplier.example', 'journal@mail.example'],
+      Conditions: [],
+      Actions: ['Microsoft.Exchange.MessagingPolicies.Rules.Tasks.BlindCopyToAction'],
+    },
+  },
+  {
     name: 'Mail of the scanner is not spam',
     share: 0.3,
     content: {
@@ -65,6 +84,13 @@ const seededRules = perTenant((facts): readonly Row[] =>
             Comments: '',
             Description: name,
             Exceptions: [],
+            FromScope: null,
+            SentToScope: null,
+            MessageTypeMatches: null,
+            AddToRecipients: null,
+            BlindCopyTo: null,
+            CopyTo: null,
+            RedirectMessageTo: null,
             RuleErrorAction: 'Ignore',
             SenderAddressLocation: 'Header',
             StopRuleProcessing: false,

@@ -97,6 +97,24 @@ describe('delegated roles', () => {
     expect((await invoke()).status).toBe(403);
   });
 
+  it('of a reader do not suffice for inbox rules and rights to send as others', async () => {
+    const token = await accessToken(cloud, tenant, 'https://outlook.office365.com');
+    const invoke = (CmdletName: string, Parameters: object = {}) =>
+      call(`${cloud.document.exchange}/adminapi/beta/${tenant}/InvokeCommand`, token, {
+        method: 'POST',
+        body: JSON.stringify({ CmdletInput: { CmdletName, Parameters } }),
+      });
+    const [mailbox] = (await invoke('Get-Mailbox')).body['value'] as { UserPrincipalName: string }[];
+    const rules = () => invoke('Get-InboxRule', { Mailbox: mailbox?.UserPrincipalName });
+    expect([(await rules()).status, (await invoke('Get-RecipientPermission')).status]).toEqual([200, 200]);
+    await changeTenant(cloud.control, tenant, { withoutRoles: ['Exchange Administrator'] });
+    const refused = await rules();
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain("failed because it's out of the current user's read scope");
+    expect((await invoke('Get-RecipientPermission')).status).toBe(401);
+    expect((await invoke('Get-MailboxPermission', { Identity: mailbox?.UserPrincipalName })).status).toBe(200);
+  });
+
   it('do not make the account an object of the customer: /me/memberOf returns 404', async () => {
     expect((await home('/me/memberOf')).status).toBe(200);
     expect(await graph('/me/memberOf')).toMatchObject({

@@ -21,6 +21,7 @@ import { judgedBy } from '../../core/resources.ts';
 import type { Resource } from '../../core/secrets.ts';
 import { type BatchReading, isBatch, judgeBatch, type JudgedPart, readBatch } from '../../judge/batch.ts';
 import { judgeReading } from '../../judge/judge.ts';
+import { pathOf, readNonGraphUrl } from '../../judge/reading/non-graph-url.ts';
 import { readPath } from '../../judge/reading/path.ts';
 import { isJson, readTarget } from '../../judge/reading/target.ts';
 import { once, readRequest, type RequestReading } from '../../judge/request-reading.ts';
@@ -36,14 +37,7 @@ import {
 } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import type { CallerRequest } from './gateway-request.ts';
-import {
-  judgeNonGraph,
-  pathOf,
-  nonGraphBody,
-  type NonGraphTarget,
-  readNonGraphUrl,
-  refuseUnlisted,
-} from './judge-non-graph.ts';
+import { judgeNonGraph, nonGraphBody, type NonGraphTarget, refuseUnlisted } from './judge-non-graph.ts';
 import type { LinkReading } from './links.ts';
 import type { RequestFacts } from './request-records.ts';
 

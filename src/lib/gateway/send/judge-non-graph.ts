@@ -8,11 +8,11 @@ import {
   requestMethods,
 } from '../../access/policy/policy.ts';
 import type { TenantId } from '../../core/identifiers.ts';
-import { isObject } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';
-import { readBody } from '../../judge/reading/body.ts';
-import { decode, encode, refuseEncodedSeparators } from '../../judge/reading/path.ts';
-import { isJson, maximumUrlLength, readHeaders } from '../../judge/reading/target.ts';
+import { type CmdletCall, readCmdlet } from '../../judge/reading/cmdlet.ts';
+import { optionNames, pathOf, readNonGraphUrl } from '../../judge/reading/non-graph-url.ts';
+import { encode } from '../../judge/reading/path.ts';
+import { isJson, readHeaders } from '../../judge/reading/target.ts';
 import { once } from '../../judge/request-reading.ts';
 import { type Allowed, notPermitted, quoted, unreadable } from '../../judge/verdict.ts';
 import type { CallerRequest } from './gateway-request.ts';
@@ -26,67 +26,6 @@ export function refuseUnlisted(
   if (opensMethod(limit, method) && opensPath(limit, segments, comparison)) return;
   throw notPermitted(`The requests that the rule lists do not include ${method} ${path}; ask for a rule that does.`);
 }
-
-/** The URL of a request to a resource without a permission map, read. */
-interface NonGraphUrl {
-  /** Decoded. */
-  readonly segments: readonly string[];
-  /** Without its question mark; '' without one. */
-  readonly query: string;
-}
-
-/** RFC 3986 section 3.4, with the characters that senders leave as they are. */
-const queryText = /^[\w.~!$&'()*+,;=:@/?%"<>[\]{}|^`-]*$/;
-
-/**
- * Reads path and query of a request to a resource whose paths the broker does not know.
- * @param url Path and query, percent-encoded.
- * @throws Refusal for every form that two readers could understand differently.
- */
-export function readNonGraphUrl(url: string): NonGraphUrl {
-  if (url.length > maximumUrlLength)
-    throw unreadable(`The URL is longer than ${maximumUrlLength} characters; send less.`);
-  const [path = ''] = url.split('?', 1);
-  refuseEncodedSeparators(path);
-  if (/[;\\#]/.test(path)) throw unreadable('The path contains a semicolon, backslash or "#"; remove it.');
-  const segments = path
-    .replace(/(?<=[^/])\/$/, '')
-    .slice(1)
-    .split('/')
-    .map(readSegment);
-  if (segments.some((segment) => segment.startsWith('$') || segment === '')) {
-    throw unreadable(
-      'The path is empty, or has an empty segment or one that starts with "$", such as a batch; send single requests.',
-    );
-  }
-  const query = url.slice(path.length + 1);
-  refuseUnclearQuery(query);
-  return { segments, query };
-}
-
-function readSegment(written: string): string {
-  const segment = decode(written, 'URL');
-  if (/^\.+$/.test(segment)) throw unreadable('The path contains a dot segment; send the path without it.');
-  return segment;
-}
-
-function refuseUnclearQuery(query: string): void {
-  if (!queryText.test(query))
-    throw unreadable('The query contains characters that must be percent-encoded; encode them.');
-  const seen = new Set<string>();
-  for (const name of optionNames(query)) {
-    if (seen.has(name.toLowerCase()))
-      throw unreadable(`The query option ${quoted(name)} is given twice; give it once.`);
-    seen.add(name.toLowerCase());
-  }
-}
-
-/** The names of the options in a query, decoded. @throws Refusal for one that cannot be decoded. */
-const optionNames = (query: string): readonly string[] =>
-  query === '' ? [] : query.split('&').map((pair) => decode(pair, 'URL').split('=', 1)[0] ?? '');
-
-/** The path to send. */
-export const pathOf = (segments: readonly string[]): string => `/${segments.map(encode).join('/')}`;
 
 /** How a request names its tenant, and the tenant that it was found to be. */
 interface RequestedTenant {
@@ -160,9 +99,6 @@ const adminEndpoints: ReadonlyMap<string, string> = new Map(
 );
 /** The versions without these endpoints. */
 const cmdletVersions: ReadonlySet<unknown> = new Set(['beta', 'v1.0']);
-const cmdletName = /^[A-Za-z]+-[A-Za-z0-9]+$/;
-const parameterName = /^[A-Za-z][A-Za-z0-9]*$/;
-
 /** Whether a path runs a cmdlet, however it is written. @param segments With the version in lower case (`adminSegments`). */
 export const runsCmdlet = (segments: readonly string[]): boolean =>
   segments.some((segment) => segment.toLowerCase().includes(invokeCommand)) ||
@@ -198,36 +134,6 @@ export function checkInvokeCommand(
   }
   if (!isJson(contentType)) throw unreadable('The cmdlet is not JSON; send Content-Type application/json.');
   return [root, version, tenant, name];
-}
-
-/** A cmdlet that a request runs. */
-interface CmdletCall {
-  readonly name: string;
-  /** Names. */
-  readonly parameters: readonly string[];
-}
-
-/** Reads the body of InvokeCommand. @throws Refusal for a body of another form. */
-export function readCmdlet(body: string): CmdletCall {
-  const { CmdletInput: input, ...others } = readBody(body).value;
-  if (!isObject(input) || Object.keys(others).length > 0) {
-    throw unreadable(
-      'The body is not {"CmdletInput": {"CmdletName": …, "Parameters": {…}}}; send that and nothing else.',
-    );
-  }
-  const { CmdletName: cmdlet, Parameters: parameters = {}, ...further } = input;
-  if (
-    typeof cmdlet !== 'string' ||
-    !cmdletName.test(cmdlet) ||
-    !isObject(parameters) ||
-    Object.keys(further).length > 0
-  ) {
-    throw unreadable('CmdletInput is not {"CmdletName": "Verb-Noun", "Parameters": {…}}; send that and nothing else.');
-  }
-  const names = Object.keys(parameters);
-  if (!names.every((name) => parameterName.test(name)))
-    throw unreadable('A parameter of the cmdlet has a name that parameters do not have; correct it.');
-  return { name: cmdlet, parameters: names };
 }
 
 /** @returns the name of the cmdlet. @throws Refusal for a cmdlet or parameter that the rule does not list. */

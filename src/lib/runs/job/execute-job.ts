@@ -5,12 +5,14 @@ import { noLongerNeeded } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { FairLimiter } from '../../core/fair-limiter.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
-import type { ResourceRegistry } from '../../core/resources.ts';
-import type { Secret, TokenSource } from '../../core/secrets.ts';
+import type { CloudEndpoints, ResourceRegistry } from '../../core/resources.ts';
+import type { Grant as TokenGrant, Secret, TokenSource } from '../../core/secrets.ts';
 import { Requesters } from '../../core/share.ts';
-import { type Grant, type VisibleParts, visibleParts } from '../../judge/verdict.ts';
+import { type Grant, orRefused, type Refused, type VisibleParts, visibleParts } from '../../judge/verdict.ts';
 import type { ExchangeDeps } from '../../microsoft/exchange.ts';
+import { createExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
+import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
 import { isObject } from '../../core/objects.ts';
 import type { RunId } from '../store/run.ts';
 import { readParameters } from './job-parameters.ts';
@@ -21,8 +23,22 @@ import type { TraceRecorder } from './tenant-trace.ts';
 interface JobGateDeps {
   /** The permission map in force. @throws BrokerError storage_unavailable */
   readonly permissionMap: () => Promise<PermissionMap>;
-  /** Base address of Microsoft Graph. */
-  readonly graphUrl: string;
+  readonly endpoints: Pick<CloudEndpoints, 'graph' | 'exchange' | 'partnerCenter'>;
+}
+
+/** The judge speaks of the rule of a caller. Here the definition of the job takes its place. */
+async function refuse({ reason }: Refused): Promise<never> {
+  // A job that repeats a refused request for ever must not keep the process from everything else.
+  await setImmediate();
+  const ofJob = reason.replaceAll(/\b([Tt])he rule\b/g, '$1he job');
+  throw new BrokerError('job_failed', `The request was not sent. ${ofJob}`);
+}
+
+/** Passes on what the judge says. Loads it at the first request of a job, to keep start-up short. */
+async function judged<T>(judge: () => Promise<() => T>): Promise<T> {
+  const work = await judge();
+  const verdict = orRefused(() => ({ passed: work() }));
+  return 'passed' in verdict ? verdict.passed : refuse(verdict);
 }
 
 /**
@@ -30,13 +46,13 @@ interface JobGateDeps {
  * rule. The token carries everything that the application was consented for, so without this a job could use, and come to
  * depend on, permissions that it does not declare.
  */
-export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job, 'permissions'>): RequestGate => {
+export const jobGate = ({ permissionMap, endpoints }: JobGateDeps, job: Pick<Job, 'permissions'>): RequestGate => {
   const grant: Grant = {
     scheme: 'delegated',
     permissions: new Set(job.permissions),
     beta: true,
     me: true,
-    host: new URL(graphUrl).host,
+    host: new URL(endpoints.graph).host,
   };
   return {
     admit: async ({ path, headers, selected }) => {
@@ -44,13 +60,7 @@ export const jobGate = ({ permissionMap, graphUrl }: JobGateDeps, job: Pick<Job,
       // Loaded at the first request of a job, to keep start-up short.
       const { judgeRequest } = await import('../../judge/judge.ts');
       const verdict = judgeRequest(await permissionMap(), grant, { method: 'GET', url: path, headers, link });
-      if (!verdict.allowed) {
-        // A job that repeats a refused request for ever must not keep the process from everything else.
-        await setImmediate();
-        // The judge speaks of the rule of a caller. Here the definition of the job takes its place.
-        const reason = verdict.reason.replaceAll(/\b([Tt])he rule\b/g, '$1he job');
-        throw new BrokerError('job_failed', `The request was not sent. ${reason}`);
-      }
+      if (!verdict.allowed) return refuse(verdict);
       const { request, answer } = verdict;
       return {
         path: request.url.slice(`https://${grant.host}`.length),
@@ -182,7 +192,7 @@ type Execution = Pick<JobContext, 'tenant' | 'parameters' | 'signal'>;
 function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }: Execution): JobContext {
   const { handedOut, trace, runId } = deps;
   const correlationId = randomUUID();
-  const token: JobContext['token'] = async (alias, { grant = 'delegated' } = {}) => {
+  const tokenOf = async (alias: string, grant: TokenGrant, ofPartner = false): Promise<Secret> => {
     if (!job.resources.includes(alias)) {
       throw new BrokerError(
         'job_failed',
@@ -196,6 +206,7 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
         grant,
         application: job.application,
         minimumLifetimeSeconds: 60,
+        ...(ofPartner ? { ofPartner: true } : {}),
         purpose: `job:${job.name}`,
         runId,
         correlationId,
@@ -207,19 +218,30 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
   };
   const requester = { id: runId, kind: 'background' } as const;
   const { tenantId } = tenant;
-  const counted = {
-    resource: 'graph',
-    tenantId,
-    application: job.application,
-    requesters: new Requesters(requester),
-  };
+  const requests = { ...deps, limiter: deps.requestSlots.as(requester) };
+  const bind = (resource: string, baseUrl: string, ofPartner = false) => ({
+    baseUrl,
+    token: () => tokenOf(resource, 'delegated', ofPartner),
+    signal,
+    correlationId,
+    counted: { resource, tenantId, application: job.application, requesters: new Requesters(requester) },
+  });
+  const { endpoints } = deps;
   return {
     tenant,
-    token,
-    graph: createGraphClient(
-      { ...deps, limiter: deps.requestSlots.as(requester) },
-      { baseUrl: deps.graphUrl, token: () => token('graph'), signal, correlationId, counted },
-      jobGate(deps, job),
+    token: (alias, { grant = 'delegated' } = {}) => tokenOf(alias, grant),
+    graph: createGraphClient(requests, bind('graph', endpoints.graph), jobGate(deps, job)),
+    exchange: createExchangeOnlineClient(requests, { ...bind('exchange', endpoints.exchange), tenantId }, (body) =>
+      judged(async () => {
+        const { judgeReadingCmdlet } = await import('../../judge/reading/cmdlet.ts');
+        return () => judgeReadingCmdlet(job.permissions ?? [], body);
+      }),
+    ),
+    partnerCenter: createPartnerCenterClient(requests, bind('partner-center', endpoints.partnerCenter, true), (path) =>
+      judged(async () => {
+        const { judgeCustomerUrl } = await import('../../judge/reading/non-graph-url.ts');
+        return () => judgeCustomerUrl(path.replace('/{tenant}', `/${tenantId}`), tenantId);
+      }),
     ),
     log: trace.logger(deps.log.child({ job: job.name, tenantId, correlationId })),
     signal,

@@ -6,7 +6,9 @@ import type { DomainName, TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Grant, Secret } from '../../core/secrets.ts';
 import type { DirectoryRole } from '../../microsoft/directory-roles.ts';
+import type { ExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import type { GraphClient } from '../../microsoft/graph.ts';
+import type { PartnerCenterClient } from '../../microsoft/partner-center.ts';
 import { queryJob } from '../store/run.ts';
 import { type JobParameters, jobParameters, readParameters } from './job-parameters.ts';
 import type { Row } from './row.ts';
@@ -84,6 +86,13 @@ export interface JobContext<P = Readonly<Record<string, unknown>>> {
   readonly tenant: JobTenant;
   /** Microsoft Graph in this tenant. Requests its token on first use. Requires `graph` in the job's resources. */
   readonly graph: GraphClient;
+  /** Exchange Online in this tenant, by cmdlets that only read. Requires `exchange` in the job's resources. */
+  readonly exchange: ExchangeOnlineClient;
+  /**
+   * Partner Center with the partner's own token, below `/v1/customers/{tenant}` only; `{tenant}` stands for this tenant.
+   * Requires `partner-center` in the job's resources.
+   */
+  readonly partnerCenter: PartnerCenterClient;
   /**
    * Returns a token for one of the job's resources, for APIs that have no client here. Never put it into a row.
    * @throws BrokerError with the reason why no token is issued.
@@ -121,7 +130,7 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
   readonly resources: readonly string[];
   /**
    * Permissions that the job needs, by the names an administrator consents to. `graph` sends only requests that one of them
-   * opens. Those of other resources are for documentation.
+   * opens, and `exchange` only with `Exchange.Manage`. Those of other resources are for documentation.
    */
   readonly permissions?: readonly string[];
   /**

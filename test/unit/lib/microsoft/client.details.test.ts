@@ -251,7 +251,7 @@ describe('PartnerCenterClient', () => {
 
   test('sends GET with correlation id and locale', async () => {
     const { partnerCenter, seen } = stage(() => ({ items: [] }));
-    await all(partnerCenter.customers());
+    await all(partnerCenter.list('/v1/customers'));
     expect(
       seen.map(({ method, headers }) => [method, headers.get('ms-correlationid'), headers.get('x-locale')]),
     ).toEqual([['GET', 'c0', 'en-US']]);
@@ -259,7 +259,7 @@ describe('PartnerCenterClient', () => {
 
   test('ends if a page refers to itself with the same token, and names Partner Center', async () => {
     const { partnerCenter, seen } = stage(() => next('/customers?x', [{ key: 'MS-ContinuationToken', value: 'same' }]));
-    await expect(all(partnerCenter.customers())).rejects.toMatchObject({
+    await expect(all(partnerCenter.list('/v1/customers'))).rejects.toMatchObject({
       code: 'resource_error',
       detail: 'Partner Center sends pages that do not end.',
     });
@@ -274,7 +274,7 @@ describe('PartnerCenterClient', () => {
           () => ({ items: [{ id: 'a' }] }),
         ),
       );
-      expect(await all(partnerCenter.customers())).toEqual([{ id: 'a' }]);
+      expect(await all(partnerCenter.list('/v1/customers'))).toEqual([{ id: 'a' }]);
       expect(seen[1]?.headers.has('ms-continuationtoken')).toBe(false);
     }
   });
@@ -286,7 +286,7 @@ describe('PartnerCenterClient', () => {
         () => ({ items: [] }),
       ),
     );
-    await all(partnerCenter.customers());
+    await all(partnerCenter.list('/v1/customers'));
     expect(seen[1]?.url.href).toBe('https://api.test/v1/customers?from=https://x.test/');
   });
 });

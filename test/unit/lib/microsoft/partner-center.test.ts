@@ -15,7 +15,7 @@ async function customers(
     { baseUrl: 'https://partner.test', correlationId: 'c0', token: () => Promise.resolve(new Secret('token')) },
   );
   const items: JsonObject[] = [];
-  for await (const customer of client.customers()) items.push(customer);
+  for await (const customer of client.list('/v1/customers?size=500')) items.push(customer);
   return { items, seen };
 }
 

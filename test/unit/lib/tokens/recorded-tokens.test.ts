@@ -133,6 +133,29 @@ describe('recordTokens', () => {
     });
   });
 
+  it("gives the partner's own token for Partner Center on behalf of a customer, and records both", async () => {
+    const received: TokenRequest[] = [];
+    answer = async (redeemed) => {
+      received.push(redeemed);
+      return { ...redeemed, secret: new Secret('own'), scopes: [], expiresAtMs: 0, fromCache: false };
+    };
+    const resource = { alias: 'partner-center', identifier: 'https://api.partnercenter.microsoft.com' };
+    await tokens.getToken({ ...request, resource, ofPartner: true });
+    expect(received).toMatchObject([{ tenantId: partnerTenantId }]);
+    expect(received[0]).not.toHaveProperty('ofPartner');
+    expect(audit.entries).toMatchObject([{ outcome: 'issued', tenantId: partnerTenantId, tenantAsked: tenantId }]);
+
+    await expect(tokens.getToken({ ...request, ofPartner: true })).rejects.toMatchObject({
+      code: 'resource_not_allowed',
+    });
+    listed = { ...reachable, reachable: false, reason: 'excluded' };
+    await expect(tokens.getToken({ ...request, resource, ofPartner: true })).rejects.toMatchObject({
+      code: 'tenant_excluded',
+    });
+    expect(received).toHaveLength(1);
+    expect(audit.entries.map(({ outcome }) => outcome)).toEqual(['issued', 'denied', 'denied']);
+  });
+
   it('throws the original error when the refusal cannot be recorded', async () => {
     audit.down = true;
     answer = () => Promise.reject(new BrokerError('consent_required', 'no'));

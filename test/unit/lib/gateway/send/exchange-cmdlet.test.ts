@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { requestLimitOf } from '../../../../../src/lib/access/policy/policy.ts';
-import {
-  checkInvokeCommand,
-  judgeCmdlet,
-  readCmdlet,
-  runsCmdlet,
-} from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
+import { checkInvokeCommand, judgeCmdlet, runsCmdlet } from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
+import { readCmdlet } from '../../../../../src/lib/judge/reading/cmdlet.ts';
 
 const unreadable = expect.objectContaining({ kind: 'unreadable' }) as Error;
 

@@ -5,8 +5,8 @@ import {
   judgeNonGraph,
   nonGraphBody,
   type NonGraphTarget,
-  readNonGraphUrl,
 } from '../../../../../src/lib/gateway/send/judge-non-graph.ts';
+import { readNonGraphUrl } from '../../../../../src/lib/judge/reading/non-graph-url.ts';
 import { Refusal } from '../../../../../src/lib/judge/verdict.ts';
 import { contoso } from './stage.ts';
 

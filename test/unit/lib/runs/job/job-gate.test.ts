@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
+import { clouds } from '../../../../../src/lib/core/resources.ts';
 import { jobGate } from '../../../../../src/lib/runs/job/execute-job.ts';
 import { defineJob, type JobContext } from '../../../../../src/lib/runs/job/job.ts';
 import type { Row } from '../../../../../src/lib/runs/job/row.ts';
@@ -137,7 +138,7 @@ describe('a job', () => {
 
   it('that repeats a refused request for ever leaves the process time for others', async () => {
     const gate = jobGate(
-      { permissionMap: async () => partnerMap(), graphUrl: 'https://graph.microsoft.com' },
+      { permissionMap: async () => partnerMap(), endpoints: clouds.public.endpoints },
       { permissions: [] },
     );
     const over = new AbortController();
@@ -150,7 +151,7 @@ describe('a job', () => {
   it('is tried again while the permission map cannot be read', async () => {
     const unavailable = new BrokerError('storage_unavailable', 'The permission map cannot be read.');
     const gate = jobGate(
-      { permissionMap: () => Promise.reject(unavailable), graphUrl: 'https://graph.microsoft.com' },
+      { permissionMap: () => Promise.reject(unavailable), endpoints: clouds.public.endpoints },
       { permissions: ['User.Read.All'] },
     );
     await expect(gate.admit({ path: '/v1.0/users', headers: {} })).rejects.toBe(unavailable);

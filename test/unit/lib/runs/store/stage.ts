@@ -85,7 +85,7 @@ export async function stageRun(
     requestSlots: createTenantSlots(8),
     tokens,
     resources: createResourceRegistry(clouds.public, []),
-    graphUrl: clouds.public.endpoints.graph,
+    endpoints: clouds.public.endpoints,
     permissionMap: async () => partnerMap(),
     jobs: createJobRegistry([job]),
     runs: {

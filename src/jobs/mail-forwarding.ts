@@ -1,0 +1,221 @@
+import * as z from 'zod';
+import { BrokerError } from '../lib/core/errors.ts';
+import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
+import type { Row } from '../lib/runs/job/row.ts';
+
+const text = z.string().nullish();
+const texts = z.array(z.string()).nullish();
+const mailboxShape = z.object({
+  UserPrincipalName: text,
+  ExternalDirectoryObjectId: z.string(),
+  RecipientTypeDetails: text,
+  ForwardingAddress: text,
+  ForwardingSmtpAddress: text,
+  DeliverToMailboxAndForward: z.boolean().nullish(),
+});
+const acceptedDomain = z.object({ DomainName: z.string(), MatchSubDomains: z.boolean().nullish() });
+const outboundPolicy = z.object({ AutoForwardingMode: z.string() });
+const remoteDomain = z.object({ DomainName: z.string(), AutoForwardEnabled: z.boolean() });
+const transportRule = z.object({
+  Name: z.string(),
+  Guid: z.string(),
+  State: text,
+  Mode: text,
+  Conditions: texts,
+  Exceptions: texts,
+  Actions: texts,
+  FromScope: text,
+  SentToScope: text,
+  MessageTypeMatches: text,
+  AddToRecipients: texts,
+  BlindCopyTo: texts,
+  CopyTo: texts,
+  RedirectMessageTo: texts,
+});
+type TransportRule = z.output<typeof transportRule>;
+const recipientShape = z.object({ PrimarySmtpAddress: text, ExternalEmailAddress: text, RecipientType: text });
+
+type Exchange = JobContext['exchange'];
+type Answer = 'yes' | 'no' | 'unknown';
+
+/** All objects of a cmdlet, with the properties of the shape. */
+const read = <T extends z.ZodObject>(exchange: Exchange, cmdlet: string, shape: T, parameters = {}) =>
+  Array.fromAsync(exchange.list<z.output<T>>(cmdlet, parameters, { select: Object.keys(shape.shape), shape }));
+
+const addressOf = (smtp: string): string => smtp.replace(/^smtp:/i, '').toLowerCase();
+const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
+
+/** Reports where mailboxes and transport rules send mail, and whether it leaves the tenant. */
+export default defineJob({
+  name: 'mail-forwarding',
+  title: 'Forwarding of mail',
+  description:
+    'Which mailboxes and transport rules forward mail, where to, and whether the settings of the tenant let it leave. Inbox rules are not read. A tenant without Exchange Online is skipped.',
+  resources: ['exchange'],
+  permissions: ['Exchange.Manage'],
+  directoryRoles: ['Global Reader', 'Exchange Administrator'],
+  timeoutSeconds: 1_800,
+  columns: [
+    { name: 'mailbox', title: 'Mailbox', type: 'text' },
+    { name: 'type', title: 'Type', type: 'text' },
+    { name: 'source', title: 'Source', type: 'text' },
+    { name: 'rule', title: 'Transport rule', type: 'text' },
+    { name: 'to', title: 'To', type: 'text' },
+    { name: 'external', title: 'External', type: 'boolean' },
+    { name: 'copyKept', title: 'Copy kept', type: 'boolean' },
+    { name: 'leavesTenant', title: 'Leaves the tenant', type: 'text' },
+    { name: 'unread', title: 'Could not be read', type: 'text' },
+    { name: 'id', title: 'Id', type: 'text' },
+  ],
+  key: ['id', 'source', 'to'],
+  historyBy: 'source',
+  async run({ exchange }) {
+    const mailboxes = [];
+    for await (const mailbox of exchange.list(
+      'Get-Mailbox',
+      { ResultSize: 'Unlimited' },
+      { select: Object.keys(mailboxShape.shape), shape: mailboxShape },
+    )) {
+      if (mailbox.ForwardingAddress || mailbox.ForwardingSmtpAddress) mailboxes.push(mailbox);
+    }
+    const domains = await read(exchange, 'Get-AcceptedDomain', acceptedDomain);
+    const rules = await read(exchange, 'Get-TransportRule', transportRule);
+    const unread: string[] = [];
+    /** Undefined if Exchange refuses: then only whether the mail leaves is unknown. */
+    const readIfAllowed = async <T extends z.ZodObject>(cmdlet: string, shape: T) => {
+      try {
+        return await read(exchange, cmdlet, shape);
+      } catch (error) {
+        if (!(error instanceof BrokerError) || error.transient) throw error;
+        unread.push(cmdlet);
+        return undefined;
+      }
+    };
+    const policies = await readIfAllowed('Get-HostedOutboundSpamFilterPolicy', outboundPolicy);
+    const remotes = await readIfAllowed('Get-RemoteDomain', remoteDomain);
+
+    const isOwn = (address: string): boolean =>
+      domains.some(({ DomainName: name, MatchSubDomains: withSub }) => {
+        const [domain, own] = [domainOf(address), name.toLowerCase()];
+        return domain === own || (withSub === true && domain.endsWith(`.${own}`));
+      });
+    const mode = modeOf(policies?.map(({ AutoForwardingMode: each }) => each));
+    const blocked = blockedBy(rules);
+    const forwardingLeaves = (address: string): Answer => {
+      const answers = [mode, blocked, remoteAllows(remotes, domainOf(address))];
+      return answers.includes('no') ? 'no' : answers.includes('unknown') ? 'unknown' : 'yes';
+    };
+
+    const named = await recipientsNamed(
+      exchange,
+      mailboxes.flatMap(({ ForwardingAddress: name }) => name || []),
+    );
+    const note = unread.length === 0 ? null : unread.join(', ');
+    const rows: Row[] = mailboxes.map((mailbox) => {
+      const { ForwardingAddress: name, ForwardingSmtpAddress: smtp } = mailbox;
+      // With both, Exchange ignores the address ("Set-Mailbox").
+      const target = name ? named.get(name) : addressOf(smtp ?? '');
+      const external = target === undefined ? null : !isOwn(target);
+      return {
+        mailbox: mailbox.UserPrincipalName ?? null,
+        type: mailbox.RecipientTypeDetails ?? null,
+        source: 'mailbox',
+        rule: null,
+        to: target ?? name ?? null,
+        external,
+        copyKept: mailbox.DeliverToMailboxAndForward ?? null,
+        leavesTenant: target === undefined ? 'unknown' : external ? forwardingLeaves(target) : 'no',
+        unread: note,
+        id: mailbox.ExternalDirectoryObjectId,
+      };
+    });
+    return [...rows, ...rules.flatMap((rule) => ruleRows(rule, isOwn))];
+  },
+});
+
+/**
+ * Whether the outbound policies let forwarded mail leave. Automatic means off for most tenants and on for some, and different
+ * policies apply to different senders ("Control automatic external email forwarding").
+ */
+function modeOf(modes: readonly string[] = []): Answer {
+  const [only, ...others] = new Set(modes.map((mode) => mode.toLowerCase()));
+  if (only === undefined || others.length > 0) return 'unknown';
+  return only === 'on' ? 'yes' : only === 'off' ? 'no' : 'unknown';
+}
+
+/** The setting of the domain itself counts before the one for all others. */
+function remoteAllows(remotes: readonly z.output<typeof remoteDomain>[] | undefined, domain: string): Answer {
+  const found = (name: string) => remotes?.find((each) => each.DomainName.toLowerCase() === name);
+  const setting = found(domain) ?? found('*');
+  return setting === undefined ? 'unknown' : setting.AutoForwardEnabled ? 'yes' : 'no';
+}
+
+const isInForce = ({ State: state, Mode: mode }: TransportRule): boolean =>
+  state?.toLowerCase() === 'enabled' && mode?.toLowerCase() === 'enforce';
+
+/** Conditions that do not narrow a rule about forwarded mail that leaves. */
+const wideConditions = ['MessageTypeMatches', 'FromScope', 'SentToScope'];
+
+/** `no`: a transport rule rejects or deletes forwarded mail. `unknown`: one does so with some of it. */
+function blockedBy(rules: readonly TransportRule[]): Answer {
+  const blocking = rules.filter(
+    (rule) =>
+      isInForce(rule) &&
+      rule.MessageTypeMatches?.toLowerCase() === 'autoforward' &&
+      rule.Actions?.some((action) => /\b(?:Reject|Delete)Message\w*Action$/.test(action)),
+  );
+  const isWide = ({ Conditions, Exceptions, FromScope, SentToScope }: TransportRule): boolean =>
+    (Exceptions ?? []).length === 0 &&
+    (FromScope ?? 'InOrganization') === 'InOrganization' &&
+    (SentToScope ?? 'NotInOrganization') === 'NotInOrganization' &&
+    (Conditions ?? []).every((condition) => wideConditions.some((wide) => condition.endsWith(`.${wide}Predicate`)));
+  return blocking.some(isWide) ? 'no' : blocking.length > 0 ? 'unknown' : 'yes';
+}
+
+/**
+ * The addresses of recipients that mailboxes forward to by name. Absent: one that cannot be found, and a group, whose members
+ * may be outside.
+ */
+async function recipientsNamed(exchange: Exchange, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const requests = [...new Set(names)].map((name) => ({
+    id: name,
+    cmdlet: 'Get-Recipient',
+    parameters: { Identity: name },
+  }));
+  const found = new Map<string, string>();
+  for (const reply of await exchange.batch(requests, { shape: recipientShape })) {
+    if (!reply.ok) {
+      if (reply.error.transient) throw reply.error;
+      continue;
+    }
+    const [recipient] = reply.value;
+    const address = recipient?.ExternalEmailAddress || recipient?.PrimarySmtpAddress;
+    if (address && !/group/i.test(recipient?.RecipientType ?? '')) found.set(reply.id, addressOf(address));
+  }
+  return found;
+}
+
+/** The addresses that a transport rule sends mail to, apart from what senders wrote. The policies above do not concern it. */
+function ruleRows(rule: TransportRule, isOwn: (address: string) => boolean): readonly Row[] {
+  const { RedirectMessageTo: redirected, AddToRecipients, BlindCopyTo, CopyTo } = rule;
+  const copies = [AddToRecipients, BlindCopyTo, CopyTo].flatMap((each) => each ?? []);
+  const targets = new Map([
+    ...(redirected ?? []).map((address) => [addressOf(address), false] as const),
+    ...copies.map((address) => [addressOf(address), true] as const),
+  ]);
+  return [...targets].map(([to, copyKept]) => {
+    const external = to.includes('@') ? !isOwn(to) : null;
+    return {
+      mailbox: null,
+      type: null,
+      source: 'transport rule',
+      rule: rule.Name,
+      to,
+      external,
+      copyKept,
+      leavesTenant: !isInForce(rule) || external === false ? 'no' : external === null ? 'unknown' : 'yes',
+      unread: null,
+      id: rule.Guid,
+    };
+  });
+}
