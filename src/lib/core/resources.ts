@@ -1,6 +1,7 @@
 import { BrokerError } from './errors.ts';
 import { parseGuid } from './identifiers.ts';
 import type { Resource } from './secrets.ts';
+import { didYouMean } from './text.ts';
 
 export const cloudNames = ['public', 'usgovernment', 'china'] as const;
 export type CloudName = (typeof cloudNames)[number];
@@ -263,7 +264,7 @@ export function createResourceRegistry(
       if (resource) return resource;
       throw new BrokerError(
         'resource_not_allowed',
-        `The configured resources are ${[...resources.keys()].join(', ')}.`,
+        `The resource is not configured${didYouMean(alias, [...resources.keys()]) || '.'} The configured resources are ${[...resources.keys()].join(', ')}.`,
       );
     },
     list: () => [...resources.values()],
