@@ -328,7 +328,12 @@ describe('ptb policy test --request', () => {
     expect([other.exit, other.out]).toEqual([1, expect.stringContaining('1. rule 1: does not match the role')]);
   });
 
-  it.each(['GET', 'GET users', 'GET /a b'])('rejects %j, which is no method and path', async (request) => {
+  it('takes a path without a version for one of v1.0', async () => {
+    const { exit, out } = await explained('GET users', rules(users));
+    expect([exit, out]).toEqual([0, expect.stringContaining('GET /v1.0/users')]);
+  });
+
+  it.each(['GET', 'GET /a b'])('rejects %j, which is no method and path', async (request) => {
     expect((await explained(request, rules(users))).exit).toBe(2);
   });
 });
