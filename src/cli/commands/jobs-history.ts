@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
-import { selectedTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
+import { type TenantFlags, withTenants } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { print } from '../sign-in/output.ts';
 
 interface HistoryFlags extends ConnectionFlags, TenantFlags {
@@ -20,7 +21,7 @@ export function registerJobHistory(jobs: Command): void {
     .description(
       'Show how the numbers of a job developed, run by run, newest first: its rows, the sums of its columns, and the tenants that it reached.',
     )
-    .option('--tenant <tenant...>', 'one tenant, or the sums of several: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `one tenant, or the sums of several: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--column <name...>', 'only these columns, such as free or registered=false')
     .option('--value <value>', 'only rows with this value of the column by which the job splits its history')
@@ -31,14 +32,13 @@ export function registerJobHistory(jobs: Command): void {
 }
 
 async function showHistory(job: string, { column, json, ...flags }: HistoryFlags): Promise<void> {
-  const { one, query } = selectedTenants(flags);
   const { value, since, until } = flags;
-  const path =
-    one === undefined ? `/jobs/${encodeURIComponent(job)}/history` : `/tenants/${encodeURIComponent(one)}/history`;
-  const asked = one === undefined ? query : { job };
-  const answer = (await (await connect(flags)).get(path, { ...asked, value, since, until })) as
-    | JobHistoryAnswer
-    | TenantHistoryAnswer;
+  const client = await connect(flags);
+  const answer = (await withTenants(client, flags, ({ one, query }) =>
+    one === undefined
+      ? client.get(`/jobs/${encodeURIComponent(job)}/history`, { ...query, value, since, until })
+      : client.get(`/tenants/${encodeURIComponent(one)}/history`, { job, value, since, until }),
+  )) as JobHistoryAnswer | TenantHistoryAnswer;
   if (json) {
     print(json, answer, []);
     return;

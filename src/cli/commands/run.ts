@@ -9,6 +9,7 @@ import type { Line } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun } from '../remote/follow-run.ts';
+import { namedTenants, tenantForms } from '../remote/named-tenants.ts';
 import { createProgress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
 import { print } from '../sign-in/output.ts';
@@ -30,7 +31,7 @@ export function registerRun(program: Command): void {
     .description(
       'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 1 if all failed, 4 if a person must sign in or consent.',
     )
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--window <name>', 'name of the window; a job has one run per window')
     .option('--wait', 'wait for the end and show progress on standard error')
@@ -43,7 +44,8 @@ export function registerRun(program: Command): void {
 async function startRun(job: string, { tenant, except, window, ...flags }: RunFlags): Promise<void> {
   const client = await connect(flags);
   const parameters = await givenParameters(flags, async () => jobNamed((await client.get('/jobs')) as JobsAnswer, job));
-  const body = { tenants: tenant, except, parameters, window: window || undefined };
+  const tenants = await namedTenants(client, tenant);
+  const body = { tenants, except: await namedTenants(client, except), parameters, window: window || undefined };
   const path = `/jobs/${encodeURIComponent(job)}/runs`;
   // A second run of a window is refused, also to this command.
   const started = (await (window ? client.post(path, body) : client.start(path, body))) as StartedRunAnswer;

@@ -10,6 +10,7 @@ import type {
 } from '../../lib/api/answers/runs.ts';
 import { exportFormats, maxPageRows } from '../../lib/runs/store/run.ts';
 import { jsonArray } from '../jobs/json-array.ts';
+import { defined } from '../../lib/core/objects.ts';
 import { visibleBlocks } from '../../lib/core/text.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
@@ -18,6 +19,8 @@ import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
+import { tenantQuery } from '../remote/chosen-tenants.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { addRunArgument, withRun } from '../remote/run-reference.ts';
 import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -53,17 +56,14 @@ export function registerRuns(program: Command): void {
     .action(list);
   addRunArgument(add('show', 'Show one run, with its failures and advice.'))
     .option('--wait', 'wait for the end and show progress on standard error')
-    .option(
-      '--tenant <tenant>',
-      'show what the job logged and threw in this tenant: its id, a domain, or the beginning of its name',
-    )
+    .option('--tenant <tenant>', 'show what the job logged and threw in this tenant: its name, a domain or its id')
     .action(show);
   add('watch', 'Follow a run until its end, also while the broker restarts. The exit code is that of `run --wait`.')
     .argument('[run-id]', 'id of the run, or its beginning (default: the newest run)')
     .action(watch);
   addRunArgument(add('export', 'Write the rows of a run to standard output or a file.'))
     .addOption(new Option('--format <format>', 'output format').choices([...exportFormats]).default('jsonl'))
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--output <file>', 'write to this file')
     .action(exportRows);
@@ -132,8 +132,7 @@ async function exportRun(client: BrokerClient, runId: string, flags: RunFlags & 
   const query = {
     format: format === 'json' ? 'jsonl' : format,
     limit: String(maxPageRows),
-    ...(flags.tenant === undefined ? {} : { tenants: flags.tenant.join() }),
-    ...(flags.except === undefined ? {} : { except: flags.except.join() }),
+    ...defined(await tenantQuery(client, flags)),
   };
   const pages = client.pages(`${runPath(runId)}/results`, query);
   const rows = encoded(format === 'json' ? jsonArray(pages) : pages);

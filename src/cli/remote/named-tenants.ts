@@ -34,7 +34,10 @@ export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: 
   const wanted = text.trim().toLowerCase();
   // Every name begins with nothing: an unset variable of a script would name any tenant.
   if (wanted === '') throw new UsageError('An empty text names no tenant. Give a name, a domain or an id.');
-  const textsOf = ({ name, defaultDomain }: NamedTenant) => [name, ...(defaultDomain === undefined ? [] : [defaultDomain])];
+  const textsOf = ({ name, defaultDomain }: NamedTenant) => [
+    name,
+    ...(defaultDomain === undefined ? [] : [defaultDomain]),
+  ];
   const having = (fits: (known: string) => boolean): readonly T[] =>
     tenants.filter((tenant) => [tenant.tenantId, ...textsOf(tenant)].some((known) => fits(known.toLowerCase())));
   const exact = having((known) => known === wanted);
@@ -44,9 +47,13 @@ export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: 
   if (only !== undefined) {
     const lines = found.slice(0, listedCandidates).map((tenant) => `\n  ${described(tenant)}`);
     const more = found.length > listedCandidates ? `\n  and ${found.length - listedCandidates} more` : '';
-    throw new UsageError(`"${text}" may be ${found.length} tenants. Give the domain or the id:${lines.join('')}${more}`);
+    throw new UsageError(
+      `"${text}" may be ${found.length} tenants. Give the domain or the id:${lines.join('')}${more}`,
+    );
   }
-  throw new UsageError(`No tenant is called "${text}"${didYouMean(text, tenants.flatMap(textsOf)) || '.'}`);
+  // The first word of a name names the tenant, too.
+  const candidates = tenants.flatMap((tenant) => [...textsOf(tenant), ...tenant.name.split(' ', 1)]);
+  throw new UsageError(`No tenant is called "${text}"${didYouMean(text, candidates) || '.'}`);
 }
 
 const described = ({ name, defaultDomain, tenantId }: NamedTenant): string =>
@@ -59,17 +66,15 @@ type Reader = Pick<BrokerClient, 'get'>;
  * know it, the names of all tenants are read.
  * @throws UsageError as {@link tenantNamed}; BrokerError tenant_unknown with the nearest domain; whatever `work` throws.
  */
-export async function withTenant<T>(
-  client: Reader,
-  text: string,
-  work: (reference: string) => Promise<T>,
-): Promise<T> {
+export async function withTenant<T>(client: Reader, text: string, work: (reference: string) => Promise<T>): Promise<T> {
   if (isTenantName(text)) return work(await idOf(client, text));
   try {
     return await work(text);
   } catch (thrown) {
     if (!(thrown instanceof BrokerError) || thrown.code !== 'tenant_unknown') throw thrown;
-    const tenants = await readTenants(client).catch((): readonly NamedTenant[] => []);
+    // Whoever may not read tenants gets the answer as it is.
+    const tenants = await readTenants(client).catch(() => undefined);
+    if (tenants === undefined) throw thrown;
     const called = tenants.filter(({ name }) => name.toLowerCase() === text.toLowerCase());
     if (called[0] !== undefined && called.length === 1) return work(called[0].tenantId);
     const question = didYouMean(

@@ -36,10 +36,11 @@ const optionsOf = (command: Command): string[] => command.options.map(({ long })
 /** A command that calls the broker, at its shortest. */
 const calls: Readonly<Record<string, readonly string[]>> = {
   'tenants list': [],
+  'tenants show': ['contoso.com'],
   'tenants tag': ['contoso.com', '--add', 'gold'],
   'tenants groups': [],
   'tenants events': [],
-  token: ['--tenant', 'contoso.com', '--resource', 'graph'],
+  token: ['--tenant', 'contoso.com'],
   request: ['contoso.com', 'GET', '/v1.0/users'],
   query: ['/users'],
   exec: ['--', 'no-such-program'],
@@ -73,7 +74,7 @@ const effects: readonly (readonly [string, readonly string[], RegExp])[] = [
     ['--approval', '20261124t050000-7f3a9c21', '--break-glass'],
     /approval=20261124t050000-7f3a9c21&breakGlass=true/,
   ],
-  ['exec', ['--tenants', 'tag:gold'], /\/tenants\?tenants=tag%3Agold/],
+  ['exec', ['--tenant', 'tag:gold'], /\/tenants\?tenants=tag%3Agold/],
 ];
 
 /** Options that no test gives on a command line, and why. */

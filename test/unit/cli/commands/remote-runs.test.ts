@@ -65,7 +65,12 @@ describe('ptb run', () => {
       'w1',
     ];
     const { requests } = await runCommand(registerRun, [...words, '--parameters', '{"days":30}'], [started]);
-    expect(requests[0]?.body).toEqual({
+    expect(requests.map(({ path: asked }) => asked)).toEqual([
+      '/tenants/one.example',
+      '/tenants/b.example',
+      '/jobs/report/runs',
+    ]);
+    expect(requests.at(-1)?.body).toEqual({
       tenants: ['one.example', 'tag:a'],
       except: ['group:x', 'b.example'],
       parameters: { days: 30 },
@@ -255,11 +260,12 @@ describe('ptb runs show --tenant', () => {
   });
 
   it.each([
-    ['tenant_unknown', 404],
-    ['caller_forbidden', 403],
-  ])('says that neither a name nor a domain is known: %s', async (code, status) => {
-    const { exit, err } = await show('two.example', Response.json({ code, detail: 'No.' }, { status }));
-    expect([exit, err]).toEqual([2, expect.stringContaining('"two.example", and you may see no customer')]);
+    ['tenant_unknown', 404, '"two.example" is not among the customer tenants; did you mean "too.example"?'],
+    ['caller_forbidden', 403, 'No.'],
+  ])('says that neither a name nor a domain is known: %s', async (code, status, expected) => {
+    const all = { tenants: [{ tenantId, name: 'One', defaultDomain: 'too.example' }] };
+    const { exit, err } = await show('two.example', Response.json({ code, detail: 'No.' }, { status }), all);
+    expect([exit, err]).toEqual([1, expect.stringContaining(expected)]);
   });
 
   it('says so if the broker cannot look the domain up', async () => {
