@@ -3,7 +3,7 @@ import { type AuditKind, auditKinds, type AuditOutcome, auditOutcomes } from '..
 import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { type Piece, styled } from '../line.ts';
-import { wholeNumberOption } from '../options.ts';
+import { timeForms, timeOption, wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { withTenant } from '../remote/named-tenants.ts';
@@ -29,8 +29,8 @@ export function registerAudit(program: Command): void {
   const audit = program
     .command('audit')
     .description('Show issued tokens, requests through the gateway, changes of tags and what was denied, newest first.')
-    .option('--from <time>', 'start of the period, ISO 8601 (default: 24 hours before --to)')
-    .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
+    .option('--from <time>', `start of the period: ${timeForms} (default: 24 hours before --to)`, timeOption)
+    .option('--to <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
     .option('--caller <id>', 'application id of the caller')
     .option('--tenant <tenant>', 'only this tenant: its name, a domain or its id')
     .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
@@ -61,8 +61,8 @@ function registerExport(audit: Command): void {
     .description(
       'Write the stored records, the signed checkpoints and the public keys to a file, for `ptb audit verify`.',
     )
-    .option('--from <time>', 'start of the period, ISO 8601 (default: the oldest record)')
-    .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
+    .option('--from <time>', `start of the period: ${timeForms} (default: the oldest record)`, timeOption)
+    .option('--to <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
     .requiredOption('--output <file>', 'a new file');
   addConnectionOptions(command).action(async () => {
     // The parent command has options of the same names and takes them.
@@ -79,8 +79,8 @@ function registerVerify(audit: Command): void {
     .description(
       'Check an export, without any connection: names records that were changed, removed, reordered, truncated or inserted. Without a file: exports from the broker first.',
     )
-    .option('--from <time>', 'start of the period, ISO 8601 (default: that of the export)')
-    .option('--to <time>', 'end of the period, ISO 8601 (default: that of the export)')
+    .option('--from <time>', `start of the period: ${timeForms} (default: that of the export)`, timeOption)
+    .option('--to <time>', `end of the period: ${timeForms} (default: that of the export)`, timeOption)
     .option('--key <file...>', 'public keys from Key Vault that must have signed: JWK, or `az keyvault key show`')
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action(async (file: string | undefined) => {

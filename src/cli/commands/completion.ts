@@ -3,6 +3,7 @@ import type { RootCommand } from '@bomb.sh/tab';
 import type { Command } from 'commander';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import type { Suggestion } from '../remote/suggestions.ts';
+import { commandOf } from '../run-program.ts';
 
 const shells = 'bash, zsh, fish or powershell';
 
@@ -95,19 +96,6 @@ async function addSuggestions(
   const command = root.commands.get(path.join(' '));
   for (const option of command?.options.values() ?? []) if (option.isBoolean !== true) option.handler = offer;
   for (const argument of command?.arguments.values() ?? []) argument.handler = offer;
-}
-
-/** The command of the words, with its groups: `runs show`. */
-function commandOf(program: Command, words: readonly string[]): { path: readonly string[]; command: Command } {
-  const path: string[] = [];
-  let command = program;
-  for (const word of words) {
-    const child = command.commands.find((each) => each.name() === word);
-    if (child === undefined) break;
-    path.push(word);
-    command = child;
-  }
-  return { path, command };
 }
 
 type Asked = 'tenants' | 'tenants and marks' | 'jobs' | 'runs';

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
+import { timeForms, timeOption } from '../options.ts';
 import { type TenantFlags, withTenants } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { tenantForms } from '../remote/named-tenants.ts';
@@ -25,8 +26,8 @@ export function registerJobHistory(jobs: Command): void {
     .option('--except <tenant...>', 'without these tenants')
     .option('--column <name...>', 'only these columns, such as free or registered=false')
     .option('--value <value>', 'only rows with this value of the column by which the job splits its history')
-    .option('--since <time>', 'only runs since then: days such as 90d, or ISO 8601 (default: 90d)', since)
-    .option('--until <time>', 'only runs before, ISO 8601')
+    .option('--since <time>', `only runs since then: ${timeForms} (default: 90d)`, timeOption)
+    .option('--until <time>', `only runs before: ${timeForms}`, timeOption)
     .option('--json', 'one JSON document, with all columns');
   addConnectionOptions(command).action(showHistory);
 }
@@ -45,14 +46,4 @@ async function showHistory(job: string, { column, json, ...flags }: HistoryFlags
   }
   const { historyLines } = await import('../jobs/history-lines.ts');
   print(json, answer, historyLines(answer, column));
-}
-
-const dayMs = 24 * 60 * 60 * 1000;
-
-/** A number of days before now as a time. Everything else is for the broker to read. */
-function since(text: string): string {
-  const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
-  if (days === undefined) return text;
-  if (Number(days) === 0) throw new InvalidArgumentError('It must be at least one day.');
-  return new Date(Date.now() - Number(days) * dayMs).toISOString();
 }

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
-import { visibleBlocks } from '../../lib/core/text.ts';
+import { didYouMean, visibleBlocks } from '../../lib/core/text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { styled } from '../line.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
@@ -52,8 +52,10 @@ export function registerRequest(program: Command): void {
 }
 
 function methodOf(text: string): Method {
-  const method = (['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const).find((known) => known === text.toUpperCase());
-  if (method === undefined) throw new InvalidArgumentError('It must be GET, POST, PATCH, PUT or DELETE.');
+  const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
+  const method = methods.find((known) => known === text.toUpperCase());
+  if (method === undefined)
+    throw new InvalidArgumentError(`It must be GET, POST, PATCH, PUT or DELETE${didYouMean(text, methods) || '.'}`);
   return method;
 }
 

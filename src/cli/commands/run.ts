@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
-import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
-import { requestedText } from '../../lib/core/text.ts';
+import type { RunAnswer, RunTenantsAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
+import { listed, requestedText } from '../../lib/core/text.ts';
 import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import type { Line } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
-import { exitByRun, followRun } from '../remote/follow-run.ts';
+import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { namedTenants, tenantForms } from '../remote/named-tenants.ts';
 import { createProgress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
@@ -54,12 +55,29 @@ async function startRun(job: string, { tenant, except, window, ...flags }: RunFl
     return;
   }
   const ended = await followRun(client, started.runId, createProgress(process.stderr, Date.now, { failures: true }));
-  print(flags.json, ended, runLines(ended));
+  await printRun(client, ended, flags);
   exitByRun(ended);
 }
 
-/** Describes a run for people: its result, and advice for its failures. */
-export function runLines(run: RunAnswer): Line[] {
+/** Prints a run: its result, why tenants were skipped, and advice for its failures. */
+export async function printRun(
+  client: Pick<BrokerClient, 'glance'>,
+  run: RunAnswer,
+  { json }: { readonly json?: true },
+): Promise<void> {
+  const skipped = json || run.tenants.skipped === 0 ? [] : await skippedLines(client, run.runId);
+  print(json, run, runLines(run, skipped));
+}
+
+/** Why the job had nothing to do in tenants, which is no failure. Empty if the broker does not say it at once. */
+async function skippedLines(client: Pick<BrokerClient, 'glance'>, runId: string): Promise<string[]> {
+  const asked = client.glance(`${runPath(runId)}/tenants`, { outcome: 'skipped' }).catch(() => ({}));
+  const { tenants = [] } = (await asked) as Partial<RunTenantsAnswer>;
+  const byReason = Map.groupBy(tenants, ({ code, detail }) => detail ?? code ?? 'no reason is known');
+  return [...byReason].map(([why, some]) => `Skipped: ${listed(some.map(({ name }) => name))}. ${why}`);
+}
+
+function runLines(run: RunAnswer, skippedBecause: readonly string[]): Line[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
   const details = `, started ${longTime(run.startedAt)} by ${run.starter?.name ?? run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`;
   return [
@@ -67,6 +85,7 @@ export function runLines(run: RunAnswer): Line[] {
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
       : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...skippedBecause,
     ...(run.asked === undefined ? [] : [`Tenants: ${requestedText(run.asked)}`]),
     ...(run.parameters === undefined ? [] : [`Parameters: ${parametersText(run.parameters)}`]),
     ...run.warnings.map((warning) => `Note: ${warning}`),

@@ -9,6 +9,8 @@ import type {
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
 import { exportFormats, maxPageRows } from '../../lib/runs/store/run.ts';
+import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
+import { jobNamed } from '../jobs/given-parameters.ts';
 import { jsonArray } from '../jobs/json-array.ts';
 import { defined } from '../../lib/core/objects.ts';
 import { visibleBlocks } from '../../lib/core/text.ts';
@@ -28,7 +30,7 @@ import { table } from '../table.ts';
 import { shortTime } from '../times.ts';
 import { writeWhole } from '../whole-file.ts';
 import { wholeNumberOption } from '../options.ts';
-import { runLines } from './run.ts';
+import { printRun } from './run.ts';
 
 interface RunsFlags extends ConnectionFlags {
   readonly json?: true;
@@ -75,9 +77,11 @@ export function registerRuns(program: Command): void {
 }
 
 async function list(flags: RunsFlags & { job?: string; limit: number }): Promise<void> {
-  const answer = (await (
-    await connect(flags)
-  ).get('/runs', { job: flags.job, limit: String(flags.limit) })) as RunsAnswer;
+  const client = await connect(flags);
+  const answer = (await client.get('/runs', { job: flags.job, limit: String(flags.limit) })) as RunsAnswer;
+  // Nothing is listed for a misspelt job, and for one that has not run yet.
+  if (flags.job !== undefined && answer.runs.length === 0)
+    jobNamed((await client.get('/jobs')) as JobsAnswer, flags.job);
   const rows = answer.runs.map(({ runId, outcome, tenants, startedAt, durationMs, finishedAt }) => [
     runId,
     outcomePiece(outcome),
@@ -100,7 +104,7 @@ async function show(start: string | undefined, flags: RunFlags & { wait?: true; 
   const run = await withRun(client, { start, latest: flags.latest }, async (runId) =>
     flags.wait ? follow(client, runId) : ((await client.get(runPath(runId))) as RunAnswer),
   );
-  if (flags.tenant === undefined) print(flags.json, run, runLines(run));
+  if (flags.tenant === undefined) await printRun(client, run, flags);
   else {
     const tenant = await readRunTenant(client, run.runId, flags.tenant);
     print(flags.json, tenant, tenantLines(tenant));
@@ -111,7 +115,7 @@ async function show(start: string | undefined, flags: RunFlags & { wait?: true; 
 async function watch(start: string | undefined, flags: RunsFlags): Promise<void> {
   const client = await connect(flags);
   const run = await withRun(client, { start, latest: start === undefined }, (runId) => follow(client, runId));
-  print(flags.json, run, runLines(run));
+  await printRun(client, run, flags);
   exitByRun(run);
 }
 
@@ -196,9 +200,9 @@ async function cancel(start: string | undefined, flags: RunFlags): Promise<void>
   const answer = (await withRun(client, { start, latest: flags.latest }, (runId) =>
     client.post(`${runPath(runId)}/cancel`, {}),
   )) as CancelledRunAnswer;
-  print(flags.json, answer, [
-    answer.cancelRequested
-      ? `${answer.runId} stops before its next tenant.`
-      : `${answer.runId} has already ended (${answer.status}).`,
-  ]);
+  if (answer.cancelRequested) print(flags.json, answer, [`${answer.runId} stops before its next tenant.`]);
+  else {
+    const { outcome } = (await client.get(runPath(answer.runId))) as RunAnswer;
+    print(flags.json, answer, [[`${answer.runId} has already ended: `, outcomePiece(outcome)]]);
+  }
 }

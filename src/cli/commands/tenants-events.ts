@@ -4,7 +4,7 @@ import { toBrokerError } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { eventKinds, eventSeverities } from '../../lib/tenant-events/tenant-event.ts';
 import { type Line, styled } from '../line.ts';
-import { wholeNumberOption } from '../options.ts';
+import { timeForms, timeOption, wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { type SelectedTenants, type TenantFlags, withTenants } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -36,7 +36,7 @@ export function registerTenantEvents(tenants: Command): void {
     .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .addOption(new Option('--kind <kind>', 'only events of this kind').choices(eventKinds))
-    .option('--since <time>', 'only events that were noticed since then, ISO 8601')
+    .option('--since <time>', `only events that were noticed since then: ${timeForms}`, timeOption)
     .option('--limit <n>', 'maximum number of events, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--watch', 'show these events oldest first, then later ones as they come, until Ctrl+C')
     .option('--json', 'one JSON document; with --watch, one line of JSON for each event');

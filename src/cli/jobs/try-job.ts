@@ -12,6 +12,7 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
+import { didYouMean } from '../../lib/core/text.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { storedMap, updateMap } from '../permissions/update-map.ts';
@@ -81,7 +82,13 @@ async function requireJob(job: string): Promise<void> {
     files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(folder, file), 'utf8')),
   );
   if (sources.some((text) => text.includes(`'${job}'`) || text.includes(`"${job}"`))) return;
-  throw new UsageError(`No file in ${folder} defines the job "${job}". \`ptb jobs new ${job}\` writes one.`);
+  const question = didYouMean(
+    job,
+    files.map((file) => file.replace(/\.ts$/, '')),
+  );
+  throw new UsageError(
+    `No file in ${folder} defines the job "${job}"${question || '.'} \`ptb jobs new ${job}\` writes one.`,
+  );
 }
 
 async function buildWorkingCopy(): Promise<void> {

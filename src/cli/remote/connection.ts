@@ -8,7 +8,7 @@ import { UsageError } from '../run-program.ts';
 import { progress, say } from '../sign-in/output.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
 import { isLoopback } from './loopback.ts';
-import { knownAddress, type Places, places } from './places.ts';
+import { knownAddress, noAddress, type Places, places } from './places.ts';
 
 /** A token is renewed this long before it expires. */
 const renewBeforeMs = 300_000;
@@ -74,7 +74,7 @@ export async function connect(flags: ConnectionFlags, { isQuiet = false } = {}):
 /** The address of the broker. @throws UsageError when neither the option nor the environment has it. */
 export function addressOf({ url }: ConnectionFlags): string {
   if (url !== undefined) return url;
-  throw new UsageError('Give the address of the broker: --url ADDRESS, or BROKER_URL in the environment.');
+  throw noAddress();
 }
 
 /**

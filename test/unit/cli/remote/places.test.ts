@@ -61,7 +61,7 @@ describe('a command that names no broker', () => {
     'never calls the demo of the folder at %s, which is not this machine',
     async (url) => {
       await startDemo('of the folder', url);
-      await expect(knownAddress({}, places())).rejects.toThrow(/^Give the address/);
+      await expect(knownAddress({}, places())).rejects.toThrow(/^No broker is known/);
       await places().files.save(signIn('https://one.example'));
       await (await connect({})).get('/jobs');
       expect(sent).toEqual(['https://one.example/api/jobs Bearer of the login at https://one.example']);
