@@ -21,7 +21,11 @@ export async function registerCompletion(
 ): Promise<readonly string[] | undefined> {
   const called = argv[2];
   if (called !== 'completion' && called !== 'complete') {
-    program.command('completion').argument('<shell>', shells).description('Print the completion script of a shell.');
+    program
+      .command('completion')
+      .argument('<shell>', shells)
+      .description('Print the completion script of a shell.')
+      .addHelpText('after', '\nExample:\n  source <(ptb completion bash)');
     return argv;
   }
   const { default: tab } = await import('@bomb.sh/tab/commander');
@@ -106,6 +110,7 @@ const valueNames: Readonly<Record<string, Asked>> = {
   tenant: 'tenants',
   'id-or-domain': 'tenants',
   'id-or-domain...': 'tenants',
+  'customer...': 'tenants',
   job: 'jobs',
   'run-id': 'runs',
 };

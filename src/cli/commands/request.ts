@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
 import { didYouMean, visibleBlocks } from '../../lib/core/text.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -42,7 +42,11 @@ export function registerRequest(program: Command): void {
     .argument('<path>', 'path and query at the resource, such as /users or /beta/users, or a link of an earlier answer')
     .option('--resource <alias>', 'resource of the request: graph, exchange, …', 'graph')
     .option('--body <file>', 'file with the body, or - for standard input; JSON unless --header names its Content-Type')
-    .option('--header <line>', 'a header, such as "ConsistencyLevel: eventual"; repeatable', addHeader, {})
+    .addOption(
+      new Option('--header <line>', 'a header, such as "ConsistencyLevel: eventual"; repeatable')
+        .argParser(addHeader)
+        .default({}, 'none'),
+    )
     .option('--reason <text>', 'why, for those who approve it, and for --break-glass', readReason)
     .option('--ask-again', 'ask for a new approval if the last one has ended')
     .option('--break-glass', 'an emergency: use a rule for emergencies; every use is announced')

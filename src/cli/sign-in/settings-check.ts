@@ -27,7 +27,7 @@ export async function* settingsChecks(
   try {
     const local = await readLocalSettings();
     parseTarget(options, process.env, local);
-    const named = defined({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault });
+    const named = defined({ PARTNER_TENANT_ID: options.partnerTenant, KEY_VAULT_URL: options.vault });
     given = { ...local, ...process.env, ...named };
   } catch (thrown) {
     yield failed('Settings', toBrokerError(thrown));

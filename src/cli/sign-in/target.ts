@@ -8,10 +8,8 @@ import { CommandFailure } from '../command-failure.ts';
 
 /** Options that replace settings in every command that works on the credential. */
 export interface TargetOptions {
-  readonly tenant?: string;
+  readonly partnerTenant?: string;
   readonly vault?: string;
-  /** Name of the option for the partner tenant in commands where `--tenant` is a customer. */
-  readonly tenantOption?: string;
 }
 
 /** The partner tenant and the vault that a command works on. */
@@ -74,14 +72,14 @@ export function parseDirectory(options: TargetOptions, environment: Variables, l
 const givenVariables = (options: TargetOptions, environment: Variables, local: Variables): Variables => ({
   ...presentIn(local),
   ...presentIn(environment),
-  ...presentIn({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
+  ...presentIn({ PARTNER_TENANT_ID: options.partnerTenant, KEY_VAULT_URL: options.vault }),
 });
 
 function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, options: TargetOptions): z.output<Schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const optionFor: Readonly<Record<string, string>> = {
-    PARTNER_TENANT_ID: ` (${options.tenantOption ?? '--tenant'})`,
+    PARTNER_TENANT_ID: ' (--partner-tenant)',
     KEY_VAULT_URL: ' (--vault)',
   };
   const problems = result.error.issues.map(({ path, message }) => {

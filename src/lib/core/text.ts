@@ -129,7 +129,7 @@ export function setupApiCommand(broker: NamedApplications | undefined, options: 
   const name = parts.length === 5 ? (parts[3] ?? '') : '';
   const tenant = plainWord.test(tenantId) ? tenantId : 'TENANT_ID';
   const named = applicationUriNamePattern.test(name) ? name : 'NAME';
-  return `ptb setup api --tenant ${tenant} --name ${named} ${options}`;
+  return `ptb setup api --partner-tenant ${tenant} --name ${named} ${options}`;
 }
 
 /** How many names a sentence lists. */

@@ -169,9 +169,9 @@ describe('with rules for people and for reading', () => {
     expect(other).toMatchObject({ exit: 0, out: expect.stringContaining('No rule limits what this caller reads.') });
   });
 
-  it('requires --resource or --read, and not both', async () => {
-    const neither = await test('--tenant', 'contoso.com');
-    expect([neither.exit, neither.err]).toEqual([2, expect.stringContaining('give --resource, --request or --read')]);
+  it('explains a token for graph unless something else is asked, and one thing at a time', async () => {
+    const { exit, out } = await test('--tenant', 'contoso.com');
+    expect([exit, out]).toEqual([(await test(...token)).exit, (await test(...token)).out]);
     expect((await test(...token, '--read')).exit).toBe(2);
   });
 });

@@ -92,7 +92,7 @@ it('ptb login --device-code says how to allow the flow if the application does n
   registerLogin(program);
   expect(await runProgram(program, ['node', 'ptb', 'login', '--device-code', '--url', url])).not.toBe(0);
   expect(err.mock.calls.map(([text]) => String(text)).join('')).toContain(
-    `ptb setup api --tenant ${tenantId} --name broker-prod --no-roles --allow-device-code`,
+    `ptb setup api --partner-tenant ${tenantId} --name broker-prod --no-roles --allow-device-code`,
   );
 });
 
