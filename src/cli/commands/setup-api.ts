@@ -91,8 +91,8 @@ async function prepare(
   flags: SetupApiFlags,
   signal: AbortSignal,
 ): Promise<{ readonly deps: OperatorGraph; readonly request: SetupApiRequest }> {
-  const { parseDirectory, readLocalSettings } = await import('../sign-in/target.ts');
-  const target = parseDirectory(flags, process.env, await readLocalSettings());
+  const { parseDirectory, readKnownSettings } = await import('../sign-in/target.ts');
+  const target = parseDirectory(flags, process.env, await readKnownSettings(flags));
   const [{ operatorToken }, { readClaims }, { createGraphClient, createGraphWriter }] = await Promise.all([
     import('../sign-in/operator.ts'),
     import('../../lib/microsoft/token-reply.ts'),

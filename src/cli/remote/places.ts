@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { stateFolder } from '../customer-consent/journal-files.ts';
+import { readDemo, type RunningDemo } from '../demo/running-demo.ts';
 import { createSignInFiles, type SignInFiles } from '../login/sign-in-files.ts';
 import { UsageError } from '../run-program.ts';
-import { isLoopback } from './loopback.ts';
 
 /** Where a command finds a broker, and a token for it, that no option names. */
 export interface Places {
@@ -12,29 +10,10 @@ export interface Places {
   readonly demo: () => Promise<RunningDemo | undefined>;
 }
 
-export interface RunningDemo {
-  readonly url: string;
-  readonly token: string;
-}
-
 export const places = (): Places => ({
   files: createSignInFiles(stateFolder(process.env, process.platform)),
-  demo: () => readDemo(join(process.cwd(), '.local/demo.env')),
+  demo: () => readDemo(),
 });
-
-/** Reads the file that `npm start` keeps while it runs. A demo listens on this machine only. */
-async function readDemo(file: string): Promise<RunningDemo | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const values = new Map(
-    text.split('\n').map((line): [string, string] => {
-      const [, name = '', value = ''] = /^export (\w+)='(.*)'$/.exec(line) ?? [];
-      return [name, value];
-    }),
-  );
-  const [url, token] = [values.get('BROKER_URL'), values.get('PTB_TOKEN')];
-  // Whoever wrote the folder, for example the author of a clone, must not choose a server elsewhere.
-  return url && token && isLoopback(url) ? { url, token } : undefined;
-}
 
 /**
  * The address of the broker: the option or BROKER_URL, the demo in this folder, the only sign-in of `ptb login`.

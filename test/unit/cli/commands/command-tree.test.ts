@@ -80,6 +80,7 @@ const effects: readonly (readonly [string, readonly string[], RegExp])[] = [
 
 /** Options that no test gives on a command line, and why. */
 const notGiven: Readonly<Record<string, string>> = {
+  '* --as': 'signs in to a demo. e2e/demo-command.test.ts decides as an approver.',
   '* --az-login': 'needs an Azure CLI that is signed in. sign-in/operator.test.ts has the choice between the ways.',
   '* --client-id': 'asks a managed identity or the Azure CLI. remote/connection.test.ts has the sign-in.',
   'jobs try --tenants': 'builds the project and starts a cloud, as the test of --tenant does.',

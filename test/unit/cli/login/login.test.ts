@@ -109,7 +109,7 @@ describe('ptb logout', () => {
     vi.stubEnv('BROKER_URL', undefined);
     vi.spyOn(process, 'cwd').mockReturnValue(folder);
     await mkdir(join(folder, '.local'));
-    await writeFile(join(folder, '.local/demo.env'), "export BROKER_URL='http://127.0.0.1:1'\nexport PTB_TOKEN='t'\n");
+    await writeFile(join(folder, '.local/demo.env'), "BROKER_URL='http://127.0.0.1:1'\nCALLER_TOKEN='t'\n");
     await places().files.save(keptAt('https://one.example'));
     const program = new Command();
     registerLogin(program);

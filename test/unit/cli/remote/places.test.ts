@@ -36,7 +36,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function startDemo(token = 'of the demo', url = demoUrl): Promise<void> {
   await mkdir(join(folder, '.local'), { recursive: true });
-  const text = `export BROKER_URL='${url}'\nexport PTB_TOKEN='${token}'\nexport OTHER='x'\n`;
+  const text = `BROKER_URL='${url}'\nCALLER_TOKEN='${token}'\nOTHER='x'\n`;
   await writeFile(join(folder, '.local/demo.env'), text);
 }
 

@@ -21,5 +21,7 @@ it.each([
 
 it('has placeholders for a tenant that is no word, and for a broker that is not known', () => {
   expect(command('', '; rm')).toContain('--partner-tenant TENANT_ID --name NAME');
-  expect(setupApiCommand(undefined, '--url URL')).toBe('ptb setup api --partner-tenant TENANT_ID --name NAME --url URL');
+  expect(setupApiCommand(undefined, '--url URL')).toBe(
+    'ptb setup api --partner-tenant TENANT_ID --name NAME --url URL',
+  );
 });
