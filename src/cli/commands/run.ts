@@ -77,7 +77,8 @@ async function skippedLines(client: Pick<BrokerClient, 'glance'>, runId: string)
   return [...byReason].map(([why, some]) => `Skipped: ${listed(some.map(({ name }) => name))}. ${why}`);
 }
 
-function runLines(run: RunAnswer, skippedBecause: readonly string[]): Line[] {
+/** Describes a run for people. */
+export function runLines(run: RunAnswer, skippedBecause: readonly string[] = []): Line[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
   const details = `, started ${longTime(run.startedAt)} by ${run.starter?.name ?? run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`;
   return [

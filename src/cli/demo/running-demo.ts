@@ -23,8 +23,17 @@ export interface RunningDemo {
 
 /** What a setting of the demo may be called: programs obey other variables, and the author of a clone may write the file. */
 const settingNames: ReadonlySet<string> = new Set([
-  ...['IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'MANAGED_IDENTITY_CLIENT_ID', 'KEY_VAULT_URL', 'CLOUD_ENDPOINTS'],
-  ...['PARTNER_TENANT_ID', 'BROKER_AUDIENCES', 'SIGN_IN_CLIENT_ID', 'AzureWebJobsStorage', 'ACCESS_POLICY', 'NO_PROXY'],
+  'IDENTITY_ENDPOINT',
+  'IDENTITY_HEADER',
+  'MANAGED_IDENTITY_CLIENT_ID',
+  'KEY_VAULT_URL',
+  'CLOUD_ENDPOINTS',
+  'PARTNER_TENANT_ID',
+  'BROKER_AUDIENCES',
+  'SIGN_IN_CLIENT_ID',
+  'AzureWebJobsStorage',
+  'ACCESS_POLICY',
+  'NO_PROXY',
 ]);
 
 /**

@@ -69,7 +69,7 @@ export async function readKnownSettings(options: TargetOptions): Promise<Variabl
  */
 export function parseTarget(options: TargetOptions, environment: Variables, local: Variables): Target {
   const given = givenVariables(options, environment, local);
-  const data = parsed(targetSchema, given, options);
+  const data = parsed(targetSchema, given);
   return {
     ...directoryOf(data),
     keyVaultUrl: data.KEY_VAULT_URL,
@@ -80,7 +80,7 @@ export function parseTarget(options: TargetOptions, environment: Variables, loca
 
 /** As {@link parseTarget}, without the vault. @throws BrokerError config_invalid. */
 export function parseDirectory(options: TargetOptions, environment: Variables, local: Variables): DirectoryTarget {
-  return directoryOf(parsed(directorySchema, givenVariables(options, environment, local), options));
+  return directoryOf(parsed(directorySchema, givenVariables(options, environment, local)));
 }
 
 const givenVariables = (options: TargetOptions, environment: Variables, local: Variables): Variables => ({
@@ -89,7 +89,7 @@ const givenVariables = (options: TargetOptions, environment: Variables, local: V
   ...presentIn({ PARTNER_TENANT_ID: options.partnerTenant, KEY_VAULT_URL: options.vault }),
 });
 
-function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, options: TargetOptions): z.output<Schema> {
+function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables): z.output<Schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const optionFor: Readonly<Record<string, string>> = {

@@ -221,8 +221,14 @@ describe('every help', () => {
     registerCommands(program);
     const help = program.helpInformation();
     expect([...help.matchAll(/^(\w.*):$/gm)].map(([, group]) => group)).toEqual([
-      ...['Options', 'Customers', 'Jobs', 'Approvals and audit', 'Sign-in', 'Set up and look after a broker'],
-      ...['Try it on this machine', 'Other'],
+      'Options',
+      'Customers',
+      'Jobs',
+      'Approvals and audit',
+      'Sign-in',
+      'Set up and look after a broker',
+      'Try it on this machine',
+      'Other',
     ]);
   });
 });

@@ -102,8 +102,14 @@ describe('namedTenants', () => {
     const { client, paths } = stage();
     const typed = [id(7), 'group:gold', 'tag:a,tag:b', '*', 'contoso.com', 'Smith, Jones', 'roof'];
     expect(await namedTenants(client, typed)).toEqual([
-      ...[id(7), 'group:gold', 'tag:a', 'tag:b', '*', 'contoso.com'],
-      ...[id(4), id(2)],
+      id(7),
+      'group:gold',
+      'tag:a',
+      'tag:b',
+      '*',
+      'contoso.com',
+      id(4),
+      id(2),
     ]);
     expect(paths.toSorted()).toEqual(['/tenants', '/tenants/contoso.com']);
     expect(await namedTenants(client, undefined)).toBeUndefined();
