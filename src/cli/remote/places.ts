@@ -1,5 +1,5 @@
 import { stateFolder } from '../customer-consent/journal-files.ts';
-import { readDemo, type RunningDemo } from '../demo/running-demo.ts';
+import type { RunningDemo } from '../demo/running-demo.ts';
 import { createSignInFiles, type SignInFiles } from '../login/sign-in-files.ts';
 import { UsageError } from '../run-program.ts';
 
@@ -12,7 +12,7 @@ export interface Places {
 
 export const places = (): Places => ({
   files: createSignInFiles(stateFolder(process.env, process.platform)),
-  demo: () => readDemo(),
+  demo: async () => (await import('../demo/running-demo.ts')).readDemo(),
 });
 
 /**
