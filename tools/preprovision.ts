@@ -107,7 +107,7 @@ export async function setUpApi(hook: Hook, url?: string): Promise<void> {
   const name = `partner-token-broker-${required(hook, 'AZURE_ENV_NAME', 'Run this hook through azd.')}`;
   const tenant = environment['PARTNER_TENANT_ID'] ?? (await tenantOf(hook));
   const principal = environment['OPERATOR_OBJECT_ID'] ?? '';
-  const command = ['setup', 'api', '--az-login', '--yes', '--json', '--tenant', tenant, '--name', name];
+  const command = ['setup', 'api', '--az-login', '--yes', '--json', '--partner-tenant', tenant, '--name', name];
   const answer = await run('ptb', [
     ...command,
     ...(principal === '' ? [] : ['--principal', principal]),
@@ -137,7 +137,7 @@ async function tenantOf(hook: Hook): Promise<string> {
 
 const withoutRights = (reason: string, tenant: string, name: string): string =>
   `The broker's own application was not created. ${reason.trim()}\n` +
-  `Or have an administrator run \`ptb setup api --tenant ${tenant} --name ${name}\`, then ` +
+  `Or have an administrator run \`ptb setup api --partner-tenant ${tenant} --name ${name}\`, then ` +
   '`azd env set BROKER_AUDIENCES AUDIENCES` and `azd env set SIGN_IN_CLIENT_ID CLIENT` with what it prints, and start again.';
 
 const withoutAddress = (
@@ -145,7 +145,7 @@ const withoutAddress = (
   { tenant, name, url }: { readonly tenant: string; readonly name: string; readonly url: string },
 ): string =>
   `The address of the dashboard is not registered, so nobody can sign in to it (AADSTS50011). ${reason.trim()}\n` +
-  `Have an administrator run \`ptb setup api --tenant ${tenant} --name ${name} --url ${url} --no-roles\`.`;
+  `Have an administrator run \`ptb setup api --partner-tenant ${tenant} --name ${name} --url ${url} --no-roles\`.`;
 
 async function store({ environment, run }: Hook, name: string, value: string): Promise<void> {
   if (environment[name] === value) return;

@@ -3,8 +3,8 @@ import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { count, daysText } from './format.ts';
 import type { JobRuns } from './job-strips.tsx';
 import { Badge, OutcomeBadge } from './pieces.tsx';
-import type { Tenant } from './trouble.ts';
-import { areResultsKnown, troublesOf } from './trouble.ts';
+import type { Tenant } from '../../src/lib/api/trouble.ts';
+import { areResultsKnown, troublesOf } from '../../src/lib/api/trouble.ts';
 
 /** A question of an operator with its answer in a few words. */
 function Answer({ question, children }: { readonly question: string; readonly children: ComponentChildren }) {

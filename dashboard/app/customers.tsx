@@ -3,10 +3,10 @@ import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Command } from './copy.tsx';
 import { count } from './format.ts';
-import { stepFor } from './next-step.ts';
+import { stepFor } from '../../src/lib/api/next-step.ts';
 import { tenantLink } from './route.ts';
 import { tenantsLink } from './tenant-filter.ts';
-import { adviceOf, areResultsKnown, causesOf, type Cause, titleOf } from './trouble.ts';
+import { adviceOf, areResultsKnown, causesOf, type Cause, titleOf } from '../../src/lib/api/trouble.ts';
 
 /** Causes before the reader asks for all, so that the runs below stay in reach. */
 const causesShown = 4;

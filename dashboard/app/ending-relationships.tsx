@@ -2,7 +2,7 @@ import { relative } from './format.ts';
 import { Time } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { tenantsLink } from './tenant-filter.ts';
-import { endsSoon, type Tenant } from './trouble.ts';
+import { endsSoon, type Tenant } from '../../src/lib/api/trouble.ts';
 
 const shown = 8;
 

@@ -1,7 +1,7 @@
 import { localDate } from './format.ts';
 import { Badge, OutcomeBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
-import { endsSoon, isWell, type Tenant, titleOf, troublesOf } from './trouble.ts';
+import { endsSoon, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import type { RowsColumn } from './virtual-rows.tsx';
 
 /**

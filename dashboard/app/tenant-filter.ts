@@ -1,5 +1,5 @@
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
-import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from './trouble.ts';
+import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
 
 /** Filter and order of the tenants. They are part of the address, so that users can share what they see. */
 export type TenantFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;

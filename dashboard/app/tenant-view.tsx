@@ -4,7 +4,7 @@ import { auditLink } from './audit-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { Command, CopyButton } from './copy.tsx';
 import { relative } from './format.ts';
-import { stepFor } from './next-step.ts';
+import { stepFor } from '../../src/lib/api/next-step.ts';
 import { Card, Fact, Loaded, RoleNeeded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { Access } from './tenant-columns.tsx';
@@ -14,7 +14,7 @@ import { TenantHistory } from './tenant-history.tsx';
 import { TenantJobs } from './tenant-jobs.tsx';
 import { TenantOverTime } from './tenant-over-time.tsx';
 import { TenantTags } from './tenant-tags.tsx';
-import { adviceOf, endsSoon, isWell, titleOf, type Trouble, troublesOf } from './trouble.ts';
+import { adviceOf, endsSoon, isWell, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 
 const intervalMs = 60_000;
 

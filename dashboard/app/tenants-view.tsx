@@ -20,7 +20,7 @@ import {
   type TenantFilter,
   tenantsLink,
 } from './tenant-filter.ts';
-import { areResultsKnown, causesOf, type Tenant, titleOf } from './trouble.ts';
+import { areResultsKnown, causesOf, type Tenant, titleOf } from '../../src/lib/api/trouble.ts';
 import { VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;

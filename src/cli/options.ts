@@ -20,3 +20,16 @@ export function jsonObject(text: string): Readonly<Record<string, unknown>> {
   if (isObject(value)) return value;
   throw new InvalidArgumentError('It must be a JSON object.');
 }
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** A time, for the help. */
+export const timeForms = 'ISO 8601, or 7d for so many days ago';
+
+/** Days before now as a time. Everything else is for the broker to read. @throws InvalidArgumentError for no day. */
+export function timeOption(text: string): string {
+  const [, days] = /^(\d{1,5}) ?d(?:ays?)?$/i.exec(text) ?? [];
+  if (days === undefined) return text;
+  if (Number(days) === 0) throw new InvalidArgumentError('It must be at least one day.');
+  return new Date(Date.now() - Number(days) * dayMs).toISOString();
+}

@@ -1,7 +1,7 @@
-import { CommanderError, type Command } from 'commander';
+import { type Command, CommanderError, InvalidArgumentError, type Option } from 'commander';
 import { CodedError } from '../lib/core/errors.ts';
 import { scrub } from '../lib/core/log.ts';
-import { visibleText } from '../lib/core/text.ts';
+import { didYouMean, visibleText } from '../lib/core/text.ts';
 import { nextStep } from './command-failure.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.ts';
 import { shownLine, styled } from './line.ts';
@@ -31,7 +31,10 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
     return exitCodes.ok;
   } catch (thrown) {
     if (thrown instanceof CommandOutcome) return thrown.exitCode;
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    if (thrown instanceof CommanderError) {
+      if (thrown.code === 'commander.excessArguments') suggestSubcommand(program, argv.slice(2), thrown.message);
+      return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
     if (thrown instanceof UsageError) {
       fail(thrown.message);
       return exitCodes.usage;
@@ -59,5 +62,43 @@ function describe(thrown: unknown): string {
 // By default commander ends the process. Tests need the program to return.
 function overrideExit(command: Command): void {
   command.exitOverride();
+  for (const option of command.options) suggestChoice(option);
   for (const child of command.commands) overrideExit(child);
+}
+
+/** Lets an option with choices ask whether the nearest one is meant. commander does this for commands and options. */
+function suggestChoice(option: Option): void {
+  const { argChoices: choices, parseArg } = option;
+  if (choices === undefined || parseArg === undefined) return;
+  option.argParser((value, before: unknown) => {
+    const question = choices.includes(value) ? '' : didYouMean(value, choices);
+    if (question !== '') throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}${question}`);
+    return parseArg(value, before);
+  });
+}
+
+/** A group with a default command takes a misspelt command for an argument of that: `ptb runs shwo`. */
+function suggestSubcommand(program: Command, words: readonly string[], message: string): void {
+  const { path, command } = commandOf(program, words);
+  const names = command.commands.map((child) => child.name());
+  const [, typed = ''] = /got \d+: ([^,]*?)[,.]/.exec(message) ?? [];
+  if (names.length === 0) return;
+  const question = didYouMean(typed, names) || `. Its commands are ${names.join(', ')}.`;
+  fail(`ptb ${path.join(' ')} has no command "${visibleText(typed)}"${question}`);
+}
+
+/** The command of the words, with its groups: `runs show`. */
+export function commandOf(
+  program: Command,
+  words: readonly string[],
+): { readonly path: readonly string[]; readonly command: Command } {
+  const path: string[] = [];
+  let command = program;
+  for (const word of words) {
+    const child = command.commands.find((each) => each.name() === word);
+    if (child === undefined) break;
+    path.push(word);
+    command = child;
+  }
+  return { path, command };
 }

@@ -9,6 +9,8 @@ interface Column {
   readonly min?: number;
   /** Left out if the table does not fit the terminal otherwise. */
   readonly optional?: boolean;
+  /** Goes on below instead of being cut. */
+  readonly wrap?: boolean;
 }
 
 const gap = 2;
@@ -33,14 +35,16 @@ export function table(
   cells: readonly (readonly Piece[])[],
   width = screenWidth(),
 ): Line[] {
-  const { head, line } = tableFor(columns, cells, width);
-  return [...head, ...cells.map(line)];
+  const { head, lines } = tableFor(columns, cells, width);
+  return [...head, ...cells.flatMap(lines)];
 }
 
 /** A table whose columns have their widths, for rows that come later. */
 export interface OpenTable {
   readonly head: readonly Line[];
   readonly line: (cells: readonly Piece[]) => Line;
+  /** As `line`, with a further line for each that a cell of a column with `wrap` needs. */
+  readonly lines: (cells: readonly Piece[]) => readonly Line[];
 }
 
 /** As {@link table}, with columns padded to the widest of these cells. Wider cells that come later are cut. */
@@ -71,7 +75,37 @@ export function tableFor(
       line(widths.map((each) => styled('idle', '-'.repeat(each)))),
     ],
     line: (row) => line(shown.map((at) => visiblePiece(row[at] ?? ''))),
+    lines: (row) => {
+      const parts = shown.map((at, place) => {
+        const piece = visiblePiece(row[at] ?? '');
+        const texts = heads[at]?.wrap === true ? wrapped(textOf(piece), widths[place] ?? 0) : [textOf(piece)];
+        return texts.map((text) => withText(piece, text));
+      });
+      const height = Math.max(...parts.map(({ length }) => length));
+      return Array.from({ length: height }, (_, at) => line(parts.map((part) => part[at] ?? '')));
+    },
   };
+}
+
+/** Breaks a text between words, and a word that is longer than a line. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (widthOf(longer) <= width) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = word;
+    while (widthOf(line) > width) {
+      const { index } = truncatedWidth(line, { limit: width });
+      lines.push(line.slice(0, index));
+      line = line.slice(index);
+    }
+  }
+  return [...lines, line];
 }
 
 const textOf = (piece: Piece = ''): string => (typeof piece === 'string' ? piece : piece.text);

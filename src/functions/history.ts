@@ -83,9 +83,10 @@ async function wantedTenants(
 }
 
 const reading = <T>({ clock, runs }: Services, job: string, read: (deps: JobHistoryDeps) => Promise<T>): Promise<T> =>
-  withReadDeadline(clock, (signal) =>
-    read({ history: runs.history, job: jobRegistry.find(job), nowMs: clock.nowMs(), signal }),
-  );
+  withReadDeadline(clock, (signal) => {
+    const jobNames = jobRegistry.list().map(({ name }) => name);
+    return read({ history: runs.history, job: jobRegistry.find(job), jobNames, nowMs: clock.nowMs(), signal });
+  });
 
 const examplePeriod = { since: '2026-08-26T06:00:00.000Z', until: '2026-11-24T06:00:00.000Z' };
 const exampleHistory = {

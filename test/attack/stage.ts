@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CloudDocument, environmentOf, type RunningCloud, startCloud } from 'microsoft-cloud';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
-import { trustAuthority } from '../../src/cli/demo/start-demo.ts';
+import { trustAuthority } from '../../src/cli/demo/running-demo.ts';
 import { jobs } from '../../src/jobs/index.ts';
 import { ptbScript } from '../paths.ts';
 import { startAzurite } from '../support/azurite.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Azurite, startAzurite } from '../../src/cli/demo/azurite.ts';
 import { type RunningChild, startChild } from '../../src/cli/demo/child.ts';
 import { type CloudDocument, environmentOf } from 'microsoft-cloud';
-import { trustAuthority } from '../../src/cli/demo/start-demo.ts';
+import { trustAuthority } from '../../src/cli/demo/running-demo.ts';
 import { ptbScript } from '../paths.ts';
 import { storeCredential } from '../support/stored-credential.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';

@@ -73,7 +73,7 @@ describe('a running ptb demo', () => {
   const bash = (script: string, ...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
     run('bash', ['-euo', 'pipefail', '-c', script, ...args], { cwd: folder });
   const ptb = (args: string): Promise<{ stdout: string; stderr: string }> =>
-    bash(`. .local/demo.env; "$0" "$1" ${args}`, process.execPath, ptbScript);
+    bash(`"$0" "$1" ${args}`, process.execPath, ptbScript);
   const environment = (): Promise<string> => readFile(join(folder, '.local/demo.env'), 'utf8');
 
   test('README example: curl gets a token for the tenant and resource', async () => {
@@ -112,7 +112,11 @@ describe('a running ptb demo', () => {
     expect(stdout).toMatch(/Alder Accountants[^]*mfa-report@[^]*ok +Client credential/);
   });
 
-  test('operator commands work on the credential and customers of the demo with the same variables', async () => {
+  test('ptb finds the demo of the folder without a variable', async () => {
+    expect((await ptb('jobs')).stdout).toContain('licence-report');
+  });
+
+  test('operator commands work on the credential and customers of the demo, too', async () => {
     expect((await ptb('doctor')).stdout).toMatch(/ok +Client credential/);
     expect((await ptb('consent --json')).stdout).toContain('"mfa"');
     const { tenants } = JSON.parse((await ptb('tenants --json')).stdout) as { tenants: { tenantId: string }[] };
@@ -130,10 +134,15 @@ describe('a running ptb demo', () => {
     await expect.poll(kinds).toEqual(['ending', 'lost']);
   });
 
-  test('has a request that waits for the decision of a person', async () => {
+  test('has a request that waits for the decision of a person, whom --as names', async () => {
     const { stdout } = await ptb('approvals --status pending --json');
     const reason = 'Ticket 4711: who has left the company?';
-    expect(JSON.parse(stdout)).toMatchObject({ approvals: [{ status: 'pending', reason }] });
+    const { approvals } = JSON.parse(stdout) as { approvals: { id: string }[] };
+    expect(approvals).toMatchObject([{ status: 'pending', reason }]);
+    const decide = `approvals approve ${approvals[0]?.id} --reason 'Ticket 4711 is known.' --json --as`;
+    await expect(ptb(`${decide} newcomer`)).rejects.toThrow('caller_forbidden');
+    await expect(ptb(`${decide} aprover`)).rejects.toThrow('did you mean "approver"?');
+    expect(JSON.parse((await ptb(`${decide} approver`)).stdout)).toMatchObject({ status: 'approved' });
   });
 
   test('ends with 0 on Ctrl+C and removes the environment file', async () => {

@@ -146,7 +146,7 @@ describe('ptb login', () => {
     const { exitCode, stdout, stderr } = await ptb(['login', '--url', demo.url], 'newcomer');
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining('Roles: none')]);
     expect(stderr).toMatch(
-      /ptb setup api --tenant [0-9a-f-]{36} --name NAME --principal [0-9a-f-]{36} --role Runs\.Read/,
+      /ptb setup api --partner-tenant [0-9a-f-]{36} --name NAME --principal [0-9a-f-]{36} --role Runs\.Read/,
     );
     // The server named them, so the person reads them before the sign-in.
     const { tenantId, clientId, scope } = await kept();

@@ -126,7 +126,7 @@ test('trying a job shows its rows, requests and permissions', async () => {
   expect(text).toContain('Declared permissions: Organization.Read.All');
   await expect(runJob(demo, { job: 'nonsense', progress })).rejects.toThrow(/does not list the job "nonsense"/);
   const elsewhere = runJob(demo, { job: 'licence-report', only: ['nobody'], progress });
-  await expect(elsewhere).rejects.toThrow(/no tenant "nobody"/);
+  await expect(elsewhere).rejects.toThrow(/No tenant is called "nobody"/);
 });
 
 // After the job was tried, which asks for a token that is not in the cache yet.
@@ -282,7 +282,10 @@ describe('ptb run and ptb runs', () => {
       /The job threw:\n {2}BrokerError: [\s\S]*\n {6}at .*\(jobs\/secret-expiry-report\.ts:\d+:\d+\)/,
     );
     const unknown = await ptb(['runs', 'show', broken, '--tenant', 'No such customer']);
-    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('No tenant of this run has a name')]);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      2,
+      expect.stringContaining('No tenant is called "No such customer"'),
+    ]);
   });
 
   test('ptb runs show of an unknown run exits with 1 and the error code of the broker', async () => {

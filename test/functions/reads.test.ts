@@ -397,6 +397,12 @@ describe('the history of a job', () => {
   const job = { path: { job: 'access-check' } };
   const mine = { runId: 'access-check@mine3', scope: 'selected', rows: 1, numbers: { users: 3 } };
 
+  it('asks whether another job is meant', async () => {
+    expect(await call('jobs-history', { path: { job: 'acess-check' } }, limited)).toBe(
+      'job_unknown: There is no job with this name, and no such run of it in this period; did you mean "access-check"?',
+    );
+  });
+
   it('has the sums of the tenants that a limited caller may read, and no run over others', async () => {
     const counts = { total: 1, succeeded: 1, failed: 0, skipped: 0, notAttempted: 0 };
     const shown = await read({ path: { job: 'gone-job' } });

@@ -190,7 +190,7 @@ describe('POST /api/jobs/{job}/runs', () => {
     [
       { tenants: ['tag:mangaed'] },
       'request_invalid',
-      '`tenants` and `except` leave no customer to visit. No tenant has a tag mangaed.',
+      '`tenants` and `except` leave no customer to visit. No tenant has a tag mangaed; did you mean "managed"?',
     ],
     [
       { tenants: ['contoso.com'], except: ['group:gold'] },

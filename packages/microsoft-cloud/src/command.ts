@@ -48,7 +48,8 @@ export function configureCloudCommand(command: Command): Command {
 }
 
 const exitCodes = `
-Exit codes: 0 after Ctrl-C or SIGTERM, 1 if the cloud cannot start or its output cannot be written, 2 for wrong options.`;
+Exit codes: 0 after Ctrl-C or SIGTERM, 1 if the cloud cannot start or its output
+cannot be written, 2 for wrong options.`;
 
 async function run(flags: CloudFlags, command: Command): Promise<void> {
   const cloud = await start(flags, command);

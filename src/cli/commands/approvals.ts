@@ -82,7 +82,10 @@ async function listApprovals({ status, mine, limit, ...flags }: ListFlags): Prom
     each.asker.name,
     each.title,
   ]);
-  print(flags.json, { approvals: found }, table(['id', 'status', 'given', 'asked', 'by', 'for'], rows));
+  // Further commands take the whole id.
+  const id = { head: 'id', min: 24 };
+  const columns = [id, 'status', 'given', 'asked', { head: 'by', min: 4 }, { head: 'for', min: 12, wrap: true }];
+  print(flags.json, { approvals: found }, table(columns, rows));
   if (continuation !== undefined) say('There may be more approvals. Raise --limit or choose a --status.');
 }
 

@@ -1,10 +1,15 @@
 import { type Command, Option } from 'commander';
 import { type AuditKind, auditKinds, type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
 import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
-import { wholeNumberOption } from '../options.ts';
+import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { type Piece, styled } from '../line.ts';
+import { timeForms, timeOption, wholeNumberOption } from '../options.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { withTenant } from '../remote/named-tenants.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
+import { exactTime } from '../times.ts';
 
 interface AuditFlags extends ConnectionFlags {
   readonly from?: string;
@@ -24,10 +29,10 @@ export function registerAudit(program: Command): void {
   const audit = program
     .command('audit')
     .description('Show issued tokens, requests through the gateway, changes of tags and what was denied, newest first.')
-    .option('--from <time>', 'start of the period, ISO 8601 (default: 24 hours before --to)')
-    .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
+    .option('--from <time>', `start of the period: ${timeForms} (default: 24 hours before --to)`, timeOption)
+    .option('--to <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
     .option('--caller <id>', 'application id of the caller')
-    .option('--tenant <id-or-domain>', 'only this tenant')
+    .option('--tenant <tenant>', 'only this tenant: its name, a domain or its id')
     .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
     .addOption(
       new Option(
@@ -56,8 +61,8 @@ function registerExport(audit: Command): void {
     .description(
       'Write the stored records, the signed checkpoints and the public keys to a file, for `ptb audit verify`.',
     )
-    .option('--from <time>', 'start of the period, ISO 8601 (default: the oldest record)')
-    .option('--to <time>', 'end of the period, ISO 8601 (default: now)')
+    .option('--from <time>', `start of the period: ${timeForms} (default: the oldest record)`, timeOption)
+    .option('--to <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
     .requiredOption('--output <file>', 'a new file');
   addConnectionOptions(command).action(async () => {
     // The parent command has options of the same names and takes them.
@@ -74,8 +79,8 @@ function registerVerify(audit: Command): void {
     .description(
       'Check an export, without any connection: names records that were changed, removed, reordered, truncated or inserted. Without a file: exports from the broker first.',
     )
-    .option('--from <time>', 'start of the period, ISO 8601 (default: that of the export)')
-    .option('--to <time>', 'end of the period, ISO 8601 (default: that of the export)')
+    .option('--from <time>', `start of the period: ${timeForms} (default: that of the export)`, timeOption)
+    .option('--to <time>', `end of the period: ${timeForms} (default: that of the export)`, timeOption)
     .option('--key <file...>', 'public keys from Key Vault that must have signed: JWK, or `az keyvault key show`')
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action(async (file: string | undefined) => {
@@ -84,9 +89,52 @@ function registerVerify(audit: Command): void {
   });
 }
 
-async function showAudit({ from, to, limit, ...flags }: AuditFlags): Promise<void> {
-  const { caller, tenant, outcome, kind, approval, breakGlass } = flags;
+async function showAudit(flags: AuditFlags): Promise<void> {
   const client = await connect(flags);
+  const read = (tenant?: string): Promise<AuditAnswer> => readAudit(client, { ...flags, tenant });
+  const { continuation, ...answer } = await (flags.tenant === undefined
+    ? read()
+    : withTenant(client, flags.tenant, read));
+  // A program gets ids, and a person the names that the broker knows at once.
+  const names = !flags.json && process.stdout.isTTY ? await tenantNames(client) : new Map<string, string>();
+  const rows = answer.entries.map((entry) => [
+    exactTime(entry.at),
+    outcomeOf(entry),
+    callerOf(entry),
+    names.get(entry.tenantId ?? '') ?? entry.tenantId ?? entry.tenantAsked ?? '',
+    subjectOf(entry),
+    entry.rule ?? '',
+  ]);
+  const columns = [
+    { head: 'time', min: 16 },
+    { head: 'outcome', min: 16 },
+    { head: 'caller', min: 14 },
+    { head: 'tenant', min: 14 },
+    { head: 'resource', wrap: true },
+    { head: 'rule', optional: true },
+  ];
+  print(flags.json, answer, table(columns, rows));
+  if (continuation !== undefined) say('There may be more entries. Raise --limit or narrow the period.');
+}
+
+async function tenantNames(client: BrokerClient): Promise<ReadonlyMap<string, string>> {
+  const answer = (await client.glance('/tenants').catch(() => ({}))) as Partial<TenantsAnswer>;
+  return new Map(answer.tenants?.map(({ tenantId, name }) => [tenantId, name]));
+}
+
+type AuditFilter = Pick<
+  AuditFlags,
+  'from' | 'to' | 'caller' | 'outcome' | 'kind' | 'approval' | 'breakGlass' | 'limit'
+> & {
+  readonly tenant: string | undefined;
+};
+
+/** Reads pages up to the limit. The answer has a continuation if there may be more. */
+async function readAudit(
+  client: BrokerClient,
+  { from, to, limit, breakGlass, ...filter }: AuditFilter,
+): Promise<AuditAnswer> {
+  const { caller, tenant, outcome, kind, approval } = filter;
   const entries: Entry[] = [];
   let page: AuditAnswer | undefined;
   do {
@@ -106,30 +154,23 @@ async function showAudit({ from, to, limit, ...flags }: AuditFlags): Promise<voi
     })) as AuditAnswer;
     entries.push(...page.entries);
   } while (page.continuation !== undefined && entries.length < limit);
-  const rows = entries.map((entry) => [
-    entry.at,
-    outcomeOf(entry),
-    callerOf(entry),
-    entry.tenantId ?? entry.tenantAsked ?? '',
-    subjectOf(entry),
-    entry.rule ?? '',
-  ]);
-  print(
-    flags.json,
-    { from: page.from, to: page.to, entries },
-    table(['time', 'outcome', 'caller', 'tenant', 'resource', 'rule'], rows),
-  );
-  if (page.continuation !== undefined) say('There may be more entries. Raise --limit or narrow the period.');
+  return { ...page, entries };
 }
 
 type Entry = AuditAnswer['entries'][number];
 
-const callerOf = ({ caller: { kind, applicationId, actsFor } }: Entry): string =>
-  `${kind === 'agent' ? 'agent ' : ''}${applicationId}${actsFor === undefined ? '' : ` for ${actsFor}`}`;
+/** The caller by its id. A job of the broker has none; its rule names it. */
+const callerOf = ({ caller: { kind, applicationId, actsFor }, rule = '' }: Entry): string =>
+  process.stdout.isTTY && rule.startsWith('job:')
+    ? rule.slice('job:'.length)
+    : `${kind === 'agent' ? 'agent ' : ''}${applicationId}${actsFor === undefined ? '' : ` for ${actsFor}`}`;
 
 /** A refusal and a failure by its code, an answer of a resource with its status. */
-const outcomeOf = ({ outcome, code, status, breakGlass }: Entry): string =>
-  (breakGlass ? 'EMERGENCY ' : '') + (code ?? (status === undefined ? outcome : `${outcome} ${status}`));
+function outcomeOf({ outcome, code, status, breakGlass }: Entry): Piece {
+  const text = (breakGlass ? 'EMERGENCY ' : '') + (code ?? (status === undefined ? outcome : `${outcome} ${status}`));
+  const isBad = code !== undefined || outcome === 'denied' || outcome === 'failed' || (status ?? 0) >= 400;
+  return isBad ? styled('bad', text) : breakGlass ? styled('warn', text) : text;
+}
 
 /** The resource of a token, or the request to it, the step of an approval, the tags that a tenant got and lost, or a tool. */
 const subjectOf = (entry: Entry): string =>

@@ -3,6 +3,7 @@ import type { RootCommand } from '@bomb.sh/tab';
 import type { Command } from 'commander';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import type { Suggestion } from '../remote/suggestions.ts';
+import { commandOf } from '../run-program.ts';
 
 const shells = 'bash, zsh, fish or powershell';
 
@@ -20,7 +21,11 @@ export async function registerCompletion(
 ): Promise<readonly string[] | undefined> {
   const called = argv[2];
   if (called !== 'completion' && called !== 'complete') {
-    program.command('completion').argument('<shell>', shells).description('Print the completion script of a shell.');
+    program
+      .command('completion')
+      .argument('<shell>', shells)
+      .description('Print the completion script of a shell.')
+      .addHelpText('after', '\nExample:\n  source <(ptb completion bash)');
     return argv;
   }
   const { default: tab } = await import('@bomb.sh/tab/commander');
@@ -97,19 +102,6 @@ async function addSuggestions(
   for (const argument of command?.arguments.values() ?? []) argument.handler = offer;
 }
 
-/** The command of the words, with its groups: `runs show`. */
-function commandOf(program: Command, words: readonly string[]): { path: readonly string[]; command: Command } {
-  const path: string[] = [];
-  let command = program;
-  for (const word of words) {
-    const child = command.commands.find((each) => each.name() === word);
-    if (child === undefined) break;
-    path.push(word);
-    command = child;
-  }
-  return { path, command };
-}
-
 type Asked = 'tenants' | 'tenants and marks' | 'jobs' | 'runs';
 
 /** What a value is, as the help calls it. The partner tenant is an `id`, and several tenants may be groups and tags. */
@@ -118,6 +110,7 @@ const valueNames: Readonly<Record<string, Asked>> = {
   tenant: 'tenants',
   'id-or-domain': 'tenants',
   'id-or-domain...': 'tenants',
+  'customer...': 'tenants',
   job: 'jobs',
   'run-id': 'runs',
 };

@@ -111,8 +111,11 @@ const readFields = (line: string) =>
 
 /** Writes the addresses before the first run, so that they can be used while the runs make no progress. */
 async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }> {
-  const { environmentFile, keepEnvironmentFile } = await import('../demo/environment-file.ts');
-  const file = await keepEnvironmentFile(running, resolve(process.argv[1] ?? ''));
+  const [{ keepEnvironmentFile }, { environmentFile }] = await Promise.all([
+    import('../demo/environment-file.ts'),
+    import('../demo/running-demo.ts'),
+  ]);
+  const file = await keepEnvironmentFile(running);
   process.stderr.write(
     [
       `The dashboard         ${running.url}/api/dashboard    (sign in as operator, approver, auditor or newcomer)`,

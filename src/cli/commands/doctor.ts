@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { TenantDirectory } from '../../lib/tenants/directory.ts';
 import type { Secret } from '../../lib/core/secrets.ts';
 import { visibleJson, visibleText } from '../../lib/core/text.ts';
 import type { Job } from '../../lib/runs/job/job.ts';
@@ -9,6 +10,7 @@ import { shownLine, type Styled, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
+import { isTenantName, tenantNamed } from '../remote/named-tenants.ts';
 import { addApplicationOption, addTargetOptions } from '../sign-in/target-options.ts';
 
 interface DoctorFlags extends TargetOptions {
@@ -24,7 +26,10 @@ export function registerDoctor(program: Command): void {
     .description(
       'Check settings, Key Vault, credential, Partner Center, a token for a customer and the delegated roles.',
     )
-    .option('--customer <id-or-domain>', 'try this customer (default: the first five until one works)');
+    .option(
+      '--customer <tenant>',
+      'try this customer: its name, a domain or its id (default: the first five until one works)',
+    );
   addTargetOptions(addApplicationOption(command)).action(interruptible(doctor));
 }
 
@@ -59,7 +64,7 @@ async function* allChecks(flags: DoctorFlags, signal: AbortSignal): AsyncGenerat
   yield* examine({
     ...toolbox,
     application: flags.application,
-    customer: flags.customer,
+    customer: flags.customer && (await customerNamed(directory, flags.customer, signal)),
     partnerTenantId: target.partnerTenantId,
     hasManagedIdentity: target.hasManagedIdentity,
     tokens,
@@ -72,6 +77,13 @@ async function* allChecks(flags: DoctorFlags, signal: AbortSignal): AsyncGenerat
     requirements: requirementsOf(jobs, flags.application),
     rules,
   });
+}
+
+async function customerNamed(directory: TenantDirectory, text: string, signal: AbortSignal): Promise<string> {
+  if (!isTenantName(text)) return text;
+  // If there is no list, the checks say why.
+  const known = await directory.list(signal).catch(() => undefined);
+  return known === undefined ? text : tenantNamed(known, text).tenantId;
 }
 
 /** The roles that the jobs of an application need at customers. */

@@ -11,13 +11,12 @@ import type { ExecTenant } from '../exec/tenant.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
 
 interface ExecFlags extends ConnectionFlags {
   readonly tenant?: readonly string[];
-  /** The same as `tenant`. */
-  readonly tenants?: readonly string[];
   readonly except?: readonly string[];
   readonly resource?: ResourceAliases;
   readonly grant: Grant;
@@ -40,8 +39,7 @@ export function registerExec(program: Command): void {
     )
     .argument('<program>', 'the program, without a shell')
     .argument('[args...]', 'its arguments')
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
-    .addOption(new Option('--tenants <tenant...>').hideHelp())
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option(
       '--resource <alias>',
@@ -125,10 +123,10 @@ async function runExec(programName: string, args: readonly string[], flags: Exec
  */
 async function reachableTenants(
   client: Awaited<ReturnType<typeof connect>>,
-  { tenant = [], tenants = [], except = [] }: ExecFlags,
+  { tenant, except }: ExecFlags,
 ): Promise<readonly ExecTenant[]> {
   const { selectedTenants } = await import('../exec/chosen-tenants.ts');
-  const chosen = await selectedTenants(client, { tenants: [...tenant, ...tenants], except });
+  const chosen = await selectedTenants(client, { tenants: tenant, except });
   for (const warning of chosen.warnings) say(warning);
   const reachable = chosen.tenants.filter(({ reachable: isReachable }) => isReachable);
   const left = chosen.tenants.length - reachable.length;

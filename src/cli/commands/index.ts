@@ -3,6 +3,7 @@ import { configureHostCommand } from 'functions-host/command';
 import { configureCloudCommand } from 'microsoft-cloud/command';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
+import { addExamples } from './examples.ts';
 import { registerExec } from './exec.ts';
 import { registerMcp } from './mcp.ts';
 import { registerLocalBrowser } from './local-browser.ts';
@@ -29,29 +30,42 @@ import { registerToken } from './token.ts';
 export function registerCommands(program: Command): void {
   // `ptb setup api --json`: the option belongs to `api`, although `setup` has one of the same name.
   program.enablePositionalOptions();
-  registerDemo(program);
-  configureCloudCommand(program.command('local'));
-  registerLocalBrowser(program);
-  configureHostCommand(program.command('host'));
-  registerPolicy(program);
-  registerPermissions(program);
-  registerSetup(program);
-  registerConsent(program);
-  registerVerify(program);
-  registerRotate(program);
-  registerDoctor(program);
-  registerRevoke(program);
-  registerLogin(program);
+  program.configureHelp({
+    subcommandTerm: (command) => command.name(),
+    subcommandDescription: (command) => command.description().replace(/(?<=\.) .*/s, ''),
+  });
+  program.commandsGroup('Customers:');
   registerTenants(program);
   registerTenantsConsent(program);
   registerToken(program);
   registerRequest(program);
   registerQuery(program);
   registerExec(program);
-  registerMcp(program);
+  program.commandsGroup('Jobs:');
   registerJobs(program);
   registerRun(program);
   registerRuns(program);
+  program.commandsGroup('Approvals and audit:');
   registerApprovals(program);
   registerAudit(program);
+  program.commandsGroup('Sign-in:');
+  registerLogin(program);
+  program.commandsGroup('Set up and look after a broker:');
+  registerSetup(program);
+  registerConsent(program);
+  registerDoctor(program);
+  registerVerify(program);
+  registerRotate(program);
+  registerRevoke(program);
+  registerPolicy(program);
+  registerPermissions(program);
+  program.commandsGroup('Try it on this machine:');
+  registerDemo(program);
+  configureCloudCommand(program.command('local'));
+  registerLocalBrowser(program);
+  configureHostCommand(program.command('host'));
+  program.commandsGroup('Other:');
+  registerMcp(program);
+  program.helpCommand('help [command]', 'Show the help of a command.');
+  addExamples(program);
 }

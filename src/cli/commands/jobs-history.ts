@@ -1,7 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
-import { selectedTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
+import { timeForms, timeOption } from '../options.ts';
+import { type TenantFlags, withTenants } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { print } from '../sign-in/output.ts';
 
 interface HistoryFlags extends ConnectionFlags, TenantFlags {
@@ -20,39 +22,28 @@ export function registerJobHistory(jobs: Command): void {
     .description(
       'Show how the numbers of a job developed, run by run, newest first: its rows, the sums of its columns, and the tenants that it reached.',
     )
-    .option('--tenant <tenant...>', 'one tenant, or the sums of several: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `one tenant, or the sums of several: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--column <name...>', 'only these columns, such as free or registered=false')
     .option('--value <value>', 'only rows with this value of the column by which the job splits its history')
-    .option('--since <time>', 'only runs since then: days such as 90d, or ISO 8601 (default: 90d)', since)
-    .option('--until <time>', 'only runs before, ISO 8601')
+    .option('--since <time>', `only runs since then: ${timeForms} (default: 90d)`, timeOption)
+    .option('--until <time>', `only runs before: ${timeForms}`, timeOption)
     .option('--json', 'one JSON document, with all columns');
   addConnectionOptions(command).action(showHistory);
 }
 
 async function showHistory(job: string, { column, json, ...flags }: HistoryFlags): Promise<void> {
-  const { one, query } = selectedTenants(flags);
   const { value, since, until } = flags;
-  const path =
-    one === undefined ? `/jobs/${encodeURIComponent(job)}/history` : `/tenants/${encodeURIComponent(one)}/history`;
-  const asked = one === undefined ? query : { job };
-  const answer = (await (await connect(flags)).get(path, { ...asked, value, since, until })) as
-    | JobHistoryAnswer
-    | TenantHistoryAnswer;
+  const client = await connect(flags);
+  const answer = (await withTenants(client, flags, ({ one, query }) =>
+    one === undefined
+      ? client.get(`/jobs/${encodeURIComponent(job)}/history`, { ...query, value, since, until })
+      : client.get(`/tenants/${encodeURIComponent(one)}/history`, { job, value, since, until }),
+  )) as JobHistoryAnswer | TenantHistoryAnswer;
   if (json) {
     print(json, answer, []);
     return;
   }
   const { historyLines } = await import('../jobs/history-lines.ts');
   print(json, answer, historyLines(answer, column));
-}
-
-const dayMs = 24 * 60 * 60 * 1000;
-
-/** A number of days before now as a time. Everything else is for the broker to read. */
-function since(text: string): string {
-  const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
-  if (days === undefined) return text;
-  if (Number(days) === 0) throw new InvalidArgumentError('It must be at least one day.');
-  return new Date(Date.now() - Number(days) * dayMs).toISOString();
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { StoredMap } from '../../lib/judge/stored-map.ts';
 import type { Requirement } from '../../lib/judge/judge.ts';
-import { publicGraphHost } from '../../lib/core/resources.ts';
+import { graphPath, publicGraphHost } from '../../lib/core/resources.ts';
 import { type Grant, grants } from '../../lib/core/secrets.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -52,9 +52,9 @@ async function show(
     const document = { source: 'built-in', ...stored?.origin, permissions: map.permissions.length };
     return print(json, document, describe(stored, map.permissions.length));
   }
-  if (path?.startsWith('/') !== true) throw new UsageError('Give a path that starts with "/" after the method.');
+  if (path === undefined) throw new UsageError('Give a path after the method, such as /users.');
   const { requiredPermissions } = await import('../../lib/judge/judge.ts');
-  const url = /^\/(?:v1\.0|beta)\//i.test(path) ? path : `/v1.0${path}`;
+  const url = graphPath(path);
   const request = { method: method.toUpperCase(), url, body: undefined };
   const required = requiredPermissions(map, request, { scheme: grant, host: publicGraphHost });
   print(json, { method: request.method, url, grant, ...required }, [

@@ -105,9 +105,7 @@ function registerTest(policy: Command): void {
 }
 
 async function testPolicy(options: TestOptions, command: Command): Promise<void> {
-  const { resource, request, object, blueprint, kind } = options;
-  if (resource === undefined && request === undefined && !options.read)
-    command.error('error: give --resource, --request or --read');
+  const { resource = 'graph', request, object, blueprint, kind } = options;
   if (blueprint !== undefined && kind !== 'agent') command.error('error: --blueprint needs --kind agent');
   const parsed = await readPolicy(options.file, command);
   if (!parsed.ok) {
@@ -134,7 +132,7 @@ async function testPolicy(options: TestOptions, command: Command): Promise<void>
   const [result, report, text] =
     request !== undefined
       ? await requestOutcome(parsed.policy, { ...tenant, caller, request }, options, notes)
-      : resource === undefined
+      : options.read
         ? readingOutcome(explainReading(parsed.policy, caller, tenant), notes)
         : tokenOutcome(
             explain(parsed.policy, caller, { ...tenant, resource, scopes: options.scope, grant: options.grant }),

@@ -12,6 +12,7 @@ import { csv, jsonLines, peopleTable, type RowFormat } from '../query/row-format
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
+import { namedTenants, tenantForms } from '../remote/named-tenants.ts';
 import { createProgress, type Progress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -39,7 +40,7 @@ export function registerQuery(program: Command): void {
       'Ask Microsoft Graph the same in many customer tenants, under the permissions of your rule. Prints the rows while they arrive: as a table, or as JSON Lines or CSV. Exit 3: some tenants failed, or rows are missing although --all-pages asked for them; 1: all failed, or no rule opens the request.',
     )
     .argument('<path>', "path and query at Microsoft Graph, such as /users or '/beta/devices?$top=999'")
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--select <names>', 'properties, with commas between them; also the order of the columns', namesOf)
     .option('--all-pages', 'read all pages of each answer, and not the first one alone')
@@ -66,8 +67,9 @@ async function runQuery(path: string, flags: QueryFlags): Promise<void> {
   if (flags.schedule !== undefined)
     throw new UsageError('--schedule needs --save: a query that is not saved runs once.');
   const client = await connect(flags);
-  const { tenant, except, select, allPages } = flags;
-  const body = { path, select, allPages, tenants: tenant, except };
+  const { select, allPages } = flags;
+  const tenants = await namedTenants(client, flags.tenant);
+  const body = { path, select, allPages, tenants, except: await namedTenants(client, flags.except) };
   if (flags.dryRun) {
     const checked = (await client.post('/queries', { ...body, check: true })) as CheckedQueryAnswer;
     print(flags.json, checked, checkedLines(checked));

@@ -2,14 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
-import { visibleBlocks } from '../../lib/core/text.ts';
+import { didYouMean, visibleBlocks } from '../../lib/core/text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { styled } from '../line.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
-import { gatewayAddress, type GatewayTarget, jsonOf, relayedPages } from '../remote/gateway-request.ts';
+import { type GatewayTarget, jsonOf, relayedPages, typedAddress } from '../remote/gateway-request.ts';
+import { withTenant } from '../remote/named-tenants.ts';
 import { waitForApproval } from '../remote/wait-for-approval.ts';
 import { readReason } from './approvals.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -36,12 +37,16 @@ export function registerRequest(program: Command): void {
     .description(
       'Send a request into a customer tenant through a broker, under the permissions of your rule. Prints the body of the answer, and its status on standard error. Exit 1: refused, 5: a remote service failed or throttles.',
     )
-    .argument('<tenant>', 'the customer tenant: its id or a domain')
+    .argument('<tenant>', 'the customer tenant: its name, a domain or its id')
     .argument('<method>', 'GET, POST, PATCH, PUT or DELETE', methodOf)
-    .argument('<path>', 'path and query at the resource, such as /v1.0/users, or a link of an earlier answer')
+    .argument('<path>', 'path and query at the resource, such as /users or /beta/users, or a link of an earlier answer')
     .option('--resource <alias>', 'resource of the request: graph, exchange, …', 'graph')
     .option('--body <file>', 'file with the body, or - for standard input; JSON unless --header names its Content-Type')
-    .option('--header <line>', 'a header, such as "ConsistencyLevel: eventual"; repeatable', addHeader, {})
+    .addOption(
+      new Option('--header <line>', 'a header, such as "ConsistencyLevel: eventual"; repeatable')
+        .argParser(addHeader)
+        .default({}, 'none'),
+    )
     .option('--reason <text>', 'why, for those who approve it, and for --break-glass', readReason)
     .option('--ask-again', 'ask for a new approval if the last one has ended')
     .option('--break-glass', 'an emergency: use a rule for emergencies; every use is announced')
@@ -51,8 +56,10 @@ export function registerRequest(program: Command): void {
 }
 
 function methodOf(text: string): Method {
-  const method = (['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const).find((known) => known === text.toUpperCase());
-  if (method === undefined) throw new InvalidArgumentError('It must be GET, POST, PATCH, PUT or DELETE.');
+  const methods = ['GET', 'POST', 'PATCH', 'PUT', 'DELETE'] as const;
+  const method = methods.find((known) => known === text.toUpperCase());
+  if (method === undefined)
+    throw new InvalidArgumentError(`It must be GET, POST, PATCH, PUT or DELETE${didYouMean(text, methods) || '.'}`);
   return method;
 }
 
@@ -66,22 +73,24 @@ async function sendRequest(tenant: string, method: Method, path: string, flags: 
   const { allPages, resource, header } = flags;
   if (allPages && method !== 'GET') throw new UsageError('--all-pages needs GET.');
   const client = await connect(flags);
-  const target = { brokerUrl: client.url, tenant, resource };
+  // Before the tenant is looked up: standard input can be read once.
   const body = flags.body === undefined ? undefined : await readBody(flags.body);
-  const request: RelayRequest = {
-    method,
-    url: gatewayAddress(target, path),
-    headers: {
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...header,
-      ...justificationHeaders(flags),
-    },
-    body,
+  const headers = {
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...header,
+    ...justificationHeaders(flags),
   };
-  if (allPages) return sendAll(client, target, request);
+  await withTenant(client, tenant, async (one) => {
+    const target = { brokerUrl: client.url, tenant: one, resource };
+    const request = { method, url: typedAddress(target, path), headers, body };
+    await (allPages ? sendAll(client, target, request) : sendOne(client, request, flags.wait === true));
+  });
+}
+
+async function sendOne(client: BrokerClient, request: RelayRequest, waits: boolean): Promise<void> {
   let reply = await client.relay(request);
   for (let id = approvalOf(reply); id !== null; id = approvalOf(reply)) {
-    await waitForApproval(client, id, flags.wait === true);
+    await waitForApproval(client, id, waits);
     reply = await client.relay(request);
   }
   sayStatus(reply);

@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
-import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
-import { requestedText } from '../../lib/core/text.ts';
+import type { RunAnswer, RunTenantsAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
+import { listed, requestedText } from '../../lib/core/text.ts';
 import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import type { Line } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
-import { exitByRun, followRun } from '../remote/follow-run.ts';
+import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
+import { namedTenants, tenantForms } from '../remote/named-tenants.ts';
 import { createProgress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
 import { print } from '../sign-in/output.ts';
@@ -30,7 +32,7 @@ export function registerRun(program: Command): void {
     .description(
       'Start a run of a job. With --wait: exit 0 if all tenants succeeded, 3 if some failed, 1 if all failed, 4 if a person must sign in or consent.',
     )
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--window <name>', 'name of the window; a job has one run per window')
     .option('--wait', 'wait for the end and show progress on standard error')
@@ -43,7 +45,8 @@ export function registerRun(program: Command): void {
 async function startRun(job: string, { tenant, except, window, ...flags }: RunFlags): Promise<void> {
   const client = await connect(flags);
   const parameters = await givenParameters(flags, async () => jobNamed((await client.get('/jobs')) as JobsAnswer, job));
-  const body = { tenants: tenant, except, parameters, window: window || undefined };
+  const tenants = await namedTenants(client, tenant);
+  const body = { tenants, except: await namedTenants(client, except), parameters, window: window || undefined };
   const path = `/jobs/${encodeURIComponent(job)}/runs`;
   // A second run of a window is refused, also to this command.
   const started = (await (window ? client.post(path, body) : client.start(path, body))) as StartedRunAnswer;
@@ -52,12 +55,30 @@ async function startRun(job: string, { tenant, except, window, ...flags }: RunFl
     return;
   }
   const ended = await followRun(client, started.runId, createProgress(process.stderr, Date.now, { failures: true }));
-  print(flags.json, ended, runLines(ended));
+  await printRun(client, ended, flags);
   exitByRun(ended);
 }
 
-/** Describes a run for people: its result, and advice for its failures. */
-export function runLines(run: RunAnswer): Line[] {
+/** Prints a run: its result, why tenants were skipped, and advice for its failures. */
+export async function printRun(
+  client: Pick<BrokerClient, 'glance'>,
+  run: RunAnswer,
+  { json }: { readonly json?: true },
+): Promise<void> {
+  const skipped = json || run.tenants.skipped === 0 ? [] : await skippedLines(client, run.runId);
+  print(json, run, runLines(run, skipped));
+}
+
+/** Why the job had nothing to do in tenants, which is no failure. Empty if the broker does not say it at once. */
+async function skippedLines(client: Pick<BrokerClient, 'glance'>, runId: string): Promise<string[]> {
+  const asked = client.glance(`${runPath(runId)}/tenants`, { outcome: 'skipped' }).catch(() => ({}));
+  const { tenants = [] } = (await asked) as Partial<RunTenantsAnswer>;
+  const byReason = Map.groupBy(tenants, ({ code, detail }) => detail ?? code ?? 'no reason is known');
+  return [...byReason].map(([why, some]) => `Skipped: ${listed(some.map(({ name }) => name))}. ${why}`);
+}
+
+/** Describes a run for people. */
+export function runLines(run: RunAnswer, skippedBecause: readonly string[] = []): Line[] {
   const { total, succeeded, failed, skipped, notAttempted } = run.tenants;
   const details = `, started ${longTime(run.startedAt)} by ${run.starter?.name ?? run.startedBy}, ${(run.durationMs / 1000).toFixed(1)} s`;
   return [
@@ -65,6 +86,7 @@ export function runLines(run: RunAnswer): Line[] {
     run.outcome === 'starting'
       ? 'The number of tenants is not known yet.'
       : `${counted(total, 'tenant')}: ${succeeded} succeeded, ${failed} failed, ${skipped} skipped, ${notAttempted} not attempted`,
+    ...skippedBecause,
     ...(run.asked === undefined ? [] : [`Tenants: ${requestedText(run.asked)}`]),
     ...(run.parameters === undefined ? [] : [`Parameters: ${parametersText(run.parameters)}`]),
     ...run.warnings.map((warning) => `Note: ${warning}`),

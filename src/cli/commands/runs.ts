@@ -9,7 +9,10 @@ import type {
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
 import { exportFormats, maxPageRows } from '../../lib/runs/store/run.ts';
+import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
+import { jobNamed } from '../jobs/given-parameters.ts';
 import { jsonArray } from '../jobs/json-array.ts';
+import { defined } from '../../lib/core/objects.ts';
 import { visibleBlocks } from '../../lib/core/text.ts';
 import { counted } from '../counted.ts';
 import { styled } from '../line.ts';
@@ -18,6 +21,8 @@ import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
+import { tenantQuery } from '../remote/chosen-tenants.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { addRunArgument, withRun } from '../remote/run-reference.ts';
 import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -25,7 +30,7 @@ import { table } from '../table.ts';
 import { shortTime } from '../times.ts';
 import { writeWhole } from '../whole-file.ts';
 import { wholeNumberOption } from '../options.ts';
-import { runLines } from './run.ts';
+import { printRun } from './run.ts';
 
 interface RunsFlags extends ConnectionFlags {
   readonly json?: true;
@@ -53,17 +58,14 @@ export function registerRuns(program: Command): void {
     .action(list);
   addRunArgument(add('show', 'Show one run, with its failures and advice.'))
     .option('--wait', 'wait for the end and show progress on standard error')
-    .option(
-      '--tenant <tenant>',
-      'show what the job logged and threw in this tenant: its id, a domain, or the beginning of its name',
-    )
+    .option('--tenant <tenant>', 'show what the job logged and threw in this tenant: its name, a domain or its id')
     .action(show);
   add('watch', 'Follow a run until its end, also while the broker restarts. The exit code is that of `run --wait`.')
     .argument('[run-id]', 'id of the run, or its beginning (default: the newest run)')
     .action(watch);
   addRunArgument(add('export', 'Write the rows of a run to standard output or a file.'))
     .addOption(new Option('--format <format>', 'output format').choices([...exportFormats]).default('jsonl'))
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--output <file>', 'write to this file')
     .action(exportRows);
@@ -75,9 +77,11 @@ export function registerRuns(program: Command): void {
 }
 
 async function list(flags: RunsFlags & { job?: string; limit: number }): Promise<void> {
-  const answer = (await (
-    await connect(flags)
-  ).get('/runs', { job: flags.job, limit: String(flags.limit) })) as RunsAnswer;
+  const client = await connect(flags);
+  const answer = (await client.get('/runs', { job: flags.job, limit: String(flags.limit) })) as RunsAnswer;
+  // Nothing is listed for a misspelt job, and for one that has not run yet.
+  if (flags.job !== undefined && answer.runs.length === 0)
+    jobNamed((await client.get('/jobs')) as JobsAnswer, flags.job);
   const rows = answer.runs.map(({ runId, outcome, tenants, startedAt, durationMs, finishedAt }) => [
     runId,
     outcomePiece(outcome),
@@ -100,7 +104,7 @@ async function show(start: string | undefined, flags: RunFlags & { wait?: true; 
   const run = await withRun(client, { start, latest: flags.latest }, async (runId) =>
     flags.wait ? follow(client, runId) : ((await client.get(runPath(runId))) as RunAnswer),
   );
-  if (flags.tenant === undefined) print(flags.json, run, runLines(run));
+  if (flags.tenant === undefined) await printRun(client, run, flags);
   else {
     const tenant = await readRunTenant(client, run.runId, flags.tenant);
     print(flags.json, tenant, tenantLines(tenant));
@@ -111,7 +115,7 @@ async function show(start: string | undefined, flags: RunFlags & { wait?: true; 
 async function watch(start: string | undefined, flags: RunsFlags): Promise<void> {
   const client = await connect(flags);
   const run = await withRun(client, { start, latest: start === undefined }, (runId) => follow(client, runId));
-  print(flags.json, run, runLines(run));
+  await printRun(client, run, flags);
   exitByRun(run);
 }
 
@@ -132,8 +136,7 @@ async function exportRun(client: BrokerClient, runId: string, flags: RunFlags & 
   const query = {
     format: format === 'json' ? 'jsonl' : format,
     limit: String(maxPageRows),
-    ...(flags.tenant === undefined ? {} : { tenants: flags.tenant.join() }),
-    ...(flags.except === undefined ? {} : { except: flags.except.join() }),
+    ...defined(await tenantQuery(client, flags)),
   };
   const pages = client.pages(`${runPath(runId)}/results`, query);
   const rows = encoded(format === 'json' ? jsonArray(pages) : pages);
@@ -197,9 +200,9 @@ async function cancel(start: string | undefined, flags: RunFlags): Promise<void>
   const answer = (await withRun(client, { start, latest: flags.latest }, (runId) =>
     client.post(`${runPath(runId)}/cancel`, {}),
   )) as CancelledRunAnswer;
-  print(flags.json, answer, [
-    answer.cancelRequested
-      ? `${answer.runId} stops before its next tenant.`
-      : `${answer.runId} has already ended (${answer.status}).`,
-  ]);
+  if (answer.cancelRequested) print(flags.json, answer, [`${answer.runId} stops before its next tenant.`]);
+  else {
+    const { outcome } = (await client.get(runPath(answer.runId))) as RunAnswer;
+    print(flags.json, answer, [[`${answer.runId} has already ended: `, outcomePiece(outcome)]]);
+  }
 }

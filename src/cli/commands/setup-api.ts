@@ -15,7 +15,7 @@ import { confirm, isInteractive, print, say } from '../sign-in/output.ts';
 import { addSignInOptions } from '../sign-in/target-options.ts';
 
 interface SetupApiFlags extends SignInOptions {
-  readonly tenant?: string;
+  readonly partnerTenant?: string;
   readonly name: string;
   readonly displayName?: string;
   readonly principal?: string;
@@ -55,7 +55,7 @@ export function registerSetupApi(setup: Command): void {
     )
     .option('--display-name <name>', 'its name in Entra, if it is created (default: from --name)')
     .option('--principal <object-id>', 'who gets app roles: a person, group or service principal (default: you)', guid)
-    .addOption(new Option('--role <role...>', 'app roles to assign').choices(callerRoles).default(callerRoles))
+    .addOption(new Option('--role <role...>', 'app roles to assign').choices(callerRoles).default(callerRoles, 'all'))
     .addOption(
       new Option('--no-roles', 'assign no app role, for example to repair a registration').conflicts([
         'principal',
@@ -66,7 +66,7 @@ export function registerSetupApi(setup: Command): void {
     .option('--allow-device-code', 'let people use `ptb login --device-code`, which phishing also uses')
     .option('--yes', 'do not ask for confirmation')
     .option('--dry-run', 'print the plan and change nothing')
-    .option('--tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
+    .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--json', 'one JSON document on standard output');
   addSignInOptions(command).action(interruptible(setupApi));
 }
@@ -91,8 +91,8 @@ async function prepare(
   flags: SetupApiFlags,
   signal: AbortSignal,
 ): Promise<{ readonly deps: OperatorGraph; readonly request: SetupApiRequest }> {
-  const { parseDirectory, readLocalSettings } = await import('../sign-in/target.ts');
-  const target = parseDirectory(flags, process.env, await readLocalSettings());
+  const { parseDirectory, readKnownSettings } = await import('../sign-in/target.ts');
+  const target = parseDirectory(flags, process.env, await readKnownSettings(flags));
   const [{ operatorToken }, { readClaims }, { createGraphClient, createGraphWriter }] = await Promise.all([
     import('../sign-in/operator.ts'),
     import('../../lib/microsoft/token-reply.ts'),

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { defaultApplication } from '../../lib/core/identifiers.ts';
-import { defined } from '../../lib/core/objects.ts';
 import type { ConsentResult } from '../../lib/consent/consent-result.ts';
 import { counted } from '../counted.ts';
 import type { Consents } from '../customer-consent/open.ts';
@@ -14,7 +13,6 @@ import type { Toolbox } from '../sign-in/toolbox.ts';
 
 interface TenantsConsentFlags extends SignInOptions {
   readonly application: string;
-  /** Customers. In this command the partner tenant has an option of its own. */
   readonly tenant?: readonly string[];
   readonly partnerTenant?: string;
   readonly vault?: string;
@@ -36,7 +34,7 @@ export function registerTenantsConsent(program: Command): void {
   const command = tenants
     .command('consent')
     .description('Consent to the application in customer tenants, by default in all that lack the consent.')
-    .option('--tenant <id-or-domain...>', 'only these customers')
+    .option('--tenant <customer...>', 'only these customers: names, domains or ids')
     .option(
       '--permissions <profile>',
       'gdap, reader, legacy, or a file with a profile or an application manifest (default: those of the application)',
@@ -60,8 +58,7 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
     import('../customer-consent/open.ts'),
     import('../sign-in/usable-client.ts'),
   ]);
-  const { partnerTenant, vault, tenant } = flags;
-  const target = defined({ tenant: partnerTenant, vault, tenantOption: '--partner-tenant' });
+  const { tenant } = flags;
   const work = async (toolbox: Toolbox): Promise<void> => {
     const consents = await openConsents(toolbox, { ...flags, customers: tenant });
     if (flags.check) await check(consents, flags);
@@ -69,7 +66,7 @@ async function tenantsConsent(flags: TenantsConsentFlags, signal: AbortSignal): 
     else await give(consents, flags);
   };
   // The list of customers is read with the default application.
-  await withUsableClient(await openToolbox(target, signal), flags, work, [defaultApplication]);
+  await withUsableClient(await openToolbox(flags, signal), flags, work, [defaultApplication]);
   signal.throwIfAborted();
 }
 

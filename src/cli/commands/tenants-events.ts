@@ -4,10 +4,11 @@ import { toBrokerError } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { eventKinds, eventSeverities } from '../../lib/tenant-events/tenant-event.ts';
 import { type Line, styled } from '../line.ts';
-import { wholeNumberOption } from '../options.ts';
+import { timeForms, timeOption, wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
-import { selectedTenants, type TenantFlags } from '../remote/chosen-tenants.ts';
+import { type SelectedTenants, type TenantFlags, withTenants } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
@@ -32,41 +33,53 @@ export function registerTenantEvents(tenants: Command): void {
     .description(
       'Show what happened to customer tenants, newest first: access, relationships, consent, roles, exclusion, tags.',
     )
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .addOption(new Option('--kind <kind>', 'only events of this kind').choices(eventKinds))
-    .option('--since <time>', 'only events that were noticed since then, ISO 8601')
+    .option('--since <time>', `only events that were noticed since then: ${timeForms}`, timeOption)
     .option('--limit <n>', 'maximum number of events, 1 to 10000', wholeNumberOption(1, 10_000), 100)
     .option('--watch', 'show these events oldest first, then later ones as they come, until Ctrl+C')
     .option('--json', 'one JSON document; with --watch, one line of JSON for each event');
-  const action = interruptible<EventsFlags>(async (flags, signal) =>
-    showEvents(await connect(flags), flags, { signal, clock: systemClock }),
-  );
+  const action = interruptible<EventsFlags>(async (flags, signal) => {
+    const client = await connect(flags);
+    await withTenants(client, flags, (selected) =>
+      showEvents(client, { ...flags, selected }, { signal, clock: systemClock }),
+    );
+  });
   addConnectionOptions(command).action(action);
+}
+
+interface Asked extends Pick<EventsFlags, 'kind' | 'since'> {
+  readonly selected: SelectedTenants;
 }
 
 async function showEvents(
   client: Pick<BrokerClient, 'get'>,
-  { limit, watch, json, ...flags }: EventsFlags,
+  { limit, watch, json, ...asked }: EventsFlags & Asked,
   { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
 ): Promise<void> {
-  const { events, isCut } = await readEvents(client, flags, { limit });
+  const { events, isCut } = await readEvents(client, asked, { limit });
   if (!watch) {
     const rows = events.map((event) => [exactTime(event.at), event.tenantName, kindOf(event), event.explanation]);
-    const columns = ['noticed', 'tenant', 'event', { head: 'what happened', min: 30, optional: true }];
+    const columns = [
+      { head: 'noticed', min: 16 },
+      { head: 'tenant', min: 16 },
+      'event',
+      { head: 'what happened', min: 30, wrap: true },
+    ];
     print(json, { events }, events.length === 0 ? ['There are no such events.'] : table(columns, rows));
     if (isCut) say('There may be more events. Raise --limit or choose a later --since.');
     return;
   }
   const show = (shown: readonly EventView[]): void => {
-    for (const event of shown.toReversed()) print(json, event, [lineOf(event)]);
+    for (const event of shown.toReversed()) print(json, event, [eventLine(event)]);
   };
   show(events);
   let after = events[0]?.sequence ?? 0;
   for (;;) {
     await clock.sleep(pauseMs, signal);
     try {
-      const { events: later } = await readEvents(client, flags, { limit: Number.MAX_SAFE_INTEGER, after });
+      const { events: later } = await readEvents(client, asked, { limit: Number.MAX_SAFE_INTEGER, after });
       show(later);
       after = later[0]?.sequence ?? after;
     } catch (thrown) {
@@ -79,10 +92,9 @@ async function showEvents(
 
 async function readEvents(
   client: Pick<BrokerClient, 'get'>,
-  { kind, since, ...flags }: Pick<EventsFlags, 'tenant' | 'except' | 'kind' | 'since'>,
+  { kind, since, selected: { one, query } }: Asked,
   { limit, after }: { readonly limit: number; readonly after?: number },
 ): Promise<{ readonly events: readonly EventView[]; readonly isCut: boolean }> {
-  const { one, query } = selectedTenants(flags);
   const path = one === undefined ? '/events' : `/tenants/${encodeURIComponent(one)}/events`;
   const found: EventView[] = [];
   let continuation: string | undefined;
@@ -106,8 +118,10 @@ const severities: Readonly<Partial<Record<string, string>>> = eventSeverities;
 
 const kindOf = ({ kind }: EventView) => ((severities[kind] ?? 'info') === 'info' ? kind : styled('warn', kind));
 
-const lineOf = (event: EventView): Line => [
-  `${exactTime(event.at)}  ${event.tenantName}: `,
+/** An event for a person. @param tenant is named in it. */
+export const eventLine = (event: EventView, tenant: readonly string[] = [`${event.tenantName}: `]): Line => [
+  `${exactTime(event.at)}  `,
+  ...tenant,
   kindOf(event),
   `. ${event.explanation}${event.advice === undefined ? '' : ` ${event.advice}`}`,
 ];

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ChangedTagsAnswer, TenantDetailsAnswer, TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { withTenant } from '../remote/named-tenants.ts';
 import { UsageError } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
@@ -17,7 +18,7 @@ interface TagFlags extends ConnectionFlags {
 export function registerTenantTags(tenants: Command): void {
   const tag = tenants
     .command('tag')
-    .argument('<tenant>', 'id or domain of the tenant')
+    .argument('<tenant>', 'name, domain or id of the tenant')
     .description('Show or change the tags of a tenant, written as NAME or NAME=VALUE.')
     .option('--add <tag...>', 'add these tags; one with the same name is replaced')
     .option('--remove <tag...>', 'remove these tags, by name or with the value')
@@ -38,16 +39,19 @@ async function tagTenant(tenant: string, { add, remove, set, clear, ...flags }: 
   if (all !== undefined && (add !== undefined || remove !== undefined))
     throw new UsageError(`--${clear ? 'clear' : 'set'} replaces all tags, so it excludes --add and --remove.`);
   const client = await connect(flags);
-  const path = `/tenants/${encodeURIComponent(tenant)}`;
   if (all === undefined && add === undefined && remove === undefined) {
-    const { tenantId, name, tags, groups, warnings } = (await client.get(path)) as TenantDetailsAnswer;
+    const { tenantId, name, tags, groups, warnings } = (await withTenant(client, tenant, (one) =>
+      client.get(pathOf(one)),
+    )) as TenantDetailsAnswer;
     for (const warning of warnings) say(warning);
     const shown = tags === undefined ? 'not known' : listed(tags);
     print(flags.json, { tenantId, name, tags, groups }, [`Tags of ${name}: ${shown}`]);
     return;
   }
   const order = all === undefined ? { add, remove } : { tags: all };
-  const answer = (await client.put(`${path}/tags`, order)) as ChangedTagsAnswer;
+  const answer = (await withTenant(client, tenant, (one) =>
+    client.put(`${pathOf(one)}/tags`, order),
+  )) as ChangedTagsAnswer;
   const { added, removed, tags } = answer;
   const changes = [...added.map((each) => `added ${each}`), ...removed.map((each) => `removed ${each}`)];
   print(flags.json, answer, [
@@ -55,6 +59,8 @@ async function tagTenant(tenant: string, { add, remove, set, clear, ...flags }: 
     `Tags of ${tenant}: ${listed(tags)}`,
   ]);
 }
+
+const pathOf = (tenant: string): string => `/tenants/${encodeURIComponent(tenant)}`;
 
 const listed = (tags: readonly string[]): string => (tags.length === 0 ? 'none' : tags.join(', '));
 

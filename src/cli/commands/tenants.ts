@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { isWell, rankOf, type Tenant, troublesOf } from '../../lib/api/trouble.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { counted } from '../counted.ts';
-import { styled } from '../line.ts';
+import { type Piece, styled } from '../line.ts';
 import { registerTenantEvents } from './tenants-events.ts';
+import { registerTenantShow } from './tenants-show.ts';
 import { registerTenantTags } from './tenants-tags.ts';
+import { tenantQuery } from '../remote/chosen-tenants.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { tenantForms } from '../remote/named-tenants.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 
@@ -24,42 +28,67 @@ export function registerTenants(program: Command): void {
   const list = tenants
     .command('list', { isDefault: true })
     .description(
-      'List the customer tenants, with the reason why each is reachable or not, and the last results of jobs.',
+      'List the customer tenants, those with trouble first, with the reason why each is reachable or not, and the last results of jobs.',
     )
-    .option('--tenant <tenant...>', 'only these tenants: ids, domains, group:NAME or tag:NAME')
+    .option('--tenant <tenant...>', `only these tenants: ${tenantForms}`)
     .option('--except <tenant...>', 'without these tenants')
     .option('--unreachable', 'only unreachable tenants')
     .option('--json', 'one JSON document');
+  registerTenantShow(tenants);
   registerTenantTags(tenants);
   registerTenantEvents(tenants);
   addConnectionOptions(list).action(async (flags: TenantsFlags) => {
-    const { tenant, except } = flags;
-    const query = { tenants: tenant?.join(','), except: except?.join(',') };
-    const answer = (await (await connect(flags)).get('/tenants', query)) as TenantsAnswer;
+    const client = await connect(flags);
+    const answer = (await client.get('/tenants', await tenantQuery(client, flags))) as TenantsAnswer;
     const shown = flags.unreachable ? answer.tenants.filter(({ reachable }) => !reachable) : answer.tenants;
     for (const warning of answer.warnings) say(warning);
-    const last = (tenant: TenantsAnswer['tenants'][number]): string =>
-      tenant.lastResults === undefined
-        ? 'not known'
-        : tenant.lastResults.map(({ job, outcome, code }) => `${job}: ${code ?? outcomeWord(outcome)}`).join(', ');
-    const hasTags = shown.some(({ tags = [] }) => tags.length > 0);
-    const rows = shown.map((tenant) => [
-      tenant.name,
-      tenant.defaultDomain ?? tenant.tenantId,
-      tenant.reachable ? 'yes' : styled('warn', 'no'),
-      tenant.reason,
-      ...(hasTags ? [(tenant.tags ?? []).join(' ')] : []),
-      last(tenant),
-    ]);
-    const tagColumn = hasTags ? [{ head: 'tags', min: 12, optional: true }] : [];
-    const columns = [
-      'tenant',
-      'domain',
-      'reachable',
-      'reason',
-      ...tagColumn,
-      { head: 'last results', min: 30, optional: true },
-    ];
-    print(flags.json, { ...answer, tenants: shown }, [...table(columns, rows), '', counted(shown.length, 'tenant')]);
+    print(flags.json, { ...answer, tenants: shown }, tenantLines(shown));
   });
+}
+
+/** Those with trouble come first. The broker has sorted them by name. */
+function tenantLines(tenants: readonly Tenant[]) {
+  const rows = tenants
+    .toSorted((one, other) => rankOf(one) - rankOf(other))
+    .map((tenant) => [
+      tenant.name,
+      reachOf(tenant),
+      lastResultsOf(tenant),
+      tenant.defaultDomain ?? tenant.tenantId,
+      (tenant.tags ?? []).join(' '),
+    ]);
+  const columns = [
+    { head: 'tenant', min: 20 },
+    { head: 'reachable', min: 20 },
+    { head: 'last results', min: 30, wrap: true },
+    { head: 'domain', min: 16, optional: true },
+    ...(tenants.some(({ tags = [] }) => tags.length > 0) ? [{ head: 'tags', min: 12, optional: true }] : []),
+  ];
+  const [away, troubled] = [
+    tenants.filter(({ reachable }) => !reachable).length,
+    tenants.filter((tenant) => tenant.reachable && !isWell(tenant)).length,
+  ];
+  const sums = [
+    ...(away === 0 ? [] : [`${away} not reachable`]),
+    ...(troubled === 0 ? [] : [`${troubled} with failed jobs`]),
+  ];
+  const next = sums.length === 0 ? [] : ['What is wrong with one, and what to do: ptb tenants show NAME'];
+  return [...table(columns, rows), '', [counted(tenants.length, 'tenant'), ...sums].join(', '), ...next];
+}
+
+function reachOf({ reachable, reason }: Tenant): Piece {
+  if (!reachable) return styled('bad', `no: ${reason}`);
+  return reason === 'gdap_active' ? 'yes' : styled(reason === 'gdap_expiring' ? 'warn' : 'idle', `yes: ${reason}`);
+}
+
+/** What failed, by cause, or which jobs succeeded or had nothing to do. */
+function lastResultsOf(tenant: Tenant): Piece {
+  const { lastResults } = tenant;
+  if (lastResults === undefined) return 'not known';
+  const byCause = Map.groupBy(lastResults, ({ outcome, code }) => code ?? outcomeWord(outcome));
+  const isTrouble = (cause: string): boolean => !['succeeded', 'skipped'].includes(cause);
+  const causes = [...byCause].toSorted(([one], [other]) => Number(isTrouble(other)) - Number(isTrouble(one)));
+  const text = causes.map(([cause, results]) => `${cause}: ${results.map(({ job }) => job).join(', ')}`).join('; ');
+  const [trouble] = troublesOf({ ...tenant, reachable: true });
+  return trouble === undefined ? text : styled(trouble.tone, text);
 }

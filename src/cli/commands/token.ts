@@ -6,6 +6,7 @@ import { counted } from '../counted.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { readReason } from './approvals.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
+import { withTenant } from '../remote/named-tenants.ts';
 import { waitForApproval } from '../remote/wait-for-approval.ts';
 import { print } from '../sign-in/output.ts';
 import { exactTime } from '../times.ts';
@@ -30,8 +31,8 @@ export function registerToken(program: Command): void {
     .description(
       'Request a token from a broker. Prints its tenant, resource, scopes and expiry, and the token itself only with --raw.',
     )
-    .requiredOption('--tenant <id-or-domain>', 'the customer tenant')
-    .requiredOption('--resource <alias>', 'resource of the token: graph, exchange, partner-center, arm, …')
+    .requiredOption('--tenant <tenant>', 'the customer tenant: its name, a domain or its id')
+    .option('--resource <alias>', 'resource of the token: graph, exchange, partner-center, arm, …', 'graph')
     .option('--scope <name...>', 'required scopes; the policy must allow each of them')
     .addOption(
       new Option('--grant <grant>', 'delegated: for the service account; application: for the application itself')
@@ -47,8 +48,16 @@ export function registerToken(program: Command): void {
   addConnectionOptions(token).action(requestToken);
 }
 
-async function requestToken({ tenant, resource, scope, grant, ...flags }: TokenFlags): Promise<void> {
+async function requestToken({ tenant, ...flags }: TokenFlags): Promise<void> {
   const client = await connect(flags);
+  await withTenant(client, tenant, (one) => requestTokenFor(client, one, flags));
+}
+
+async function requestTokenFor(
+  client: BrokerClient,
+  tenant: string,
+  { resource, scope, grant, ...flags }: Omit<TokenFlags, 'tenant'>,
+): Promise<void> {
   const { reason, askAgain, breakGlass } = flags;
   const order = { tenant, resource, grant, ...(scope ? { scopes: scope } : {}), reason, breakGlass };
   let answer = (await client.post('/tokens', { ...order, askAgain })) as TokenAnswer | PendingApprovalAnswer;

@@ -4,6 +4,7 @@ import {
   addConnectionOptions,
   addressOf,
   brokerFetch,
+  connect,
   type ConnectionFlags,
   machineIdentity,
   tokenFor,
@@ -11,6 +12,7 @@ import {
 import { toBrokerError } from '../../lib/core/errors.ts';
 import type { Secret } from '../../lib/core/secrets.ts';
 import type { DirectoryTarget } from '../sign-in/target.ts';
+import { isTenantName, withTenant } from '../remote/named-tenants.ts';
 import { type Line, styled } from '../line.ts';
 import { CommandOutcome } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
@@ -29,16 +31,20 @@ export function registerVerify(program: Command): void {
     .description(
       'Check a deployed broker: every entry point from outside, one run, and what Azure and its logs say. Exit 0: no check failed, 1: a check failed, 5: no answer.',
     )
-    .option('--tenant <id-or-domain>', 'a tenant for which the policy allows this caller a token')
+    .option(
+      '--tenant <tenant>',
+      'a tenant for which the policy allows this caller a token: its name, a domain or its id',
+    )
     .option('--resource <alias>', 'resource of the token', 'graph')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nWithout --client-id (or a token in PTB_TOKEN), checks that need a caller are skipped. With --tenant, the job ' +
-        'access-check runs for this tenant.' +
-        '\nChecks of the deployment need what `azd env get-values` prints in the environment, and your sign-in to Azure. ' +
-        'They wait up to 6 minutes for the logs. The command is safe to repeat.' +
-        '\n\nExample:\n  ptb verify --url https://NAME.azurewebsites.net --client-id ID --tenant contoso.com',
+      `
+Without --client-id (or a token in PTB_TOKEN), checks that need a caller are
+skipped. With --tenant, the job access-check runs for this tenant. Checks of the
+deployment need what \`azd env get-values\` prints in the environment, and your
+sign-in to Azure. They wait up to 6 minutes for the logs. The command is safe to
+repeat.`,
     )
     .action(runVerify);
 }
@@ -55,7 +61,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
   const probe = createProbe(brokerFetch(functionKey === undefined ? {} : { functionKey }), url);
   const findings = await verify(probe, {
     token: await tokenFor(flags, url),
-    tenant: flags.tenant,
+    tenant: await tenantOf(flags, url),
     resource: flags.resource,
     foreignTenant: randomUUID(),
     clock: systemClock,
@@ -101,6 +107,12 @@ async function askCustomer(token: Secret, name: string): Promise<Finding> {
     { baseUrl: cloud.endpoints.graph, correlationId: randomUUID(), token: () => Promise.resolve(token) },
   );
   return fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId }, graph));
+}
+
+/** The checks name the tenant in their own requests, so a name becomes the id before them. */
+async function tenantOf({ tenant, ...flags }: VerifyFlags, url: string): Promise<string | undefined> {
+  if (tenant === undefined || !isTenantName(tenant)) return tenant;
+  return withTenant(await connect({ ...flags, url }), tenant, async (id) => id);
 }
 
 /** Checks the deployment that the environment names, with the Azure sign-in of the person who runs the command. */

@@ -3,6 +3,7 @@ import type { TenantId } from '../../lib/core/identifiers.ts';
 import { readingProblem, type ConsentProblem } from '../../lib/consent/consent-problem.ts';
 import type { CustomerConsent } from '../../lib/consent/customer-grants.ts';
 import { selectTenants } from '../../lib/access/tenants/selected-tenants.ts';
+import { isTenantName, tenantNamed } from '../remote/named-tenants.ts';
 import { say } from '../sign-in/output.ts';
 import type { ConsentFlags, Consents } from './open.ts';
 
@@ -19,7 +20,12 @@ export type ReadCustomer =
 /** The given customers, or all that are reachable. */
 export async function selectCustomers({ toolbox, local }: Consents, flags: ConsentFlags): Promise<readonly Customer[]> {
   const { directory } = local;
-  if (flags.customers !== undefined) return selectTenants(directory, flags.customers);
+  const { customers } = flags;
+  if (customers !== undefined) {
+    const known = customers.some(isTenantName) ? await directory.list(toolbox.signal) : [];
+    const references = customers.map((text) => (isTenantName(text) ? tenantNamed(known, text).tenantId : text));
+    return selectTenants(directory, references);
+  }
   const reachable = (await directory.list(toolbox.signal)).filter((tenant) => tenant.reachable);
   if (reachable.length === 0) {
     say(

@@ -2,8 +2,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import tls from 'node:tls';
 import { type Azurite, startAzurite } from './azurite.ts';
 import { type RunningChild, startChild } from './child.ts';
 import { addFault, consentEverywhere, readLedger } from 'microsoft-cloud/client';
@@ -13,6 +11,7 @@ import { localPolicy } from './local-policy.ts';
 import { type BrokerApi, createBrokerApi } from './api.ts';
 import { createCheckpointKey } from './checkpoint-key.ts';
 import { callerTokens } from './caller-token.ts';
+import { trustAuthority } from './running-demo.ts';
 
 export interface DemoOptions {
   readonly tenants: number;
@@ -237,11 +236,6 @@ async function obtainCredential(
   await run(['setup', '--yes', '--json'], 'admin');
   await consentEverywhere(cloud.control);
   await run(['consent', '--account', accountOf(cloud, 'broker'), '--json'], 'broker');
-}
-
-/** Makes this process trust the simulated Entra, which issues the caller's token. */
-export function trustAuthority(caCertificatePath: string): void {
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), readFileSync(caCertificatePath, 'utf8')]);
 }
 
 async function rejectAtExit(name: string, exited: Promise<number | null>): Promise<never> {

@@ -1,8 +1,8 @@
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { requestedProblems, type RequestedTenants } from '../../lib/access/tenants/selected-tenants.ts';
-import { BrokerError } from '../../lib/core/errors.ts';
-import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
+import { parseTenantId } from '../../lib/core/identifiers.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
+import { namedTenants, withTenant } from '../remote/named-tenants.ts';
 import { UsageError } from '../run-program.ts';
 
 type Tenant = TenantsAnswer['tenants'][number];
@@ -16,8 +16,6 @@ export interface SelectedTenants {
 
 /** Entries in one address, in characters. The Functions host takes a request line of 8 KiB. */
 const maxEntriesLength = 4_000;
-/** Domains that are looked up at a time. */
-const lookUps = 8;
 
 /**
  * Chooses tenants. Ids are found in the whole list, which is read once: an address has no room for hundreds of them, and a
@@ -29,12 +27,13 @@ const lookUps = 8;
  */
 export async function selectedTenants(
   client: Pick<BrokerClient, 'get'>,
-  { tenants = [], except = [] }: RequestedTenants,
+  requested: RequestedTenants,
 ): Promise<SelectedTenants> {
+  const tenants = await namedTenants(client, requested.tenants ?? []);
+  const except = await namedTenants(client, requested.except ?? []);
   const [problem] = requestedProblems({ tenants, except });
   if (problem !== undefined) throw new UsageError(problem);
   const reader = new ListReader(client);
-  await checkDomains(client, [...tenants, ...except]);
   const only = split(tenants);
   const left = split(except);
   const found = new Map<string, Tenant>();
@@ -66,27 +65,6 @@ function split(entries: readonly string[]): Entries {
   return { ids, others: entries.filter((entry) => parseTenantId(entry) === undefined) };
 }
 
-/** @throws BrokerError for the first domain that the broker does not know. */
-async function checkDomains(client: Pick<BrokerClient, 'get'>, entries: readonly string[]): Promise<void> {
-  const isDomain = (entry: string): boolean =>
-    parseTenantId(entry) === undefined && parseDomainName(entry) !== undefined;
-  const domains = entries.filter(isDomain);
-  for (let start = 0; start < domains.length; start += lookUps) {
-    const some = domains.slice(start, start + lookUps);
-    await Promise.all(some.map((domain) => find(client, domain)));
-  }
-}
-
-/** @throws BrokerError that names the tenant if it is unknown. */
-async function find(client: Pick<BrokerClient, 'get'>, reference: string): Promise<Tenant> {
-  try {
-    return (await client.get(`/tenants/${encodeURIComponent(reference)}`)) as Tenant;
-  } catch (thrown) {
-    if (!(thrown instanceof BrokerError) || thrown.code !== 'tenant_unknown') throw thrown;
-    throw new BrokerError('tenant_unknown', `"${reference}" is not among the customer tenants.`, { cause: thrown });
-  }
-}
-
 /** Reads lists of tenants, each once. */
 class ListReader {
   readonly warnings = new Set<string>();
@@ -110,7 +88,7 @@ class ListReader {
     const all = new Map(await this.#list({}));
     for (const id of ids) {
       if (all.has(id)) continue;
-      all.set(id, await find(this.#client, id));
+      all.set(id, await withTenant(this.#client, id, async () => (await this.#client.get(`/tenants/${id}`)) as Tenant));
     }
     return all;
   }

@@ -4,7 +4,7 @@ import type { OutboundReply } from '../../lib/core/outbound.ts';
 import { readHeaders } from '../../lib/judge/reading/target.ts';
 import { Refusal as UnreadableRequest } from '../../lib/judge/verdict.ts';
 import type { BrokerClient, RelayRequest } from '../remote/broker-client.ts';
-import { gatewayAddress, type GatewayTarget } from '../remote/gateway-request.ts';
+import { gatewayAddress, type GatewayTarget, typedAddress } from '../remote/gateway-request.ts';
 import { UsageError } from '../run-program.ts';
 import { isSame, listenOnLoopback, type LoopbackServer, Refusal } from './loopback-server.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
@@ -97,7 +97,7 @@ function graphHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, str
 
 function addressAt(target: GatewayTarget, path: string): string {
   try {
-    return gatewayAddress(target, path);
+    return typedAddress(target, path);
   } catch (error) {
     if (error instanceof UsageError) throw new Refusal(400, error.message);
     throw error;

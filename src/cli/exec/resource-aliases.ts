@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { aliasByName, builtInResources } from '../../lib/core/resources.ts';
+import { didYouMean } from '../../lib/core/text.ts';
 
 /** The resources that a child may get tokens for: by identifier, without a trailing slash and in lower case, the alias. */
 export type ResourceAliases = ReadonlyMap<string, string>;
@@ -15,10 +16,11 @@ export function addResource(text: string, before: ResourceAliases = new Map()): 
   const [, alias = text, given] = /^([A-Za-z][A-Za-z0-9-]*)=(.+)$/.exec(text) ?? [];
   // In all clouds: the broker knows its own, and issues only tokens of that.
   const known = [...aliasByName].flatMap(([name, owner]) => (owner === alias ? [name] : []));
+  const names = Object.keys(builtInResources);
   const identifiers = given === undefined ? known : [given];
   if (identifiers.length === 0)
     throw new InvalidArgumentError(
-      `The resource ${alias} is not one of ${Object.keys(builtInResources).join(', ')}. For one of the setting RESOURCES, give ALIAS=IDENTIFIER.`,
+      `The resource ${alias} is not one of ${names.join(', ')}${didYouMean(alias, names) || '.'} For one of the setting RESOURCES, give ALIAS=IDENTIFIER.`,
     );
   return new Map([...before, ...identifiers.map((identifier): [string, string] => [normal(identifier), alias])]);
 }

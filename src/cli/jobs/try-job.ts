@@ -12,11 +12,13 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
+import { didYouMean } from '../../lib/core/text.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { storedMap, updateMap } from '../permissions/update-map.ts';
 import { type BrokerClient, createBrokerClient } from '../remote/broker-client.ts';
 import { followRun, runPath } from '../remote/follow-run.ts';
+import { tenantNamed } from '../remote/named-tenants.ts';
 import type { Progress } from '../remote/progress.ts';
 import { UsageError } from '../run-program.ts';
 import { givenParameters, type ParameterFlags } from './given-parameters.ts';
@@ -80,7 +82,13 @@ async function requireJob(job: string): Promise<void> {
     files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(folder, file), 'utf8')),
   );
   if (sources.some((text) => text.includes(`'${job}'`) || text.includes(`"${job}"`))) return;
-  throw new UsageError(`No file in ${folder} defines the job "${job}". \`ptb jobs new ${job}\` writes one.`);
+  const question = didYouMean(
+    job,
+    files.map((file) => file.replace(/\.ts$/, '')),
+  );
+  throw new UsageError(
+    `No file in ${folder} defines the job "${job}"${question || '.'} \`ptb jobs new ${job}\` writes one.`,
+  );
 }
 
 async function buildWorkingCopy(): Promise<void> {
@@ -140,7 +148,8 @@ export async function runJob(
   }
   const { control } = demo.cloud;
   const parameters = await givenParameters(flags, async () => defined);
-  const tenants = only?.map((wanted) => tenantIn(demo, wanted));
+  const known = demo.cloud.tenants.map(({ domain, ...tenant }) => ({ ...tenant, defaultDomain: domain }));
+  const tenants = only?.map((wanted) => tenantNamed(known, wanted).tenantId);
   // Reads the directory, so that its requests are not taken for those of the job.
   await client.get('/tenants');
   const { requests: before } = await readLedger(control);
@@ -167,17 +176,6 @@ export async function runJob(
     // A job that failed may have stopped before the request that needs a permission.
     unneeded: run.outcome === 'succeeded' ? tried.unneeded : [],
   };
-}
-
-/** @throws UsageError if no tenant of the simulated cloud is meant. */
-function tenantIn({ cloud }: Pick<Demo, 'cloud'>, wanted: string): string {
-  const text = wanted.toLowerCase();
-  const found = cloud.tenants.find(({ tenantId, domain, name }) =>
-    [tenantId, domain, name].some((known) => known.toLowerCase() === text),
-  );
-  if (found !== undefined) return found.tenantId;
-  const some = cloud.tenants.slice(0, 3).map(({ name }) => name);
-  throw new UsageError(`The simulated cloud has no tenant "${wanted}", but for example ${some.join(', ')}.`);
 }
 
 async function readTenants(client: BrokerClient, runId: string): Promise<readonly RunTenantDetailsAnswer[]> {

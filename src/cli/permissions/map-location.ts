@@ -6,7 +6,7 @@ import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import { clouds } from '../../lib/core/resources.ts';
 import { systemClock } from '../../lib/core/clock.ts';
 import { CommandFailure } from '../command-failure.ts';
-import { readLocalSettings } from '../sign-in/target.ts';
+import { readKnownSettings } from '../sign-in/target.ts';
 
 /** Microsoft's file: the source of the permissions in its documentation and in Graph Explorer. */
 const publishedUrl =
@@ -37,7 +37,7 @@ export interface MapLocation {
  */
 export async function findMap(environment: Readonly<Record<string, string | undefined>>): Promise<MapLocation> {
   const given = Object.fromEntries(
-    Object.entries({ ...(await readLocalSettings()), ...environment }).filter(([, value]) => value),
+    Object.entries({ ...(await readKnownSettings({})), ...environment }).filter(([, value]) => value),
   );
   const parsed = schema.safeParse(given);
   if (!parsed.success) {

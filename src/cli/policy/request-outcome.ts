@@ -2,7 +2,7 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import type { AccessPolicy } from '../../lib/access/policy/policy.ts';
 import type { ExplainedRequest, RequestFinding } from '../../lib/gateway/send/explain-request.ts';
 import { settingsSchema } from '../../lib/config/settings.ts';
-import { judgedBy } from '../../lib/core/resources.ts';
+import { graphPath, judgedBy } from '../../lib/core/resources.ts';
 import { headOf, mismatch, notNeeded, resultOf, type TestResult } from './explained.ts';
 import { readLocalSettings } from '../sign-in/target.ts';
 import { UsageError } from '../run-program.ts';
@@ -23,14 +23,14 @@ export async function requestOutcome(
   notes: readonly string[],
 ): Promise<readonly [TestResult, unknown, string]> {
   const [method = '', url, ...rest] = request.trim().split(/ +/);
-  if (url?.startsWith('/') !== true || rest.length > 0)
-    throw new UsageError('--request is not a method and a path, such as "GET /v1.0/users".');
+  if (url === undefined || rest.length > 0)
+    throw new UsageError('--request is not a method and a path, such as "GET /users".');
   const { explainRequest } = await import('../../lib/gateway/send/explain-request.ts');
   const { map, note } = judgedBy(resource) === 'permissions' ? await mapInForce() : { map: undefined, note: [] };
   const order = {
     resource,
     method: method.toUpperCase(),
-    url,
+    url: judgedBy(resource) === 'permissions' ? graphPath(url) : url,
     body: body === undefined ? undefined : Buffer.from(body),
   };
   const explanation = await explainRequest(policy, {

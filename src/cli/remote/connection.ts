@@ -8,7 +8,7 @@ import { UsageError } from '../run-program.ts';
 import { progress, say } from '../sign-in/output.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
 import { isLoopback } from './loopback.ts';
-import { knownAddress, type Places, places } from './places.ts';
+import { knownAddress, noAddress, type Places, places } from './places.ts';
 
 /** A token is renewed this long before it expires. */
 const renewBeforeMs = 300_000;
@@ -19,6 +19,8 @@ export interface ConnectionFlags {
   readonly token?: string;
   readonly clientId?: string;
   readonly functionKey?: string;
+  /** One of the people of the demo. */
+  readonly as?: string;
 }
 
 /** Adds `--url`. */
@@ -31,6 +33,7 @@ export const addUrlOption = (command: Command): Command =>
  */
 export function addConnectionOptions(command: Command): Command {
   return addUrlOption(command)
+    .option('--as <person>', 'in the demo of `npm start`: as operator, approver, auditor or newcomer')
     .addOption(
       new Option('--token <token>', 'an access token for the broker; better in PTB_TOKEN').env('PTB_TOKEN').hideHelp(),
     )
@@ -65,16 +68,26 @@ export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'
  */
 export async function connect(flags: ConnectionFlags, { isQuiet = false } = {}): Promise<BrokerClient> {
   const known = places();
+  if (flags.as !== undefined) return connectAs(known, flags.as);
   const url = await knownAddress(flags, known);
   if (flags.url === undefined && !isQuiet) progress(`Calling the broker at ${url}.`);
   const warn = isQuiet ? () => undefined : say;
   return createBrokerClient(brokerFetch(flags), url, await callerToken(flags, url, known, warn));
 }
 
+async function connectAs({ demo }: Places, person: string): Promise<BrokerClient> {
+  const running = await demo();
+  if (running === undefined)
+    throw new UsageError('--as is for the demo, and none runs in this folder. `npm start` starts one.');
+  const { tokenAs } = await import('../demo/running-demo.ts');
+  const token = await tokenAs(running, person);
+  return createBrokerClient(brokerFetch({}), running.url, async () => token);
+}
+
 /** The address of the broker. @throws UsageError when neither the option nor the environment has it. */
 export function addressOf({ url }: ConnectionFlags): string {
   if (url !== undefined) return url;
-  throw new UsageError('Give the address of the broker: --url ADDRESS, or BROKER_URL in the environment.');
+  throw noAddress();
 }
 
 /**

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../lib/core/errors.ts';
 import type { OutboundReply } from '../../lib/core/outbound.ts';
+import { graphPath, judgedBy } from '../../lib/core/resources.ts';
 import { UsageError } from '../run-program.ts';
 import type { BrokerClient, RelayRequest } from './broker-client.ts';
 
@@ -25,8 +26,21 @@ export function gatewayAddress(target: GatewayTarget, path: string): string {
   const url = URL.parse(path.startsWith('/') ? `${base.slice(0, -1)}${path}` : path);
   if (url?.href.startsWith(base) === true) return url.href;
   throw new UsageError(
-    `The path ${path} does not belong to the resource ${target.resource} in ${target.tenant}. Give a path such as /v1.0/users.`,
+    `The path ${path} does not belong to the resource ${target.resource} in ${target.tenant}. Give a path such as /users.`,
   );
+}
+
+/**
+ * As {@link gatewayAddress}, for a path that somebody typed: the first slash may be left out, and at Microsoft Graph
+ * `/users` is `/v1.0/users`.
+ */
+export function typedAddress(target: GatewayTarget, path: string): string {
+  const isLink = /^[a-z][a-z\d+.-]*:/i.test(path);
+  // Before the version is added: it would hide dot segments that lead elsewhere.
+  const address = gatewayAddress(target, isLink || path.startsWith('/') ? path : `/${path}`);
+  const base = baseOf(target);
+  if (isLink || judgedBy(target.resource) !== 'permissions') return address;
+  return base + graphPath(address.slice(base.length)).slice(1);
 }
 
 /** ECMAScript proposal "JSON.parse source text access", which Node.js has had since version 21. */

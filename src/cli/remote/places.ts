@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { stateFolder } from '../customer-consent/journal-files.ts';
+import type { RunningDemo } from '../demo/running-demo.ts';
 import { createSignInFiles, type SignInFiles } from '../login/sign-in-files.ts';
 import { UsageError } from '../run-program.ts';
-import { isLoopback } from './loopback.ts';
 
 /** Where a command finds a broker, and a token for it, that no option names. */
 export interface Places {
@@ -12,29 +10,10 @@ export interface Places {
   readonly demo: () => Promise<RunningDemo | undefined>;
 }
 
-export interface RunningDemo {
-  readonly url: string;
-  readonly token: string;
-}
-
 export const places = (): Places => ({
   files: createSignInFiles(stateFolder(process.env, process.platform)),
-  demo: () => readDemo(join(process.cwd(), '.local/demo.env')),
+  demo: async () => (await import('../demo/running-demo.ts')).readDemo(),
 });
-
-/** Reads the file that `npm start` keeps while it runs. A demo listens on this machine only. */
-async function readDemo(file: string): Promise<RunningDemo | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const values = new Map(
-    text.split('\n').map((line): [string, string] => {
-      const [, name = '', value = ''] = /^export (\w+)='(.*)'$/.exec(line) ?? [];
-      return [name, value];
-    }),
-  );
-  const [url, token] = [values.get('BROKER_URL'), values.get('PTB_TOKEN')];
-  // Whoever wrote the folder, for example the author of a clone, must not choose a server elsewhere.
-  return url && token && isLoopback(url) ? { url, token } : undefined;
-}
 
 /**
  * The address of the broker: the option or BROKER_URL, the demo in this folder, the only sign-in of `ptb login`.
@@ -47,6 +26,13 @@ export async function knownAddress({ url }: { readonly url?: string }, { files, 
   const signIns = await files.list();
   const [only] = signIns;
   if (signIns.length === 1 && only !== undefined) return only.url;
-  const several = signIns.length > 1 ? ` You are signed in to ${signIns.map((each) => each.url).join(', ')}.` : '';
-  throw new UsageError(`Give the address of the broker: --url ADDRESS, or BROKER_URL in the environment.${several}`);
+  if (signIns.length === 0) throw noAddress();
+  const all = signIns.map((each) => each.url).join(', ');
+  throw new UsageError(`You are signed in to ${all}. Choose one: --url ADDRESS, or BROKER_URL in the environment.`);
 }
+
+/** Nothing says which broker is meant. */
+export const noAddress = (): UsageError =>
+  new UsageError(
+    'No broker is known. Sign in with `ptb login --url ADDRESS`, or give --url ADDRESS (or BROKER_URL). To try it without one: `npm start` in a clone, and ptb in the same folder.',
+  );

@@ -13,7 +13,7 @@ import { nextStep } from '../command-failure.ts';
 import { systemClock } from '../../lib/core/clock.ts';
 import { storageCall, unlessMissing } from '../../lib/core/rows/table.ts';
 import { defined } from '../../lib/core/objects.ts';
-import { parseTarget, type TargetOptions, readLocalSettings } from './target.ts';
+import { parseTarget, type TargetOptions, readKnownSettings } from './target.ts';
 
 /**
  * Checks the settings on this machine, the access policy and the storage. Settings that the commands need must be valid.
@@ -25,9 +25,9 @@ export async function* settingsChecks(
 ): AsyncGenerator<Check, readonly Rule[] | undefined, undefined> {
   let given: Readonly<Record<string, string | undefined>>;
   try {
-    const local = await readLocalSettings();
+    const local = await readKnownSettings(options);
     parseTarget(options, process.env, local);
-    const named = defined({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault });
+    const named = defined({ PARTNER_TENANT_ID: options.partnerTenant, KEY_VAULT_URL: options.vault });
     given = { ...local, ...process.env, ...named };
   } catch (thrown) {
     yield failed('Settings', toBrokerError(thrown));

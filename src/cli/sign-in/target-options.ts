@@ -5,7 +5,7 @@ import { defaultApplication } from '../../lib/core/identifiers.ts';
 /** Adds the options for the partner tenant and the vault, and `--json`. */
 export function addTargetOptions(command: Command): Command {
   return command
-    .option('--tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
+    .option('--partner-tenant <id>', 'tenant id of the partner tenant (default: PARTNER_TENANT_ID)')
     .option('--vault <url>', 'address of the Key Vault (default: KEY_VAULT_URL)')
     .option('--json', 'one JSON document on standard output');
 }

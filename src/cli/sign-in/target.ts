@@ -5,13 +5,12 @@ import { type Cloud, clouds, withEndpoints } from '../../lib/core/resources.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { defined } from '../../lib/core/objects.ts';
 import { CommandFailure } from '../command-failure.ts';
+import { progress } from './output.ts';
 
 /** Options that replace settings in every command that works on the credential. */
 export interface TargetOptions {
-  readonly tenant?: string;
+  readonly partnerTenant?: string;
   readonly vault?: string;
-  /** Name of the option for the partner tenant in commands where `--tenant` is a customer. */
-  readonly tenantOption?: string;
 }
 
 /** The partner tenant and the vault that a command works on. */
@@ -52,12 +51,25 @@ export async function readLocalSettings(file = 'local.settings.json'): Promise<V
 }
 
 /**
+ * The settings of local.settings.json. If nothing at all names a partner tenant or a vault, the environment gets the
+ * settings of the demo that runs in this folder.
+ */
+export async function readKnownSettings(options: TargetOptions): Promise<Variables> {
+  const local = await readLocalSettings();
+  const given = givenVariables(options, process.env, local);
+  if (given['PARTNER_TENANT_ID'] !== undefined || given['KEY_VAULT_URL'] !== undefined) return local;
+  const { adoptDemo } = await import('../demo/running-demo.ts');
+  if (await adoptDemo()) progress('No settings are given, so this works on the demo of this folder.');
+  return local;
+}
+
+/**
  * Options win over the environment, which wins over local.settings.json.
  * @throws BrokerError config_invalid that names every missing or wrong setting, and the option for it.
  */
 export function parseTarget(options: TargetOptions, environment: Variables, local: Variables): Target {
   const given = givenVariables(options, environment, local);
-  const data = parsed(targetSchema, given, options);
+  const data = parsed(targetSchema, given);
   return {
     ...directoryOf(data),
     keyVaultUrl: data.KEY_VAULT_URL,
@@ -68,20 +80,20 @@ export function parseTarget(options: TargetOptions, environment: Variables, loca
 
 /** As {@link parseTarget}, without the vault. @throws BrokerError config_invalid. */
 export function parseDirectory(options: TargetOptions, environment: Variables, local: Variables): DirectoryTarget {
-  return directoryOf(parsed(directorySchema, givenVariables(options, environment, local), options));
+  return directoryOf(parsed(directorySchema, givenVariables(options, environment, local)));
 }
 
 const givenVariables = (options: TargetOptions, environment: Variables, local: Variables): Variables => ({
   ...presentIn(local),
   ...presentIn(environment),
-  ...presentIn({ PARTNER_TENANT_ID: options.tenant, KEY_VAULT_URL: options.vault }),
+  ...presentIn({ PARTNER_TENANT_ID: options.partnerTenant, KEY_VAULT_URL: options.vault }),
 });
 
-function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables, options: TargetOptions): z.output<Schema> {
+function parsed<Schema extends z.ZodType>(schema: Schema, given: Variables): z.output<Schema> {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const optionFor: Readonly<Record<string, string>> = {
-    PARTNER_TENANT_ID: ` (${options.tenantOption ?? '--tenant'})`,
+    PARTNER_TENANT_ID: ' (--partner-tenant)',
     KEY_VAULT_URL: ' (--vault)',
   };
   const problems = result.error.issues.map(({ path, message }) => {

@@ -19,7 +19,7 @@ import type { Fetch } from '../../lib/core/outbound.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
 import type { Secret } from '../../lib/core/secrets.ts';
 import type { SignInDeps } from '../../operator/setup/sign-in.ts';
-import { parseTarget, type Target, type TargetOptions, readLocalSettings } from './target.ts';
+import { parseTarget, type Target, type TargetOptions, readKnownSettings } from './target.ts';
 
 /** What the commands that work on the credential need, built from options and environment. */
 export interface Toolbox {
@@ -49,7 +49,7 @@ export async function openToolbox(
   options: TargetOptions,
   signal: AbortSignal,
 ): Promise<Toolbox & { readonly inventory: VaultInventory }> {
-  const target = parseTarget(options, process.env, await readLocalSettings());
+  const target = parseTarget(options, process.env, await readKnownSettings(options));
   const clock = systemClock;
   const random: Random = Math.random;
   const fetch: Fetch = (url, init) => globalThis.fetch(url, init);

@@ -122,7 +122,7 @@ export function check<T>(value: unknown, schema: z.ZodType<T>, where: string): T
   const path = issue && issue.path.length > 0 ? issue.path.join('.') : where;
   const message = issue?.message ?? 'is not valid';
   const short = message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
-  throw new BrokerError('request_invalid', `${path}: ${short}.`);
+  throw new BrokerError('request_invalid', `${path}: ${short}${short.endsWith('?') ? '' : '.'}`);
 }
 
 /**

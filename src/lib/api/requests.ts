@@ -4,6 +4,7 @@ import { auditKinds, auditOutcomes } from '../audit/audit-log.ts';
 import { reasonForm, reasonSchema } from '../core/caller.ts';
 import { parseGuid } from '../core/identifiers.ts';
 import { tenantStates } from '../core/outcomes.ts';
+import { meantTime } from '../core/text.ts';
 import { exportFormats, maxPageRows, windowPattern, windowRule } from '../runs/store/run.ts';
 import { eventKinds } from '../tenant-events/tenant-event.ts';
 import { maxTagLength, maxTags, tagPattern, tagRule } from '../tenants/tags.ts';
@@ -169,7 +170,11 @@ export const runTenantsQuerySchema = z.strictObject({
 /** A time in a query, as milliseconds. */
 const time = z
   .union([z.iso.datetime({ offset: true }), z.iso.date()], {
-    error: 'is not an ISO 8601 time such as 2026-11-24 or 2026-11-24T09:30:00Z',
+    error: ({ input }) => {
+      const meant = meantTime(String(input));
+      const question = meant === undefined ? '' : `; did you mean ${meant}?`;
+      return `is not an ISO 8601 time such as 2026-11-24 or 2026-11-24T09:30:00Z${question}`;
+    },
   })
   .transform((text) => Date.parse(text));
 

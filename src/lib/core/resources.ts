@@ -1,6 +1,7 @@
 import { BrokerError } from './errors.ts';
 import { parseGuid } from './identifiers.ts';
 import type { Resource } from './secrets.ts';
+import { didYouMean } from './text.ts';
 
 export const cloudNames = ['public', 'usgovernment', 'china'] as const;
 export type CloudName = (typeof cloudNames)[number];
@@ -222,6 +223,12 @@ export const clouds: Readonly<Record<CloudName, Cloud>> = {
 /** Host of Microsoft Graph in the public cloud, for requests that are judged without the settings of a broker. */
 export const publicGraphHost = new URL(clouds.public.resources.graph).host;
 
+/** A path at Microsoft Graph with its version: `v1.0`, unless the path names one. Pure. */
+export function graphPath(path: string): string {
+  const rest = path.replace(/^\/+/, '');
+  return `/${/^(?:v1\.0|beta)(?:[/?]|$)/i.test(rest) ? rest : `v1.0/${rest}`}`;
+}
+
 /** The cloud with some addresses replaced, for the simulated cloud, a proxy or a private link. */
 export function withEndpoints(base: Cloud, replaced: Partial<CloudEndpoints>): Cloud {
   return { ...base, endpoints: { ...base.endpoints, ...replaced } };
@@ -263,7 +270,7 @@ export function createResourceRegistry(
       if (resource) return resource;
       throw new BrokerError(
         'resource_not_allowed',
-        `The configured resources are ${[...resources.keys()].join(', ')}.`,
+        `The resource is not configured${didYouMean(alias, [...resources.keys()]) || '.'} The configured resources are ${[...resources.keys()].join(', ')}.`,
       );
     },
     list: () => [...resources.values()],

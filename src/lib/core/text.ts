@@ -20,6 +20,21 @@ export function closest(
     .toSorted((one, other) => one.distance - other.distance)[0]?.candidate;
 }
 
+/**
+ * The ISO 8601 time that a text such as `24.11.2026`, `2026/11/24 9:30` or `2026-13-01` most likely means. Of two numbers that
+ * both may be the month, the one in the middle is. Undefined if it is no date. Pure.
+ */
+export function meantTime(written: string): string | undefined {
+  const [, one = '', middle = '', last = '', clock] =
+    /^(\d{1,4})[-./ ](\d{1,2})[-./ ](\d{1,4})(?:[T ]+(\d{1,2}:\d{2}))?/i.exec(written.trim()) ?? [];
+  const [year, other] = one.length === 4 ? [one, last] : [last, one];
+  const [month, day] = Number(middle) > 12 ? [Number(other), Number(middle)] : [Number(middle), Number(other)];
+  if (year.length !== 4 || month < 1 || month > 12 || day < 1 || day > 31) return undefined;
+  const daysOfMonth = new Date(Date.UTC(Number(year), month, 0)).getUTCDate();
+  const date = [year, ...[month, Math.min(day, daysOfMonth)].map((part) => String(part).padStart(2, '0'))].join('-');
+  return clock === undefined ? date : `${date}T${clock.padStart(5, '0')}:00Z`;
+}
+
 /** Optimal string alignment distance: each insertion, deletion, substitution and swap of neighbours counts one. */
 function editDistance(one: string, other: string): number {
   let beforePrevious: number[] = [];
@@ -114,7 +129,7 @@ export function setupApiCommand(broker: NamedApplications | undefined, options: 
   const name = parts.length === 5 ? (parts[3] ?? '') : '';
   const tenant = plainWord.test(tenantId) ? tenantId : 'TENANT_ID';
   const named = applicationUriNamePattern.test(name) ? name : 'NAME';
-  return `ptb setup api --tenant ${tenant} --name ${named} ${options}`;
+  return `ptb setup api --partner-tenant ${tenant} --name ${named} ${options}`;
 }
 
 /** How many names a sentence lists. */

@@ -38,7 +38,7 @@ async function inOwnTenant(
     if (await isUnknownIn(deps, clientId, tenantId)) continue;
     const failure = new BrokerError(
       'request_invalid',
-      `The vault says that the application ${clientId} belongs to the tenant ${tenantId}, and the tenant ${deps.partnerTenantId} does not have it. Give --tenant ${tenantId}, or correct the tag tenantId in Key Vault.`,
+      `The vault says that the application ${clientId} belongs to the tenant ${tenantId}, and the tenant ${deps.partnerTenantId} does not have it. Give --partner-tenant ${tenantId}, or correct the tag tenantId in Key Vault.`,
     );
     return { clientId, keys: failure, federated: failure, ownReference: undefined, isElsewhere: true };
   }
@@ -268,7 +268,7 @@ export async function readRegistration({ graph }: Pick<RevokeDeps, 'graph'>, cli
     };
   } catch (thrown) {
     const error = toBrokerError(thrown);
-    const detail = `Microsoft Graph does not know the application ${clientId} (404). Check --tenant, and run the command again.`;
+    const detail = `Microsoft Graph does not know the application ${clientId} (404). Check --partner-tenant, and run the command again.`;
     const failure = isMissing(thrown) ? new BrokerError('job_failed', detail, { logFields: error.logFields }) : error;
     return { clientId, keys: failure, federated: failure, ownReference: undefined };
   }

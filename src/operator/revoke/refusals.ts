@@ -92,7 +92,7 @@ export async function proveMissing(
   const reply = await redeemMadeUp(deps, clientId, deps.partnerTenantId);
   if (reply.ok || reply.failure.logFields['aadsts'] !== 700016) {
     const said = reply.ok ? 'It issued a token.' : reply.failure.detail;
-    const detail = `Microsoft Graph does not know the application ${clientId} (404), but Entra does not say that it is gone: ${said} Check --tenant, and run the command again.`;
+    const detail = `Microsoft Graph does not know the application ${clientId} (404), but Entra does not say that it is gone: ${said} Check --partner-tenant, and run the command again.`;
     return { item, proven: false, detail };
   }
   const deleted = await findDeleted(deps, clientId).catch(toBrokerError);
@@ -103,7 +103,7 @@ export async function proveMissing(
   }
   if (certain.has(clientId))
     return { item, proven: true, aadsts: 700016, detail: 'Neither Graph nor Entra knows the application.' };
-  const detail = `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong. Check --client-id, --tenant and the tag clientId in Key Vault, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
+  const detail = `Microsoft Graph does not know the application ${clientId} (404). The id may be wrong. Check --client-id, --partner-tenant and the tag clientId in Key Vault, and correct the wrong one. If the tag is right and the application was deleted permanently, confirm that with --client-id ${clientId}.`;
   return { item, proven: false, detail };
 }
 

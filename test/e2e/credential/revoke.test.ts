@@ -182,10 +182,10 @@ describe('ptb revoke, with what only Entra can tell', () => {
     await runSetup(await operator.setupDeps(), operator.setupOptions(names));
     const { client } = await operator.store.load('elsewhere');
     for (const mode of ['--yes', '--dry-run', '--verify']) {
-      const { exitCode, stdout, stderr } = await revoke('elsewhere', mode, '--tenant', tenantId);
+      const { exitCode, stdout, stderr } = await revoke('elsewhere', mode, '--partner-tenant', tenantId);
       expect([exitCode, stdout]).toEqual([2, '']);
       expect(stderr).toContain(`belongs to the tenant ${operator.partnerTenantId}`);
-      expect(stderr).toContain(`Give --tenant ${operator.partnerTenantId}`);
+      expect(stderr).toContain(`Give --partner-tenant ${operator.partnerTenantId}`);
     }
     expect(await isAnyEnabled('elsewhere')).toBe(true);
     expect(await refusalOfSecret({ application: 'elsewhere', client, refreshToken: undefined })).toBeUndefined();

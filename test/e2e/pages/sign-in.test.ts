@@ -133,7 +133,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
     await heading('You have no access yet').waitFor();
     const command = (await page.locator('pre code').textContent()) ?? '';
     const [, objectId = ''] = /--principal ([0-9a-f-]{36}) --role Runs\.Read$/.exec(command) ?? [];
-    expect(command).toContain(`ptb setup api --tenant ${demo.cloud.partnerTenantId} `);
+    expect(command).toContain(`ptb setup api --partner-tenant ${demo.cloud.partnerTenantId} `);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     await button('Check again').click();
     await page.getByText('No new role yet').waitFor();

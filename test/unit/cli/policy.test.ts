@@ -169,9 +169,9 @@ describe('with rules for people and for reading', () => {
     expect(other).toMatchObject({ exit: 0, out: expect.stringContaining('No rule limits what this caller reads.') });
   });
 
-  it('requires --resource or --read, and not both', async () => {
-    const neither = await test('--tenant', 'contoso.com');
-    expect([neither.exit, neither.err]).toEqual([2, expect.stringContaining('give --resource, --request or --read')]);
+  it('explains a token for graph unless something else is asked, and one thing at a time', async () => {
+    const { exit, out } = await test('--tenant', 'contoso.com');
+    expect([exit, out]).toEqual([(await test(...token)).exit, (await test(...token)).out]);
     expect((await test(...token, '--read')).exit).toBe(2);
   });
 });
@@ -328,7 +328,12 @@ describe('ptb policy test --request', () => {
     expect([other.exit, other.out]).toEqual([1, expect.stringContaining('1. rule 1: does not match the role')]);
   });
 
-  it.each(['GET', 'GET users', 'GET /a b'])('rejects %j, which is no method and path', async (request) => {
+  it('takes a path without a version for one of v1.0', async () => {
+    const { exit, out } = await explained('GET users', rules(users));
+    expect([exit, out]).toEqual([0, expect.stringContaining('GET /v1.0/users')]);
+  });
+
+  it.each(['GET', 'GET /a b'])('rejects %j, which is no method and path', async (request) => {
     expect((await explained(request, rules(users))).exit).toBe(2);
   });
 });

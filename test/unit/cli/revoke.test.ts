@@ -53,7 +53,7 @@ describe('ptb revoke --unblock-callers', () => {
 
   it('needs no --yes without a terminal, because it asks nothing', async () => {
     expect(await ptb('--unblock-callers', 'callers-app')).toBe(exitCodes.failure);
-    expect(said).toMatch(/^ptb: PARTNER_TENANT_ID \(--tenant\): /);
+    expect(said).toMatch(/^ptb: PARTNER_TENANT_ID \(--partner-tenant\): /);
   });
 });
 
@@ -64,5 +64,5 @@ it('ptb revoke needs --yes or --dry-run without a terminal', async () => {
 
 it('ptb revoke takes --no-account, and asks for the tenant next', async () => {
   expect(await ptb('--yes', '--no-account')).toBe(exitCodes.failure);
-  expect(said).toMatch(/^ptb: PARTNER_TENANT_ID \(--tenant\): /);
+  expect(said).toMatch(/^ptb: PARTNER_TENANT_ID \(--partner-tenant\): /);
 });

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { afterEach, expect, it, vi } from 'vitest';
 import { registerVerify } from '../../../src/cli/commands/verify.ts';
 import { CommandFailure } from '../../../src/cli/command-failure.ts';
@@ -11,13 +11,15 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-it('ends with a usage error that names the option when the address is missing', async () => {
+it('ends with a usage error that names `ptb login` and `npm start` when the address is missing', async () => {
   vi.stubEnv('BROKER_URL', undefined);
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const program = new Command('ptb');
   registerVerify(program);
   expect(await runProgram(program, ['node', 'ptb', 'verify'])).toBe(exitCodes.usage);
-  expect(said.mock.calls.flat()).toEqual([expect.stringMatching(/^ptb: Give the address of the broker: --url/)]);
+  expect(said.mock.calls.flat()).toEqual([
+    expect.stringMatching(/^ptb: No broker is known\. Sign in with `ptb login --url .*`npm start`/),
+  ]);
 });
 
 it.each([
@@ -52,4 +54,32 @@ it.each([
   ['setup_refused', exitCodes.failure],
 ] as const)('ends with the exit code of the error: %s gives %i', (code, exitCode) => {
   expect(exitCodeOf(code)).toBe(exitCode);
+});
+
+it.each([
+  [['runs', 'shwo'], 'ptb runs has no command "shwo"; did you mean "show"?'],
+  [['runs', 'quite-other'], 'ptb runs has no command "quite-other". Its commands are list, show.'],
+  [['rnus'], '(Did you mean runs?)'],
+  [['runs', '--kind', 'requst'], 'Allowed choices are request, token; did you mean "request"?'],
+  [['runs', '--kind', 'other'], 'Allowed choices are request, token.'],
+  [['runs', '--knid', 'token'], '(Did you mean --kind?)'],
+])('asks for %j whether the nearest word is meant', async (words, expected) => {
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const program = new Command('ptb').enablePositionalOptions();
+  const runs = program.command('runs');
+  const list = runs.command('list', { isDefault: true }).action(() => undefined);
+  list.addOption(new Option('--kind <kind>').choices(['request', 'token']));
+  runs.command('show').action(() => undefined);
+  expect(await runProgram(program, ['node', 'ptb', ...words])).toBe(exitCodes.usage);
+  expect(said.mock.calls.flat().join('')).toContain(expected);
+});
+
+it('takes a choice that is right', async () => {
+  const program = new Command('ptb');
+  const kinds: unknown[] = [];
+  program
+    .addOption(new Option('--kind <kind...>').choices(['request', 'token']))
+    .action(({ kind }) => void kinds.push(kind));
+  expect(await runProgram(program, ['node', 'ptb', '--kind', 'token', 'request'])).toBe(exitCodes.ok);
+  expect(kinds).toEqual([['token', 'request']]);
 });

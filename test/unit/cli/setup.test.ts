@@ -32,9 +32,9 @@ it('parses the options after `setup api` as those of `api`, which needs no vault
   vi.stubEnv('PARTNER_TENANT_ID', '');
   const program = new Command('ptb');
   registerCommands(program);
-  const argv = ['node', 'ptb', 'setup', 'api', '--dry-run', '--json', '--tenant', 'nonsense'];
+  const argv = ['node', 'ptb', 'setup', 'api', '--dry-run', '--json', '--partner-tenant', 'nonsense'];
   expect(await runProgram(program, argv)).toBe(exitCodes.failure);
-  expect(said).toMatch(/^ptb: PARTNER_TENANT_ID \(--tenant\): /);
+  expect(said).toMatch(/^ptb: PARTNER_TENANT_ID \(--partner-tenant\): /);
   expect(said).not.toContain('KEY_VAULT_URL');
   vi.unstubAllEnvs();
 });

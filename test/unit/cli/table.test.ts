@@ -37,6 +37,26 @@ it('cuts a column below its minimum only after the optional columns were left ou
   expect(shown(columns, cells, 26)[3]).toBe('Fabrikam Holdi…  fabrika…');
 });
 
+it('goes on below in a column that wraps, between words where it can', () => {
+  const columns = ['job', { head: 'what', wrap: true }];
+  const cells = [
+    ['a', styled('bad', 'one two three')],
+    ['b', 'abcdefghijklmn'],
+    ['c', ''],
+  ];
+  expect(shown(columns, cells, 16)).toEqual([
+    'job  what',
+    '---  ----------',
+    'a    one two',
+    '     three',
+    'b    abcdefghij',
+    '     klmn',
+    'c',
+  ]);
+  expect(table(columns, cells, 16)[3]).toContainEqual(styled('bad', 'three'));
+  expect(shown(columns, cells)[2]).toBe('a    one two three');
+});
+
 it('counts wide characters as the terminal does', () => {
   const [, , first, second] = shown(
     ['tenant', 'ok'],

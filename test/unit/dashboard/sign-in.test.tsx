@@ -70,7 +70,7 @@ describe('a failed sign-in', () => {
   });
 
   const broker = { tenantId: 'tenant-1', scope: 'api://tenant-1/my-broker/access_as_user' };
-  const named = 'ptb setup api --tenant tenant-1 --name my-broker';
+  const named = 'ptb setup api --partner-tenant tenant-1 --name my-broker';
 
   it.each([9002326, 65001, 90094, 700016])(
     'names AADSTS%i and the command that repairs the applications of this broker and gives no role',
@@ -89,7 +89,7 @@ describe('a failed sign-in', () => {
 
   it('has placeholders for a broker that is not known', () => {
     const { advice } = signInProblem({ error: 'invalid_request', error_description: 'AADSTS9002326: Text.' });
-    expect(advice).toContain('ptb setup api --tenant TENANT_ID --name NAME --url');
+    expect(advice).toContain('ptb setup api --partner-tenant TENANT_ID --name NAME --url');
   });
 
   it('of Microsoft carries the applications of the broker', async () => {
@@ -111,7 +111,7 @@ it('the command that gives a role names the application of this broker and the p
     scope: 'api://tenant-1/my-broker/access_as_user',
   };
   expect(grantCommand(settings, { objectId: 'person-1' }, 'Runs.Read')).toBe(
-    'ptb setup api --tenant tenant-1 --name my-broker --principal person-1 --role Runs.Read',
+    'ptb setup api --partner-tenant tenant-1 --name my-broker --principal person-1 --role Runs.Read',
   );
   expect(grantCommand({ ...settings, scope: 'api://client-1/access_as_user' }, {}, 'Audit.Read')).toContain(
     '--name NAME --principal OBJECT_ID',

@@ -7,7 +7,7 @@ import { useRoute } from '../../../dashboard/app/route.ts';
 import type { TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
 import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
-import type { Tenant } from '../../../dashboard/app/trouble.ts';
+import type { Tenant } from '../../../src/lib/api/trouble.ts';
 import type { TenantDetailsAnswer } from '../../../src/lib/api/answers/tenants.ts';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';

@@ -1,4 +1,4 @@
-import type { Tenant } from '../../../dashboard/app/trouble.ts';
+import type { Tenant } from '../../../src/lib/api/trouble.ts';
 import type { LastResult } from '../../../src/lib/api/answers/tenants.ts';
 import type { ErrorCode } from '../../../src/lib/core/errors.ts';
 import { reasonTexts } from '../../../src/lib/tenants/tenant.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { stepFor } from '../../../dashboard/app/next-step.ts';
+import { stepFor } from '../../../src/lib/api/next-step.ts';
 import { scheduleWords } from '../../../dashboard/app/schedule-words.ts';
 import {
   filterTenants,
@@ -17,7 +17,7 @@ import {
   type Tenant,
   titleOf,
   troublesOf,
-} from '../../../dashboard/app/trouble.ts';
+} from '../../../src/lib/api/trouble.ts';
 import type { LastResult } from '../../../src/lib/api/answers/tenants.ts';
 import { reasonTexts } from '../../../src/lib/tenants/tenant.ts';
 import { failed, tenant } from './tenants.ts';

@@ -46,7 +46,7 @@ describe('the preprovision hook', () => {
     expect(commands).toEqual([
       'az functionapp list-flexconsumption-runtimes --location westeurope --runtime node --output json',
       'az account show --subscription subscription --output json',
-      `ptb setup api --az-login --yes --json --tenant ${tenant} --name partner-token-broker-prod`,
+      `ptb setup api --az-login --yes --json --partner-tenant ${tenant} --name partner-token-broker-prod`,
       'azd env set BROKER_AUDIENCES client,api://tenant/name --environment prod',
       'azd env set BROKER_CLIENT_ID client --environment prod',
       'azd env set SIGN_IN_CLIENT_ID people --environment prod',
@@ -63,7 +63,7 @@ describe('the preprovision hook', () => {
     const more = { PARTNER_TENANT_ID: 'partner', OPERATOR_OBJECT_ID: 'group' };
     const { commands } = await runHook({ ...usual, ...values, ...more });
     expect(commands.slice(1)).toEqual([
-      'ptb setup api --az-login --yes --json --tenant partner --name partner-token-broker-prod --principal group',
+      'ptb setup api --az-login --yes --json --partner-tenant partner --name partner-token-broker-prod --principal group',
     ]);
   });
 
@@ -78,7 +78,7 @@ describe('the preprovision hook', () => {
       'ptb setup': { ok: false, stderr: 'ptb: No. (operator_forbidden)\n' },
     });
     expect(message).toMatch(/^The broker's own application was not created\. ptb: No\. \(operator_forbidden\)\n/);
-    expect(message).toContain(`ptb setup api --tenant ${tenant} --name partner-token-broker-prod`);
+    expect(message).toContain(`ptb setup api --partner-tenant ${tenant} --name partner-token-broker-prod`);
     expect(message).toContain('azd env set BROKER_AUDIENCES');
     expect(commands.filter((command) => command.startsWith('azd'))).toEqual([]);
   });
@@ -134,7 +134,7 @@ describe('the postprovision hook', () => {
   it('registers the address of the dashboard', async () => {
     const { commands } = await runHook(after, {}, postprovision);
     expect(commands[0]).toBe(
-      `ptb setup api --az-login --yes --json --tenant ${tenant} --name partner-token-broker-prod --url https://app.example`,
+      `ptb setup api --az-login --yes --json --partner-tenant ${tenant} --name partner-token-broker-prod --url https://app.example`,
     );
   });
 
@@ -146,7 +146,7 @@ describe('the postprovision hook', () => {
       expect([message, commands.length]).toEqual([undefined, 1]);
       expect(said).toEqual([
         'The address of the dashboard is not registered, so nobody can sign in to it (AADSTS50011). ptb: No.\n' +
-          `Have an administrator run \`ptb setup api --tenant ${tenant} --name partner-token-broker-prod --url https://app.example --no-roles\`.`,
+          `Have an administrator run \`ptb setup api --partner-tenant ${tenant} --name partner-token-broker-prod --url https://app.example --no-roles\`.`,
       ]);
     },
   );

@@ -16,7 +16,7 @@ function Read-DemoFile([string] $Path) {
     $values = @{}
     foreach ($line in [IO.File]::ReadAllLines($Path)) {
         # A quote in a value ends the quoted text, and is escaped between two of them.
-        if ($line -match "^export (?<name>\w+)='(?<value>.*)'$") { $values[$Matches.name] = $Matches.value.Replace("'\''", "'") }
+        if ($line -match "^(?:# |export )?(?<name>\w+)='(?<value>.*)'$") { $values[$Matches.name] = $Matches.value.Replace("'\''", "'") }
     }
     foreach ($name in 'BROKER_URL', 'BROKER_SCOPE', 'CALLER_TOKEN', 'CLOUD_ENDPOINTS', 'CA_FILE') {
         if (-not $values[$name]) { Write-TerminatingError demo_not_running "$Path has no $name." }

@@ -252,7 +252,9 @@ async function selectedNow(
   if (visible !== '*') throw notAllowed(reader);
   throw new BrokerError(
     'request_invalid',
-    ['`tenants` and `except` leave no customer to visit.', ...notFound([selection], known)].join(' '),
+    ['`tenants` and `except` leave no customer to visit.', ...notFound([selection], known, { suggests: true })].join(
+      ' ',
+    ),
   );
 }
 

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../core/errors.ts';
 import { type DomainName, parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { listed } from '../../core/text.ts';
+import { didYouMean, listed } from '../../core/text.ts';
 import type { TenantDirectory } from '../../tenants/directory.ts';
 import { namesOfTags, type TagList, tagNamesOf, type TenantTags } from '../../tenants/tags.ts';
 import type { DelegatedTenant } from '../../tenants/tenant.ts';
@@ -162,16 +162,22 @@ export async function knowGroups(
   };
 }
 
-/** What selections name and no tenant has, one sentence for tags and one for domains. */
+/**
+ * What selections name and no tenant has, one sentence for tags and one for domains.
+ * @param options.suggests names the nearest tag of any tenant: for readers without a limit.
+ */
 export function notFound(
   selections: readonly TenantSelection[],
   { tags, unowned }: TenantKnowledge,
+  { suggests = false } = {},
 ): readonly string[] {
   const given = new Set([...(tags?.byTenant.values() ?? [])].flatMap((own = []) => [...namesOfTags(own)]));
   const named = new Set(selections.flatMap(({ tenants, except }) => [...tenants.tags, ...except.tags]));
   const missing = [...named].filter((tag) => !given.has(tag));
+  const [only] = missing;
+  const question = suggests && only !== undefined && missing.length === 1 ? didYouMean(only, [...given]) : '';
   return [
-    ...(missing.length === 0 ? [] : [`No tenant has a tag ${listed(missing)}.`]),
+    ...(missing.length === 0 ? [] : [`No tenant has a tag ${listed(missing)}${question || '.'}`]),
     ...(unowned.length === 0 ? [] : [`No tenant has a domain ${listed(unowned)}.`]),
   ];
 }

@@ -7,6 +7,7 @@ import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
 import type { JsonObject } from '../../core/objects.ts';
+import { graphPath } from '../../core/resources.ts';
 import { requiredPermissions } from '../../judge/judge.ts';
 import { consistencyHeader } from '../../microsoft/graph.ts';
 import { selectOf } from '../../runs/job/row.ts';
@@ -46,14 +47,12 @@ const propertyName = /^[A-Za-z_][\w.]*(?:\/[A-Za-z_][\w.]*)*$/;
 export function readQuery({ path: given, select = [], allPages = false }: QueryText): Query {
   const text = given.trim().replaceAll(' ', '%20');
   if (/^[a-z][a-z\d+.-]*:/i.test(text)) throw invalid('path: is an address. Send the path alone, such as /v1.0/users.');
-  const path = withSelect(`/${withVersion(text.replace(/^\/+/, ''))}`, select);
+  const path = withSelect(graphPath(text), select);
   if (path.length > maxPathLength) throw invalid(`path: has more than ${maxPathLength} characters.`);
   if (scrub(path) !== path)
     throw invalid('path: contains something that looks like a secret, and the run would keep it. Leave it out.');
   return { path, allPages };
 }
-
-const withVersion = (path: string): string => (/^(?:v1\.0|beta)(?:[/?]|$)/i.test(path) ? path : `v1.0/${path}`);
 
 function withSelect(path: string, select: readonly string[]): string {
   if (select.length === 0) return path;

@@ -6,6 +6,7 @@ import type { TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import { defined } from '../../core/objects.ts';
 import type { Orchestrations } from '../../core/orchestrations.ts';
+import { didYouMean } from '../../core/text.ts';
 import { readParameters } from '../job/job-parameters.ts';
 import type { JobRegistry } from '../job/job.ts';
 import {
@@ -138,7 +139,13 @@ async function orMayHaveStarted<T>(runId: RunId, work: () => Promise<T>): Promis
 function parametersOf({ jobs }: StartRunDeps, { job, query, parameters = {} }: StartRunRequest) {
   if (query !== undefined) return parameters;
   const defined = jobs.find(job);
-  if (defined === undefined) throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}".`);
+  if (defined === undefined) {
+    const question = didYouMean(
+      job,
+      jobs.list().map(({ name }) => name),
+    );
+    throw new BrokerError('job_unknown', `There is no job "${job.slice(0, 40)}"${question || '.'}`);
+  }
   return readParameters(defined, parameters);
 }
 

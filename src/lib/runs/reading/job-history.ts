@@ -3,6 +3,7 @@ import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { defined } from '../../core/objects.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
+import { didYouMean } from '../../core/text.ts';
 import {
   historyKey,
   type HistoryPart,
@@ -36,6 +37,8 @@ export interface JobHistoryDeps {
   readonly history: Pick<TableHistory, 'runs' | 'totals' | 'totalsOf' | 'ofTenant'>;
   /** Undefined if the app has no such job any more. */
   readonly job: Job | undefined;
+  /** The jobs of the app, for a question about a name that none has. */
+  readonly jobNames?: readonly string[];
   readonly nowMs: number;
   readonly signal: AbortSignal;
 }
@@ -88,7 +91,7 @@ interface Points<P, R> {
 }
 
 async function readHistory<P extends { readonly split?: HistorySplit }, R>(
-  { history, job, nowMs, signal }: JobHistoryDeps,
+  { history, job, jobNames = [], nowMs, signal }: JobHistoryDeps,
   query: JobHistoryQuery,
   { read, numbersOf, view }: Points<P, R>,
 ) {
@@ -105,8 +108,11 @@ async function readHistory<P extends { readonly split?: HistorySplit }, R>(
     return point === undefined ? [] : { run, point };
   });
   // The same for a job without runs and for one whose runs the reader may not know about.
-  if (job === undefined && concerned.length === 0)
-    throw new BrokerError('job_unknown', 'There is no job with this name, and no such run of it in this period.');
+  if (job === undefined && concerned.length === 0) {
+    const question = didYouMean(query.job, jobNames);
+    const detail = `There is no job with this name, and no such run of it in this period${question || '.'}`;
+    throw new BrokerError('job_unknown', detail);
+  }
   // Compared are the runs with the parameters of the newest scheduled run, or without one of the newest run. Other parameters
   // may mean other rows: a report about 60 days is no peak in those about 30.
   const usual = (concerned.find(({ run }) => run.isScheduled) ?? concerned[0])?.run;

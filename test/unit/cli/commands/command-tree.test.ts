@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerCommands } from '../../../../src/cli/commands/index.ts';
+import { runProgram } from '../../../../src/cli/run-program.ts';
 import { projectRoot } from '../../../paths.ts';
 import { type Request, runCommand } from './command-stage.ts';
 
@@ -36,10 +37,11 @@ const optionsOf = (command: Command): string[] => command.options.map(({ long })
 /** A command that calls the broker, at its shortest. */
 const calls: Readonly<Record<string, readonly string[]>> = {
   'tenants list': [],
+  'tenants show': ['contoso.com'],
   'tenants tag': ['contoso.com', '--add', 'gold'],
   'tenants groups': [],
   'tenants events': [],
-  token: ['--tenant', 'contoso.com', '--resource', 'graph'],
+  token: ['--tenant', 'contoso.com'],
   request: ['contoso.com', 'GET', '/v1.0/users'],
   query: ['/users'],
   exec: ['--', 'no-such-program'],
@@ -73,11 +75,12 @@ const effects: readonly (readonly [string, readonly string[], RegExp])[] = [
     ['--approval', '20261124t050000-7f3a9c21', '--break-glass'],
     /approval=20261124t050000-7f3a9c21&breakGlass=true/,
   ],
-  ['exec', ['--tenants', 'tag:gold'], /\/tenants\?tenants=tag%3Agold/],
+  ['exec', ['--tenant', 'tag:gold'], /\/tenants\?tenants=tag%3Agold/],
 ];
 
 /** Options that no test gives on a command line, and why. */
 const notGiven: Readonly<Record<string, string>> = {
+  '* --as': 'signs in to a demo. e2e/demo-command.test.ts decides as an approver.',
   '* --az-login': 'needs an Azure CLI that is signed in. sign-in/operator.test.ts has the choice between the ways.',
   '* --client-id': 'asks a managed identity or the Azure CLI. remote/connection.test.ts has the sign-in.',
   'jobs try --tenants': 'builds the project and starts a cloud, as the test of --tenant does.',
@@ -175,6 +178,58 @@ describe('every option', () => {
 
   it.each(effects)('takes effect: %s %j', async (name, words, expected) => {
     expect((await firstRequest(name, words)).first).toMatch(expected);
+  });
+});
+
+/** Words as a shell splits them, for the quotes that examples use. */
+const wordsOf = (line: string): string[] =>
+  [...line.matchAll(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g)].map(([word]) => word.replaceAll(/['"]/g, ''));
+
+describe('every help', () => {
+  const helps = commands.flatMap(([name, command]) => {
+    const said: string[] = [];
+    command.configureOutput({ writeOut: (text) => said.push(text), getOutHelpWidth: () => 80 });
+    command.outputHelp();
+    return name === 'local-browser' ? [] : [[name, said.join('')] as const];
+  });
+
+  it.each(helps)('ends with an example that is right: %s', async (name, help) => {
+    const [, example = ''] = /\nExample:\n {2}(.*)\n$/.exec(help) ?? [];
+    const words = wordsOf(example);
+    expect(words.slice(0, 1 + name.split(' ').length).join(' ')).toBe(`ptb ${name}`);
+    const program = new Command('ptb').enablePositionalOptions();
+    registerCommands(program);
+    const ran: Command[] = [];
+    const replace = (command: Command): void => {
+      if (command.commands.length === 0 || command.options.length > 0)
+        command.action((...given) => void ran.push(given.at(-1) as Command));
+      command.commands.forEach(replace);
+    };
+    replace(program);
+    expect([await runProgram(program, ['node', ...words]), ran.length]).toEqual([0, 1]);
+  });
+
+  it.each(helps)('fits 80 columns: %s', (_, help) => {
+    const wide = help
+      .split('\n')
+      .filter((line) => line.length > 80 && !line.startsWith('  ptb ') && !line.startsWith('Usage:'));
+    expect(wide).toEqual([]);
+  });
+
+  it('of the program has all commands in groups', () => {
+    const program = new Command('ptb');
+    registerCommands(program);
+    const help = program.helpInformation();
+    expect([...help.matchAll(/^(\w.*):$/gm)].map(([, group]) => group)).toEqual([
+      'Options',
+      'Customers',
+      'Jobs',
+      'Approvals and audit',
+      'Sign-in',
+      'Set up and look after a broker',
+      'Try it on this machine',
+      'Other',
+    ]);
   });
 });
 

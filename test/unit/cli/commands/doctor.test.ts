@@ -123,7 +123,7 @@ describe('ptb doctor', () => {
   });
 
   it.each([
-    ['--tenant', 'PARTNER_TENANT_ID (--tenant)'],
+    ['--partner-tenant', 'PARTNER_TENANT_ID (--partner-tenant)'],
     ['--vault', 'KEY_VAULT_URL (--vault)'],
   ])('fails before any request if %s is wrong', async (option, said) => {
     const { exit, out } = await doctor(option, 'nonsense', '--json');

@@ -93,7 +93,7 @@ describe('ptb jobs history', () => {
 
   it('asks for tenants, a value and a period', async () => {
     vi.useFakeTimers({ now: Date.UTC(2026, 10, 24, 6), toFake: ['Date'] });
-    const pathOf = async (...words: string[]) => (await history(all, ...words)).requests[0]?.path;
+    const pathOf = async (...words: string[]) => (await history(all, ...words)).requests.at(-1)?.path;
     expect(await pathOf('--tenant', 'group:gold')).toBe('/jobs/licence-report/history?tenants=group%3Agold');
     expect(await pathOf('--tenant', 'a.example', 'b.example', '--except', 'tag:trial')).toBe(
       '/jobs/licence-report/history?tenants=a.example%2Cb.example&except=tag%3Atrial',

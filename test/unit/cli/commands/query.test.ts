@@ -63,14 +63,14 @@ describe('ptb query', () => {
       '--tenant',
       'tag:a',
       '--except',
-      'x.com',
+      'tag:x',
     ];
     const { requests, exit } = await query(words, two);
     expect(exit).toBe(0);
     expect(requests[0]).toEqual({
       method: 'POST',
       path: '/queries',
-      body: { path: '/users', select: ['name', 'age', 'id'], allPages: true, tenants: ['tag:a'], except: ['x.com'] },
+      body: { path: '/users', select: ['name', 'age', 'id'], allPages: true, tenants: ['tag:a'], except: ['tag:x'] },
     });
   });
 

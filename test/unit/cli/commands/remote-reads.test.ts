@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
 import { registerJobs } from '../../../../src/cli/commands/jobs.ts';
@@ -103,7 +104,7 @@ describe('ptb tenants', () => {
     tenantId: id(digit),
     name: `Tenant ${digit}`,
     reachable: true,
-    reason: 'delegated',
+    reason: 'gdap_active',
     lastResults: [],
     ...more,
   });
@@ -111,26 +112,35 @@ describe('ptb tenants', () => {
     tenant(1, { defaultDomain: 'one.example', lastResults: [{ job: 'report', outcome: 'succeeded' }] }),
     tenant(2, {
       reachable: false,
-      reason: 'no relationship',
+      reason: 'no_relationship',
       lastResults: [
         { job: 'report', outcome: 'failed', code: 'consent_required' },
         { job: 'check', outcome: 'skipped' },
       ],
     }),
+    tenant(3, {
+      defaultDomain: 'three.example',
+      lastResults: [
+        { job: 'report', outcome: 'succeeded' },
+        { job: 'check', outcome: 'failed', code: 'job_failed' },
+      ],
+    }),
   ];
   const answer = { tenants, warnings: ['The list is two days old.'] };
 
-  it('lists all tenants with domain or id, reason and last results, and warns on standard error', async () => {
+  it('lists all tenants, those with trouble first, and warns on standard error', async () => {
     const { exit, out, err, requests } = await runCommand(registerTenants, ['tenants'], [answer]);
     expect(requests.map(({ path }) => path)).toEqual(['/tenants']);
     expect([exit, err]).toEqual([0, 'The list is two days old.\n']);
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['tenant', 'domain', 'reachable', 'reason', 'last results'],
+      ['tenant', 'reachable', 'last results', 'domain'],
       expect.anything(),
-      ['Tenant 1', 'one.example', 'yes', 'delegated', 'report: succeeded'],
-      ['Tenant 2', id(2), 'no', 'no relationship', 'report: consent_required, check: skipped'],
+      ['Tenant 2', 'no: no_relationship', 'consent_required: report; skipped: check', id(2)],
+      ['Tenant 3', 'yes', 'job_failed: check; succeeded: report', 'three.example'],
+      ['Tenant 1', 'yes', 'succeeded: report', 'one.example'],
       [''],
-      ['2 tenants'],
+      ['3 tenants, 1 not reachable, 1 with failed jobs'],
+      ['What is wrong with one, and what to do: ptb tenants show NAME'],
       [''],
     ]);
   });
@@ -138,12 +148,86 @@ describe('ptb tenants', () => {
   it('says that the last results are not known, if the broker could not read them', async () => {
     const unread = { ...answer, tenants: [tenant(1, { lastResults: undefined }), tenants[1]] };
     const { out } = await runCommand(registerTenants, ['tenants'], [unread]);
-    expect(out.split('\n').find((line) => line.startsWith('Tenant 1'))).toMatch(/ {2}not known$/);
+    expect(out.split('\n').find((line) => line.startsWith('Tenant 1'))).toMatch(/ {2}not known /);
   });
 
   it('lists only unreachable tenants with --unreachable, also as a document', async () => {
     const { out } = await runCommand(registerTenants, ['tenants', 'list', '--unreachable', '--json'], [answer]);
     expect(JSON.parse(out)).toEqual({ ...answer, tenants: [tenants[1]] });
+  });
+});
+
+describe('ptb tenants show', () => {
+  const details = {
+    tenantId: id(1),
+    name: 'One',
+    defaultDomain: 'one.example',
+    reachable: true,
+    reason: 'gdap_active',
+    explanation: 'A GDAP relationship is active.',
+    relationshipEndsAt: '2027-01-02T00:00:00Z',
+    groups: ['gold'],
+    tags: [],
+    lastResults: [
+      {
+        job: 'report',
+        outcome: 'failed',
+        code: 'consent_required',
+        finishedAt: '2026-01-01T00:00:00Z',
+        runId: 'report@1',
+      },
+      { job: 'check', outcome: 'succeeded', finishedAt: '2026-01-01T00:00:00Z', runId: 'check@1' },
+    ],
+    history: [{ job: 'check', runId: 'check@1', rows: 7 }],
+    codes: [{ code: 'consent_required', title: 'No consent', advice: 'Consent.' }],
+    warnings: ['The list is old.'],
+  };
+  const events = [{ at: '2026-01-01T00:00:00Z', tenantName: 'One', kind: 'lost', explanation: 'It was lost.' }];
+  const show = (...words: string[]) =>
+    runCommand(registerTenants, ['tenants', 'show', ...words], [{ tenants: [details] }, details, { events }]);
+
+  it('has reach, failed jobs with their next step, results and events, for a name', async () => {
+    const { exit, out, err, requests } = await show('one');
+    expect(requests.map(({ path }) => path)).toEqual([
+      '/tenants',
+      `/tenants/${id(1)}`,
+      `/tenants/${id(1)}/events?limit=10`,
+    ]);
+    expect([exit, err]).toEqual([0, 'The list is old.\n']);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      [`One (one.example, ${id(1)})`],
+      ['Reachable: yes. A GDAP relationship is active.'],
+      ['The relationship ends 2027-01-02T00:00:00Z.'],
+      ['Groups: gold'],
+      ['Tags: none'],
+      [''],
+      ['The application has no consent in this tenant: report'],
+      ['', expect.stringContaining('What to do: Run `ptb tenants consent`')],
+      ['', `Next: ptb tenants consent --tenant ${id(1)}`],
+      [''],
+      ['job', 'last result', 'rows', 'finished', 'run'],
+      expect.anything(),
+      ['report', 'consent_required', '2026-01-01T00:00:00Z', 'report@1'],
+      ['check', 'succeeded', '7', '2026-01-01T00:00:00Z', 'check@1'],
+      [''],
+      ['What happened, newest first:'],
+      ['2026-01-01T00:00:00Z', 'lost. It was lost.'],
+      [''],
+    ]);
+  });
+
+  it('says why a tenant is not reachable and what to do, and what is not known', async () => {
+    const away = { ...details, reachable: false, reason: 'gdap_expired', lastResults: undefined, tags: undefined };
+    const { out } = await runCommand(registerTenants, ['tenants', 'show', id(1)], [away, { events: [] }]);
+    expect(out).toContain('Reachable: no.');
+    expect(out).toMatch(/GDAP relationship expired\n {2}What to do: Request a GDAP relationship/);
+    expect(out).toContain('Tags: not known');
+    expect(out).toContain('The last results of jobs are not known.');
+    expect(out).not.toContain('What happened');
+  });
+
+  it('prints one document', async () => {
+    expect(JSON.parse((await show('one', '--json')).out)).toEqual({ ...details, events });
   });
 });
 
@@ -291,12 +375,53 @@ describe('ptb audit', () => {
     ]);
   });
 
+  it('has names and local times on a terminal, and jobs in place of the nil id', async () => {
+    const isTerminal = process.stdout.isTTY;
+    Object.assign(process.stdout, { isTTY: true });
+    try {
+      const entries = [entry(1, { rule: 'job:report' }), entry(2, { tenantId: id(2) }), entry(3, { code: 'busy' })];
+      const { out } = await runCommand(
+        registerAudit,
+        ['audit'],
+        [page(entries), { tenants: [{ tenantId: id(1), name: 'One' }] }],
+      );
+      const local = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short' });
+      const at = local.format(new Date('2026-01-01T00:00:01Z'));
+      expect(
+        out
+          .split('\n')
+          .slice(2)
+          .map((line) => stripVTControlCharacters(line).split(/ {2,}/)),
+      ).toEqual([
+        [at, 'issued', 'report', 'One', 'graph', 'job:report'],
+        [at, 'issued', id(9), id(2), 'graph', 'helpdesk'],
+        [at, 'busy', id(9), 'One', 'graph', 'helpdesk'],
+        [''],
+      ]);
+    } finally {
+      Object.assign(process.stdout, { isTTY: isTerminal });
+    }
+  });
+
   it('sends every filter', async () => {
-    const words = ['--from', 'a', '--to', 'b', '--caller', 'c', '--tenant', 'd', '--outcome', 'denied', '--limit', '7'];
+    const words = [
+      '--from',
+      'a',
+      '--to',
+      'b',
+      '--caller',
+      'c',
+      '--tenant',
+      'd.example',
+      '--outcome',
+      'denied',
+      '--limit',
+      '7',
+    ];
     words.push('--kind', 'request');
     const { requests } = await runCommand(registerAudit, ['audit', ...words], [page([])]);
     expect(queries(requests)).toEqual([
-      { from: 'a', to: 'b', caller: 'c', tenant: 'd', outcome: 'denied', kind: 'request', limit: '7' },
+      { from: 'a', to: 'b', caller: 'c', tenant: 'd.example', outcome: 'denied', kind: 'request', limit: '7' },
     ]);
   });
 

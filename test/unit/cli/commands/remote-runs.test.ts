@@ -65,7 +65,12 @@ describe('ptb run', () => {
       'w1',
     ];
     const { requests } = await runCommand(registerRun, [...words, '--parameters', '{"days":30}'], [started]);
-    expect(requests[0]?.body).toEqual({
+    expect(requests.map(({ path: asked }) => asked)).toEqual([
+      '/tenants/one.example',
+      '/tenants/b.example',
+      '/jobs/report/runs',
+    ]);
+    expect(requests.at(-1)?.body).toEqual({
       tenants: ['one.example', 'tag:a'],
       except: ['group:x', 'b.example'],
       parameters: { days: 30 },
@@ -192,6 +197,18 @@ describe('ptb run', () => {
 });
 
 describe('ptb runs show', () => {
+  it('says why tenants were skipped, unless the broker does not answer', async () => {
+    const some = { ...run, tenants: { ...run.tenants, skipped: 2 } };
+    const skipped = { outcome: 'skipped', code: 'resource_unavailable', detail: 'It has no licence for this.' };
+    const tenants = ['One', 'Two'].map((name) => ({ ...skipped, name }));
+    const { out, requests } = await runCommand(registerRuns, ['runs', 'show', run.runId], [some, { tenants }]);
+    expect(requests[1]?.path).toBe(`${path}/tenants?outcome=skipped`);
+    expect(out).toContain('\nSkipped: One, Two. It has no licence for this.\n');
+    const failure = Response.json({ code: 'storage_unavailable', detail: 'Away.' }, { status: 503 });
+    const silent = await runCommand(registerRuns, ['runs', 'show', run.runId], [some, failure]);
+    expect([silent.exit, silent.out]).toEqual([0, expect.not.stringContaining('Skipped')]);
+  });
+
   it('shows the parameters of the run', async () => {
     const parameters = { days: 3, parts: ['a', 'b'] };
     const { out } = await runCommand(registerRuns, ['runs', 'show', run.runId], [{ ...run, parameters }]);
@@ -255,11 +272,12 @@ describe('ptb runs show --tenant', () => {
   });
 
   it.each([
-    ['tenant_unknown', 404],
-    ['caller_forbidden', 403],
-  ])('says that neither a name nor a domain is known: %s', async (code, status) => {
-    const { exit, err } = await show('two.example', Response.json({ code, detail: 'No.' }, { status }));
-    expect([exit, err]).toEqual([2, expect.stringContaining('"two.example", and you may see no customer')]);
+    ['tenant_unknown', 404, '"two.example" is not among the customer tenants; did you mean "too.example"?'],
+    ['caller_forbidden', 403, 'No.'],
+  ])('says that neither a name nor a domain is known: %s', async (code, status, expected) => {
+    const all = { tenants: [{ tenantId, name: 'One', defaultDomain: 'too.example' }] };
+    const { exit, err } = await show('two.example', Response.json({ code, detail: 'No.' }, { status }), all);
+    expect([exit, err]).toEqual([1, expect.stringContaining(expected)]);
   });
 
   it('says so if the broker cannot look the domain up', async () => {
@@ -298,6 +316,14 @@ describe('ptb runs watch', () => {
 });
 
 describe('ptb runs list', () => {
+  it('asks whether another job is meant if it lists nothing', async () => {
+    const list = (job: string) =>
+      runCommand(registerRuns, ['runs', 'list', '--job', job], [{ runs: [] }, { jobs: [{ name: 'report' }] }]);
+    const { exit, err } = await list('reprot');
+    expect([exit, err]).toEqual([2, expect.stringContaining('There is no job "reprot"; did you mean "report"?')]);
+    expect((await list('report')).exit).toBe(0);
+  });
+
   it('lists the latest 20 runs', async () => {
     const { out, requests } = await runCommand(registerRuns, ['runs'], [{ runs: [partly] }]);
     expect(requests.map((request) => request.path)).toEqual(['/runs?limit=20']);
@@ -391,11 +417,11 @@ describe('ptb runs rerun and cancel', () => {
 
   it.each([
     [true, 'report@2026-01-01 stops before its next tenant.\n'],
-    [false, 'report@2026-01-01 has already ended (completed).\n'],
+    [false, 'report@2026-01-01 has already ended: partly failed\n'],
   ])('says what a cancellation does (requested: %s)', async (cancelRequested, text) => {
     const answer = { runId: run.runId, status: 'completed', cancelRequested };
-    const { out, requests } = await runCommand(registerRuns, ['runs', 'cancel', run.runId], [answer]);
-    expect(requests).toEqual([{ method: 'POST', path: `${path}/cancel`, body: {} }]);
+    const { out, requests } = await runCommand(registerRuns, ['runs', 'cancel', run.runId], [answer, partly]);
+    expect(requests[0]).toEqual({ method: 'POST', path: `${path}/cancel`, body: {} });
     expect(out).toBe(text);
   });
 });

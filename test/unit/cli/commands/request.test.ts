@@ -97,9 +97,19 @@ describe('ptb request', () => {
     expect(sent[0]?.headers['authorization']).toBe('Bearer caller-token');
   });
 
-  it('escapes tenant and resource', async () => {
-    const { sent } = await run(['a/b', 'GET', '/x', '--resource', 'c d'], [answer('{}')]);
-    expect(sent[0]?.url).toBe('https://broker.example/api/gateway/a%2Fb/c%20d/x');
+  it.each([
+    ['users?$top=1', 'graph/v1.0/users?$top=1'],
+    ['/users', 'graph/v1.0/users'],
+    ['/beta/users', 'graph/beta/users'],
+    ['/v1.0', 'graph/v1.0'],
+  ])('takes %s for a path of Microsoft Graph', async (typed, expected) => {
+    const { sent } = await run(['contoso.com', 'GET', typed], [answer('{}')]);
+    expect(sent[0]?.url).toBe(`https://broker.example/api/gateway/contoso.com/${expected}`);
+  });
+
+  it('escapes the resource', async () => {
+    const { sent } = await run(['contoso.com', 'GET', '/x', '--resource', 'c d'], [answer('{}')]);
+    expect(sent[0]?.url).toBe('https://broker.example/api/gateway/contoso.com/c%20d/x');
   });
 
   it.each([
@@ -142,7 +152,6 @@ describe('ptb request', () => {
     [['contoso.com', 'POST', '/%2e%2e/%2e%2e/%2e%2e/tokens']],
     [['contoso.com', 'GET', 'https://evil.example/v1.0/users']],
     [['contoso.com', 'GET', 'https://broker.example/api/tokens']],
-    [['contoso.com', 'GET', 'users']],
     [['contoso.com', 'HEAD', '/v1.0/users']],
     [['contoso.com', 'POST', '/v1.0/users', '--all-pages']],
     [['contoso.com', 'POST', '/v1.0/users', '--body', '/no/such/file']],

@@ -140,7 +140,7 @@ describe('ptb setup --yes', () => {
     [['--credential', 'federated'], 1, 'MANAGED_IDENTITY_CLIENT_ID: is missing'],
     [['--credential', 'password'], 2, 'Allowed choices are secret, certificate, federated'],
     [['--application', 'Not A Name'], 2, 'at most 32 lower case letters'],
-    [['--tenant', 'nonsense'], 1, 'PARTNER_TENANT_ID (--tenant)'],
+    [['--partner-tenant', 'nonsense'], 1, 'PARTNER_TENANT_ID (--partner-tenant)'],
     [['--vault', 'nonsense'], 1, 'KEY_VAULT_URL (--vault)'],
   ])('refuses %j and changes nothing', async (words, code, said) => {
     const { exit, out, err } = await setup(['--yes', ...words]);

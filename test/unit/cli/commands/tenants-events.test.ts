@@ -37,7 +37,7 @@ it('lists events of all tenants, and of one, over several pages', async () => {
 });
 
 it('lists events of groups, tags and several tenants, and leaves tenants out', async () => {
-  const pathOf = async (...words: string[]) => (await events([{ events: [] }], ...words)).requests[0]?.path;
+  const pathOf = async (...words: string[]) => (await events([{ events: [] }], ...words)).requests.at(-1)?.path;
   expect(await pathOf('--tenant', 'tag:managed', '--except', 'group:gold', 'b.example')).toBe(
     '/events?tenants=tag%3Amanaged&except=group%3Agold%2Cb.example&limit=100',
   );

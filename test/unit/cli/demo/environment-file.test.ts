@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,17 +44,19 @@ const demoWith = (callerToken: () => Promise<string>): Demo =>
     environment: { KEY_VAULT_URL: 'https://vault' },
   }) as unknown as Demo;
 
-it('writes a file that only its owner can read, quotes it for the shell and removes it at the end', async () => {
+it('writes a file that only its owner can read, exports nothing, quotes for the shell and removes it at the end', async () => {
   const kept = await keepEnvironmentFile(
     demoWith(async () => 'token-1'),
-    '/ptb.js',
     { file },
   );
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   const text = await readFile(file, 'utf8');
-  expect(text).toContain(String.raw`export CALLER_SECRET='with '\'' quote'`);
-  expect(text).toContain("export A_TENANT='good'\n");
-  expect(text).toContain("export KEY_VAULT_URL='https://vault'\n");
+  expect(text).toContain(String.raw`CALLER_SECRET='with '\'' quote'`);
+  expect(text).toContain("\nA_TENANT='good'\n");
+  expect(text).toContain("\n# KEY_VAULT_URL='https://vault'\n");
+  const shell = `. "$0"; test -n "$A_TENANT" && env | grep -E "^(BROKER_URL|CALLER_TOKEN|KEY_VAULT_URL|A_TENANT)=" || true`;
+  const env = { PATH: process.env['PATH'] ?? '' };
+  expect((await promisify(execFile)('sh', ['-c', shell, file], { env })).stdout).toBe('');
   await kept.remove();
   await expect(stat(file)).rejects.toThrow('ENOENT');
 });
@@ -61,10 +65,9 @@ it('updates the token, also after a request for one failed', async () => {
   const tokens = [async () => 'token-1', async () => Promise.reject(new Error('Entra is down')), async () => 'token-2'];
   const kept = await keepEnvironmentFile(
     demoWith(() => (tokens.length > 1 ? tokens.shift() : tokens[0])?.() ?? Promise.reject(new Error('none'))),
-    '/ptb.js',
     { file, everyMs: 5 },
   );
-  await expect.poll(() => readFile(file, 'utf8')).toContain("export PTB_TOKEN='token-2'");
+  await expect.poll(() => readFile(file, 'utf8')).toContain("CALLER_TOKEN='token-2'");
   await kept.remove();
 });
 
@@ -75,7 +78,7 @@ it('does not remove the file of a demo that was started later in the same folder
     requests += 1;
     return token;
   };
-  const kept = await keepEnvironmentFile(demoWith(callerToken), '/ptb.js', { file, everyMs: 5 });
+  const kept = await keepEnvironmentFile(demoWith(callerToken), { file, everyMs: 5 });
   await writeFile(file, "export BROKER_URL='another'\n");
   token = 'token-2';
   // The second request from now on follows the decision about the first new token.

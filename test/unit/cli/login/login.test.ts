@@ -92,7 +92,7 @@ it('ptb login --device-code says how to allow the flow if the application does n
   registerLogin(program);
   expect(await runProgram(program, ['node', 'ptb', 'login', '--device-code', '--url', url])).not.toBe(0);
   expect(err.mock.calls.map(([text]) => String(text)).join('')).toContain(
-    `ptb setup api --tenant ${tenantId} --name broker-prod --no-roles --allow-device-code`,
+    `ptb setup api --partner-tenant ${tenantId} --name broker-prod --no-roles --allow-device-code`,
   );
 });
 
@@ -109,7 +109,7 @@ describe('ptb logout', () => {
     vi.stubEnv('BROKER_URL', undefined);
     vi.spyOn(process, 'cwd').mockReturnValue(folder);
     await mkdir(join(folder, '.local'));
-    await writeFile(join(folder, '.local/demo.env'), "export BROKER_URL='http://127.0.0.1:1'\nexport PTB_TOKEN='t'\n");
+    await writeFile(join(folder, '.local/demo.env'), "BROKER_URL='http://127.0.0.1:1'\nCALLER_TOKEN='t'\n");
     await places().files.save(keptAt('https://one.example'));
     const program = new Command();
     registerLogin(program);

@@ -90,8 +90,8 @@ describe('the connection options', () => {
 
 describe('connect', () => {
   it('needs an address', async () => {
-    expect(() => addressOf({})).toThrow(/^Give the address of the broker/);
-    await expect(connect({ token: 't' })).rejects.toThrow(/^Give the address of the broker/);
+    expect(() => addressOf({})).toThrow(/^No broker is known/);
+    await expect(connect({ token: 't' })).rejects.toThrow(/^No broker is known/);
   });
 
   it.each([{}, { token: '' }])('needs a token or a client id: %j', async (flags) => {

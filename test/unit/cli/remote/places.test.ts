@@ -36,7 +36,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function startDemo(token = 'of the demo', url = demoUrl): Promise<void> {
   await mkdir(join(folder, '.local'), { recursive: true });
-  const text = `export BROKER_URL='${url}'\nexport PTB_TOKEN='${token}'\nexport OTHER='x'\n`;
+  const text = `BROKER_URL='${url}'\nCALLER_TOKEN='${token}'\nOTHER='x'\n`;
   await writeFile(join(folder, '.local/demo.env'), text);
 }
 
@@ -61,7 +61,7 @@ describe('a command that names no broker', () => {
     'never calls the demo of the folder at %s, which is not this machine',
     async (url) => {
       await startDemo('of the folder', url);
-      await expect(knownAddress({}, places())).rejects.toThrow(/^Give the address/);
+      await expect(knownAddress({}, places())).rejects.toThrow(/^No broker is known/);
       await places().files.save(signIn('https://one.example'));
       await (await connect({})).get('/jobs');
       expect(sent).toEqual(['https://one.example/api/jobs Bearer of the login at https://one.example']);

@@ -56,6 +56,12 @@ describe('readQuery', () => {
     expect(() => readQuery(query(text), auditQuerySchema)).toThrow(/request_invalid/);
   });
 
+  it('says which time a misspelt one may be', () => {
+    expect(() => readQuery(query('from=24.11.2026'), auditQuerySchema)).toThrow(
+      expect.objectContaining({ detail: expect.stringMatching(/; did you mean 2026-11-24\?$/) as string }),
+    );
+  });
+
   it('does not repeat a rejected value, which may be a secret', () => {
     const secret = 'eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln';
     expect(() => readQuery(query(`from=${secret}`), auditQuerySchema)).toThrow(

@@ -109,6 +109,12 @@ test('createResourceRegistry has the resources that partners use in the public c
   });
 });
 
+test('createResourceRegistry names the resource that a misspelt one may be', () => {
+  expect(() => createResourceRegistry(clouds.public, []).get('exhcange')).toThrow(
+    expect.objectContaining({ detail: expect.stringContaining('; did you mean "exchange"?') as string }),
+  );
+});
+
 test('createResourceRegistry lacks these resources in the national clouds, and RESOURCES adds them', () => {
   for (const cloud of [clouds.usgovernment, clouds.china]) {
     expect(() => createResourceRegistry(cloud, []).get('defender')).toThrow(

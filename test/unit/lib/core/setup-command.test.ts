@@ -6,7 +6,7 @@ const command = (scope: string, tenant = tenantId): string => setupApiCommand({ 
 
 it('names the applications of the broker', () => {
   expect(command(`api://${tenantId}/broker-prod/access_as_user`)).toBe(
-    `ptb setup api --tenant ${tenantId} --name broker-prod --url URL`,
+    `ptb setup api --partner-tenant ${tenantId} --name broker-prod --url URL`,
   );
 });
 
@@ -16,10 +16,12 @@ it.each([
   ['a name with an option', `api://${tenantId}/--yes/access_as_user`],
   ['no scope', ''],
 ])('has a placeholder for %s', (_what, scope) => {
-  expect(command(scope)).toBe(`ptb setup api --tenant ${tenantId} --name NAME --url URL`);
+  expect(command(scope)).toBe(`ptb setup api --partner-tenant ${tenantId} --name NAME --url URL`);
 });
 
 it('has placeholders for a tenant that is no word, and for a broker that is not known', () => {
-  expect(command('', '; rm')).toContain('--tenant TENANT_ID --name NAME');
-  expect(setupApiCommand(undefined, '--url URL')).toBe('ptb setup api --tenant TENANT_ID --name NAME --url URL');
+  expect(command('', '; rm')).toContain('--partner-tenant TENANT_ID --name NAME');
+  expect(setupApiCommand(undefined, '--url URL')).toBe(
+    'ptb setup api --partner-tenant TENANT_ID --name NAME --url URL',
+  );
 });

@@ -25,7 +25,9 @@ beforeEach(async () => {
 
 const refusal = {
   code: 'request_invalid',
-  detail: expect.stringMatching(new RegExp(`belongs to the tenant ${elsewhere}.*Give --tenant ${elsewhere}`)) as string,
+  detail: expect.stringMatching(
+    new RegExp(`belongs to the tenant ${elsewhere}.*Give --partner-tenant ${elsewhere}`),
+  ) as string,
 };
 
 describe('revoke in another tenant than that of the application', () => {

@@ -98,6 +98,9 @@ describe('startRun', () => {
   test('creates no record for an unknown job or an invalid window', async () => {
     const { start, runLog } = stage();
     await expect(start({ job: 'nope' })).rejects.toMatchObject({ code: 'job_unknown' });
+    await expect(start({ job: 'porbe' })).rejects.toMatchObject({
+      detail: 'There is no job "porbe"; did you mean "probe"?',
+    });
     await expect(start({ window: 'a/b' })).rejects.toMatchObject({ code: 'request_invalid' });
     expect(await runLog.list({ limit: 10 })).toEqual([]);
   });

@@ -1,5 +1,5 @@
-import type { LastResult } from '../../src/lib/api/answers/tenants.ts';
-import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
+import type { LastResult } from './answers/tenants.ts';
+import { errorTable, isErrorCode } from '../core/errors.ts';
 import type { Cause } from './trouble.ts';
 
 /** A `ptb` command that helps with a cause. */

@@ -1,6 +1,6 @@
-import type { LastResult, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { adviceFor, errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
-import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
+import type { LastResult, TenantsAnswer } from './answers/tenants.ts';
+import { adviceFor, errorTable, isErrorCode } from '../core/errors.ts';
+import { outcomeStyle } from '../core/outcomes.ts';
 
 export type Tenant = TenantsAnswer['tenants'][number];
 

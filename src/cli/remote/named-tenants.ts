@@ -1,0 +1,145 @@
+import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
+import { didYouMean, visibleText } from '../../lib/core/text.ts';
+import { CommandFailure } from '../command-failure.ts';
+import { UsageError } from '../run-program.ts';
+import { progress } from '../sign-in/output.ts';
+import type { BrokerClient } from './broker-client.ts';
+
+// The API takes ids and domains alone: a customer chooses its name, so a name grants nothing and no script should rely on
+// one. People type names, and see which tenant was taken.
+
+/** What `--tenant` and `--except` take, for the help. */
+export const tenantForms = 'names, domains, ids, group:NAME or tag:NAME';
+
+/** A tenant that a person may name. */
+interface NamedTenant {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly defaultDomain?: string | undefined;
+}
+
+/** Whether a text is a name, and neither an id nor a domain. */
+export const isTenantName = (text: string): boolean =>
+  parseTenantId(text) === undefined && parseDomainName(text) === undefined;
+
+const listedCandidates = 5;
+
+/**
+ * The tenant with this id, name or default domain, or the only one whose name or domain begins so, whatever the case.
+ * @throws UsageError that lists the candidates if there are several, or names the nearest one.
+ */
+export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: string): T {
+  const wanted = text.trim().toLowerCase();
+  // Every name begins with nothing: an unset variable of a script would name any tenant.
+  if (wanted === '') throw new UsageError('An empty text names no tenant. Give a name, a domain or an id.');
+  const textsOf = ({ name, defaultDomain }: NamedTenant) => [
+    name,
+    ...(defaultDomain === undefined ? [] : [defaultDomain]),
+  ];
+  const having = (fits: (known: string) => boolean): readonly T[] =>
+    tenants.filter((tenant) => [tenant.tenantId, ...textsOf(tenant)].some((known) => fits(known.toLowerCase())));
+  const exact = having((known) => known === wanted);
+  const found = exact.length > 0 ? exact : having((known) => known.startsWith(wanted));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  if (only !== undefined) {
+    const lines = found.slice(0, listedCandidates).map((tenant) => `\n  ${described(tenant)}`);
+    const more = found.length > listedCandidates ? `\n  and ${found.length - listedCandidates} more` : '';
+    throw new UsageError(
+      `"${text}" may be ${found.length} tenants. Give the domain or the id:${lines.join('')}${more}`,
+    );
+  }
+  // The first word of a name names the tenant, too.
+  const candidates = tenants.flatMap((tenant) => [...textsOf(tenant), ...tenant.name.split(' ', 1)]);
+  throw new UsageError(`No tenant is called "${text}"${didYouMean(text, candidates) || '.'}`);
+}
+
+const described = ({ name, defaultDomain, tenantId }: NamedTenant): string =>
+  visibleText(`${name} (${defaultDomain ?? tenantId})`);
+
+type Reader = Pick<BrokerClient, 'get'>;
+
+/**
+ * Does work with the tenant that a person names. An id or a domain takes no further request: only if the broker does not
+ * know it, the names of all tenants are read.
+ * @throws UsageError as {@link tenantNamed}; BrokerError tenant_unknown with the nearest domain; whatever `work` throws.
+ */
+export async function withTenant<T>(client: Reader, text: string, work: (reference: string) => Promise<T>): Promise<T> {
+  if (isTenantName(text)) return work(await idOf(client, text));
+  try {
+    return await work(text);
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerError) || thrown.code !== 'tenant_unknown') throw thrown;
+    // Whoever may not read tenants gets the answer as it is.
+    const tenants = await readTenants(client).catch(() => undefined);
+    if (tenants === undefined) throw thrown;
+    const called = tenants.filter(({ name }) => name.toLowerCase() === text.toLowerCase());
+    if (called[0] !== undefined && called.length === 1) return work(called[0].tenantId);
+    const question = didYouMean(
+      text,
+      tenants.flatMap(({ tenantId, defaultDomain }) => [tenantId, defaultDomain ?? tenantId]),
+    );
+    const detail = `"${text}" is not among the customer tenants${question || '.'}`;
+    throw new CommandFailure('tenant_unknown', detail, '`ptb tenants` lists them.', { cause: thrown });
+  }
+}
+
+async function idOf(client: Reader, text: string): Promise<string> {
+  const tenant = tenantNamed(await readTenants(client), text);
+  progress(`Tenant: ${described(tenant)}`);
+  return tenant.tenantId;
+}
+
+const readTenants = async (client: Reader): Promise<readonly NamedTenant[]> =>
+  ((await client.get('/tenants')) as TenantsAnswer).tenants;
+
+/** Domains that are looked up at a time. */
+const lookUps = 8;
+
+/**
+ * Entries of `--tenant` or `--except` as the broker takes them: a name becomes the id of its tenant. Domains are checked,
+ * because the broker takes a list with an unknown one, which in `--except` would take nothing away.
+ * @throws UsageError, BrokerError as {@link withTenant}.
+ */
+export async function namedTenants<Entries extends readonly string[] | undefined>(
+  client: Reader,
+  entries: Entries,
+): Promise<readonly string[] | Entries> {
+  if (entries === undefined) return entries;
+  const all = entries.flatMap((entry) => (isList(entry) ? entry.split(',') : [entry]));
+  const named: string[] = [];
+  let tenants: Promise<readonly NamedTenant[]> | undefined;
+  for (let start = 0; start < all.length; start += lookUps) {
+    named.push(
+      ...(await Promise.all(
+        all.slice(start, start + lookUps).map(async (entry) => {
+          if (isForBroker(entry)) return entry;
+          if (!isTenantName(entry)) return checkedDomain(client, entry);
+          tenants ??= readTenants(client);
+          return tenantNamed(await tenants, entry).tenantId;
+        }),
+      )),
+    );
+  }
+  return named;
+}
+
+const isForBroker = (text: string): boolean => /^(?:group:|tag:|\*$)/.test(text) || parseTenantId(text) !== undefined;
+
+/** Commas stand between entries, and in names. */
+const isList = (text: string): boolean => text.split(',').every((part) => isForBroker(part) || !isTenantName(part));
+
+async function checkedDomain(client: Reader, domain: string): Promise<string> {
+  try {
+    return await withTenant(client, domain, async (reference) => {
+      await client.get(`/tenants/${encodeURIComponent(reference)}`);
+      return reference;
+    });
+  } catch (thrown) {
+    // Whoever may not read tenants may still name them: the broker looks the domain up itself.
+    if (thrown instanceof BrokerError && thrown.code === 'caller_forbidden') return domain;
+    throw thrown;
+  }
+}

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { namedTenants, tenantNamed, withTenant } from '../../../../src/cli/remote/named-tenants.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
+
+const id = (digit: number): string => `aaaaaaaa-0000-4000-8000-00000000000${digit}`;
+const tenants = [
+  { tenantId: id(1), name: 'Contoso', defaultDomain: 'contoso.com' },
+  { tenantId: id(2), name: 'Contoso Roofing', defaultDomain: 'roofing.example' },
+  { tenantId: id(3), name: 'Booking.com', defaultDomain: 'booking.onmicrosoft.com' },
+  { tenantId: id(4), name: 'Smith, Jones', defaultDomain: undefined },
+  { tenantId: id(5), name: 'Twins', defaultDomain: 'one.example' },
+  { tenantId: id(6), name: 'twins', defaultDomain: 'two.example' },
+];
+
+/** A broker that knows these domains, and whose caller may read tenants or not. */
+function stage({ mayRead = true } = {}) {
+  const paths: string[] = [];
+  const get = async (path: string): Promise<unknown> => {
+    paths.push(path);
+    if (!mayRead) throw new BrokerError('caller_forbidden', 'No.');
+    if (path === '/tenants') return { tenants };
+    const found = tenants.find(({ defaultDomain }) => path === `/tenants/${defaultDomain}`);
+    if (found === undefined) throw new BrokerError('tenant_unknown', 'No tenant has it.');
+    return found;
+  };
+  return { client: { get }, paths };
+}
+
+describe('tenantNamed', () => {
+  it.each([
+    [id(2), 2],
+    ['CONTOSO', 1],
+    ['contoso r', 2],
+    ['Roofing.example', 2],
+    ['rooF', 2],
+    ['Smith, Jones', 4],
+    [' booking ', 3],
+  ])('finds %j', (text, digit) => {
+    expect(tenantNamed(tenants, text).tenantId).toBe(id(digit));
+  });
+
+  it('lists the candidates if several tenants are meant', () => {
+    expect(() => tenantNamed(tenants, 'Twins')).toThrow(
+      '"Twins" may be 2 tenants. Give the domain or the id:\n  Twins (one.example)\n  twins (two.example)',
+    );
+    expect(() => tenantNamed(tenants, 'contos')).toThrow('"contos" may be 2 tenants.');
+    const many = Array.from({ length: 7 }, (_, at) => ({ tenantId: id(at), name: `A${at}` }));
+    expect(() => tenantNamed(many, 'a')).toThrow(/A4[^]*and 2 more$/);
+  });
+
+  it('asks whether the nearest name or domain is meant', () => {
+    expect(() => tenantNamed(tenants, 'cnotoso')).toThrow('No tenant is called "cnotoso"; did you mean "Contoso"?');
+    expect(() => tenantNamed(tenants, 'boking.onmicrosoft.com')).toThrow('"booking.onmicrosoft.com"?');
+    expect(() => tenantNamed(tenants, 'quite other')).toThrow('No tenant is called "quite other".');
+  });
+
+  it.each(['', '  '])('takes %j for no tenant, although every name begins with it', (text) => {
+    expect(() => tenantNamed(tenants.slice(0, 1), text)).toThrow('An empty text names no tenant.');
+  });
+});
+
+describe('withTenant', () => {
+  const unknown = async (): Promise<never> => Promise.reject(new BrokerError('tenant_unknown', 'No such tenant.'));
+
+  it.each([id(9), 'any.example'])('passes %s on without a request of its own', async (text) => {
+    const { client, paths } = stage({ mayRead: false });
+    expect([await withTenant(client, text, async (reference) => reference), paths]).toEqual([text, []]);
+  });
+
+  it('turns a name into the id', async () => {
+    expect(await withTenant(stage().client, 'contoso', async (reference) => reference)).toBe(id(1));
+  });
+
+  it('takes a text that looks like a domain for a name if no tenant has the domain', async () => {
+    const asked: string[] = [];
+    const work = async (reference: string) => {
+      asked.push(reference);
+      return reference === id(3) ? 'done' : unknown();
+    };
+    expect(await withTenant(stage().client, 'booking.com', work)).toBe('done');
+    expect(asked).toEqual(['booking.com', id(3)]);
+  });
+
+  it('never takes the beginning of a domain for another domain', async () => {
+    await expect(withTenant(stage().client, 'contoso.co', unknown)).rejects.toMatchObject({
+      code: 'tenant_unknown',
+      detail: '"contoso.co" is not among the customer tenants; did you mean "contoso.com"?',
+    });
+  });
+
+  it('leaves the answer as it is if the caller may not read tenants, and every other failure', async () => {
+    const { client } = stage({ mayRead: false });
+    await expect(withTenant(client, 'x.example', unknown)).rejects.toMatchObject({ detail: 'No such tenant.' });
+    await expect(withTenant(client, 'Contoso', unknown)).rejects.toMatchObject({ code: 'caller_forbidden' });
+    const busy = () => Promise.reject(new BrokerError('busy', 'Later.'));
+    await expect(withTenant(stage().client, 'x.example', busy)).rejects.toMatchObject({ code: 'busy' });
+  });
+});
+
+describe('namedTenants', () => {
+  it('leaves ids, groups, tags and domains, and turns names into ids by one list', async () => {
+    const { client, paths } = stage();
+    const typed = [id(7), 'group:gold', 'tag:a,tag:b', '*', 'contoso.com', 'Smith, Jones', 'roof'];
+    expect(await namedTenants(client, typed)).toEqual([
+      id(7),
+      'group:gold',
+      'tag:a',
+      'tag:b',
+      '*',
+      'contoso.com',
+      id(4),
+      id(2),
+    ]);
+    expect(paths.toSorted()).toEqual(['/tenants', '/tenants/contoso.com']);
+    expect(await namedTenants(client, undefined)).toBeUndefined();
+  });
+
+  it('refuses a domain that no customer has, and passes it on for a caller who may not read tenants', async () => {
+    await expect(namedTenants(stage().client, ['contoso.com', 'contosso.com'])).rejects.toMatchObject({
+      detail: '"contosso.com" is not among the customer tenants; did you mean "contoso.com"?',
+    });
+    expect(await namedTenants(stage({ mayRead: false }).client, ['x.example'])).toEqual(['x.example']);
+  });
+});
