@@ -27,12 +27,12 @@ export const isTenantName = (text: string): boolean =>
 const listedCandidates = 5;
 
 /**
- * The tenant with this id, name or default domain, or the only one whose name or domain begins so, whatever the case.
+ * The tenant with this id, name or default domain, whatever the case. The beginning of a name is none: tomorrow another
+ * customer's name may begin so, and the command would change that one.
  * @throws UsageError that lists the candidates if there are several, or names the nearest one.
  */
 export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: string): T {
   const wanted = text.trim().toLowerCase();
-  // Every name begins with nothing: an unset variable of a script would name any tenant.
   if (wanted === '') throw new UsageError('An empty text names no tenant. Give a name, a domain or an id.');
   const textsOf = ({ name, defaultDomain }: NamedTenant) => [
     name,
@@ -40,20 +40,21 @@ export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: 
   ];
   const having = (fits: (known: string) => boolean): readonly T[] =>
     tenants.filter((tenant) => [tenant.tenantId, ...textsOf(tenant)].some((known) => fits(known.toLowerCase())));
-  const exact = having((known) => known === wanted);
-  const found = exact.length > 0 ? exact : having((known) => known.startsWith(wanted));
-  const [only] = found;
-  if (only !== undefined && found.length === 1) return only;
-  if (only !== undefined) {
-    const lines = found.slice(0, listedCandidates).map((tenant) => `\n  ${described(tenant)}`);
-    const more = found.length > listedCandidates ? `\n  and ${found.length - listedCandidates} more` : '';
-    throw new UsageError(
-      `"${text}" may be ${found.length} tenants. Give the domain or the id:${lines.join('')}${more}`,
-    );
+  const [only, ...others] = having((known) => known === wanted);
+  if (only !== undefined && others.length === 0) return only;
+  const candidates = only === undefined ? having((known) => known.startsWith(wanted)) : [only, ...others];
+  if (candidates.length === 0) {
+    // The first word of a name names the tenant, too.
+    const texts = tenants.flatMap((tenant) => [...textsOf(tenant), ...tenant.name.split(' ', 1)]);
+    throw new UsageError(`No tenant is called "${text}"${didYouMean(text, texts) || '.'}`);
   }
-  // The first word of a name names the tenant, too.
-  const candidates = tenants.flatMap((tenant) => [...textsOf(tenant), ...tenant.name.split(' ', 1)]);
-  throw new UsageError(`No tenant is called "${text}"${didYouMean(text, candidates) || '.'}`);
+  const lines = candidates.slice(0, listedCandidates).map((tenant) => `\n  ${described(tenant)}`);
+  const more = candidates.length > listedCandidates ? `\n  and ${candidates.length - listedCandidates} more` : '';
+  const problem =
+    only === undefined
+      ? `No tenant is called "${text}". These names begin so:`
+      : `"${text}" is the name of several tenants:`;
+  throw new UsageError(`${problem}${lines.join('')}${more}\nGive the domain or the id.`);
 }
 
 const described = ({ name, defaultDomain, tenantId }: NamedTenant): string =>
