@@ -50,7 +50,7 @@ const azureCli = `az account get-access-token --query accessToken --output tsv \
 
 function TokenHelp() {
   return (
-    <div id="token-help" class="quiet help">
+    <div id="token-help" class="quiet stack">
       <p>To get a token, sign in to the Azure CLI as a user or application with app roles of the broker, and run:</p>
       <pre>
         <code>{azureCli}</code>

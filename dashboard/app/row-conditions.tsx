@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import { Icon } from './icon.tsx';
 import type { ResultColumn } from './result-columns.ts';
 import { type Condition, type Operator, operatorsOf, optionsOf } from './row-filter.ts';
 
@@ -16,18 +17,18 @@ export function RowConditions({ columns, rows, conditions, onChange }: Condition
   return (
     <>
       <details class="conditions">
-        <summary>Filter by column</summary>
+        <summary class="btn">Filter by column</summary>
         <ConditionForm columns={columns} rows={rows} onAdd={(added) => onChange([...conditions, added])} />
       </details>
       {conditions.length === 0 ? null : (
-        <ul class="chips" aria-label="Filters">
+        <ul class="tags" aria-label="Filters">
           {conditions.map((condition, index) => (
-            <li key={`${condition.column} ${condition.operator} ${condition.value}`}>
+            <li key={`${condition.column} ${condition.operator} ${condition.value}`} class="chip on">
               <span>
                 {titleOf(condition.column)} {condition.operator} <strong>{condition.value || '(empty)'}</strong>
               </span>
-              <button type="button" onClick={() => onChange(conditions.toSpliced(index, 1))}>
-                <span aria-hidden="true">×</span>
+              <button type="button" class="bare s" onClick={() => onChange(conditions.toSpliced(index, 1))}>
+                <Icon name="close" />
                 <span class="visually-hidden">Remove the filter on {titleOf(condition.column)}</span>
               </button>
             </li>
@@ -80,7 +81,7 @@ function ConditionForm({ columns, rows, onAdd }: FormProps) {
           onChoose={setValue}
         />
       ) : (
-        <label>
+        <label class="field">
           Value <ValueInput operator={operator} column={column} value={value} onInput={setValue} />
         </label>
       )}
@@ -110,7 +111,7 @@ function Select(props: {
   readonly onChoose: (value: string) => void;
 }) {
   return (
-    <label>
+    <label class="chip">
       {props.label}{' '}
       <select value={props.value} onChange={(event) => props.onChoose(event.currentTarget.value)}>
         {props.options.map(([value, text]) => (
