@@ -139,14 +139,7 @@ function Parts() {
         <Panel title="Small charts">
           <Spark values={[3, 3, 4, 2, 2, 5, 8]} label="rises" />
           <Spark values={[9, 8, 8, 7, 4]} label="falls" />
-          <Marks
-            label="nights"
-            marks={['good', 'good', 'idle', 'bad', 'warn', 'bad'].map((tone, key) => ({
-              key: String(key),
-              title: tone,
-              tone,
-            }))}
-          />
+          <Marks label="nights" tones={['good', 'good', 'idle', 'bad', 'warn', 'bad']} />
           <CountsBar counts={{ total: 20, succeeded: 14, failed: 3, skipped: 2, notAttempted: 1 }} />
           <Flow values={[0, 2, 6, 8, 7, 8, 3, 0, 2, 1]} label="finished per second" from="05:00:00" to="05:01:12" />
         </Panel>

@@ -33,7 +33,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         {byDay(records, ({ at }) => at).map(({ title, items }) => (
           <tbody key={title}>
             <tr class="group">
-              <th scope="rowgroup" colSpan={columns.length}>
+              <th scope="rowgroup">
                 <b>{title}</b>
               </th>
             </tr>

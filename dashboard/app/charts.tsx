@@ -108,41 +108,66 @@ export function Spark({ values, label }: { readonly values: readonly number[]; r
 
 /** What one visit brought. */
 export interface Mark {
-  readonly key: string;
-  readonly title: string;
   readonly tone: string;
+  readonly title: string;
 }
 
-/** One mark a visit, oldest first: the last one is strong. @param props.label says it in words. */
-export function Marks(props: { readonly marks: readonly Mark[]; readonly label: string; readonly wide?: boolean }) {
-  const { marks, label, wide = false } = props;
+/**
+ * One mark a visit, oldest first: the last one is strong. Few paths draw all of them, because lists of thousands show a row
+ * of them in each cell.
+ * @param props.label says it in words.
+ */
+export function Marks({ tones, label }: { readonly tones: readonly string[]; readonly label: string }) {
+  const byClass = new Map<string, string>();
+  for (const [index, tone] of tones.entries()) {
+    const name = classOf(tone, index === tones.length - 1);
+    byClass.set(name, `${byClass.get(name) ?? ''}M${index * 8} ${isDone(tone) ? '0h6v14' : '6h6v2'}h-6z`);
+  }
   return (
     <svg
-      class={wide ? 'marks wide' : 'marks'}
+      class="marks"
+      viewBox={`0 0 ${Math.max(1, tones.length) * 8} 14`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      {[...byClass].map(([name, d]) => (
+        <path key={name} class={name} d={d} />
+      ))}
+    </svg>
+  );
+}
+
+/** The same over the whole width, each mark with its title. */
+export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {
+  return (
+    <svg
+      class="marks wide"
       viewBox={`0 0 ${Math.max(1, marks.length) * 8} 14`}
       preserveAspectRatio="none"
       role="img"
       aria-label={label}
     >
-      {marks.map(({ key, title, tone }, index) => {
-        const isDone = tone === 'good' || tone === 'bad' || tone === 'warn' || tone === 'active';
-        const name = tone === 'good' ? 'ok' : tone;
-        return (
-          <rect
-            key={key}
-            class={index === marks.length - 1 ? name : `${name} before`}
-            x={index * 8}
-            y={isDone ? 0 : 6}
-            width={6}
-            height={isDone ? 14 : 2}
-          >
-            <title>{title}</title>
-          </rect>
-        );
-      })}
+      {marks.map(({ title, tone }, index) => (
+        <rect
+          key={index}
+          class={classOf(tone, index === marks.length - 1)}
+          x={index * 8}
+          y={isDone(tone) ? 0 : 6}
+          width={6}
+          height={isDone(tone) ? 14 : 2}
+        >
+          <title>{title}</title>
+        </rect>
+      ))}
     </svg>
   );
 }
+
+/** A visit that was skipped or is waited for is a line. */
+const isDone = (tone: string): boolean => tone !== 'idle';
+
+const classOf = (tone: string, isLast: boolean): string => `${tone === 'good' ? 'ok' : tone}${isLast ? '' : ' before'}`;
 
 /** A line over equal parts of time, from zero to its highest value. */
 export function Flow(props: {

@@ -59,7 +59,7 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
         {byDay(events, ({ at }) => at).map(({ title, items }) => (
           <tbody key={title}>
             <tr class="group">
-              <th scope="rowgroup" colSpan={4}>
+              <th scope="rowgroup">
                 <b>{title}</b>
               </th>
             </tr>

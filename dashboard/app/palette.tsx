@@ -126,14 +126,14 @@ function Finder({ onClose, onDo }: FinderProps) {
         ))}
       </div>
       {found.length === 0 ? <p class="empty">Nothing here has this name.</p> : null}
-      <footer>
+      <div class="foot">
         <span>
           <kbd>↑</kbd> <kbd>↓</kbd> choose
         </span>
         <span>
           <kbd>Enter</kbd> open
         </span>
-      </footer>
+      </div>
     </dialog>
   );
 }

@@ -29,7 +29,7 @@ export function RunTable({ days, titles = new Map() }: RunTableProps) {
         {days.map(({ title, items }) => (
           <tbody key={title}>
             <tr class="group">
-              <th scope="rowgroup" colSpan={columns.length}>
+              <th scope="rowgroup">
                 <b>{title}</b>
               </th>
             </tr>

@@ -1,7 +1,7 @@
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
-import { Marks, type Mark } from './charts.tsx';
-import { count, localDate, localDay } from './format.ts';
+import { Marks } from './charts.tsx';
+import { localDate } from './format.ts';
 import type { Failures } from './nights.ts';
 import { ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
@@ -92,10 +92,9 @@ export const narrowColumns = (jobs: readonly JobColumn[] | undefined): readonly 
     cell: ({ lastResults }) => (
       <Marks
         label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
-        marks={(jobs ?? []).map(({ name, title }) => {
+        tones={(jobs ?? []).map(({ name }) => {
           const outcome = lastResults?.find(({ job }) => job === name)?.outcome;
-          const tone = outcome === undefined ? 'idle' : outcomeStyle(outcome).tone;
-          return { key: name, title, tone };
+          return outcome === undefined ? 'idle' : outcomeStyle(outcome).tone;
         })}
       />
     ),
@@ -140,19 +139,15 @@ function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: T
   const last = lastResults?.find((known) => known.job === job.name);
   if (last === undefined) return <span class="quiet">no result</span>;
   const before = job.nights.filter(({ run }) => run.runId !== last.runId);
-  const marks: Mark[] = before.map(({ run, codes }) => {
-    const code = codes.get(tenantId);
-    const text = code === undefined ? 'did not fail' : titleOf(code);
-    return { key: run.runId, title: `${localDay(run.startedAt)}: ${text}`, tone: code === undefined ? 'good' : 'bad' };
-  });
-  const failed = marks.filter(({ tone }) => tone === 'bad').length;
+  const failed = before.filter(({ codes }) => codes.has(tenantId)).length;
   const text = last.code === undefined || last.outcome !== 'failed' ? outcomeWord(last.outcome) : titleOf(last.code);
-  const { tone } = outcomeStyle(last.outcome);
   return (
-    <Marks
-      label={`${text}${before.length === 0 ? '' : `, failed in ${failed} of ${count(before.length, 'night')} before`}`}
-      marks={[...marks, { key: last.runId, title: `${localDay(last.finishedAt)}: ${text}`, tone }]}
-    />
+    <span title={text}>
+      <Marks
+        label={`${text}${before.length === 0 ? '' : `, failed in ${failed} of ${before.length} nights before`}`}
+        tones={[...before.map(({ codes }) => (codes.has(tenantId) ? 'bad' : 'good')), outcomeStyle(last.outcome).tone]}
+      />
+    </span>
   );
 }
 

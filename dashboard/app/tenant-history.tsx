@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { Marks } from './charts.tsx';
+import { WideMarks } from './charts.tsx';
 import { useJobs, useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { localTime, relative } from './format.ts';
@@ -66,11 +66,9 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantPr
 function ResultMarks({ results }: { readonly results: readonly Result[] }) {
   const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
   return (
-    <Marks
-      wide
+    <WideMarks
       label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
-      marks={results.toReversed().map(({ runId, outcome, code, finishedAt }) => ({
-        key: runId,
+      marks={results.toReversed().map(({ outcome, code, finishedAt }) => ({
         tone: outcomeStyle(outcome).tone,
         title: `${localTime(finishedAt)}: ${outcomeWord(outcome)}${code === undefined ? '' : `, ${titleOf(code)}`}`,
       }))}
