@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { useToast } from './announcer.tsx';
 import { AskDialog } from './ask-dialog.tsx';
@@ -53,7 +53,8 @@ function Finder({ onClose, onDo }: FinderProps) {
   const [text, setText] = useState('');
   const [chosen, setChosen] = useState(0);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  // Before painting, so that no letter that is typed in between is lost.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const known = useKnown(onDo);
   const found = useMemo(() => find(known, text), [known, text]);
   const at = Math.min(chosen, found.length - 1);

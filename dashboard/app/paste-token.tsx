@@ -38,7 +38,9 @@ export function PasteToken({ onSession }: { readonly onSession: (session: Sessio
           }}
         />
         {problem === '' ? null : <Notice kind="bad">{problem}</Notice>}
-        <button type="submit">Show the dashboard</button>
+        <button type="submit" class="primary">
+          Show the dashboard
+        </button>
       </form>
       <TokenHelp />
     </section>

@@ -30,8 +30,9 @@ describe('the palette', skippedBecause(noBrowser), () => {
     ({ page } = watched);
     await openView(page, broker, world, 'overview');
     await page.keyboard.press('Control+k');
-    await page.getByRole('combobox', { name: 'Find or do' }).waitFor();
+    // At once, as a person types.
     await page.keyboard.type(text);
+    await page.getByRole('combobox', { name: 'Find or do' }).waitFor();
   };
   const chosen = () => page.locator('[role=option][aria-selected=true]');
 
