@@ -3,10 +3,10 @@ import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
 import { Dialog } from './dialog.tsx';
-import { byDay, count } from './format.ts';
+import { count } from './format.ts';
 import { Face, Icon } from './icon.tsx';
 import type { Names } from './names.ts';
-import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
+import { Badge, Clock, type Column, DayTable, Fact, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
 import { adviceOf, titleOf } from './trouble.ts';
 
@@ -29,20 +29,9 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const [open, setOpen] = useState<AuditRecord>();
   return (
     <div class="panel">
-      <Table columns={columns} class="audit" groups>
-        {byDay(records, ({ at }) => at).map(({ title, items }) => (
-          <tbody key={title}>
-            <tr class="group">
-              <th scope="rowgroup">
-                <b>{title}</b>
-              </th>
-            </tr>
-            {items.map((record) => (
-              <Row key={keyOf(record)} record={record} onOpen={() => setOpen(record)} {...context} />
-            ))}
-          </tbody>
-        ))}
-      </Table>
+      <DayTable columns={columns} class="audit" items={records} timeOf={({ at }) => at}>
+        {(record) => <Row key={keyOf(record)} record={record} onOpen={() => setOpen(record)} {...context} />}
+      </DayTable>
       {open === undefined ? null : <RecordDrawer record={open} {...context} onClose={() => setOpen(undefined)} />}
     </div>
   );

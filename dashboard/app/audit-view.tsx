@@ -1,4 +1,3 @@
-import { useEffect, useRef } from 'preact/hooks';
 import type { AuditFilter } from './audit-filter.ts';
 import { AuditFilters } from './audit-filters.tsx';
 import { type AuditPages, useAuditPages } from './audit-pages.ts';
@@ -7,6 +6,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
 import { useNames } from './names.ts';
 import { count } from './format.ts';
+import { MoreButton } from './more.tsx';
 import { Empty, Failure, Head, Loading, Time } from './pieces.tsx';
 import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
@@ -81,29 +81,13 @@ function countText({ records, continuation, failure }: AuditPages): string {
   return records.length === 0 ? 'No records' : `${loaded} in total`;
 }
 
-/** Loads the next page. After the last page, the focus moves to the text that replaces the button. */
 function More({ pages: { loadMore, busy, records } }: { readonly pages: AuditPages }) {
-  const end = useRef<HTMLParagraphElement>(null);
-  const pressed = useRef(false);
-  useEffect(() => {
-    if (busy || !pressed.current) return;
-    pressed.current = false;
-    end.current?.focus();
-  }, [busy]);
-  if (loadMore === undefined)
-    return records.length === 0 ? null : (
-      <p ref={end} class="quiet" tabIndex={-1}>
-        There are no older records in this period.
-      </p>
-    );
-  const press = (): void => {
-    if (busy) return;
-    pressed.current = true;
-    loadMore();
-  };
   return (
-    <button type="button" aria-disabled={busy} onClick={press}>
-      {records.length === 0 ? 'Look further back' : 'Show more'}
-    </button>
+    <MoreButton
+      text={records.length === 0 ? 'Look further back' : 'Show more'}
+      busy={busy}
+      onMore={loadMore}
+      end={records.length === 0 ? undefined : 'There are no older records in this period.'}
+    />
   );
 }

@@ -66,3 +66,7 @@ export function Segments(props: {
     </div>
   );
 }
+
+/** The options with the chosen one, which the data may lack. */
+export const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
+  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];

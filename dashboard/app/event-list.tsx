@@ -4,8 +4,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Dialog } from './dialog.tsx';
-import { byDay } from './format.ts';
-import { Clock, Table, Time, ToneBadge } from './pieces.tsx';
+import { Clock, DayTable, Time, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
@@ -46,7 +45,7 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
   const [open, setOpen] = useState<EventView>();
   return (
     <div class="panel">
-      <Table
+      <DayTable
         columns={[
           ['Time', 'w-s'],
           ['Tenant', 'w-c'],
@@ -54,41 +53,33 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
           ['In words', 'p2'],
         ]}
         class="events"
-        groups
+        items={events}
+        timeOf={({ at }) => at}
       >
-        {byDay(events, ({ at }) => at).map(({ title, items }) => (
-          <tbody key={title}>
-            <tr class="group">
-              <th scope="rowgroup">
-                <b>{title}</b>
-              </th>
-            </tr>
-            {items.map((event) => (
-              <tr key={event.id} class="event">
-                <th scope="row">
-                  <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
-                    <Clock iso={event.at} />
-                    <span class="visually-hidden">, details</span>
-                  </button>
-                </th>
-                <td>
-                  <a href={tenantLink(event.tenantId)} title={event.tenantName}>
-                    {event.tenantName}
-                  </a>
-                </td>
-                <td>
-                  <ToneBadge tone={toneOf(event.kind)} title={kindTitle(event.kind)}>
-                    {kindTitle(event.kind)}
-                  </ToneBadge>
-                </td>
-                <td class="p2 quiet" title={event.explanation}>
-                  <Sentence text={event.explanation} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        ))}
-      </Table>
+        {(event) => (
+          <tr key={event.id} class="event">
+            <th scope="row">
+              <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
+                <Clock iso={event.at} />
+                <span class="visually-hidden">, details</span>
+              </button>
+            </th>
+            <td>
+              <a href={tenantLink(event.tenantId)} title={event.tenantName}>
+                {event.tenantName}
+              </a>
+            </td>
+            <td>
+              <ToneBadge tone={toneOf(event.kind)} title={kindTitle(event.kind)}>
+                {kindTitle(event.kind)}
+              </ToneBadge>
+            </td>
+            <td class="p2 quiet" title={event.explanation}>
+              <Sentence text={event.explanation} />
+            </td>
+          </tr>
+        )}
+      </DayTable>
       {open === undefined ? null : (
         <Dialog
           title={open.tenantName}

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -6,6 +6,7 @@ import { type EventsFilter, eventsLink, parseEventsFilter, tenantsIn } from './e
 import { EventTable, kindTitle } from './event-list.tsx';
 import { type EventPages, type NewestEvents, useEventPages } from './event-pages.ts';
 import { count } from './format.ts';
+import { MoreButton } from './more.tsx';
 import { Empty, Failure, Head, Loaded, Time } from './pieces.tsx';
 import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
@@ -81,31 +82,16 @@ function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolea
   return <Empty title="Nothing has happened yet.">What was there at the first look is no event.</Empty>;
 }
 
-/** Loads older events. After the last of them, the focus moves to the text that replaces the button. */
 function Older({ pages: { events, hasOlder, older } }: { readonly pages: EventPages }) {
-  const end = useRef<HTMLParagraphElement>(null);
-  const isPressed = useRef(false);
-  useEffect(() => {
-    if (older.busy || !isPressed.current) return;
-    isPressed.current = false;
-    end.current?.focus();
-  }, [older.busy]);
-  const press = (): void => {
-    isPressed.current = true;
-    older.load();
-  };
-  if (!hasOlder)
-    return events.length === 0 ? null : (
-      <p ref={end} class="quiet" tabIndex={-1}>
-        There are no older events.
-      </p>
-    );
   return (
     <>
-      <Failure failure={older.failure} />
-      <button type="button" aria-disabled={older.busy} onClick={press}>
-        {older.busy ? 'Loading…' : 'Show older events'}
-      </button>
+      {hasOlder ? <Failure failure={older.failure} /> : null}
+      <MoreButton
+        text={older.busy ? 'Loading…' : 'Show older events'}
+        busy={older.busy}
+        onMore={hasOlder ? older.load : undefined}
+        end={events.length === 0 ? undefined : 'There are no older events.'}
+      />
     </>
   );
 }

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
-import { Choice } from './choice.tsx';
+import { Choice, withChosen } from './choice.tsx';
 import { count, localTime } from './format.ts';
 import { HistoryChart } from './history-chart.tsx';
 import {
@@ -104,10 +104,6 @@ function Choices({ page, choice, history }: ChoicesProps) {
     </>
   );
 }
-
-/** The options with the chosen one, which the data may lack. */
-const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
-  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
 
 interface ShownProps {
   readonly history: History;

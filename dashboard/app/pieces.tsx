@@ -3,7 +3,7 @@ import { useId } from 'preact/hooks';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
+import { byDay, exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
 import { Icon } from './icon.tsx';
 import type { Polled } from './polling.ts';
 import { titleOf } from './trouble.ts';
@@ -195,6 +195,31 @@ export function Table(props: {
       </thead>
       {groups ? children : <tbody>{children}</tbody>}
     </table>
+  );
+}
+
+/** Things under the days that they happened on, in the reader's zone. */
+export function DayTable<T>(props: {
+  readonly columns: readonly Column[];
+  readonly class: string;
+  readonly items: readonly T[];
+  readonly timeOf: (item: T) => string;
+  /** The row of an item, with a key. */
+  readonly children: (item: T) => ComponentChildren;
+}) {
+  return (
+    <Table columns={props.columns} class={props.class} groups>
+      {byDay(props.items, props.timeOf).map(({ title, items }) => (
+        <tbody key={title}>
+          <tr class="group">
+            <th scope="rowgroup">
+              <b>{title}</b>
+            </th>
+          </tr>
+          {items.map(props.children)}
+        </tbody>
+      ))}
+    </Table>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import { Choice } from './choice.tsx';
 import { Icon } from './icon.tsx';
 import type { ResultColumn } from './result-columns.ts';
 import { type Condition, type Operator, operatorsOf, optionsOf } from './row-filter.ts';
@@ -61,24 +62,29 @@ function ConditionForm({ columns, rows, onAdd }: FormProps) {
   };
   return (
     <form class="filters" onSubmit={submit}>
-      <Select
+      <Choice
         label="Column"
         value={column.name}
-        options={columns.map(({ name, title }) => [name, title])}
+        options={columns.map(({ name }) => name)}
+        textOf={(name) => columns.find((known) => known.name === name)?.title ?? name}
+        all={false}
         onChoose={(name) => setChosen({ column: name, operator: 'is', value: '' })}
       />
-      <Select
+      <Choice
         label="Condition"
         value={operator}
-        options={operators.map((known) => [known, known])}
+        options={operators}
+        all={false}
         onChoose={(next) => setChosen({ ...chosen, operator: next, value: '' })}
       />
       {isChoice ? (
-        <Select
+        <Choice
           label="Value"
           value={value}
-          options={options.map((option) => [option, option === '' ? '(empty)' : option])}
+          options={options}
+          textOf={(option) => option || '(empty)'}
           onChoose={setValue}
+          all={false}
         />
       ) : (
         <label class="field">
@@ -102,24 +108,4 @@ function ValueInput(props: {
   if (operator === 'from' || operator === 'until') return <input type="date" required {...{ value, onInput }} />;
   if (column.type === 'number') return <input type="number" step="any" required {...{ value, onInput }} />;
   return <input type="text" required {...{ value, onInput }} />;
-}
-
-function Select(props: {
-  readonly label: string;
-  readonly value: string;
-  readonly options: readonly (readonly [string, string])[];
-  readonly onChoose: (value: string) => void;
-}) {
-  return (
-    <label class="chip">
-      {props.label}{' '}
-      <select value={props.value} onChange={(event) => props.onChoose(event.currentTarget.value)}>
-        {props.options.map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
 }

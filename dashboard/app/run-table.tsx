@@ -1,7 +1,7 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { CountsBar, countsText } from './counts.tsx';
-import { type byDay, count, duration } from './format.ts';
-import { Badge, Clock, type Column, Empty, OutcomeBadge, Table } from './pieces.tsx';
+import { count, duration } from './format.ts';
+import { Badge, Clock, type Column, DayTable, Empty, OutcomeBadge } from './pieces.tsx';
 import { runLink } from './route.ts';
 
 const columns: readonly Column[] = [
@@ -14,31 +14,20 @@ const columns: readonly Column[] = [
 ];
 
 interface RunTableProps {
-  readonly days: ReturnType<typeof byDay<RunSummaryAnswer>>;
+  readonly runs: readonly RunSummaryAnswer[];
   /** Titles of the jobs by their names. */
   readonly titles?: ReadonlyMap<string, string>;
 }
 
 /** Runs under the days that they started on. */
-export function RunTable({ days, titles = new Map() }: RunTableProps) {
-  if (days.length === 0)
+export function RunTable({ runs, titles = new Map() }: RunTableProps) {
+  if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
   return (
     <div class="panel">
-      <Table columns={columns} class="runs" groups>
-        {days.map(({ title, items }) => (
-          <tbody key={title}>
-            <tr class="group">
-              <th scope="rowgroup">
-                <b>{title}</b>
-              </th>
-            </tr>
-            {items.map((run) => (
-              <RunRow key={run.runId} run={run} title={titleOf(run, titles)} />
-            ))}
-          </tbody>
-        ))}
-      </Table>
+      <DayTable columns={columns} class="runs" items={runs} timeOf={({ startedAt }) => startedAt}>
+        {(run) => <RunRow key={run.runId} run={run} title={titleOf(run, titles)} />}
+      </DayTable>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
 import { useJobs, useReadsRuns, useSignedIn } from './context.ts';
-import { byDay, count } from './format.ts';
+import { count } from './format.ts';
 import { Empty, Head, Loaded } from './pieces.tsx';
 import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
@@ -44,7 +44,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
               <a href={runsLink({})}>Show all runs</a>
             </Empty>
           ) : (
-            <RunTable days={byDay(shown.slice(0, limit), ({ startedAt }) => startedAt)} titles={titles} />
+            <RunTable runs={shown.slice(0, limit)} titles={titles} />
           )
         }
       </Loaded>

@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { noTenant } from './causes.tsx';
-import { Choice, Search, Segments } from './choice.tsx';
+import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { CopyButton } from './copy.tsx';
 import { count, countOf } from './format.ts';
@@ -231,10 +231,6 @@ function grouped(found: readonly Tenant[], causes: readonly Cause[]): readonly (
     ];
   });
 }
-
-/** The options with the chosen one, which the data may lack. */
-const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
-  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
 
 interface FiltersProps extends FilterProps {
   readonly tenants: readonly Tenant[];

@@ -56,7 +56,7 @@ it.each(runOutcomes)('the outcome %s reads the same in API, command line and das
   const word = outcomeWord(outcome);
   expect(line(run, 200)).toContain(`${word}, 5.0 s`);
   expect(plainLine(runLines(run)[0] ?? '')).toContain(`: ${word}, started`);
-  const { root, unmount } = await rendered(<RunTable days={[{ title: 'Today', items: [run] }]} />);
+  const { root, unmount } = await rendered(<RunTable runs={[run]} />);
   const badge = root.querySelector('td .badge');
   expect(badge?.textContent).toBe(word);
   // A sign repeats the word.
