@@ -118,6 +118,8 @@ export interface Mark {
  * @param props.label says it in words.
  */
 export function Marks({ tones, label }: { readonly tones: readonly string[]; readonly label: string }) {
+  // Until the nights before are known, the last one stands at the end.
+  const width = Math.max(7, tones.length) * 8;
   const byClass = new Map<string, string>();
   for (const [index, tone] of tones.entries()) {
     const name = classOf(tone, index === tones.length - 1);
@@ -126,7 +128,7 @@ export function Marks({ tones, label }: { readonly tones: readonly string[]; rea
   return (
     <svg
       class="marks"
-      viewBox={`0 0 ${Math.max(1, tones.length) * 8} 14`}
+      viewBox={`${tones.length * 8 - width} 0 ${width} 14`}
       preserveAspectRatio="none"
       role="img"
       aria-label={label}

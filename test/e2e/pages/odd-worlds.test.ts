@@ -117,7 +117,7 @@ describe('the pages', skippedBecause(noBrowser), () => {
       await dashboardPage(page).signIn(broker.token);
       await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
       await page.getByRole('link', { name: 'Go to the overview' }).click();
-      await page.waitForURL(/#\/overview$/);
+      await expect.poll(() => page.url()).toMatch(/#\/overview$/);
     });
   });
 

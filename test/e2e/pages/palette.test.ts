@@ -83,5 +83,6 @@ describe('the palette', skippedBecause(noBrowser), () => {
     await open('a');
     await page.getByRole('option').first().waitFor();
     await checkLooks(page);
+    expect(watched.complaints).toEqual([]);
   });
 });
