@@ -113,8 +113,11 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.altKey || event.metaKey || event.shiftKey) return;
     const item = items[active.row];
-    if (event.key === 'Enter' && isCell(event.target) && item !== undefined && !(item instanceof RowGroup))
+    if (event.key === 'Enter' && isCell(event.target) && item !== undefined && !(item instanceof RowGroup)) {
+      // The key must not press the button that a dialog gives the focus.
+      event.preventDefault();
       onOpen?.(item);
+    }
     const next = cellAfter(event.key, event.ctrlKey, active, { ...size, page: visibleRows() });
     if (next === undefined) return;
     event.preventDefault();

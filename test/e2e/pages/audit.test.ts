@@ -50,7 +50,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const denied = expect.stringMatching(/^ *The caller is not allowed to do this *$/) as string;
     expect(unknown?.slice(1)).toEqual([who, customer.domain, 'exchange', '', denied]);
     expect(refused?.slice(1)).toEqual([who, customer.name, 'graph', '', denied]);
-    const issued = expect.stringMatching(/^ *issued \d excess scopes$/) as string;
+    const issued = expect.stringMatching(/^ *issued \d+ excess scopes$/) as string;
     expect(repeated?.slice(1)).toEqual([who, customer.name, 'graph', rule, issued]);
     expect(first?.[4]).toBe(rule);
     expect(ofJob?.[1]).toContain('Access to each tenant');
