@@ -7,15 +7,19 @@ import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 
 const source = 'dashboard';
-const pages = ['dashboard', 'docs'] as const;
+const pages: readonly string[] = ['dashboard', 'docs'];
 
-/** @param folder Where the files go; it is created. @returns What the bundles consist of. */
-export async function buildPages(folder: string): Promise<Metafile> {
+/**
+ * @param folder Where the files go; it is created.
+ * @param some Names of pages. `parts` shows every part in each state, for development.
+ * @returns What the bundles consist of.
+ */
+export async function buildPages(folder: string, some = pages): Promise<Metafile> {
   await mkdir(folder, { recursive: true });
   const [{ metafile }] = await Promise.all([
     build({
       entryPoints: Object.fromEntries(
-        pages.flatMap((page) => [
+        some.flatMap((page) => [
           [page, join(source, `${page}.tsx`)],
           [`${page}-style`, join(source, `${page}.css`)],
         ]),
@@ -32,7 +36,7 @@ export async function buildPages(folder: string): Promise<Metafile> {
       metafile: true,
       logLevel: 'warning',
     }),
-    ...pages.map((page) => copyFile(join(source, `${page}.html`), join(folder, `${page}.html`))),
+    ...some.map((page) => copyFile(join(source, `${page}.html`), join(folder, `${page}.html`))),
     copyFile(join(source, 'icon.svg'), join(folder, 'icon.svg')),
   ]);
   return metafile;

@@ -1,21 +1,75 @@
-import { createContext } from 'preact';
-import { useContext, useEffect, useRef, useState } from 'preact/hooks';
-import type { ComponentChildren } from 'preact';
+import { type ComponentChildren, createContext } from 'preact';
+import { useCallback, useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { Icon } from './icon.tsx';
 
-const Announce = createContext<(text: string) => void>(() => undefined);
+/** What was done, shown for a while. */
+interface Toast {
+  readonly text: string;
+  /** Takes it back. */
+  readonly action?: { readonly label: string; readonly run: () => void } | undefined;
+}
+
+const Announce = createContext<{ readonly say: (text: string) => void; readonly toast: (toast: Toast) => void }>({
+  say: () => undefined,
+  toast: () => undefined,
+});
 
 /** Returns a function that announces a text to screen readers (`aria-live="polite"`). */
-export const useAnnounce = (): ((text: string) => void) => useContext(Announce);
+export const useAnnounce = (): ((text: string) => void) => useContext(Announce).say;
+
+/** Returns a function that shows what was done, and announces it. */
+export const useToast = (): ((toast: Toast) => void) => useContext(Announce).toast;
+
+/** Long enough to read it and to reach its button. */
+const shownMs = 12_000;
 
 export function Announcer({ children }: { readonly children: ComponentChildren }) {
   const [text, setText] = useState('');
+  const [toast, setToast] = useState<Toast>();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const show = useCallback((next: Toast | undefined): void => {
+    clearTimeout(timer.current);
+    setToast(next);
+    if (next !== undefined) timer.current = setTimeout(() => setToast(undefined), shownMs);
+  }, []);
+  const value = useMemo(() => ({ say: setText, toast: show }), [show]);
   return (
-    <Announce.Provider value={setText}>
+    <Announce.Provider value={value}>
       {children}
       <div class="visually-hidden" role="status" aria-live="polite">
         {text}
       </div>
+      <div class="toasts" role="status">
+        {toast === undefined ? null : <ToastCard toast={toast} onClose={() => show(undefined)} />}
+      </div>
     </Announce.Provider>
+  );
+}
+
+export function ToastCard({ toast, onClose }: { readonly toast: Toast; readonly onClose: () => void }) {
+  const { text, action } = toast;
+  return (
+    <div class="toast">
+      <Icon name="good" />
+      <span>{text}</span>
+      {action === undefined ? (
+        <span />
+      ) : (
+        <button
+          type="button"
+          class="s"
+          onClick={() => {
+            onClose();
+            action.run();
+          }}
+        >
+          {action.label}
+        </button>
+      )}
+      <button type="button" class="bare s" aria-label="Dismiss" onClick={onClose}>
+        <Icon name="close" />
+      </button>
+    </div>
   );
 }
 

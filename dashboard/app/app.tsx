@@ -7,14 +7,15 @@ import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
 import { EventsView } from './events-view.tsx';
 import { grantCommand } from './grant-command.ts';
-import { Header } from './header.tsx';
 import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
+import { Head } from './pieces.tsx';
 import { NoRole } from './role-needed.tsx';
 import { useRoute, type Route } from './route.ts';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
+import { Side } from './side.tsx';
 import { SignInView } from './sign-in.tsx';
 import { TenantView } from './tenant-view.tsx';
 import { TenantsView } from './tenants-view.tsx';
@@ -42,13 +43,15 @@ export function App() {
       </a>
       <SignedInContext.Provider value={context}>
         <Waiting>
-          <Header signedIn={signedIn} route={route} onSignOut={signIn.signOut} />
-          {context === undefined ? (
+          {context === undefined || signedIn === undefined ? (
             <SignInView signIn={signIn} />
           ) : (
-            <main id="content" tabIndex={-1}>
-              {context.session.roles.length === 0 ? <NoRole /> : <Content route={route} />}
-            </main>
+            <div class="app">
+              <Side signedIn={signedIn} route={route} onSignOut={signIn.signOut} />
+              <main id="content" class="page" tabIndex={-1}>
+                {context.session.roles.length === 0 ? <NoRole /> : <Content route={route} />}
+              </main>
+            </div>
           )}
         </Waiting>
       </SignedInContext.Provider>
@@ -69,7 +72,22 @@ function Content({ route }: { readonly route: Route }) {
   if (route.approvalId !== undefined) return <ApprovalView key={route.approvalId} approvalId={route.approvalId} />;
   if (route.approvals !== undefined) return <ApprovalsView filter={route.approvals} />;
   if (route.audit !== undefined) return <AuditView filter={route.audit} />;
-  return <OverviewView />;
+  return route.view === undefined ? <NotFound /> : <OverviewView />;
+}
+
+/** The address names no view. */
+function NotFound() {
+  return (
+    <>
+      <Head
+        title="There is no such page"
+        lede="The address may have been cut, or belong to another version of the broker."
+      />
+      <p>
+        <a href="#/overview">Go to the overview</a>, or press Ctrl K to find what you are looking for.
+      </p>
+    </>
+  );
 }
 
 /** Moves the focus without changing the fragment of the address, which names the view. */

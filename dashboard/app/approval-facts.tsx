@@ -2,7 +2,7 @@ import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { ApprovalSummary } from './approval-pages.ts';
 import { approvalsText, statusTone, statusWord } from './approval-words.ts';
 import { relative } from './format.ts';
-import { Fact, Time } from './pieces.tsx';
+import { Fact, Time, ToneBadge } from './pieces.tsx';
 
 type Party = ApprovalSummary['asker'];
 
@@ -31,7 +31,7 @@ export function PartyName({ party }: { readonly party: Party }) {
 }
 
 export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
-  return <span class={`badge ${statusTone[status]}`}>{statusWord[status]}</span>;
+  return <ToneBadge tone={statusTone[status]}>{statusWord[status]}</ToneBadge>;
 }
 
 /** A time and how far it is from now. */
@@ -56,7 +56,7 @@ function UseTime({ use: { at, answered } }: { readonly use: NonNullable<Approval
 export function ApprovalFacts({ approval }: { readonly approval: ApprovalSummary }) {
   const { asker, facts, rule, reason, status, expiresAt, validUntil, servedOnce, use, closedAt } = approval;
   return (
-    <dl class="approval-facts">
+    <dl class="long">
       <Fact name="Asked by">
         <PartyName party={asker} />
       </Fact>
@@ -88,7 +88,7 @@ export function ApprovalDetails({ approval }: { readonly approval: ApprovalAnswe
   return (
     <>
       {details.map(({ name, value }) => (
-        <figure key={name} class="trace">
+        <figure key={name} class="patch">
           <figcaption>{name}</figcaption>
           <pre tabIndex={0}>{value}</pre>
         </figure>

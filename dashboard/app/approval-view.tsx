@@ -7,7 +7,7 @@ import { auditLink } from './audit-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count } from './format.ts';
-import { Fact, Loaded, Time } from './pieces.tsx';
+import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { HowToGetRole } from './role-needed.tsx';
 
@@ -18,10 +18,10 @@ export function ApprovalView({ approvalId }: { readonly approvalId: string }) {
   const { api } = useSignedIn();
   const polled = usePolling(() => api.approval(approvalId), `approval ${approvalId}`, intervalMs);
   return (
-    <article class="run">
-      <p>
-        <a href="#/approvals">Approvals</a> / <code>{approvalId}</code>
-      </p>
+    <article>
+      {polled.failure !== undefined && polled.value === undefined ? (
+        <Head title="Approval" in={['#/approvals', 'Approvals']} />
+      ) : null}
       <Loaded polled={polled}>{(approval) => <OneApproval approval={approval} onChange={polled.reload} />}</Loaded>
     </article>
   );
@@ -37,32 +37,48 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
   const showsAudit = useRole('Audit.Read');
   return (
     <>
-      <div class="title-row">
-        <h2>
-          {title} <StatusBadge status={status} />
-        </h2>
+      <Head
+        title={title}
+        in={['#/approvals', 'Approvals']}
+        about={
+          <>
+            <StatusBadge status={status} />
+            <code>{id}</code>
+          </>
+        }
+      >
+        {showsAudit ? (
+          <a class="btn" href={auditLink({ approval: id })}>
+            Audit records of this approval
+          </a>
+        ) : null}
         <DecisionButtons approval={approval} onDecide={begin} />
-      </div>
+      </Head>
       {dialog}
       <WhyNot approval={approval} />
-      <section class="card" aria-label="What is decided on">
-        <ApprovalFacts approval={approval} />
-        <ApprovalDetails approval={approval} />
-      </section>
-      <History approval={approval} />
-      <dl class="approval-facts">
-        <Fact name="Deciders need">{from.join(' and ')}</Fact>
-        <Fact name="Served for">
-          {count(validMinutes, 'minute')} after the last approval{approval.servedOnce ? ', once' : ''}
-        </Fact>
-        <Fact name="SHA-256 of all that it is bound to">
-          <code>{digest}</code>
-        </Fact>
-        <Fact name="Correlation id">
-          <code>{correlationId}</code>
-        </Fact>
-      </dl>
-      {showsAudit ? <a href={auditLink({ approval: id })}>Audit records of this approval</a> : null}
+      <div class="cols">
+        <div class="stack">
+          <Panel title="What is decided on">
+            <ApprovalFacts approval={approval} />
+            <ApprovalDetails approval={approval} />
+          </Panel>
+          <Panel title="For support">
+            <dl class="long">
+              <Fact name="Deciders need">{from.join(' and ')}</Fact>
+              <Fact name="Served for">
+                {count(validMinutes, 'minute')} after the last approval{approval.servedOnce ? ', once' : ''}
+              </Fact>
+              <Fact name="SHA-256 of all that it is bound to">
+                <code>{digest}</code>
+              </Fact>
+              <Fact name="Correlation id">
+                <code>{correlationId}</code>
+              </Fact>
+            </dl>
+          </Panel>
+        </div>
+        <History approval={approval} />
+      </div>
     </>
   );
 }
@@ -88,15 +104,14 @@ function History({ approval }: ApprovalProps) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (
-    <section aria-labelledby="history-title" class="question">
-      <h3 id="history-title">History</h3>
-      <ol class="approval-history">
+    <Panel title="History">
+      <ol class="timeline">
         <li>
           <Time iso={askedAt} exact /> <PartyName party={asker} /> asked.
           {reason === undefined ? null : <q>{reason}</q>}
         </li>
         {decisions.map(({ decision, decider, reason: why, at }) => (
-          <li key={`${at} ${decider.objectId} ${decision}`}>
+          <li key={`${at} ${decider.objectId} ${decision}`} class={decision === 'approve' ? 'good' : 'bad'}>
             <Time iso={at} exact /> <PartyName party={decider} /> {decisionWords[decision].done} it.
             <q>{why}</q>
           </li>
@@ -122,6 +137,6 @@ function History({ approval }: ApprovalProps) {
           </li>
         ) : null}
       </ol>
-    </section>
+    </Panel>
   );
 }

@@ -11,7 +11,7 @@ export const decisionWords: Readonly<Record<DecisionKind, { readonly verb: strin
   revoke: { verb: 'Revoke', done: 'revoked' },
 };
 
-export const statusTone: Readonly<Record<ApprovalSummary['status'], string>> = {
+export const statusTone: Readonly<Record<ApprovalSummary['status'], 'good' | 'warn' | 'bad' | 'idle'>> = {
   pending: 'warn',
   approved: 'good',
   denied: 'bad',

@@ -6,7 +6,8 @@ import { type ApprovalsFilter, approvalsLink } from './approvals-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count } from './format.ts';
-import { Loaded, RoleNeeded } from './pieces.tsx';
+import { Empty, Head, Loaded } from './pieces.tsx';
+import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
 import { WaitingContext } from './waiting.tsx';
@@ -36,16 +37,20 @@ function Approvals({ filter }: FilterProps) {
   const mayDecide = useRole('Approvals.Decide');
   const polled = useApprovals(filter);
   const { begin, dialog } = useDeciding(polled.reload);
+  const waiting = useContext(WaitingContext);
   return (
     <>
-      <h2>Approvals</h2>
-      <p class="quiet">
-        {mayDecide
-          ? 'Requests of callers that a rule serves only after other people have approved them.'
-          : 'What you asked for. Others decide on it: you need the app role Approvals.Decide to decide yourself.'}
-      </p>
+      <Head
+        title={headline(polled.value, filter, waiting?.count)}
+        name="Approvals"
+        lede={
+          mayDecide
+            ? 'Requests of callers that a rule serves only after other people have approved them.'
+            : 'What you asked for. Others decide on it: you need the app role Approvals.Decide to decide yourself.'
+        }
+      />
       <div class="filters">
-        <nav class="parts" aria-label="Parts of the approvals">
+        <nav class="seg" aria-label="Parts of the approvals">
           {parts.map(([show, title]) => (
             <a
               key={title}
@@ -67,6 +72,18 @@ function Approvals({ filter }: FilterProps) {
       {dialog}
     </>
   );
+}
+
+/** How much waits, and for whom. */
+function headline(list: ApprovalList | undefined, { show }: ApprovalsFilter, mine: number | undefined): string {
+  if (list === undefined) return 'Approvals';
+  const { length } = list.approvals;
+  const all = length === 0 ? 'Nothing' : count(length, 'request');
+  if (show === 'valid') return `${all} approved and valid`;
+  if (show === 'closed') return `${all} closed`;
+  if (length === 0) return 'Nothing waits for a decision';
+  const yours = mine === undefined ? '' : mine === length ? ' for you' : `, ${mine === 0 ? 'none' : mine} for you`;
+  return `${all} ${length === 1 ? 'waits' : 'wait'}${yours}`;
 }
 
 /** What waits is read for the navigation as well. */
@@ -105,13 +122,17 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
   const { list, filter, onDecide } = props;
   const { approvals, isAll } = list;
   if (approvals.length === 0)
-    return <p class="empty">{isAll ? emptyTexts[filter.show ?? 'waiting'] : 'None of the newest entries.'}</p>;
+    return (
+      <Empty title={isAll ? emptyTexts[filter.show ?? 'waiting'] : 'None of the newest entries.'}>
+        Requests come here when a rule wants a second person.
+      </Empty>
+    );
   return (
     <>
-      <p class="quiet" role="status">
+      <p class="visually-hidden" role="status">
         {isAll ? count(approvals.length, 'request') : `The newest ${count(approvals.length, 'request')}`}
       </p>
-      <ul class="approvals">
+      <ul class="stack">
         {approvals.map((approval) => (
           <Item key={approval.id} approval={approval} onDecide={onDecide} />
         ))}
@@ -123,16 +144,18 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
 function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; readonly onDecide: OnDecide }) {
   const { id, title, status } = approval;
   return (
-    <li class="approval">
-      <div class="title-row">
-        <h3>
+    <li class="panel approval">
+      <header>
+        <h2>
           <a href={approvalLink(id)}>{title}</a>
-        </h3>
+        </h2>
         <StatusBadge status={status} />
+      </header>
+      <div class="pad">
+        <ApprovalFacts approval={approval} />
+        <WhoDecides approval={approval} />
+        <DecisionButtons approval={approval} onDecide={onDecide} />
       </div>
-      <ApprovalFacts approval={approval} />
-      <WhoDecides approval={approval} />
-      <DecisionButtons approval={approval} onDecide={onDecide} />
     </li>
   );
 }

@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { CheckedQueryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { useAction } from './action.tsx';
 import { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
+import { Dialog } from './dialog.tsx';
 import { count } from './format.ts';
 import { Failure } from './pieces.tsx';
 import { QueryJob } from './query-job.tsx';
@@ -22,29 +23,35 @@ const examples = ['/users', '/organization', '/subscribedSkus', '/identity/condi
 
 /** Sends one GET to Microsoft Graph in many tenants. Explains first which rule opens it, and by which permission. */
 export function AskDialog({ onClose }: { readonly onClose: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
   const form = useQuestion(onClose);
   const { chosen } = form;
   return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby="ask-title" class="ask">
-      <form onSubmit={form.submit} noValidate>
-        <h2 id="ask-title">Ask many tenants</h2>
-        <p class="quiet">One GET to Microsoft Graph in each tenant, under the permissions of your rules.</p>
-        <QuestionFields form={form} />
-        <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
-        {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
-        <Failure failure={form.failure} />
-        <div class="actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
+    <Dialog
+      title="Ask many tenants"
+      about="One GET to Microsoft Graph in each tenant, under the permissions of your rules."
+      kind="wide"
+      onClose={onClose}
+      onSubmit={form.submit}
+      actions={(close) => (
+        <>
+          <button type="button" onClick={close}>
             Cancel
           </button>
           <button type="submit" class="primary" aria-disabled={form.busy}>
             {chosen.buttonText}
           </button>
-        </div>
-      </form>
-    </dialog>
+        </>
+      )}
+    >
+      {() => (
+        <>
+          <QuestionFields form={form} />
+          <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
+          {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
+          <Failure failure={form.failure} />
+        </>
+      )}
+    </Dialog>
   );
 }
 

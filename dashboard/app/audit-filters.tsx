@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
@@ -30,7 +31,8 @@ const fieldsOf = ({ from, to, ...filter }: AuditFilter): Fields => ({
 });
 
 /** Form for the filter. The filter takes effect when the form is submitted, not while the user types. */
-export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
+export function AuditFilters(props: { readonly filter: AuditFilter; readonly children?: ComponentChildren }) {
+  const { filter, children } = props;
   const link = auditLink(filter);
   // The input belongs to one address: links in the table and the browser's back button change the address, and then the
   // form shows the new filter.
@@ -58,23 +60,25 @@ export function AuditFilters({ filter }: { readonly filter: AuditFilter }) {
   const since = (days: number): string =>
     auditLink({ ...untilNow, from: new Date(Date.now() - days * dayMs).toISOString() });
   return (
-    <form class="filters audit-filters" aria-label="Filter" onSubmit={show}>
+    <form class="filters" aria-label="Filter" onSubmit={show}>
       <TextField label="Tenant" hint="id or domain" value={fields.tenant} onInput={(tenant) => set({ tenant })} />
       <TextField label="Caller" hint="application id" value={fields.caller} onInput={(caller) => set({ caller })} />
       <Choice label="Kind" value={fields.kind} options={auditKinds} onChoose={(kind) => set({ kind })} />
       <Choice label="Outcome" value={fields.outcome} options={auditOutcomes} onChoose={(outcome) => set({ outcome })} />
-      <TextField label="Approval" hint="id" value={fields.approval} onInput={(approval) => set({ approval })} />
-      <TimeField label="From" value={fields.from} onInput={(from) => set({ from })} />
-      <TimeField label="To" value={fields.to} onInput={(to) => set({ to })} />
-      <OnlyBreakGlass value={fields.breakGlass} onInput={(breakGlass) => set({ breakGlass })} />
-      <div class="actions">
-        <button type="submit" class="primary">
-          Show
-        </button>
-        <a href={since(7)}>Last 7 days</a>
-        <a href={since(30)}>Last 30 days</a>
-        {link === auditLink({}) ? null : <a href={auditLink({})}>Clear filter</a>}
-      </div>
+      <details open={filter.approval !== undefined || filter.to !== undefined}>
+        <summary class="btn">More</summary>
+        <div class="filters">
+          <TextField label="Approval" hint="id" value={fields.approval} onInput={(approval) => set({ approval })} />
+          <TimeField label="From" value={fields.from} onInput={(from) => set({ from })} />
+          <TimeField label="To" value={fields.to} onInput={(to) => set({ to })} />
+          <OnlyBreakGlass value={fields.breakGlass} onInput={(breakGlass) => set({ breakGlass })} />
+        </div>
+      </details>
+      <button type="submit">Show</button>
+      <a href={since(7)}>Last 7 days</a>
+      <a href={since(30)}>Last 30 days</a>
+      {link === auditLink({}) ? null : <a href={auditLink({})}>Clear filter</a>}
+      {children}
     </form>
   );
 }
@@ -101,7 +105,7 @@ interface FieldProps {
 
 function TextField({ label, hint, value, onInput }: FieldProps & { readonly hint: string }) {
   return (
-    <label>
+    <label class="field">
       {label}{' '}
       <input
         type="search"
@@ -117,7 +121,7 @@ function TextField({ label, hint, value, onInput }: FieldProps & { readonly hint
 
 function TimeField({ label, value, onInput }: FieldProps) {
   return (
-    <label>
+    <label class="field">
       {label} <input type="datetime-local" value={value} onInput={(event) => onInput(event.currentTarget.value)} />
     </label>
   );

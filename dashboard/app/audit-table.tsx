@@ -1,28 +1,39 @@
 import { useState } from 'preact/hooks';
+import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './audit-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
+import { Dialog } from './dialog.tsx';
 import { count } from './format.ts';
-import { Badge, Fact, Table, Time } from './pieces.tsx';
-import { approvalLink } from './route.ts';
-
-/** Application id in records of tokens that the broker issued to its own jobs. */
-const brokerId = '00000000-0000-0000-0000-000000000000';
+import { Face, Icon } from './icon.tsx';
+import type { Names } from './names.ts';
+import { Badge, Clock, type Column, DayTable, Fact, Time } from './pieces.tsx';
+import { approvalLink, tenantLink } from './route.ts';
+import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 
 interface TableContext {
   readonly filter: AuditFilter;
-  /** Known tenant names by tenant id. */
-  readonly names: ReadonlyMap<string, string>;
+  readonly names: Names;
 }
 
-const columns = ['Time', 'Caller', 'Tenant', 'Resource', 'Grant', 'Outcome', 'Rule', 'From cache'];
+const columns: readonly Column[] = [
+  ['Time', 'w-s'],
+  ['Who', 'w-l'],
+  ['Tenant', 'w-l p2'],
+  ['What', 'p2'],
+  ['By the rule', 'w-l p3'],
+  ['Outcome', 'w-l'],
+];
 
+/** One line a record. What else is known of it is in a drawer. */
 export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly AuditRecord[] }) {
+  const [open, setOpen] = useState<AuditRecord>();
   return (
-    <Table columns={columns} class="audit">
-      {records.map((record) => (
-        <Row key={keyOf(record)} record={record} {...context} />
-      ))}
-    </Table>
+    <div class="panel">
+      <DayTable columns={columns} class="audit" items={records} timeOf={({ at }) => at}>
+        {(record) => <Row key={keyOf(record)} record={record} onOpen={() => setOpen(record)} {...context} />}
+      </DayTable>
+      {open === undefined ? null : <RecordDrawer record={open} {...context} onClose={() => setOpen(undefined)} />}
+    </div>
   );
 }
 
@@ -47,89 +58,134 @@ const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord)
     .filter((part) => part !== undefined)
     .join(' ');
 
-function Row({ record, filter, names }: TableContext & { readonly record: AuditRecord }) {
-  const [open, setOpen] = useState(false);
-  const { at, outcome, code, caller, tenantId, tenantAsked, grant, rule, fromCache } = record;
+const tenantOf = ({ tenantId, tenantAsked }: AuditRecord, names: Names): string =>
+  names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
+
+const icons = { person: 'person', application: 'api', agent: 'api', job: 'jobs' } as const;
+
+function Row(props: TableContext & { readonly record: AuditRecord; readonly onOpen: () => void }) {
+  const { record, filter, names, onOpen } = props;
+  const { at, caller, tenantId, rule } = record;
   const subject = subjectOf(record);
-  const tenant = names.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
-  const detailsId = `record-${keyOf(record)}`;
+  const tenant = tenantOf(record, names);
+  const who = names.whoIn(record);
+  return (
+    <tr class={record.breakGlass === true ? 'break-glass' : undefined}>
+      <th scope="row">
+        <button type="button" class="link" aria-haspopup="dialog" onClick={onOpen}>
+          <Clock iso={at} exact />
+          <span class="visually-hidden">{`, details of ${subject}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
+        </button>
+      </th>
+      <td>
+        <span class="who-cell">
+          {who.kind === 'person' ? (
+            <Face name={who.name} />
+          ) : (
+            <span class="face square">
+              <Icon name={icons[who.kind]} />
+            </span>
+          )}
+          <a
+            class="cut"
+            href={auditLink({ ...filter, caller: caller.applicationId })}
+            title={`${who.name}, application ${caller.applicationId}`}
+          >
+            {who.kind === 'agent' && 'agent '}
+            {who.name}
+          </a>
+        </span>
+        <span class="sub">{subject}</span>
+      </td>
+      <td class="p2">
+        {tenantId === undefined ? (
+          <span class="quiet">{tenant}</span>
+        ) : (
+          <a href={auditLink({ ...filter, tenant: tenantId })} title={`${tenant}, ${tenantId}`}>
+            {tenant}
+          </a>
+        )}
+      </td>
+      <td class="p2" title={subject}>
+        <code>{subject}</code>
+      </td>
+      <td class="p3 quiet" title={rule}>
+        {rule}
+      </td>
+      <td>
+        <Outcome record={record} />
+      </td>
+    </tr>
+  );
+}
+
+/** What became of it. A rule for emergencies is named before all else. */
+function Outcome({ record }: { readonly record: AuditRecord }) {
+  const { outcome, status, code, excessScopes = [], breakGlass } = record;
+  const word = status === undefined ? outcome : `${outcome} ${status}`;
   return (
     <>
-      <tr class={record.breakGlass === true ? 'break-glass' : undefined}>
-        <th scope="row" class="number">
-          <button
-            type="button"
-            class="disclose"
-            aria-expanded={open}
-            aria-controls={open ? detailsId : undefined}
-            onClick={() => setOpen(!open)}
-          >
-            <Time iso={at} exact />
-            <span class="visually-hidden">{`, details of ${subject}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
-          </button>
-          <BreakGlassBadge record={record} />
-        </th>
-        <td>
-          <a class="cut" href={auditLink({ ...filter, caller: caller.applicationId })} title={caller.applicationId}>
-            {caller.kind === 'agent' && 'agent '}
-            {caller.applicationId === brokerId ? 'the broker itself' : caller.applicationId}
-          </a>
-        </td>
-        <td>
-          <TenantName name={tenant} tenantId={tenantId} filter={filter} />
-        </td>
-        <td>{subject}</td>
-        <td>{grant}</td>
-        <td>
-          <Badge state={outcome}>{record.status === undefined ? outcome : `${outcome} ${record.status}`}</Badge>
-          {code === undefined ? null : <code class="below">{code}</code>}
-          <ExcessBadge scopes={record.excessScopes} />
-        </td>
-        <td class="rule">{rule}</td>
-        <td>{fromCache === undefined ? '' : fromCache ? 'yes' : 'no'}</td>
-      </tr>
-      {open ? (
-        <tr id={detailsId}>
-          <td colSpan={columns.length}>
-            <Details record={record} />
-          </td>
-        </tr>
-      ) : null}
+      {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
+      <Badge state={(status ?? 200) >= 400 ? 'degraded' : outcome}>{code === undefined ? word : titleOf(code)}</Badge>{' '}
+      {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
     </>
   );
 }
 
-/** Links to the records of the tenant, unless the record has no tenant id. */
-function TenantName(props: {
-  readonly name: string;
-  readonly tenantId: string | undefined;
-  readonly filter: AuditFilter;
-}) {
-  const { name, tenantId, filter } = props;
-  if (tenantId === undefined) return <span class="cut quiet">{name}</span>;
+function RecordDrawer(props: TableContext & { readonly record: AuditRecord; readonly onClose: () => void }) {
+  const { record, filter, names, onClose } = props;
+  const { at, outcome, code, tenantId, caller, rule } = record;
+  const who = names.whoIn(record);
+  const tenant = tenantOf(record, names);
   return (
-    <a class="cut" href={auditLink({ ...filter, tenant: tenantId })} title={tenantId}>
-      {name}
-    </a>
-  );
-}
-
-/** Beside the time, where a narrow screen shows it. */
-function BreakGlassBadge({ record }: { readonly record: AuditRecord }) {
-  if (record.breakGlass !== true) return null;
-  return (
-    <span class="below">
-      <Badge state="down">break-glass</Badge>
-    </span>
-  );
-}
-
-function ExcessBadge({ scopes }: { readonly scopes: AuditRecord['excessScopes'] }) {
-  if (scopes === undefined || scopes.length === 0) return null;
-  return (
-    <span class="below">
-      <Badge state="degraded">{count(scopes.length, 'excess scope')}</Badge>
-    </span>
+    <Dialog
+      title={`${who.name}: ${outcome}`}
+      about={
+        <>
+          <Time iso={at} exact />
+          {tenant === '' ? '' : `, in ${tenant}`}
+        </>
+      }
+      kind="drawer"
+      onClose={onClose}
+      actions={() => (
+        <>
+          {tenantId === undefined ? null : (
+            <a class="btn" href={tenantLink(tenantId)}>
+              Open the tenant
+            </a>
+          )}
+          <a class="btn" href={auditLink({ ...filter, caller: caller.applicationId })} onClick={onClose}>
+            Records of this caller
+          </a>
+        </>
+      )}
+    >
+      {() => (
+        <>
+          <div class="cmd">
+            <code>{subjectOf(record)}</code>
+          </div>
+          {code === undefined ? null : (
+            <p>
+              <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code)} />
+            </p>
+          )}
+          <dl>
+            <Fact name="Outcome">
+              <Outcome record={record} />
+            </Fact>
+            <Fact name="Code">{code && <code>{code}</code>}</Fact>
+            <Fact name="Rule">{rule}</Fact>
+            <Fact name="Grant">{record.grant}</Fact>
+            <Fact name="From cache">
+              {record.fromCache === undefined ? undefined : record.fromCache ? 'yes' : 'no'}
+            </Fact>
+          </dl>
+          <Details record={record} />
+        </>
+      )}
+    </Dialog>
   );
 }
 
@@ -142,7 +198,7 @@ function scopesName({ kind, outcome }: AuditRecord): string {
 function Details({ record }: { readonly record: AuditRecord }) {
   const { caller, scopes, excessScopes, expiresAt } = record;
   return (
-    <dl class="record">
+    <dl class="long">
       <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
       <Fact name="Reason">{record.reason}</Fact>
       <Fact name="Approval">
@@ -181,7 +237,7 @@ function Details({ record }: { readonly record: AuditRecord }) {
 
 function Scopes({ scopes }: { readonly scopes: readonly string[] }) {
   return (
-    <ul class="scopes">
+    <ul class="tags">
       {scopes.map((scope) => (
         <li key={scope}>
           <code>{scope}</code>

@@ -1,11 +1,14 @@
-import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { AuditFilter } from './audit-filter.ts';
 import { AuditFilters } from './audit-filters.tsx';
 import { type AuditPages, useAuditPages } from './audit-pages.ts';
 import { AuditTable } from './audit-table.tsx';
 import { useRole, useSignedIn } from './context.ts';
+import { Icon } from './icon.tsx';
+import { useNames } from './names.ts';
 import { count } from './format.ts';
-import { Failure, Loading, RoleNeeded, Time } from './pieces.tsx';
+import { MoreButton } from './more.tsx';
+import { Empty, Failure, Head, Loading, Time } from './pieces.tsx';
+import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 
 export function AuditView({ filter }: { readonly filter: AuditFilter }) {
@@ -14,43 +17,61 @@ export function AuditView({ filter }: { readonly filter: AuditFilter }) {
 
 function Records({ filter }: { readonly filter: AuditFilter }) {
   const pages = useAuditPages(filter);
-  const names = useTenantNames();
+  const names = useNames();
   const { records, range, busy, failure } = pages;
   return (
     <>
-      <div class="title-row">
-        <h2>Audit</h2>
+      <Head title={headline(pages)} name="Audit" lede={<Proof range={range} />}>
         <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
-          Reload
+          <Icon name="again" /> Reload
         </button>
-      </div>
-      <AuditFilters filter={filter} />
-      <p class="quiet">
+      </Head>
+      <AuditFilters filter={filter}>
         <span role="status">{busy ? 'Loading…' : countText(pages)}</span>
-        {range === undefined ? null : (
-          <>
-            {' '}
-            from <Time iso={range.from} exact /> to <Time iso={range.to} exact />
-            {records.length === 0 ? '' : ', newest first'}
-          </>
-        )}
-      </p>
+      </AuditFilters>
       <Failure failure={failure} />
       <div aria-busy={busy}>
         {range === undefined && failure === undefined ? <Loading /> : null}
-        {records.length === 0 ? null : <AuditTable records={records} filter={filter} names={names} />}
+        {records.length === 0 ? (
+          range === undefined || busy ? null : (
+            <Empty title="No record matches in this period." />
+          )
+        ) : (
+          <AuditTable records={records} filter={filter} names={names} />
+        )}
       </div>
       <More pages={pages} />
     </>
   );
 }
 
-/** Tenant names by tenant id. Empty if the token lacks Tenants.Read: the table then shows ids. */
-function useTenantNames(): ReadonlyMap<string, string> {
+/** How much of what was read was denied. */
+function headline({ records, continuation }: AuditPages): string {
+  if (records.length === 0) return 'Audit';
+  const denied = records.filter(({ outcome }) => outcome === 'denied').length;
+  const all = `${count(records.length, 'record')}${continuation === undefined ? '' : ' so far'}`;
+  return `${all}, ${denied === 0 ? 'none' : denied.toLocaleString('en')} denied`;
+}
+
+/** The period, and up to when the order of the records can be proven. */
+function Proof({ range }: { readonly range: AuditPages['range'] | undefined }) {
   const { api } = useSignedIn();
-  const mayRead = useRole('Tenants.Read');
-  const { value } = usePolling(async () => (mayRead ? api.tenants() : undefined), 'tenant names', undefined);
-  return useMemo(() => new Map(value?.tenants.map(({ tenantId, name }) => [tenantId, name])), [value]);
+  const health = usePolling(api.health, 'health', undefined).value;
+  const checkpoints = health !== undefined && 'applications' in health ? health.auditCheckpoints : undefined;
+  return (
+    <>
+      {range === undefined ? null : (
+        <>
+          From <Time iso={range.from} exact /> to <Time iso={range.to} exact />, newest first.{' '}
+        </>
+      )}
+      {checkpoints?.lastAt === undefined ? null : (
+        <>
+          The order is proven up to <Time iso={checkpoints.lastAt} short />.
+        </>
+      )}
+    </>
+  );
 }
 
 function countText({ records, continuation, failure }: AuditPages): string {
@@ -60,29 +81,13 @@ function countText({ records, continuation, failure }: AuditPages): string {
   return records.length === 0 ? 'No records' : `${loaded} in total`;
 }
 
-/** Loads the next page. After the last page, the focus moves to the text that replaces the button. */
 function More({ pages: { loadMore, busy, records } }: { readonly pages: AuditPages }) {
-  const end = useRef<HTMLParagraphElement>(null);
-  const pressed = useRef(false);
-  useEffect(() => {
-    if (busy || !pressed.current) return;
-    pressed.current = false;
-    end.current?.focus();
-  }, [busy]);
-  if (loadMore === undefined)
-    return records.length === 0 ? null : (
-      <p ref={end} class="quiet" tabIndex={-1}>
-        There are no older records in this period.
-      </p>
-    );
-  const press = (): void => {
-    if (busy) return;
-    pressed.current = true;
-    loadMore();
-  };
   return (
-    <button type="button" class="start" aria-disabled={busy} onClick={press}>
-      {records.length === 0 ? 'Look further back' : 'Show more'}
-    </button>
+    <MoreButton
+      text={records.length === 0 ? 'Look further back' : 'Show more'}
+      busy={busy}
+      onMore={loadMore}
+      end={records.length === 0 ? undefined : 'There are no older records in this period.'}
+    />
   );
 }

@@ -2,7 +2,7 @@ import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { CopyButton } from './copy.tsx';
 import { count } from './format.ts';
-import { Badge, Card, Fact, Time } from './pieces.tsx';
+import { Badge, Fact, Time } from './pieces.tsx';
 
 interface ReportProps {
   readonly report: HealthReportAnswer;
@@ -25,11 +25,15 @@ export function Findings({ report }: ReportProps) {
         </Notice>
       ))}
       {findings.map(({ application, severity, code, message, advice }) => (
-        <Notice kind={severity === 'down' ? 'bad' : 'warn'} key={application + code + message}>
+        <Notice
+          kind={severity === 'down' ? 'bad' : 'warn'}
+          key={application + code + message}
+          actions={<CopyCommand text={advice} />}
+        >
           <strong>{applications.length > 1 ? `${application}: ` : ''}</strong>
           <Sentence text={message} />
           <p>
-            <Sentence text={advice} /> <CopyCommand text={advice} />
+            <Sentence text={advice} />
           </p>
         </Notice>
       ))}
@@ -47,7 +51,8 @@ function CopyCommand({ text }: { readonly text: string }) {
 export function BrokerHealth({ report }: ReportProps) {
   const { policy, storage, keyVault, notifications, permissionMap, auditCheckpoints, tokens, checkedAt } = report;
   return (
-    <Card title="Components">
+    <section class="stack" aria-label="Components">
+      <h3>Components</h3>
       <dl>
         <Fact name="Access policy">
           <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
@@ -81,7 +86,7 @@ export function BrokerHealth({ report }: ReportProps) {
           <Time iso={checkedAt} exact />
         </Fact>
       </dl>
-    </Card>
+    </section>
   );
 }
 

@@ -109,10 +109,13 @@ export function useCellFocus(
 }
 
 /** Whether the reader has not moved the focus since the view was opened. */
-const isFocusUnused = (): boolean => document.activeElement?.matches('body, main, h2') ?? true;
+const isFocusUnused = (): boolean => document.activeElement?.matches('body, main, h1') ?? true;
 
 /** The link or button in a cell, or else the cell. */
 function targetIn(grid: HTMLElement | null, { row, column }: ActiveCell): HTMLElement | undefined {
-  const cell = grid?.querySelector<HTMLElement>(`[aria-rowindex="${row + 2}"] > [aria-colindex="${column + 1}"]`);
+  const cells = `[aria-rowindex="${row + 2}"] > [aria-colindex`;
+  // A heading over rows has one cell.
+  const cell =
+    grid?.querySelector<HTMLElement>(`${cells}="${column + 1}"]`) ?? grid?.querySelector<HTMLElement>(`${cells}]`);
   return cell?.querySelector<HTMLElement>('a[href], button') ?? cell ?? undefined;
 }

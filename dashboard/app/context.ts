@@ -29,7 +29,7 @@ export const useReadsRuns = (): boolean => [useRole('Runs.Read'), useRole('Reque
 /** Loads the jobs for those who may see them. */
 export function useJobs(): Api['jobs'] {
   const { api } = useSignedIn();
-  return useRole('Runs.Read') ? api.jobs : noJobs;
+  return useRole('Runs.Read') ? async () => api.jobs() : noJobs;
 }
 
 const noJobs: Api['jobs'] = async () => ({ jobs: [] });

@@ -1,11 +1,18 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useAnnounce } from './announcer.tsx';
+import { Icon } from './icon.tsx';
 
 /** How long the button says that it has copied. */
 const confirmMs = 2_000;
 
 /** Copies a text. @param props.what names the text for screen readers, such as `command`. */
-export function CopyButton({ text, what }: { readonly text: string; readonly what: string }) {
+export function CopyButton(props: {
+  readonly text: string;
+  readonly what: string;
+  /** In a grid: -1. */
+  readonly tabIndex?: number;
+}) {
+  const { text, what, tabIndex } = props;
   const [state, setState] = useState<'ready' | 'copied' | 'failed'>('ready');
   const announce = useAnnounce();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -25,8 +32,8 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
     );
   };
   return (
-    <button type="button" class="copy" onClick={copy}>
-      {{ ready: 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
+    <button type="button" class="copy s" tabIndex={tabIndex} onClick={copy}>
+      <Icon name="copy" /> {{ ready: 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
       <span class="visually-hidden"> the {what}</span>
     </button>
   );
@@ -40,8 +47,8 @@ export function Command({ text, only }: { readonly text: string; readonly only?:
   return (
     <>
       {only === undefined ? null : <p class="quiet">For {only}, as an example:</p>}
-      <div class="command">
-        <code>{text}</code>
+      <div class="cmd">
+        <code title={text}>{text}</code>
         <CopyButton text={text} what="command" />
       </div>
     </>

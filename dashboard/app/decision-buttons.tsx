@@ -1,10 +1,12 @@
 import type { VNode } from 'preact';
 import { useContext, useState } from 'preact/hooks';
+import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
-import { useAnnounce } from './announcer.tsx';
+import { useToast } from './announcer.tsx';
 import type { ApprovalSummary } from './approval-pages.ts';
 import { decisionWords } from './approval-words.ts';
 import { DecisionDialog } from './decision-dialog.tsx';
+import { localClock } from './format.ts';
 import { WaitingContext } from './waiting.tsx';
 
 /** A button for each decision that the person may make now. */
@@ -21,7 +23,7 @@ export function DecisionButtons(props: {
         <button
           key={decision}
           type="button"
-          class={decision === 'approve' ? 'primary' : undefined}
+          class={decision === 'approve' ? 'primary' : 'stop'}
           onClick={() => onDecide(approval.id, decision)}
         >
           {decisionWords[decision].verb}…<span class="visually-hidden"> {approval.title}</span>
@@ -49,14 +51,21 @@ interface Deciding {
 export function useDeciding(onChange: () => void): Deciding {
   const [order, setOrder] = useState<{ readonly approvalId: string; readonly decision: DecisionKind }>();
   const waiting = useContext(WaitingContext);
-  const announce = useAnnounce();
+  const toast = useToast();
   const begin: Deciding['begin'] = (approvalId, decision) => setOrder({ approvalId, decision });
   if (order === undefined) return { begin, dialog: null };
   const { approvalId, decision } = order;
-  const decided = (): void => {
-    announce(`You have ${decisionWords[decision].done} it.`);
+  const decided = (approval: ApprovalAnswer): void => {
+    const { possibleDecisions, validUntil, title } = approval;
+    const until =
+      decision === 'approve' && validUntil !== undefined ? ` It holds until ${localClock(validUntil, false)}.` : '';
+    const mayRevoke = decision === 'approve' && possibleDecisions.includes('revoke');
+    toast({
+      text: `You have ${decisionWords[decision].done} it: ${title}.${until}`,
+      ...(mayRevoke ? { action: { label: 'Revoke…', run: () => begin(approvalId, 'revoke') } } : {}),
+    });
     // The button that opened the dialog may be gone.
-    const heading = document.querySelector<HTMLElement>('#content h2');
+    const heading = document.querySelector<HTMLElement>('#content h1');
     if (heading !== null) heading.tabIndex = -1;
     heading?.focus();
   };

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { reasonLength } from '../../src/lib/core/caller.ts';
@@ -7,6 +7,7 @@ import type { ApiFailure } from './api-failure.ts';
 import { ApprovalDetails, ApprovalFacts } from './approval-facts.tsx';
 import { consequence, decisionWords, statusWord } from './approval-words.ts';
 import { useSignedIn } from './context.ts';
+import { Dialog } from './dialog.tsx';
 import { Failure, Loaded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 
@@ -23,93 +24,85 @@ interface DialogProps {
 export function DecisionDialog(props: DialogProps) {
   const { approvalId, decision, onClose } = props;
   const { api } = useSignedIn();
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId}`, undefined);
+  // What was known before may have changed, and is not shown.
+  const [openedAtMs] = useState(Date.now);
+  const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`, undefined);
+  const form = useDecision({ ...props, onRefused: polled.reload });
+  const isPossible = polled.value?.possibleDecisions.includes(decision) === true;
   return (
-    <dialog ref={dialog} class="decision" onClose={onClose} aria-labelledby="decision-title">
-      <h2 id="decision-title">{decisionWords[decision].verb} this request</h2>
-      <Loaded polled={polled}>
-        {(approval) => (
-          <>
-            <ApprovalFacts approval={approval} />
-            <ApprovalDetails approval={approval} />
-            <DecisionForm
-              {...props}
-              approval={approval}
-              onRefused={polled.reload}
-              close={() => dialog.current?.close()}
-            />
-          </>
-        )}
-      </Loaded>
-      {polled.value === undefined ? (
-        <div class="actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-        </div>
-      ) : null}
-    </dialog>
-  );
-}
-
-interface FormProps extends DialogProps {
-  readonly approval: ApprovalAnswer;
-  readonly onRefused: () => void;
-  readonly close: () => void;
-}
-
-function DecisionForm(props: FormProps) {
-  const { approval, decision, close } = props;
-  const form = useDecision(props);
-  const isPossible = approval.possibleDecisions.includes(decision);
-  const { verb } = decisionWords[decision];
-  return (
-    <form onSubmit={form.submit} noValidate>
-      {isPossible ? (
+    <Dialog
+      title={`${decisionWords[decision].verb} this request`}
+      kind="wide"
+      onClose={onClose}
+      onSubmit={form.submit}
+      actions={(close) => (
         <>
-          <p class="consequence" id="decision-consequence">
-            {consequence(approval, decision)}
-          </p>
-          <label for="decision-reason">Reason, which the asker and auditors read</label>
-          <textarea
-            id="decision-reason"
-            rows={2}
-            maxLength={reasonLength.most}
-            value={form.reason}
-            aria-invalid={form.problem !== undefined}
-            aria-describedby={`decision-consequence${form.problem === undefined ? '' : ' decision-problem'}`}
-            onInput={(event) => form.setReason(event.currentTarget.value)}
-          />
-          {form.problem === undefined ? null : (
-            <p class="problem" id="decision-problem">
-              {form.problem}
-            </p>
-          )}
-        </>
-      ) : null}
-      <Failure failure={form.failure}>
-        <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
-      </Failure>
-      {isPossible || form.failure !== undefined ? null : (
-        <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
-      )}
-      <div class="actions">
-        <button type="button" onClick={close}>
-          {isPossible ? 'Cancel' : 'Close'}
-        </button>
-        {isPossible ? (
-          <button type="submit" class="primary" aria-disabled={form.busy}>
-            {verb}
+          <button type="button" onClick={close}>
+            {isPossible || polled.value === undefined ? 'Cancel' : 'Close'}
           </button>
-        ) : null}
-      </div>
-    </form>
+          {isPossible ? (
+            <button type="submit" class="primary" aria-disabled={form.busy}>
+              {decisionWords[decision].verb}
+            </button>
+          ) : null}
+        </>
+      )}
+    >
+      {() => (
+        <Loaded polled={polled}>
+          {(approval) => (
+            <>
+              <ApprovalFacts approval={approval} />
+              <ApprovalDetails approval={approval} />
+              {isPossible ? <Reason form={form} consequenceText={consequence(approval, decision)} /> : null}
+              <Failure failure={form.failure}>
+                <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
+              </Failure>
+              {isPossible || form.failure !== undefined ? null : (
+                <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
+              )}
+            </>
+          )}
+        </Loaded>
+      )}
+    </Dialog>
   );
 }
 
-function useDecision({ approvalId, decision, onRefused, onChange, onDecided, close }: FormProps) {
+function Reason({
+  form,
+  consequenceText,
+}: {
+  readonly form: ReturnType<typeof useDecision>;
+  readonly consequenceText: string;
+}) {
+  const { problem } = form;
+  return (
+    <>
+      <p class="consequence" id="decision-consequence">
+        {consequenceText}
+      </p>
+      <label for="decision-reason">Reason, which the asker and auditors read</label>
+      <textarea
+        id="decision-reason"
+        rows={2}
+        maxLength={reasonLength.most}
+        value={form.reason}
+        aria-invalid={problem !== undefined}
+        aria-describedby={`decision-consequence${problem === undefined ? '' : ' decision-problem'}`}
+        onInput={(event) => form.setReason(event.currentTarget.value)}
+      />
+      {problem === undefined ? null : (
+        <p class="problem" id="decision-problem">
+          {problem}
+        </p>
+      )}
+    </>
+  );
+}
+
+function useDecision(props: DialogProps & { readonly onRefused: () => void }) {
+  const { approvalId, decision, onRefused, onChange, onDecided, onClose } = props;
   const { api } = useSignedIn();
   const [reason, setReason] = useState('');
   const [problem, setProblem] = useState<string>();
@@ -118,7 +111,7 @@ function useDecision({ approvalId, decision, onRefused, onChange, onDecided, clo
   const send = async (): Promise<void> => {
     try {
       const decided = await api.decide(approvalId, { decision, reason: reason.trim() });
-      close();
+      onClose();
       onDecided(decided);
     } catch (thrown) {
       // It has changed since it was shown, or the person's roles have.

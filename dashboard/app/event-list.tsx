@@ -1,8 +1,10 @@
+import { useState } from 'preact/hooks';
 import type { EventView } from '../../src/lib/api/answers/tenants.ts';
 import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Sentence } from '../shared/text.tsx';
-import { Time } from './pieces.tsx';
+import { Dialog } from './dialog.tsx';
+import { Clock, DayTable, Time, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
@@ -20,57 +22,107 @@ const goodNews: ReadonlySet<string> = new Set([
 
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
 
-const toneOf = (kind: EventKind): string => (goodNews.has(kind) ? 'good' : tones[eventSeverities[kind] ?? 'info']);
+const toneOf = (kind: EventKind): 'good' | 'idle' | 'warn' | 'bad' =>
+  goodNews.has(kind) ? 'good' : tones[eventSeverities[kind] ?? 'info'];
 
-/** Events, the newest first. @param props.ofOneTenant leaves out the names of the tenants. */
-export function EventList(props: { readonly events: readonly EventView[]; readonly ofOneTenant?: boolean }) {
-  const { events, ofOneTenant = false } = props;
+/** Events of one tenant, the newest first. */
+export function EventList({ events }: { readonly events: readonly EventView[] }) {
   return (
-    <ol class="events" reversed>
+    <ol class="timeline" reversed>
       {events.map((event) => (
-        <Item key={event.id} event={event} showsTenant={!ofOneTenant} />
+        <li key={event.id} class={`event ${toneOf(event.kind)}`}>
+          <Time iso={event.at} short />
+          <b>{kindTitle(event.kind)}</b>
+          <Details event={event} />
+        </li>
       ))}
     </ol>
   );
 }
 
-function Item({ event, showsTenant }: { readonly event: EventView; readonly showsTenant: boolean }) {
-  const { at, kind, tenantId, tenantName, explanation, advice } = event;
+/** Events of many tenants, one line each, by day. What a line lacks is in a drawer. */
+export function EventTable({ events }: { readonly events: readonly EventView[] }) {
+  const [open, setOpen] = useState<EventView>();
   return (
-    <li class="event">
-      <span class="quiet number">
-        <Time iso={at} short />
-      </span>
-      <div class="event-body">
-        <p class="event-title">
-          {showsTenant ? <a href={tenantLink(tenantId)}>{tenantName}</a> : null}{' '}
-          <span class={`badge ${toneOf(kind)}`}>{kindTitle(kind)}</span>
-        </p>
-        <p>
-          <Sentence text={explanation} />
-        </p>
-        <Details event={event} />
-        {advice === undefined ? null : (
-          <p class="quiet">
-            <Sentence text={advice} />
-          </p>
+    <div class="panel">
+      <DayTable
+        columns={[
+          ['Time', 'w-s'],
+          ['Tenant', 'w-c'],
+          ['What happened', 'w-c'],
+          ['In words', 'p2'],
+        ]}
+        class="events"
+        items={events}
+        timeOf={({ at }) => at}
+      >
+        {(event) => (
+          <tr key={event.id} class="event">
+            <th scope="row">
+              <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
+                <Clock iso={event.at} />
+                <span class="visually-hidden">, details</span>
+              </button>
+            </th>
+            <td>
+              <a href={tenantLink(event.tenantId)} title={event.tenantName}>
+                {event.tenantName}
+              </a>
+            </td>
+            <td>
+              <ToneBadge tone={toneOf(event.kind)} title={kindTitle(event.kind)}>
+                {kindTitle(event.kind)}
+              </ToneBadge>
+            </td>
+            <td class="p2 quiet" title={event.explanation}>
+              <Sentence text={event.explanation} />
+            </td>
+          </tr>
         )}
-      </div>
-    </li>
+      </DayTable>
+      {open === undefined ? null : (
+        <Dialog
+          title={open.tenantName}
+          about={
+            <>
+              <Time iso={open.at} exact />, {kindTitle(open.kind)}
+            </>
+          }
+          kind="drawer"
+          onClose={() => setOpen(undefined)}
+          actions={() => (
+            <a class="btn" href={tenantLink(open.tenantId)}>
+              Open the tenant
+            </a>
+          )}
+        >
+          {() => <Details event={open} />}
+        </Dialog>
+      )}
+    </div>
   );
 }
 
-/** What the explanation does not say. */
-function Details({
-  event: { tagsAdded = [], tagsRemoved = [], scopes = [], jobs = [] },
-}: {
-  readonly event: EventView;
-}) {
+/** What happened in words, what to do, and what the words do not say. */
+function Details({ event }: { readonly event: EventView }) {
+  const { explanation, advice, tagsAdded = [], tagsRemoved = [], scopes = [], jobs = [] } = event;
   const parts = [
     ...tagsAdded.map((tag) => `+${tag}`),
     ...tagsRemoved.map((tag) => `−${tag}`),
     ...(scopes.length === 0 ? [] : [`Missing: ${scopes.join(', ')}`]),
     ...(jobs.length === 0 ? [] : [`Jobs: ${jobs.join(', ')}`]),
   ];
-  return parts.length === 0 ? null : <p class="event-details">{parts.join(' ')}</p>;
+  return (
+    <>
+      <p>
+        <Sentence text={explanation} />
+      </p>
+      {advice === undefined ? null : (
+        <p>
+          <Sentence text={advice} />
+        </p>
+      )}
+      {parts.length === 0 ? null : <p>{parts.join(' ')}</p>}
+    </>
+  );
 }

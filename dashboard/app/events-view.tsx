@@ -1,12 +1,14 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Choice } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { type EventsFilter, eventsLink, parseEventsFilter, tenantsIn } from './event-filter.ts';
-import { EventList, kindTitle } from './event-list.tsx';
+import { EventTable, kindTitle } from './event-list.tsx';
 import { type EventPages, type NewestEvents, useEventPages } from './event-pages.ts';
 import { count } from './format.ts';
-import { Failure, Loaded, RoleNeeded, Time } from './pieces.tsx';
+import { MoreButton } from './more.tsx';
+import { Empty, Failure, Head, Loaded, Time } from './pieces.tsx';
+import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
@@ -24,14 +26,23 @@ function Events({ filter }: FilterProps) {
   const pages = useEventPages(filter);
   return (
     <>
-      <h2>Events</h2>
-      <p class="quiet">
-        What happened to customer tenants: access gained and lost, relationships that end, consent, roles and tags.
-      </p>
+      <Head
+        title={headline(pages)}
+        name="Events"
+        lede="What happened to customer tenants: access gained and lost, relationships that end, consent, roles and tags."
+      />
       <Filters filter={filter} />
       <Loaded polled={pages.polled}>{(newest) => <Found pages={pages} newest={newest} filter={filter} />}</Loaded>
     </>
   );
+}
+
+/** How much of the newest events is bad news. */
+function headline({ events, hasOlder }: EventPages): string {
+  if (events.length === 0) return 'Events';
+  const lost = events.filter(({ kind }) => kind === 'lost').length;
+  const all = `${count(events.length, 'event')}${hasOlder ? ' so far' : ''}`;
+  return lost === 0 ? all : `${all}, ${lost.toLocaleString('en')} lost access`;
 }
 
 function Found({ pages, newest, filter }: FilterProps & { readonly pages: EventPages; readonly newest: NewestEvents }) {
@@ -44,7 +55,7 @@ function Found({ pages, newest, filter }: FilterProps & { readonly pages: EventP
         </span>
         <LookedAt at={newest.lookedAt} />
       </p>
-      {events.length === 0 ? <Nothing filter={filter} hasOlder={hasOlder} /> : <EventList events={events} />}
+      {events.length === 0 ? <Nothing filter={filter} hasOlder={hasOlder} /> : <EventTable events={events} />}
       <Older pages={pages} />
     </>
   );
@@ -61,45 +72,26 @@ function LookedAt({ at }: { readonly at: string | undefined }) {
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
   const isFiltered = eventsLink(filter) !== eventsLink({});
-  if (hasOlder) return <p class="empty">None of the newest events matches.</p>;
-  return (
-    <p class="empty">
-      {isFiltered ? (
-        <>
-          No event matches the filter. <a href={eventsLink({})}>Show all events</a>
-        </>
-      ) : (
-        'Nothing has happened yet. What was there at the first look is no event.'
-      )}
-    </p>
-  );
+  if (hasOlder) return <Empty title="None of the newest events matches." />;
+  if (isFiltered)
+    return (
+      <Empty title="No event matches the filter.">
+        <a href={eventsLink({})}>Show all events</a>
+      </Empty>
+    );
+  return <Empty title="Nothing has happened yet.">What was there at the first look is no event.</Empty>;
 }
 
-/** Loads older events. After the last of them, the focus moves to the text that replaces the button. */
 function Older({ pages: { events, hasOlder, older } }: { readonly pages: EventPages }) {
-  const end = useRef<HTMLParagraphElement>(null);
-  const isPressed = useRef(false);
-  useEffect(() => {
-    if (older.busy || !isPressed.current) return;
-    isPressed.current = false;
-    end.current?.focus();
-  }, [older.busy]);
-  const press = (): void => {
-    isPressed.current = true;
-    older.load();
-  };
-  if (!hasOlder)
-    return events.length === 0 ? null : (
-      <p ref={end} class="quiet" tabIndex={-1}>
-        There are no older events.
-      </p>
-    );
   return (
     <>
-      <Failure failure={older.failure} />
-      <button type="button" class="start" aria-disabled={older.busy} onClick={press}>
-        {older.busy ? 'Loading…' : 'Show older events'}
-      </button>
+      {hasOlder ? <Failure failure={older.failure} /> : null}
+      <MoreButton
+        text={older.busy ? 'Loading…' : 'Show older events'}
+        busy={older.busy}
+        onMore={hasOlder ? older.load : undefined}
+        end={events.length === 0 ? undefined : 'There are no older events.'}
+      />
     </>
   );
 }
@@ -134,7 +126,7 @@ function Filters({ filter }: FilterProps) {
           show({ ...parseEventsFilter(`kind=${chosen}`), ...(filter.tenants ? { tenants: filter.tenants } : {}) })
         }
       />
-      <span class="tenants-field">
+      <span class="field">
         <TextField
           id="event-tenants"
           label="Tenants"

@@ -70,6 +70,35 @@ export function relative(iso: string, nowMs: number): string {
   return format.format(Math.trunc(seconds), 'second');
 }
 
-const localDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
+const wholeDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
 
-export const localDate = (iso: string): string => localDay.format(new Date(iso));
+export const localDate = (iso: string): string => wholeDay.format(new Date(iso));
+
+const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** `24 Nov`. */
+export const localDay = (iso: string): string => dayOfYear.format(new Date(iso));
+
+/** `one`, `two` … up to ten, then digits: for numbers at the start of a sentence. */
+export const numberWord = (n: number): string =>
+  ['None', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine', 'Ten'][n] ?? n.toLocaleString('en');
+
+const dayTitle = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+
+/** Things by the days that they happened on, in the reader's zone. The order stays. */
+export function byDay<T>(
+  all: readonly T[],
+  timeOf: (one: T) => string,
+  nowMs = Date.now(),
+): readonly { readonly title: string; readonly items: readonly T[] }[] {
+  const yesterday = new Date(nowMs);
+  yesterday.setDate(yesterday.getDate() - 1);
+  const names = new Map([
+    [dayTitle.format(yesterday), 'Yesterday'],
+    [dayTitle.format(nowMs), 'Today'],
+  ]);
+  return [...Map.groupBy(all, (one) => dayTitle.format(Date.parse(timeOf(one))))].map(([title, items]) => ({
+    title: names.get(title) ?? title,
+    items,
+  }));
+}

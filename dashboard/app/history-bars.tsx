@@ -18,7 +18,7 @@ export function RunBars({ points, axes }: { readonly points: readonly HistoryPoi
             size === 0 ? null : (
               <rect
                 key={`${runId} ${part}`}
-                class={`of-${part}`}
+                class={part === 'succeeded' ? 'before' : part}
                 x={axes.x(startedAt) - width / 2}
                 y={top}
                 width={width}
@@ -39,16 +39,18 @@ export function ChartLegend({ points }: { readonly points: readonly HistoryPoint
   const hasGap = points.some(({ number }) => number === undefined);
   if (shown.length === 0 && !hasGap) return null;
   return (
-    <p class="chart-legend quiet">
+    <p class="keys">
       {hasGap ? (
         <span>
-          <span class="swatch gap" aria-hidden="true" /> run without a number
+          <span class="key rest" aria-hidden="true" />
+          run without a number
         </span>
       ) : null}
       {shown.length === 0 ? null : <span>Tenants of each run:</span>}
       {shown.toReversed().map((part) => (
         <span key={part}>
-          <span class={`swatch of-${part}`} aria-hidden="true" /> {words[part]}
+          <span class={`key ${part}`} aria-hidden="true" />
+          {words[part]}
         </span>
       ))}
     </p>

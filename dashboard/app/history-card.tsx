@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
-import { Choice } from './choice.tsx';
+import { Choice, withChosen } from './choice.tsx';
 import { count, localTime } from './format.ts';
 import { HistoryChart } from './history-chart.tsx';
 import {
@@ -16,7 +16,7 @@ import {
 } from './history-choice.ts';
 import type { HistoryPoint } from './history-points.ts';
 import { HistoryTable } from './history-table.tsx';
-import { Loaded } from './pieces.tsx';
+import { Empty, Loaded, Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { replaceAddress } from './route.ts';
 
@@ -46,8 +46,7 @@ export function HistoryCard<H extends History>(props: HistoryCardProps<H>) {
   last.current = polled.value ?? last.current;
   const known = last.current?.job === job ? last.current : undefined;
   return (
-    <section class="card history-card" aria-labelledby="over-time-title">
-      <h3 id="over-time-title">Over time</h3>
+    <Panel title="Over time">
       <div class="filters">
         {children}
         <Choices page={page} choice={choice} history={known} />
@@ -57,7 +56,7 @@ export function HistoryCard<H extends History>(props: HistoryCardProps<H>) {
           <Shown history={history} choice={choice} points={pointsOf(history, columnOf(choice, history.columns))} />
         )}
       </Loaded>
-    </section>
+    </Panel>
   );
 }
 
@@ -106,10 +105,6 @@ function Choices({ page, choice, history }: ChoicesProps) {
   );
 }
 
-/** The options with the chosen one, which the data may lack. */
-const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
-  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
-
 interface ShownProps {
   readonly history: History;
   readonly choice: HistoryChoice;
@@ -125,7 +120,7 @@ function Shown({ history, choice, points }: ShownProps) {
   if (points.length === 0)
     return (
       <>
-        <p class="empty">The history has no such run in this period. A run appears here when it has ended.</p>
+        <Empty title="The history has no such run in this period.">A run appears here when it has ended.</Empty>
         <LeftOut history={history} />
       </>
     );
@@ -133,7 +128,7 @@ function Shown({ history, choice, points }: ShownProps) {
     <>
       <HistoryChart points={points} title={title} since={since} until={until} />
       <LeftOut history={history} />
-      <button type="button" aria-expanded={isTable} onClick={() => setTable(!isTable)}>
+      <button type="button" class="s no-print" aria-expanded={isTable} onClick={() => setTable(!isTable)}>
         {isTable ? 'Hide the table' : 'Show as a table'}
       </button>
       {isTable ? (

@@ -32,7 +32,7 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
     if (width > 0) move(nearest(points, axes, ((clientX - left) / width) * 100));
   };
   return (
-    <figure class="chart">
+    <figure class="history-chart">
       <figcaption class="visually-hidden">
         {title}: {summaryOf(points)}
       </figcaption>
@@ -53,7 +53,7 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
         <Drawing points={points} scale={scale} axes={axes} marked={marked} />
       </div>
       <RunBars points={points} axes={axes} />
-      <div class="chart-x quiet" aria-hidden="true">
+      <div class="x" aria-hidden="true">
         <span>{localDate(since)}</span>
         <span>{localDate(until)}</span>
       </div>
@@ -98,7 +98,7 @@ const pointText = ({ startedAt, number, about }: HistoryPoint): string =>
 
 function NumberAxis({ scale, axes }: { readonly scale: NumberScale; readonly axes: Axes }) {
   return (
-    <div class="chart-y quiet" aria-hidden="true">
+    <div class="chart-y" aria-hidden="true">
       {scale.ticks.map((tick) => (
         <span key={tick} style={{ top: `${axes.y(tick)}%` }}>
           {numberText(tick)}
@@ -122,11 +122,11 @@ function Drawing({ points, scale, axes, marked }: DrawingProps) {
   return (
     <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
       {scale.ticks.map((tick) => (
-        <path key={tick} class={tick === 0 ? 'zero' : 'grid'} d={`M0 ${y(tick)}H100`} />
+        <path key={tick} class={tick === 0 ? 'c-axis' : 'c-grid'} d={`M0 ${y(tick)}H100`} />
       ))}
       {marked === undefined ? null : <path class="marker" d={`M${x(marked.startedAt)} 0V100`} />}
       {parts.map((part) => (
-        <path key={part[0]?.runId} class="line" d={lineOf(part, axes)} />
+        <path key={part[0]?.runId} class="c-line" d={lineOf(part, axes)} />
       ))}
       <path class="dots" d={parts.flat().map(dot).join('')} />
       {points.map((point) =>

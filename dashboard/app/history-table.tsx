@@ -18,18 +18,23 @@ export function HistoryTable({ history, points, title, hasRows }: HistoryTablePr
   const isOfTenant = 'tenantId' in history;
   return (
     <Table
-      columns={['Run', isOfTenant ? 'Outcome' : 'Tenants', ...(hasRows ? ['Rows'] : []), title]}
       class="history-table"
+      columns={[
+        ['Run', 'w-m'],
+        [isOfTenant ? 'Outcome' : 'Tenants'],
+        ...(hasRows ? [['Rows', 'w-s end p2'] as const] : []),
+        [title, 'w-m end'],
+      ]}
     >
       {points.toReversed().map(({ runId, startedAt, about, rows, number }) => (
         <tr key={runId}>
-          <th scope="row" class="number">
+          <th scope="row">
             <a href={runLink(runId)}>
               <Time iso={startedAt} short />
             </a>
           </th>
           <td>{isOfTenant ? <OutcomeBadge outcome={about.replaceAll(' ', '_')} /> : about}</td>
-          {hasRows ? <Figure number={rows} class="wide" /> : null}
+          {hasRows ? <Figure number={rows} class="p2" /> : null}
           <Figure number={number} />
         </tr>
       ))}
@@ -40,7 +45,7 @@ export function HistoryTable({ history, points, title, hasRows }: HistoryTablePr
 function Figure(props: { readonly number: number | undefined; readonly class?: string }) {
   const { number, class: more = '' } = props;
   return (
-    <td class={`number end ${more}`}>
+    <td class={`end ${more}`}>
       {number === undefined ? <span class="quiet">not known</span> : number.toLocaleString('en')}
     </td>
   );

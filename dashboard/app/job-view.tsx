@@ -1,12 +1,16 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useJobs, useRole, useSignedIn } from './context.ts';
 import { relative } from './format.ts';
+import { Icon } from './icon.tsx';
+import { StartDialog } from './start-dialog.tsx';
 import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
-import { RoleNeeded, Time } from './pieces.tsx';
+import { Head, Time } from './pieces.tsx';
+import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { jobLink, replaceAddress } from './route.ts';
 import { runsLink } from './runs-filter.ts';
@@ -27,19 +31,27 @@ function OneJob({ name, choice }: JobViewProps) {
   const { value, failure } = usePolling(useJobs(), 'jobs', undefined);
   const job = value?.jobs.find((known) => known.name === name);
   return (
-    <article class="tenant">
-      <p>
-        <a href="#/jobs">Jobs</a> / <code>{name}</code>
-      </p>
-      <div class="title-row">
-        {/* Not the name first: it would be the title of the page. */}
-        {value === undefined && failure === undefined ? null : <h2>{job?.title ?? name}</h2>}
-        <a href={runsLink({ job: name })}>Runs of this job</a>
-      </div>
-      {job === undefined ? null : <About job={job} />}
-      {value !== undefined && job === undefined ? (
-        <p class="quiet">The broker has no such job now. Its history stays as long as it is kept.</p>
-      ) : null}
+    <article>
+      {/* Not the name first: it would be the title of the page. */}
+      {value === undefined && failure === undefined ? null : (
+        <Head
+          title={job?.title ?? name}
+          in={['#/jobs', 'Jobs']}
+          lede={
+            job === undefined ? (
+              'The broker has no such job now. Its history stays as long as it is kept.'
+            ) : (
+              <Sentence text={job.description ?? ''} />
+            )
+          }
+          {...(job === undefined ? {} : { about: <About job={job} /> })}
+        >
+          <a class="btn" href={runsLink({ job: name })}>
+            Runs of this job
+          </a>
+          {job === undefined ? null : <Start job={job} />}
+        </Head>
+      )}
       <HistoryCard
         page={jobLink(name)}
         choice={choice}
@@ -54,23 +66,40 @@ function OneJob({ name, choice }: JobViewProps) {
   );
 }
 
-function About({ job }: { readonly job: JobsAnswer['jobs'][number] }) {
-  const { description, schedule, nextAt } = job;
+type Job = JobsAnswer['jobs'][number];
+
+function Start({ job }: { readonly job: Job }) {
+  const mayStart = useRole('Runs.Write');
+  const [isOpen, setOpen] = useState(false);
+  if (!mayStart) return null;
   return (
     <>
-      {description === undefined ? null : (
-        <p>
-          <Sentence text={description} />
-        </p>
+      <button type="button" class="primary" onClick={() => setOpen(true)}>
+        <Icon name="play" /> Start…
+      </button>
+      {isOpen ? <StartDialog job={job} onClose={() => setOpen(false)} /> : null}
+    </>
+  );
+}
+
+function About({ job }: { readonly job: Job }) {
+  const { name, schedule, nextAt, resources, timeoutSeconds } = job;
+  return (
+    <>
+      <code>{name}</code>
+      <span>{schedule === undefined ? 'on demand' : scheduleWords(schedule)}</span>
+      {nextAt === undefined ? null : (
+        <span>
+          next{' '}
+          <b>
+            <Time iso={nextAt} short />
+          </b>{' '}
+          {relative(nextAt, Date.now())}
+        </span>
       )}
-      <p class="quiet">
-        {schedule === undefined ? 'Runs on demand' : scheduleWords(schedule)}
-        {nextAt === undefined ? null : (
-          <>
-            , next <Time iso={nextAt} short /> ({relative(nextAt, Date.now())})
-          </>
-        )}
-      </p>
+      {job.tenants === undefined && job.except === undefined ? null : <span>tenants: {requestedText(job)}</span>}
+      <span>{resources.join(', ')}</span>
+      <span>at most {timeoutSeconds} s a tenant</span>
     </>
   );
 }
@@ -84,8 +113,8 @@ function Tenants({ name, choice }: JobViewProps) {
     replaceAddress(historyLink(jobLink(name), { ...choice, tenants: tenants.join(',') }));
   };
   return (
-    <form class="history-tenants" onSubmit={send}>
-      <label>
+    <form class="filters" onSubmit={send}>
+      <label class="field">
         Tenants{' '}
         <input
           type="text"

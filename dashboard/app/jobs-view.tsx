@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { requestedText } from '../../src/lib/core/text.ts';
-import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { Sentence } from '../shared/text.tsx';
+import { Spark } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { relative } from './format.ts';
-import { Card, Fact, Loaded, OutcomeBadge, RoleNeeded, Time } from './pieces.tsx';
+import { count, relative, shortLocalTime } from './format.ts';
+import { type JobRuns, nightsOf, readJobRuns } from './nights.ts';
+import { Empty, Head, Loaded, OutcomeBadge, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { RoleNeeded } from './role-needed.tsx';
 import { jobLink, runLink } from './route.ts';
 import { scheduleWords } from './schedule-words.ts';
 import { StartDialog } from './start-dialog.tsx';
@@ -21,97 +21,103 @@ export function JobsView() {
 
 function JobList() {
   const { api } = useSignedIn();
-  const load = async () => {
-    const { jobs } = await api.jobs();
-    // One request per job: in one list of all jobs, the runs of a frequent job would displace the run of a daily job.
-    return Promise.all(jobs.map(async (job) => ({ job, last: (await api.runs(1, job.name)).runs[0] })));
-  };
-  const polled = usePolling(load, 'jobs', intervalMs);
+  const polled = usePolling(() => readJobRuns(api, 14), 'job runs', intervalMs);
   const mayStart = useRole('Runs.Write');
   const [starting, setStarting] = useState<Job>();
+  const jobs = polled.value ?? [];
   return (
     <>
-      <h2>Jobs</h2>
-      {mayStart ? null : (
-        <p class="quiet">
-          The token lacks the app role <code>Runs.Write</code>, so you cannot start runs.
-        </p>
-      )}
+      <Head
+        title={headline(jobs)}
+        name="Jobs"
+        {...(mayStart
+          ? {}
+          : {
+              lede: (
+                <>
+                  The token lacks the app role <code>Runs.Write</code>, so you cannot start runs.
+                </>
+              ),
+            })}
+      />
       <Loaded polled={polled}>
-        {(jobs) => (
-          <div class="cards">
-            {jobs.map(({ job, last }) => (
-              <JobCard key={job.name} job={job} last={last} onStart={mayStart ? () => setStarting(job) : undefined} />
-            ))}
-          </div>
-        )}
+        {() =>
+          jobs.length === 0 ? (
+            <Empty title="There are no jobs.">
+              <p>
+                <code>ptb jobs new NAME</code> writes one.
+              </p>
+            </Empty>
+          ) : (
+            <div class="panel">
+              <Table
+                columns={[
+                  ['Job'],
+                  ['Last run', 'w-m'],
+                  ['Nights', 'w-m p2'],
+                  ['Schedule', 'w-c p3'],
+                  ['Next', 'w-m p2'],
+                  ['Start', 'w-s end'],
+                ]}
+                class="jobs"
+              >
+                {jobs.map(({ job, runs }) => (
+                  <JobRow
+                    key={job.name}
+                    job={job}
+                    runs={runs}
+                    onStart={mayStart ? () => setStarting(job) : undefined}
+                  />
+                ))}
+              </Table>
+            </div>
+          )
+        }
       </Loaded>
       {starting === undefined ? null : <StartDialog job={starting} onClose={() => setStarting(undefined)} />}
     </>
   );
 }
 
-function JobCard(props: {
-  readonly job: Job;
-  readonly last: RunSummaryAnswer | undefined;
-  readonly onStart: (() => void) | undefined;
-}) {
-  const { job, last, onStart } = props;
+/** When the next of the jobs runs. */
+function headline(jobs: readonly JobRuns[]): string {
+  const next = jobs.flatMap(({ job }) => job.nextAt ?? []).toSorted()[0];
+  if (jobs.length === 0) return 'Jobs';
+  return `${count(jobs.length, 'job')}${next === undefined ? '' : `, the next run ${relative(next, Date.now())}`}`;
+}
+
+function JobRow(props: JobRuns & { readonly onStart: (() => void) | undefined }) {
+  const { job, runs, onStart } = props;
+  const [last] = runs;
+  const failed = nightsOf(runs, 14).flatMap(({ run }) => run?.tenants.failed ?? []);
   return (
-    <Card title={job.title}>
-      <p>
-        <code>{job.name}</code>{' '}
-        <a href={jobLink(job.name)} aria-label={`Over time: ${job.name}`}>
-          Over time
-        </a>
-      </p>
-      {job.description === undefined ? null : (
-        <p>
-          <Sentence text={job.description} />
-        </p>
-      )}
-      <dl>
-        <Fact name="Schedule">{job.schedule === undefined ? 'on demand' : <Schedule text={job.schedule} />}</Fact>
-        <Fact name="Next run">{job.nextAt && <NextRun iso={job.nextAt} />}</Fact>
-        <Fact name="Last run">{last === undefined ? 'none' : <LastRun run={last} />}</Fact>
-        {job.tenants === undefined && job.except === undefined ? null : (
-          <Fact name="Tenants">{requestedText(job)}</Fact>
+    <tr>
+      <th scope="row" title={`${job.name}. ${job.description ?? ''}`}>
+        <a href={jobLink(job.name)}>{job.title}</a>
+      </th>
+      <td>
+        {last === undefined ? (
+          <span class="quiet">none</span>
+        ) : (
+          <a href={runLink(last.runId)} title={shortLocalTime(last.startedAt, Date.now())}>
+            <OutcomeBadge outcome={last.outcome} />
+          </a>
         )}
-        <Fact name="Resources">{job.resources.join(', ')}</Fact>
-        <Fact name="Time limit">{job.timeoutSeconds} s</Fact>
-      </dl>
-      {onStart === undefined ? null : (
-        <button type="button" class="primary" onClick={onStart} aria-label={`Start ${job.name}`}>
-          Start…
-        </button>
-      )}
-    </Card>
-  );
-}
-
-function Schedule({ text }: { readonly text: string }) {
-  return (
-    <>
-      {scheduleWords(text)} <code class="below">{text}</code>
-    </>
-  );
-}
-
-function NextRun({ iso }: { readonly iso: string }) {
-  return (
-    <>
-      <Time iso={iso} short /> <span class="quiet">{relative(iso, Date.now())}</span>
-    </>
-  );
-}
-
-function LastRun({ run }: { readonly run: RunSummaryAnswer }) {
-  return (
-    <>
-      <a href={runLink(run.runId)}>
-        <Time iso={run.startedAt} short />
-      </a>{' '}
-      <OutcomeBadge outcome={run.outcome} />
-    </>
+      </td>
+      <td class="p2">
+        <Spark values={failed} label={`Failed in the last ${count(failed.length, 'night')}: ${failed.join(', ')}`} />
+      </td>
+      <td class="p3 quiet" title={job.schedule}>
+        {job.schedule === undefined ? 'on demand' : scheduleWords(job.schedule)}
+      </td>
+      <td class="p2">{job.nextAt && <Time iso={job.nextAt} short />}</td>
+      <td class="end">
+        {onStart === undefined ? null : (
+          <button type="button" class="s" onClick={onStart} aria-label={`Start ${job.name}`}>
+            Start…
+          </button>
+        )}
+      </td>
+    </tr>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 /** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
-const narrow = '(max-width: 640px)';
+const narrow = '(max-width: 720px)';
 
 export function useNarrow(): boolean {
   const [isNarrow, setNarrow] = useState(() => matchMedia(narrow).matches);

@@ -1,118 +1,281 @@
-import type { HealthReportAnswer, HealthWord } from '../../src/lib/api/answers/health.ts';
+import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
-import { Answers } from './answers.tsx';
-import { BrokerHealth, Findings } from './broker-health.tsx';
+import { Findings } from './broker-health.tsx';
+import { Causes } from './causes.tsx';
+import { FailureBars, Spark } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { CredentialCard } from './credential-card.tsx';
-import { Customers } from './customers.tsx';
-import { EndingRelationships } from './ending-relationships.tsx';
-import { type JobRuns, JobStrips } from './job-strips.tsx';
-import { Badge, Connection, Loading } from './pieces.tsx';
+import { CountsBar } from './counts.tsx';
+import { useDeciding } from './decision-buttons.tsx';
+import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
+import { type JobRuns, mainJob, type Night, nightsOf, readJobRuns, useFailures } from './nights.ts';
+import { Clock, Connection, Empty, Head, Loading, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
+import { approvalLink, runLink, tenantLink } from './route.ts';
+import { runsLink } from './runs-filter.ts';
+import { StartButtons } from './start-buttons.tsx';
+import { tenantsLink } from './tenant-filter.ts';
+import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import { WaitingContext } from './waiting.tsx';
 
 const healthIntervalMs = 30_000;
-const runsIntervalMs = 10_000;
+const runsIntervalMs = 15_000;
 const tenantsIntervalMs = 60_000;
-/** Runs of each job in its strip: two weeks of a daily job. */
-const runsPerJob = 14;
+const nightsShown = 60;
+/** Nights that the trend of a cause covers. */
+const trendNights = 14;
 
-/** Answers three questions: is the credential healthy, which customers need me, what did the last runs bring? */
+/** How many customers need me, is it better or worse, why, and what helps? Then what waits, what ends, and the jobs. */
 export function OverviewView() {
   const { api } = useSignedIn();
-  const showsTenants = useRole('Tenants.Read');
-  const showsRuns = useRole('Runs.Read');
+  const [showsTenants, showsRuns] = [useRole('Tenants.Read'), useRole('Runs.Read')];
   const health = usePolling(api.health, 'health', healthIntervalMs);
   const tenants = usePolling(async () => (showsTenants ? api.tenants() : undefined), 'tenants', tenantsIntervalMs);
-  const loadJobs = async (): Promise<readonly JobRuns[] | undefined> => {
-    if (!showsRuns) return undefined;
-    const { jobs } = await api.jobs();
-    // One request per job: in one list of all jobs, the runs of a frequent job would displace the run of a daily job.
-    return Promise.all(jobs.map(async (job) => ({ job, runs: (await api.runs(runsPerJob, job.name)).runs })));
-  };
-  const jobs = usePolling(loadJobs, 'job runs', runsIntervalMs);
-  const nowMs = Date.now();
-  const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
-  return (
-    <div class="overview">
-      <h2>Health {health.value === undefined ? null : <Badge state={health.value.status} />}</h2>
-      <Connection of={[health, tenants, jobs]} />
-      {health.value !== undefined && report === undefined ? (
-        <Notice kind="plain">The token has no app role of the broker, so the broker shows only its status.</Notice>
-      ) : null}
-      <Answers report={report} tenants={tenants.value?.tenants} jobs={jobs.value} />
-      {report === undefined ? null : <Findings report={report} />}
-      <div class="overview-body">
-        {showsTenants || showsRuns ? (
-          <div class="overview-main">
-            {showsTenants ? <CustomersSection polled={tenants} /> : null}
-            {showsRuns ? <RunsSection polled={jobs} nowMs={nowMs} /> : null}
-          </div>
-        ) : null}
-        <div class="overview-aside">
-          <Credentials polled={health} report={report} nowMs={nowMs} />
-          {tenants.value === undefined ? null : <EndingRelationships tenants={tenants.value.tenants} nowMs={nowMs} />}
-          {report === undefined ? null : <BrokerHealth report={report} />}
-        </div>
-      </div>
-    </div>
+  const jobs = usePolling(
+    async () => (showsRuns ? readJobRuns(api, nightsShown) : undefined),
+    'overview jobs',
+    runsIntervalMs,
   );
-}
-
-interface CredentialsProps {
-  readonly polled: Polled<HealthReportAnswer | HealthWord>;
-  readonly report: HealthReportAnswer | undefined;
-  readonly nowMs: number;
-}
-
-function Credentials({ polled: { value, failure }, report, nowMs }: CredentialsProps) {
-  if (value === undefined) return failure === undefined ? <Loading /> : null;
+  const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
+  const main = mainJob(jobs.value ?? []);
+  const nights = nightsOf(main?.runs ?? [], nightsShown, trendNights);
+  const failures = useFailures(nights.slice(-trendNights).flatMap(({ run }) => run ?? []));
   return (
     <>
-      {report?.applications.map((health) => (
-        <CredentialCard key={health.application} health={health} nowMs={nowMs} />
+      <Head
+        title={headline(tenants.value?.tenants)}
+        name="Overview"
+        lede={<Lede answer={tenants.value} nights={nights} />}
+      >
+        <StartButtons jobs={jobs.value?.map(({ job }) => job)} />
+      </Head>
+      <Connection of={[health, tenants, jobs]} />
+      {health.value !== undefined && report === undefined ? (
+        <Notice kind="plain">
+          The token has no app role of the broker, so the broker shows only its status: {health.value.status}.
+        </Notice>
+      ) : null}
+      {report === undefined ? null : <Findings report={report} />}
+      {tenants.value?.warnings.map((warning) => (
+        <Notice kind="warn" key={warning}>
+          <Sentence text={warning} />
+        </Notice>
       ))}
+      {main === undefined || nights.length === 0 ? null : <NightBars job={main.job} nights={nights} />}
+      <div class="cols">
+        <div class="stack">
+          {showsTenants ? (
+            <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
+              <Part polled={tenants}>{(answer) => <Causes answer={answer} nights={failures} />}</Part>
+            </Panel>
+          ) : null}
+          {showsRuns ? (
+            <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
+              <Part polled={jobs}>{(some) => <Jobs jobs={some} />}</Part>
+            </Panel>
+          ) : null}
+        </div>
+        <div class="stack">
+          <WaitsForYou />
+          {tenants.value === undefined ? null : <EndingRelationships tenants={tenants.value.tenants} />}
+        </div>
+      </div>
     </>
   );
 }
 
-function CustomersSection(props: { readonly polled: Polled<TenantsAnswer | undefined> }) {
+function Part<T>(props: {
+  readonly polled: Polled<T | undefined>;
+  readonly children: (value: T) => preact.ComponentChildren;
+}) {
   const { value, failure } = props.polled;
+  if (value === undefined) return failure === undefined ? <Loading /> : null;
+  return <>{props.children(value)}</>;
+}
+
+function headline(tenants: readonly Tenant[] | undefined): string {
+  if (tenants === undefined) return 'Overview';
+  const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0).length;
+  const isKnown = areResultsKnown(tenants);
+  if (tenants.length === 0) return 'There are no tenants yet';
+  if (troubled === 0) return isKnown ? 'No tenant needs you' : 'It is not known which tenants need you';
+  const all = count(tenants.length, 'tenant');
+  return `${isKnown ? '' : 'At least '}${troubled.toLocaleString('en')} of ${all} ${troubled === 1 ? 'needs' : 'need'} you`;
+}
+
+function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: readonly Night[] }) {
+  if (answer === undefined) return null;
+  const causes = causesOf(answer.tenants).length;
+  const before = nights.at(-1 - trendNights)?.run;
+  const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf, Date.now());
   return (
-    <section class="question" aria-labelledby="customers-title">
-      <div class="title-row">
-        <h2 id="customers-title">Customers that need you</h2>
-        <a href="#/tenants">All tenants</a>
+    <>
+      {causes === 0 ? '' : `${numberWord(causes)} ${causes === 1 ? 'cause' : 'causes'}. `}
+      {before === undefined ? '' : `Two weeks ago ${count(before.tenants.failed, 'tenant')} failed. `}
+      Looked at {localClock(answer.asOf, false)}, {looked}.
+    </>
+  );
+}
+
+/** Failures night by night. */
+function NightBars({ job, nights }: { readonly job: JobRuns['job']; readonly nights: readonly Night[] }) {
+  const runs = nights.flatMap(({ run }) => run ?? []);
+  const failed = runs.map(({ tenants }) => tenants.failed);
+  const [first, last] = [nights[0]?.dayMs ?? 0, nights.at(-1)?.dayMs ?? 0];
+  const day = (ms: number): string => localDay(new Date(ms).toISOString());
+  const label = `Tenants that failed in each of ${count(runs.length, 'night')}: ${failed.at(-1)} in the last, ${Math.max(...failed)} at the worst`;
+  return (
+    <section aria-labelledby="nights-title" class="nights">
+      <div class="pair">
+        <h2 id="nights-title">Tenants that failed, night by night</h2>
+        <span class="small">{runs.length === 1 ? `${failed[0]} last night, the first one` : job.title}</span>
       </div>
-      {value === undefined && failure === undefined ? <Loading /> : null}
-      {value === undefined ? null : (
-        <>
-          {value.warnings.map((warning) => (
-            <Notice kind="warn" key={warning}>
-              <Sentence text={warning} />
-            </Notice>
-          ))}
-          <Customers answer={value} />
-        </>
-      )}
+      <FailureBars
+        label={label}
+        from={day(first)}
+        to={Date.now() - last < 86_400_000 ? 'last night' : day(last)}
+        bars={nights.map(({ dayMs, run }) =>
+          run === undefined
+            ? { key: String(dayMs), title: `${day(dayMs)}: no run`, value: undefined }
+            : {
+                key: run.runId,
+                title: `${day(dayMs)}: ${run.tenants.failed} failed, ${run.tenants.succeeded} succeeded`,
+                value: run.tenants.failed,
+                href: runLink(run.runId),
+              },
+        )}
+      />
     </section>
   );
 }
 
-interface RunsProps {
-  readonly polled: Polled<readonly JobRuns[] | undefined>;
-  readonly nowMs: number;
+/** One line a job: its last night, the nights before, and when it runs next. */
+function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
+  if (jobs.length === 0)
+    return (
+      <Empty title="There are no jobs.">
+        <p>
+          <code>ptb jobs new NAME</code> writes one.
+        </p>
+      </Empty>
+    );
+  return (
+    <Table
+      columns={[
+        ['Job'],
+        ['Last run', 'w-m'],
+        ['Failed', 'w-s end'],
+        ['Nights', 'w-m p2'],
+        ['Took', 'w-m end p2'],
+        ['Next', 'w-s end p2'],
+      ]}
+    >
+      {jobs.map(({ job, runs: [last, ...before] }) => (
+        <tr key={job.name}>
+          <th scope="row">
+            <a href={runsLink({ job: job.name })} title={job.title}>
+              {job.title}
+            </a>
+          </th>
+          <td>
+            {last === undefined ? (
+              <span class="quiet">no run yet</span>
+            ) : (
+              <a href={runLink(last.runId)} title={`Run of ${job.name}`}>
+                {last.finishedAt !== undefined && last.status === 'completed' ? (
+                  <CountsBar counts={last.tenants} />
+                ) : (
+                  <OutcomeBadge outcome={last.outcome} />
+                )}
+              </a>
+            )}
+          </td>
+          <td class={`end${(last?.tenants.failed ?? 0) > 0 ? ' problem' : ''}`}>{last?.tenants.failed}</td>
+          <td class="p2">
+            <Failed runs={last === undefined ? [] : [last, ...before]} />
+          </td>
+          <td class="end p2">{last === undefined ? '' : duration(last.durationMs)}</td>
+          <td class="end p2" title={job.schedule}>
+            {job.nextAt === undefined ? <span class="quiet">–</span> : <Next iso={job.nextAt} />}
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
 }
 
-function RunsSection({ polled: { value, failure }, nowMs }: RunsProps) {
+/** The time of day if that is enough. */
+const Next = ({ iso }: { readonly iso: string }) =>
+  Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
+
+function Failed({ runs }: { readonly runs: JobRuns['runs'] }) {
+  const values = nightsOf(runs, 30).flatMap(({ run }) => run?.tenants.failed ?? []);
+  return <Spark values={values} label={`Failed in the last ${count(values.length, 'night')}: ${values.join(', ')}`} />;
+}
+
+/** Requests that the person may decide on, where they can be decided. */
+function WaitsForYou() {
+  const waiting = useContext(WaitingContext);
+  const { begin, dialog } = useDeciding(() => undefined);
+  if (waiting === undefined) return null;
+  const mine = (waiting.polled.value?.approvals ?? []).filter(({ possibleDecisions }) =>
+    possibleDecisions.includes('deny'),
+  );
+  if (mine.length === 0) return dialog;
   return (
-    <section class="question" aria-labelledby="runs-title">
-      <div class="title-row">
-        <h2 id="runs-title">Latest runs</h2>
-        <a href="#/runs">All runs</a>
-      </div>
-      {value === undefined && failure === undefined ? <Loading /> : null}
-      {value === undefined ? null : <JobStrips jobs={value} nowMs={nowMs} />}
-    </section>
+    <Panel title="Waits for you" bare>
+      {dialog}
+      <ul class="list">
+        {mine.slice(0, 5).map(({ id, title, asker, expiresAt }) => (
+          <li key={id} class="ask">
+            <div>
+              <b>
+                <a href={approvalLink(id)}>{title}</a>
+              </b>
+              <div class="small">
+                {asker.name} · lapses {relative(expiresAt, Date.now())}
+              </div>
+            </div>
+            <button type="button" class="s" onClick={() => begin(id, 'approve')}>
+              Review<span class="visually-hidden"> {title}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {mine.length > 5 ? (
+        <footer>
+          <a href="#/approvals">All {mine.length}</a>
+        </footer>
+      ) : null}
+    </Panel>
+  );
+}
+
+const endsShown = 6;
+
+/** Relationships that end within 30 days and do not renew by themselves, the next end first. */
+function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] }) {
+  const ending = tenants
+    .filter(endsSoon)
+    .toSorted((a, b) => (a.relationshipEndsAt ?? '').localeCompare(b.relationshipEndsAt ?? ''));
+  if (ending.length === 0) return null;
+  return (
+    <Panel title="Relationships that end soon" more={<span class="small">30 days</span>} bare>
+      <ul class="list">
+        {ending.slice(0, endsShown).map(({ tenantId, name, relationshipEndsAt = '' }) => (
+          <li key={tenantId}>
+            <a href={tenantLink(tenantId)}>{name}</a>
+            <span>
+              {localDay(relationshipEndsAt)} <span class="quiet">{relative(relationshipEndsAt, Date.now())}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {ending.length > endsShown ? (
+        <footer>
+          <a href={tenantsLink({ show: 'ends soon' })}>All {count(ending.length, 'relationship')}</a>
+        </footer>
+      ) : null}
+    </Panel>
   );
 }

@@ -38,7 +38,9 @@ export function PasteToken({ onSession }: { readonly onSession: (session: Sessio
           }}
         />
         {problem === '' ? null : <Notice kind="bad">{problem}</Notice>}
-        <button type="submit">Show the dashboard</button>
+        <button type="submit" class="primary">
+          Show the dashboard
+        </button>
       </form>
       <TokenHelp />
     </section>
@@ -50,7 +52,7 @@ const azureCli = `az account get-access-token --query accessToken --output tsv \
 
 function TokenHelp() {
   return (
-    <div id="token-help" class="quiet help">
+    <div id="token-help" class="quiet stack">
       <p>To get a token, sign in to the Azure CLI as a user or application with app roles of the broker, and run:</p>
       <pre>
         <code>{azureCli}</code>

@@ -1,41 +1,61 @@
 import type { ComponentChildren } from 'preact';
+import { useId } from 'preact/hooks';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
+import { byDay, exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
+import { Icon } from './icon.tsx';
 import type { Polled } from './polling.ts';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 
-export { RoleNeeded } from './role-needed.tsx';
+type Tone = ReturnType<typeof outcomeStyle>['tone'];
 
-const tones: Readonly<Record<string, string>> = {
+const tones: Readonly<Record<string, Tone>> = {
   ok: 'good',
   issued: 'good',
   changed: 'good',
   approved: 'good',
+  answered: 'good',
+  called: 'good',
+  sent: 'idle',
   degraded: 'warn',
+  asked: 'warn',
   down: 'bad',
   denied: 'bad',
   revoked: 'bad',
-  asked: 'warn',
   failed: 'bad',
 };
 
-/** A state, shown by colour and by text. */
+/** A state, shown by a sign, by a word and by colour. */
+export function ToneBadge(props: {
+  readonly tone: Tone;
+  readonly title?: string;
+  readonly children: ComponentChildren;
+}) {
+  const { tone, title, children } = props;
+  return (
+    <span class={`badge ${tone}`} title={title}>
+      <Icon name={tone} />
+      <span class="cut">{children}</span>
+    </span>
+  );
+}
+
+/** A state of the API. */
 export function Badge({ state, children }: { readonly state: string; readonly children?: ComponentChildren }) {
-  return <span class={`badge ${tones[state] ?? 'idle'}`}>{children ?? state}</span>;
+  return <ToneBadge tone={tones[state] ?? 'idle'}>{children ?? state}</ToneBadge>;
 }
 
 /**
- * The outcome of a run or of a tenant in a run, shown by colour, by icon and by word.
- * @param props.code is shown instead of the word: the error code of a failed tenant.
+ * The outcome of a run or of a tenant in a run.
+ * @param props.code is named instead of the word: the error code of a failed tenant.
  */
 export function OutcomeBadge({ outcome, code }: { readonly outcome: string; readonly code?: string | undefined }) {
-  const { tone, icon } = outcomeStyle(outcome);
-  const word = outcomeWord(outcome);
+  const text = outcome === 'failed' && code !== undefined ? titleOf(code) : outcomeWord(outcome);
   return (
-    <span class={`badge ${tone}`}>
-      <span aria-hidden="true">{icon}</span> {outcome === 'failed' ? (code ?? word) : word}
-    </span>
+    <ToneBadge tone={outcomeStyle(outcome).tone} title={text}>
+      {text}
+    </ToneBadge>
   );
 }
 
@@ -62,6 +82,38 @@ export function Clock({ iso, exact = false }: { readonly iso: string; readonly e
   );
 }
 
+interface HeadProps {
+  /** The answer of a list, or the name of a thing. */
+  readonly title: ComponentChildren;
+  /** Names the view in the title of the window. Default: `title`, then a text. */
+  readonly name?: string;
+  /** Where the view belongs to: address and name of the list. */
+  readonly in?: readonly [string, string];
+  readonly lede?: ComponentChildren;
+  readonly about?: ComponentChildren;
+  /** Buttons. */
+  readonly children?: ComponentChildren;
+}
+
+/** The head of a view. */
+export function Head({ title, name, in: list, lede, about, children }: HeadProps) {
+  return (
+    <div class="head">
+      <div>
+        {list === undefined ? null : (
+          <nav class="crumbs" aria-label="Breadcrumb">
+            <a href={list[0]}>{list[1]}</a>
+          </nav>
+        )}
+        <h1 data-name={name}>{title}</h1>
+        {lede === undefined ? null : <p class="lede">{lede}</p>}
+        {about === undefined ? null : <div class="about">{about}</div>}
+      </div>
+      {children === undefined ? null : <div class="actions">{children}</div>}
+    </div>
+  );
+}
+
 export function Failure(props: {
   readonly failure: ApiFailure | undefined;
   /** What the page does about it. */
@@ -70,7 +122,7 @@ export function Failure(props: {
   const { failure, children } = props;
   if (failure === undefined) return null;
   return (
-    <Notice kind="bad">
+    <Notice kind="bad" actions={children}>
       <strong>{failure.title}.</strong> <Sentence text={failure.message} />
       <p>
         <Sentence text={failure.advice} />
@@ -81,16 +133,29 @@ export function Failure(props: {
           {failure.correlationId === undefined ? null : <>, correlation id {failure.correlationId}</>}
         </p>
       )}
-      {children}
     </Notice>
   );
 }
 
-export function Card({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+interface PanelProps {
+  readonly title: string;
+  /** A few words or a link beside the title. */
+  readonly more?: ComponentChildren;
+  /** The content has its own space at the sides: a table or list. */
+  readonly bare?: boolean;
+  readonly class?: string;
+  readonly children: ComponentChildren;
+}
+
+export function Panel({ title, more, bare = false, class: name = '', children }: PanelProps) {
+  const id = useId();
   return (
-    <section class="card" aria-label={title}>
-      <h3>{title}</h3>
-      {children}
+    <section class={`panel ${name}`} aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        {more}
+      </header>
+      {bare ? children : <div class="pad">{children}</div>}
     </section>
   );
 }
@@ -106,40 +171,84 @@ export function Fact({ name, children }: { readonly name: string; readonly child
   );
 }
 
+/** A column: its title, and classes for its width, alignment and priority on narrow screens. */
+export type Column = readonly [title: string, classes?: string];
+
 export function Table(props: {
-  readonly columns: readonly string[];
+  readonly columns: readonly Column[];
   readonly class?: string;
-  /** The rows. */
+  /** The rows, or bodies of rows with `groups`. */
   readonly children: ComponentChildren;
+  readonly groups?: boolean;
+}) {
+  const { columns, groups = false, children } = props;
+  return (
+    <table class={`table ${props.class ?? ''}`}>
+      <thead>
+        <tr>
+          {columns.map(([title, classes]) => (
+            <th scope="col" key={title} class={classes}>
+              {title}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      {groups ? children : <tbody>{children}</tbody>}
+    </table>
+  );
+}
+
+/** Things under the days that they happened on, in the reader's zone. */
+export function DayTable<T>(props: {
+  readonly columns: readonly Column[];
+  readonly class: string;
+  readonly items: readonly T[];
+  readonly timeOf: (item: T) => string;
+  /** The row of an item, with a key. */
+  readonly children: (item: T) => ComponentChildren;
 }) {
   return (
-    <div class="scroll">
-      <table class={props.class}>
-        <thead>
-          <tr>
-            {props.columns.map((title) => (
-              <th scope="col" key={title}>
-                {title}
-              </th>
-            ))}
+    <Table columns={props.columns} class={props.class} groups>
+      {byDay(props.items, props.timeOf).map(({ title, items }) => (
+        <tbody key={title}>
+          <tr class="group">
+            <th scope="rowgroup">
+              <b>{title}</b>
+            </th>
           </tr>
-        </thead>
-        <tbody>{props.children}</tbody>
-      </table>
+          {items.map(props.children)}
+        </tbody>
+      ))}
+    </Table>
+  );
+}
+
+/** Takes the place of what is being loaded. */
+export function Loading() {
+  return (
+    <div class="loading-rows">
+      <p>Loading…</p>
+      <div aria-hidden="true">
+        <span />
+        <span />
+        <span />
+      </div>
     </div>
   );
 }
 
-/** Takes the place of what is being loaded. @param props.rows lines to leave room for. */
-export function Loading({ rows = 3 }: { readonly rows?: number }) {
+/** Nothing is here, and why. @param props.children what leads on. */
+export function Empty({
+  title,
+  children,
+}: {
+  readonly title: ComponentChildren;
+  readonly children?: ComponentChildren;
+}) {
   return (
-    <div class="loading-rows">
-      <p class="quiet">Loading…</p>
-      <div aria-hidden="true">
-        {Array.from({ length: rows }, (_, index) => (
-          <span key={index} />
-        ))}
-      </div>
+    <div class="empty">
+      <b>{title}</b>
+      {children}
     </div>
   );
 }
@@ -186,7 +295,7 @@ export function Connection({ of }: { readonly of: readonly Polled<unknown>[] }) 
 function Recovery({ polled, onRetry }: { readonly polled: Polled<unknown>; readonly onRetry: () => void }) {
   const { value, loadedAtMs, retryAtMs } = polled;
   return (
-    <p class="actions">
+    <>
       <span>
         {value === undefined ? '' : `The page shows what it had${at(loadedAtMs)}. `}
         {retryAtMs === undefined ? '' : `It tries again${at(retryAtMs)}.`}
@@ -194,7 +303,7 @@ function Recovery({ polled, onRetry }: { readonly polled: Polled<unknown>; reado
       <button type="button" onClick={onRetry}>
         Try now
       </button>
-    </p>
+    </>
   );
 }
 

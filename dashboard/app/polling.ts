@@ -1,5 +1,7 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiFailure } from './api-failure.ts';
+import type { Api } from './api.ts';
+import { SignedInContext } from './context.ts';
 
 export interface Polled<T> {
   readonly value: T | undefined;
@@ -23,6 +25,23 @@ interface State<T> {
   readonly slow?: boolean;
 }
 
+type Kept = Pick<State<unknown>, 'value' | 'loadedAtMs'>;
+
+/** What a session has loaded, by its key: a view that is opened again shows it at once, and while the broker is down. */
+const kept = new WeakMap<Api, Map<string, Kept>>();
+
+/** The oldest values are dropped beyond this number. */
+const maxKept = 60;
+
+function keep(api: Api, key: string, value: Kept): void {
+  const values = kept.get(api) ?? new Map<string, Kept>();
+  kept.set(api, values);
+  values.delete(key);
+  values.set(key, value);
+  const [oldest] = values.keys();
+  if (values.size > maxKept && oldest !== undefined) values.delete(oldest);
+}
+
 /** The pause after a request is at least this multiple of its duration, to spare a slow broker. */
 const pauseFactor = 10;
 
@@ -44,24 +63,28 @@ export function pauseAfterFailure(failures: number, intervalMs: number | undefin
 /**
  * Calls `load` repeatedly while the page is visible. The pause is `intervalMs`, or ten times the duration of the last
  * request up to one minute, whichever is longer. After a failure it is shorter, unless the broker asks for more, and it
- * ends when the browser is online again. The last value stays while requests fail.
- * @param key identifies what is loaded. A new key discards the old value.
+ * ends when the browser is online again. The last value stays while requests fail, also from view to view.
+ * @param key identifies what is loaded in the session. A new key replaces the old value by what is kept under it.
  * @param intervalMs undefined stops after the first successful request.
  */
 export function usePolling<T>(load: () => Promise<T>, key: string, intervalMs: number | undefined): Polled<T> {
-  const [state, setState] = useState<State<T>>({ key });
+  const api = useContext(SignedInContext)?.api;
+  const before = (): State<T> => ({ key, ...((api && kept.get(api)?.get(key)) as (Kept & { value?: T }) | undefined) });
+  const [state, setState] = useState<State<T>>(before);
   const [round, setRound] = useState(0);
   const latest = useRef(load);
   latest.current = load;
 
   useEffect(() => {
-    const change = (next: Omit<State<T>, 'key'>): void =>
-      setState((current) => ({ ...(current.key === key ? current : {}), ...next, key }));
+    const change = (next: Omit<State<T>, 'key'>): void => {
+      if (api !== undefined && next.loadedAtMs !== undefined) keep(api, key, next);
+      setState((current) => ({ ...(current.key === key ? current : before()), ...next, key }));
+    };
     return startPolling({ load: () => latest.current(), intervalMs, change });
-  }, [key, intervalMs, round]);
+  }, [api, key, intervalMs, round]);
 
   const reload = useCallback(() => setRound((n) => n + 1), []);
-  const { value, failure, loadedAtMs, retryAtMs, slow = false }: State<T> = state.key === key ? state : { key };
+  const { value, failure, loadedAtMs, retryAtMs, slow = false }: State<T> = state.key === key ? state : before();
   return { value, failure, loadedAtMs, retryAtMs, slow, reload };
 }
 

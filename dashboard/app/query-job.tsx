@@ -19,7 +19,7 @@ export function QueryJob({ checked, tenants }: QueryJobProps) {
   return (
     <details class="query-job">
       <summary>Save it as a job</summary>
-      <div>
+      <div class="in">
         <TextField id="job-name" label="Name of the job" placeholder="guest-list" value={name} onText={setName} />
         <TextField
           id="job-schedule"
@@ -60,7 +60,7 @@ function JobText({ checked, tenants, name, schedule }: JobTextProps) {
         reads all pages of every customer that it is for, with {permissions.join(', ')}, and not under your rules.
       </p>
       <Command text={saveCommand({ path, name, schedule, tenants })} />
-      <p class="with-copy">
+      <p class="pair">
         <code>src/jobs/{name}.ts</code>
         <CopyButton text={text} what="text of the job" />
       </p>

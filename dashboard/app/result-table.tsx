@@ -1,8 +1,9 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
-import { Drawer } from './drawer.tsx';
+import { Search } from './choice.tsx';
+import { Dialog } from './dialog.tsx';
 import { countOf } from './format.ts';
-import { Fact } from './pieces.tsx';
+import { Empty, Fact } from './pieces.tsx';
 import { type ResultColumn, columnsOf, type DeclaredColumns } from './result-columns.ts';
 import { RowConditions } from './row-conditions.tsx';
 import { filterRows, type RowFilter, sortRows } from './row-filter.ts';
@@ -37,7 +38,7 @@ export function ResultTable({ rows, declared }: TableProps) {
         </span>
       </div>
       {shown.length === 0 ? (
-        <p class="quiet empty">No row matches the filters.</p>
+        <Empty title="No row matches the filters." />
       ) : (
         <VirtualRows
           label="Rows of the run"
@@ -64,15 +65,11 @@ function RowFilters(props: {
   const { columns, rows, filter, onChange } = props;
   return (
     <>
-      <label>
-        Search{' '}
-        <input
-          type="search"
-          value={filter.search}
-          placeholder="in all columns"
-          onInput={(event) => onChange({ ...filter, search: event.currentTarget.value })}
-        />
-      </label>
+      <Search
+        value={filter.search}
+        placeholder="In all columns"
+        onSearch={(search) => onChange({ ...filter, search })}
+      />
       <RowConditions
         columns={columns}
         rows={rows}
@@ -113,12 +110,12 @@ function ColumnChooser(props: {
   const { columns, toggled, onToggle } = props;
   return (
     <details class="columns">
-      <summary>Columns</summary>
+      <summary class="btn">Columns</summary>
       <fieldset>
         <legend class="visually-hidden">Shown columns</legend>
         {/* The first column names the row. */}
         {columns.slice(1).map((column) => (
-          <label key={column.name}>
+          <label key={column.name} class="check">
             <input
               type="checkbox"
               checked={column.isShown !== toggled.has(column.name)}
@@ -146,17 +143,19 @@ function RowDetails(props: {
 }) {
   const { row, columns, onClose } = props;
   return (
-    <Drawer title={row.tenantName} onClose={onClose}>
-      <dl>
-        {columns.slice(1).map(({ name, title, type, isId }) => {
-          const text = shownValue(row[name] ?? null, type);
-          return (
-            <Fact key={name} name={title}>
-              {text === '' ? <span class="quiet">none</span> : isId ? <code>{text}</code> : text}
-            </Fact>
-          );
-        })}
-      </dl>
-    </Drawer>
+    <Dialog title={row.tenantName} kind="drawer" onClose={onClose}>
+      {() => (
+        <dl>
+          {columns.slice(1).map(({ name, title, type, isId }) => {
+            const text = shownValue(row[name] ?? null, type);
+            return (
+              <Fact key={name} name={title}>
+                {text === '' ? <span class="quiet">none</span> : isId ? <code>{text}</code> : text}
+              </Fact>
+            );
+          })}
+        </dl>
+      )}
+    </Dialog>
   );
 }

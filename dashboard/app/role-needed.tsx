@@ -1,13 +1,14 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { Notice } from '../shared/text.tsx';
 import { SignedInContext, useSignedIn } from './context.ts';
+import { Head } from './pieces.tsx';
 import { signInProblem } from './sign-in-problem.ts';
 
 /** Replaces a view whose app role the person lacks. */
 export function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
   return (
     <>
-      <h2>{title}</h2>
+      <Head title={title} />
       <Notice kind="plain">
         <p>
           Your account lacks the app role <code>{role}</code>, which this view needs.
@@ -25,10 +26,10 @@ export function NoRole() {
   useEffect(() => void api.health().catch(() => undefined), [api]);
   return (
     <>
-      <h2>You have no access yet</h2>
+      <Head title="You have no access yet" />
       <Notice kind="warn">
         <p>Your account has no app role of this broker, so no view can be shown. These open the views:</p>
-        <dl class="roles">
+        <dl>
           {roleTexts.map(([name, text]) => (
             <>
               <dt>

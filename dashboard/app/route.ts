@@ -9,7 +9,8 @@ import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'audit';
 
 export interface Route {
-  readonly view: View;
+  /** Undefined: there is no such view. */
+  readonly view: View | undefined;
   readonly runId?: string;
   /** With `runId`: what the address asks to show. */
   readonly part?: RunPart;
@@ -29,11 +30,20 @@ export interface Route {
 const runParts = ['tenants', 'rows', 'changes'] as const;
 export type RunPart = (typeof runParts)[number];
 
-const views: readonly View[] = ['overview', 'runs', 'tenants', 'events', 'jobs', 'approvals', 'audit'];
+/** The views with their titles, in the order of the navigation. */
+export const views: readonly (readonly [View, string])[] = [
+  ['overview', 'Overview'],
+  ['tenants', 'Tenants'],
+  ['runs', 'Runs'],
+  ['approvals', 'Approvals'],
+  ['events', 'Events'],
+  ['jobs', 'Jobs'],
+  ['audit', 'Audit'],
+];
 
 function parseRoute(hash: string): Route {
   const [, name, id, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
-  const view = views.find((known) => known === name) ?? 'overview';
+  const view = hash === '' || hash === '#' ? 'overview' : views.find(([known]) => known === name)?.[0];
   if (view === 'runs' && id === undefined) return { view, runs: parseRunsFilter(query) };
   if (view === 'runs' && id !== undefined) {
     const part = runParts.find((known) => known === new URLSearchParams(query).get('show'));

@@ -1,5 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import { Choice } from './choice.tsx';
+import { Icon } from './icon.tsx';
 import type { ResultColumn } from './result-columns.ts';
 import { type Condition, type Operator, operatorsOf, optionsOf } from './row-filter.ts';
 
@@ -16,18 +18,18 @@ export function RowConditions({ columns, rows, conditions, onChange }: Condition
   return (
     <>
       <details class="conditions">
-        <summary>Filter by column</summary>
+        <summary class="btn">Filter by column</summary>
         <ConditionForm columns={columns} rows={rows} onAdd={(added) => onChange([...conditions, added])} />
       </details>
       {conditions.length === 0 ? null : (
-        <ul class="chips" aria-label="Filters">
+        <ul class="tags" aria-label="Filters">
           {conditions.map((condition, index) => (
-            <li key={`${condition.column} ${condition.operator} ${condition.value}`}>
+            <li key={`${condition.column} ${condition.operator} ${condition.value}`} class="chip on">
               <span>
                 {titleOf(condition.column)} {condition.operator} <strong>{condition.value || '(empty)'}</strong>
               </span>
-              <button type="button" onClick={() => onChange(conditions.toSpliced(index, 1))}>
-                <span aria-hidden="true">×</span>
+              <button type="button" class="bare s" onClick={() => onChange(conditions.toSpliced(index, 1))}>
+                <Icon name="close" />
                 <span class="visually-hidden">Remove the filter on {titleOf(condition.column)}</span>
               </button>
             </li>
@@ -60,27 +62,32 @@ function ConditionForm({ columns, rows, onAdd }: FormProps) {
   };
   return (
     <form class="filters" onSubmit={submit}>
-      <Select
+      <Choice
         label="Column"
         value={column.name}
-        options={columns.map(({ name, title }) => [name, title])}
+        options={columns.map(({ name }) => name)}
+        textOf={(name) => columns.find((known) => known.name === name)?.title ?? name}
+        all={false}
         onChoose={(name) => setChosen({ column: name, operator: 'is', value: '' })}
       />
-      <Select
+      <Choice
         label="Condition"
         value={operator}
-        options={operators.map((known) => [known, known])}
+        options={operators}
+        all={false}
         onChoose={(next) => setChosen({ ...chosen, operator: next, value: '' })}
       />
       {isChoice ? (
-        <Select
+        <Choice
           label="Value"
           value={value}
-          options={options.map((option) => [option, option === '' ? '(empty)' : option])}
+          options={options}
+          textOf={(option) => option || '(empty)'}
           onChoose={setValue}
+          all={false}
         />
       ) : (
-        <label>
+        <label class="field">
           Value <ValueInput operator={operator} column={column} value={value} onInput={setValue} />
         </label>
       )}
@@ -101,24 +108,4 @@ function ValueInput(props: {
   if (operator === 'from' || operator === 'until') return <input type="date" required {...{ value, onInput }} />;
   if (column.type === 'number') return <input type="number" step="any" required {...{ value, onInput }} />;
   return <input type="text" required {...{ value, onInput }} />;
-}
-
-function Select(props: {
-  readonly label: string;
-  readonly value: string;
-  readonly options: readonly (readonly [string, string])[];
-  readonly onChoose: (value: string) => void;
-}) {
-  return (
-    <label>
-      {props.label}{' '}
-      <select value={props.value} onChange={(event) => props.onChoose(event.currentTarget.value)}>
-        {props.options.map(([value, text]) => (
-          <option key={value} value={value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
 }

@@ -4,6 +4,7 @@ import { ActionButton } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
+import { Icon } from './icon.tsx';
 import { goTo, runLink } from './route.ts';
 
 const formats = [
@@ -37,13 +38,11 @@ export function RunActions(props: {
     goTo(runLink(runId));
   };
   return (
-    <div class="actions">
-      <div class="downloads" role="group" aria-label="Downloads">
-        <span class="quiet" aria-hidden="true">
-          Download
-        </span>
+    <>
+      <div class="seg" role="group" aria-label="Downloads">
         {formats.map(([format, name]) => (
           <ActionButton key={format} work={() => save(format)} onFailure={onFailure}>
+            <Icon name="download" />
             <span class="visually-hidden">Download </span>
             {name}
           </ActionButton>
@@ -59,7 +58,7 @@ export function RunActions(props: {
           {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>
       ) : null}
-    </div>
+    </>
   );
 }
 

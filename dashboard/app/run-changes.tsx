@@ -1,32 +1,86 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { RunChangesAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { RunAnswer, RunChangesAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { Notice } from '../shared/text.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { finalAnswer } from './final-answer.ts';
-import { Drawer } from './drawer.tsx';
-import { count } from './format.ts';
-import { Fact, Failure, Loaded } from './pieces.tsx';
+import { Dialog } from './dialog.tsx';
+import { count, localDay } from './format.ts';
+import { useFailures } from './nights.ts';
+import { Empty, Fact, Failure, Loaded, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import type { DeclaredColumns } from './result-columns.ts';
-import { runLink } from './route.ts';
+import { runLink, tenantLink } from './route.ts';
 import { type Change, changeKinds, changesInWords, type ChangeInWords } from './change-words.ts';
 import { type RowsColumn, VirtualRows } from './virtual-rows.tsx';
+
+const namesShown = 5;
+
+interface SinceBeforeProps {
+  readonly run: RunAnswer;
+  readonly tenants: readonly RunTenant[];
+}
+
+/** What is new: tenants that fail now, and tenants that work again. Nothing for the first run of a job. */
+export function SinceBefore({ run, tenants }: SinceBeforeProps) {
+  const { api } = useSignedIn();
+  const runs = usePolling(() => api.runs(10, run.job), `runs before ${run.runId}`, undefined).value?.runs ?? [];
+  // A rerun over some tenants is no run to compare with.
+  const before = runs.find(
+    ({ status, startedAt, tenants: { total } }) =>
+      status === 'completed' && startedAt < run.startedAt && total * 2 > run.tenants.total,
+  );
+  const [failures] = useFailures(before === undefined ? [] : [before]);
+  if (before === undefined || failures === undefined) return null;
+  const failsNow = tenants.filter(({ tenantId, outcome }) => outcome === 'failed' && !failures.codes.has(tenantId));
+  const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
+  return (
+    <Panel title="Since the run before" more={<span class="small">{localDay(before.startedAt)}</span>} bare>
+      <ul class="list">
+        <News tenants={failsNow} tone="bad" text="fails now" />
+        <News tenants={worksAgain} tone="good" text="works again" />
+        {failsNow.length + worksAgain.length === 0 ? <li>The same tenants failed.</li> : null}
+      </ul>
+      <footer>
+        <a href={runLink(run.runId, 'changes')}>Compare the rows</a>
+      </footer>
+    </Panel>
+  );
+}
+
+function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'good' | 'bad'; readonly text: string }) {
+  const { tenants, tone, text } = props;
+  const more = tenants.length - namesShown;
+  return (
+    <>
+      {tenants.slice(0, namesShown).map(({ tenantId, name }) => (
+        <li key={tenantId}>
+          <a href={tenantLink(tenantId)} class="cut">
+            {name}
+          </a>
+          <ToneBadge tone={tone}>{text}</ToneBadge>
+        </li>
+      ))}
+      {more > 0 ? (
+        <li>
+          <span class="quiet">and {count(more, 'other')}</span>
+          <span class="quiet">{text}</span>
+        </li>
+      ) : null}
+    </>
+  );
+}
 
 /** Changes since the previous run over all tenants. */
 export function RunChanges({ runId, declared }: { readonly runId: string; readonly declared: DeclaredColumns }) {
   const { api } = useSignedIn();
   const polled = usePolling(() => finalAnswer(api.changes(runId)), `changes ${runId}`, undefined);
   return (
-    <section class="changes" aria-label="Changes">
+    <section class="stack" aria-label="Changes">
       <Loaded polled={polled}>
         {({ answer, refusal }) => {
           if (answer !== undefined) return <Changes answer={answer} declared={declared} />;
-          return refusal.code === 'run_not_found' ? (
-            <p class="quiet empty">{refusal.message}</p>
-          ) : (
-            <Failure failure={refusal} />
-          );
+          return refusal.code === 'run_not_found' ? <Empty title={refusal.message} /> : <Failure failure={refusal} />;
         }}
       </Loaded>
     </section>
@@ -40,7 +94,7 @@ const columns: readonly RowsColumn<ChangeInWords>[] = [
     title: 'Change',
     width: 7,
     cell: ({ change }) => (
-      <span class={`change ${change}`}>
+      <span class={change === 'removed' ? 'problem' : undefined}>
         <span aria-hidden="true">{signs[change]}</span> {change}
       </span>
     ),
@@ -66,7 +120,7 @@ function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; read
       </p>
       <NotCompared answer={answer} />
       {changes.length === 0 ? (
-        <p class="quiet empty">Every row is as it was.</p>
+        <Empty title="Every row is as it was." />
       ) : (
         <>
           <div class="filters">
@@ -74,7 +128,7 @@ function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; read
             {kind === '' ? null : <span class="quiet">{count(shown.length, 'change')}</span>}
           </div>
           {shown.length === 0 ? (
-            <p class="quiet empty">No change of this kind.</p>
+            <Empty title="No change of this kind." />
           ) : (
             <VirtualRows
               label="Changes"
@@ -96,17 +150,21 @@ const keyOf = ({ key }: ChangeInWords): string => key;
 
 function ChangeDetails({ change, onClose }: { readonly change: ChangeInWords; readonly onClose: () => void }) {
   return (
-    <Drawer title={change.tenant} onClose={onClose}>
-      <dl>
-        <Fact name="Change">{change.change}</Fact>
-        <Fact name="Row">{change.row}</Fact>
-      </dl>
-      <ul class="values">
-        {change.values.map((value) => (
-          <li key={value}>{value}</li>
-        ))}
-      </ul>
-    </Drawer>
+    <Dialog title={change.tenant} kind="drawer" onClose={onClose}>
+      {() => (
+        <>
+          <dl>
+            <Fact name="Change">{change.change}</Fact>
+            <Fact name="Row">{change.row}</Fact>
+          </dl>
+          <ul>
+            {change.values.map((value) => (
+              <li key={value}>{value}</li>
+            ))}
+          </ul>
+        </>
+      )}
+    </Dialog>
   );
 }
 

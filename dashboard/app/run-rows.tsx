@@ -4,7 +4,7 @@ import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice } from '../shared/text.tsx';
 import { count, localTime } from './format.ts';
 import { type LoadedRows, maxHeldRows } from './load-rows.ts';
-import { Failure, Loading } from './pieces.tsx';
+import { Empty, Failure, Loading } from './pieces.tsx';
 import type { DeclaredColumns } from './result-columns.ts';
 import { ResultTable } from './result-table.tsx';
 import { useResultRows } from './use-result-rows.ts';
@@ -24,7 +24,7 @@ export function RunRows(props: {
   const { rows, state } = loaded;
   const later = !isEnded(run.status) && state === 'complete' ? (stored ?? 0) - rows.length : 0;
   return (
-    <section class="run-rows" aria-label="Rows">
+    <section class="stack" aria-label="Rows">
       <Progress loaded={loaded} stored={stored} arrives={isQuery && !isEnded(run.status)} />
       {later > 0 ? (
         <p>
@@ -83,14 +83,12 @@ function Progress({
 }
 
 function NoRows({ run }: { readonly run: RunAnswer }) {
-  if (!isEnded(run.status)) return <p class="quiet empty">No tenant has returned rows yet.</p>;
-  return (
-    <p class="quiet empty">
-      {run.tenants.succeeded === 0
-        ? 'No tenant succeeded, so there are no rows.'
-        : run.query === undefined
-          ? 'The job returned no rows.'
-          : 'No tenant has such objects.'}
-    </p>
-  );
+  const title = !isEnded(run.status)
+    ? 'No tenant has returned rows yet.'
+    : run.tenants.succeeded === 0
+      ? 'No tenant succeeded, so there are no rows.'
+      : run.query === undefined
+        ? 'The job returned no rows.'
+        : 'No tenant has such objects.';
+  return <Empty title={title} />;
 }

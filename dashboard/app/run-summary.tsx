@@ -6,13 +6,76 @@ import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './counts.tsx';
 import { count, duration, relative } from './format.ts';
-import { Time } from './pieces.tsx';
+import { OutcomeBadge, Time } from './pieces.tsx';
+import { jobLink } from './route.ts';
 import { timeLeftMs, timeLeftText } from './run-progress.ts';
 import { StartedBy } from './run-table.tsx';
 
-/** Why a run ended early, what its list of tenants lacks, how far it is, and who started it. */
+/** How many tenants answered. */
+export function headlineOf(run: RunAnswer): string {
+  const { outcome, progress, tenants } = run;
+  const { total, succeeded, failed, skipped } = tenants;
+  const figure = (n: number): string => n.toLocaleString('en');
+  if (outcome === 'starting') return 'The tenants are being listed';
+  if (!isEnded(run.status))
+    return `${figure(progress.done)} of ${count(total, 'tenant')} done${failed > 0 ? `, ${figure(failed)} failed` : ''}`;
+  const others = [
+    failed > 0 ? `${figure(failed)} failed` : [],
+    tenants.notAttempted > 0 ? `${figure(tenants.notAttempted)} not attempted` : [],
+    failed === 0 && skipped > 0 ? `${figure(skipped)} skipped` : [],
+  ].flat();
+  const answered = `${figure(succeeded)} of ${count(total, 'tenant')} answered`;
+  if (total === 0) return `No tenant was visited: ${outcomeWord(outcome)}`;
+  return [answered, ...others].join(', ');
+}
+
+interface FactsProps {
+  readonly run: RunAnswer;
+  /** Of the job. */
+  readonly title: string;
+  /** Rows, if they are known. */
+  readonly stored: number | undefined;
+}
+
+/** What ran, when, for how long, and who started it. */
+export function RunFacts({ run, title, stored }: FactsProps) {
+  const { query, parameters, asked } = run;
+  return (
+    <>
+      <OutcomeBadge outcome={run.outcome} />
+      {query === undefined ? <a href={jobLink(run.job)}>{title}</a> : <span>{title}</span>}
+      <span>
+        started{' '}
+        <b>
+          <Time iso={run.startedAt} exact />
+        </b>
+        , {relative(run.startedAt, Date.now())}, by{' '}
+        <b>
+          <StartedBy run={run} />
+        </b>
+      </span>
+      <span>
+        {run.finishedAt === undefined ? 'running for' : 'took'} <b>{duration(run.durationMs)}</b>
+      </span>
+      {stored === undefined ? null : <span>{count(stored, 'row')}</span>}
+      {asked === undefined ? null : <span>Tenants: {requestedText(asked)}</span>}
+      {query !== undefined ? (
+        <span>
+          <code>GET {query}</code>
+          {parameters?.['allPages'] === true ? ', all pages' : ''}
+        </span>
+      ) : parameters === undefined ? null : (
+        <span>Parameters: {parametersText(parameters)}</span>
+      )}
+      <code>{run.runId}</code>
+    </>
+  );
+}
+
+/** Why a run ended early, how far it is, and what its list of tenants lacks. */
 export function RunSummary({ run }: { readonly run: RunAnswer }) {
-  const { stoppedBy } = run;
+  const { stoppedBy, progress } = run;
+  const leftMs = timeLeftMs(run);
   return (
     <>
       {stoppedBy === undefined ? null : (
@@ -27,46 +90,16 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
         <Notice kind="warn">Cancelled. No further tenants will start.</Notice>
       ) : null}
       <Warnings warnings={run.warnings} />
-      <div class="progress">
-        {run.outcome === 'starting' ? (
-          <p>The tenants are being listed. Their number is not known yet.</p>
-        ) : (
-          <Counts run={run} />
-        )}
-        <p class="quiet">
-          Started <Time iso={run.startedAt} exact />, {relative(run.startedAt, Date.now())}, by <StartedBy run={run} />.{' '}
-          {run.finishedAt === undefined ? 'Running for' : 'Took'} {duration(run.durationMs)}.
-        </p>
-        {run.asked === undefined ? null : <p class="quiet">Tenants: {requestedText(run.asked)}</p>}
-        <Request run={run} />
-      </div>
-    </>
-  );
-}
-
-/** What a query sends, or what a job was given. */
-function Request({ run: { query, parameters } }: { readonly run: RunAnswer }) {
-  if (query !== undefined)
-    return (
-      <p>
-        <code class="sent">GET {query}</code>
-        {parameters?.['allPages'] === true ? ', all pages' : ''}
-      </p>
-    );
-  return parameters === undefined ? null : <p class="quiet">Parameters: {parametersText(parameters)}</p>;
-}
-
-function Counts({ run }: { readonly run: RunAnswer }) {
-  const { progress, tenants } = run;
-  const leftMs = timeLeftMs(run);
-  return (
-    <>
-      <CountsBar counts={tenants} />
-      <p>
-        {countsText(tenants)}
-        {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
-        {leftMs === undefined ? null : <strong class="left">{timeLeftText(leftMs)}</strong>}
-      </p>
+      {isEnded(run.status) || run.outcome === 'starting' ? null : (
+        <Notice kind="you">
+          <CountsBar counts={run.tenants} />
+          <p>
+            {countsText(run.tenants)}
+            {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
+            {leftMs === undefined ? null : <strong> {timeLeftText(leftMs)}</strong>}
+          </p>
+        </Notice>
+      )}
     </>
   );
 }

@@ -1,47 +1,33 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { CountsBar, countsText } from './counts.tsx';
-import { count, duration, relative } from './format.ts';
-import { Badge, Clock, OutcomeBadge } from './pieces.tsx';
+import { count, duration } from './format.ts';
+import { Badge, Clock, type Column, DayTable, Empty, OutcomeBadge } from './pieces.tsx';
 import { runLink } from './route.ts';
-import type { DayOfRuns } from './runs-filter.ts';
 
-const columns = ['Job', 'Outcome', 'Started', 'Duration', 'Tenants', 'Started by'];
+const columns: readonly Column[] = [
+  ['Job'],
+  ['Outcome', 'w-m'],
+  ['Tenants', 'w-c p2'],
+  ['Started', 'w-s end'],
+  ['Took', 'w-m end p2'],
+  ['Started by', 'w-m p3'],
+];
 
 interface RunTableProps {
-  readonly days: readonly DayOfRuns[];
+  readonly runs: readonly RunSummaryAnswer[];
   /** Titles of the jobs by their names. */
   readonly titles?: ReadonlyMap<string, string>;
 }
 
-/** Runs under the days that they started on. On a narrow screen each run is a card. */
-export function RunTable({ days, titles = new Map() }: RunTableProps) {
-  if (days.length === 0)
-    return <p class="quiet empty">There are no runs. Jobs start on their schedule or from the Jobs view.</p>;
+/** Runs under the days that they started on. */
+export function RunTable({ runs, titles = new Map() }: RunTableProps) {
+  if (runs.length === 0)
+    return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
   return (
-    <div class="scroll">
-      <table class="runs">
-        <thead>
-          <tr>
-            {columns.map((title) => (
-              <th scope="col" key={title}>
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        {days.map(({ title, runs }) => (
-          <tbody key={title}>
-            <tr class="day">
-              <th scope="rowgroup" colSpan={columns.length}>
-                {title}
-              </th>
-            </tr>
-            {runs.map((run) => (
-              <RunRow key={run.runId} run={run} title={titleOf(run, titles)} />
-            ))}
-          </tbody>
-        ))}
-      </table>
+    <div class="panel">
+      <DayTable columns={columns} class="runs" items={runs} timeOf={({ startedAt }) => startedAt}>
+        {(run) => <RunRow key={run.runId} run={run} title={titleOf(run, titles)} />}
+      </DayTable>
     </div>
   );
 }
@@ -53,29 +39,29 @@ const titleOf = (
 ): string => (query === undefined ? (titles.get(job) ?? job) : 'Query');
 
 function RunRow({ run, title }: { readonly run: RunSummaryAnswer; readonly title: string }) {
-  const { runId, outcome, warnings, startedAt, durationMs, finishedAt } = run;
+  const { runId, outcome, query, warnings, startedAt, durationMs, finishedAt, tenants } = run;
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" title={query === undefined ? run.job : `GET ${query}`}>
         <a href={runLink(runId)}>{title}</a>
-        {run.query === undefined ? null : <code class="sent quiet below">GET {run.query}</code>}
-        {run.query !== undefined || title === run.job ? null : <span class="quiet below">{run.job}</span>}
+        {query === undefined ? null : <code class="quiet"> GET {query}</code>}
+        <span class="sub">{finishedAt === undefined ? '' : countsText(tenants)}</span>
       </th>
       <td>
         <OutcomeBadge outcome={outcome} />{' '}
         {warnings.length === 0 ? null : <Badge state="degraded">{count(warnings.length, 'warning')}</Badge>}
       </td>
-      <td>
-        <Clock iso={startedAt} /> <span class="quiet below">{relative(startedAt, Date.now())}</span>
-      </td>
-      <td class="number">
-        <span class="quiet">{finishedAt === undefined ? 'so far ' : ''}</span>
-        {duration(durationMs)}
-      </td>
-      <td class="counts">
+      <td class="p2">
         <Tenants run={run} />
       </td>
-      <td class="quiet">
+      <td class="end">
+        <Clock iso={startedAt} />
+      </td>
+      <td class="end p2 quiet">
+        {finishedAt === undefined ? 'so far ' : ''}
+        {duration(durationMs)}
+      </td>
+      <td class="p3 quiet">
         <StartedBy run={run} />
       </td>
     </tr>
@@ -97,8 +83,11 @@ function Tenants({ run: { tenants, outcome, finishedAt } }: { readonly run: RunS
   if (finishedAt === undefined)
     return <span class="quiet">{outcome === 'starting' ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;
   return (
-    <>
-      <CountsBar counts={tenants} /> <span>{countsText(tenants)}</span>
-    </>
+    <span class="pair" title={countsText(tenants)}>
+      <CountsBar counts={tenants} />
+      <span class={tenants.failed > 0 ? 'problem' : 'quiet'}>
+        {tenants.failed > 0 ? `${tenants.failed.toLocaleString('en')} failed` : tenants.total.toLocaleString('en')}
+      </span>
+    </span>
   );
 }

@@ -1,23 +1,29 @@
 import type { RunTenant } from '../../src/lib/api/answers/runs.ts';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 import type { RowsSort } from './virtual-rows.tsx';
 
 export interface RunTenantFilter {
-  /** Part of a name, id or error code, whatever the case. */
+  /** Part of a name, id, error code or its title, whatever the case. */
   readonly search: string;
   /** An outcome, or empty for all. */
   readonly outcome: string;
+  /** An error code, or empty for all. */
+  readonly code: string;
 }
 
 /** The tenants that the filter lets through, in their order. */
 export function filterTenants(
   tenants: readonly RunTenant[],
-  { search, outcome }: RunTenantFilter,
+  { search, outcome, code }: RunTenantFilter,
 ): readonly RunTenant[] {
   const wanted = search.trim().toLowerCase();
   return tenants.filter(
     (tenant) =>
       (outcome === '' || tenant.outcome === outcome) &&
-      `${tenant.name} ${tenant.tenantId} ${tenant.code ?? ''}`.toLowerCase().includes(wanted),
+      (code === '' || tenant.code === code) &&
+      `${tenant.name} ${tenant.tenantId} ${tenant.code ?? ''} ${tenant.code === undefined ? '' : titleOf(tenant.code)}`
+        .toLowerCase()
+        .includes(wanted),
   );
 }
 

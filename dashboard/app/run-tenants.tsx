@@ -1,83 +1,135 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
+import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
-import { Choice } from './choice.tsx';
-import { ErrorGroups } from './error-groups.tsx';
+import { Sentence } from '../shared/text.tsx';
+import { Choice, Search, Segments } from './choice.tsx';
+import { CopyButton } from './copy.tsx';
 import { countOf, duration } from './format.ts';
-import { Clock, OutcomeBadge } from './pieces.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
+import { Clock, Empty, OutcomeBadge } from './pieces.tsx';
 import { RunTenantDetails } from './run-tenant-details.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
-import { type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
+import { titleOf } from '../../src/lib/api/trouble.ts';
+import { RowGroup, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
-  { id: 'name', title: 'Tenant', width: 11.5, sortable: true, cell: ({ name }) => name },
-  {
-    id: 'outcome',
-    title: 'Outcome',
-    width: 12.5,
-    sortable: true,
-    cell: ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />,
-  },
+  { id: 'name', title: 'Tenant', width: 12, sortable: true, cell: ({ name }) => name },
+  { id: 'outcome', title: 'What came of it', width: 18, sortable: true, cell: outcomeOf },
   {
     id: 'rows',
     title: 'Rows',
-    width: 5,
+    width: 4.5,
     align: 'end',
     sortable: true,
     cell: ({ rows, more }) => `${rows.toLocaleString('en')}${more === true ? '+' : ''}`,
   },
-  { id: 'attempts', title: 'Attempts', width: 6, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
-  { id: 'took', title: 'Took', width: 5.5, align: 'end', sortable: true, cell: tookText },
+  { id: 'attempts', title: 'Attempts', width: 5, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
+  { id: 'took', title: 'Took', width: 5, align: 'end', sortable: true, cell: tookText },
   {
     id: 'finished',
     title: 'Finished',
-    width: 6,
+    width: 5.5,
+    align: 'end',
     sortable: true,
     cell: ({ finishedAt }) => (finishedAt === undefined ? '' : <Clock iso={finishedAt} exact />),
   },
 ];
 
-/** Sorted by trouble at first. */
+/** What Microsoft said of a failure: its heading names the cause. */
+function outcomeOf({ outcome, code, detail }: RunTenant) {
+  if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
+  return (
+    <span title={detail}>
+      <span class="visually-hidden">failed: {code === undefined ? '' : titleOf(code)} </span>
+      <Sentence text={detail} />
+    </span>
+  );
+}
+
+/** Sorted by trouble at first: under headings, each with what helps. */
 const firstSort: RowsSort = { column: 'outcome', descending: false };
 
 const keyOf = ({ tenantId }: RunTenant): string => tenantId;
 
-/** The tenants of a run in a table, and their failures grouped by cause. */
-export function RunTenants({ answer }: { readonly answer: RunTenantsAnswer }) {
+interface RunTenantsProps {
+  readonly answer: RunTenantsAnswer;
+  readonly job: string;
+}
+
+/** The tenants of a run in a table, its failures by cause. */
+export function RunTenants({ answer, job }: RunTenantsProps) {
   const { runId, status, tenants, codes } = answer;
-  const [filter, setFilter] = useState<RunTenantFilter>({ search: '', outcome: '' });
+  const [filter, setFilter] = useState<RunTenantFilter>({ search: '', outcome: '', code: '' });
   const [sort, setSort] = useState(firstSort);
   const [openKey, setOpenKey] = useState<string>();
   const shown = useMemo(() => sortTenants(filterTenants(tenants, filter), sort), [tenants, filter, sort]);
-  const open = tenants.find((tenant) => keyOf(tenant) === openKey);
-  if (tenants.length === 0) return <p class="quiet empty">{noTenants(status)}</p>;
-  return (
-    <div class={codes.length === 0 ? 'run-body' : 'run-body with-errors'}>
-      <section class="run-tenants" aria-label="Tenants">
-        <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={setFilter} />
-        {shown.length === 0 ? (
-          <p class="quiet empty">No tenant matches the filter.</p>
-        ) : (
-          <VirtualRows
-            label="Tenants of the run"
-            columns={columns}
-            items={shown}
-            keyOf={keyOf}
-            sort={sort}
-            onSort={setSort}
-            onOpen={(tenant) => setOpenKey(keyOf(tenant))}
-            openKey={openKey}
-          />
-        )}
-        <p class="quiet hint">Choose a tenant to see its error, what to do, and what the job logged.</p>
-      </section>
-      <ErrorGroups tenants={tenants} codes={codes} />
-      {open === undefined ? null : (
-        <RunTenantDetails runId={runId} tenant={open} codes={codes} onClose={() => setOpenKey(undefined)} />
-      )}
-    </div>
+  const isGrouped = sort.column === firstSort.column && !sort.descending;
+  const items = useMemo(
+    () => (isGrouped ? grouped(shown, { codes, job, runId }) : shown),
+    [isGrouped, shown, codes, job, runId],
   );
+  const open = tenants.find((tenant) => keyOf(tenant) === openKey);
+  if (tenants.length === 0) return <Empty title={noTenants(status)} />;
+  return (
+    <section class="stack" aria-label="Tenants">
+      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={setFilter} />
+      {shown.length === 0 ? (
+        <Empty title="No tenant matches the filter." />
+      ) : (
+        <VirtualRows
+          label="Tenants of the run"
+          columns={columns}
+          items={items}
+          keyOf={keyOf}
+          sort={sort}
+          onSort={setSort}
+          onOpen={(tenant) => setOpenKey(keyOf(tenant))}
+          openKey={openKey}
+        />
+      )}
+      {open === undefined ? null : (
+        <RunTenantDetails run={{ runId, job }} tenant={open} codes={codes} onClose={() => setOpenKey(undefined)} />
+      )}
+    </section>
+  );
+}
+
+/** The tenants under what came of them: failures by cause, the most frequent first. The order within stays. */
+function grouped(
+  shown: readonly RunTenant[],
+  { codes, job, runId }: { readonly codes: RunTenantsAnswer['codes']; readonly job: string; readonly runId: string },
+): readonly (RunTenant | RowGroup)[] {
+  const isTrouble = (outcome: string): boolean => outcome === 'failed' || outcome === 'retrying';
+  const groups = [
+    ...Map.groupBy(shown, ({ outcome, code }) => (isTrouble(outcome) ? `${outcome} ${code ?? ''}` : outcome)),
+  ];
+  return groups
+    .toSorted(
+      ([, a], [, b]) =>
+        Number(isTrouble(b[0]?.outcome ?? '')) - Number(isTrouble(a[0]?.outcome ?? '')) ||
+        (isTrouble(a[0]?.outcome ?? '') ? b.length - a.length : 0),
+    )
+    .flatMap(([key, some]) => {
+      const [{ outcome, code } = { outcome: 'waiting', code: undefined }] = some;
+      const text = codes.find((known) => known.code === code);
+      const tenants = some.map((tenant) => ({ tenant, results: [{ job, runId }] }));
+      const step = code === undefined || !isTrouble(outcome) ? undefined : stepFor({ cause: code, tenants });
+      return [
+        new RowGroup(
+          key,
+          <>
+            <span class={isTrouble(outcome) ? `n ${outcomeStyle(outcome).tone}` : ''}>
+              {some.length.toLocaleString('en')}
+            </span>
+            <b>{isTrouble(outcome) && code !== undefined ? (text?.title ?? titleOf(code)) : outcomeWord(outcome)}</b>
+            <span class="cut">{isTrouble(outcome) && text !== undefined ? <Sentence text={text.advice} /> : null}</span>
+            {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} />}
+          </>,
+        ),
+        ...some,
+      ];
+    });
 }
 
 function Filters(props: {
@@ -88,27 +140,37 @@ function Filters(props: {
   readonly onChange: (filter: RunTenantFilter) => void;
 }) {
   const { filter, tenants, shown, onChange } = props;
+  const counts = Map.groupBy(tenants, ({ outcome }) => outcome);
+  const causes = [...new Set(tenants.flatMap(({ code }) => code ?? []))];
   return (
     <div class="filters">
-      <label>
-        Search{' '}
-        <input
-          type="search"
-          value={filter.search}
-          placeholder="name, id or error"
-          onInput={(event) => onChange({ ...filter, search: event.currentTarget.value })}
-        />
-      </label>
-      <Choice
+      <Search
+        value={filter.search}
+        placeholder="Name, id or cause"
+        onSearch={(search) => onChange({ ...filter, search })}
+      />
+      <Segments
         label="Outcome"
         value={filter.outcome}
-        options={tenantStates.filter((state) => tenants.some(({ outcome }) => outcome === state))}
-        textOf={outcomeWord}
+        options={[
+          ['', 'All', tenants.length],
+          ...tenantStates.flatMap((state) => {
+            const some = counts.get(state);
+            return some === undefined ? [] : [[state, outcomeWord(state), some.length] as [string, string, number]];
+          }),
+        ]}
         onChoose={(outcome) => onChange({ ...filter, outcome })}
       />
-      <span class="quiet" role="status">
-        {countOf(shown, tenants.length, 'tenant')}
-      </span>
+      {causes.length === 0 ? null : (
+        <Choice
+          label="Cause"
+          value={filter.code}
+          options={causes}
+          textOf={titleOf}
+          onChoose={(code) => onChange({ ...filter, code })}
+        />
+      )}
+      <span role="status">{countOf(shown, tenants.length, 'tenant')}</span>
     </div>
   );
 }

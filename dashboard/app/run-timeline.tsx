@@ -1,30 +1,75 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { count, duration } from './format.ts';
+import { Flow } from './charts.tsx';
+import { count, duration, localClock } from './format.ts';
+import { Panel } from './pieces.tsx';
 import { type Round, roundsOf } from './run-rounds.ts';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 
-/** The rounds of a run along the time that it took. The texts say the same as the bars. */
+/** How a run went: tenants finished over its time, and its rounds below. The texts say the same as the drawings. */
 export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) {
   const rounds = roundsOf(tenants);
   const startMs = Date.parse(run.startedAt);
   const [first] = rounds;
-  if (first === undefined) return null;
+  if (first === undefined) return <NoAttempt tenants={tenants} />;
   const axis = { startMs, totalMs: Math.max(1, run.durationMs) };
   const listedMs = first.period === undefined ? 0 : Math.max(0, first.period.fromMs - startMs);
+  const untried = tenants.filter(({ attempts, outcome }) => attempts === 0 && outcome !== 'waiting');
   return (
-    <section aria-label="Timeline of rounds">
-      <ol class="rounds">
+    <Panel title="How it went" more={<span class="small">tenants finished per second</span>}>
+      <Flow
+        values={finishedPerSecond(tenants, axis)}
+        label={`Tenants finished per second over ${duration(axis.totalMs)}`}
+        from={localClock(run.startedAt, true)}
+        to={localClock(new Date(startMs + axis.totalMs).toISOString(), true)}
+      />
+      <ol class="lanes">
         <li>
-          <span class="round-name">Listing</span>
-          <Bar axis={axis} fromMs={startMs} toMs={startMs + listedMs} parts={[['idle', 1]]} />
-          <span class="quiet">{duration(listedMs)} to list the tenants and to start</span>
+          <span>Listing</span>
+          <Bar axis={axis} fromMs={startMs} toMs={startMs + listedMs} parts={[['active', 1]]} />
+          <span>{duration(listedMs)} to list the tenants and to start</span>
         </li>
         {rounds.map((round) => (
           <RoundLine key={round.number} round={round} axis={axis} />
         ))}
+        {untried.length === 0 ? null : (
+          <li>
+            <span>Not tried</span>
+            <span class="cut">{reasonsOf(untried)}</span>
+            <span>{count(untried.length, 'tenant')}</span>
+          </li>
+        )}
       </ol>
-    </section>
+    </Panel>
   );
+}
+
+function NoAttempt({ tenants }: { readonly tenants: readonly RunTenant[] }) {
+  return (
+    <Panel title="How it went">
+      <p class="quiet">No tenant was tried{tenants.some(({ outcome }) => outcome === 'waiting') ? ' yet' : ''}.</p>
+    </Panel>
+  );
+}
+
+/** Why tenants needed no attempt, as titles. */
+const reasonsOf = (untried: readonly RunTenant[]): string =>
+  [...new Set(untried.map(({ code, outcome }) => (code === undefined ? outcomeWord(outcome) : titleOf(code))))].join(
+    ', ',
+  );
+
+/** Equal parts of the time of a run. */
+const flowParts = 60;
+
+function finishedPerSecond(tenants: readonly RunTenant[], { startMs, totalMs }: Axis): readonly number[] {
+  const counts = Array.from({ length: flowParts }, () => 0);
+  for (const { finishedAt, attempts } of tenants) {
+    if (finishedAt === undefined || attempts === 0) continue;
+    const part = Math.floor(((Date.parse(finishedAt) - startMs) / totalMs) * flowParts);
+    const at = Math.max(0, Math.min(flowParts - 1, part));
+    counts[at] = (counts[at] ?? 0) + 1;
+  }
+  return counts.map((n) => (n * flowParts * 1000) / totalMs);
 }
 
 interface Axis {
@@ -42,11 +87,11 @@ function RoundLine({ round, axis }: { readonly round: Round; readonly axis: Axis
   ] as const;
   return (
     <li>
-      <span class="round-name">Round {number}</span>
+      <span>Round {number}</span>
       {period === undefined ? <span /> : <Bar axis={axis} {...period} parts={parts} />}
       <span>
         {roundText(round)}
-        {period === undefined ? null : <span class="quiet"> in {duration(period.toMs - period.fromMs)}</span>}
+        {period === undefined ? null : ` in ${duration(period.toMs - period.fromMs)}`}
       </span>
     </li>
   );

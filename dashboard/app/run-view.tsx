@@ -5,14 +5,15 @@ import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useJobs, useReadsRuns, useSignedIn } from './context.ts';
 import { finalAnswer } from './final-answer.ts';
-import { Failure, Loaded, OutcomeBadge, RoleNeeded } from './pieces.tsx';
+import { Empty, Failure, Head, Loaded } from './pieces.tsx';
+import { RoleNeeded } from './role-needed.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import type { DeclaredColumns } from './result-columns.ts';
 import { type RunPart, runLink } from './route.ts';
 import { RunActions } from './run-actions.tsx';
-import { RunChanges } from './run-changes.tsx';
+import { RunChanges, SinceBefore } from './run-changes.tsx';
 import { RunRows } from './run-rows.tsx';
-import { progressText, RunSummary } from './run-summary.tsx';
+import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.tsx';
 import { RunTenants } from './run-tenants.tsx';
 import { RunTimeline } from './run-timeline.tsx';
 
@@ -46,7 +47,14 @@ function OneRun({ runId, part }: RunViewProps) {
     <Loaded polled={polled}>
       {({ answer, refusal }) =>
         answer === undefined ? (
-          <Failure failure={refusal} />
+          <>
+            <Head title="There is no such run" name="Run" in={['#/runs', 'Runs']} about={<code>{runId}</code>} />
+            <Failure failure={refusal}>
+              <a class="btn" href="#/runs">
+                All runs
+              </a>
+            </Failure>
+          </>
         ) : (
           <RunPage run={answer} part={part} reload={polled.reload} />
         )
@@ -78,19 +86,25 @@ function RunPage({
   const list = tenants.value?.answer;
   const stored = list?.tenants.reduce((sum, { outcome, rows }) => sum + (outcome === 'succeeded' ? rows : 0), 0);
   const shown = part ?? first;
+  const title = isQuery ? 'Query' : (job?.title ?? run.job);
   return (
     <article class="run">
-      <p>
-        <a href="#/runs">Runs</a> / <code>{runId}</code>
-      </p>
-      <div class="title-row">
-        <h2>
-          {isQuery ? 'Query' : (job?.title ?? run.job)} <OutcomeBadge outcome={run.outcome} />
-        </h2>
+      <Head
+        title={headlineOf(run)}
+        name={title}
+        in={['#/runs', 'Runs']}
+        about={<RunFacts run={run} title={title} stored={stored} />}
+      >
         <RunActions run={run} tenants={list?.tenants} onCancel={cancel} onFailure={setActionFailure} />
-      </div>
+      </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
+      {list === undefined || list.tenants.length === 0 ? null : (
+        <div class="cols">
+          <RunTimeline run={run} tenants={list.tenants} />
+          {run.status === 'completed' && !isQuery ? <SinceBefore run={run} tenants={list.tenants} /> : null}
+        </div>
+      )}
       <RunParts
         runId={runId}
         parts={isQuery ? partsOfQuery : parts}
@@ -121,10 +135,10 @@ function RunParts(props: {
 }) {
   const { runId, parts, shown, counts } = props;
   return (
-    <nav class="parts" aria-label="Parts of the run">
+    <nav class="tabs" aria-label="Parts of the run">
       {parts.map(([part, title]) => (
         <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
-          {title} <span class="quiet">{counts[part]?.toLocaleString('en')}</span>
+          {title} <span>{counts[part]?.toLocaleString('en')}</span>
         </a>
       ))}
     </nav>
@@ -137,14 +151,7 @@ function Tenants({ run, tenants }: { readonly run: RunAnswer; readonly tenants: 
   return (
     <Loaded polled={tenants}>
       {({ answer, refusal }) =>
-        answer === undefined ? (
-          <Failure failure={refusal} />
-        ) : (
-          <>
-            <RunTimeline run={run} tenants={answer.tenants} />
-            <RunTenants answer={answer} />
-          </>
-        )
+        answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} job={run.job} />
       }
     </Loaded>
   );
@@ -153,10 +160,12 @@ function Tenants({ run, tenants }: { readonly run: RunAnswer; readonly tenants: 
 function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly declared: DeclaredColumns }) {
   if (run.status === 'completed') return <RunChanges runId={run.runId} declared={declared} />;
   return (
-    <p class="quiet empty">
-      {isEnded(run.status)
-        ? 'Only a run that visited all its tenants is compared with the previous one.'
-        : 'The run is compared with the previous one when it has visited all its tenants.'}
-    </p>
+    <Empty
+      title={
+        isEnded(run.status)
+          ? 'Only a run that visited all its tenants is compared with the previous one.'
+          : 'The run is compared with the previous one when it has visited all its tenants.'
+      }
+    />
   );
 }

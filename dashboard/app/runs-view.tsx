@@ -1,14 +1,16 @@
 import { useMemo, useState } from 'preact/hooks';
-import { outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import { outcomeStyle, outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
-import { AskDialog } from './ask-dialog.tsx';
-import { useJobs, useReadsRuns, useRole, useSignedIn } from './context.ts';
+import { useJobs, useReadsRuns, useSignedIn } from './context.ts';
 import { count } from './format.ts';
-import { Loaded, RoleNeeded } from './pieces.tsx';
+import { Empty, Head, Loaded } from './pieces.tsx';
+import { RoleNeeded } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { RunTable } from './run-table.tsx';
-import { byDay, type RunsFilter, runsLink } from './runs-filter.ts';
+import { type RunsFilter, runsLink } from './runs-filter.ts';
+import { StartButtons } from './start-buttons.tsx';
 
 const intervalMs = 5_000;
 const maxRuns = 200;
@@ -24,38 +26,30 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const { api } = useSignedIn();
   const { job, outcome } = filter;
   const polled = usePolling(() => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
-  const titles = useJobTitles();
+  const { titles, jobs } = useJobTitles();
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
   const [limit, setLimit] = useState(step);
-  const mayAsk = useRole('Requests.Send');
-  const [asking, setAsking] = useState(false);
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
-      <div class="title-row">
-        <h2>Runs</h2>
-        {mayAsk ? (
-          <button type="button" onClick={() => setAsking(true)}>
-            Ask many tenants
-          </button>
-        ) : null}
-      </div>
-      {asking ? <AskDialog onClose={() => setAsking(false)} /> : null}
+      <Head title={headline(runs)} name="Runs">
+        <StartButtons jobs={jobs} />
+      </Head>
       <Filters filter={filter} titles={titles} runs={runs} shown={polled.value && shown.length} />
       <Loaded polled={polled}>
         {() =>
           shown.length === 0 && isFiltered ? (
-            <p class="quiet empty">
-              No run matches the filter. <a href={runsLink({})}>Show all runs</a>
-            </p>
+            <Empty title="No run matches the filter.">
+              <a href={runsLink({})}>Show all runs</a>
+            </Empty>
           ) : (
-            <RunTable days={byDay(shown.slice(0, limit), Date.now())} titles={titles} />
+            <RunTable runs={shown.slice(0, limit)} titles={titles} />
           )
         }
       </Loaded>
       {shown.length <= limit ? null : (
-        <button type="button" class="start" onClick={() => setLimit(limit + step)}>
+        <button type="button" onClick={() => setLimit(limit + step)}>
           Show more runs
         </button>
       )}
@@ -68,13 +62,26 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   );
 }
 
-/** Titles of the jobs by their names. */
-function useJobTitles(): ReadonlyMap<string, string> {
+/** What became of the newest run of each job. */
+function headline(runs: readonly RunSummaryAnswer[]): string {
+  if (runs.length === 0) return 'Runs';
+  const newest = [...Map.groupBy(runs, ({ job }) => job).values()].flatMap(([run]) => run ?? []);
+  const active = newest.filter(({ finishedAt }) => finishedAt === undefined).length;
+  const troubled = newest.filter(({ outcome }) => ['bad', 'warn'].includes(outcomeStyle(outcome).tone)).length;
+  const now = active === 0 ? '' : `, ${active.toLocaleString('en')} running`;
+  return troubled === 0
+    ? `The last run of each job went well${now}`
+    : `${troubled.toLocaleString('en')} of ${count(newest.length, 'job')} had failures last time${now}`;
+}
+
+/** The jobs, and their titles by their names. */
+function useJobTitles() {
   const { value } = usePolling(useJobs(), 'jobs', undefined);
-  return useMemo(
+  const titles = useMemo(
     () => new Map([['query', 'Query'], ...(value?.jobs.map(({ name, title }) => [name, title] as const) ?? [])]),
     [value],
   );
+  return { titles, jobs: value?.jobs };
 }
 
 function Filters(props: {

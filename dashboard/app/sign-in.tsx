@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { PasteToken } from './paste-token.tsx';
@@ -12,16 +13,14 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
   const notSetUp = settings.value !== undefined && 'problem' in settings.value ? settings.value : undefined;
   if (state.kind === 'working')
     return (
-      <main class="sign-in" id="content" tabIndex={-1}>
-        <h2>Signing in…</h2>
+      <Frame title="Signing in…">
         <Failure failure={settings.failure} />
-      </main>
+      </Frame>
     );
   const { isBlocked } = signIn;
   const { refusal, problem } = state.kind === 'signed-out' ? state : {};
   return (
-    <main class="sign-in" id="content" tabIndex={-1}>
-      <h2>Sign in</h2>
+    <Frame title="Sign in">
       <Failure failure={refusal} />
       <Problem problem={problem} />
       <Failure failure={settings.failure} />
@@ -46,6 +45,22 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
           </button>
         </p>
       )}
+    </Frame>
+  );
+}
+
+function Frame({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+  return (
+    <main class="sign-in" id="content" tabIndex={-1}>
+      <div class="panel">
+        <div class="pad">
+          <span class="brand">
+            <img src="assets/icon.svg" alt="" width="24" height="24" /> Partner Token Broker
+          </span>
+          <h1>{title}</h1>
+          {children}
+        </div>
+      </div>
     </main>
   );
 }
@@ -68,7 +83,7 @@ function MicrosoftButton(props: { readonly begin: SignIn['begin']; readonly isUn
         Use the account that has an app role of this broker. This page keeps the token in the memory of the tab, and
         Microsoft signs you in again after a reload.
       </p>
-      <div class="buttons">
+      <div class="actions">
         <button type="button" class="primary" disabled={begin === undefined} onClick={() => begin?.(false)}>
           <MicrosoftLogo /> Sign in with Microsoft
         </button>

@@ -1,9 +1,10 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { parameterFields } from '../../src/lib/core/parameters.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
+import { Dialog } from './dialog.tsx';
 import { ParameterFields, parameterId } from './parameter-fields.tsx';
 import { type FieldContent, initialContent, readForm } from './parameter-form.ts';
 import { Failure } from './pieces.tsx';
@@ -14,43 +15,51 @@ type Job = JobsAnswer['jobs'][number];
 
 interface StartDialogProps {
   readonly job: Job;
+  /** Tenants to begin with, as ids. */
+  readonly tenants?: readonly string[] | undefined;
   readonly onClose: () => void;
 }
 
 /** Asks which tenants to include before a run starts, so that one click cannot start a run over all tenants. */
-export function StartDialog({ job, onClose }: StartDialogProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  const form = useStartForm({ job, onClose });
+export function StartDialog(props: StartDialogProps) {
+  const { job, onClose } = props;
+  const form = useStartForm(props);
   return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby="start-title">
-      <form onSubmit={form.submit} noValidate>
-        <h2 id="start-title">Start {job.title}</h2>
-        <StartTenants chosen={form.chosen} />
-        <ParameterFields
-          fields={form.fields}
-          content={form.content}
-          problems={form.problems}
-          onInput={form.setParameter}
-        />
-        <Failure failure={form.failure} />
-        <div class="actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
+    <Dialog
+      title={`Start ${job.title}`}
+      onClose={onClose}
+      onSubmit={form.submit}
+      actions={(close) => (
+        <>
+          <button type="button" onClick={close}>
             Cancel
           </button>
           <button type="submit" class="primary" aria-disabled={form.busy}>
             {form.chosen.buttonText}
           </button>
-        </div>
-      </form>
-    </dialog>
+        </>
+      )}
+    >
+      {() => (
+        <>
+          <StartTenants chosen={form.chosen} />
+          <ParameterFields
+            fields={form.fields}
+            content={form.content}
+            problems={form.problems}
+            onInput={form.setParameter}
+          />
+          <Failure failure={form.failure} />
+        </>
+      )}
+    </Dialog>
   );
 }
 
-function useStartForm({ job, onClose }: StartDialogProps) {
+function useStartForm({ job, tenants: first, onClose }: StartDialogProps) {
   const { api } = useSignedIn();
   const [fields] = useState(() => parameterFields(job.parameters));
-  const chosen = useChosenTenants();
+  const chosen = useChosenTenants('Start for', first);
   const [content, setContent] = useState(() => initialContent(fields));
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
   const [failure, setFailure] = useState<ApiFailure>();

@@ -37,10 +37,11 @@ export interface NamedTenants {
 /**
  * Groups and tags are looked up first, so that nobody starts a run for tenants that they have not seen the number of.
  * @param verb what the button says before the tenants.
+ * @param first entries to begin with.
  */
-export function useChosenTenants(verb = 'Start for'): ChosenTenants {
+export function useChosenTenants(verb = 'Start for', first: readonly string[] = []): ChosenTenants {
   const { api } = useSignedIn();
-  const [choice, setChoice] = useState<TenantChoice>({ only: '', except: '' });
+  const [choice, setChoice] = useState<TenantChoice>({ only: first.join('\n'), except: '' });
   const [found, setFound] = useState<number>();
   const [only, except] = [entriesOf(choice.only), entriesOf(choice.except)];
   const mayLookUp = useRole('Tenants.Read');

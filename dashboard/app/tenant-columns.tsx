@@ -1,68 +1,112 @@
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
+import { Marks } from './charts.tsx';
 import { localDate } from './format.ts';
-import { Badge, OutcomeBadge } from './pieces.tsx';
+import type { Failures } from './nights.ts';
+import { ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { endsSoon, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import type { RowsColumn } from './virtual-rows.tsx';
 
+/** A job in the matrix, with its last nights as far as they are known. */
+export interface JobColumn {
+  readonly name: string;
+  readonly title: string;
+  /** Oldest first. */
+  readonly nights: readonly Failures[];
+}
+
 /**
  * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
- * @param hasTags whether some tenant has tags: a column shows them.
+ * @param hasMarks whether some tenant has groups or tags: a column shows them.
  * @param jobs undefined if the results of jobs could not be read: one column says so.
  */
-export function tenantColumns(jobs: readonly string[] | undefined, hasTags: boolean): readonly RowsColumn<Tenant>[] {
+export function tenantColumns(
+  jobs: readonly JobColumn[] | undefined,
+  hasMarks: boolean,
+): readonly RowsColumn<Tenant>[] {
   return [
-    { id: 'tenant', title: 'Tenant', width: 14, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
-    { id: 'access', title: 'Access', width: 10, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
-    { id: 'ends', title: 'Ends', width: 8.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    { id: 'tenant', title: 'Tenant', width: 13, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
+    ...((jobs?.length ?? 0) > 4 ? [] : [domainColumn]),
+    { id: 'access', title: 'Access', width: 8, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
+    { id: 'ends', title: 'Ends', width: 6.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    ...(hasMarks ? [marksColumn] : []),
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
-    ...(hasTags ? [tagsColumn] : []),
   ];
 }
 
-const tagsColumn: RowsColumn<Tenant> = {
+const domainColumn: RowsColumn<Tenant> = {
+  id: 'domain',
+  title: 'Domain',
+  width: 11,
+  cell: ({ defaultDomain }) => <span class="quiet">{defaultDomain}</span>,
+};
+
+const marksColumn: RowsColumn<Tenant> = {
   id: 'tags',
-  title: 'Tags',
-  width: 10,
-  cell: ({ tags = [] }) => <span title={tags.join(', ')}>{tags.join(', ')}</span>,
+  title: 'Groups and tags',
+  width: 7,
+  cell: ({ groups = [], tags = [] }) => {
+    const names = [...groups, ...tags].join(', ');
+    return (
+      <span class="quiet" title={names}>
+        {names}
+      </span>
+    );
+  },
 };
 
 const unknownResults: RowsColumn<Tenant> = {
   id: 'results',
   title: 'Last results',
-  width: 12,
+  width: 8,
   cell: () => <span class="quiet">not known</span>,
 };
 
-const resultColumn = (job: string): RowsColumn<Tenant> => ({
-  id: job,
-  title: job,
-  width: 12,
+const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
+  id: job.name,
+  title: job.title,
+  width: 4.8,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,
 });
 
-/** The only column on a narrow screen: the tenant, and the worst that is wrong with it below. */
-export const narrowColumns: readonly RowsColumn<Tenant>[] = [
+/** The columns on a narrow screen: the tenant with the worst that is wrong below, and the last result of each job. */
+export const narrowColumns = (jobs: readonly JobColumn[] | undefined): readonly RowsColumn<Tenant>[] => [
   {
     id: 'tenant',
     title: 'Tenant',
-    width: 14,
+    width: 12,
     sortable: true,
     cell: (tenant) => (
-      <span class="stack">
+      <span class="two-lines">
         <NameLink tenant={tenant} />
         <State tenant={tenant} />
       </span>
     ),
   },
+  {
+    id: 'results',
+    title: 'Last night',
+    width: 5.5,
+    cell: ({ lastResults }) => (
+      <Marks
+        label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
+        tones={(jobs ?? []).map(({ name }) => {
+          const outcome = lastResults?.find(({ job }) => job === name)?.outcome;
+          return outcome === undefined ? 'idle' : outcomeStyle(outcome).tone;
+        })}
+      />
+    ),
+  },
 ];
 
 /** Height of a row with `narrowColumns`, in rem. */
-export const narrowRowHeight = 4;
+export const narrowRowHeight = 3.4;
 
 function NameLink({ tenant: { tenantId, name, defaultDomain } }: { readonly tenant: Tenant }) {
   return (
-    <a href={tenantLink(tenantId)} tabIndex={-1} title={defaultDomain ?? tenantId}>
+    <a href={tenantLink(tenantId)} tabIndex={-1} title={`${name}, ${defaultDomain ?? tenantId}`}>
       {name}
     </a>
   );
@@ -72,14 +116,14 @@ function NameLink({ tenant: { tenantId, name, defaultDomain } }: { readonly tena
 export function Access({ tenant }: { readonly tenant: Tenant }) {
   const { reachable, reason, explanation } = tenant;
   const [trouble] = reachable ? [] : troublesOf(tenant);
-  return (
-    <span title={explanation}>
-      {reachable ? (
-        <Badge state="ok">reachable</Badge>
-      ) : (
-        <span class={`badge ${trouble?.tone ?? 'idle'}`}>{reason.replaceAll('_', ' ')}</span>
-      )}
-    </span>
+  return reachable ? (
+    <ToneBadge tone="good" title={explanation}>
+      reachable
+    </ToneBadge>
+  ) : (
+    <ToneBadge tone={trouble?.tone ?? 'idle'} title={explanation}>
+      {titleOf(reason)}
+    </ToneBadge>
   );
 }
 
@@ -87,29 +131,38 @@ function End({ tenant }: { readonly tenant: Tenant }) {
   const { relationshipEndsAt } = tenant;
   if (relationshipEndsAt === undefined) return <span class="quiet">–</span>;
   const date = <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>;
-  return endsSoon(tenant) ? <span class="badge warn">{date}</span> : date;
+  return endsSoon(tenant) ? <ToneBadge tone="warn">{date}</ToneBadge> : <span class="quiet">{date}</span>;
 }
 
-/** The last result of a job. Without access every job fails, and the column before says why. */
-function Result({ tenant: { reachable, lastResults }, job }: { readonly tenant: Tenant; readonly job: string }) {
-  const result = lastResults?.find((known) => known.job === job);
-  if (result === undefined) return <span class="quiet">no result</span>;
-  return <OutcomeBadge outcome={result.outcome} code={reachable ? result.code : undefined} />;
+/** The last result of a job, after those of the nights before. */
+function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: Tenant; readonly job: JobColumn }) {
+  const last = lastResults?.find((known) => known.job === job.name);
+  if (last === undefined) return <span class="quiet">no result</span>;
+  const before = job.nights.filter(({ run }) => run.runId !== last.runId);
+  const failed = before.filter(({ codes }) => codes.has(tenantId)).length;
+  const text = last.code === undefined || last.outcome !== 'failed' ? outcomeWord(last.outcome) : titleOf(last.code);
+  return (
+    <span title={text}>
+      <Marks
+        label={`${text}${before.length === 0 ? '' : `, failed in ${failed} of ${before.length} nights before`}`}
+        tones={[...before.map(({ codes }) => (codes.has(tenantId) ? 'bad' : 'good')), outcomeStyle(last.outcome).tone]}
+      />
+    </span>
+  );
 }
 
+/** The worst that is wrong, in a few words. */
 function State({ tenant }: { readonly tenant: Tenant }) {
   const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
-  if (worst !== undefined)
-    return (
-      <span class={`badge ${worst.tone}`} title={titleOf(worst.cause)}>
-        {worst.cause.replaceAll('_', ' ')}
-      </span>
-    );
-  if (!tenant.reachable) return <span class="badge idle">{tenant.reason.replaceAll('_', ' ')}</span>;
-  if (endsSoon(tenant)) return <span class="badge warn">ends soon</span>;
-  return isWell(tenant) ? (
-    <span class="badge good">no trouble</span>
-  ) : (
-    <span class="badge idle">results not known</span>
-  );
+  const text =
+    worst !== undefined
+      ? titleOf(worst.cause)
+      : !tenant.reachable
+        ? titleOf(tenant.reason)
+        : endsSoon(tenant)
+          ? 'ends soon'
+          : isWell(tenant)
+            ? 'no trouble'
+            : 'results not known';
+  return <span class="small">{text}</span>;
 }

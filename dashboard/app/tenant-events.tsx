@@ -1,7 +1,7 @@
 import { useSignedIn } from './context.ts';
 import { eventsLink } from './event-filter.ts';
 import { EventList } from './event-list.tsx';
-import { Loaded } from './pieces.tsx';
+import { Loaded, Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 
 const intervalMs = 60_000;
@@ -13,15 +13,14 @@ export function TenantEvents({ tenantId }: { readonly tenantId: string }) {
   const load = () => api.events({ tenants: tenantId, limit: String(shown) });
   const polled = usePolling(load, `events of ${tenantId}`, intervalMs);
   return (
-    <section aria-labelledby="events-title" class="card">
-      <h3 id="events-title">Events</h3>
+    <Panel title="What happened">
       <Loaded polled={polled}>
         {({ events, continuation }) =>
           events.length === 0 ? (
             <p class="quiet">Nothing has happened to this tenant since the broker looks at it.</p>
           ) : (
             <>
-              <EventList events={events} ofOneTenant />
+              <EventList events={events} />
               {continuation === undefined ? null : (
                 <a href={eventsLink({ tenants: tenantId })}>All events of this tenant</a>
               )}
@@ -29,6 +28,6 @@ export function TenantEvents({ tenantId }: { readonly tenantId: string }) {
           )
         }
       </Loaded>
-    </section>
+    </Panel>
   );
 }

@@ -95,3 +95,11 @@ function keyOf(tenant: Tenant, column: string): number | string {
   const result = tenant.lastResults?.find(({ job }) => job === column);
   return result === undefined ? 9 : (outcomeRank[result.outcome] ?? 1);
 }
+
+/** The group of a tenant in the order by trouble: the worst of its causes, or what else is known of it. */
+export function groupOf(tenant: Tenant): string {
+  const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
+  if (worst !== undefined) return worst.cause;
+  if (!tenant.reachable) return 'left out';
+  return endsSoon(tenant) ? 'ends' : isWell(tenant) ? 'well' : 'unknown';
+}

@@ -1,88 +1,146 @@
 import { useState } from 'preact/hooks';
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { useRole } from './context.ts';
-import { localTime } from './format.ts';
-import { OutcomeBadge, Table, Time } from './pieces.tsx';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { WideMarks } from './charts.tsx';
+import { useJobs, useRole } from './context.ts';
+import { Dialog } from './dialog.tsx';
+import { localTime, relative } from './format.ts';
+import { Empty, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
+import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 
 type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
-const shownAtFirst = 12;
-const columns = ['Finished', 'Job', 'Outcome', 'Rows', 'Attempts', 'Log'];
+interface TenantProps {
+  readonly tenant: TenantDetailsAnswer;
+  readonly nowMs: number;
+}
+
+/** Returns the title of a job, or its name until that is known. */
+function useJobTitle(): (name: string) => string {
+  const { value } = usePolling(useJobs(), 'jobs', undefined);
+  return (name) => value?.jobs.find((job) => job.name === name)?.title ?? name;
+}
+
+/** The last result of each job in the tenant, and the results before as a line of marks. */
+export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantProps) {
+  const titleOfJob = useJobTitle();
+  return (
+    <Panel title="Jobs" bare>
+      {lastResults === undefined || lastResults.length === 0 ? (
+        <Empty
+          title={lastResults === undefined ? 'The last results are not known.' : 'No job has visited this tenant yet.'}
+        />
+      ) : (
+        <Table columns={[['Job'], ['Nights', 'w-l'], ['Last result', 'w-c'], ['Finished', 'w-m end p2']]}>
+          {lastResults.map(({ job, runId, outcome, code, finishedAt }) => (
+            <tr key={job}>
+              <th scope="row">
+                <a href={runLink(runId)} title={job}>
+                  {titleOfJob(job)}
+                </a>
+              </th>
+              <td>
+                {history === undefined ? (
+                  <span class="quiet">not known</span>
+                ) : (
+                  <ResultMarks results={history.filter((result) => result.job === job)} />
+                )}
+              </td>
+              <td>
+                <OutcomeBadge outcome={outcome} code={code} />
+              </td>
+              <td class="end p2 quiet">
+                <span title={localTime(finishedAt)}>{relative(finishedAt, nowMs)}</span>
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </Panel>
+  );
+}
+
+function ResultMarks({ results }: { readonly results: readonly Result[] }) {
+  const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
+  return (
+    <WideMarks
+      label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
+      marks={results.toReversed().map(({ outcome, code, finishedAt }) => ({
+        tone: outcomeStyle(outcome).tone,
+        title: `${localTime(finishedAt)}: ${outcomeWord(outcome)}${code === undefined ? '' : `, ${titleOf(code)}`}`,
+      }))}
+    />
+  );
+}
+
+const shownAtFirst = 8;
 
 /** The results of a tenant in earlier runs, the newest first. */
 export function TenantHistory({ tenant: { tenantId, history } }: { readonly tenant: TenantDetailsAnswer }) {
   const [isAll, setAll] = useState(false);
-  if (history === undefined) return <UnknownHistory />;
-  if (history.length === 0) return null;
-  const shown = isAll ? history : history.slice(0, shownAtFirst);
+  const [open, setOpen] = useState<Result>();
+  const showsLog = useRole('Runs.Read');
+  const titleOfJob = useJobTitle();
+  if (history?.length === 0) return null;
   return (
-    <section aria-labelledby="history-title" class="card">
-      <h3 id="history-title">History</h3>
-      <Table columns={columns} class="history">
-        {shown.map((result) => (
-          <Row key={result.runId} tenantId={tenantId} result={result} />
-        ))}
-      </Table>
-      {history.length <= shownAtFirst ? null : (
-        <button type="button" class="start" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
-          {isAll ? 'Show fewer' : `Show all ${history.length} results`}
-        </button>
+    <Panel title="History" bare class="no-print">
+      {history === undefined ? (
+        <Empty title="The results in earlier runs are not known." />
+      ) : (
+        <Table
+          columns={[
+            ['Finished', 'w-m'],
+            ['Job'],
+            ['Outcome', 'w-c'],
+            ['Rows', 'w-s end p2'],
+            ['Attempts', 'w-s end p2'],
+            ['Log', 'w-s end'],
+          ]}
+        >
+          {(isAll ? history : history.slice(0, shownAtFirst)).map((result) => (
+            <tr key={result.runId}>
+              <td class="quiet">
+                <Time iso={result.finishedAt} short />
+              </td>
+              <th scope="row">
+                <a href={runLink(result.runId)}>{titleOfJob(result.job)}</a>
+              </th>
+              <td>
+                <OutcomeBadge outcome={result.outcome} code={result.code} />
+              </td>
+              <td class="end p2">{result.rows.toLocaleString('en')}</td>
+              <td class="end p2">{result.attempts}</td>
+              <td class="end">
+                {showsLog && result.attempts > 0 ? (
+                  <button type="button" class="link" onClick={() => setOpen(result)}>
+                    Log<span class="visually-hidden">{` of ${result.job} at ${localTime(result.finishedAt)}`}</span>
+                  </button>
+                ) : null}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
-    </section>
-  );
-}
-
-function UnknownHistory() {
-  return (
-    <section aria-labelledby="history-title" class="card">
-      <h3 id="history-title">History</h3>
-      <p class="quiet">The results in earlier runs are not known.</p>
-    </section>
-  );
-}
-
-function Row({ tenantId, result }: { readonly tenantId: string; readonly result: Result }) {
-  const { job, runId, outcome, code, rows, attempts, finishedAt } = result;
-  const [isOpen, setOpen] = useState(false);
-  const showsLog = useRole('Runs.Read') && attempts > 0;
-  const detailsId = `log-${runId}`;
-  return (
-    <>
-      <tr>
-        <td class="number">
-          <Time iso={finishedAt} short />
-        </td>
-        <th scope="row">
-          <a href={runLink(runId)}>{job}</a>
-        </th>
-        <td>
-          <OutcomeBadge outcome={outcome} code={code} />
-        </td>
-        <td class="number end wide">{rows.toLocaleString('en')}</td>
-        <td class="number end wide">{attempts}</td>
-        <td>
-          {showsLog ? (
-            <button
-              type="button"
-              class="disclose"
-              aria-expanded={isOpen}
-              aria-controls={isOpen ? detailsId : undefined}
-              onClick={() => setOpen(!isOpen)}
-            >
-              Log<span class="visually-hidden">{` of ${job} at ${localTime(finishedAt)}`}</span>
-            </button>
-          ) : null}
-        </td>
-      </tr>
-      {isOpen ? (
-        <tr id={detailsId}>
-          <td colSpan={columns.length}>
-            <TenantTrace runId={runId} tenantId={tenantId} />
-          </td>
-        </tr>
-      ) : null}
-    </>
+      {history === undefined || history.length <= shownAtFirst ? null : (
+        <footer>
+          <button type="button" class="link" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
+            {isAll ? 'Show fewer' : `Show all ${history.length} results`}
+          </button>
+        </footer>
+      )}
+      {open === undefined ? null : (
+        <Dialog
+          title={titleOfJob(open.job)}
+          about={<Time iso={open.finishedAt} exact />}
+          kind="drawer"
+          onClose={() => setOpen(undefined)}
+        >
+          {() => <TenantTrace runId={open.runId} tenantId={tenantId} />}
+        </Dialog>
+      )}
+    </Panel>
   );
 }

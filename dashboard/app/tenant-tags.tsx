@@ -1,12 +1,14 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { ChangedTagsAnswer, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { maxTags, nameOfTag, parseTag, tagRule } from '../../src/lib/tenants/tags.ts';
 import { useAction } from './action.tsx';
-import { useAnnounce } from './announcer.tsx';
+import { useToast } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { auditLink } from './audit-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { Card, Fact, Failure } from './pieces.tsx';
+import { Dialog } from './dialog.tsx';
+import { Icon } from './icon.tsx';
+import { Fact, Failure, Panel } from './pieces.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 
 interface TagsProps {
@@ -22,14 +24,18 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
   const showsAudit = useRole('Audit.Read');
   const [isEditing, setIsEditing] = useState(false);
   return (
-    <Card title="Tags and groups">
+    <Panel
+      title="Tags and groups"
+      more={
+        showsAudit ? (
+          <a href={auditLink({ tenant: tenantId, kind: 'tags', from: longAgo() })}>Changes of its tags</a>
+        ) : undefined
+      }
+    >
       <dl>
         <Fact name="Tags">{tags === undefined ? 'not known' : <Links names={tags} filter="tag" />}</Fact>
         <Fact name="Groups">{groups === undefined ? 'not known' : <Links names={groups} filter="group" />}</Fact>
       </dl>
-      {showsAudit ? (
-        <a href={auditLink({ tenant: tenantId, kind: 'tags', from: longAgo() })}>Changes of its tags</a>
-      ) : null}
       {mayChange && tags !== undefined ? (
         <button type="button" onClick={() => setIsEditing(true)}>
           Change tags…
@@ -38,7 +44,7 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
       {isEditing && tags !== undefined ? (
         <TagsDialog tenant={tenant} tags={tags} onChange={onChange} onClose={() => setIsEditing(false)} />
       ) : null}
-    </Card>
+    </Panel>
   );
 }
 
@@ -48,7 +54,7 @@ const longAgo = (): string => new Date(Date.now() - 90 * 86_400_000).toISOString
 function Links({ names, filter }: { readonly names: readonly string[]; readonly filter: 'tag' | 'group' }) {
   if (names.length === 0) return <span class="quiet">none</span>;
   return (
-    <ul class="scopes">
+    <ul class="tags">
       {names.map((name) => (
         <li key={name}>
           <a class="tag" href={tenantsLink({ [filter]: name })}>
@@ -68,38 +74,43 @@ interface DialogProps extends TagsProps {
 
 /** Collects changes and sends them together: each tag may open or close access, so nothing is sent by a slip. */
 function TagsDialog({ tenant, tags, onChange, onClose }: DialogProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  const form = useTagForm({ tenant, tags, onChange, close: () => dialog.current?.close() });
+  const form = useTagForm({ tenant, tags, onChange, close: onClose });
   const { change } = form;
   return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby="tags-title">
-      <form onSubmit={form.submit} noValidate>
-        <h2 id="tags-title">Tags of {tenant.name}</h2>
-        <p class="quiet">Rules and groups of the access policy may name tags: a change may open or close access.</p>
-        <ul class="scopes">
-          {form.shown.map((tag) => (
-            <li key={tag}>
-              <button type="button" class="tag" onClick={() => form.remove(tag)}>
-                <span class="visually-hidden">Remove </span>
-                {tag} <span aria-hidden="true">✕</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-        <NewTag form={form} />
-        <p role="status">{changeText(change)}</p>
-        <Failure failure={form.failure} />
-        <div class="actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
+    <Dialog
+      title={`Tags of ${tenant.name}`}
+      about="Rules and groups of the access policy may name tags: a change may open or close access."
+      onClose={onClose}
+      onSubmit={form.submit}
+      actions={(close) => (
+        <>
+          <button type="button" onClick={close}>
             Cancel
           </button>
           <button type="button" class="primary" aria-disabled={form.busy || isEmpty(change)} onClick={form.save}>
             Save
           </button>
-        </div>
-      </form>
-    </dialog>
+        </>
+      )}
+    >
+      {() => (
+        <>
+          <ul class="tags">
+            {form.shown.map((tag) => (
+              <li key={tag}>
+                <button type="button" class="tag" onClick={() => form.remove(tag)}>
+                  <span class="visually-hidden">Remove </span>
+                  {tag} <Icon name="close" />
+                </button>
+              </li>
+            ))}
+          </ul>
+          <NewTag form={form} />
+          <p role="status">{changeText(change)}</p>
+          <Failure failure={form.failure} />
+        </>
+      )}
+    </Dialog>
   );
 }
 
@@ -108,7 +119,7 @@ function NewTag({ form }: { readonly form: ReturnType<typeof useTagForm> }) {
   return (
     <>
       <label for="tag-new">New tag, as NAME or NAME=VALUE</label>
-      <div class="new-tag">
+      <div class="pair">
         <input
           id="tag-new"
           value={text}
@@ -142,7 +153,7 @@ const changeText = ({ added, removed }: Change): string =>
 function useTagForm(props: Omit<DialogProps, 'onClose'> & { readonly close: () => void }) {
   const { tenant, tags, onChange, close } = props;
   const { api } = useSignedIn();
-  const announce = useAnnounce();
+  const toast = useToast();
   const [shown, setShown] = useState(tags);
   const [text, setText] = useState('');
   const [problem, setProblem] = useState<string>();
@@ -176,7 +187,7 @@ function useTagForm(props: Omit<DialogProps, 'onClose'> & { readonly close: () =
         add: change.added,
         remove: change.removed.filter(isNotReplaced(change)),
       });
-      announce(`The tags were changed. ${changeText(change)}`);
+      toast({ text: `The tags were changed. ${changeText(change)}` });
       onChange();
       close();
     });

@@ -18,7 +18,10 @@ export function TenantTrace(props: { readonly runId: string; readonly tenantId: 
   );
 }
 
-function Trace({ details: { error, log, droppedLines } }: { readonly details: RunTenantDetailsAnswer }) {
+/** Codes of failures in the job itself: of others the code says all, and the stack is for whoever looks for it. */
+const ofTheJob: readonly (string | undefined)[] = ['job_failed', 'job_timed_out', 'internal', undefined];
+
+function Trace({ details: { error, code, log, droppedLines } }: { readonly details: RunTenantDetailsAnswer }) {
   if (error === undefined && log.length === 0) return <p class="quiet">The job logged nothing and threw no error.</p>;
   const lines = log.map(
     ({ at, level, event, fields }) => `${at.slice(11, 23)} ${level} ${event} ${fieldsText(fields)}`,
@@ -26,13 +29,13 @@ function Trace({ details: { error, log, droppedLines } }: { readonly details: Ru
   return (
     <>
       {error === undefined ? null : (
-        <figure class="trace">
-          <figcaption>What the job threw</figcaption>
+        <details open={ofTheJob.includes(code)}>
+          <summary>What the job threw</summary>
           <pre tabIndex={0}>{error}</pre>
-        </figure>
+        </details>
       )}
       {log.length === 0 ? null : (
-        <figure class="trace">
+        <figure class="patch">
           <figcaption>
             Log of the job (UTC){droppedLines === 0 ? '' : `, without ${count(droppedLines, 'earlier line')}`}
           </figcaption>

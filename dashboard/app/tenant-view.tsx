@@ -1,20 +1,22 @@
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { auditLink } from './audit-filter.ts';
-import { useRole, useSignedIn } from './context.ts';
+import { useJobs, useRole, useSignedIn } from './context.ts';
 import { Command, CopyButton } from './copy.tsx';
-import { relative } from './format.ts';
-import { stepFor } from '../../src/lib/api/next-step.ts';
-import { Card, Fact, Loaded, RoleNeeded, Time } from './pieces.tsx';
-import { usePolling } from './polling.ts';
-import { Access } from './tenant-columns.tsx';
+import { count, localDate, localDay, relative } from './format.ts';
 import type { HistoryChoice } from './history-choice.ts';
+import { Icon } from './icon.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
+import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
+import { usePolling } from './polling.ts';
+import { RoleNeeded } from './role-needed.tsx';
+import { StartButtons } from './start-buttons.tsx';
+import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
-import { TenantHistory } from './tenant-history.tsx';
-import { TenantJobs } from './tenant-jobs.tsx';
+import { TenantHistory, TenantJobs } from './tenant-history.tsx';
 import { TenantOverTime } from './tenant-over-time.tsx';
 import { TenantTags } from './tenant-tags.tsx';
-import { adviceOf, endsSoon, isWell, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
+import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 
 const intervalMs = 60_000;
 
@@ -30,16 +32,60 @@ export function TenantView(props: TenantViewProps) {
 
 function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   const { api } = useSignedIn();
-  const polled = usePolling(() => api.tenant(tenantId), tenantId, intervalMs);
+  const polled = usePolling(() => api.tenant(tenantId), `tenant ${tenantId}`, intervalMs);
+  const { value: tenant } = polled;
   return (
-    <article class="tenant">
-      <p>
-        <a href="#/tenants">Tenants</a> / {polled.value?.name ?? <code>{tenantId}</code>}
-      </p>
+    <article>
+      {/* Not the id first: it would be the title of the page. */}
+      {tenant === undefined && polled.failure === undefined ? null : (
+        <Head
+          title={tenant?.name ?? 'Tenant'}
+          in={['#/tenants', 'Tenants']}
+          about={<About tenantId={tenantId} tenant={tenant} />}
+        >
+          <Actions tenantId={tenantId} />
+        </Head>
+      )}
       <Loaded polled={polled}>
-        {(tenant) => <Details tenant={tenant} nowMs={Date.now()} reload={polled.reload} history={history} />}
+        {(found) => <Details tenant={found} nowMs={Date.now()} reload={polled.reload} history={history} />}
       </Loaded>
+      {tenant === undefined ? null : (
+        <p class="print-only small">
+          Every request into this tenant is in an audit log whose order can be proven. Made by Partner Token Broker on{' '}
+          {localDate(new Date().toISOString())}.
+        </p>
+      )}
     </article>
+  );
+}
+
+function About({ tenantId, tenant }: { readonly tenantId: string; readonly tenant: TenantDetailsAnswer | undefined }) {
+  return (
+    <>
+      {tenant === undefined ? null : <Access tenant={tenant} />}
+      <span>{tenant?.defaultDomain}</span>
+      <span>
+        id <code>{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
+      </span>
+    </>
+  );
+}
+
+function Actions({ tenantId }: { readonly tenantId: string }) {
+  const jobs = usePolling(useJobs(), 'jobs', undefined).value?.jobs;
+  const showsAudit = useRole('Audit.Read');
+  return (
+    <>
+      <button type="button" onClick={() => print()}>
+        <Icon name="print" /> Customer report
+      </button>
+      {showsAudit ? (
+        <a class="btn" href={auditLink({ tenant: tenantId })}>
+          Audit records
+        </a>
+      ) : null}
+      <StartButtons jobs={jobs} tenants={[tenantId]} />
+    </>
   );
 }
 
@@ -54,85 +100,82 @@ interface DetailsProps extends TenantProps {
 }
 
 function Details({ tenant, nowMs, reload, history }: DetailsProps) {
-  const { name, warnings } = tenant;
-  const showsAudit = useRole('Audit.Read');
   return (
     <>
-      <div class="title-row">
-        <h2>
-          {name} <Access tenant={tenant} />
-        </h2>
-        {showsAudit ? <a href={auditLink({ tenant: tenant.tenantId })}>Audit records of this tenant</a> : null}
-      </div>
-      {warnings.map((warning) => (
+      {tenant.warnings.map((warning) => (
         <Notice kind="warn" key={warning}>
           <Sentence text={warning} />
         </Notice>
       ))}
-      <div class="tenant-body">
-        <div class="tenant-main">
-          <WhatToDo tenant={tenant} />
+      <WhatToDo tenant={tenant} nowMs={nowMs} />
+      <div class="cols">
+        <div class="stack">
           <TenantJobs tenant={tenant} nowMs={nowMs} />
+          <TenantOverTime tenantId={tenant.tenantId} choice={history} />
+          <TenantHistory tenant={tenant} />
         </div>
-        <div class="tenant-aside">
+        <div class="stack">
           <Relationship tenant={tenant} nowMs={nowMs} />
+          <TenantEvents tenantId={tenant.tenantId} />
           <TenantTags tenant={tenant} onChange={reload} />
         </div>
       </div>
-      <TenantEvents tenantId={tenant.tenantId} />
-      <TenantOverTime tenantId={tenant.tenantId} choice={history} />
-      <TenantHistory tenant={tenant} />
     </>
   );
 }
 
-function WhatToDo({ tenant }: Pick<TenantProps, 'tenant'>) {
+/** Nothing to do, no notice. */
+function WhatToDo({ tenant, nowMs }: TenantProps) {
+  const { reachable, lastResults, relationshipEndsAt = '' } = tenant;
   const troubles = troublesOf(tenant);
+  const isUnknown = reachable && lastResults === undefined;
+  if (troubles.length === 0 && !endsSoon(tenant) && !isUnknown) return null;
   return (
-    <section aria-labelledby="to-do-title" class="question">
-      <h3 id="to-do-title">What to do</h3>
-      {troubles.length === 0 && !endsSoon(tenant) ? null : (
-        <ul class="causes">
-          {troubles.map((trouble) => (
-            <TroubleCard key={trouble.cause} trouble={trouble} tenant={tenant} />
-          ))}
-          {endsSoon(tenant) ? (
-            <li class="cause warn">
-              <h4>The relationship ends soon</h4>
-              <p>Renew the relationship before it ends.</p>
-            </li>
-          ) : null}
-        </ul>
-      )}
-      {tenant.reachable && tenant.lastResults === undefined ? (
-        <p class="empty">It is not known whether jobs failed in this tenant.</p>
+    <section class="stack" aria-label="What to do">
+      {troubles.map((trouble) => (
+        <TroubleNotice key={trouble.cause} trouble={trouble} tenant={tenant} />
+      ))}
+      {endsSoon(tenant) ? (
+        <Notice kind="warn">
+          <h2>The relationship ends {relative(relationshipEndsAt, nowMs)}</h2>
+          Renew the relationship before it ends.
+        </Notice>
       ) : null}
-      {isWell(tenant) && !endsSoon(tenant) ? (
-        <p class="empty good">
-          <span aria-hidden="true">✓</span> Nothing.
-        </p>
-      ) : null}
+      {isUnknown ? <Notice kind="plain">It is not known whether jobs failed in this tenant.</Notice> : null}
     </section>
   );
 }
 
-function TroubleCard({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
+function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
   const { cause, tone, results } = trouble;
   const step = stepFor({ cause, tenants: [{ tenant, results }] });
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
+  const since = results.flatMap(({ job }) => failingSince(tenant, job) ?? []).toSorted()[0];
   return (
-    <li class={`cause ${tone}`}>
-      <h4>{titleOf(cause)}</h4>
-      {results.length === 0 ? null : <p class="quiet">Last result of {results.map(({ job }) => job).join(', ')}</p>}
+    <Notice kind={tone} actions={step === undefined ? null : <Command text={step.command} />}>
+      <h2>{titleOf(cause)}</h2>
+      {results.length === 0 ? null : (
+        <p>
+          {results.length === 1 ? results[0]?.job : count(results.length, 'job')}{' '}
+          {results.length === 1 ? 'fails' : 'fail'}
+          {since === undefined ? '' : ` since ${localDay(since)}`}.
+        </p>
+      )}
       {advice === undefined ? null : (
         <p>
           <Sentence text={advice} />
         </p>
       )}
-      {step === undefined ? null : <Command text={step.command} />}
-    </li>
+    </Notice>
   );
+}
+
+/** When the first of the failures of a job was that no success has followed. Undefined if that is not known. */
+function failingSince({ history = [] }: TenantDetailsAnswer, job: string): string | undefined {
+  const results = history.filter((result) => result.job === job);
+  const end = results.findIndex(({ outcome }) => outcome === 'succeeded');
+  return results[(end === -1 ? results.length : end) - 1]?.finishedAt;
 }
 
 const sourceNames = {
@@ -142,28 +185,25 @@ const sourceNames = {
 } as const;
 
 function Relationship({ tenant, nowMs }: TenantProps) {
-  const { tenantId, defaultDomain, relationship, relationshipEndsAt, explanation, sources, asOf } = tenant;
+  const { relationship, relationshipEndsAt, explanation, sources, asOf } = tenant;
   return (
-    <Card title="Relationship">
+    <Panel title="Relationship">
       <p>{explanation}</p>
       <dl>
         <Fact name="Kind">{relationship === 'none' ? 'none' : relationship.toUpperCase()}</Fact>
         <Fact name="Ends">
           {relationshipEndsAt && (
             <>
-              <Time iso={relationshipEndsAt} /> <span class="quiet">{relative(relationshipEndsAt, nowMs)}</span>
+              <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>{' '}
+              <span class="quiet">{relative(relationshipEndsAt, nowMs)}</span>
             </>
           )}
         </Fact>
-        <Fact name="Default domain">{defaultDomain}</Fact>
-        <Fact name="Tenant id">
-          <code>{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
-        </Fact>
         <Fact name="Listed in">{sources.map((source) => sourceNames[source]).join(', ')}</Fact>
         <Fact name="As of">
-          <Time iso={asOf} />
+          <Time iso={asOf} short />
         </Fact>
       </dl>
-    </Card>
+    </Panel>
   );
 }

@@ -1,17 +1,23 @@
 import { useMemo } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
-import { Choice } from './choice.tsx';
+import { noTenant } from './causes.tsx';
+import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { count } from './format.ts';
+import { CopyButton } from './copy.tsx';
+import { count, countOf } from './format.ts';
 import { useNarrow } from './narrow.ts';
-import { Loaded, RoleNeeded, Time } from './pieces.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
+import { type Failures, nightsOf, readJobRuns, useFailures } from './nights.ts';
+import { Connection, Empty, Head, Loading, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { RoleNeeded } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
-import { noTenant } from './customers.tsx';
-import { narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
+import { StartButtons } from './start-buttons.tsx';
+import { type JobColumn, narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
 import {
   filterTenants,
+  groupOf,
   markOptions,
   orderText,
   parseOrder,
@@ -20,10 +26,25 @@ import {
   type TenantFilter,
   tenantsLink,
 } from './tenant-filter.ts';
-import { areResultsKnown, causesOf, type Tenant, titleOf } from '../../src/lib/api/trouble.ts';
-import { VirtualRows } from './virtual-rows.tsx';
+import {
+  areResultsKnown,
+  causesOf,
+  type Cause,
+  endsSoon,
+  isWell,
+  type Tenant,
+  titleOf,
+  troublesOf,
+} from '../../src/lib/api/trouble.ts';
+import { RowGroup, VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
+/** Nights of each job that the matrix shows. */
+const nightsShown = 7;
+/** Jobs whose nights before the last are read. */
+const jobsWithNights = 6;
+/** A run over more tenants than this is started for a group or for all. */
+const mostToStart = 500;
 
 interface FilterProps {
   readonly filter: TenantFilter;
@@ -35,31 +56,76 @@ export function TenantsView({ filter }: FilterProps) {
 
 function TenantList({ filter }: FilterProps) {
   const { api } = useSignedIn();
+  const readsRuns = useRole('Runs.Read');
   const polled = usePolling(api.tenants, 'tenants', intervalMs);
+  const load = async () => (readsRuns ? readJobRuns(api, 2 * nightsShown) : []);
+  const jobs = usePolling(load, 'job runs', intervalMs).value ?? [];
+  const answer = polled.value;
+  const order = parseOrder(filter.sort);
+  const found = useMemo(
+    () => sortTenants(filterTenants(answer?.tenants ?? [], filter), order),
+    [answer, filter.search, filter.show, filter.cause, filter.group, filter.tag, filter.sort],
+  );
+  const isFiltered = found.length < (answer?.tenants.length ?? 0);
+  const ending = answer?.tenants.filter(endsSoon).length ?? 0;
   return (
     <>
-      <h2>Tenants</h2>
-      <Loaded polled={polled}>{(answer) => <Matrix answer={answer} filter={filter} />}</Loaded>
+      <Head
+        title={headline(answer?.tenants)}
+        name="Tenants"
+        lede={
+          answer === undefined ? undefined : (
+            <>
+              {endingText(ending)}As of <Time iso={answer.asOf} short />.
+            </>
+          )
+        }
+      >
+        <StartButtons
+          jobs={jobs.map(({ job }) => job)}
+          {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
+        />
+      </Head>
+      <Connection of={[polled]} />
+      {answer === undefined && polled.failure === undefined ? <Loading /> : null}
+      {answer === undefined ? null : <Matrix answer={answer} found={found} filter={filter} jobs={jobs} />}
     </>
   );
+}
+
+const endingText = (n: number): string =>
+  n === 0
+    ? ''
+    : `${count(n, 'relationship')} ${n === 1 ? 'ends within 30 days and does not renew by itself' : 'end within 30 days and do not renew by themselves'}. `;
+
+function headline(tenants: readonly Tenant[] | undefined): string {
+  if (tenants === undefined || tenants.length === 0) return 'Tenants';
+  const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0).length;
+  const well = tenants.filter(isWell).length;
+  if (!areResultsKnown(tenants)) return count(tenants.length, 'tenant');
+  if (troubled === 0) return `${count(well, 'tenant')}, all well`;
+  return `${count(well, 'tenant')} ${well === 1 ? 'is' : 'are'} well, ${troubled.toLocaleString('en')} ${troubled === 1 ? 'is' : 'are'} not`;
 }
 
 /** Replaces the address, so that the back button leaves the page instead of undoing each letter. */
 const show = (filter: TenantFilter): void => replaceAddress(tenantsLink(filter));
 
-function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnswer }) {
-  const { tenants, groups, warnings, asOf } = answer;
-  const jobNames = jobNamesOf(tenants);
-  // The same array for the same jobs: new columns render every row again.
-  const hasTags = tenants.some(({ tags = [] }) => tags.length > 0);
-  const columns = useMemo(() => tenantColumns(jobNames, hasTags), [jobNames?.join(), hasTags]);
-  const marks = useMemo(() => markOptions(tenants, groups), [tenants, groups]);
+interface MatrixProps extends FilterProps {
+  readonly answer: TenantsAnswer;
+  readonly found: readonly Tenant[];
+  readonly jobs: Awaited<ReturnType<typeof readJobRuns>>;
+}
+
+function Matrix({ answer, found, filter, jobs }: MatrixProps) {
+  const { tenants, groups, warnings } = answer;
   const causes = useMemo(() => causesOf(tenants), [tenants]);
-  const order = parseOrder(filter.sort);
-  const found = useMemo(
-    () => sortTenants(filterTenants(tenants, filter), order),
-    [tenants, filter.search, filter.show, filter.cause, filter.group, filter.tag, filter.sort],
+  const nights = useMemo(
+    () =>
+      jobs.slice(0, jobsWithNights).flatMap(({ runs }) => nightsOf(runs, nightsShown).flatMap(({ run }) => run ?? [])),
+    [jobs],
   );
+  const failures = useFailures(nights);
+  const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
   return (
     <>
       {warnings.map((warning) => (
@@ -67,54 +133,61 @@ function Matrix({ answer, filter }: FilterProps & { readonly answer: TenantsAnsw
           <Sentence text={warning} />
         </Notice>
       ))}
-      <Filters filter={filter} causes={causes.map(({ cause }) => cause)} marks={marks} />
-      <p class="quiet">
-        <span role="status">
-          {found.length === tenants.length
-            ? count(found.length, 'tenant')
-            : `${found.length.toLocaleString('en')} of ${count(tenants.length, 'tenant')}`}
-        </span>
-        {' as of '}
-        <Time iso={asOf} />
-        {order.column === 'trouble' ? ', those with trouble first' : ''}
-      </p>
-      <Rows found={found} all={tenants} columns={columns} filter={filter} />
+      <Filters filter={filter} tenants={tenants} causes={causes.map(({ cause }) => cause)} groups={groups}>
+        <span role="status">{countOf(found.length, tenants.length, 'tenant')}</span>
+      </Filters>
+      {found.length === 0 ? (
+        tenants.length === 0 ? (
+          <Empty title={noTenant} />
+        ) : (
+          <Empty title="No tenant matches the filter.">
+            <a href="#/tenants">Show all tenants</a>
+          </Empty>
+        )
+      ) : (
+        <Rows found={found} tenants={tenants} causes={causes} filter={filter} jobs={jobColumns} />
+      )}
     </>
   );
 }
 
 /** Undefined if the results of jobs could not be read. */
-function jobNamesOf(tenants: readonly Tenant[]): readonly string[] | undefined {
+function jobColumnsOf(
+  tenants: readonly Tenant[],
+  jobs: MatrixProps['jobs'],
+  failures: readonly Failures[],
+): readonly JobColumn[] | undefined {
   if (!areResultsKnown(tenants)) return undefined;
-  return [...new Set(tenants.flatMap(({ lastResults = [] }) => lastResults.map(({ job }) => job)))].toSorted();
+  const names = [...new Set(tenants.flatMap(({ lastResults = [] }) => lastResults.map(({ job }) => job)))].toSorted();
+  return names.map((name) => ({
+    name,
+    title: jobs.find(({ job }) => job.name === name)?.job.title ?? name,
+    nights: failures.filter(({ run }) => run.job === name),
+  }));
 }
 
 interface RowsProps extends FilterProps {
   readonly found: readonly Tenant[];
-  readonly all: readonly Tenant[];
-  readonly columns: ReturnType<typeof tenantColumns>;
+  readonly tenants: readonly Tenant[];
+  readonly causes: readonly Cause[];
+  readonly jobs: readonly JobColumn[] | undefined;
 }
 
-function Rows({ found, all, columns, filter }: RowsProps) {
+function Rows({ found, tenants, causes, filter, jobs }: RowsProps) {
   const isNarrow = useNarrow();
-  if (found.length === 0)
-    return (
-      <p class="empty">
-        {all.length === 0 ? (
-          noTenant
-        ) : (
-          <>
-            No tenant matches the filter. <a href="#/tenants">Show all tenants</a>
-          </>
-        )}
-      </p>
-    );
+  const hasMarks = tenants.some(({ tags = [], groups = [] }) => tags.length + groups.length > 0);
+  const columns = useMemo(
+    () => (isNarrow ? narrowColumns(jobs) : tenantColumns(jobs, hasMarks)),
+    [isNarrow, jobs, hasMarks],
+  );
+  const isGrouped = filter.sort === undefined;
+  const items = useMemo(() => (isGrouped ? grouped(found, causes) : found), [found, causes, isGrouped]);
   return (
     <VirtualRows
       label="Tenants"
-      columns={isNarrow ? narrowColumns : columns}
+      columns={columns}
       {...(isNarrow ? { rowHeight: narrowRowHeight } : {})}
-      items={found}
+      items={items}
       keyOf={keyOf}
       sort={parseOrder(filter.sort)}
       onSort={(sort) => show({ ...filter, sort: orderText(sort) })}
@@ -129,70 +202,100 @@ const open = ({ tenantId }: Tenant): void => {
   goTo(tenantLink(tenantId));
 };
 
-/** The options with the chosen one, which the data may lack. */
-const withChosen = (options: readonly string[], chosen: string | undefined): readonly string[] =>
-  chosen === undefined || options.includes(chosen) ? options : [...options, chosen];
+const otherGroups: readonly (readonly [string, string])[] = [
+  ['ends', 'Relationship ends soon'],
+  ['unknown', 'It is not known whether jobs failed'],
+  ['well', 'Well'],
+  ['left out', 'Left out by the settings'],
+];
+
+/** The tenants under their causes, the causes of most tenants first. */
+function grouped(found: readonly Tenant[], causes: readonly Cause[]): readonly (Tenant | RowGroup)[] {
+  const byGroup = Map.groupBy(found, groupOf);
+  const order = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups];
+  return order.flatMap(([key, title]) => {
+    const some = byGroup.get(key);
+    if (some === undefined) return [];
+    const cause = causes.find((known) => known.cause === key);
+    const step = cause && stepFor(cause);
+    return [
+      new RowGroup(
+        key,
+        <>
+          <span class={cause === undefined ? '' : `n ${cause.tone}`}>{some.length.toLocaleString('en')}</span>
+          <b class="cut">{title}</b>
+          {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} />}
+        </>,
+      ),
+      ...some,
+    ];
+  });
+}
 
 interface FiltersProps extends FilterProps {
+  readonly tenants: readonly Tenant[];
   readonly causes: readonly string[];
-  readonly marks: ReturnType<typeof markOptions>;
+  readonly groups: readonly string[];
+  readonly children: preact.ComponentChildren;
 }
 
-/** Groups and tags. Without any, there is nothing to choose. */
-function MarkFilters({ filter, marks }: Pick<FiltersProps, 'filter' | 'marks'>) {
-  const groups = withChosen(marks.groups, filter.group);
-  const tags = withChosen(marks.tags, filter.tag);
-  return (
-    <>
-      {groups.length === 0 ? null : (
-        <Choice
-          label="Group"
-          value={filter.group ?? ''}
-          options={groups}
-          onChoose={(group) => show({ ...filter, group })}
-        />
-      )}
-      {tags.length === 0 ? null : (
-        <Choice label="Tag" value={filter.tag ?? ''} options={tags} onChoose={(tag) => show({ ...filter, tag })} />
-      )}
-    </>
+const showTexts: Readonly<Record<string, string>> = {
+  'needs action': 'Need you',
+  unreachable: 'No access',
+  'last run failed': 'Failed',
+  'ends soon': 'End soon',
+  'no trouble': 'Well',
+};
+
+function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
+  const marks = useMemo(() => markOptions(tenants, groups), [tenants, groups]);
+  const counts = useMemo(
+    () => new Map(showOptions.map((value) => [value, filterTenants(tenants, { show: value }).length])),
+    [tenants],
   );
-}
-
-function Filters({ filter, causes, marks }: FiltersProps) {
-  const known = withChosen(causes, filter.cause);
+  const choices = [
+    { name: 'cause', label: 'Cause', options: causes, textOf: titleOf },
+    { name: 'group', label: 'Group', options: marks.groups },
+    { name: 'tag', label: 'Tag', options: marks.tags },
+  ] as const;
   return (
     <form class="filters" aria-label="Filter" onSubmit={(event) => event.preventDefault()}>
-      <label>
-        Search{' '}
-        <input
-          type="search"
-          value={filter.search ?? ''}
-          placeholder="name, domain or id"
-          autocomplete="off"
-          spellcheck={false}
-          onInput={(event) => show({ ...filter, search: event.currentTarget.value })}
-        />
-      </label>
-      <Choice
+      <Search
+        value={filter.search ?? ''}
+        placeholder="Name, domain or id"
+        onSearch={(search) => show({ ...filter, search })}
+      />
+      <Segments
         label="Show"
         value={filter.show ?? ''}
-        options={showOptions}
+        options={[
+          ['', 'All', tenants.length],
+          ...showOptions.map(
+            (value) => [value, showTexts[value] ?? value, counts.get(value)] as [string, string, number],
+          ),
+        ]}
         onChoose={(value) => show({ ...filter, show: value })}
       />
-      <Choice
-        label="Cause"
-        value={filter.cause ?? ''}
-        options={known}
-        textOf={titleOf}
-        onChoose={(cause) => show({ ...filter, cause })}
-      />
-      <MarkFilters filter={filter} marks={marks} />
+      {choices.map(({ name, label, options, ...more }) => {
+        const all = withChosen(options, filter[name]);
+        // Without any, there is nothing to choose.
+        return all.length === 0 ? null : (
+          <Choice
+            key={name}
+            label={label}
+            value={filter[name] ?? ''}
+            options={all}
+            {...more}
+            onChoose={(value) => show({ ...filter, [name]: value })}
+          />
+        );
+      })}
       {filter.sort === undefined ? null : (
         <button type="button" onClick={() => show({ ...filter, sort: '' })}>
           Sort by trouble
         </button>
       )}
+      {children}
     </form>
   );
 }

@@ -41,10 +41,3 @@ export function momentsOf(application: Application, nowMs: number): readonly Mom
 }
 
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** Where the life of the refresh token has got to, from 0 to 1. Undefined without a refresh token. */
-export function lifeSpent({ obtainedAt, expiresAt }: Application, nowMs: number): number | undefined {
-  if (obtainedAt === undefined || expiresAt === undefined) return undefined;
-  const [fromMs, toMs] = [Date.parse(obtainedAt), Date.parse(expiresAt)];
-  return toMs <= fromMs ? 1 : Math.min(1, Math.max(0, (nowMs - fromMs) / (toMs - fromMs)));
-}

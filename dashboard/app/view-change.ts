@@ -18,7 +18,7 @@ export function useViewChange({ view, runId, tenantId, job, approvalId }: Route)
     // The heading of a tenant or run comes with its data.
     if (moves) content.focus({ preventScroll: true });
     const end = withHeading(content, (heading) => {
-      document.title = `${heading.firstChild?.textContent?.trim()} - ${pageTitle}`;
+      document.title = `${heading.dataset['name'] ?? heading.textContent?.trim()} - ${pageTitle}`;
       if (!moves || document.activeElement !== content) return;
       heading.tabIndex = -1;
       heading.focus();
@@ -33,7 +33,7 @@ export function useViewChange({ view, runId, tenantId, job, approvalId }: Route)
 /** Calls back once, with the heading of the view. @returns ends the wait for it. */
 function withHeading(content: HTMLElement, found: (heading: HTMLElement) => void): () => void {
   const look = (): boolean => {
-    const heading = content.querySelector('h2');
+    const heading = content.querySelector('h1');
     if (heading !== null) found(heading);
     return heading !== null;
   };

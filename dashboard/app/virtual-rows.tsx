@@ -27,13 +27,25 @@ export interface RowsSort {
   readonly descending: boolean;
 }
 
+/** A heading over the rows that follow it. */
+export class RowGroup {
+  /** Unique among the groups. */
+  readonly key: string;
+  /** A button in it has `tabIndex={-1}`. */
+  readonly content: ComponentChildren;
+  constructor(key: string, content: ComponentChildren) {
+    this.key = key;
+    this.content = content;
+  }
+}
+
 interface VirtualRowsProps<Item> {
   /** Accessible name of the grid. */
   readonly label: string;
   /** The first one names the row and stays visible while the others scroll sideways. Keep the array between renders. */
   readonly columns: readonly RowsColumn<Item>[];
-  /** In the order to show. */
-  readonly items: readonly Item[];
+  /** In the order to show. Keep the objects between renders. */
+  readonly items: readonly (Item | RowGroup)[];
   /** Unique among the items, and the same for the same item in a later list. */
   readonly keyOf: (item: Item) => string;
   readonly sort?: RowsSort | undefined;
@@ -52,7 +64,7 @@ interface VirtualRowsProps<Item> {
  * number and position of rows.
  */
 export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
-  const { label, columns, items, sort, onSort, onOpen, openKey, rowHeight = 2.5 } = props;
+  const { label, columns, items, sort, onSort, onOpen, openKey, rowHeight = 2.25 } = props;
   const { keyAt, shown, active, handlers } = useGrid({ ...props, rowHeight });
   const tracks = columns.map(({ width }) => `minmax(${width}rem, ${width}fr)`).join(' ');
   const inner = { '--tracks': tracks, minWidth: `${columns.reduce((sum, { width }) => sum + width, 0)}rem` };
@@ -72,7 +84,7 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
             <Row
               key={keyAt(index)}
               {...{ columns, index, rowHeight, onOpen }}
-              item={items[index] as Item}
+              item={items[index] as Item | RowGroup}
               isOpen={openKey !== undefined && keyAt(index) === openKey}
             />
           ))}
@@ -89,18 +101,23 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
   // First, because the window of rows depends on the scroll position.
   const kept = useKeptPlace(ref, label, place);
   const { shown, onScroll, visibleRows } = useRowWindow(ref, items.length, rowHeight);
+  const keyOfRow = (item: Item | RowGroup): string => (item instanceof RowGroup ? `group ${item.key}` : keyOf(item));
   const keyAt = (row: number): string | undefined => {
     const item = items[row];
-    return item === undefined ? undefined : keyOf(item);
+    return item === undefined ? undefined : keyOfRow(item);
   };
-  const indexOf = (key: string): number => items.findIndex((item) => keyOf(item) === key);
+  const indexOf = (key: string): number => items.findIndex((item) => keyOfRow(item) === key);
   const size = { rows: items.length, columns: columns.length };
   const { active, moveTo, follow } = useCellFocus(ref, size, { keyAt, indexOf }, kept);
   place.current = { cell: active, key: keyAt(active.row) };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.altKey || event.metaKey || event.shiftKey) return;
     const item = items[active.row];
-    if (event.key === 'Enter' && isCell(event.target) && item !== undefined) onOpen?.(item);
+    if (event.key === 'Enter' && isCell(event.target) && item !== undefined && !(item instanceof RowGroup)) {
+      // The key must not press the button that a dialog gives the focus.
+      event.preventDefault();
+      onOpen?.(item);
+    }
     const next = cellAfter(event.key, event.ctrlKey, active, { ...size, page: visibleRows() });
     if (next === undefined) return;
     event.preventDefault();
@@ -149,7 +166,7 @@ function Headings<Item>({ columns, sort, onSort }: Pick<VirtualRowsProps<Item>, 
               tabIndex={-1}
             >
               {sortable === true && onSort !== undefined ? (
-                <button type="button" tabIndex={-1} onClick={() => onSort(next)}>
+                <button type="button" title={title} tabIndex={-1} onClick={() => onSort(next)}>
                   {title}
                 </button>
               ) : (
@@ -164,7 +181,7 @@ function Headings<Item>({ columns, sort, onSort }: Pick<VirtualRowsProps<Item>, 
 }
 
 interface RowProps<Item> extends Pick<VirtualRowsProps<Item>, 'columns' | 'onOpen'> {
-  readonly item: Item;
+  readonly item: Item | RowGroup;
   readonly index: number;
   readonly isOpen: boolean;
   readonly rowHeight: number;
@@ -175,14 +192,23 @@ function Row<Item>({ columns, item, index, isOpen, rowHeight, onOpen }: RowProps
   const latest = useRef(onOpen);
   latest.current = onOpen;
   const opens = onOpen !== undefined;
-  return useMemo(
-    () => (
+  return useMemo(() => {
+    const place = { top: `${index * rowHeight}rem`, height: `${rowHeight}rem` };
+    if (item instanceof RowGroup)
+      return (
+        <div role="row" aria-rowindex={index + 2} class="rows-row group" style={place}>
+          <div role="gridcell" aria-colindex={1} aria-colspan={columns.length} tabIndex={-1}>
+            {item.content}
+          </div>
+        </div>
+      );
+    return (
       <div
         role="row"
         aria-rowindex={index + 2}
         aria-selected={opens ? isOpen : undefined}
-        class={`rows-row${opens ? ' opens' : ''}${index % 2 === 1 ? ' odd' : ''}`}
-        style={{ top: `${index * rowHeight}rem`, height: `${rowHeight}rem` }}
+        class={opens ? 'rows-row opens' : 'rows-row'}
+        style={place}
         onClick={(event) => {
           if ((event.target as Element).closest('a, button') === null) latest.current?.(item);
         }}
@@ -199,7 +225,6 @@ function Row<Item>({ columns, item, index, isOpen, rowHeight, onOpen }: RowProps
           </div>
         ))}
       </div>
-    ),
-    [columns, item, index, isOpen, rowHeight, opens],
-  );
+    );
+  }, [columns, item, index, isOpen, rowHeight, opens]);
 }

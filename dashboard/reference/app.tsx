@@ -42,13 +42,15 @@ export function Reference() {
 function Contents({ document }: { readonly document: ApiDocument }) {
   return (
     <nav class="contents" aria-label="Operations">
-      <h1>
-        <img src="assets/icon.svg" alt="" width="24" height="24" /> {document.info.title}
-      </h1>
-      <p class="quiet">API {document.info.version}</p>
+      <a class="brand" href="dashboard">
+        <img src="assets/icon.svg" alt="" width="24" height="24" />
+        <span>
+          Token Broker<small>Back to the dashboard</small>
+        </span>
+      </a>
       {document.tags.map(({ name }) => (
         <div key={name}>
-          <h4>{name}</h4>
+          <h2>{name}</h2>
           <ul>
             {entriesOf(document, name).map(({ methods, operation }) => (
               <li key={operation.operationId}>
@@ -60,9 +62,6 @@ function Contents({ document }: { readonly document: ApiDocument }) {
           </ul>
         </div>
       ))}
-      <p>
-        <a href="dashboard">Dashboard</a>
-      </p>
       <p>
         <a href="openapi.json">openapi.json</a>
       </p>
@@ -77,6 +76,8 @@ function Introduction(props: {
 }) {
   return (
     <section class="introduction">
+      <h1>{props.document.info.title}</h1>
+      <p class="quiet">Version {props.document.info.version} of the API</p>
       <Paragraphs text={props.document.info.description} />
       <details>
         <summary>Token for trying requests from this page</summary>

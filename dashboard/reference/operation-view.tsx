@@ -118,7 +118,7 @@ function Samples({ samples }: { readonly samples: readonly { readonly label: str
   if (chosen === undefined) return null;
   return (
     <div>
-      <div class="languages" role="group" aria-label="Language of the example">
+      <div class="languages seg" role="group" aria-label="Language of the example">
         {samples.map((sample) => (
           <button
             key={sample.label}

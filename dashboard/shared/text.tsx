@@ -21,16 +21,17 @@ export function Paragraphs({ text }: { readonly text: string }) {
   );
 }
 
-export function Notice({
-  kind,
-  children,
-}: {
-  readonly kind: 'bad' | 'warn' | 'plain';
+/** One thing to know, over the page or a part of it. @param props.actions what to do about it, at the end of the line. */
+export function Notice(props: {
+  readonly kind: 'bad' | 'warn' | 'plain' | 'you';
   readonly children: ComponentChildren;
+  readonly actions?: ComponentChildren;
 }) {
+  const { kind, children, actions } = props;
   return (
-    <div class={`notice ${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
-      {children}
+    <div class={`note ${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
+      <div>{children}</div>
+      {actions}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import type { LastResult } from './answers/tenants.ts';
 import { errorTable, isErrorCode } from '../core/errors.ts';
-import type { Cause } from './trouble.ts';
+import type { Tenant } from './trouble.ts';
 
 /** A `ptb` command that helps with a cause. */
 export interface Step {
@@ -12,8 +12,17 @@ export interface Step {
 /** Ids that one command names. More would be longer than a line that people read before they run it. */
 const maxIds = 6;
 
+/** A cause, and the tenants that it concerns. */
+interface Concerned {
+  readonly cause: string;
+  readonly tenants: readonly {
+    readonly tenant: Pick<Tenant, 'tenantId' | 'name'>;
+    readonly results: readonly Pick<LastResult, 'job' | 'runId'>[];
+  }[];
+}
+
 /** The `ptb` command that helps with a cause, with the ids filled in. Undefined if no command does. */
-export function stepFor({ cause, tenants }: Pick<Cause, 'cause' | 'tenants'>): Step | undefined {
+export function stepFor({ cause, tenants }: Concerned): Step | undefined {
   const [first] = tenants;
   if (first === undefined || !isErrorCode(cause)) return undefined;
   const { tenantId, name } = first.tenant;
@@ -42,7 +51,7 @@ export function stepFor({ cause, tenants }: Pick<Cause, 'cause' | 'tenants'>): S
 }
 
 /** Runs the job again for tenants that failed for a passing reason, if they failed in one run. */
-function againFor(ids: readonly string[], results: readonly LastResult[]): Step | undefined {
+function againFor(ids: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {
   const [first] = results;
   if (first === undefined || results.some(({ runId }) => runId !== first.runId)) return undefined;
   if (ids.length > maxIds) return { command: `ptb runs rerun ${first.runId}` };

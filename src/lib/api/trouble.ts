@@ -36,11 +36,26 @@ const reasons: Readonly<Partial<Record<Tenant['reason'], ReasonText>>> = {
   no_relationship: { title: 'No delegated relationship', advice: requestOne },
 };
 
+/** Reasons that are no trouble. */
+const otherReasons: Readonly<Record<string, string>> = {
+  excluded: 'Excluded by the settings',
+  not_included: 'Not included by the settings',
+};
+
 const reasonOf = (cause: string): ReasonText | undefined =>
   Object.hasOwn(reasons, cause) ? reasons[cause as Tenant['reason']] : undefined;
 
+/** Lists of thousands are looked through for each letter of a search. */
+const troubles = new WeakMap<Tenant, readonly Trouble[]>();
+
 /** What is known to be wrong with a tenant. Results of a tenant without access only repeat that there is none. */
-export function troublesOf({ reachable, reason, lastResults = [] }: Tenant): readonly Trouble[] {
+export function troublesOf(tenant: Tenant): readonly Trouble[] {
+  const found = troubles.get(tenant) ?? findTroubles(tenant);
+  troubles.set(tenant, found);
+  return found;
+}
+
+function findTroubles({ reachable, reason, lastResults = [] }: Tenant): readonly Trouble[] {
   if (!reachable) {
     if (reasonOf(reason) === undefined) return [];
     return [{ cause: reason, tone: reason === 'gdap_pending' ? 'warn' : 'bad', results: [] }];
@@ -65,7 +80,9 @@ export const endsSoon = ({ reason }: Tenant): boolean => reason === 'gdap_expiri
 
 /** The title of a cause: a sentence without its full stop. */
 export const titleOf = (cause: string): string =>
-  reasonOf(cause)?.title ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
+  reasonOf(cause)?.title ??
+  otherReasons[cause] ??
+  (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
 
 /** What to do about a cause, without the ids of tenants. */
 export function adviceOf(cause: string): string {

@@ -66,11 +66,14 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
   const sent = async (): Promise<number> =>
     (await readLedger(demo.cloud.control)).requests.filter(({ method }) => method === 'PATCH').length;
 
-  const badge = (status: string) => page.locator('h2 .badge', { hasText: status });
+  const badge = (status: string) => page.locator('.about .badge', { hasText: status });
   const inbox = () => page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: /^Approvals/ });
 
   async function decide(verb: string, reason: string): Promise<void> {
-    await page.getByRole('button', { name: new RegExp(`^${verb}…`) }).click();
+    await page
+      .getByRole('button', { name: new RegExp(`^${verb}…`) })
+      .first()
+      .click();
     await page.getByLabel(/^Reason/).fill(reason);
     await page.getByRole('button', { name: verb, exact: true }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
@@ -84,7 +87,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
       .getByText(/records? in total/)
       .waitFor();
     const texts = await page.locator('table.audit tbody tr:has(time) td:nth-child(6)').allTextContents();
-    return texts.toReversed();
+    return texts.map((text) => text.trim()).toReversed();
   }
 
   it('a request is sent only after a second person approved it, and once', async () => {

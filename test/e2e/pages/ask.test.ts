@@ -57,7 +57,7 @@ describe('asking many tenants in the dashboard', skippedBecause(noBrowser), () =
     const job = page.locator('.query-job');
     await job.getByText('At 06:15 UTC, only on Monday').waitFor();
     const path = "/users?$filter=userType%20eq%20'Guest'&$select=displayName";
-    expect(await job.locator('.command code').textContent()).toBe(
+    expect(await job.locator('.cmd code').textContent()).toBe(
       `ptb query '/v1.0${path.replaceAll("'", String.raw`'\''`)}' --save guest-list --schedule '0 15 6 * * 1' --tenant tag:managed`,
     );
     const text = await job.locator('pre').textContent();

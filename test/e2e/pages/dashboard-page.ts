@@ -36,9 +36,10 @@ export function dashboardPage(page: Page): DashboardPage {
       await page.getByRole('button', { name: 'Show the dashboard' }).click();
     },
     view: async (name) => {
-      await page.getByRole('link', { name, exact: true }).click();
-      const title = name === 'Overview' ? /^Health/ : name;
-      await page.getByRole('heading', { level: 2, name: title }).waitFor();
+      const menu = page.getByRole('button', { name: 'Menu' });
+      if (await menu.isVisible()) await menu.click();
+      await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name, exact: true }).click();
+      await page.waitForFunction((title) => document.title.startsWith(`${title} - `), name);
     },
     showOutcome: async (outcome) => {
       await page.getByLabel('Outcome').selectOption(outcome);
@@ -53,7 +54,7 @@ export function dashboardPage(page: Page): DashboardPage {
       );
       await page.getByRole('navigation', { name: 'Parts of the run' }).waitFor();
     },
-    badgeOfRun: (outcome) => page.locator('article h2 .badge', { hasText: outcome }),
+    badgeOfRun: (outcome) => page.locator('.about .badge', { hasText: outcome }),
     focusedCell: () =>
       page.evaluate(() => {
         const cell = document.activeElement?.closest('[aria-colindex]');

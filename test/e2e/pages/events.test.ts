@@ -33,7 +33,7 @@ describe('the page of events', skippedBecause(noBrowser), () => {
     await page.close();
   });
 
-  const names = (): Promise<string[]> => page.locator('.event-title a').allTextContents();
+  const names = (): Promise<string[]> => page.locator('.event td a').allTextContents();
   const status = () => page.locator('main [role=status]').first().textContent();
 
   it('shows a new event on top by itself, once', async () => {
@@ -82,14 +82,14 @@ describe('the page of events', skippedBecause(noBrowser), () => {
   it('leads to the tenant, whose page shows its own events and leads to all of them', async () => {
     const [first = ''] = await names();
     await page.getByRole('link', { name: first }).first().click();
-    const section = page.getByRole('region', { name: 'Events' });
+    const section = page.getByRole('region', { name: 'What happened' });
     await section.locator('.event').first().waitFor();
     expect(await section.locator('.event').count()).toBe(2);
     const { tenantId } = world.events[0]!;
     await page.evaluate((id) => {
       location.hash = `#/events?tenants=${id}`;
     }, tenantId);
-    await page.getByRole('heading', { level: 2, name: 'Events' }).waitFor();
+    await page.locator('table.events').waitFor();
     await expect.poll(names).toEqual([first, first]);
   });
 });

@@ -57,15 +57,16 @@ describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
     for (const text of texts) await alert().getByText(text).first().waitFor();
     expect(await alert().getByText('Advice for a caller.').count()).toBe(0);
     await dashboard.view('Jobs');
-    await page.getByRole('region', { name: 'Access to each tenant' }).waitFor();
+    await page.getByRole('link', { name: 'Access to each tenant' }).waitFor();
     expect(complaints()).toEqual([]);
   });
 
   it('says why it shows the status alone, which a caller without an app role gets', async () => {
     await page.route('**/api/health', (route) => route.fulfill({ json: { status: 'degraded' } }));
     await dashboard.signIn(token);
-    await page.getByRole('heading', { name: 'Health degraded' }).waitFor();
-    await page.getByText('The token has no app role of the broker').waitFor();
+    await page
+      .getByText('The token has no app role of the broker, so the broker shows only its status: degraded.')
+      .waitFor();
     expect(complaints()).toEqual([]);
   });
 
@@ -80,9 +81,9 @@ describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
       await route.fulfill({ status: 503, json });
     });
     await dashboard.signIn(token);
-    await page.getByRole('heading', { name: 'Health down' }).waitFor();
-    const text = await page.getByRole('main').textContent();
-    expect(text).toContain('1 day left on the refresh token');
+    await page.getByRole('button', { name: 'Credential: down' }).click();
+    const text = await page.getByRole('dialog', { name: 'The broker' }).textContent();
+    expect(text).toContain('Refresh token1 day left');
     expect(text).toContain('3 days past expiry');
     expect(text).toMatch(/1 rule(?!s)/);
     expect(complaints()).toEqual([]);
@@ -120,7 +121,7 @@ describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
     await expect.poll(() => refused.length).toBe(1);
     await page.getByRole('button', { name: 'Forget token' }).click();
     await dashboard.signIn(await tokenOfCaller(demo, ['Tenants.Read', 'Runs.Read']));
-    const table = page.getByRole('link', { name: 'access-check' });
+    const table = page.getByRole('link', { name: 'Access to each tenant' });
     await table.waitFor();
     const read = page.waitForResponse((response) => response.status() === 401);
     await refused[0]?.fulfill({ status: 401, json: { ...problem, code: 'caller_unauthenticated' } });

@@ -71,8 +71,8 @@ describe('the numbers over time', skippedBecause(noBrowser), () => {
   it('break the line where a run has no number', async () => {
     const page = await open('tenant');
     // Five failed nights at the end, night 9, night 33, and nights 47 and 48.
-    expect(await page.locator('.chart .line').count()).toBe(4);
-    expect(await page.locator('.chart path.gap').count()).toBe(9);
+    expect(await page.locator('.history-chart .c-line').count()).toBe(4);
+    expect(await page.locator('.history-chart path.gap').count()).toBe(9);
     expect(watched.complaints).toEqual([]);
   });
 
@@ -86,24 +86,26 @@ describe('the numbers over time', skippedBecause(noBrowser), () => {
       await page.getByLabel('Number').inputValue(),
       await page.getByLabel('Period').inputValue(),
       await page.getByLabel('Product').inputValue(),
-      await page.locator('.chart .dots').first().isVisible(),
+      await page.locator('.history-chart .dots').first().isVisible(),
     ];
     const wanted = ['free', '30', 'Microsoft 365 E3', true];
     await expect.poll(chosen).toEqual(wanted);
-    await expect.poll(() => page.locator('.chart figcaption').textContent()).toMatch(/^Free, Microsoft 365 E3: /);
+    await expect
+      .poll(() => page.locator('.history-chart figcaption').textContent())
+      .toMatch(/^Free, Microsoft 365 E3: /);
     const link = page.url();
     expect(link).toContain('column=free');
     await page.goBack();
     await page.getByRole('grid').waitFor();
     await page.goto(link);
-    await page.locator('.chart').waitFor();
+    await page.locator('.history-chart').waitFor();
     expect(await chosen()).toEqual(wanted);
   });
 
   it('lead from the list of jobs to a job, and from there to its runs', async () => {
     const page = await open('jobs');
-    await page.getByRole('link', { name: 'Over time: licence-report' }).click();
-    await page.getByRole('heading', { level: 2, name: 'Licences per tenant' }).waitFor();
+    await page.getByRole('link', { name: 'Licences per tenant' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Licences per tenant' }).waitFor();
     await expect.poll(() => focusedText(page)).toBe('Licences per tenant');
     expect(await page.title()).toBe('Licences per tenant - Partner Token Broker');
     await page.getByRole('link', { name: 'Runs of this job' }).click();

@@ -68,7 +68,7 @@ const searchMs = (page: Page): Promise<number> =>
         };
         type('z');
         const look = (): void => {
-          const isFiltered = document.querySelector('main [role=status]')?.textContent.includes(' of ');
+          const isFiltered = document.querySelector('.filters [role=status]')?.textContent.includes(' of ');
           if (isFiltered !== true) requestAnimationFrame(look);
           else {
             const elapsedMs = performance.now() - startedMs;

@@ -139,8 +139,8 @@ describe('run actions in the dashboard', skippedBecause(noBrowser), () => {
     });
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
-    const card = page.getByRole('region', { name: 'Access to each tenant' });
-    const lastRun = card.getByRole('definition').getByRole('link');
+    const row = page.getByRole('row', { name: /Access to each tenant/ });
+    const lastRun = row.getByRole('cell').getByRole('link').first();
     expect(await lastRun.getAttribute('href')).toContain(encodeURIComponent('access-check@'));
   });
 
@@ -148,10 +148,11 @@ describe('run actions in the dashboard', skippedBecause(noBrowser), () => {
     await page.goto(`${demo.url}/api/dashboard#/runs/access-check%4`);
     await page.reload();
     await dashboard.signIn(token);
-    await page.getByText('There is no such run').waitFor();
+    await page.getByRole('heading', { name: 'There is no such run' }).waitFor();
+    await page.getByRole('link', { name: 'All runs' }).waitFor();
     await dashboard.view('Runs');
     await page.goto(`${demo.url}/api/dashboard#/runs/access-check%`);
-    await page.getByText('There is no such run').waitFor();
+    await page.getByRole('heading', { name: 'There is no such run' }).waitFor();
     expect(await page.getByRole('heading', { name: 'Runs' }).count()).toBe(0);
   });
 });

@@ -57,6 +57,8 @@ for (const { view, path, width, height, colorScheme, fullPage } of folder === un
   await page.clock.setFixedTime(nowMs);
   await openView(page, broker, world, view);
   await page.mouse.move(0, 0);
+  // Trends come after the view.
+  await page.waitForLoadState('networkidle');
   await page.screenshot({ path, fullPage });
   await page.close();
 }

@@ -6,7 +6,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { ApprovalView } from '../../../dashboard/app/approval-view.tsx';
 import { ApprovalsView } from '../../../dashboard/app/approvals-view.tsx';
 import { approvalsLink, parseApprovalsFilter } from '../../../dashboard/app/approvals-filter.ts';
-import { Header } from '../../../dashboard/app/header.tsx';
+import { Side } from '../../../dashboard/app/side.tsx';
 import { Waiting } from '../../../dashboard/app/waiting.tsx';
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../../src/lib/api/answers/approvals.ts';
 import { rendered, session } from './rendered.ts';
@@ -56,7 +56,7 @@ async function settle(): Promise<void> {
 async function page(view: 'list' | 'one', methods: Partial<Api>, roles: readonly string[] = decider) {
   const child = (
     <Waiting>
-      <Header
+      <Side
         signedIn={{
           kind: 'signed-in',
           session,
@@ -159,9 +159,15 @@ describe('the list of approvals', () => {
       reason: 'Agreed with the customer.',
     });
     expect(root.querySelector('dialog')).toBeNull();
-    expect(root.querySelector('.empty')?.textContent).toBe('Nothing waits for a decision.');
+    expect(root.querySelector('.empty b')?.textContent).toBe('Nothing waits for a decision.');
     expect(root.querySelector('nav .count')).toBeNull();
-    expect(document.activeElement?.textContent).toBe('Approvals');
+    expect(document.activeElement?.textContent).toBe('Nothing waits for a decision');
+    expect(root.querySelector('.toast')?.textContent).toContain(
+      'You have approved it: PATCH /v1.0/users/0a1b at graph in Contoso.',
+    );
+    // What was allowed can be taken back where it was decided.
+    await press('Revoke…');
+    expect(root.querySelector('dialog h2')?.textContent).toBe('Revoke this request');
   });
 
   it('explains a decision that came too late, shows the present state, and offers no other try', async () => {
@@ -207,7 +213,7 @@ describe('the page of an approval', () => {
   const why = async (more: Partial<ApprovalAnswer>, roles?: readonly string[]): Promise<string> => {
     const { api } = broker(approval(more));
     const { root } = await page('one', api, roles);
-    return root.querySelector('.notice')?.textContent ?? '';
+    return root.querySelector('.note')?.textContent ?? '';
   };
 
   it('says why a person cannot approve', async () => {
@@ -218,9 +224,7 @@ describe('the page of an approval', () => {
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
-    expect(document.querySelector('.approval-facts')?.textContent).toContain(
-      `an agent, application ${other}, blueprint b-1`,
-    );
+    expect(document.querySelector('.panel dl')?.textContent).toContain(`an agent, application ${other}, blueprint b-1`);
     await cleanUp();
     expect(await why({ ...none, from: ['Approvals.Decide', 'Audit.Read'] })).toMatch(/needs the app role Audit.Read/);
     await cleanUp();
@@ -249,7 +253,7 @@ describe('the page of an approval', () => {
       }),
     );
     const { root, button } = await page('one', api, [...decider, 'Audit.Read']);
-    const lines = [...root.querySelectorAll('.approval-history li')].map(({ textContent }) => textContent);
+    const lines = [...root.querySelectorAll('.timeline li')].map(({ textContent }) => textContent);
     expect(lines).toHaveLength(3);
     expect(lines[0]).toMatch(/Helpdesk.* asked\./);
     expect(lines[1]).toMatch(/Ada.* approved it\.Agreed with the customer\./);
@@ -269,9 +273,9 @@ describe('the page of an approval', () => {
   ])('says of a change that was sent whether an answer is known (%s)', async (answered, expected) => {
     const use = { at: '2026-11-24T05:02:00.000Z', answered };
     const { root } = await page('one', broker(approval({ status: 'used', possibleDecisions: [], use })).api);
-    expect(root.querySelector('.approval-history')?.textContent).toContain(expected);
+    expect(root.querySelector('.timeline')?.textContent).toContain(expected);
     expect(root.textContent?.includes('no answer is known')).toBe(!answered);
-    expect(root.querySelector('h2 .badge')?.textContent).toBe('used');
+    expect(root.querySelector('.about .badge')?.textContent).toBe('used');
   });
 });
 

@@ -116,7 +116,7 @@ export default defineQueryJob({
   except: ['tag:x'],
 });
 `);
-    const command = () => root.querySelector('.query-job .command code')?.textContent;
+    const command = () => root.querySelector('.query-job .cmd code')?.textContent;
     const saved = "ptb query '/v1.0/users?$select=id' --save guest-list";
     expect(command()).toBe(`${saved} --tenant contoso.com --except tag:x`);
     await type('#job-schedule', ' 0  0 5 * * * ');

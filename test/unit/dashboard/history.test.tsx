@@ -103,8 +103,8 @@ describe('the numbers of a tenant over time', () => {
     // The newest run is marked.
     expect(slider()?.getAttribute('aria-valuetext')).toMatch(/^24 Nov 2026, .*: 0, succeeded$/);
     expect(marked()).toMatch(/^0 24 Nov 2026, .* succeeded$/);
-    expect(root.querySelectorAll('.chart .gap:not(.swatch)')).toHaveLength(2);
-    expect(root.querySelectorAll('.chart .line')).toHaveLength(2);
+    expect(root.querySelectorAll('.history-chart .gap')).toHaveLength(2);
+    expect(root.querySelectorAll('.history-chart .c-line')).toHaveLength(2);
     expect(root.querySelector('figcaption')?.textContent).toMatch(/^Licences: 2 runs, from 40 on /);
     await unmount();
   });
@@ -130,10 +130,10 @@ describe('the numbers of a tenant over time', () => {
     await act(() => button('Show as a table')?.click());
     const rows = [...root.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      [expect.stringContaining('24 Nov'), '✓ succeeded', '0', '0'],
+      [expect.stringContaining('24 Nov'), 'succeeded', '0', '0'],
       [expect.stringContaining('23 Nov'), expect.stringContaining('not attempted'), 'not known', 'not known'],
-      [expect.stringContaining('22 Nov'), '✗ failed', 'not known', 'not known'],
-      [expect.stringContaining('21 Nov'), '✓ succeeded', '3', '4'],
+      [expect.stringContaining('22 Nov'), 'failed', 'not known', 'not known'],
+      [expect.stringContaining('21 Nov'), 'succeeded', '3', '4'],
     ]);
     expect(root.querySelector('thead')?.textContent).toBe('RunOutcomeRowsFree');
     await act(() => button('Hide the table')?.click());
@@ -179,7 +179,7 @@ describe('the numbers of a tenant over time', () => {
     await rerender(signedIn(never, <TenantOverTime tenantId={tenantId} choice={{ column: 'free', days: '30' }} />));
     expect(root.textContent).toContain('Loading');
     expect(options(select('Number'))).toEqual(['Licences', 'Free', 'Rows']);
-    expect(root.querySelector('.chart')).toBeNull();
+    expect(root.querySelector('.history-chart')).toBeNull();
     await rerender(signedIn(never, <TenantOverTime tenantId={tenantId} choice={{ job: 'access-check' }} />));
     expect(options(select('Number'))).toEqual(['Rows']);
     await unmount();
@@ -188,7 +188,7 @@ describe('the numbers of a tenant over time', () => {
   it('say that there are none, which runs are left out, and what failed', async () => {
     const none = await ofTenant({}, { tenantHistory: async () => ({ ...tenantHistory, runs: [], columns: [] }) });
     expect(none.root.querySelector('.empty')?.textContent).toBe(
-      'The history has no such run in this period. A run appears here when it has ended.',
+      'The history has no such run in this period.A run appears here when it has ended.',
     );
     await none.unmount();
     const others = { ...tenantHistory, otherParameters: 2, parameters: { days: 30 }, truncated: true };
@@ -204,7 +204,7 @@ describe('the numbers of a tenant over time', () => {
     await noneLeft.unmount();
     const failure = new ApiFailure({ title: 'Storage is away', detail: 'D.', advice: 'Wait.', code: 'x' } as never);
     const broken = await ofTenant({}, { tenantHistory: () => Promise.reject(failure) });
-    expect(broken.root.querySelector('.notice.bad')).not.toBeNull();
+    expect(broken.root.querySelector('.note.bad')).not.toBeNull();
     await broken.unmount();
   });
 
@@ -218,11 +218,11 @@ describe('the numbers of a tenant over time', () => {
 describe('the page of a job', () => {
   it('shows what the job is, and its sums with the tenants that they cover', async () => {
     const { root, marked, asked, unmount } = await ofJob({ column: 'free' });
-    expect(root.querySelector('h2')?.textContent).toBe('Title of licence-report');
+    expect(root.querySelector('h1')?.textContent).toBe('Title of licence-report');
     expect(asked).toEqual([['licence-report', { since: expect.any(String) }]]);
     expect(marked()).toMatch(/^50 23 Nov 2026, .* over 50 tenants$/);
     expect(root.querySelectorAll('.chart-bars rect')).toHaveLength(3);
-    expect(root.querySelector('.chart-legend')?.textContent).toBe('Tenants of each run: succeeded failed');
+    expect(root.querySelector('.keys')?.textContent).toBe('Tenants of each run:succeededfailed');
     expect(root.querySelector('a[href="#/runs?job=licence-report"]')).not.toBeNull();
     await unmount();
   });
@@ -256,9 +256,9 @@ describe('the page of a job', () => {
 
   it('shows the history of a job that the broker does not have any more', async () => {
     const { root, unmount } = await ofJob({}, {}, 'removed');
-    expect(root.querySelector('h2')?.textContent).toBe('removed');
+    expect(root.querySelector('h1')?.textContent).toBe('removed');
     expect(root.textContent).toContain('The broker has no such job now.');
-    expect(root.querySelector('.chart')).not.toBeNull();
+    expect(root.querySelector('.history-chart')).not.toBeNull();
     await unmount();
   });
 

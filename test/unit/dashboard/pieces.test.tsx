@@ -4,7 +4,6 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { act } from 'preact/test-utils';
 import { describe, expect, it, vi } from 'vitest';
 import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
-import { ErrorGroups } from '../../../dashboard/app/error-groups.tsx';
 import { resultFile } from '../../../dashboard/app/result-file.ts';
 import { historyLink } from '../../../dashboard/app/history-choice.ts';
 import {
@@ -17,7 +16,6 @@ import {
   useRoute,
 } from '../../../dashboard/app/route.ts';
 import { useViewChange } from '../../../dashboard/app/view-change.ts';
-import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { rendered } from './rendered.ts';
 
 describe('a change of the view', () => {
@@ -32,7 +30,7 @@ describe('a change of the view', () => {
   it('moves the focus to its heading when it comes, names it in the title, and does neither for a filter', async () => {
     const list = (filter: object): VNode => (
       <View route={{ view: 'tenants', tenants: filter }}>
-        <h2>Tenants</h2>
+        <h1 data-name="Tenants">25 tenants are well</h1>
       </View>
     );
     const { root, rerender, unmount } = await rendered(list({}));
@@ -42,13 +40,8 @@ describe('a change of the view', () => {
     const one = (more: ComponentChildren): VNode => <View route={{ view: 'tenants', tenantId: 't' }}>{more}</View>;
     await rerender(one('Loading…'));
     expect([document.title, document.activeElement]).toEqual(['Partner Token Broker', root.querySelector('main')]);
-    const heading = (
-      <h2>
-        Contoso <span>reachable</span>
-      </h2>
-    );
-    await rerender(one(heading));
-    await vi.waitFor(() => expect(document.activeElement).toBe(root.querySelector('h2')));
+    await rerender(one(<h1>Contoso</h1>));
+    await vi.waitFor(() => expect(document.activeElement).toBe(root.querySelector('h1')));
     expect(document.title).toBe('Contoso - Partner Token Broker');
     await unmount();
     expect(document.title).toBe('Partner Token Broker');
@@ -63,7 +56,7 @@ describe('a change of the view', () => {
     const { root, rerender, unmount } = await rendered(<View route={{ view: 'overview' }} />);
     await rerender(
       <View route={{ view: 'tenants' }}>
-        <h2>Tenants</h2>
+        <h1 data-name="Tenants">25 tenants are well</h1>
         <Row />
       </View>,
     );
@@ -125,13 +118,14 @@ describe('useRoute', () => {
     await unmount();
   });
 
-  it('shows the overview for an unknown view, and follows the address', async () => {
+  it('names no view for an unknown one, and follows the address', async () => {
     const { unmount } = await rendered(<Page />);
     await act(() => {
       location.hash = '#/nonsense';
       dispatchEvent(new Event('hashchange'));
     });
-    expect(route).toEqual({ view: 'overview' });
+    expect(route).toEqual({ view: undefined });
+    expect(await routeOf('')).toEqual({ view: 'overview' });
     await act(() => {
       location.hash = '#/audit?outcome=denied';
       dispatchEvent(new Event('hashchange'));
@@ -152,30 +146,6 @@ describe('the audit filter', () => {
     const filter = { tenant: 'contoso.com', outcome: 'issued', from: '2026-11-24T00:00Z' };
     expect(parseAuditFilter(auditLink(filter).split('?')[1] ?? '')).toEqual(filter);
     expect(auditLink({})).toBe('#/audit');
-  });
-});
-
-describe('ErrorGroups', () => {
-  it('lists failures by code, the most frequent first, without tenants that did not fail', async () => {
-    const tenant = (name: string, outcome: string, code?: string): RunTenant =>
-      ({ tenantId: name, name, outcome, code }) as unknown as RunTenant;
-    const tenants = [
-      tenant('a', 'failed', 'consent_required'),
-      tenant('b', 'retrying', 'throttled'),
-      tenant('c', 'failed', 'throttled'),
-      tenant('d', 'succeeded'),
-    ];
-    const codes = ['consent_required', 'throttled'].map((code) => ({ code, title: code, advice: 'Advice.' }));
-    const { root, unmount } = await rendered(<ErrorGroups tenants={tenants} codes={codes as never} />);
-    const groups = [...root.querySelectorAll('.errors > li')].map((group) => [
-      group.querySelector('code')?.textContent,
-      [...group.querySelectorAll('.failed strong')].map(({ textContent }) => textContent),
-    ]);
-    expect(groups).toEqual([
-      ['throttled', ['b', 'c']],
-      ['consent_required', ['a']],
-    ]);
-    await unmount();
   });
 });
 

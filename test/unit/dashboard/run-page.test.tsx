@@ -79,9 +79,10 @@ async function open(methods: Partial<Api>, part?: Part) {
       ],
     }),
     rows: async () => ({ rows: [row(1_500), row(20)] }),
+    runs: async () => ({ runs: [] }),
     ...methods,
   });
-  const value = { session: { ...session, roles: ['Runs.Read', 'Runs.Write'] }, api };
+  const value = { session: { ...session, roles: ['Runs.Read', 'Runs.Write', 'Tenants.Read'] }, api };
   const show = (shown: Part) => (
     <SignedInContext.Provider value={value}>
       <RunView runId="probe@w" part={shown} />
@@ -100,15 +101,21 @@ async function open(methods: Partial<Api>, part?: Part) {
 describe('the page of a run', () => {
   it('shows the tenants first, the failed ones on top, and the job by its title', async () => {
     const { grid, root, text, unmount } = await open({});
-    expect(root.querySelector('h2')?.textContent).toBe('Probe of each tenant ! partly failed');
+    expect(root.querySelector('h1')?.textContent).toBe('1 of 3 tenants answered, 1 failed');
+    expect(root.querySelector('.about')?.textContent).toContain('partly failedProbe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
-      ['Tenant', 'Outcome'],
-      ['Fabrikam', '✗ consent_required'],
-      ['Contoso', '– skipped'],
-      ['Adatum', '✓ succeeded'],
+      ['Tenant', 'What came of it'],
+      ['1Consent is missingAsk for <id>. Copy the command', undefined],
+      ['Fabrikam', 'failed: The application has no consent in this tenant AADSTS65001.'],
+      ['1skipped', undefined],
+      ['Contoso', 'skipped'],
+      ['1succeeded', undefined],
+      ['Adatum', 'succeeded'],
     ]);
     expect(text()).toContain('Run again for 1 tenant');
-    expect(grid()[1]?.[4]).toBe('1.5 s');
+    expect(grid()[2]?.[4]).toBe('1.5 s');
+    // One tenant was counted and never tried.
+    expect(root.querySelector('.lanes')?.textContent).toContain('Not triedskipped1 tenant');
     await unmount();
   });
 
@@ -131,7 +138,7 @@ describe('the page of a run', () => {
     });
     run = runWith({ outcome: 'succeeded' });
     await pass(4_000);
-    expect(root.querySelector('h2 .badge')?.textContent).toBe('✓ succeeded');
+    expect(root.querySelector('.about .badge')?.textContent).toBe('succeeded');
     expect(root.querySelector('[role=grid]')?.getAttribute('aria-label')).toBe('Tenants of the run');
     await unmount();
   });
@@ -149,7 +156,9 @@ describe('the page of a run', () => {
       });
       const red = [...root.querySelectorAll('.bar .failed')].filter((part) => Number(part.getAttribute('width')) > 0);
       expect([red.length, text().includes(' left')]).toEqual([0, false]);
-      expect(text().includes('Their number is not known yet.')).toBe(outcome === 'starting');
+      expect(root.querySelector('h1')?.textContent).toBe(
+        outcome === 'starting' ? 'The tenants are being listed' : '0 of 3 tenants done',
+      );
       await unmount();
     },
   );
@@ -170,12 +179,16 @@ describe('the page of a run', () => {
       },
     });
     const press = (element: Element | null | undefined): Promise<void> => act(() => (element as HTMLElement).click());
-    await press(root.querySelector('[aria-rowindex="2"] > [aria-colindex="2"]'));
+    await press(root.querySelector('[aria-rowindex="3"] > [aria-colindex="2"]'));
     await pass(0);
     const dialog = root.querySelector('dialog');
-    expect(dialog?.querySelector('h3')?.textContent).toBe('Fabrikam');
+    expect(dialog?.querySelector('h2')?.textContent).toBe('Fabrikam');
     expect(dialog?.textContent).toContain('AADSTS65001.');
     expect(dialog?.textContent).toContain(id(2));
+    expect(dialog?.querySelector('.cmd code')?.textContent).toBe(`ptb tenants consent --tenant ${id(2)}`);
+    expect(dialog?.querySelector('footer a')?.getAttribute('href')).toBe(`#/tenants/${id(2)}`);
+    // Its cause is known, so the stack is for those who look for it.
+    expect(dialog?.querySelector('details')?.open).toBe(false);
     expect(dialog?.querySelector('pre')?.textContent).toBe('Error: x');
     expect(asked).toEqual([id(2)]);
     await press(dialog?.querySelector('button'));
@@ -207,6 +220,19 @@ describe('the page of a run', () => {
   });
 });
 
+it('the page of a run says which tenants fail now and which work again since the run before', async () => {
+  const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
+  const rerun = runWith({ runId: 'probe@r', startedAt: '2026-11-23T06:00:00.000Z', tenants: { ...counts, total: 1 } });
+  const failed = { tenantId: id(1), name: 'Adatum', code: 'throttled', title: 'T', advice: 'A' } as const;
+  const { root, unmount } = await open({
+    run: async (runId) => (runId === 'probe@v' ? { ...before, failures: [failed] } : runWith()),
+    runs: async () => ({ runs: [runWith(), rerun, before] }),
+  });
+  const news = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
+  expect(news).toEqual(['Fabrikamfails now', 'Adatumworks again']);
+  await unmount();
+});
+
 describe('the page of a run, when the broker fails,', () => {
   const away = (): never => {
     throw new ApiFailure({ title: 'Away', detail: 'Storage is away.', advice: 'Wait.', transient: true });
@@ -217,16 +243,16 @@ describe('the page of a run, when the broker fails,', () => {
     const { text, grid, unmount } = await open({ run: async () => (isAway ? away() : running()) });
     isAway = true;
     await pass(2_000);
-    expect([text().includes('Storage is away.'), grid().length]).toEqual([true, 4]);
+    expect([text().includes('Storage is away.'), grid().length]).toEqual([true, 7]);
     isAway = false;
     await pass(60_000);
-    expect([text().includes('Storage is away.'), grid().length]).toEqual([false, 4]);
+    expect([text().includes('Storage is away.'), grid().length]).toEqual([false, 7]);
     await unmount();
   });
 
   it('shows the run although its tenants cannot be read', async () => {
     const { root, text, unmount } = await open({ runTenants: async () => away() });
-    expect(root.querySelector('h2 .badge')?.textContent).toBe('! partly failed');
+    expect(root.querySelector('.about .badge')?.textContent).toBe('partly failed');
     expect(text()).toContain('Storage is away.');
     await unmount();
   });
@@ -293,7 +319,7 @@ describe('the rows of a run', () => {
         return pages[orders.length - 1] ?? { rows: [] };
       },
     });
-    expect(root.querySelector('h2')?.textContent).toContain('Query');
+    expect(root.querySelector('.about')?.textContent).toContain('Query');
     expect(text()).toContain(`GET ${query}, all pages`);
     expect(text()).not.toContain('Changes');
     expect(text()).toContain('1 row so far. More rows appear as they arrive.');

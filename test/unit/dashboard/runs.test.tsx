@@ -5,7 +5,8 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
-import { byDay, parseRunsFilter, runsLink } from '../../../dashboard/app/runs-filter.ts';
+import { byDay } from '../../../dashboard/app/format.ts';
+import { parseRunsFilter, runsLink } from '../../../dashboard/app/runs-filter.ts';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -55,8 +56,9 @@ describe('byDay', () => {
   it('groups runs by the day of the reader, and calls the last two by their names', () => {
     const at = (day: number, hour: number): RunSummaryAnswer =>
       summary({ startedAt: new Date(2026, 10, day, hour).toISOString() });
-    const days = byDay([at(24, 23), at(24, 0), at(23, 23), at(1, 5)], new Date(2026, 10, 24, 23, 30).getTime());
-    expect(days.map(({ title, runs }) => [title, runs.length])).toEqual([
+    const runs = [at(24, 23), at(24, 0), at(23, 23), at(1, 5)];
+    const days = byDay(runs, ({ startedAt }) => startedAt, new Date(2026, 10, 24, 23, 30).getTime());
+    expect(days.map(({ title, items }) => [title, items.length])).toEqual([
       ['Today', 2],
       ['Yesterday', 1],
       ['Sunday, 1 November 2026', 1],
@@ -96,7 +98,7 @@ describe('RunsView', () => {
     const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
     await pass(0);
     const cells = (): string[][] =>
-      [...page.root.querySelectorAll('tbody tr:not(.day)')].map((row) =>
+      [...page.root.querySelectorAll('tbody tr:not(.group)')].map((row) =>
         [...row.children].map(({ textContent }) => textContent),
       );
     return { ...page, pass, cells, filterBy: (next: typeof filter) => page.rerender(show(next)).then(() => pass(0)) };
@@ -107,8 +109,9 @@ describe('RunsView', () => {
     const { root, cells, unmount } = await list(async () => ({
       runs: [summary(), summary({ job: 'gone', startedBy })],
     }));
-    expect(cells()[0]?.[0]).toBe('Probe of each tenantprobe');
-    expect(cells()[1]?.[0]).toBe('gone');
+    expect(cells()[0]?.[0]).toContain('Probe of each tenant');
+    expect(root.querySelector('tbody th[title=probe]')).not.toBeNull();
+    expect(cells()[1]?.[0]).toContain('gone');
     expect([cells()[0]?.[5], cells()[1]?.[5]]).toEqual(['schedule', 'application 6f9c1f0e…']);
     expect(root.querySelector(`[title="Application id ${startedBy}"]`)).not.toBeNull();
     await unmount();
@@ -129,7 +132,7 @@ describe('RunsView', () => {
   ] as const)('shows no bar for a run that is %s', async (outcome, tenants, text) => {
     const { finishedAt: _, ...running } = summary({ status: 'running', outcome, tenants });
     const { root, cells, unmount } = await list(async () => ({ runs: [running] }));
-    expect(cells()[0]?.[4]).toBe(text);
+    expect(cells()[0]?.[2]).toBe(text);
     expect(root.querySelector('.bar')).toBeNull();
     await unmount();
   });

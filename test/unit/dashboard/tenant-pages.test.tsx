@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
@@ -39,24 +40,74 @@ const tenants = [
   }),
 ];
 
+const job = {
+  name: 'access-check',
+  title: 'access-check',
+  resources: [],
+  parameters: { type: 'object', properties: {}, additionalProperties: false },
+  timeoutSeconds: 1,
+} as const;
+/** Two nights before the last results. Alpine failed in the second. */
+const runs = ['2026-11-23T05:00:00.000Z', '2026-11-22T05:00:00.000Z'].map((startedAt, index) => ({
+  runId: `access-check@before${index}`,
+  job: 'access-check',
+  window: 'w',
+  status: 'completed' as const,
+  outcome: 'partly_failed' as const,
+  tenants: { total: 3, succeeded: 2, failed: 1 - index, skipped: 0, notAttempted: 0 },
+  startedBy: 'timer',
+  startedAt,
+  finishedAt: startedAt,
+  durationMs: 1,
+  warnings: [],
+}));
+const run = (async () => ({
+  failures: [{ tenantId: 'id-Alpine', code: 'consent_required' }],
+})) as unknown as Api['run'];
+
 async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenants) {
   const answer = { tenants: list, groups: [], warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
-  const page = await rendered(signedIn({ tenants: async () => answer }, <TenantsView filter={filter} />));
+  const api = { tenants: async () => answer, jobs: async () => ({ jobs: [job] }), runs: async () => ({ runs }), run };
+  const page = await rendered(signedIn(api, <TenantsView filter={filter} />));
+  await settle();
   await settle();
   const cells = () =>
-    [...page.root.querySelectorAll('[role=row]')].map((row) => [...row.children].map(({ textContent }) => textContent));
+    [...page.root.querySelectorAll('[role=row]')].map((row) =>
+      // A drawing says in its label what it draws.
+      [...row.children].map(
+        (cell) => cell.querySelector('svg[aria-label]')?.getAttribute('aria-label') ?? cell.textContent,
+      ),
+    );
   return { ...page, cells };
 }
 
 describe('the matrix of tenants', () => {
-  it('has a column per job and the tenants with trouble first', async () => {
+  it('has a column per job with its nights, and the tenants under their causes', async () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
-      ['Tenant', 'Access', 'Ends', 'access-check', 'licence-report'],
-      ['Beta', 'gdap expired', '–', '✗ failed', 'no result'],
-      ['Alpine', 'reachable', '–', '✗ consent_required', 'no result'],
-      ['Contoso', 'reachable', '–', 'no result', '✓ succeeded'],
+      ['Tenant', 'Domain', 'Access', 'Ends', 'access-check', 'licence-report'],
+      ['1The application has no consent in this tenant Copy the command'],
+      [
+        'Alpine',
+        'alpine.example',
+        'reachable',
+        '–',
+        'The application has no consent in this tenant, failed in 1 of 2 nights before',
+        'no result',
+      ],
+      ['1GDAP relationship expired'],
+      [
+        'Beta',
+        'beta.example',
+        'GDAP relationship expired',
+        '–',
+        'The tenant has not delegated administration to the partner, failed in 0 of 2 nights before',
+        'no result',
+      ],
+      ['1Well'],
+      ['Contoso', 'contoso.example', 'reachable', '–', 'no result', 'succeeded'],
     ]);
+    expect(root.querySelector('h1')?.textContent).toBe('1 tenant is well, 2 are not');
     expect(root.querySelector('[role=status]')?.textContent).toBe('3 tenants');
     expect(root.textContent).toContain('An old list.');
     await unmount();
@@ -66,7 +117,8 @@ describe('the matrix of tenants', () => {
     const answer = { tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' };
     const Page = () => <TenantsView filter={useRoute().tenants ?? {}} />;
     location.hash = '#/tenants?search=nobody';
-    const { root, unmount } = await rendered(signedIn({ tenants: async () => answer }, <Page />));
+    const runs = { jobs: async () => ({ jobs: [] }) };
+    const { root, unmount } = await rendered(signedIn({ tenants: async () => answer, ...runs }, <Page />));
     await settle();
     const choose = (selector: string, value: string, event: string): void => {
       const field = root.querySelector<HTMLInputElement | HTMLSelectElement>(selector);
@@ -76,16 +128,28 @@ describe('the matrix of tenants', () => {
     };
     expect(root.textContent).toContain('No tenant matches the filter');
     await act(() => choose('input[type=search]', '', 'input'));
-    await act(() => choose('select', 'unreachable', 'change'));
+    await act(() =>
+      [...root.querySelectorAll<HTMLElement>('.seg button')]
+        .find(({ textContent }) => textContent?.startsWith('No access'))
+        ?.click(),
+    );
     expect(location.hash).toBe('#/tenants?show=unreachable');
     expect(root.querySelector('[role=rowheader]')?.textContent).toBe('Beta');
     await unmount();
   });
 
-  it('shows one column on a narrow screen, with the worst of each tenant', async () => {
+  it('shows two columns on a narrow screen, with the worst of each tenant', async () => {
     isNarrow = true;
     const { cells, unmount } = await matrix();
-    expect(cells()).toEqual([['Tenant'], ['Betagdap expired'], ['Alpineconsent required'], ['Contosono trouble']]);
+    expect(cells().map(([name]) => name)).toEqual([
+      'Tenant',
+      '1The application has no consent in this tenant Copy the command',
+      'AlpineThe application has no consent in this tenant',
+      '1GDAP relationship expired',
+      'BetaGDAP relationship expired',
+      '1Well',
+      'Contosono trouble',
+    ]);
     await unmount();
   });
 
@@ -93,18 +157,23 @@ describe('the matrix of tenants', () => {
     const unread = tenants.map((known) => ({ ...known, lastResults: undefined }));
     const wide = await matrix({}, unread);
     expect(wide.cells()).toEqual([
-      ['Tenant', 'Access', 'Ends', 'Last results'],
-      ['Beta', 'gdap expired', '–', 'not known'],
-      ['Alpine', 'reachable', '–', 'not known'],
-      ['Contoso', 'reachable', '–', 'not known'],
+      ['Tenant', 'Domain', 'Access', 'Ends', 'Last results'],
+      ['1GDAP relationship expired'],
+      ['Beta', 'beta.example', 'GDAP relationship expired', '–', 'not known'],
+      ['2It is not known whether jobs failed'],
+      ['Alpine', 'alpine.example', 'reachable', '–', 'not known'],
+      ['Contoso', 'contoso.example', 'reachable', '–', 'not known'],
     ]);
     await wide.unmount();
     isNarrow = true;
     const narrow = await matrix({}, unread);
-    expect(narrow.cells().slice(1)).toEqual([
-      ['Betagdap expired'],
-      ['Alpineresults not known'],
-      ['Contosoresults not known'],
+    expect(narrow.cells().map(([name]) => name)).toEqual([
+      'Tenant',
+      '1GDAP relationship expired',
+      'BetaGDAP relationship expired',
+      '2It is not known whether jobs failed',
+      'Alpineresults not known',
+      'Contosoresults not known',
     ]);
     await narrow.unmount();
   });
@@ -116,11 +185,11 @@ describe('the matrix of tenants', () => {
         .cells()
         .slice(1)
         .map(([name]) => name),
-    ).toEqual(['Alpine']);
+    ).toEqual(['1The application has no consent in this tenant Copy the command', 'Alpine']);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
     await some.unmount();
     const none = await matrix({ search: 'nobody' });
-    expect(none.root.querySelector('.empty')?.textContent).toBe('No tenant matches the filter. Show all tenants');
+    expect(none.root.querySelector('.empty')?.textContent).toBe('No tenant matches the filter.Show all tenants');
     await none.unmount();
     const empty = await matrix({}, []);
     expect(empty.root.querySelector('.empty')?.textContent).toBe('There is no customer tenant that you may see.');
@@ -179,12 +248,12 @@ describe('tags and groups in the matrix', () => {
     const { cells, unmount } = await matrix(filter, tagged);
     const rows = cells();
     await unmount();
-    return rows.slice(1).map(([name]) => name);
+    return rows.slice(1).flatMap((row) => (row.length === 1 ? [] : row[0]));
   };
 
-  it('has a column of tags if a tenant has any', async () => {
+  it('has a column of groups and tags if a tenant has any', async () => {
     const { cells, unmount } = await matrix({ search: 'contoso' }, tagged);
-    expect(cells().map((row) => row.at(-1))).toEqual(['Tags', 'managed, tier=gold']);
+    expect(cells().map((row) => row[4])).toEqual(['Groups and tags', undefined, 'managed, tier=gold']);
     await unmount();
   });
 
@@ -198,11 +267,11 @@ describe('tags and groups in the matrix', () => {
   it('offers the tags that tenants have, and puts the chosen one into the address', async () => {
     const { root, unmount } = await matrix({ group: 'gone' }, tagged);
     const choices = [...root.querySelectorAll('select')].map((select) => [...select.options].map(({ text }) => text));
-    expect(choices.slice(2)).toEqual([
+    expect(choices.slice(1)).toEqual([
       ['all', 'gone'],
       ['all', 'managed', 'tier', 'tier=gold'],
     ]);
-    const tag = root.querySelectorAll('select')[3]!;
+    const tag = root.querySelectorAll('select')[2]!;
     tag.value = 'tier';
     tag.dispatchEvent(new Event('change', { bubbles: true }));
     expect(location.hash).toBe('#/tenants?group=gone&tag=tier');
@@ -213,15 +282,19 @@ describe('tags and groups in the matrix', () => {
 describe('the page of a tenant', () => {
   it('says what to do, with the command for this tenant', async () => {
     const { root, unmount } = await tenantPage();
-    expect(root.querySelector('.cause .command code')?.textContent).toBe('ptb tenants consent --tenant id-Alpine');
-    expect(root.querySelector('h2')?.textContent).toBe('Alpine reachable');
+    expect(root.querySelector('.note .cmd code')?.textContent).toBe('ptb tenants consent --tenant id-Alpine');
+    expect(root.querySelector('.note')?.textContent).toContain('access-check fails since 24 Nov.');
+    expect([root.querySelector('h1')?.textContent, root.querySelector('.about .badge')?.textContent]).toEqual([
+      'Alpine',
+      'reachable',
+    ]);
     await unmount();
   });
 
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('dl')?.textContent).toContain('GDAP');
-    expect(root.querySelector('dl code')?.textContent).toBe('id-Alpine');
+    expect(root.querySelector('.about code')?.textContent).toBe('id-Alpine');
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?tenant=id-Alpine');
     expect(links).toContain('#/runs/access-check%40w1');
@@ -230,9 +303,13 @@ describe('the page of a tenant', () => {
 
   it('draws one mark per result, the oldest first, and lists them the newest first', async () => {
     const { root, unmount } = await tenantPage();
-    expect([...root.querySelectorAll('.mark')].map(({ className }) => className)).toEqual(['mark good', 'mark bad']);
-    const rows = [...root.querySelectorAll('[aria-labelledby=history-title] tbody tr')];
-    expect(rows.map((row) => row.children[2]?.textContent)).toEqual(['✗ consent_required', '✓ succeeded']);
+    const marks = [...root.querySelectorAll('.marks rect')].map((mark) => mark.getAttribute('class'));
+    expect(marks).toEqual(['ok before', 'bad']);
+    const rows = [...root.querySelectorAll('table')].at(-1)?.querySelectorAll('tbody tr') ?? [];
+    expect([...rows].map((row) => row.children[2]?.textContent)).toEqual([
+      'The application has no consent in this tenant',
+      'succeeded',
+    ]);
     await unmount();
   });
 
@@ -242,32 +319,33 @@ describe('the page of a tenant', () => {
       lastResults: [{ ...failed('access-check'), code }],
       codes: [{ code, title: 'Half done', advice: 'Do the rest.' }],
     });
-    expect(root.querySelector('.cause')?.textContent).toContain('Do the rest.');
+    expect(root.querySelector('.note')?.textContent).toContain('Do the rest.');
     await unmount();
   });
 
   it('offers logs only to readers of runs, and audit records only to readers of the audit log', async () => {
     const { root, unmount } = await tenantPage({}, ['Tenants.Read']);
-    expect(root.querySelectorAll('.disclose')).toHaveLength(0);
+    expect([...root.querySelectorAll('button')].filter(({ textContent }) => textContent?.startsWith('Log'))).toEqual(
+      [],
+    );
     expect(root.textContent).not.toContain('Audit records');
     await unmount();
   });
 
-  it('says that nothing is to be done', async () => {
+  it('has no notice if nothing is to be done', async () => {
     const well = await tenantPage({ lastResults: [] });
-    expect(well.root.querySelector('.empty')?.textContent).toBe('✓ Nothing.');
+    expect(well.root.querySelector('.note')).toBeNull();
     await well.unmount();
   });
 
   it('shows the end of a relationship as something to do, alone and beside another cause', async () => {
     const ending = await tenantPage({ lastResults: [], reason: 'gdap_expiring' });
-    expect(ending.root.querySelector('.cause.warn')?.textContent).toContain('Renew the relationship before it ends.');
-    expect(ending.root.querySelector('.good')?.textContent ?? '').not.toContain('✓');
+    expect(ending.root.querySelector('.note.warn')?.textContent).toContain('Renew the relationship before it ends.');
     await ending.unmount();
     const both = await tenantPage({ reason: 'gdap_expiring' });
-    expect([...both.root.querySelectorAll('.cause')].map(({ className }) => className)).toEqual([
-      'cause bad',
-      'cause warn',
+    expect([...both.root.querySelectorAll('.note')].map(({ className }) => className)).toEqual([
+      'note bad',
+      'note warn',
     ]);
     await both.unmount();
   });
@@ -281,7 +359,7 @@ describe('the page of a tenant', () => {
     expect(text).not.toMatch(/✓|No job has visited/);
     await unread.unmount();
     const noHistory = await tenantPage({ history: undefined });
-    expect(noHistory.root.querySelector('[aria-labelledby=jobs-title] tbody')?.textContent).toContain('not known');
+    expect(noHistory.root.querySelector('table tbody')?.textContent).toContain('not known');
     await noHistory.unmount();
   });
 
@@ -301,8 +379,8 @@ describe('the page of a tenant', () => {
 
 describe('the copy button', () => {
   it.each([
-    ['copies the text', () => Promise.resolve(), 'Copied the command'],
-    ['says so if the browser refuses', () => Promise.reject(new Error('no')), 'Not copied the command'],
+    ['copies the text', () => Promise.resolve(), ' Copied the command'],
+    ['says so if the browser refuses', () => Promise.reject(new Error('no')), ' Not copied the command'],
   ])('%s', async (_, write, label) => {
     const writeText = vi.fn<(text: string) => Promise<void>>(write);
     vi.stubGlobal('navigator', { clipboard: { writeText } });

@@ -65,6 +65,8 @@ async function grid(list: readonly Item[], more: Props = {}) {
     label: 'Tenants',
     columns,
     items: shown,
+    // Rows of 40 pixels.
+    rowHeight: 2.5,
     keyOf: ({ id }: Item) => id,
     onOpen: ({ id }: Item) => void opened.push(id),
     ...more,

@@ -1,0 +1,113 @@
+import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { Sentence } from '../shared/text.tsx';
+import { Spark } from './charts.tsx';
+import { Command } from './copy.tsx';
+import { count } from './format.ts';
+import { Icon } from './icon.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
+import { type Failures, trendOf } from './nights.ts';
+import { Empty } from './pieces.tsx';
+import { tenantLink } from './route.ts';
+import { tenantsLink } from './tenant-filter.ts';
+import { adviceOf, areResultsKnown, causesOf, type Cause, titleOf } from '../../src/lib/api/trouble.ts';
+
+/** Names per cause. The link shows the others. */
+const namesShown = 12;
+
+/** Also true for a reader whom the policy limits to some tenants: the answer does not tell. */
+export const noTenant = 'There is no customer tenant that you may see.';
+
+interface CausesProps {
+  readonly answer: TenantsAnswer;
+  readonly nights: readonly Failures[];
+}
+
+/** Tenants that need somebody to act, by cause. */
+export function Causes({ answer: { tenants, warnings }, nights }: CausesProps) {
+  const causes = causesOf(tenants);
+  if (tenants.length === 0) return <Empty title={noTenant} />;
+  if (!areResultsKnown(tenants) && causes.length === 0)
+    return <Empty title={`It is not known whether jobs failed in ${count(tenants.length, 'tenant')}.`} />;
+  if (causes.length === 0) {
+    const text = `None of ${count(tenants.length, 'tenant')} needs you.`;
+    // The list may lack the tenant that does.
+    return <Empty title={warnings.length > 0 ? text : `✓ ${text}`} />;
+  }
+  return (
+    <>
+      {causes.map((cause, index) => (
+        <CauseRow key={cause.cause} cause={cause} nights={nights} isOpen={index === 0} />
+      ))}
+      {areResultsKnown(tenants) ? null : (
+        <footer>It is not known whether jobs failed in the tenants that the broker can reach.</footer>
+      )}
+    </>
+  );
+}
+
+interface RowProps {
+  readonly cause: Cause;
+  readonly nights: readonly Failures[];
+  readonly isOpen: boolean;
+}
+
+export function CauseRow({ cause, nights, isOpen }: RowProps) {
+  const { tone, tenants } = cause;
+  const trend = trendOf(cause, nights);
+  const title = titleOf(cause.cause);
+  const names = tenants.slice(0, namesShown).map(({ tenant }) => tenant.name);
+  return (
+    <details class={`cause ${tone}`} name="cause" open={isOpen}>
+      <summary>
+        <span class="n">{tenants.length.toLocaleString('en')}</span>
+        <div class="cut">
+          <h3 class="cut" title={title}>
+            {title}
+          </h3>
+          <div class="whom quiet cut">{names.join(', ')}</div>
+        </div>
+        {trend === undefined ? (
+          <span class="spark" />
+        ) : (
+          <Spark values={trend.values} label={`Tenants with this cause, night by night: ${trend.values.join(', ')}`} />
+        )}
+        <span class="since">{trend?.since}</span>
+        <Icon name="turn" turns />
+      </summary>
+      <CauseDetails cause={cause} />
+    </details>
+  );
+}
+
+/** Whom a cause concerns, and what helps. */
+function CauseDetails({ cause }: { readonly cause: Cause }) {
+  const step = stepFor(cause);
+  const advice = adviceOf(cause.cause);
+  const more = cause.tenants.length - namesShown;
+  return (
+    <div>
+      <ul class="names">
+        {cause.tenants.slice(0, namesShown).map(({ tenant, results }) => (
+          <li key={tenant.tenantId}>
+            <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
+            {results.length === 0 ? null : <span class="small"> {jobsText(results.map(({ job }) => job))}</span>}
+          </li>
+        ))}
+        {more <= 0 ? null : (
+          <li>
+            <a href={tenantsLink({ cause: cause.cause })}>and {count(more, 'other')}</a>
+          </li>
+        )}
+      </ul>
+      {advice === '' ? null : (
+        <p>
+          <Sentence text={advice} />
+        </p>
+      )}
+      {step === undefined ? null : <Command text={step.command} only={step.only} />}
+    </div>
+  );
+}
+
+const jobsText = (jobs: readonly string[]): string =>
+  jobs.length > 2 ? `in ${count(jobs.length, 'job')}` : `in ${jobs.join(' and ')}`;

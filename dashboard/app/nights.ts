@@ -1,0 +1,131 @@
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import { isErrorCode } from '../../src/lib/core/errors.ts';
+import type { Api } from './api.ts';
+import { useSignedIn } from './context.ts';
+import { localDay } from './format.ts';
+import type { Cause } from '../../src/lib/api/trouble.ts';
+
+/** A job with its newest runs, the newest first. */
+export interface JobRuns {
+  readonly job: JobsAnswer['jobs'][number];
+  readonly runs: readonly RunSummaryAnswer[];
+}
+
+/** The runs of each job, one request per job: in one list, the runs of a frequent job would displace those of a daily one. */
+export async function readJobRuns(api: Api, runsPerJob: number): Promise<readonly JobRuns[]> {
+  const { jobs } = await api.jobs();
+  return Promise.all(jobs.map(async (job) => ({ job, runs: (await api.runs(runsPerJob, job.name)).runs })));
+}
+
+/** A local day, and the run that visited most tenants on it. */
+export interface Night {
+  /** Noon in the reader's zone. Unix time in milliseconds. */
+  readonly dayMs: number;
+  readonly run?: RunSummaryAnswer;
+}
+
+const dayMs = 86_400_000;
+const noonOf = (ms: number): number => new Date(ms).setHours(12, 0, 0, 0);
+
+/**
+ * The days up to the last run that ended, oldest first. A rerun over few tenants does not replace the run over all.
+ * @param most days at most, and `least` days also if the runs are fewer: the others have no run.
+ */
+export function nightsOf(runs: readonly RunSummaryAnswer[], most: number, least = 1): readonly Night[] {
+  const byDay = new Map<number, RunSummaryAnswer>();
+  for (const run of runs) {
+    const day = noonOf(Date.parse(run.startedAt));
+    const known = byDay.get(day);
+    if (run.finishedAt !== undefined && (known === undefined || known.tenants.total < run.tenants.total))
+      byDay.set(day, run);
+  }
+  if (byDay.size === 0) return [];
+  const last = Math.max(...byDay.keys());
+  const days = Math.round((last - Math.min(...byDay.keys())) / dayMs) + 1;
+  const length = Math.min(most, Math.max(least, days));
+  return Array.from({ length }, (_, at): Night => {
+    // A day of 23 or 25 hours does not move noon out of its day.
+    const day = noonOf(last - (length - 1 - at) * dayMs);
+    const run = byDay.get(day);
+    return run === undefined ? { dayMs: day } : { dayMs: day, run };
+  });
+}
+
+/** The job whose nights say most: it ran on most of the days, and over most tenants. */
+export function mainJob(jobs: readonly JobRuns[]): JobRuns | undefined {
+  const worth = ({ runs }: JobRuns): number =>
+    nightsOf(runs, 30).reduce(
+      (sum, { run }) => sum + 1_000_000 * Number(run !== undefined) + (run?.tenants.total ?? 0),
+      0,
+    );
+  return jobs.toSorted((a, b) => worth(b) - worth(a)).find(({ runs }) => runs.length > 0);
+}
+
+/** The tenants that failed in one run, with their error codes. */
+export interface Failures {
+  readonly run: RunSummaryAnswer;
+  readonly codes: ReadonlyMap<string, string>;
+}
+
+/** Runs that have ended do not change. */
+const known = new WeakMap<Api, Map<string, Failures>>();
+
+/**
+ * Who failed in each of some runs, oldest first, as far as it has been read: one request a run, one after another, because
+ * the page is complete without them. A run that cannot be read is left out.
+ */
+export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failures[] {
+  const { api } = useSignedIn();
+  const [read, setRead] = useState(0);
+  const ids = runs.map(({ runId }) => runId).join();
+  useEffect(() => {
+    let stopped = false;
+    const found = known.get(api) ?? new Map<string, Failures>();
+    known.set(api, found);
+    const readAll = async (): Promise<void> => {
+      for (const run of runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId))) {
+        const failures = run.tenants.failed === 0 ? [] : await api.run(run.runId).then((answer) => answer.failures);
+        if (stopped) return;
+        found.set(run.runId, { run, codes: new Map(failures.map(({ tenantId, code }) => [tenantId, code])) });
+      }
+      setRead((n) => n + 1);
+    };
+    readAll().catch(() => undefined);
+    return () => {
+      stopped = true;
+    };
+  }, [api, ids]);
+  return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
+}
+
+/** How many tenants had a cause in each night, and the night since which some have it. */
+export interface Trend {
+  readonly values: readonly number[];
+  /** `since 24 Nov`, or `for 14 nights or more`. */
+  readonly since: string;
+}
+
+/**
+ * Runs know error codes. Why there is no access they do not know, so there the trend is that of the tenants of now.
+ * @returns undefined if the nights do not show the cause.
+ */
+export function trendOf(
+  { cause, tenants }: Pick<Cause, 'cause' | 'tenants'>,
+  nights: readonly Failures[],
+): Trend | undefined {
+  const now = tenants.map(({ tenant }) => tenant.tenantId);
+  const values = nights.map(({ codes }) =>
+    isErrorCode(cause)
+      ? [...codes.values()].filter((code) => code === cause).length
+      : now.filter((tenantId) => codes.has(tenantId)).length,
+  );
+  const before = values.lastIndexOf(0);
+  const first = nights[before + 1];
+  if (first === undefined) return undefined;
+  return {
+    values,
+    since: before === -1 ? `for ${values.length} nights or more` : `since ${localDay(first.run.startedAt)}`,
+  };
+}

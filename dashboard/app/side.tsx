@@ -1,0 +1,165 @@
+import { useContext, useEffect, useState } from 'preact/hooks';
+import { useSignedIn } from './context.ts';
+import { CredentialDrawer } from './credential-drawer.tsx';
+import { Face, Icon } from './icon.tsx';
+import { Palette } from './palette.tsx';
+import { usePolling } from './polling.ts';
+import { type Route, views } from './route.ts';
+import type { SignInState } from './use-sign-in.ts';
+import { WaitingContext } from './waiting.tsx';
+
+interface SideProps {
+  readonly signedIn: Extract<SignInState, { kind: 'signed-in' }>;
+  readonly route: Route;
+  readonly onSignOut: () => void;
+}
+
+/** Where to go, what to find, how long the credential lives, and who is signed in. On a narrow screen a button opens it. */
+export function Side({ signedIn, route, onSignOut }: SideProps) {
+  const [isOpen, setOpen] = useState(false);
+  const [isFinding, setFinding] = useState(false);
+  useEffect(() => setOpen(false), [route]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') setOpen(false);
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'k') return;
+      event.preventDefault();
+      // Not over a form that is being filled in.
+      if (document.querySelector('dialog[open]') === null) setFinding(true);
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  return (
+    <header class="bars">
+      <div class="top">
+        <button type="button" class="bare" aria-label="Menu" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          <Icon name="menu" />
+        </button>
+        <b class="cut">{views.find(([view]) => view === route.view)?.[1]}</b>
+        <button type="button" class="bare" aria-label="Find or do" onClick={() => setFinding(true)}>
+          <Icon name="search" />
+        </button>
+      </div>
+      <div class={isOpen ? 'side open' : 'side'}>
+        <a class="brand" href="#/overview">
+          <img src="assets/icon.svg" alt="" width="24" height="24" />
+          Partner Token Broker
+        </a>
+        <button type="button" class="find" aria-keyshortcuts="Control+K" onClick={() => setFinding(true)}>
+          <Icon name="search" /> Find or do <kbd>Ctrl K</kbd>
+        </button>
+        <nav class="nav" aria-label="Views">
+          <ul>
+            {views.map(([view, title]) => (
+              <li key={view}>
+                <a href={`#/${view}`} aria-current={route.view === view ? 'page' : undefined}>
+                  <Icon name={view} />
+                  {title}
+                  {view === 'approvals' ? <WaitingCount /> : null}
+                </a>
+              </li>
+            ))}
+            <li>
+              <a href="docs">
+                <Icon name="api" />
+                API
+              </a>
+            </li>
+          </ul>
+        </nav>
+        <Fuse />
+        <Person signedIn={signedIn} onSignOut={onSignOut} />
+      </div>
+      {isFinding ? <Palette onClose={() => setFinding(false)} /> : null}
+    </header>
+  );
+}
+
+/** How many requests wait for the decision of the person. */
+function WaitingCount() {
+  const waiting = useContext(WaitingContext);
+  if (waiting === undefined || waiting.count === 0) return null;
+  const { count, isAll } = waiting;
+  return (
+    <span class="count">
+      <span class="visually-hidden"> (</span>
+      {count.toLocaleString('en')}
+      {isAll ? '' : '+'}
+      <span class="visually-hidden"> {count === 1 ? 'waits' : 'wait'} for your decision)</span>
+    </span>
+  );
+}
+
+const healthIntervalMs = 60_000;
+
+/** What ends first of the credentials. It opens what is known of them and of the other parts of the broker. */
+function Fuse() {
+  const { api } = useSignedIn();
+  const { value } = usePolling(async () => api.health(), 'health', healthIntervalMs);
+  const [isOpen, setOpen] = useState(false);
+  if (value === undefined || !('applications' in value)) return null;
+  const { applications, status } = value;
+  const ends = applications.flatMap(({ daysLeft, clientCredential }) => [daysLeft, clientCredential?.daysLeft]);
+  const left = ends.filter((days) => days !== undefined).toSorted((a, b) => a - b)[0];
+  const tone = { ok: 'good', degraded: 'warn', down: 'bad' }[status];
+  // The bar is full while 90 days are left: the life of a refresh token.
+  const share = left === undefined ? 0 : Math.max(0, Math.min(90, left)) / 0.9;
+  return (
+    <>
+      <button type="button" class="fuse" onClick={() => setOpen(true)}>
+        <span>
+          <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>
+          <span class="quiet">{left === undefined ? 'none' : left < 0 ? 'ended' : `${left} days left`}</span>
+        </span>
+        <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+          <rect class="rest" width={100} height={8} />
+          <rect class={tone} width={share} height={8} />
+        </svg>
+      </button>
+      {isOpen ? <CredentialDrawer report={value} onClose={() => setOpen(false)} /> : null}
+    </>
+  );
+}
+
+function Person({ signedIn, onSignOut }: Pick<SideProps, 'signedIn' | 'onSignOut'>) {
+  const { session, microsoft, delay } = signedIn;
+  const { name, roles, expiresAtMs } = session;
+  // A token that renews itself needs no countdown, except while it cannot.
+  const showsLife = microsoft === undefined || delay !== undefined;
+  return (
+    <div class="who">
+      <Face name={name} />
+      <div class="cut" title={`${name}. Roles: ${roles.join(', ') || 'none'}`}>
+        <span>{name.split('@')[0]}</span>
+        <small class="cut">{showsLife ? <TokenLife expiresAtMs={expiresAtMs} /> : name}</small>
+        {delay === undefined ? null : (
+          <span class="badge warn" role="status" title={delay.message}>
+            cannot renew the sign-in
+          </span>
+        )}
+      </div>
+      <button
+        type="button"
+        class="bare s"
+        aria-label={microsoft === undefined ? 'Forget token' : 'Sign out'}
+        title={microsoft === undefined ? 'Forget token' : 'Sign out'}
+        onClick={onSignOut}
+      >
+        <Icon name="exit" />
+      </button>
+    </div>
+  );
+}
+
+const minuteMs = 60_000;
+
+function TokenLife({ expiresAtMs }: { readonly expiresAtMs: number }) {
+  const [nowMs, setNowMs] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNowMs(Date.now()), 15_000);
+    return () => clearInterval(timer);
+  }, []);
+  const minutes = Math.max(0, Math.floor((expiresAtMs - nowMs) / minuteMs));
+  return <span class={minutes < 5 ? 'badge warn' : ''}>{minutes} min left</span>;
+}

@@ -1,0 +1,60 @@
+import { useState } from 'preact/hooks';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { AskDialog } from './ask-dialog.tsx';
+import { useRole } from './context.ts';
+import { Dialog } from './dialog.tsx';
+import { Icon } from './icon.tsx';
+import { StartDialog } from './start-dialog.tsx';
+
+type Job = JobsAnswer['jobs'][number];
+
+interface StartButtonsProps {
+  /** Undefined: they are not loaded. */
+  readonly jobs: readonly Job[] | undefined;
+  /** Tenants to begin with, as ids. */
+  readonly tenants?: readonly string[];
+}
+
+/** Ask many tenants, and run a job: whatever of it the roles allow. */
+export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
+  const [isAsking, setAsking] = useState(false);
+  const [isChoosing, setChoosing] = useState(false);
+  const [mayAsk, mayStart] = [useRole('Requests.Send'), useRole('Runs.Write')];
+  return (
+    <>
+      {mayAsk && tenants === undefined ? (
+        <button type="button" onClick={() => setAsking(true)}>
+          Ask many tenants
+        </button>
+      ) : null}
+      {mayStart && jobs.length > 0 ? (
+        <button type="button" class="primary" onClick={() => setChoosing(true)}>
+          <Icon name="play" /> Run a job…
+        </button>
+      ) : null}
+      {isAsking ? <AskDialog onClose={() => setAsking(false)} /> : null}
+      {isChoosing ? <ChooseJob jobs={jobs} tenants={tenants} onClose={() => setChoosing(false)} /> : null}
+    </>
+  );
+}
+
+function ChooseJob(props: {
+  readonly jobs: readonly Job[];
+  readonly tenants: readonly string[] | undefined;
+  readonly onClose: () => void;
+}) {
+  const { jobs, tenants, onClose } = props;
+  const [job, setJob] = useState<Job>();
+  if (job !== undefined) return <StartDialog job={job} tenants={tenants} onClose={onClose} />;
+  return (
+    <Dialog title="Run a job" onClose={onClose}>
+      {() =>
+        jobs.map((one) => (
+          <button key={one.name} type="button" onClick={() => setJob(one)}>
+            {one.title}
+          </button>
+        ))
+      }
+    </Dialog>
+  );
+}
