@@ -162,13 +162,13 @@ describe('the sign-in page', () => {
   it('offers the sign-in again after the Back button at the page of Microsoft', async () => {
     rememberAccount('a@partner.test');
     const root = await open(new TypeError('Failed to fetch'));
-    expect(root.querySelector('h2')?.textContent).toBe('Signing in…');
+    expect(root.querySelector('h1')?.textContent).toBe('Signing in…');
     const show = (persisted: boolean) =>
       act(() => void dispatchEvent(Object.assign(new Event('pageshow'), { persisted })));
     await show(false);
-    expect(root.querySelector('h2')?.textContent).toBe('Signing in…');
+    expect(root.querySelector('h1')?.textContent).toBe('Signing in…');
     await show(true);
-    expect(root.querySelector('h2')?.textContent).toBe('Sign in');
+    expect(root.querySelector('h1')?.textContent).toBe('Sign in');
   });
 
   it('names the missing setting and takes a pasted token', async () => {
