@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { roots } from '../../../src/graph/schema/roots.ts';
-import { createScrubber, Unsaved } from '../../../src/recording/scrub.ts';
+import { createScrubber, unscrubbedPlaces, Unsaved } from '../../../src/recording/scrub.ts';
 
 const headers: Readonly<Record<string, string>> = { 'content-type': 'application/json; charset=utf-8' };
 const noHeaders: Readonly<Record<string, string>> = {};
@@ -206,6 +206,26 @@ describe('a scrubbed pair', () => {
     expect(path("/v1.0/reports/getMailboxUsageDetail(period='D7')")).toBe(
       "/v1.0/reports/getMailboxUsageDetail(period='D7')",
     );
+  });
+
+  it.each([
+    ['/v1.0/me/drive/root:/Reports/Members/Security/Alice.docx:', '/v1.0/me/drive/text-1/text-2/text-3/text-4/text-5'],
+    ['/v1.0/me/drive/root:/Reports/Members', '/v1.0/me/drive/text-1/text-2/text-3'],
+    ['/v1.0/drives/b!x/items/7%3A/Security:/children', '/v1.0/drives/text-1/items/text-2/text-3/children'],
+    ['/v1.0/sites/contoso.sharepoint.com:/teams/Groups:/lists', '/v1.0/sites/text-1/text-2/text-3/lists'],
+  ])('takes the folders in %s for keys', (target, scrubbed) => {
+    expect(path(target)).toBe(scrubbed);
+    expect(unscrubbedPlaces(scrub({ target }))).toEqual([]);
+  });
+
+  it('keeps no value of a personal property, even if the schema lists it', () => {
+    const body = { gender: 'male', relationship: 'spouse', proficiency: 'elementary', studentAgeGroup: 'minor' };
+    expect(Object.values(scrub({ responseBody: JSON.stringify(body) }).response.body as object)).toEqual([
+      'text-1',
+      'text-2',
+      'text-3',
+      'text-4',
+    ]);
   });
 
   it('keeps what tells about order, page size and statuses of a batch', () => {
