@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
@@ -69,11 +68,9 @@ async function record({ output, port, service, to }: RecordOptions, command: Com
     command.error(`The file ${output} cannot be created: ${messageOf(error)}`, { exitCode: 2 });
   }
   const report = (line: string): void => void process.stderr.write(`${line}\n`);
-  // Between 1 and 10 years, so that no time of the recording tells when something happened.
-  const shiftMs = randomInt(31_536_000, 315_360_000) * 1000;
   const signal = stopSignal();
   try {
-    const recorder = await startRecorder({ upstream: service, file: output, fetch, port, shiftMs, report });
+    const recorder = await startRecorder({ upstream: service, file: output, fetch, port, report });
     try {
       await untilRecorded({ address: recorder.address, service, signal });
     } finally {

@@ -71,7 +71,7 @@ const kindTexts: Readonly<Record<Kind, string>> = {
   domain: 'domains',
   ip: 'IP addresses',
   address: 'web addresses',
-  time: 'times (shifted)',
+  time: 'times',
   text: 'texts',
   name: 'names of properties',
 };

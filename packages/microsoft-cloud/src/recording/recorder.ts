@@ -12,8 +12,6 @@ interface RecorderOptions {
   readonly fetch: typeof fetch;
   /** 0 selects a free port. */
   readonly port: number;
-  /** How far times move into the past, milliseconds. */
-  readonly shiftMs: number;
   /** Called for each request: the pair that was written, or the reason why none was. */
   readonly report: (line: string) => void;
 }
@@ -41,7 +39,7 @@ const maxReplyBytes = 16 * 1024 * 1024;
  * @throws Error with code `EADDRINUSE` for a port that is taken.
  */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
-  const scrubber = createScrubber({ services: [options.upstream], shiftMs: options.shiftMs });
+  const scrubber = createScrubber({ services: [options.upstream] });
   let address = '';
   let written = Promise.resolve();
   // One after the other: long lines that are written at the same time would mix.
