@@ -165,9 +165,12 @@ describe('a recorder in front of a broken service', () => {
     broken: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}`),
     page: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(`<p>${secret}</p>`),
     empty: (response) => void response.writeHead(204).end(),
+    silent: (response) => void asked.resolve(response),
+    stalled: (response) => void response.writeHead(200, json).write('{"displayName":', () => asked.resolve(response)),
     huge: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}${'x'.repeat(17_000_000)}"}`),
   };
   const json = { 'content-type': 'application/json' };
+  let asked = Promise.withResolvers<ServerResponse>();
   const service = createServer((message, response) => answers[message.url?.split('/')[2] ?? '']?.(response));
   const lines: string[] = [];
   let recorder: Awaited<ReturnType<typeof startRecorder>>;
@@ -210,6 +213,41 @@ describe('a recorder in front of a broken service', () => {
     const reply = await fetch(path('page'), { method: 'POST', body: secret.repeat(300_000) });
     expect(reply.status).toBe(413);
     expect(lines.pop()).toBe('Not saved: its body is above 4 MiB.');
+  });
+
+  it.each([
+    ['silent', /^Not saved: the recorder was closed\.$/],
+    // Its start may not have arrived yet.
+    ['stalled', /^Not saved: the (?:recorder was closed|reply was cut)\.$/],
+  ])('gives up a reply that is %s when the recorder is closed', async (name, line) => {
+    asked = Promise.withResolvers();
+    const said: string[] = [];
+    const upstream = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    const file = join(folder, `of-${name}.jsonl`);
+    const closing = await startRecorder({ upstream, file, fetch, port: 0, report: (line) => said.push(line) });
+    const reply = fetch(`${closing.address}/v1.0/${name}`).catch(() => 'ended');
+    const response = await asked.promise;
+    await closing.close();
+    expect(said).toEqual([expect.stringMatching(line)]);
+    expect(await reply).toBe('ended');
+    await expect.poll(() => response.destroyed).toBe(true);
+    expect(readdirSync(folder)).not.toContain(`of-${name}.jsonl`);
+  });
+
+  it('is closed only when a reply that arrives nevertheless is written', async () => {
+    const said: string[] = [];
+    const [sent, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<Response>()];
+    const late = () => (sent.resolve(), answered.promise);
+    const file = join(folder, 'late.jsonl');
+    const report = (line: string) => said.push(line);
+    const closing = await startRecorder({ upstream: 'https://x.example', file, fetch: late, port: 0, report });
+    const reply = fetch(`${closing.address}/v1.0/users`).catch(() => 'ended');
+    await sent.promise;
+    const closed = closing.close();
+    expect(await reply).toBe('ended');
+    answered.resolve(new Response('{}', { headers: json }));
+    await closed;
+    expect(said).toEqual(['GET /v1.0/users 200']);
   });
 
   it('has written nothing but the scrubbed pairs', () => {
