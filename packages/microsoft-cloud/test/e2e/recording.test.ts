@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +19,16 @@ import { accessToken, adminToken, call, createCloud, type TestCloud } from '../.
 
 const folder = mkdtempSync(join(tmpdir(), 'microsoft-cloud-recording-'));
 const documentation = readFileSync(join(import.meta.dirname, '../../recordings/documentation.jsonl'), 'utf8');
+
+/** Makes a checkout with a folder of recordings. */
+const checkoutAt = (name: string) => {
+  const root = join(folder, name);
+  const recordings = join(root, 'packages/microsoft-cloud/recordings');
+  mkdirSync(recordings, { recursive: true });
+  writeFileSync(join(recordings, 'documentation.jsonl'), documentation);
+  return { root, recordings };
+};
+const { root, recordings } = checkoutAt('checkout');
 
 let cloud: TestCloud;
 beforeAll(async () => {
@@ -291,15 +301,20 @@ describe('the way from a tenant to a contribution', () => {
     restore();
 
     const { terminal, text } = said('yes');
-    expect(await contribute({ file, folder, terminal })).toBe(true);
+    expect(await contribute({ file, folder: recordings, terminal })).toBe(true);
     expect(text()).toContain('3 answers:\n  GET /v1.0/domains 200\n');
     expect(text()).toMatch(/user names and mail addresses: \d+/);
     expect(text()).toMatch(/these texts stay:\n(?: {2}.+\n)* {2}Managed\n/);
     expect(text()).toMatch(/GET \/domains \d+\/\d+: names \d+\/\d+, types \d+\/\d+/);
-    expect(text()).toContain('npm run docs');
+    expect(text()).toContain(`
+  cd "${root}"
+  npm run docs (writes the scores in docs/fidelity.md)
+  git switch --create recording
+  git add packages/microsoft-cloud/recordings/recording-1.jsonl packages/microsoft-cloud/docs/fidelity.md
+`);
     expect(text()).not.toMatch(/contoso/i);
 
-    const fixture = join(folder, 'recording-1.jsonl');
+    const fixture = join(recordings, 'recording-1.jsonl');
     expect(text()).toContain(`Written: ${fixture}`);
     const [documented, all] = [parsePairs(documentation), parsePairs(readFileSync(fixture, 'utf8'))];
     const before = scoresOf(await replay(documented));
@@ -319,19 +334,18 @@ describe('the way from a tenant to a contribution', () => {
   });
 
   it('never replaces a recording', async () => {
-    writeFileSync(join(folder, 'recording-1.jsonl'), 'mine');
+    writeFileSync(join(recordings, 'recording-1.jsonl'), 'mine');
     const { terminal, text } = said(' YES ');
-    expect(await contribute({ file, folder, terminal })).toBe(true);
-    expect(readFileSync(join(folder, 'recording-1.jsonl'), 'utf8')).toBe('mine');
+    expect(await contribute({ file, folder: recordings, terminal })).toBe(true);
+    expect(readFileSync(join(recordings, 'recording-1.jsonl'), 'utf8')).toBe('mine');
     expect(text()).toContain('recording-2.jsonl');
   });
 
   it.each(['no', '', 'y'])('writes nothing after the answer "%s", and says how to go on', async (answer) => {
-    const empty = join(folder, `declined-${answer}`);
-    mkdirSync(empty);
+    const unchanged = checkoutAt(`declined-${answer}`).recordings;
     const { terminal, text } = said(answer);
-    expect(await contribute({ file, folder: empty, terminal })).toBe(false);
-    expect(readdirSync(empty)).toEqual([]);
+    expect(await contribute({ file, folder: unchanged, terminal })).toBe(false);
+    expect(readdirSync(unchanged)).toEqual(['documentation.jsonl']);
     expect(text()).toContain(`contribute it later with microsoft-cloud contribute ${file}`);
   });
 
@@ -340,9 +354,27 @@ describe('the way from a tenant to a contribution', () => {
     const cut = join(folder, 'cut.jsonl');
     writeFileSync(cut, whole.slice(0, -20));
     const { terminal, text } = said('no');
-    await contribute({ file: cut, folder, terminal });
+    await contribute({ file: cut, folder: recordings, terminal });
     expect(text()).toContain('2 answers:');
     expect(text()).toContain('The last line was cut');
+  });
+
+  it('asks nothing if there is no place for the recording', async () => {
+    const { terminal, text } = said('yes');
+    await expect(contribute({ file, folder, terminal })).rejects.toThrow('name its folder of recordings with --to');
+    expect(text()).toBe('');
+  });
+
+  it('offers no recording without an answer that can be compared, and counts those with 403', async () => {
+    const forbidden = join(folder, 'forbidden.jsonl');
+    const line = '{"request":{"method":"GET","path":"/v1.0/users"},"response":{"status":403,"headers":{}}}\n';
+    writeFileSync(forbidden, line.repeat(2));
+    const { terminal, text } = said('yes');
+    expect(await contribute({ file: forbidden, folder: recordings, terminal })).toBe(false);
+    expect(text()).toContain(
+      '2 answers have status 403, as without the permissions that requests.md lists.\nWhat the simulated cloud reproduces (2 answers cannot be compared):\n',
+    );
+    expect(text()).toMatch(/\nNo answer can be compared, so there is nothing to contribute\.\n$/);
   });
 
   it.each([
@@ -356,7 +388,7 @@ describe('the way from a tenant to a contribution', () => {
     const edited = join(folder, 'edited.jsonl');
     writeFileSync(edited, edit(readFileSync(file, 'utf8')));
     const { terminal, text } = said('yes');
-    await expect(contribute({ file: edited, folder, terminal })).rejects.toThrow(place);
+    await expect(contribute({ file: edited, folder: recordings, terminal })).rejects.toThrow(place);
     expect(text()).toBe('');
   });
 });
@@ -380,12 +412,12 @@ describe('record, contribute and compare', () => {
     const authority = join(folder, 'ca.pem');
     writeFileSync(authority, cloud.caCertificate);
     const env = { GRAPH_TOKEN: await adminToken(cloud), NODE_EXTRA_CA_CERTS: authority };
-    const [to, output] = [join(folder, 'fixtures'), join(folder, 'usual.jsonl')];
-    mkdirSync(to);
-    const options = ['--output', output, '--service', cloud.document.graph, '--to', to];
+    const { root: checkout, recordings: to } = checkoutAt('usual');
+    const output = join(folder, 'usual.jsonl');
+    const options = ['--output', output, '--service', cloud.document.graph, '--to', relative(folder, to)];
     const { code, stdout } = await runWith(env, 'yes\n', 'record', ...options);
     expect(code).toBe(0);
-    expect(stdout).toContain('Written: ');
+    expect(stdout).toContain(`\n  cd "${checkout}"\n`);
     const pairs = parsePairs(readFileSync(join(to, 'recording-1.jsonl'), 'utf8'));
     expect(pairs.length).toBeGreaterThan(40);
     // Nobody answers: nothing is contributed.
@@ -395,7 +427,7 @@ describe('record, contribute and compare', () => {
     const missing = await runWith({}, 'yes\n', 'contribute', output);
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain('name its folder of recordings with --to');
-    expect(readdirSync(to)).toEqual(['recording-1.jsonl']);
+    expect(readdirSync(to)).toEqual(['documentation.jsonl', 'recording-1.jsonl']);
   });
 
   const startRecording = async (work: string, ...args: readonly string[]) => {
@@ -414,7 +446,13 @@ describe('record, contribute and compare', () => {
 
   it.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing but scrubbed pairs on the disk after %s', async (signal) => {
     const work = join(folder, signal);
-    const { child, ended, rest, address } = await startRecording(work, '--service', cloud.document.graph);
+    const { child, ended, rest, address } = await startRecording(
+      work,
+      '--service',
+      cloud.document.graph,
+      '--to',
+      recordings,
+    );
     expect((await call(`${address}/v1.0/users?$top=1`, await adminToken(cloud))).status).toBe(200);
     child.kill(signal);
     const [code] = (await ended) as [number | null];
@@ -441,9 +479,11 @@ describe('record, contribute and compare', () => {
     writeFileSync(authority, cloud.caCertificate);
     const env = { GRAPH_TOKEN: 'expired', NODE_EXTRA_CA_CERTS: authority };
     const output = join(folder, 'refused.jsonl');
-    const { code, stderr } = await runWith(env, '', 'record', '--output', output, '--service', cloud.document.graph);
+    const options = ['--output', output, '--service', cloud.document.graph, '--to', recordings];
+    const { code, stdout, stderr } = await runWith(env, 'yes\n', 'record', ...options);
     expect(code).toBe(1);
     expect(stderr).toContain('The recording ended early: the service refuses the token in GRAPH_TOKEN');
+    expect(stdout).toContain('No answer can be compared');
     expect(parsePairs(readFileSync(output, 'utf8'))).toHaveLength(1);
   });
 
@@ -469,6 +509,10 @@ describe('record, contribute and compare', () => {
   it.each([
     [['compare', 'missing.jsonl'], /The recording missing\.jsonl cannot be used: ENOENT/],
     [['compare', join(folder, 'broken.jsonl')], /Line 2 is no pair: it is not JSON/],
+    [
+      ['compare', join(folder, 'control.jsonl')],
+      /^[^\u001b]*Line 1 is no pair: it holds control characters[^\u001b]*$/,
+    ],
     [['compare'], /missing required argument/],
     [['record'], /required option '--output/],
     [['record', '--output', join(folder, 'broken.jsonl')], /cannot be created: EEXIST/],
@@ -480,6 +524,7 @@ describe('record, contribute and compare', () => {
   ])('refuses %j with exit code 2', async (args, message) => {
     writeFileSync(join(folder, 'broken.jsonl'), `${documentation.split('\n')[0]}\n{`);
     writeFileSync(join(folder, 'two-broken.jsonl'), '{\n{');
+    writeFileSync(join(folder, 'control.jsonl'), documentation.replace('List users', '\\u001b[2J'));
     writeFileSync(join(folder, 'empty.jsonl'), '');
     const { code, stderr } = await run(...args);
     expect(code).toBe(2);
