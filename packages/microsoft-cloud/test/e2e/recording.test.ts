@@ -487,12 +487,23 @@ describe('record, contribute and compare', () => {
     expect(parsePairs(readFileSync(output, 'utf8'))).toHaveLength(1);
   });
 
+  it('ends with 1 after a recording that ended early, also if it is contributed', async () => {
+    const env = { GRAPH_TOKEN: await adminToken(cloud), NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
+    writeFileSync(env.NODE_EXTRA_CA_CERTS, cloud.caCertificate);
+    const restore = cloud.reply({ service: 'graph', path: '/v1.0/groups' }, { status: 401, body: {} });
+    const options = ['--output', join(folder, 'early.jsonl'), '--service', cloud.document.graph];
+    const { code, stdout } = await runWith(env, 'yes\n', 'record', ...options, '--to', checkoutAt('early').recordings);
+    restore();
+    expect(stdout).toContain('Written: ');
+    expect(code).toBe(1);
+  });
+
   it('says when its port is taken', async () => {
     const { port } = new URL(cloud.control);
     const output = join(folder, 'taken.jsonl');
     const { code, stderr } = await run('record', '--output', output, '--port', port);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^The recording ended early: listen EADDRINUSE/);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^The port \d+ cannot be used: listen EADDRINUSE.*Choose another --port\.\n$/);
     expect(readdirSync(folder)).not.toContain('taken.jsonl');
   });
 
