@@ -175,7 +175,7 @@ describe('a recorder in front of a broken service', () => {
     broken: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}`),
     page: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(`<p>${secret}</p>`),
     empty: (response) => void response.writeHead(204).end(),
-    silent: (response) => void asked.resolve(response),
+    silent: (response) => asked.resolve(response),
     stalled: (response) => void response.writeHead(200, json).write('{"displayName":', () => asked.resolve(response)),
     huge: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}${'x'.repeat(17_000_000)}"}`),
   };
@@ -520,10 +520,7 @@ describe('record, contribute and compare', () => {
   it.each([
     [['compare', 'missing.jsonl'], /The recording missing\.jsonl cannot be used: ENOENT/],
     [['compare', join(folder, 'broken.jsonl')], /Line 2 is no pair: it is not JSON/],
-    [
-      ['compare', join(folder, 'control.jsonl')],
-      /^[^\u001b]*Line 1 is no pair: it holds control characters[^\u001b]*$/,
-    ],
+    [['compare', join(folder, 'control.jsonl')], /Line 1 is no pair: it holds control characters/],
     [['compare'], /missing required argument/],
     [['record'], /required option '--output/],
     [['record', '--output', join(folder, 'broken.jsonl')], /cannot be created: EEXIST/],
