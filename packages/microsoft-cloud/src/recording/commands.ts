@@ -1,5 +1,3 @@
-import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -9,7 +7,8 @@ import type { Terminal } from './contribute.ts';
 export function addRecordingCommands(program: Command): void {
   // Otherwise the options of the cloud would take those of the same name.
   program.enablePositionalOptions();
-  const codes = '\nExit codes: 0 if it was contributed, 1 if not, 2 for an option or a file that cannot be used.';
+  const codes =
+    '\nExit codes: 0 if it was contributed, 1 if not or if the recording ended early, 2 for an option or a file that cannot be used.';
   program
     .command('record')
     .description(
@@ -69,21 +68,22 @@ async function record({ output, port, service, to }: RecordOptions, command: Com
     command.error(`The file ${output} cannot be created: ${messageOf(error)}`, { exitCode: 2 });
   }
   const report = (line: string): void => void process.stderr.write(`${line}\n`);
-  // Between 1 and 10 years, so that no time of the recording tells when something happened.
-  const shiftMs = randomInt(31_536_000, 315_360_000) * 1000;
   const signal = stopSignal();
+  const options = { upstream: service, file: output, fetch, port, report };
+  const recorder = await startRecorder(options).catch(async (error: unknown) => {
+    await rm(output);
+    command.error(`The port ${port} cannot be used: ${messageOf(error)}. Choose another --port.`, { exitCode: 2 });
+  });
   try {
-    const recorder = await startRecorder({ upstream: service, file: output, fetch, port, shiftMs, report });
-    try {
-      await untilRecorded({ address: recorder.address, service, signal });
-    } finally {
-      await recorder.close();
-    }
+    await untilRecorded({ address: recorder.address, service, signal });
   } catch (error) {
     process.stderr.write(`The recording ended early: ${messageOf(error)}.\n`);
+    process.exitCode = 1;
+  } finally {
+    await recorder.close();
   }
-  if ((await stat(output)).size === 0) await rm(output);
-  if (!existsSync(output)) {
+  if ((await stat(output)).size === 0) {
+    await rm(output);
     process.stderr.write('Nothing was recorded, so there is nothing to contribute.\n');
     process.exitCode = 1;
     return;

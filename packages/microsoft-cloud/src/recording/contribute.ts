@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Comparison } from './compare.ts';
 import { type Pair, parsePairs } from './pair.ts';
 import { replay } from './replay.ts';
 import { scoresOf, scoreText } from './score.ts';
@@ -24,14 +25,21 @@ interface Contribution {
 /**
  * Shows what a recording holds, what was replaced in it and what stays, asks, and writes it to the folder that the scores read.
  * @returns whether it was written.
- * @throws Error with the reason and the next step, for a file that is no recording or that is not scrubbed.
+ * @throws Error with the reason and the next step, for a file that is no recording or that is not scrubbed, and without a
+ * folder of recordings.
  */
 export async function contribute({ file, folder, terminal }: Contribution): Promise<boolean> {
   const { pairs, isCut } = readRecording(await readFile(file, 'utf8'));
   if (pairs.length === 0) throw new Error(`${file} holds no answer. Record some first.`);
   refuseUnscrubbed(pairs);
-  terminal.write(await reviewText(pairs));
+  const recordings = recordingsFolder(folder);
+  const comparisons = await replay(pairs);
+  terminal.write(reviewText(comparisons));
   if (isCut) terminal.write('The last line was cut when the recording was interrupted. It is left out.\n');
+  if (comparisons.every(({ notCompared }) => notCompared !== undefined)) {
+    terminal.write('No answer can be compared, so there is nothing to contribute.\n');
+    return false;
+  }
   const answer = await terminal.ask(`Read ${file}: nothing else is contributed. Contribute it (yes, no)? `);
   if (answer.trim().toLowerCase() !== 'yes') {
     terminal.write(
@@ -39,8 +47,7 @@ export async function contribute({ file, folder, terminal }: Contribution): Prom
     );
     return false;
   }
-  const written = await writeFixture(folder ?? checkoutFolder(), pairs);
-  terminal.write(nextSteps(written));
+  terminal.write(nextSteps(await writeFixture(recordings, pairs)));
   return true;
 }
 
@@ -71,12 +78,13 @@ const kindTexts: Readonly<Record<Kind, string>> = {
   domain: 'domains',
   ip: 'IP addresses',
   address: 'web addresses',
-  time: 'times (shifted)',
+  time: 'times',
   text: 'texts',
   name: 'names of properties',
 };
 
-async function reviewText(pairs: readonly Pair[]): Promise<string> {
+function reviewText(comparisons: readonly Comparison[]): string {
+  const pairs = comparisons.map(({ pair }) => pair);
   const found = new Map<Kind, Set<string>>();
   const stays = new Set<string>();
   for (const text of pairs.flatMap(textsOf)) {
@@ -85,7 +93,7 @@ async function reviewText(pairs: readonly Pair[]): Promise<string> {
     else if (text !== '') stays.add(text);
   }
   const lines = pairs.map(({ request, response }) => `  ${request.method} ${request.path} ${response.status}`);
-  const comparisons = await replay(pairs);
+  const forbidden = pairs.filter(({ response }) => response.status === 403).length;
   const skipped = comparisons.filter(({ notCompared }) => notCompared !== undefined).length;
   return [
     `${pairs.length} answers:`,
@@ -94,6 +102,9 @@ async function reviewText(pairs: readonly Pair[]): Promise<string> {
     ...[...found].map(([kind, values]) => `  ${kindTexts[kind]}: ${values.size}`),
     'Numbers are written as 1 or 0.5. Besides names of Microsoft’s schema, these texts stay:',
     ...[...stays].toSorted().map((text) => `  ${text}`),
+    ...(forbidden === 0
+      ? []
+      : [`${forbidden} answers have status 403, as without the permissions that requests.md lists.`]),
     `What the simulated cloud reproduces${skipped === 0 ? '' : ` (${skipped} answers cannot be compared)`}:`,
     ...scoresOf(comparisons).map((score) => `  ${score.list} ${scoreText(score)}`),
     '',
@@ -111,14 +122,13 @@ function textsOf({ request, response }: Pair): readonly string[] {
   return [request.body, response.body].flatMap(inside);
 }
 
-/** @throws Error outside a checkout of the project. */
-function checkoutFolder(): string {
-  const folder = ['packages/microsoft-cloud/recordings', 'recordings'].find((each) =>
-    existsSync(join(each, 'documentation.jsonl')),
-  );
-  if (folder !== undefined) return folder;
+/** @returns an absolute path. @throws Error if the folder, or without one the working directory, is not of a checkout. */
+function recordingsFolder(folder: string | undefined): string {
+  const folders = folder === undefined ? ['packages/microsoft-cloud/recordings', 'recordings'] : [folder];
+  const found = folders.find((each) => existsSync(join(each, 'documentation.jsonl')));
+  if (found !== undefined) return resolve(found);
   throw new Error(
-    'This is no checkout of the project, so there is no place for the recording. Start the command in a checkout, or name its folder of recordings with --to.',
+    'There is no folder of recordings for it. Start the command in a checkout of this project, or name its folder of recordings with --to.',
   );
 }
 
@@ -141,9 +151,10 @@ async function writeFixture(folder: string, pairs: readonly Pair[]): Promise<str
 }
 
 const nextSteps = (path: string): string => `Written: ${path}. To open a pull request:
+  cd "${resolve(dirname(path), '../../..')}"
   npm run docs (writes the scores in docs/fidelity.md)
   git switch --create recording
-  git add --all packages/microsoft-cloud
+  git add packages/microsoft-cloud/recordings/${basename(path)} packages/microsoft-cloud/docs/fidelity.md
   git commit --message "test(packages): add a recording of a real tenant"
   git push --set-upstream origin recording, and open the pull request on the page that it names
 `;

@@ -30,7 +30,14 @@ export interface Pair {
   };
 }
 
-/** @param text JSON Lines: a pair on each line. @throws TypeError with the number of the line that is no pair. */
+/** Characters that a terminal obeys instead of showing: control characters, and controls of the writing direction (UAX 9). */
+const commands = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+
+/**
+ * Names and texts of a pair are safe to print.
+ * @param text JSON Lines: a pair on each line.
+ * @throws TypeError with the number of the line that is no pair.
+ */
 export function parsePairs(text: string): readonly Pair[] {
   return text
     .split('\n')
@@ -44,11 +51,16 @@ function parsePair(line: string, number: number): Pair {
     throw new TypeError(`Line ${number} is no pair: ${reason}.`);
   };
   let value: unknown;
+  let isPrintable = true;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(line, (name, content: unknown) => {
+      isPrintable &&= !commands.test(name) && (typeof content !== 'string' || !commands.test(content));
+      return content;
+    });
   } catch {
     return refuse('it is not JSON');
   }
+  if (!isPrintable) return refuse('it holds control characters, which no recorder writes');
   const { request, response } = recordOf(value);
   const { method, path } = recordOf(request);
   const { status, headers } = recordOf(response);

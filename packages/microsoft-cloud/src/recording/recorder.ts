@@ -12,8 +12,6 @@ interface RecorderOptions {
   readonly fetch: typeof fetch;
   /** 0 selects a free port. */
   readonly port: number;
-  /** How far times move into the past, milliseconds. */
-  readonly shiftMs: number;
   /** Called for each request: the pair that was written, or the reason why none was. */
   readonly report: (line: string) => void;
 }
@@ -21,7 +19,7 @@ interface RecorderOptions {
 interface Recorder {
   /** The address that a program uses in place of the real service. */
   readonly address: string;
-  /** Ends when every pair is written. */
+  /** Gives up what the service has not answered. Nothing is written after it has ended. */
   close(): Promise<void>;
 }
 
@@ -41,7 +39,7 @@ const maxReplyBytes = 16 * 1024 * 1024;
  * @throws Error with code `EADDRINUSE` for a port that is taken.
  */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
-  const scrubber = createScrubber({ services: [options.upstream], shiftMs: options.shiftMs });
+  const scrubber = createScrubber({ services: [options.upstream] });
   let address = '';
   let written = Promise.resolve();
   // One after the other: long lines that are written at the same time would mix.
@@ -49,16 +47,23 @@ export async function startRecorder(options: RecorderOptions): Promise<Recorder>
     written = written.then(() => append(scrubber, exchange, options));
     return written;
   };
-  const listener = await listen((message, response) => pass(message, response, { ...options, address, save }), {
-    port: options.port,
-    host: '127.0.0.1',
-  });
+  const ending = new AbortController();
+  const running = new Set<Promise<void>>();
+  const listener = await listen(
+    (message, response) => {
+      const passing = pass(message, response, { ...options, address, save, signal: ending.signal });
+      running.add(passing);
+      return passing.finally(() => running.delete(passing));
+    },
+    { port: options.port, host: '127.0.0.1' },
+  );
   address = `http://127.0.0.1:${listener.port}`;
   return {
     address,
     close: async () => {
+      ending.abort();
       await listener.close();
-      await written;
+      await Promise.allSettled(running);
     },
   };
 }
@@ -66,10 +71,12 @@ export async function startRecorder(options: RecorderOptions): Promise<Recorder>
 interface Passing extends RecorderOptions {
   readonly address: string;
   readonly save: (exchange: Exchange) => Promise<void>;
+  /** Aborted when the recorder is closed. */
+  readonly signal: AbortSignal;
 }
 
 async function pass(message: IncomingMessage, response: ServerResponse, passing: Passing): Promise<void> {
-  const { upstream, report } = passing;
+  const { upstream, report, signal } = passing;
   const target = message.url ?? '/';
   const refuse = (status: number, reason: string): void => {
     report(`Not saved: ${reason}.`);
@@ -90,9 +97,10 @@ async function pass(message: IncomingMessage, response: ServerResponse, passing:
       headers: passed(requestHeaders),
       ...(request.body === '' ? {} : { body: request.body }),
       redirect: 'manual',
+      signal,
     });
   } catch {
-    return refuse(502, 'the service cannot be reached');
+    return refuse(502, signal.aborted ? 'the recorder was closed' : 'the service cannot be reached');
   }
   const responseHeaders = Object.fromEntries(reply.headers);
   const bytes = await readReply(reply, response, { report, headers: passed(responseHeaders) });

@@ -22,28 +22,30 @@ export async function sendUsualRequests(sending: Sending): Promise<void> {
     // Without a user or group in the tenant.
     if (path.includes('//')) continue;
     const headers = isAdvanced === true ? { consistencylevel: 'eventual' } : {};
-    const next = (await get(sending, `${sending.address}/v1.0${path}`, headers))['@odata.nextLink'];
+    const next = (await get(sending, `${sending.address}/v1.0${path}`, headers)).body['@odata.nextLink'];
     if (typeof next === 'string' && next.startsWith(`${sending.address}/`)) await get(sending, next, headers);
   }
 }
 
 async function firstId(sending: Sending, list: string): Promise<string> {
-  const { value } = await get(sending, `${sending.address}/v1.0/${list}?$top=1`);
+  const { status, body } = await get(sending, `${sending.address}/v1.0/${list}?$top=1`);
+  // A later request may meet a service behind Graph that refuses a token which Graph accepts.
+  if (status === 401)
+    throw new Error('the service refuses the token in GRAPH_TOKEN: it may have expired, or be for something else');
+  const { value } = body;
   const { id } = recordOf(Array.isArray(value) ? value[0] : undefined);
   return typeof id === 'string' ? id : '';
 }
 
-/** Empty for a reply that is no object, or that does not arrive: the recorder reports it. */
+/** The body is empty for a reply that is no object, or that does not arrive: the recorder reports it. */
 async function get(
   { token, fetch, signal }: Sending,
   address: string,
   headers: Readonly<Record<string, string>> = {},
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<{ readonly status: number | undefined; readonly body: Readonly<Record<string, unknown>> }> {
   const authorization = `Bearer ${token}`;
   const reply = await fetch(address, { headers: { ...headers, authorization }, redirect: 'manual', signal }).catch(
     () => undefined,
   );
-  if (reply?.status === 401)
-    throw new Error('the service refuses the token in GRAPH_TOKEN: it may have expired, or be for something else');
-  return recordOf(await reply?.json().catch(() => undefined));
+  return { status: reply?.status, body: recordOf(await reply?.json().catch(() => undefined)) };
 }

@@ -68,10 +68,14 @@ export function isTypeName(text: string): boolean {
   return typeNames.has(short.toLowerCase());
 }
 
-/** Whether the schema or the documentation lists the value for a property of this name. */
+/** Their values say something of a person, also if the schema lists them. */
+const personal: ReadonlySet<string> = new Set(['gender', 'relationship', 'studentagegroup', 'proficiency']);
+
+/** Whether the schema or the documentation lists the value for a property of this name, and it is not personal. */
 export const isListedValue = (property: string, value: string): boolean =>
-  enumerations.get(property.toLowerCase())?.has(value) === true ||
-  documentedValues.get(property.toLowerCase())?.includes(value) === true;
+  !personal.has(property.toLowerCase()) &&
+  (enumerations.get(property.toLowerCase())?.has(value) === true ||
+    documentedValues.get(property.toLowerCase())?.includes(value) === true);
 
 const errorCodes: ReadonlySet<string> = new Set(
   `accessDenied activityLimitReached generalException invalidRange invalidRequest itemNotFound malwareDetected
@@ -119,7 +123,8 @@ export type PathReader = (name: string, hasKeys: boolean) => boolean;
 
 /**
  * Tells the names in a path from the keys: each segment is looked up in the type to which the segments before it lead. A
- * segment that the schema does not have there is a key, even if it is a word that stands elsewhere in the schema.
+ * property that the schema has elsewhere only is a key, and so is all that stands between two colons: in
+ * `root:/Reports/Members:/children` the names of folders. Operations are names everywhere.
  */
 export function pathReader(version: string): PathReader {
   const schema: Schema = schemaOf(version === 'beta' ? 'beta' : 'v1.0');
@@ -146,8 +151,10 @@ export function pathReader(version: string): PathReader {
     at = { type: at.type, isList: false };
     return isKnown;
   };
+  let isByPath = false;
   return (name, hasKeys) => {
-    const isKnown = read(name);
+    const isKnown = !isByPath && read(name);
+    if (name.endsWith(':')) isByPath = !isByPath;
     if (hasKeys) at = { type: at?.type, isList: false };
     return isKnown;
   };

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,6 +19,16 @@ import { accessToken, adminToken, call, createCloud, type TestCloud } from '../.
 
 const folder = mkdtempSync(join(tmpdir(), 'microsoft-cloud-recording-'));
 const documentation = readFileSync(join(import.meta.dirname, '../../recordings/documentation.jsonl'), 'utf8');
+
+/** Makes a checkout with a folder of recordings. */
+const checkoutAt = (name: string) => {
+  const root = join(folder, name);
+  const recordings = join(root, 'packages/microsoft-cloud/recordings');
+  mkdirSync(recordings, { recursive: true });
+  writeFileSync(join(recordings, 'documentation.jsonl'), documentation);
+  return { root, recordings };
+};
+const { root, recordings } = checkoutAt('checkout');
 
 let cloud: TestCloud;
 beforeAll(async () => {
@@ -71,7 +81,6 @@ describe('a recording', () => {
       file,
       fetch,
       port: 0,
-      shiftMs: 1e11,
       report: (line) => lines.push(line),
     });
     const token = await adminToken(cloud);
@@ -108,7 +117,7 @@ describe('a recording', () => {
     const file = join(folder, 'pages.jsonl');
     const report = (): void => undefined;
     const upstream = cloud.document.graph;
-    const recorder = await startRecorder({ upstream, file, fetch, port: 0, shiftMs: 1e11, report });
+    const recorder = await startRecorder({ upstream, file, fetch, port: 0, report });
     const token = await adminToken(cloud);
     const first = await call(`${recorder.address}/v1.0/users?$top=1`, token);
     const second = await call(String(first.body['@odata.nextLink']), token);
@@ -137,7 +146,6 @@ describe('a recording', () => {
       file: '/no/such/file',
       fetch: failing,
       port: 0,
-      shiftMs: 1e11,
       report,
     });
     expect((await fetch(`${recorder.address}/v1.0/users`)).status).toBe(502);
@@ -147,7 +155,6 @@ describe('a recording', () => {
       file: join(folder, 'no/such'),
       fetch,
       port: 0,
-      shiftMs: 1e11,
       report,
     });
     expect((await fetch(`${full.address}/v1.0/users`)).status).toBe(401);
@@ -168,9 +175,12 @@ describe('a recorder in front of a broken service', () => {
     broken: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}`),
     page: (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end(`<p>${secret}</p>`),
     empty: (response) => void response.writeHead(204).end(),
+    silent: (response) => asked.resolve(response),
+    stalled: (response) => void response.writeHead(200, json).write('{"displayName":', () => asked.resolve(response)),
     huge: (response) => void response.writeHead(200, json).end(`{"displayName":"${secret}${'x'.repeat(17_000_000)}"}`),
   };
   const json = { 'content-type': 'application/json' };
+  let asked = Promise.withResolvers<ServerResponse>();
   const service = createServer((message, response) => answers[message.url?.split('/')[2] ?? '']?.(response));
   const lines: string[] = [];
   let recorder: Awaited<ReturnType<typeof startRecorder>>;
@@ -179,7 +189,7 @@ describe('a recorder in front of a broken service', () => {
     const { port } = service.address() as AddressInfo;
     const report = (line: string) => lines.push(line);
     const file = join(folder, 'of-broken.jsonl');
-    recorder = await startRecorder({ upstream: `http://127.0.0.1:${port}`, file, fetch, port: 0, shiftMs: 1, report });
+    recorder = await startRecorder({ upstream: `http://127.0.0.1:${port}`, file, fetch, port: 0, report });
   });
   afterAll(async () => {
     await recorder.close();
@@ -215,6 +225,41 @@ describe('a recorder in front of a broken service', () => {
     expect(lines.pop()).toBe('Not saved: its body is above 4 MiB.');
   });
 
+  it.each([
+    ['silent', /^Not saved: the recorder was closed\.$/],
+    // Its start may not have arrived yet.
+    ['stalled', /^Not saved: the (?:recorder was closed|reply was cut)\.$/],
+  ])('gives up a reply that is %s when the recorder is closed', async (name, line) => {
+    asked = Promise.withResolvers();
+    const said: string[] = [];
+    const upstream = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+    const file = join(folder, `of-${name}.jsonl`);
+    const closing = await startRecorder({ upstream, file, fetch, port: 0, report: (line) => said.push(line) });
+    const reply = fetch(`${closing.address}/v1.0/${name}`).catch(() => 'ended');
+    const response = await asked.promise;
+    await closing.close();
+    expect(said).toEqual([expect.stringMatching(line)]);
+    expect(await reply).toBe('ended');
+    await expect.poll(() => response.destroyed).toBe(true);
+    expect(readdirSync(folder)).not.toContain(`of-${name}.jsonl`);
+  });
+
+  it('is closed only when a reply that arrives nevertheless is written', async () => {
+    const said: string[] = [];
+    const [sent, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<Response>()];
+    const late = () => (sent.resolve(), answered.promise);
+    const file = join(folder, 'late.jsonl');
+    const report = (line: string) => said.push(line);
+    const closing = await startRecorder({ upstream: 'https://x.example', file, fetch: late, port: 0, report });
+    const reply = fetch(`${closing.address}/v1.0/users`).catch(() => 'ended');
+    await sent.promise;
+    const closed = closing.close();
+    expect(await reply).toBe('ended');
+    answered.resolve(new Response('{}', { headers: json }));
+    await closed;
+    expect(said).toEqual(['GET /v1.0/users 200']);
+  });
+
   it('has written nothing but the scrubbed pairs', () => {
     const text = readFileSync(join(folder, 'of-broken.jsonl'), 'utf8');
     expect(text).not.toMatch(/ada|contoso/i);
@@ -248,7 +293,7 @@ describe('the way from a tenant to a contribution', () => {
     const restore = cloud.reply({ service: 'graph', path: '/v1.0/domains' }, { body: { value: [domain] } });
     const report = (): void => undefined;
     const upstream = cloud.document.graph;
-    const recorder = await startRecorder({ upstream, file, fetch, port: 0, shiftMs: 1e11, report });
+    const recorder = await startRecorder({ upstream, file, fetch, port: 0, report });
     const token = await adminToken(cloud);
     for (const path of ['domains', 'organization', 'users?$top=2&$orderby=displayName'])
       await call(`${recorder.address}/v1.0/${path}`, token);
@@ -256,15 +301,20 @@ describe('the way from a tenant to a contribution', () => {
     restore();
 
     const { terminal, text } = said('yes');
-    expect(await contribute({ file, folder, terminal })).toBe(true);
+    expect(await contribute({ file, folder: recordings, terminal })).toBe(true);
     expect(text()).toContain('3 answers:\n  GET /v1.0/domains 200\n');
     expect(text()).toMatch(/user names and mail addresses: \d+/);
     expect(text()).toMatch(/these texts stay:\n(?: {2}.+\n)* {2}Managed\n/);
     expect(text()).toMatch(/GET \/domains \d+\/\d+: names \d+\/\d+, types \d+\/\d+/);
-    expect(text()).toContain('npm run docs');
+    expect(text()).toContain(`
+  cd "${root}"
+  npm run docs (writes the scores in docs/fidelity.md)
+  git switch --create recording
+  git add packages/microsoft-cloud/recordings/recording-1.jsonl packages/microsoft-cloud/docs/fidelity.md
+`);
     expect(text()).not.toMatch(/contoso/i);
 
-    const fixture = join(folder, 'recording-1.jsonl');
+    const fixture = join(recordings, 'recording-1.jsonl');
     expect(text()).toContain(`Written: ${fixture}`);
     const [documented, all] = [parsePairs(documentation), parsePairs(readFileSync(fixture, 'utf8'))];
     const before = scoresOf(await replay(documented));
@@ -284,19 +334,18 @@ describe('the way from a tenant to a contribution', () => {
   });
 
   it('never replaces a recording', async () => {
-    writeFileSync(join(folder, 'recording-1.jsonl'), 'mine');
+    writeFileSync(join(recordings, 'recording-1.jsonl'), 'mine');
     const { terminal, text } = said(' YES ');
-    expect(await contribute({ file, folder, terminal })).toBe(true);
-    expect(readFileSync(join(folder, 'recording-1.jsonl'), 'utf8')).toBe('mine');
+    expect(await contribute({ file, folder: recordings, terminal })).toBe(true);
+    expect(readFileSync(join(recordings, 'recording-1.jsonl'), 'utf8')).toBe('mine');
     expect(text()).toContain('recording-2.jsonl');
   });
 
   it.each(['no', '', 'y'])('writes nothing after the answer "%s", and says how to go on', async (answer) => {
-    const empty = join(folder, `declined-${answer}`);
-    mkdirSync(empty);
+    const unchanged = checkoutAt(`declined-${answer}`).recordings;
     const { terminal, text } = said(answer);
-    expect(await contribute({ file, folder: empty, terminal })).toBe(false);
-    expect(readdirSync(empty)).toEqual([]);
+    expect(await contribute({ file, folder: unchanged, terminal })).toBe(false);
+    expect(readdirSync(unchanged)).toEqual(['documentation.jsonl']);
     expect(text()).toContain(`contribute it later with microsoft-cloud contribute ${file}`);
   });
 
@@ -305,9 +354,27 @@ describe('the way from a tenant to a contribution', () => {
     const cut = join(folder, 'cut.jsonl');
     writeFileSync(cut, whole.slice(0, -20));
     const { terminal, text } = said('no');
-    await contribute({ file: cut, folder, terminal });
+    await contribute({ file: cut, folder: recordings, terminal });
     expect(text()).toContain('2 answers:');
     expect(text()).toContain('The last line was cut');
+  });
+
+  it('asks nothing if there is no place for the recording', async () => {
+    const { terminal, text } = said('yes');
+    await expect(contribute({ file, folder, terminal })).rejects.toThrow('name its folder of recordings with --to');
+    expect(text()).toBe('');
+  });
+
+  it('offers no recording without an answer that can be compared, and counts those with 403', async () => {
+    const forbidden = join(folder, 'forbidden.jsonl');
+    const line = '{"request":{"method":"GET","path":"/v1.0/users"},"response":{"status":403,"headers":{}}}\n';
+    writeFileSync(forbidden, line.repeat(2));
+    const { terminal, text } = said('yes');
+    expect(await contribute({ file: forbidden, folder: recordings, terminal })).toBe(false);
+    expect(text()).toContain(
+      '2 answers have status 403, as without the permissions that requests.md lists.\nWhat the simulated cloud reproduces (2 answers cannot be compared):\n',
+    );
+    expect(text()).toMatch(/\nNo answer can be compared, so there is nothing to contribute\.\n$/);
   });
 
   it.each([
@@ -315,12 +382,13 @@ describe('the way from a tenant to a contribution', () => {
     ['a member', (line: string) => line.replace('"value"', '"contoso":1,"value"'), 'line 1: response.body.contoso'],
     ['a note', (line: string) => line.replace('"request"', '"title":"Contoso","request"'), 'line 1: title'],
     ['a number in the form of a pseudonym', (line: string) => line.replace('"text-1"', '"text-491701234567"'), 'line '],
+    ['a time', (line: string) => line.replace(/2000-01-01(T00:00:00Z)/, '2026-11-24$1'), 'line '],
     ['a header', (line: string) => line.replace('"headers":{', '"headers":{"x-a":"b",'), 'headers.x-a'],
   ])('refuses a recording that somebody has edited: %s', async (_what, edit, place) => {
     const edited = join(folder, 'edited.jsonl');
     writeFileSync(edited, edit(readFileSync(file, 'utf8')));
     const { terminal, text } = said('yes');
-    await expect(contribute({ file: edited, folder, terminal })).rejects.toThrow(place);
+    await expect(contribute({ file: edited, folder: recordings, terminal })).rejects.toThrow(place);
     expect(text()).toBe('');
   });
 });
@@ -344,12 +412,12 @@ describe('record, contribute and compare', () => {
     const authority = join(folder, 'ca.pem');
     writeFileSync(authority, cloud.caCertificate);
     const env = { GRAPH_TOKEN: await adminToken(cloud), NODE_EXTRA_CA_CERTS: authority };
-    const [to, output] = [join(folder, 'fixtures'), join(folder, 'usual.jsonl')];
-    mkdirSync(to);
-    const options = ['--output', output, '--service', cloud.document.graph, '--to', to];
+    const { root: checkout, recordings: to } = checkoutAt('usual');
+    const output = join(folder, 'usual.jsonl');
+    const options = ['--output', output, '--service', cloud.document.graph, '--to', relative(folder, to)];
     const { code, stdout } = await runWith(env, 'yes\n', 'record', ...options);
     expect(code).toBe(0);
-    expect(stdout).toContain('Written: ');
+    expect(stdout).toContain(`\n  cd "${checkout}"\n`);
     const pairs = parsePairs(readFileSync(join(to, 'recording-1.jsonl'), 'utf8'));
     expect(pairs.length).toBeGreaterThan(40);
     // Nobody answers: nothing is contributed.
@@ -359,7 +427,7 @@ describe('record, contribute and compare', () => {
     const missing = await runWith({}, 'yes\n', 'contribute', output);
     expect(missing.code).toBe(2);
     expect(missing.stderr).toContain('name its folder of recordings with --to');
-    expect(readdirSync(to)).toEqual(['recording-1.jsonl']);
+    expect(readdirSync(to)).toEqual(['documentation.jsonl', 'recording-1.jsonl']);
   });
 
   const startRecording = async (work: string, ...args: readonly string[]) => {
@@ -378,7 +446,13 @@ describe('record, contribute and compare', () => {
 
   it.each(['SIGINT', 'SIGKILL'] as const)('leaves nothing but scrubbed pairs on the disk after %s', async (signal) => {
     const work = join(folder, signal);
-    const { child, ended, rest, address } = await startRecording(work, '--service', cloud.document.graph);
+    const { child, ended, rest, address } = await startRecording(
+      work,
+      '--service',
+      cloud.document.graph,
+      '--to',
+      recordings,
+    );
     expect((await call(`${address}/v1.0/users?$top=1`, await adminToken(cloud))).status).toBe(200);
     child.kill(signal);
     const [code] = (await ended) as [number | null];
@@ -405,18 +479,31 @@ describe('record, contribute and compare', () => {
     writeFileSync(authority, cloud.caCertificate);
     const env = { GRAPH_TOKEN: 'expired', NODE_EXTRA_CA_CERTS: authority };
     const output = join(folder, 'refused.jsonl');
-    const { code, stderr } = await runWith(env, '', 'record', '--output', output, '--service', cloud.document.graph);
+    const options = ['--output', output, '--service', cloud.document.graph, '--to', recordings];
+    const { code, stdout, stderr } = await runWith(env, 'yes\n', 'record', ...options);
     expect(code).toBe(1);
     expect(stderr).toContain('The recording ended early: the service refuses the token in GRAPH_TOKEN');
+    expect(stdout).toContain('No answer can be compared');
     expect(parsePairs(readFileSync(output, 'utf8'))).toHaveLength(1);
+  });
+
+  it('ends with 1 after a recording that ended early, also if it is contributed', async () => {
+    const env = { GRAPH_TOKEN: await adminToken(cloud), NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
+    writeFileSync(env.NODE_EXTRA_CA_CERTS, cloud.caCertificate);
+    const restore = cloud.reply({ service: 'graph', path: '/v1.0/groups' }, { status: 401, body: {} });
+    const options = ['--output', join(folder, 'early.jsonl'), '--service', cloud.document.graph];
+    const { code, stdout } = await runWith(env, 'yes\n', 'record', ...options, '--to', checkoutAt('early').recordings);
+    restore();
+    expect(stdout).toContain('Written: ');
+    expect(code).toBe(1);
   });
 
   it('says when its port is taken', async () => {
     const { port } = new URL(cloud.control);
     const output = join(folder, 'taken.jsonl');
     const { code, stderr } = await run('record', '--output', output, '--port', port);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^The recording ended early: listen EADDRINUSE/);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^The port \d+ cannot be used: listen EADDRINUSE.*Choose another --port\.\n$/);
     expect(readdirSync(folder)).not.toContain('taken.jsonl');
   });
 
@@ -433,6 +520,7 @@ describe('record, contribute and compare', () => {
   it.each([
     [['compare', 'missing.jsonl'], /The recording missing\.jsonl cannot be used: ENOENT/],
     [['compare', join(folder, 'broken.jsonl')], /Line 2 is no pair: it is not JSON/],
+    [['compare', join(folder, 'control.jsonl')], /Line 1 is no pair: it holds control characters/],
     [['compare'], /missing required argument/],
     [['record'], /required option '--output/],
     [['record', '--output', join(folder, 'broken.jsonl')], /cannot be created: EEXIST/],
@@ -444,6 +532,7 @@ describe('record, contribute and compare', () => {
   ])('refuses %j with exit code 2', async (args, message) => {
     writeFileSync(join(folder, 'broken.jsonl'), `${documentation.split('\n')[0]}\n{`);
     writeFileSync(join(folder, 'two-broken.jsonl'), '{\n{');
+    writeFileSync(join(folder, 'control.jsonl'), documentation.replace('List users', '\\u001b[2J'));
     writeFileSync(join(folder, 'empty.jsonl'), '');
     const { code, stderr } = await run(...args);
     expect(code).toBe(2);
