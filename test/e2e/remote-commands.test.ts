@@ -296,7 +296,9 @@ describe('ptb run and ptb runs', () => {
     expect(stdout).toMatch(
       /LICENCES\n\nLicences per tenant, as of \S+: \d+ rows\nProduct: .+\nSince \S+: no row changed\n/,
     );
-    expect(stdout).toMatch(/WHAT COULD NOT BE READ[\s\S]*No run has visited this customer.\n  Configuration drifts/);
+    expect(stdout).toMatch(
+      /WHAT COULD NOT BE READ[\s\S]*No run has visited this customer.\n  .*Configuration drifts \(configuration-drift-report\)/,
+    );
     const report = await json<{ sections: { job: string; rowCount: number }[] }>(['report', healthy(), '--rows', '1']);
     const exported = await json<{ tenantId: string }[]>(['runs', 'export', runId]);
     expect(report.sections.find(({ job }) => job === 'licence-report')?.rowCount).toBe(
