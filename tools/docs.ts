@@ -7,6 +7,7 @@ import { graphRequests } from './docs/graph-requests.ts';
 import { graphSchema } from './docs/graph-schema.ts';
 import { openApiText } from './docs/openapi.ts';
 import { permissionDocs } from './docs/permissions.ts';
+import { reportDocs } from './docs/reports.ts';
 import { settingsDocs, settingsSample } from './docs/settings.ts';
 
 /** Path in the project → what the file must contain. */
@@ -14,6 +15,7 @@ export const derivedFiles: Readonly<Record<string, () => string | Promise<string
   'docs/errors.md': errorDocs,
   'docs/openapi.json': openApiText,
   'docs/permissions.md': permissionDocs,
+  'docs/reports.md': reportDocs,
   'docs/settings.md': settingsDocs,
   'local.settings.sample.json': settingsSample,
   'packages/microsoft-cloud/docs/fidelity.md': fidelityDocs,

@@ -28,12 +28,14 @@ route(
 );
 
 function viewJob(job: Job, nowMs: number): JobsAnswer['jobs'][number] {
-  const { name, title, description, schedule, resources, permissions, parameters, timeoutSeconds, columns } = job;
+  const { name, title, description, topic, schedule } = job;
+  const { resources, permissions, parameters, timeoutSeconds, columns } = job;
   const nextAtMs = schedule?.nextAfterMs(nowMs);
   return {
     name,
     title,
     description,
+    topic,
     schedule: schedule?.expression,
     nextAt: nextAtMs === undefined ? undefined : isoTime(nextAtMs),
     resources,
@@ -84,6 +86,7 @@ async function documentJobs(): Promise<RouteDocument> {
       {
         name: 'licence-report',
         title: 'Licences per tenant',
+        topic: 'licences',
         schedule: '0 0 5 * * *',
         nextAt: '2026-11-25T05:00:00.000Z',
         resources: ['graph'],

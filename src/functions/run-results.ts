@@ -71,11 +71,11 @@ export const compareWithEarlierRun = route(
     path: '/runs/{runId}/changes',
     access: 'Runs.Read',
     query: changesQuerySchema,
-    failures: ['request_invalid', 'run_not_found', 'plan_changed', 'storage_unavailable'],
+    failures: ['request_invalid', 'run_not_found', 'plan_changed', ...directoryFailures, 'storage_unavailable'],
     document: documentChanges,
   },
   async (services, { caller, path, query }) => {
-    const runs = await visibleRuns(services, caller);
+    const runs = await visibleRuns(services, caller, query);
     const run = await findRun(runs.log, path.runId);
     if (run.job === queryJob) throw new BrokerError('request_invalid', 'A query cannot be compared with another one.');
     // Earlier runs over all tenants are no secret of any tenant.
@@ -166,7 +166,7 @@ async function documentChanges(): Promise<RouteDocument> {
     group: 'Jobs and runs',
     summary: 'Compare a run with an earlier run',
     description:
-      'Rows that were added, removed or changed, in tenants that succeeded in both runs. Two rows are the same item if the key columns of the job are equal.',
+      'Rows that were added, removed or changed, in tenants that succeeded in both runs, or in those of them that `tenants` and `except` name. Two rows are the same item if the key columns of the job are equal.',
     pathParameters: runIdParameter,
     answers: [
       {

@@ -11,6 +11,7 @@ export default defineJob({
   name: 'access-check',
   title: 'Access to each tenant',
   description: 'Which resources the partner can reach in each tenant, and the next step for the others.',
+  topic: 'service',
   schedule: '0 30 4 * * *',
   resources: ['graph', 'exchange', 'arm', 'aad-graph'],
   permissions: ['User.Read.All', 'Exchange.Manage', 'user_impersonation (Azure Service Management)'],

@@ -80,6 +80,7 @@ export default defineJob({
   title: 'Auditing',
   description:
     'Whether the unified audit log and mailbox auditing are on, and which accounts and mailboxes they leave out. A check that cannot be read is neither right nor wrong. A tenant without Exchange Online is skipped.',
+  topic: 'exchange',
   resources: ['exchange'],
   permissions: ['Exchange.Manage'],
   directoryRoles: ['Global Reader', 'Exchange Administrator'],

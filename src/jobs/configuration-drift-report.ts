@@ -58,6 +58,7 @@ export default defineJob({
   title: 'Configuration drifts',
   description:
     'What differs from the baselines of tenant configuration management, whether its monitors run, and which snapshots exist. A tenant without monitors and snapshots has no rows.',
+  topic: 'security',
   resources: ['graph'],
   permissions: ['ConfigurationMonitoring.Read.All'],
   // "Set up authentication for unified tenant configuration management APIs": any role that Entra calls privileged.

@@ -14,6 +14,7 @@ export default defineJob({
   name: 'licence-report',
   title: 'Licences per tenant',
   description: 'Which subscriptions each tenant has, and how many of their licences are assigned.',
+  topic: 'licences',
   schedule: '0 0 5 * * *',
   resources: ['graph'],
   permissions: ['Organization.Read.All'],

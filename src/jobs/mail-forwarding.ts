@@ -51,6 +51,7 @@ export default defineJob({
   title: 'Forwarding of mail',
   description:
     'Which mailboxes and transport rules forward mail, where to, and whether the settings of the tenant let it leave. Inbox rules are not read. A tenant without Exchange Online is skipped.',
+  topic: 'exchange',
   resources: ['exchange'],
   permissions: ['Exchange.Manage'],
   directoryRoles: ['Global Reader', 'Exchange Administrator'],

@@ -19,6 +19,7 @@ export default defineJob({
   title: 'Multifactor authentication per user',
   description:
     'Which users, including administrators, have registered for multifactor authentication. Requires Entra ID P1 in the tenant; other tenants are skipped.',
+  topic: 'identity',
   schedule: '0 0 6 * * *',
   resources: ['graph'],
   permissions: ['AuditLog.Read.All'],

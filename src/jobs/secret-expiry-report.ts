@@ -20,6 +20,7 @@ export default defineJob({
   name: 'secret-expiry-report',
   title: 'Expiring application credentials',
   description: 'Secrets and certificates of the applications in each tenant that have expired or expire soon.',
+  topic: 'identity',
   schedule: '0 30 6 * * *',
   resources: ['graph'],
   permissions: ['Application.Read.All'],

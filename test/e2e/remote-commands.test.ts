@@ -288,6 +288,29 @@ describe('ptb run and ptb runs', () => {
     ]);
   });
 
+  test('ptb report shows a tenant from the rows of every job, on the terminal and as a page', async () => {
+    const own = demo.cloud.tenants.find(({ tenantId }) => tenantId === healthy());
+    await ptb(['run', 'licence-report', '--wait', '--tenant', healthy()]);
+    const { stdout, code } = await ptb(['report', own?.domain ?? '']);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`${own?.name} (${own?.domain})`)]);
+    expect(stdout).toMatch(
+      /LICENCES\n\nLicences per tenant, as of \S+: \d+ rows\nProduct: .+\nSince \S+: no row changed\n/,
+    );
+    expect(stdout).toMatch(
+      /WHAT COULD NOT BE READ[\s\S]*No run has visited this customer.\n  .*Configuration drifts \(configuration-drift-report\)/,
+    );
+    const report = await json<{ sections: { job: string; rowCount: number }[] }>(['report', healthy(), '--rows', '1']);
+    const exported = await json<{ tenantId: string }[]>(['runs', 'export', runId]);
+    expect(report.sections.find(({ job }) => job === 'licence-report')?.rowCount).toBe(
+      exported.filter(({ tenantId }) => tenantId === healthy()).length,
+    );
+    const file = join(folder, 'report.html');
+    expect((await ptb(['report', healthy(), '--html', file])).code).toBe(0);
+    expect(await readFile(file, 'utf8')).toContain('<h3 id="licence-report">Licences per tenant</h3>');
+    const unknown = await ptb(['report', 'nobody.example']);
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('tenant_unknown')]);
+  });
+
   test('ptb runs show of an unknown run exits with 1 and the error code of the broker', async () => {
     const { code, stderr } = await ptb(['runs', 'show', 'licence-report@nothing']);
     expect(code).toBe(1);

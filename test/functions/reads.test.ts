@@ -2,6 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installCoreModule, Registry } from 'functions-host/testing';
 import type { Services } from '../../src/composition.ts';
+import type { RunChangesAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { auditQuerySchema } from '../../src/lib/api/requests.ts';
 import type { Answer } from '../../src/lib/api/route.ts';
@@ -256,7 +257,10 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
   'runs-show': [{ path: all }, { path: { runId: 'gone-job@all2' } }, { path: { runId: 'access-check@mine3' } }],
   'runs-tenants': [{ path: all }, { path: all, query: { outcome: 'succeeded' } }],
   'runs-results': ['csv', 'json', 'jsonl'].map((format) => ({ path: all, query: { format } })),
-  'runs-changes': [{ path: { runId: 'gone-job@all2' } }],
+  'runs-changes': [
+    { path: { runId: 'gone-job@all2' } },
+    { path: { runId: 'gone-job@all2' }, query: { tenants: `${contoso.domain},${hidden.domain}` } },
+  ],
   'jobs-history': [
     { path: { job: 'gone-job' } },
     { path: { job: 'access-check' } },
@@ -841,6 +845,18 @@ it('shows a limited caller the data of its tenant', async () => {
   );
   expect(await parsed('runs-changes', { path: { runId: 'gone-job@all2' } })).toMatchObject({ comparedTenants: 1 });
   expect(await parsed('audit')).toMatchObject({ entries: [{ tenantId: contoso.id }, { tenantId: contoso.id }] });
+});
+
+it('compares the runs in the requested tenants only', async () => {
+  const names = async (query: NonNullable<Request['query']>): Promise<string[]> => {
+    const { changes } = JSON.parse(
+      await call('runs-changes', { path: { runId: 'gone-job@all2' }, query }, unlimited),
+    ) as RunChangesAnswer;
+    return [...new Set(changes.map(({ name }) => name))];
+  };
+  expect(await names({})).toEqual(['Contoso', 'Fabrikam']);
+  expect(await names({ tenants: hidden.id })).toEqual(['Fabrikam']);
+  expect(await names({ except: 'tag:hiddentag' })).toEqual(['Contoso']);
 });
 
 describe('GET /api/audit for a limited caller', () => {

@@ -14,6 +14,7 @@ const examples: Readonly<Record<string, string>> = {
   'tenants groups': 'ptb tenants groups',
   'tenants events': 'ptb tenants events --kind lost --since 30d',
   'tenants consent': 'ptb tenants consent --tenant Contoso --wait',
+  report: 'ptb report Contoso --html contoso.html',
   token: 'ptb token --tenant Contoso --resource exchange',
   request: "ptb request Contoso GET '/users?$select=displayName' --all-pages",
   query: 'ptb query /users --select displayName,accountEnabled --tenant group:gold',

@@ -19,6 +19,7 @@ import { registerTenantsConsent } from './tenants-consent.ts';
 import { registerApprovals } from './approvals.ts';
 import { registerAudit } from './audit.ts';
 import { registerJobs } from './jobs.ts';
+import { registerReport } from './report.ts';
 import { registerRun } from './run.ts';
 import { registerRuns } from './runs.ts';
 import { registerQuery } from './query.ts';
@@ -37,6 +38,7 @@ export function registerCommands(program: Command): void {
   program.commandsGroup('Customers:');
   registerTenants(program);
   registerTenantsConsent(program);
+  registerReport(program);
   registerToken(program);
   registerRequest(program);
   registerQuery(program);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
+import { byTopic } from '../../lib/core/topics.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { addParameterOptions, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import { nextSteps } from '../jobs/next-steps.ts';
@@ -16,7 +17,7 @@ export function registerJobs(program: Command): void {
   const jobs = program.command('jobs').description('List the jobs of a broker, or write a new one.');
   const list = jobs
     .command('list', { isDefault: true })
-    .description('List the jobs of a broker and their schedules.')
+    .description('List the jobs of a broker by topic, with their schedules.')
     .option('--json', 'one JSON document');
   addConnectionOptions(list).action(listJobs);
   const show = jobs
@@ -50,17 +51,17 @@ export function registerJobs(program: Command): void {
 
 async function listJobs(flags: ConnectionFlags & { json?: true }): Promise<void> {
   const answer = (await (await connect(flags)).get('/jobs')) as JobsAnswer;
-  const rows = answer.jobs.map((job) => [
-    job.name,
-    job.title,
-    job.schedule ?? 'on demand',
-    job.nextAt === undefined ? '' : exactTime(job.nextAt),
-  ]);
-  print(
-    flags.json,
-    answer,
-    table([{ head: 'job', min: 20 }, 'title', 'schedule (UTC)', { head: 'next run', min: 16 }], rows),
+  const rows = byTopic(answer.jobs).flatMap(([topic, jobs]) =>
+    jobs.map((job) => [
+      topic,
+      job.name,
+      job.title,
+      job.schedule ?? 'on demand',
+      job.nextAt === undefined ? '' : exactTime(job.nextAt),
+    ]),
   );
+  const columns = ['topic', { head: 'job', min: 20 }, 'title', 'schedule (UTC)', { head: 'next run', min: 16 }];
+  print(flags.json, answer, table(columns, rows));
 }
 
 async function showJob(name: string, flags: ConnectionFlags & { json?: true }): Promise<void> {

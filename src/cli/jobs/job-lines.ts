@@ -17,6 +17,7 @@ export function jobLines(job: JobAnswer): Line[] {
     `${name}: ${job.title}`,
     ...(description === undefined ? [] : [description]),
     '',
+    `Topic: ${job.topic ?? 'other'}`,
     `Schedule: ${schedule === undefined ? 'on demand' : `${schedule} (UTC)${next}`}`,
     ...(tenants === undefined && except === undefined ? [] : [`Tenants: ${requestedText({ tenants, except })}`]),
     `Resources: ${resources.length === 0 ? 'none' : resources.join(', ')}`,

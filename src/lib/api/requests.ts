@@ -159,6 +159,7 @@ export const changesQuerySchema = z.strictObject({
     .max(100)
     .optional()
     .meta({ description: 'Id of the run to compare with. Default: the latest earlier run over all tenants.' }),
+  ...tenantFilter,
 });
 
 /** The query of `GET /api/runs/{runId}/tenants`. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { topics } from '../../core/topics.ts';
 import type { Job } from '../../runs/job/job.ts';
 import { startRunSchema } from '../requests.ts';
 import { isoTime, optionalText, optionalTexts } from './shared.ts';
@@ -27,6 +28,7 @@ const jobSchema = z
     name: z.string(),
     title: z.string(),
     description: z.string().optional(),
+    topic: z.enum(topics).optional().meta({ description: 'What the job is about. Absent if it names none.' }),
     schedule: optionalText('NCRONTAB expression with six fields, UTC. Absent if the job has no schedule.'),
     nextAt: isoTime.optional(),
     resources: z.array(z.string()).readonly(),

@@ -5,6 +5,7 @@ import { requestedProblems } from '../../access/tenants/selected-tenants.ts';
 import type { DomainName, TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Grant, Secret } from '../../core/secrets.ts';
+import type { Topic } from '../../core/topics.ts';
 import type { DirectoryRole } from '../../microsoft/directory-roles.ts';
 import type { ExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import type { GraphClient } from '../../microsoft/graph.ts';
@@ -124,6 +125,8 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
   readonly name: string;
   readonly title: string;
   readonly description?: string;
+  /** What it is about. Lists of jobs and reports are grouped by it. */
+  readonly topic?: Topic;
   /** NCRONTAB with six fields, in UTC, at most once a minute. Absent: the job runs only on request. */
   readonly schedule?: string;
   /** Aliases of the resources that the job may request tokens for. */

@@ -56,6 +56,7 @@ const calls: Readonly<Record<string, readonly string[]>> = {
   'runs diff': ['report@w1'],
   'runs rerun': ['report@w1'],
   'runs cancel': ['report@w1'],
+  report: ['contoso.com'],
   'approvals list': [],
   'approvals show': ['an-id'],
   'approvals approve': ['an-id', '--reason', 'Agreed by phone.'],

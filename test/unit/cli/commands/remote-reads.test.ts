@@ -15,19 +15,23 @@ const id = (digit: number): string => `aaaaaaaa-0000-4000-8000-00000000000${digi
 
 describe('ptb jobs', () => {
   const jobs = [
-    { name: 'report', title: 'A report', schedule: '0 0 3 * * *', nextAt: '2026-01-02T03:00:00Z' },
     { name: 'check', title: 'A check' },
+    { name: 'newer', title: 'Of a newer broker', topic: 'quantum' },
+    { name: 'lines', title: 'Who may call', topic: 'security' },
+    { name: 'report', title: 'A report', topic: 'identity', schedule: '0 0 3 * * *', nextAt: '2026-01-02T03:00:00Z' },
   ];
 
-  it('lists jobs with and without a schedule', async () => {
+  it('lists jobs by topic, with and without a schedule', async () => {
     const { exit, out, requests } = await runCommand(registerJobs, ['jobs'], [{ jobs }]);
     expect(requests).toEqual([{ method: 'GET', path: '/jobs', body: undefined }]);
     expect(exit).toBe(0);
     expect(out.split('\n')).toEqual([
-      'job     title     schedule (UTC)  next run',
-      '------  --------  --------------  --------------------',
-      'report  A report  0 0 3 * * *     2026-01-02T03:00:00Z',
-      'check   A check   on demand',
+      'topic     job     title              schedule (UTC)  next run',
+      '--------  ------  -----------------  --------------  --------------------',
+      'identity  report  A report           0 0 3 * * *     2026-01-02T03:00:00Z',
+      'security  lines   Who may call       on demand',
+      'other     check   A check            on demand',
+      'other     newer   Of a newer broker  on demand',
       '',
     ]);
   });
@@ -69,6 +73,7 @@ describe('ptb jobs show', () => {
       'report: A report',
       'It reports.',
       '',
+      'Topic: other',
       'Schedule: 0 0 3 * * * (UTC), next at 2026-01-02T03:00:00Z',
       'Resources: graph',
       'Permissions: User.Read.All',

@@ -1,0 +1,286 @@
+import type { TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
+import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
+import type { RunChangesAnswer } from '../../lib/api/answers/runs.ts';
+import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
+import { dayMs } from '../../lib/core/clock.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
+import { parseGuid } from '../../lib/core/identifiers.ts';
+import { asObject, defined, type JsonObject } from '../../lib/core/objects.ts';
+import { outcomeWord } from '../../lib/core/outcomes.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
+import { maxPageRows } from '../../lib/runs/store/run.ts';
+import type { BrokerClient } from '../remote/broker-client.ts';
+import { runPath } from '../remote/follow-run.ts';
+
+type Job = JobsAnswer['jobs'][number];
+type Column = NonNullable<Job['columns']>[number];
+type Point = TenantHistoryAnswer['runs'][number];
+type Change = RunChangesAnswer['changes'][number];
+
+/** A number of a report, now and then. */
+export interface Figure {
+  readonly title: string;
+  readonly now: number;
+  /** Absent: not known, which is not zero. */
+  readonly before?: number;
+}
+
+/** What one job says about a customer. */
+export interface Section {
+  readonly job: string;
+  readonly title: string;
+  readonly topic?: string;
+  readonly description?: string;
+  readonly runId: string;
+  /** When the run of these rows started. */
+  readonly asOf: string;
+  readonly rowCount: number;
+  /** The columns that say something to people: without ids, and without those that have no value in these rows. */
+  readonly columns: readonly Column[];
+  /** The first rows, in the order of the job. */
+  readonly rows: readonly JsonObject[];
+  /** The rows by the column that splits the history of the job, the most frequent value first. */
+  readonly counts?: { readonly title: string; readonly values: readonly (readonly [string, number])[] };
+  /** The earlier run that this one is compared with. */
+  readonly since?: string;
+  readonly figures: readonly Figure[];
+  /** Absent: there is no earlier run, or its rows are not kept any more. */
+  readonly changes?: Readonly<Record<Change['change'], number>>;
+  /** The first changes. */
+  readonly changed: readonly Change[];
+}
+
+/** Why some jobs say nothing about the customer, or nothing new. */
+export interface Gap {
+  readonly jobs: readonly { readonly job: string; readonly title: string }[];
+  /** Of the last visit. Absent: no run has visited the customer. */
+  readonly outcome?: string;
+  readonly code?: string;
+  /** The last of these visits. */
+  readonly at?: string;
+  readonly reason: string;
+  /** The next step. */
+  readonly advice: string;
+}
+
+/** All that the jobs of a broker say about one customer. */
+export interface TenantReport {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly defaultDomain?: string;
+  /** Whether and how the broker reaches the customer. */
+  readonly access: string;
+  readonly relationshipEndsAt?: string;
+  readonly createdAt: string;
+  readonly sections: readonly Section[];
+  readonly gaps: readonly Gap[];
+  readonly warnings: readonly string[];
+}
+
+type Client = Pick<BrokerClient, 'get' | 'pages'>;
+
+/** Reports compare with the run nearest to this time before their own. */
+const comparedDays = 30;
+/** Jobs that are read at a time. */
+const concurrentJobs = 4;
+
+/**
+ * Reads the latest rows of every job that has columns, and what changed in them in about a month.
+ * @param tenant id or domain.
+ * @param limit rows and changes of each job.
+ * @throws BrokerError
+ */
+export async function readReport(
+  client: Client,
+  { tenant, limit, nowMs }: { readonly tenant: string; readonly limit: number; readonly nowMs: number },
+): Promise<TenantReport> {
+  const details = (await client.get(`/tenants/${encodeURIComponent(tenant)}`)) as TenantDetailsAnswer;
+  const { jobs } = (await client.get('/jobs')) as JobsAnswer;
+  const reporting = jobs.filter(({ columns }) => columns !== undefined);
+  const sections: Section[] = [];
+  for (let start = 0; start < reporting.length; start += concurrentJobs) {
+    const read = reporting
+      .slice(start, start + concurrentJobs)
+      .map((job) => readSection(client, { job, limit, details }));
+    sections.push(...(await Promise.all(read)).flatMap((section) => section ?? []));
+  }
+  const { tenantId, name, defaultDomain, explanation: access, relationshipEndsAt, warnings } = details;
+  return defined({
+    tenantId,
+    name,
+    defaultDomain,
+    access,
+    relationshipEndsAt,
+    createdAt: new Date(nowMs).toISOString(),
+    sections,
+    gaps: gapsOf(reporting, details, sections),
+    warnings,
+  });
+}
+
+interface SectionRequest {
+  readonly job: Job;
+  readonly limit: number;
+  readonly details: TenantDetailsAnswer;
+}
+
+/** Undefined: no run of the job has rows of the customer. */
+async function readSection(
+  client: Client,
+  { job, limit, details: { tenantId, lastResults = [] } }: SectionRequest,
+): Promise<Section | undefined> {
+  const history = (await client.get(`/tenants/${tenantId}/history`, { job: job.name })) as TenantHistoryAnswer;
+  const latest = history.runs.find(({ outcome }) => outcome === 'succeeded') ?? unlistedRun(job.name, lastResults);
+  if (latest === undefined) return undefined;
+  const found = await readRows(client, latest.runId, { tenantId, limit, split: history.split?.column });
+  if (found === undefined) return undefined;
+  const base = baseOf(history.runs, latest);
+  const compared = base && (await readChanges(client, { runId: latest.runId, with: base.runId, tenantId }));
+  const { name, title, topic, description, columns = [] } = job;
+  return defined({
+    job: name,
+    title,
+    topic,
+    description,
+    runId: latest.runId,
+    asOf: latest.startedAt,
+    rowCount: found.count,
+    columns: shownColumns(columns, [...found.rows, ...(compared ?? []).flatMap(rowsOfChange)]),
+    rows: found.rows,
+    counts: history.split && {
+      title: history.split.title,
+      values: [...found.values].toSorted(([, one], [, other]) => other - one),
+    },
+    since: base?.startedAt,
+    figures: figuresOf(history, latest, base),
+    changes: compared && countsOf(compared),
+    changed: (compared ?? []).slice(0, limit),
+  });
+}
+
+/** A run that the history leaves out: with other parameters than usual, or in progress. There is nothing to compare it with. */
+function unlistedRun(job: string, lastResults: NonNullable<TenantDetailsAnswer['lastResults']>): Point | undefined {
+  const last = lastResults.find((result) => result.job === job);
+  if (last?.outcome !== 'succeeded') return undefined;
+  return { runId: last.runId, startedAt: last.finishedAt, outcome: 'succeeded' };
+}
+
+/** The earlier run of the customer that is nearest to a month before the latest one. */
+function baseOf(runs: readonly Point[], latest: Point): Point | undefined {
+  const latestMs = Date.parse(latest.startedAt);
+  const distance = ({ startedAt }: Point): number => Math.abs(latestMs - comparedDays * dayMs - Date.parse(startedAt));
+  return runs
+    .filter(({ outcome, startedAt }) => outcome === 'succeeded' && Date.parse(startedAt) < latestMs)
+    .toSorted((one, other) => distance(one) - distance(other))[0];
+}
+
+interface FoundRows {
+  readonly count: number;
+  readonly rows: readonly JsonObject[];
+  readonly values: ReadonlyMap<string, number>;
+}
+
+/** Counts all rows, and keeps the first. Undefined if they are not kept any more. */
+async function readRows(
+  client: Client,
+  runId: string,
+  { tenantId, limit, split }: { tenantId: string; limit: number; split: string | undefined },
+): Promise<FoundRows | undefined> {
+  const rows: JsonObject[] = [];
+  const values = new Map<string, number>();
+  let count = 0;
+  const query = { format: 'jsonl', limit: String(maxPageRows), tenants: tenantId };
+  return unlessGone(async () => {
+    for await (const page of client.pages(`${runPath(runId)}/results`, query)) {
+      for (const line of page.split('\n')) {
+        if (line === '') continue;
+        const row = asObject(parseJson(line));
+        count += 1;
+        if (rows.length < limit) rows.push(row);
+        const value = split === undefined ? undefined : row[split];
+        if (typeof value === 'string') values.set(value, (values.get(value) ?? 0) + 1);
+      }
+    }
+    return { count, rows, values };
+  });
+}
+
+const readChanges = (
+  client: Client,
+  { runId, tenantId, ...query }: { readonly runId: string; readonly with: string; readonly tenantId: string },
+): Promise<RunChangesAnswer['changes'] | undefined> =>
+  unlessGone(async () => {
+    const answer = await client.get(`${runPath(runId)}/changes`, { ...query, tenants: tenantId });
+    return (answer as RunChangesAnswer).changes;
+  });
+
+/** Histories are kept longer than runs. */
+async function unlessGone<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (thrown) {
+    if (thrown instanceof BrokerError && thrown.code === 'run_not_found') return undefined;
+    throw thrown;
+  }
+}
+
+/** The rows of a change, with the values that people compare. */
+const rowsOfChange = (change: Change): readonly JsonObject[] =>
+  change.change === 'removed' ? [change.before] : [change.after];
+
+const isMissing = (value: unknown): boolean => value === undefined || value === null || value === '';
+
+const shownColumns = (columns: readonly Column[], rows: readonly JsonObject[]): Column[] =>
+  columns.filter(({ name }) => {
+    const values = rows.flatMap((row) => (isMissing(row[name]) ? [] : [row[name]]));
+    return values.some((value) => typeof value !== 'string' || parseGuid(value) === undefined);
+  });
+
+function countsOf(changes: readonly Change[]): Readonly<Record<Change['change'], number>> {
+  const counts = { added: 0, removed: 0, changed: 0 };
+  for (const { change } of changes) counts[change] += 1;
+  return counts;
+}
+
+/** The numbers that are, or were, not zero. */
+function figuresOf({ columns, runs }: TenantHistoryAnswer, latest: Point, base: Point | undefined): Figure[] {
+  if (!runs.includes(latest)) return [];
+  const all = [{ name: undefined, title: 'Rows' }, ...columns].flatMap(({ name, title }): Figure[] => {
+    const [now, before] = [latest, base].map((point) => (name === undefined ? point?.rows : point?.numbers?.[name]));
+    return now === undefined ? [] : [{ title, now, ...(before === undefined ? {} : { before }) }];
+  });
+  return all.filter(({ now, before = 0 }) => now !== 0 || before !== 0);
+}
+
+/** Jobs with the same reason are one gap. */
+function gapsOf(jobs: readonly Job[], details: TenantDetailsAnswer, sections: readonly Section[]): Gap[] {
+  const read = new Set(sections.map(({ job }) => job));
+  const gaps = jobs.flatMap((job) => gapOf(job, details, read.has(job.name)) ?? []);
+  const same = Map.groupBy(gaps, ({ outcome, reason, advice }) => JSON.stringify([outcome, reason, advice]));
+  return [...same.values()].map((group) => {
+    const at = group
+      .flatMap((gap) => gap.at ?? [])
+      .toSorted()
+      .at(-1);
+    return defined({ ...group[0]!, jobs: group.flatMap(({ jobs }) => jobs), at });
+  });
+}
+
+function gapOf(
+  { name: job, title }: Job,
+  { lastResults, codes, defaultDomain, tenantId }: TenantDetailsAnswer,
+  isRead: boolean,
+): Gap | undefined {
+  const last = lastResults?.find((result) => result.job === job);
+  const jobs = [{ job, title }];
+  const start = `Run it: ptb run JOB --tenant ${defaultDomain ?? tenantId} --wait`;
+  if (last === undefined || last.outcome === 'succeeded') {
+    if (isRead) return undefined;
+    const reason = last === undefined ? 'No run has visited this customer.' : 'The rows are not kept any more.';
+    return { jobs, reason, advice: start };
+  }
+  const { outcome, code, finishedAt: at } = last;
+  const known = codes.find((each) => each.code === code);
+  const reason = known?.title ?? code ?? `The last visit: ${outcomeWord(outcome)}.`;
+  return defined({ jobs, outcome, code, at, reason, advice: known?.advice ?? start });
+}

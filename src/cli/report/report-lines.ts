@@ -1,0 +1,81 @@
+import { byTopic, topicTitle } from '../../lib/core/topics.ts';
+import { type Line, styled } from '../line.ts';
+import { outcomePiece } from '../outcome-piece.ts';
+import { table } from '../table.ts';
+import { exactTime } from '../times.ts';
+import type { Gap, Section, TenantReport } from './read-report.ts';
+import {
+  accessText,
+  cellText,
+  changedCells,
+  changedRow,
+  changesText,
+  countsText,
+  dayText,
+  differenceText,
+  jobsText,
+  numberText,
+  periodText,
+  rowsText,
+} from './report-words.ts';
+
+/** The report for a terminal. */
+export function reportLines(report: TenantReport): Line[] {
+  const { name, tenantId, defaultDomain, sections, gaps } = report;
+  return [
+    [styled('strong', name), ` (${defaultDomain ?? tenantId})`],
+    accessText(report),
+    periodText(report),
+    ...byTopic(sections).flatMap(([topic, group]): Line[] => [
+      '',
+      styled('strong', topicTitle(topic).toUpperCase()),
+      ...group.flatMap((section) => sectionLines(section, defaultDomain ?? tenantId)),
+    ]),
+    ...(gaps.length === 0 ? [] : ['', styled('strong', 'WHAT COULD NOT BE READ'), ...gaps.flatMap(gapLines)]),
+  ];
+}
+
+function sectionLines(section: Section, tenant: string): Line[] {
+  const { title, asOf, rowCount, rows, columns, counts, since, figures, changes, changed, runId } = section;
+  const more = rowCount - rows.length;
+  const cells = rows.map((row) => columns.map(({ name, type }) => cellText(row[name], type)));
+  const heads = columns.map(({ title }, at) => ({ head: title, optional: at > 1 }));
+  return [
+    '',
+    [styled('strong', title), `, as of ${exactTime(asOf)}: ${rowsText(rowCount)}`],
+    ...(counts === undefined || counts.values.length === 0 ? [] : [`${counts.title}: ${countsText(counts)}`]),
+    ...(since === undefined ? [] : [`Since ${dayText(since)}: ${differences(figures, changes)}`]),
+    ...changed.map((change): Line => {
+      const [sign, look] = signs[change.change];
+      const cellsText = changedCells(change, columns);
+      return [styled(look, sign), ` ${changedRow(change, columns)}${cellsText === '' ? '' : ` (${cellsText})`}`];
+    }),
+    ...(rows.length === 0 ? [] : ['', ...table(heads, cells)]),
+    ...(more === 0 ? [] : [`and ${numberText(more)} more: ptb runs export ${runId} --tenant ${tenant}`]),
+  ];
+}
+
+const signs = {
+  added: ['+', 'good'],
+  changed: ['~', 'active'],
+  removed: ['-', 'bad'],
+} as const;
+
+function differences(figures: Section['figures'], changes: Section['changes']): string {
+  const parts = figures.flatMap((figure) => {
+    const difference = differenceText(figure);
+    return difference === '' ? [] : [`${figure.title} ${numberText(figure.now)} (${difference})`];
+  });
+  const rows = changes === undefined ? 'the earlier rows are not kept any more' : changesText(changes);
+  return [...parts, rows].join(', ');
+}
+
+const gapLines = (gap: Gap): Line[] => [
+  '',
+  [
+    ...(gap.outcome === undefined ? [] : [outcomePiece(gap.outcome), `, ${dayText(gap.at ?? '')}: `]),
+    styled('strong', gap.reason),
+  ],
+  `  ${jobsText(gap)}`,
+  `  ${gap.advice}`,
+];

@@ -1,0 +1,88 @@
+import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
+
+type Column = Section['columns'][number];
+type Change = Section['changed'][number];
+
+/** A value that is not known. */
+const unknown = '–';
+/** Values of a column that are counted by name. */
+const countedValues = 8;
+
+const numbers = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
+
+export const numberText = (value: number): string => numbers.format(value);
+
+/** `1 row`, `1,234 rows`. */
+export const rowsText = (count: number): string => `${numberText(count)} ${count === 1 ? 'row' : 'rows'}`;
+
+/** The day of a time in UTC: `2026-11-24`. */
+export const dayText = (iso: string): string => iso.slice(0, 10);
+
+export function cellText(value: unknown, type: Column['type']): string {
+  if (value === undefined || value === null || value === '') return unknown;
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'number') return numberText(value);
+  if (typeof value !== 'string') return JSON.stringify(value);
+  return type === 'date' && !Number.isNaN(Date.parse(value)) ? dayText(value) : value;
+}
+
+/** `+3`, `-2`, or nothing if it did not change or is not known. */
+export function differenceText({ now, before }: Figure): string {
+  if (before === undefined || now === before) return '';
+  return `${now > before ? '+' : ''}${numberText(now - before)}`;
+}
+
+/** The most frequent values with their numbers, and how many others there are. */
+export function countsText({ values }: NonNullable<Section['counts']>): string {
+  const others = values.slice(countedValues);
+  const rest = others.reduce((sum, [, count]) => sum + count, 0);
+  return [
+    ...values.slice(0, countedValues).map(([value, count]) => `${value} ${numberText(count)}`),
+    ...(others.length === 0 ? [] : [`${others.length} others ${numberText(rest)}`]),
+  ].join(', ');
+}
+
+/** How many rows were added, changed and removed. */
+export function changesText(changes: NonNullable<Section['changes']>): string {
+  const parts = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
+    changes[kind] === 0 ? [] : [`${numberText(changes[kind])} ${kind}`],
+  );
+  return parts.length === 0 ? 'no row changed' : parts.join(', ');
+}
+
+/** Names the row by its first two texts. */
+export function changedRow(change: Change, columns: readonly Column[]): string {
+  const row = change.change === 'removed' ? change.before : change.after;
+  const texts = columns.flatMap(({ name, type }) => (type === 'text' && row[name] ? [String(row[name])] : []));
+  return texts.slice(0, 2).join(', ') || unknown;
+}
+
+/** What differs in the row. Columns that are not shown are named only. */
+export function changedCells(change: Change, columns: readonly Column[]): string {
+  if (change.change !== 'changed') return '';
+  return change.columns
+    .map((name) => {
+      const column = columns.find((each) => each.name === name);
+      if (column === undefined) return name;
+      const text = (row: Readonly<Record<string, unknown>>): string => cellText(row[name], column.type);
+      return `${column.title}: ${text(change.before)} → ${text(change.after)}`;
+    })
+    .join('; ');
+}
+
+/** Where the rows come from: `2026-11-23 to 2026-11-24`. */
+export function periodText({ sections }: TenantReport): string {
+  const days = sections.map(({ asOf }) => dayText(asOf)).toSorted();
+  const [first, last] = [days[0], days.at(-1)];
+  if (first === undefined || last === undefined) return 'There are no data yet.';
+  return first === last ? `Data of ${first}.` : `Data from ${first} to ${last}.`;
+}
+
+/** Whether and how long the broker reaches the customer. */
+export function accessText({ access, relationshipEndsAt: end, createdAt }: TenantReport): string {
+  if (end === undefined) return access;
+  return `${access} It ${end < createdAt ? 'ended' : 'ends'} on ${dayText(end)}.`;
+}
+
+/** The jobs of a gap: `Users (user-report)`. */
+export const jobsText = ({ jobs }: Gap): string => jobs.map(({ job, title }) => `${title} (${job})`).join(', ');
