@@ -117,19 +117,19 @@ async function userFinding(read: Read, key: string, protect: Protection): Promis
   const roles = `?$filter=principalId%20eq%20'${id}'&$expand=roleDefinition`;
   const lists = [
     read(`${addressOf('users', id)}/transitiveMemberOf?${shown}&$top=${mostMemberships}`).then((list) =>
-      firstFinding(list, (object) => membershipFinding(object, protect)),
+      firstFinding(list, 'memberships', (object) => membershipFinding(object, protect)),
     ),
     ...(!protect.administrators
       ? []
       : [
           read(`${addressOf('users', id)}/ownedObjects?${shown}&$top=${mostMemberships}`).then((list) =>
-            firstFinding(list, ownershipFinding),
+            firstFinding(list, 'owned objects', ownershipFinding),
           ),
           read(`roleManagement/directory/roleAssignments${roles}`).then((list) =>
-            firstFinding(list, (role) => `holds ${roleText(role)}`),
+            firstFinding(list, 'role assignments', (role) => `holds ${roleText(role)}`),
           ),
           read(`roleManagement/directory/roleEligibilityScheduleInstances${roles}`, unlicensed).then((list) =>
-            firstFinding(list, (role) => `may activate ${roleText(role)}`),
+            firstFinding(list, 'eligible roles', (role) => `may activate ${roleText(role)}`),
           ),
         ]),
   ];
@@ -143,11 +143,19 @@ async function groupFinding(read: Read, key: string, protect: Protection): Promi
   if (own !== undefined) return `is ${own}`;
   if (protect.groups.size === 0) return undefined;
   const outer = await read(`${addressOf('groups', idOf(group))}/transitiveMemberOf?${shown}&$top=${mostMemberships}`);
-  return firstFinding(outer, (object) => membershipFinding(object, protect));
+  return firstFinding(outer, 'memberships', (object) => membershipFinding(object, protect));
 }
 
-/** The first finding in a list. @throws BrokerError if there is none in this page, and there are more, or no list. */
-function firstFinding(list: JsonObject, find: (object: JsonObject) => string | undefined): string | undefined {
+/**
+ * The first finding in a list.
+ * @param name What is in the list.
+ * @throws BrokerError if there is none in this page, and there are more, or no list.
+ */
+function firstFinding(
+  list: JsonObject,
+  name: string,
+  find: (object: JsonObject) => string | undefined,
+): string | undefined {
   const { value } = list;
   if (!Array.isArray(value)) throw unclear('a list');
   for (const object of value) {
@@ -156,7 +164,7 @@ function firstFinding(list: JsonObject, find: (object: JsonObject) => string | u
   }
   if (list['@odata.nextLink'] === undefined) return undefined;
   throw refused(
-    `Whether the rule protects the target is not known, because it is in, or owns, more than ${value.length} objects.`,
+    `Whether the rule protects the target is not known, because Microsoft Graph lists its ${name} on more than one page.`,
   );
 }
 

@@ -514,8 +514,10 @@ describe('an answer of Graph that does not tell', () => {
       'more than a page',
       { [memberships]: list([group], next) },
       'target_protected',
-      /in, or owns, more than 1 objects/,
+      /lists its memberships on more than one page/,
     ],
+    ['more roles than a page', { [active]: list([], next) }, 'target_protected', /lists its role assignments on more/],
+    ['more roles to activate', { [eligible]: list([], next) }, 'target_protected', /lists its eligible roles on more/],
     [
       'a group whose name is hidden',
       { [memberships]: list([{ ...group, displayName: null }]) },
@@ -528,7 +530,12 @@ describe('an answer of Graph that does not tell', () => {
       'resource_error',
       /groups, roles and units alone/,
     ],
-    ['more owned objects than a page', { [owned]: list([group], next) }, 'target_protected', /owns, more than 1/],
+    [
+      'more owned objects than a page',
+      { [owned]: list([group], next) },
+      'target_protected',
+      /lists its owned objects on more/,
+    ],
     ['an owned object of no type', { [owned]: list([{ id: guid() }]) }, 'resource_error', /the types of objects/],
     [
       'an owned group whose name is hidden',
