@@ -344,6 +344,23 @@ describe('what verify tells of a customer', () => {
     });
   });
 
+  it.each([
+    ['ok', 'passed'],
+    ['notice', 'passed'],
+    ['warning', 'failed'],
+    ['failed', 'failed'],
+    ['skipped', 'skipped'],
+  ] as const)('has for the result %s of a check of the doctor the result %s', (status, result) => {
+    const found = { check: 'Customer policies', status, message: 'Message.' };
+    expect(fromDoctor('policies', found)).toEqual({
+      check: 'policies',
+      source: 'broker',
+      result,
+      evidence: 'Message.',
+    });
+    expect(fromDoctor('policies', { ...found, remedy: 'Remedy.' })).toMatchObject({ result, fix: 'Remedy.' });
+  });
+
   it('names what only the service account sees', async () => {
     expect(await about('account')).toMatchObject({
       result: 'skipped',
