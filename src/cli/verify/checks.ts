@@ -1,5 +1,4 @@
 import { Secret } from '../../lib/core/secrets.ts';
-import { activation, alsoRequired } from '../../operator/gdap/judge.ts';
 import { bearer, type CallerOptions, consent, describe, failedAnswer, missingOptions, run } from './caller-checks.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import { findLeaks } from './leaks.ts';
@@ -118,10 +117,6 @@ const customerPolicies: Check = async (probe, options) => {
   return options.customer(new Secret(accessToken), tenant);
 };
 
-/** What only the service account sees. The texts are those of `ptb doctor`. */
-const account: Check = async () =>
-  skipped('account', `\`ptb doctor\` checks roles and MFA of the service account. ${activation} ${alsoRequired}`);
-
 /** Requests beyond the policy are denied, and with a status that says so. */
 const denied: Check = async (probe, { token, tenant, resource, foreignTenant }) => {
   if (token === undefined) return skipped('denied', 'needs a token in PTB_TOKEN, or --client-id');
@@ -173,7 +168,6 @@ const checks: readonly Check[] = [
   allowed,
   consent,
   customerPolicies,
-  account,
   denied,
   run,
 ];

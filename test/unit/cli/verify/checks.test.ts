@@ -162,7 +162,6 @@ describe('ptb verify', () => {
       allowed: 'passed',
       consent: 'passed',
       policies: 'passed',
-      account: 'skipped',
       denied: 'passed',
       run: 'passed',
       secrets: 'passed',
@@ -359,12 +358,5 @@ describe('what verify tells of a customer', () => {
       evidence: 'Message.',
     });
     expect(fromDoctor('policies', { ...found, remedy: 'Remedy.' })).toMatchObject({ result, fix: 'Remedy.' });
-  });
-
-  it('names what only the service account sees', async () => {
-    expect(await about('account')).toMatchObject({
-      result: 'skipped',
-      evidence: expect.stringMatching(/ptb doctor.*counts with the next token.*alerts within 24 hours/) as string,
-    });
   });
 });
