@@ -359,4 +359,14 @@ describe('what verify tells of a customer', () => {
     });
     expect(fromDoctor('policies', { ...found, remedy: 'Remedy.' })).toMatchObject({ result, fix: 'Remedy.' });
   });
+
+  it('takes one token', async () => {
+    let asked = 0;
+    const counting: Override = (_request, body) => {
+      if (body['tenant'] === knownTenant && body['resource'] === 'graph') asked += 1;
+      return undefined;
+    };
+    expect(results(await findingsOf(caller, counting))).toMatchObject({ allowed: 'passed', policies: 'passed' });
+    expect(asked).toBe(1);
+  });
 });
