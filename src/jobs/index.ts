@@ -2,6 +2,7 @@ import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
 import auditSettings from './audit-settings.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
+import inactiveAccounts from './inactive-accounts.ts';
 import licenceReport from './licence-report.ts';
 import mailForwarding from './mail-forwarding.ts';
 import mfaReport from './mfa-report.ts';
@@ -12,6 +13,7 @@ export const jobs: readonly Job[] = [
   accessCheck,
   auditSettings,
   configurationDriftReport,
+  inactiveAccounts,
   licenceReport,
   mailForwarding,
   mfaReport,

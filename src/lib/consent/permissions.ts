@@ -87,17 +87,17 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: '4908d5b9-3fb2-4b1e-9336-1888b7937185',
     value: 'Organization.Read.All',
-    reason: 'licence-report reads the subscribed licences.',
+    reason: 'licence-report reads the subscriptions; other reports read whether a licence is missing.',
   },
   {
     id: 'a154be20-db9c-4678-8ab7-66f6cc099a59',
     value: 'User.Read.All',
-    reason: 'mfa-report and licence-report name the users.',
+    reason: 'inactive-accounts reads the users of a customer.',
   },
   {
     id: 'e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20',
     value: 'AuditLog.Read.All',
-    reason: 'mfa-report reads which authentication methods users have registered.',
+    reason: 'mfa-report reads which methods users have registered, inactive-accounts when they signed in.',
   },
   {
     id: 'c79f8feb-a9db-4090-85f9-90d820caa0eb',
@@ -115,6 +115,7 @@ const gdapGraphScopes: readonly Permission[] = [
 const readerScopes: ReadonlySet<string> = new Set([
   'User.Read',
   'Organization.Read.All',
+  'User.Read.All',
   'AuditLog.Read.All',
   'Application.Read.All',
   'ConfigurationMonitoring.Read.All',
