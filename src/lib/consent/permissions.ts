@@ -109,21 +109,19 @@ const gdapGraphScopes: readonly Permission[] = [
     value: 'ConfigurationMonitoring.Read.All',
     reason: 'configuration-drift-report reads the monitors of a customer, their drifts and the snapshots.',
   },
+  {
+    id: '572fea84-0151-49b2-9301-11cb16974376',
+    value: 'Policy.Read.All',
+    reason: 'conditional-access-gaps reads Conditional Access policies and security defaults of a customer.',
+  },
 ];
 
-/** What the built-in reports read in a customer. */
-const readerScopes: ReadonlySet<string> = new Set([
-  'User.Read',
-  'Organization.Read.All',
-  'User.Read.All',
-  'AuditLog.Read.All',
-  'Application.Read.All',
-  'ConfigurationMonitoring.Read.All',
-]);
+/** What the tenant directory reads in the partner's own tenant: the rest is what the built-in reports read in a customer. */
+const directoryScopes: ReadonlySet<string> = new Set(['DelegatedAdminRelationship.Read.All', 'Directory.Read.All']);
 
 const readerGraph: ResourcePermissions = {
   ...microsoftGraph,
-  scopes: gdapGraphScopes.filter(({ value }) => readerScopes.has(value)),
+  scopes: gdapGraphScopes.filter(({ value }) => !directoryScopes.has(value)),
   roles: [],
 };
 

@@ -62,6 +62,7 @@ export const readyPermissions: readonly Permissions[] = [
       'Application.Read.All',
       'AuditLog.Read.All',
       'ConfigurationMonitoring.Read.All',
+      'Policy.Read.All',
       'Reports.Read.All',
       'UserAuthenticationMethod.Read.All',
       'DelegatedAdminRelationship.Read.All',
