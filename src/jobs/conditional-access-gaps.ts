@@ -5,6 +5,7 @@ import {
   blocksLegacy,
   concernsRole,
   demandsMfa,
+  demandsMfaEverywhere,
   exclusions,
   holdsForModernClients,
   includesEverybody,
@@ -22,9 +23,6 @@ interface Check {
   readonly name: string;
   readonly isMet: (policy: Policy) => boolean;
 }
-
-const demandsMfaEverywhere = (policy: Policy): boolean =>
-  demandsMfa(policy) && holdsForModernClients(policy) && narrowings(policy).length === 0;
 
 /** What a tenant without security defaults needs at least one enabled policy for. */
 const checks: readonly Check[] = [

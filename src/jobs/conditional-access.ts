@@ -120,9 +120,17 @@ export const blocksLegacy = (policy: Policy): boolean => {
 
 export const includesEverybody = ({ conditions }: Policy): boolean => has(conditions?.users?.includeUsers, 'All');
 
-/** Whether the policy includes a role by its template id, and whether it excludes it. */
-export const concernsRole = ({ conditions }: Policy, templateId: string): boolean =>
-  has(conditions?.users?.includeRoles, templateId) && !has(conditions?.users?.excludeRoles, templateId);
+/** Whether nobody whom the policy includes signs in anywhere without a second factor. */
+export const demandsMfaEverywhere = (policy: Policy): boolean =>
+  demandsMfa(policy) && holdsForModernClients(policy) && narrowings(policy).length === 0;
+
+/** @param templateId of a directory role. */
+export const excludesRole = ({ conditions }: Policy, templateId: string): boolean =>
+  has(conditions?.users?.excludeRoles, templateId);
+
+/** Whether the policy includes a role, and does not exclude it. */
+export const concernsRole = (policy: Policy, templateId: string): boolean =>
+  has(policy.conditions?.users?.includeRoles, templateId) && !excludesRole(policy, templateId);
 
 /** Whether a policy includes the accounts of service providers, such as the partner, in this tenant. */
 export function serviceProviders({ conditions }: Policy): 'in' | 'excluded' | 'excluded in part' | 'not concerned' {

@@ -1,6 +1,7 @@
 import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
 import auditSettings from './audit-settings.ts';
+import administrators from './administrators.ts';
 import conditionalAccessGaps from './conditional-access-gaps.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
 import inactiveAccounts from './inactive-accounts.ts';
@@ -13,6 +14,7 @@ import secretExpiryReport from './secret-expiry-report.ts';
 export const jobs: readonly Job[] = [
   accessCheck,
   auditSettings,
+  administrators,
   conditionalAccessGaps,
   configurationDriftReport,
   inactiveAccounts,

@@ -114,6 +114,16 @@ const gdapGraphScopes: readonly Permission[] = [
     value: 'Policy.Read.All',
     reason: 'conditional-access-gaps reads Conditional Access policies and security defaults of a customer.',
   },
+  {
+    id: '741c54c3-0c1e-44a1-818b-3f97ab4e8c83',
+    value: 'RoleManagement.Read.Directory',
+    reason: 'administrators reads who holds which role in a customer.',
+  },
+  {
+    id: 'bc024368-1153-4739-b217-4326f2e966d0',
+    value: 'GroupMember.Read.All',
+    reason: 'administrators reads the members of groups that hold roles.',
+  },
 ];
 
 /** What the tenant directory reads in the partner's own tenant: the rest is what the built-in reports read in a customer. */

@@ -7,7 +7,12 @@ import { tryJob } from '../../support/try-job.ts';
 const licensed = customers.find((customer) => populationOf(customer).hasPlan('AAD_PREMIUM_P2'))!;
 
 test.each(jobs)('$name needs every permission that it declares, and no other', async (job) => {
-  expect((await reportOn(job, licensed)).unneeded).toEqual([]);
+  const { unneeded } = await reportOn(job, licensed, {
+    // Some requests are for roles that something else than a user holds.
+    instead: async (_request, _count, answer) =>
+      new Response((await answer().text()).replaceAll(/"principalId":"/g, '$&not-')),
+  });
+  expect(unneeded).toEqual([]);
 });
 
 test('tryJob names declared permissions that no request needs', async () => {

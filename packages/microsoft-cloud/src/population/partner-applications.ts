@@ -62,6 +62,8 @@ export const readyPermissions: readonly Permissions[] = [
       'Application.Read.All',
       'AuditLog.Read.All',
       'ConfigurationMonitoring.Read.All',
+      'GroupMember.Read.All',
+      'RoleManagement.Read.Directory',
       'Policy.Read.All',
       'Reports.Read.All',
       'UserAuthenticationMethod.Read.All',
