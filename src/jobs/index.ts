@@ -2,24 +2,30 @@ import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
 import auditSettings from './audit-settings.ts';
 import administrators from './administrators.ts';
+import applicationGrants from './application-grants.ts';
 import conditionalAccessGaps from './conditional-access-gaps.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
 import inactiveAccounts from './inactive-accounts.ts';
 import licenceReport from './licence-report.ts';
+import licenceWaste from './licence-waste.ts';
 import mailForwarding from './mail-forwarding.ts';
 import mfaReport from './mfa-report.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
+import subscriptionEnds from './subscription-ends.ts';
 
 /** All jobs of this app. To add one, create a file in this folder and list it here. */
 export const jobs: readonly Job[] = [
   accessCheck,
   auditSettings,
   administrators,
+  applicationGrants,
   conditionalAccessGaps,
   configurationDriftReport,
   inactiveAccounts,
   licenceReport,
+  licenceWaste,
   mailForwarding,
   mfaReport,
   secretExpiryReport,
+  subscriptionEnds,
 ];

@@ -27,6 +27,9 @@ export const populationOf = (customer: Customer) => {
   };
 };
 
+/** Applications, service principals and grants of a customer, which change while the cloud runs. */
+export const directoryOf = (customer: Customer) => world.directoryOf(customer);
+
 /** The answer of the simulated Graph, over all data and for callers that may do everything. */
 function answerOf(customer: Customer, { url, body }: Pick<SeenRequest, 'url' | 'body'>): Response {
   const [, version = 'v1.0', ...rest] = url.pathname.split('/');

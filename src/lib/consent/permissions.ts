@@ -82,7 +82,8 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: '06da0dbc-49e2-44d2-8312-53f166ab848a',
     value: 'Directory.Read.All',
-    reason: 'The tenant directory reads the reseller contracts. The jobs read domains and organization of a customer.',
+    reason:
+      'The tenant directory reads the reseller contracts. application-grants reads the permissions of applications.',
   },
   {
     id: '4908d5b9-3fb2-4b1e-9336-1888b7937185',
@@ -126,12 +127,12 @@ const gdapGraphScopes: readonly Permission[] = [
   },
 ];
 
-/** What the tenant directory reads in the partner's own tenant: the rest is what the built-in reports read in a customer. */
-const directoryScopes: ReadonlySet<string> = new Set(['DelegatedAdminRelationship.Read.All', 'Directory.Read.All']);
+/** What the tenant directory reads in the partner's own tenant. The built-in reports read the rest in a customer. */
+const directoryScope = 'DelegatedAdminRelationship.Read.All';
 
 const readerGraph: ResourcePermissions = {
   ...microsoftGraph,
-  scopes: gdapGraphScopes.filter(({ value }) => !directoryScopes.has(value)),
+  scopes: gdapGraphScopes.filter(({ value }) => value !== directoryScope),
   roles: [],
 };
 
