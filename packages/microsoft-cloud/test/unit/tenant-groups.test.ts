@@ -67,6 +67,18 @@ describe('groups and roles', () => {
     expect(activated).toBeGreaterThan(0);
   });
 
+  it('have public and private teams, as the groups say', () => {
+    const seen = new Set<string>();
+    eachTenant((view) => {
+      const visibility = new Map(view.rows('groups').map((group) => [group['id'], group['visibility']]));
+      for (const team of view.rows('teams')) {
+        expect(team['visibility']).toBe(String(visibility.get(team['id'])).toLowerCase());
+        seen.add(text(team, 'visibility'));
+      }
+    });
+    expect([...seen].toSorted()).toEqual(['private', 'public']);
+  });
+
   it('have teams for the groups that are teams, with the members of the group', () => {
     eachTenant((view) => {
       const groups = view
