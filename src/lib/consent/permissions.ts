@@ -93,12 +93,12 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: 'a154be20-db9c-4678-8ab7-66f6cc099a59',
     value: 'User.Read.All',
-    reason: 'inactive-accounts reads the users of a customer.',
+    reason: 'inactive-accounts and other reports read the users of a customer.',
   },
   {
     id: 'e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20',
     value: 'AuditLog.Read.All',
-    reason: 'mfa-report reads which methods users have registered, inactive-accounts when they signed in.',
+    reason: 'mfa-report reads registered methods, inactive-accounts and legacy-authentication sign-ins.',
   },
   {
     id: 'c79f8feb-a9db-4090-85f9-90d820caa0eb',
@@ -113,7 +113,7 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: '572fea84-0151-49b2-9301-11cb16974376',
     value: 'Policy.Read.All',
-    reason: 'conditional-access-gaps reads Conditional Access policies and security defaults of a customer.',
+    reason: 'conditional-access-gaps and administrators read policies and security defaults.',
   },
   {
     id: '741c54c3-0c1e-44a1-818b-3f97ab4e8c83',
@@ -123,7 +123,27 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: 'bc024368-1153-4739-b217-4326f2e966d0',
     value: 'GroupMember.Read.All',
-    reason: 'administrators reads the members of groups that hold roles.',
+    reason: 'administrators reads the members of groups, groups-and-teams their owners.',
+  },
+  {
+    id: '64733abd-851e-478a-bffb-e47a14b18235',
+    value: 'SecurityEvents.Read.All',
+    reason: 'secure-score-gains reads the secure score of a customer.',
+  },
+  {
+    id: 'd04bb851-cb7c-4146-97c7-ca3e71baf56c',
+    value: 'IdentityRiskyUser.Read.All',
+    reason: 'risky-users reads which users of a customer are at risk.',
+  },
+  {
+    id: '951183d1-1a61-466f-a6d1-1fde911bfd95',
+    value: 'Device.Read.All',
+    reason: 'devices reads the devices of a customer.',
+  },
+  {
+    id: '314874da-47d6-4978-88dc-cf0d37f0bb82',
+    value: 'DeviceManagementManagedDevices.Read.All',
+    reason: 'devices reads the devices that Intune manages.',
   },
 ];
 
