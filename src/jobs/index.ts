@@ -1,8 +1,8 @@
 import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
-import auditSettings from './audit-settings.ts';
 import administrators from './administrators.ts';
 import applicationGrants from './application-grants.ts';
+import auditSettings from './audit-settings.ts';
 import conditionalAccessGaps from './conditional-access-gaps.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
 import devices from './devices.ts';
@@ -21,9 +21,9 @@ import subscriptionEnds from './subscription-ends.ts';
 /** All jobs of this app. To add one, create a file in this folder and list it here. */
 export const jobs: readonly Job[] = [
   accessCheck,
-  auditSettings,
   administrators,
   applicationGrants,
+  auditSettings,
   conditionalAccessGaps,
   configurationDriftReport,
   devices,

@@ -1,3 +1,4 @@
+import { session } from '../../packages/microsoft-cloud/test/unit/exchange-session.ts';
 import { ask, world } from '../../packages/microsoft-cloud/test/unit/served-engine.ts';
 import { startMs, viewOf } from '../../packages/microsoft-cloud/test/unit/tenant-view.ts';
 import { parseTenantId } from '../../src/lib/core/identifiers.ts';
@@ -30,24 +31,27 @@ export const populationOf = (customer: Customer) => {
 /** Applications, service principals and grants of a customer, which change while the cloud runs. */
 export const directoryOf = (customer: Customer) => world.directoryOf(customer);
 
+/** Replaces a value in an answer, by its property. `undefined` leaves the property out. */
+type Replace = (name: string, value: unknown) => unknown;
+
 /** The answer of the simulated Graph, over all data and for callers that may do everything. */
-function answerOf(customer: Customer, { url, body }: Pick<SeenRequest, 'url' | 'body'>): Response {
+function answerOf(customer: Customer, { url, body }: Pick<SeenRequest, 'url' | 'body'>, replace?: Replace): Response {
   const [, version = 'v1.0', ...rest] = url.pathname.split('/');
   if (rest.join('/') === '$batch') {
     const { requests } = JSON.parse(body ?? '{}') as { requests: { id: string; url: string }[] };
     const responses = requests.map((part) => {
       const reply = ask(customer, part.url.slice(1));
-      return { id: part.id, status: reply.status, body: contentOf(reply) };
+      return { id: part.id, status: reply.status, body: contentOf(reply, replace) };
     });
     return Response.json({ responses });
   }
   const reply = ask(customer, `${rest.join('/')}${url.search}`, version);
-  return Response.json(contentOf(reply), { status: reply.status });
+  return Response.json(contentOf(reply, replace), { status: reply.status });
 }
 
-function contentOf({ status, code, message, body }: ReturnType<typeof ask>): unknown {
+function contentOf({ status, code, message, body }: ReturnType<typeof ask>, replace?: Replace): unknown {
   if (status >= 400) return { error: { code, message } };
-  return JSON.parse(JSON.stringify(body).replaceAll('https://graph.test/', 'https://graph.microsoft.com/'));
+  return JSON.parse(JSON.stringify(body, replace).replaceAll('https://graph.test/', 'https://graph.microsoft.com/'));
 }
 
 /** Runs a job in a customer of the simulated cloud. @param instead answers some requests; undefined: as the cloud does. */
@@ -55,6 +59,8 @@ export const reportOn = (
   job: Job,
   customer: Customer,
   options: Omit<TryJobOptions, 'graph'> & {
+    /** Of Graph and Exchange. */
+    readonly replace?: Replace;
     readonly instead?: (
       request: SeenRequest,
       count: number,
@@ -65,9 +71,13 @@ export const reportOn = (
   tryJob(job, {
     nowMs,
     tenant: { tenantId: parseTenantId(customer.tenantId)!, name: customer.name },
+    exchange: ({ cmdlet, parameters, url }) => {
+      const { status, ...body } = session(viewOf(world, customer))(cmdlet, parameters, { query: url.search.slice(1) });
+      return Response.json(JSON.parse(JSON.stringify(body, options.replace)), { status });
+    },
     ...options,
     graph: async (request, count) => {
-      const answer = (): Response => answerOf(customer, request);
+      const answer = (): Response => answerOf(customer, request, options.replace);
       return (await options.instead?.(request, count, answer)) ?? answer();
     },
   });

@@ -6,14 +6,6 @@ import { type Customer, customers, nowMs, populationOf, reportOn } from '../../s
 
 const dayMs = 86_400_000;
 
-/** Answers with values that a function replaces, by their property. `undefined` leaves the property out. */
-const replaced =
-  (replace: (name: string, value: unknown) => unknown) =>
-  async (_request: unknown, _count: number, answer: () => Response): Promise<Response> => {
-    const reply = answer();
-    return new Response(JSON.stringify(await reply.json(), replace), reply);
-  };
-
 const withoutFacts = (name: string, value: unknown): unknown =>
   value === null ||
   typeof value === 'boolean' ||
@@ -61,7 +53,7 @@ async function brokenRules(job: Job, customer: Customer): Promise<readonly strin
     if (rows.some((row) => persons.has(String(row[name])))) broken.add(`has names in historyBy ${name}`);
 
   const renamed = await reportOn(job, customer, {
-    instead: replaced((name, value) => (isName(name) && typeof value === 'string' ? `renamed ${value}` : value)),
+    replace: (name, value) => (isName(name) && typeof value === 'string' ? `renamed ${value}` : value),
   });
   if (keysOf(job, renamed.rows).join() !== keys.join()) broken.add('has names in its key');
 
@@ -76,7 +68,7 @@ async function brokenRules(job: Job, customer: Customer): Promise<readonly strin
     }
 
   // Answers without what Graph may leave out. A failure for an unexpected shape is no false row.
-  const unknown = await reportOn(job, customer, { instead: replaced(withoutFacts) }).catch(() => ({ rows: [] }));
+  const unknown = await reportOn(job, customer, { replace: withoutFacts }).catch(() => ({ rows: [] }));
   for (const { name } of columns.filter(({ type }) => type === 'boolean'))
     if (unknown.rows.some((row) => row[name] === false)) broken.add(`reports false for an unknown ${name}`);
   return [...broken].toSorted();
