@@ -1,19 +1,41 @@
 import type { Job } from '../lib/runs/job/job.ts';
 import accessCheck from './access-check.ts';
+import administrators from './administrators.ts';
+import applicationGrants from './application-grants.ts';
 import auditSettings from './audit-settings.ts';
+import conditionalAccessGaps from './conditional-access-gaps.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
+import devices from './devices.ts';
+import groupsAndTeams from './groups-and-teams.ts';
+import inactiveAccounts from './inactive-accounts.ts';
+import legacyAuthentication from './legacy-authentication.ts';
 import licenceReport from './licence-report.ts';
+import licenceWaste from './licence-waste.ts';
 import mailForwarding from './mail-forwarding.ts';
 import mfaReport from './mfa-report.ts';
+import riskyUsers from './risky-users.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
+import secureScoreGains from './secure-score-gains.ts';
+import subscriptionEnds from './subscription-ends.ts';
 
 /** All jobs of this app. To add one, create a file in this folder and list it here. */
 export const jobs: readonly Job[] = [
   accessCheck,
+  administrators,
+  applicationGrants,
   auditSettings,
+  conditionalAccessGaps,
   configurationDriftReport,
+  devices,
+  groupsAndTeams,
+  inactiveAccounts,
+  legacyAuthentication,
   licenceReport,
+  licenceWaste,
   mailForwarding,
   mfaReport,
+  riskyUsers,
   secretExpiryReport,
+  secureScoreGains,
+  subscriptionEnds,
 ];

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { defineJob } from '../lib/runs/job/job.ts';
+import { methodStrength } from './method-strength.ts';
 
 const registrationDetails = z.object({
+  id: z.string(),
   userPrincipalName: z.string(),
   userDisplayName: z.string().nullish(),
   userType: z.string().nullish(),
@@ -18,7 +20,7 @@ export default defineJob({
   name: 'mfa-report',
   title: 'Multifactor authentication per user',
   description:
-    'Which users, including administrators, have registered for multifactor authentication. Requires Entra ID P1 in the tenant; other tenants are skipped.',
+    'Which users, including administrators, have registered for multifactor authentication, and how strong their methods are. Disabled users are absent. Requires Entra ID P1 in the tenant; other tenants are skipped.',
   topic: 'identity',
   schedule: '0 0 6 * * *',
   resources: ['graph'],
@@ -34,10 +36,12 @@ export default defineJob({
     { name: 'capable', title: 'Capable', type: 'boolean' },
     { name: 'passwordless', title: 'Passwordless', type: 'boolean' },
     { name: 'methods', title: 'Methods', type: 'text' },
+    { name: 'strength', title: 'Strength', type: 'text' },
     { name: 'updatedAt', title: 'As of', type: 'date' },
+    { name: 'id', title: 'User id', type: 'text' },
   ],
-  key: ['user'],
-  historyBy: 'userType',
+  key: ['id'],
+  historyBy: 'strength',
   async run({ graph }) {
     const rows = [];
     for await (const user of graph.list('/reports/authenticationMethods/userRegistrationDetails?$top=999', {
@@ -47,12 +51,14 @@ export default defineJob({
         user: user.userPrincipalName,
         displayName: user.userDisplayName ?? null,
         userType: user.userType ?? null,
-        admin: user.isAdmin ?? false,
-        registered: user.isMfaRegistered ?? false,
-        capable: user.isMfaCapable ?? false,
-        passwordless: user.isPasswordlessCapable ?? false,
-        methods: (user.methodsRegistered ?? []).join(' '),
+        admin: user.isAdmin ?? null,
+        registered: user.isMfaRegistered ?? null,
+        capable: user.isMfaCapable ?? null,
+        passwordless: user.isPasswordlessCapable ?? null,
+        methods: user.methodsRegistered?.join(' ') ?? null,
+        strength: methodStrength(user.methodsRegistered),
         updatedAt: user.lastUpdatedDateTime ?? null,
+        id: user.id,
       });
     }
     return rows;

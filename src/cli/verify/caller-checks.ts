@@ -37,11 +37,10 @@ export function failedAnswer(check: string, answer: ProbeAnswer): Finding {
 }
 
 /** The customer has consented to the application: the token carries scopes. */
-export async function consent(probe: Probe, options: CallerOptions): Promise<Finding> {
-  const missing = missingOptions(options);
-  const { token = '', tenant = '', resource } = options;
-  if (missing !== undefined) return skipped('consent', missing);
-  const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
+export function consent(
+  answer: ProbeAnswer,
+  { tenant, resource }: { readonly tenant: string; readonly resource: string },
+): Finding {
   const { code, scopes } = answer.json;
   if (answer.status !== 200) {
     if (code === 'consent_required') return failedAnswer('consent', answer);

@@ -1,9 +1,8 @@
 import { Secret } from '../../lib/core/secrets.ts';
-import { activation, alsoRequired } from '../../operator/gdap/judge.ts';
 import { bearer, type CallerOptions, consent, describe, failedAnswer, missingOptions, run } from './caller-checks.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import { findLeaks } from './leaks.ts';
-import { isReached, type Probe } from './probe.ts';
+import { isReached, type Probe, type ProbeAnswer } from './probe.ts';
 import { apiRoutes, platformRoutes } from './routes.ts';
 
 export interface VerifyOptions extends CallerOptions {
@@ -15,7 +14,7 @@ export interface VerifyOptions extends CallerOptions {
   readonly azure: (probe: Probe, scheduledJobs: readonly string[]) => Promise<readonly Finding[]>;
 }
 
-type Check = (probe: Probe, options: VerifyOptions) => Promise<Finding>;
+type Check = (probe: Probe, options: VerifyOptions) => Promise<Finding | readonly Finding[]>;
 
 const { passed, skipped, failed } = findingsFrom('broker');
 
@@ -94,33 +93,33 @@ const crossOrigin: Check = async (probe) => {
     : failed('cross-origin', `pages of ${allowed} may call the API`, 'Remove the CORS origins of the function app.');
 };
 
-/** A caller gets a token for a tenant that the policy allows. */
-const allowed: Check = async (probe, options) => {
+/** What one answer to a request for a token of the tenant shows. */
+const tokenChecks: Check = async (probe, options) => {
   const missing = missingOptions(options);
-  if (missing !== undefined) return skipped('allowed', missing);
-  const { token = '', tenant, resource } = options;
+  if (missing !== undefined) return ['allowed', 'consent', 'policies'].map((check) => skipped(check, missing));
+  const { token = '', tenant = '', resource } = options;
   const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
+  const asked = { ...options, tenant };
+  return [allowed(answer, asked), consent(answer, asked), await customerPolicies(answer, asked)];
+};
+
+type Asked = VerifyOptions & { readonly tenant: string };
+
+/** A caller gets a token for a tenant that the policy allows. */
+function allowed(answer: ProbeAnswer, { resource }: Asked): Finding {
   if (answer.status !== 200 || typeof answer.json['accessToken'] !== 'string') return failedAnswer('allowed', answer);
   return /no-store/.test(answer.headers.get('cache-control') ?? '')
     ? passed('allowed', `a token for ${resource} until ${String(answer.json['expiresAt'])}, not cacheable`)
     : failed('allowed', 'proxies may cache the token', 'Deploy a released version of the app.');
-};
+}
 
 /** Which policies of the customer meet the broker. */
-const customerPolicies: Check = async (probe, options) => {
-  const missing = missingOptions(options);
-  if (missing !== undefined) return skipped('policies', missing);
-  const { token = '', tenant = '', resource } = options;
+async function customerPolicies(answer: ProbeAnswer, { customer, tenant, resource }: Asked): Promise<Finding> {
   if (resource !== 'graph') return skipped('policies', 'needs --resource graph');
-  const answer = await probe.ask('POST', '/api/tokens', { headers: bearer(token), body: { tenant, resource } });
   const { accessToken } = answer.json;
   if (typeof accessToken !== 'string') return skipped('policies', `no token: ${describe(answer)}`);
-  return options.customer(new Secret(accessToken), tenant);
-};
-
-/** What only the service account sees. The texts are those of `ptb doctor`. */
-const account: Check = async () =>
-  skipped('account', `\`ptb doctor\` checks roles and MFA of the service account. ${activation} ${alsoRequired}`);
+  return customer(new Secret(accessToken), tenant);
+}
 
 /** Requests beyond the policy are denied, and with a status that says so. */
 const denied: Check = async (probe, { token, tenant, resource, foreignTenant }) => {
@@ -151,7 +150,7 @@ async function readAll(probe: Probe, token: string | undefined): Promise<void> {
   for (const { path } of readable) await probe.ask('GET', path, { headers: bearer(token) });
 }
 
-const secrets: Check = async (probe, { token }) => {
+const secrets = async (probe: Probe, { token }: VerifyOptions): Promise<Finding> => {
   await readAll(probe, token);
   const leaks = findLeaks(probe.answers);
   const evidence = [...new Set(leaks.map(({ what, method, path }) => `${what} in ${method} ${path}`))].join('; ');
@@ -164,19 +163,7 @@ const secrets: Check = async (probe, { token }) => {
       );
 };
 
-const checks: readonly Check[] = [
-  health,
-  encryption,
-  invalidTokens,
-  platform,
-  crossOrigin,
-  allowed,
-  consent,
-  customerPolicies,
-  account,
-  denied,
-  run,
-];
+const checks: readonly Check[] = [health, encryption, invalidTokens, platform, crossOrigin, tokenChecks, denied, run];
 
 /**
  * Runs every check; the last one searches the answers to the others for secrets. The requests change nothing: they leave
@@ -186,7 +173,7 @@ const checks: readonly Check[] = [
 export async function verify(probe: Probe, options: VerifyOptions): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const check of checks) {
-    findings.push(await check(probe, options));
+    findings.push(...[await check(probe, options)].flat());
     if (!isReached(probe)) return [...findings, ...(await options.azure(probe, []))];
   }
   findings.push(...(await options.azure(probe, await scheduledJobs(probe, options.token))));

@@ -25,8 +25,19 @@ export const findingsFrom = (source: Source) => ({
   }),
 });
 
+const results: Readonly<Record<Check['status'], Finding['result']>> = {
+  ok: 'passed',
+  notice: 'passed',
+  warning: 'failed',
+  failed: 'failed',
+  skipped: 'skipped',
+};
+
 /** What a check of `ptb doctor` found. A notice is no failure, and keeps what to do about it. */
 export const fromDoctor = (check: string, { status, message, remedy }: Check): Finding => ({
-  ...findingsFrom('broker')[status === 'skipped' ? 'skipped' : 'passed'](check, message),
+  check,
+  source: 'broker',
+  result: results[status],
+  evidence: message,
   ...(remedy === undefined ? {} : { fix: remedy }),
 });

@@ -82,22 +82,23 @@ const gdapGraphScopes: readonly Permission[] = [
   {
     id: '06da0dbc-49e2-44d2-8312-53f166ab848a',
     value: 'Directory.Read.All',
-    reason: 'The tenant directory reads the reseller contracts. The jobs read domains and organization of a customer.',
+    reason:
+      'The tenant directory reads the reseller contracts. application-grants reads the permissions of applications.',
   },
   {
     id: '4908d5b9-3fb2-4b1e-9336-1888b7937185',
     value: 'Organization.Read.All',
-    reason: 'licence-report reads the subscribed licences.',
+    reason: 'licence-report reads the subscriptions; other reports read whether a licence is missing.',
   },
   {
     id: 'a154be20-db9c-4678-8ab7-66f6cc099a59',
     value: 'User.Read.All',
-    reason: 'mfa-report and licence-report name the users.',
+    reason: 'inactive-accounts and other reports read the users of a customer.',
   },
   {
     id: 'e4c9e354-4dc5-45b8-9e7c-e1393b0b1a20',
     value: 'AuditLog.Read.All',
-    reason: 'mfa-report reads which authentication methods users have registered.',
+    reason: 'mfa-report reads registered methods, inactive-accounts and legacy-authentication sign-ins.',
   },
   {
     id: 'c79f8feb-a9db-4090-85f9-90d820caa0eb',
@@ -109,20 +110,49 @@ const gdapGraphScopes: readonly Permission[] = [
     value: 'ConfigurationMonitoring.Read.All',
     reason: 'configuration-drift-report reads the monitors of a customer, their drifts and the snapshots.',
   },
+  {
+    id: '572fea84-0151-49b2-9301-11cb16974376',
+    value: 'Policy.Read.All',
+    reason: 'conditional-access-gaps and administrators read policies and security defaults.',
+  },
+  {
+    id: '741c54c3-0c1e-44a1-818b-3f97ab4e8c83',
+    value: 'RoleManagement.Read.Directory',
+    reason: 'administrators reads who holds which role in a customer.',
+  },
+  {
+    id: 'bc024368-1153-4739-b217-4326f2e966d0',
+    value: 'GroupMember.Read.All',
+    reason: 'administrators reads the members of groups, groups-and-teams their owners.',
+  },
+  {
+    id: '64733abd-851e-478a-bffb-e47a14b18235',
+    value: 'SecurityEvents.Read.All',
+    reason: 'secure-score-gains reads the secure score of a customer.',
+  },
+  {
+    id: 'd04bb851-cb7c-4146-97c7-ca3e71baf56c',
+    value: 'IdentityRiskyUser.Read.All',
+    reason: 'risky-users reads which users of a customer are at risk.',
+  },
+  {
+    id: '951183d1-1a61-466f-a6d1-1fde911bfd95',
+    value: 'Device.Read.All',
+    reason: 'devices reads the devices of a customer.',
+  },
+  {
+    id: '314874da-47d6-4978-88dc-cf0d37f0bb82',
+    value: 'DeviceManagementManagedDevices.Read.All',
+    reason: 'devices reads the devices that Intune manages.',
+  },
 ];
 
-/** What the built-in reports read in a customer. */
-const readerScopes: ReadonlySet<string> = new Set([
-  'User.Read',
-  'Organization.Read.All',
-  'AuditLog.Read.All',
-  'Application.Read.All',
-  'ConfigurationMonitoring.Read.All',
-]);
+/** What the tenant directory reads in the partner's own tenant. The built-in reports read the rest in a customer. */
+const directoryScope = 'DelegatedAdminRelationship.Read.All';
 
 const readerGraph: ResourcePermissions = {
   ...microsoftGraph,
-  scopes: gdapGraphScopes.filter(({ value }) => readerScopes.has(value)),
+  scopes: gdapGraphScopes.filter(({ value }) => value !== directoryScope),
   roles: [],
 };
 

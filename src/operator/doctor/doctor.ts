@@ -1,9 +1,11 @@
+import { partnerMap } from 'graph-permissions/partner-table';
 import { adminAgentsName } from '../../lib/consent/directory-state.ts';
 import { grantOf, type Rule } from '../../lib/access/policy/policy.ts';
 import { missingFact, selects } from '../../lib/access/tenants/tenant-set.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { BrokerError, isErrorCode, ptbCommand } from '../../lib/core/errors.ts';
-import { defaultApplication, type TenantId } from '../../lib/core/identifiers.ts';
+import { defaultApplication, type DomainName, parseDomainName, type TenantId } from '../../lib/core/identifiers.ts';
+import { objectsIn, textOf } from '../../lib/core/objects.ts';
 import type { Fetch } from '../../lib/core/outbound.ts';
 import type { AccessToken, Credential, Resource, Secret, TokenSource } from '../../lib/core/secrets.ts';
 import { missingPermissions } from '../../lib/gateway/send/protected-targets.ts';
@@ -28,7 +30,7 @@ import {
 } from '../gdap/judge.ts';
 import { type Groups, readGroupNames, readGroups, readRelationships } from '../gdap/read.ts';
 import { customerPoliciesCheck, signInPoliciesCheck } from './conditional-access.ts';
-import { attempt, callersCheck, type Check, failed, hardeningCheck, keysCheck, ok, skipped } from './checks.ts';
+import { attempt, callersCheck, type Check, failed, hardeningCheck, keysCheck, ok, skipped, unread } from './checks.ts';
 
 interface CustomerCheckDeps {
   readonly application: string;
@@ -104,8 +106,9 @@ async function* customerTokenChecks(
     if (result.ok) {
       yield ok('Customer token', `Entra issued a token for ${name}.`);
       const { partnerTenantId } = deps;
-      yield await customerPoliciesCheck({ name, partnerTenantId }, deps.partnerGraph(result.value.secret));
-      yield* protectionCheck(deps, candidate);
+      const graph = deps.partnerGraph(result.value.secret);
+      yield await customerPoliciesCheck({ name, partnerTenantId }, graph);
+      yield* protectionCheck(deps, graph, candidate);
       return;
     }
     last = { ...result.check, message: `${name}: ${result.check.message}` };
@@ -113,37 +116,59 @@ async function* customerTokenChecks(
   yield last;
 }
 
-/** Says which rules cannot look up whom they protect in a customer, and so refuse every change of a user there. */
+/**
+ * Says which rules lack permissions to look up whom they protect in a customer. The service account also needs a role there.
+ * @param graph as the service account in the customer.
+ */
 async function* protectionCheck(
   { rules, token }: Pick<CustomerCheckDeps, 'rules' | 'token'>,
-  { tenantId, name, defaultDomain }: DelegatedTenant,
+  graph: Pick<GraphClient, 'list'>,
+  { tenantId, name }: DelegatedTenant,
 ): AsyncGenerator<Check, void, undefined> {
   const check = 'Protected targets';
-  const facts = { tenantId, domains: defaultDomain === undefined ? [] : [defaultDomain] };
+  if (rules.every(({ protect }) => protect === undefined)) return;
+  const domains = await attempt(defaultApplication, check, () => verifiedDomains(graph));
+  if (!domains.ok) {
+    yield unread(check, domains.failure);
+    return;
+  }
+  const facts = { tenantId, domains: domains.value };
   const problems: string[] = [];
+  const remedies = new Set<string | undefined>();
   let count = 0;
   for (const { protect, tenants, application, grants, name: rule } of rules) {
     // A rule may choose its tenants by tags, which are not known here.
     if (protect === undefined || !(selects(tenants, facts) || missingFact(tenants, facts) !== undefined)) continue;
     count += 1;
     const read = await attempt(application, check, () => token(tenantId, { application, grants }));
-    const missing = read.ok ? missingPermissions(protect, read.value.scopes) : [];
-    if (!read.ok) problems.push(`The application ${application} of the rule "${rule}" gets no token for ${name}.`);
-    if (missing.length > 0)
-      problems.push(
-        `The rule "${rule}" refuses every change of a user in ${name}, because its application ${application} is not consented to ${missing.join(' and ')} there.`,
-      );
+    if (!read.ok) {
+      const { message, remedy } = read.check;
+      problems.push(`The application ${application} of the rule "${rule}" gets no token for ${name}: ${message}`);
+      remedies.add(remedy?.replaceAll('<id>', tenantId));
+      continue;
+    }
+    const held = { scheme: grantOf({ grants }), permissions: new Set(read.value.scopes) };
+    const missing = missingPermissions(partnerMap(), protect, held);
+    if (missing.length === 0) continue;
+    problems.push(
+      `The rule "${rule}" may refuse changes of users in ${name}, because its application ${application} is not consented to ${missing.join(' and ')} there.`,
+    );
+    const [setup, consent, renew] = ['setup --permissions …', 'consent', 'tenants consent --renew'].map((words) =>
+      ptbCommand(words, application),
+    );
+    remedies.add(`Add what is missing to the profile of the application: run ${setup}, ${consent} and ${renew}.`);
   }
   if (count === 0) return;
   yield problems.length === 0
-    ? ok(check, `${count} rule(s) can look up in ${name} whom they protect.`)
-    : {
-        check,
-        status: 'warning',
-        message: problems.join(' '),
-        remedy:
-          'Add what is missing with `ptb setup --permissions`, then run `ptb consent` and `ptb tenants consent --renew`.',
-      };
+    ? ok(check, `The applications of ${count} rule(s) have the permissions to look up in ${name} whom they protect.`)
+    : { check, status: 'warning', message: problems.join(' '), remedy: [...remedies].join(' ') };
+}
+
+/** The domains of the tenant of a token. User.Read opens them ("Get organization"). */
+async function verifiedDomains(graph: Pick<GraphClient, 'list'>): Promise<readonly DomainName[]> {
+  const organizations = await Array.fromAsync(graph.list('/organization?$select=verifiedDomains'));
+  const domains = organizations.flatMap((organization) => objectsIn(organization['verifiedDomains']));
+  return domains.flatMap((domain) => parseDomainName(textOf(domain, 'name') ?? '') ?? []);
 }
 
 interface GdapCheckDeps {

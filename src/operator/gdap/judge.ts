@@ -43,7 +43,7 @@ export function customerAccess(relationships: readonly Relationship[], groups: G
 }
 
 /** "Privileged Identity Management": roles and memberships are in tokens that are issued after the activation. */
-export const activation = 'A membership that Privileged Identity Management activates counts with the next token.';
+const activation = 'A membership that Privileged Identity Management activates counts with the next token.';
 
 /** "Partner security requirements", since October 2025. No API that the broker may use shows them. */
 export const alsoRequired =

@@ -68,6 +68,17 @@ Describe 'Tab' {
         $Error.Count | Should -Be 0 -Because "$Error"
     }
 
+    It 'starts no sign-in, and offers what it knows if the caller has to sign in again' {
+        $jobs = (Get-Offered 'Start-PartnerRun -Job ').CompletionText
+        & (Get-Module PartnerTokenBroker) {
+            $script:Broker.CallerExpiresAt = [DateTime]::UtcNow.AddSeconds(50)
+            $script:Broker.SignIn = { $script:Broker.CallerExpiresAt = [DateTime]::MaxValue; throw 'It signs in.' }
+        }
+        Get-Offered 'Get-PartnerToken -Tenant ' | Should -BeNullOrEmpty
+        (Get-Offered 'Start-PartnerRun -Job ').CompletionText | Should -Be $jobs
+        & (Get-Module PartnerTokenBroker) { $script:Broker.CallerExpiresAt } | Should -Not -Be ([DateTime]::MaxValue)
+    }
+
     It 'quotes a text that has more than letters' {
         Mock Get-Offer -ModuleName PartnerTokenBroker { [pscustomobject]@{ name = "it's"; title = 'T' } }
         (Get-Offered 'Start-PartnerRun -Job ').CompletionText | Should -BeExactly "'it''s'"

@@ -75,6 +75,15 @@ Describe 'A pipeline over tenants' {
         $failure.Exception.Message | Should -Be 'later'
     }
 
+    It 'leaves the failure of a later command of the module to its caller' {
+        $caught = @(Invoke-WithDefault {
+                $mixed[0], $mixed[2] | Get-PartnerToken -Resource graph | ForEach-Object {
+                    try { Get-PartnerToken -Tenant $refusing.tenantId -Resource graph } catch { $_.TargetObject.Code }
+                }
+            })
+        $caught | Should -Be 'consent_required', 'consent_required'
+    }
+
     It 'addresses a mailbox of the tenant itself in each Exchange command' {
         $script:anchors = @()
         Mock Invoke-ExchangeRest -ModuleName PartnerTokenBroker { $script:anchors += $Anchor }

@@ -94,10 +94,22 @@ Describe 'runs' {
     }
 
     It 'show the first text of a row, then numbers and booleans, and ids last' {
-        $shown = { param($Row) & (Get-Module PartnerTokenBroker) { Get-ShownColumn $args[0] } ([pscustomobject]$Row) }
-        & $shown ([ordered]@{ tenantId = 't'; tenantName = 'T'; tenantDomain = $null; userId = 'u'; user = 'a'; note = 'n'; admin = $true; devices = 3 }) |
-            Should -Be 'tenantName', 'user', 'admin', 'devices'
-        & $shown ([ordered]@{ tenantId = 't'; tenantName = 'T'; tenantDomain = $null; id = 'i' }) | Should -Be 'tenantName', 'id'
+        $shown = { param($Types) & (Get-Module PartnerTokenBroker) { Get-ShownColumn $args[0] } @($Types.Keys | ForEach-Object { [pscustomobject]@{ name = $_; type = $Types[$_] } }) }
+        & $shown ([ordered]@{ userId = 'text'; user = 'text'; at = 'date'; admin = 'boolean'; devices = 'number' }) | Should -Be 'tenantName', 'user', 'admin', 'devices'
+        & $shown ([ordered]@{ id = 'text' }) | Should -Be 'tenantName', 'id'
+    }
+
+    It 'show the columns that their job declares, whatever the first row has and another broker declares' {
+        $name = $run.RunId -replace '@.*'
+        foreach ($columns in '{"name":"free","type":"number"}', '{"name":"product","type":"text"}') {
+            $jobs = Get-FakeReply @{ Text = "{`"jobs`":[{`"name`":`"$name`",`"columns`":[$columns]}]}" }
+            $rows = Get-FakeReply @{ Bytes = [Text.Encoding]::UTF8.GetBytes('{"tenantName":"A","product":null,"free":1,"b":2,"c":3}') }
+            Mock Send-HttpRequest -ModuleName PartnerTokenBroker { if ($Request.Uri -like '*/jobs') { $jobs } else { $rows } }
+            & (Get-Module PartnerTokenBroker) { $script:Broker.Offers.Clear() }
+            $shown = Get-Head ($run | Get-PartnerRunResult)
+            $shown | Should -Match "^tenantName\s+$(($columns | ConvertFrom-Json).name)$"
+        }
+        & (Get-Module PartnerTokenBroker) { $script:Broker.Offers.Clear() }
     }
 
     It 'do not start if the pipeline contains no tenant' {

@@ -70,6 +70,7 @@ export function createResultServer(): (request: IncomingMessage, response: Serve
       return;
     }
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    if (pathname === '/api/jobs') return void response.writeHead(200, headers).end('{"jobs":[]}');
     const run = decodeURIComponent(pathname.split('/')[3] ?? '');
     const number = searchParams.get('page') ?? '1';
     seen.push(`${run} ${number}`);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import licenceReport from '../../../src/jobs/licence-report.ts';
+import { methodStrength } from '../../../src/jobs/method-strength.ts';
 import mfaReport from '../../../src/jobs/mfa-report.ts';
 import { productName } from '../../../src/jobs/product-names.ts';
 import secretExpiryReport from '../../../src/jobs/secret-expiry-report.ts';
@@ -8,6 +9,7 @@ import type { Run } from '../../../src/lib/runs/store/run.ts';
 import { compareRuns } from '../../../src/lib/runs/reading/run-changes.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../fakes/memory-run-log.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
+import { customers, populationOf, reportOn } from '../../support/population-report.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 describe('licence-report', () => {
@@ -50,7 +52,7 @@ describe('mfa-report', () => {
   const path = '/v1.0/reports/authenticationMethods/userRegistrationDetails';
 
   test('returns a row per user, over all pages', async () => {
-    const user = (name: string, more: object) => ({ userPrincipalName: name, ...more });
+    const user = (name: string, more: object) => ({ id: `id of ${name}`, userPrincipalName: name, ...more });
     const { rows } = await tryJob(mfaReport, {
       graph: ({ url }) =>
         url.searchParams.has('$skiptoken')
@@ -69,8 +71,29 @@ describe('mfa-report', () => {
     });
     expect(rows).toMatchObject([
       { user: 'a@contoso.com', admin: true, registered: true, capable: true, methods: 'mobilePhone fido2SecurityKey' },
-      { user: 'b@contoso.com', admin: false, registered: false, capable: false, methods: '' },
+      // What Graph does not say is not known.
+      { user: 'b@contoso.com', admin: null, registered: false, capable: null, methods: '' },
     ]);
+    expect(rows.map(({ id, strength }) => [id, strength])).toEqual([
+      ['id of a@contoso.com', 'strong'],
+      ['id of b@contoso.com', 'none'],
+    ]);
+  });
+
+  test.each([
+    [['mobilePhone', 'windowsHelloForBusiness'], 'strong'],
+    [['passKeyDeviceBoundAuthenticator'], 'strong'],
+    [['mobilePhone', 'softwareOneTimePasscode'], 'medium'],
+    [['microsoftAuthenticatorPush', 'methodOfTheFuture'], 'medium'],
+    [['mobilePhone', 'methodOfTheFuture'], 'unknown'],
+    [['constructor'], 'unknown'],
+    [['officePhone', 'email'], 'weak'],
+    [['email', 'securityQuestion'], 'none'],
+    [[], 'none'],
+    [null, null],
+    [undefined, null],
+  ])('calls the methods %j %s', (methods, strength) => {
+    expect(methodStrength(methods)).toBe(strength);
   });
 
   test('reports resource_unavailable for a tenant without Entra ID P1', async () => {
@@ -83,6 +106,40 @@ describe('mfa-report', () => {
     };
     await expect(tryJob(mfaReport, { graph })).rejects.toMatchObject({ code: 'resource_unavailable' });
   });
+});
+
+test('mfa-report has the rows that the population of the simulated cloud contains, with one request', async () => {
+  const strengths: Readonly<Record<string, string>> = {
+    fido2SecurityKey: 'strong',
+    windowsHelloForBusiness: 'strong',
+    passKeyDeviceBoundAuthenticator: 'strong',
+    microsoftAuthenticatorPush: 'medium',
+    softwareOneTimePasscode: 'medium',
+    mobilePhone: 'weak',
+  };
+  const seen = new Set<string>();
+  for (const customer of customers.filter((each) => populationOf(each).hasPlan('AAD_PREMIUM', 'AAD_PREMIUM_P2'))) {
+    const { rows, requests } = await reportOn(mfaReport, customer);
+    expect(requests).toHaveLength(1);
+    const enabled = populationOf(customer)
+      .rows('users')
+      .filter(({ accountEnabled }) => accountEnabled);
+    expect(rows.map(({ id, user }) => [id, user])).toEqual(
+      enabled.map(({ id, userPrincipalName }) => [id, userPrincipalName]),
+    );
+    for (const { methods, strength, registered } of rows) {
+      const found = new Set(
+        String(methods)
+          .split(' ')
+          .filter(Boolean)
+          .map((name) => strengths[name]),
+      );
+      expect(strength).toBe(['strong', 'medium', 'weak'].find((each) => found.has(each)) ?? 'none');
+      expect(registered).toBe(found.size > 0);
+      seen.add(String(strength));
+    }
+  }
+  expect([...seen].toSorted()).toEqual(['medium', 'none', 'strong', 'weak']);
 });
 
 describe('secret-expiry-report', () => {

@@ -10,9 +10,9 @@ $script:MaxPatientAttempts = 5
 Sends one request to the broker's API in the current session. Keys of Call: Method, Path (under /api), and optionally Body
 (an object to send as JSON), Json (a text to send as JSON), Headers, AsBytes (returns the body in Bytes of Reply instead of
 Value), Patient (repeats the request while the broker is not available; only for requests that change nothing), Start (the same
-for a request that starts a run: it has a key by which the broker knows it again), Recorded
-(repeats the request if its audit record could not be written; only for requests that have no effect without it), and Gateway
-(the reply is one of a resource, which has its own statuses and more time), and Glance (asks once, for two seconds). Returns Value, Reply, SentAt and Problem. Either
+for a request that starts a run: it has a key by which the broker knows it again), Recorded (repeats the request if its audit
+record could not be written; only for requests that have no effect without it), Gateway (the reply is one of a resource, which
+has its own statuses and more time) and Glance (asks once, for two seconds). Returns Value, Reply, SentAt and Problem. Either
 Value or Problem is $null.
 #>
 function Request-BrokerApi([hashtable] $Call) {

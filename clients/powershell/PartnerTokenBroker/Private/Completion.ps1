@@ -36,16 +36,17 @@ function Get-TenantOffer([bool] $AcceptsSeveral) {
     }
 }
 
-# A list of the broker. Without a session, or if the broker does not answer, there is none: Tab shows no errors.
+# A list of the broker. Without a session, or if the broker does not answer, there is none: Tab shows no errors. A sign-in may
+# take long, so none is started.
 function Get-Offer([string] $Path, [string] $List) {
-    if ($null -eq $script:Broker -or (-not $script:Broker.CanRenew -and $script:Broker.CallerExpiresAt -le (Get-UtcNow))) { return }
+    if ($null -eq $script:Broker) { return }
     $known = $script:Broker.Offers[$Path]
-    if (-not $known -or $known.Until -lt (Get-UtcNow)) {
+    if ($script:Broker.CallerExpiresAt -gt (Get-UtcNow).AddMinutes(1) -and (-not $known -or $known.Until -lt (Get-UtcNow))) {
         $errors = Get-Variable -Name Error -Scope Global -ValueOnly
         $before = $errors.Count
         $answer = try { Request-BrokerApi @{ Method = 'GET'; Path = $Path; Glance = $true } } catch { while ($errors.Count -gt $before) { $errors.RemoveAt(0) } }
         $known = @{ Until = (Get-UtcNow).AddSeconds($script:OfferSeconds); Items = @(Get-Field (Get-Field $answer 'Value') $List) }
         $script:Broker.Offers[$Path] = $known
     }
-    $known.Items | Where-Object { $_ }
+    if ($known) { $known.Items | Where-Object { $_ } }
 }

@@ -112,21 +112,22 @@ function Get-ErrorCategory($Problem) {
 function Write-TerminatingError($Code, $Detail, $Problem, $Advice) {
     if (-not $Problem) { $Problem = ConvertTo-Problem $Code $Detail }
     if ($Advice) { $Problem.Advice = $Advice }
-    if ($tenantWork -and $Problem.Code -notin $script:SameEverywhereCodes) {
+    if ($tenantWork -and [object]::ReferenceEquals($tenantWork.Command, $PSCmdlet) -and $Problem.Code -notin $script:SameEverywhereCodes) {
         $tenantWork.Problem = $Problem
         throw $tenantWork.Signal
     }
     $PSCmdlet.ThrowTerminatingError((ConvertTo-ErrorRecord $Problem))
 }
 
-# Work of Invoke-ForTenant, which has a variable of this name in its own scope. Outside there is none.
+# Work of Invoke-ForTenant, which has a variable of this name in its own scope. Outside there is none. A later command of the
+# pipeline runs inside that scope, so the work names its own command.
 $tenantWork = $null
 
 # Runs the work of a public command for one tenant. If the tenants come from a pipeline, a failure of one is an error that does
 # not end the pipeline. InputObject is the object in the pipeline, and Given what names the tenant if that has no name.
 function Invoke-ForTenant($InputObject, [string] $Given, [scriptblock] $Work) {
     if (-not $PSCmdlet.MyInvocation.ExpectingInput) { & $Work; return }
-    $tenantWork = @{ Signal = [OperationCanceledException]::new('The work for a tenant has failed.'); Problem = $null }
+    $tenantWork = @{ Command = $PSCmdlet; Signal = [OperationCanceledException]::new('The work for a tenant has failed.'); Problem = $null }
     try { & $Work }
     catch {
         # A later command of the pipeline may have failed: its errors pass through here.

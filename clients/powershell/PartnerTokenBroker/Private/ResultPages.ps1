@@ -57,7 +57,14 @@ $script:JsonBatch = 100000
 
 # The rows in a stream of JSON Lines, as objects. Job, if given, is the job whose view they get.
 function Read-Row([IO.Stream] $Body, [string] $Job) {
-    $type = if ($Job) { "PartnerTokenBroker.Row#$Job" }
+    $columns = if ($Job) { Get-Offer '/jobs' jobs | Where-Object { $_.name -eq $Job } | ForEach-Object { Get-Field $_ 'columns' } }
+    $type = if ($columns) {
+        $shown = @(Get-ShownColumn $columns)
+        # Types hold for all sessions, and another broker may have a job of this name.
+        $name = "PartnerTokenBroker.Row#$($shown -join ',')"
+        Update-TypeData -TypeName $name -DefaultDisplayPropertySet $shown -Force
+        $name
+    }
     $batch = [Collections.Generic.List[string]]::new()
     $length = 0
     Read-Line $Body | ForEach-Object {
@@ -77,21 +84,19 @@ function ConvertFrom-JsonLine([Collections.Generic.List[string]] $Lines, [string
     $rows = @(foreach ($row in (ConvertFrom-Reply "[$($Lines -join ',')]")) { $row })
     if ($rows.Count -ne $Lines.Count) { Write-TerminatingError reply_invalid 'A page of the rows is not JSON Lines.' }
     if ($Type) {
-        if (-not (Get-TypeData $Type)) { Update-TypeData -TypeName $Type -DefaultDisplayPropertySet (Get-ShownColumn $rows[0]) }
         foreach ($row in $rows) { $row.PSObject.TypeNames.Insert(0, $Type) }
     }
     $rows
 }
 
 # The columns of a job that a view shows: four, because PowerShell makes a list of more. The tenant, the first text, which says
-# what the row is about, and numbers and booleans before other texts. Ids come last.
-function Get-ShownColumn($Row) {
-    $columns = @($Row.PSObject.Properties | Where-Object { $_.Name -notin 'tenantId', 'tenantName', 'tenantDomain' })
-    $texts, $others = $columns.Where({ $null -eq $_.Value -or $_.Value -is [string] }, 'Split')
-    $ids, $texts = @($texts).Where({ $_.Name -cmatch '(^i|I)d$' }, 'Split')
-    $ordered = @(@($texts | Select-Object -First 1) + $others + @($texts | Select-Object -Skip 1) + $ids | Select-Object -First 3 -ExpandProperty Name)
+# what the row is about, and numbers and booleans before other texts and dates. Ids come last.
+function Get-ShownColumn($Columns) {
+    $texts, $others = @($Columns).Where({ $_.type -in 'text', 'date' }, 'Split')
+    $ids, $texts = @($texts).Where({ $_.name -cmatch '(^i|I)d$' }, 'Split')
+    $ordered = @(@($texts | Select-Object -First 1) + $others + @($texts | Select-Object -Skip 1) + $ids | Select-Object -First 3 -ExpandProperty name)
     'tenantName'
-    $columns.Name | Where-Object { $_ -in $ordered }
+    $Columns.name | Where-Object { $_ -in $ordered }
 }
 
 # Writes the rows of a run as one JSON array. The pages are JSON Lines, because they can be joined.

@@ -4,7 +4,7 @@ function Get-PartnerRunResult {
     Gets the rows of a run, each with its tenant. A run in progress returns the rows so far.
 
     .DESCRIPTION
-    A table shows four columns of the rows of a job. Select-Object * and Export-Csv have all.
+    A table shows four of the columns that a job declares. Select-Object * and Export-Csv have all.
 
     The broker returns the rows in pages, which the command reads one after the other, so that a large result is not held
     in memory. A page that fails is requested up to five times. With -OutFile, the command writes all pages to one file. The

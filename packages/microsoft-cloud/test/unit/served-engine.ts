@@ -1,6 +1,7 @@
 import type { Row } from '../../src/graph/declaration.ts';
 import { GraphError } from '../../src/graph/graph-error.ts';
 import { loadTypes } from '../../src/graph/schema/schema.ts';
+import { applicationSets } from '../../src/graph/sets/applications.ts';
 import { createEngine } from '../../src/graph/serve/engine.ts';
 import { declarations } from '../../src/population/graph/declarations.ts';
 import type { CustomerTenant } from '../../src/population/tenant.ts';
@@ -13,7 +14,7 @@ await loadTypes();
 export const world = worldOf(1, 25, startMs, 60);
 const engine = createEngine({
   world: { ...world, addresses: () => ({ graph: 'https://graph.test' }) as never },
-  declarations,
+  declarations: [...applicationSets, ...declarations],
   access: {
     check: () => undefined,
     checkProperty: () => undefined,

@@ -37,7 +37,9 @@ describe('groups and roles', () => {
       const administrators = view
         .rows('reports/authenticationMethods/userRegistrationDetails')
         .filter(({ isAdmin }) => isAdmin === true);
-      expect(new Set(assignments.map((row) => text(row, 'principalId')))).toEqual(idsOf(administrators));
+      const disabled = idsOf(view.rows('users').filter(({ accountEnabled }) => accountEnabled === false));
+      const enabledHolders = assignments.map((row) => text(row, 'principalId')).filter((id) => !disabled.has(id));
+      expect(new Set(enabledHolders)).toEqual(idsOf(administrators));
       for (const role of view.rows('directoryRoles')) {
         const holders = assignments.filter(({ roleDefinitionId }) => roleDefinitionId === role['roleTemplateId']);
         expect(view.references('directoryRoles/{id}/members', text(role, 'id'))).toEqual(
@@ -45,6 +47,36 @@ describe('groups and roles', () => {
         );
       }
     });
+  });
+
+  it('have roles that are active because somebody activated an eligible one', () => {
+    const directory = 'roleManagement/directory';
+    let activated = 0;
+    eachTenant((view) => {
+      const eligible = rowsOrRefusal(view, `${directory}/roleEligibilityScheduleInstances`) ?? [];
+      const active = rowsOrRefusal(view, `${directory}/roleAssignmentScheduleInstances`) ?? [];
+      const roleOf = (row: Row): string => `${text(row, 'principalId')} ${text(row, 'roleDefinitionId')}`;
+      for (const row of active) {
+        expect(row['assignmentType'] === 'Activated').toBe(typeof row['endDateTime'] === 'string');
+        if (row['assignmentType'] !== 'Activated') continue;
+        activated += 1;
+        expect(eligible.map(roleOf)).toContain(roleOf(row));
+        expect(view.rows(`${directory}/roleAssignments`).map(roleOf)).toContain(roleOf(row));
+      }
+    });
+    expect(activated).toBeGreaterThan(0);
+  });
+
+  it('have public and private teams, as the groups say', () => {
+    const seen = new Set<string>();
+    eachTenant((view) => {
+      const visibility = new Map(view.rows('groups').map((group) => [group['id'], group['visibility']]));
+      for (const team of view.rows('teams')) {
+        expect(team['visibility']).toBe(String(visibility.get(team['id'])).toLowerCase());
+        seen.add(text(team, 'visibility'));
+      }
+    });
+    expect([...seen].toSorted()).toEqual(['private', 'public']);
   });
 
   it('have teams for the groups that are teams, with the members of the group', () => {
@@ -74,7 +106,11 @@ describe('policies', () => {
       expect(refusalOf(view, 'auditLogs/signIns')).toBeUndefined();
       const defaults = rowOf(view, 'policies/identitySecurityDefaultsEnforcementPolicy');
       expect(defaults?.['isEnabled']).toBe(false);
-      const locations = new Set([...idsOf(view.rows('identity/conditionalAccess/namedLocations')), 'All']);
+      const locations = new Set([
+        ...idsOf(view.rows('identity/conditionalAccess/namedLocations')),
+        'All',
+        'AllTrusted',
+      ]);
       const groups = idsOf(view.rows('groups'));
       for (const { conditions } of rows as readonly { conditions: Record<string, Record<string, string[]> | null> }[]) {
         expect(unknownTo(groups, conditions['users']?.['excludeGroups'] ?? [])).toEqual([]);
@@ -82,6 +118,32 @@ describe('policies', () => {
       }
     });
     expect(policies).toBeGreaterThan(20);
+  });
+
+  it('differ in what makes them weaker than they look', () => {
+    const seen = new Set<string>();
+    eachTenant((view) => {
+      for (const policy of view.rows('identity/conditionalAccess/policies')) {
+        const { users, locations, clientAppTypes } = policy['conditions'] as Record<string, Row | null>;
+        const grant = policy['grantControls'] as Row | null;
+        if (users?.['excludeGuestsOrExternalUsers'] != null) seen.add('providers');
+        if (locations !== null) seen.add('locations');
+        if (String(clientAppTypes) !== 'all') seen.add(String(clientAppTypes));
+        if ((grant?.['builtInControls'] as readonly string[] | undefined)?.length === 2)
+          seen.add(`two by ${String(grant?.['operator'])}`);
+        if (grant?.['authenticationStrength'] != null) seen.add('strength');
+      }
+    });
+    expect([...seen].toSorted()).toEqual([
+      'browser',
+      'browser,mobileAppsAndDesktopClients',
+      'exchangeActiveSync',
+      'exchangeActiveSync,other',
+      'locations',
+      'providers',
+      'strength',
+      'two by OR',
+    ]);
   });
 });
 

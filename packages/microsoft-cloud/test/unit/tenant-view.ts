@@ -19,7 +19,7 @@ export function worldOf(seed: number, tenants: number, nowMs = startMs, usersPer
     plain: false,
     clock: createCloudClock({ nowMs: () => nowMs }),
     seeded: createSeeded(seed),
-    settings: {} as Settings,
+    settings: { consentPropagationMs: 0 } as Settings,
     keys: {} as SigningKeys,
     publishedMap: undefined,
     addresses: () => {

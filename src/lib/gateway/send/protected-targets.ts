@@ -1,11 +1,13 @@
+import type { PermissionMap } from 'graph-permissions/permission-map';
 import { grantOf, type Protection } from '../../access/policy/policy.ts';
 import { unconditional } from '../../approvals/meet-condition.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
 import { asObject, type JsonObject, objectOf, textOf } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
+import { judgeRequest } from '../../judge/judge.ts';
 import { encode } from '../../judge/reading/path.ts';
-import { type Allowed, type Changed, quoted } from '../../judge/verdict.ts';
+import { type Allowed, type Changed, type Grant, quoted } from '../../judge/verdict.ts';
 import type { RequestFacts } from './request-records.ts';
 import type { Answer } from './rewrite-answer.ts';
 import { type Outgoing, sendRecorded, tokenRequestOf } from './send.ts';
@@ -88,19 +90,26 @@ const readerOf =
     throw new BrokerError('resource_error', `${unknown} answers with status ${status}. ${notSent}`);
   };
 
-/** What the look-ups need: one permission of each list. */
-const [readsRoles, readsObjects] = [
-  ['RoleManagement.Read.Directory', 'RoleManagement.ReadWrite.Directory'],
-  ['Directory.Read.All', 'Directory.ReadWrite.All'],
-] as const;
+/** The permissions that open every look-up. */
+const [readsRoles, readsObjects] = ['RoleManagement.Read.Directory', 'Directory.Read.All'];
 
-/** The permissions without which the look-ups of a rule are refused. @param scopes those of a token for Microsoft Graph. */
-export const missingPermissions = ({ administrators }: Protection, scopes: readonly string[]): readonly string[] =>
-  [...(administrators ? [readsRoles] : []), readsObjects]
-    .filter((permissions) => !permissions.some((permission) => scopes.includes(permission)))
-    .map(([least]) => least);
+/** Those of these permissions whose look-ups no permission of a token opens. Pure. */
+export function missingPermissions(
+  map: PermissionMap,
+  { administrators }: Protection,
+  held: Pick<Grant, 'scheme' | 'permissions'>,
+): readonly string[] {
+  const { memberships, owned, assigned, eligible } = listsOf('id');
+  const isClosed = (path: string): boolean =>
+    !judgeRequest(map, { ...held, beta: false, me: false, host: '' }, { method: 'GET', url: `/v1.0/${path}` }).allowed;
+  const objects = [memberships, ...(administrators ? [owned, groupPath('id')] : [])];
+  return [
+    ...(administrators && [assigned, eligible].some(isClosed) ? [readsRoles] : []),
+    ...(objects.some(isClosed) ? [readsObjects] : []),
+  ];
+}
 
-const hides = `hides roles or groups: the application needs ${readsRoles[0]} and ${readsObjects[0]}, and the service account a role that reads them, such as Global Reader. ${notSent}`;
+const hides = `hides roles or groups: the application needs ${readsRoles} and ${readsObjects}, and the service account a role that reads them, such as Global Reader. ${notSent}`;
 
 /** Graph's answer about roles that can be activated, in a tenant without Microsoft Entra ID P2 or ID Governance: there are none. */
 const unlicensed = 'AadPremiumLicenseRequired';
@@ -111,25 +120,34 @@ const mostMemberships = 999;
 
 const addressOf = (collection: string, key: string): string => `${collection}('${encode(key.replaceAll("'", "''"))}')`;
 
+const groupPath = (key: string): string => `${addressOf('groups', key)}?${shown}`;
+
+/** The lists of a user. */
+function listsOf(id: string) {
+  const user = addressOf('users', id);
+  const roles = `?$filter=principalId%20eq%20'${id}'&$expand=roleDefinition`;
+  return {
+    memberships: `${user}/transitiveMemberOf?${shown}&$top=${mostMemberships}`,
+    owned: `${user}/ownedObjects?${shown}&$top=${mostMemberships}`,
+    assigned: `roleManagement/directory/roleAssignments${roles}`,
+    eligible: `roleManagement/directory/roleEligibilityScheduleInstances${roles}`,
+  };
+}
+
 /** Why a user is protected. Undefined: it is not. */
 async function userFinding(read: Read, key: string, protect: Protection): Promise<string | undefined> {
-  const id = parseGuid(key) ?? idOf(await read(`${addressOf('users', key)}?$select=id`));
-  const roles = `?$filter=principalId%20eq%20'${id}'&$expand=roleDefinition`;
+  const { memberships, owned, assigned, eligible } = listsOf(
+    parseGuid(key) ?? idOf(await read(`${addressOf('users', key)}?$select=id`)),
+  );
   const lists = [
-    read(`${addressOf('users', id)}/transitiveMemberOf?${shown}&$top=${mostMemberships}`).then((list) =>
-      firstFinding(list, (object) => membershipFinding(object, protect)),
-    ),
+    read(memberships).then((list) => firstFinding(list, 'memberships', (object) => membershipFinding(object, protect))),
     ...(!protect.administrators
       ? []
       : [
-          read(`${addressOf('users', id)}/ownedObjects?${shown}&$top=${mostMemberships}`).then((list) =>
-            firstFinding(list, ownershipFinding),
-          ),
-          read(`roleManagement/directory/roleAssignments${roles}`).then((list) =>
-            firstFinding(list, (role) => `holds ${roleText(role)}`),
-          ),
-          read(`roleManagement/directory/roleEligibilityScheduleInstances${roles}`, unlicensed).then((list) =>
-            firstFinding(list, (role) => `may activate ${roleText(role)}`),
+          read(owned).then((list) => firstFinding(list, 'owned objects', ownershipFinding)),
+          read(assigned).then((list) => firstFinding(list, 'role assignments', (role) => `holds ${roleText(role)}`)),
+          read(eligible, unlicensed).then((list) =>
+            firstFinding(list, 'eligible roles', (role) => `may activate ${roleText(role)}`),
           ),
         ]),
   ];
@@ -138,16 +156,24 @@ async function userFinding(read: Read, key: string, protect: Protection): Promis
 
 /** Why a group is protected: to change it, or who is in it, changes who is protected. */
 async function groupFinding(read: Read, key: string, protect: Protection): Promise<string | undefined> {
-  const group = await read(`${addressOf('groups', key)}?${shown}`);
+  const group = await read(groupPath(key));
   const own = groupText(group, protect);
   if (own !== undefined) return `is ${own}`;
   if (protect.groups.size === 0) return undefined;
   const outer = await read(`${addressOf('groups', idOf(group))}/transitiveMemberOf?${shown}&$top=${mostMemberships}`);
-  return firstFinding(outer, (object) => membershipFinding(object, protect));
+  return firstFinding(outer, 'memberships', (object) => membershipFinding(object, protect));
 }
 
-/** The first finding in a list. @throws BrokerError if there is none in this page, and there are more, or no list. */
-function firstFinding(list: JsonObject, find: (object: JsonObject) => string | undefined): string | undefined {
+/**
+ * The first finding in a list.
+ * @param name What is in the list.
+ * @throws BrokerError if there is none in this page, and there are more, or no list.
+ */
+function firstFinding(
+  list: JsonObject,
+  name: string,
+  find: (object: JsonObject) => string | undefined,
+): string | undefined {
   const { value } = list;
   if (!Array.isArray(value)) throw unclear('a list');
   for (const object of value) {
@@ -156,7 +182,7 @@ function firstFinding(list: JsonObject, find: (object: JsonObject) => string | u
   }
   if (list['@odata.nextLink'] === undefined) return undefined;
   throw refused(
-    `Whether the rule protects the target is not known, because it is in, or owns, more than ${value.length} objects.`,
+    `Whether the rule protects the target is not known, because Microsoft Graph lists its ${name} on more than one page.`,
   );
 }
 

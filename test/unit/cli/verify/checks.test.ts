@@ -162,7 +162,6 @@ describe('ptb verify', () => {
       allowed: 'passed',
       consent: 'passed',
       policies: 'passed',
-      account: 'skipped',
       denied: 'passed',
       run: 'passed',
       secrets: 'passed',
@@ -344,10 +343,30 @@ describe('what verify tells of a customer', () => {
     });
   });
 
-  it('names what only the service account sees', async () => {
-    expect(await about('account')).toMatchObject({
-      result: 'skipped',
-      evidence: expect.stringMatching(/ptb doctor.*counts with the next token.*alerts within 24 hours/) as string,
+  it.each([
+    ['ok', 'passed'],
+    ['notice', 'passed'],
+    ['warning', 'failed'],
+    ['failed', 'failed'],
+    ['skipped', 'skipped'],
+  ] as const)('has for the result %s of a check of the doctor the result %s', (status, result) => {
+    const found = { check: 'Customer policies', status, message: 'Message.' };
+    expect(fromDoctor('policies', found)).toEqual({
+      check: 'policies',
+      source: 'broker',
+      result,
+      evidence: 'Message.',
     });
+    expect(fromDoctor('policies', { ...found, remedy: 'Remedy.' })).toMatchObject({ result, fix: 'Remedy.' });
+  });
+
+  it('takes one token', async () => {
+    let asked = 0;
+    const counting: Override = (_request, body) => {
+      if (body['tenant'] === knownTenant && body['resource'] === 'graph') asked += 1;
+      return undefined;
+    };
+    expect(results(await findingsOf(caller, counting))).toMatchObject({ allowed: 'passed', policies: 'passed' });
+    expect(asked).toBe(1);
   });
 });

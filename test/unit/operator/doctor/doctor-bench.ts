@@ -63,6 +63,9 @@ export class DoctorBench {
   /** The Conditional Access policies of every tenant. */
   policies: () => readonly JsonObject[] = () => [];
 
+  /** The verified domains of every customer. */
+  domains: () => readonly string[] = () => ['c1.example', 'C1.example.org'];
+
   /** The rules of the access policy. */
   rules: readonly Rule[] = [];
 
@@ -106,6 +109,8 @@ export class DoctorBench {
       ...client,
       list: (path: string) => {
         if (path.startsWith('/identity/')) return listed(this.policies);
+        if (path.startsWith('/organization?'))
+          return listed(() => [{ verifiedDomains: this.domains().map((name) => ({ name })) }]);
         return path.startsWith('/applications?') ? listed(this.apis) : client.list(path);
       },
       get: (path) => {

@@ -98,32 +98,60 @@ describe('rules that protect targets', () => {
   ])('with %j name what alone is missing', async (scopes, given, missing) => {
     expect(await found(scopes, given)).toMatchObject({
       status: 'warning',
-      message: `The rule "rule 0" refuses every change of a user in customer 1, because its application changes is not consented to ${missing} there.`,
-      remedy: expect.stringContaining('ptb setup --permissions') as string,
+      message: `The rule "rule 0" may refuse changes of users in customer 1, because its application changes is not consented to ${missing} there.`,
+      remedy:
+        'Add what is missing to the profile of the application: run `ptb setup --permissions … --application changes`, `ptb consent --application changes` and `ptb tenants consent --renew --application changes`.',
     });
   });
 
   it('are fine with what was consented, each with its own application', async () => {
     expect(await found(both, rule, group)).toMatchObject({
       status: 'ok',
-      message: expect.stringMatching(/^2 /) as string,
+      message: 'The applications of 2 rule(s) have the permissions to look up in customer 1 whom they protect.',
     });
     expect(await found(['Directory.ReadWrite.All'], group)).toMatchObject({ status: 'ok' });
+    expect(await found(['User.Read.All'], group)).toMatchObject({ status: 'ok' });
+    for (const reads of ['RoleManagement.Read.All', 'RoleEligibilitySchedule.Read.Directory'])
+      expect(await found([reads, 'Directory.Read.All'], rule)).toMatchObject({ status: 'ok' });
+    expect(await found(['RoleManagement.Read.All', 'User.Read.All', 'GroupMember.Read.All'], rule)).toMatchObject({
+      status: 'ok',
+    });
     expect(await found(both, { ...rule, application: 'default' })).toMatchObject({ status: 'warning' });
   });
 
-  it('are checked where they hold, also if that depends on tags', async () => {
+  it('get a remedy for each application', async () => {
+    const { remedy } = (await found([], rule, { ...rule, application: 'default' }, group)) ?? {};
+    expect(remedy?.match(/`ptb setup[^`]*`/g)).toEqual([
+      '`ptb setup --permissions … --application changes`',
+      '`ptb setup --permissions …`',
+    ]);
+  });
+
+  it('are checked where they hold, by any domain of the customer, also if that depends on tags', async () => {
     expect(await found([], { ...rule, tenants: ['other.example'] })).toBeUndefined();
     expect(await found([], { ...rule, except: ['c1.example'] })).toBeUndefined();
+    expect(await found([], { ...rule, except: ['c1.example.org'] })).toBeUndefined();
+    expect(await found([], { ...rule, tenants: ['c1.example.org'] })).toMatchObject({ status: 'warning' });
     expect(await found([], {})).toBeUndefined();
     expect(await found([], { ...rule, tenants: ['tag:tier=gold'] })).toMatchObject({ status: 'warning' });
   });
 
-  it('are named if their application gets no token', async () => {
+  it('are not checked if the domains of the customer cannot be read', async () => {
+    bench.domains = () => {
+      throw new BrokerError('access_denied', 'Insufficient privileges.');
+    };
+    expect(await found(both, rule)).toMatchObject({ status: 'skipped' });
+    expect(await found(both, {})).toBeUndefined();
+  });
+
+  it('are named if their application gets no token, with the reason and what to do', async () => {
     bench.refuse = refusing({ application: 'changes' }, 'consent_required');
     expect(await found(both, rule)).toMatchObject({
       status: 'warning',
-      message: 'The application changes of the rule "rule 0" gets no token for customer 1.',
+      message: expect.stringMatching(
+        /^The application changes of the rule "rule 0" gets no token for customer 1: .*consent_required/,
+      ) as string,
+      remedy: `Run \`ptb tenants consent --tenant ${customer(1).tenantId} --application changes\`, wait about three minutes, then try again.`,
     });
   });
 });

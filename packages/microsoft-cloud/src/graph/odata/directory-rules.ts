@@ -52,14 +52,11 @@ export function directoryProblem(
   return inFilter ?? sortProblem(options, checked);
 }
 
-/** Objects of a page with `$expand` at most. From memory, untested. */
-const maxExpandedPage = 100;
-
 /**
  * One navigation, and none in an advanced query ("Advanced query capabilities on directory objects"), except the chain of
  * managers, whose page has it so ("List manager").
  */
-function expandProblem({ expand, top }: QueryOptions, isAdvanced: boolean): DirectoryProblem | undefined {
+function expandProblem({ expand }: QueryOptions, isAdvanced: boolean): DirectoryProblem | undefined {
   // Source of the text: issue 96 of microsoftgraph/microsoft-graph-docs.
   if (expand.length > 1)
     return {
@@ -68,11 +65,6 @@ function expandProblem({ expand, top }: QueryOptions, isAdvanced: boolean): Dire
     };
   if (isAdvanced && expand.some(({ levels }) => levels === 1))
     return unsupported('$expand is not supported in advanced queries.');
-  if (expand.length > 0 && top !== undefined && top > maxExpandedPage)
-    return {
-      code: 'Request_BadRequest',
-      message: `Invalid page size specified: '${top}'. Must be between 1 and ${maxExpandedPage} inclusive.`,
-    };
   return undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { Row } from '../../graph/declaration.ts';
 import { between } from '../../seeded.ts';
 import { idOf, randomOf, type TenantFacts, time } from './facts.ts';
-import type { Profile } from './user-profiles.ts';
+import { type Profile, profilesOf } from './user-profiles.ts';
 
 /** Every user has the password as a method, under this id. Source: "passwordAuthenticationMethod resource type". */
 const passwordMethodId = '28c10230-6103-485e-b985-444c60001490';
@@ -25,8 +25,16 @@ type MethodType = (typeof methodKinds)[number]['type'];
 
 const typed = (type: MethodType, row: Row): Row => ({ '@odata.type': `#microsoft.graph.${type}`, ...row });
 
+/** The registered methods, by their names in the registration report. Some of those with an app have a passkey or Windows Hello. */
+function registeredMethods(facts: TenantFacts, { user, index }: Profile): readonly string[] {
+  const drawn = randomOf(facts, 'device-bound methods', index)();
+  const more = drawn < 0.15 ? ['windowsHelloForBusiness'] : drawn < 0.25 ? ['passKeyDeviceBoundAuthenticator'] : [];
+  return user.methods.includes('microsoftAuthenticatorPush') ? [...user.methods, ...more] : user.methods;
+}
+
 /** The methods of a user, which the registration report names as well. Each has its `@odata.type`. */
-export function methodRows(facts: TenantFacts, { user, index, lastPasswordChangeMs }: Profile): readonly Row[] {
+export function methodRows(facts: TenantFacts, profile: Profile): readonly Row[] {
+  const { user, index, lastPasswordChangeMs } = profile;
   const createdDateTime = time(user.createdMs);
   const random = randomOf(facts, 'methods', index);
   const idFor = (name: string): string => idOf(facts, 'method', index, name);
@@ -57,6 +65,23 @@ export function methodRows(facts: TenantFacts, { user, index, lastPasswordChange
         displayName: 'Security key',
         model: 'Security key',
       }),
+    windowsHelloForBusiness: () =>
+      typed('windowsHelloForBusinessAuthenticationMethod', {
+        id: idFor('windows hello'),
+        createdDateTime,
+        displayName: 'Laptop',
+        keyStrength: 'normal',
+      }),
+    passKeyDeviceBoundAuthenticator: () =>
+      typed('fido2AuthenticationMethod', {
+        id: idFor('passkey'),
+        aaGuid: 'de1e552d-db1d-4423-a619-566b625cdc84',
+        attestationCertificates: [],
+        attestationLevel: 'attested',
+        createdDateTime,
+        displayName: 'Authenticator',
+        model: 'Microsoft Authenticator',
+      }),
   };
   const password = typed('passwordAuthenticationMethod', {
     id: passwordMethodId,
@@ -65,16 +90,23 @@ export function methodRows(facts: TenantFacts, { user, index, lastPasswordChange
   });
   return [
     password,
-    ...user.methods.flatMap((name): readonly Row[] => {
+    ...registeredMethods(facts, profile).flatMap((name): readonly Row[] => {
       const create = registered[name];
       return create === undefined ? [] : [create()];
     }),
   ];
 }
 
-/** A row of the report on registered methods. */
-export function registrationRow({ user }: Profile): Row {
-  const strong = user.methods.length > 0;
+/** The report on registered methods, which leaves disabled users out. Source: issue 878 of MicrosoftDocs/entra-docs. */
+export const registrationRows = (facts: TenantFacts): readonly Row[] =>
+  profilesOf(facts)
+    .filter(({ user }) => user.accountEnabled)
+    .map((profile) => registrationRow(facts, profile));
+
+function registrationRow(facts: TenantFacts, profile: Profile): Row {
+  const { user } = profile;
+  const methods = registeredMethods(facts, profile);
+  const strong = methods.length > 0;
   return {
     id: user.id,
     userPrincipalName: user.userPrincipalName,
@@ -86,8 +118,8 @@ export function registrationRow({ user }: Profile): Row {
     isSsprCapable: strong,
     isMfaRegistered: strong,
     isMfaCapable: strong,
-    isPasswordlessCapable: user.methods.includes('fido2SecurityKey'),
-    methodsRegistered: user.methods,
+    isPasswordlessCapable: methods.some((name) => /^(?:fido2|passKey|windowsHello)/.test(name)),
+    methodsRegistered: methods,
     isSystemPreferredAuthenticationMethodEnabled: true,
     systemPreferredAuthenticationMethods: strong ? ['PhoneAppNotification'] : [],
     userPreferredMethodForSecondaryAuthentication: strong ? 'push' : 'none',

@@ -203,6 +203,9 @@ function ofProjects(facts: TenantFacts): readonly Plan[] {
 }
 
 /** A group as Graph returns it. */
+export const isPublicTeam = (facts: TenantFacts, { id }: GroupData): boolean =>
+  randomOf(facts, 'public team', id)() < 0.25;
+
 export function groupRow(facts: TenantFacts, group: GroupData): Row {
   const { kind } = group;
   const isUnified = kind === 'unified' || kind === 'team';
@@ -230,7 +233,7 @@ export function groupRow(facts: TenantFacts, group: GroupData): Row {
     resourceProvisioningOptions: kind === 'team' ? ['Team'] : [],
     securityEnabled: kind !== 'distribution' && !isUnified,
     securityIdentifier: securityIdentifierOf(group.id),
-    visibility: isUnified ? (kind === 'team' ? 'Private' : 'Public') : null,
+    visibility: isUnified ? (kind === 'team' && !isPublicTeam(facts, group) ? 'Private' : 'Public') : null,
   };
 }
 

@@ -68,6 +68,16 @@ const demand = (...builtInControls: readonly string[]): Row => ({
   authenticationStrength: null,
 });
 
+/** The built-in strength "Phishing-resistant MFA". Source: "authenticationStrengthPolicy resource type". */
+const phishingResistant: Row = {
+  id: '00000000-0000-0000-0000-000000000004',
+  displayName: 'Phishing-resistant MFA',
+  description: 'Methods that resist phishing.',
+  policyType: 'builtIn',
+  requirementsSatisfied: 'mfa',
+  allowedCombinations: ['windowsHelloForBusiness', 'fido2', 'x509CertificateMultiFactor'],
+};
+
 const everybody = (facts: TenantFacts, more: Row = {}): Row => ({
   includeUsers: ['All'],
   excludeUsers: [],
@@ -78,9 +88,21 @@ const everybody = (facts: TenantFacts, more: Row = {}): Row => ({
   includeRoles: [],
   excludeRoles: [],
   includeGuestsOrExternalUsers: null,
-  excludeGuestsOrExternalUsers: null,
+  excludeGuestsOrExternalUsers: exceptProviders(facts),
   ...more,
 });
+
+/** Some tenants leave the accounts of their partners out of every policy for all users. */
+const exceptProviders = (facts: TenantFacts): Row | null =>
+  randomOf(facts, 'policy', 'except providers')() < 0.4
+    ? {
+        guestOrExternalUserTypes: 'serviceProvider',
+        externalTenants: {
+          '@odata.type': '#microsoft.graph.conditionalAccessAllExternalTenants',
+          membershipKind: 'all',
+        },
+      }
+    : null;
 
 const anywhere = (more: Row): Row => ({
   applications: {
@@ -170,6 +192,42 @@ const plans: readonly PolicyPlan[] = [
         frequencyInterval: 'timeBased',
       },
     },
+  },
+  {
+    key: 'mfa elsewhere',
+    displayName: 'CA007 Require multifactor authentication outside the offices',
+    share: 0.3,
+    conditions: (facts) =>
+      anywhere({
+        users: everybody(facts),
+        locations: { includeLocations: ['All'], excludeLocations: ['AllTrusted'] },
+      }),
+    grant: demand('mfa'),
+  },
+  {
+    key: 'mfa or device',
+    displayName: 'CA008 Require multifactor authentication or a compliant device',
+    share: 0.3,
+    conditions: (facts) => anywhere({ users: everybody(facts) }),
+    grant: demand('mfa', 'compliantDevice'),
+  },
+  {
+    key: 'strength',
+    displayName: 'CA009 Require phishing-resistant methods for administrators',
+    share: 0.4,
+    conditions: (facts) =>
+      anywhere({
+        users: everybody(facts, { includeUsers: [], includeRoles: [directoryRoles['Global Administrator']] }),
+        clientAppTypes: ['browser', 'mobileAppsAndDesktopClients'],
+      }),
+    grant: { ...demand(), authenticationStrength: phishingResistant },
+  },
+  {
+    key: 'legacy in part',
+    displayName: 'CA010 Block Exchange ActiveSync',
+    share: 0.3,
+    conditions: (facts) => anywhere({ users: everybody(facts), clientAppTypes: ['exchangeActiveSync'] }),
+    grant: demand('block'),
   },
 ];
 

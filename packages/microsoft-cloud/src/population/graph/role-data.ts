@@ -1,7 +1,7 @@
 import type { Row } from '../../graph/declaration.ts';
 import { between, pick } from '../../seeded.ts';
 import { directoryRoles, type RoleName } from '../roles.ts';
-import { idOf, perTenant, randomOf, type TenantFacts } from './facts.ts';
+import { hourMs, idOf, perTenant, randomOf, type TenantFacts } from './facts.ts';
 import { namedId } from './group-data.ts';
 import { hasEntraP2 } from './licensing.ts';
 
@@ -12,6 +12,8 @@ export interface RoleHolding {
   readonly assignmentId: string;
   /** `/` for the whole tenant, or `/administrativeUnits/ID`. */
   readonly scope: string;
+  /** The end of an eligible role that is active, milliseconds since 1970. */
+  readonly activatedUntilMs?: number;
 }
 
 /** What each role is for, in our words. The names and template ids are Microsoft's. */
@@ -74,6 +76,17 @@ export const roleHoldingsOf = perTenant((facts): readonly RoleHolding[] => [
       }));
     }),
   ...ownHoldings(facts, false),
+  ...eligibleRolesOf(facts).flatMap((eligible, at): readonly RoleHolding[] =>
+    randomOf(facts, 'activated roles', at)() < 0.4
+      ? [
+          {
+            ...eligible,
+            assignmentId: idOf(facts, 'activated role', eligible.assignmentId),
+            activatedUntilMs: facts.startMs + 4 * hourMs,
+          },
+        ]
+      : [],
+  ),
 ]);
 
 /** Roles that users of a tenant with Entra ID P2 may activate for a time. */

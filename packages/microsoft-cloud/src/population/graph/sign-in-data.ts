@@ -90,13 +90,20 @@ function signInsOfUser(
       atMs,
       errorCode: isLast ? 0 : isRefused ? 50057 : failureOf(facts, profile, random),
       app: pick(random, apps),
-      client: random() < 0.03 ? 'Authenticated SMTP' : pick(random, ['Browser', 'Mobile Apps and Desktop clients']),
+      client:
+        random() < 0.03
+          ? legacyClient(profile.index + at)
+          : pick(random, ['Browser', 'Mobile Apps and Desktop clients']),
       place: pick(random, places),
       ipAddress: `198.51.100.${between(random, 1, 254)}`,
       device: random() < 0.7 ? device : undefined,
     };
   });
 }
+
+/** Clients of legacy authentication, by the names in the log. */
+const legacyClients = ['Authenticated SMTP', 'IMAP4', 'POP3', 'Exchange Web Services'] as const;
+const legacyClient = (at: number): string => legacyClients[at % legacyClients.length] ?? legacyClients[0];
 
 function failureOf(facts: TenantFacts, { user }: Profile, random: Random): number {
   const drawn = random();

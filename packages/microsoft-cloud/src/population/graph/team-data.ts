@@ -1,6 +1,6 @@
 import type { Row } from '../../graph/declaration.ts';
 import { hexOf, randomOf, type TenantFacts, time } from './facts.ts';
-import { type GroupData, groupDataOf } from './group-data.ts';
+import { type GroupData, groupDataOf, isPublicTeam } from './group-data.ts';
 import { profileById } from './user-profiles.ts';
 
 /** A group that is a team. Team and group have the same id. */
@@ -44,7 +44,7 @@ export function teamRow(facts: TenantFacts, group: GroupData): Row {
     },
     specialization: 'none',
     tenantId: facts.tenantId,
-    visibility: 'private',
+    visibility: isPublicTeam(facts, group) ? 'public' : 'private',
     webUrl: `https://teams.microsoft.com/l/team/${encodeURIComponent(general)}/conversations?groupId=${group.id}&tenantId=${facts.tenantId}`,
   };
 }

@@ -96,7 +96,7 @@ export const companySubscriptionRows = ({ subscriptions, seeded, tenantId, start
     id: `${tenantId}_${sku.skuId}`,
     commerceSubscriptionId: seeded.guid('subscription', tenantId, sku.skuId),
     createdDateTime: time(startMs - 395 * dayMs),
-    isTrial: false,
+    isTrial: seeded.random('trial', tenantId, sku.skuId)() < 0.15,
     nextLifecycleDateTime: time(startMs + (warning > 0 ? -5 : 120) * dayMs),
     ownerId: null,
     ownerTenantId: null,

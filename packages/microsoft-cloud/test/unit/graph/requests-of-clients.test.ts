@@ -82,6 +82,7 @@ describe('what outside programs ask for', () => {
   it.each([
     'auditLogs/signIns?$select=userPrincipalName,createdDateTime&$top=2',
     'auditLogs/directoryAudits?$select=activityDisplayName&$top=2',
+    'groups?$expand=owners($select=id)&$top=999',
     "servicePrincipals?$filter=servicePrincipalType eq 'Application'",
     "servicePrincipals?$filter=(servicePrincipalType eq 'ManagedIdentity')",
   ])('%s is answered', (address) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { roots } from '../../../src/graph/schema/roots.ts';
 import { type Schema, schemaOf, type TypeInfo, type Version } from '../../../src/graph/schema/schema.ts';
+import { applicationSets } from '../../../src/graph/sets/applications.ts';
 import { declarations } from '../../../src/population/graph/declarations.ts';
 import { ask, withP2 } from '../served-engine.ts';
 
@@ -46,7 +47,7 @@ const placesOf = (version: Version): readonly Place[] => {
 /** Whether somebody wrote down what the tenant has there, be it nothing. */
 const isDeclared = (path: string): boolean => {
   const pattern = path.split('/');
-  return declarations.some(({ path: declared }) => {
+  return [...applicationSets, ...declarations].some(({ path: declared }) => {
     const wanted = declared.split('/');
     return (
       wanted.length === pattern.length &&

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import { judgeScopes, type ScopeLimit } from '../../../../../src/lib/access/policy/policy.ts';
@@ -45,7 +46,8 @@ describe('the sample policy', () => {
     expect(carried).toEqual(expect.arrayContaining([...(rule.scopes ?? [])]));
     // Only a token that a caller gets is limited by what it carries. The gateway limits requests.
     if (rule.tokens) expect(judgeScopes(rule, carried)).toMatchObject({ allow: true });
-    expect(rule.protect === undefined ? [] : missingPermissions(rule.protect, carried)).toEqual([]);
+    const held = { scheme: 'delegated', permissions: new Set(carried) } as const;
+    expect(rule.protect === undefined ? [] : missingPermissions(partnerMap(), rule.protect, held)).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@ import { addFault, clearFaults } from 'microsoft-cloud/client';
 import { accessToken, createCloud, type TestCloud } from 'microsoft-cloud/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPermissionMap } from 'graph-permissions/build-map';
-import { partnerEntries } from 'graph-permissions/partner-table';
+import { partnerEntries, partnerMap } from 'graph-permissions/partner-table';
 import { tableEntries } from 'graph-permissions/table';
 import { missingPermissions } from '../../../../../src/lib/gateway/send/protected-targets.ts';
 import { createUpstream, type UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
@@ -432,8 +432,10 @@ describe('look-ups', () => {
     ['groups', ['User.ReadWrite.All', 'RoleManagement.Read.Directory'], inSales],
   ])('refuse without the permission to read %s', async (_, permissions, { id }) => {
     const administrators = { administrators: true, groups: new Set<string>() };
-    expect(missingPermissions(administrators, permissions)).not.toEqual([]);
-    expect(missingPermissions(administrators, scopes)).toEqual([]);
+    const missingOf = (held: readonly string[]) =>
+      missingPermissions(partnerMap(), administrators, { scheme: 'delegated', permissions: new Set(held) });
+    expect(missingOf(permissions)).not.toEqual([]);
+    expect(missingOf(scopes)).toEqual([]);
     await consentTo(cloud.document, contoso, permissions);
     const narrow = await accessToken(cloud, contoso);
     const world = inFrontOfCloud({ protect: ['administrators'] }, () => narrow);
@@ -514,8 +516,10 @@ describe('an answer of Graph that does not tell', () => {
       'more than a page',
       { [memberships]: list([group], next) },
       'target_protected',
-      /in, or owns, more than 1 objects/,
+      /lists its memberships on more than one page/,
     ],
+    ['more roles than a page', { [active]: list([], next) }, 'target_protected', /lists its role assignments on more/],
+    ['more roles to activate', { [eligible]: list([], next) }, 'target_protected', /lists its eligible roles on more/],
     [
       'a group whose name is hidden',
       { [memberships]: list([{ ...group, displayName: null }]) },
@@ -528,7 +532,12 @@ describe('an answer of Graph that does not tell', () => {
       'resource_error',
       /groups, roles and units alone/,
     ],
-    ['more owned objects than a page', { [owned]: list([group], next) }, 'target_protected', /owns, more than 1/],
+    [
+      'more owned objects than a page',
+      { [owned]: list([group], next) },
+      'target_protected',
+      /lists its owned objects on more/,
+    ],
     ['an owned object of no type', { [owned]: list([{ id: guid() }]) }, 'resource_error', /the types of objects/],
     [
       'an owned group whose name is hidden',

@@ -1,7 +1,7 @@
 import type { Declaration, Row } from '../../../graph/declaration.ts';
 import { dayMs } from '../../../clock.ts';
 import { auditRow, auditsOf } from '../audit-data.ts';
-import { registrationRow } from '../authentication-data.ts';
+import { registrationRows } from '../authentication-data.ts';
 import { factsOf } from '../facts.ts';
 import { needsEntraP2, needsEntraPremium } from '../premium.ts';
 import { controlProfileRows, secureScoreRows } from '../secure-score-data.ts';
@@ -9,7 +9,6 @@ import { alertRow, alertsOf, incidentRow, riskDetectionRow, risksOf, riskyUserRo
 import { healthOverviewRows, issueRows, messageRows } from '../service-health.ts';
 import { logDays } from '../latest-sign-in.ts';
 import { signInRow, signInsOf } from '../sign-in-data.ts';
-import { profilesOf } from '../user-profiles.ts';
 import { entitySet } from './declare.ts';
 
 /** Logs are kept for 30 days and have pages of up to 1,000 ("List signIns", "List directoryAudits"). */
@@ -76,12 +75,9 @@ export const monitoringSets: readonly Declaration[] = [
         .map((audit) => auditRow(facts, audit));
     },
   },
-  entitySet(
-    'reports/authenticationMethods/userRegistrationDetails',
-    'userRegistrationDetails',
-    (facts) => profilesOf(facts).map(registrationRow),
-    { check: needsEntraPremium },
-  ),
+  entitySet('reports/authenticationMethods/userRegistrationDetails', 'userRegistrationDetails', registrationRows, {
+    check: needsEntraPremium,
+  }),
   {
     kind: 'set',
     path: 'security/secureScores',

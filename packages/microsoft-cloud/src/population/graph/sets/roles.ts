@@ -1,7 +1,7 @@
 import type { Declaration, Row, TenantView } from '../../../graph/declaration.ts';
 import { dayMs } from '../../../clock.ts';
 import { directoryRoles } from '../../roles.ts';
-import { factsOf, idOf, time, type TenantFacts } from '../facts.ts';
+import { factsOf, idOf, perTenant, time, type TenantFacts } from '../facts.ts';
 import { namedId } from '../group-data.ts';
 import { needsPrivilegedManagement } from '../premium.ts';
 import {
@@ -132,6 +132,16 @@ const idIn =
     return typeof id === 'string' ? [id] : [];
   };
 
+/** Ends of the roles that are active because somebody activated them, by the id of the assignment. */
+const activatedUntilOf = perTenant(
+  (facts): ReadonlyMap<string, number> =>
+    new Map(
+      roleHoldingsOf(facts).flatMap(({ assignmentId, activatedUntilMs }) =>
+        activatedUntilMs === undefined ? [] : [[assignmentId, activatedUntilMs] as const],
+      ),
+    ),
+);
+
 const needsPim = { check: needsPrivilegedManagement };
 
 /** What is assigned, as Privileged Identity Management lists it. */
@@ -141,7 +151,14 @@ const activeSet = (name: string, type: string, show: (facts: TenantFacts, assign
   type: `microsoft.graph.${type}`,
   live: true,
   rows: (tenant) =>
-    tenant.rows(assignments).map((row) => ({ ...show(factsOf(tenant), row), assignmentType: 'Assigned' })),
+    tenant.rows(assignments).map((row) => {
+      const facts = factsOf(tenant);
+      const until = activatedUntilOf(facts).get(String(row['id']));
+      const shown = show(facts, row);
+      if (until === undefined) return { ...shown, assignmentType: 'Assigned' };
+      const isInstance = 'endDateTime' in shown;
+      return { ...shown, ...(isInstance ? { endDateTime: time(until) } : {}), assignmentType: 'Activated' };
+    }),
   ...needsPim,
 });
 

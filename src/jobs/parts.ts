@@ -1,0 +1,72 @@
+import * as z from 'zod';
+import { BrokerError } from '../lib/core/errors.ts';
+import type { GraphClient } from '../lib/microsoft/graph.ts';
+
+/** Whether a part of a report was read, or why not. */
+export type PartRead = 'yes' | 'no licence' | 'no access';
+
+/**
+ * Reads what a report can do without. A tenant refuses it for want of a licence, a role or a consent; privileged identity
+ * management also refuses delegated administrators with an error of its own (CIPP, RoleAssignmentScheduleInstances).
+ * @throws BrokerError every other failure.
+ */
+export async function readPart<T>(
+  items: AsyncIterable<T>,
+): Promise<{ readonly items: readonly T[]; readonly read: PartRead }> {
+  try {
+    return { items: await Array.fromAsync(items), read: 'yes' };
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    const { code, logFields } = error;
+    if (code === 'resource_unavailable') return { items: [], read: 'no licence' };
+    const isRefused =
+      code === 'access_denied' ||
+      (code === 'job_failed' && /unauthorized operation/i.test(String(logFields['resourceMessage'])));
+    if (isRefused) return { items: [], read: 'no access' };
+    throw error;
+  }
+}
+
+const subscribedSku = z.object({
+  capabilityStatus: z.string().nullish(),
+  servicePlans: z.array(z.object({ servicePlanName: z.string() })).nullish(),
+});
+
+/** Whether the subscriptions of the tenant contain Entra ID P1 or P2. Needs Organization.Read.All; one request. */
+export async function hasEntraPremium(graph: GraphClient): Promise<boolean> {
+  for await (const { capabilityStatus, servicePlans } of graph.list(
+    '/subscribedSkus?$select=capabilityStatus,servicePlans',
+    { shape: subscribedSku },
+  )) {
+    const isUsable = capabilityStatus === 'Enabled' || capabilityStatus === 'Warning';
+    if (isUsable && servicePlans?.some(({ servicePlanName }) => /^AAD_PREMIUM(?:_P2)?$/.test(servicePlanName)))
+      return true;
+  }
+  return false;
+}
+
+/**
+ * The items of a list that needs Entra ID P1, in a tenant that has it. Graph refuses it now and then even there (issues
+ * 14118 and 14120 of microsoftgraph/microsoft-graph-docs), so the refusal is temporary.
+ * @throws BrokerError resource_error in place of resource_unavailable.
+ */
+export async function* licensed<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* items;
+  } catch (error) {
+    if (!(error instanceof BrokerError) || error.code !== 'resource_unavailable') throw error;
+    const detail =
+      'Microsoft Graph finds no licence, although the subscriptions of the tenant contain Entra ID P1 or P2.';
+    throw new BrokerError('resource_error', detail, { cause: error, logFields: error.logFields });
+  }
+}
+
+/** The failure of a report that needs Entra ID P1, in a tenant without it: the tenant is skipped. */
+export const withoutEntraPremium = (): BrokerError =>
+  new BrokerError('resource_unavailable', 'The subscriptions of the tenant contain neither Entra ID P1 nor P2.');
+
+/** A time of Graph in milliseconds since 1970, undefined if there is none. */
+export function timeMs(text: string | null | undefined): number | undefined {
+  const ms = Date.parse(text ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
+}
