@@ -11,6 +11,7 @@ import { localPolicy } from './local-policy.ts';
 import { type BrokerApi, createBrokerApi } from './api.ts';
 import { createCheckpointKey } from './checkpoint-key.ts';
 import { callerTokens } from './caller-token.ts';
+import type { writePast } from './past/write-past.ts';
 import { trustAuthority } from './running-demo.ts';
 
 export interface DemoOptions {
@@ -39,6 +40,8 @@ export interface DemoOptions {
   readonly onUnmatched?: (requests: readonly string[]) => void;
   /** Starts the function app with these settings. Default: the embedded host. */
   readonly startApp?: (environment: Readonly<Record<string, string>>) => Promise<Host>;
+  /** Gives the app a past of 90 days. It must be new: a folder of an earlier start has its past. */
+  readonly past?: boolean;
   /** Gives the broker its credential. Default: {@link obtainCredential}. */
   readonly obtainCredential?: typeof obtainCredential;
   /** Further app settings. Called when the storage has started. */
@@ -101,17 +104,22 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
   const { azurite, cloud } = await startUpstream(options, started);
   trustAuthority(cloud.ready.caCertificatePath);
   const policyPath = join(folder, 'access-policy.json');
-  await writeFile(policyPath, localPolicy(cloud.ready));
+  const policy = localPolicy(cloud.ready);
+  await writeFile(policyPath, policy);
   const environment = {
     ...environmentOf(cloud.ready),
     AzureWebJobsStorage: azurite.connectionString,
     ACCESS_POLICY: policyPath,
     FUNCTIONS_WORKER_RUNTIME: 'node',
+    // Each tenant of a kept run is a blob, and a start must not take long.
+    ...(options.past === true ? { RUN_RETENTION_DAYS: '7' } : {}),
   };
 
   say('Setting up the application and the first refresh token (ptb setup, ptb consent)');
-  await (options.obtainCredential ?? obtainCredential)(ptbScript, environment, cloud.ready);
-  await createCheckpointKey(cloud.ready);
+  await Promise.all([
+    (options.obtainCredential ?? obtainCredential)(ptbScript, environment, cloud.ready),
+    options.past === true ? writePastOf(cloud.ready, environment, policy) : createCheckpointKey(cloud.ready),
+  ]);
   const callerToken = callerTokens(cloud.ready);
   // Requested before the faults are active: they concern the broker, not its caller.
   await callerToken();
@@ -143,6 +151,10 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
     stop: () => stopDemo(options, cloud.ready.control, started),
   };
 }
+
+/** Its code is loaded only if it is needed. */
+const writePastOf = async (...given: Parameters<typeof writePast>): Promise<void> =>
+  (await import('./past/write-past.ts')).writePast(...given);
 
 /** Starts Azurite and the simulated cloud at the same time. */
 async function startUpstream(

@@ -99,12 +99,20 @@ function changeSettings({ world }: ControlParts, body: Readonly<Record<string, u
   return json(200, settings);
 }
 
-/** The digest of what Graph returns of a tenant. */
-function digest({ world, engine }: ControlParts, _body: unknown, { id = '' }: PathParameters): Reply {
+function viewOf({ world, engine }: ControlParts, id = ''): ReturnType<Engine['viewOf']> {
   const tenantId = world.isPartner(id) ? world.partner.tenantId : world.findCustomer(id)?.tenantId;
   if (tenantId === undefined) throw new TypeError(`There is no tenant "${id}".`);
-  return json(200, digestOf(engine.viewOf(tenantId)));
+  return engine.viewOf(tenantId);
 }
+
+/** The digest of what Graph returns of a tenant. */
+const digest: Handler = (parts, _body, { id }) => json(200, digestOf(viewOf(parts, id)));
+
+/** The rows of sets of Graph in a tenant, by the path of the set: what its requests return, without tokens and faults. */
+const rows: Handler = (parts, _body, { id }, query) => {
+  const view = viewOf(parts, id);
+  return json(200, Object.fromEntries(query.getAll('path').map((path) => [path, view.rows(path)])));
+};
 
 const router = createRouter<Handler>([
   ...pageRoutes,
@@ -147,6 +155,7 @@ const router = createRouter<Handler>([
   }),
   route('POST', '/tenants/{id}', changeTenantById),
   route('GET', '/tenants/{id}/digest', digest),
+  route('GET', '/tenants/{id}/rows', rows),
   route('POST', '/accounts/{username}', changeAccount),
   route('POST', '/agents', ({ world }, body) => json(200, registerAgent(world, parseAgentOptions(body)))),
   route('POST', '/keys', async ({ world }) => {

@@ -1,3 +1,4 @@
+import { createPrivateKey, type JsonWebKey } from 'node:crypto';
 import { type CloudRequest, json, type Reply } from '../web/http.ts';
 import { type PathParameters, route, type Route } from '../web/router.ts';
 import { bodyOf, namePattern, paged } from './operations.ts';
@@ -51,6 +52,7 @@ export function keyRoutes(store: KeyStore, vault: () => string): readonly Route<
     }),
     named('GET', '/keys/{name}', bundle),
     named('GET', '/keys/{name}/{version}', bundle),
+    route('PUT', '/keys/{name}', (request, { name = '' }) => importKey(store, vault(), name, request)),
     named('PATCH', '/keys/{name}', update),
     named('PATCH', '/keys/{name}/{version}', update),
     named('POST', '/keys/{name}/{version}/sign', (key, version, request) => {
@@ -120,6 +122,22 @@ function create(store: KeyStore, vault: string, name: string, request: CloudRequ
     throw new VaultError(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
   const body = bodyOf(request);
   return json(200, keyBundle(vault, name, store.add(name, kindOf(body), readDetails(body))));
+}
+
+/** "Import Key": creates a key or a version of it from a JWK with its private part. @throws VaultError 400 */
+function importKey(store: KeyStore, vault: string, name: string, request: CloudRequest): Reply {
+  const body = bodyOf(request);
+  const key = { ...(body['key'] as object) } as JsonWebKey;
+  if (!namePattern.test(name))
+    throw new VaultError(400, 'BadParameter', `The request URI contains an invalid name: ${name}`);
+  try {
+    const privateKey = createPrivateKey({ key, format: 'jwk' });
+    const details = readDetails({ ...body, key_ops: key['key_ops'] });
+    return json(200, keyBundle(vault, name, store.add(name, kindOf(key), details, privateKey)));
+  } catch (error) {
+    if (error instanceof VaultError) throw error;
+    throw new VaultError(400, 'BadParameter', "Property 'key' has an invalid value.");
+  }
 }
 
 /** HSM keys need the tier Premium, which is not simulated. @throws VaultError 400 */

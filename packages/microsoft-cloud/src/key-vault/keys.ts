@@ -60,13 +60,13 @@ export class KeyStore {
     return [...this.#keys.values()].toSorted((left, right) => left.name.localeCompare(right.name));
   }
 
-  /** Creates a key, or a new version of the key with this name. */
-  add(name: string, kind: KeyKind, details: KeyDetails): KeyVersion {
+  /** Creates a key, or a new version of the key with this name. @param privateKey absent: a new one. */
+  add(name: string, kind: KeyKind, details: KeyDetails, privateKey = newKey(kind)): KeyVersion {
     const nowMs = this.#clock.nowMs();
     const version: KeyVersion = {
       version: randomUUID().replaceAll('-', ''),
       kind,
-      privateKey: newKey(kind),
+      privateKey,
       createdMs: nowMs,
       updatedMs: nowMs,
       enabled: details.enabled ?? true,

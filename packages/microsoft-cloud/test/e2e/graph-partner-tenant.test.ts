@@ -1,6 +1,7 @@
 import type { Client } from '@microsoft/microsoft-graph-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningCloud } from '../../src/index.ts';
+import { readLedger, readRows } from '../../src/client.ts';
 import { accessToken, account, adminToken, postForm, startTrustedCloud } from '../../src/testing.ts';
 import { all, failureOf, first, graphClient, type Page } from './graph-client.ts';
 
@@ -185,6 +186,16 @@ describe('@microsoft/microsoft-graph-client in the partner tenant', () => {
     });
     expect(await digest()).not.toEqual(before);
     expect((await fetch(`${cloud.control}/tenants/nobody/digest`)).status).toBe(400);
+  });
+
+  it('the control endpoint reads rows of sets without a request in the ledger', async () => {
+    const { control, partnerTenantId, accounts } = cloud.document;
+    const before = (await readLedger(control)).requests.length;
+    const { users, groups } = await readRows(control, partnerTenantId, ['users', 'groups']);
+    expect(users.map((user) => user['userPrincipalName'])).toEqual(accounts.map(({ username }) => username));
+    expect(groups.map((group) => group['displayName'])).toContain('AdminAgents');
+    expect((await readLedger(control)).requests).toHaveLength(before);
+    await expect(readRows(control, 'nobody', ['users'])).rejects.toThrow('There is no tenant "nobody".');
   });
 
   it('lets only administrators change the directory', async () => {

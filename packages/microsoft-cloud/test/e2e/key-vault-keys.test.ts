@@ -56,6 +56,19 @@ describe('@azure/keyvault-keys', () => {
     expect(verify(hash, Buffer.from('other'), { key: publicKey, dsaEncoding: 'ieee-p1363' }, result)).toBe(false);
   });
 
+  it('imports an EC key and signs with it', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { x, y, d } = privateKey.export({ format: 'jwk' });
+    const bytes = (text: string | undefined): Uint8Array => Buffer.from(String(text), 'base64url');
+    const jwk = { kty: 'EC', crv: 'P-256', x: bytes(x), y: bytes(y), d: bytes(d), keyOps: ['sign'] };
+    const key = await keys.importKey('imported', jwk);
+    expect(key.keyOperations).toEqual(['sign']);
+    const { result } = await cryptography(key).signData('ES256', data);
+    const publicKey = createPublicKey(privateKey);
+    expect(verify('sha256', data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, result)).toBe(true);
+    await expect(keys.importKey('imported', { kty: 'EC', crv: 'P-256' })).rejects.toMatchObject({ statusCode: 400 });
+  });
+
   it.each(['RS256', 'RS384', 'RS512'] as const)(
     'signs with an RSA key what node:crypto verifies: %s',
     async (algorithm) => {

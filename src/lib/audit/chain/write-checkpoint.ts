@@ -69,10 +69,19 @@ export async function writeCheckpoint(deps: CheckpointDeps, retentionMs: number)
     read: deps.read,
   });
   if (checkpoint === undefined) return 'none';
-  const signed = `${encode({ alg: 'ES256', kid: key.id, typ: checkpointType })}.${encode(readable(checkpoint))}`;
-  const signature = await signer.sign(key.id, Buffer.from(signed));
-  const jws = `${signed}.${Buffer.from(signature).toString('base64url')}`;
+  const jws = await signedCheckpoint(checkpoint, key.id, signer);
   return (await checkpoints.append(jws, checkpoint.number, before)) ? checkpoint : 'none';
+}
+
+/** A checkpoint as it is stored. @throws BrokerError storage_unavailable for one that nobody could read; of the signer. */
+export async function signedCheckpoint(
+  checkpoint: Checkpoint,
+  keyId: string,
+  signer: Pick<CheckpointSigner, 'sign'>,
+): Promise<string> {
+  const signed = `${encode({ alg: 'ES256', kid: keyId, typ: checkpointType })}.${encode(readable(checkpoint))}`;
+  const signature = await signer.sign(keyId, Buffer.from(signed));
+  return `${signed}.${Buffer.from(signature).toString('base64url')}`;
 }
 
 async function previousOf(

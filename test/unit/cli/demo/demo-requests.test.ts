@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import type { CloudDocument } from 'microsoft-cloud';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { callerTokens, fullCaller } from '../../../../src/cli/demo/caller-token.ts';
@@ -173,8 +174,8 @@ describe('changeCustomers', () => {
 
 describe('createCheckpointKey', () => {
   it('creates the key with the identity of the app', async () => {
-    const sent = answering(() => ({ access_token: 'of the identity' }));
-    await createCheckpointKey(cloud);
+    const sent = answering(() => ({ access_token: 'of the identity', key: { kid: 'the id' } }));
+    expect(await createCheckpointKey(cloud)).toBe('the id');
     const query = 'resource=https%3A%2F%2Fvault.azure.net&api-version=2019-08-01&client_id=identity';
     expect(sent[0]).toMatchObject({
       url: `http://identity.test/token?${query}`,
@@ -185,6 +186,18 @@ describe('createCheckpointKey', () => {
       url: 'https://vault.test/keys/audit-checkpoints/create?api-version=7.6',
       headers: { authorization: 'Bearer of the identity' },
       body: JSON.stringify({ kty: 'EC', crv: 'P-256', key_ops: ['sign', 'verify'] }),
+    });
+  });
+
+  it('imports a key that it is given', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const sent = answering(() => ({ access_token: 'of the identity', key: { kid: 'the id' } }));
+    expect(await createCheckpointKey(cloud, privateKey)).toBe('the id');
+    const key = { kty: 'EC', crv: 'P-256', key_ops: ['sign', 'verify'], ...privateKey.export({ format: 'jwk' }) };
+    expect(sent[1]).toMatchObject({
+      method: 'PUT',
+      url: 'https://vault.test/keys/audit-checkpoints?api-version=7.6',
+      body: JSON.stringify({ key }),
     });
   });
 

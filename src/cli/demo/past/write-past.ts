@@ -1,0 +1,225 @@
+import { generateKeyPairSync, hash, randomUUID } from 'node:crypto';
+import type { CloudDocument } from 'microsoft-cloud';
+import { readRows } from 'microsoft-cloud/client';
+import type { AuditEntry } from '../../../lib/audit/audit-log.ts';
+import { parseSettings } from '../../../lib/config/settings.ts';
+import { createStorage, type Storage } from '../../../lib/config/storage.ts';
+import type { Caller, CallerRole } from '../../../lib/core/caller.ts';
+import { dayMs, hourMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
+import { defaultApplication, parseTenantId, type TenantId } from '../../../lib/core/identifiers.ts';
+import { silentLogger as log } from '../../../lib/core/log.ts';
+import { followTenants } from '../../../lib/tenant-events/follow-tenants.ts';
+import {
+  TableEventLog,
+  TableToldStates,
+  tenantEventsTable,
+  toldStatesTable,
+} from '../../../lib/tenant-events/table-event-log.ts';
+import { jobs } from '../../../jobs/index.ts';
+import { createCheckpointKey } from '../checkpoint-key.ts';
+import { PastAudit } from './past-audit.ts';
+import { writePastApprovals } from './past-approvals.ts';
+import { writePastRuns } from './past-runs.ts';
+import { PastTenant } from './past-tenants.ts';
+import { patientClock } from './write-batches.ts';
+
+const pastDays = 90;
+
+/**
+ * Writes the last 90 days of an app that has just been set up, with the code that writes them in production: runs, their
+ * history, events, approvals, and the audit log with its checkpoints. The same start gives the same story. Creates the key of
+ * the checkpoints.
+ * @param policy the text of the access policy.
+ */
+export async function writePast(
+  cloud: CloudDocument,
+  environment: Readonly<Record<string, string>>,
+  policy: string,
+): Promise<void> {
+  const toMs = systemClock.nowMs();
+  const fromMs = toMs - pastDays * dayMs;
+  const settings = parseSettings(environment);
+  const storage = createStorage(settings, () => Promise.reject(new Error('not used')), patientClock);
+  const random = randomFrom(1);
+  const audit = new PastAudit(randomUUID);
+  const [tenants, callers, key] = await Promise.all([
+    PastTenant.readAll(cloud, { nowMs: toMs, random }),
+    readCallers(cloud),
+    importKey(cloud),
+  ]);
+  const shared = { storage, audit, tenants, random, keptDays: settings.RUN_RETENTION_DAYS };
+  const { signInClientId } = cloud.brokerApplication;
+  const [portal, approver] = [callers.named('Portal'), callers.named('approver')];
+  // Ten minutes ago, a run may still be under way.
+  const writing = writePastRuns(shared, { fromMs, toMs: toMs - 10 * minuteMs });
+  recordRequests(shared, callers, { fromMs, toMs });
+  await Promise.all([
+    writing,
+    writePastApprovals({ ...shared, policy, signInClientId, portal, approver }, toMs),
+    writeEvents(storage, tenants, toMs),
+  ]);
+  const retentionMs = settings.AUDIT_RETENTION_DAYS * dayMs;
+  await audit.write({ storage, key, retentionMs }, { fromMs, toMs });
+}
+
+async function importKey(cloud: CloudDocument) {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { privateKey, id: await createCheckpointKey(cloud, privateKey) };
+}
+
+/** A linear congruential generator ("Numerical Recipes"): the same numbers at each start. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+}
+
+/** The callers of the simulated cloud, as their tokens show them. */
+async function readCallers({ control, partnerTenantId, brokerApplication, accounts }: CloudDocument) {
+  const { users, servicePrincipals } = await readRows(control, partnerTenantId, ['users', 'servicePrincipals']);
+  const idOf = (rows: typeof users, column: string, value: string): string =>
+    String(rows.find((row) => row[column] === value)?.['id']);
+  const tenantId = parseTenantId(partnerTenantId) as TenantId;
+  const named = (name: string): Caller => {
+    const application = brokerApplication.callers.find((caller) => caller.name === name);
+    const account = accounts.find(({ username }) => username.startsWith(`${name}@`));
+    if (application !== undefined) {
+      const { clientId: applicationId, roles } = application;
+      const objectId = idOf(servicePrincipals, 'appId', applicationId);
+      return { applicationId, objectId, kind: 'application', roles: roles as CallerRole[], tenantId, name };
+    }
+    if (account === undefined) throw new Error(`The simulated cloud has no caller ${name}.`);
+    const { username, roles } = account;
+    const objectId = idOf(users, 'userPrincipalName', username);
+    const person = { kind: 'user', roles: roles as CallerRole[], tenantId, name: username } as const;
+    return { applicationId: brokerApplication.signInClientId, objectId, ...person };
+  };
+  return { named };
+}
+
+/** Days before now on which somebody looked at the lists and something had changed, or is about to. */
+const looks = [pastDays, 71, 63, 48, 47, 46, 45, 40, 39, 34, 33, 21, 0];
+
+/** Follows the tenants as the timer does, at the times at which there was something to see. */
+async function writeEvents(storage: Storage, tenants: readonly PastTenant[], toMs: number): Promise<void> {
+  const failing = jobs.filter(({ schedule }) => schedule !== undefined).map(({ name }) => name);
+  for (const day of looks) {
+    const atMs = toMs - Math.max(day * dayMs - hourMs, 3 * minuteMs);
+    const clock = { ...systemClock, nowMs: () => atMs };
+    const known = new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
+    const deps = { clock, log, newId: randomUUID };
+    await followTenants({
+      ...deps,
+      eventLog: new TableEventLog(() => storage.table(tenantEventsTable), deps),
+      toldStates: new TableToldStates(() => storage.table(toldStatesTable)),
+      completeReads: {
+        completeRead: async () => ({ tenants: tenants.flatMap((tenant) => tenant.listedAt(atMs) ?? []), refused: [] }),
+      },
+      observe: async () => ({
+        tagsOf: () => undefined,
+        consentOf: (tenantId) =>
+          known.get(tenantId)?.refusalAt(atMs)?.code === 'consent_required'
+            ? { state: 'missing', atMs, jobs: failing }
+            : undefined,
+        roleOf: (tenantId) =>
+          known.get(tenantId)?.isRoleMissingAt(atMs) === true
+            ? { state: 'missing', atMs, jobs: ['mfa-report'] }
+            : { state: 'held', atMs },
+      }),
+      announce: async () => undefined,
+    });
+  }
+}
+
+type Shared = { readonly audit: PastAudit; readonly tenants: readonly PastTenant[]; readonly random: () => number };
+
+/** Requests through the gateway and for tokens: many on working days, few at weekends, and some that were refused. */
+function recordRequests(
+  { audit, tenants, random }: Shared,
+  { named }: Awaited<ReturnType<typeof readCallers>>,
+  period: { readonly fromMs: number; readonly toMs: number },
+): void {
+  const [helpdesk, operator, console] = [named('Helpdesk'), named('operator'), named('Operations console')];
+  const add = (caller: Caller, atMs: number, rest: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): void => {
+    const { applicationId, objectId, kind } = caller;
+    const ids = { correlationId: randomUUID(), tokenId: randomUUID() };
+    void audit.record({ atMs, ...ids, caller: { applicationId, objectId, kind }, scopes: [], ...rest });
+  };
+  const perform = (atMs: number): void => {
+    const tenant = tenants[Math.floor(random() * tenants.length)];
+    if (tenant?.listedAt(atMs) === undefined) return;
+    const common = {
+      tenantId: tenant.tenantId,
+      resource: 'graph',
+      grant: 'delegated',
+      application: defaultApplication,
+    } as const;
+    const refusal = tenant.refusalAt(atMs);
+    const kind = random();
+    if (kind < 0.06)
+      return add(named('Reporting'), atMs, { outcome: 'denied', code: 'caller_forbidden', route: 'POST /tokens' });
+    if (kind < 0.45) {
+      const about = { ...common, rule: 'local callers may try every customer' };
+      const token = { scopes: ['User.Read.All'], expiresAtMs: atMs + 70 * minuteMs, fromCache: kind < 0.2 };
+      const tokenFingerprint = hash('sha256', randomUUID(), 'hex');
+      if (refusal === undefined) add(helpdesk, atMs, { ...about, outcome: 'issued', ...token, tokenFingerprint });
+      else add(helpdesk, atMs, { ...about, outcome: 'denied', code: refusal.code });
+      return undefined;
+    }
+    const [method, path, scope] = requests[Math.floor(random() * requests.length)] ?? requests[0];
+    const about = {
+      ...common,
+      kind: 'request',
+      rule: 'local callers may try the gateway',
+      method,
+      path,
+      scopes: [scope],
+    } as const;
+    const ids = { correlationId: randomUUID(), tokenId: randomUUID() };
+    const who = kind < 0.8 ? operator : console;
+    if (refusal !== undefined) return add(who, atMs, { ...about, outcome: 'denied', code: refusal.code });
+    add(who, atMs, { ...about, ...ids, outcome: 'sent', fromCache: true });
+    return add(who, atMs + 300, {
+      ...about,
+      ...ids,
+      outcome: 'answered',
+      status: method === 'GET' ? 200 : 204,
+      requestId: randomUUID(),
+      bytes: Math.floor(random() * 20_000),
+    });
+  };
+  const [first] = tenants;
+  if (first !== undefined) {
+    const ids = { correlationId: randomUUID(), tokenId: randomUUID(), tenantId: first.tenantId, resource: 'graph' };
+    const path = `/v1.0/users/${randomUUID()}/revokeSignInSessions`;
+    const request = { kind: 'request', method: 'POST', path, scopes: ['User.RevokeSessions.All'] } as const;
+    const emergency = { breakGlass: true, reason: 'Ticket 4248: an account was taken over' } as const;
+    const about = {
+      ...ids,
+      ...request,
+      ...emergency,
+      grant: 'delegated',
+      rule: 'revoke sessions in an emergency',
+    } as const;
+    const atMs = period.toMs - 16 * dayMs;
+    add(operator, atMs, { ...about, outcome: 'sent' });
+    add(operator, atMs + 300, { ...about, outcome: 'answered', status: 200 });
+  }
+  for (let dayStartMs = period.fromMs - (period.fromMs % dayMs); dayStartMs < period.toMs; dayStartMs += dayMs) {
+    const isWeekend = [0, 6].includes(new Date(dayStartMs).getUTCDay());
+    for (let left = Math.floor((isWeekend ? 3 : 26) + random() * (isWeekend ? 3 : 16)); left > 0; left -= 1) {
+      const hour = busyHours[Math.floor(random() * (isWeekend ? 1 : busyHours.length))] ?? 9;
+      const atMs = Math.floor(dayStartMs + (hour + random()) * hourMs);
+      if (atMs > period.fromMs && atMs < period.toMs - minuteMs) perform(atMs);
+    }
+  }
+}
+
+/** Each hour with records is a transaction of its own. */
+const busyHours = [9, 8, 11, 14];
+
+const requests = [
+  ['GET', '/v1.0/users', 'User.Read.All'],
+  ['GET', '/v1.0/groups', 'Group.Read.All'],
+  ['GET', '/v1.0/subscribedSkus', 'Organization.Read.All'],
+  ['GET', '/v1.0/organization', 'Organization.Read.All'],
+] as const;

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
+import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
+import type { RunsAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { runDemoJobs } from '../../src/cli/demo/run-demo.ts';
+import { dayMs, isoTime } from '../../src/lib/core/clock.ts';
+import { runInProcess } from '../support/command-in-process.ts';
+import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
+
+// What a visitor of `npm start` finds: the past that src/cli/demo/past writes, read through the API of the app.
+
+let demo: WatchedDemo;
+
+beforeAll(async () => {
+  demo = await startWatchedDemo({ tenants: 25, past: true });
+});
+afterAll(() => demo?.stop());
+
+async function read<T>(path: string): Promise<T> {
+  const headers = { authorization: `Bearer ${await demo.callerToken()}` };
+  const response = await fetch(`${demo.url}/api/${path}`, { headers });
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`);
+  return JSON.parse(text) as T;
+}
+
+const countedOf = (history: JobHistoryAnswer): number[] => history.runs.map(({ rows }) => rows ?? 0);
+
+test('the kept runs have their rows, and the history has 90 days', async () => {
+  const { runs } = await read<RunsAnswer>('runs?limit=100');
+  // Four jobs a day for a week. One that is due now may be missing.
+  expect(runs.length).toBeGreaterThanOrEqual(24);
+  for (const { runId } of runs) {
+    const { rows } = await read<{ rows: unknown[] }>(`runs/${encodeURIComponent(runId)}/results`);
+    expect(rows.length).toBeGreaterThan(0);
+  }
+  for (const job of ['access-check', 'licence-report', 'mfa-report', 'secret-expiry-report']) {
+    const history = await read<JobHistoryAnswer>(`jobs/${job}/history`);
+    expect(countedOf(history).filter((rows) => rows > 0).length).toBeGreaterThanOrEqual(88);
+  }
+});
+
+test('more people are registered for multifactor authentication than twelve weeks ago', async () => {
+  const { runs } = await read<JobHistoryAnswer>('jobs/mfa-report/history');
+  const shares = runs.map(({ rows = 1, numbers }) => (numbers?.['registered=true'] ?? 0) / rows);
+  expect(shares.at(0)).toBeGreaterThan(1.3 * (shares.at(-1) ?? 1));
+});
+
+test('a run now finds what the last one of the past found', async () => {
+  const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
+  await runDemoJobs(demo, silent, new AbortController().signal);
+  for (const job of ['access-check', 'licence-report']) {
+    const [now, before] = (await read<JobHistoryAnswer>(`jobs/${job}/history`)).runs;
+    expect(before?.runId).toMatch(/@\d{4}-/);
+    const found = ({ tenants, rows, numbers }: NonNullable<typeof now>) => ({ tenants, rows, numbers });
+    expect(now && found(now)).toEqual(before && found(before));
+  }
+});
+
+test('events tell what happened to customers, and the next look tells only what is new', async () => {
+  const { events } = await read<EventsAnswer>('events?limit=100');
+  expect(new Set(events.map(({ kind }) => kind))).toEqual(
+    new Set(['appeared', 'reachable', 'ending', 'lost', 'consent_missing', 'role_missing', 'role_given']),
+  );
+  const headers = { 'x-functions-key': String(demo.masterKey), 'content-type': 'application/json' };
+  const look = { method: 'POST', headers, body: '{}' };
+  const { lookedAt } = await read<EventsAnswer>('events?limit=1');
+  await fetch(`${demo.url}/admin/functions/watch-tenants`, look);
+  await expect
+    .poll(async () => (await read<EventsAnswer>('events?limit=1')).lookedAt, { timeout: 30_000 })
+    .not.toBe(lookedAt);
+  const after = (await read<EventsAnswer>('events?limit=100')).events;
+  // A relationship of the simulated cloud ends within weeks.
+  expect(after.slice(0, after.length - events.length).map(({ kind }) => kind)).toEqual(['ending']);
+});
+
+test('approvals were given, denied and left to expire', async () => {
+  const { approvals } = await read<ApprovalsAnswer>('approvals?limit=10');
+  expect(approvals.map(({ status }) => status)).toEqual(['ended', 'expired', 'denied', 'ended']);
+});
+
+test('the audit log covers the time, and is proven', async () => {
+  const from = isoTime(Date.now() - 90 * dayMs);
+  const find = (query: string): Promise<AuditAnswer> => read<AuditAnswer>(`audit?from=${from}&limit=1000&${query}`);
+  expect((await find('outcome=denied')).entries.length).toBeGreaterThan(100);
+  expect((await find('breakGlass=true')).entries.length).toBe(2);
+  const { exitCode, stdout } = await runInProcess(['audit', 'verify'], {
+    environment: { ...process.env, ...demo.environment, BROKER_URL: demo.url, PTB_TOKEN: await demo.callerToken() },
+    folder: demo.folder,
+    control: demo.cloud.control,
+    account: '',
+  });
+  expect(stdout).toMatch(/^PROVEN: /);
+  expect(exitCode).toBe(0);
+});
