@@ -23,6 +23,8 @@ interface Finding {
   readonly id?: string;
   readonly name?: string | null;
   readonly detail: string;
+  /** Null: not known. Absent: wrong. */
+  readonly ok?: null;
 }
 
 /** The checks. Each is read apart, because the roles for them differ. */
@@ -53,7 +55,11 @@ const checks: Readonly<Record<string, (exchange: JobContext['exchange']) => Asyn
       mailboxShape,
       { ResultSize: 'Unlimited' },
     )) {
-      const missing = logonTypes.filter((type) => !set?.includes(type));
+      if (set == null) {
+        yield { id, name: name ?? null, detail: 'DefaultAuditSet is not shown', ok: null };
+        continue;
+      }
+      const missing = logonTypes.filter((type) => !set.includes(type));
       if (missing.length > 0) yield { id, name: name ?? null, detail: `DefaultAuditSet lacks ${missing.join(', ')}` };
     }
   },
@@ -107,7 +113,11 @@ export default defineJob({
     for (const [check, findings] of Object.entries(checks)) {
       try {
         const found = await Array.fromAsync(findings(exchange));
-        rows.push(...(found.length === 0 ? [row(check, true)] : found.map((finding) => row(check, false, finding))));
+        rows.push(
+          ...(found.length === 0
+            ? [row(check, true)]
+            : found.map((finding) => row(check, finding.ok === null ? null : false, finding))),
+        );
       } catch (error) {
         if (!(error instanceof BrokerError) || error.transient || error.code === 'resource_unavailable') throw error;
         refusals.push(error);

@@ -6,6 +6,7 @@ import {
   concernsRole,
   demandsMfa,
   demandsMfaEverywhere,
+  excludesRole,
   exclusions,
   holdsForModernClients,
   includesEverybody,
@@ -36,6 +37,7 @@ const checks: readonly Check[] = [
     name: 'Multifactor authentication for administrators',
     isMet: (policy) =>
       (includesEverybody(policy) || concernsRole(policy, directoryRoles['Global Administrator'])) &&
+      !excludesRole(policy, directoryRoles['Global Administrator']) &&
       demandsMfaEverywhere(policy),
   },
   {

@@ -83,7 +83,11 @@ export default defineJob({
     const intune = await readPart(
       graph.list(pathOf('deviceManagement/managedDevices', managedDevice), { shape: managedDevice }),
     );
-    const managed = new Map(intune.items.map((each) => [idOf(each.azureADDeviceId) ?? each.id, each]));
+    // After a new enrolment, a device has several records. The latest to synchronize counts.
+    const byAge = intune.items.toSorted(
+      (a, b) => (timeMs(a.lastSyncDateTime) ?? 0) - (timeMs(b.lastSyncDateTime) ?? 0),
+    );
+    const managed = new Map(byAge.map((each) => [idOf(each.azureADDeviceId) ?? each.id, each]));
     const minimum = new Map(
       parameters.minimumVersions.map((item) => {
         const [os = '', version = ''] = item.split('=');

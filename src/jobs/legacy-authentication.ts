@@ -75,8 +75,17 @@ export default defineJob({
     for await (const { userId, userPrincipalName, clientAppUsed: protocol, createdDateTime, status } of licensed(
       graph.list(`/auditLogs/signIns?$filter=${filter}&$top=1000`, { shape: signIn }),
     )) {
-      const key = JSON.stringify([userId, protocol]);
-      const use = uses.get(key) ?? { user: null, userId: userId ?? '', protocol, succeeded: 0, failed: 0, last: null };
+      // Attempts with the names of accounts that do not exist have no id, or one of zeros.
+      const known = /^[0-]*$/.test(userId ?? '') ? undefined : userId;
+      const key = JSON.stringify([known ?? userPrincipalName, protocol]);
+      const use = uses.get(key) ?? {
+        user: null,
+        userId: known ?? userPrincipalName ?? '',
+        protocol,
+        succeeded: 0,
+        failed: 0,
+        last: null,
+      };
       uses.set(key, use);
       use.user ??= userPrincipalName ?? null;
       if (status?.errorCode === 0) use.succeeded += 1;

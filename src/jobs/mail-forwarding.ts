@@ -144,20 +144,21 @@ function modeOf(modes: readonly string[] = []): Answer {
   return only === 'on' ? 'yes' : only === 'off' ? 'no' : 'unknown';
 }
 
-/** The setting of the domain itself counts before the one for all others. */
+/** The setting of the domain itself counts before those for what is below another, the nearest first, and for all. */
 function remoteAllows(remotes: readonly z.output<typeof remoteDomain>[] | undefined, domain: string): Answer {
+  const names = [domain, ...domain.split('.').map((_, at, labels) => `*.${labels.slice(at + 1).join('.')}`), '*'];
   const found = (name: string) => remotes?.find((each) => each.DomainName.toLowerCase() === name);
-  const setting = found(domain) ?? found('*');
+  const setting = names.map(found).find((each) => each !== undefined);
   return setting === undefined ? 'unknown' : setting.AutoForwardEnabled ? 'yes' : 'no';
 }
 
 const isInForce = ({ State: state, Mode: mode }: TransportRule): boolean =>
   state?.toLowerCase() === 'enabled' && mode?.toLowerCase() === 'enforce';
 
-/** Conditions that do not narrow a rule about forwarded mail that leaves. */
-const wideConditions = ['MessageTypeMatches', 'FromScope', 'SentToScope'];
-
-/** `no`: a transport rule rejects or deletes forwarded mail. `unknown`: one does so with some of it. */
+/**
+ * `unknown`: a transport rule rejects or deletes forwarded mail. Such a rule does not concern what a mailbox forwards by
+ * `ForwardingSmtpAddress` (Exchange team, "The many ways to block automatic email forwarding in Exchange Online").
+ */
 function blockedBy(rules: readonly TransportRule[]): Answer {
   const blocking = rules.filter(
     (rule) =>
@@ -165,12 +166,7 @@ function blockedBy(rules: readonly TransportRule[]): Answer {
       rule.MessageTypeMatches?.toLowerCase() === 'autoforward' &&
       rule.Actions?.some((action) => /\b(?:Reject|Delete)Message\w*Action$/.test(action)),
   );
-  const isWide = ({ Conditions, Exceptions, FromScope, SentToScope }: TransportRule): boolean =>
-    (Exceptions ?? []).length === 0 &&
-    (FromScope ?? 'InOrganization') === 'InOrganization' &&
-    (SentToScope ?? 'NotInOrganization') === 'NotInOrganization' &&
-    (Conditions ?? []).every((condition) => wideConditions.some((wide) => condition.endsWith(`.${wide}Predicate`)));
-  return blocking.some(isWide) ? 'no' : blocking.length > 0 ? 'unknown' : 'yes';
+  return blocking.length > 0 ? 'unknown' : 'yes';
 }
 
 /**

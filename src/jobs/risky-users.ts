@@ -37,9 +37,10 @@ export default defineJob({
   historyBy: 'level',
   async run({ graph }) {
     const rows: Row[] = [];
-    for await (const user of graph.list("/identityProtection/riskyUsers?$filter=riskState eq 'atRisk'&$top=500", {
-      shape: riskyUser,
-    }))
+    for await (const user of graph.list(
+      "/identityProtection/riskyUsers?$filter=riskState eq 'atRisk' or riskState eq 'confirmedCompromised'&$top=500",
+      { shape: riskyUser },
+    ))
       rows.push({
         user: user.userPrincipalName ?? null,
         name: user.userDisplayName ?? null,

@@ -409,8 +409,8 @@ describe('ptb complete', () => {
 
   test('suggests jobs, their parameters, and values to choose from', async () => {
     const suggested = async (...words: string[]) => (await built(['complete', '--', ...words])).stdout;
-    expect(await suggested('run', 'sec')).toBe('secret-expiry-report\tExpiring application credentials\n:4\n');
-    expect(await suggested('jobs', 'show', 'sec')).toContain('secret-expiry-report\t');
+    expect(await suggested('run', 'secr')).toBe('secret-expiry-report\tExpiring application credentials\n:4\n');
+    expect(await suggested('jobs', 'show', 'secr')).toContain('secret-expiry-report\t');
     expect(await suggested('run', 'secret-expiry-report', '--parameter', 'd')).toBe('days=\tDays ahead\n:6\n');
     const check = ['run', 'access-check', '--parameter'];
     expect(await suggested(...check, '')).toBe('resources=\tResources\n:6\n');

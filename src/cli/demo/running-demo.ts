@@ -49,8 +49,10 @@ export async function readDemo(folder = process.cwd()): Promise<RunningDemo | un
     ]),
   );
   const { BROKER_URL: url, CALLER_TOKEN: token, CONTROL_URL: control = '', CA_FILE: caFile = '' } = values;
-  const addresses = text.match(/\bhttps?:\/\/[^\s'",;]+/g) ?? [];
+  const addresses = text.match(/\bhttps?:\/\/[^\s'",;]+/gi) ?? [];
   if (!url || !token || !isLoopback(url) || !addresses.every(isLoopback)) return undefined;
+  // An account without addresses of its services would be one of Azure.
+  if (/\b(?:EndpointSuffix|DefaultEndpointsProtocol=https)\b/i.test(text)) return undefined;
   const settings = Object.fromEntries(Object.entries(values).filter(([name]) => settingNames.has(name)));
   return { url, token, control, caFile, settings };
 }

@@ -11,6 +11,8 @@ export interface OutputStream {
 export function outputStream(stream: Readable): OutputStream {
   let isWaiting = true;
   let isEnded = false;
+  // At the exit of a program, Node discards what it wrote to a stream that nobody listens to. The reader may come later.
+  stream.on('readable', () => undefined);
   async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for await (const chunk of stream as AsyncIterable<Uint8Array>) {

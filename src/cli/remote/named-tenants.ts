@@ -76,12 +76,15 @@ export async function withTenant<T>(client: Reader, text: string, work: (referen
     // Whoever may not read tenants gets the answer as it is.
     const tenants = await readTenants(client).catch(() => undefined);
     if (tenants === undefined) throw thrown;
-    const called = tenants.filter(({ name }) => name.toLowerCase() === text.toLowerCase());
-    if (called[0] !== undefined && called.length === 1) return work(called[0].tenantId);
-    const question = didYouMean(
-      text,
-      tenants.flatMap(({ tenantId, defaultDomain }) => [tenantId, defaultDomain ?? tenantId]),
-    );
+    // A customer chooses its name: one that looks like the domain of another must not get what was meant for that one.
+    const called = tenants.find(({ name }) => name.toLowerCase() === text.toLowerCase());
+    const question =
+      called === undefined
+        ? didYouMean(
+            text,
+            tenants.flatMap(({ tenantId, defaultDomain }) => [tenantId, defaultDomain ?? tenantId]),
+          )
+        : `; a customer is called so: ${called.tenantId}`;
     const detail = `"${text}" is not among the customer tenants${question || '.'}`;
     throw new CommandFailure('tenant_unknown', detail, '`ptb tenants` lists them.', { cause: thrown });
   }

@@ -127,6 +127,13 @@ describe('conditional-access-gaps', () => {
     expect(await demandsAll(anywhere, controls as object)).toBe(isMet);
   });
 
+  test('does not take a policy for everybody but administrators for one for administrators', async () => {
+    const users = { ...everybody, excludeRoles: ['62e90394-69f5-4237-9190-012177145e10'] };
+    expect((await gapsOf([{ conditions: { ...anywhere, users }, grantControls: mfa }])).gaps).toContain(
+      'mfa-for-administrators',
+    );
+  });
+
   test('names partners that are excluded in part, and roles for administrators', async () => {
     const except = (externalTenants: object) => ({
       users: {

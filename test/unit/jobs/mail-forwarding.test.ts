@@ -116,10 +116,20 @@ describe('mail-forwarding', () => {
       },
       'yes',
     ],
+    [
+      'only a domain above allows it',
+      {
+        remotes: [
+          { DomainName: '*', AutoForwardEnabled: false },
+          { DomainName: '*.example', AutoForwardEnabled: true },
+        ],
+      },
+      'yes',
+    ],
     ['there is no remote domain', { remotes: [] }, 'unknown'],
-    ['a rule rejects it', { rules: [rule(block)] }, 'no'],
-    ['a rule rejects it, and Automatic', { rules: [rule(block)], modes: ['Automatic'] }, 'no'],
-    ['a rule for mail to outside', { rules: [rule({ ...block, SentToScope: 'NotInOrganization' })] }, 'no'],
+    ['a rule rejects it', { rules: [rule(block)] }, 'unknown'],
+    ['a rule rejects it, and Automatic', { rules: [rule(block)], modes: ['Automatic'] }, 'unknown'],
+    ['a rule for mail to outside', { rules: [rule({ ...block, SentToScope: 'NotInOrganization' })] }, 'unknown'],
     ['a rule for mail within', { rules: [rule({ ...block, SentToScope: 'InOrganization' })] }, 'unknown'],
     ['a rule for mail from outside', { rules: [rule({ ...block, FromScope: 'NotInOrganization' })] }, 'unknown'],
     ['a rule with an exception', { rules: [rule({ ...block, Exceptions: ['x'] })] }, 'unknown'],

@@ -80,7 +80,7 @@ const chosen = [
   customers.find((customer) => populationOf(customer).hasPlan('AAD_PREMIUM_P2')),
 ].flatMap((customer) => customer ?? []);
 
-test.each(jobs)('$name keeps the rules of reports', async (job) => {
+test.each(jobs.filter(({ topic }) => topic !== undefined))('$name keeps the rules of reports', async (job) => {
   expect(chosen).toHaveLength(3);
   for (const customer of chosen) {
     const broken = await brokenRules(job, customer).catch((error: unknown) => {

@@ -42,6 +42,9 @@ it('reads the demo of the folder, and no variable that programs obey', async () 
 it.each([
   { BROKER_URL: 'https://evil.example' },
   { CONTROL_URL: 'http://evil.example' },
+  { KEY_VAULT_URL: 'HTTPS://evil.example' },
+  { AzureWebJobsStorage: 'DefaultEndpointsProtocol=https;AccountName=evil;AccountKey=a2V5' },
+  { AzureWebJobsStorage: 'AccountName=evil;AccountKey=a2V5;EndpointSuffix=evil.example' },
   { KEY_VAULT_URL: 'https://evil.vault.azure.net' },
   { CLOUD_ENDPOINTS: '{"entra":"https://localhost:3","graph":"https://127.0.0.1.evil.example"}' },
   { AzureWebJobsStorage: 'BlobEndpoint=https://evil.blob.core.windows.net/;AccountName=a' },

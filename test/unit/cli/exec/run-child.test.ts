@@ -48,6 +48,21 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe('runChild', () => {
+  it('loses nothing to a reader that begins after the program has ended', async () => {
+    const ended = join(folder, 'ended');
+    const read: string[] = [];
+    const consume = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      await appeared(ended);
+      // The exit of the program is told in a later turn of the event loop than its last file.
+      await systemClock.sleep(500);
+      read.push(await text(chunks));
+    };
+    const script = `console.log('kept'); require('fs').writeFileSync(${JSON.stringify(ended)}, '')`;
+    const { end } = await run(script, { consume });
+    expect(end).toEqual({ outcome: 'succeeded', exitCode: 0 });
+    expect(read.toSorted()).toEqual(['', 'kept\n']);
+  });
+
   it('reports exit codes and signals, and passes arguments and environment without a shell', async () => {
     const { end, output } = await run(
       'console.log(process.argv[1], process.env.A); console.error("e"); process.exit(7)',
