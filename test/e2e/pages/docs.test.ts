@@ -74,7 +74,7 @@ describe('the API reference page', skippedBecause(noBrowser), () => {
     await page.getByLabel("A caller's access token").fill(await demo.callerToken());
     await jobs.getByRole('button', { name: 'Send GET' }).click();
     await jobs.getByText('200 application/json').waitFor();
-    expect(await jobs.getByRole('status').textContent()).toContain('licence-report');
+    expect(await jobs.getByRole('status').textContent()).toContain('access-check');
   });
 
   it('shows an operation of several methods once, and sends the chosen one with the slashes of its path', async () => {

@@ -12,7 +12,7 @@ Describe 'Tab' {
         @{ command = 'Start-PartnerRun' }, @{ command = 'Get-PartnerJob' }, @{ command = 'Get-PartnerRun' }, @{ command = 'Get-PartnerJobHistory' }
     ) {
         (Get-Offered "$command -Job ").CompletionText | Should -Be (Get-PartnerJob).Job
-        (Get-Offered "$command -Job lic").CompletionText | Should -Be 'licence-report'
+        (Get-Offered "$command -Job licence-r").CompletionText | Should -Be 'licence-report'
     }
 
     It 'completes resources, also without a session' {
