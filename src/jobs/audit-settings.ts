@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { BrokerError } from '../lib/core/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
+import { listObjects } from './parts.ts';
 
 const auditLogConfig = z.object({ UnifiedAuditLogIngestionEnabled: z.boolean() });
 const organizationConfig = z.object({ AuditDisabled: z.boolean() });
@@ -39,7 +40,7 @@ const checks: Readonly<Record<string, (exchange: JobContext['exchange']) => Asyn
     if (isOff) yield { detail: 'AuditDisabled is true' };
   },
   async *'audit bypass'(exchange) {
-    for await (const { Guid: id, Name: name, AuditBypassEnabled: bypasses } of list(
+    for await (const { Guid: id, Name: name, AuditBypassEnabled: bypasses } of listObjects(
       exchange,
       'Get-MailboxAuditBypassAssociation',
       bypassAssociation,
@@ -49,7 +50,7 @@ const checks: Readonly<Record<string, (exchange: JobContext['exchange']) => Asyn
   },
   // A mailbox with its own list of actions does not get those that Microsoft adds ("Manage mailbox auditing").
   async *'default audit set'(exchange) {
-    for await (const { ExternalDirectoryObjectId: id, UserPrincipalName: name, DefaultAuditSet: set } of list(
+    for await (const { ExternalDirectoryObjectId: id, UserPrincipalName: name, DefaultAuditSet: set } of listObjects(
       exchange,
       'Get-Mailbox',
       mailboxShape,
@@ -65,17 +66,9 @@ const checks: Readonly<Record<string, (exchange: JobContext['exchange']) => Asyn
   },
 };
 
-const list = <T extends z.ZodObject>(
-  exchange: JobContext['exchange'],
-  cmdlet: string,
-  shape: T,
-  parameters = {},
-): AsyncGenerator<z.output<T>> =>
-  exchange.list<z.output<T>>(cmdlet, parameters, { select: Object.keys(shape.shape), shape });
-
 /** The object of a cmdlet that returns one. @throws BrokerError if it returns none, which is no proof of anything. */
 async function one<T extends z.ZodObject>(exchange: JobContext['exchange'], cmdlet: string, shape: T) {
-  const [found] = await Array.fromAsync(list(exchange, cmdlet, shape));
+  const [found] = await Array.fromAsync(listObjects(exchange, cmdlet, shape));
   if (found === undefined) throw new BrokerError('job_failed', `${cmdlet} returns nothing.`);
   return found;
 }

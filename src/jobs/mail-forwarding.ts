@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { BrokerError } from '../lib/core/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
+import { listObjects } from './parts.ts';
 
 const text = z.string().nullish();
 const texts = z.array(z.string()).nullish();
@@ -21,11 +22,7 @@ const transportRule = z.object({
   Guid: z.string(),
   State: text,
   Mode: text,
-  Conditions: texts,
-  Exceptions: texts,
   Actions: texts,
-  FromScope: text,
-  SentToScope: text,
   MessageTypeMatches: text,
   AddToRecipients: texts,
   BlindCopyTo: texts,
@@ -37,10 +34,6 @@ const recipientShape = z.object({ PrimarySmtpAddress: text, ExternalEmailAddress
 
 type Exchange = JobContext['exchange'];
 type Answer = 'yes' | 'no' | 'unknown';
-
-/** All objects of a cmdlet, with the properties of the shape. */
-const read = <T extends z.ZodObject>(exchange: Exchange, cmdlet: string, shape: T, parameters = {}) =>
-  Array.fromAsync(exchange.list<z.output<T>>(cmdlet, parameters, { select: Object.keys(shape.shape), shape }));
 
 const addressOf = (smtp: string): string => smtp.replace(/^smtp:/i, '').toLowerCase();
 const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
@@ -72,20 +65,16 @@ export default defineJob({
   historyBy: 'source',
   async run({ exchange }) {
     const mailboxes = [];
-    for await (const mailbox of exchange.list(
-      'Get-Mailbox',
-      { ResultSize: 'Unlimited' },
-      { select: Object.keys(mailboxShape.shape), shape: mailboxShape },
-    )) {
+    for await (const mailbox of listObjects(exchange, 'Get-Mailbox', mailboxShape, { ResultSize: 'Unlimited' })) {
       if (mailbox.ForwardingAddress || mailbox.ForwardingSmtpAddress) mailboxes.push(mailbox);
     }
-    const domains = await read(exchange, 'Get-AcceptedDomain', acceptedDomain);
-    const rules = await read(exchange, 'Get-TransportRule', transportRule);
+    const domains = await Array.fromAsync(listObjects(exchange, 'Get-AcceptedDomain', acceptedDomain));
+    const rules = await Array.fromAsync(listObjects(exchange, 'Get-TransportRule', transportRule));
     const unread: string[] = [];
     /** Undefined if Exchange refuses: then only whether the mail leaves is unknown. */
     const readIfAllowed = async <T extends z.ZodObject>(cmdlet: string, shape: T) => {
       try {
-        return await read(exchange, cmdlet, shape);
+        return await Array.fromAsync(listObjects(exchange, cmdlet, shape));
       } catch (error) {
         if (!(error instanceof BrokerError) || error.transient) throw error;
         unread.push(cmdlet);

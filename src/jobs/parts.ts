@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { BrokerError } from '../lib/core/errors.ts';
+import type { ExchangeOnlineClient } from '../lib/microsoft/exchange-online.ts';
 import type { GraphClient } from '../lib/microsoft/graph.ts';
 
 /** Whether a part of a report was read, or why not. */
@@ -70,3 +71,12 @@ export function timeMs(text: string | null | undefined): number | undefined {
   const ms = Date.parse(text ?? '');
   return Number.isNaN(ms) ? undefined : ms;
 }
+
+/** The objects of a cmdlet of Exchange, with the properties of the shape. */
+export const listObjects = <T extends z.ZodObject>(
+  exchange: ExchangeOnlineClient,
+  cmdlet: string,
+  shape: T,
+  parameters = {},
+): AsyncGenerator<z.output<T>> =>
+  exchange.list<z.output<T>>(cmdlet, parameters, { select: Object.keys(shape.shape), shape });
