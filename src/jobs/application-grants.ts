@@ -44,7 +44,7 @@ const ewsPermissions: ReadonlySet<string> = new Set(['full_access_as_app', 'EWS.
 
 /**
  * Permissions with which an application can take over the tenant, or read or change the mail, files and accounts of other
- * users. Chosen, after the lists of Maester and of Microsoft's Zero Trust assessment.
+ * users. A choice of the product.
  */
 const highRisk =
   /^(?:(?:Application|AppRoleAssignment|DelegatedPermissionGrant|Device|Directory|Domain|Files|Group|GroupMember|Organization|PrivilegedAccess|PrivilegedAssignmentSchedule|RoleManagement|Sites|User|UserAuthenticationMethod)\.(?:ReadWrite|FullControl|Manage)\.(?!OwnedBy|AppFolder|Selected).+|RoleAssignmentSchedule\.ReadWrite\.Directory|RoleEligibilitySchedule\.ReadWrite\.Directory|Policy\.ReadWrite\..+|DeviceManagement\w+\.(?:ReadWrite|PrivilegedOperations)\.All|Directory\.AccessAsUser\.All|(?:Mail|MailboxSettings|Calendars|Contacts)\.ReadWrite.*|Mail\.(?:Read|Send).*|(?:Files|Sites)\.Read\.All|Exchange\.Manage.*|full_access_as_app|full_access_as_user|EWS\.AccessAsUser\.All|user_impersonation)$/;
@@ -58,7 +58,7 @@ export default defineJob({
   name: 'application-grants',
   title: 'Permissions of applications',
   description:
-    'Which applications hold which delegated and application permissions, for how many users, who owns them, and whether they may still use Exchange Web Services.',
+    'Which applications hold which delegated and application permissions, for how many users, who owns them, and which permissions are for Exchange Web Services.',
   topic: 'security',
   resources: ['graph'],
   permissions: ['Directory.Read.All'],

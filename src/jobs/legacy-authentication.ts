@@ -47,7 +47,7 @@ export default defineJob({
   name: 'legacy-authentication',
   title: 'Legacy authentication',
   description:
-    'Who signed in with legacy authentication within some days, by protocol, and how often it failed. Requires Entra ID P1; other tenants are skipped.',
+    'Who signed in interactively with legacy authentication within some days, by protocol, and how often it failed. Requires Entra ID P1; other tenants are skipped.',
   topic: 'identity',
   resources: ['graph'],
   permissions: ['AuditLog.Read.All', 'Organization.Read.All'],

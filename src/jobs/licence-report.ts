@@ -34,7 +34,7 @@ export default defineJob({
   key: ['skuId'],
   historyBy: 'product',
   async run({ graph }) {
-    // A long table, which only this job needs.
+    // A long table, which few jobs need.
     const { productName } = await import('./product-names.ts');
     const rows = [];
     // This collection has no $top: Graph returns all of it.
