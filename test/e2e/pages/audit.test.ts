@@ -246,7 +246,10 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await rows().nth(2).getByRole('button').click();
-    const box = await page.locator('dialog .in').boundingBox();
+    // The drawer slides in from the right.
+    const drawer = page.locator('dialog.drawer');
+    await drawer.evaluate((dialog) => Promise.all(dialog.getAnimations().map(({ finished }) => finished)));
+    const box = await drawer.boundingBox();
     expect((box?.x ?? 999) + (box?.width ?? 999)).toBeLessThanOrEqual(360);
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBe(0);
   });
