@@ -50,10 +50,14 @@ export class HostServer {
 
   constructor() {
     this.#server = createServer({ maxHeaderSize }, (request, response) => {
+      const earlier = this.#responses.get(request.socket);
       this.#responses.set(request.socket, response);
       // The written method is kept for a connection, so no other request follows on it.
       response.shouldKeepAlive &&= writtenMethod(request) === request.method;
-      void this.#answer(request, response);
+      // One request of a connection after another, as Kestrel does it. Otherwise a client that sends many at once and reads
+      // nothing would make the app hold an answer to each.
+      if (earlier === undefined || earlier.closed) void this.#answer(request, response);
+      else earlier.once('close', () => void this.#answer(request, response));
     });
     this.#server.on('clientError', (error: ParseError, socket) => {
       if (!acceptLowerCase(this.#server, error, socket)) this.#refuse(error, socket);

@@ -240,6 +240,44 @@ describe('without a key', () => {
   });
 });
 
+describe('requests that arrive together on one connection', () => {
+  const requests = (count: number): string => 'GET /api/forAll HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(count);
+
+  it('run one after another', async () => {
+    const answers: (() => void)[] = [];
+    const invoke = async (): Promise<InvocationOutcome> => {
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return { ok: true, raw: 1, response: { invocationId: '', returnValue: {} } };
+    };
+    const { port, ran } = await start({ invoke });
+    const socket = connect(port, '127.0.0.1');
+    socket.resume().write(requests(3));
+    for (const nth of [1, 2, 3]) {
+      await expect.poll(() => answers.length).toBe(nth);
+      expect(ran).toHaveLength(nth);
+      answers.at(-1)?.();
+    }
+    socket.destroy();
+  });
+
+  it('do not run once the client has gone', async () => {
+    let answer = (): void => undefined;
+    const invoke = async (name: string): Promise<InvocationOutcome> => {
+      if (name === 'forAll') await new Promise<void>((resolve) => (answer = resolve));
+      return { ok: true, raw: 1, response: { invocationId: '', returnValue: {} } };
+    };
+    const { port, ran } = await start({ invoke, requireKeys: false });
+    const socket = connect(port, '127.0.0.1');
+    socket.write(requests(2));
+    await expect.poll(() => ran).toEqual(['forAll']);
+    socket.destroy();
+    await ask(port, '/api/forAdmins');
+    answer();
+    await ask(port, '/api/forCallers');
+    expect(ran).toEqual(['forAll', 'forAdmins', 'forCallers']);
+  });
+});
+
 describe('an answer', () => {
   it('has the headers of host.json if it is about a function', async () => {
     const { port } = await start({ customHeaders: { 'x-frame-options': 'DENY' } });
