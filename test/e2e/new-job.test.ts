@@ -43,8 +43,8 @@ describe(
       await run(process.execPath, ptbScript, 'query', '/groups', '--save', 'group-list', '--schedule', '0 0 * * * *');
       const job = join(copy, 'src/jobs/device-report.ts');
       const source = await readFile(job, 'utf8');
-      // What the comment of the new job proposes.
-      await writeFile(job, source.replace(/^ {2}\/\/ Add `schedule`.*$/m, "  schedule: '0 0 * * * *',"));
+      // The schedule of the new job is a comment.
+      await writeFile(job, source.replace(/^ {2}\/\/ schedule: '[^']*'/m, "  schedule: '0 0 * * * *'"));
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -94,7 +94,8 @@ async function section(job: Job): Promise<string[]> {
   return [
     `### ${title}`,
     '',
-    ...(description === undefined ? [] : [description, '']),
+    description ?? '',
+    '',
     `- Job: \`${name}\``,
     `- Permissions: ${code(permissions)}`,
     `- Role: ${rolesText(directoryRoles)}`,
@@ -106,10 +107,14 @@ async function section(job: Job): Promise<string[]> {
   ];
 }
 
-/** `docs/reports.md`: the jobs that name a topic. Schedules are left out, because operators change them. */
+/**
+ * `docs/reports.md`: the jobs that have a topic and describe themselves. Schedules are left out, because operators change them.
+ */
 export async function reportDocs(): Promise<string> {
   const lines: string[] = [];
-  for (const [topic, group] of byTopic(jobs.filter((job) => job.topic !== undefined))) {
+  for (const [topic, group] of byTopic(
+    jobs.filter((job) => job.topic !== undefined && job.description !== undefined),
+  )) {
     lines.push(`## ${topicTitle(topic)}`, '');
     for (const job of group) lines.push(...(await section(job)));
   }
@@ -117,7 +122,7 @@ export async function reportDocs(): Promise<string> {
 
 <!-- Written by \`npm run docs\` from src/jobs. Do not edit by hand. -->
 
-What the jobs of this deployment with a \`topic\` answer for each customer. One of the roles is enough, the least privileged first (untested). Sample rows and numbers of requests are those of a tenant with 60 users in the simulated cloud. An empty cell is not known. \`ptb jobs show JOB\` describes parameters and schedule; [\`ptb report\`](jobs.md#report-about-a-customer) shows all for one customer.
+What the jobs of this deployment with \`topic\` and \`description\` answer for each customer. One of the roles is enough, the least privileged first (untested). Sample rows and numbers of requests are those of a tenant with 60 users in the simulated cloud. An empty cell is not known. \`ptb jobs show JOB\` describes parameters and schedule; [\`ptb report\`](jobs.md#report-about-a-customer) shows all for one customer.
 
 ${lines.join('\n')}`;
 }

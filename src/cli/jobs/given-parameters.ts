@@ -47,7 +47,7 @@ export function jobNamed({ jobs }: JobsAnswer, name: string): JobAnswer {
  */
 export async function givenParameters(
   { parameter = [], parameters }: ParameterFlags,
-  job: () => Promise<JobAnswer>,
+  job: () => Promise<Pick<JobAnswer, 'name' | 'parameters'>>,
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
   if (parameter.length === 0) return parameters;
   const { name, fields } = await withFields(job);
@@ -67,7 +67,9 @@ export async function givenParameters(
   return Object.fromEntries(values);
 }
 
-async function withFields(job: () => Promise<JobAnswer>): Promise<{ name: string; fields: readonly ParameterField[] }> {
+async function withFields(
+  job: Parameters<typeof givenParameters>[1],
+): Promise<{ name: string; fields: readonly ParameterField[] }> {
   // A broker of an earlier version does not describe parameters.
   const { name = '', parameters } = (await job()) as Partial<JobAnswer>;
   if (parameters === undefined)

@@ -1,74 +1,77 @@
 /** The sources of a new job. They pass `npm run check`, and the test passes. */
 import { maxLineLength, titleOf } from '../../lib/runs/job/query-job-text.ts';
 
-/** Text of `src/jobs/NAME.ts`. */
+/** Text of `src/jobs/NAME.ts`. docs/write-a-job.md shows it. */
 export const jobSource = (name: string): string => `import * as z from 'zod';
+import { dayMs } from '../lib/core/clock.ts';
 import { defineJob } from '../lib/runs/job/job.ts';
 
-const user = z.object({ userPrincipalName: z.string(), accountEnabled: z.boolean().nullish() });
+const user = z.object({
+  id: z.string(),
+  userPrincipalName: z.string(),
+  lastPasswordChangeDateTime: z.string().nullish(),
+});
 
 export default defineJob({
   name: '${name}',
   title: '${titleOf(name)}',
-  // Add \`schedule\`, for example '0 15 6 * * 1' for Mondays at 06:15 UTC. Without it the job runs on request only.
+  topic: 'identity',
+  // schedule: '0 15 6 * * 1', // Mondays at 06:15 UTC. Without a schedule, the job runs on request only.
   resources: ['graph'],
   permissions: ['User.Read.All'],
   timeoutSeconds: 300,
   parameters: z.object({
-    enabledOnly: z.boolean().default(false).meta({ title: 'Enabled only', description: 'Leaves disabled users out.' }),
+    days: z.int().min(1).max(3650).default(365).meta({ title: 'Days', description: 'Age of a password.' }),
   }),
   columns: [
     { name: 'user', title: 'User', type: 'text' },
-    { name: 'enabled', title: 'Enabled', type: 'boolean' },
+    { name: 'changed', title: 'Password changed', type: 'date' },
+    { name: 'id', title: 'User id', type: 'text' },
   ],
-  key: ['user'],
-  async run({ graph, log, parameters }) {
+  key: ['id'],
+  async run({ graph, log, nowMs, parameters: { days } }) {
     const rows = [];
-    const path = '/users?$select=userPrincipalName,accountEnabled&$top=999';
-    for await (const { userPrincipalName, accountEnabled } of graph.list(path, { shape: user })) {
-      if (parameters.enabledOnly && accountEnabled === false) continue;
-      rows.push({ user: userPrincipalName, enabled: accountEnabled ?? null });
+    const select = 'id,userPrincipalName,lastPasswordChangeDateTime';
+    const users = graph.list(\`/users?$filter=accountEnabled eq true&$select=\${select}&$top=999\`, { shape: user });
+    for await (const { id, userPrincipalName, lastPasswordChangeDateTime: changed } of users) {
+      // Nothing is said about a user whose password has no date.
+      if (changed == null || nowMs - Date.parse(changed) < days * dayMs) continue;
+      rows.push({ user: userPrincipalName, changed, id });
     }
-    log.log('info', '${eventOf(name)}.read', { users: rows.length });
+    log.log('info', 'users.read', { reported: rows.length });
     return rows;
   },
 });
 `;
 
-/** Text of `test/unit/jobs/NAME.test.ts`. */
+/** Text of `test/unit/jobs/NAME.test.ts`. docs/write-a-job.md shows it. */
 export const jobTestSource = (name: string): string => `import { expect, test } from 'vitest';
 import job from '../../../src/jobs/${name}.ts';
 import { tryJob } from '../../support/try-job.ts';
 
-const graph = {
-  '/users': {
-    value: [
-      { userPrincipalName: 'megan@contoso.com', accountEnabled: true },
-      { userPrincipalName: 'alex@contoso.com', accountEnabled: false },
-    ],
-  },
-};
+const user = (id: string, lastPasswordChangeDateTime: string | null) => ({
+  id,
+  userPrincipalName: \`\${id}@contoso.com\`,
+  lastPasswordChangeDateTime,
+});
+const value = [user('old', '2025-01-01T00:00:00Z'), user('new', '2026-01-01T00:00:00Z'), user('unknown', null)];
+const graph = { '/users': { value } };
+const nowMs = Date.parse('2026-03-01T00:00:00Z');
 
-test('${name} returns one row per user', async () => {
-  const { rows, unneeded } = await tryJob(job, { graph });
-  expect(rows).toEqual([
-    { user: 'megan@contoso.com', enabled: true },
-    { user: 'alex@contoso.com', enabled: false },
-  ]);
+test('${name} returns users whose password is older than a year', async () => {
+  const { rows, unneeded } = await tryJob(job, { graph, nowMs });
+  expect(rows).toEqual([{ user: 'old@contoso.com', changed: '2025-01-01T00:00:00Z', id: 'old' }]);
   // The permissions that the job declares are those that its requests need.
   expect(unneeded).toEqual([]);
 });
 
-test('${name} leaves disabled users out if its parameter says so', async () => {
-  const { rows } = await tryJob(job, { graph, parameters: { enabledOnly: true } });
-  expect(rows).toEqual([{ user: 'megan@contoso.com', enabled: true }]);
+test('${name} returns users whose password is older than its parameter says', async () => {
+  const { rows } = await tryJob(job, { graph, nowMs, parameters: { days: 30 } });
+  expect(rows.map(({ id }) => id)).toEqual(['old', 'new']);
 });
 `;
 
-/** Names of log events consist of lower case letters, digits, points and underscores. */
-const eventOf = (name: string): string => name.replaceAll('-', '_');
-
-/** The name under which `src/jobs/index.ts` imports the job: `staleGuests`. */
+/** The name under which `src/jobs/index.ts` imports the job: `oldPasswords`. */
 export const importNameOf = (name: string): string =>
   name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 

@@ -1,4 +1,4 @@
-import type { Line } from '../line.ts';
+import { type Line, styled } from '../line.ts';
 import { counted } from '../counted.ts';
 import { tenantLines } from '../remote/run-tenant.ts';
 import { table } from '../table.ts';
@@ -31,11 +31,17 @@ export function triedLines({ run, declared, tenants, rows, requests, unneeded, t
       : table([{ head: 'request', min: 30 }, 'sent', 'opened by', 'also by'], requests.map(requestRow))),
     '',
     `Declared permissions: ${declared.length === 0 ? 'none' : declared.join(', ')}`,
-    ...(unneeded.length === 0 ? [] : [`No request needs: ${unneeded.join(', ')}`]),
     `Tokens for: ${tokens.length === 0 ? 'nothing' : tokens.join(', ')}`,
     `Time: ${(run.durationMs / 1000).toFixed(1)} s for ${counted(run.tenants.total, 'tenant')}`,
+    ...(unneeded.length === 0 ? [] : [unneededLine(unneeded)]),
   ];
 }
+
+/** Comes last, where its reader looks first. */
+const unneededLine = (unneeded: readonly string[]): Line => [
+  styled('warn', 'Warning: '),
+  `no request needed ${unneeded.join(', ')}. Remove what the job does not need: customers consent to it, and every token carries it.`,
+];
 
 const cell = (value: unknown): string =>
   typeof value === 'string' ? value : value === null || value === undefined ? '' : JSON.stringify(value);

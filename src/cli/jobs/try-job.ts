@@ -1,19 +1,22 @@
 import { execFile } from 'node:child_process';
-import { access, readdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { readLedger } from 'microsoft-cloud/client';
 import { partnerMap } from 'graph-permissions/partner-table';
-import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type {
   RunAnswer,
   RunTenantDetailsAnswer,
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../lib/api/answers/runs.ts';
+import { BrokerError } from '../../lib/core/errors.ts';
 import { didYouMean } from '../../lib/core/text.ts';
 import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
+import { readParameters } from '../../lib/runs/job/job-parameters.ts';
+import type { Job } from '../../lib/runs/job/job.ts';
 import type { Demo } from '../demo/start-demo.ts';
 import { storedMap, updateMap } from '../permissions/update-map.ts';
 import { type BrokerClient, createBrokerClient } from '../remote/broker-client.ts';
@@ -55,40 +58,55 @@ export interface TriedJob extends TriedPermissions {
 
 /**
  * Builds the working copy, and runs one job of it over a few tenants of the simulated cloud.
- * @throws UsageError if this is not the project's folder, or no job has this name; Error if the build or the demo fails.
+ * @throws UsageError if this is not the project's folder, no job has this name, or it refuses the parameters; Error if the build
+ * or the demo fails.
  */
 export async function tryJob(options: TryOptions): Promise<TriedJob> {
-  await requireJob(options.job);
+  const job = await findJob(options.job);
+  const parameters = await checkedParameters(job, options.parameters ?? {});
   options.say('Building the working copy');
   await buildWorkingCopy();
   const demo = await start(options);
   try {
-    return await Promise.race([runJob(demo, options), demo.broken, aborted(options.signal)]);
+    return await Promise.race([runJob(demo, job, { ...options, parameters }), demo.broken, aborted(options.signal)]);
   } finally {
     await demo.stop();
   }
 }
 
-/** Fails before the build, which takes seconds. */
-async function requireJob(job: string): Promise<void> {
-  const folder = 'src/jobs';
-  const files = await readdir(folder).catch(() => []);
-  const isProject = await access('tools/build.ts').then(
-    () => files.length > 0,
-    () => false,
-  );
-  if (!isProject) throw new UsageError(`There is no ${folder} here. Run the command in the folder of the project.`);
-  const sources = await Promise.all(
-    files.filter((file) => file.endsWith('.ts')).map((file) => readFile(join(folder, file), 'utf8')),
-  );
-  if (sources.some((text) => text.includes(`'${job}'`) || text.includes(`"${job}"`))) return;
+/**
+ * The job of the working copy, read from its sources: what is wrong with a request is said before the build and the cloud,
+ * which take seconds.
+ */
+async function findJob(name: string): Promise<Job> {
+  const list = resolve('src/jobs/index.ts');
+  await Promise.all([access(list), access('tools/build.ts')]).catch(() => {
+    throw new UsageError('There is no src/jobs here. Run the command in the folder of the project.');
+  });
+  const { jobs } = (await import(pathToFileURL(list).href).catch((error: unknown) => {
+    throw new Error(`The jobs of the working copy cannot be loaded: ${String(error)}`, { cause: error });
+  })) as { jobs: readonly Job[] };
+  const found = jobs.find((job) => job.name === name);
+  if (found !== undefined) return found;
   const question = didYouMean(
-    job,
-    files.map((file) => file.replace(/\.ts$/, '')),
+    name,
+    jobs.map((job) => job.name),
   );
   throw new UsageError(
-    `No file in ${folder} defines the job "${job}"${question || '.'} \`ptb jobs new ${job}\` writes one.`,
+    `src/jobs/index.ts lists no job "${name}"${question || '.'} \`ptb jobs new ${name}\` writes and lists one.`,
   );
+}
+
+/** @throws UsageError for parameters that the job refuses. */
+async function checkedParameters(job: Job, flags: ParameterFlags): Promise<Readonly<Record<string, unknown>>> {
+  const { name, parameters } = job;
+  const given = (await givenParameters(flags, async () => ({ name, parameters: parameters.jsonSchema }))) ?? {};
+  try {
+    readParameters(job, given);
+  } catch (error) {
+    throw error instanceof BrokerError ? new UsageError(error.detail) : error;
+  }
+  return given;
 }
 
 async function buildWorkingCopy(): Promise<void> {
@@ -134,33 +152,27 @@ async function aborted(signal: AbortSignal): Promise<never> {
 
 /**
  * Runs one job in a demo that was started.
- * @throws UsageError for an unknown job or tenant; BrokerError what the broker answers.
+ * @throws UsageError for an unknown tenant; BrokerError what the broker answers.
  */
 export async function runJob(
   demo: Pick<Demo, 'url' | 'cloud' | 'callerToken' | 'connectionString'>,
-  { job, only, parameters: flags = {}, progress }: Pick<TryOptions, 'job' | 'only' | 'parameters' | 'progress'>,
+  { name, permissions = [], resources }: Pick<Job, 'name' | 'permissions' | 'resources'>,
+  { only, parameters, progress }: Pick<TryOptions, 'only' | 'progress'> & { readonly parameters?: object },
 ): Promise<TriedJob> {
   const client = createBrokerClient(globalThis.fetch, demo.url, demo.callerToken);
-  const { jobs } = (await client.get('/jobs')) as JobsAnswer;
-  const defined = jobs.find(({ name }) => name === job);
-  if (defined === undefined) {
-    throw new UsageError(`src/jobs/index.ts does not list the job "${job}". Add it to the list of jobs.`);
-  }
   const { control } = demo.cloud;
-  const parameters = await givenParameters(flags, async () => defined);
   const known = demo.cloud.tenants.map(({ domain, ...tenant }) => ({ ...tenant, defaultDomain: domain }));
   const tenants = only?.map((wanted) => tenantNamed(known, wanted).tenantId);
   // Reads the directory, so that its requests are not taken for those of the job.
   await client.get('/tenants');
   const { requests: before } = await readLedger(control);
-  const started = (await client.post(`/jobs/${job}/runs`, { tenants, parameters })) as StartedRunAnswer;
+  const started = (await client.post(`/jobs/${name}/runs`, { tenants, parameters })) as StartedRunAnswer;
   const run = await followRun(client, started.runId, progress);
   const { requests } = await readLedger(control);
   const byJob = requests
     .slice(before.length)
     .filter(({ tenantId }) => tenantId !== undefined && tenantId !== demo.cloud.partnerTenantId);
   const stored = await storedMap(mapBlobs(demo.connectionString));
-  const { permissions = [], resources } = defined;
   const tried = triedPermissions(
     stored?.map ?? partnerMap(),
     byJob.flatMap(({ reads = [] }) => reads),

@@ -2,12 +2,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { importNameOf, jobSource, withJob } from '../../../../src/cli/jobs/job-template.ts';
+import { importNameOf, withJob } from '../../../../src/cli/jobs/job-template.ts';
 import { newJob } from '../../../../src/cli/jobs/new-job.ts';
-import type { Job } from '../../../../src/lib/runs/job/job.ts';
-import { projectRoot } from '../../../paths.ts';
+import { dayMs, isoTime } from '../../../../src/lib/core/clock.ts';
+import { loadNewJob } from '../../../support/docs-example.ts';
 import { tryJob } from '../../../support/try-job.ts';
 import { jobList } from './job-list.ts';
+
+const nowMs = Date.parse('2026-11-24T00:00:00Z');
 
 let folder: string;
 
@@ -68,22 +70,18 @@ it('adds job after job, on several lines when one is too short', () => {
   expect(importNameOf('report-2-x')).toBe('report2X');
 });
 
-it('writes a job with a parameter that works', async () => {
-  const local = join(projectRoot, '.local');
-  await mkdir(local, { recursive: true });
-  const own = await mkdtemp(join(local, 'new-job-'));
-  try {
-    const library = join(projectRoot, 'src/lib/runs/job/job.ts');
-    await writeFile(join(own, 'job.ts'), jobSource('stale-guests').replace('../lib/runs/job/job.ts', library));
-    const { default: job } = (await import(join(own, 'job.ts'))) as { default: Job };
-    const value = [true, false].map((accountEnabled) => ({ userPrincipalName: `${accountEnabled}@x`, accountEnabled }));
-    const users = async (parameters: object) =>
-      (await tryJob(job, { graph: { '/users': { value } }, parameters: { ...parameters } })).rows.map(
-        ({ user }) => user,
-      );
-    expect(await users({})).toEqual(['true@x', 'false@x']);
-    expect(await users({ enabledOnly: true })).toEqual(['true@x']);
-  } finally {
-    await rm(own, { recursive: true });
-  }
+it('writes a job that returns users whose password is older than its parameter says', async () => {
+  const job = await loadNewJob();
+  const user = (id: string, days: number) => ({
+    id,
+    userPrincipalName: `${id}@contoso.com`,
+    lastPasswordChangeDateTime: isoTime(nowMs - days * dayMs),
+  });
+  const found = async (parameters: Readonly<Record<string, unknown>>) => {
+    const graph = { '/users': { value: [user('a', 364), user('b', 365), user('c', 999)] } };
+    return (await tryJob(job, { nowMs, graph, parameters })).rows.map(({ id }) => id);
+  };
+  expect(await found({})).toEqual(['b', 'c']);
+  expect(await found({ days: 366 })).toEqual(['c']);
+  await expect(found({ days: 0 })).rejects.toThrow('days');
 });
