@@ -174,10 +174,16 @@ Describe 'Connect-PartnerTokenBroker' {
             (Get-Failure { Get-PartnerToken -Tenant x -Resource graph }).FullyQualifiedErrorId | Should -Be 'not_connected,Get-PartnerToken'
         }
 
-        It 'ends if a later Connect-PartnerTokenBroker fails' {
+        It 'stays open with a warning if a later Connect-PartnerTokenBroker fails, because of <case>' -ForEach @(
+            @{ case = 'the broker'; more = @{ Url = 'closed' } }, @{ case = 'the URL'; more = @{ Url = 'ftp://broker.contoso.com' } }
+            @{ case = 'the certificate'; more = @{ CertificateThumbprint = '0' * 40 } }
+        ) {
             Connect-TestBroker
-            $null = Get-Failure { Connect-TestBroker -Url $testEnvironment.servers.closed }
-            (Get-Failure { Get-PartnerTenant }).FullyQualifiedErrorId | Should -Be 'not_connected,Get-PartnerTenant'
+            $wrong = if ($more['CertificateThumbprint']) { $local + $application } else { $local + @{ AzureCli = $true } }
+            foreach ($name in $more.Keys) { $wrong[$name] = if ($more[$name] -eq 'closed') { $testEnvironment.servers.closed } else { $more[$name] } }
+            $null = Get-Failure { Connect-PartnerTokenBroker @wrong -WarningVariable script:warned }
+            "$script:warned" | Should -Be "The session with $url stays open."
+            @(Get-PartnerTenant).Count | Should -Be 25
         }
 
         It 'retries throttled requests' {

@@ -36,16 +36,16 @@ Describe 'Invoke-PartnerRequest' {
         $failure.FullyQualifiedErrorId | Should -Be 'request_invalid,Invoke-PartnerRequest'
     }
 
-    It 'returns the entries of all pages with -All' {
-        $pages = Get-Sent { $script:users = Invoke-PartnerRequest -Tenant $tenant.tenantId -Path '/users?$select=id&$top=2' -All -Verbose }
+    It 'returns the entries of all pages with -AllPages' {
+        $pages = Get-Sent { $script:users = Invoke-PartnerRequest -Tenant $tenant.tenantId -Path '/users?$select=id&$top=2' -AllPages -Verbose }
         $script:users.Count | Should -BeGreaterThan 3
         @($script:users.id | Sort-Object -Unique).Count | Should -Be $script:users.Count
         $pages.Count | Should -Be ([Math]::Ceiling($script:users.Count / 2))
     }
 
-    It 'returns an object that is no collection as it is with -All, and nothing for an empty collection' {
-        (Invoke-PartnerRequest -Tenant $tenant.tenantId -Path "/users/$($script:users[0].id)" -All).id | Should -Be $script:users[0].id
-        @(Invoke-PartnerRequest -Tenant $tenant.tenantId -Path "/users?`$filter=displayName eq 'nobody'" -All).Count | Should -Be 0
+    It 'returns an object that is no collection as it is with -AllPages, and nothing for an empty collection' {
+        (Invoke-PartnerRequest -Tenant $tenant.tenantId -Path "/users/$($script:users[0].id)" -AllPages).id | Should -Be $script:users[0].id
+        @(Invoke-PartnerRequest -Tenant $tenant.tenantId -Path "/users?`$filter=displayName eq 'nobody'" -AllPages).Count | Should -Be 0
     }
 
     It 'sends the parts of a batch' {
@@ -57,7 +57,7 @@ Describe 'Invoke-PartnerRequest' {
     }
 
     It 'takes tenants from the pipeline' {
-        $names = @(Get-TestTenant)[0, 1] | ForEach-Object { [pscustomobject]@{ TenantId = $_.tenantId } } | Invoke-PartnerRequest -Path /organization -All
+        $names = @(Get-TestTenant)[0, 1] | ForEach-Object { [pscustomobject]@{ TenantId = $_.tenantId } } | Invoke-PartnerRequest -Path /organization -AllPages
         $names.displayName | Should -Be @(Get-TestTenant)[0, 1].name
     }
 
@@ -112,22 +112,22 @@ Describe 'An answer through the gateway' {
         $reply = Get-FakeReply @{ Text = (@{ value = @(1); '@odata.nextLink' = $link } | ConvertTo-Json) }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
         $found = [Collections.Generic.List[object]]::new()
-        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users -All | ForEach-Object { $found.Add($_) } }
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t.example -Path /users -AllPages | ForEach-Object { $found.Add($_) } }
         $failure.FullyQualifiedErrorId | Should -Be 'request_invalid,Invoke-PartnerRequest'
         $found | Should -Be 1
         Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 1 -Exactly
     }
 
     It 'may not name itself as the next page' {
-        $reply = Get-FakeReply @{ Text = (@{ value = @(1); '@odata.nextLink' = "$url/api/gateway/t/graph/v1.0/users" } | ConvertTo-Json) }
+        $reply = Get-FakeReply @{ Text = (@{ value = @(1); '@odata.nextLink' = "$url/api/gateway/t.example/graph/v1.0/users" } | ConvertTo-Json) }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
-        (Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users -All }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Invoke-PartnerRequest'
+        (Get-Failure { Invoke-PartnerRequest -Tenant t.example -Path /users -AllPages }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Invoke-PartnerRequest'
     }
 
     It 'is a text if it is not JSON' {
         $reply = Get-FakeReply @{ Text = '42'; MediaType = 'text/plain' }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
-        Invoke-PartnerRequest -Tenant t -Path '/users/$count' -Headers @{ ConsistencyLevel = 'eventual' } | Should -BeExactly '42'
+        Invoke-PartnerRequest -Tenant t.example -Path '/users/$count' -Headers @{ ConsistencyLevel = 'eventual' } | Should -BeExactly '42'
         Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -ParameterFilter { $Request.Headers.ConsistencyLevel -eq 'eventual' -and $Request.TimeoutSeconds -gt 100 }
     }
 
@@ -135,7 +135,7 @@ Describe 'An answer through the gateway' {
         $reply = Get-FakeReply @{ Status = 429; Text = '{"error":{"code":"TooManyRequests","message":"Slower."}}' }
         [void]$reply.Headers.TryAddWithoutValidation('Retry-After', '120')
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
-        $problem = (Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users }).TargetObject
+        $problem = (Get-Failure { Invoke-PartnerRequest -Tenant t.example -Path /users }).TargetObject
         $problem.Code, $problem.RetryAfterSeconds, $problem.CorrelationId | Should -Be 'resource_refused', 120, 'c'
         Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 1 -Exactly
     }
@@ -146,23 +146,23 @@ Describe 'An answer through the gateway' {
         [void]$reply.Headers.TryAddWithoutValidation('x-approval-id', 'a1')
         [void]$reply.Headers.TryAddWithoutValidation('Retry-After', '15')
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
-        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t -Method PATCH -Path /users/a -Body @{ accountEnabled = $false } }
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t.example -Method PATCH -Path /users/a -Body @{ accountEnabled = $false } }
         $failure.FullyQualifiedErrorId | Should -Be 'approval_pending,Invoke-PartnerRequest'
         "$failure" | Should -Match 'one more person approves it\. The approval is a1\.'
         $failure.TargetObject.ApprovalId, $failure.TargetObject.Status, $failure.TargetObject.RetryAfterSeconds | Should -Be 'a1', 202, 15
-        (Get-Failure { Get-PartnerToken -Tenant t -Resource graph -Force }).TargetObject.ApprovalId | Should -Be 'a1'
+        (Get-Failure { Get-PartnerToken -Tenant t.example -Resource graph -Force }).TargetObject.ApprovalId | Should -Be 'a1'
         Should -Invoke Send-HttpRequest -ModuleName PartnerTokenBroker -Times 2 -Exactly
     }
 
     It 'with the status 202 of a resource is its answer' {
         $reply = Get-FakeReply @{ Status = 202; Text = '{"id":"1"}' }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
-        (Invoke-PartnerRequest -Tenant t -Method POST -Path /users -Body @{ a = 1 }).id | Should -Be '1'
+        (Invoke-PartnerRequest -Tenant t.example -Method POST -Path /users -Body @{ a = 1 }).id | Should -Be '1'
     }
 
     It 'that is not JSON although it says so is an error' {
         $reply = Get-FakeReply @{ Text = 'hello' }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $reply }.GetNewClosure()
-        (Get-Failure { Invoke-PartnerRequest -Tenant t -Path /users }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Invoke-PartnerRequest'
+        (Get-Failure { Invoke-PartnerRequest -Tenant t.example -Path /users }).FullyQualifiedErrorId | Should -Be 'reply_invalid,Invoke-PartnerRequest'
     }
 }

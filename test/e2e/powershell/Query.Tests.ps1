@@ -22,7 +22,7 @@ Describe 'Invoke-PartnerQuery' {
         $all.Count | Should -BeGreaterThan 2
         @($all.id | Sort-Object -Unique).Count | Should -Be $all.Count
         $cut | Should -BeNullOrEmpty
-        @(Invoke-PartnerRequest -Tenant $tenants[0].tenantId -Path '/users?$select=id' -All).Count | Should -Be $all.Count
+        @(Invoke-PartnerRequest -Tenant $tenants[0].tenantId -Path '/users?$select=id' -AllPages).Count | Should -Be $all.Count
     }
 
     It 'makes one query of the tenants of a pipeline, and leaves out those of -Except' {

@@ -75,6 +75,18 @@ Describe 'Invoke-PartnerTenant' {
         (Get-Failure { Invoke-PartnerTenant { 1 } -Tenant 'Nobody Ltd' }).FullyQualifiedErrorId | Should -Be 'tenant_unknown,Invoke-PartnerTenant'
     }
 
+    It 'accepts groups and tags, runs once for a tenant that several of them name, and leaves out -Except' {
+        $all = @(Get-PartnerTenant)
+        $group = 'group:{0}' -f ($all.Groups | Where-Object { $_ } | Select-Object -First 1)
+        $members = @(Get-PartnerTenant $group)
+        $results = @(Invoke-PartnerTenant { $_.Name } -Tenant $group, $members[0].TenantId -Except $members[1].Name)
+        $results.TenantId | Sort-Object | Should -Be (@($members | Select-Object -Skip 2) + $members[0] | ForEach-Object TenantId | Sort-Object)
+        $rest = @(Invoke-PartnerTenant { $_.Name } -Except $group)
+        $rest.Count | Should -Be ($all.Count - $members.Count)
+        @($rest.TenantId | Where-Object { $_ -in $members.TenantId }).Count | Should -Be 0
+        @($members | Invoke-PartnerTenant { $_.Name } -Except $group).Count | Should -Be 0
+    }
+
     It 'runs nothing for an empty pipeline' {
         Get-PartnerTenant 'zzz*' | Invoke-PartnerTenant { 'ran' } | Should -BeNullOrEmpty
     }

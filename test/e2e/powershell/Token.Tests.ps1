@@ -29,6 +29,21 @@ Describe 'Get-PartnerToken' {
         (Get-TestClaim $plain).tid | Should -Be $tenant.tenantId
     }
 
+    It 'accepts the name of a tenant, and caches the token under it' {
+        (Get-PartnerToken -Tenant $tenant.name -Resource graph).TenantId | Should -Be $tenant.tenantId
+        Mock Send-HttpRequest -ModuleName PartnerTokenBroker { throw 'A request was sent.' }
+        (Get-PartnerToken -Tenant $tenant.name -Resource graph).TenantId | Should -Be $tenant.tenantId
+    }
+
+    It 'names the problem with a name that <case>' -ForEach @(@{ case = 'no tenant has'; count = 0 }, @{ case = 'two tenants have'; count = 2 }) {
+        $script:namesakes = @(@(Get-PartnerTenant) | Select-Object -First $count)
+        foreach ($each in $script:namesakes) { $each.Name = 'Double Ltd' }
+        Mock Get-TenantList -ModuleName PartnerTokenBroker { $script:namesakes } 
+        $failure = Get-Failure { Get-PartnerToken -Tenant 'Double Ltd' -Resource graph }
+        $failure.FullyQualifiedErrorId | Should -Be 'tenant_unknown,Get-PartnerToken'
+        $failure.Exception.Message | Should -Match "(No|$count) delegated tenants? ha(ve|s) the name 'Double Ltd'"
+    }
+
     It 'accepts the domain of a tenant' {
         (Get-PartnerToken -Tenant $tenant.domain -Resource graph).TenantId | Should -Be $tenant.tenantId
     }
@@ -91,7 +106,7 @@ Describe 'Get-PartnerToken' {
 
     It 'fails with the code and advice of the broker: <code>' -ForEach @(
         @{ tenant = 'nobody.example'; resource = 'graph'; code = 'tenant_unknown'; category = 'ObjectNotFound' }
-        @{ tenant = 'a b'; resource = 'graph'; code = 'request_invalid'; category = 'InvalidArgument' }
+        @{ tenant = '*'; resource = 'graph'; code = 'request_invalid'; category = 'InvalidArgument' }
         @{ tenant = '3f6d7d4e-0000-4000-8000-000000000000'; resource = 'graph'; code = 'tenant_not_delegated'; category = 'PermissionDenied' }
         @{ tenant = '3f6d7d4e-0000-4000-8000-000000000000'; resource = 'no-such-resource'; code = 'resource_not_allowed'; category = 'InvalidArgument' }
     ) {
@@ -145,28 +160,28 @@ Describe 'A token whose audit record cannot be written' {
         $issued = Get-FakeReply @{ Text = '{"accessToken":"issued","expiresInSeconds":3600,"tenantId":"t","resource":"graph","scopes":[],"grant":"delegated","tokenId":"i"}' }
         $replies = [Collections.Generic.Queue[object]]::new([object[]]@((Get-Refusal), (Get-Refusal), $issued))
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $replies.Dequeue() }.GetNewClosure()
-        Get-PartnerToken -Tenant t -Resource graph -Force -AsPlainText | Should -BeExactly 'issued'
+        Get-PartnerToken -Tenant t.example -Resource graph -Force -AsPlainText | Should -BeExactly 'issued'
         $script:pauses | Should -Be 1, 2
     }
 
     It 'is requested at most four times' {
         $refusal = Get-Refusal
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $refusal }.GetNewClosure()
-        (Get-Failure { Get-PartnerToken -Tenant t -Resource graph -Force }).FullyQualifiedErrorId | Should -Be 'audit_unavailable,Get-PartnerToken'
+        (Get-Failure { Get-PartnerToken -Tenant t.example -Resource graph -Force }).FullyQualifiedErrorId | Should -Be 'audit_unavailable,Get-PartnerToken'
         $script:pauses | Should -Be 1, 2, 4
     }
 
     It 'is not requested again if the broker asks for more than 30 seconds' {
         $refusal = Get-Refusal @{ retryAfterSeconds = 31 }
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $refusal }.GetNewClosure()
-        $null = Get-Failure { Get-PartnerToken -Tenant t -Resource graph -Force }
+        $null = Get-Failure { Get-PartnerToken -Tenant t.example -Resource graph -Force }
         $script:pauses | Should -BeNullOrEmpty
     }
 
     It 'differs from a request through the gateway, which is not repeated' {
         $refusal = Get-Refusal
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $refusal }.GetNewClosure()
-        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t -Method PATCH -Path /users/a -Body @{ accountEnabled = $false } }
+        $failure = Get-Failure { Invoke-PartnerRequest -Tenant t.example -Method PATCH -Path /users/a -Body @{ accountEnabled = $false } }
         $failure.FullyQualifiedErrorId | Should -Be 'audit_unavailable,Invoke-PartnerRequest'
         $script:pauses | Should -BeNullOrEmpty
     }
@@ -187,7 +202,7 @@ Describe 'A request that meets a limit of the broker' {
     It 'waits as long as the broker says' {
         $replies = [Collections.Generic.Queue[object]]::new([object[]]@((Get-Busy @{ retryAfterSeconds = 7 }), (Get-FakeReply @{ Text = '{"value":1}' })))
         Mock Send-HttpRequest -ModuleName PartnerTokenBroker { $replies.Dequeue() }.GetNewClosure()
-        (Invoke-PartnerRequest -Tenant t -Path /users).value | Should -Be 1
+        (Invoke-PartnerRequest -Tenant t.example -Path /users).value | Should -Be 1
         $script:pauses | Should -Be 7
     }
 

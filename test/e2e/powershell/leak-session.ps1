@@ -32,7 +32,7 @@ Connect-PartnerAzureAD -Tenant $tenant
 $global:StandInFailure = $null
 Invoke-PartnerExchangeCommand -Tenant $tenant -CmdletName Get-OrganizationConfig
 Invoke-PartnerExchangeCommand -Tenant $tenant -CmdletName Get-Mailbox -Parameters @{ Identity = 'nobody' }
-Invoke-PartnerRequest -Tenant $tenant -Path '/users?$top=1' -All | Format-List *
+Invoke-PartnerRequest -Tenant $tenant -Path '/users?$top=1' -AllPages | Format-List *
 Invoke-PartnerRequest -Tenant $tenant -Path /users/00000000-0000-4000-8000-000000000000
 Invoke-PartnerTenant { $_ | Get-PartnerToken -Resource graph | Out-Null } | Format-List *
 & (Get-Module PartnerTokenBroker) { $script:Broker.CallerExpiresAt = [DateTime]::UtcNow; $script:Broker.CanRenew = $false }

@@ -12,7 +12,7 @@ function Get-Completion([string] $Command, [string] $Parameter, [string] $Typed)
     $offers = switch ($Parameter) {
         'Job' { Get-JobOffer }
         'Resource' { $script:KnownResources + @(Get-Offer '/jobs' jobs | ForEach-Object { $_.resources }) | Select-Object -Unique | ForEach-Object { @{ Text = $_; Label = $_ } } }
-        default { Get-TenantOffer ($Parameter -eq 'Except' -or (Get-Command $Command).Parameters['Tenant'].ParameterType -eq [string[]]) }
+        default { Get-TenantOffer ($Parameter -eq 'Except' -or (Get-Command $Command).Parameters['Tenant'].ParameterType.IsArray) }
     }
     foreach ($offer in $offers) {
         if (-not (@($offer.Text, $offer.Label) | Where-Object { $_.StartsWith($wanted, 'OrdinalIgnoreCase') })) { continue }

@@ -1,8 +1,30 @@
+# What the API takes for tenants: ids, domains, groups and tags as they are, and ids for names. Customers choose their names, so
+# only a name that no other delegated tenant has is taken. Looking it up needs the role Tenants.Read.
+function Resolve-TenantName([string[]] $Tenant) {
+    $known = $null
+    foreach ($each in $Tenant) {
+        $entries = '^(\*|(group|tag):.*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\w-]+(\.[\w-]+)+)$'
+        if (-not ($each.Split(',') | Where-Object { $_.Trim() -notmatch $entries })) { $each; continue }
+        if ($null -eq $known) { $known = @(Get-TenantList) }
+        $found = @($known | Where-Object { $_.Name -eq $each.Trim() })
+        if ($found.Count -ne 1) { Write-UnknownTenant "$(if ($found) { "$($found.Count) delegated tenants have" } else { 'No delegated tenant has' }) the name '$each'." }
+        $found[0].TenantId
+    }
+}
+
+function Write-UnknownTenant([string] $Detail) {
+    $document = [pscustomobject]@{
+        code = 'tenant_unknown'; title = 'The tenant does not exist'; detail = $Detail
+        advice = 'Run Get-PartnerTenant to list the tenants, and give an id or a domain.'
+    }
+    Write-TerminatingError -Problem (ConvertTo-Problem -Document $document -Status 404)
+}
+
 # The part of a query that limits an answer to some tenants, which may be groups and tags. Empty without a limit.
 function Get-TenantQuery([string[]] $Tenant, [string[]] $Except) {
     $query = ''
-    if ($Tenant) { $query += "&tenants=$([Uri]::EscapeDataString($Tenant -join ','))" }
-    if ($Except) { $query += "&except=$([Uri]::EscapeDataString($Except -join ','))" }
+    if ($Tenant) { $query += "&tenants=$([Uri]::EscapeDataString((Resolve-TenantName $Tenant) -join ','))" }
+    if ($Except) { $query += "&except=$([Uri]::EscapeDataString((Resolve-TenantName $Except) -join ','))" }
     $query
 }
 
@@ -19,15 +41,13 @@ function Get-TenantList([string] $Filter) {
     foreach ($item in @($value.tenants)) { ConvertTo-Tenant $item }
 }
 
-# The tenants of a list that match a tenant id, domain or name. No match is an error, except for a wildcard pattern.
+# The tenants of a list that match a tenant id, domain or name, or those of a group or tag. No match is an error, except for a
+# wildcard pattern, a group and a tag.
 function Select-Tenant($Known, [string] $Name) {
+    if ($Name -match '^(group|tag):') { return Get-TenantList (Get-TenantQuery $Name) }
     $found = @($Known | Where-Object { $_.TenantId -like $Name -or $_.DefaultDomain -like $Name -or $_.Name -like $Name })
     if ($found.Count -eq 0 -and -not [Management.Automation.WildcardPattern]::ContainsWildcardCharacters($Name)) {
-        $document = [pscustomobject]@{
-            code   = 'tenant_unknown'; title = 'The tenant does not exist'
-            detail = "No delegated tenant has the id, domain or name '$Name'."; advice = 'Run Get-PartnerTenant to list the tenants.'
-        }
-        Write-TerminatingError -Problem (ConvertTo-Problem -Document $document -Status 404)
+        Write-UnknownTenant "No delegated tenant has the id, domain or name '$Name'."
     }
     $found
 }

@@ -40,15 +40,17 @@ function ConvertTo-SkippedResult($Tenant, [string] $Code, [string] $Detail) {
     $result
 }
 
-# Returns objects of Get-PartnerTenant unchanged. Other values are looked up in the directory, which is read once.
-function Resolve-Tenant($Chosen) {
+# Returns objects of Get-PartnerTenant unchanged. Other values are looked up in the directory, which is read once. Those that
+# Except names are left out.
+function Resolve-Tenant($Chosen, [string[]] $Except) {
     $known = $null
+    $left = @(if ($Except) { Get-TenantList (Get-TenantQuery $null $Except) | ForEach-Object TenantId })
     foreach ($each in $Chosen) {
-        if ($each.PSObject.TypeNames -contains 'PartnerTokenBroker.Tenant') { $each; continue }
+        if ($each.PSObject.TypeNames -contains 'PartnerTokenBroker.Tenant') { if (-not $Except -or $each.TenantId -in $left) { $each }; continue }
         $name = if ($each -is [string]) { $each } else { @('TenantId', 'CustomerId', 'DefaultDomainName' | ForEach-Object { Get-Field $each $_ }) | Where-Object { $_ } | Select-Object -First 1 }
         if (-not $name) { $name = [string]$each }
         if ($null -eq $known) { $known = @(Get-TenantList) }
-        Invoke-ForTenant $each $name { Select-Tenant $known $name }
+        Invoke-ForTenant $each $name { Select-Tenant $known $name | Where-Object { -not $Except -or $_.TenantId -in $left } }
     }
 }
 

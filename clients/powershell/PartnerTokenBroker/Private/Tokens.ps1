@@ -9,7 +9,7 @@ function Get-TokenRecord([hashtable] $Request) {
     $record = $null
     $neededUntil = [DateTime]::UtcNow.AddSeconds($Request.MinimumLifetimeSeconds)
     if (-not $Request['Force'] -and $session.Tokens.TryGetValue($key, [ref]$record) -and $record.ExpiresAt -gt $neededUntil) { return $record }
-    $body = @{ tenant = $Request.Tenant; resource = $Request.Resource; grant = $Request.Grant; minimumLifetimeSeconds = $Request.MinimumLifetimeSeconds }
+    $body = @{ tenant = Resolve-TenantName $Request.Tenant; resource = $Request.Resource; grant = $Request.Grant; minimumLifetimeSeconds = $Request.MinimumLifetimeSeconds }
     if ($scopes.Count -gt 0) { $body.scopes = $scopes }
     $answer = Invoke-BrokerApi @{ Method = 'POST'; Path = '/tokens'; Body = $body; Recorded = $true }
     $value = $answer.Value

@@ -8,7 +8,7 @@ function Connect-PartnerAzAccount {
     connection is limited to this process. If the command fails, it ends an earlier connection of the module.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER AccountId
     The account of the tokens. Default: the account that the token names.

@@ -8,7 +8,7 @@ function Connect-PartnerAzureAD {
     to Connect-AzureAD. Microsoft retired the module in 2025. Use Connect-PartnerMgGraph instead.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER AccountId
     The account of the tokens. Default: the account that the token names.

@@ -9,7 +9,7 @@ function Connect-PartnerComplianceSession {
     command fails, it ends earlier connections of the module.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER Organization
     The initial onmicrosoft.com domain. Default: the one that Exchange Online names.

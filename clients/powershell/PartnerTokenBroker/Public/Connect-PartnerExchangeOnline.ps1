@@ -10,7 +10,7 @@ function Connect-PartnerExchangeOnline {
     earlier connections of the module, so that the next commands of a script do not run in another tenant.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER Grant
     delegated: token of the service account. application: token of the application.

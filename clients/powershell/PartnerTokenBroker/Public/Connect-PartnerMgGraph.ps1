@@ -9,7 +9,7 @@ function Connect-PartnerMgGraph {
     another tenant.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER Grant
     delegated: token of the service account. application: token of the application.

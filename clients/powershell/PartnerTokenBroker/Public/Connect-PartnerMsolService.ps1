@@ -8,7 +8,7 @@ function Connect-PartnerMsolService {
     retired MSOnline in May 2025. Use Connect-PartnerMgGraph instead.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .EXAMPLE
     Connect-PartnerMsolService -Tenant contoso.com

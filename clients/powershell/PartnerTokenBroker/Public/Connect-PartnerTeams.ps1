@@ -9,7 +9,7 @@ function Connect-PartnerTeams {
     profile contains. If the command fails, it ends an earlier connection of the module.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .EXAMPLE
     Connect-PartnerTeams -Tenant contoso.com

@@ -6,7 +6,8 @@ function Connect-PartnerTokenBroker {
     .DESCRIPTION
     Gets a token for the broker in the name of the caller and checks the health of the broker. The session exists only in
     the memory of this PowerShell process. Nothing is stored on disk. The caller's token is renewed during the session,
-    except after a sign-in with a device code or with -AccessToken.
+    except after a sign-in with a device code or with -AccessToken. If the command fails, the session that was open stays, with
+    a warning.
 
     Without a sign-in parameter, the command uses the managed identity if the platform offers one, otherwise the Azure CLI.
 
@@ -124,33 +125,35 @@ function Connect-PartnerTokenBroker {
         [string] $ExchangeUrl,
         [switch] $PassThru
     )
-    $cloud = $script:Environments[$Environment]
-    $local = if ($Demo) { Get-DemoParameter } else { @{} }
-    if ($Demo) { $Url = $local.Url; $Audience = $local.Audience; $Authority = $local.Authority; $ExchangeUrl = $local.Exchange }
-    if (-not $Authority) { $Authority = $cloud.Authority }
-    if (-not $ExchangeUrl) { $ExchangeUrl = $cloud.Exchange }
-    if ($CertificateThumbprint) { $Certificate = Find-Certificate $CertificateThumbprint }
-    if ($ClientSecretCredential) { $ClientId = $ClientSecretCredential.UserName }
-    $method = Resolve-SignIn @{
-        Identity = $Identity; AzureCli = $AzureCli; DeviceCode = $UseDeviceCode; ClientSecret = $ClientSecretCredential
-        Certificate = $Certificate; AccessToken = $AccessToken; Demo = $Demo
-    }
-    # Ends the previous session, even if the new one cannot be opened.
-    $script:Broker = $null
-    $session = [pscustomobject]@{
-        Url = (Resolve-ServiceUrl $Url) -replace '/api$', ''; Authority = Resolve-ServiceUrl $Authority; ExchangeUrl = Resolve-ServiceUrl $ExchangeUrl
-        Environment = $cloud; Audience = $Audience.TrimEnd('/'); TenantId = $TenantId; ClientId = $ClientId
-        SignIn = $method.Function; SignInName = $method.Name; CanRenew = $method.CanRenew
-        ClientSecret = $(if ($ClientSecretCredential) { $ClientSecretCredential.Password }); Certificate = $Certificate; GivenToken = $AccessToken
-        CallerToken = $null; CallerExpiresAt = [DateTime]::MinValue; IsParallel = $false; ExchangeClient = $local['Client']; DemoFile = $local['Path']
-        Offers = @{}; Gate = [object]::new(); Tokens = [Collections.Concurrent.ConcurrentDictionary[string, object]]::new()
-    }
-    $script:Broker = $session
+    $previous = $script:Broker
     $isOpen = $false
     try {
+        $cloud = $script:Environments[$Environment]
+        $local = if ($Demo) { Get-DemoParameter } else { @{} }
+        if ($Demo) { $Url = $local.Url; $Audience = $local.Audience; $Authority = $local.Authority; $ExchangeUrl = $local.Exchange }
+        if (-not $Authority) { $Authority = $cloud.Authority }
+        if (-not $ExchangeUrl) { $ExchangeUrl = $cloud.Exchange }
+        if ($CertificateThumbprint) { $Certificate = Find-Certificate $CertificateThumbprint }
+        if ($ClientSecretCredential) { $ClientId = $ClientSecretCredential.UserName }
+        $method = Resolve-SignIn @{
+            Identity = $Identity; AzureCli = $AzureCli; DeviceCode = $UseDeviceCode; ClientSecret = $ClientSecretCredential
+            Certificate = $Certificate; AccessToken = $AccessToken; Demo = $Demo
+        }
+        $session = [pscustomobject]@{
+            Url = (Resolve-ServiceUrl $Url) -replace '/api$', ''; Authority = Resolve-ServiceUrl $Authority; ExchangeUrl = Resolve-ServiceUrl $ExchangeUrl
+            Environment = $cloud; Audience = $Audience.TrimEnd('/'); TenantId = $TenantId; ClientId = $ClientId
+            SignIn = $method.Function; SignInName = $method.Name; CanRenew = $method.CanRenew
+            ClientSecret = $(if ($ClientSecretCredential) { $ClientSecretCredential.Password }); Certificate = $Certificate; GivenToken = $AccessToken
+            CallerToken = $null; CallerExpiresAt = [DateTime]::MinValue; IsParallel = $false; ExchangeClient = $local['Client']; DemoFile = $local['Path']
+            Offers = @{}; Gate = [object]::new(); Tokens = [Collections.Concurrent.ConcurrentDictionary[string, object]]::new()
+        }
+        $script:Broker = $session
         $health = Confirm-Broker
         $isOpen = $true
     }
-    finally { if (-not $isOpen) { $script:Broker = $null } }
+    finally {
+        if (-not $isOpen) { $script:Broker = $previous }
+        if (-not $isOpen -and $previous) { Write-Warning "The session with $($previous.Url) stays open." }
+    }
     if ($PassThru) { ConvertTo-SessionView $session $health }
 }

@@ -16,7 +16,7 @@ function Get-PartnerAuditEntry {
     Application id of the caller.
 
     .PARAMETER Tenant
-    Tenant id, or any domain of a customer tenant.
+    Tenant id, any domain of a customer tenant, or its name.
 
     .PARAMETER Outcome
     Only entries with this outcome: tokens are issued or denied; requests through the gateway are denied, sent, answered or failed; tags are changed, or the change failed; tools of agents are called.
@@ -55,7 +55,7 @@ function Get-PartnerAuditEntry {
     )
     process {
         Invoke-ForTenant $_ $Tenant {
-            $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = $Tenant; outcome = $Outcome; kind = $Kind }
+            $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = Resolve-TenantName $Tenant; outcome = $Outcome; kind = $Kind }
             $left = $First
             do {
                 $query.limit = [Math]::Min($script:AuditPage, $left)

@@ -53,7 +53,7 @@ function Get-PartnerJobHistory {
         Invoke-ForTenant $_ "$Tenant" {
             # Of one tenant, the broker says whether it exists, and what became of it in each run.
             $isOne = Test-OneTenant $Tenant $Except
-            $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/history" } else { "/jobs/$([Uri]::EscapeDataString($Job))/history" }
+            $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString((Resolve-TenantName $Tenant)))/history" } else { "/jobs/$([Uri]::EscapeDataString($Job))/history" }
             $query = @{ since = ConvertTo-WireTime $Since; until = ConvertTo-WireTime $Until; value = $Value }
             if ($isOne) { $query.job = $Job }
             $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }

@@ -14,7 +14,7 @@ function Get-PartnerRunResult {
     Id of the run.
 
     .PARAMETER Tenant
-    Only the rows of these tenants: tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE. Default: all.
+    Only the rows of these tenants: tenant ids, domains, names, group:NAME, tag:NAME or tag:NAME=VALUE. Default: all.
 
     .PARAMETER Except
     Tenants whose rows are left out, written like -Tenant.

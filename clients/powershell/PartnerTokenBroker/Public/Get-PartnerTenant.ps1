@@ -8,7 +8,7 @@ function Get-PartnerTenant {
     tenants.
 
     .PARAMETER Except
-    Tenants that are left out: tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE.
+    Tenants that are left out: tenant ids, domains, names, group:NAME, tag:NAME or tag:NAME=VALUE.
 
     .PARAMETER Reachable
     Only reachable tenants.
@@ -33,14 +33,15 @@ function Get-PartnerTenant {
         [string[]] $Except,
         [switch] $Reachable
     )
-    begin { $known = Get-TenantList (Get-TenantQuery $null $Except) }
+    begin {
+        $known = Get-TenantList
+        $left = if ($Except) { Get-TenantList (Get-TenantQuery $null $Except) } else { $known }
+    }
     process {
         $chosen = if ($Tenant) { foreach ($name in $Tenant) {
-                Invoke-ForTenant $_ $name {
-                    if ($name -match '^(group|tag):') { Get-TenantList (Get-TenantQuery $name $Except) } else { Select-Tenant $known $name }
-                }
+                Invoke-ForTenant $_ $name { Select-Tenant $known $name | Where-Object TenantId -In @($left | ForEach-Object TenantId) }
             }
-        } else { $known }
+        } else { $left }
         $chosen | Where-Object { -not $Reachable -or $_.Reachable }
     }
 }

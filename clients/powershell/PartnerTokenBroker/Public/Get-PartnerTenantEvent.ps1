@@ -53,7 +53,7 @@ function Get-PartnerTenantEvent {
         Invoke-ForTenant $_ "$Tenant" {
             # Of one tenant, the broker says whether it exists.
             $isOne = Test-OneTenant $Tenant $Except
-            $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString($Tenant[0]))/events" } else { '/events' }
+            $path = if ($isOne) { "/tenants/$([Uri]::EscapeDataString((Resolve-TenantName $Tenant)))/events" } else { '/events' }
             $chosen = if (-not $isOne) { Get-TenantQuery $Tenant $Except }
             $query = @{ kind = $Kind; since = ConvertTo-WireTime $Since; after = $After }
             $left = $First

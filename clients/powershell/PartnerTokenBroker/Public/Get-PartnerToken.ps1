@@ -9,7 +9,7 @@ function Get-PartnerToken {
     properties ExpiresAt (UTC, by the clock of this machine), TenantId, Resource and Scopes.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER Resource
     Alias of the resource: graph, exchange, arm, partner-center, aad-graph, office-management, defender, teams, compliance, or an alias that the operator of the broker added.

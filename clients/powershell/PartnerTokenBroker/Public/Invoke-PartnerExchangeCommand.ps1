@@ -9,7 +9,7 @@ function Invoke-PartnerExchangeCommand {
     API.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER CmdletName
     Name of the command, for example Get-Mailbox.

@@ -16,7 +16,7 @@ function Invoke-PartnerQuery {
     dollar signs.
 
     .PARAMETER Tenant
-    Tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE. All tenants from the pipeline form one query. Default: every
+    Tenant ids, domains, names, group:NAME, tag:NAME or tag:NAME=VALUE. All tenants from the pipeline form one query. Default: every
     customer that the caller may read, or that one of its rules covers.
 
     .PARAMETER Except
@@ -62,8 +62,8 @@ function Invoke-PartnerQuery {
         if ($Except) { $target += " except $($Except -join ', ')" }
         if (-not $PSCmdlet.ShouldProcess($target, "GET $Path")) { return }
         $body = @{ path = $Path }
-        if ($chosen.Count -gt 0) { $body.tenants = @($chosen) }
-        if ($Except) { $body.except = @($Except) }
+        if ($chosen.Count -gt 0) { $body.tenants = @(Resolve-TenantName $chosen) }
+        if ($Except) { $body.except = @(Resolve-TenantName $Except) }
         if ($Select) { $body.select = @($Select) }
         if ($AllPages) { $body.allPages = $true }
         $runId = (Invoke-BrokerApi @{ Method = 'POST'; Path = '/queries'; Body = $body; Start = $true }).Value.runId

@@ -5,13 +5,13 @@ function Invoke-PartnerRequest {
 
     .DESCRIPTION
     The broker sends the request with its own token, if the permissions in the caller's rule open it. The script gets no token.
-    The result is the answer of the resource: an object for JSON, otherwise a text. With -All, it is the entries of all pages.
+    The result is the answer of the resource: an object for JSON, otherwise a text. With -AllPages, it is the entries of all pages.
 
     A GET request is repeated while the broker is not available. Other requests are repeated only if the broker refused them
     because there were too many.
 
     .PARAMETER Tenant
-    Tenant id, or a domain of the tenant.
+    Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER Method
     HTTP method.
@@ -29,20 +29,20 @@ function Invoke-PartnerRequest {
     .PARAMETER Beta
     Use the beta version of Microsoft Graph. The rule must name it.
 
-    .PARAMETER All
+    .PARAMETER AllPages
     Read all pages of a collection and return its entries.
 
     .PARAMETER Resource
     Alias of the resource.
 
     .EXAMPLE
-    Invoke-PartnerRequest -Tenant contoso.com -Path '/users?$select=id,displayName' -All
+    Invoke-PartnerRequest -Tenant contoso.com -Path '/users?$select=id,displayName' -AllPages
 
     .EXAMPLE
     Invoke-PartnerRequest -Tenant contoso.com -Method PATCH -Path /users/alice@contoso.com -Body @{ jobTitle = 'Manager' }
 
     .EXAMPLE
-    Get-PartnerTenant -Reachable | Invoke-PartnerRequest -Path /subscribedSkus -All
+    Get-PartnerTenant -Reachable | Invoke-PartnerRequest -Path /subscribedSkus -AllPages
 
     .LINK
     https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/gateway.md
@@ -57,7 +57,7 @@ function Invoke-PartnerRequest {
         [object] $Body,
         [hashtable] $Headers,
         [switch] $Beta,
-        [switch] $All,
+        [switch] $AllPages,
         [ValidateNotNullOrEmpty()] [string] $Resource = 'graph'
     )
     process {
@@ -65,13 +65,14 @@ function Invoke-PartnerRequest {
         if (-not $isReading -and -not $PSCmdlet.ShouldProcess($Tenant, "$Method $Path")) { return }
         $versioned = Get-VersionedPath $Path $Resource ([bool]$Beta)
         Invoke-ForTenant $_ $Tenant {
+            $id = Resolve-TenantName $Tenant
             $call = @{
-                Method = $Method.ToUpperInvariant(); Path = (Get-GatewayPath $Tenant $Resource $versioned)
+                Method = $Method.ToUpperInvariant(); Path = (Get-GatewayPath $id $Resource $versioned)
                 Headers = $Headers; Patient = $isReading; Gateway = $true
             }
             if ($Body -is [string]) { $call.Json = $Body }
             elseif ($null -ne $Body) { $call.Body = $Body }
-            if ($All) { Read-GatewayPage $call $Tenant $Resource }
+            if ($AllPages) { Read-GatewayPage $call $id $Resource }
             else { ConvertFrom-GatewayReply (Invoke-BrokerApi $call).Reply }
         }
     }

@@ -16,7 +16,11 @@ function Invoke-PartnerTenant {
     The script block to run for each tenant.
 
     .PARAMETER Tenant
-    Objects from Get-PartnerTenant, or ids, default domains or names. Default: all delegated tenants.
+    Objects from Get-PartnerTenant, or tenant ids, default domains, names, group:NAME, tag:NAME or tag:NAME=VALUE. The script
+    runs once for a tenant that several of them name. Default: all delegated tenants.
+
+    .PARAMETER Except
+    Tenants that are left out: tenant ids, domains, names, group:NAME, tag:NAME or tag:NAME=VALUE.
 
     .PARAMETER ThrottleLimit
     Number of tenants to process at the same time. Default: 5, or 1 if the script block connects a module.
@@ -27,6 +31,9 @@ function Invoke-PartnerTenant {
     .EXAMPLE
     Get-PartnerTenant -Tenant con* | Invoke-PartnerTenant { Connect-PartnerMgGraph -Tenant $_.TenantId; Get-MgUser -All } | Where-Object Status -eq failed
 
+    .EXAMPLE
+    Invoke-PartnerTenant { $_ | Invoke-PartnerExchangeCommand -CmdletName Get-OrganizationConfig } -Tenant group:gold -Except tag:trial
+
     .LINK
     https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
     #>
@@ -35,6 +42,7 @@ function Invoke-PartnerTenant {
     param(
         [Parameter(Mandatory, Position = 0)] [scriptblock] $ScriptBlock,
         [Parameter(ValueFromPipeline)] [psobject[]] $Tenant,
+        [string[]] $Except,
         [ValidateRange(1, 64)] [int] $ThrottleLimit
     )
     begin { $chosen = [Collections.Generic.List[object]]::new() }
@@ -46,9 +54,11 @@ function Invoke-PartnerTenant {
             Write-TerminatingError connection_shared 'The script block connects a module, and the connection applies to the whole process.'
         }
         if (-not $ThrottleLimit) { $ThrottleLimit = if ($connects) { 1 } else { 5 } }
-        $tenants = @(if ($MyInvocation.ExpectingInput -or $chosen.Count -gt 0) { Resolve-Tenant $chosen } else { Get-TenantList })
+        $tenants = @(if ($MyInvocation.ExpectingInput -or $chosen.Count -gt 0) { Resolve-Tenant $chosen $Except } else { Get-TenantList (Get-TenantQuery $null $Except) })
+        $seen = [Collections.Generic.HashSet[string]]::new()
         $attempted = [Collections.Generic.Queue[object]]::new()
         foreach ($each in $tenants) {
+            if (-not $seen.Add($each.TenantId)) { continue }
             if (-not $PSCmdlet.ShouldProcess("$($each.Name) ($($each.TenantId))", 'Run the script block')) { continue }
             if ($each.Reachable) { $attempted.Enqueue($each) } else { ConvertTo-SkippedResult -Tenant $each -Code $each.Reason -Detail $each.Explanation }
         }

@@ -7,7 +7,7 @@ function Start-PartnerRun {
     Name of the job, see Get-PartnerJob.
 
     .PARAMETER Tenant
-    Tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE. All tenants from the pipeline form one run. Default: all
+    Tenant ids, domains, names, group:NAME, tag:NAME or tag:NAME=VALUE. All tenants from the pipeline form one run. Default: all
     delegated tenants.
 
     .PARAMETER Except
@@ -53,8 +53,8 @@ function Start-PartnerRun {
         if ($Except) { $target += " except $($Except -join ', ')" }
         if (-not $PSCmdlet.ShouldProcess($target, "Start a run of the job $Job")) { return }
         $body = @{}
-        if ($chosen.Count -gt 0) { $body.tenants = @($chosen) }
-        if ($Except) { $body.except = @($Except) }
+        if ($chosen.Count -gt 0) { $body.tenants = @(Resolve-TenantName $chosen) }
+        if ($Except) { $body.except = @(Resolve-TenantName $Except) }
         if ($Parameters) { $body.parameters = $Parameters }
         if ($Window) { $body.window = $Window }
         $value = (Invoke-BrokerApi @{ Method = 'POST'; Path = "/jobs/$([Uri]::EscapeDataString($Job))/runs"; Body = $body; Start = -not $Window }).Value
