@@ -62,27 +62,28 @@ describe('docs/deploy.md', () => {
 
   it('leads to the first token in seven steps, each with its commands and what they print', () => {
     expect(steps.map((step) => step.slice(0, 3))).toEqual(['1. ', '2. ', '3. ', '4. ', '5. ', '6. ', '7. ']);
-    for (const step of steps) expect(step).toMatch(/```sh\n[^`]+```\s+\S/);
+    for (const step of steps) expect(step).toMatch(/```(?:sh|json)\n[^`]+```\s+\S/);
     expect(steps.at(-1)).toContain('ptb token');
     expect(read('README.md')).toContain('[Set-up](docs/deploy.md) takes seven steps');
     expect(deploy).toContain('Seven steps to the first token for a customer.');
   });
 
   it('asks for five values, none of which an earlier step printed', () => {
-    const commands = steps.flatMap((step) => [...step.matchAll(/```sh\n([^`]+)```/g)].map(([, text]) => text)).join('');
+    const commands = steps
+      .flatMap((step) => [...step.matchAll(/```(?:sh|json)\n([^`]+)```/g)].map(([, text]) => text))
+      .join('');
     expect(deploy).toContain(
       'You type five values of your own: subscription, region, a mail address for alerts, the service account, and a customer',
     );
-    expect(
-      commands.match(/operators@example\.com|broker@partner\.example|contoso\.com|subscription|westeurope/g),
-    ).toEqual(['contoso.com', 'operators@example.com', 'broker@partner.example']);
+    const typed = commands.match(
+      /operators@example\.com|broker@partner\.example|contoso\.com|subscription|westeurope/g,
+    );
+    expect([...new Set(typed)]).toEqual(['contoso.com', 'operators@example.com', 'broker@partner.example']);
     expect(commands).not.toMatch(/…|CLIENT_ID|AUDIENCES|[A-Z]+_ID\b/);
   });
 
   it('shows an access policy that allows a token of the Azure CLI', () => {
-    const written = /access-policy\.json <<END\n(.*?)^\s*END$/ms.exec(deploy)?.[1] ?? '';
-    // What the shell makes of it.
-    const parsed = parsePolicy(written.replaceAll('\\$', '$').replaceAll('$CUSTOMER', 'contoso.com'));
+    const parsed = parsePolicy(/```json\n(.*?)```/s.exec(steps[1] ?? '')?.[1] ?? '');
     if (!parsed.ok) throw new Error(parsed.problems.join('; '));
     const caller = { applicationId: azureCli, roles: ['Tokens.Request'] } as const;
     const domains = [parseDomainName('contoso.com')].filter((domain) => domain !== undefined);
@@ -92,13 +93,18 @@ describe('docs/deploy.md', () => {
 
   it('builds the command line and puts it on the PATH before each first `ptb`', () => {
     const [withAzd = '', withoutAzd = ''] = deploy.split('\nWithout azd, first');
+    expect(withoutAzd).toContain('put it on the PATH as in step 3');
     const toPath = 'export PATH="$PWD/node_modules/.bin:$PATH"';
     // The hook of azd builds it.
-    for (const [part, build] of [
-      [withAzd, 'azd up'],
-      [withoutAzd, 'npm ci && npm run build '],
+    for (const [part, build, path] of [
+      [withAzd, 'azd up', toPath],
+      [withoutAzd, 'npm ci && npm run build\n', undefined],
     ] as const) {
-      const places = [part.indexOf(build), part.indexOf(toPath), part.search(/^ *ptb /m)];
+      const places = [
+        part.indexOf(build),
+        ...(path === undefined ? [] : [part.indexOf(path)]),
+        part.search(/^ *ptb /m),
+      ];
       expect(places).not.toContain(-1);
       expect(places).toEqual(places.toSorted((a, b) => a - b));
     }

@@ -142,7 +142,15 @@ describe('a shell', () => {
 describe('PowerShell', noPowerShell, () => {
   it('understands every block, and passes arguments that ptb accepts', async () => {
     if (typeof powerShell === 'string') return;
-    const blocks = examples('powershell');
+    // Those of set-up that have no form of their own for PowerShell are for both shells.
+    const forBoth = [...pageText('docs/deploy.md').matchAll(/^ *```sh\n([^`]*)```$(?!\n\n *```powershell)/gm)];
+    expect(forBoth.length).toBeGreaterThan(8);
+    const blocks = [
+      ...examples('powershell'),
+      ...forBoth.map(([, code = '']) => ({ page: 'docs/deploy.md', code: code.replaceAll(/^ {3}/gm, '') })),
+    ];
+    // PowerShell reads these, and does something else.
+    expect(blocks.filter(({ code }) => /^(?:export|set|\.) |(?:^|[ "])\$[A-Z_]{4,}|\\$/m.test(code))).toEqual([]);
     expect(blocks.length).toBeGreaterThan(10);
     const [script, input] = [join(folder, 'parse.ps1'), join(folder, 'blocks.json')];
     await writeFile(input, JSON.stringify(blocks.map(({ code }) => code)));
