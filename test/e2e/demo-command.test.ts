@@ -120,6 +120,19 @@ describe('a running ptb demo', () => {
     expect((await ptb('jobs')).stdout).toContain('licence-report');
   });
 
+  test('ptb verify checks the demo of the folder, as its caller and with a token for a customer', async () => {
+    const { stdout } = await ptb(`verify --tenant 'Alder Accountants' --json || test $? = 1`);
+    const { checks } = JSON.parse(stdout) as { checks: { check: string; result: string }[] };
+    const results = Object.fromEntries(checks.map(({ check, result }) => [check, result]));
+    expect(results).toMatchObject({
+      health: 'passed',
+      allowed: 'passed',
+      policies: 'passed',
+      denied: 'passed',
+      run: 'passed',
+    });
+  });
+
   test('operator commands work on the credential and customers of the demo, too', async () => {
     expect((await ptb('doctor')).stdout).toMatch(/ok +Client credential/);
     expect((await ptb('consent --json')).stdout).toContain('"mfa"');

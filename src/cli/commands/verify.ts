@@ -2,12 +2,11 @@ import type { Command } from 'commander';
 import { exitCodes } from '../exit-codes.ts';
 import {
   addConnectionOptions,
-  addressOf,
   brokerFetch,
   connect,
   type ConnectionFlags,
   machineIdentity,
-  tokenFor,
+  reach,
 } from '../remote/connection.ts';
 import { toBrokerError } from '../../lib/core/errors.ts';
 import type { Secret } from '../../lib/core/secrets.ts';
@@ -51,7 +50,7 @@ repeat.`,
 
 async function runVerify(flags: VerifyFlags): Promise<void> {
   const { functionKey } = flags;
-  const url = addressOf(flags);
+  const { url, token, demo } = await reach(flags);
   const [{ verify }, { createProbe, isReached }, { randomUUID }, { systemClock }] = await Promise.all([
     import('../verify/checks.ts'),
     import('../verify/probe.ts'),
@@ -60,12 +59,12 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
   ]);
   const probe = createProbe(brokerFetch(functionKey === undefined ? {} : { functionKey }), url);
   const findings = await verify(probe, {
-    token: await tokenFor(flags, url),
-    tenant: await tenantOf(flags, url),
+    token: await token?.(),
+    tenant: await tenantOf(flags),
     resource: flags.resource,
     foreignTenant: randomUUID(),
     clock: systemClock,
-    customer: askCustomer,
+    customer: (customerToken, name) => askCustomer(customerToken, name, demo !== undefined),
     azure: askAzure,
   });
   const count = (result: Finding['result']): number => findings.filter((finding) => finding.result === result).length;
@@ -79,7 +78,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
 }
 
 /** Reads the policies of a customer that meet the broker, as `ptb doctor` does. */
-async function askCustomer(token: Secret, name: string): Promise<Finding> {
+async function askCustomer(token: Secret, name: string, isDemo: boolean): Promise<Finding> {
   const [{ parseDirectory }, { customerPoliciesCheck }, { createGraphClient }, { Limiter }, { randomUUID }, clocks] =
     await Promise.all([
       import('../sign-in/target.ts'),
@@ -90,6 +89,8 @@ async function askCustomer(token: Secret, name: string): Promise<Finding> {
       import('../../lib/core/clock.ts'),
     ]);
   const { fromDoctor, findingsFrom } = await import('../verify/finding.ts');
+  // Microsoft Graph is the simulated one there.
+  if (isDemo) await (await import('../demo/running-demo.ts')).adoptDemo();
   let directory: DirectoryTarget;
   try {
     directory = parseDirectory({}, process.env, {});
@@ -110,9 +111,9 @@ async function askCustomer(token: Secret, name: string): Promise<Finding> {
 }
 
 /** The checks name the tenant in their own requests, so a name becomes the id before them. */
-async function tenantOf({ tenant, ...flags }: VerifyFlags, url: string): Promise<string | undefined> {
+async function tenantOf({ tenant, ...flags }: VerifyFlags): Promise<string | undefined> {
   if (tenant === undefined || !isTenantName(tenant)) return tenant;
-  return withTenant(await connect({ ...flags, url }), tenant, async (id) => id);
+  return withTenant(await connect(flags, { isQuiet: true }), tenant, async (id) => id);
 }
 
 /** Checks the deployment that the environment names, with the Azure sign-in of the person who runs the command. */

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import { asObject } from '../../lib/core/objects.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
 import { didYouMean } from '../../lib/core/text.ts';
 import { isLoopback } from '../remote/loopback.ts';
 import { UsageError } from '../run-program.ts';
@@ -21,40 +23,63 @@ export interface RunningDemo {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** What a setting of the demo may be called: programs obey other variables, and the author of a clone may write the file. */
-const settingNames: ReadonlySet<string> = new Set([
-  'IDENTITY_ENDPOINT',
-  'IDENTITY_HEADER',
-  'MANAGED_IDENTITY_CLIENT_ID',
-  'KEY_VAULT_URL',
-  'CLOUD_ENDPOINTS',
-  'PARTNER_TENANT_ID',
-  'BROKER_AUDIENCES',
-  'SIGN_IN_CLIENT_ID',
-  'AzureWebJobsStorage',
-  'ACCESS_POLICY',
-  'NO_PROXY',
-]);
+/** Each setting that the commands adopt, and whether its value leads to this machine alone. Programs obey other variables. */
+const settingChecks: Readonly<Record<string, (value: string) => boolean>> = {
+  IDENTITY_ENDPOINT: isLoopback,
+  KEY_VAULT_URL: isLoopback,
+  CLOUD_ENDPOINTS: (value) => Object.values(asObject(parseJson(value))).every((each) => isLoopback(String(each))),
+  AzureWebJobsStorage: isLocalAccount,
+  ACCESS_POLICY: isLocalFile,
+  IDENTITY_HEADER: isOpaque,
+  MANAGED_IDENTITY_CLIENT_ID: isOpaque,
+  PARTNER_TENANT_ID: isOpaque,
+  BROKER_AUDIENCES: isOpaque,
+  SIGN_IN_CLIENT_ID: isOpaque,
+  NO_PROXY: isOpaque,
+};
+
+function isOpaque(): boolean {
+  return true;
+}
+
+/** A path, neither an address nor a share of another machine. */
+function isLocalFile(path: string): boolean {
+  return !/^(?:[\\/]{2}|\w+:\/\/)/.test(path);
+}
+
+/** A connection string that names each service: an account without their addresses would be one of Azure. */
+function isLocalAccount(connectionString: string): boolean {
+  const parts = connectionString.split(';').filter((part) => part !== '');
+  const fields = new Map(parts.map((part) => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
+  const services = ['BlobEndpoint', 'QueueEndpoint', 'TableEndpoint'];
+  const others = ['DefaultEndpointsProtocol', 'AccountName', 'AccountKey'];
+  return (
+    fields.size === parts.length &&
+    [...fields.keys()].every((name) => services.includes(name) || others.includes(name)) &&
+    services.every((name) => isLoopback(fields.get(name) ?? ''))
+  );
+}
 
 /**
  * Reads the file that `npm start` keeps while it runs. Whoever wrote the folder must not choose a server elsewhere, so a
- * file with any address that is not of this machine describes no demo.
+ * file with a setting that leads to another machine describes no demo.
  */
 export async function readDemo(folder = process.cwd()): Promise<RunningDemo | undefined> {
   const text = await readFile(join(folder, environmentFile), 'utf8').catch(() => '');
-  const values = Object.fromEntries(
-    [...text.matchAll(/^(?:# |export )?(\w+)='(.*)'$/gm)].map(([, name = '', value = '']) => [
-      name,
-      value.replaceAll(String.raw`'\''`, "'"),
-    ]),
+  const values = [...text.matchAll(/^(?:# )?(\w+)='(.*)'$/gm)].map(
+    ([, name = '', value = '']) => [name, value.replaceAll(String.raw`'\''`, "'")] as const,
   );
-  const { BROKER_URL: url, CALLER_TOKEN: token, CONTROL_URL: control = '', CA_FILE: caFile = '' } = values;
-  const addresses = text.match(/\bhttps?:\/\/[^\s'",;]+/gi) ?? [];
-  if (!url || !token || !isLoopback(url) || !addresses.every(isLoopback)) return undefined;
-  // An account without addresses of its services would be one of Azure.
-  if (/\b(?:EndpointSuffix|DefaultEndpointsProtocol=https)\b/i.test(text)) return undefined;
-  const settings = Object.fromEntries(Object.entries(values).filter(([name]) => settingNames.has(name)));
-  return { url, token, control, caFile, settings };
+  const {
+    BROKER_URL: url,
+    CALLER_TOKEN: token,
+    CONTROL_URL: control,
+    CA_FILE: caFile = '',
+  } = Object.fromEntries(values);
+  if (!url || !token || !isLoopback(url) || !isLocalFile(caFile)) return undefined;
+  if (control !== undefined && !isLoopback(control)) return undefined;
+  const settings = values.filter(([name]) => Object.hasOwn(settingChecks, name));
+  if (!settings.every(([name, value]) => settingChecks[name]?.(value))) return undefined;
+  return { url, token, control: control ?? '', caFile, settings: Object.fromEntries(settings) };
 }
 
 /** Makes this process trust the simulated Entra. */

@@ -4,11 +4,12 @@ import { BrokerError } from '../../lib/core/errors.ts';
 import type { Fetch } from '../../lib/core/outbound.ts';
 import { parseGuid } from '../../lib/core/identifiers.ts';
 import { CommandFailure } from '../command-failure.ts';
+import type { RunningDemo } from '../demo/running-demo.ts';
 import { UsageError } from '../run-program.ts';
 import { progress, say } from '../sign-in/output.ts';
 import { type BrokerClient, createBrokerClient } from './broker-client.ts';
 import { isLoopback } from './loopback.ts';
-import { knownAddress, noAddress, type Places, places } from './places.ts';
+import { knownAddress, type Places, places } from './places.ts';
 
 /** A token is renewed this long before it expires. */
 const renewBeforeMs = 300_000;
@@ -67,45 +68,46 @@ export function brokerFetch({ functionKey }: Pick<ConnectionFlags, 'functionKey'
  * @throws UsageError without an address; BrokerError caller_unauthenticated without a token or a sign-in.
  */
 export async function connect(flags: ConnectionFlags, { isQuiet = false } = {}): Promise<BrokerClient> {
+  const { url, token } = await reach(flags, isQuiet ? () => undefined : say);
+  if (flags.url === undefined && flags.as === undefined && !isQuiet) progress(`Calling the broker at ${url}.`);
+  if (token === undefined) throw noSignIn(url);
+  return createBrokerClient(brokerFetch(flags), url, token);
+}
+
+/** The broker that a command calls. */
+export interface Reached {
+  readonly url: string;
+  /** Provides the token for a request: of `--as`, the option or PTB_TOKEN, the demo, `ptb login`, or `az`. The first that exists. */
+  readonly token: (() => Promise<string>) | undefined;
+  /** The demo in this folder, if nothing names another broker. */
+  readonly demo: RunningDemo | undefined;
+}
+
+/** Finds the broker of the connection options, and who provides a token for it. @throws UsageError without an address. */
+export async function reach(flags: ConnectionFlags, warn: (text: string) => void = say): Promise<Reached> {
   const known = places();
-  if (flags.as !== undefined) return connectAs(known, flags.as);
-  const url = await knownAddress(flags, known);
-  if (flags.url === undefined && !isQuiet) progress(`Calling the broker at ${url}.`);
-  const warn = isQuiet ? () => undefined : say;
-  return createBrokerClient(brokerFetch(flags), url, await callerToken(flags, url, known, warn));
+  const demo = flags.url === undefined || flags.as !== undefined ? await known.demo() : undefined;
+  if (flags.as !== undefined) {
+    if (demo === undefined)
+      throw new UsageError('--as is for the demo, and none runs in this folder. `npm start` starts one.');
+    const { tokenAs } = await import('../demo/running-demo.ts');
+    const token = await tokenAs(demo, flags.as);
+    return { url: demo.url, token: async () => token, demo };
+  }
+  const url = demo?.url ?? (await knownAddress(flags, known));
+  return { url, token: await callerToken(flags, { url, demo }, known, warn), demo };
 }
 
-async function connectAs({ demo }: Places, person: string): Promise<BrokerClient> {
-  const running = await demo();
-  if (running === undefined)
-    throw new UsageError('--as is for the demo, and none runs in this folder. `npm start` starts one.');
-  const { tokenAs } = await import('../demo/running-demo.ts');
-  const token = await tokenAs(running, person);
-  return createBrokerClient(brokerFetch({}), running.url, async () => token);
-}
-
-/** The address of the broker. @throws UsageError when neither the option nor the environment has it. */
-export function addressOf({ url }: ConnectionFlags): string {
-  if (url !== undefined) return url;
-  throw noAddress();
-}
-
-/**
- * Who provides the token: the option or PTB_TOKEN, the demo if no option names a broker, `ptb login`, the account that is
- * signed in with `az`. The first that exists.
- * @throws CommandFailure caller_unauthenticated if there is none.
- */
 async function callerToken(
-  { url: option, token, clientId }: ConnectionFlags,
-  url: string,
+  { token, clientId }: ConnectionFlags,
+  { url, demo }: Pick<Reached, 'url' | 'demo'>,
   known: Places,
   warn: (text: string) => void,
-): Promise<() => Promise<string>> {
+): Promise<Reached['token']> {
   if (token !== undefined && token !== '') return async () => token;
-  const demo = option === undefined ? await known.demo() : undefined;
   if (demo !== undefined) return async () => ((await known.demo()) ?? demo).token;
   if ((await known.files.find(url)) !== undefined) return () => tokenOfLogin(known, url, warn);
-  if (clientId === undefined) throw noSignIn(url);
+  if (clientId === undefined) return undefined;
   let kept: AccessToken | undefined;
   return async () => {
     // `az` takes about a second and a process. Watching a run takes hundreds of requests.
@@ -128,17 +130,6 @@ const noSignIn = (url: string): CommandFailure =>
     `You are not signed in to ${url}.`,
     `Run \`ptb login --url ${url}\`, or set PTB_TOKEN or BROKER_CLIENT_ID.`,
   );
-
-/**
- * A token from the options, from `ptb login`, or of the account that is signed in on this machine. Undefined if there is
- * none. @throws BrokerError caller_unauthenticated if a sign-in gets no token.
- */
-export async function tokenFor(flags: ConnectionFlags, url: string): Promise<string | undefined> {
-  const known = places();
-  const hasToken = flags.token !== undefined && flags.token !== '';
-  const isSignedIn = hasToken || flags.clientId !== undefined || (await known.files.find(url));
-  return isSignedIn ? (await callerToken({ ...flags, url }, url, known, say))() : undefined;
-}
 
 /** A token for the broker, of the account that is signed in on this machine. @throws BrokerError caller_unauthenticated. */
 export const signInForBroker = async (clientId: string): Promise<string> => (await signIn(clientId)).token;

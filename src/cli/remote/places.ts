@@ -26,13 +26,11 @@ export async function knownAddress({ url }: { readonly url?: string }, { files, 
   const signIns = await files.list();
   const [only] = signIns;
   if (signIns.length === 1 && only !== undefined) return only.url;
-  if (signIns.length === 0) throw noAddress();
+  if (signIns.length === 0) throw new UsageError(noAddress);
   const all = signIns.map((each) => each.url).join(', ');
   throw new UsageError(`You are signed in to ${all}. Choose one: --url ADDRESS, or BROKER_URL in the environment.`);
 }
 
 /** Nothing says which broker is meant. */
-export const noAddress = (): UsageError =>
-  new UsageError(
-    'No broker is known. Sign in with `ptb login --url ADDRESS`, or give --url ADDRESS (or BROKER_URL). To try it without one: `npm start` in a clone, and ptb in the same folder.',
-  );
+const noAddress =
+  'No broker is known. Sign in with `ptb login --url ADDRESS`, or give --url ADDRESS (or BROKER_URL). To try it without one: `npm start` in a clone, and ptb in the same folder.';

@@ -19,6 +19,8 @@ const lines = {
   KEY_VAULT_URL: 'https://localhost:2',
   CLOUD_ENDPOINTS: '{"entra":"https://localhost:3","graph":"https://127.0.0.1:4"}',
 };
+const account =
+  'DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5Cg==;BlobEndpoint=http://127.0.0.1:1/a;QueueEndpoint=http://127.0.0.1:2/a;TableEndpoint=http://127.0.0.1:3/a';
 const read = async (more: Readonly<Record<string, string>> = {}) => {
   const text = Object.entries({ ...lines, ...more })
     .map(([name, value]) => `# ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`)
@@ -39,6 +41,11 @@ it('reads the demo of the folder, and no variable that programs obey', async () 
   expect(await readDemo(join(folder, 'none'))).toBeUndefined();
 });
 
+it('reads a setting whose text names another address without leading there', async () => {
+  const settings = { ACCESS_POLICY: '/home/me/see https://example.com/policy.json', AzureWebJobsStorage: account };
+  expect(await read(settings)).toMatchObject({ settings });
+});
+
 it.each([
   { BROKER_URL: 'https://evil.example' },
   { CONTROL_URL: 'http://evil.example' },
@@ -48,6 +55,13 @@ it.each([
   { KEY_VAULT_URL: 'https://evil.vault.azure.net' },
   { CLOUD_ENDPOINTS: '{"entra":"https://localhost:3","graph":"https://127.0.0.1.evil.example"}' },
   { AzureWebJobsStorage: 'BlobEndpoint=https://evil.blob.core.windows.net/;AccountName=a' },
+  { AzureWebJobsStorage: `${account};TableEndpoint=http://evil.example` },
+  { AzureWebJobsStorage: `${account};tableendpoint=http://evil.example` },
+  { AzureWebJobsStorage: account.replace(/TableEndpoint=.*/, '') },
+  { CLOUD_ENDPOINTS: String.raw`{"entra":"https:\u002f\u002fevil.example"}` },
+  { KEY_VAULT_URL: String.raw`https:\\evil.example` },
+  { ACCESS_POLICY: 'https://evil.example/policy.json' },
+  { CA_FILE: String.raw`\\evil.example\share\ca.pem` },
   { CALLER_TOKEN: '' },
 ])('takes a file for no demo that has %j', async (more) => {
   expect(await read(more)).toBeUndefined();

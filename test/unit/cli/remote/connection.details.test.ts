@@ -1,11 +1,6 @@
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  addConnectionOptions,
-  addressOf,
-  connect,
-  type ConnectionFlags,
-} from '../../../../src/cli/remote/connection.ts';
+import { addConnectionOptions, connect, reach, type ConnectionFlags } from '../../../../src/cli/remote/connection.ts';
 import { runProgram } from '../../../../src/cli/run-program.ts';
 
 const id = '33333333-3333-4333-8333-333333333333';
@@ -90,7 +85,7 @@ describe('the connection options', () => {
 
 describe('connect', () => {
   it('needs an address', async () => {
-    expect(() => addressOf({})).toThrow(/^No broker is known/);
+    await expect(reach({})).rejects.toThrow(/^No broker is known/);
     await expect(connect({ token: 't' })).rejects.toThrow(/^No broker is known/);
   });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { KeptSignIn } from '../../../../src/cli/login/sign-in-files.ts';
-import { connect, tokenFor } from '../../../../src/cli/remote/connection.ts';
+import { connect, reach } from '../../../../src/cli/remote/connection.ts';
 import { knownAddress, places } from '../../../../src/cli/remote/places.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 
@@ -51,6 +51,15 @@ describe('a command that names no broker', () => {
     expect(sent).toEqual([`${demoUrl}/api/jobs Bearer of the demo`, `${demoUrl}/api/jobs Bearer renewed`]);
   });
 
+  it.each([{}, { clientId: 'never-used' }, { token: '' }])(
+    'reaches the demo, whatever else it is given: %j',
+    async (flags) => {
+      await startDemo();
+      const { url, token, demo } = await reach(flags);
+      expect([url, await token?.(), demo?.url]).toEqual([demoUrl, 'of the demo', demoUrl]);
+    },
+  );
+
   it('calls the only broker of ptb login', async () => {
     await places().files.save(signIn('https://one.example'));
     await (await connect({})).get('/jobs');
@@ -89,11 +98,11 @@ describe('the token for a broker', () => {
     await places().files.save(signIn(url));
     await (await connect({ url, clientId: 'client' })).get('/jobs');
     expect(sent).toEqual([`${url}/api/jobs Bearer of the login at ${url}`]);
-    expect(await tokenFor({ url }, url)).toBe(`of the login at ${url}`);
+    expect(await (await reach({ url })).token?.()).toBe(`of the login at ${url}`);
   });
 
   it('is absent if PTB_TOKEN is empty and nobody is signed in', async () => {
-    expect(await tokenFor({ url, token: '' }, url)).toBeUndefined();
+    expect((await reach({ url, token: '' })).token).toBeUndefined();
   });
 
   it('is not that of another broker', async () => {
@@ -102,7 +111,7 @@ describe('the token for a broker', () => {
       code: 'caller_unauthenticated',
       message: expect.stringContaining(url) as string,
     });
-    expect(await tokenFor({ url }, url)).toBeUndefined();
+    expect((await reach({ url })).token).toBeUndefined();
   });
 });
 
