@@ -1,4 +1,11 @@
-import { adviceFor, type ErrorCode, errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
+import {
+  adviceForError,
+  type ErrorCode,
+  errorTable,
+  isErrorCode,
+  isLack,
+  type Lack,
+} from '../../src/lib/core/errors.ts';
 import { jsonIn } from './json-in.ts';
 
 interface Problem {
@@ -82,7 +89,8 @@ const pageAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
 };
 
 /** What the reader of a page should do about a request that failed. Operators read the dashboard. */
-export const adviceOnPage = (code: ErrorCode): string => pageAdvice[code] ?? adviceFor(code, 'operator');
+export const adviceOnPage = (code: ErrorCode, lacks?: Lack): string =>
+  pageAdvice[code] ?? adviceForError({ code, lacks }, 'operator');
 
 /** The failure that an unsuccessful response describes. Missing texts are replaced by general ones. */
 export async function failureOf(response: Response): Promise<ApiFailure> {
@@ -92,12 +100,13 @@ export async function failureOf(response: Response): Promise<ApiFailure> {
     return typeof value === 'string' ? value : undefined;
   };
   const code = text('code');
+  const lacks = isLack(problem['lacks']) ? problem['lacks'] : undefined;
   return new ApiFailure({
     code,
     title: text('title') ?? `The broker returned HTTP ${response.status}`,
     detail: text('detail') ?? 'The response gives no reason.',
     // The problem document has the advice for callers.
-    advice: isErrorCode(code) ? adviceOnPage(code) : (text('advice') ?? 'Check the log of the function app.'),
+    advice: isErrorCode(code) ? adviceOnPage(code, lacks) : (text('advice') ?? 'Check the log of the function app.'),
     correlationId: text('correlationId'),
     transient: isErrorCode(code) ? errorTable[code].retry === 'later' : transientStatuses.includes(response.status),
     retryAfterSeconds: secondsIn(response),

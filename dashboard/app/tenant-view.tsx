@@ -138,7 +138,7 @@ function WhatToDo({ tenant, nowMs }: TenantProps) {
       {endsSoon(tenant) ? (
         <Notice kind="warn">
           <h2>The relationship ends {relative(relationshipEndsAt, nowMs)}</h2>
-          Renew the relationship before it ends.
+          {adviceOf('gdap_expiring')}
         </Notice>
       ) : null}
       {isUnknown ? <Notice kind="plain">It is not known whether jobs failed in this tenant.</Notice> : null}

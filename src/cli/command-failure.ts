@@ -1,5 +1,6 @@
 import {
   adviceFor,
+  adviceForError,
   BrokerError,
   type BrokerErrorOptions,
   type CodedError,
@@ -26,5 +27,7 @@ const commandLineAdvice: Partial<Record<CodedError['code'], string>> = {
 /** What the person who typed the command should do about the error. */
 export function nextStep(error: CodedError): string {
   if (error instanceof CommandFailure) return error.nextStep;
-  return commandLineAdvice[error.code] ?? adviceFor(error.code, 'operator');
+  const advice = commandLineAdvice[error.code];
+  if (advice !== undefined) return advice;
+  return error instanceof BrokerError ? adviceForError(error, 'operator') : adviceFor(error.code, 'operator');
 }

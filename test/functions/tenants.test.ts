@@ -80,7 +80,7 @@ describe('GET /api/tenants', () => {
           relationshipEndsAt: '2027-01-01T00:00:00.000Z',
           reachable: false,
           reason: 'gdap_expired',
-          explanation: 'The GDAP relationship has expired. Request a new one.',
+          explanation: 'The GDAP relationship has expired.',
           sources: ['relationships'],
           tags: ['managed'],
           groups: [],

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Grant, grants } from '../../lib/core/secrets.ts';
@@ -18,6 +19,7 @@ import { requestOutcome } from '../policy/request-outcome.ts';
 import { CommandOutcome } from '../run-program.ts';
 
 const defaultFile = 'access-policy.json';
+const defaultFiles = `${defaultFile}, else the file that ACCESS_POLICY names, in the demo its policy`;
 
 interface TestOptions {
   readonly caller: string;
@@ -33,7 +35,7 @@ interface TestOptions {
   readonly scope: readonly string[];
   readonly grant: Grant;
   readonly role?: readonly CallerRole[];
-  readonly file: string;
+  readonly file?: string;
   readonly json?: true;
 }
 
@@ -44,10 +46,10 @@ export function registerPolicy(program: Command): void {
   policy
     .command('check')
     .description('Check a whole policy. Exit 0: valid, 1: not valid (the broker would deny every request).')
-    .argument('[file]', 'policy file', defaultFile)
+    .argument('[file]', `policy file (default: ${defaultFiles})`)
     .option('--json', 'one JSON document')
-    .action(async (file: string, { json }: { json?: true }, command: Command) => {
-      const parsed = await readPolicy(file, command);
+    .action(async (given: string | undefined, { json }: { json?: true }, command: Command) => {
+      const { file, ...parsed } = await readPolicy(given, command);
       print(json ? JSON.stringify(checkReport(file, parsed), undefined, 2) : checkText(file, parsed));
       if (!parsed.ok) throw new CommandOutcome(exitCodes.failure);
     });
@@ -99,7 +101,7 @@ function registerTest(policy: Command): void {
         'app roles of the caller (default: Tokens.Request, or Requests.Send with --request)',
       ).choices(callerRoles),
     )
-    .option('--file <file>', 'policy file', defaultFile)
+    .option('--file <file>', `policy file (default: ${defaultFiles})`)
     .option('--json', 'one JSON document')
     .action(testPolicy);
 }
@@ -159,15 +161,26 @@ const notesOn = ({ tenant, tag }: TestOptions, { rules }: AccessPolicy): readonl
     : []),
 ];
 
-async function readPolicy(file: string, command: Command): Promise<ParsedPolicy> {
+/** @param given Undefined: the file of this folder, or else the one that the settings name. */
+async function readPolicy(given: string | undefined, command: Command): Promise<ParsedPolicy & { file: string }> {
   const { parsePolicy } = await import('../../lib/access/policy/parse-policy.ts');
+  const file = given ?? (existsSync(defaultFile) ? defaultFile : await fileInSettings(command));
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
     command.error(`error: ${file} cannot be read: ${error instanceof Error ? error.message : 'unknown error'}`);
   }
-  return parsePolicy(text);
+  return { file, ...parsePolicy(text) };
+}
+
+async function fileInSettings(command: Command): Promise<string> {
+  const { readKnownSettings } = await import('../sign-in/target.ts');
+  const { ACCESS_POLICY: location = '' } = { ...(await readKnownSettings({})), ...process.env };
+  if (location !== '' && !location.startsWith('https://')) return location;
+  command.error(
+    `error: there is no ${defaultFile} here; name the policy file. That of a deployed broker is in its package or in a blob, and \`az storage blob download --auth-mode login --blob-url ${location || 'ADDRESS'} --file ${defaultFile}\` fetches it.`,
+  );
 }
 
 function checkReport(file: string, parsed: ParsedPolicy): unknown {

@@ -34,12 +34,14 @@ async function showTenant(reference: string, flags: ConnectionFlags & { readonly
     ...tenantLines(tenant),
     ...(events.length === 0
       ? []
-      : ['', 'What happened, newest first:', ...events.map((event) => eventLine(event, []))]),
+      : // What was to be done then is not what is to be done now.
+        ['', 'What happened, newest first:', ...events.map((event) => eventLine({ ...event, advice: undefined }, []))]),
   ]);
 }
 
 function tenantLines(tenant: TenantDetailsAnswer): Line[] {
-  const { name, tenantId, defaultDomain, reachable, explanation, relationshipEndsAt, lastResults, history } = tenant;
+  const { name, tenantId, defaultDomain, reachable, reason, explanation, relationshipEndsAt, lastResults, history } =
+    tenant;
   const listed = (words: readonly string[] | undefined): string =>
     words === undefined ? 'not known' : words.join(', ') || 'none';
   const rowsOf = (runId: string, job: string): string => {
@@ -57,7 +59,11 @@ function tenantLines(tenant: TenantDetailsAnswer): Line[] {
   return [
     [styled('strong', name), defaultDomain === undefined ? ` (${tenantId})` : ` (${defaultDomain}, ${tenantId})`],
     ['Reachable: ', styled(reachable ? 'good' : 'bad', reachable ? 'yes' : 'no'), `. ${explanation}`],
-    ...(relationshipEndsAt === undefined ? [] : [`The relationship ends ${longTime(relationshipEndsAt)}.`]),
+    ...(relationshipEndsAt === undefined
+      ? []
+      : [
+          `The relationship ${reason === 'gdap_expired' || reason === 'gdap_terminated' ? 'ended' : 'ends'} ${longTime(relationshipEndsAt)}.`,
+        ]),
     `Groups: ${listed(tenant.groups)}`,
     `Tags: ${listed(tenant.tags)}`,
     ...troublesOf(tenant).flatMap(({ cause, tone, results: failed }): Line[] => {

@@ -31,7 +31,11 @@ export async function changeCustomers(demo: Changing, signal: AbortSignal): Prom
     while (((await read('events?limit=1')) as Partial<EventsAnswer>).lookedAt === undefined)
       await delay(pollMs, undefined, { signal });
     const { tenants = [] } = (await read('tenants')) as Partial<TenantsAnswer>;
-    const [ending, ended] = tenants.filter(({ reason }) => reason === 'gdap_active').toReversed();
+    const works = new Set(cloud.tenants.flatMap(({ state, tenantId }) => (state === 'ok' ? [tenantId] : [])));
+    // What its jobs last found must not contradict what happens now.
+    const [ending, ended] = tenants
+      .filter(({ reason, tenantId }) => reason === 'gdap_active' && works.has(tenantId))
+      .toReversed();
     if (ending === undefined || ended === undefined) return;
     await changeTenant(cloud.control, ending.tenantId, { relationshipEndsInMs: 6 * dayMs });
     await changeTenant(cloud.control, ended.tenantId, { state: 'gdap_expired' });

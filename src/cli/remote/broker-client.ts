@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { adviceFor, BrokerError, errorTable, isErrorCode } from '../../lib/core/errors.ts';
+import { adviceFor, BrokerError, errorTable, isErrorCode, isLack } from '../../lib/core/errors.ts';
 import { type Clock, systemClock } from '../../lib/core/clock.ts';
 import { asObject } from '../../lib/core/objects.ts';
 import {
@@ -213,10 +213,13 @@ export const checkAddress = 'Check BROKER_URL (or --url), and that the broker is
 
 /** Turns the broker's problem document back into the error. */
 function errorOf(reply: OutboundReply, baseUrl: string): BrokerError {
-  const { code, detail, retryAfterSeconds } = asObject(parseJson(reply.body));
+  const { code, detail, retryAfterSeconds, lacks } = asObject(parseJson(reply.body));
   if (isErrorCode(code)) {
     const text = typeof detail === 'string' ? detail : '';
-    const options = typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {};
+    const options = {
+      ...(typeof retryAfterSeconds === 'number' ? { retryAfterSeconds } : {}),
+      ...(isLack(lacks) ? { lacks } : {}),
+    };
     // The setting is one of the app, not one of this command.
     if (code === 'config_invalid') return new CommandFailure(code, text, adviceFor(code, 'operator'), options);
     return new BrokerError(code, text, options);

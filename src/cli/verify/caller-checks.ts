@@ -1,4 +1,4 @@
-import { adviceFor, isErrorCode } from '../../lib/core/errors.ts';
+import { adviceForError, isErrorCode, isLack } from '../../lib/core/errors.ts';
 import type { Clock } from '../../lib/core/clock.ts';
 import { asObject } from '../../lib/core/objects.ts';
 import { type Finding, findingsFrom } from './finding.ts';
@@ -30,9 +30,11 @@ export function missingOptions({ token, tenant }: Pick<CallerOptions, 'token' | 
 
 /** A failure of the broker with its code, and the advice for the operator. */
 export function failedAnswer(check: string, answer: ProbeAnswer): Finding {
-  const { code, detail, advice } = answer.json;
+  const { code, detail, advice, lacks } = answer.json;
   const reason = [code, detail].filter((part) => typeof part === 'string').join(', ');
-  const known = isErrorCode(code) ? adviceFor(code, 'operator') : advice;
+  const known = isErrorCode(code)
+    ? adviceForError({ code, lacks: isLack(lacks) ? lacks : undefined }, 'operator')
+    : advice;
   return failed(check, `${describe(answer)} ${reason}`, typeof known === 'string' ? known : 'Run `ptb doctor`.');
 }
 

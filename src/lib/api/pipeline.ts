@@ -212,6 +212,7 @@ export async function answerCaller<S extends PipelineServices>(
 function requireRole(caller: Caller, roles: readonly CallerRole[]): void {
   if (roles.some((role) => caller.roles.includes(role))) return;
   throw new BrokerError('caller_forbidden', `The caller lacks the app role ${roles.join(' or ')}.`, {
+    lacks: 'role',
     logFields: { caller: caller.applicationId },
   });
 }

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import type { CallerRole } from '../core/caller.ts';
-import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../core/errors.ts';
+import { adviceForError, BrokerError, type ErrorCode, errorTable, type Lack, toBrokerError } from '../core/errors.ts';
 import { defined } from '../core/objects.ts';
 
 /** The answer of a handler, in the shape that `@azure/functions` accepts. */
@@ -22,6 +22,7 @@ interface Problem {
   readonly advice: string;
   readonly correlationId: string;
   readonly retryAfterSeconds?: number;
+  readonly lacks?: Lack;
   /** As in an error of Microsoft Graph: its SDKs show this and nothing else. Of the gateway alone. */
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -38,9 +39,10 @@ export function problemOf(error: BrokerError, correlationId: string): Problem {
     status,
     detail: error.detail,
     code: error.code,
-    advice: adviceFor(error.code, 'caller'),
+    advice: adviceForError(error, 'caller'),
     correlationId,
     retryAfterSeconds: error.retryAfterSeconds,
+    lacks: error.lacks,
   });
 }
 

@@ -1,5 +1,6 @@
 import type { LastResult, TenantsAnswer } from './answers/tenants.ts';
 import { adviceFor, errorTable, isErrorCode } from '../core/errors.ts';
+import { adviceForReason } from '../tenants/tenant.ts';
 import { outcomeStyle } from '../core/outcomes.ts';
 
 export type Tenant = TenantsAnswer['tenants'][number];
@@ -16,24 +17,14 @@ export interface Trouble {
   readonly results: readonly LastResult[];
 }
 
-interface ReasonText {
-  readonly title: string;
-  readonly advice: string;
-}
-
-const requestOne = 'Request a GDAP relationship in Partner Center and have the customer approve it.';
-
-/** What to do about each reason for missing access. Exclusion is a decision of the operator and no trouble. */
-const reasons: Readonly<Partial<Record<Tenant['reason'], ReasonText>>> = {
-  gdap_expired: { title: 'GDAP relationship expired', advice: requestOne },
-  gdap_terminated: { title: 'GDAP relationship terminated', advice: requestOne },
-  gdap_pending: {
-    title: 'GDAP relationship not approved yet',
-    advice: 'Ask the customer to approve the request in its Microsoft 365 admin center.',
-  },
-  gdap_microsoft_led: { title: 'Only a relationship that Microsoft created', advice: requestOne },
-  no_gdap: { title: 'Reseller contract without GDAP relationship', advice: requestOne },
-  no_relationship: { title: 'No delegated relationship', advice: requestOne },
+/** The reasons for missing access. Exclusion is a decision of the operator and no trouble. */
+const reasons: Readonly<Partial<Record<Tenant['reason'], string>>> = {
+  gdap_expired: 'GDAP relationship expired',
+  gdap_terminated: 'GDAP relationship terminated',
+  gdap_pending: 'GDAP relationship not approved yet',
+  gdap_microsoft_led: 'Only a relationship that Microsoft created',
+  no_gdap: 'Reseller contract without GDAP relationship',
+  no_relationship: 'No delegated relationship',
 };
 
 /** Reasons that are no trouble. */
@@ -42,7 +33,7 @@ const otherReasons: Readonly<Record<string, string>> = {
   not_included: 'Not included by the settings',
 };
 
-const reasonOf = (cause: string): ReasonText | undefined =>
+const reasonOf = (cause: string): string | undefined =>
   Object.hasOwn(reasons, cause) ? reasons[cause as Tenant['reason']] : undefined;
 
 /** Lists of thousands are looked through for each letter of a search. */
@@ -80,13 +71,11 @@ export const endsSoon = ({ reason }: Tenant): boolean => reason === 'gdap_expiri
 
 /** The title of a cause: a sentence without its full stop. */
 export const titleOf = (cause: string): string =>
-  reasonOf(cause)?.title ??
-  otherReasons[cause] ??
-  (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
+  reasonOf(cause) ?? otherReasons[cause] ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
 
 /** What to do about a cause, without the ids of tenants. */
 export function adviceOf(cause: string): string {
-  const text = isErrorCode(cause) ? adviceFor(cause, 'operator') : (reasonOf(cause)?.advice ?? '');
+  const text = isErrorCode(cause) ? adviceFor(cause, 'operator') : (adviceForReason(cause) ?? '');
   return text.replaceAll(' --tenant <id>', '');
 }
 

@@ -22,6 +22,30 @@ interface Advice {
   readonly operator: OperatorAdvice;
 }
 
+/** What a caller lacks that is not allowed to do something: it decides who does what about `caller_forbidden`. */
+export const lackTable = {
+  role: {
+    caller: 'Ask the operator for the missing app role.',
+    operator:
+      'Use an account that has the app role, or assign it with `ptb setup api --principal OBJECT_ID --role ROLE`.',
+  },
+  rule: {
+    caller: 'Ask the operator for a rule in the access policy that allows the request.',
+    operator: 'Add a rule to the access policy. `ptb policy test` explains the decision.',
+  },
+  request: {
+    caller: 'Ask the operator to change the rule, if it is meant to allow the request.',
+    operator:
+      '`ptb permissions show METHOD PATH` lists the permissions that open a request, and `ptb policy test --request` says what each rule makes of it.',
+  },
+} as const;
+export type Lack = keyof typeof lackTable;
+
+export const isLack = (value: unknown): value is Lack => typeof value === 'string' && Object.hasOwn(lackTable, value);
+
+/** What to do if no delegated relationship is active. The same words wherever that is found. */
+export const requestRelationship = 'Request a GDAP relationship in Partner Center and have the customer approve it.';
+
 interface ErrorEntry {
   readonly status: number;
   readonly scope: ErrorScope;
@@ -126,8 +150,7 @@ export const errorTable = {
   }),
   tenant_not_delegated: lasting(403, 'tenant', 'The tenant has not delegated administration to the partner', {
     caller: 'Ask the operator to check the delegated relationship (GDAP) with this tenant.',
-    operator:
-      'Check that a GDAP relationship is active, that its role is assigned to a security group and that the service account is a member of the group. `ptb tenants` shows the reason for each tenant.',
+    operator: `${requestRelationship} If one is active: check that its role is assigned to a security group and that the service account is a member of the group. \`ptb tenants\` shows the reason for each tenant.`,
   }),
   tenant_excluded: lasting(403, 'tenant', 'The tenant is excluded by configuration', {
     caller: 'Ask the operator to include the tenant if the broker should serve it.',

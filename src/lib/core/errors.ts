@@ -3,13 +3,24 @@ import {
   type ErrorScope,
   errorTable,
   isSetupErrorCode,
+  type Lack,
+  lackTable,
   type OperatorAdvice,
   type SetupErrorCode,
   setupErrorTable,
 } from './error-table.ts';
 import { defaultApplication } from './identifiers.ts';
 
-export { type ErrorCode, errorCodes, errorTable, isErrorCode } from './error-table.ts';
+export {
+  type ErrorCode,
+  errorCodes,
+  errorTable,
+  isErrorCode,
+  isLack,
+  type Lack,
+  lackTable,
+  requestRelationship,
+} from './error-table.ts';
 
 /** Fields for the log. They never reach a caller and contain no secrets. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -24,6 +35,8 @@ export interface BrokerErrorOptions extends CodedErrorOptions {
   readonly retryAfterSeconds?: number | undefined;
   /** Replaces the scope of the error table, if another one is proven (see the canary). */
   readonly scope?: ErrorScope | undefined;
+  /** Of `caller_forbidden`: what the caller lacks. */
+  readonly lacks?: Lack | undefined;
 }
 
 /**
@@ -48,12 +61,14 @@ export class BrokerError extends CodedError {
   readonly code: ErrorCode;
   readonly scope: ErrorScope;
   readonly retryAfterSeconds: number | undefined;
+  readonly lacks: Lack | undefined;
 
   constructor(code: ErrorCode, detail: string, options: BrokerErrorOptions = {}) {
     super(code, detail, options);
     this.code = code;
     this.scope = options.scope ?? errorTable[code].scope;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.lacks = options.lacks;
   }
 
   /** Whether the same request may succeed later without any action. */
@@ -105,6 +120,15 @@ export function adviceFor(
   if (isSetupErrorCode(code)) return operatorText(setupErrorTable[code].advice, application);
   const { advice } = errorTable[code];
   return audience === 'caller' ? advice.caller : operatorText(advice.operator, application);
+}
+
+/** As {@link adviceFor}, by what the caller lacks if it is not allowed to do something. */
+export function adviceForError(
+  { code, lacks }: { readonly code: ErrorCode; readonly lacks?: Lack | undefined },
+  audience: 'caller' | 'operator',
+): string {
+  if (code === 'caller_forbidden' && lacks !== undefined) return lackTable[lacks][audience];
+  return audience === 'caller' ? adviceFor(code, 'caller') : adviceFor(code, 'operator');
 }
 
 /** The advice for an operator about one tenant: commands in it name the tenant. */

@@ -4,7 +4,7 @@ import { ptbCommand } from '../core/errors.ts';
 import { type Notice, type Notifier, quoted, tenantTitles } from '../notices/notice.ts';
 import type { Runs } from '../runs/store/runs.ts';
 import type { CompleteReads } from '../tenants/directory.ts';
-import { reasonTexts } from '../tenants/tenant.ts';
+import { adviceForReason, reasonAdvice, reasonTexts } from '../tenants/tenant.ts';
 import type { ClaimDeps } from './claimed-log.ts';
 import type { ConsentInTenants } from './consent-in-new.ts';
 import type { EventPage, EventQuery } from './event-log.ts';
@@ -64,7 +64,7 @@ export function explainEvent({ kind, reason, days, endsAtMs, failure }: TenantEv
 
 /** What to do about an event. Undefined if there is nothing to do. */
 export function adviceForEvent({ kind, reason, tenantId, application, failure }: TenantEvent): string | undefined {
-  if (kind === 'ending') return 'Ask the customer for a new relationship, or extend this one in Partner Center.';
+  if (kind === 'ending') return reasonAdvice.gdap_expiring;
   if (kind === 'consent_missing') return `Consent again: ${consentCommand(`--tenant ${tenantId}`, application)}`;
   if (kind === 'consent_differs') return `Add the permissions: ${consentCommand(`--renew --tenant ${tenantId}`)}`;
   if (kind === 'role_missing') return 'See which roles the relationship gives and to whom: ptb doctor.';
@@ -72,9 +72,7 @@ export function adviceForEvent({ kind, reason, tenantId, application, failure }:
     return `If the application has no consent there yet, and AUTO_CONSENT is off: ${consentCommand(`--tenant ${tenantId}`)}`;
   if (failure !== undefined) return `${failure.nextStep} To consent: ${consentCommand(`--tenant ${tenantId}`)}`.trim();
   if (kind !== 'lost') return undefined;
-  return reason === 'gdap_expired' || reason === 'gdap_terminated'
-    ? 'If the customer has not left, ask for a new relationship.'
-    : 'Find out in Partner Center whether the customer has left.';
+  return adviceForReason(reason ?? '') ?? 'Find out in Partner Center whether the customer has left.';
 }
 
 const consentCommand = (options: string, application?: string): string =>

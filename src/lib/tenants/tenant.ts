@@ -1,10 +1,11 @@
+import { requestRelationship } from '../core/errors.ts';
 import type { DomainName, TenantId } from '../core/identifiers.ts';
 
 /** The reasons why a tenant is or is not reachable, each with a sentence for people. */
 export const reasonTexts = {
   gdap_active: 'A GDAP relationship is active.',
   gdap_expiring: 'A GDAP relationship is active, but ends within 30 days and does not renew automatically.',
-  gdap_expired: 'The GDAP relationship has expired. Request a new one.',
+  gdap_expired: 'The GDAP relationship has expired.',
   gdap_terminated: 'The GDAP relationship was terminated.',
   gdap_pending: 'A GDAP relationship was requested, but the customer has not approved it yet.',
   gdap_microsoft_led:
@@ -18,6 +19,22 @@ export const reasonTexts = {
   not_included: 'TENANTS_INCLUDE is set and does not list the tenant.',
 } as const;
 export type ReachabilityReason = keyof typeof reasonTexts;
+
+/** What an operator does about a reason. Exclusion is a decision of the operator, so nothing is to be done. */
+export const reasonAdvice = {
+  gdap_expiring:
+    'Extend the GDAP relationship in Partner Center, or request a new one and have the customer approve it.',
+  gdap_expired: requestRelationship,
+  gdap_terminated: requestRelationship,
+  gdap_pending: 'Ask the customer to approve the request in its Microsoft 365 admin center.',
+  gdap_microsoft_led: requestRelationship,
+  no_gdap: requestRelationship,
+  no_relationship: requestRelationship,
+} as const satisfies Partial<Record<ReachabilityReason, string>>;
+
+/** {@link reasonAdvice} of any text, such as the reason that a newer broker gives. */
+export const adviceForReason = (reason: string): string | undefined =>
+  Object.hasOwn(reasonAdvice, reason) ? reasonAdvice[reason as keyof typeof reasonAdvice] : undefined;
 
 /** The lists that a tenant can be found in. */
 export const tenantSources = ['relationships', 'contracts', 'partner-center'] as const;

@@ -1,6 +1,7 @@
 import { dayMs, isoTime } from '../../lib/core/clock.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { type DirectoryRole, directoryRoles, roleName } from '../../lib/microsoft/directory-roles.ts';
+import { reasonAdvice } from '../../lib/tenants/tenant.ts';
 import type { AffectedCustomer, Check } from '../doctor/checks.ts';
 import type { AccessAssignment, Relationship, Groups } from './read.ts';
 
@@ -212,7 +213,7 @@ export function endsCheck({ customers, nowMs }: Facts): Check {
     check: 'Relationship ends',
     status: 'notice',
     message: `The relationship of ${ending.length} customers ends within 30 days: ${names}. ${others}`,
-    remedy: 'Extend the relationships in Partner Center, or request new ones.',
+    remedy: reasonAdvice.gdap_expiring,
     affected: first,
   };
 }

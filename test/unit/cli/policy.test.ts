@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerPolicy } from '../../../src/cli/commands/policy.ts';
 import { runProgram } from '../../../src/cli/run-program.ts';
 import { policyJsonSchema } from '../../../src/lib/access/policy/policy-document.ts';
@@ -45,6 +45,30 @@ it('ends with 0 for the valid sample and with 1 and the problems for an invalid 
     file: broken,
     valid: false,
     problems: expect.arrayContaining(['rules[0].callers: is missing.']),
+  });
+});
+
+describe('without a file', () => {
+  const test = ['test', '--caller', helpdesk, '--tenant', 'contoso.com', '--scope', 'User.Read.All'];
+  beforeEach(() => {
+    vi.spyOn(process, 'cwd').mockReturnValue(folder);
+    vi.stubEnv('ACCESS_POLICY', undefined);
+  });
+
+  it('explains the policy that the settings name', async () => {
+    vi.stubEnv('ACCESS_POLICY', sample);
+    expect((await ptb(...test)).out).toContain('Allowed by "helpdesk may read users in gold tenants"');
+    expect(await ptb('check')).toMatchObject({ exit: 0, out: `${sample} is valid: 4 rules.\n` });
+  });
+
+  it.each([
+    ['', 'ADDRESS'],
+    ['https://a.blob.core.windows.net/access-policy/p.json', 'https://a.blob.core.windows.net/access-policy/p.json'],
+  ])('says where the policy is if ACCESS_POLICY is "%s"', async (location, blob) => {
+    vi.stubEnv('ACCESS_POLICY', location);
+    const { exit, err } = await ptb(...test);
+    expect([exit, err]).toEqual([2, expect.stringContaining(`--blob-url ${blob} --file access-policy.json`) as string]);
+    expect(err).not.toContain('ENOENT');
   });
 });
 

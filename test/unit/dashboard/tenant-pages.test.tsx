@@ -340,7 +340,9 @@ describe('the page of a tenant', () => {
 
   it('shows the end of a relationship as something to do, alone and beside another cause', async () => {
     const ending = await tenantPage({ lastResults: [], reason: 'gdap_expiring' });
-    expect(ending.root.querySelector('.note.warn')?.textContent).toContain('Renew the relationship before it ends.');
+    expect(ending.root.querySelector('.note.warn')?.textContent).toContain(
+      'Extend the GDAP relationship in Partner Center',
+    );
     await ending.unmount();
     const both = await tenantPage({ reason: 'gdap_expiring' });
     expect([...both.root.querySelectorAll('.note')].map(({ className }) => className)).toEqual([

@@ -101,7 +101,9 @@ export async function requestedBy(
   const named = [...(requested.tenants ?? []), ...(requested.except ?? [])];
   // The answer tells who is in a group or has a tag.
   if (named.some((entry) => /^(?:group|tag):/.test(entry)) && !reader.caller.roles.includes('Tenants.Read'))
-    throw new BrokerError('caller_forbidden', 'Choosing by group or tag needs the app role Tenants.Read.');
+    throw new BrokerError('caller_forbidden', 'Choosing by group or tag needs the app role Tenants.Read.', {
+      lacks: 'role',
+    });
   return selectedBy(deps, reader, requested);
 }
 

@@ -187,5 +187,8 @@ export function denialError({ reason, missing, unknown }: Denial): BrokerError {
     return new BrokerError('storage_unavailable', 'The tags of the tenant cannot be read, and a rule depends on them.');
   if (unknown === 'domains')
     return new BrokerError('entra_unavailable', 'The tenant of a domain in `except` of a rule cannot be found out.');
-  return new BrokerError('caller_forbidden', reason, { logFields: { missing } });
+  return new BrokerError('caller_forbidden', reason, {
+    lacks: missing === 'role' ? 'role' : 'rule',
+    logFields: { missing },
+  });
 }

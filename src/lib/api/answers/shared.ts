@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { callerKinds } from '../../core/caller.ts';
-import { errorCodes } from '../../core/errors.ts';
+import { errorCodes, type Lack, lackTable } from '../../core/errors.ts';
 
 /** Schemas that several answers share. */
 
@@ -54,6 +54,10 @@ export const problemSchema = z
       .min(0)
       .optional()
       .meta({ description: 'Seconds until the same request may succeed. Also in the `Retry-After` header.' }),
+    lacks: z
+      .enum(Object.keys(lackTable) as [Lack, ...Lack[]])
+      .optional()
+      .meta({ description: 'Of `caller_forbidden`: what is missing, if one thing is.' }),
     error: z
       .object({ code: errorCodeSchema, message: z.string() })
       .optional()

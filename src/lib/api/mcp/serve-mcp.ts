@@ -9,7 +9,14 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { type Caller, type CallerRole, identityOf } from '../../core/caller.ts';
-import { adviceFor, BrokerError, type ErrorCode, errorTable, toBrokerError } from '../../core/errors.ts';
+import {
+  adviceForError,
+  BrokerError,
+  type ErrorCode,
+  errorTable,
+  type Lack,
+  toBrokerError,
+} from '../../core/errors.ts';
 import { duplicateKey, nestingDepth } from '../../core/json.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
 import { asObject, defined } from '../../core/objects.ts';
@@ -289,13 +296,14 @@ const agentAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
 };
 
 /** What an agent should do about an error of a tool. */
-export const adviceForAgent = (code: ErrorCode): string => agentAdvice[code] ?? adviceFor(code, 'caller');
+export const adviceForAgent = (code: ErrorCode, lacks?: Lack): string =>
+  agentAdvice[code] ?? adviceForError({ code, lacks }, 'caller');
 
 /** The detail may quote names and answers from outside. */
-function failureOf({ code, detail, retryAfterSeconds }: BrokerError, correlationId: string, mark: string) {
+function failureOf({ code, detail, lacks, retryAfterSeconds }: BrokerError, correlationId: string, mark: string) {
   const data = defined({ code, detail, correlationId, retryAfterSeconds });
   const text = [
-    `${errorTable[code].title} (${code}). ${adviceForAgent(code)}`,
+    `${errorTable[code].title} (${code}). ${adviceForAgent(code, lacks)}`,
     framedText(plainValue(data), mark),
   ].join('\n');
   return { content: [{ type: 'text' as const, text }], isError: true };

@@ -112,7 +112,9 @@ export async function repeatQuery(
   { tenants, choice = {}, parameters }: RunRequest,
 ): Promise<RunId> {
   if (!requester.caller.roles.includes('Requests.Send')) {
-    throw new BrokerError('caller_forbidden', 'Asking a query again takes the app role Requests.Send.');
+    throw new BrokerError('caller_forbidden', 'Asking a query again takes the app role Requests.Send.', {
+      lacks: 'role',
+    });
   }
   return startQuery(deps, requester, { ...storedQuery(parameters), ...choice, ...(tenants && { tenants }) });
 }

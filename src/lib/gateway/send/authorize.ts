@@ -337,5 +337,6 @@ function sameRules(one: readonly Rule[] | Denial, other: readonly Rule[] | Denia
 /** A refusal of the judge as an error. */
 export const refusalError = ({ kind, reason }: Refused): BrokerError =>
   new BrokerError(kind === 'unreadable' ? 'request_invalid' : 'caller_forbidden', reason, {
+    ...(kind === 'not-permitted' ? { lacks: 'request' } : {}),
     logFields: { refusal: kind },
   });

@@ -68,6 +68,7 @@ const notChangeable = (): BrokerError =>
   new BrokerError(
     'caller_forbidden',
     'The group does not exist, or directory roles can be assigned to it; a rule needs RoleManagement.ReadWrite.Directory to change such a group.',
+    { lacks: 'request' },
   );
 
 /** The whole time of a request, milliseconds: Graph's own gateway gives up after 100 s. */

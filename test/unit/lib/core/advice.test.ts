@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { adviceFor, ptbCommand } from '../../../../src/lib/core/errors.ts';
+import { adviceOf } from '../../../../src/lib/api/trouble.ts';
+import { problemOf } from '../../../../src/lib/api/route.ts';
+import { adviceForEvent } from '../../../../src/lib/tenant-events/create-tenant-events.ts';
+import type { TenantEvent } from '../../../../src/lib/tenant-events/tenant-event.ts';
+import { reasonTexts } from '../../../../src/lib/tenants/tenant.ts';
+import { adviceFor, adviceForError, BrokerError, ptbCommand } from '../../../../src/lib/core/errors.ts';
 import { errorCodes, errorTable, setupErrorCodes } from '../../../../src/lib/core/error-table.ts';
 import { projectRoot } from '../../../paths.ts';
 
@@ -37,6 +42,29 @@ describe('adviceFor an operator', () => {
     expect(adviceFor('setup_refused', 'operator', 'reader')).toContain('`ptb setup --application reader`');
     for (const code of setupErrorCodes) expect(adviceFor(code, 'operator')).toMatch(/^[A-Z].*\.$/);
   });
+});
+
+describe('the advice about caller_forbidden', () => {
+  it.each([
+    ['role', /app role/, /policy/],
+    ['rule', /rule to the access policy/, /role/],
+    ['request', /`ptb permissions show/, /role|Add a rule/],
+  ] as const)('is about what is missing: a %s', (lacks, about, notAbout) => {
+    const error = new BrokerError('caller_forbidden', 'Why.', { lacks });
+    expect(adviceForError(error, 'operator')).toMatch(about);
+    expect(adviceForError(error, 'operator')).not.toMatch(notAbout);
+    const { lacks: told, advice } = problemOf(error, 'id');
+    expect([told, advice]).toEqual([lacks, adviceForError(error, 'caller')]);
+    expect(advice).not.toMatch(/`|\bptb\b/);
+  });
+});
+
+it('an ended relationship has one remedy: as a reason, an error and an event', () => {
+  const remedy = 'Request a GDAP relationship in Partner Center and have the customer approve it.';
+  expect(adviceOf('gdap_terminated')).toBe(remedy);
+  expect(adviceFor('tenant_not_delegated', 'operator').startsWith(`${remedy} If one is active`)).toBe(true);
+  expect(adviceForEvent({ kind: 'lost', reason: 'gdap_terminated' } as TenantEvent)).toBe(remedy);
+  for (const text of Object.values(reasonTexts)) expect(text).not.toMatch(/request a/i);
 });
 
 describe('adviceFor a caller', () => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { adviceOf } from '../../../../src/lib/api/trouble.ts';
+import { reasonAdvice } from '../../../../src/lib/tenants/tenant.ts';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import {
   adviceForEvent,
@@ -57,7 +59,7 @@ describe('the explanation of an event', () => {
 describe('the advice for an event', () => {
   const own = `--tenant ${tenant(1)}`;
   it.each<[Partial<TenantEvent>, string | undefined]>([
-    [{ kind: 'ending' }, 'Ask the customer for a new relationship, or extend this one in Partner Center.'],
+    [{ kind: 'ending' }, adviceOf('gdap_expiring')],
     [{ kind: 'consent_missing' }, `Consent again: \`ptb tenants consent ${own}\``],
     [
       { kind: 'consent_missing', application: 'second' },
@@ -73,8 +75,8 @@ describe('the advice for an event', () => {
       { kind: 'auto_consent_failed', failure: { ...failure, nextStep: '' } },
       `To consent: \`ptb tenants consent ${own}\``,
     ],
-    [{ kind: 'lost', reason: 'gdap_expired' }, 'If the customer has not left, ask for a new relationship.'],
-    [{ kind: 'lost', reason: 'gdap_terminated' }, 'If the customer has not left, ask for a new relationship.'],
+    [{ kind: 'lost', reason: 'gdap_expired' }, reasonAdvice.gdap_expired],
+    [{ kind: 'lost', reason: 'gdap_terminated' }, adviceOf('gdap_terminated')],
     [{ kind: 'lost', reason: 'not_listed' }, 'Find out in Partner Center whether the customer has left.'],
     ...(['appeared', 'back', 'excluded', 'included', 'extended', 'role_given', 'tags_changed'] as const).map(
       (kind): [Partial<TenantEvent>, undefined] => [{ kind }, undefined],
@@ -96,7 +98,7 @@ describe('the notice about an event', () => {
       tenantName: 'Contoso',
       atMs: Date.UTC(2026, 10, 24),
       title: expect.stringMatching(/Contoso.*: \S/) as string,
-      text: `${explainEvent(event({ reason: 'gdap_expired' }))} If the customer has not left, ask for a new relationship.`,
+      text: `${explainEvent(event({ reason: 'gdap_expired' }))} ${reasonAdvice.gdap_expired}`,
       facts: [
         { name: 'Tenant', value: tenant(1) },
         { name: 'Noticed', value: '2026-11-24T00:00:00.000Z' },
