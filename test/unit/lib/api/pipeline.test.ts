@@ -365,6 +365,10 @@ describe('the audit record of a refusal', () => {
   it('names the caller, the route and the code for a missing role', async () => {
     const answer = await respond(posted(succeed, { access: 'Audit.Read' }), headers);
     expect([answer.status, audit.entries]).toEqual([403, [entry('caller_forbidden')]]);
+    expect(JSON.parse(String(answer.body))).toMatchObject({
+      lacks: 'role',
+      advice: 'Ask the operator for the missing app role.',
+    });
   });
 
   it('names the method of the request on a route with several', async () => {
