@@ -33,6 +33,9 @@ const owners: References = {
   live: true,
 };
 
+/** Whoever creates a service principal does not become its owner. */
+const principalOwners: References = { ...owners, path: 'servicePrincipals/{id}/owners', ids: () => [] };
+
 const assignments = (path: string, side: 'principalId' | 'resourceId'): EntitySet =>
   liveSet(path, 'appRoleAssignment', ({ directory }, id) =>
     [...directory.roleAssignments.values()]
@@ -68,6 +71,7 @@ export const applicationSets: readonly Declaration[] = [
       ),
     { alternateKeys: ['appId'] },
   ),
+  principalOwners,
   assignments('servicePrincipals/{id}/appRoleAssignments', 'principalId'),
   assignments('servicePrincipals/{id}/appRoleAssignedTo', 'resourceId'),
   assignments('users/{id}/appRoleAssignments', 'principalId'),
