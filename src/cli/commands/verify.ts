@@ -64,7 +64,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
     resource: flags.resource,
     foreignTenant: randomUUID(),
     clock: systemClock,
-    customer: (customerToken, name) => askCustomer(customerToken, name, demo !== undefined),
+    customer: (customerToken, name, scopes) => askCustomer(customerToken, { name, scopes }, demo !== undefined),
     azure: askAzure,
   });
   const count = (result: Finding['result']): number => findings.filter((finding) => finding.result === result).length;
@@ -78,7 +78,11 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
 }
 
 /** Reads the policies of a customer that meet the broker, as `ptb doctor` does. */
-async function askCustomer(token: Secret, name: string, isDemo: boolean): Promise<Finding> {
+async function askCustomer(
+  token: Secret,
+  { name, scopes }: { readonly name: string; readonly scopes: readonly string[] },
+  isDemo: boolean,
+): Promise<Finding> {
   const [{ parseDirectory }, { customerPoliciesCheck }, { createGraphClient }, { Limiter }, { randomUUID }, clocks] =
     await Promise.all([
       import('../sign-in/target.ts'),
@@ -107,7 +111,7 @@ async function askCustomer(token: Secret, name: string, isDemo: boolean): Promis
     },
     { baseUrl: cloud.endpoints.graph, correlationId: randomUUID(), token: () => Promise.resolve(token) },
   );
-  return fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId }, graph));
+  return fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId, scopes }, graph));
 }
 
 /** The checks name the tenant in their own requests, so a name becomes the id before them. */

@@ -1,3 +1,4 @@
+import { textsIn } from '../../lib/core/objects.ts';
 import { Secret } from '../../lib/core/secrets.ts';
 import { bearer, type CallerOptions, consent, describe, failedAnswer, missingOptions, run } from './caller-checks.ts';
 import { type Finding, findingsFrom } from './finding.ts';
@@ -9,7 +10,7 @@ export interface VerifyOptions extends CallerOptions {
   /** A tenant id that does not exist. Nobody may get a token for it. */
   readonly foreignTenant: string;
   /** The checks of the customer that the doctor makes with a token for Microsoft Graph there. */
-  readonly customer: (token: Secret, tenant: string) => Promise<Finding>;
+  readonly customer: (token: Secret, tenant: string, scopes: readonly string[]) => Promise<Finding>;
   /** The checks of the deployment through Azure, given the names of the jobs with a schedule. */
   readonly azure: (probe: Probe, scheduledJobs: readonly string[]) => Promise<readonly Finding[]>;
 }
@@ -116,9 +117,9 @@ function allowed(answer: ProbeAnswer, { resource }: Asked): Finding {
 /** Which policies of the customer meet the broker. */
 async function customerPolicies(answer: ProbeAnswer, { customer, tenant, resource }: Asked): Promise<Finding> {
   if (resource !== 'graph') return skipped('policies', 'needs --resource graph');
-  const { accessToken } = answer.json;
+  const { accessToken, scopes } = answer.json;
   if (typeof accessToken !== 'string') return skipped('policies', `no token: ${describe(answer)}`);
-  return customer(new Secret(accessToken), tenant);
+  return customer(new Secret(accessToken), tenant, textsIn(scopes));
 }
 
 /** Requests beyond the policy are denied, and with a status that says so. */

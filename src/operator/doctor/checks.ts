@@ -180,7 +180,7 @@ export async function callersCheck(tenantId: TenantId, graph: Pick<GraphClient, 
 export const unread = (check: string, thrown: unknown, more = ''): Check => ({
   check,
   status: 'skipped',
-  message: `Not checked, because Microsoft Graph refused: ${toBrokerError(thrown).detail}${more}`,
+  message: `Not checked: ${toBrokerError(thrown).detail}${more}`,
 });
 
 interface OwnKeysDeps extends KeysCheckDeps, RedeemAsApplicationDeps {

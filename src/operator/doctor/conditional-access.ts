@@ -11,10 +11,11 @@ const coverage = 'Since 15 June 2026, a policy for all resources covers the sign
 /**
  * Names the policies of the partner tenant that meet the service account's sign-in although they exclude resources.
  * @param graph as the service account (Policy.Read.All).
+ * @param scopes of its token.
  */
-export async function signInPoliciesCheck(graph: Pick<GraphClient, 'list'>): Promise<Check> {
+export async function signInPoliciesCheck(graph: Pick<GraphClient, 'list'>, scopes: readonly string[]): Promise<Check> {
   const check = 'Conditional Access';
-  return withPolicies(check, graph, (policies) => {
+  return withPolicies(check, { graph, scopes }, (policies) => {
     const found = policies.filter(excludesResources);
     if (found.length === 0) return ok(check, 'No policy of the partner tenant for all resources has exclusions.');
     return {
@@ -32,11 +33,15 @@ export async function signInPoliciesCheck(graph: Pick<GraphClient, 'list'>): Pro
  * @param graph as the service account in the customer (Policy.Read.All).
  */
 export async function customerPoliciesCheck(
-  { name, partnerTenantId }: { readonly name: string; readonly partnerTenantId: TenantId },
+  {
+    name,
+    partnerTenantId,
+    scopes,
+  }: { readonly name: string; readonly partnerTenantId: TenantId; readonly scopes: readonly string[] },
   graph: Pick<GraphClient, 'list'>,
 ): Promise<Check> {
   const check = 'Customer policies';
-  return withPolicies(check, graph, (policies) => {
+  return withPolicies(check, { graph, scopes }, (policies) => {
     const found = policies.filter((policy) => meetsServiceProviders(policy, partnerTenantId));
     if (found.length === 0) return ok(check, `No policy of ${name} applies to service provider users of your tenant.`);
     const wide = found.filter(excludesResources);
@@ -52,15 +57,18 @@ export async function customerPoliciesCheck(
 
 async function withPolicies(
   check: string,
-  graph: Pick<GraphClient, 'list'>,
+  { graph, scopes }: { readonly graph: Pick<GraphClient, 'list'>; readonly scopes: readonly string[] },
   judge: (enabled: readonly JsonObject[]) => Check,
 ): Promise<Check> {
   try {
     const policies = await Array.fromAsync(graph.list(path));
     return judge(policies.filter(({ state }) => state === 'enabled'));
   } catch (thrown) {
-    // No profile has the permission, because no job needs it.
-    return unread(check, thrown, ' Reading policies needs Policy.Read.All.');
+    // Microsoft's page of the list asks for both.
+    const lacking = scopes.includes('Policy.Read.All')
+      ? 'The service account needs a directory role that reads policies, such as Security Reader.'
+      : 'Reading policies needs Policy.Read.All.';
+    return unread(check, thrown, ` ${lacking}`);
   }
 }
 

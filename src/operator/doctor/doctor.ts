@@ -107,7 +107,7 @@ async function* customerTokenChecks(
       yield ok('Customer token', `Entra issued a token for ${name}.`);
       const { partnerTenantId } = deps;
       const graph = deps.partnerGraph(result.value.secret);
-      yield await customerPoliciesCheck({ name, partnerTenantId }, graph);
+      yield await customerPoliciesCheck({ name, partnerTenantId, scopes: result.value.scopes }, graph);
       yield* protectionCheck(deps, graph, candidate);
       return;
     }
@@ -294,7 +294,7 @@ export async function* examine(deps: DoctorDeps): AsyncGenerator<Check, void, un
   yield await partnerCenterCheck(deps);
   const graph = deps.partnerGraph(partner.value.secret);
   yield await callersCheck(deps.partnerTenantId, graph);
-  yield await signInPoliciesCheck(graph);
+  yield await signInPoliciesCheck(graph, partner.value.scopes);
   yield* gdapChecks(deps, graph);
   yield* customerChecks({
     ...deps,

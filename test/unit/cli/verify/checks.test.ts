@@ -36,7 +36,7 @@ const caller: VerifyOptions = {
   clock: new FakeClock(),
   azure: async () => [],
   customer: async (token, name) =>
-    fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId }, policiesFor(token))),
+    fromDoctor('policies', await customerPoliciesCheck({ name, partnerTenantId, scopes: [] }, policiesFor(token))),
 };
 const anonymous: VerifyOptions = { ...caller, token: undefined, tenant: undefined };
 
