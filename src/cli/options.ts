@@ -24,12 +24,15 @@ export function jsonObject(text: string): Readonly<Record<string, unknown>> {
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** A time, for the help. */
-export const timeForms = 'ISO 8601, or 7d for so many days ago';
+export const timeForms = 'ISO 8601 such as 2026-11-24, or 7d for so many days ago';
 
 /** Days before now as a time. Everything else is for the broker to read. @throws InvalidArgumentError for no day. */
 export function timeOption(text: string): string {
   const [, days] = /^(\d{1,5}) ?d(?:ays?)?$/i.exec(text) ?? [];
-  if (days === undefined) return text;
+  if (days === undefined) {
+    if (/^\d/.test(text)) return text;
+    throw new InvalidArgumentError(`It must be a time: ${timeForms}.`);
+  }
   if (Number(days) === 0) throw new InvalidArgumentError('It must be at least one day.');
   return new Date(Date.now() - Number(days) * dayMs).toISOString();
 }

@@ -25,14 +25,15 @@ export class UsageError extends Error {
  * error.
  */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<ExitCode> {
-  overrideExit(program);
+  let refusal = '';
+  overrideExit(program, (text) => (refusal += text));
   try {
     await program.parseAsync([...argv]);
     return exitCodes.ok;
   } catch (thrown) {
     if (thrown instanceof CommandOutcome) return thrown.exitCode;
     if (thrown instanceof CommanderError) {
-      if (thrown.code === 'commander.excessArguments') suggestSubcommand(program, argv.slice(2), thrown.message);
+      if (thrown.exitCode !== 0) sayRefusal(program, argv.slice(2), thrown, refusal);
       return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     }
     if (thrown instanceof UsageError) {
@@ -60,10 +61,10 @@ function describe(thrown: unknown): string {
 }
 
 // By default commander ends the process. Tests need the program to return.
-function overrideExit(command: Command): void {
-  command.exitOverride();
+function overrideExit(command: Command, outputError: (text: string) => void): void {
+  command.exitOverride().configureOutput({ outputError }).showSuggestionAfterError(false);
   for (const option of command.options) suggestChoice(option);
-  for (const child of command.commands) overrideExit(child);
+  for (const child of command.commands) overrideExit(child, outputError);
 }
 
 /** Lets an option with choices ask whether the nearest one is meant. commander does this for commands and options. */
@@ -77,14 +78,39 @@ function suggestChoice(option: Option): void {
   });
 }
 
-/** A group with a default command takes a misspelt command for an argument of that: `ptb runs shwo`. */
-function suggestSubcommand(program: Command, words: readonly string[], message: string): void {
+/** Says what is wrong with the command line, and what was probably meant. @param refusal as commander says it. */
+function sayRefusal(
+  program: Command,
+  words: readonly string[],
+  { code, message }: CommanderError,
+  refusal: string,
+): void {
   const { path, command } = commandOf(program, words);
   const names = command.commands.map((child) => child.name());
-  const [, typed = ''] = /got \d+: ([^,]*?)[,.]/.exec(message) ?? [];
-  if (names.length === 0) return;
-  const question = didYouMean(typed, names) || `. Its commands are ${names.join(', ')}.`;
-  fail(`ptb ${path.join(' ')} has no command "${visibleText(typed)}"${question}`);
+  // A group with a default command takes a misspelt command for an argument of that: `ptb runs shwo`.
+  const isExcess = code === 'commander.excessArguments' && names.length > 0;
+  if (isExcess || code === 'commander.unknownCommand') {
+    const [, typed = ''] = /(?:got \d+: |command ')([^,']*?)[,.']/.exec(message) ?? [];
+    const elsewhere = program.commands.find((group) => group.commands.some((child) => child.name() === typed));
+    const question =
+      elsewhere === undefined ? didYouMean(typed, names) : `; did you mean "ptb ${elsewhere.name()} ${typed}"?`;
+    const all = path.length === 0 ? '. `ptb --help` lists the commands.' : `. Its commands are ${names.join(', ')}.`;
+    fail(`${['ptb', ...path].join(' ')} has no command "${visibleText(typed)}"${question || all}`);
+    return;
+  }
+  const [, option] = code === 'commander.unknownOption' ? (/'(--[^']*)'/.exec(message) ?? []) : [];
+  const known = [command, defaultOf(command) ?? command].flatMap(({ options }) =>
+    options.flatMap(({ long }) => long?.slice(2) ?? []),
+  );
+  const question = option === undefined ? '' : didYouMean(option.slice(2), known);
+  process.stderr.write(question === '' ? refusal : `${refusal.trimEnd()}${question.replace('"', '"--')}\n`);
+}
+
+/** The command that a group runs if none of its commands is named: `ptb runs` is `ptb runs list`. */
+export function defaultOf(group: Command): Command | undefined {
+  // commander has no other way to ask for it.
+  const name: unknown = Reflect.get(group, '_defaultCommandName');
+  return group.commands.find((child) => child.name() === name);
 }
 
 /** The command of the words, with its groups: `runs show`. */

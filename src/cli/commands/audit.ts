@@ -1,5 +1,7 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AuditKind, auditKinds, type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
+import { type ErrorCode, errorCodes, isErrorCode } from '../../lib/core/errors.ts';
+import { didYouMean } from '../../lib/core/text.ts';
 import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { type Piece, styled } from '../line.ts';
@@ -16,7 +18,7 @@ interface AuditFlags extends ConnectionFlags {
   readonly to?: string;
   readonly caller?: string;
   readonly tenant?: string;
-  readonly outcome?: AuditOutcome;
+  readonly outcome?: AuditOutcome | ErrorCode;
   readonly kind?: AuditKind;
   readonly approval?: string;
   readonly breakGlass?: true;
@@ -33,7 +35,11 @@ export function registerAudit(program: Command): void {
     .option('--to <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
     .option('--caller <id>', 'application id of the caller')
     .option('--tenant <tenant>', 'only this tenant: its name, a domain or its id')
-    .addOption(new Option('--outcome <outcome>', 'only entries with this outcome').choices(auditOutcomes))
+    .option(
+      '--outcome <outcome>',
+      `only entries with this outcome (${auditOutcomes.join(', ')}) or error code`,
+      outcomeOption,
+    )
     .addOption(
       new Option(
         '--kind <kind>',
@@ -89,14 +95,23 @@ function registerVerify(audit: Command): void {
   });
 }
 
+/** @throws InvalidArgumentError for neither an outcome nor an error code. */
+function outcomeOption(text: string): AuditOutcome | ErrorCode {
+  if (isErrorCode(text)) return text;
+  const known = auditOutcomes.find((outcome) => outcome === text);
+  if (known !== undefined) return known;
+  const question = didYouMean(text, [...auditOutcomes, ...errorCodes]);
+  throw new InvalidArgumentError(`It must be ${auditOutcomes.join(', ')} or an error code${question || '.'}`);
+}
+
 async function showAudit(flags: AuditFlags): Promise<void> {
   const client = await connect(flags);
   const read = (tenant?: string): Promise<AuditAnswer> => readAudit(client, { ...flags, tenant });
   const { continuation, ...answer } = await (flags.tenant === undefined
     ? read()
     : withTenant(client, flags.tenant, read));
-  // A program gets ids, and a person the names that the broker knows at once.
-  const names = !flags.json && process.stdout.isTTY ? await tenantNames(client) : new Map<string, string>();
+  // A program gets ids in JSON, and a person the names that the broker knows at once.
+  const names = flags.json || answer.entries.length === 0 ? new Map<string, string>() : await tenantNames(client);
   const rows = answer.entries.map((entry) => [
     exactTime(entry.at),
     outcomeOf(entry),
@@ -135,33 +150,35 @@ async function readAudit(
   { from, to, limit, breakGlass, ...filter }: AuditFilter,
 ): Promise<AuditAnswer> {
   const { caller, tenant, outcome, kind, approval } = filter;
+  // The broker filters by outcome alone.
+  const code = isErrorCode(outcome) ? outcome : undefined;
   const entries: Entry[] = [];
   let page: AuditAnswer | undefined;
   do {
-    const remaining = String(Math.min(1_000, limit - entries.length));
+    const remaining = String(code === undefined ? Math.min(1_000, limit - entries.length) : 1_000);
     // All pages must cover the same period, and "now" moves on.
     const period = page === undefined ? { from, to } : { from: page.from, to: page.to };
     page = (await client.get('/audit', {
       ...period,
       caller,
       tenant,
-      outcome,
+      outcome: code === undefined ? outcome : undefined,
       kind,
       approval,
       breakGlass: breakGlass ? 'true' : undefined,
       limit: remaining,
       continuation: page?.continuation,
     })) as AuditAnswer;
-    entries.push(...page.entries);
+    entries.push(...page.entries.filter((entry) => code === undefined || entry.code === code));
   } while (page.continuation !== undefined && entries.length < limit);
-  return { ...page, entries };
+  return { ...page, entries: entries.slice(0, limit) };
 }
 
 type Entry = AuditAnswer['entries'][number];
 
 /** The caller by its id. A job of the broker has none; its rule names it. */
 const callerOf = ({ caller: { kind, applicationId, actsFor }, rule = '' }: Entry): string =>
-  process.stdout.isTTY && rule.startsWith('job:')
+  rule.startsWith('job:')
     ? rule.slice('job:'.length)
     : `${kind === 'agent' ? 'agent ' : ''}${applicationId}${actsFor === undefined ? '' : ` for ${actsFor}`}`;
 

@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Help } from 'commander';
 import { configureHostCommand } from 'functions-host/command';
 import { configureCloudCommand } from 'microsoft-cloud/command';
+import { defaultOf } from '../run-program.ts';
 import { registerConsent } from './consent.ts';
 import { registerDemo } from './demo.ts';
 import { addExamples } from './examples.ts';
@@ -31,7 +32,16 @@ import { registerToken } from './token.ts';
 export function registerCommands(program: Command): void {
   // `ptb setup api --json`: the option belongs to `api`, although `setup` has one of the same name.
   program.enablePositionalOptions();
+  const help = new Help();
   program.configureHelp({
+    // `ptb runs --job NAME` is `ptb runs list --job NAME`, so the help of the group has these options, too.
+    visibleOptions: (command) => {
+      const byDefault = defaultOf(command);
+      const own = help.visibleOptions(command);
+      return byDefault === undefined
+        ? own
+        : [...help.visibleOptions(byDefault).filter(({ long }) => long !== '--help'), ...own];
+    },
     subcommandTerm: (command) => command.name(),
     subcommandDescription: (command) => command.description().replace(/(?<=\.) .*/s, ''),
   });

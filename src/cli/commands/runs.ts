@@ -72,7 +72,9 @@ export function registerRuns(program: Command): void {
   addRunArgument(add('diff', 'Show what changed since the previous run.'))
     .option('--with <run-id>', 'compare with this run')
     .action(diff);
-  addRunArgument(add('rerun', 'Run the job again for the tenants that failed or were not attempted.')).action(rerun);
+  addRunArgument(add('rerun', 'Run the job again for the tenants that failed or were not attempted.'))
+    .option('--wait', 'wait for the end and show progress on standard error')
+    .action(rerun);
   addRunArgument(add('cancel', 'Stop a run before its next tenant.')).action(cancel);
 }
 
@@ -183,12 +185,19 @@ async function diff(start: string | undefined, flags: RunFlags & { with?: string
   ]);
 }
 
-async function rerun(start: string | undefined, flags: RunFlags): Promise<void> {
+async function rerun(start: string | undefined, flags: RunFlags & { wait?: true }): Promise<void> {
   const client = await connect(flags);
   const { runId: again, started } = await withRun(client, { start, latest: flags.latest }, async (runId) => ({
     runId,
     started: (await client.start(`${runPath(runId)}/rerun`, {})) as StartedRunAnswer,
   }));
+  if (flags.wait) {
+    say(`Started ${started.runId}, which repeats ${again}.`);
+    const run = await follow(client, started.runId);
+    await printRun(client, run, flags);
+    exitByRun(run);
+    return;
+  }
   print(flags.json, started, [
     `Started ${started.runId}, which repeats ${again}.`,
     `Follow it with: ptb runs watch ${started.runId}`,

@@ -1,4 +1,5 @@
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
+import { runOutcome } from '../../lib/core/outcomes.ts';
 import { parametersText } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
 import type { Line, Piece } from '../line.ts';
@@ -24,10 +25,7 @@ export function historyLines(history: History, wanted: readonly string[] | undef
   const heads = names.map((head) => ({ head, min: Math.min(head.length, 12), optional: wanted === undefined }));
   const rows = runs.map((run) => [...aboutRun(run), ...names.map((name) => numberOf(run, name))]);
   return [
-    ...table(
-      [{ head: 'started', min: 16 }, ...('tenantId' in history ? ['outcome'] : ['status', 'tenants']), ...heads],
-      rows,
-    ),
+    ...table([{ head: 'started', min: 16 }, 'outcome', ...('tenantId' in history ? [] : ['tenants']), ...heads], rows),
     ...(split === undefined || split.values.length === 0
       ? []
       : ['', `Values of ${split.column} for --value: ${split.values.join(', ')}`]),
@@ -48,7 +46,7 @@ function aboutRun(run: Point): Piece[] {
   const started = exactTime(run.startedAt);
   if (!('tenants' in run)) return [started, outcomePiece(run.outcome)];
   const reached = `${run.counted}/${run.tenants.total}`;
-  return [started, outcomePiece(run.status), run.scope === 'all' ? reached : `${reached} selected`];
+  return [started, outcomePiece(runOutcome(run)), run.scope === 'all' ? reached : `${reached} selected`];
 }
 
 function numberOf({ rows, numbers }: Point, name: string): string {

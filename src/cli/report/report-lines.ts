@@ -39,7 +39,10 @@ function sectionLines(section: Section, tenant: string): Line[] {
   const { title, asOf, rowCount, rows, columns, counts, since, figures, changes, changed, runId } = section;
   const more = rowCount - rows.length;
   const cells = rows.map((row) => columns.map(({ name, type }) => cellText(row[name], type)));
-  const heads = columns.map(({ title }, at) => ({ head: title, optional: at > 1 }));
+  const heads = columns.map(({ title }, at) =>
+    // The first one names the row.
+    at === 0 ? { head: title, min: 24, wrap: true } : { head: title, optional: at > 1 },
+  );
   return [
     '',
     [styled('strong', title), `, as of ${exactTime(asOf)}: ${rowsText(rowCount)}`],

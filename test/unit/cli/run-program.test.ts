@@ -59,10 +59,13 @@ it.each([
 it.each([
   [['runs', 'shwo'], 'ptb runs has no command "shwo"; did you mean "show"?'],
   [['runs', 'quite-other'], 'ptb runs has no command "quite-other". Its commands are list, show.'],
-  [['rnus'], '(Did you mean runs?)'],
+  [['rnus'], 'ptb has no command "rnus"; did you mean "runs"?'],
+  [['show'], 'ptb has no command "show"; did you mean "ptb runs show"?'],
+  [['other'], 'ptb has no command "other". `ptb --help` lists the commands.'],
+  [['runs', '--last', 'token'], "error: unknown option '--last'\n"],
   [['runs', '--kind', 'requst'], 'Allowed choices are request, token; did you mean "request"?'],
   [['runs', '--kind', 'other'], 'Allowed choices are request, token.'],
-  [['runs', '--knid', 'token'], '(Did you mean --kind?)'],
+  [['runs', '--knid', 'token'], 'unknown option \'--knid\'; did you mean "--kind"?'],
 ])('asks for %j whether the nearest word is meant', async (words, expected) => {
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const program = new Command('ptb').enablePositionalOptions();
@@ -71,7 +74,9 @@ it.each([
   list.addOption(new Option('--kind <kind>').choices(['request', 'token']));
   runs.command('show').action(() => undefined);
   expect(await runProgram(program, ['node', 'ptb', ...words])).toBe(exitCodes.usage);
-  expect(said.mock.calls.flat().join('')).toContain(expected);
+  const text = said.mock.calls.flat().join('');
+  expect(text).toContain(expected);
+  expect(text.trimEnd().split('\n')).toHaveLength(1);
 });
 
 it('takes a choice that is right', async () => {

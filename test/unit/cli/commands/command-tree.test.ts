@@ -217,6 +217,20 @@ describe('every help', () => {
     expect(wide).toEqual([]);
   });
 
+  it.each(['tenants', 'jobs', 'runs', 'approvals', 'permissions'])(
+    'of %s has the options that it takes itself',
+    (name) => {
+      const [, group] = commands.find(([each]) => each === name) ?? [];
+      const [, byDefault] =
+        commands.find(([each]) => each === `${name} ${name === 'permissions' ? 'show' : 'list'}`) ?? [];
+      const help = group?.helpInformation() ?? '';
+      const taken = optionsOf(byDefault as Command).filter((option) => !['--token', '--function-key'].includes(option));
+      expect(taken.length).toBeGreaterThan(0);
+      for (const option of taken) expect(help).toContain(option);
+      expect(help.match(/--help/g)).toHaveLength(1);
+    },
+  );
+
   it('of the program has all commands in groups', () => {
     const program = new Command('ptb');
     registerCommands(program);

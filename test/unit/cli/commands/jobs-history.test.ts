@@ -71,10 +71,10 @@ describe('ptb jobs history', () => {
     expect(requests.map(({ path }) => path)).toEqual(['/jobs/licence-report/history']);
     expect(exit).toBe(0);
     const [head, , ...lines] = cells(out);
-    expect(head).toEqual(['started', 'status', 'tenants', 'rows', 'free', 'trial=true']);
+    expect(head).toEqual(['started', 'outcome', 'tenants', 'rows', 'free', 'trial=true']);
     expect(lines.slice(0, 2)).toEqual([
-      ['2026-11-24T05:00:00.000Z', 'completed', '45/50', '130', '12', '0'],
-      ['2026-11-23T05:00:00.000Z', 'failed', '0/3 selected', '-', '-', '-'],
+      ['2026-11-24T05:00:00.000Z', 'partly failed', '45/50', '130', '12', '0'],
+      ['2026-11-23T05:00:00.000Z', 'stopped', '0/3 selected', '-', '-', '-'],
     ]);
     expect(out).toContain('Values of product for --value: E3, E5\n');
   });
@@ -110,7 +110,7 @@ describe('ptb jobs history', () => {
 
   it('shows the columns that are wanted, and names those that there are', async () => {
     const { out } = await history(all, '--column', 'trial=true', 'rows');
-    expect(cells(out)[0]).toEqual(['started', 'status', 'tenants', 'trial=true', 'rows']);
+    expect(cells(out)[0]).toEqual(['started', 'outcome', 'tenants', 'trial=true', 'rows']);
     const wrong = await history(all, '--column', 'fre');
     expect([wrong.exit, wrong.out]).toEqual([2, '']);
     expect(wrong.err).toContain('The history has no column "fre". It has rows, free, trial=true.');

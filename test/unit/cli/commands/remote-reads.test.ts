@@ -319,7 +319,7 @@ describe('ptb audit', () => {
       entry(3, denied),
     ];
     const { out, err, requests } = await runCommand(registerAudit, ['audit'], [page(entries)]);
-    expect(queries(requests)).toEqual([{ limit: '100' }]);
+    expect(queries(requests)[0]).toEqual({ limit: '100' });
     expect(err).toBe('');
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
       ['time', 'outcome', 'caller', 'tenant', 'resource', 'rule'],
@@ -408,12 +408,45 @@ describe('ptb audit', () => {
     }
   });
 
+  it('has the same names without a terminal, and ids in a document', async () => {
+    const answers = [page([entry(1, { rule: 'job:report' })]), { tenants: [{ tenantId: id(1), name: 'One' }] }];
+    const { out } = await runCommand(registerAudit, ['audit'], answers);
+    expect(out.split('\n')[2]?.split(/ {2,}/)).toEqual([
+      '2026-01-01T00:00:01Z',
+      'issued',
+      'report',
+      'One',
+      'graph',
+      'job:report',
+    ]);
+    const { out: document, requests } = await runCommand(registerAudit, ['audit', '--json'], answers);
+    expect(document).toContain(id(1));
+    expect(requests).toHaveLength(1);
+  });
+
+  it('has the entries of an error code, up to the limit, from all pages', async () => {
+    const refused = (number: number) => entry(number, { outcome: 'denied', code: 'consent_required' });
+    const answers = [page([entry(1), refused(2)], 'next'), page([refused(3), refused(4)])];
+    const words = ['audit', '--outcome', 'consent_required', '--limit', '2', '--json'];
+    const { out, requests } = await runCommand(registerAudit, words, answers);
+    expect(queries(requests).map((query) => 'outcome' in query)).toEqual([false, false]);
+    expect((JSON.parse(out) as { entries: object[] }).entries).toEqual([refused(2), refused(3)]);
+    const wrong = await runCommand(registerAudit, ['audit', '--outcome', 'consent_requierd'], answers);
+    expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('did you mean "consent_required"?') as string]);
+  });
+
+  it.each(['yesterday', 'last week'])('says how a time is written: %s', async (time) => {
+    const { exit, err, requests } = await runCommand(registerAudit, ['audit', '--from', time], [page([])]);
+    expect([exit, requests]).toEqual([2, []]);
+    expect(err).toContain('ISO 8601 such as 2026-11-24, or 7d');
+  });
+
   it('sends every filter', async () => {
     const words = [
       '--from',
-      'a',
+      '2026-01-01',
       '--to',
-      'b',
+      '2026-01-02',
       '--caller',
       'c',
       '--tenant',
@@ -426,7 +459,15 @@ describe('ptb audit', () => {
     words.push('--kind', 'request');
     const { requests } = await runCommand(registerAudit, ['audit', ...words], [page([])]);
     expect(queries(requests)).toEqual([
-      { from: 'a', to: 'b', caller: 'c', tenant: 'd.example', outcome: 'denied', kind: 'request', limit: '7' },
+      {
+        from: '2026-01-01',
+        to: '2026-01-02',
+        caller: 'c',
+        tenant: 'd.example',
+        outcome: 'denied',
+        kind: 'request',
+        limit: '7',
+      },
     ]);
   });
 

@@ -409,6 +409,14 @@ describe('ptb runs rerun and cancel', () => {
     expect(out).toBe(`Started report@b, which repeats ${run.runId}.\nFollow it with: ptb runs watch report@b\n`);
   });
 
+  it('waits for the rerun with --wait, and ends with its exit code', async () => {
+    const answers = [{ runId: 'report@b' }, { ...partly, runId: 'report@b' }, { tenants: [], failures: [] }];
+    const { exit, out, err } = await runCommand(registerRuns, ['runs', 'rerun', run.runId, '--wait'], answers);
+    expect(exit).toBe(3);
+    expect(err).toContain(`Started report@b, which repeats ${run.runId}.`);
+    expect(out).toContain('partly failed');
+  });
+
   it.each(['rerun', 'cancel', 'show', 'watch'])('%s takes no run for an empty id', async (name) => {
     const { exit, err, requests } = await runCommand(registerRuns, ['runs', name, ''], [{ runs: [run] }]);
     expect([exit, requests]).toEqual([2, []]);

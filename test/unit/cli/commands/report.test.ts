@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerReport } from '../../../../src/cli/commands/report.ts';
 import type { TenantReport } from '../../../../src/cli/report/read-report.ts';
@@ -217,6 +218,23 @@ describe('ptb report', () => {
       '  Buy Entra ID P1.',
       '',
     ]);
+  });
+
+  it('keeps what names a row whole at 80 columns: it goes on below', async () => {
+    const { isTTY, columns } = process.stdout;
+    Object.assign(process.stdout, { isTTY: true, columns: 80 });
+    try {
+      const product = 'Microsoft 365 Business Premium and Everything Else';
+      const note = 'a note that is much longer than the rest of its line';
+      const { out } = await read([], { rows: [{ ...row, product, free: 1, trial: true, ends: '2027-01-31', note }] });
+      const lines = stripVTControlCharacters(out).split('\n');
+      const at = lines.findIndex((line) => line.startsWith('Microsoft 365'));
+      const first = lines.slice(at, lines.indexOf('', at)).map((line) => line.split(/ {2,}/)[0]);
+      expect(first.join(' ')).toBe(product);
+      expect(Math.max(...lines.slice(at - 2, at + 2).map(({ length }) => length))).toBeLessThanOrEqual(80);
+    } finally {
+      Object.assign(process.stdout, { isTTY, columns });
+    }
   });
 
   it('limits rows and changes, and counts all', async () => {
