@@ -135,6 +135,8 @@ describe('a running ptb demo', () => {
 
   test('operator commands work on the credential and customers of the demo, too', async () => {
     expect((await ptb('doctor')).stdout).toMatch(/ok +Client credential/);
+    // The advice of the doctor: the administrator signs in for it, and the service account for the consent.
+    expect((await ptb('setup --yes --json')).stdout).toContain('"clientId"');
     expect((await ptb('consent --json')).stdout).toContain('"mfa"');
     const { tenants } = JSON.parse((await ptb('tenants --json')).stdout) as { tenants: { tenantId: string }[] };
     expect(tenants.length).toBeGreaterThan(20);
@@ -155,14 +157,37 @@ describe('a running ptb demo', () => {
   });
 
   test('has a request that waits for the decision of a person, whom --as names', async () => {
-    const { stdout } = await ptb('approvals --status pending --json');
+    const { stdout } = await ptb('approvals --status pending --json --as approver');
     const reason = 'Ticket 4711: who has left the company?';
     const { approvals } = JSON.parse(stdout) as { approvals: { id: string }[] };
     expect(approvals).toMatchObject([{ status: 'pending', reason }]);
     const decide = `approvals approve ${approvals[0]?.id} --reason 'Ticket 4711 is known.' --json --as`;
     await expect(ptb(`${decide} newcomer`)).rejects.toThrow('caller_forbidden');
     await expect(ptb(`${decide} aprover`)).rejects.toThrow('did you mean "approver"?');
+    await expect(ptb(`${decide} boss`)).rejects.toThrow('It has operator, auditor, approver, helpdesk, newcomer.');
     expect(JSON.parse((await ptb(`${decide} approver`)).stdout)).toMatchObject({ status: 'approved' });
+  });
+
+  test('docs/approvals.md: the helpdesk asks, somebody else approves, and the request is sent', async () => {
+    await installPtb(folder);
+    const page = await readFile(join(projectRoot, 'docs/approvals.md'), 'utf8');
+    const [walk = ''] = /(?<=```sh\n)ptb request "Alder[^]*?(?=```)/.exec(page) ?? [];
+    const { stdout, stderr } = await bash(`export PATH="$PWD/node_modules/.bin:$PATH"\n${walk}`);
+    expect(stderr).toContain('waits for the approval of other people');
+    expect(stderr).toContain('HTTP 200');
+    expect(stdout).toMatch(/"displayName"[^]*answered 200[^]*approved[^]*asked/);
+  });
+
+  test('has the groups and tags of the documentation, and rows of a month ago to compare with', async () => {
+    const { stdout } = await ptb('tenants groups --json');
+    const names = JSON.stringify(JSON.parse(stdout));
+    for (const name of ['gold', 'managed', 'trial']) expect(names).toContain(`"${name}"`);
+    expect((await ptb("query '/beta/devices?$top=1' --tenant group:gold --except tag:trial --json")).stdout).toContain(
+      '"tenantId"',
+    );
+    const { stdout: report } = await ptb(`report 'Alder Accountants'`);
+    expect(report).toMatch(/^Since \d{4}-.*(?:added|changed|removed)/m);
+    expect(report).not.toContain('not kept any more');
   });
 
   test('ends with 0 on Ctrl+C and removes the environment file', async () => {

@@ -30,7 +30,7 @@ async function consent(flags: ConsentFlags, signal: AbortSignal): Promise<void> 
     import('../sign-in/toolbox.ts'),
     import('../sign-in/usable-client.ts'),
   ]);
-  const toolbox = await openToolbox(flags, signal);
+  const toolbox = await openToolbox(flags, signal, 'broker');
   const outcome = await withUsableClient(toolbox, flags, (usable, secret) => signInAndStore(usable, flags, secret));
   const { clockAheadSeconds } = outcome;
   if (clockAheadSeconds !== undefined) {

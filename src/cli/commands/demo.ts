@@ -75,8 +75,9 @@ async function demo(flags: DemoFlags): Promise<void> {
       await showRuns(running, flags, interrupted.signal);
       if (file !== undefined) {
         const { askForApproval } = await import('../demo/local-policy.ts');
+        const { changeCustomers, tagCustomers } = await import('../demo/customer-changes.ts');
+        await tagCustomers(running);
         await askForApproval(running.cloud, running.url);
-        const { changeCustomers } = await import('../demo/customer-changes.ts');
         void changeCustomers(running, interrupted.signal);
         await stayUp(running, interrupted.signal);
       }
@@ -122,7 +123,7 @@ async function describeDemo(running: Demo): Promise<{ remove(): Promise<void> }>
   const file = await keepEnvironmentFile(running);
   process.stderr.write(
     [
-      `The dashboard         ${running.url}/api/dashboard    (sign in as operator, approver, auditor or newcomer)`,
+      `The dashboard         ${running.url}/api/dashboard    (sign in as operator, helpdesk, approver, auditor or newcomer)`,
       '                      The browser warns of the certificate of the simulated sign-in page, which is made for this demo.',
       `The API               ${running.url}/api/docs`,
       `The simulated cloud   ${running.cloud.control}/`,

@@ -44,3 +44,15 @@ export async function changeCustomers(demo: Changing, signal: AbortSignal): Prom
     // The demo also runs with faults, and may end at any time.
   }
 }
+
+/** Tags customers as the examples of the documentation do. It does nothing while the broker cannot take it. */
+export async function tagCustomers(demo: Omit<Changing, 'masterKey'>): Promise<void> {
+  const { callerToken, cloud, url } = demo;
+  const [, ...working] = cloud.tenants.filter(({ state }) => state === 'ok');
+  for (const [at, { tenantId }] of working.slice(0, 6).entries()) {
+    const headers = { authorization: `Bearer ${await callerToken()}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ add: at === 0 ? ['managed', 'trial'] : ['managed'] });
+    const address = `${url}/api/tenants/${tenantId}/tags`;
+    await fetch(address, { method: 'PUT', headers, body, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+  }
+}

@@ -3,8 +3,8 @@ import { callerTokens } from './caller-token.ts';
 import { graphAppId, profiles } from '../../lib/consent/permissions.ts';
 
 /**
- * An access policy that allows the callers of the simulated cloud everything, but the portal only what a person approves. For
- * the demo only, never for production.
+ * An access policy that allows the callers of the simulated cloud everything, but the portal and people of the helpdesk only
+ * what another person approves. For the demo only, never for production.
  */
 export function localPolicy(cloud: CloudDocument): string {
   const { callers: known, signInClientId } = cloud.brokerApplication;
@@ -23,15 +23,17 @@ export function localPolicy(cloud: CloudDocument): string {
     rule('local callers may try the partner tenant', [cloud.partnerTenantId]),
     {
       name: 'local callers may try the gateway',
-      callers,
+      // People of the helpdesk have the second role alone.
+      callers: { ...callers, roles: ['Tokens.Request', 'Requests.Send'] },
       tenants: ['*'],
       resources: ['graph'],
       scopes: graphScopes(),
       via: ['gateway'],
+      requests: { paths: ['/v1.0/**', '/beta/**'] },
     },
     {
-      name: 'the portal reads users with an approval',
-      callers: { applications: portal },
+      name: approvalRule,
+      callers: { applications: [...portal, signInClientId] },
       tenants: ['*'],
       resources: ['graph'],
       scopes: ['User.Read.All'],
@@ -41,9 +43,12 @@ export function localPolicy(cloud: CloudDocument): string {
     },
   ];
   const reachable = cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
-  const tenantGroups = { pilot: reachable.slice(0, 3), managed: ['tag:managed'] };
+  const tenantGroups = { gold: reachable.slice(0, 3), managed: ['tag:managed'] };
   return JSON.stringify({ version: 1, tenantGroups, rules }, null, 2);
 }
+
+/** The rule that asks for an approval. */
+export const approvalRule = 'users are read with an approval';
 
 const isPortal = ({ name }: CloudDocument['brokerApplication']['callers'][number]): boolean => name === 'Portal';
 

@@ -11,6 +11,9 @@ import { UsageError } from '../run-program.ts';
 /** File that describes the demo while it runs, in the folder in which it was started. */
 export const environmentFile = '.local/demo.env';
 
+/** An account of the demo that sets up and looks after the broker. */
+export type DemoAccount = 'admin' | 'broker';
+
 /** The demo that runs in this folder. */
 export interface RunningDemo {
   readonly url: string;
@@ -95,7 +98,9 @@ export async function tokenAs({ url, control, caFile }: RunningDemo, person: str
     import('../login/kept-token.ts'),
     import('../../operator/setup/sign-in.ts'),
   ]);
-  const { accounts } = await cloud.readDocument(control);
+  // The other accounts are for the sign-in of `ptb setup` and `ptb consent`.
+  const { accounts: all } = await cloud.readDocument(control);
+  const accounts = all.filter(({ state }) => state === 'member');
   const account = accounts.find(({ username }) => username.split('@', 1)[0] === person);
   if (account === undefined) {
     const names = accounts.flatMap(({ username }) => username.split('@', 1));
@@ -114,16 +119,16 @@ export async function tokenAs({ url, control, caFile }: RunningDemo, person: str
 }
 
 /**
- * Gives this process the settings of the demo in this folder, as if they were in its environment. The service account of
- * the demo signs in without a browser.
+ * Gives this process the settings of the demo in this folder, as if they were in its environment.
+ * @param person who signs in without a browser: the administrator or the service account of the demo.
  * @returns whether there is a demo.
  */
-export async function adoptDemo(): Promise<boolean> {
+export async function adoptDemo(person: DemoAccount = 'admin'): Promise<boolean> {
   const demo = await readDemo();
   if (demo === undefined) return false;
   const { readDocument } = await import('microsoft-cloud/client');
   const { accounts } = await readDocument(demo.control);
-  const account = accounts.find(({ username }) => username.startsWith('broker@'))?.username ?? '';
+  const account = accounts.find(({ username }) => username.startsWith(`${person}@`))?.username ?? '';
   trustAuthority(demo.caFile);
   const browser = `"${process.execPath}" "${process.argv[1] ?? ''}" local-browser`;
   Object.assign(process.env, demo.settings, {

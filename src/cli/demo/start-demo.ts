@@ -111,8 +111,6 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
     AzureWebJobsStorage: azurite.connectionString,
     ACCESS_POLICY: policyPath,
     FUNCTIONS_WORKER_RUNTIME: 'node',
-    // Each tenant of a kept run is a blob, and a start must not take long.
-    ...(options.past === true ? { RUN_RETENTION_DAYS: '7' } : {}),
   };
 
   say('Setting up the application and the first refresh token (ptb setup, ptb consent)');

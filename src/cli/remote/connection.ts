@@ -34,7 +34,7 @@ export const addUrlOption = (command: Command): Command =>
  */
 export function addConnectionOptions(command: Command): Command {
   return addUrlOption(command)
-    .option('--as <person>', 'in the demo of `npm start`: as operator, approver, auditor or newcomer')
+    .option('--as <person>', 'in the demo of `npm start`: as operator, helpdesk, approver, auditor or newcomer')
     .addOption(
       new Option('--token <token>', 'an access token for the broker; better in PTB_TOKEN').env('PTB_TOKEN').hideHelp(),
     )

@@ -80,7 +80,7 @@ export interface TenantReport {
 type Client = Pick<BrokerClient, 'get' | 'pages'>;
 
 /** Reports compare with the run nearest to this time before their own. */
-const comparedDays = 30;
+export const comparedDays = 30;
 /** Jobs that are read at a time. */
 const concurrentJobs = 4;
 

@@ -5,6 +5,7 @@ import { type Cloud, clouds, withEndpoints } from '../../lib/core/resources.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { defined } from '../../lib/core/objects.ts';
 import { CommandFailure } from '../command-failure.ts';
+import type { DemoAccount } from '../demo/running-demo.ts';
 import { progress } from './output.ts';
 
 /** Options that replace settings in every command that works on the credential. */
@@ -53,13 +54,14 @@ export async function readLocalSettings(file = 'local.settings.json'): Promise<V
 /**
  * The settings of local.settings.json. If nothing at all names a partner tenant or a vault, the environment gets the
  * settings of the demo that runs in this folder.
+ * @param person who signs in to the demo.
  */
-export async function readKnownSettings(options: TargetOptions): Promise<Variables> {
+export async function readKnownSettings(options: TargetOptions, person?: DemoAccount): Promise<Variables> {
   const local = await readLocalSettings();
   const given = givenVariables(options, process.env, local);
   if (given['PARTNER_TENANT_ID'] !== undefined || given['KEY_VAULT_URL'] !== undefined) return local;
   const { adoptDemo } = await import('../demo/running-demo.ts');
-  if (await adoptDemo()) progress('No settings are given, so this works on the demo of this folder.');
+  if (await adoptDemo(person)) progress('No settings are given, so this works on the demo of this folder.');
   return local;
 }
 

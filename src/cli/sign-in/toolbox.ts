@@ -19,6 +19,7 @@ import type { Fetch } from '../../lib/core/outbound.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
 import type { Secret } from '../../lib/core/secrets.ts';
 import type { SignInDeps } from '../../operator/setup/sign-in.ts';
+import type { DemoAccount } from '../demo/running-demo.ts';
 import { parseTarget, type Target, type TargetOptions, readKnownSettings } from './target.ts';
 
 /** What the commands that work on the credential need, built from options and environment. */
@@ -44,12 +45,13 @@ export interface Toolbox {
   ): { readonly client: GraphClient; readonly writer: GraphWriter };
 }
 
-/** @throws BrokerError config_invalid. */
+/** @param person who signs in to the demo. @throws BrokerError config_invalid. */
 export async function openToolbox(
   options: TargetOptions,
   signal: AbortSignal,
+  person?: DemoAccount,
 ): Promise<Toolbox & { readonly inventory: VaultInventory }> {
-  const target = parseTarget(options, process.env, await readKnownSettings(options));
+  const target = parseTarget(options, process.env, await readKnownSettings(options, person));
   const clock = systemClock;
   const random: Random = Math.random;
   const fetch: Fetch = (url, init) => globalThis.fetch(url, init);

@@ -52,7 +52,7 @@ beforeAll(async () => {
         NOTIFICATION_FORM: 'slack',
         NOTIFICATION_SIGNED_WEBHOOK: `${address}/program`,
         NOTIFICATION_SIGNING_SECRET: secret,
-        NOTIFICATION_FILTER: 'chat kind=tenant.lost; webhook kind=run.*,tenant.lost except=group:pilot',
+        NOTIFICATION_FILTER: 'chat kind=tenant.lost; webhook kind=run.*,tenant.lost except=group:gold',
       };
       return (host = await startHost('0', settings));
     },
@@ -88,7 +88,7 @@ interface Customer {
   readonly relationship: string;
   readonly groups: readonly string[];
 }
-/** Customers with a relationship, first those of the group `pilot`. */
+/** Customers with a relationship, first those of the group `gold`. */
 async function customers(): Promise<readonly Customer[]> {
   const { tenants } = await call<{ tenants: Customer[] }>('/tenants');
   return tenants
@@ -129,7 +129,7 @@ it('a finished report reaches a program that failed, after the host was killed, 
 
 it('eight customers that are lost at once are one message, and requests about those that the filter lets through', async () => {
   const lost = (await customers()).slice(0, 8);
-  expect(lost.filter(({ groups }) => groups.includes('pilot'))).toHaveLength(3);
+  expect(lost.filter(({ groups }) => groups.includes('gold'))).toHaveLength(3);
   await lose(lost);
   await expect.poll(() => receiver.messages.length).toBe(1);
   expect(receiver.messages[0]).toMatch(/^:red_circle: \*8 tenants: access is lost\*\n/);

@@ -74,6 +74,13 @@ const people: readonly Person[] = [
     state: 'member',
     roles: ['Audit.Read', 'Approvals.Decide'],
   },
+  {
+    local: 'helpdesk',
+    givenName: 'Hana',
+    surname: 'Helpdesk',
+    state: 'member',
+    roles: ['Requests.Send', 'Tenants.Read'],
+  },
   { local: 'newcomer', givenName: 'Nadia', surname: 'Newcomer', state: 'member' },
 ];
 

@@ -10,6 +10,7 @@ import type { Caller } from '../../../lib/core/caller.ts';
 import { dayMs, hourMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { silentLogger as log } from '../../../lib/core/log.ts';
 import { defaultApplication } from '../../../lib/core/identifiers.ts';
+import { approvalRule } from '../local-policy.ts';
 import type { PastAudit } from './past-audit.ts';
 import type { PastTenant } from './past-tenants.ts';
 
@@ -32,14 +33,12 @@ interface PastApprovalsDeps {
   readonly approver: Caller;
 }
 
-const portalRule = 'the portal reads users with an approval';
-
 /** Asks for approvals, decides and settles them, each step at its time. */
 export async function writePastApprovals(deps: PastApprovalsDeps, toMs: number): Promise<void> {
   const { storage, audit, portal, approver, signInClientId } = deps;
   let nowMs = toMs;
   const parsed = parsePolicy(deps.policy);
-  const terms = parsed.ok ? parsed.policy.rules.find(({ name }) => name === portalRule)?.approval : undefined;
+  const terms = parsed.ok ? parsed.policy.rules.find(({ name }) => name === approvalRule)?.approval : undefined;
   if (!parsed.ok || terms === undefined) throw new Error('The policy of the demo has no rule for the portal.');
   const approvals = createApprovals({
     storage,
@@ -94,7 +93,7 @@ function subjectOf({ tenantId, name }: PastTenant, portal: Caller): Subject {
     ],
     details: [],
     tenantId,
-    rule: portalRule,
+    rule: approvalRule,
     audit: { resource: 'graph', scopes, grant: 'delegated', application: defaultApplication, method, path },
   };
 }

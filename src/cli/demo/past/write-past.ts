@@ -47,7 +47,7 @@ export async function writePast(
     readCallers(cloud),
     importKey(cloud),
   ]);
-  const shared = { storage, audit, tenants, random, keptDays: settings.RUN_RETENTION_DAYS };
+  const shared = { storage, audit, tenants, random };
   const { signInClientId } = cloud.brokerApplication;
   const [portal, approver] = [callers.named('Portal'), callers.named('approver')];
   // Ten minutes ago, a run may still be under way.

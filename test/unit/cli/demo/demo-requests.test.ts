@@ -88,19 +88,30 @@ describe('callerTokens', () => {
 });
 
 describe('the policy of the demo', () => {
-  it('is valid, and gives the portal only what a person approves', () => {
+  it('is valid, and gives the portal and the helpdesk only what a person approves', () => {
     const text = localPolicy(cloud);
     expect(() => parsePolicy(text)).not.toThrow();
     const { rules, tenantGroups } = JSON.parse(text) as {
-      rules: { callers: { applications: string[] }; approval?: object; via?: string[]; tenants: string[] }[];
+      rules: {
+        callers: { applications: string[]; roles?: string[] };
+        approval?: object;
+        via?: string[];
+        tenants: string[];
+      }[];
       tenantGroups: Record<string, string[]>;
     };
     const withApproval = rules.filter(({ approval }) => approval !== undefined);
-    expect(withApproval).toMatchObject([{ callers: { applications: [id('1')] }, via: ['gateway'] }]);
+    expect(withApproval).toMatchObject([{ callers: { applications: [id('1'), id('3')] }, via: ['gateway'] }]);
     const others = rules.filter(({ approval }) => approval === undefined);
     for (const { callers } of others) expect(callers.applications).toEqual([id('2'), id('3')]);
+    // Without the role for tokens, a person of the helpdesk has none of these.
+    expect(others.map(({ callers, via }) => via && callers.roles)).toEqual([
+      undefined,
+      undefined,
+      ['Tokens.Request', 'Requests.Send'],
+    ]);
     expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*']]);
-    expect(tenantGroups).toEqual({ pilot: [id('b'), id('c'), id('d')], managed: ['tag:managed'] });
+    expect(tenantGroups).toEqual({ gold: [id('b'), id('c'), id('d')], managed: ['tag:managed'] });
   });
 });
 
