@@ -32,6 +32,8 @@ interface Opened {
   readonly fetches: Map<object, string>;
   readonly responses: Set<IncomingMessage>;
   readonly signals: Map<AbortSignal, string>;
+  /** Listeners of the page, with the line that added them. */
+  readonly listeners: Map<unknown, string>;
 }
 
 /** The files of a worker share it, and this module is loaded for each file. */
@@ -47,6 +49,7 @@ function observe(): Opened {
     fetches: new Map(),
     responses: new Set(),
     signals: new Map(),
+    listeners: new Map(),
   };
   process.env[mark] = String(process.pid);
   const folder = mkdtempSync(join(tmpdir(), 'ptb-tests-'));
@@ -54,6 +57,7 @@ function observe(): Opened {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   for (const [name, add] of Object.entries(reports(all))) subscribe(name, (message) => add(message as Report));
   observeSignals(all.signals);
+  if ('happyDOM' in globalThis) observePage(globalThis as unknown as Page, all.listeners);
   return all;
 }
 
@@ -87,11 +91,46 @@ function observeSignals(signals: Map<AbortSignal, string>): void {
   Object.defineProperty(AbortSignal.prototype, 'addEventListener', {
     configurable: true,
     value(this: AbortSignal, ...args: Parameters<EventTarget['addEventListener']>) {
-      const caller = new Error('listened').stack?.split('\n')[2]?.trim() ?? '';
-      if (/\/src\/|\/dashboard\//.test(caller)) signals.set(this, caller);
+      const caller = callerOf(new Error('listened'));
+      if (caller !== undefined) signals.set(this, caller);
       EventTarget.prototype.addEventListener.apply(this, args);
     },
   });
+}
+
+/** The methods of a window, a document or a media query. */
+interface Listening {
+  addEventListener: (type: string, listener: () => void, options?: boolean | { readonly once?: boolean }) => void;
+  removeEventListener: (type: string, listener: () => void, options?: unknown) => void;
+}
+
+/** The globals of a test with a DOM. */
+interface Page extends Listening {
+  readonly document: Listening;
+  readonly matchMedia: (query: string) => Listening;
+}
+
+/** Records what the product adds to the page and its media queries. Listeners of elements go with their elements. */
+function observePage(page: Page, listeners: Map<unknown, string>): void {
+  for (const target of [page, page.document, Object.getPrototypeOf(page.matchMedia('all')) as Listening]) {
+    const { addEventListener: add, removeEventListener: remove } = target;
+    target.addEventListener = function (this: Listening, type, listener, options) {
+      const caller = callerOf(new Error('listened'));
+      if (caller !== undefined) listeners.set(listener, `${type}, added ${caller}`);
+      if (typeof options === 'object' && options.once) add.call(this, type, () => listeners.delete(listener), options);
+      add.call(this, type, listener, options);
+    };
+    target.removeEventListener = function (this: Listening, type, listener, options) {
+      listeners.delete(listener);
+      remove.call(this, type, listener, options);
+    };
+  }
+}
+
+/** The line of the product that called what made the error. */
+function callerOf({ stack = '' }: Error): string | undefined {
+  const caller = stack.split('\n')[2]?.trim() ?? '';
+  return /\/src\/|\/dashboard\//.test(caller) ? caller : undefined;
 }
 
 /** The compiler that the library esbuild keeps until the process ends. */
@@ -130,6 +169,7 @@ function openNow(): Open {
     if (signal.aborted || !mayHaveListener(signal)) opened.signals.delete(signal);
     else open.set(signal, `listener of an AbortSignal, added ${caller}`);
   }
+  for (const [listener, text] of opened.listeners) open.set(listener, `listener of the page for ${text}`);
   for (const name of readdirSync(tmpdir()).filter((each) => !ofKeptPrograms.test(each)))
     open.set(`file ${name}`, `temporary file ${join(tmpdir(), name)}`);
   for (const [descriptor, path] of openFiles()) open.set(`${descriptor} ${path}`, `open file ${path}`);

@@ -42,7 +42,9 @@ beforeEach(() => {
   microsoft.renew.mockReset();
   sessionStorage.clear();
 });
-afterEach(() => {
+const closes: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closes.splice(0)) await close();
   vi.useRealTimers();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
@@ -60,7 +62,8 @@ const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsyn
 async function comeBack(): Promise<HTMLElement> {
   if (sessionStorage.getItem('sign-in') === null) keepTrip({ pending, hash: '#/runs', silent: false });
   location.hash = '#code=the-code&state=state-1';
-  const { root } = await rendered(<Page />);
+  const { root, unmount } = await rendered(<Page />);
+  closes.push(unmount);
   await pass(0);
   return root;
 }

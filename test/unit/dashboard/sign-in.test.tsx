@@ -119,12 +119,15 @@ it('the command that gives a role names the application of this broker and the p
 });
 
 describe('the sign-in page', () => {
+  let close: () => Promise<void>;
+  afterEach(() => close());
   async function open(answer: Response | Error) {
     vi.stubGlobal('fetch', async () => {
       if (answer instanceof Error) throw answer;
       return answer.clone();
     });
     const shown = await rendered(<App />);
+    close = shown.unmount;
     await act(() => new Promise((resolve) => setTimeout(resolve)));
     return shown.root;
   }

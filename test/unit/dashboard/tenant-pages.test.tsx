@@ -14,15 +14,8 @@ import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { failed, tenant } from './tenants.ts';
 
-let isNarrow: boolean;
-beforeEach(() => {
-  isNarrow = false;
-  vi.stubGlobal('matchMedia', () => ({
-    matches: isNarrow,
-    addEventListener: () => undefined,
-    removeEventListener: () => undefined,
-  }));
-});
+const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
+beforeEach(() => happyDOM.setViewport({ width: 1024 }));
 afterEach(() => {
   vi.unstubAllGlobals();
   location.hash = '';
@@ -139,7 +132,7 @@ describe('the matrix of tenants', () => {
   });
 
   it('shows two columns on a narrow screen, with the worst of each tenant', async () => {
-    isNarrow = true;
+    happyDOM.setViewport({ width: 360 });
     const { cells, unmount } = await matrix();
     expect(cells().map(([name]) => name)).toEqual([
       'Tenant',
@@ -165,7 +158,7 @@ describe('the matrix of tenants', () => {
       ['Contoso', 'contoso.example', 'reachable', '–', 'not known'],
     ]);
     await wide.unmount();
-    isNarrow = true;
+    happyDOM.setViewport({ width: 360 });
     const narrow = await matrix({}, unread);
     expect(narrow.cells().map(([name]) => name)).toEqual([
       'Tenant',
