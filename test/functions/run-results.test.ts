@@ -31,7 +31,7 @@ async function stage() {
   const log = new MemoryRunLog();
   const results = new MemoryRunResults();
   const clock = new FakeClock();
-  const [first, second] = ['licence-report@first', 'licence-report@second'];
+  const [first, second] = ['licence-report@first', 'licence-report@2026-11-24T06:00Z'];
   for (const [index, runId] of [first, second].entries()) {
     const [job = '', window = ''] = runId.split('@');
     await log.create({ runId, job, window, startedBy: 'timer', createdAtMs: index + 1 }, { parameters: {} });
@@ -66,7 +66,7 @@ describe('a page of rows', () => {
   const page = async (query: Record<string, string>) => {
     const { services, log, results, second } = await stage();
     const tenants = [record(1), record(2)];
-    for (const each of tenants) await log.recordTenants('licence-report@second', [each]);
+    for (const each of tenants) await log.recordTenants('licence-report@2026-11-24T06:00Z', [each]);
     results.plan = async () => ({ job: 'licence-report', parameters: {}, attempt: tenants, decided: [], digest: '' });
     results.rows = async function* () {
       yield '{"licences":3}\n';
@@ -74,7 +74,7 @@ describe('a page of rows', () => {
     const request = new HttpRequest({
       method: 'GET',
       url: 'http://localhost/api/runs/x/results',
-      params: { runId: 'licence-report@second' },
+      params: { runId: 'licence-report@2026-11-24T06:00Z' },
       query,
     });
     return downloadResults.answer(services, { ...second, request });
@@ -84,12 +84,12 @@ describe('a page of rows', () => {
     ['json', 'application/json'],
     ['jsonl', 'application/jsonl'],
     ['csv', 'text/csv'],
-  ])('is a file of the format %s that nobody stores', async (format, type) => {
+  ])('is a file of the format %s that nobody stores, with a name that Windows accepts', async (format, type) => {
     const { status, headers } = await page({ format });
     expect(status).toBe(200);
     expect(headers).toMatchObject({
       'content-type': expect.stringContaining(type) as string,
-      'content-disposition': `attachment; filename="licence-report@second.${format}"`,
+      'content-disposition': `attachment; filename="licence-report@2026-11-24T0600Z.${format}"`,
       'cache-control': 'no-store',
     });
   });
@@ -108,7 +108,7 @@ describe('a comparison with a named run', () => {
     const request = new HttpRequest({
       method: 'GET',
       url: 'http://localhost/api/runs/x/changes',
-      params: { runId: 'licence-report@second' },
+      params: { runId: 'licence-report@2026-11-24T06:00Z' },
       query: { with: runId },
     });
     return compareWithEarlierRun.answer(services, { ...second, request });
@@ -127,12 +127,12 @@ describe('a comparison with a named run', () => {
     const request = new HttpRequest({
       method: 'GET',
       url: 'http://localhost/api/runs/x/changes',
-      params: { runId: 'licence-report@second' },
+      params: { runId: 'licence-report@2026-11-24T06:00Z' },
       query: { with: 'licence-report@first' },
     });
     expect(await compareWithEarlierRun.answer(services, { ...second, request })).toMatchObject({
       status: 200,
-      jsonBody: { runId: 'licence-report@second', comparedWith: 'licence-report@first', changes: [] },
+      jsonBody: { runId: 'licence-report@2026-11-24T06:00Z', comparedWith: 'licence-report@first', changes: [] },
     });
   });
 });
@@ -152,7 +152,7 @@ it.each(handlers)('answers storage_unavailable when %s cannot be read within a m
   log.tenants = async function* () {
     yield await never;
   };
-  await log.change('licence-report@second', { status: 'running', tenants: counts });
+  await log.change('licence-report@2026-11-24T06:00Z', { status: 'running', tenants: counts });
   const answering = handler.answer(services, second).catch((thrown: unknown) => thrown);
   await settle();
   await clock.advance(60_000);
@@ -180,7 +180,7 @@ it.each(handlers)('reads nothing more for %s once it has answered that storage i
   results.rows = async function* () {
     for (;;) yield await counted('{"n":1}\n');
   };
-  await log.change('licence-report@second', { status: 'running', tenants: counts });
+  await log.change('licence-report@2026-11-24T06:00Z', { status: 'running', tenants: counts });
   const answering = handler.answer(services, second).catch((thrown: unknown) => thrown);
   for (let ms = 0; ms <= 60_000; ms += 1_000) await clock.advance(1_000);
   expect(await answering).toMatchObject({ code: 'storage_unavailable' });
@@ -197,7 +197,7 @@ async function tagged() {
   const staged = await stage();
   const { services, log, results } = staged;
   const tenants = [record(1), record(2), record(3)];
-  const runId = 'licence-report@second';
+  const runId = 'licence-report@2026-11-24T06:00Z';
   const decided = [{ tenantId: tenant(4), name: 'Tenant 4' }];
   results.plan = async () =>
     ({ job: 'licence-report', parameters: {}, attempt: tenants, decided, digest: '' }) as never;
