@@ -139,6 +139,8 @@ describe('gdapChecks', () => {
       { ...complete, customer: 4, endsInDays: 3 },
       { ...complete, customer: 4, endsInDays: 300 },
       { ...complete, customer: 5, endsInDays: 31 },
+      { ...complete, customer: 6, endsInDays: 3 },
+      { ...complete, customer: 6, endsInDays: 3, autoExtendDuration: 'P180D' },
     ];
     expect(one(await checks(), 'Relationship ends')).toMatchObject({
       status: 'notice',
