@@ -149,6 +149,7 @@ describe('secret-expiry-report', () => {
     displayName: 'Backup',
     passwordCredentials: [
       { keyId: 'k1', displayName: 'old', endDateTime: '2026-11-20T00:00:00Z' },
+      { keyId: 'k6', displayName: 'an hour ago', endDateTime: '2026-11-23T23:00:00Z' },
       { keyId: 'k2', displayName: 'soon', endDateTime: '2026-12-04T12:00:00Z' },
       { keyId: 'k3', displayName: 'later', endDateTime: '2027-11-24T00:00:00Z' },
       { keyId: 'k4', displayName: 'never', endDateTime: null },
@@ -161,6 +162,7 @@ describe('secret-expiry-report', () => {
     const { rows } = await tryJob(secretExpiryReport, { graph, nowMs });
     expect(rows.map(({ kind, credential, daysLeft }) => [kind, credential, daysLeft])).toEqual([
       ['secret', 'old', -4],
+      ['secret', 'an hour ago', -1],
       ['secret', 'soon', 10],
       ['certificate', 'CN=backup', 29],
     ]);
@@ -195,7 +197,7 @@ describe('secret-expiry-report', () => {
 
   test('uses the period in the parameter and rejects an invalid one', async () => {
     const { rows } = await tryJob(secretExpiryReport, { graph, nowMs, parameters: { days: 0 } });
-    expect(rows.map(({ credential }) => credential)).toEqual(['old']);
+    expect(rows.map(({ credential }) => credential)).toEqual(['old', 'an hour ago']);
     for (const days of ['30', -1, 1.5, null])
       await expect(tryJob(secretExpiryReport, { graph, nowMs, parameters: { days } })).rejects.toMatchObject({
         code: 'request_invalid',
