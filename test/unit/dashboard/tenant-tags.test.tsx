@@ -22,6 +22,7 @@ async function stage(changeTags: Api['changeTags'], roles = ['Tenants.Read', 'Te
   const press = async (text: string): Promise<void> => {
     const button = [...root.querySelectorAll('button')].find((each) => each.textContent?.trim().startsWith(text));
     if (button === undefined) throw new Error(`no button ${text}`);
+    button.focus();
     await act(() => button.click());
     await settle();
   };
@@ -49,6 +50,7 @@ it('sends all changes together, and a new value replaces the old one', async () 
   await add(' Tier=Silver ');
   await add('regulated');
   await press('Remove managed');
+  expect(document.activeElement?.id).toBe('tag-new');
   expect(root.querySelector('dialog [role=status]')?.textContent).toBe(
     'Adds regulated, tier=silver. Removes managed, tier=gold.',
   );
