@@ -4,7 +4,7 @@ import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
-import { type BudgetedRequest, Requesters } from '../../../../src/lib/core/share.ts';
+import { type BudgetedRequest, type RequestBudget, Requesters } from '../../../../src/lib/core/share.ts';
 import { createExchangeOnlineClient } from '../../../../src/lib/microsoft/exchange-online.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
@@ -18,7 +18,7 @@ function stage(answer: (request: SeenRequest, count: number) => Scripted) {
   const { fetch, seen } = scriptedFetch(answer);
   const admitted: string[] = [];
   const counted: BudgetedRequest[] = [];
-  const paused: [BudgetedRequest, number][] = [];
+  const paused: Parameters<RequestBudget['throttled']>[] = [];
   const client = createExchangeOnlineClient(
     {
       fetch,
@@ -27,7 +27,7 @@ function stage(answer: (request: SeenRequest, count: number) => Scripted) {
       limiter: new Limiter(4),
       budgets: {
         admit: async (request) => void counted.push(request),
-        throttled: (request, seconds) => void paused.push([request, seconds]),
+        throttled: (...told) => void paused.push(told),
       },
     },
     {
@@ -133,12 +133,12 @@ describe('list', () => {
   test('waits as long as a throttled answer says, and tells the other instances', async () => {
     const staged = stage(
       inTurn(
-        () => problem(429, 'TooManyRequests', '', { 'retry-after': '7' }),
+        () => problem(429, 'TooManyRequests', '', { 'retry-after': '7', 'x-ms-throttle-scope': 'Application/Read' }),
         () => ({ value: [{ Name: 'a' }] }),
       ),
     );
     expect(await outcomeOf(staged, Array.fromAsync(staged.client.list('Get-Mailbox')))).toHaveLength(1);
-    expect(staged.paused).toMatchObject([[{ resource: 'exchange', tenantId }, 7]]);
+    expect(staged.paused).toMatchObject([[{ resource: 'exchange', tenantId }, 7, 'Application/Read']]);
     const never = stage(() => problem(429, 'TooManyRequests', '', { 'retry-after': '600' }));
     await expect(outcomeOf(never, Array.fromAsync(never.client.list('Get-Mailbox')))).rejects.toMatchObject({
       code: 'throttled',

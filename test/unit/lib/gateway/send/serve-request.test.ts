@@ -174,6 +174,17 @@ describe('repeating', () => {
     expect([answer.status, answer.headers['retry-after'], world.sent.length]).toEqual([503, '21', 1]);
   });
 
+  it('tells the other instances how long the resource throttles, and whom', async () => {
+    const { world, deps, send } = stage();
+    const told: unknown[] = [];
+    Object.assign(deps, { budgets: { admit: async () => {}, throttled: (...all: unknown[]) => told.push(all) } });
+    const headers = { 'retry-after': '60', 'x-ms-throttle-scope': 'Tenant/ReadWrite' };
+    world.answers.push(json({}, { status: 429, headers }), json({}, { status: 503, headers }));
+    expect([(await send('/v1.0/users')).status, (await send('/v1.0/users')).status]).toEqual([429, 503]);
+    const request = expect.objectContaining({ resource: 'graph', tenantId: contoso, method: 'GET' }) as unknown;
+    expect(told).toEqual([[request, 60, 'Tenant/ReadWrite']]);
+  });
+
   it.each(['POST', 'PATCH', 'DELETE'])('never sends %s twice', async (method) => {
     const { world, send } = stage([{ ...usersRule, scopes: ['User.ReadWrite.All'] }]);
     const path = method === 'POST' ? '/v1.0/users' : `/v1.0/users/${groupId}`;
