@@ -145,7 +145,7 @@ describe('gdapChecks', () => {
     expect(one(await checks(), 'Relationship ends')).toMatchObject({
       status: 'notice',
       message: expect.stringMatching(
-        /of 2 customers ends within 30 days: customer 2 \(.{10}\), customer 1 \(/,
+        /of 2 customers ends within 30 days: customer 2 \(.{10}\), customer 1 \(.{10}\)\. 2 of 6 customers have/,
       ) as string,
       affected: [{ tenantId: tenantId(2) }, { tenantId: tenantId(1) }],
     });
@@ -276,13 +276,14 @@ describe('gdapChecks without permission', () => {
     ]);
   });
 
-  it('judges the other customers when the assignments of one cannot be read', async () => {
-    bench.relationships = [complete, { ...complete, customer: 2 }, { customer: 3, roles: ['User Administrator'] }];
+  it('judges the other customers when some assignments of one cannot be read', async () => {
+    const second = { ...complete, customer: 2 };
+    bench.relationships = [complete, second, { customer: 3, roles: ['User Administrator'] }, second];
     bench.answerInstead = (path) => (path.includes('rel-1/') ? problem(403, 'Forbidden') : undefined);
     const found = await checks();
     expect(one(found, 'Access assignments')).toMatchObject({ status: 'notice' });
     expect(one(found, 'Delegated roles')?.message).toBe(
-      'The account has roles at 2 of 3 customers with an active relationship. Those of 1 could not be read.',
+      'The account has roles at 3 of 3 customers with an active relationship. Those of 1 could not be read.',
     );
     expect(one(found, 'Roles for mfa-report')?.message).toMatch(/^1 of 2 customers/);
   });
