@@ -171,3 +171,9 @@ test('subscription-ends knows neither the end nor the product of a subscription 
     { product: null, status: null, licences: null, trial: null, ends: null, daysLeft: null, soldBy: null, id: 's' },
   ]);
 });
+
+test('subscription-ends counts an hour after the end as a day', async () => {
+  const value = [{ id: 's', nextLifecycleDateTime: new Date(nowMs - 3_600_000).toISOString() }];
+  const { rows } = await tryJob(subscriptionEnds, { graph: { '/directory/subscriptions': { value } }, nowMs });
+  expect(rows).toMatchObject([{ daysLeft: -1 }]);
+});
