@@ -33,6 +33,7 @@ async function stage(changeTags: Api['changeTags'], roles = ['Tenants.Read', 'Te
       field.dispatchEvent(new Event('input', { bubbles: true }));
     });
     await act(() => {
+      root.querySelector<HTMLElement>('[type=submit]')!.focus();
       root.querySelector('form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
     });
   };
@@ -64,6 +65,7 @@ it('says beside the field why a text is not a tag', async () => {
   const { root, press, add } = await stage(accepted());
   await press('Change tags');
   await add('two words');
+  expect(document.activeElement?.id).toBe('tag-new');
   expect(root.querySelector('#tag-problem')?.textContent).toMatch(/^"two words" is not a tag: use at most 64 letters/);
   expect(root.querySelector('#tag-new')?.getAttribute('aria-invalid')).toBe('true');
 });
