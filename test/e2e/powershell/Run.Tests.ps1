@@ -192,6 +192,22 @@ Describe 'Wait-PartnerRun' {
         }
         finally { Connect-TestBroker }
     }
+
+    It 'counts failures anew after an answer' {
+        $script:asked = 0
+        Mock Start-Sleep -ModuleName PartnerTokenBroker { }
+        Mock Request-BrokerApi -ModuleName PartnerTokenBroker {
+            # Four failures come before each answer, and the second answer has the end of the run.
+            if (++$script:asked % 5) { return [pscustomobject]@{ Problem = [pscustomobject]@{ Status = 503; Code = 'busy'; Title = ''; Detail = ''; Advice = '' } } }
+            [pscustomobject]@{ Problem = $null; Value = [pscustomobject]@{
+                    runId = 'r@w'; job = 'r'; status = $(if ($script:asked -lt 10) { 'running' } else { 'completed' })
+                    startedAt = '2026-01-01T00:00:00Z'; durationMs = 1
+                    tenants = [pscustomobject]@{ total = 1; succeeded = 0; failed = 0; skipped = 0 }
+                }
+            }
+        }
+        (Wait-PartnerRun -RunId r@w).Status | Should -Be 'completed'
+    }
 }
 
 Describe 'Wait-PartnerRun while nothing moves' {
