@@ -16,6 +16,7 @@ import mfaReport from './mfa-report.ts';
 import riskyUsers from './risky-users.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
 import secureScoreGains from './secure-score-gains.ts';
+import sharingSettings from './sharing-settings.ts';
 import subscriptionEnds from './subscription-ends.ts';
 
 /** All jobs of this app. To add one, create a file in this folder and list it here. */
@@ -37,5 +38,6 @@ export const jobs: readonly Job[] = [
   riskyUsers,
   secretExpiryReport,
   secureScoreGains,
+  sharingSettings,
   subscriptionEnds,
 ];

@@ -1,6 +1,8 @@
 import { session } from '../../packages/microsoft-cloud/test/unit/exchange-session.ts';
 import { ask, world } from '../../packages/microsoft-cloud/test/unit/served-engine.ts';
-import { startMs, viewOf } from '../../packages/microsoft-cloud/test/unit/tenant-view.ts';
+import { rowOf, startMs, viewOf } from '../../packages/microsoft-cloud/test/unit/tenant-view.ts';
+import { factsOf } from '../../packages/microsoft-cloud/src/population/graph/facts.ts';
+import { hasSharePoint } from '../../packages/microsoft-cloud/src/population/graph/licensing.ts';
 import { parseTenantId } from '../../src/lib/core/identifiers.ts';
 import type { Job } from '../../src/lib/runs/job/job.ts';
 import type { Scripted, SeenRequest } from '../fakes/scripted-fetch.ts';
@@ -19,6 +21,9 @@ export const populationOf = (customer: Customer) => {
   return {
     rows: (path: string, ...keys: readonly string[]): readonly Raw[] => view.rows(path, ...keys),
     ids: (path: string, ...keys: readonly string[]): readonly string[] => view.references(path, ...keys),
+    /** An object that has no key. */
+    object: (path: string): Raw => rowOf(view, path)!,
+    hasSharePoint: hasSharePoint(factsOf(view)),
     /** Whether a subscription of the tenant contains a service plan. */
     hasPlan: (...plans: readonly string[]): boolean =>
       view

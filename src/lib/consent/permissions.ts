@@ -145,6 +145,11 @@ const gdapGraphScopes: readonly Permission[] = [
     value: 'DeviceManagementManagedDevices.Read.All',
     reason: 'devices reads the devices that Intune manages.',
   },
+  {
+    id: '2ef70e10-5bfd-4ede-a5f6-67720500b258',
+    value: 'SharePointTenantSettings.Read.All',
+    reason: 'sharing-settings reads the settings of SharePoint.',
+  },
 ];
 
 /** What the tenant directory reads in the partner's own tenant. The built-in reports read the rest in a customer. */

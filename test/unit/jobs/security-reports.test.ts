@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import groupsAndTeams from '../../../src/jobs/groups-and-teams.ts';
 import legacyAuthentication from '../../../src/jobs/legacy-authentication.ts';
 import riskyUsers from '../../../src/jobs/risky-users.ts';
+import sharingSettings from '../../../src/jobs/sharing-settings.ts';
 import secureScoreGains from '../../../src/jobs/secure-score-gains.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { customers, nowMs, pathsOf, populationOf, type Raw, reportOn } from '../../support/population-report.ts';
@@ -253,5 +254,76 @@ describe.each([secureScoreGains, groupsAndTeams, riskyUsers, legacyAuthenticatio
     ['no list', () => Response.json({}), 'resource_error'],
   ])('fails with the reason of Graph: %s', async (_name, reply, code) => {
     await expect(tryJob(job, { graph: reply })).rejects.toMatchObject({ code });
+  });
+});
+
+describe('sharing-settings', () => {
+  test('has the rows that the population contains, with one request, and skips tenants without SharePoint', async () => {
+    const seen = new Set<string>();
+    for (const customer of customers) {
+      if (!populationOf(customer).hasSharePoint) {
+        await expect(reportOn(sharingSettings, customer)).rejects.toMatchObject({ code: 'resource_unavailable' });
+        seen.add('skipped');
+        continue;
+      }
+      const { rows, requests } = await reportOn(sharingSettings, customer);
+      expect(pathsOf({ requests })).toEqual(['/admin/sharepoint/settings']);
+      const settings = populationOf(customer).object('admin/sharepoint/settings');
+      const isOn = settings['sharingCapability'] !== 'disabled';
+      expect(rows).toEqual([
+        {
+          setting: 'sharing',
+          value: settings['sharingCapability'],
+          open: settings['sharingCapability'] === 'externalUserAndGuestSharing' ? 'yes' : 'no',
+        },
+        { setting: 'domains', value: 'none', open: isOn ? 'yes' : 'no' },
+        {
+          setting: 'resharing by guests',
+          value: String(settings['isResharingByExternalUsersEnabled']),
+          open: isOn && settings['isResharingByExternalUsersEnabled'] ? 'yes' : 'no',
+        },
+        {
+          setting: 'legacy protocols',
+          value: String(settings['isLegacyAuthProtocolsEnabled']),
+          open: settings['isLegacyAuthProtocolsEnabled'] ? 'yes' : 'no',
+        },
+      ]);
+      for (const { setting, open } of rows) seen.add(`${String(setting)} ${String(open)}`);
+    }
+    expect(seen.size).toBe(9);
+  });
+
+  const rowsOf = async (settings: object) =>
+    (await tryJob(sharingSettings, { graph: { '/admin/sharepoint/settings': settings } })).rows;
+
+  test.each([
+    [
+      { sharingDomainRestrictionMode: 'allowList', sharingAllowedDomainList: ['b.example', 'a.example'] },
+      'allowList a.example b.example',
+      'no',
+    ],
+    [
+      { sharingDomainRestrictionMode: 'blockList', sharingBlockedDomainList: ['c.example'] },
+      'blockList c.example',
+      'yes',
+    ],
+    [{ sharingDomainRestrictionMode: 'allowList' }, 'allowList', 'no'],
+    [{}, null, null],
+  ])('names the domains of %j', async (settings, value, open) => {
+    expect((await rowsOf(settings))[1]).toEqual({ setting: 'domains', value, open });
+  });
+
+  test('reads settings inside `value`, and knows nothing of a setting that is absent', async () => {
+    const rows = await rowsOf({ value: { sharingCapability: 'externalUserAndGuestSharing' } });
+    expect(rows.map(({ value, open }) => [value, open])).toEqual([
+      ['externalUserAndGuestSharing', 'yes'],
+      [null, null],
+      [null, null],
+      [null, null],
+    ]);
+  });
+
+  test('says that access is refused', async () => {
+    await expect(rowsOf(problem(401, 'Unauthorized'))).rejects.toMatchObject({ code: 'access_denied' });
   });
 });

@@ -103,6 +103,7 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
       ['directory/deletedItems', any, [...applicationRoles, ...roles('Groups Administrator', 'User Administrator')]],
       // "Set up authentication for unified tenant configuration management APIs": any privileged role
       ['admin/configurationManagement', privilegedRoles, privilegedRoles],
+      ['admin/sharepoint/settings', roles('Global Reader'), roles()],
       // "Microsoft Entra built-in roles"
       ['deviceManagement', intuneReaders, roles('Intune Administrator')],
       ['deviceAppManagement', intuneReaders, roles('Intune Administrator')],

@@ -61,6 +61,9 @@ export const hasEntraP2 = (facts: TenantFacts): boolean => tenantPlansOf(facts).
 
 export const hasIntune = (facts: TenantFacts): boolean => tenantPlansOf(facts).has('INTUNE_A');
 
+/** Whether the tenant has SharePoint. A customer without Exchange uses nothing of Microsoft 365. */
+export const hasSharePoint = ({ isPartner, hasExchange }: TenantFacts): boolean => isPartner || hasExchange;
+
 export const hasPlan = (user: User, start: string): boolean =>
   plansFor(user).all.some(({ servicePlanName }) => servicePlanName.startsWith(start));
 

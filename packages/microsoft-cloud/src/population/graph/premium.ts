@@ -1,7 +1,7 @@
 import { GraphError } from '../../graph/graph-error.ts';
 import type { TenantView } from '../../graph/declaration.ts';
 import { factsOf } from './facts.ts';
-import { hasEntraP2, hasEntraPremium, hasIntune } from './licensing.ts';
+import { hasEntraP2, hasEntraPremium, hasIntune, hasSharePoint } from './licensing.ts';
 
 /** Graph's answer in a tenant without the licence that a feature needs. */
 function refuse(): never {
@@ -37,4 +37,10 @@ export function needsPrivilegedManagement(tenant: TenantView): void {
 export function needsIntune(tenant: TenantView): void {
   if (hasIntune(factsOf(tenant))) return;
   throw new GraphError(400, 'BadRequest', 'Request not applicable to target tenant.');
+}
+
+/** @throws GraphError 400 in a tenant without SharePoint. The text is from memory for this path. */
+export function needsSharePoint(tenant: TenantView): void {
+  if (hasSharePoint(factsOf(tenant))) return;
+  throw new GraphError(400, 'BadRequest', 'Tenant does not have a SPO license.');
 }

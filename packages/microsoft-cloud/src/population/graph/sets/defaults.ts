@@ -2,7 +2,7 @@ import type { Declaration, Row } from '../../../graph/declaration.ts';
 import { dayMs } from '../../../clock.ts';
 import { deviceRow, devicesOf } from '../device-data.ts';
 import { idOf, randomOf, time, type TenantFacts } from '../facts.ts';
-import { needsIntune } from '../premium.ts';
+import { needsIntune, needsSharePoint } from '../premium.ts';
 import { roleDefinitionRow, roleNames } from '../role-data.ts';
 import { entitySet, singleton } from './declare.ts';
 
@@ -187,7 +187,10 @@ export const defaultSets: readonly Declaration[] = [
   entitySet('informationProtection/bitlocker/recoveryKeys', 'bitlockerRecoveryKey', recoveryKeys, {
     check: needsIntune,
   }),
-  singleton('admin/sharepoint/settings', 'sharepointSettings', sharePointSettings, changes),
+  singleton('admin/sharepoint/settings', 'sharepointSettings', sharePointSettings, {
+    ...changes,
+    check: needsSharePoint,
+  }),
   singleton('admin/people/pronouns', 'pronounsSettings', () => ({ isEnabledInOrganization: false }), changes),
   singleton(
     'admin/people/itemInsights',
