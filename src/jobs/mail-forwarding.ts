@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BrokerError } from '../lib/core/errors.ts';
 import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
-import { listObjects } from './parts.ts';
+import { domainOf, listObjects, ownDomains } from './parts.ts';
 
 const text = z.string().nullish();
 const texts = z.array(z.string()).nullish();
@@ -14,7 +14,6 @@ const mailboxShape = z.object({
   ForwardingSmtpAddress: text,
   DeliverToMailboxAndForward: z.boolean().nullish(),
 });
-const acceptedDomain = z.object({ DomainName: z.string(), MatchSubDomains: z.boolean().nullish() });
 const outboundPolicy = z.object({ AutoForwardingMode: z.string() });
 const remoteDomain = z.object({ DomainName: z.string(), AutoForwardEnabled: z.boolean() });
 const transportRule = z.object({
@@ -36,7 +35,6 @@ type Exchange = JobContext['exchange'];
 type Answer = 'yes' | 'no' | 'unknown';
 
 const addressOf = (smtp: string): string => smtp.replace(/^smtp:/i, '').toLowerCase();
-const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
 
 /** Reports where mailboxes and transport rules send mail, and whether it leaves the tenant. */
 export default defineJob({
@@ -68,7 +66,7 @@ export default defineJob({
     for await (const mailbox of listObjects(exchange, 'Get-Mailbox', mailboxShape, { ResultSize: 'Unlimited' })) {
       if (mailbox.ForwardingAddress || mailbox.ForwardingSmtpAddress) mailboxes.push(mailbox);
     }
-    const domains = await Array.fromAsync(listObjects(exchange, 'Get-AcceptedDomain', acceptedDomain));
+    const isOwn = await ownDomains(exchange);
     const rules = await Array.fromAsync(listObjects(exchange, 'Get-TransportRule', transportRule));
     const unread: string[] = [];
     /** Undefined if Exchange refuses: then only whether the mail leaves is unknown. */
@@ -84,11 +82,6 @@ export default defineJob({
     const policies = await readIfAllowed('Get-HostedOutboundSpamFilterPolicy', outboundPolicy);
     const remotes = await readIfAllowed('Get-RemoteDomain', remoteDomain);
 
-    const isOwn = (address: string): boolean =>
-      domains.some(({ DomainName: name, MatchSubDomains: withSub }) => {
-        const [domain, own] = [domainOf(address), name.toLowerCase()];
-        return domain === own || (withSub === true && domain.endsWith(`.${own}`));
-      });
     const mode = modeOf(policies?.map(({ AutoForwardingMode: each }) => each));
     const blocked = blockedBy(rules);
     const forwardingLeaves = (address: string): Answer => {

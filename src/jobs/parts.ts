@@ -80,3 +80,18 @@ export const listObjects = <T extends z.ZodObject>(
   parameters = {},
 ): AsyncGenerator<z.output<T>> =>
   exchange.list<z.output<T>>(cmdlet, parameters, { select: Object.keys(shape.shape), shape });
+
+/** What follows the last `@` of an address. */
+export const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1);
+
+const acceptedDomain = z.object({ DomainName: z.string(), MatchSubDomains: z.boolean().nullish() });
+
+/** Returns whether an address in lower case belongs to the tenant. One cmdlet. */
+export async function ownDomains(exchange: ExchangeOnlineClient): Promise<(address: string) => boolean> {
+  const domains = await Array.fromAsync(listObjects(exchange, 'Get-AcceptedDomain', acceptedDomain));
+  return (address) =>
+    domains.some(({ DomainName: name, MatchSubDomains: withSub }) => {
+      const [domain, own] = [domainOf(address), name.toLowerCase()];
+      return domain === own || (withSub === true && domain.endsWith(`.${own}`));
+    });
+}
