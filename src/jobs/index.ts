@@ -8,10 +8,12 @@ import configurationDriftReport from './configuration-drift-report.ts';
 import devices from './devices.ts';
 import groupsAndTeams from './groups-and-teams.ts';
 import inactiveAccounts from './inactive-accounts.ts';
+import inboxRules from './inbox-rules.ts';
 import legacyAuthentication from './legacy-authentication.ts';
 import licenceReport from './licence-report.ts';
 import licenceWaste from './licence-waste.ts';
 import mailForwarding from './mail-forwarding.ts';
+import mailboxPermissions from './mailbox-permissions.ts';
 import mfaReport from './mfa-report.ts';
 import riskyUsers from './risky-users.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
@@ -30,10 +32,12 @@ export const jobs: readonly Job[] = [
   devices,
   groupsAndTeams,
   inactiveAccounts,
+  inboxRules,
   legacyAuthentication,
   licenceReport,
   licenceWaste,
   mailForwarding,
+  mailboxPermissions,
   mfaReport,
   riskyUsers,
   secretExpiryReport,

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { BrokerError } from '../lib/core/errors.ts';
 import type { ExchangeOnlineClient } from '../lib/microsoft/exchange-online.ts';
 import type { GraphClient } from '../lib/microsoft/graph.ts';
+import type { Row } from '../lib/runs/job/row.ts';
 
 /** Whether a part of a report was read, or why not. */
 export type PartRead = 'yes' | 'no licence' | 'no access';
@@ -95,3 +96,51 @@ export async function ownDomains(exchange: ExchangeOnlineClient): Promise<(addre
       return domain === own || (withSub === true && domain.endsWith(`.${own}`));
     });
 }
+
+/** Mailboxes that a report asks about one by one. More do not fit into its time limit: ten a request, one after another. */
+const mostMailboxes = 10_000;
+
+/** A mailbox as reports about each mailbox list it. */
+export const mailboxNames = z.object({
+  ExternalDirectoryObjectId: z.string(),
+  UserPrincipalName: z.string().nullish(),
+  RecipientTypeDetails: z.string().nullish(),
+});
+
+/** What a cmdlet returned about one mailbox. */
+interface OfMailbox<T> {
+  readonly objects: readonly T[];
+  /** Why there are no objects. Null: they were read. */
+  readonly unread: string | null;
+}
+
+/**
+ * Asks a cmdlet about each mailbox, ten in a request. One that cannot be read is a value.
+ * @param by the parameter that names the mailbox.
+ * @throws BrokerError if none can be read.
+ */
+export async function ofEachMailbox<M extends z.output<typeof mailboxNames>, T extends z.ZodObject>(
+  exchange: ExchangeOnlineClient,
+  mailboxes: readonly M[],
+  { cmdlet, by, parameters, shape }: { cmdlet: string; by: string; parameters?: { IncludeHidden: true }; shape: T },
+): Promise<readonly (OfMailbox<z.output<T>> & { readonly mailbox: M })[]> {
+  const requests = mailboxes.slice(0, mostMailboxes).map((mailbox) => {
+    const { ExternalDirectoryObjectId: id, UserPrincipalName: name } = mailbox;
+    return { id, cmdlet, parameters: { [by]: name ?? id, ...parameters } };
+  });
+  const options = { select: Object.keys(shape.shape), shape };
+  const replies = new Map((await exchange.batch<z.output<T>>(requests, options)).map((reply) => [reply.id, reply]));
+  const [first, ...others] = replies.values();
+  if (first?.ok === false && others.every(({ ok }) => !ok)) throw first.error;
+  return mailboxes.map((mailbox) => {
+    const reply = replies.get(mailbox.ExternalDirectoryObjectId);
+    if (reply?.ok === true) return { mailbox, objects: reply.value, unread: null };
+    const reason = reply?.error.detail ?? `The report reads ${mostMailboxes} mailboxes of a tenant.`;
+    return { mailbox, objects: [], unread: reason };
+  });
+}
+
+/** One row of those with the same key. Exchange lists some entries twice. */
+export const distinct = (rows: readonly Row[], key: readonly string[]): readonly Row[] => [
+  ...new Map(rows.map((row) => [JSON.stringify(key.map((name) => row[name] ?? null)), row])).values(),
+];

@@ -6,7 +6,9 @@ import { contactRows } from '../../../packages/microsoft-cloud/src/population/gr
 import { mailboxesOf } from '../../../packages/microsoft-cloud/src/population/graph/usage-data.ts';
 import { viewOf } from '../../../packages/microsoft-cloud/test/unit/tenant-view.ts';
 import auditSettings from '../../../src/jobs/audit-settings.ts';
+import inboxRules from '../../../src/jobs/inbox-rules.ts';
 import mailForwarding from '../../../src/jobs/mail-forwarding.ts';
+import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
 import type { Job } from '../../../src/lib/runs/job/job.ts';
 import type { Row } from '../../../src/lib/runs/job/row.ts';
 import { tryJob } from '../../support/try-job.ts';
@@ -25,8 +27,11 @@ async function run(job: Job, customer: Customer) {
   });
 }
 
-/** Objects without parameters and pages: the population itself. */
-const objects = (customer: Customer, cmdlet: string): Objects => session(viewOf(world, customer))(cmdlet).value;
+/** Objects without pages: the population itself. */
+const objects = (customer: Customer, cmdlet: string, parameters = {}): Objects =>
+  session(viewOf(world, customer))(cmdlet, parameters).value;
+
+const batchesFor = (mailboxes: readonly unknown[]): number => Math.ceil(mailboxes.length / 10);
 
 function expectedForwarding(customer: Customer): readonly Row[] {
   const facts = factsOf(viewOf(world, customer));
@@ -155,4 +160,114 @@ test('audit-settings has the rows that the population of the simulated cloud con
     for (const { check, ok } of rows) seen.add(`${String(check)} ${String(ok)}`);
   }
   expect(seen.size).toBe(8);
+});
+
+function expectedRules(customer: Customer): readonly Row[] {
+  const facts = factsOf(viewOf(world, customer));
+  const own = [facts.initialDomain, facts.defaultDomain];
+  const mailboxes = mailboxesOf(facts);
+  return mailboxes.flatMap(({ profile }) =>
+    objects(customer, 'Get-InboxRule', { Mailbox: profile.user.id, IncludeHidden: true }).flatMap((rule) => {
+      const row = (action: string, to: string | null, external: boolean | null): Row => ({
+        mailbox: profile.user.userPrincipalName,
+        type: profile.isSharedMailbox ? 'SharedMailbox' : 'UserMailbox',
+        rule: String(rule['Name']),
+        enabled: rule['Enabled'] === true,
+        action,
+        to,
+        external,
+        unread: null,
+        id: profile.user.id,
+        ruleId: String(rule['RuleIdentity']),
+      });
+      const sent = (action: string, property: string): readonly Row[] =>
+        ((rule[property] ?? []) as readonly string[]).map((text) => {
+          const to = text
+            .split(/cn=Recipients\/cn=|\[SMTP:/)[1]!
+            .replace(']', '')
+            .toLowerCase();
+          if (to.includes('@')) return row(action, to, !own.some((domain) => to.endsWith(`@${domain}`)));
+          return row(action, to, mailboxes.some((each) => each.profile.user.id === to) ? false : null);
+        });
+      return [
+        ...sent('forward', 'ForwardTo'),
+        ...sent('forward as attachment', 'ForwardAsAttachmentTo'),
+        ...sent('redirect', 'RedirectTo'),
+        ...(rule['DeleteMessage'] === true ? [row('delete', null, null)] : []),
+        ...(rule['MoveToFolder'] === 'RSS Feeds' ? [row('hide', 'RSS Feeds', null)] : []),
+      ];
+    }),
+  );
+}
+
+test('inbox-rules has the rows that the population of the simulated cloud contains, with a request for ten mailboxes', async () => {
+  const seen = new Set<string>();
+  for (const customer of world.customers) {
+    const { rows, requests } = await run(inboxRules, customer);
+    expect(rows).toEqual(expectedRules(customer));
+    expect(requests).toHaveLength(2 + batchesFor(mailboxesOf(factsOf(viewOf(world, customer)))));
+    for (const { action, external } of rows) seen.add(`${String(action)} ${String(external)}`);
+  }
+  expect([...seen].toSorted()).toEqual([
+    'delete null',
+    'forward as attachment null',
+    'forward true',
+    'hide null',
+    'redirect false',
+  ]);
+});
+
+function expectedPermissions(customer: Customer): readonly Row[] {
+  const mailboxes = mailboxesOf(factsOf(viewOf(world, customer)));
+  const idOf = (name: string): string =>
+    mailboxes.find(({ profile: { user } }) => [user.id, user.userPrincipalName].includes(name))?.profile.user.id ??
+    name;
+  const row = (id: string, trustee: string, right: string): Row => {
+    const { user, isSharedMailbox } = mailboxes.find(({ profile }) => profile.user.id === id)!.profile;
+    const known = mailboxes.find(({ profile }) => profile.user.id === idOf(trustee));
+    return {
+      mailbox: user.userPrincipalName,
+      type: isSharedMailbox ? 'SharedMailbox' : 'UserMailbox',
+      trustee: known?.profile.user.userPrincipalName ?? trustee,
+      right,
+      sendAsRead: 'yes',
+      unread: null,
+      id,
+      trusteeId: idOf(trustee),
+    };
+  };
+  const others = (each: Readonly<Record<string, unknown>>, property: string): boolean =>
+    each[property] !== 'NT AUTHORITY\\SELF' && each['Deny'] !== true;
+  const opening = mailboxes.flatMap(({ profile: { user } }) => [
+    ...objects(customer, 'Get-MailboxPermission', { Identity: user.id })
+      .filter((each) => others(each, 'User'))
+      .flatMap((each) =>
+        (each['AccessRights'] as readonly string[]).map((right) => row(user.id, String(each['User']), right)),
+      ),
+    ...objects(customer, 'Get-Mailbox', { Identity: user.id }).flatMap((each) =>
+      (each['GrantSendOnBehalfTo'] as readonly string[]).map((name) => row(user.id, name, 'SendOnBehalf')),
+    ),
+  ]);
+  const sendAs = objects(customer, 'Get-RecipientPermission', { ResultSize: 'Unlimited' })
+    .filter((each) => others(each, 'Trustee'))
+    .map((each) => row(String(each['Identity']), String(each['Trustee']), 'SendAs'));
+  return [...opening, ...sendAs];
+}
+
+test('mailbox-permissions has the rows that the population of the simulated cloud contains, with a request for ten mailboxes', async () => {
+  const seen = new Set<string>();
+  for (const customer of world.customers) {
+    const { rows, requests } = await run(mailboxPermissions, customer);
+    expect(rows).toEqual(expectedPermissions(customer));
+    expect(requests).toHaveLength(2 + batchesFor(mailboxesOf(factsOf(viewOf(world, customer)))));
+    for (const { right, trustee } of rows)
+      seen.add(`${String(right)} ${String(trustee).startsWith('S-1-5') ? 'deleted' : ''}`);
+  }
+  expect([...seen].toSorted()).toEqual([
+    'FullAccess ',
+    'FullAccess deleted',
+    'ReadPermission deleted',
+    'SendAs ',
+    'SendOnBehalf ',
+  ]);
 });

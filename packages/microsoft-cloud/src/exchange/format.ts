@@ -23,3 +23,7 @@ export function textOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+/** How Exchange names a recipient of its address list, in rules among others. */
+export const legacyNameOf = (name: string): string =>
+  `/o=ExchangeLabs/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=${name}`;

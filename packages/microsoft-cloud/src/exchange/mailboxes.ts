@@ -1,10 +1,12 @@
 import type { Row } from '../graph/declaration.ts';
 import { hourMs, idOf, randomOf, type TenantFacts } from '../population/graph/facts.ts';
 import { type MailboxData, mailboxesOf } from '../population/graph/usage-data.ts';
+import { contactRows } from '../population/graph/tenant-rows.ts';
 import { profilesOf } from '../population/graph/user-profiles.ts';
+import { pick } from '../seeded.ts';
 import { type Cmdlet, type CmdletContext, recipientCmdlet } from './cmdlet.ts';
 import { objectNotFound } from './exchange-error.ts';
-import { distinguishedNameOf, exchangeTime, sizeText, unitOf } from './format.ts';
+import { distinguishedNameOf, exchangeTime, legacyNameOf, sizeText, unitOf } from './format.ts';
 import { forwardingsOf } from './forwarding.ts';
 import { findRow } from './select-rows.ts';
 
@@ -46,6 +48,7 @@ export function mailboxRow({ facts, changes }: CmdletContext, mailbox: MailboxDa
     ...accountProperties(facts, mailbox, changed),
     UserPrincipalName: user.userPrincipalName,
     ExchangeGuid: mailbox.exchangeGuid,
+    LegacyExchangeDN: legacyNameOf(user.id),
     AccountDisabled: !user.accountEnabled,
     ...archiveProperties(mailbox),
     ...auditProperties(facts, mailbox),
@@ -54,7 +57,7 @@ export function mailboxRow({ facts, changes }: CmdletContext, mailbox: MailboxDa
     DeliverToMailboxAndForward: forwarding?.keepsCopy ?? false,
     ForwardingAddress: forwarding?.recipient ?? null,
     ForwardingSmtpAddress: forwarding?.smtp === undefined ? null : `smtp:${forwarding.smtp}`,
-    GrantSendOnBehalfTo: [],
+    GrantSendOnBehalfTo: onBehalfOf(facts, mailbox),
     HiddenFromAddressListsEnabled: false,
     IsDirSynced: profile.isSynced,
     IsMailboxEnabled: true,
@@ -70,6 +73,13 @@ export function mailboxRow({ facts, changes }: CmdletContext, mailbox: MailboxDa
     WhenMailboxCreated: exchangeTime(mailbox.createdMs),
     ...changed,
   };
+}
+
+/** Names of those who may send on behalf of a mailbox: an assistant of a few. */
+function onBehalfOf(facts: TenantFacts, { profile }: MailboxData): readonly string[] {
+  const random = randomOf(facts, 'on behalf', profile.index);
+  const assistant = pick(random, mailboxesOf(facts)).profile;
+  return random() < 0.06 && assistant !== profile ? [assistant.user.id] : [];
 }
 
 const archiveProperties = ({ archiveGuid, profile }: MailboxData): Row => ({
@@ -214,7 +224,10 @@ function statisticsRow(context: CmdletContext): Row {
   };
 }
 
-/** `Get-InboxRule`: mailboxes that forward have a rule that forwards, and some have one that moves messages. */
+/**
+ * `Get-InboxRule`: mailboxes that forward have a rule that forwards, and some have one that moves messages, deletes them, or
+ * hands them to a colleague or a contact.
+ */
 function inboxRules(context: CmdletContext): readonly Row[] {
   const mailbox = findMailbox(context, 'Mailbox');
   const { facts } = context;
@@ -248,7 +261,28 @@ function inboxRules(context: CmdletContext): readonly Row[] {
     ...(random() < 0.3
       ? [rule(1, 'Newsletters', { MoveToFolder: 'Newsletters', SubjectContainsWords: ['newsletter'] })]
       : []),
+    ...unusualRules(context, mailbox).map((more, at) => rule(2 + at, ['.', 'Clean up', 'Copies'][at] ?? '', more)),
   ];
+}
+
+/** Rules that look like those of an attacker, some of which an attacker made. */
+function unusualRules({ facts }: CmdletContext, { profile }: MailboxData): readonly Row[] {
+  const random = randomOf(facts, 'unusual inbox rules', profile.index);
+  const kind = random() * 50;
+  const colleague = pick(random, mailboxesOf(facts)).profile.user;
+  const contact = contactRows(facts)[0];
+  const inList = (name: string, id: string): string => `"${name}" [EX:${legacyNameOf(id)}]`;
+  const words = { SubjectContainsWords: ['invoice', 'payment'] };
+  if (kind < 1)
+    return [
+      { ...words, MarkAsRead: true, MoveToFolder: 'RSS Feeds' },
+      { ...words, DeleteMessage: true },
+    ];
+  if (kind < 2) return [{ DeleteMessage: true, Enabled: false }];
+  if (kind < 3) return [{ RedirectTo: [inList(colleague.displayName, colleague.id)] }];
+  if (kind < 4 && contact !== undefined)
+    return [{ ForwardAsAttachmentTo: [inList(String(contact['displayName']), String(contact['id']))] }];
+  return [];
 }
 
 export const mailboxCmdlets: readonly Cmdlet[] = [

@@ -55,10 +55,24 @@ function mailboxPermissions(context: CmdletContext): readonly Row[] {
   const added = [...changes.permissions.values()]
     .filter((permission) => permission.mailboxId === mailboxId)
     .map(({ userId, accessRights }) => permissionRow(mailboxId, nameOf(facts, userId), accessRights));
-  const rows = [permissionRow(mailboxId, 'NT AUTHORITY\\SELF', ['FullAccess', 'ReadPermission']), ...seeded, ...added];
+  const rows = [
+    permissionRow(mailboxId, 'NT AUTHORITY\\SELF', ['FullAccess', 'ReadPermission']),
+    ...remnantsOf(facts, mailbox),
+    ...seeded,
+    ...added,
+  ];
   if (!parameters.has('User')) return rows;
   const user = findMailbox(context, 'User').profile.user.userPrincipalName;
   return rows.filter((row) => row['User'] === user);
+}
+
+/** What is left of a deleted user, who has only a security identifier, or what the organization denies. */
+function remnantsOf(facts: TenantFacts, { profile }: MailboxData): readonly Row[] {
+  const kind = randomOf(facts, 'permission remnants', profile.index)() * 50;
+  const deleted = 'S-1-5-21-1004336348-1177238915-682003330-1001';
+  if (kind < 1) return [permissionRow(profile.user.id, deleted, ['FullAccess', 'ReadPermission'])];
+  const denied = { ...permissionRow(profile.user.id, 'Former Administrators', ['FullAccess']), Deny: true };
+  return kind < 2 ? [{ ...denied, IsInherited: true }] : [];
 }
 
 const nameOf = (facts: TenantFacts, userId: string): string =>

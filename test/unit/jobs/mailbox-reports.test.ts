@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest';
+import inboxRules from '../../../src/jobs/inbox-rules.ts';
+import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
+import { problem } from '../../fakes/scripted-fetch.ts';
+import { tryJob } from '../../support/try-job.ts';
+
+type Objects = readonly Readonly<Record<string, unknown>>[];
+
+const dnOf = (id: string): string => `/o=ExchangeLabs/cn=Recipients/cn=${id}`;
+const mailbox = (id: string, more: object = {}) => ({
+  UserPrincipalName: `${id}@contoso.com`,
+  ExternalDirectoryObjectId: id,
+  RecipientTypeDetails: 'UserMailbox',
+  Name: id,
+  LegacyExchangeDN: dnOf(id.toUpperCase()),
+  ...more,
+});
+/** Exchange with mailboxes, and the answer to a cmdlet about one of them. */
+const exchangeOf =
+  (mailboxes: Objects, ofOne: (name: string) => Objects | Response, more: Record<string, Objects | Response> = {}) =>
+  ({ cmdlet, parameters }: { cmdlet: string; parameters: Readonly<Record<string, unknown>> }) => {
+    if (cmdlet === 'Get-Mailbox') return mailboxes;
+    if (cmdlet === 'Get-AcceptedDomain') return [{ DomainName: 'contoso.com' }];
+    return more[cmdlet] ?? ofOne(String(parameters['Mailbox'] ?? parameters['Identity']).split('@')[0] ?? '');
+  };
+const outOfScope = () =>
+  Response.json(
+    {
+      error: {
+        code: 'BadRequest',
+        details: [{ message: "ExA6F5A7|X|It is out of the current user's read scope." }],
+      },
+    },
+    { status: 400 },
+  );
+
+describe('inbox-rules', () => {
+  const rule = (more: object) => ({ Identity: 'a\\18446744073709551615', Name: 'R', Enabled: true, ...more });
+  const reportOn = (mailboxes: Objects, ofOne: (name: string) => Objects | Response) =>
+    tryJob(inboxRules, { exchange: exchangeOf(mailboxes, ofOne) });
+  const rowsOf = async (...rules: Objects) =>
+    (await reportOn([mailbox('a'), mailbox('b')], (name) => (name === 'a' ? rules : []))).rows;
+
+  test('reads each mailbox with its hidden rules, ten in a request, and keeps the whole number of a rule', async () => {
+    const mailboxes = Array.from({ length: 25 }, (_, at) => mailbox(`m${at}`));
+    const { rows, requests, cmdlets } = await reportOn(mailboxes, (name) =>
+      name === 'm7' ? [rule({ DeleteMessage: true })] : [],
+    );
+    expect(rows).toEqual([
+      {
+        mailbox: 'm7@contoso.com',
+        type: 'UserMailbox',
+        rule: 'R',
+        enabled: true,
+        action: 'delete',
+        to: null,
+        external: null,
+        unread: null,
+        id: 'm7',
+        ruleId: '18446744073709551615',
+      },
+    ]);
+    expect(requests).toHaveLength(2 + 3);
+    expect(cmdlets.at(-1)?.parameters).toEqual({ Mailbox: 'm24@contoso.com', IncludeHidden: true });
+    expect(cmdlets.at(-1)?.headers.get('x-anchormailbox')).toBe('UPN:m24@contoso.com');
+  });
+
+  test.each([
+    ['"Out" [SMTP:Out@Mail.example]', 'out@mail.example', true],
+    ['"B" [SMTP:b@contoso.com]', 'b@contoso.com', false],
+    [`"B" [EX:${dnOf('b')}]`, 'b', false],
+    // A contact or a group of the address list, which may lead outside.
+    [`"Contact" [EX:${dnOf('c')}]`, 'c', null],
+    ['somebody', 'somebody', null],
+    ['out@mail.example', 'out@mail.example', true],
+  ])('reads the recipient %s', async (ForwardTo, to, external) => {
+    expect(await rowsOf(rule({ ForwardTo: [ForwardTo] }))).toMatchObject([{ action: 'forward', to, external }]);
+  });
+
+  test('has a row for each action and recipient, once', async () => {
+    const rows = await rowsOf(
+      rule({
+        Enabled: false,
+        ForwardAsAttachmentTo: ['"X" [SMTP:x@mail.example]', '"Y" [SMTP:X@mail.example]'],
+        RedirectTo: ['"X" [SMTP:x@mail.example]'],
+        DeleteMessage: true,
+        MoveToFolder: 'a:\\RSS Subscriptions',
+      }),
+    );
+    expect(rows.map(({ action, to, enabled }) => [action, to, enabled])).toEqual([
+      ['forward as attachment', 'x@mail.example', false],
+      ['redirect', 'x@mail.example', false],
+      ['delete', null, false],
+      ['hide', 'a:\\RSS Subscriptions', false],
+    ]);
+  });
+
+  test('leaves out rules that sort messages', async () => {
+    expect(await rowsOf(rule({ MoveToFolder: 'Newsletters', DeleteMessage: false, ForwardTo: null }))).toEqual([]);
+  });
+
+  test('has a row with the reason for a mailbox that cannot be read', async () => {
+    const { rows } = await reportOn([mailbox('a'), mailbox('b'), mailbox('c')], (name) =>
+      name === 'b' ? outOfScope() : name === 'c' ? [{ Name: 'without identity' }] : [],
+    );
+    expect(rows).toEqual([
+      { mailbox: 'b@contoso.com', type: 'UserMailbox', id: 'b', unread: 'Exchange Online refuses access (400 X).' },
+      expect.objectContaining({ id: 'c', unread: expect.stringContaining('expected shape') as string }),
+    ]);
+  });
+
+  test('reads 10,000 mailboxes, and says so of the others', async () => {
+    const mailboxes = Array.from({ length: 10_001 }, (_, at) => mailbox(`m${at}`));
+    const { rows, requests } = await reportOn(mailboxes, () => []);
+    expect(rows).toMatchObject([{ id: 'm10000', unread: 'The report reads 10000 mailboxes of a tenant.' }]);
+    expect(requests).toHaveLength(2 + 1_000);
+  });
+
+  test('fails with the reason if no mailbox can be read, as for a Global Reader', async () => {
+    const refused = reportOn([mailbox('a'), mailbox('b')], outOfScope);
+    await expect(refused).rejects.toMatchObject({ code: 'access_denied' });
+    expect((await reportOn([], outOfScope)).rows).toEqual([]);
+  });
+});
+
+describe('mailbox-permissions', () => {
+  const right = (User: string, AccessRights: readonly string[] = ['FullAccess'], more: object = {}) => ({
+    User,
+    AccessRights,
+    Deny: false,
+    IsInherited: false,
+    ...more,
+  });
+  const sendAs = (Identity: string, Trustee: string, more: object = {}) => ({
+    Identity,
+    Trustee,
+    AccessControlType: 'Allow',
+    AccessRights: ['SendAs'],
+    IsInherited: false,
+    ...more,
+  });
+  const reportOn = (
+    mailboxes: Objects,
+    ofOne: (name: string) => Objects | Response,
+    recipients: Objects | Response = [],
+  ) =>
+    tryJob(mailboxPermissions, {
+      exchange: exchangeOf(mailboxes, ofOne, { 'Get-RecipientPermission': recipients }),
+    });
+
+  test('has a row for each right of somebody else', async () => {
+    const { rows, requests } = await reportOn(
+      [mailbox('a', { GrantSendOnBehalfTo: ['b'] }), mailbox('b', { Name: 'Name of b' })],
+      (name) =>
+        name === 'a'
+          ? [
+              right('NT AUTHORITY\\SELF', ['FullAccess', 'ReadPermission']),
+              right('B@contoso.com', ['FullAccess', 'ReadPermission']),
+              right('B@contoso.com'),
+              right('S-1-5-21-1'),
+              right('inherits', ['FullAccess'], { IsInherited: true }),
+              right('denied', ['FullAccess'], { Deny: true }),
+            ]
+          : [],
+      [
+        sendAs('Name of b', 'a'),
+        sendAs('b', 'NT AUTHORITY\\SELF'),
+        sendAs('Name of b', 'denied', { AccessControlType: 'Deny' }),
+        sendAs('Name of b', 'inherits', { IsInherited: true }),
+        sendAs('a group', 'a'),
+      ],
+    );
+    expect(rows.map((row) => [row['mailbox'], row['right'], row['trustee'], row['trusteeId']])).toEqual([
+      ['a@contoso.com', 'FullAccess', 'b@contoso.com', 'b'],
+      ['a@contoso.com', 'ReadPermission', 'b@contoso.com', 'b'],
+      ['a@contoso.com', 'FullAccess', 'S-1-5-21-1', 'S-1-5-21-1'],
+      ['a@contoso.com', 'SendOnBehalf', 'b@contoso.com', 'b'],
+      ['b@contoso.com', 'SendAs', 'a@contoso.com', 'a'],
+    ]);
+    expect(rows.every((row) => row['sendAsRead'] === 'yes' && row['unread'] === null)).toBe(true);
+    expect(requests).toHaveLength(3);
+  });
+
+  test('reports the rest if Exchange does not show who may send as others, as to a Global Reader', async () => {
+    const { rows } = await reportOn([mailbox('a')], () => [right('b')], problem(401, 'Unauthorized'));
+    expect(rows).toMatchObject([{ right: 'FullAccess', sendAsRead: 'no access' }]);
+  });
+
+  test('has a row with the reason for a mailbox that cannot be read', async () => {
+    const { rows } = await reportOn([mailbox('a'), mailbox('b')], (name) =>
+      name === 'a' ? outOfScope() : [right('a')],
+    );
+    expect(rows).toMatchObject([
+      { id: 'a', right: null, trustee: null, unread: 'Exchange Online refuses access (400 X).' },
+      { id: 'b', right: 'FullAccess', unread: null },
+    ]);
+  });
+
+  test('fails with the reason if no mailbox can be read', async () => {
+    await expect(reportOn([mailbox('a')], outOfScope)).rejects.toMatchObject({ code: 'access_denied' });
+  });
+});
