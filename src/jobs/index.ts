@@ -14,6 +14,7 @@ import licenceReport from './licence-report.ts';
 import licenceWaste from './licence-waste.ts';
 import mailForwarding from './mail-forwarding.ts';
 import mailboxPermissions from './mailbox-permissions.ts';
+import mailboxSizes from './mailbox-sizes.ts';
 import mfaReport from './mfa-report.ts';
 import riskyUsers from './risky-users.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
@@ -38,6 +39,7 @@ export const jobs: readonly Job[] = [
   licenceWaste,
   mailForwarding,
   mailboxPermissions,
+  mailboxSizes,
   mfaReport,
   riskyUsers,
   secretExpiryReport,

@@ -117,12 +117,17 @@ interface OfMailbox<T> {
 /**
  * Asks a cmdlet about each mailbox, ten in a request. One that cannot be read is a value.
  * @param by the parameter that names the mailbox.
- * @throws BrokerError if none can be read.
+ * @throws BrokerError if none can be read for want of a role, or for now.
  */
 export async function ofEachMailbox<M extends z.output<typeof mailboxNames>, T extends z.ZodObject>(
   exchange: ExchangeOnlineClient,
   mailboxes: readonly M[],
-  { cmdlet, by, parameters, shape }: { cmdlet: string; by: string; parameters?: { IncludeHidden: true }; shape: T },
+  {
+    cmdlet,
+    by,
+    parameters,
+    shape,
+  }: { cmdlet: string; by: string; parameters?: Readonly<Record<string, true>>; shape: T },
 ): Promise<readonly (OfMailbox<z.output<T>> & { readonly mailbox: M })[]> {
   const requests = mailboxes.slice(0, mostMailboxes).map((mailbox) => {
     const { ExternalDirectoryObjectId: id, UserPrincipalName: name } = mailbox;
@@ -131,7 +136,9 @@ export async function ofEachMailbox<M extends z.output<typeof mailboxNames>, T e
   const options = { select: Object.keys(shape.shape), shape };
   const replies = new Map((await exchange.batch<z.output<T>>(requests, options)).map((reply) => [reply.id, reply]));
   const [first, ...others] = replies.values();
-  if (first?.ok === false && others.every(({ ok }) => !ok)) throw first.error;
+  if (first?.ok === false && others.every(({ ok }) => !ok)) {
+    if (first.error.code === 'access_denied' || first.error.transient) throw first.error;
+  }
   return mailboxes.map((mailbox) => {
     const reply = replies.get(mailbox.ExternalDirectoryObjectId);
     if (reply?.ok === true) return { mailbox, objects: reply.value, unread: null };

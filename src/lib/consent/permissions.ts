@@ -146,6 +146,11 @@ const gdapGraphScopes: readonly Permission[] = [
     reason: 'devices reads the devices that Intune manages.',
   },
   {
+    id: '02e97553-ed7b-43d0-ab3c-f8bace0d040c',
+    value: 'Reports.Read.All',
+    reason: 'mailbox-sizes reads the usage report of mailboxes.',
+  },
+  {
     id: '2ef70e10-5bfd-4ede-a5f6-67720500b258',
     value: 'SharePointTenantSettings.Read.All',
     reason: 'sharing-settings reads the settings of SharePoint.',
@@ -157,7 +162,8 @@ const directoryScope = 'DelegatedAdminRelationship.Read.All';
 
 const readerGraph: ResourcePermissions = {
   ...microsoftGraph,
-  scopes: gdapGraphScopes.filter(({ value }) => value !== directoryScope),
+  // mailbox-sizes also reads Exchange, which the profile does not open.
+  scopes: gdapGraphScopes.filter(({ value }) => value !== directoryScope && value !== 'Reports.Read.All'),
   roles: [],
 };
 

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { session, world } from '../../../packages/microsoft-cloud/test/unit/exchange-session.ts';
 import { forwardingsOf } from '../../../packages/microsoft-cloud/src/exchange/forwarding.ts';
 import { factsOf } from '../../../packages/microsoft-cloud/src/population/graph/facts.ts';
+import { world as graphWorld } from '../../../packages/microsoft-cloud/test/unit/served-engine.ts';
+import { concealsNames } from '../../../packages/microsoft-cloud/src/population/graph/sets/declare.ts';
 import { contactRows } from '../../../packages/microsoft-cloud/src/population/graph/tenant-rows.ts';
 import { mailboxesOf } from '../../../packages/microsoft-cloud/src/population/graph/usage-data.ts';
 import { viewOf } from '../../../packages/microsoft-cloud/test/unit/tenant-view.ts';
@@ -9,8 +11,10 @@ import auditSettings from '../../../src/jobs/audit-settings.ts';
 import inboxRules from '../../../src/jobs/inbox-rules.ts';
 import mailForwarding from '../../../src/jobs/mail-forwarding.ts';
 import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
+import mailboxSizes from '../../../src/jobs/mailbox-sizes.ts';
 import type { Job } from '../../../src/lib/runs/job/job.ts';
 import type { Row } from '../../../src/lib/runs/job/row.ts';
+import { customers, reportOn } from '../../support/population-report.ts';
 import { tryJob } from '../../support/try-job.ts';
 
 type Customer = (typeof world.customers)[number];
@@ -269,5 +273,61 @@ test('mailbox-permissions has the rows that the population of the simulated clou
     'ReadPermission deleted',
     'SendAs ',
     'SendOnBehalf ',
+  ]);
+});
+
+function expectedSizes(customer: Customer): readonly Row[] {
+  const facts = factsOf(viewOf(graphWorld, customer));
+  const isHidden = concealsNames(facts);
+  const mailboxes = mailboxesOf(facts);
+  const megabytes = (bytes: number): number => Math.round(bytes / 1024 ** 2);
+  const asOf = '2026-11-24';
+  const rows = mailboxes.map(({ profile, usedBytes, receiveQuotaBytes, archiveGuid }): Row => {
+    const { user, isSharedMailbox, isSynced } = profile;
+    const findings = [
+      ...(!isHidden && usedBytes >= receiveQuotaBytes * 0.9 ? ['nearly full'] : []),
+      ...(isSharedMailbox && user.accountEnabled ? ['sign-in allowed'] : []),
+    ];
+    return {
+      mailbox: user.userPrincipalName,
+      type: isSharedMailbox ? 'SharedMailbox' : 'UserMailbox',
+      usedMb: isHidden ? null : megabytes(usedBytes),
+      quotaMb: isHidden ? null : megabytes(receiveQuotaBytes),
+      percent: isHidden ? null : Math.floor((usedBytes / receiveQuotaBytes) * 100),
+      finding: findings.join(', ') || null,
+      archive: archiveGuid === undefined ? 'none' : 'active',
+      archiveMb: null,
+      enabled: user.accountEnabled,
+      licensed: user.licences.length > 0,
+      synced: isSynced,
+      asOf: isHidden ? null : asOf,
+      sizesRead: isHidden ? 'concealed' : 'yes',
+      id: user.id,
+    };
+  });
+  if (!isHidden || mailboxes.length === 0) return rows;
+  const usedMb = megabytes(mailboxes.reduce((sum, { usedBytes }) => sum + usedBytes, 0));
+  return [...rows, { mailbox: null, type: 'total', usedMb, asOf, sizesRead: 'concealed', id: 'total' }];
+}
+
+test('mailbox-sizes has the rows that the population of the simulated cloud contains, with three requests and one for 200 mailboxes more', async () => {
+  const seen = new Set<string>();
+  for (const customer of customers) {
+    const { rows, requests } = await reportOn(mailboxSizes, customer);
+    expect(rows).toEqual(expectedSizes(customer));
+    const { length } = mailboxesOf(factsOf(viewOf(graphWorld, customer)));
+    expect(requests).toHaveLength(2 + Math.max(1, Math.ceil(length / 200)));
+    for (const { type, finding, sizesRead } of rows) seen.add([type, finding ?? '', sizesRead].join('; '));
+  }
+  expect([...seen].toSorted()).toEqual([
+    'SharedMailbox; ; concealed',
+    'SharedMailbox; ; yes',
+    'SharedMailbox; nearly full, sign-in allowed; yes',
+    'SharedMailbox; sign-in allowed; concealed',
+    'SharedMailbox; sign-in allowed; yes',
+    'UserMailbox; ; concealed',
+    'UserMailbox; ; yes',
+    'UserMailbox; nearly full; yes',
+    'total; ; concealed',
   ]);
 });

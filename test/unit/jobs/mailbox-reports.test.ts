@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import inboxRules from '../../../src/jobs/inbox-rules.ts';
 import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
+import mailboxSizes from '../../../src/jobs/mailbox-sizes.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { tryJob } from '../../support/try-job.ts';
 
@@ -198,5 +199,148 @@ describe('mailbox-permissions', () => {
 
   test('fails with the reason if no mailbox can be read', async () => {
     await expect(reportOn([mailbox('a')], outOfScope)).rejects.toMatchObject({ code: 'access_denied' });
+  });
+});
+
+describe('mailbox-sizes', () => {
+  const zeros = '00000000-0000-0000-0000-000000000000';
+  const usage = (name: string, used: number | undefined, quota: number | undefined = 50 * 1024 ** 3) => ({
+    userPrincipalName: name,
+    reportRefreshDate: '2026-11-22',
+    storageUsedInBytes: used,
+    prohibitSendReceiveQuotaInBytes: quota,
+  });
+  const gigabyte = 1024 ** 3;
+  const reportOn = (
+    mailboxes: Objects,
+    usages: Objects | Response,
+    {
+      users = [],
+      archive = () => [],
+      parameters = {},
+    }: { users?: Objects; archive?: (name: string) => Objects | Response; parameters?: object } = {},
+  ) =>
+    tryJob(mailboxSizes, {
+      exchange: exchangeOf(mailboxes, archive),
+      graph: {
+        "/beta/reports/getMailboxUsageDetail(period='D7')": usages instanceof Response ? usages : { value: usages },
+        '/users': { value: users },
+      },
+      parameters: { ...parameters },
+    });
+
+  test('joins sizes by name and accounts by id, with three requests', async () => {
+    const { rows, requests } = await reportOn(
+      [
+        mailbox('a', { ArchiveGuid: zeros }),
+        mailbox('b', { RecipientTypeDetails: 'RoomMailbox', ArchiveGuid: 'x' }),
+        mailbox('c'),
+      ],
+      [usage('A@contoso.com', 45 * gigabyte), usage('b@contoso.com', 44.9 * gigabyte), usage('gone@contoso.com', 1)],
+      {
+        users: [
+          { id: 'a', accountEnabled: true, assignedLicenses: [{}], onPremisesSyncEnabled: null },
+          { id: 'b', accountEnabled: false, assignedLicenses: [], onPremisesSyncEnabled: true },
+        ],
+      },
+    );
+    const known = { archiveMb: null, asOf: '2026-11-22', sizesRead: 'yes', quotaMb: 51_200 };
+    expect(rows).toEqual([
+      {
+        ...known,
+        mailbox: 'a@contoso.com',
+        type: 'UserMailbox',
+        usedMb: 46_080,
+        percent: 90,
+        finding: 'nearly full',
+        archive: 'none',
+        enabled: true,
+        licensed: true,
+        synced: false,
+        id: 'a',
+      },
+      {
+        ...known,
+        mailbox: 'b@contoso.com',
+        type: 'RoomMailbox',
+        usedMb: 45_978,
+        percent: 89,
+        finding: null,
+        archive: 'active',
+        enabled: false,
+        licensed: false,
+        synced: true,
+        id: 'b',
+      },
+      {
+        ...known,
+        mailbox: 'c@contoso.com',
+        type: 'UserMailbox',
+        usedMb: null,
+        quotaMb: null,
+        percent: null,
+        finding: null,
+        archive: null,
+        enabled: null,
+        licensed: null,
+        synced: null,
+        asOf: null,
+        id: 'c',
+      },
+    ]);
+    expect(requests).toHaveLength(3);
+  });
+
+  test.each([
+    ['SharedMailbox', true, 'nearly full, sign-in allowed'],
+    ['RoomMailbox', true, 'nearly full, sign-in allowed'],
+    ['EquipmentMailbox', true, 'nearly full, sign-in allowed'],
+    ['SharedMailbox', false, 'nearly full'],
+    ['UserMailbox', true, 'nearly full'],
+  ])('finds of a full %s whose account is enabled (%s): %s', async (RecipientTypeDetails, accountEnabled, finding) => {
+    const { rows } = await reportOn([mailbox('a', { RecipientTypeDetails })], [usage('a@contoso.com', 49 * gigabyte)], {
+      users: [{ id: 'a', accountEnabled }],
+    });
+    expect(rows).toMatchObject([{ finding }]);
+  });
+
+  test('knows the sum alone where names are concealed', async () => {
+    const { rows } = await reportOn(
+      [mailbox('a')],
+      [usage('0123456789ABCDEF0123456789ABCDEF', gigabyte), usage('1123456789ABCDEF0123456789ABCDEF', gigabyte)],
+    );
+    expect(rows).toMatchObject([
+      { id: 'a', usedMb: null, finding: null, sizesRead: 'concealed' },
+      { id: 'total', mailbox: null, type: 'total', usedMb: 2_048, sizesRead: 'concealed' },
+    ]);
+  });
+
+  test('reports the mailboxes if the role does not show sizes, as Global Reader', async () => {
+    const { rows } = await reportOn([mailbox('a', { ArchiveGuid: zeros })], problem(403, 'S2SUnauthorized'));
+    expect(rows).toMatchObject([{ id: 'a', usedMb: null, archive: 'none', sizesRead: 'no access' }]);
+  });
+
+  test('reads the size of each archive on request, and leaves out one that cannot be read', async () => {
+    const mailboxes = ['a', 'b', 'c', 'd'].map((id) => mailbox(id, { ArchiveGuid: id === 'a' ? zeros : 'x' }));
+    const { rows, cmdlets } = await reportOn(mailboxes, [], {
+      parameters: { archiveSizes: true },
+      archive: (name) =>
+        name === 'b'
+          ? [{ TotalItemSize: '1.5 GB (1,610,612,736 bytes)' }]
+          : name === 'c'
+            ? [{ TotalItemSize: 'Unlimited' }]
+            : problem(404, 'NotFound'),
+    });
+    expect(rows.map(({ archiveMb }) => archiveMb)).toEqual([null, 1_536, null, null]);
+    expect(cmdlets.slice(1).map(({ parameters }) => parameters)).toEqual(
+      ['b', 'c', 'd'].map((id) => ({ Identity: `${id}@contoso.com`, Archive: true })),
+    );
+  });
+
+  test('fails if Exchange throttles every mailbox, so that it is tried again', async () => {
+    const throttled = () => problem(429, 'TooManyRequests', '', { 'retry-after': '600' });
+    const mailboxes = [mailbox('a', { ArchiveGuid: 'x' })];
+    const report = reportOn(mailboxes, [], { parameters: { archiveSizes: true }, archive: throttled });
+    await expect(report).rejects.toMatchObject({ code: 'throttled' });
   });
 });

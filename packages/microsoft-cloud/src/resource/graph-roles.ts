@@ -34,6 +34,16 @@ const privilegedRoles = [
     'User Administrator',
   ),
 ];
+/** Reports with a line for each user or site. */
+const detailReports = [
+  'getMailboxUsageDetail',
+  'getEmailActivityUserDetail',
+  'getOffice365ActiveUserDetail',
+  'getOffice365ActivationsUserDetail',
+  'getOneDriveUsageAccountDetail',
+  'getSharePointSiteUsageDetail',
+  'getTeamsUserActivityUserDetail',
+] as const;
 const intuneReaders = [...securityReaders, directoryRoles['Intune Administrator']];
 
 /**
@@ -89,6 +99,10 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
       ['reports/authenticationMethods', rolesThatAllow.reports, roles()],
       // "Authorization for APIs to read Microsoft 365 usage reports"
       ['reports', roles('Exchange Administrator', 'Global Reader', 'Reports Reader'), roles()],
+      // The same page: Global Reader gets numbers of the tenant alone. That Graph refuses the rest is a guess.
+      ...detailReports.map(
+        (name) => [`reports/${name}`, roles('Exchange Administrator', 'Reports Reader'), roles()] as const,
+      ),
       // From memory
       ['security', securityReaders, roles('Security Administrator')],
       ['identityProtection', securityReaders, roles('Security Administrator')],

@@ -117,6 +117,10 @@ describe('users', () => {
     eachTenant((view) => {
       const names = new Set(view.rows('users').map((user) => text(user, 'userPrincipalName')));
       const mailboxes = reportOf(view, 'getMailboxUsageDetail').map((line) => line['User Principal Name'] ?? '');
+      if (rowOf(view, 'admin/reportSettings')?.['displayConcealedNames'] === true) {
+        expect(mailboxes.every((name) => /^[0-9A-F]{32}$/.test(name))).toBe(true);
+        return;
+      }
       expect(unknownTo(names, mailboxes)).toEqual([]);
       const withSettings = view.rows('users').filter(({ id }) => rowOf(view, 'users/{id}/mailboxSettings', String(id)));
       expect(withSettings.map((user) => text(user, 'userPrincipalName'))).toEqual(mailboxes);

@@ -1,7 +1,7 @@
 import type { EntitySet, References, Report, Row, Singleton } from '../../../graph/declaration.ts';
 import { GraphError } from '../../../graph/graph-error.ts';
 import { dayMs } from '../../../clock.ts';
-import { dateOf, factsOf, type TenantFacts } from '../facts.ts';
+import { dateOf, factsOf, hexOf, randomOf, type TenantFacts } from '../facts.ts';
 
 type More<T> = Partial<Omit<T, 'kind' | 'path' | 'type'>>;
 
@@ -57,6 +57,19 @@ const periods: ReadonlyMap<string, number> = new Map([
 
 type Lines = readonly (readonly string[])[];
 
+const namedColumns = /^(?:Owner )?(?:Display|Principal) Name$|^User Principal Name$/;
+
+/** Whether usage reports of the tenant hide names: the default since 2021, which some have changed. */
+export const concealsNames = (facts: TenantFacts): boolean => randomOf(facts, 'concealed names')() < 0.3;
+
+/** A report with 32 hexadecimal digits in place of each name where the tenant hides them ("adminReportSettings"). */
+export function conceal(facts: TenantFacts, [head = [], ...rows]: Lines): Lines {
+  if (!concealsNames(facts)) return [head, ...rows];
+  const hidden = (text: string, at: number): string =>
+    namedColumns.test(head[at] ?? '') && text !== '' ? hexOf(facts, 32, 'concealed', text).toUpperCase() : text;
+  return [head, ...rows.map((row) => row.map(hidden))];
+}
+
 /** Days of which there are reports about one date. Source: issue 8946 of microsoftgraph/microsoft-graph-docs, with the text. */
 const reportedDays = 28;
 
@@ -88,7 +101,7 @@ export const dateReport = (
     const refreshDate = dateOf(todayMs - 2 * dayMs);
     // Yesterday is not in the reports yet.
     if (date > refreshDate) return [head];
-    return [head, ...rows.filter(wasActive(facts, date)).map(([, ...rest]) => [refreshDate, ...rest])];
+    return conceal(facts, [head, ...rows.filter(wasActive(facts, date)).map(([, ...rest]) => [refreshDate, ...rest])]);
   },
 });
 
@@ -110,6 +123,7 @@ export const periodReport = (
         'BadRequest',
         `Invalid value '${period.slice(0, 20)}' specified for parameter 'period'. Supported values: D7, D30, D90, D180.`,
       );
-    return lines(factsOf(tenant), { todayMs: tenant.todayMs, days });
+    const facts = factsOf(tenant);
+    return conceal(facts, lines(facts, { todayMs: tenant.todayMs, days }));
   },
 });

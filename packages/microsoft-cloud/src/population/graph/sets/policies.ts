@@ -4,7 +4,7 @@ import { conditionalAccessOf, namedLocationsOf } from '../policy-data.ts';
 import { randomOf, time, type TenantFacts } from '../facts.ts';
 import { checkLocation, checkPolicy } from '../write-checks/policies.ts';
 import { securityDefaults } from '../security-defaults.ts';
-import { entitySet, singleton } from './declare.ts';
+import { concealsNames, entitySet, singleton } from './declare.ts';
 
 /** Role ids of guests in the authorization policy. Source: "authorizationPolicy resource type". */
 const guestRoles = {
@@ -142,7 +142,7 @@ export const policySets: readonly Declaration[] = [
   singleton(
     'admin/reportSettings',
     'adminReportSettings',
-    (facts) => ({ id: facts.tenantId, displayConcealedNames: false }),
+    (facts) => ({ id: facts.tenantId, displayConcealedNames: concealsNames(facts) }),
     { writes: {} },
   ),
 ];

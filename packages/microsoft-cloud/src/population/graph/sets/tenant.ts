@@ -13,7 +13,7 @@ import {
   teamsUserActivityUserDetail,
 } from '../usage-reports.ts';
 import { usersActiveOn } from '../sign-in-data.ts';
-import { dateReport, entitySet, periodReport } from './declare.ts';
+import { conceal, dateReport, entitySet, periodReport } from './declare.ts';
 
 /** Clients can assign licences. Until one writes to a user, the generated counts are right, and no user is created. */
 function subscribedSkus(tenant: TenantView): readonly Row[] {
@@ -76,6 +76,9 @@ export const reportSets: readonly Declaration[] = [
     kind: 'report',
     path: 'reports/getOffice365ActivationsUserDetail',
     refresh: 'daily',
-    lines: (tenant) => activationsUserDetail(factsOf(tenant), { todayMs: tenant.todayMs, days: 30 }),
+    lines: (tenant) => {
+      const facts = factsOf(tenant);
+      return conceal(facts, activationsUserDetail(facts, { todayMs: tenant.todayMs, days: 30 }));
+    },
   },
 ];
