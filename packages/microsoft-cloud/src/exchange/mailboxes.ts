@@ -193,8 +193,12 @@ export function findMailbox(
   parameter = 'Identity',
   identity = context.parameters.required(parameter),
 ): MailboxData {
+  const mailboxes = mailboxesIn(context);
+  // Reports ask about every mailbox, so that the usual names do without the rows of all.
+  const named = mailboxes.find(({ profile: { user } }) => user.id === identity || user.userPrincipalName === identity);
+  if (named !== undefined) return named;
   const row = findRow(mailboxRows(context), identity);
-  const found = mailboxesIn(context).find(({ profile }) => profile.user.id === row['ExternalDirectoryObjectId']);
+  const found = mailboxes.find(({ profile }) => profile.user.id === row['ExternalDirectoryObjectId']);
   if (found === undefined) throw objectNotFound(identity);
   return found;
 }

@@ -6,9 +6,9 @@ import { invoke } from '../../src/exchange/invoke.ts';
 import type { Row } from '../../src/graph/declaration.ts';
 import { factsOf } from '../../src/population/graph/facts.ts';
 import type { Reply } from '../../src/web/http.ts';
-import { startMs, viewOf, worldOf } from './tenant-view.ts';
+import { customerCount, startMs, viewOf, worldOf } from './tenant-view.ts';
 
-export const world = worldOf(1, 25);
+export const world = worldOf(1, customerCount);
 // Customer 7 has 130 users.
 export const view = viewOf(world, world.customers[7]);
 

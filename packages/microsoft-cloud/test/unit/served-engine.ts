@@ -7,11 +7,11 @@ import { declarations } from '../../src/population/graph/declarations.ts';
 import type { CustomerTenant } from '../../src/population/tenant.ts';
 import type { Caller } from '../../src/resource/caller.ts';
 import type { CloudRequest } from '../../src/web/http.ts';
-import { dayMs, rowsOrRefusal, startMs, viewOf, worldOf } from './tenant-view.ts';
+import { customerCount, dayMs, rowsOrRefusal, startMs, viewOf, worldOf } from './tenant-view.ts';
 
 await loadTypes();
 
-export const world = worldOf(1, 25, startMs, 60);
+export const world = worldOf(1, customerCount, startMs, 60);
 const engine = createEngine({
   world: { ...world, addresses: () => ({ graph: 'https://graph.test' }) as never },
   declarations: [...applicationSets, ...declarations],

@@ -11,6 +11,9 @@ import { createWorld, type Settings, type World } from '../../src/world.ts';
 export const startMs = Date.parse('2026-11-26T10:00:00Z');
 export const dayMs = 86_400_000;
 
+/** Customers of the worlds whose population tests go through. */
+export const customerCount = Number(process.env['PTB_TEST_CUSTOMERS'] ?? 25);
+
 /** A world without services and listeners. */
 export function worldOf(seed: number, tenants: number, nowMs = startMs, usersPerTenant?: number): World {
   return createWorld({
