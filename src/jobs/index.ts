@@ -6,6 +6,7 @@ import auditSettings from './audit-settings.ts';
 import conditionalAccessGaps from './conditional-access-gaps.ts';
 import configurationDriftReport from './configuration-drift-report.ts';
 import devices from './devices.ts';
+import domainProtection from './domain-protection.ts';
 import groupsAndTeams from './groups-and-teams.ts';
 import inactiveAccounts from './inactive-accounts.ts';
 import inboxRules from './inbox-rules.ts';
@@ -31,6 +32,7 @@ export const jobs: readonly Job[] = [
   conditionalAccessGaps,
   configurationDriftReport,
   devices,
+  domainProtection,
   groupsAndTeams,
   inactiveAccounts,
   inboxRules,

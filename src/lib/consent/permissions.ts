@@ -146,6 +146,11 @@ const gdapGraphScopes: readonly Permission[] = [
     reason: 'devices reads the devices that Intune manages.',
   },
   {
+    id: '2f9ee017-59c1-4f1d-9472-bd5529a7b311',
+    value: 'Domain.Read.All',
+    reason: 'domain-protection reads the domains of a customer.',
+  },
+  {
     id: '02e97553-ed7b-43d0-ab3c-f8bace0d040c',
     value: 'Reports.Read.All',
     reason: 'mailbox-sizes reads the usage report of mailboxes.',
@@ -160,10 +165,12 @@ const gdapGraphScopes: readonly Permission[] = [
 /** What the tenant directory reads in the partner's own tenant. The built-in reports read the rest in a customer. */
 const directoryScope = 'DelegatedAdminRelationship.Read.All';
 
+/** For reports that read Exchange as well, which the profile `reader` does not open. */
+const besideExchange = ['Domain.Read.All', 'Reports.Read.All'];
+
 const readerGraph: ResourcePermissions = {
   ...microsoftGraph,
-  // mailbox-sizes also reads Exchange, which the profile does not open.
-  scopes: gdapGraphScopes.filter(({ value }) => value !== directoryScope && value !== 'Reports.Read.All'),
+  scopes: gdapGraphScopes.filter(({ value }) => value !== directoryScope && !besideExchange.includes(value)),
   roles: [],
 };
 

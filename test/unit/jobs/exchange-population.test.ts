@@ -8,6 +8,7 @@ import { contactRows } from '../../../packages/microsoft-cloud/src/population/gr
 import { mailboxesOf } from '../../../packages/microsoft-cloud/src/population/graph/usage-data.ts';
 import { viewOf } from '../../../packages/microsoft-cloud/test/unit/tenant-view.ts';
 import auditSettings from '../../../src/jobs/audit-settings.ts';
+import domainProtection from '../../../src/jobs/domain-protection.ts';
 import inboxRules from '../../../src/jobs/inbox-rules.ts';
 import mailForwarding from '../../../src/jobs/mail-forwarding.ts';
 import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
@@ -32,8 +33,10 @@ async function run(job: Job, customer: Customer) {
 }
 
 /** Objects without pages: the population itself. */
+const objectsIn = (view: ReturnType<typeof viewOf>, cmdlet: string, parameters = {}): Objects =>
+  session(view)(cmdlet, parameters).value;
 const objects = (customer: Customer, cmdlet: string, parameters = {}): Objects =>
-  session(viewOf(world, customer))(cmdlet, parameters).value;
+  objectsIn(viewOf(world, customer), cmdlet, parameters);
 
 const batchesFor = (mailboxes: readonly unknown[]): number => Math.ceil(mailboxes.length / 10);
 
@@ -330,4 +333,30 @@ test('mailbox-sizes has the rows that the population of the simulated cloud cont
     'UserMailbox; nearly full; yes',
     'total; ; concealed',
   ]);
+});
+
+test('domain-protection has the rows that the population of the simulated cloud contains, with two requests', async () => {
+  const seen = new Set<string>();
+  for (const customer of customers) {
+    const { rows, requests } = await reportOn(domainProtection, customer);
+    const view = viewOf(graphWorld, customer);
+    const signers = objectsIn(view, 'Get-DkimSigningConfig');
+    expect(rows).toEqual(
+      view.rows('domains').map(({ id, isDefault, isInitial }) => {
+        const signer = signers.find(({ Domain: domain }) => domain === id);
+        return {
+          domain: id,
+          default: isDefault,
+          initial: isInitial,
+          mail: 'yes',
+          dkim: signer?.['Enabled'] === true ? 'on' : 'off',
+          status: signer?.['Status'] ?? null,
+          dkimRead: 'yes',
+        };
+      }),
+    );
+    expect(requests).toHaveLength(2);
+    for (const { initial, dkim } of rows) seen.add(`${String(initial)} ${String(dkim)}`);
+  }
+  expect([...seen].toSorted()).toEqual(['false off', 'false on', 'true off', 'true on']);
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import domainProtection from '../../../src/jobs/domain-protection.ts';
 import inboxRules from '../../../src/jobs/inbox-rules.ts';
 import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
 import mailboxSizes from '../../../src/jobs/mailbox-sizes.ts';
+import { BrokerError } from '../../../src/lib/core/errors.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { tryJob } from '../../support/try-job.ts';
 
@@ -342,5 +344,51 @@ describe('mailbox-sizes', () => {
     const mailboxes = [mailbox('a', { ArchiveGuid: 'x' })];
     const report = reportOn(mailboxes, [], { parameters: { archiveSizes: true }, archive: throttled });
     await expect(report).rejects.toMatchObject({ code: 'throttled' });
+  });
+});
+
+describe('domain-protection', () => {
+  const domain = (id: string, more: object = {}) => ({ id, isVerified: true, supportedServices: ['Email'], ...more });
+  const reportOn = (domains: Objects, signers: Objects | Response, token?: (resource: string) => void) =>
+    tryJob(domainProtection, {
+      graph: { '/domains': { value: domains } },
+      exchange: { 'Get-DkimSigningConfig': signers },
+      token: ({ resource: { alias } }) => token?.(alias),
+    });
+
+  test('joins the domains with their DKIM, and leaves out those that are not verified', async () => {
+    const { rows } = await reportOn(
+      [
+        domain('a.example', { isDefault: true, isInitial: false }),
+        domain('B.example'),
+        domain('c.example', { supportedServices: [] }),
+        domain('d.example', { supportedServices: null }),
+        domain('new.example', { isVerified: false }),
+      ],
+      [
+        { Domain: 'A.example', Enabled: true, Status: 'Valid' },
+        { Domain: 'b.example', Enabled: false, Status: 'CnameMissing' },
+        { Domain: 'd.example' },
+      ],
+    );
+    const read = { dkimRead: 'yes' };
+    expect(rows).toEqual([
+      { ...read, domain: 'a.example', default: true, initial: false, mail: 'yes', dkim: 'on', status: 'Valid' },
+      { ...read, domain: 'B.example', default: null, initial: null, mail: 'yes', dkim: 'off', status: 'CnameMissing' },
+      { ...read, domain: 'c.example', default: null, initial: null, mail: 'no', dkim: 'off', status: null },
+      { ...read, domain: 'd.example', default: null, initial: null, mail: null, dkim: null, status: null },
+    ]);
+  });
+
+  test('knows nothing of DKIM without Exchange, or without a role', async () => {
+    const refused = (alias: string): void => {
+      if (alias === 'exchange') throw new BrokerError('resource_unavailable', 'No Exchange.');
+    };
+    expect((await reportOn([domain('a.example')], [], refused)).rows).toMatchObject([
+      { dkim: null, dkimRead: 'no licence' },
+    ]);
+    expect((await reportOn([domain('a.example')], problem(403, 'Forbidden'))).rows).toMatchObject([
+      { dkim: null, dkimRead: 'no access' },
+    ]);
   });
 });
