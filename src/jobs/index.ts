@@ -20,6 +20,7 @@ import mfaReport from './mfa-report.ts';
 import riskyUsers from './risky-users.ts';
 import secretExpiryReport from './secret-expiry-report.ts';
 import secureScoreGains from './secure-score-gains.ts';
+import serviceHealth from './service-health.ts';
 import sharingSettings from './sharing-settings.ts';
 import subscriptionEnds from './subscription-ends.ts';
 
@@ -46,6 +47,7 @@ export const jobs: readonly Job[] = [
   riskyUsers,
   secretExpiryReport,
   secureScoreGains,
+  serviceHealth,
   sharingSettings,
   subscriptionEnds,
 ];

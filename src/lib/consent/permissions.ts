@@ -156,6 +156,11 @@ const gdapGraphScopes: readonly Permission[] = [
     reason: 'mailbox-sizes reads the usage report of mailboxes.',
   },
   {
+    id: '55896846-df78-47a7-aa94-8d3d4442ca7f',
+    value: 'ServiceHealth.Read.All',
+    reason: 'service-health reads the open issues of Microsoft 365.',
+  },
+  {
     id: '2ef70e10-5bfd-4ede-a5f6-67720500b258',
     value: 'SharePointTenantSettings.Read.All',
     reason: 'sharing-settings reads the settings of SharePoint.',

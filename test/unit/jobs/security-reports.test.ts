@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import groupsAndTeams from '../../../src/jobs/groups-and-teams.ts';
 import legacyAuthentication from '../../../src/jobs/legacy-authentication.ts';
 import riskyUsers from '../../../src/jobs/risky-users.ts';
+import serviceHealth from '../../../src/jobs/service-health.ts';
 import sharingSettings from '../../../src/jobs/sharing-settings.ts';
 import secureScoreGains from '../../../src/jobs/secure-score-gains.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
@@ -325,5 +326,34 @@ describe('sharing-settings', () => {
 
   test('says that access is refused', async () => {
     await expect(rowsOf(problem(401, 'Unauthorized'))).rejects.toMatchObject({ code: 'access_denied' });
+  });
+});
+
+describe('service-health', () => {
+  test('has the open issues that the population contains, with one request for few properties', async () => {
+    const all = new Set<string>();
+    for (const customer of customers) {
+      const { rows, requests } = await reportOn(serviceHealth, customer);
+      const issues = populationOf(customer)
+        .rows('admin/serviceAnnouncement/issues')
+        .filter(({ isResolved }) => isResolved === false);
+      expect(issues.length).toBeGreaterThan(0);
+      expect(rows).toEqual(
+        issues.map((issue) => ({
+          issue: issue['id'],
+          service: issue['service'],
+          title: issue['title'],
+          classification: issue['classification'],
+          status: issue['status'],
+          started: issue['startDateTime'],
+          changed: issue['lastModifiedDateTime'],
+        })),
+      );
+      expect(requests.map(({ url }) => url.searchParams.has('$select'))).toEqual([true]);
+      all.add(JSON.stringify(rows));
+    }
+    // The same everywhere, which is why the job visits customers with a tag alone.
+    expect(all.size).toBe(1);
+    expect(serviceHealth.tenants).toEqual(['tag:service-health']);
   });
 });

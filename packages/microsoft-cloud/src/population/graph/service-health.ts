@@ -38,7 +38,8 @@ function issuesOf({ seeded, startMs }: TenantFacts): readonly IssueData[] {
       id: `${service.code}${1_200_000 - at * 137}`,
       service,
       startedMs,
-      endedMs: startedMs + lastsMs < startMs ? startedMs + lastsMs : undefined,
+      // One is always open.
+      endedMs: at > 0 && startedMs + lastsMs < startMs ? startedMs + lastsMs : undefined,
       isIncident: random() < 0.3,
       feature: pick(random, features),
     };
