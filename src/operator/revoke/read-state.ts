@@ -85,10 +85,10 @@ function taggedAccounts(
 ): readonly KnownAccount[] {
   const found = new Map<string, KnownAccount>();
   for (const version of versions) {
-    const ids = idsOf(version);
-    const [id] = ids;
+    const [id] = idsOf(version);
     if (id === undefined || found.has(id)) continue;
     const own = versions.filter((other) => idsOf(other)[0] === id);
+    const ids = [...new Set(own.flatMap(idsOf))];
     const known = own.flatMap((other) => tried.get(other.version) ?? []);
     const isKnown = (known.length > 0 && !known.includes('unknown')) || own.every(isCovered);
     found.set(id, { name: version.account ?? id, ids, isExpected: found.size === 0 && !isKnown });

@@ -92,6 +92,21 @@ it('tells two accounts apart that have the same name in tags and in a token', as
   expect(bench.requested()).toContain(sessionsOf('other-id'));
 });
 
+it('revokes the sessions of both accounts that two versions name beside one object id', async () => {
+  bench.accountOf = (version) => ({
+    account: version === 'v2' ? 'broker@partner.example' : other.username,
+    accountObjectId: accountId,
+  });
+  bench.graph = ({ method, url }) =>
+    method === 'GET' && decodeURIComponent(url.pathname).endsWith(`/users/${other.username}`)
+      ? { id: other.objectId, signInSessionsValidFromDateTime: new Date(bench.validFromMs).toISOString() }
+      : undefined;
+  // Otherwise the tokens themselves show whose they are.
+  bench.store.loadClientCredentialVersion = () => Promise.reject(new BrokerError('credential_missing', 'No tags.'));
+  expect(await bench.revoke()).toMatchObject({ proven: true });
+  expect(bench.requested()).toEqual(expect.arrayContaining([sessionsOf(accountId), sessionsOf(other.username)]));
+});
+
 describe('an object id that names nobody', () => {
   beforeEach(() => {
     missing = ['nobody'];
