@@ -64,11 +64,14 @@ function ownersText({ otherOwners = [] }: Registration): string {
 
 /**
  * Entra refuses every refresh token that was issued before `signInSessionsValidFromDateTime` ("user:
- * revokeSignInSessions"). So this also covers the tokens whose values nobody can read any more.
+ * revokeSignInSessions"). So this also covers the tokens whose values nobody can read any more. A revocation ends the
+ * sessions of each account after the last version was stored, whoever that version belongs to. An account that only the
+ * operator names, in the second pass, may not have been part of it.
  */
 async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }: State): Promise<Proof> {
   const item = `Refresh tokens of ${account.name}`;
-  const sinceMs = vault instanceof BrokerError ? 0 : newestTokenMs(vault, account);
+  const versions = vault instanceof BrokerError ? [] : vault.refreshToken;
+  const sinceMs = Math.max(0, ...versions.map(({ createdAtMs }) => createdAtMs));
   try {
     const validFromMs = await retry(() => readValidFromMs(deps, account), {
       clock: deps.clock,
@@ -79,7 +82,8 @@ async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }:
     if (validFromMs === undefined) return { item, proven: false, detail: 'Graph does not say when they end.' };
     const detail = `Entra refuses those that were issued before ${isoTime(validFromMs)}.`;
     if (isAfter(validFromMs, sinceMs)) return { item, proven: true, detail };
-    return { item, proven: false, detail: `${detail} The newest one in the vault is from ${isoTime(sinceMs)}.` };
+    const newest = `The newest refresh token in the vault is from ${isoTime(sinceMs)}.`;
+    return { item, proven: false, detail: `${detail} ${newest} Run \`ptb revoke\` with --account ${account.name}.` };
   } catch (thrown) {
     return unread(item, toBrokerError(thrown));
   }
@@ -88,15 +92,6 @@ async function proveSessions(deps: RevokeDeps, account: KnownAccount, { vault }:
 /** Graph and Key Vault have times of whole seconds. */
 const isAfter = (validFromMs: number | MissingAccount | undefined, sinceMs: number): boolean =>
   typeof validFromMs === 'number' && validFromMs >= Math.floor(sinceMs / 1000) * 1000;
-
-/** A version that names no account may belong to any. */
-function newestTokenMs({ refreshToken }: ApplicationInventory, { ids }: KnownAccount): number {
-  const own = refreshToken.filter(({ account, accountObjectId }) => {
-    const named = [account, accountObjectId].flatMap((id) => id ?? []);
-    return named.length === 0 || named.some((id) => ids.includes(id));
-  });
-  return Math.max(0, ...own.map(({ createdAtMs }) => createdAtMs));
-}
 
 /** Proves that the vault hands out nothing. */
 export function proveVault(vault: ApplicationInventory | BrokerError): Proof {

@@ -16,6 +16,7 @@ const principalId = 'principal';
 export async function drill(world: CredentialWorld, calm: (world: CredentialWorld) => void): Promise<void> {
   const { entra, store } = world;
   const former = { tokens: new Map(entra.tokens), passwords: entra.passwords };
+  const sessions = new Map(world.validFromMs);
   const first = await leftAfter(world);
   let left: string | undefined;
   if (first !== undefined) {
@@ -26,7 +27,8 @@ export async function drill(world: CredentialWorld, calm: (world: CredentialWorl
       left ??= await leftAfter(world, { clientId: entra.clientId, account: nameOf(account) });
     }
   }
-  left ??= await leftLater(world, calm);
+  const isRevoked = (account: Account): boolean => world.validFromMs.get(account) !== sessions.get(account);
+  left ??= await leftLater(world, calm, isRevoked);
   if (world.isOtherChanged) left ??= 'the application of another broker was changed';
   // With a token from before the drill, the application could give itself a new secret.
   if (world.isSelfOwned) left ??= 'the application still owns itself';
@@ -78,21 +80,28 @@ const provenAtOnce = 'the second pass is proven while access tokens from before 
 
 /**
  * What the second pass says is left, beside access tokens that have not expired. The operator ends the faults and names
- * the accounts if it asks for that.
+ * each account. One whose sessions the drill did not revoke must not be proven.
  */
-async function leftLater(world: CredentialWorld, calm: (world: CredentialWorld) => void): Promise<string | undefined> {
+async function leftLater(
+  world: CredentialWorld,
+  calm: (world: CredentialWorld) => void,
+  isRevoked: (account: Account) => boolean,
+): Promise<string | undefined> {
   // Seconds after the drill, with a clock that says that access tokens from before have expired.
   world.skewMs += 2 * hourMs;
   const early = await openLater(world);
   world.skewMs -= 2 * hourMs;
   if (early === provenAtOnce) return early;
-  const first = await openLater(world);
-  if (first === '') return undefined;
+  const isOpen = (await openLater(world)) !== '';
   calm(world);
   const { clientId } = world.entra;
   for (const account of accounts) {
     const left = await openLater(world, { clientId, account: nameOf(account) });
-    if (left !== '') return `second pass: ${left}`;
+    if (isRevoked(account)) {
+      if (isOpen && left !== '') return `second pass: ${left}`;
+    } else if (!world.isAppOnly && !left.includes(`Refresh tokens of ${nameOf(account)}: `)) {
+      return `the second pass is proven for ${account}, whose sessions were not revoked`;
+    }
   }
   return undefined;
 }

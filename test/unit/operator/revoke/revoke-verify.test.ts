@@ -66,6 +66,23 @@ describe('verifyRevocation', () => {
     expect(bench.requested()).toEqual([]);
   });
 
+  it('does not prove an account whose sessions the revocation did not end', async () => {
+    const account = 'other@partner.example';
+    let validFromMs = 0;
+    bench.graph = ({ method, url }) => {
+      if (!decodeURIComponent(url.pathname).includes(`/users/${account}`)) return undefined;
+      if (method === 'POST') validFromMs = bench.clock.nowMs();
+      return { id: 'other-id', signInSessionsValidFromDateTime: new Date(validFromMs).toISOString() };
+    };
+    await bench.clock.advance(96 * minuteMs);
+    const proof = await bench.verify({ account });
+    expect(open(proof)).toEqual([`Refresh tokens of ${account}`]);
+    expect(proof.find(({ proven }) => !proven)?.detail).toContain(`with --account ${account}`);
+    await bench.revoke({ account });
+    await bench.clock.advance(96 * minuteMs);
+    expect(open(await bench.verify({ account }))).toEqual([]);
+  });
+
   it('knows the keys of this vault after the renewal', async () => {
     await renew();
     await bench.clock.advance(96 * minuteMs);
