@@ -161,7 +161,6 @@ async function certainIn(
     const credential = values?.get(version);
     return id === keyId || (entry !== undefined && credential !== undefined && isValueOf(entry, { credential }));
   };
-  const idOf = (version: InventoryVersion): string | undefined => version.clientId?.toLowerCase();
   const isRecorded = ({ createdAtMs }: InventoryVersion): boolean => createdAtMs <= revokedAtMs;
   const keysOf = ({ keys }: Registration): readonly EntraKey[] => (keys instanceof BrokerError ? [] : keys);
   const own = registrations.filter((registration) => {
@@ -171,7 +170,7 @@ async function certainIn(
     if ((registration.clientId === named && isKnown) || keys.some(({ name }) => name === ownName)) return true;
     if (client.some((version) => keys.some((key) => isKeyOf(key, version)))) return true;
     const isOfOther = keys.some(({ name }) => name.startsWith(`${clientCredentialName}:`));
-    const wasRevoked = client.some((version) => idOf(version) === registration.clientId && isRecorded(version));
+    const wasRevoked = client.some((version) => version.clientId === registration.clientId && isRecorded(version));
     return registration.tags?.includes(applicationTag(application)) === true && (wasRevoked || !isOfOther);
   });
   const certain = new Set(own.map((registration) => registration.clientId));
@@ -179,7 +178,7 @@ async function certainIn(
   // The daily renewal removes the key of an older version, which then shows nothing itself.
   const shownByNewer = new Set<string | undefined>();
   for (const version of client) {
-    const id = idOf(version);
+    const { clientId: id } = version;
     const credential = values?.get(version.version);
     const isShown =
       (named !== undefined && (id ?? named) === named) ||

@@ -168,7 +168,7 @@ export function planSteps(deps: RevokeDeps, options: RevokeOptions, state: State
  * disabled, nobody can try it.
  */
 const certainOf = ({ client }: ApplicationInventory, { certain }: State): readonly InventoryVersion[] =>
-  client.filter(({ version, clientId = '' }) => certain.has(version) || !certain.has(clientId.toLowerCase()));
+  client.filter(({ version, clientId = '' }) => certain.has(version) || !certain.has(clientId));
 
 const noClientId = new BrokerError('request_invalid', 'Key Vault does not name the application. Give --client-id.');
 

@@ -102,7 +102,8 @@ function inventoryVersion(properties: SecretProperties): InventoryVersion {
   const tenantId = parseTenantId(tags['tenantId']);
   return defined({
     ...readVersion(properties),
-    clientId: clientId || undefined,
+    // A tag that was written by hand may have capital letters.
+    clientId: clientId?.toLowerCase() || undefined,
     tenantId: tenantId || undefined,
     keyId: keyId || undefined,
     kind: kind || undefined,

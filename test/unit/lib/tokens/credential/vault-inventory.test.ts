@@ -63,10 +63,10 @@ describe('keyVaultInventory', () => {
     expect(await inventory().applications()).toEqual(['default', 'former-app']);
   });
 
-  it('reads account and client id from the tags of disabled versions, newest first', async () => {
+  it('reads account and client id, in any case, from the tags of disabled versions, newest first', async () => {
     const tags = { clientId: 'client', account: 'a@partner.example', accountObjectId: 'object' };
     live.set('ptb-default-refresh-token', [
-      version('ptb-default-refresh-token', 1, { tags }),
+      version('ptb-default-refresh-token', 1, { tags: { ...tags, clientId: 'CLIENT' } }),
       version('ptb-default-refresh-token', 2, { enabled: true }),
     ]);
     expect(await inventory().read('default')).toEqual({
