@@ -136,12 +136,15 @@ const none: readonly MapNode[] = [];
 function childLocation(location: Location, segment: string, written = segment): Location | undefined {
   const nodes = children(location, segment);
   if (nodes.length === 0) return undefined;
+  // The rules for an object know it as `{}`.
+  const isKeyed = location.template.length === 0 && alternateKeys.has(segment);
+  const template = [...location.template, ...(isKeyed ? [segment.replace(/\(.*/, ''), wildcard] : [segment])];
   return {
     nodes,
-    template: [...location.template, segment],
-    path: location.path === '' ? segment : `${location.path}/${segment}`,
-    written: `${location.written}/${segment === wildcard ? '{id}' : written}`,
-    entity: segment === wildcard || (location.template.length === 0 && segment === 'me'),
+    template,
+    path: template.join('/'),
+    written: `${location.written}/${segment === wildcard ? '{id}' : written}${isKeyed ? '/{id}' : ''}`,
+    entity: template.at(-1) === wildcard || (location.template.length === 0 && segment === 'me'),
     casts: location.casts,
     suffix: location.suffix,
     parent: location,

@@ -81,7 +81,8 @@ export class Oracle {
     const found = this.#find(path, `${ask.method} ${ask.scheme}`);
     if (found === undefined) return 'no template';
     const { template, suffix } = found;
-    const text = template.segments.join('/');
+    // An alternate key leads to the same object.
+    const text = template.segments.join('/').replace(/^(\w+)\((?:appid|deviceid|roletemplateid)\)/, '$1/*');
     if (ask.scheme === 'application' && template.segments[0] === 'me') return 'an application has no /me';
     if (!ask.me && template.segments[0] === 'me') return 'the rule does not allow /me';
     if (ask.method !== 'GET' && changesReferredObject(text, suffix)) return 'a write to an object through a navigation';
