@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
@@ -20,9 +21,15 @@ interface NamedTenant {
   readonly defaultDomain?: string | undefined;
 }
 
+/**
+ * The domain that a text is, in ASCII. With blanks around it, a dot at its end or letters of other scripts it is still one: a
+ * customer could choose that text for its name, to get what is meant for the owner of the domain.
+ */
+const domainIn = (text: string): string | undefined => parseDomainName(domainToASCII(text.trim().replace(/\.$/, '')));
+
 /** Whether a text is a name, and neither an id nor a domain. */
 export const isTenantName = (text: string): boolean =>
-  parseTenantId(text) === undefined && parseDomainName(text) === undefined;
+  parseTenantId(text) === undefined && domainIn(text) === undefined;
 
 const listedCandidates = 5;
 
@@ -70,7 +77,7 @@ type Reader = Pick<BrokerClient, 'get'>;
 export async function withTenant<T>(client: Reader, text: string, work: (reference: string) => Promise<T>): Promise<T> {
   if (isTenantName(text)) return work(await idOf(client, text));
   try {
-    return await work(text);
+    return await work(domainIn(text) ?? text);
   } catch (thrown) {
     if (!(thrown instanceof BrokerError) || thrown.code !== 'tenant_unknown') throw thrown;
     // Whoever may not read tenants gets the answer as it is.
@@ -120,7 +127,8 @@ export async function namedTenants<Entries extends readonly string[] | undefined
       ...(await Promise.all(
         all.slice(start, start + lookUps).map(async (entry) => {
           if (isForBroker(entry)) return entry;
-          if (!isTenantName(entry)) return checkedDomain(client, entry);
+          const domain = domainIn(entry);
+          if (domain !== undefined) return checkedDomain(client, domain);
           tenants ??= readTenants(client);
           return tenantNamed(await tenants, entry).tenantId;
         }),

@@ -11,14 +11,22 @@ const tenants = [
   { tenantId: id(5), name: 'Twins', defaultDomain: 'one.example' },
   { tenantId: id(6), name: 'twins', defaultDomain: 'two.example' },
 ];
+/** Texts that some reader takes for a domain, as a customer may call itself, and the domain. */
+const disguised = [
+  [' booking.com', 'booking.com'],
+  ['booking.com.', 'booking.com'],
+  ['bücher.example', 'xn--bcher-kva.example'],
+  ['ｂｏｏｋｉｎｇ。com', 'booking.com'],
+] as const;
+const disguises = disguised.map(([name], at) => ({ tenantId: id(at), name, defaultDomain: undefined }));
 
 /** A broker that knows these domains, and whose caller may read tenants or not. */
-function stage({ mayRead = true } = {}) {
+function stage({ mayRead = true, listed = tenants }: { mayRead?: boolean; listed?: readonly object[] } = {}) {
   const paths: string[] = [];
   const get = async (path: string): Promise<unknown> => {
     paths.push(path);
     if (!mayRead) throw new BrokerError('caller_forbidden', 'No.');
-    if (path === '/tenants') return { tenants };
+    if (path === '/tenants') return { tenants: listed };
     const found = tenants.find(({ defaultDomain }) => path === `/tenants/${defaultDomain}`);
     if (found === undefined) throw new BrokerError('tenant_unknown', 'No tenant has it.');
     return found;
@@ -84,6 +92,14 @@ describe('withTenant', () => {
       `"booking.com" is not among the customer tenants; a customer is called so: ${id(3)}`,
     );
     expect(asked).toEqual(['booking.com']);
+  });
+
+  it.each(disguised)('asks for the domain in place of a customer that is called %j', async (text, domain) => {
+    const asked: string[] = [];
+    const work = async (reference: string) => void asked.push(reference);
+    await withTenant(stage({ listed: disguises }).client, text, work);
+    expect(asked).toEqual([domain]);
+    await expect(namedTenants(stage({ listed: disguises }).client, [text])).rejects.toThrow(domain);
   });
 
   it('never takes the beginning of a domain for another domain', async () => {
