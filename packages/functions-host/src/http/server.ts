@@ -134,8 +134,14 @@ export class HostServer {
   }
 
   /** Ends a connection on which the parser of Node.js has found an error or has waited too long. */
-  #refuse({ code }: ParseError, socket: Duplex): void {
+  #refuse(error: ParseError, socket: Duplex): void {
     const response = this.#responses.get(socket);
+    // What cannot be read follows a request that is being answered.
+    if (response?.req.complete === true && !response.closed) {
+      response.once('close', () => this.#refuse(error, socket));
+      return;
+    }
+    const { code } = error;
     // A status would become part of the body that is being sent.
     if (socket.writable && (response === undefined || response.writableFinished || !response.headersSent)) {
       const status = code === 'HPE_HEADER_OVERFLOW' ? 431 : code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;

@@ -260,6 +260,15 @@ describe('requests that arrive together on one connection', () => {
     socket.destroy();
   });
 
+  it('are answered before what follows them and cannot be read', async () => {
+    const { port } = await start({});
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`${requests(2)}no request\r\n\r\n`);
+    let text = '';
+    for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString();
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 400']);
+  });
+
   it('do not run once the client has gone', async () => {
     let answer = (): void => undefined;
     const invoke = async (name: string): Promise<InvocationOutcome> => {
