@@ -85,6 +85,9 @@ export const costlyBodies: Attack = {
 /** What would hide what is decided if everything (no JWT: `leaks` searches all answers for these) that looks like a secret were left out. */
 const disguised = ['smtp:assertion=attacker@evil.example', `${'aaa1Q~'.repeat(6)}.evil.example`];
 
+/** Characters that people do not see, or take for a blank. */
+const unseen = ['\u00a0', '\u00ad', '\u200b', '\u2007', '\u2061', '\u2800', '\u3164', '\ue000', '\u{e0041}'];
+
 export const hiddenValues: Attack = {
   name: 'hidden-values',
   tries: 'values that the people who approve a change do not see',
@@ -98,7 +101,14 @@ export const hiddenValues: Attack = {
       const { text } = await host.ask({ path, headers: bearer(attacker) });
       tally.attempt(text.includes(value), `deciders do not see ${JSON.stringify(value.slice(0, 20))}`);
     }
-    const long = await change('long', { displayName: 'aaa1Q~'.repeat(10_000) });
+    const names = unseen.map((character) => `admin${character}istrator`);
+    const asked = await change('unseen-0', { displayName: names.join('|') });
+    control(asked.status === 202, `the attacker may not ask: ${asked.status} ${asked.text.slice(0, 200)}`);
+    const path = `/api/approvals/${String(asked.body['approvalId'])}`;
+    const { text } = await host.ask({ path, headers: bearer(attacker) });
+    for (const name of names)
+      tally.attempt(!text.includes(name), `deciders do not see what is in ${JSON.stringify(name)}`);
+    const long = await change('long-0', { displayName: 'aaa1Q~'.repeat(10_000) });
     tally.attempt(long.status === 400, `60,000 characters that look like secrets: ${long.status}`);
     await host.stop();
   },

@@ -61,8 +61,11 @@ export function shownBody(body: Uint8Array, contentType: string | undefined): Sh
   return { text, hidesParts: view.hidesParts };
 }
 
-/** Characters without width: what has them looks like another name or address. */
-const unseen = /[\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
+/**
+ * Characters without width or ink, other blanks than the usual one, and those that fonts lack: what has them looks like
+ * another name or address.
+ */
+const unseen = /(?! )[\p{Cf}\p{Cn}\p{Co}\p{Zs}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const escaped = (character: string): string =>
   character.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
