@@ -23,10 +23,20 @@ const secrets: Readonly<Record<string, string>> = Object.fromEntries(
   ),
 );
 
+/** Programs that would run the name of a customer as code. */
+const withNames: readonly (readonly string[])[] = [
+  ['sh', '-c', 'echo {name}'],
+  ['bash', '-o', 'pipefail', '-c', 'echo {name}'],
+  ['bash', '-ce', 'echo {name}'],
+  ['env', '-S', 'sh -c {name}'],
+  ['pwsh', '-NoProfile', '-ExecutionPolicy', 'Bypass', '-Command', '{name}'],
+  [process.execPath, '--import', 'data:text/javascript,', '-e', '"{name}"'],
+];
+
 export const exec: Attack = {
   name: 'exec',
   tries:
-    'an emergency that a program of ptb exec declares, the credentials of its operator, and the output of another tenant',
+    'an emergency that a program of ptb exec declares, the credentials of its operator, the output of another tenant, and names of customers as code',
   promise: 'No token for the wrong tenant.',
   run: async (stage, _options, tally) => {
     const [one, other] = stage.tenants;
@@ -83,6 +93,10 @@ export const exec: Attack = {
         for (const status of statuses) tally.attempt(status === 403, `an emergency in ${tenantId}: ${status}`);
         for (const name of Object.keys(secrets))
           tally.attempt(environment[name] === undefined, `${name} reached the program`);
+      }
+      for (const line of withNames) {
+        const { output: shown } = await stage.ptb(['exec', '--url', host.url, '--', ...line], false);
+        tally.attempt(shown.includes('name of a customer as code'), `${line.join(' ')}: ${shown}`);
       }
     } finally {
       for (const [index, customer] of customers.entries()) Object.assign(customer, { defaultDomain: domains[index] });
