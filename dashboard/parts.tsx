@@ -86,7 +86,7 @@ function Parts() {
         </Panel>
         <Panel title="Filter">
           <div class="filters">
-            <Search value={text} placeholder="Name, domain or id" onSearch={setText} />
+            <Search value={text} placeholder="Name, domain or id" onInput={setText} />
             <Segments
               label="Show"
               value=""
@@ -230,29 +230,16 @@ function Parts() {
           about="Asked at 09:40. Lapses in 23 hours."
           {...(shown === 'drawer' ? { kind: 'drawer' as const } : {})}
           onClose={nothing}
-          actions={(close) => (
-            <>
-              <button type="button" onClick={close}>
-                Cancel
-              </button>
-              <button type="button" class="primary">
-                Approve
-              </button>
-            </>
-          )}
+          form={{ onSubmit: nothing, send: 'Approve', busy: false }}
         >
-          {() => (
-            <>
-              <figure class="patch">
-                <figcaption>Body</figcaption>
-                <pre>{'{ "accountEnabled": false }'}</pre>
-              </figure>
-              <p class="consequence">It is served once, within 30 minutes from now.</p>
-              <label for="reason">Reason, which the asker and auditors read</label>
-              <textarea id="reason" rows={2} aria-invalid="true" />
-              <p class="problem">Write at least 10 characters.</p>
-            </>
-          )}
+          <figure class="patch">
+            <figcaption>Body</figcaption>
+            <pre>{'{ "accountEnabled": false }'}</pre>
+          </figure>
+          <p class="consequence">It is served once, within 30 minutes from now.</p>
+          <label for="reason">Reason, which the asker and auditors read</label>
+          <textarea id="reason" rows={2} aria-invalid="true" />
+          <p class="problem">Write at least 10 characters.</p>
         </Dialog>
       ) : null}
     </main>

@@ -15,12 +15,15 @@ export const pathOfApproval = (approvalId: string): string => `approvals/${encod
 export const pathOfRows = (runId: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>
   withQuery(`${pathOfRun(runId)}/results`, {
     limit: String(pageRows),
-    ...(order === 'plan' ? {} : { order }),
-    ...(continuation === undefined ? {} : { continuation }),
+    order: order === 'plan' ? undefined : order,
+    continuation,
   });
 
-export const withQuery = (path: string, query: Readonly<Record<string, string>>): string =>
-  `${path}?${new URLSearchParams(query).toString()}`;
+/** Parameters of a query. Undefined ones are left out. */
+export type Query = Readonly<Record<string, string | undefined>>;
+
+export const withQuery = (path: string, query: Query): string =>
+  `${path}?${new URLSearchParams(Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))).toString()}`;
 
 /** Lists of a query, with commas between the entries of each. Empty lists are left out. */
 export const listQuery = (lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, string>> =>

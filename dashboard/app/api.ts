@@ -30,72 +30,17 @@ import {
   pathOfRows,
   pathOfRun,
   pathOfTenant,
+  type Query,
   type RowOrder,
   withQuery,
 } from './api-paths.ts';
 import { type ApiFailure, failureOf, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
 import { jsonIn } from './json-in.ts';
-import { createDownload, type Download } from './result-downloads.ts';
+import { createDownload } from './result-downloads.ts';
 import { signInProblem } from './sign-in-problem.ts';
 
-/** Every method rejects with an ApiFailure. */
-export interface Api {
-  readonly health: () => Promise<HealthReportAnswer | HealthWord>;
-  readonly jobs: () => Promise<JobsAnswer>;
-  /** The newest runs, of one job or of all jobs. */
-  readonly runs: (limit: number, job?: string) => Promise<RunsAnswer>;
-  readonly run: (runId: string) => Promise<RunAnswer>;
-  readonly runTenants: (runId: string) => Promise<RunTenantsAnswer>;
-  /** One tenant of a run, with what the job logged and threw. */
-  readonly runTenant: (runId: string, tenantId: string) => Promise<RunTenantDetailsAnswer>;
-  readonly tenants: () => Promise<TenantsAnswer>;
-  /** The tenants that two lists name: ids, domains, groups and tags. An empty `only` names all. */
-  readonly tenantsIn: (only: readonly string[], except: readonly string[]) => Promise<TenantsAnswer>;
-  readonly tenant: (tenantId: string) => Promise<TenantDetailsAnswer>;
-  /** @param query query parameters of `GET /api/tenants/{tenant}/history`, without the job. */
-  readonly tenantHistory: (tenantId: string, job: string, query: Query) => Promise<TenantHistoryAnswer>;
-  /** @param query query parameters of `GET /api/jobs/{job}/history`. */
-  readonly jobHistory: (job: string, query: Query) => Promise<JobHistoryAnswer>;
-  readonly changeTags: (
-    tenantId: string,
-    change: { readonly add: readonly string[]; readonly remove: readonly string[] },
-  ) => Promise<ChangedTagsAnswer>;
-  /** @param query query parameters of `GET /api/approvals`. */
-  readonly approvals: (query: Readonly<Record<string, string>>) => Promise<ApprovalsAnswer>;
-  readonly approval: (approvalId: string) => Promise<ApprovalAnswer>;
-  readonly decide: (
-    approvalId: string,
-    order: { readonly decision: DecisionKind; readonly reason: string },
-  ) => Promise<ApprovalAnswer>;
-  /** @param query query parameters of `GET /api/audit`. */
-  readonly audit: (query: Readonly<Record<string, string>>) => Promise<AuditAnswer>;
-  /** @param query query parameters of `GET /api/events`. */
-  readonly events: (query: Query) => Promise<EventsAnswer>;
-  readonly start: (
-    job: string,
-    order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
-  ) => Promise<StartedRunAnswer>;
-  /** Sends one GET to Microsoft Graph in many tenants, as a run. */
-  readonly ask: (question: Question) => Promise<StartedRunAnswer>;
-  /** Which rule opens a question, and where. Starts nothing. */
-  readonly checkQuery: (question: Question) => Promise<CheckedQueryAnswer>;
-  readonly cancel: (runId: string) => Promise<CancelledRunAnswer>;
-  /** Starts the same job for the tenants that failed or were not attempted. */
-  readonly rerun: (runId: string) => Promise<StartedRunAnswer>;
-  /** Changes since the previous run. */
-  readonly changes: (runId: string) => Promise<RunChangesAnswer>;
-  /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
-  readonly rows: (
-    runId: string,
-    continuation: string | undefined,
-    signal: AbortSignal,
-    order?: RowOrder,
-  ) => Promise<ResultsAnswer>;
-  /** The rows of a run as one file, from all pages. */
-  readonly results: Download;
-}
-
-type Query = Readonly<Record<string, string>>;
+/** What the page asks the broker. Every method rejects with an ApiFailure. */
+export type Api = ReturnType<typeof createApi>;
 
 /** The body of `POST /api/queries`. */
 interface Question {
@@ -117,7 +62,7 @@ export function createApi(
   token: () => Promise<string>,
   onRefused: (failure: ApiFailure) => void,
   clock: Clock = systemClock,
-): Api {
+) {
   const request = async (address: string, more?: RequestParts): Promise<Response> =>
     fetchWith(await token().catch(failToken), address, more);
   const requireOk = async (response: Response): Promise<Response> => {
@@ -128,8 +73,10 @@ export function createApi(
   };
   const send = async (path: string, more?: RequestParts): Promise<Response> =>
     requireOk(await request(String(apiUrl(path)), more));
-  const get: Get = async (path) => read(await send(path), 'json');
-  const post: Post = async (path, body) => read(await send(path, { method: 'POST', ...bodyOf(body) }), 'json');
+  const get = async <T>(path: string, query?: Query): Promise<T> =>
+    read(await send(query === undefined ? path : withQuery(path, query)), 'json');
+  const post = async <T>(path: string, body?: unknown, method: 'POST' | 'PUT' = 'POST'): Promise<T> =>
+    read(await send(path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }), 'json');
   const health = async (): Promise<HealthReportAnswer | HealthWord> => {
     const response = await request(String(apiUrl('health')));
     const report = await reportIn(response.clone());
@@ -142,62 +89,54 @@ export function createApi(
   };
   return {
     health,
-    jobs: () => get('jobs'),
-    runs: (limit, job) => get(`runs?limit=${limit}${job === undefined ? '' : `&job=${encodeURIComponent(job)}`}`),
-    run: (runId) => get(pathOfRun(runId)),
-    runTenants: (runId) => get(`${pathOfRun(runId)}/tenants`),
-    runTenant: (runId, tenantId) => get(`${pathOfRun(runId)}/tenants/${tenantId}`),
-    ...tenantRequests(get, send),
-    audit: (query) => get(withQuery('audit', query)),
-    events: (query) => get(withQuery('events', query)),
-    ...approvalRequests(get, post),
-    ...runChanges(get, post),
-    jobHistory: (job, query) => get(withQuery(`${pathOfJob(job)}/history`, query)),
-    start: (job, order) => post(`${pathOfJob(job)}/runs`, order),
-    ask: (question) => post('queries', question),
-    checkQuery: (question) => post('queries', { ...question, check: true }),
-    rows: async (runId, continuation, signal, order) =>
-      read(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
+    jobs: () => get<JobsAnswer>('jobs'),
+    /** The newest runs, of one job or of all jobs. */
+    runs: (limit: number, job?: string) => get<RunsAnswer>('runs', { limit: String(limit), job }),
+    run: (runId: string) => get<RunAnswer>(pathOfRun(runId)),
+    runTenants: (runId: string) => get<RunTenantsAnswer>(`${pathOfRun(runId)}/tenants`),
+    /** One tenant of a run, with what the job logged and threw. */
+    runTenant: (runId: string, tenantId: string) =>
+      get<RunTenantDetailsAnswer>(`${pathOfRun(runId)}/tenants/${tenantId}`),
+    tenants: () => get<TenantsAnswer>('tenants'),
+    /** The tenants that two lists name: ids, domains, groups and tags. An empty `only` names all. */
+    tenantsIn: (only: readonly string[], except: readonly string[]) =>
+      get<TenantsAnswer>('tenants', listQuery({ tenants: only, except })),
+    tenant: (tenantId: string) => get<TenantDetailsAnswer>(pathOfTenant(tenantId)),
+    tenantHistory: (tenantId: string, job: string, query: Query) =>
+      get<TenantHistoryAnswer>(`${pathOfTenant(tenantId)}/history`, { job, ...query }),
+    jobHistory: (job: string, query: Query) => get<JobHistoryAnswer>(`${pathOfJob(job)}/history`, query),
+    changeTags: (tenantId: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }) =>
+      post<ChangedTagsAnswer>(`${pathOfTenant(tenantId)}/tags`, change, 'PUT'),
+    approvals: (query: Query) => get<ApprovalsAnswer>('approvals', query),
+    approval: (approvalId: string) => get<ApprovalAnswer>(pathOfApproval(approvalId)),
+    decide: (approvalId: string, order: { readonly decision: DecisionKind; readonly reason: string }) =>
+      post<ApprovalAnswer>(`${pathOfApproval(approvalId)}/decision`, order),
+    audit: (query: Query) => get<AuditAnswer>('audit', query),
+    events: (query: Query) => get<EventsAnswer>('events', query),
+    start: (
+      job: string,
+      order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
+    ) => post<StartedRunAnswer>(`${pathOfJob(job)}/runs`, order),
+    /** Sends one GET to Microsoft Graph in many tenants, as a run. */
+    ask: (question: Question) => post<StartedRunAnswer>('queries', question),
+    /** Which rule opens a question, and where. Starts nothing. */
+    checkQuery: (question: Question) => post<CheckedQueryAnswer>('queries', { ...question, check: true }),
+    cancel: (runId: string) => post<CancelledRunAnswer>(`${pathOfRun(runId)}/cancel`),
+    /** Starts the same job for the tenants that failed or were not attempted. */
+    rerun: (runId: string) => post<StartedRunAnswer>(`${pathOfRun(runId)}/rerun`),
+    /** Changes since the previous run. */
+    changes: (runId: string) => get<RunChangesAnswer>(`${pathOfRun(runId)}/changes`),
+    /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
+    rows: async (runId: string, continuation: string | undefined, signal: AbortSignal, order?: RowOrder) =>
+      read<ResultsAnswer>(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
+    /** The rows of a run as one file, from all pages. */
     results: createDownload(clock, (runId) => String(apiUrl(`${pathOfRun(runId)}/results`)), fetchPage),
   };
 }
 
-const bodyOf = (content: unknown): RequestParts => (content === undefined ? {} : { body: JSON.stringify(content) });
-
 function failToken(thrown: unknown): never {
   throw tokenFailure(signInProblem(thrown));
 }
-
-type Get = <T>(path: string) => Promise<T>;
-type Post = <T>(path: string, body?: unknown) => Promise<T>;
-
-function tenantRequests(
-  get: Get,
-  send: (path: string, more: RequestParts) => Promise<Response>,
-): Pick<Api, 'tenants' | 'tenantsIn' | 'tenant' | 'tenantHistory' | 'changeTags'> {
-  return {
-    tenants: () => get('tenants'),
-    tenantsIn: (only, except) => get(withQuery('tenants', listQuery({ tenants: only, except }))),
-    tenant: (tenantId) => get(pathOfTenant(tenantId)),
-    tenantHistory: (tenantId, job, query) => get(withQuery(`${pathOfTenant(tenantId)}/history`, { job, ...query })),
-    changeTags: async (tenantId, change) =>
-      read(await send(`${pathOfTenant(tenantId)}/tags`, { method: 'PUT', ...bodyOf(change) }), 'json'),
-  };
-}
-
-function approvalRequests(get: Get, post: Post): Pick<Api, 'approvals' | 'approval' | 'decide'> {
-  return {
-    approvals: (query) => get(withQuery('approvals', query)),
-    approval: (approvalId) => get(pathOfApproval(approvalId)),
-    decide: (approvalId, order) => post(`${pathOfApproval(approvalId)}/decision`, order),
-  };
-}
-
-const runChanges = (get: Get, post: Post): Pick<Api, 'cancel' | 'rerun' | 'changes'> => ({
-  cancel: (runId) => post(`${pathOfRun(runId)}/cancel`),
-  rerun: (runId) => post(`${pathOfRun(runId)}/rerun`),
-  changes: (runId) => get(`${pathOfRun(runId)}/changes`),
-});
 
 /** Ends a request for a page that takes too long, or when `signal` is aborted. */
 const inTime = (...signals: readonly AbortSignal[]): AbortSignal =>

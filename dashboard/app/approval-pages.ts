@@ -1,7 +1,7 @@
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { ApprovalStatus } from '../../src/lib/approvals/approval.ts';
 import type { Api } from './api.ts';
-import type { ApprovalsFilter } from './approvals-filter.ts';
+import type { ApprovalsFilter } from './view-filter.ts';
 
 export type ApprovalSummary = ApprovalsAnswer['approvals'][number];
 
@@ -20,17 +20,12 @@ const pageSize = 100;
 const maxPages = 5;
 
 /** The newest approvals that a filter lets through. @throws ApiFailure */
-export async function readApprovals(api: Api, { show, isMine }: ApprovalsFilter): Promise<ApprovalList> {
+export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter): Promise<ApprovalList> {
   const status = statuses[show ?? 'waiting'];
-  const query = { ...(status === undefined ? {} : { status }), ...(isMine === true ? { mine: 'true' } : {}) };
   const approvals: ApprovalSummary[] = [];
   let continuation: string | undefined;
   for (let page = 0; page < maxPages; page += 1) {
-    const answer = await api.approvals({
-      ...query,
-      limit: String(pageSize),
-      ...(continuation === undefined ? {} : { continuation }),
-    });
+    const answer = await api.approvals({ status, mine, limit: String(pageSize), continuation });
     approvals.push(...answer.approvals.filter((approval) => status !== undefined || isClosed(approval)));
     ({ continuation } = answer);
     if (continuation === undefined || approvals.length >= pageSize) break;

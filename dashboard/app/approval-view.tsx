@@ -1,9 +1,9 @@
-import { Sentence, Notice } from '../shared/text.tsx';
+import { Notice, Paragraphs } from '../shared/text.tsx';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { ApprovalDetails, ApprovalFacts, PartyName, StatusBadge } from './approval-facts.tsx';
 import { isClosed } from './approval-pages.ts';
 import { decisionWords, missingRoles, whyNotApprove } from './approval-words.ts';
-import { auditLink } from './audit-filter.ts';
+import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count } from './format.ts';
@@ -91,9 +91,7 @@ function WhyNot({ approval }: ApprovalProps) {
   const own = approval.asker.objectId === session.objectId;
   return (
     <Notice kind="plain">
-      <p>
-        <Sentence text={why} />
-      </p>
+      <Paragraphs text={why} />
       {missing === undefined || own ? null : <HowToGetRole role={missing} />}
     </Notice>
   );

@@ -2,15 +2,16 @@ import { useContext } from 'preact/hooks';
 import { ApprovalFacts, StatusBadge } from './approval-facts.tsx';
 import { type ApprovalList, type ApprovalSummary, readApprovals } from './approval-pages.ts';
 import { isOwn } from './approval-words.ts';
-import { type ApprovalsFilter, approvalsLink } from './approvals-filter.ts';
+import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count } from './format.ts';
 import { Empty, Head, Loaded } from './pieces.tsx';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
 import { WaitingContext } from './waiting.tsx';
+import { Check } from './choice.tsx';
 
 const intervalMs = 15_000;
 
@@ -18,14 +19,11 @@ interface FilterProps {
   readonly filter: ApprovalsFilter;
 }
 
-export function ApprovalsView({ filter }: FilterProps) {
-  const roles = [useRole('Approvals.Decide'), useRole('Tokens.Request'), useRole('Requests.Send')];
-  return roles.includes(true) ? (
-    <Approvals key={approvalsLink(filter)} filter={filter} />
-  ) : (
-    <RoleNeeded title="Approvals" role="Approvals.Decide" />
-  );
-}
+export const ApprovalsView = forRole(
+  ['Approvals.Decide', 'Tokens.Request', 'Requests.Send'],
+  'Approvals',
+  ({ filter }: FilterProps) => <Approvals key={approvalsLink(filter)} filter={filter} />,
+);
 
 const parts: readonly (readonly [ApprovalsFilter['show'], string])[] = [
   [undefined, 'Waiting'],
@@ -54,17 +52,20 @@ function Approvals({ filter }: FilterProps) {
           {parts.map(([show, title]) => (
             <a
               key={title}
-              href={approvalsLink({
-                ...(show === undefined ? {} : { show }),
-                ...(filter.isMine ? { isMine: true } : {}),
-              })}
+              href={approvalsLink({ ...filter, show })}
               aria-current={show === filter.show ? 'page' : undefined}
             >
               {title}
             </a>
           ))}
         </nav>
-        {mayDecide ? <OnlyMine filter={filter} /> : null}
+        {mayDecide ? (
+          <Check
+            label="Only what I asked for"
+            checked={filter.mine === 'true'}
+            onChange={(checked) => replaceAddress(approvalsLink({ ...filter, mine: checked ? 'true' : '' }))}
+          />
+        ) : null}
       </div>
       <Loaded polled={polled}>
         {(list) => (list === undefined ? null : <List list={list} filter={filter} onDecide={begin} />)}
@@ -90,24 +91,10 @@ function headline(list: ApprovalList | undefined, { show }: ApprovalsFilter, min
 function useApprovals(filter: ApprovalsFilter) {
   const { api } = useSignedIn();
   const waiting = useContext(WaitingContext);
-  const isKnown = waiting !== undefined && filter.show === undefined && filter.isMine !== true;
+  const isKnown = waiting !== undefined && filter.show === undefined && filter.mine === undefined;
   const load = async (): Promise<ApprovalList | undefined> => (isKnown ? undefined : readApprovals(api, filter));
   const own = usePolling(load, approvalsLink(filter), isKnown ? undefined : intervalMs);
   return isKnown ? waiting.polled : own;
-}
-
-function OnlyMine({ filter }: FilterProps) {
-  const { isMine = false, ...rest } = filter;
-  return (
-    <label class="check">
-      <input
-        type="checkbox"
-        checked={isMine}
-        onChange={() => replaceAddress(approvalsLink(isMine ? rest : { ...rest, isMine: true }))}
-      />
-      Only what I asked for
-    </label>
-  );
 }
 
 const emptyTexts = {

@@ -10,6 +10,8 @@ import { QueryJob } from './query-job.tsx';
 import { goTo, runLink } from './route.ts';
 import { StartTenants, useChosenTenants } from './start-tenants.tsx';
 import { TextField } from './text-field.tsx';
+import { entriesIn } from './view-filter.ts';
+import { Check } from './choice.tsx';
 
 /** What the fields say. */
 interface QuestionText {
@@ -31,26 +33,12 @@ export function AskDialog({ onClose }: { readonly onClose: () => void }) {
       about="One GET to Microsoft Graph in each tenant, under the permissions of your rules."
       kind="wide"
       onClose={onClose}
-      onSubmit={form.submit}
-      actions={(close) => (
-        <>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" aria-disabled={form.busy}>
-            {chosen.buttonText}
-          </button>
-        </>
-      )}
+      form={{ onSubmit: form.submit, send: chosen.buttonText, busy: form.busy }}
     >
-      {() => (
-        <>
-          <QuestionFields form={form} />
-          <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
-          {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
-          <Failure failure={form.failure} />
-        </>
-      )}
+      <QuestionFields form={form} />
+      <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
+      {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
+      <Failure failure={form.failure} />
     </Dialog>
   );
 }
@@ -83,14 +71,11 @@ function QuestionFields({ form }: { readonly form: Form }) {
         <Explanation checked={form.checked} />
         <Failure failure={form.refusal} />
       </div>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={question.allPages}
-          onChange={(event) => set({ allPages: event.currentTarget.checked })}
-        />{' '}
-        Read all pages of each answer, and not the first one alone
-      </label>
+      <Check
+        label="Read all pages of each answer, and not the first one alone"
+        checked={question.allPages}
+        onChange={(allPages) => set({ allPages })}
+      />
     </>
   );
 }
@@ -117,12 +102,6 @@ function Explanation({ checked }: { readonly checked: CheckedQueryAnswer | undef
   );
 }
 
-const namesIn = (select: string): readonly string[] =>
-  select
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-
 function useQuestion(onClose: () => void) {
   const { api } = useSignedIn();
   const [question, setQuestion] = useState<QuestionText>({ path: '', select: '', allPages: false });
@@ -132,7 +111,7 @@ function useQuestion(onClose: () => void) {
   const chosen = useChosenTenants('Ask');
   const { busy, run } = useAction(setFailure);
   const asked = () => {
-    const select = namesIn(question.select);
+    const select = entriesIn(question.select);
     return { path: question.path, ...(select.length === 0 ? {} : { select }) };
   };
   const set = (change: Partial<QuestionText>): void => {

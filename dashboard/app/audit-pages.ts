@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { ApiFailure } from './api-failure.ts';
 import type { Api } from './api.ts';
-import { type AuditFilter, auditLink } from './audit-filter.ts';
+import { type AuditFilter, auditLink } from './view-filter.ts';
 import { useSignedIn } from './context.ts';
 
 export type AuditRecord = AuditAnswer['entries'][number];
@@ -93,7 +93,7 @@ async function loadPages(api: Api, filter: AuditFilter, known: Pages, isCurrent:
       ...filter,
       // The continuation belongs to the period of the first answer, even if the filter has no end.
       ...range,
-      ...(continuation === undefined ? {} : { continuation }),
+      continuation,
       limit: String(pageSize),
     });
     pages = withPage(pages, answer);

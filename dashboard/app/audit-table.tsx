@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
-import { type AuditFilter, auditLink } from './audit-filter.ts';
+import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
 import { Dialog } from './dialog.tsx';
 import { count } from './format.ts';
@@ -148,7 +148,7 @@ function RecordDrawer(props: TableContext & { readonly record: AuditRecord; read
       }
       kind="drawer"
       onClose={onClose}
-      actions={() => (
+      actions={
         <>
           {tenantId === undefined ? null : (
             <a class="btn" href={tenantLink(tenantId)}>
@@ -159,32 +159,26 @@ function RecordDrawer(props: TableContext & { readonly record: AuditRecord; read
             Records of this caller
           </a>
         </>
-      )}
+      }
     >
-      {() => (
-        <>
-          <div class="cmd">
-            <code>{subjectOf(record)}</code>
-          </div>
-          {code === undefined ? null : (
-            <p>
-              <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code)} />
-            </p>
-          )}
-          <dl>
-            <Fact name="Outcome">
-              <Outcome record={record} />
-            </Fact>
-            <Fact name="Code">{code && <code>{code}</code>}</Fact>
-            <Fact name="Rule">{rule}</Fact>
-            <Fact name="Grant">{record.grant}</Fact>
-            <Fact name="From cache">
-              {record.fromCache === undefined ? undefined : record.fromCache ? 'yes' : 'no'}
-            </Fact>
-          </dl>
-          <Details record={record} />
-        </>
+      <div class="cmd">
+        <code>{subjectOf(record)}</code>
+      </div>
+      {code === undefined ? null : (
+        <p>
+          <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code)} />
+        </p>
       )}
+      <dl>
+        <Fact name="Outcome">
+          <Outcome record={record} />
+        </Fact>
+        <Fact name="Code">{code && <code>{code}</code>}</Fact>
+        <Fact name="Rule">{rule}</Fact>
+        <Fact name="Grant">{record.grant}</Fact>
+        <Fact name="From cache">{record.fromCache === undefined ? undefined : record.fromCache ? 'yes' : 'no'}</Fact>
+      </dl>
+      <Details record={record} />
     </Dialog>
   );
 }

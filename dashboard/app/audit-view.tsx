@@ -1,19 +1,17 @@
-import type { AuditFilter } from './audit-filter.ts';
+import type { AuditFilter } from './view-filter.ts';
 import { AuditFilters } from './audit-filters.tsx';
 import { type AuditPages, useAuditPages } from './audit-pages.ts';
 import { AuditTable } from './audit-table.tsx';
-import { useRole, useSignedIn } from './context.ts';
+import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
 import { useNames } from './names.ts';
 import { count } from './format.ts';
 import { MoreButton } from './more.tsx';
 import { Empty, Failure, Head, Loading, Time } from './pieces.tsx';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 
-export function AuditView({ filter }: { readonly filter: AuditFilter }) {
-  return useRole('Audit.Read') ? <Records filter={filter} /> : <RoleNeeded title="Audit" role="Audit.Read" />;
-}
+export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
 function Records({ filter }: { readonly filter: AuditFilter }) {
   const pages = useAuditPages(filter);

@@ -1,5 +1,5 @@
 import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
+import { Problem, Warnings } from '../shared/text.tsx';
 import { CopyButton } from './copy.tsx';
 import { count } from './format.ts';
 import { Badge, Fact, Time } from './pieces.tsx';
@@ -19,23 +19,16 @@ export function Findings({ report }: ReportProps) {
   const problems = parts.flatMap(({ problem }) => problem ?? []);
   return (
     <>
-      {problems.map((problem) => (
-        <Notice kind="warn" key={problem}>
-          <Sentence text={problem} />
-        </Notice>
-      ))}
+      <Warnings texts={problems} />
       {findings.map(({ application, severity, code, message, advice }) => (
-        <Notice
+        <Problem
           kind={severity === 'down' ? 'bad' : 'warn'}
           key={application + code + message}
+          title={applications.length > 1 ? `${application}: ` : ''}
+          message={message}
+          advice={advice}
           actions={<CopyCommand text={advice} />}
-        >
-          <strong>{applications.length > 1 ? `${application}: ` : ''}</strong>
-          <Sentence text={message} />
-          <p>
-            <Sentence text={advice} />
-          </p>
-        </Notice>
+        />
       ))}
     </>
   );

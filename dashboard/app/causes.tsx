@@ -1,5 +1,5 @@
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { Sentence } from '../shared/text.tsx';
+import { Paragraphs } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
 import { Command } from './copy.tsx';
 import { count } from './format.ts';
@@ -99,11 +99,7 @@ function CauseDetails({ cause }: { readonly cause: Cause }) {
           </li>
         )}
       </ul>
-      {advice === '' ? null : (
-        <p>
-          <Sentence text={advice} />
-        </p>
-      )}
+      <Paragraphs text={advice} />
       {step === undefined ? null : <Command text={step.command} only={step.only} />}
     </div>
   );

@@ -1,4 +1,5 @@
-import { Icon } from './icon.tsx';
+import type { ComponentChildren } from 'preact';
+import { Icon, type IconName } from './icon.tsx';
 
 /** A labelled selection. The empty value means all options; `all={false}` leaves it out. */
 export function Choice(props: {
@@ -26,24 +27,50 @@ export function Choice(props: {
   );
 }
 
-/** A field that narrows a list while the reader types. */
-export function Search(props: {
+interface FieldProps {
+  readonly label: string;
   readonly value: string;
-  readonly placeholder: string;
-  readonly onSearch: (text: string) => void;
-}) {
+  readonly onInput: (value: string) => void;
+  readonly placeholder?: string;
+  readonly type?: 'search' | 'text' | 'number' | 'date' | 'datetime-local';
+  readonly required?: boolean;
+  /** In place of the label, which screen readers say. */
+  readonly icon?: IconName;
+}
+
+/** A labelled field of a filter. */
+export function Field({ label, icon, onInput, type = 'search', ...attributes }: FieldProps) {
   return (
     <label class="field">
-      <Icon name="search" />
-      <span class="visually-hidden">Search</span>
+      {icon === undefined ? null : <Icon name={icon} />}
+      <span class={icon === undefined ? undefined : 'visually-hidden'}>{label}</span>{' '}
       <input
-        type="search"
-        value={props.value}
-        placeholder={props.placeholder}
+        {...({ type, ...attributes } as object)}
+        step={type === 'number' ? 'any' : undefined}
         autocomplete="off"
         spellcheck={false}
-        onInput={(event) => props.onSearch(event.currentTarget.value)}
+        onInput={(event) => onInput(event.currentTarget.value)}
       />
+    </label>
+  );
+}
+
+/** A field that narrows a list while the reader types. */
+export const Search = (props: Pick<FieldProps, 'value' | 'onInput'> & { readonly placeholder: string }) => (
+  <Field label="Search" icon="search" {...props} />
+);
+
+/** A labelled check box. */
+export function Check(props: {
+  readonly label: ComponentChildren;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+  readonly id?: string | undefined;
+}) {
+  const { label, onChange, ...attributes } = props;
+  return (
+    <label class="check">
+      <input type="checkbox" {...attributes} onChange={(event) => onChange(event.currentTarget.checked)} /> {label}
     </label>
   );
 }

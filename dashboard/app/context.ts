@@ -24,12 +24,4 @@ export function useSignedIn(): SignedIn {
 export const useRole = (role: string): boolean => useSignedIn().session.roles.includes(role);
 
 /** Those who read runs, and those who may send requests, which read the runs of their own queries. */
-export const useReadsRuns = (): boolean => [useRole('Runs.Read'), useRole('Requests.Send')].includes(true);
-
-/** Loads the jobs for those who may see them. */
-export function useJobs(): Api['jobs'] {
-  const { api } = useSignedIn();
-  return useRole('Runs.Read') ? async () => api.jobs() : noJobs;
-}
-
-const noJobs: Api['jobs'] = async () => ({ jobs: [] });
+export const runReaders = ['Runs.Read', 'Requests.Send'] as const;

@@ -18,14 +18,10 @@ export function CredentialDrawer({
 }) {
   return (
     <Dialog title="The broker" kind="drawer" onClose={onClose} about={<Badge state={report.status} />}>
-      {() => (
-        <>
-          {report.applications.map((health) => (
-            <Credential key={health.application} health={health} nowMs={Date.now()} />
-          ))}
-          <BrokerHealth report={report} />
-        </>
-      )}
+      {report.applications.map((health) => (
+        <Credential key={health.application} health={health} nowMs={Date.now()} />
+      ))}
+      <BrokerHealth report={report} />
     </Dialog>
   );
 }

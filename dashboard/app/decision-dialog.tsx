@@ -34,37 +34,28 @@ export function DecisionDialog(props: DialogProps) {
       title={`${decisionWords[decision].verb} this request`}
       kind="wide"
       onClose={onClose}
-      onSubmit={form.submit}
-      actions={(close) => (
-        <>
-          <button type="button" onClick={close}>
-            {isPossible || polled.value === undefined ? 'Cancel' : 'Close'}
-          </button>
-          {isPossible ? (
-            <button type="submit" class="primary" aria-disabled={form.busy}>
-              {decisionWords[decision].verb}
-            </button>
-          ) : null}
-        </>
-      )}
+      form={{
+        onSubmit: form.submit,
+        send: isPossible ? decisionWords[decision].verb : undefined,
+        busy: form.busy,
+        cancel: isPossible || polled.value === undefined ? 'Cancel' : 'Close',
+      }}
     >
-      {() => (
-        <Loaded polled={polled}>
-          {(approval) => (
-            <>
-              <ApprovalFacts approval={approval} />
-              <ApprovalDetails approval={approval} />
-              {isPossible ? <Reason form={form} consequenceText={consequence(approval, decision)} /> : null}
-              <Failure failure={form.failure}>
-                <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
-              </Failure>
-              {isPossible || form.failure !== undefined ? null : (
-                <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
-              )}
-            </>
-          )}
-        </Loaded>
-      )}
+      <Loaded polled={polled}>
+        {(approval) => (
+          <>
+            <ApprovalFacts approval={approval} />
+            <ApprovalDetails approval={approval} />
+            {isPossible ? <Reason form={form} consequenceText={consequence(approval, decision)} /> : null}
+            <Failure failure={form.failure}>
+              <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
+            </Failure>
+            {isPossible || form.failure !== undefined ? null : (
+              <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
+            )}
+          </>
+        )}
+      </Loaded>
     </Dialog>
   );
 }

@@ -9,24 +9,51 @@ interface DialogProps {
   /** `drawer`: details of one item, beside the page. */
   readonly kind?: 'wide' | 'drawer';
   readonly onClose: () => void;
-  /** Makes the content a form. */
-  readonly onSubmit?: (event: Event) => void;
-  /** @param close closes it, after which `onClose` is called. */
-  readonly children: (close: () => void) => ComponentChildren;
-  readonly actions?: (close: () => void) => ComponentChildren;
+  /** Makes the content a form, with a button to cancel. */
+  readonly form?: {
+    readonly onSubmit: (event: Event) => void;
+    /** What the button says that sends it. Undefined: it cannot be sent. */
+    readonly send: string | undefined;
+    readonly busy: boolean;
+    /** Default: the form is sent by its button and by Enter. */
+    readonly onSend?: () => void;
+    readonly cancel?: string;
+  };
+  readonly children: ComponentChildren;
+  /** Links at the foot. */
+  readonly actions?: ComponentChildren;
 }
 
 /**
  * Asks or shows something before the page. The browser keeps the focus inside, closes it on Escape, and returns the focus
  * to where it was.
  */
-export function Dialog({ title, about, kind, onClose, onSubmit, children, actions }: DialogProps) {
+export function Dialog({ title, about, kind, onClose, form, children, actions }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   // Before painting, so that no key that is pressed in between is lost.
   useLayoutEffect(() => dialog.current?.showModal(), []);
   const close = (): void => dialog.current?.close();
-  const footer = actions?.(close);
+  const footer =
+    form === undefined ? (
+      actions
+    ) : (
+      <>
+        <button type="button" onClick={close}>
+          {form.cancel ?? 'Cancel'}
+        </button>
+        {form.send === undefined ? null : (
+          <button
+            type={form.onSend === undefined ? 'submit' : 'button'}
+            class="primary"
+            aria-disabled={form.busy}
+            onClick={form.onSend}
+          >
+            {form.send}
+          </button>
+        )}
+      </>
+    );
   const content = (
     <>
       <header>
@@ -38,7 +65,7 @@ export function Dialog({ title, about, kind, onClose, onSubmit, children, action
           <Icon name="close" />
         </button>
       </header>
-      <div class="in">{children(close)}</div>
+      <div class="in">{children}</div>
       {footer === undefined || footer === null ? null : <footer>{footer}</footer>}
     </>
   );
@@ -50,13 +77,13 @@ export function Dialog({ title, about, kind, onClose, onSubmit, children, action
       onClose={onClose}
       onClick={(event) => {
         // A form keeps what was typed. Elsewhere a click on what surrounds the dialog closes it.
-        if (onSubmit === undefined && event.target === dialog.current) close();
+        if (form === undefined && event.target === dialog.current) close();
       }}
     >
-      {onSubmit === undefined ? (
+      {form === undefined ? (
         <div class="body">{content}</div>
       ) : (
-        <form onSubmit={onSubmit} noValidate>
+        <form onSubmit={form.onSubmit} noValidate>
           {content}
         </form>
       )}

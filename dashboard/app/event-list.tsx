@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { EventView } from '../../src/lib/api/answers/tenants.ts';
 import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
-import { Sentence } from '../shared/text.tsx';
+import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Dialog } from './dialog.tsx';
 import { Clock, DayTable, Time, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
@@ -90,13 +90,13 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
           }
           kind="drawer"
           onClose={() => setOpen(undefined)}
-          actions={() => (
+          actions={
             <a class="btn" href={tenantLink(open.tenantId)}>
               Open the tenant
             </a>
-          )}
+          }
         >
-          {() => <Details event={open} />}
+          <Details event={open} />
         </Dialog>
       )}
     </div>
@@ -114,14 +114,8 @@ function Details({ event }: { readonly event: EventView }) {
   ];
   return (
     <>
-      <p>
-        <Sentence text={explanation} />
-      </p>
-      {advice === undefined ? null : (
-        <p>
-          <Sentence text={advice} />
-        </p>
-      )}
+      <Paragraphs text={explanation} />
+      <Paragraphs text={advice} />
       {parts.length === 0 ? null : <p>{parts.join(' ')}</p>}
     </>
   );

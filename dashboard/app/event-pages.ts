@@ -3,8 +3,9 @@ import type { EventsAnswer, EventView } from '../../src/lib/api/answers/tenants.
 import type { ApiFailure } from './api-failure.ts';
 import type { Api } from './api.ts';
 import { useSignedIn } from './context.ts';
-import { type EventsFilter, eventsLink } from './event-filter.ts';
+import { type EventsFilter, eventsLink } from './view-filter.ts';
 import { type Polled, usePolling } from './polling.ts';
+import type { Query } from './api-paths.ts';
 
 const intervalMs = 30_000;
 const pageSize = 100;
@@ -73,18 +74,14 @@ export function useEventPages(filter: EventsFilter): EventPages {
 type Page = Pick<EventsAnswer, 'events' | 'continuation' | 'lookedAt'>;
 
 /** Reads pages until one has events, or to the end if `isAll`. */
-async function readPages(
-  api: Api,
-  query: Readonly<Record<string, string>>,
-  { isAll = false, most = maxPages } = {},
-): Promise<Page> {
-  let page: Page = { events: [] };
+async function readPages(api: Api, query: Query, { isAll = false, most = maxPages } = {}): Promise<Page> {
+  let page: Page = { events: [], continuation: query['continuation'] };
   for (let n = 0; n < most; n += 1) {
     const { continuation } = page;
     const answer = await api.events({
       ...query,
       limit: String(pageSize),
-      ...(continuation === undefined ? {} : { continuation }),
+      continuation,
     });
     page = { ...answer, events: [...page.events, ...answer.events] };
     if (answer.continuation === undefined || (!isAll && page.events.length > 0)) break;

@@ -1,14 +1,14 @@
 import { useMemo, useState } from 'preact/hooks';
 import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Choice } from './choice.tsx';
-import { useRole, useSignedIn } from './context.ts';
-import { type EventsFilter, eventsLink, parseEventsFilter, tenantsIn } from './event-filter.ts';
+import { useSignedIn } from './context.ts';
+import { type EventsFilter, eventsLink, entriesIn } from './view-filter.ts';
 import { EventTable, kindTitle } from './event-list.tsx';
 import { type EventPages, type NewestEvents, useEventPages } from './event-pages.ts';
 import { count } from './format.ts';
 import { MoreButton } from './more.tsx';
 import { Empty, Failure, Head, Loaded, Time } from './pieces.tsx';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
@@ -18,9 +18,7 @@ interface FilterProps {
   readonly filter: EventsFilter;
 }
 
-export function EventsView({ filter }: FilterProps) {
-  return useRole('Tenants.Read') ? <Events filter={filter} /> : <RoleNeeded title="Events" role="Tenants.Read" />;
-}
+export const EventsView = forRole(['Tenants.Read'], 'Events', Events);
 
 function Events({ filter }: FilterProps) {
   const pages = useEventPages(filter);
@@ -96,21 +94,15 @@ function Older({ pages: { events, hasOlder, older } }: { readonly pages: EventPa
   );
 }
 
-const show = (filter: EventsFilter): void => {
-  goTo(eventsLink(filter));
-};
-
 function Filters({ filter }: FilterProps) {
   const link = eventsLink(filter);
   // The text belongs to one address: links and the browser's back button change the address, and then its filter is shown.
   const [typed, setTyped] = useState<{ readonly link: string; readonly text: string }>();
   if (typed !== undefined && typed.link !== link) setTyped(undefined);
   const text = typed?.link === link ? typed.text : (filter.tenants ?? '').replaceAll(',', ', ');
-  const { kind } = filter;
-  const choose = (): void => {
-    const tenants = tenantsIn(text);
-    show({ ...(kind === undefined ? {} : { kind }), ...(tenants === '' ? {} : { tenants }) });
-  };
+  const show = (change: { readonly kind?: string; readonly tenants?: string }): void =>
+    goTo(eventsLink({ ...filter, ...change }));
+  const choose = (): void => show({ tenants: entriesIn(text).join(',') });
   const submit = (event: Event): void => {
     event.preventDefault();
     choose();
@@ -119,12 +111,10 @@ function Filters({ filter }: FilterProps) {
     <form class="filters" aria-label="Filter" onSubmit={submit}>
       <Choice
         label="Event"
-        value={kind ?? ''}
+        value={filter.kind ?? ''}
         options={eventKinds}
         textOf={kindTitle}
-        onChoose={(chosen) =>
-          show({ ...parseEventsFilter(`kind=${chosen}`), ...(filter.tenants ? { tenants: filter.tenants } : {}) })
-        }
+        onChoose={(kind) => show({ kind })}
       />
       <span class="field">
         <TextField

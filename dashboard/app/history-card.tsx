@@ -68,7 +68,7 @@ interface ChoicesProps {
 
 function Choices({ page, choice, history }: ChoicesProps) {
   // Replaces the address, so that the back button leaves the page.
-  const show = (change: HistoryChoice): void => replaceAddress(historyLink(page, { ...choice, ...change }));
+  const show = (change: HistoryChoice): void => replaceAddress(historyLink({ ...choice, ...change }, page));
   const columns = columnOptions(history?.columns ?? []);
   const column = columnOf(choice, history?.columns ?? []);
   const values = history?.split?.values ?? [];

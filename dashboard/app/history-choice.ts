@@ -1,9 +1,5 @@
+import { anyText, viewFilter } from './view-filter.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
-
-/** What a chart shows. It is part of the address, so that users can share what they see. */
-export type HistoryChoice = Readonly<Partial<Record<(typeof names)[number], string>>>;
-
-const names = ['job', 'column', 'value', 'days', 'tenants'] as const;
 
 /** Periods to choose from, in days. */
 export const periods: Readonly<Record<string, string>> = { 30: '30 days', 90: '90 days', 365: 'a year' };
@@ -13,34 +9,24 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** The number of rows. A column of this name comes before it. */
 export const rowsColumn = 'rows';
 
-/** @param query query string without `?`. Unknown and empty parameters are ignored. */
-export function parseHistoryChoice(query: string): HistoryChoice {
-  const given = new URLSearchParams(query);
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = given.get(name) ?? '';
-      return value === '' || (name === 'days' && !Object.hasOwn(periods, value)) ? [] : [[name, value]];
-    }),
-  );
-}
-
-/** @param page address of the page without its query. */
-export function historyLink(page: string, choice: HistoryChoice): string {
-  const query = new URLSearchParams(names.flatMap((name) => (choice[name] ? [[name, choice[name]]] : [])));
-  return query.size === 0 ? page : `${page}?${query.toString()}`;
-}
+/** What a chart shows. */
+export const { parse: parseHistoryChoice, link: historyLink } = viewFilter('', {
+  job: anyText,
+  column: anyText,
+  value: anyText,
+  days: Object.keys(periods),
+  tenants: anyText,
+});
+export type HistoryChoice = ReturnType<typeof parseHistoryChoice>;
 
 export const periodOf = ({ days = defaultPeriod }: HistoryChoice): string => days;
 
 /** The query of the API for a choice. */
-export function historyQuery(choice: HistoryChoice, nowMs: number): Readonly<Record<string, string>> {
-  const { value, tenants } = choice;
-  return {
-    since: new Date(nowMs - Number(periodOf(choice)) * dayMs).toISOString(),
-    ...(value === undefined ? {} : { value }),
-    ...(tenants === undefined ? {} : { tenants }),
-  };
-}
+export const historyQuery = (choice: HistoryChoice, nowMs: number) => ({
+  since: new Date(nowMs - Number(periodOf(choice)) * dayMs).toISOString(),
+  value: choice.value,
+  tenants: choice.tenants,
+});
 
 type Columns = (JobHistoryAnswer | TenantHistoryAnswer)['columns'];
 

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
-import { useJobs, useRole, useSignedIn } from './context.ts';
+import { useRole, useSignedIn } from './context.ts';
 import { relative } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
@@ -10,30 +10,29 @@ import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
 import { Head, Time } from './pieces.tsx';
-import { RoleNeeded } from './role-needed.tsx';
-import { usePolling } from './polling.ts';
+import { forRole } from './role-needed.tsx';
 import { jobLink, replaceAddress } from './route.ts';
-import { runsLink } from './runs-filter.ts';
+import { entriesIn, runsLink } from './view-filter.ts';
 import { scheduleWords } from './schedule-words.ts';
+import { Field } from './choice.tsx';
+import { useJobs } from './nights.ts';
 
 interface JobViewProps {
   readonly name: string;
   readonly choice: HistoryChoice;
 }
 
-export function JobView(props: JobViewProps) {
-  return useRole('Runs.Read') ? <OneJob {...props} /> : <RoleNeeded title="Job" role="Runs.Read" />;
-}
+export const JobView = forRole(['Runs.Read'], 'Job', OneJob);
 
 /** One job, and how its numbers developed over all tenants or some. */
 function OneJob({ name, choice }: JobViewProps) {
   const { api } = useSignedIn();
-  const { value, failure } = usePolling(useJobs(), 'jobs', undefined);
-  const job = value?.jobs.find((known) => known.name === name);
+  const { jobs, failure } = useJobs();
+  const job = jobs?.find((known) => known.name === name);
   return (
     <article>
       {/* Not the name first: it would be the title of the page. */}
-      {value === undefined && failure === undefined ? null : (
+      {jobs === undefined && failure === undefined ? null : (
         <Head
           title={job?.title ?? name}
           in={['#/jobs', 'Jobs']}
@@ -109,22 +108,11 @@ function Tenants({ name, choice }: JobViewProps) {
   const [text, setText] = useState(choice.tenants ?? '');
   const send = (event: Event): void => {
     event.preventDefault();
-    const tenants = text.split(/[\s,;]+/).filter((part) => part !== '');
-    replaceAddress(historyLink(jobLink(name), { ...choice, tenants: tenants.join(',') }));
+    replaceAddress(historyLink({ ...choice, tenants: entriesIn(text).join(',') }, jobLink(name)));
   };
   return (
     <form class="filters" onSubmit={send}>
-      <label class="field">
-        Tenants{' '}
-        <input
-          type="text"
-          value={text}
-          placeholder="all, or group:NAME, tag:NAME"
-          autocomplete="off"
-          spellcheck={false}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </label>
+      <Field label="Tenants" type="text" placeholder="all, or group:NAME, tag:NAME" value={text} onInput={setText} />
       <button type="submit">Show</button>
     </form>
   );

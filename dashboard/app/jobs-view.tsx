@@ -6,7 +6,7 @@ import { count, relative, shortLocalTime } from './format.ts';
 import { type JobRuns, nightsOf, readJobRuns } from './nights.ts';
 import { Empty, Head, Loaded, OutcomeBadge, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { jobLink, runLink } from './route.ts';
 import { scheduleWords } from './schedule-words.ts';
 import { StartDialog } from './start-dialog.tsx';
@@ -15,9 +15,7 @@ const intervalMs = 15_000;
 
 type Job = JobsAnswer['jobs'][number];
 
-export function JobsView() {
-  return useRole('Runs.Read') ? <JobList /> : <RoleNeeded title="Jobs" role="Runs.Read" />;
-}
+export const JobsView = forRole(['Runs.Read'], 'Jobs', JobList);
 
 function JobList() {
   const { api } = useSignedIn();

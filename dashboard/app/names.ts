@@ -1,7 +1,8 @@
 import { useMemo } from 'preact/hooks';
 import type { AuditRecord } from './audit-pages.ts';
-import { useJobs, useRole, useSignedIn } from './context.ts';
+import { useRole, useSignedIn } from './context.ts';
 import { usePolling } from './polling.ts';
+import { useJobs } from './nights.ts';
 
 /** Application id in records of tokens that the broker issued to its own jobs. */
 const brokerId = '00000000-0000-0000-0000-000000000000';
@@ -30,7 +31,7 @@ export function useNames(): Names {
   ];
   const load = async () => (readsTenants ? api.tenants() : undefined);
   const tenants = usePolling(load, 'tenants', undefined).value;
-  const jobs = usePolling(useJobs(), 'jobs', undefined).value;
+  const { titleOf } = useJobs();
   const people = usePolling(
     async () => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
@@ -46,19 +47,18 @@ export function useNames(): Names {
     for (const { asker } of people?.approvals ?? [])
       byId.set(asker.kind === 'application' ? asker.applicationId : (asker.objectId ?? ''), asker.name);
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
-    const titles = new Map(jobs?.jobs.map(({ name, title }) => [name, title]));
     return {
       tenants: new Map(tenants?.tenants.map(({ tenantId, name }) => [tenantId, name])),
       whoIn: ({ caller: { applicationId, objectId, kind }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
         if (applicationId === brokerId)
-          return { kind: 'job', name: job === undefined ? 'the broker itself' : (titles.get(job) ?? job) };
+          return { kind: 'job', name: job === undefined ? 'the broker itself' : titleOf(job) };
         const name = byId.get(objectId) ?? (kind === 'user' ? undefined : byId.get(applicationId));
         if (kind === 'user') return { kind: 'person', name: name ?? `person ${start(objectId)}` };
         return { kind: kind === 'agent' ? 'agent' : 'application', name: name ?? `${kind} ${start(applicationId)}` };
       },
     };
-  }, [tenants, jobs, people, session]);
+  }, [tenants, titleOf, people, session]);
 }
 
 const start = (id: string): string => (id.length > 9 ? `${id.slice(0, 8)}…` : id);

@@ -3,14 +3,26 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Api } from './api.ts';
-import { useSignedIn } from './context.ts';
+import { useRole, useSignedIn } from './context.ts';
 import { localDay } from './format.ts';
 import type { Cause } from '../../src/lib/api/trouble.ts';
+import { usePolling } from './polling.ts';
 
 /** A job with its newest runs, the newest first. */
 export interface JobRuns {
   readonly job: JobsAnswer['jobs'][number];
   readonly runs: readonly RunSummaryAnswer[];
+}
+
+/** The jobs, for those who may see them, and their titles. */
+export function useJobs() {
+  const { api } = useSignedIn();
+  const reads = useRole('Runs.Read');
+  const { value, failure } = usePolling(async () => (reads ? api.jobs() : { jobs: [] }), 'jobs', undefined);
+  return useMemo(() => {
+    const titles = new Map(value?.jobs.map(({ name, title }) => [name, title]));
+    return { jobs: value?.jobs, failure, titles, titleOf: (name: string): string => titles.get(name) ?? name };
+  }, [value, failure]);
 }
 
 /** The runs of each job, one request per job: in one list, the runs of a frequent job would displace those of a daily one. */

@@ -1,6 +1,6 @@
 import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
+import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { Causes } from './causes.tsx';
 import { FailureBars, Spark } from './charts.tsx';
@@ -12,7 +12,7 @@ import { type JobRuns, mainJob, type Night, nightsOf, readJobRuns, useFailures }
 import { Clock, Connection, Empty, Head, Loading, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import { approvalLink, runLink, tenantLink } from './route.ts';
-import { runsLink } from './runs-filter.ts';
+import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
@@ -56,11 +56,7 @@ export function OverviewView() {
         </Notice>
       ) : null}
       {report === undefined ? null : <Findings report={report} />}
-      {tenants.value?.warnings.map((warning) => (
-        <Notice kind="warn" key={warning}>
-          <Sentence text={warning} />
-        </Notice>
-      ))}
+      <Warnings texts={tenants.value?.warnings} />
       {main === undefined || nights.length === 0 ? null : <NightBars job={main.job} nights={nights} />}
       <div class="cols">
         <div class="stack">

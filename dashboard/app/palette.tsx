@@ -3,8 +3,8 @@ import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'pr
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { useToast } from './announcer.tsx';
 import { AskDialog } from './ask-dialog.tsx';
-import { auditLink } from './audit-filter.ts';
-import { useJobs, useReadsRuns, useRole, useSignedIn } from './context.ts';
+import { auditLink } from './view-filter.ts';
+import { runReaders, useRole, useSignedIn } from './context.ts';
 import { shortLocalTime } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
@@ -13,6 +13,7 @@ import { usePolling } from './polling.ts';
 import { goTo, jobLink, runLink, tenantLink, views } from './route.ts';
 import { StartDialog } from './start-dialog.tsx';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
+import { useJobs } from './nights.ts';
 
 /** Something to go to or to do. */
 interface Item {
@@ -162,18 +163,17 @@ function useKnown(onDo: (doing: Doing) => void): Known {
   const { api } = useSignedIn();
   const [readsTenants, readsRuns, mayStart, mayAsk, readsAudit] = [
     useRole('Tenants.Read'),
-    useReadsRuns(),
+    runReaders.map((role) => useRole(role)).includes(true),
     useRole('Runs.Write'),
     useRole('Requests.Send'),
     useRole('Audit.Read'),
   ];
   const tenants = usePolling(async () => (readsTenants ? api.tenants() : undefined), 'tenants', undefined).value;
   const runs = usePolling(async () => (readsRuns ? api.runs(runsRead) : undefined), 'palette runs', undefined).value;
-  const jobs = usePolling(useJobs(), 'jobs', undefined).value?.jobs;
+  const { jobs, titleOf: titleOfJob } = useJobs();
   const toast = useToast();
   return useMemo(() => {
     const byKey = new Map(tenants?.tenants.map((tenant) => [tenant.tenantId, tenant]));
-    const titles = new Map(jobs?.map(({ name, title }) => [name, title]));
     const people = new Map(
       runs?.runs.flatMap((run) => (run.starter?.name === undefined ? [] : [[run.starter.name, run]])),
     );
@@ -221,7 +221,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
           key: runId,
           group: 'Runs',
           icon: 'runs',
-          text: `${titles.get(job) ?? job}, ${shortLocalTime(startedAt, Date.now())}`,
+          text: `${titleOfJob(job)}, ${shortLocalTime(startedAt, Date.now())}`,
           also: runId.toLowerCase(),
           aside: <OutcomeBadge outcome={outcome} />,
           act: () => goTo(runLink(runId)),
@@ -233,7 +233,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
           group: 'People',
           icon: 'person',
           text: name,
-          aside: <span class="small">last run: {titles.get(job) ?? job}</span>,
+          aside: <span class="small">last run: {titleOfJob(job)}</span>,
           act: () => goTo(runLink(runId)),
         }),
       ),

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { type ParameterField, parameterWords } from '../../src/lib/core/parameters.ts';
 import { Sentence } from '../shared/text.tsx';
 import type { FieldContent, FormContent } from './parameter-form.ts';
+import { Check } from './choice.tsx';
 
 interface FieldProps {
   readonly field: ParameterField;
@@ -180,16 +181,13 @@ function Switch(props: FieldProps) {
   const { field, content, problem, onInput } = props;
   return (
     <div class="parameter">
-      <label class="check">
-        <input
-          type="checkbox"
-          id={parameterId(field.name)}
-          {...described(props)}
-          checked={content === 'true'}
-          onChange={(event) => onInput(String(event.currentTarget.checked))}
-        />{' '}
-        {field.schema.title ?? field.name}
-      </label>
+      <Check
+        label={field.schema.title ?? field.name}
+        id={parameterId(field.name)}
+        checked={content === 'true'}
+        onChange={(checked) => onInput(String(checked))}
+        {...described(props)}
+      />
       <Notes field={field} problem={problem} />
     </div>
   );
@@ -206,15 +204,13 @@ function Choices(props: FieldProps) {
       <legend>{titleOf(field)}</legend>
       <div class="choices">
         {field.choices.map((choice, index) => (
-          <label class="check" key={choice}>
-            <input
-              type="checkbox"
-              id={index === 0 ? parameterId(field.name) : undefined}
-              checked={chosen.includes(choice)}
-              onChange={() => toggle(choice)}
-            />{' '}
-            {choice}
-          </label>
+          <Check
+            key={choice}
+            label={choice}
+            id={index === 0 ? parameterId(field.name) : undefined}
+            checked={chosen.includes(choice)}
+            onChange={() => toggle(choice)}
+          />
         ))}
       </div>
       <Notes field={field} problem={problem} />

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
+import { Notice, Problem } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { byDay, exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
 import { Icon } from './icon.tsx';
@@ -122,18 +122,20 @@ export function Failure(props: {
   const { failure, children } = props;
   if (failure === undefined) return null;
   return (
-    <Notice kind="bad" actions={children}>
-      <strong>{failure.title}.</strong> <Sentence text={failure.message} />
-      <p>
-        <Sentence text={failure.advice} />
-      </p>
+    <Problem
+      kind="bad"
+      title={`${failure.title}.`}
+      message={failure.message}
+      advice={failure.advice}
+      actions={children}
+    >
       {failure.code === undefined ? null : (
         <p class="quiet">
           Code <code>{failure.code}</code>
           {failure.correlationId === undefined ? null : <>, correlation id {failure.correlationId}</>}
         </p>
       )}
-    </Notice>
+    </Problem>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
-import { Search } from './choice.tsx';
+import { Check, Search } from './choice.tsx';
 import { Dialog } from './dialog.tsx';
 import { countOf } from './format.ts';
 import { Empty, Fact } from './pieces.tsx';
@@ -68,7 +68,7 @@ function RowFilters(props: {
       <Search
         value={filter.search}
         placeholder="In all columns"
-        onSearch={(search) => onChange({ ...filter, search })}
+        onInput={(search) => onChange({ ...filter, search })}
       />
       <RowConditions
         columns={columns}
@@ -115,14 +115,12 @@ function ColumnChooser(props: {
         <legend class="visually-hidden">Shown columns</legend>
         {/* The first column names the row. */}
         {columns.slice(1).map((column) => (
-          <label key={column.name} class="check">
-            <input
-              type="checkbox"
-              checked={column.isShown !== toggled.has(column.name)}
-              onChange={() => onToggle(toggle(toggled, column.name))}
-            />
-            {column.title}
-          </label>
+          <Check
+            key={column.name}
+            label={column.title}
+            checked={column.isShown !== toggled.has(column.name)}
+            onChange={() => onToggle(toggle(toggled, column.name))}
+          />
         ))}
       </fieldset>
     </details>
@@ -144,18 +142,16 @@ function RowDetails(props: {
   const { row, columns, onClose } = props;
   return (
     <Dialog title={row.tenantName} kind="drawer" onClose={onClose}>
-      {() => (
-        <dl>
-          {columns.slice(1).map(({ name, title, type, isId }) => {
-            const text = shownValue(row[name] ?? null, type);
-            return (
-              <Fact key={name} name={title}>
-                {text === '' ? <span class="quiet">none</span> : isId ? <code>{text}</code> : text}
-              </Fact>
-            );
-          })}
-        </dl>
-      )}
+      <dl>
+        {columns.slice(1).map(({ name, title, type, isId }) => {
+          const text = shownValue(row[name] ?? null, type);
+          return (
+            <Fact key={name} name={title}>
+              {text === '' ? <span class="quiet">none</span> : isId ? <code>{text}</code> : text}
+            </Fact>
+          );
+        })}
+      </dl>
     </Dialog>
   );
 }

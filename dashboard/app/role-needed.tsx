@@ -1,3 +1,4 @@
+import type { FunctionComponent } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { Notice } from '../shared/text.tsx';
 import { SignedInContext, useSignedIn } from './context.ts';
@@ -5,7 +6,7 @@ import { Head } from './pieces.tsx';
 import { signInProblem } from './sign-in-problem.ts';
 
 /** Replaces a view whose app role the person lacks. */
-export function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
+function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
   return (
     <>
       <Head title={title} />
@@ -18,6 +19,17 @@ export function RoleNeeded({ title, role }: { readonly title: string; readonly r
     </>
   );
 }
+
+/** A view for those who have one of some app roles. Others read which one they lack. */
+export const forRole = <P extends object>(roles: readonly string[], title: string, View: FunctionComponent<P>) =>
+  function ForRole(props: P) {
+    const { session } = useSignedIn();
+    return roles.some((role) => session.roles.includes(role)) ? (
+      <View {...props} />
+    ) : (
+      <RoleNeeded title={title} role={roles[0] ?? ''} />
+    );
+  };
 
 /** Replaces every view for a person without any app role. */
 export function NoRole() {

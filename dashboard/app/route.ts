@@ -1,8 +1,14 @@
 import { useEffect, useState } from 'preact/hooks';
-import { type ApprovalsFilter, parseApprovalsFilter } from './approvals-filter.ts';
-import { type AuditFilter, parseAuditFilter } from './audit-filter.ts';
-import { type EventsFilter, parseEventsFilter } from './event-filter.ts';
-import { parseRunsFilter, type RunsFilter } from './runs-filter.ts';
+import {
+  type ApprovalsFilter,
+  type AuditFilter,
+  type EventsFilter,
+  parseApprovalsFilter,
+  parseAuditFilter,
+  parseEventsFilter,
+  parseRunsFilter,
+  type RunsFilter,
+} from './view-filter.ts';
 import { type HistoryChoice, parseHistoryChoice } from './history-choice.ts';
 import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 

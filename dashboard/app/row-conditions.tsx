@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
-import { Choice } from './choice.tsx';
+import { Choice, Field } from './choice.tsx';
 import { Icon } from './icon.tsx';
 import type { ResultColumn } from './result-columns.ts';
 import { type Condition, type Operator, operatorsOf, optionsOf } from './row-filter.ts';
@@ -87,25 +87,12 @@ function ConditionForm({ columns, rows, onAdd }: FormProps) {
           all={false}
         />
       ) : (
-        <label class="field">
-          Value <ValueInput operator={operator} column={column} value={value} onInput={setValue} />
-        </label>
+        <Field label="Value" type={inputType(operator, column)} required value={value} onInput={setValue} />
       )}
       <button type="submit">Add filter</button>
     </form>
   );
 }
 
-function ValueInput(props: {
-  readonly operator: Operator;
-  readonly column: ResultColumn;
-  readonly value: string;
-  readonly onInput: (value: string) => void;
-}) {
-  const { operator, column, value } = props;
-  const onInput = (event: { readonly currentTarget: HTMLInputElement }): void =>
-    props.onInput(event.currentTarget.value);
-  if (operator === 'from' || operator === 'until') return <input type="date" required {...{ value, onInput }} />;
-  if (column.type === 'number') return <input type="number" step="any" required {...{ value, onInput }} />;
-  return <input type="text" required {...{ value, onInput }} />;
-}
+const inputType = (operator: Operator, { type }: ResultColumn) =>
+  operator === 'from' || operator === 'until' ? 'date' : type === 'number' ? 'number' : 'text';

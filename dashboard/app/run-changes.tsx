@@ -151,19 +151,15 @@ const keyOf = ({ key }: ChangeInWords): string => key;
 function ChangeDetails({ change, onClose }: { readonly change: ChangeInWords; readonly onClose: () => void }) {
   return (
     <Dialog title={change.tenant} kind="drawer" onClose={onClose}>
-      {() => (
-        <>
-          <dl>
-            <Fact name="Change">{change.change}</Fact>
-            <Fact name="Row">{change.row}</Fact>
-          </dl>
-          <ul>
-            {change.values.map((value) => (
-              <li key={value}>{value}</li>
-            ))}
-          </ul>
-        </>
-      )}
+      <dl>
+        <Fact name="Change">{change.change}</Fact>
+        <Fact name="Row">{change.row}</Fact>
+      </dl>
+      <ul>
+        {change.values.map((value) => (
+          <li key={value}>{value}</li>
+        ))}
+      </ul>
     </Dialog>
   );
 }

@@ -3,7 +3,7 @@ import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
+import { Notice, Problem, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './counts.tsx';
 import { count, duration, relative } from './format.ts';
 import { OutcomeBadge, Time } from './pieces.tsx';
@@ -79,12 +79,7 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
   return (
     <>
       {stoppedBy === undefined ? null : (
-        <Notice kind="bad">
-          <strong>{stoppedBy.title}.</strong> <Sentence text={stoppedBy.detail} />
-          <p>
-            <Sentence text={stoppedBy.advice} />
-          </p>
-        </Notice>
+        <Problem kind="bad" title={`${stoppedBy.title}.`} message={stoppedBy.detail} advice={stoppedBy.advice} />
       )}
       {run.cancelRequested === true && run.finishedAt === undefined ? (
         <Notice kind="warn">Cancelled. No further tenants will start.</Notice>

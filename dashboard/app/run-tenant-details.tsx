@@ -1,7 +1,7 @@
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
-import { Sentence } from '../shared/text.tsx';
-import { auditLink } from './audit-filter.ts';
+import { Paragraphs, Sentence } from '../shared/text.tsx';
+import { auditLink } from './view-filter.ts';
 import { useRole } from './context.ts';
 import { Command } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
@@ -31,46 +31,38 @@ export function RunTenantDetails(props: {
       about={<OutcomeBadge outcome={outcome} code={code} />}
       kind="drawer"
       onClose={onClose}
-      actions={() => <Links tenantId={tenantId} />}
+      actions={<Links tenantId={tenantId} />}
     >
-      {() => (
-        <>
-          {text === undefined && detail === undefined ? null : (
-            <p>
-              {text === undefined ? null : <strong>{text.title}. </strong>}
-              {detail === undefined ? null : <Sentence text={detail} />}
-            </p>
-          )}
-          {advice === undefined ? null : (
-            <p>
-              <Sentence text={advice} />
-            </p>
-          )}
-          {step === undefined ? null : <Command text={step.command} />}
-          <dl>
-            <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
-            <Fact name="Last attempt">
-              {took === undefined ? undefined : (
-                <>
-                  until <Time iso={finishedAt} exact />, {duration(took)}
-                </>
-              )}
-            </Fact>
-            <Fact name="Rows">{count(rows, 'row')}</Fact>
-          </dl>
-          <h3>For support</h3>
-          <dl>
-            <Fact name="Code">{code && <code>{code}</code>}</Fact>
-            <Fact name="Tenant id">
-              <code>{tenantId}</code>
-            </Fact>
-            <Fact name="Run">
-              <code>{run.runId}</code>
-            </Fact>
-          </dl>
-          {attempts === 0 ? null : <TenantTrace runId={run.runId} tenantId={tenantId} version={finishedAt} />}
-        </>
+      {text === undefined && detail === undefined ? null : (
+        <p>
+          {text === undefined ? null : <strong>{text.title}. </strong>}
+          {detail === undefined ? null : <Sentence text={detail} />}
+        </p>
       )}
+      <Paragraphs text={advice} />
+      {step === undefined ? null : <Command text={step.command} />}
+      <dl>
+        <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
+        <Fact name="Last attempt">
+          {took === undefined ? undefined : (
+            <>
+              until <Time iso={finishedAt} exact />, {duration(took)}
+            </>
+          )}
+        </Fact>
+        <Fact name="Rows">{count(rows, 'row')}</Fact>
+      </dl>
+      <h3>For support</h3>
+      <dl>
+        <Fact name="Code">{code && <code>{code}</code>}</Fact>
+        <Fact name="Tenant id">
+          <code>{tenantId}</code>
+        </Fact>
+        <Fact name="Run">
+          <code>{run.runId}</code>
+        </Fact>
+      </dl>
+      {attempts === 0 ? null : <TenantTrace runId={run.runId} tenantId={tenantId} version={finishedAt} />}
     </Dialog>
   );
 }

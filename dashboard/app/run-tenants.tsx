@@ -147,7 +147,7 @@ function Filters(props: {
       <Search
         value={filter.search}
         placeholder="Name, id or cause"
-        onSearch={(search) => onChange({ ...filter, search })}
+        onInput={(search) => onChange({ ...filter, search })}
       />
       <Segments
         label="Outcome"

@@ -3,10 +3,10 @@ import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { useJobs, useReadsRuns, useSignedIn } from './context.ts';
+import { runReaders, useSignedIn } from './context.ts';
 import { finalAnswer } from './final-answer.ts';
 import { Empty, Failure, Head, Loaded } from './pieces.tsx';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import type { DeclaredColumns } from './result-columns.ts';
 import { type RunPart, runLink } from './route.ts';
@@ -16,6 +16,7 @@ import { RunRows } from './run-rows.tsx';
 import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.tsx';
 import { RunTenants } from './run-tenants.tsx';
 import { RunTimeline } from './run-timeline.tsx';
+import { useJobs } from './nights.ts';
 
 const intervalMs = 2_000;
 
@@ -25,9 +26,7 @@ interface RunViewProps {
   readonly part?: RunPart | undefined;
 }
 
-export function RunView({ runId, part }: RunViewProps) {
-  return useReadsRuns() ? <OneRun runId={runId} part={part} /> : <RoleNeeded title="Run" role="Runs.Read" />;
-}
+export const RunView = forRole(runReaders, 'Run', OneRun);
 
 /** Polls until the answer is that of a run that has ended, or that it does not exist. */
 function useRun<T extends { readonly status: RunAnswer['status'] }>(key: string, load: () => Promise<T>) {
@@ -71,7 +70,7 @@ function RunPage({
   const { api } = useSignedIn();
   const { runId } = run;
   const tenants = useRun(`tenants ${runId}`, () => api.runTenants(runId));
-  const job = usePolling(useJobs(), 'jobs', undefined).value?.jobs.find(({ name }) => name === run.job);
+  const job = useJobs().jobs?.find(({ name }) => name === run.job);
   const isQuery = run.query !== undefined;
   const announce = useAnnounce();
   const [actionFailure, setActionFailure] = useState<ApiFailure>();

@@ -1,32 +1,31 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
-import { useJobs, useReadsRuns, useSignedIn } from './context.ts';
+import { runReaders, useSignedIn } from './context.ts';
 import { count } from './format.ts';
 import { Empty, Head, Loaded } from './pieces.tsx';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { RunTable } from './run-table.tsx';
-import { type RunsFilter, runsLink } from './runs-filter.ts';
+import { type RunsFilter, runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
+import { useJobs } from './nights.ts';
 
 const intervalMs = 5_000;
 const maxRuns = 200;
 /** Runs to show at first, and to add per click: a list of 200 is long on a phone. */
 const step = 40;
 
-export function RunsView({ filter }: { readonly filter: RunsFilter }) {
-  return useReadsRuns() ? <RunList filter={filter} /> : <RoleNeeded title="Runs" role="Runs.Read" />;
-}
+export const RunsView = forRole(runReaders, 'Runs', RunList);
 
 /** The newest runs by day. The job is filtered by the API, so that runs of frequent jobs do not displace others. */
 function RunList({ filter }: { readonly filter: RunsFilter }) {
   const { api } = useSignedIn();
   const { job, outcome } = filter;
   const polled = usePolling(() => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
-  const { titles, jobs } = useJobTitles();
+  const { titles, jobs } = useJobs();
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
   const [limit, setLimit] = useState(step);
@@ -74,16 +73,6 @@ function headline(runs: readonly RunSummaryAnswer[]): string {
     : `${troubled.toLocaleString('en')} of ${count(newest.length, 'job')} had failures last time${now}`;
 }
 
-/** The jobs, and their titles by their names. */
-function useJobTitles() {
-  const { value } = usePolling(useJobs(), 'jobs', undefined);
-  const titles = useMemo(
-    () => new Map([['query', 'Query'], ...(value?.jobs.map(({ name, title }) => [name, title] as const) ?? [])]),
-    [value],
-  );
-  return { titles, jobs: value?.jobs };
-}
-
 function Filters(props: {
   readonly filter: RunsFilter;
   readonly titles: ReadonlyMap<string, string>;
@@ -94,20 +83,20 @@ function Filters(props: {
   const { filter, titles, runs, shown } = props;
   // A job that is no longer part of the app still has runs.
   const jobs = new Set([
+    'query',
     ...titles.keys(),
     ...runs.map(({ job }) => job),
     ...(filter.job === undefined ? [] : [filter.job]),
   ]);
-  const show = (change: RunsFilter): void => {
+  const show = (change: Readonly<Partial<Record<'job' | 'outcome', string>>>): void =>
     goTo(runsLink({ ...filter, ...change }));
-  };
   return (
     <div class="filters">
       <Choice
         label="Job"
         value={filter.job ?? ''}
         options={[...jobs].toSorted()}
-        textOf={(name) => titles.get(name) ?? name}
+        textOf={(name) => titles.get(name) ?? (name === 'query' ? 'Query' : name)}
         onChoose={(job) => show({ job })}
       />
       <Choice

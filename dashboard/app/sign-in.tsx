@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { Notice, Sentence } from '../shared/text.tsx';
+import { Notice, Problem } from '../shared/text.tsx';
 import { PasteToken } from './paste-token.tsx';
 import { Failure } from './pieces.tsx';
 import type { SignInProblem } from './sign-in-problem.ts';
@@ -22,16 +22,16 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
   return (
     <Frame title="Sign in">
       <Failure failure={refusal} />
-      <Problem problem={problem} />
+      <SignInFailure problem={problem} />
       <Failure failure={settings.failure} />
       {isBlocked ? <Blocked /> : null}
       {notSetUp === undefined ? null : (
-        <Notice kind="warn">
-          <strong>Sign-in with Microsoft is not set up.</strong> <Sentence text={notSetUp.problem} />
-          <p>
-            <Sentence text={notSetUp.advice} />
-          </p>
-        </Notice>
+        <Problem
+          kind="warn"
+          title="Sign-in with Microsoft is not set up."
+          message={notSetUp.problem}
+          advice={notSetUp.advice}
+        />
       )}
       {isBlocked || notSetUp !== undefined ? null : (
         <MicrosoftButton begin={signIn.begin} isUnanswered={problem?.kind === 'unavailable'} />
@@ -109,15 +109,12 @@ function MicrosoftLogo() {
   );
 }
 
-function Problem({ problem }: { readonly problem: SignInProblem | undefined }) {
+function SignInFailure({ problem }: { readonly problem: SignInProblem | undefined }) {
   if (problem === undefined) return null;
-  const isBad = problem.kind !== 'ended' && problem.kind !== 'cancelled';
-  return (
-    <Notice kind={isBad ? 'bad' : 'warn'}>
-      <strong>{isBad ? 'The sign-in failed.' : 'You are not signed in.'}</strong> <Sentence text={problem.message} />
-      <p>
-        <Sentence text={problem.advice} />
-      </p>
-    </Notice>
+  const { kind, message, advice } = problem;
+  return kind === 'ended' || kind === 'cancelled' ? (
+    <Problem kind="warn" title="You are not signed in." message={message} advice={advice} />
+  ) : (
+    <Problem kind="bad" title="The sign-in failed." message={message} advice={advice} />
   );
 }

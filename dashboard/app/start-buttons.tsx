@@ -48,13 +48,11 @@ function ChooseJob(props: {
   if (job !== undefined) return <StartDialog job={job} tenants={tenants} onClose={onClose} />;
   return (
     <Dialog title="Run a job" onClose={onClose}>
-      {() =>
-        jobs.map((one) => (
-          <button key={one.name} type="button" onClick={() => setJob(one)}>
-            {one.title}
-          </button>
-        ))
-      }
+      {jobs.map((one) => (
+        <button key={one.name} type="button" onClick={() => setJob(one)}>
+          {one.title}
+        </button>
+      ))}
     </Dialog>
   );
 }

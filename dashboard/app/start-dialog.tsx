@@ -28,30 +28,16 @@ export function StartDialog(props: StartDialogProps) {
     <Dialog
       title={`Start ${job.title}`}
       onClose={onClose}
-      onSubmit={form.submit}
-      actions={(close) => (
-        <>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" aria-disabled={form.busy}>
-            {form.chosen.buttonText}
-          </button>
-        </>
-      )}
+      form={{ onSubmit: form.submit, send: form.chosen.buttonText, busy: form.busy }}
     >
-      {() => (
-        <>
-          <StartTenants chosen={form.chosen} />
-          <ParameterFields
-            fields={form.fields}
-            content={form.content}
-            problems={form.problems}
-            onInput={form.setParameter}
-          />
-          <Failure failure={form.failure} />
-        </>
-      )}
+      <StartTenants chosen={form.chosen} />
+      <ParameterFields
+        fields={form.fields}
+        content={form.content}
+        problems={form.problems}
+        onInput={form.setParameter}
+      />
+      <Failure failure={form.failure} />
     </Dialog>
   );
 }

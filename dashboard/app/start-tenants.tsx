@@ -1,14 +1,13 @@
 import { useState } from 'preact/hooks';
 import { useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
+import { entriesIn } from './view-filter.ts';
 
 /** What the two fields of the start form say. */
 interface TenantChoice {
   readonly only: string;
   readonly except: string;
 }
-
-const entriesOf = (text: string): readonly string[] => text.split(/[\s,;]+/).filter((part) => part !== '');
 
 /** The tenants of a run: all, or those that two lists name. */
 export interface ChosenTenants {
@@ -43,7 +42,7 @@ export function useChosenTenants(verb = 'Start for', first: readonly string[] = 
   const { api } = useSignedIn();
   const [choice, setChoice] = useState<TenantChoice>({ only: first.join('\n'), except: '' });
   const [found, setFound] = useState<number>();
-  const [only, except] = [entriesOf(choice.only), entriesOf(choice.except)];
+  const [only, except] = [entriesIn(choice.only), entriesIn(choice.except)];
   const mayLookUp = useRole('Tenants.Read');
   const isSimple = except.length === 0 && !only.some((entry) => entry.includes(':'));
   const needsLookup = mayLookUp && !isSimple;

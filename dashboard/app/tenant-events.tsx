@@ -1,5 +1,5 @@
 import { useSignedIn } from './context.ts';
-import { eventsLink } from './event-filter.ts';
+import { eventsLink } from './view-filter.ts';
 import { EventList } from './event-list.tsx';
 import { Loaded, Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';

@@ -1,10 +1,6 @@
+import { anyText, viewFilter } from './view-filter.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
 import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
-
-/** Filter and order of the tenants. They are part of the address, so that users can share what they see. */
-export type TenantFilter = Readonly<Partial<Record<(typeof names)[number], string>>>;
-
-const names = ['search', 'show', 'cause', 'group', 'tag', 'sort'] as const;
 
 const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
   'needs action': (tenant) => troublesOf(tenant).length > 0,
@@ -17,21 +13,16 @@ const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
 /** Values of `show`. */
 export const showOptions = Object.keys(shows);
 
-/** @param query query string without `?`. Unknown and empty parameters are ignored. */
-export function parseTenantFilter(query: string): TenantFilter {
-  const given = new URLSearchParams(query);
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = given.get(name) ?? '';
-      return value === '' || (name === 'show' && !showOptions.includes(value)) ? [] : [[name, value]];
-    }),
-  );
-}
-
-export function tenantsLink(filter: TenantFilter): string {
-  const query = new URLSearchParams(names.flatMap((name) => (filter[name] ? [[name, filter[name]]] : [])));
-  return query.size === 0 ? '#/tenants' : `#/tenants?${query.toString()}`;
-}
+/** Filter and order of the tenants. */
+export const { parse: parseTenantFilter, link: tenantsLink } = viewFilter('#/tenants', {
+  search: anyText,
+  show: showOptions,
+  cause: anyText,
+  group: anyText,
+  tag: anyText,
+  sort: anyText,
+});
+export type TenantFilter = ReturnType<typeof parseTenantFilter>;
 
 /** The tenants that the filter lets through, in their order. */
 export function filterTenants(tenants: readonly Tenant[], filter: TenantFilter): readonly Tenant[] {

@@ -2,14 +2,14 @@ import { useState } from 'preact/hooks';
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { WideMarks } from './charts.tsx';
-import { useJobs, useRole } from './context.ts';
+import { useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { localTime, relative } from './format.ts';
 import { Empty, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
-import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
+import { useJobs } from './nights.ts';
 
 type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
@@ -18,15 +18,9 @@ interface TenantProps {
   readonly nowMs: number;
 }
 
-/** Returns the title of a job, or its name until that is known. */
-function useJobTitle(): (name: string) => string {
-  const { value } = usePolling(useJobs(), 'jobs', undefined);
-  return (name) => value?.jobs.find((job) => job.name === name)?.title ?? name;
-}
-
 /** The last result of each job in the tenant, and the results before as a line of marks. */
 export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantProps) {
-  const titleOfJob = useJobTitle();
+  const { titleOf: titleOfJob } = useJobs();
   return (
     <Panel title="Jobs" bare>
       {lastResults === undefined || lastResults.length === 0 ? (
@@ -83,7 +77,7 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
   const [isAll, setAll] = useState(false);
   const [open, setOpen] = useState<Result>();
   const showsLog = useRole('Runs.Read');
-  const titleOfJob = useJobTitle();
+  const { titleOf: titleOfJob } = useJobs();
   if (history?.length === 0) return null;
   return (
     <Panel title="History" bare class="no-print">
@@ -138,7 +132,7 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
           kind="drawer"
           onClose={() => setOpen(undefined)}
         >
-          {() => <TenantTrace runId={open.runId} tenantId={tenantId} />}
+          <TenantTrace runId={open.runId} tenantId={tenantId} />
         </Dialog>
       )}
     </Panel>

@@ -1,11 +1,11 @@
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { Choice } from './choice.tsx';
-import { useJobs, useRole, useSignedIn } from './context.ts';
+import { useRole, useSignedIn } from './context.ts';
 import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
 import { tenantPoints } from './history-points.ts';
-import { usePolling } from './polling.ts';
 import { replaceAddress, tenantLink } from './route.ts';
+import { useJobs } from './nights.ts';
 
 interface TenantOverTimeProps {
   readonly tenantId: string;
@@ -15,16 +15,13 @@ interface TenantOverTimeProps {
 /** How the numbers of a job developed in a tenant. Nothing for those who may not read runs. */
 export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
   const isReader = useRole('Runs.Read');
-  const { value } = usePolling(useJobs(), 'jobs', undefined);
-  const job = choice.job ?? firstJob(value);
-  return isReader && job !== undefined ? (
-    <OfJob tenantId={tenantId} choice={choice} jobs={value?.jobs ?? []} job={job} />
-  ) : null;
+  const { jobs = [] } = useJobs();
+  const job = choice.job ?? firstJob(jobs);
+  return isReader && job !== undefined ? <OfJob tenantId={tenantId} choice={choice} jobs={jobs} job={job} /> : null;
 }
 
 /** The first job that counts something, or the first one. */
-function firstJob(answer: JobsAnswer | undefined): string | undefined {
-  const jobs = answer?.jobs ?? [];
+function firstJob(jobs: JobsAnswer['jobs']): string | undefined {
   const counting = jobs.find(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
   return (counting ?? jobs[0])?.name;
 }
@@ -53,7 +50,7 @@ function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
         options={names.includes(job) ? names : [...names, job]}
         textOf={(name) => jobs.find((known) => known.name === name)?.title ?? name}
         // Another job has other columns and values.
-        onChoose={(next) => replaceAddress(historyLink(page, { job: next, days: periodOf(choice) }))}
+        onChoose={(next) => replaceAddress(historyLink({ job: next, days: periodOf(choice) }, page))}
         all={false}
       />
     </HistoryCard>

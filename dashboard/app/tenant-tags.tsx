@@ -4,7 +4,7 @@ import { maxTags, nameOfTag, parseTag, tagRule } from '../../src/lib/tenants/tag
 import { useAction } from './action.tsx';
 import { useToast } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { auditLink } from './audit-filter.ts';
+import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
@@ -81,35 +81,21 @@ function TagsDialog({ tenant, tags, onChange, onClose }: DialogProps) {
       title={`Tags of ${tenant.name}`}
       about="Rules and groups of the access policy may name tags: a change may open or close access."
       onClose={onClose}
-      onSubmit={form.submit}
-      actions={(close) => (
-        <>
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="button" class="primary" aria-disabled={form.busy || isEmpty(change)} onClick={form.save}>
-            Save
-          </button>
-        </>
-      )}
+      form={{ onSubmit: form.submit, send: 'Save', busy: form.busy || isEmpty(change), onSend: form.save }}
     >
-      {() => (
-        <>
-          <ul class="tags">
-            {form.shown.map((tag) => (
-              <li key={tag}>
-                <button type="button" class="tag" onClick={() => form.remove(tag)}>
-                  <span class="visually-hidden">Remove </span>
-                  {tag} <Icon name="close" />
-                </button>
-              </li>
-            ))}
-          </ul>
-          <NewTag form={form} />
-          <p role="status">{changeText(change)}</p>
-          <Failure failure={form.failure} />
-        </>
-      )}
+      <ul class="tags">
+        {form.shown.map((tag) => (
+          <li key={tag}>
+            <button type="button" class="tag" onClick={() => form.remove(tag)}>
+              <span class="visually-hidden">Remove </span>
+              {tag} <Icon name="close" />
+            </button>
+          </li>
+        ))}
+      </ul>
+      <NewTag form={form} />
+      <p role="status">{changeText(change)}</p>
+      <Failure failure={form.failure} />
     </Dialog>
   );
 }

@@ -1,7 +1,7 @@
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
-import { auditLink } from './audit-filter.ts';
-import { useJobs, useRole, useSignedIn } from './context.ts';
+import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
+import { auditLink } from './view-filter.ts';
+import { useRole, useSignedIn } from './context.ts';
 import { Command, CopyButton } from './copy.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import type { HistoryChoice } from './history-choice.ts';
@@ -9,7 +9,7 @@ import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { StartButtons } from './start-buttons.tsx';
 import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
@@ -17,6 +17,7 @@ import { TenantHistory, TenantJobs } from './tenant-history.tsx';
 import { TenantOverTime } from './tenant-over-time.tsx';
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
+import { useJobs } from './nights.ts';
 
 const intervalMs = 60_000;
 
@@ -26,9 +27,7 @@ interface TenantViewProps {
   readonly history?: HistoryChoice;
 }
 
-export function TenantView(props: TenantViewProps) {
-  return useRole('Tenants.Read') ? <OneTenant {...props} /> : <RoleNeeded title="Tenant" role="Tenants.Read" />;
-}
+export const TenantView = forRole(['Tenants.Read'], 'Tenant', OneTenant);
 
 function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   const { api } = useSignedIn();
@@ -72,7 +71,7 @@ function About({ tenantId, tenant }: { readonly tenantId: string; readonly tenan
 }
 
 function Actions({ tenantId }: { readonly tenantId: string }) {
-  const jobs = usePolling(useJobs(), 'jobs', undefined).value?.jobs;
+  const { jobs } = useJobs();
   const showsAudit = useRole('Audit.Read');
   return (
     <>
@@ -102,11 +101,7 @@ interface DetailsProps extends TenantProps {
 function Details({ tenant, nowMs, reload, history }: DetailsProps) {
   return (
     <>
-      {tenant.warnings.map((warning) => (
-        <Notice kind="warn" key={warning}>
-          <Sentence text={warning} />
-        </Notice>
-      ))}
+      <Warnings texts={tenant.warnings} />
       <WhatToDo tenant={tenant} nowMs={nowMs} />
       <div class="cols">
         <div class="stack">
@@ -162,11 +157,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           {since === undefined ? '' : ` since ${localDay(since)}`}.
         </p>
       )}
-      {advice === undefined ? null : (
-        <p>
-          <Sentence text={advice} />
-        </p>
-      )}
+      <Paragraphs text={advice} />
     </Notice>
   );
 }

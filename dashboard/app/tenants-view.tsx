@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { Notice, Sentence } from '../shared/text.tsx';
+import { Warnings } from '../shared/text.tsx';
 import { noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -11,7 +11,7 @@ import { stepFor } from '../../src/lib/api/next-step.ts';
 import { type Failures, nightsOf, readJobRuns, useFailures } from './nights.ts';
 import { Connection, Empty, Head, Loading, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { RoleNeeded } from './role-needed.tsx';
+import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
@@ -50,9 +50,7 @@ interface FilterProps {
   readonly filter: TenantFilter;
 }
 
-export function TenantsView({ filter }: FilterProps) {
-  return useRole('Tenants.Read') ? <TenantList filter={filter} /> : <RoleNeeded title="Tenants" role="Tenants.Read" />;
-}
+export const TenantsView = forRole(['Tenants.Read'], 'Tenants', TenantList);
 
 function TenantList({ filter }: FilterProps) {
   const { api } = useSignedIn();
@@ -128,11 +126,7 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
   return (
     <>
-      {warnings.map((warning) => (
-        <Notice kind="warn" key={warning}>
-          <Sentence text={warning} />
-        </Notice>
-      ))}
+      <Warnings texts={warnings} />
       <Filters filter={filter} tenants={tenants} causes={causes.map(({ cause }) => cause)} groups={groups}>
         <span role="status">{countOf(found.length, tenants.length, 'tenant')}</span>
       </Filters>
@@ -263,7 +257,7 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
       <Search
         value={filter.search ?? ''}
         placeholder="Name, domain or id"
-        onSearch={(search) => show({ ...filter, search })}
+        onInput={(search) => show({ ...filter, search })}
       />
       <Segments
         label="Show"

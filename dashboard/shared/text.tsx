@@ -5,33 +5,62 @@ export function Sentence({ text }: { readonly text: string }) {
   return <>{text.split('`').map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>;
 }
 
-/** A text with line breaks, one paragraph per line. */
-export function Paragraphs({ text }: { readonly text: string }) {
+/** A text with line breaks, one paragraph per line. Nothing without a text. */
+export function Paragraphs({ text = '' }: { readonly text?: string | undefined }) {
+  const lines = text.split('\n').filter((line) => line !== '');
   return (
     <>
-      {text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => (
-          <p key={line}>
-            <Sentence text={line} />
-          </p>
-        ))}
+      {lines.map((line) => (
+        <p key={line}>
+          <Sentence text={line} />
+        </p>
+      ))}
     </>
   );
 }
 
-/** One thing to know, over the page or a part of it. @param props.actions what to do about it, at the end of the line. */
-export function Notice(props: {
+interface NoticeProps {
   readonly kind: 'bad' | 'warn' | 'plain' | 'you';
-  readonly children: ComponentChildren;
   readonly actions?: ComponentChildren;
-}) {
-  const { kind, children, actions } = props;
+}
+
+/** One thing to know, over the page or a part of it. @param props.actions what to do about it, at the end of the line. */
+export function Notice({ kind, children, actions }: NoticeProps & { readonly children: ComponentChildren }) {
   return (
     <div class={`note ${kind}`} role={kind === 'bad' ? 'alert' : undefined}>
       <div>{children}</div>
       {actions}
     </div>
+  );
+}
+
+/** A notice of something that went wrong: what, why, and what to do. */
+export function Problem(
+  props: NoticeProps & {
+    readonly title: string;
+    readonly message: string;
+    readonly advice?: string | undefined;
+    readonly children?: ComponentChildren;
+  },
+) {
+  const { title, message, advice, children, ...notice } = props;
+  return (
+    <Notice {...notice}>
+      <strong>{title}</strong> <Sentence text={message} />
+      <Paragraphs text={advice} />
+      {children}
+    </Notice>
+  );
+}
+
+export function Warnings({ texts }: { readonly texts: readonly string[] | undefined }) {
+  return (
+    <>
+      {texts?.map((text) => (
+        <Notice kind="warn" key={text}>
+          <Sentence text={text} />
+        </Notice>
+      ))}
+    </>
   );
 }

@@ -5,7 +5,7 @@ import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApprovalView } from '../../../dashboard/app/approval-view.tsx';
 import { ApprovalsView } from '../../../dashboard/app/approvals-view.tsx';
-import { approvalsLink, parseApprovalsFilter } from '../../../dashboard/app/approvals-filter.ts';
+import { approvalsLink, parseApprovalsFilter } from '../../../dashboard/app/view-filter.ts';
 import { Side } from '../../../dashboard/app/side.tsx';
 import { Waiting } from '../../../dashboard/app/waiting.tsx';
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../../src/lib/api/answers/approvals.ts';
@@ -281,7 +281,7 @@ describe('the page of an approval', () => {
 
 it('keeps the filter of the list in the address', () => {
   expect(approvalsLink({})).toBe('#/approvals');
-  for (const filter of [{}, { show: 'valid' }, { show: 'closed', isMine: true }] as const)
+  for (const filter of [{}, { show: 'valid' }, { show: 'closed', mine: 'true' }] as const)
     expect(parseApprovalsFilter(approvalsLink(filter).split('?')[1] ?? '')).toEqual(filter);
   expect(parseApprovalsFilter('show=other&mine=false')).toEqual({});
 });

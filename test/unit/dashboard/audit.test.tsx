@@ -2,7 +2,7 @@
 import { act } from 'preact/test-utils';
 import { expect, it } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
-import { parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
+import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters } from '../../../dashboard/app/audit-filters.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import type { Names } from '../../../dashboard/app/names.ts';
@@ -10,7 +10,7 @@ import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
-type Query = Readonly<Record<string, string>>;
+type Query = Readonly<Record<string, string | undefined>>;
 type Answer = Awaited<ReturnType<Api['audit']>>;
 
 const from = '2026-11-01T00:00:00.000Z';

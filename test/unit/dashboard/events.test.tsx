@@ -3,7 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
-import { eventsLink, parseEventsFilter, tenantsIn } from '../../../dashboard/app/event-filter.ts';
+import { entriesIn, eventsLink, parseEventsFilter } from '../../../dashboard/app/view-filter.ts';
 import { kindTitle } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
@@ -13,7 +13,7 @@ import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { tenant } from './tenants.ts';
 
-type Query = Readonly<Record<string, string>>;
+type Query = Readonly<Record<string, string | undefined>>;
 
 const event = (sequence: number, more: Partial<EventView> = {}): EventView => ({
   id: `e${sequence}`,
@@ -92,7 +92,7 @@ describe('the filter of events', () => {
     expect(parseEventsFilter(eventsLink(filter).split('?')[1] ?? '')).toEqual(filter);
     expect(parseEventsFilter('kind=nonsense&tenants=&other=1')).toEqual({});
     expect(eventsLink({})).toBe('#/events');
-    expect(tenantsIn('  contoso.com, tag:a  tag:b,')).toBe('contoso.com,tag:a,tag:b');
+    expect(entriesIn('  contoso.com, tag:a  tag:b,')).toEqual(['contoso.com', 'tag:a', 'tag:b']);
   });
 
   it('goes into the address when a kind is chosen or the field of tenants is left', async () => {

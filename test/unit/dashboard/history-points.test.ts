@@ -91,9 +91,9 @@ describe('the summary of a chart', () => {
 describe('what a chart shows', () => {
   it('is in the address', () => {
     const choice = { job: 'licence-report', column: 'a=true', value: 'E3 & E5', days: '30', tenants: 'tag:x,group:y' };
-    const link = historyLink('#/jobs/licence-report', choice);
+    const link = historyLink(choice, '#/jobs/licence-report');
     expect(parseHistoryChoice(link.split('?')[1] ?? '')).toEqual(choice);
-    expect(historyLink('#/jobs/x', { column: '' })).toBe('#/jobs/x');
+    expect(historyLink({ column: '' }, '#/jobs/x')).toBe('#/jobs/x');
     expect(parseHistoryChoice('days=7&column=&other=1')).toEqual({});
     expect(parseHistoryChoice('days=constructor')).toEqual({});
   });

@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { act } from 'preact/test-utils';
 import { describe, expect, it, vi } from 'vitest';
-import { auditLink, parseAuditFilter } from '../../../dashboard/app/audit-filter.ts';
+import { auditLink, parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { resultFile } from '../../../dashboard/app/result-file.ts';
 import { historyLink } from '../../../dashboard/app/history-choice.ts';
 import {
@@ -100,8 +100,8 @@ describe('useRoute', () => {
     expect(await routeOf(jobLink('mfa-report'))).toEqual({ view: 'jobs', job: 'mfa-report', history: {} });
     expect(await routeOf('#/jobs')).toEqual({ view: 'jobs' });
     const history = { column: 'registered=false', days: '30' };
-    expect(await routeOf(historyLink(jobLink('x'), history))).toEqual({ view: 'jobs', job: 'x', history });
-    expect(await routeOf(historyLink(tenantLink('y'), history))).toEqual({ view: 'tenants', tenantId: 'y', history });
+    expect(await routeOf(historyLink(history, jobLink('x')))).toEqual({ view: 'jobs', job: 'x', history });
+    expect(await routeOf(historyLink(history, tenantLink('y')))).toEqual({ view: 'tenants', tenantId: 'y', history });
   });
 
   it('follows at once, adds an address to the history once, and replaces one without adding any', async () => {

@@ -6,7 +6,7 @@ import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
 import { byDay } from '../../../dashboard/app/format.ts';
-import { parseRunsFilter, runsLink } from '../../../dashboard/app/runs-filter.ts';
+import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { apiWith, rendered, session } from './rendered.ts';
