@@ -2,10 +2,9 @@ import { render } from 'preact';
 import { useState } from 'preact/hooks';
 import { ToastCard } from './app/announcer.tsx';
 import { CauseRow } from './app/causes.tsx';
-import { type Bar, FailureBars, Flow, Marks, Spark } from './app/charts.tsx';
+import { type Bar, CountsBar, FailureBars, Flow, Marks, Spark } from './app/charts.tsx';
 import { Choice, Search, Segments } from './app/choice.tsx';
 import { Command } from './app/copy.tsx';
-import { CountsBar } from './app/counts.tsx';
 import { Dialog } from './app/dialog.tsx';
 import { Face, Icon } from './app/icon.tsx';
 import { Badge, Empty, Fact, Head, Loading, Panel, Table, ToneBadge } from './app/pieces.tsx';
@@ -79,9 +78,7 @@ function Parts() {
             <Badge state="denied" />
             <span class="tag">gold</span>
             <Face name="olivia.operator@x" />
-            <span class="face square">
-              <Icon name="api" />
-            </span>
+            <Face name="portal" icon="api" />
           </div>
         </Panel>
         <Panel title="Filter">
@@ -183,24 +180,18 @@ function Parts() {
           </footer>
         </Panel>
         <Panel title="Table" bare>
-          <Table columns={[['Tenant'], ['Outcome', 'w-m'], ['Rows', 'w-s end']]}>
-            <tr>
-              <th scope="row">
-                <a href="#parts">Ashford Instruments</a>
-              </th>
-              <td>
-                <Badge state="ok">succeeded</Badge>
-              </td>
-              <td class="end">1,482</td>
-            </tr>
-            <tr>
-              <th scope="row">{longName}</th>
-              <td>
-                <Badge state="failed">The application has no consent in this tenant</Badge>
-              </td>
-              <td class="end">0</td>
-            </tr>
-          </Table>
+          <Table
+            items={[
+              ['Ashford Instruments', 'ok', 'succeeded', '1,482'],
+              [longName, 'failed', 'The application has no consent in this tenant', '0'],
+            ]}
+            keyOf={([name = '']) => name}
+            columns={[
+              ['Tenant', undefined, ([name]) => (name === longName ? name : <a href="#parts">{name}</a>)],
+              ['Outcome', 'w-m', ([, state = '', text]) => <Badge state={state}>{text}</Badge>],
+              ['Rows', 'w-s end', ([, , , rows]) => rows],
+            ]}
+          />
         </Panel>
         <Panel title="Grid">
           <VirtualRows<{ id: string; rows: number }>

@@ -23,19 +23,7 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, systemClock } from '../../src/lib/core/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
-import {
-  listQuery,
-  pathOfApproval,
-  pathOfJob,
-  pathOfRows,
-  pathOfRun,
-  pathOfTenant,
-  type Query,
-  type RowOrder,
-  withQuery,
-} from './api-paths.ts';
-import { type ApiFailure, failureOf, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
-import { jsonIn } from './json-in.ts';
+import { type ApiFailure, failureOf, jsonIn, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
 import { createDownload } from './result-downloads.ts';
 import { signInProblem } from './sign-in-problem.ts';
 
@@ -191,3 +179,36 @@ async function read<T>(response: Response, as: 'json' | 'blob'): Promise<T> {
     throw unreadable(response);
   }
 }
+
+/** `arrival`: as the tenants of a run in progress finish. */
+export type RowOrder = 'plan' | 'arrival';
+
+/** Rows of a page for the table. The API ends a page earlier if its rows take more than 1 MiB. */
+const pageRows = 5_000;
+
+export const pathOfRun = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
+
+export const pathOfJob = (name: string): string => `jobs/${encodeURIComponent(name)}`;
+
+export const pathOfTenant = (tenantId: string): string => `tenants/${encodeURIComponent(tenantId)}`;
+
+export const pathOfApproval = (approvalId: string): string => `approvals/${encodeURIComponent(approvalId)}`;
+
+export const pathOfRows = (runId: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>
+  withQuery(`${pathOfRun(runId)}/results`, {
+    limit: String(pageRows),
+    order: order === 'plan' ? undefined : order,
+    continuation,
+  });
+
+/** Parameters of a query. Undefined ones are left out. */
+export type Query = Readonly<Record<string, string | undefined>>;
+
+export const withQuery = (path: string, query: Query): string =>
+  `${path}?${new URLSearchParams(Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))).toString()}`;
+
+/** Lists of a query, with commas between the entries of each. Empty lists are left out. */
+export const listQuery = (lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(lists).flatMap(([name, entries]) => (entries.length === 0 ? [] : [[name, entries.join(',')]])),
+  );

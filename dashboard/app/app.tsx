@@ -6,13 +6,12 @@ import { ApprovalsView } from './approvals-view.tsx';
 import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
 import { EventsView } from './events-view.tsx';
-import { grantCommand } from './grant-command.ts';
+import { grantCommand, NoRole } from './role-needed.tsx';
 import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
 import { Head } from './pieces.tsx';
-import { NoRole } from './role-needed.tsx';
-import { useRoute, type Route } from './route.ts';
+import { type Route, useRoute, useViewChange } from './route.ts';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
 import { Side } from './side.tsx';
@@ -20,7 +19,6 @@ import { SignInView } from './sign-in.tsx';
 import { TenantView } from './tenant-view.tsx';
 import { TenantsView } from './tenants-view.tsx';
 import { useSignIn } from './use-sign-in.ts';
-import { useViewChange } from './view-change.ts';
 import { Waiting } from './waiting.tsx';
 
 export function App() {

@@ -1,8 +1,9 @@
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
-import type { ApprovalSummary } from './approval-pages.ts';
-import { approvalsText, statusTone, statusWord } from './approval-words.ts';
-import { relative } from './format.ts';
+import type { ApprovalSummary } from './waiting.tsx';
+import { count, relative } from './format.ts';
 import { Fact, Time, ToneBadge } from './pieces.tsx';
+import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
+import type { Session } from './session.ts';
 
 type Party = ApprovalSummary['asker'];
 
@@ -95,4 +96,71 @@ export function ApprovalDetails({ approval }: { readonly approval: ApprovalAnswe
       ))}
     </>
   );
+}
+
+/** What each decision is called on its button, and once it is made. */
+export const decisionWords: Readonly<Record<DecisionKind, { readonly verb: string; readonly done: string }>> = {
+  approve: { verb: 'Approve', done: 'approved' },
+  deny: { verb: 'Deny', done: 'denied' },
+  revoke: { verb: 'Revoke', done: 'revoked' },
+};
+
+export const statusTone: Readonly<Record<ApprovalSummary['status'], 'good' | 'warn' | 'bad' | 'idle'>> = {
+  pending: 'warn',
+  approved: 'good',
+  denied: 'bad',
+  revoked: 'bad',
+  expired: 'idle',
+  used: 'idle',
+  ended: 'idle',
+};
+
+export const statusWord: Readonly<Record<ApprovalSummary['status'], string>> = {
+  pending: 'waits',
+  approved: 'approved',
+  denied: 'denied',
+  revoked: 'revoked',
+  expired: 'expired',
+  used: 'used',
+  ended: 'no longer valid',
+};
+
+/** `1 of 2 approvals`. */
+export const approvalsText = ({ approvalsGiven, approvalsNeeded }: ApprovalSummary): string =>
+  `${approvalsGiven} of ${count(approvalsNeeded, 'approval')}`;
+
+export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>
+  objectId !== undefined && asker.objectId === objectId;
+
+/** What a decision does, in one sentence. The person reads it again before the decision is sent. */
+export function consequence(approval: ApprovalAnswer, decision: DecisionKind): string {
+  const { asker, title, approvalsGiven, approvalsNeeded, validMinutes, servedOnce } = approval;
+  const what = `${asker.name} asks for: ${title}`;
+  if (decision === 'deny') return `${what}. It is refused, also if others have approved it.`;
+  if (decision === 'revoke') return `${what}. From now on it is refused.`;
+  const missing = approvalsNeeded - approvalsGiven - 1;
+  return missing > 0
+    ? `${what}. After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
+    : `${what}. It is served ${servedOnce ? 'once, within' : 'for'} ${count(validMinutes, 'minute')} from now${servedOnce ? '' : ', as often as it is sent'}.`;
+}
+
+/** Roles that the person lacks for a decision. */
+export const missingRoles = ({ from }: Pick<ApprovalAnswer, 'from'>, { roles }: Session): readonly string[] =>
+  from.filter((role) => !roles.includes(role));
+
+/** Why the person cannot approve a pending request, with the next step. Undefined if he can, and for other statuses. */
+export function whyNotApprove(approval: ApprovalAnswer, session: Session): string | undefined {
+  const { status, possibleDecisions, decisions } = approval;
+  if (status !== 'pending' || possibleDecisions.includes('approve')) return undefined;
+  if (isOwn(approval, session)) {
+    const who = approval.asker.kind === 'agent' ? 'An agent asked for it on your behalf' : 'You asked for it yourself';
+    return `${who}, so another person must decide.`;
+  }
+  const missing = missingRoles(approval, session);
+  if (missing.length > 0) return `Deciding needs the app role \`${missing.join('` and `')}\`, which you do not have.`;
+  if (decisions.some(({ decider }) => decider.objectId === session.objectId))
+    return 'You have approved it. Another person must approve it, too.';
+  return possibleDecisions.includes('deny')
+    ? 'Either your token is from another application than the one for signing in here, so sign out and sign in, or the rule asks for no approval any more.'
+    : 'An application cannot decide. Sign in as a person.';
 }

@@ -1,8 +1,15 @@
 import { Notice, Paragraphs } from '../shared/text.tsx';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
-import { ApprovalDetails, ApprovalFacts, PartyName, StatusBadge } from './approval-facts.tsx';
-import { isClosed } from './approval-pages.ts';
-import { decisionWords, missingRoles, whyNotApprove } from './approval-words.ts';
+import {
+  ApprovalDetails,
+  ApprovalFacts,
+  decisionWords,
+  missingRoles,
+  PartyName,
+  StatusBadge,
+  whyNotApprove,
+} from './approval-facts.tsx';
+import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';

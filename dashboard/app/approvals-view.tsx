@@ -1,7 +1,6 @@
 import { useContext } from 'preact/hooks';
-import { ApprovalFacts, StatusBadge } from './approval-facts.tsx';
-import { type ApprovalList, type ApprovalSummary, readApprovals } from './approval-pages.ts';
-import { isOwn } from './approval-words.ts';
+import { ApprovalFacts, isOwn, StatusBadge } from './approval-facts.tsx';
+import { type ApprovalList, type ApprovalSummary, readApprovals, WaitingContext } from './waiting.tsx';
 import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
@@ -10,7 +9,6 @@ import { Empty, Head, Loaded } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
-import { WaitingContext } from './waiting.tsx';
 import { Check } from './choice.tsx';
 
 const intervalMs = 15_000;

@@ -1,38 +1,47 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
 import { Dialog } from './dialog.tsx';
 import { count } from './format.ts';
-import { Face, Icon } from './icon.tsx';
-import type { Names } from './names.ts';
-import { Badge, Clock, type Column, DayTable, Fact, Time } from './pieces.tsx';
+import { Face } from './icon.tsx';
+import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
+import { useRole, useSignedIn } from './context.ts';
+import { usePolling } from './polling.ts';
+import { useJobs } from './nights.ts';
 
 interface TableContext {
   readonly filter: AuditFilter;
   readonly names: Names;
 }
 
-const columns: readonly Column[] = [
-  ['Time', 'w-s'],
-  ['Who', 'w-l'],
-  ['Tenant', 'w-l p2'],
-  ['What', 'p2'],
-  ['By the rule', 'w-l p3'],
-  ['Outcome', 'w-l'],
-];
-
 /** One line a record. What else is known of it is in a drawer. */
 export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly AuditRecord[] }) {
   const [open, setOpen] = useState<AuditRecord>();
+  const { filter, names } = context;
+  const columns: readonly Column<AuditRecord>[] = [
+    ['Time', 'w-s', (record) => <Opener record={record} names={names} onOpen={() => setOpen(record)} />],
+    ['Who', 'w-l', (record) => <Caller record={record} {...context} />],
+    ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
+    ['What', 'p2', (record) => <code>{subjectOf(record)}</code>, subjectOf],
+    ['By the rule', 'w-l p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
+    ['Outcome', 'w-l', (record) => <Outcome record={record} />],
+  ];
   return (
     <div class="panel">
-      <DayTable columns={columns} class="audit" items={records} timeOf={({ at }) => at}>
-        {(record) => <Row key={keyOf(record)} record={record} onOpen={() => setOpen(record)} {...context} />}
-      </DayTable>
-      {open === undefined ? null : <RecordDrawer record={open} {...context} onClose={() => setOpen(undefined)} />}
+      <Table
+        class="audit"
+        columns={columns}
+        items={records}
+        keyOf={keyOf}
+        rowClass={({ breakGlass }) => (breakGlass === true ? 'break-glass' : undefined)}
+        timeOf={({ at }) => at}
+      />
+      {open === undefined ? null : (
+        <RecordDrawer record={open} filter={filter} names={names} onClose={() => setOpen(undefined)} />
+      )}
     </div>
   );
 }
@@ -61,61 +70,52 @@ const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord)
 const tenantOf = ({ tenantId, tenantAsked }: AuditRecord, names: Names): string =>
   names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
 
-const icons = { person: 'person', application: 'api', agent: 'api', job: 'jobs' } as const;
+const icons = { person: undefined, application: 'api', agent: 'api', job: 'jobs' } as const;
 
-function Row(props: TableContext & { readonly record: AuditRecord; readonly onOpen: () => void }) {
-  const { record, filter, names, onOpen } = props;
-  const { at, caller, tenantId, rule } = record;
-  const subject = subjectOf(record);
+interface RecordProps extends TableContext {
+  readonly record: AuditRecord;
+}
+
+function Opener({ record, names, onOpen }: Omit<RecordProps, 'filter'> & { readonly onOpen: () => void }) {
   const tenant = tenantOf(record, names);
-  const who = names.whoIn(record);
   return (
-    <tr class={record.breakGlass === true ? 'break-glass' : undefined}>
-      <th scope="row">
-        <button type="button" class="link" aria-haspopup="dialog" onClick={onOpen}>
-          <Clock iso={at} exact />
-          <span class="visually-hidden">{`, details of ${subject}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
-        </button>
-      </th>
-      <td>
-        <span class="who-cell">
-          {who.kind === 'person' ? (
-            <Face name={who.name} />
-          ) : (
-            <span class="face square">
-              <Icon name={icons[who.kind]} />
-            </span>
-          )}
-          <a
-            class="cut"
-            href={auditLink({ ...filter, caller: caller.applicationId })}
-            title={`${who.name}, application ${caller.applicationId}`}
-          >
-            {who.kind === 'agent' && 'agent '}
-            {who.name}
-          </a>
-        </span>
-        <span class="sub">{subject}</span>
-      </td>
-      <td class="p2">
-        {tenantId === undefined ? (
-          <span class="quiet">{tenant}</span>
-        ) : (
-          <a href={auditLink({ ...filter, tenant: tenantId })} title={`${tenant}, ${tenantId}`}>
-            {tenant}
-          </a>
-        )}
-      </td>
-      <td class="p2" title={subject}>
-        <code>{subject}</code>
-      </td>
-      <td class="p3 quiet" title={rule}>
-        {rule}
-      </td>
-      <td>
-        <Outcome record={record} />
-      </td>
-    </tr>
+    <button type="button" class="link" aria-haspopup="dialog" onClick={onOpen}>
+      <Clock iso={record.at} exact />
+      <span class="visually-hidden">{`, details of ${subjectOf(record)}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
+    </button>
+  );
+}
+
+function Caller({ record, filter, names }: RecordProps) {
+  const { applicationId } = record.caller;
+  const { kind, name } = names.whoIn(record);
+  return (
+    <>
+      <span class="who-cell">
+        <Face name={name} icon={icons[kind]} />
+        <a
+          class="cut"
+          href={auditLink({ ...filter, caller: applicationId })}
+          title={`${name}, application ${applicationId}`}
+        >
+          {kind === 'agent' && 'agent '}
+          {name}
+        </a>
+      </span>
+      <span class="sub">{subjectOf(record)}</span>
+    </>
+  );
+}
+
+function Tenant({ record, filter, names }: RecordProps) {
+  const { tenantId } = record;
+  const tenant = tenantOf(record, names);
+  return tenantId === undefined ? (
+    <span class="quiet">{tenant}</span>
+  ) : (
+    <a href={auditLink({ ...filter, tenant: tenantId })} title={`${tenant}, ${tenantId}`}>
+      {tenant}
+    </a>
   );
 }
 
@@ -132,8 +132,7 @@ function Outcome({ record }: { readonly record: AuditRecord }) {
   );
 }
 
-function RecordDrawer(props: TableContext & { readonly record: AuditRecord; readonly onClose: () => void }) {
-  const { record, filter, names, onClose } = props;
+function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readonly onClose: () => void }) {
   const { at, outcome, code, tenantId, caller, rule } = record;
   const who = names.whoIn(record);
   const tenant = tenantOf(record, names);
@@ -240,3 +239,62 @@ function Scopes({ scopes }: { readonly scopes: readonly string[] }) {
     </ul>
   );
 }
+
+/** Application id in records of tokens that the broker issued to its own jobs. */
+const brokerId = '00000000-0000-0000-0000-000000000000';
+
+/** Who a record names, in words for people. */
+interface Who {
+  readonly name: string;
+  readonly kind: 'person' | 'application' | 'agent' | 'job';
+}
+
+export interface Names {
+  readonly tenants: ReadonlyMap<string, string>;
+  readonly whoIn: (record: Pick<AuditRecord, 'caller' | 'rule'>) => Who;
+}
+
+/**
+ * Names for the ids in audit records: tenants, jobs, and whoever started a run or asked for an approval lately. The audit
+ * log itself has ids alone. An id without a known name is shown by its start.
+ */
+export function useNames(): Names {
+  const { api, session } = useSignedIn();
+  const [readsTenants, readsRuns, decides] = [
+    useRole('Tenants.Read'),
+    useRole('Runs.Read'),
+    useRole('Approvals.Decide'),
+  ];
+  const load = async () => (readsTenants ? api.tenants() : undefined);
+  const tenants = usePolling(load, 'tenants', undefined).value;
+  const { titleOf } = useJobs();
+  const people = usePolling(
+    async () => ({
+      runs: readsRuns ? (await api.runs(200)).runs : [],
+      approvals: decides ? (await api.approvals({ limit: '100' })).approvals : [],
+    }),
+    'people',
+    undefined,
+  ).value;
+  return useMemo(() => {
+    const byId = new Map<string, string>();
+    for (const { starter } of people?.runs ?? [])
+      if (starter?.name !== undefined) byId.set(starter.objectId, starter.name);
+    for (const { asker } of people?.approvals ?? [])
+      byId.set(asker.kind === 'application' ? asker.applicationId : (asker.objectId ?? ''), asker.name);
+    if (session.objectId !== undefined) byId.set(session.objectId, session.name);
+    return {
+      tenants: new Map(tenants?.tenants.map(({ tenantId, name }) => [tenantId, name])),
+      whoIn: ({ caller: { applicationId, objectId, kind }, rule = '' }) => {
+        const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
+        if (applicationId === brokerId)
+          return { kind: 'job', name: job === undefined ? 'the broker itself' : titleOf(job) };
+        const name = byId.get(objectId) ?? (kind === 'user' ? undefined : byId.get(applicationId));
+        if (kind === 'user') return { kind: 'person', name: name ?? `person ${start(objectId)}` };
+        return { kind: kind === 'agent' ? 'agent' : 'application', name: name ?? `${kind} ${start(applicationId)}` };
+      },
+    };
+  }, [tenants, titleOf, people, session]);
+}
+
+const start = (id: string): string => (id.length > 9 ? `${id.slice(0, 8)}…` : id);

@@ -1,15 +1,17 @@
-import type { AuditFilter } from './view-filter.ts';
-import { AuditFilters } from './audit-filters.tsx';
+import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditPages, useAuditPages } from './audit-pages.ts';
-import { AuditTable } from './audit-table.tsx';
+import { AuditTable, useNames } from './audit-table.tsx';
 import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
-import { useNames } from './names.ts';
 import { count } from './format.ts';
-import { MoreButton } from './more.tsx';
-import { Empty, Failure, Head, Loading, Time } from './pieces.tsx';
+import { Empty, Failure, Head, Loading, MoreButton, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
+import { Check, Choice, Field } from './choice.tsx';
+import { goTo } from './route.ts';
 
 export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
@@ -88,4 +90,75 @@ function More({ pages: { loadMore, busy, records } }: { readonly pages: AuditPag
       end={records.length === 0 ? undefined : 'There are no older records in this period.'}
     />
   );
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+type Fields = Readonly<Partial<Record<keyof AuditFilter, string | undefined>>>;
+
+/** Form for the filter. The filter takes effect when the form is submitted, not while the user types. */
+export function AuditFilters(props: { readonly filter: AuditFilter; readonly children?: ComponentChildren }) {
+  const { filter, children } = props;
+  const link = auditLink(filter);
+  // The input belongs to one address: links in the table and the browser's back button change the address, and then the
+  // form shows the new filter.
+  const [input, setInput] = useState<{ readonly link: string; readonly fields: Fields }>();
+  if (input !== undefined && input.link !== link) setInput(undefined);
+  const fieldsNow = (current = input): Fields =>
+    current?.link === link ? current.fields : { ...filter, from: inputTime(filter.from), to: inputTime(filter.to) };
+  const fields = fieldsNow();
+  /** What a field shows, and how it changes. */
+  const field = (name: keyof AuditFilter) => ({
+    value: fields[name] ?? '',
+    onInput: (value: string): void =>
+      setInput((current) => ({ link, fields: { ...fieldsNow(current), [name]: value } })),
+  });
+  const choice = (name: 'kind' | 'outcome') => ({ value: field(name).value, onChoose: field(name).onInput });
+  const show = (event: Event): void => {
+    event.preventDefault();
+    const trimmed = Object.fromEntries(Object.entries(fields).map(([name, value = '']) => [name, value.trim()]));
+    goTo(auditLink({ ...trimmed, from: isoTime(fields.from, filter.from), to: isoTime(fields.to, filter.to) }));
+  };
+  const { to: _, ...untilNow } = filter;
+  const since = (days: number): string =>
+    auditLink({ ...untilNow, from: new Date(Date.now() - days * dayMs).toISOString() });
+  return (
+    <form class="filters" aria-label="Filter" onSubmit={show}>
+      <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
+      <Field label="Caller" placeholder="application id" {...field('caller')} />
+      <Choice label="Kind" options={auditKinds} {...choice('kind')} />
+      <Choice label="Outcome" options={auditOutcomes} {...choice('outcome')} />
+      <details open={filter.approval !== undefined || filter.to !== undefined}>
+        <summary class="btn">More</summary>
+        <div class="filters">
+          <Field label="Approval" placeholder="id" {...field('approval')} />
+          <Field label="From" type="datetime-local" {...field('from')} />
+          <Field label="To" type="datetime-local" {...field('to')} />
+          <Check
+            label="Only break-glass"
+            checked={field('breakGlass').value !== ''}
+            onChange={(checked) => field('breakGlass').onInput(checked ? 'true' : '')}
+          />
+        </div>
+      </details>
+      <button type="submit">Show</button>
+      <a href={since(7)}>Last 7 days</a>
+      <a href={since(30)}>Last 30 days</a>
+      {link === auditLink({}) ? null : <a href={auditLink({})}>Clear filter</a>}
+      {children}
+    </form>
+  );
+}
+
+/** The value of a `datetime-local` input: local time to the minute. Empty for an invalid time. */
+function inputTime(iso: string | undefined): string {
+  const atMs = Date.parse(iso ?? '');
+  if (Number.isNaN(atMs)) return '';
+  return new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** The input as ISO 8601. An unchanged input keeps the seconds of `previous`, which the input cannot show. */
+function isoTime(input = '', previous: string | undefined): string {
+  if (input === '') return '';
+  return input === inputTime(previous) ? (previous ?? '') : new Date(input).toISOString();
 }

@@ -4,7 +4,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Dialog } from './dialog.tsx';
-import { Clock, DayTable, Time, ToneBadge } from './pieces.tsx';
+import { Clock, Table, Time, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
@@ -45,41 +45,27 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
   const [open, setOpen] = useState<EventView>();
   return (
     <div class="panel">
-      <DayTable
-        columns={[
-          ['Time', 'w-s'],
-          ['Tenant', 'w-c'],
-          ['What happened', 'w-c'],
-          ['In words', 'p2'],
-        ]}
+      <Table
         class="events"
-        items={events}
-        timeOf={({ at }) => at}
-      >
-        {(event) => (
-          <tr key={event.id} class="event">
-            <th scope="row">
-              <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
-                <Clock iso={event.at} />
-                <span class="visually-hidden">, details</span>
-              </button>
-            </th>
-            <td>
-              <a href={tenantLink(event.tenantId)} title={event.tenantName}>
-                {event.tenantName}
-              </a>
-            </td>
-            <td>
-              <ToneBadge tone={toneOf(event.kind)} title={kindTitle(event.kind)}>
-                {kindTitle(event.kind)}
+        columns={[
+          ['Time', 'w-s', (event) => <Opener event={event} onOpen={() => setOpen(event)} />],
+          ['Tenant', 'w-c', tenantOf, ({ tenantName }) => tenantName],
+          [
+            'What happened',
+            'w-c',
+            ({ kind }) => (
+              <ToneBadge tone={toneOf(kind)} title={kindTitle(kind)}>
+                {kindTitle(kind)}
               </ToneBadge>
-            </td>
-            <td class="p2 quiet" title={event.explanation}>
-              <Sentence text={event.explanation} />
-            </td>
-          </tr>
-        )}
-      </DayTable>
+            ),
+          ],
+          ['In words', 'p2 quiet', ({ explanation }) => <Sentence text={explanation} />, (event) => event.explanation],
+        ]}
+        items={events}
+        keyOf={({ id }) => id}
+        rowClass={() => 'event'}
+        timeOf={({ at }) => at}
+      />
       {open === undefined ? null : (
         <Dialog
           title={open.tenantName}
@@ -102,6 +88,15 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
     </div>
   );
 }
+
+const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(tenantId)}>{tenantName}</a>;
+
+const Opener = ({ event, onOpen }: { readonly event: EventView; readonly onOpen: () => void }) => (
+  <button type="button" class="link" aria-haspopup="dialog" onClick={onOpen}>
+    <Clock iso={event.at} />
+    <span class="visually-hidden">, details</span>
+  </button>
+);
 
 /** What happened in words, what to do, and what the words do not say. */
 function Details({ event }: { readonly event: EventView }) {

@@ -1,11 +1,10 @@
 import { useRef, useState } from 'preact/hooks';
 import type { EventsAnswer, EventView } from '../../src/lib/api/answers/tenants.ts';
 import type { ApiFailure } from './api-failure.ts';
-import type { Api } from './api.ts';
+import type { Api, Query } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { type EventsFilter, eventsLink } from './view-filter.ts';
 import { type Polled, usePolling } from './polling.ts';
-import type { Query } from './api-paths.ts';
 
 const intervalMs = 30_000;
 const pageSize = 100;

@@ -1,18 +1,16 @@
 import { useMemo, useState } from 'preact/hooks';
 import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
-import { Choice } from './choice.tsx';
+import { Choice, TextField } from './choice.tsx';
 import { useSignedIn } from './context.ts';
-import { type EventsFilter, eventsLink, entriesIn } from './view-filter.ts';
+import { entriesIn, type EventsFilter, eventsLink } from './view-filter.ts';
 import { EventTable, kindTitle } from './event-list.tsx';
 import { type EventPages, type NewestEvents, useEventPages } from './event-pages.ts';
 import { count } from './format.ts';
-import { MoreButton } from './more.tsx';
-import { Empty, Failure, Head, Loaded, Time } from './pieces.tsx';
+import { Empty, Failure, Head, Loaded, MoreButton, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
-import { TextField } from './text-field.tsx';
 
 interface FilterProps {
   readonly filter: EventsFilter;

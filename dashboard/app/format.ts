@@ -1,3 +1,5 @@
+import cronstrue from 'cronstrue';
+
 /** Formats a time in the reader's zone. */
 const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 
@@ -101,4 +103,14 @@ export function byDay<T>(
     title: names.get(title) ?? title,
     items,
   }));
+}
+
+/** An NCRONTAB expression in words: `At 05:00 UTC`. The expression itself if it cannot be put into words. */
+export function scheduleWords(expression: string): string {
+  try {
+    const words = cronstrue.toString(expression, { use24HourTimeFormat: true });
+    return /\d:\d/.test(words) ? words.replace(/(\d\d:\d\d)(?!.*\d:\d)/, '$1 UTC') : words;
+  } catch {
+    return expression;
+  }
 }

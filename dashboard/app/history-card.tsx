@@ -15,10 +15,9 @@ import {
   rowsColumn,
 } from './history-choice.ts';
 import type { HistoryPoint } from './history-points.ts';
-import { HistoryTable } from './history-table.tsx';
-import { Empty, Loaded, Panel } from './pieces.tsx';
+import { type Column, Empty, Loaded, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { replaceAddress } from './route.ts';
+import { replaceAddress, runLink } from './route.ts';
 
 const intervalMs = 300_000;
 
@@ -158,3 +157,36 @@ function LeftOut({ history }: { readonly history: History }) {
     </>
   );
 }
+
+interface HistoryTableProps {
+  readonly history: JobHistoryAnswer | TenantHistoryAnswer;
+  /** Oldest first. */
+  readonly points: readonly HistoryPoint[];
+  /** What the numbers are. */
+  readonly title: string;
+  /** Whether the rows have a column of their own. */
+  readonly hasRows: boolean;
+}
+
+/** The same as the chart, newest first. */
+function HistoryTable({ history, points, title, hasRows }: HistoryTableProps) {
+  const outcome: Column<HistoryPoint> =
+    'tenantId' in history
+      ? ['Outcome', undefined, ({ about }) => <OutcomeBadge outcome={about.replaceAll(' ', '_')} />]
+      : ['Tenants', undefined, ({ about }) => about];
+  return (
+    <Table<HistoryPoint>
+      class="history-table"
+      items={points.toReversed()}
+      keyOf={({ runId }) => runId}
+      columns={[
+        ['Run', 'w-m', ({ runId, startedAt }) => <a href={runLink(runId)}>{<Time iso={startedAt} short />}</a>],
+        outcome,
+        ...(hasRows ? [['Rows', 'w-s end p2', ({ rows }) => figure(rows)] satisfies Column<HistoryPoint>] : []),
+        [title, 'w-m end', ({ number }) => figure(number)],
+      ]}
+    />
+  );
+}
+
+const figure = (number: number | undefined) => number?.toLocaleString('en') ?? <span class="quiet">not known</span>;

@@ -1,7 +1,7 @@
+import { Drawing as Stretched } from './charts.tsx';
 import { useState } from 'preact/hooks';
 import { localDate, localTime } from './format.ts';
 import { type Axes, type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
-import { ChartLegend, RunBars } from './history-bars.tsx';
 import { runLink } from './route.ts';
 
 interface ChartProps {
@@ -120,7 +120,7 @@ function Drawing({ points, scale, axes, marked }: DrawingProps) {
   const dot = ({ startedAt, number = 0 }: HistoryPoint): string => `M${x(startedAt)} ${y(number)}h0`;
   const parts = unbroken(points);
   return (
-    <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+    <Stretched class="" box={[0, 0, 100, 100]}>
       {scale.ticks.map((tick) => (
         <path key={tick} class={tick === 0 ? 'c-axis' : 'c-grid'} d={`M0 ${y(tick)}H100`} />
       ))}
@@ -135,7 +135,7 @@ function Drawing({ points, scale, axes, marked }: DrawingProps) {
         ) : null,
       )}
       {marked?.number === undefined ? null : <path class="dots marked" d={dot(marked)} />}
-    </svg>
+    </Stretched>
   );
 }
 
@@ -151,6 +151,63 @@ function Marked({ point }: { readonly point: HistoryPoint }) {
       <span>
         <a href={runLink(runId)}>{localTime(startedAt)}</a> <span class="quiet">{about}</span>
       </span>
+    </p>
+  );
+}
+
+const parts = ['failed', 'notAttempted', 'skipped', 'succeeded'] as const;
+const words = { failed: 'failed', notAttempted: 'not attempted', skipped: 'skipped', succeeded: 'succeeded' };
+
+/** Below a chart: what became of the tenants of each run. The table says the same. Nothing for one tenant. */
+export function RunBars({ points, axes }: { readonly points: readonly HistoryPoint[]; readonly axes: Axes }) {
+  if (points.every(({ tenants }) => tenants === undefined)) return null;
+  const width = Math.min(1.6, 70 / points.length);
+  return (
+    <Stretched class="chart-bars" box={[0, 0, 100, 100]}>
+      {points.map(({ runId, startedAt, tenants }) => {
+        if (tenants === undefined || tenants.total === 0) return null;
+        let top = 0;
+        return parts.map((part) => {
+          const size = (tenants[part] / tenants.total) * 100;
+          const bar =
+            size === 0 ? null : (
+              <rect
+                key={`${runId} ${part}`}
+                class={part === 'succeeded' ? 'before' : part}
+                x={axes.x(startedAt) - width / 2}
+                y={top}
+                width={width}
+                height={size}
+              />
+            );
+          top += size;
+          return bar;
+        });
+      })}
+    </Stretched>
+  );
+}
+
+/** Says what the marks without a number and the bars are, where there are any. */
+export function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
+  const shown = parts.filter((part) => points.some(({ tenants }) => tenants !== undefined && tenants[part] > 0));
+  const hasGap = points.some(({ number }) => number === undefined);
+  if (shown.length === 0 && !hasGap) return null;
+  return (
+    <p class="keys">
+      {hasGap ? (
+        <span>
+          <span class="key rest" aria-hidden="true" />
+          run without a number
+        </span>
+      ) : null}
+      {shown.length === 0 ? null : <span>Tenants of each run:</span>}
+      {shown.toReversed().map((part) => (
+        <span key={part}>
+          <span class={`key ${part}`} aria-hidden="true" />
+          {words[part]}
+        </span>
+      ))}
     </p>
   );
 }

@@ -37,12 +37,12 @@ export function Icon({ name, turns = false }: { readonly name: IconName; readonl
   );
 }
 
-/** The initials of a person. */
-export function Face({ name }: { readonly name: string }) {
+/** The initials of a person, or a drawing for what is no person. */
+export function Face({ name, icon }: { readonly name: string; readonly icon?: IconName | undefined }) {
   const [first = '', second = ''] = name.split('@')[0]?.split(/[\s._-]+/) ?? [];
   return (
-    <span class="face" aria-hidden="true">
-      {(first.charAt(0) + second.charAt(0)).toUpperCase()}
+    <span class={icon === undefined ? 'face' : 'face square'} aria-hidden="true">
+      {icon === undefined ? (first.charAt(0) + second.charAt(0)).toUpperCase() : <Icon name={icon} />}
     </span>
   );
 }

@@ -3,7 +3,7 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { relative } from './format.ts';
+import { relative, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { HistoryCard } from './history-card.tsx';
@@ -13,7 +13,6 @@ import { Head, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { jobLink, replaceAddress } from './route.ts';
 import { entriesIn, runsLink } from './view-filter.ts';
-import { scheduleWords } from './schedule-words.ts';
 import { Field } from './choice.tsx';
 import { useJobs } from './nights.ts';
 

@@ -1,15 +1,15 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { Spark } from './charts.tsx';
+import { FailedNights } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { count, relative, shortLocalTime } from './format.ts';
-import { type JobRuns, nightsOf, readJobRuns } from './nights.ts';
-import { Empty, Head, Loaded, OutcomeBadge, Table, Time } from './pieces.tsx';
+import { count, relative, scheduleWords, shortLocalTime } from './format.ts';
+import { type JobRuns, readJobRuns } from './nights.ts';
+import { Head, Loaded, NoJobs, OutcomeBadge, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { jobLink, runLink } from './route.ts';
-import { scheduleWords } from './schedule-words.ts';
 import { StartDialog } from './start-dialog.tsx';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
 const intervalMs = 15_000;
 
@@ -41,33 +41,27 @@ function JobList() {
       <Loaded polled={polled}>
         {() =>
           jobs.length === 0 ? (
-            <Empty title="There are no jobs.">
-              <p>
-                <code>ptb jobs new NAME</code> writes one.
-              </p>
-            </Empty>
+            <NoJobs />
           ) : (
             <div class="panel">
-              <Table
-                columns={[
-                  ['Job'],
-                  ['Last run', 'w-m'],
-                  ['Nights', 'w-m p2'],
-                  ['Schedule', 'w-c p3'],
-                  ['Next', 'w-m p2'],
-                  ['Start', 'w-s end'],
-                ]}
+              <Table<JobRuns>
                 class="jobs"
-              >
-                {jobs.map(({ job, runs }) => (
-                  <JobRow
-                    key={job.name}
-                    job={job}
-                    runs={runs}
-                    onStart={mayStart ? () => setStarting(job) : undefined}
-                  />
-                ))}
-              </Table>
+                items={jobs}
+                keyOf={({ job }) => job.name}
+                columns={[
+                  [
+                    'Job',
+                    undefined,
+                    ({ job }) => <a href={jobLink(job.name)}>{job.title}</a>,
+                    ({ job }) => `${job.name}. ${job.description ?? ''}`,
+                  ],
+                  ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
+                  ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={14} />],
+                  ['Schedule', 'w-c p3 quiet', ({ job }) => scheduleOf(job), ({ job }) => job.schedule],
+                  ['Next', 'w-m p2', ({ job }) => job.nextAt && <Time iso={job.nextAt} short />],
+                  ['Start', 'w-s end', ({ job }) => mayStart && <StartButton job={job} onStart={setStarting} />],
+                ]}
+              />
             </div>
           )
         }
@@ -84,38 +78,19 @@ function headline(jobs: readonly JobRuns[]): string {
   return `${count(jobs.length, 'job')}${next === undefined ? '' : `, the next run ${relative(next, Date.now())}`}`;
 }
 
-function JobRow(props: JobRuns & { readonly onStart: (() => void) | undefined }) {
-  const { job, runs, onStart } = props;
-  const [last] = runs;
-  const failed = nightsOf(runs, 14).flatMap(({ run }) => run?.tenants.failed ?? []);
+function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
+  if (run === undefined) return <span class="quiet">none</span>;
   return (
-    <tr>
-      <th scope="row" title={`${job.name}. ${job.description ?? ''}`}>
-        <a href={jobLink(job.name)}>{job.title}</a>
-      </th>
-      <td>
-        {last === undefined ? (
-          <span class="quiet">none</span>
-        ) : (
-          <a href={runLink(last.runId)} title={shortLocalTime(last.startedAt, Date.now())}>
-            <OutcomeBadge outcome={last.outcome} />
-          </a>
-        )}
-      </td>
-      <td class="p2">
-        <Spark values={failed} label={`Failed in the last ${count(failed.length, 'night')}: ${failed.join(', ')}`} />
-      </td>
-      <td class="p3 quiet" title={job.schedule}>
-        {job.schedule === undefined ? 'on demand' : scheduleWords(job.schedule)}
-      </td>
-      <td class="p2">{job.nextAt && <Time iso={job.nextAt} short />}</td>
-      <td class="end">
-        {onStart === undefined ? null : (
-          <button type="button" class="s" onClick={onStart} aria-label={`Start ${job.name}`}>
-            Start…
-          </button>
-        )}
-      </td>
-    </tr>
+    <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt, Date.now())}>
+      <OutcomeBadge outcome={run.outcome} />
+    </a>
   );
 }
+
+const scheduleOf = ({ schedule }: Job): string => (schedule === undefined ? 'on demand' : scheduleWords(schedule));
+
+const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => (
+  <button type="button" class="s" onClick={() => onStart(job)} aria-label={`Start ${job.name}`}>
+    Start…
+  </button>
+);

@@ -3,13 +3,12 @@ import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { Causes } from './causes.tsx';
-import { FailureBars, Spark } from './charts.tsx';
+import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { CountsBar } from './counts.tsx';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
 import { type JobRuns, mainJob, type Night, nightsOf, readJobRuns, useFailures } from './nights.ts';
-import { Clock, Connection, Empty, Head, Loading, OutcomeBadge, Panel, Table } from './pieces.tsx';
+import { Clock, Connection, Head, Loading, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import { approvalLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
@@ -17,6 +16,7 @@ import { StartButtons } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
 import { WaitingContext } from './waiting.tsx';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
 const healthIntervalMs = 30_000;
 const runsIntervalMs = 15_000;
@@ -147,66 +147,44 @@ function NightBars({ job, nights }: { readonly job: JobRuns['job']; readonly nig
 
 /** One line a job: its last night, the nights before, and when it runs next. */
 function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
-  if (jobs.length === 0)
-    return (
-      <Empty title="There are no jobs.">
-        <p>
-          <code>ptb jobs new NAME</code> writes one.
-        </p>
-      </Empty>
-    );
+  if (jobs.length === 0) return <NoJobs />;
   return (
-    <Table
+    <Table<JobRuns>
+      items={jobs}
+      keyOf={({ job }) => job.name}
       columns={[
-        ['Job'],
-        ['Last run', 'w-m'],
-        ['Failed', 'w-s end'],
-        ['Nights', 'w-m p2'],
-        ['Took', 'w-m end p2'],
-        ['Next', 'w-s end p2'],
+        ['Job', 'w-j', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
+        ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
+        ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
+        ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+        ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
+        ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
       ]}
-    >
-      {jobs.map(({ job, runs: [last, ...before] }) => (
-        <tr key={job.name}>
-          <th scope="row">
-            <a href={runsLink({ job: job.name })} title={job.title}>
-              {job.title}
-            </a>
-          </th>
-          <td>
-            {last === undefined ? (
-              <span class="quiet">no run yet</span>
-            ) : (
-              <a href={runLink(last.runId)} title={`Run of ${job.name}`}>
-                {last.finishedAt !== undefined && last.status === 'completed' ? (
-                  <CountsBar counts={last.tenants} />
-                ) : (
-                  <OutcomeBadge outcome={last.outcome} />
-                )}
-              </a>
-            )}
-          </td>
-          <td class={`end${(last?.tenants.failed ?? 0) > 0 ? ' problem' : ''}`}>{last?.tenants.failed}</td>
-          <td class="p2">
-            <Failed runs={last === undefined ? [] : [last, ...before]} />
-          </td>
-          <td class="end p2">{last === undefined ? '' : duration(last.durationMs)}</td>
-          <td class="end p2" title={job.schedule}>
-            {job.nextAt === undefined ? <span class="quiet">–</span> : <Next iso={job.nextAt} />}
-          </td>
-        </tr>
-      ))}
-    </Table>
+    />
   );
 }
 
-/** The time of day if that is enough. */
-const Next = ({ iso }: { readonly iso: string }) =>
-  Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
+function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
+  if (run === undefined) return <span class="quiet">no run yet</span>;
+  return (
+    <a href={runLink(run.runId)} title={`Run of ${run.job}`}>
+      {run.finishedAt !== undefined && run.status === 'completed' ? (
+        <CountsBar counts={run.tenants} />
+      ) : (
+        <OutcomeBadge outcome={run.outcome} />
+      )}
+    </a>
+  );
+}
 
-function Failed({ runs }: { readonly runs: JobRuns['runs'] }) {
-  const values = nightsOf(runs, 30).flatMap(({ run }) => run?.tenants.failed ?? []);
-  return <Spark values={values} label={`Failed in the last ${count(values.length, 'night')}: ${values.join(', ')}`} />;
+const FailedOf = ({ run }: { readonly run: RunSummaryAnswer | undefined }) => (
+  <span class={(run?.tenants.failed ?? 0) > 0 ? 'problem' : undefined}>{run?.tenants.failed}</span>
+);
+
+/** The time of day if that is enough. */
+function Next({ iso }: { readonly iso: string | undefined }) {
+  if (iso === undefined) return <span class="quiet">–</span>;
+  return Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
 }
 
 /** Requests that the person may decide on, where they can be decided. */

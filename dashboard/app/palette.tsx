@@ -30,7 +30,8 @@ interface Item {
 }
 
 /** A dialog that an item opens in place of the palette. */
-type Doing = { readonly job: JobsAnswer['jobs'][number]; readonly tenants?: readonly string[] } | 'ask';
+type Job = JobsAnswer['jobs'][number];
+type Doing = { readonly job: Job; readonly tenants?: readonly string[] } | 'ask';
 
 /** Results of each group, so that every group stays in sight. */
 const mostOfGroup = 6;
@@ -177,126 +178,70 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     const people = new Map(
       runs?.runs.flatMap((run) => (run.starter?.name === undefined ? [] : [[run.starter.name, run]])),
     );
+    const doing = (job: Job, text: string, tenants?: readonly string[]): Item => ({
+      ...item('Do', 'play', text, () => onDo({ job, ...(tenants === undefined ? {} : { tenants }) })),
+      also: `run a job ${job.name}`,
+      stays: true,
+    });
+    const startable = mayStart ? (jobs ?? []) : [];
     const items: readonly Item[] = [
       ...[...byKey.values()].map(tenantItem),
-      ...views.map(
-        ([view, title]): Item => ({ key: view, group: 'Pages', icon: view, text: title, act: () => goTo(`#/${view}`) }),
-      ),
-      { key: 'docs', group: 'Pages', icon: 'api', text: 'API reference', act: () => location.assign('docs') },
-      ...(mayStart ? (jobs ?? []) : []).map(
-        (job): Item => ({
-          key: `run ${job.name}`,
-          group: 'Do',
-          icon: 'play',
-          text: `Run ${job.title}…`,
-          also: `run a job ${job.name}`,
-          stays: true,
-          act: () => onDo({ job }),
-        }),
-      ),
-      ...(mayAsk
-        ? [
-            {
-              key: 'ask',
-              group: 'Do',
-              icon: 'search',
-              text: 'Ask many tenants…',
-              stays: true,
-              act: () => onDo('ask'),
-            } as const,
-          ]
-        : []),
-      ...(jobs ?? []).map(
-        ({ name, title }): Item => ({
-          key: `job ${name}`,
-          group: 'Jobs',
-          icon: 'jobs',
-          text: title,
-          also: name,
-          act: () => goTo(jobLink(name)),
-        }),
-      ),
-      ...(runs?.runs ?? []).map(
-        ({ runId, job, outcome, startedAt }): Item => ({
-          key: runId,
-          group: 'Runs',
-          icon: 'runs',
-          text: `${titleOfJob(job)}, ${shortLocalTime(startedAt, Date.now())}`,
-          also: runId.toLowerCase(),
-          aside: <OutcomeBadge outcome={outcome} />,
-          act: () => goTo(runLink(runId)),
-        }),
-      ),
-      ...[...people].map(
-        ([name, { runId, job }]): Item => ({
-          key: `person ${name}`,
-          group: 'People',
-          icon: 'person',
-          text: name,
-          aside: <span class="small">last run: {titleOfJob(job)}</span>,
-          act: () => goTo(runLink(runId)),
-        }),
-      ),
+      ...views.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
+      item('Pages', 'api', 'API reference', () => location.assign('docs')),
+      ...startable.map((job) => doing(job, `Run ${job.title}…`)),
+      ...(mayAsk ? [{ ...item('Do', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const] : []),
+      ...(jobs ?? []).map(({ name, title }) => ({
+        ...item('Jobs', 'jobs', title, () => goTo(jobLink(name))),
+        also: name,
+      })),
+      ...(runs?.runs ?? []).map(({ runId, job, outcome, startedAt }) => ({
+        ...item('Runs', 'runs', `${titleOfJob(job)}, ${shortLocalTime(startedAt, Date.now())}`, () =>
+          goTo(runLink(runId)),
+        ),
+        key: runId,
+        also: runId.toLowerCase(),
+        aside: <OutcomeBadge outcome={outcome} />,
+      })),
+      ...[...people].map(([name, { runId, job }]) => ({
+        ...item('People', 'person', name, () => goTo(runLink(runId))),
+        aside: <span class="small">last run: {titleOfJob(job)}</span>,
+      })),
     ];
     const ofTenant = ({ key }: Item): readonly Item[] => {
       const tenant = byKey.get(key);
       if (tenant === undefined) return [];
-      const step = causesOf([tenant]).flatMap((cause) => stepFor(cause) ?? [])[0];
-      const copy = (command: string): void =>
-        void navigator.clipboard?.writeText(command).then(() => toast({ text: `Copied: ${command}` }));
+      const command = causesOf([tenant]).flatMap((cause) => stepFor(cause) ?? [])[0]?.command;
+      const copy = (text: string): void =>
+        void navigator.clipboard?.writeText(text).then(() => toast({ text: `Copied: ${text}` }));
       return [
-        ...(step === undefined
-          ? []
-          : [
-              {
-                key: 'copy',
-                group: 'Do',
-                icon: 'copy',
-                text: `Copy ${step.command}`,
-                act: () => copy(step.command),
-              } as const,
-            ]),
-        ...(mayStart ? (jobs ?? []) : []).slice(0, 3).map(
-          (job): Item => ({
-            key: `${job.name} over ${key}`,
-            group: 'Do',
-            icon: 'play',
-            text: `Run ${job.title} over ${tenant.name}…`,
-            stays: true,
-            act: () => onDo({ job, tenants: [key] }),
-          }),
-        ),
-        ...(readsAudit
-          ? [
-              {
-                key: 'audit of it',
-                group: 'Do',
-                icon: 'audit',
-                text: `Audit of ${tenant.name}`,
-                act: () => goTo(auditLink({ tenant: key })),
-              } as const,
-            ]
-          : []),
+        ...(command === undefined ? [] : [item('Do', 'copy', `Copy ${command}`, () => copy(command))]),
+        ...startable.slice(0, 3).map((job) => doing(job, `Run ${job.title} over ${tenant.name}…`, [key])),
+        ...(readsAudit ? [item('Do', 'audit', `Audit of ${tenant.name}`, () => goTo(auditLink({ tenant: key })))] : []),
       ];
     };
     return { items, ofTenant };
   }, [tenants, runs, jobs, mayStart, mayAsk, readsAudit]);
 }
 
+const item = (group: string, icon: IconName, text: string, act: () => void): Item => ({
+  key: `${group} ${text}`,
+  group,
+  icon,
+  text,
+  act,
+});
+
 function tenantItem(tenant: Tenant): Item {
   const { tenantId, name, defaultDomain = '' } = tenant;
   return {
+    ...item('Tenants', 'tenants', name, () => goTo(tenantLink(tenantId))),
     key: tenantId,
-    group: 'Tenants',
-    icon: 'tenants',
-    text: name,
     also: `${defaultDomain} ${tenantId}`.toLowerCase(),
     get aside() {
       const [trouble] = troublesOf(tenant);
       if (trouble !== undefined) return <ToneBadge tone={trouble.tone}>{titleOf(trouble.cause)}</ToneBadge>;
       return endsSoon(tenant) ? <ToneBadge tone="warn">Ends soon</ToneBadge> : undefined;
     },
-    act: () => goTo(tenantLink(tenantId)),
   };
 }
 

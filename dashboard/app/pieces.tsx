@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Notice, Problem } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
@@ -173,19 +173,42 @@ export function Fact({ name, children }: { readonly name: string; readonly child
   );
 }
 
-/** A column: its title, and classes for its width, alignment and priority on narrow screens. */
-export type Column = readonly [title: string, classes?: string];
+/** A column of a table: its title, classes for width, alignment and priority on narrow screens, and its cell. */
+export type Column<T> = readonly [
+  title: string,
+  classes: string | undefined,
+  cell: (item: T) => ComponentChildren,
+  /** The whole text of a cell that may be cut. */
+  textOf?: (item: T) => string | undefined,
+];
 
-export function Table(props: {
-  readonly columns: readonly Column[];
+interface TableProps<T> {
+  /** The first one names the row. */
+  readonly columns: readonly Column<T>[];
+  readonly items: readonly T[];
+  readonly keyOf: (item: T) => string;
   readonly class?: string;
-  /** The rows, or bodies of rows with `groups`. */
-  readonly children: ComponentChildren;
-  readonly groups?: boolean;
-}) {
-  const { columns, groups = false, children } = props;
+  readonly rowClass?: (item: T) => string | undefined;
+  /** Puts the items under the days that they happened on, in the reader's zone. */
+  readonly timeOf?: (item: T) => string;
+}
+
+export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, timeOf }: TableProps<T>) {
+  const rows = (some: readonly T[]) =>
+    some.map((item) => (
+      <tr key={keyOf(item)} class={rowClass?.(item)}>
+        {columns.map(([title, classes, cell, textOf], index) => {
+          const Cell = index === 0 ? 'th' : 'td';
+          return (
+            <Cell key={title} scope={index === 0 ? 'row' : undefined} class={classes} title={textOf?.(item)}>
+              {cell(item)}
+            </Cell>
+          );
+        })}
+      </tr>
+    ));
   return (
-    <table class={`table ${props.class ?? ''}`}>
+    <table class={`table ${name}`}>
       <thead>
         <tr>
           {columns.map(([title, classes]) => (
@@ -195,33 +218,21 @@ export function Table(props: {
           ))}
         </tr>
       </thead>
-      {groups ? children : <tbody>{children}</tbody>}
+      {timeOf === undefined ? (
+        <tbody>{rows(items)}</tbody>
+      ) : (
+        byDay(items, timeOf).map(({ title, items: some }) => (
+          <tbody key={title}>
+            <tr class="group">
+              <th scope="rowgroup">
+                <b>{title}</b>
+              </th>
+            </tr>
+            {rows(some)}
+          </tbody>
+        ))
+      )}
     </table>
-  );
-}
-
-/** Things under the days that they happened on, in the reader's zone. */
-export function DayTable<T>(props: {
-  readonly columns: readonly Column[];
-  readonly class: string;
-  readonly items: readonly T[];
-  readonly timeOf: (item: T) => string;
-  /** The row of an item, with a key. */
-  readonly children: (item: T) => ComponentChildren;
-}) {
-  return (
-    <Table columns={props.columns} class={props.class} groups>
-      {byDay(props.items, props.timeOf).map(({ title, items }) => (
-        <tbody key={title}>
-          <tr class="group">
-            <th scope="rowgroup">
-              <b>{title}</b>
-            </th>
-          </tr>
-          {items.map(props.children)}
-        </tbody>
-      ))}
-    </Table>
   );
 }
 
@@ -254,6 +265,14 @@ export function Empty({
     </div>
   );
 }
+
+export const NoJobs = () => (
+  <Empty title="There are no jobs.">
+    <p>
+      <code>ptb jobs new NAME</code> writes one.
+    </p>
+  </Empty>
+);
 
 /** The failure of the last request or a word about a slow one, and below it the last value. */
 export function Loaded<T>(props: { readonly polled: Polled<T>; readonly children: (value: T) => ComponentChildren }) {
@@ -311,3 +330,38 @@ function Recovery({ polled, onRetry }: { readonly polled: Polled<unknown>; reado
 
 const at = (atMs: number | undefined): string =>
   atMs === undefined ? '' : ` at ${new Date(atMs).toLocaleTimeString('en-GB')}`;
+
+/** Loads the next page of a list. After the last page, the focus moves to the text that replaces the button. */
+export function MoreButton(props: {
+  readonly text: string;
+  readonly busy: boolean;
+  /** Undefined: there is no further page. */
+  readonly onMore: (() => void) | undefined;
+  /** What stands below the last page. */
+  readonly end: string | undefined;
+}) {
+  const { text, busy, onMore, end } = props;
+  const last = useRef<HTMLParagraphElement>(null);
+  const isPressed = useRef(false);
+  useEffect(() => {
+    if (busy || !isPressed.current) return;
+    isPressed.current = false;
+    last.current?.focus();
+  }, [busy]);
+  if (onMore === undefined)
+    return end === undefined ? null : (
+      <p ref={last} class="quiet" tabIndex={-1}>
+        {end}
+      </p>
+    );
+  const press = (): void => {
+    if (busy) return;
+    isPressed.current = true;
+    onMore();
+  };
+  return (
+    <button type="button" aria-disabled={busy} onClick={press}>
+      {text}
+    </button>
+  );
+}

@@ -4,6 +4,9 @@ import { Notice } from '../shared/text.tsx';
 import { SignedInContext, useSignedIn } from './context.ts';
 import { Head } from './pieces.tsx';
 import { signInProblem } from './sign-in-problem.ts';
+import type { NoSignIn, SignInAnswer } from '../../src/lib/api/answers/shared.ts';
+import { setupApiCommand } from '../../src/lib/core/text.ts';
+import type { Session } from './session.ts';
 
 /** Replaces a view whose app role the person lacks. */
 function RoleNeeded({ title, role }: { readonly title: string; readonly role: string }) {
@@ -106,4 +109,14 @@ function CheckAgain({ renew }: { readonly renew: () => Promise<void> }) {
       <span role="status">{text}</span>
     </p>
   );
+}
+
+/** The command with which an administrator gives a person an app role of the broker's own application. */
+export function grantCommand(
+  settings: SignInAnswer | NoSignIn | undefined,
+  { objectId = 'OBJECT_ID' }: Pick<Session, 'objectId'>,
+  role: string,
+): string {
+  const broker = settings !== undefined && 'clientId' in settings ? settings : undefined;
+  return setupApiCommand(broker, `--principal ${objectId} --role ${role}`);
 }

@@ -1,7 +1,7 @@
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
-import type { ResultColumn } from './result-columns.ts';
-import { type ColumnType, type RowValue, shownValue } from './row-values.ts';
+import { type ColumnType, type ResultColumn, type RowValue, shownValue } from './result-columns.ts';
 import type { RowsSort } from './virtual-rows.tsx';
+import { compare, sortBy } from './sort.ts';
 
 /** What a condition may ask of a column of this type. */
 export const operatorsOf: Readonly<Record<ColumnType, readonly Operator[]>> = {
@@ -95,8 +95,6 @@ function startOfDay(day: string, compared: RowValue, after = 0): number {
   return isDay ? Date.UTC(year, month - 1, date + after) : new Date(year, month - 1, date + after).getTime();
 }
 
-const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-
 /** The rows in another order. Rows without a value come last in both directions, equal rows keep their order. */
 export function sortRows(
   rows: readonly ResultRow[],
@@ -105,16 +103,7 @@ export function sortRows(
 ): readonly ResultRow[] {
   const column = columns.find(({ name }) => name === sort?.column);
   if (sort === undefined || column === undefined) return rows;
-  const sign = sort.descending ? -1 : 1;
-  const keyed = rows.map((row) => ({ row, key: keyOf(row[column.name] ?? null, column.type) }));
-  const compare = (a: string | number, b: string | number): number =>
-    typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
-  return keyed
-    .toSorted((a, b) => {
-      if (a.key === undefined || b.key === undefined) return Number(a.key === undefined) - Number(b.key === undefined);
-      return sign * compare(a.key, b.key);
-    })
-    .map(({ row }) => row);
+  return sortBy(rows, (row) => keyOf(row[column.name] ?? null, column.type), sort.descending);
 }
 
 /** Undefined without a value. */
@@ -136,5 +125,5 @@ export function optionsOf(rows: readonly ResultRow[], { name, type }: ResultColu
     found.add(shownValue(row[name] ?? null, type));
     if (found.size > maxOptions) return undefined;
   }
-  return [...found].toSorted(collator.compare);
+  return [...found].toSorted(compare);
 }

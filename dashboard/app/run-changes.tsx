@@ -3,15 +3,14 @@ import type { RunAnswer, RunChangesAnswer, RunTenant } from '../../src/lib/api/a
 import { Notice } from '../shared/text.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
-import { finalAnswer } from './final-answer.ts';
+import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
 import { count, localDay } from './format.ts';
 import { useFailures } from './nights.ts';
 import { Empty, Fact, Failure, Loaded, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import type { DeclaredColumns } from './result-columns.ts';
+import { type DeclaredColumns, isGuid, type RowValue, shownValue, typeOf } from './result-columns.ts';
 import { runLink, tenantLink } from './route.ts';
-import { type Change, changeKinds, changesInWords, type ChangeInWords } from './change-words.ts';
 import { type RowsColumn, VirtualRows } from './virtual-rows.tsx';
 
 const namesShown = 5;
@@ -190,4 +189,60 @@ function namesOf(tenants: readonly { readonly name: string }[]): string {
   const names = tenants.slice(0, maxNames).map(({ name }) => name);
   const more = tenants.length - names.length;
   return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more.toLocaleString('en')} more`;
+}
+
+export type Change = RunChangesAnswer['changes'][number];
+
+export const changeKinds: readonly Change['change'][] = ['added', 'removed', 'changed'];
+
+/** A change of a row, as the page shows it. */
+export interface ChangeInWords {
+  /** Unique among the changes. */
+  readonly key: string;
+  readonly tenant: string;
+  readonly change: Change['change'];
+  /** What the row is about: the first of its values that did not change. */
+  readonly row: string;
+  /** `Assigned: 37 → 38` for a changed row, and the other values of an added or removed one. */
+  readonly values: readonly string[];
+}
+
+export function changesInWords(changes: readonly Change[], declared: DeclaredColumns = []): readonly ChangeInWords[] {
+  return changes.map((change, index): ChangeInWords => {
+    const [before, after] = [
+      'before' in change ? change.before : undefined,
+      'after' in change ? change.after : undefined,
+    ];
+    const present = after ?? before ?? {};
+    const changed = 'columns' in change ? change.columns : [];
+    const names = namesIn(declared, { ...before, ...after });
+    const shown = (row: typeof present, name: string): string => {
+      const value: RowValue = row[name] ?? null;
+      const type = declared.find((column) => column.name === name)?.type ?? typeOf([value]);
+      return shownValue(value, type) || 'none';
+    };
+    const title = (name: string): string => declared.find((column) => column.name === name)?.title ?? name;
+    const about = names.find(
+      (name) => !changed.includes(name) && typeof present[name] === 'string' && !isGuid(present[name]),
+    );
+    const values =
+      before !== undefined && after !== undefined
+        ? changed.map((name) => `${title(name)}: ${shown(before, name)} → ${shown(after, name)}`)
+        : names
+            .filter((name) => name !== about && !isGuid(present[name] ?? null))
+            .map((name) => `${title(name)}: ${shown(present, name)}`);
+    return {
+      key: String(index),
+      tenant: change.name,
+      change: change.change,
+      row: about === undefined ? '' : shown(present, about),
+      values,
+    };
+  });
+}
+
+/** The names of the values in the order of the job's columns. */
+function namesIn(declared: NonNullable<DeclaredColumns>, row: Readonly<Record<string, unknown>>): readonly string[] {
+  const known = declared.map(({ name }) => name);
+  return [...known.filter((name) => name in row), ...Object.keys(row).filter((name) => !known.includes(name))];
 }

@@ -1,13 +1,15 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice } from '../shared/text.tsx';
 import { count, localTime } from './format.ts';
-import { type LoadedRows, maxHeldRows } from './load-rows.ts';
+import { type LoadedRows, loadRows, maxHeldRows } from './load-rows.ts';
 import { Empty, Failure, Loading } from './pieces.tsx';
 import type { DeclaredColumns } from './result-columns.ts';
 import { ResultTable } from './result-table.tsx';
-import { useResultRows } from './use-result-rows.ts';
+import { systemClock } from '../../src/lib/core/clock.ts';
+import type { RowOrder } from './api.ts';
+import { useSignedIn } from './context.ts';
 
 /** The rows of a run. @param props.stored number of rows that the tenants report, if it is known. */
 export function RunRows(props: {
@@ -91,4 +93,28 @@ function NoRows({ run }: { readonly run: RunAnswer }) {
         ? 'The job returned no rows.'
         : 'No tenant has such objects.';
   return <Empty title={title} />;
+}
+
+const nothing: LoadedRows = { rows: [], state: 'loading' };
+
+/**
+ * The rows of a run, loaded page by page. Rows that are loaded stay until another load has as many.
+ * @param version a new one loads all rows again.
+ * @param order `arrival` goes on until the run has ended.
+ */
+export function useResultRows(runId: string, version: string, order: RowOrder): LoadedRows {
+  const { api } = useSignedIn();
+  const [loaded, setLoaded] = useState(nothing);
+  useEffect(() => {
+    const ending = new AbortController();
+    const { signal } = ending;
+    const onChange = (next: LoadedRows): void =>
+      setLoaded((current) =>
+        next.state === 'complete' || next.rows.length >= current.rows.length ? next : { ...next, rows: current.rows },
+      );
+    const fetchPage = (continuation: string | undefined) => api.rows(runId, continuation, signal, order);
+    void loadRows({ fetchPage, clock: systemClock, signal, onChange });
+    return () => ending.abort();
+  }, [api, runId, version, order]);
+  return loaded;
 }

@@ -1,17 +1,8 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { CountsBar, countsText } from './counts.tsx';
+import { CountsBar, countsText } from './charts.tsx';
 import { count, duration } from './format.ts';
-import { Badge, Clock, type Column, DayTable, Empty, OutcomeBadge } from './pieces.tsx';
+import { Badge, Clock, type Column, Empty, OutcomeBadge, Table } from './pieces.tsx';
 import { runLink } from './route.ts';
-
-const columns: readonly Column[] = [
-  ['Job'],
-  ['Outcome', 'w-m'],
-  ['Tenants', 'w-c p2'],
-  ['Started', 'w-s end'],
-  ['Took', 'w-m end p2'],
-  ['Started by', 'w-m p3'],
-];
 
 interface RunTableProps {
   readonly runs: readonly RunSummaryAnswer[];
@@ -25,9 +16,13 @@ export function RunTable({ runs, titles = new Map() }: RunTableProps) {
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
   return (
     <div class="panel">
-      <DayTable columns={columns} class="runs" items={runs} timeOf={({ startedAt }) => startedAt}>
-        {(run) => <RunRow key={run.runId} run={run} title={titleOf(run, titles)} />}
-      </DayTable>
+      <Table
+        class="runs"
+        columns={columnsOf(titles)}
+        items={runs}
+        keyOf={({ runId }) => runId}
+        timeOf={({ startedAt }) => startedAt}
+      />
     </div>
   );
 }
@@ -38,35 +33,34 @@ const titleOf = (
   titles: ReadonlyMap<string, string>,
 ): string => (query === undefined ? (titles.get(job) ?? job) : 'Query');
 
-function RunRow({ run, title }: { readonly run: RunSummaryAnswer; readonly title: string }) {
-  const { runId, outcome, query, warnings, startedAt, durationMs, finishedAt, tenants } = run;
-  return (
-    <tr>
-      <th scope="row" title={query === undefined ? run.job : `GET ${query}`}>
-        <a href={runLink(runId)}>{title}</a>
-        {query === undefined ? null : <code class="quiet"> GET {query}</code>}
-        <span class="sub">{finishedAt === undefined ? '' : countsText(tenants)}</span>
-      </th>
-      <td>
+const columnsOf = (titles: ReadonlyMap<string, string>): readonly Column<RunSummaryAnswer>[] => [
+  [
+    'Job',
+    undefined,
+    (run) => (
+      <>
+        <a href={runLink(run.runId)}>{titleOf(run, titles)}</a>
+        {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
+        <span class="sub">{run.finishedAt === undefined ? '' : countsText(run.tenants)}</span>
+      </>
+    ),
+    ({ query, job }) => (query === undefined ? job : `GET ${query}`),
+  ],
+  [
+    'Outcome',
+    'w-m',
+    ({ outcome, warnings }) => (
+      <>
         <OutcomeBadge outcome={outcome} />{' '}
         {warnings.length === 0 ? null : <Badge state="degraded">{count(warnings.length, 'warning')}</Badge>}
-      </td>
-      <td class="p2">
-        <Tenants run={run} />
-      </td>
-      <td class="end">
-        <Clock iso={startedAt} />
-      </td>
-      <td class="end p2 quiet">
-        {finishedAt === undefined ? 'so far ' : ''}
-        {duration(durationMs)}
-      </td>
-      <td class="p3 quiet">
-        <StartedBy run={run} />
-      </td>
-    </tr>
-  );
-}
+      </>
+    ),
+  ],
+  ['Tenants', 'w-c p2', (run) => <Tenants run={run} />],
+  ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
+  ['Took', 'w-m end p2 quiet', (run) => `${run.finishedAt === undefined ? 'so far ' : ''}${duration(run.durationMs)}`],
+  ['Started by', 'w-m p3 quiet', (run) => <StartedBy run={run} />],
+];
 
 /** The schedule, the name of a person, or the start of the application id of a caller: the ids are in its title. */
 export function StartedBy({ run }: { readonly run: Pick<RunSummaryAnswer, 'startedBy' | 'starter'> }) {

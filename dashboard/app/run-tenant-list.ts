@@ -1,6 +1,7 @@
 import type { RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 import type { RowsSort } from './virtual-rows.tsx';
+import { sortBy } from './sort.ts';
 
 export interface RunTenantFilter {
   /** Part of a name, id, error code or its title, whatever the case. */
@@ -30,8 +31,6 @@ export function filterTenants(
 /** Trouble first. */
 const order: readonly string[] = ['failed', 'not_attempted', 'retrying', 'waiting', 'skipped', 'succeeded'];
 
-const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-
 /** How long the last attempt took. Undefined without one. */
 export const tookMs = ({ startedAt, finishedAt, attempts }: RunTenant): number | undefined =>
   startedAt === undefined || finishedAt === undefined || attempts === 0
@@ -39,21 +38,13 @@ export const tookMs = ({ startedAt, finishedAt, attempts }: RunTenant): number |
     : Math.max(0, Date.parse(finishedAt) - Date.parse(startedAt));
 
 /** Sorts by a column. Tenants without a value come last in both directions, equal ones are sorted by name. */
-export function sortTenants(tenants: readonly RunTenant[], { column, descending }: RowsSort): readonly RunTenant[] {
-  const sign = descending ? -1 : 1;
-  const keyed = tenants.map((tenant) => ({ tenant, key: keyOf(tenant, column) }));
-  return keyed
-    .toSorted((a, b) => {
-      const missing = Number(a.key === undefined) - Number(b.key === undefined);
-      if (missing !== 0) return missing;
-      const between =
-        typeof a.key === 'string' || typeof b.key === 'string'
-          ? collator.compare(String(a.key), String(b.key))
-          : (a.key ?? 0) - (b.key ?? 0);
-      return sign * between || collator.compare(a.tenant.name, b.tenant.name);
-    })
-    .map(({ tenant }) => tenant);
-}
+export const sortTenants = (tenants: readonly RunTenant[], { column, descending }: RowsSort): readonly RunTenant[] =>
+  sortBy(
+    tenants,
+    (tenant) => keyOf(tenant, column),
+    descending,
+    ({ name }) => name,
+  );
 
 function keyOf(tenant: RunTenant, column: string): string | number | undefined {
   switch (column) {

@@ -1,9 +1,8 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { Flow } from './charts.tsx';
+import { Flow, StackedBar } from './charts.tsx';
 import { count, duration, localClock } from './format.ts';
 import { Panel } from './pieces.tsx';
-import { type Round, roundsOf } from './run-rounds.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
 /** How a run went: tenants finished over its time, and its rounds below. The texts say the same as the drawings. */
@@ -120,19 +119,42 @@ function Bar(props: {
   const { axis, fromMs, toMs, parts } = props;
   const at = (ms: number): number => Math.min(100, Math.max(0, ((ms - axis.startMs) / axis.totalMs) * 100));
   const width = Math.max(minWidth, at(toMs) - at(fromMs));
-  const total = Math.max(
-    1,
-    parts.reduce((sum, [, share]) => sum + share, 0),
-  );
-  let x = Math.min(at(fromMs), 100 - width);
-  return (
-    <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="rest" width={100} height={8} />
-      {parts.map(([name, share]) => {
-        const piece = <rect key={name} class={name} x={x} width={(share / total) * width} height={8} />;
-        x += (share / total) * width;
-        return piece;
-      })}
-    </svg>
-  );
+  return <StackedBar parts={parts} from={Math.min(at(fromMs), 100 - width)} width={width} />;
+}
+
+/** The tenants that a run tried in one round, as far as their answers show. */
+export interface Round {
+  /** From 1. */
+  readonly number: number;
+  /** Tenants tried, by what the round brought. */
+  readonly counts: { readonly succeeded: number; readonly failed: number; readonly skipped: number };
+  /** Tenants that were tried in vain and are left for a later round. */
+  readonly retried: number;
+  /**
+   * From the first start to the last end among the tenants whose last attempt was in this round. Unix times in
+   * milliseconds. Undefined if all of them were tried again.
+   */
+  readonly period: { readonly fromMs: number; readonly toMs: number } | undefined;
+}
+
+/** The rounds of a run, the first one first. The API knows the last attempt of each tenant, and the number of attempts. */
+export function roundsOf(tenants: readonly RunTenant[]): readonly Round[] {
+  const last = tenants.reduce((max, { attempts }) => Math.max(max, attempts), 0);
+  return Array.from({ length: last }, (_, index) => roundOf(tenants, index + 1));
+}
+
+function roundOf(tenants: readonly RunTenant[], number: number): Round {
+  const counts = { succeeded: 0, failed: 0, skipped: 0 };
+  let retried = 0;
+  let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { attempts, outcome, startedAt, finishedAt } of tenants) {
+    if (attempts < number) continue;
+    const isLast = attempts === number;
+    if (isLast && outcome in counts) counts[outcome as keyof typeof counts] += 1;
+    else retried += 1;
+    if (!isLast || startedAt === undefined || finishedAt === undefined) continue;
+    fromMs = Math.min(fromMs, Date.parse(startedAt));
+    toMs = Math.max(toMs, Date.parse(finishedAt));
+  }
+  return { number, counts, retried, period: toMs >= fromMs ? { fromMs, toMs } : undefined };
 }

@@ -1,12 +1,13 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { useSignedIn } from './context.ts';
-import { CredentialDrawer } from './credential-drawer.tsx';
+import { CredentialDrawer } from './broker-health.tsx';
 import { Face, Icon } from './icon.tsx';
 import { Palette } from './palette.tsx';
 import { usePolling } from './polling.ts';
 import { type Route, views } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
 import { WaitingContext } from './waiting.tsx';
+import { StackedBar } from './charts.tsx';
 
 interface SideProps {
   readonly signedIn: Extract<SignInState, { kind: 'signed-in' }>;
@@ -112,10 +113,7 @@ function Fuse() {
           <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>
           <span class="quiet">{left === undefined ? 'none' : left < 0 ? 'ended' : `${left} days left`}</span>
         </span>
-        <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-          <rect class="rest" width={100} height={8} />
-          <rect class={tone} width={share} height={8} />
-        </svg>
+        <StackedBar parts={[[tone, share]]} total={100} />
       </button>
       {isOpen ? <CredentialDrawer report={value} onClose={() => setOpen(false)} /> : null}
     </>

@@ -1,6 +1,7 @@
 import { anyText, viewFilter } from './view-filter.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
 import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import { sortBy } from './sort.ts';
 
 const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
   'needs action': (tenant) => troublesOf(tenant).length > 0,
@@ -60,31 +61,25 @@ export const parseOrder = (sort = 'trouble'): TenantOrder =>
 
 export const orderText = ({ column, descending }: TenantOrder): string => `${descending ? '-' : ''}${column}`;
 
-const collator = new Intl.Collator('en', { numeric: true });
+/** Tenants with equal keys stay in the order of their names, those without a key come last. */
+export const sortTenants = (tenants: readonly Tenant[], { column, descending }: TenantOrder): readonly Tenant[] =>
+  sortBy(
+    tenants,
+    (tenant) => keyOf(tenant, column),
+    descending,
+    ({ name }) => name,
+  );
 
-/** Tenants with equal keys stay in the order of their names. */
-export function sortTenants(tenants: readonly Tenant[], { column, descending }: TenantOrder): readonly Tenant[] {
-  const keyed = tenants.map((tenant) => ({ tenant, key: keyOf(tenant, column) }));
-  const sign = descending ? -1 : 1;
-  return keyed
-    .toSorted((a, b) => sign * compare(a.key, b.key) || collator.compare(a.tenant.name, b.tenant.name))
-    .map(({ tenant }) => tenant);
-}
-
-const compare = (a: number | string, b: number | string): number =>
-  typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
-
-/** Failed results come first. A tenant without a result of the job comes last. */
+/** Failed results come first. */
 const outcomeRank: Readonly<Record<string, number>> = { failed: 0, retrying: 1, skipped: 2, succeeded: 3 };
 
-function keyOf(tenant: Tenant, column: string): number | string {
+function keyOf(tenant: Tenant, column: string): number | string | undefined {
   if (column === 'trouble') return rankOf(tenant);
   if (column === 'tenant') return tenant.name;
   if (column === 'access') return tenant.reachable ? 1 : 0;
-  if (column === 'ends')
-    return tenant.relationshipEndsAt === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(tenant.relationshipEndsAt);
+  if (column === 'ends') return tenant.relationshipEndsAt;
   const result = tenant.lastResults?.find(({ job }) => job === column);
-  return result === undefined ? 9 : (outcomeRank[result.outcome] ?? 1);
+  return result && (outcomeRank[result.outcome] ?? 1);
 }
 
 /** The group of a tenant in the order by trouble: the worst of its causes, or what else is known of it. */

@@ -2,14 +2,19 @@ import { useState } from 'preact/hooks';
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { WideMarks } from './charts.tsx';
-import { useRole } from './context.ts';
+import { useRole, useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { localTime, relative } from './format.ts';
 import { Empty, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
-import { runLink } from './route.ts';
+import { replaceAddress, runLink, tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { Choice } from './choice.tsx';
+import { HistoryCard } from './history-card.tsx';
+import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
+import { tenantPoints } from './history-points.ts';
 
 type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
@@ -28,36 +33,28 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantPr
           title={lastResults === undefined ? 'The last results are not known.' : 'No job has visited this tenant yet.'}
         />
       ) : (
-        <Table columns={[['Job'], ['Nights', 'w-l'], ['Last result', 'w-c'], ['Finished', 'w-m end p2']]}>
-          {lastResults.map(({ job, runId, outcome, code, finishedAt }) => (
-            <tr key={job}>
-              <th scope="row">
-                <a href={runLink(runId)} title={job}>
-                  {titleOfJob(job)}
-                </a>
-              </th>
-              <td>
-                {history === undefined ? (
-                  <span class="quiet">not known</span>
-                ) : (
-                  <ResultMarks results={history.filter((result) => result.job === job)} />
-                )}
-              </td>
-              <td>
-                <OutcomeBadge outcome={outcome} code={code} />
-              </td>
-              <td class="end p2 quiet">
-                <span title={localTime(finishedAt)}>{relative(finishedAt, nowMs)}</span>
-              </td>
-            </tr>
-          ))}
-        </Table>
+        <Table
+          items={lastResults}
+          keyOf={({ job }) => job}
+          columns={[
+            ['Job', undefined, ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
+            ['Nights', 'w-l', ({ job }) => <ResultMarks results={history?.filter((result) => result.job === job)} />],
+            ['Last result', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
+            [
+              'Finished',
+              'w-m end p2 quiet',
+              ({ finishedAt }) => relative(finishedAt, nowMs),
+              ({ finishedAt }) => localTime(finishedAt),
+            ],
+          ]}
+        />
       )}
     </Panel>
   );
 }
 
-function ResultMarks({ results }: { readonly results: readonly Result[] }) {
+function ResultMarks({ results }: { readonly results: readonly Result[] | undefined }) {
+  if (results === undefined) return <span class="quiet">not known</span>;
   const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
   return (
     <WideMarks
@@ -85,38 +82,17 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
         <Empty title="The results in earlier runs are not known." />
       ) : (
         <Table
+          items={isAll ? history : history.slice(0, shownAtFirst)}
+          keyOf={({ runId }) => runId}
           columns={[
-            ['Finished', 'w-m'],
-            ['Job'],
-            ['Outcome', 'w-c'],
-            ['Rows', 'w-s end p2'],
-            ['Attempts', 'w-s end p2'],
-            ['Log', 'w-s end'],
+            ['Job', undefined, ({ runId, job }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>],
+            ['Finished', 'w-m quiet', ({ finishedAt }) => <Time iso={finishedAt} short />],
+            ['Outcome', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
+            ['Rows', 'w-s end p2', ({ rows }) => rows.toLocaleString('en')],
+            ['Attempts', 'w-s end p2', ({ attempts }) => attempts],
+            ['Log', 'w-s end', (result) => showsLog && <OpenLog result={result} onOpen={setOpen} />],
           ]}
-        >
-          {(isAll ? history : history.slice(0, shownAtFirst)).map((result) => (
-            <tr key={result.runId}>
-              <td class="quiet">
-                <Time iso={result.finishedAt} short />
-              </td>
-              <th scope="row">
-                <a href={runLink(result.runId)}>{titleOfJob(result.job)}</a>
-              </th>
-              <td>
-                <OutcomeBadge outcome={result.outcome} code={result.code} />
-              </td>
-              <td class="end p2">{result.rows.toLocaleString('en')}</td>
-              <td class="end p2">{result.attempts}</td>
-              <td class="end">
-                {showsLog && result.attempts > 0 ? (
-                  <button type="button" class="link" onClick={() => setOpen(result)}>
-                    Log<span class="visually-hidden">{` of ${result.job} at ${localTime(result.finishedAt)}`}</span>
-                  </button>
-                ) : null}
-              </td>
-            </tr>
-          ))}
-        </Table>
+        />
       )}
       {history === undefined || history.length <= shownAtFirst ? null : (
         <footer>
@@ -136,5 +112,64 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
         </Dialog>
       )}
     </Panel>
+  );
+}
+
+function OpenLog({ result, onOpen }: { readonly result: Result; readonly onOpen: (result: Result) => void }) {
+  if (result.attempts === 0) return null;
+  return (
+    <button type="button" class="link" onClick={() => onOpen(result)}>
+      Log<span class="visually-hidden">{` of ${result.job} at ${localTime(result.finishedAt)}`}</span>
+    </button>
+  );
+}
+
+interface TenantOverTimeProps {
+  readonly tenantId: string;
+  readonly choice: HistoryChoice;
+}
+
+/** How the numbers of a job developed in a tenant. Nothing for those who may not read runs. */
+export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
+  const isReader = useRole('Runs.Read');
+  const { jobs = [] } = useJobs();
+  const job = choice.job ?? firstJob(jobs);
+  return isReader && job !== undefined ? <OfJob tenantId={tenantId} choice={choice} jobs={jobs} job={job} /> : null;
+}
+
+/** The first job that counts something, or the first one. */
+function firstJob(jobs: JobsAnswer['jobs']): string | undefined {
+  const counting = jobs.find(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
+  return (counting ?? jobs[0])?.name;
+}
+
+interface OfJobProps extends TenantOverTimeProps {
+  readonly jobs: JobsAnswer['jobs'];
+  readonly job: string;
+}
+
+function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
+  const { api } = useSignedIn();
+  const page = tenantLink(tenantId);
+  const names = jobs.map(({ name }) => name);
+  return (
+    <HistoryCard
+      page={page}
+      choice={choice}
+      job={job}
+      name={[tenantId, job, periodOf(choice), choice.value].join(' ')}
+      load={() => api.tenantHistory(tenantId, job, historyQuery(choice, Date.now()))}
+      pointsOf={tenantPoints}
+    >
+      <Choice
+        label="Job"
+        value={job}
+        options={names.includes(job) ? names : [...names, job]}
+        textOf={(name) => jobs.find((known) => known.name === name)?.title ?? name}
+        // Another job has other columns and values.
+        onChoose={(next) => replaceAddress(historyLink({ job: next, days: periodOf(choice) }, page))}
+        all={false}
+      />
+    </HistoryCard>
   );
 }

@@ -1,6 +1,6 @@
 import type { RunTenantDetailsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { useSignedIn } from './context.ts';
-import { finalAnswer } from './final-answer.ts';
+import { finalAnswer } from './api-failure.ts';
 import { count } from './format.ts';
 import { Failure, Loaded } from './pieces.tsx';
 import { usePolling } from './polling.ts';

@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
 import { noTenant } from './causes.tsx';
@@ -6,7 +6,6 @@ import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { CopyButton } from './copy.tsx';
 import { count, countOf } from './format.ts';
-import { useNarrow } from './narrow.ts';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { type Failures, nightsOf, readJobRuns, useFailures } from './nights.ts';
 import { Connection, Empty, Head, Loading, Time } from './pieces.tsx';
@@ -28,8 +27,8 @@ import {
 } from './tenant-filter.ts';
 import {
   areResultsKnown,
-  causesOf,
   type Cause,
+  causesOf,
   endsSoon,
   isWell,
   type Tenant,
@@ -292,4 +291,18 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
       {children}
     </form>
   );
+}
+
+/** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
+const narrow = '(max-width: 720px)';
+
+export function useNarrow(): boolean {
+  const [isNarrow, setNarrow] = useState(() => matchMedia(narrow).matches);
+  useEffect(() => {
+    const query = matchMedia(narrow);
+    const follow = (): void => setNarrow(query.matches);
+    query.addEventListener('change', follow);
+    return () => query.removeEventListener('change', follow);
+  }, []);
+  return isNarrow;
 }

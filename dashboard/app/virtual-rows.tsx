@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
-import { type ActiveCell, cellAfter, type KeptCell, useCellFocus } from './cell-focus.ts';
-import { useKeptPlace } from './kept-place.ts';
+import { type ActiveCell, cellAfter, type KeptCell, useCellFocus, useKeptPlace } from './cell-focus.ts';
 import { useRowWindow } from './row-window.ts';
 
 export interface RowsColumn<Item> {

@@ -1,8 +1,11 @@
 import { type ComponentChildren, createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import { type ApprovalList, readApprovals } from './approval-pages.ts';
 import { SignedInContext } from './context.ts';
 import { type Polled, usePolling } from './polling.ts';
+import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
+import type { ApprovalStatus } from '../../src/lib/approvals/approval.ts';
+import type { Api } from './api.ts';
+import type { ApprovalsFilter } from './view-filter.ts';
 
 const intervalMs = 15_000;
 
@@ -32,3 +35,36 @@ export function Waiting({ children }: { readonly children: ComponentChildren }) 
     </WaitingContext.Provider>
   );
 }
+
+export type ApprovalSummary = ApprovalsAnswer['approvals'][number];
+
+/** Approvals from several pages. */
+export interface ApprovalList {
+  /** Newest first. */
+  readonly approvals: readonly ApprovalSummary[];
+  /** Whether there are no others. */
+  readonly isAll: boolean;
+}
+
+const statuses: Readonly<Record<string, ApprovalStatus>> = { waiting: 'pending', valid: 'approved' };
+
+const pageSize = 100;
+/** Pages that are read: 100 requests of one caller may wait, and a page may be empty although older entries exist. */
+const maxPages = 5;
+
+/** The newest approvals that a filter lets through. @throws ApiFailure */
+export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter): Promise<ApprovalList> {
+  const status = statuses[show ?? 'waiting'];
+  const approvals: ApprovalSummary[] = [];
+  let continuation: string | undefined;
+  for (let page = 0; page < maxPages; page += 1) {
+    const answer = await api.approvals({ status, mine, limit: String(pageSize), continuation });
+    approvals.push(...answer.approvals.filter((approval) => status !== undefined || isClosed(approval)));
+    ({ continuation } = answer);
+    if (continuation === undefined || approvals.length >= pageSize) break;
+  }
+  return { approvals, isAll: continuation === undefined };
+}
+
+export const isClosed = ({ status }: Pick<ApprovalSummary, 'status'>): boolean =>
+  status !== 'pending' && status !== 'approved';

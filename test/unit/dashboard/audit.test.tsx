@@ -3,10 +3,9 @@ import { act } from 'preact/test-utils';
 import { expect, it } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
-import { AuditFilters } from '../../../dashboard/app/audit-filters.tsx';
+import { AuditFilters } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
-import type { Names } from '../../../dashboard/app/names.ts';
-import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
+import { AuditTable, type Names } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 

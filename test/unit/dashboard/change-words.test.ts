@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Change, changesInWords } from '../../../dashboard/app/change-words.ts';
+import { type Change, changesInWords } from '../../../dashboard/app/run-changes.tsx';
 
 const tenant = { tenantId: '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10', name: 'Contoso' };
 const columns = [

@@ -5,7 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { HistoryChoice } from '../../../dashboard/app/history-choice.ts';
 import { JobView } from '../../../dashboard/app/job-view.tsx';
-import { TenantOverTime } from '../../../dashboard/app/tenant-over-time.tsx';
+import { TenantOverTime } from '../../../dashboard/app/tenant-history.tsx';
 import type { JobsAnswer } from '../../../src/lib/api/answers/jobs.ts';
 import { jobHistory, tenantHistory } from './histories.ts';
 import { rendered } from './rendered.ts';

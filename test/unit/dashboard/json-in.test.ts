@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { failureOf } from '../../../dashboard/app/api-failure.ts';
-import { jsonIn } from '../../../dashboard/app/json-in.ts';
+import { failureOf, jsonIn } from '../../../dashboard/app/api-failure.ts';
 
 const name = 'Contoso\u202egpj\u001b[2J\u0085\r';
 const shown = 'Contoso\\u202egpj\\u001b[2J\\u0085\\r';

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
-import { CredentialDrawer } from '../../../dashboard/app/credential-drawer.tsx';
+import { CredentialDrawer } from '../../../dashboard/app/broker-health.tsx';
 import { FailureBars, topOf } from '../../../dashboard/app/charts.tsx';
 import { mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
 import { momentsOf } from '../../../dashboard/app/timeline.ts';

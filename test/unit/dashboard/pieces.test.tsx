@@ -4,18 +4,18 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { act } from 'preact/test-utils';
 import { describe, expect, it, vi } from 'vitest';
 import { auditLink, parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
-import { resultFile } from '../../../dashboard/app/result-file.ts';
+import { resultFile } from '../../../dashboard/app/result-downloads.ts';
 import { historyLink } from '../../../dashboard/app/history-choice.ts';
 import {
   goTo,
   jobLink,
   replaceAddress,
+  type Route,
   runLink,
   tenantLink,
-  type Route,
   useRoute,
+  useViewChange,
 } from '../../../dashboard/app/route.ts';
-import { useViewChange } from '../../../dashboard/app/view-change.ts';
 import { rendered } from './rendered.ts';
 
 describe('a change of the view', () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { columnsOf } from '../../../dashboard/app/result-columns.ts';
+import { columnsOf, isDate, type RowValue, shownValue, typeOf } from '../../../dashboard/app/result-columns.ts';
 import { type Condition, filterRows, optionsOf, sortRows } from '../../../dashboard/app/row-filter.ts';
-import { isDate, type RowValue, shownValue, typeOf } from '../../../dashboard/app/row-values.ts';
 import type { ResultRow } from '../../../src/lib/api/answers/runs.ts';
 
 const tenantId = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { timeLeftMs, timeLeftText } from '../../../dashboard/app/run-progress.ts';
-import { roundsOf } from '../../../dashboard/app/run-rounds.ts';
+import { timeLeftMs, timeLeftText } from '../../../dashboard/app/run-summary.tsx';
+import { roundsOf, roundText } from '../../../dashboard/app/run-timeline.tsx';
 import { filterTenants, sortTenants } from '../../../dashboard/app/run-tenant-list.ts';
-import { roundText } from '../../../dashboard/app/run-timeline.tsx';
 import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 10, 24, 5) + seconds * 1000).toISOString();

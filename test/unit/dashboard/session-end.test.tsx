@@ -2,9 +2,8 @@
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { MicrosoftSignIn, Tokens } from '../../../dashboard/app/microsoft.ts';
-import { keepTrip } from '../../../dashboard/app/round-trip.ts';
+import { keepTrip, useSignIn } from '../../../dashboard/app/use-sign-in.ts';
 import { SignInProblem } from '../../../dashboard/app/sign-in-problem.ts';
-import { useSignIn } from '../../../dashboard/app/use-sign-in.ts';
 import { rendered } from './rendered.ts';
 
 const microsoft = vi.hoisted(() => ({

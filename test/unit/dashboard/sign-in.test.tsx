@@ -2,9 +2,9 @@
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { App } from '../../../dashboard/app/app.tsx';
-import { grantCommand } from '../../../dashboard/app/grant-command.ts';
+import { grantCommand } from '../../../dashboard/app/role-needed.tsx';
 import { createMicrosoftSignIn } from '../../../dashboard/app/microsoft.ts';
-import { keepTrip, lastAccount, rememberAccount, takeReturned } from '../../../dashboard/app/round-trip.ts';
+import { keepTrip, lastAccount, rememberAccount, takeReturned } from '../../../dashboard/app/use-sign-in.ts';
 import { signInProblem } from '../../../dashboard/app/sign-in-problem.ts';
 import { rendered } from './rendered.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stepFor } from '../../../src/lib/api/next-step.ts';
-import { scheduleWords } from '../../../dashboard/app/schedule-words.ts';
+import { scheduleWords } from '../../../dashboard/app/format.ts';
 import {
   filterTenants,
   orderText,
