@@ -143,27 +143,38 @@ export interface Mark {
   readonly title: string;
 }
 
-/**
- * One mark a visit, oldest first: the last one is strong. Few paths draw all of them, because lists of thousands show a row
- * of them in each cell.
- * @param props.label says it in words.
- */
-export function Marks({ tones, label }: { readonly tones: readonly string[]; readonly label: string }) {
+/** The colour of a mark, by its role in the style sheet. */
+const colourOf = (tone: string, isLast: boolean): string =>
+  ({ bad: isLast ? 'bad-fill' : 'bad-fill-2', warn: 'warn-fill', active: 'accent' })[tone] ??
+  (isLast ? (isDone(tone) ? 'fill' : 'fill-none') : 'fill-2');
+
+const backgrounds = new Map<string, { readonly background: string }>();
+
+/** Marks as one background: lists of thousands show them in each cell, and each element costs time while they scroll. */
+function backgroundOf(tones: readonly string[]): { readonly background: string } {
+  const key = tones.join();
+  const known = backgrounds.get(key);
+  if (known !== undefined) return known;
   // Until the nights before are known, the last one stands at the end.
-  const width = Math.max(7, tones.length) * 8;
-  const byClass = new Map<string, string>();
-  for (const [index, tone] of tones.entries()) {
-    const name = classOf(tone, index === tones.length - 1);
-    byClass.set(name, `${byClass.get(name) ?? ''}M${index * 8} ${isDone(tone) ? '0h6v14' : '6h6v2'}h-6z`);
-  }
-  return (
-    <Drawing class="marks" box={[tones.length * 8 - width, 0, width, 14]} label={label}>
-      {[...byClass].map(([name, d]) => (
-        <path key={name} class={name} d={d} />
-      ))}
-    </Drawing>
-  );
+  const unit = 100 / Math.max(7, tones.length);
+  const layer = (wanted: boolean): string => {
+    const stops = tones.flatMap((tone, index) => {
+      if (isDone(tone) !== wanted) return [];
+      const from = 100 - (tones.length - index) * unit;
+      const [start, end] = [from.toFixed(2), (from + 0.75 * unit).toFixed(2)];
+      return `#0000 ${start}%, var(--${colourOf(tone, index === tones.length - 1)}) ${start}% ${end}%, #0000 ${end}%`;
+    });
+    return `linear-gradient(90deg, ${['#0000 0%', ...stops].join(', ')}, #0000 100%)`;
+  };
+  const found = { background: `${layer(true)}, ${layer(false)} 0 50% / 100% 2px no-repeat` };
+  backgrounds.set(key, found);
+  return found;
 }
+
+/** One mark a visit, oldest first: the last one is strong. @param props.label says it in words. */
+export const Marks = ({ tones, label }: { readonly tones: readonly string[]; readonly label: string }) => (
+  <span class="marks" role="img" aria-label={label} style={backgroundOf(tones)} />
+);
 
 /** The same over the whole width, each mark with its title. */
 export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {

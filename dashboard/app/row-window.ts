@@ -1,5 +1,5 @@
 import type { RefObject } from 'preact';
-import { useLayoutEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** Rows rendered above and below the visible ones, so that a fast scroll shows no gap. */
 const overscan = 8;
@@ -29,27 +29,30 @@ export function useRowWindow(
   count: number,
   rowRem: number,
 ): { readonly shown: RowWindow; readonly onScroll: () => void; readonly visibleRows: () => number } {
-  const measure = (): RowWindow => {
-    const { current } = element;
-    return windowOf(count, rowRem * remPixels(), current?.scrollTop ?? 0, current?.clientHeight ?? 0);
-  };
+  // Measured when the size changes and not while it scrolls: to ask for a style makes the browser compute all of them.
+  const size = useRef({ rowHeight: rowRem * 16, height: 0 });
   const [shown, setShown] = useState<RowWindow>(() => windowOf(count, rowRem, 0, 0));
-  const update = (): void => {
-    const next = measure();
+  const onScroll = (): void => {
+    const next = windowOf(count, size.current.rowHeight, element.current?.scrollTop ?? 0, size.current.height);
     setShown((current) => (current.first === next.first && current.end === next.end ? current : next));
   };
   useLayoutEffect(() => {
-    update();
-    if (element.current === null) return;
-    const observer = new ResizeObserver(update);
-    observer.observe(element.current);
+    const { current } = element;
+    if (current === null) return;
+    const measure = (): void => {
+      size.current = { rowHeight: rowRem * remPixels(), height: current.clientHeight };
+      onScroll();
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(current);
     return () => observer.disconnect();
   }, [count, rowRem]);
   return {
     // Until the effect has run, the window may reach beyond a list that has become shorter.
     shown: { first: Math.min(shown.first, count), end: Math.min(shown.end, count) },
-    onScroll: update,
-    visibleRows: () => Math.max(1, Math.floor((element.current?.clientHeight ?? 0) / (rowRem * remPixels())) - 1),
+    onScroll,
+    visibleRows: () => Math.max(1, Math.floor(size.current.height / size.current.rowHeight) - 1),
   };
 }
 

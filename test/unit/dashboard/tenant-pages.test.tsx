@@ -68,7 +68,7 @@ async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenan
     [...page.root.querySelectorAll('[role=row]')].map((row) =>
       // A drawing says in its label what it draws.
       [...row.children].map(
-        (cell) => cell.querySelector('svg[aria-label]')?.getAttribute('aria-label') ?? cell.textContent,
+        (cell) => cell.querySelector('[role=img][aria-label]')?.getAttribute('aria-label') ?? cell.textContent,
       ),
     );
   return { ...page, cells };
