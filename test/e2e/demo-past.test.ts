@@ -30,8 +30,8 @@ const countedOf = (history: JobHistoryAnswer): number[] => history.runs.map(({ r
 
 test('the kept runs have their rows, and the history has 90 days', async () => {
   const { runs } = await read<RunsAnswer>('runs?limit=100');
-  // Four jobs a day for a week. One that is due now may be missing.
-  expect(runs.length).toBeGreaterThanOrEqual(24);
+  // Four jobs a day for five days. One that is due now may be missing.
+  expect(runs.length).toBeGreaterThanOrEqual(16);
   for (const { runId } of runs) {
     const { rows } = await read<{ rows: unknown[] }>(`runs/${encodeURIComponent(runId)}/results`);
     expect(rows.length).toBeGreaterThan(0);
@@ -62,7 +62,7 @@ test('a run now finds what the last one of the past found', async () => {
 test('events tell what happened to customers, and the next look tells only what is new', async () => {
   const { events } = await read<EventsAnswer>('events?limit=100');
   expect(new Set(events.map(({ kind }) => kind))).toEqual(
-    new Set(['appeared', 'reachable', 'ending', 'lost', 'consent_missing', 'role_missing', 'role_given']),
+    new Set(['appeared', 'reachable', 'ending', 'lost', 'consent_missing']),
   );
   const headers = { 'x-functions-key': String(demo.masterKey), 'content-type': 'application/json' };
   const look = { method: 'POST', headers, body: '{}' };

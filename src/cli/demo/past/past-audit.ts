@@ -11,14 +11,14 @@ import type { Storage } from '../../../lib/config/storage.ts';
 import { minuteMs } from '../../../lib/core/clock.ts';
 import { batchesOf, writeBatches } from './write-batches.ts';
 
-/** As the timer writes them. Verification calls a longer pause unproven, so there are 144 for each day. */
-const betweenCheckpointsMs = 10 * minuteMs;
+/** The longest pause that verification does not call unproven, so that there are few. */
+const betweenCheckpointsMs = 15 * minuteMs;
 /** Checkpoints in one blob. */
 const perBlob = 288;
 
 interface WriteDeps {
   readonly storage: Storage;
-  /** The key that signs, which Key Vault has as well: 13,000 requests to it would take a minute. */
+  /** The key that signs, which Key Vault has as well: 9,000 requests to it would take a minute. */
   readonly key: { readonly id: string; readonly privateKey: KeyObject };
   /** Age at which records are purged. */
   readonly retentionMs: number;

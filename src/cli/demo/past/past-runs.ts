@@ -43,10 +43,10 @@ interface Visited {
 }
 
 /**
- * Whether the demo has the rows of a run. Each tenant of such a run is a blob, and a start must not take long: it has those of a
- * week, and those about a month before the latest ones, with which a report compares.
+ * Whether the demo has the rows of a run. Each tenant of such a run is a blob, and a start must not take long: it has those of five
+ * days, and those about a month before the latest ones, with which a report compares.
  */
-const hasRows = (days: number): boolean => days < 7 || (days > comparedDays - 0.6 && days < comparedDays + 1.1);
+const hasRows = (days: number): boolean => days < 5 || (days > comparedDays - 0.6 && days < comparedDays + 1.1);
 
 /** The scheduled runs of a time: of the last days with their records and rows, of earlier ones the history. */
 export async function writePastRuns(deps: PastRunsDeps, { fromMs, toMs }: Period): Promise<void> {

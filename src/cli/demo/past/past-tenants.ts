@@ -19,8 +19,6 @@ interface Story {
   readonly refused?: { readonly number: number; readonly fromDay: number; readonly toDay: number };
   /** When its relationship ended. */
   readonly endedDay?: number;
-  /** From when to when Graph refused the report on authentication methods. */
-  readonly roleMissing?: { readonly fromDay: number; readonly toDay: number };
 }
 
 const forever = Number.POSITIVE_INFINITY;
@@ -33,7 +31,6 @@ const storyOf = (state: string, at: number): Story => {
   if (state === 'deleted') return { refused: { number: 90002, fromDay: 50, toDay: -1 } };
   if (state === 'gdap_expired') return { endedDay: 33 };
   if (at === 1) return { refused: { number: 53003, fromDay: 9, toDay: 6 } };
-  if (at === 2) return { roleMissing: { fromDay: 48, toDay: 46 } };
   return at === 4 ? { listedDay: 71 } : {};
 };
 
@@ -116,12 +113,6 @@ export class PastTenant {
     return reply.ok ? undefined : errorOf(reply.failure);
   }
 
-  isRoleMissingAt(ms: number): boolean {
-    const { roleMissing } = this.#story;
-    const day = this.#dayOf(ms);
-    return roleMissing !== undefined && day <= roleMissing.fromDay && day > roleMissing.toDay;
-  }
-
   /** Whether no token for this resource is to be had. */
   lacks(resource: string): boolean {
     return resource === 'exchange' && this.#lacksExchange;
@@ -131,10 +122,9 @@ export class PastTenant {
   graphAt(ms: number, path: string): readonly Row[] {
     const day = this.#dayOf(ms);
     if (path.startsWith('/subscribedSkus')) return this.#skusAt(day);
-    if (path.startsWith('/applications')) return this.#rows.applications.map((row) => renewedAt(day, row));
+    if (path.startsWith('/applications')) return renewedAt(day, this.#rows.applications);
     const plans = JSON.stringify(this.#rows.subscribedSkus);
     if (!plans.includes('"AAD_PREMIUM')) throw refusedByGraph('Authentication_RequestFromNonPremiumTenantOrB2CTenant');
-    if (this.isRoleMissingAt(ms)) throw refusedByGraph('Authentication_RequestFromUnsupportedUserRole');
     return this.#rows[registrations].map((user, at) =>
       day <= (this.#registeredDays[at] ?? forever)
         ? user
@@ -155,23 +145,12 @@ export class PastTenant {
   }
 }
 
-/** Days after which the customers renew credentials: in the past, others were about to expire. */
-const renewalDays = 35;
-
-/** An application with the credentials that it had before those of now. */
-function renewedAt(day: number, application: Row): Row {
-  const earlierMs = Math.floor(Math.max(0, day) / renewalDays) * renewalDays * dayMs;
-  const earlier = (credentials: unknown): readonly Row[] =>
-    (credentials as readonly Row[]).map((credential) => ({
-      ...credential,
-      endDateTime: isoTime(Date.parse(String(credential['endDateTime'])) - earlierMs),
-    }));
-  const { passwordCredentials, keyCredentials } = application;
-  return {
-    ...application,
-    passwordCredentials: earlier(passwordCredentials),
-    keyCredentials: earlier(keyCredentials),
-  };
+/** Customers renew credentials every five weeks: in the past, others were about to expire. */
+function renewedAt(day: number, applications: readonly Row[]): readonly Row[] {
+  const earlierMs = Math.floor(Math.max(0, day) / 35) * 35 * dayMs;
+  const renewed = (name: string, value: unknown): unknown =>
+    name === 'endDateTime' ? isoTime(Date.parse(String(value)) - earlierMs) : value;
+  return JSON.parse(JSON.stringify(applications), renewed) as readonly Row[];
 }
 
 const refusedByGraph = (code: string): BrokerError =>

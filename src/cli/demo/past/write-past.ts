@@ -1,4 +1,4 @@
-import { generateKeyPairSync, hash, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import type { CloudDocument } from 'microsoft-cloud';
 import { readRows } from 'microsoft-cloud/client';
 import type { AuditEntry } from '../../../lib/audit/audit-log.ts';
@@ -97,7 +97,7 @@ async function readCallers({ control, partnerTenantId, brokerApplication, accoun
 }
 
 /** Days before now on which somebody looked at the lists and something had changed, or is about to. */
-const looks = [pastDays, 71, 63, 48, 47, 46, 45, 40, 39, 34, 33, 21, 0];
+const looks = [pastDays, 71, 63, 40, 39, 34, 33, 21, 0];
 
 /** Follows the tenants as the timer does, at the times at which there was something to see. */
 async function writeEvents(storage: Storage, tenants: readonly PastTenant[], toMs: number): Promise<void> {
@@ -120,10 +120,7 @@ async function writeEvents(storage: Storage, tenants: readonly PastTenant[], toM
           known.get(tenantId)?.refusalAt(atMs)?.code === 'consent_required'
             ? { state: 'missing', atMs, jobs: failing }
             : undefined,
-        roleOf: (tenantId) =>
-          known.get(tenantId)?.isRoleMissingAt(atMs) === true
-            ? { state: 'missing', atMs, jobs: ['mfa-report'] }
-            : { state: 'held', atMs },
+        roleOf: () => ({ state: 'held', atMs }),
       }),
       announce: async () => undefined,
     });
@@ -136,90 +133,58 @@ type Shared = { readonly audit: PastAudit; readonly tenants: readonly PastTenant
 function recordRequests(
   { audit, tenants, random }: Shared,
   { named }: Awaited<ReturnType<typeof readCallers>>,
-  period: { readonly fromMs: number; readonly toMs: number },
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
 ): void {
-  const [helpdesk, operator, console] = [named('Helpdesk'), named('operator'), named('Operations console')];
-  const add = (caller: Caller, atMs: number, rest: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): void => {
+  const [helpdesk, operator] = [named('Helpdesk'), named('operator')];
+  const of = (caller: Caller): Pick<AuditEntry, 'caller' | 'correlationId' | 'tokenId'> => {
     const { applicationId, objectId, kind } = caller;
-    const ids = { correlationId: randomUUID(), tokenId: randomUUID() };
-    void audit.record({ atMs, ...ids, caller: { applicationId, objectId, kind }, scopes: [], ...rest });
+    return { caller: { applicationId, objectId, kind }, correlationId: randomUUID(), tokenId: randomUUID() };
+  };
+  const shared = { resource: 'graph', grant: 'delegated', application: defaultApplication, scopes: [] } as const;
+  /** A request through the gateway, with the record of its answer. */
+  const request = (atMs: number, about: Omit<AuditEntry, 'atMs' | 'outcome'>, status: number): void => {
+    void audit.record({ ...about, kind: 'request', atMs, outcome: 'sent' });
+    void audit.record({ ...about, kind: 'request', atMs: atMs + 300, outcome: 'answered', status });
   };
   const perform = (atMs: number): void => {
     const tenant = tenants[Math.floor(random() * tenants.length)];
     if (tenant?.listedAt(atMs) === undefined) return;
-    const common = {
-      tenantId: tenant.tenantId,
-      resource: 'graph',
-      grant: 'delegated',
-      application: defaultApplication,
-    } as const;
+    const { tenantId } = tenant;
     const refusal = tenant.refusalAt(atMs);
     const kind = random();
+    const rule = `local callers may try ${kind < 0.45 ? 'every customer' : 'the gateway'}`;
+    const about = { ...shared, ...of(kind < 0.45 ? helpdesk : operator), tenantId, rule };
     if (kind < 0.06)
-      return add(named('Reporting'), atMs, { outcome: 'denied', code: 'caller_forbidden', route: 'POST /tokens' });
-    if (kind < 0.45) {
-      const about = { ...common, rule: 'local callers may try every customer' };
-      const token = { scopes: ['User.Read.All'], expiresAtMs: atMs + 70 * minuteMs, fromCache: kind < 0.2 };
-      const tokenFingerprint = hash('sha256', randomUUID(), 'hex');
-      if (refusal === undefined) add(helpdesk, atMs, { ...about, outcome: 'issued', ...token, tokenFingerprint });
-      else add(helpdesk, atMs, { ...about, outcome: 'denied', code: refusal.code });
-      return undefined;
-    }
-    const [method, path, scope] = requests[Math.floor(random() * requests.length)] ?? requests[0];
-    const about = {
-      ...common,
-      kind: 'request',
-      rule: 'local callers may try the gateway',
-      method,
-      path,
-      scopes: [scope],
-    } as const;
-    const ids = { correlationId: randomUUID(), tokenId: randomUUID() };
-    const who = kind < 0.8 ? operator : console;
-    if (refusal !== undefined) return add(who, atMs, { ...about, outcome: 'denied', code: refusal.code });
-    add(who, atMs, { ...about, ...ids, outcome: 'sent', fromCache: true });
-    return add(who, atMs + 300, {
-      ...about,
-      ...ids,
-      outcome: 'answered',
-      status: method === 'GET' ? 200 : 204,
-      requestId: randomUUID(),
-      bytes: Math.floor(random() * 20_000),
-    });
+      void audit.record({ ...about, ...of(named('Reporting')), atMs, outcome: 'denied', code: 'caller_forbidden' });
+    else if (refusal !== undefined) void audit.record({ ...about, atMs, outcome: 'denied', code: refusal.code });
+    else if (kind < 0.45) {
+      const expiresAtMs = atMs + 70 * minuteMs;
+      void audit.record({
+        ...about,
+        atMs,
+        outcome: 'issued',
+        expiresAtMs,
+        scopes: ['User.Read.All'],
+        fromCache: false,
+      });
+    } else request(atMs, { ...about, method: 'GET', path: '/v1.0/users', scopes: ['User.Read.All'] }, 200);
   };
   const [first] = tenants;
-  if (first !== undefined) {
-    const ids = { correlationId: randomUUID(), tokenId: randomUUID(), tenantId: first.tenantId, resource: 'graph' };
-    const path = `/v1.0/users/${randomUUID()}/revokeSignInSessions`;
-    const request = { kind: 'request', method: 'POST', path, scopes: ['User.RevokeSessions.All'] } as const;
-    const emergency = { breakGlass: true, reason: 'Ticket 4248: an account was taken over' } as const;
-    const about = {
-      ...ids,
-      ...request,
-      ...emergency,
-      grant: 'delegated',
-      rule: 'revoke sessions in an emergency',
-    } as const;
-    const atMs = period.toMs - 16 * dayMs;
-    add(operator, atMs, { ...about, outcome: 'sent' });
-    add(operator, atMs + 300, { ...about, outcome: 'answered', status: 200 });
-  }
-  for (let dayStartMs = period.fromMs - (period.fromMs % dayMs); dayStartMs < period.toMs; dayStartMs += dayMs) {
+  const path = `/v1.0/users/${randomUUID()}/revokeSignInSessions`;
+  const emergency = { breakGlass: true, reason: 'Ticket 4248: an account was taken over' } as const;
+  const revoked = { method: 'POST', path, scopes: ['User.RevokeSessions.All'], ...emergency };
+  const rule = 'revoke sessions in an emergency';
+  if (first !== undefined)
+    request(toMs - 16 * dayMs, { ...shared, ...of(operator), tenantId: first.tenantId, rule, ...revoked }, 200);
+  for (let dayStartMs = fromMs - (fromMs % dayMs); dayStartMs < toMs; dayStartMs += dayMs) {
     const isWeekend = [0, 6].includes(new Date(dayStartMs).getUTCDay());
     for (let left = Math.floor((isWeekend ? 3 : 26) + random() * (isWeekend ? 3 : 16)); left > 0; left -= 1) {
       const hour = busyHours[Math.floor(random() * (isWeekend ? 1 : busyHours.length))] ?? 9;
       const atMs = Math.floor(dayStartMs + (hour + random()) * hourMs);
-      if (atMs > period.fromMs && atMs < period.toMs - minuteMs) perform(atMs);
+      if (atMs > fromMs && atMs < toMs - minuteMs) perform(atMs);
     }
   }
 }
 
 /** Each hour with records is a transaction of its own. */
 const busyHours = [9, 8, 11, 14];
-
-const requests = [
-  ['GET', '/v1.0/users', 'User.Read.All'],
-  ['GET', '/v1.0/groups', 'Group.Read.All'],
-  ['GET', '/v1.0/subscribedSkus', 'Organization.Read.All'],
-  ['GET', '/v1.0/organization', 'Organization.Read.All'],
-] as const;
