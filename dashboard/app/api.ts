@@ -117,6 +117,9 @@ export function createApi(
     /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
     rows: async (runId: string, continuation: string | undefined, signal: AbortSignal, order?: RowOrder) =>
       read<ResultsAnswer>(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
+    /** The rows of a run in one tenant, at most 1,000. */
+    rowsOfTenant: (runId: string, tenantId: string) =>
+      get<ResultsAnswer>(`${pathOfRun(runId)}/results`, { tenants: tenantId }),
     /** The rows of a run as one file, from all pages. */
     results: createDownload(clock, (runId) => String(apiUrl(`${pathOfRun(runId)}/results`)), fetchPage),
   };

@@ -20,6 +20,7 @@ import { TenantView } from './tenant-view.tsx';
 import { TenantsView } from './tenants-view.tsx';
 import { useSignIn } from './use-sign-in.ts';
 import { Waiting } from './waiting.tsx';
+import { NewVersion } from './new-version.tsx';
 
 export function App() {
   const signIn = useSignIn();
@@ -47,6 +48,7 @@ export function App() {
             <div class="app">
               <Side signedIn={signedIn} route={route} onSignOut={signIn.signOut} />
               <main id="content" class="page" tabIndex={-1}>
+                <NewVersion />
                 {context.session.roles.length === 0 ? <NoRole /> : <Content route={route} />}
               </main>
             </div>

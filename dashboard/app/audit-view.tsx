@@ -3,8 +3,8 @@ import { type AuditPages, useAuditPages } from './audit-pages.ts';
 import { AuditTable, useNames } from './audit-table.tsx';
 import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
-import { count } from './format.ts';
-import { Empty, Failure, Head, Loading, MoreButton, Time } from './pieces.tsx';
+import { count, localDay, relative } from './format.ts';
+import { Empty, Fact, Failure, Head, Loading, MoreButton, Panel, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
@@ -12,6 +12,11 @@ import { useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { Check, Choice, Field } from './choice.tsx';
 import { goTo } from './route.ts';
+import type { Api } from './api.ts';
+import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import { FailureBars } from './charts.tsx';
+import { Command } from './copy.tsx';
+import { Paragraphs } from '../shared/text.tsx';
 
 export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
@@ -21,7 +26,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const { records, range, busy, failure } = pages;
   return (
     <>
-      <Head title={headline(pages)} name="Audit" lede={<Proof range={range} />}>
+      <Head title={headline(pages)} name="Audit" lede={range && <Period range={range} />}>
         <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
           <Icon name="again" /> Reload
         </button>
@@ -30,6 +35,10 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         <span role="status">{busy ? 'Loading…' : countText(pages)}</span>
       </AuditFilters>
       <Failure failure={failure} />
+      <div class="cols">
+        <Days filter={filter} />
+        <Proof />
+      </div>
       <div aria-busy={busy}>
         {range === undefined && failure === undefined ? <Loading /> : null}
         {records.length === 0 ? (
@@ -53,24 +62,111 @@ function headline({ records, continuation }: AuditPages): string {
   return `${all}, ${denied === 0 ? 'none' : denied.toLocaleString('en')} denied`;
 }
 
-/** The period, and up to when the order of the records can be proven. */
-function Proof({ range }: { readonly range: AuditPages['range'] | undefined }) {
+const Period = ({ range }: { readonly range: NonNullable<AuditPages['range']> }) => (
+  <>
+    From <Time iso={range.from} exact /> to <Time iso={range.to} exact />, newest first.
+  </>
+);
+
+const daysShown = 30;
+/** Pages of 1,000 records that the days are counted from: a busy broker has more in a day. */
+const dayPages = 4;
+
+interface Day {
+  /** Midnight in the reader's zone. */
+  readonly startMs: number;
+  denied: number;
+  others: number;
+}
+
+/** The records of each day that was read as a whole, oldest first. */
+async function readDays(api: Api, filter: AuditFilter, nowMs: number): Promise<readonly Day[]> {
+  const first = new Date(nowMs).setHours(0, 0, 0, 0);
+  const days = Array.from({ length: daysShown }, (_, at): Day => {
+    const startMs = new Date(first).setDate(new Date(first).getDate() - (daysShown - 1 - at));
+    return { startMs, denied: 0, others: 0 };
+  });
+  const query = { ...filter, from: new Date(days[0]?.startMs ?? 0).toISOString(), limit: '1000' };
+  let [to, continuation, readMs]: [string | undefined, string | undefined, number] = [filter.to, undefined, nowMs];
+  for (let page = 0; page < dayPages; page += 1) {
+    const answer: AuditAnswer = await api.audit({ ...query, to, continuation });
+    for (const { at, outcome } of answer.entries) {
+      readMs = Date.parse(at);
+      const day = days.findLast(({ startMs }) => startMs <= readMs);
+      if (day !== undefined) day[outcome === 'denied' ? 'denied' : 'others'] += 1;
+    }
+    ({ to, continuation } = answer);
+    if (continuation === undefined) return days;
+  }
+  return days.filter(({ startMs }) => startMs > readMs);
+}
+
+/** How many records each of the last days has, and how many of them say that something was denied. */
+function Days({ filter }: { readonly filter: AuditFilter }) {
+  const { api } = useSignedIn();
+  const { from: _, to: __, ...who } = filter;
+  const days = usePolling(() => readDays(api, who, Date.now()), `days of ${auditLink(who)}`, undefined).value ?? [];
+  const known = days.slice(
+    Math.max(
+      0,
+      days.findIndex(({ denied, others }) => denied + others > 0),
+    ),
+  );
+  if (known.length < 2) return null;
+  const day = (ms: number): string => localDay(new Date(ms).toISOString());
+  const denied = known.reduce((sum, each) => sum + each.denied, 0);
+  return (
+    <Panel title="Records by day" more={<span class="small">{count(denied, 'denied request')} below, in red</span>}>
+      <FailureBars
+        label={`Records in each of ${count(known.length, 'day')}, ${denied.toLocaleString('en')} of them denied`}
+        from={day(known[0]?.startMs ?? 0)}
+        to="today"
+        bars={known.map(({ startMs, denied: value, others }) => ({
+          key: String(startMs),
+          title: `${day(startMs)}: ${count(value + others, 'record')}, ${value} denied`,
+          value,
+          others,
+          href: auditLink({
+            ...who,
+            from: new Date(startMs).toISOString(),
+            to: new Date(new Date(startMs).setDate(new Date(startMs).getDate() + 1)).toISOString(),
+          }),
+        }))}
+      />
+    </Panel>
+  );
+}
+
+const proofWords = {
+  current: ['good', 'signed'],
+  none: ['idle', 'not signed yet'],
+  off: ['warn', 'not signed: the timer is disabled'],
+  late: ['bad', 'not signed lately'],
+} as const;
+
+/** Up to when the order of the records is signed, and how to have it proven. */
+function Proof() {
   const { api } = useSignedIn();
   const health = usePolling(api.health, 'health', undefined).value;
-  const checkpoints = health !== undefined && 'applications' in health ? health.auditCheckpoints : undefined;
+  if (health === undefined || !('applications' in health)) return null;
+  const { state = 'none', lastAt, problem } = health.auditCheckpoints;
+  const [tone, word] = proofWords[state];
   return (
-    <>
-      {range === undefined ? null : (
-        <>
-          From <Time iso={range.from} exact /> to <Time iso={range.to} exact />, newest first.{' '}
-        </>
-      )}
-      {checkpoints?.lastAt === undefined ? null : (
-        <>
-          The order is proven up to <Time iso={checkpoints.lastAt} short />.
-        </>
-      )}
-    </>
+    <Panel title="Proof" more={<ToneBadge tone={tone}>{word}</ToneBadge>}>
+      <dl>
+        <Fact name="Last checkpoint">
+          {lastAt && (
+            <>
+              <Time iso={lastAt} short /> <span class="quiet">{relative(lastAt, Date.now())}</span>
+            </>
+          )}
+        </Fact>
+      </dl>
+      <Paragraphs
+        text={problem ?? 'A checkpoint signs the order of all records before it. This proves that none is missing:'}
+      />
+      <Command text="ptb audit verify" />
+    </Panel>
   );
 }
 

@@ -12,6 +12,8 @@ export interface Bar {
   readonly title: string;
   /** Undefined: there is no number, which is not zero. */
   readonly value: number | undefined;
+  /** What went well, above it. */
+  readonly others?: number;
   readonly href?: string;
 }
 
@@ -77,10 +79,10 @@ function Plot(props: {
 
 /** Failures night by night. The last one is strong, the others are pale; a night without a number is a grey line. */
 export function FailureBars({ bars, ...axes }: BarsProps) {
-  const top = topOf(bars.flatMap(({ value }) => value ?? []));
+  const top = topOf(bars.flatMap(({ value, others = 0 }) => (value === undefined ? [] : value + others)));
   return (
     <Plot top={top} width={bars.length * 20 - (20 - width)} height={height} {...axes}>
-      {bars.map(({ key, title, value, href }, index) => {
+      {bars.map(({ key, title, value, others = 0, href }, index) => {
         // One failure among thousands still shows.
         const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, (value / top) * height);
         const tone = value === undefined ? 'rest' : index === bars.length - 1 ? 'bad' : 'bad before';
@@ -90,6 +92,15 @@ export function FailureBars({ bars, ...axes }: BarsProps) {
             <title>{title}</title>
             <rect x={index * 20 - 4} width={20} height={height} fill="transparent" />
             <rect class={tone} x={index * 20} y={height - tall} width={width} height={tall} />
+            {others === 0 ? null : (
+              <rect
+                class={index === bars.length - 1 ? 'ok' : 'before'}
+                x={index * 20}
+                y={height - tall - (others / top) * height}
+                width={width}
+                height={(others / top) * height}
+              />
+            )}
           </g>
         );
       })}

@@ -153,7 +153,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
       items={jobs}
       keyOf={({ job }) => job.name}
       columns={[
-        ['Job', 'w-j', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
+        ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
         ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
         ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
         ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],

@@ -17,6 +17,7 @@ import { TenantHistory, TenantJobs, TenantOverTime } from './tenant-history.tsx'
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
+import { TenantLicences } from './tenant-licences.tsx';
 
 const intervalMs = 60_000;
 
@@ -98,6 +99,7 @@ interface DetailsProps extends TenantProps {
 }
 
 function Details({ tenant, nowMs, reload, history }: DetailsProps) {
+  const readsRuns = useRole('Runs.Read');
   return (
     <>
       <Warnings texts={tenant.warnings} />
@@ -110,6 +112,7 @@ function Details({ tenant, nowMs, reload, history }: DetailsProps) {
         </div>
         <div class="stack">
           <Relationship tenant={tenant} nowMs={nowMs} />
+          {readsRuns ? <TenantLicences tenant={tenant} /> : null}
           <TenantEvents tenantId={tenant.tenantId} />
           <TenantTags tenant={tenant} onChange={reload} />
         </div>

@@ -1,18 +1,24 @@
 /**
- * `npm run screenshots`: takes the pictures of the dashboard in docs, over made-up customers.
- * `npm run screenshots -- FOLDER [TENANTS]`: takes every view as a whole into a folder, at two widths and in both colour
- * schemes, to look at after a change.
+ * `npm run screenshots`: takes the pictures of the dashboard in docs, of the demo that `npm start` shows.
+ * `npm run screenshots -- FOLDER`: takes every view as a whole into a folder, at three widths and in both colour schemes,
+ * to look at after a change.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
+import type { RunsAnswer } from '../../../src/lib/api/answers/runs.ts';
+import type { TenantsAnswer } from '../../../src/lib/api/answers/tenants.ts';
+import { troublesOf } from '../../../src/lib/api/trouble.ts';
+import { askForApproval } from '../../../src/cli/demo/local-policy.ts';
+import { runDemoJobs } from '../../../src/cli/demo/run-demo.ts';
+import { type Demo, startDemo } from '../../../src/cli/demo/start-demo.ts';
+import { appFolder, ptbScript } from '../../paths.ts';
 import { launchOptions } from './browser-server.ts';
-import { startFixtureBroker } from './fixture/broker.ts';
-import { openView, runViews, type ViewName, views } from './fixture/views.ts';
-import { createWorld } from './fixture/world.ts';
+import { dashboardPage } from './dashboard-page.ts';
 
 interface Picture {
-  readonly view: ViewName;
+  /** Address below `#/`. */
+  readonly view: string;
   readonly path: string;
   readonly width: number;
   readonly height: number;
@@ -20,47 +26,92 @@ interface Picture {
   readonly fullPage: boolean;
 }
 
-/** The pictures show this moment. */
-const nowMs = Date.parse('2026-11-24T07:10:00Z');
-
 const docs = join(import.meta.dirname, '../../../docs');
-const ofDocs: readonly Picture[] = [
-  { view: 'overview', path: join(docs, 'dashboard.png'), height: 1260 },
-  { view: 'tenants', path: join(docs, 'dashboard-tenants.png'), height: 640 },
-  { view: 'tenant', path: join(docs, 'dashboard-tenant.png'), height: 640 },
-  { view: 'job', path: join(docs, 'dashboard-job.png'), height: 670 },
-].map((picture) => ({
-  ...picture,
-  view: picture.view as ViewName,
-  width: 1360,
-  colorScheme: 'light',
-  fullPage: false,
-}));
 
-const toLookAt = (folder: string): readonly Picture[] =>
-  [...views, ...runViews].flatMap((view) =>
-    [1440, 390].flatMap((width) =>
+const ofDocs = ({ tenant, job }: Views): readonly Picture[] =>
+  [
+    { view: 'overview', path: 'dashboard.png', height: 1260 },
+    { view: 'tenants', path: 'dashboard-tenants.png', height: 640 },
+    { view: tenant, path: 'dashboard-tenant.png', height: 640 },
+    { view: job, path: 'dashboard-job.png', height: 670 },
+  ].map(({ path, ...picture }) => ({
+    ...picture,
+    path: join(docs, path),
+    width: 1360,
+    colorScheme: 'light',
+    fullPage: false,
+  }));
+
+const toLookAt = (folder: string, views: Views): readonly Picture[] =>
+  Object.entries(views).flatMap(([name, view]) =>
+    [1440, 390, 1920].flatMap((width) =>
       (['light', 'dark'] as const).map((colorScheme) => {
-        const path = join(folder, `${view}-${width}-${colorScheme}.png`);
+        const path = join(folder, `${name}-${width}-${colorScheme}.png`);
         return { view, path, width, height: 900, colorScheme, fullPage: true };
       }),
     ),
   );
 
-const [folder, tenants = '40'] = process.argv.slice(2);
-if (folder !== undefined) await mkdir(folder, { recursive: true });
-const world = createWorld(Number(tenants), nowMs);
-const broker = await startFixtureBroker(world);
-const browser = await chromium.launch(launchOptions);
-for (const { view, path, width, height, colorScheme, fullPage } of folder === undefined ? ofDocs : toLookAt(folder)) {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme, timezoneId: 'Europe/Vienna' });
-  await page.clock.setFixedTime(nowMs);
-  await openView(page, broker, world, view);
-  await page.mouse.move(0, 0);
-  // Trends come after the view.
-  await page.waitForLoadState('networkidle');
-  await page.screenshot({ path, fullPage });
+type Views = Awaited<ReturnType<typeof viewsOf>>;
+
+/** Every view, with the tenant and the run that have most to show. */
+async function viewsOf({ url, callerToken }: Demo) {
+  const read = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`${url}/api/${path}`, { headers: { authorization: `Bearer ${await callerToken()}` } });
+    return (await response.json()) as T;
+  };
+  const { tenants } = await read<TenantsAnswer>('tenants');
+  const { runs } = await read<RunsAnswer>('runs?limit=10&job=licence-report');
+  const troubled = tenants.find((tenant) => tenant.reachable && troublesOf(tenant).length > 0) ?? tenants[0];
+  const run = `runs/${encodeURIComponent(runs[0]?.runId ?? '')}`;
+  return {
+    overview: 'overview',
+    tenants: 'tenants',
+    tenant: `tenants/${troubled?.tenantId}`,
+    well: `tenants/${tenants.find((tenant) => tenant.reachable && troublesOf(tenant).length === 0)?.tenantId}`,
+    runs: 'runs',
+    run: `${run}?show=tenants`,
+    rows: `${run}?show=rows`,
+    changes: `${run}?show=changes`,
+    approvals: 'approvals',
+    events: 'events',
+    jobs: 'jobs',
+    job: 'jobs/licence-report?column=free',
+    audit: `audit?from=${new Date(Date.now() - 7 * 86_400_000).toISOString()}`,
+    'not found': 'nowhere',
+  };
+}
+
+async function take(browser: Browser, { url, callerToken }: Demo, pictures: readonly Picture[]): Promise<void> {
+  const page = await browser.newPage({ timezoneId: 'Europe/Vienna' });
+  await page.goto(`${url}/api/dashboard`);
+  await dashboardPage(page).signIn(await callerToken());
+  for (const { view, path, width, height, colorScheme, fullPage } of pictures) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate((hash) => location.replace(hash), `#/${view}`);
+    await page.locator('main h1').waitFor();
+    await page.locator('main .loading-rows').waitFor({ state: 'detached' });
+    // Trends come after the view.
+    await page.waitForLoadState('networkidle');
+    await page.screenshot({ path, fullPage });
+  }
   await page.close();
 }
+
+const [folder] = process.argv.slice(2);
+if (folder !== undefined) await mkdir(folder, { recursive: true });
+const say = (line: string): void => console.log(line);
+const options = { tenants: 25, faults: undefined, delayMs: undefined, port: 0, past: true, ptbScript, appFolder, say };
+const demo = await startDemo({ ...options, onUnmatched: (requests) => requests.forEach(say) });
+await runDemoJobs(
+  demo,
+  { update: () => undefined, note: say, done: ({ runId }) => say(runId) },
+  new AbortController().signal,
+);
+await askForApproval(demo.cloud, demo.url);
+const browser = await chromium.launch(launchOptions);
+const views = await viewsOf(demo);
+await take(browser, demo, folder === undefined ? ofDocs(views) : toLookAt(folder, views));
 await browser.close();
-await broker.close();
+await demo.stop();

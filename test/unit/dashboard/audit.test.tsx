@@ -1,9 +1,9 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
-import { AuditFilters } from '../../../dashboard/app/audit-view.tsx';
+import { AuditFilters, AuditView } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import { AuditTable, type Names } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
@@ -174,4 +174,81 @@ it('filters by approval and emergencies, and keeps both in the address', async (
   });
   location.hash = '';
   await unmount();
+});
+
+describe('what stands above the records', () => {
+  const nowMs = Date.parse('2026-11-24T12:00:00Z');
+  const at = (day: number, outcome: string) => ({
+    ...record(`${day} ${outcome}`),
+    at: `2026-11-${day}T09:00:00.000Z`,
+    outcome,
+  });
+  const health = (auditCheckpoints: object) => ({ applications: [], auditCheckpoints }) as never;
+
+  /** The page over answers for the days, each with the entries of one request. */
+  async function view(days: readonly object[][], checkpoints: object = { state: 'current' }) {
+    vi.setSystemTime(nowMs);
+    const queries: Query[] = [];
+    const audit: Api['audit'] = async (query) => {
+      if (query['limit'] !== '1000') return page([]);
+      queries.push(query);
+      const entries = days[queries.length - 1] ?? [];
+      return { ...page([], queries.length < days.length ? 'more' : undefined), entries } as Answer;
+    };
+    const api = apiWith({ audit, health: async () => health(checkpoints) });
+    const shown = await rendered(
+      <SignedInContext.Provider value={{ api, session }}>
+        <AuditView filter={{ caller: 'c', from: '2026-11-23T00:00:00.000Z' }} />
+      </SignedInContext.Provider>,
+    );
+    await settled();
+    return { ...shown, queries };
+  }
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('is a bar for each day, with what was denied, and leads to the day', async () => {
+    const { root, queries, unmount } = await view([[at(24, 'issued'), at(24, 'denied'), at(22, 'denied')]]);
+    expect([...root.querySelectorAll('.chart title')].map(({ textContent }) => textContent)).toEqual([
+      '22 Nov: 1 record, 1 denied',
+      '23 Nov: 0 records, 0 denied',
+      '24 Nov: 2 records, 1 denied',
+    ]);
+    expect(queries).toMatchObject([{ caller: 'c', limit: '1000' }]);
+    await act(() => root.querySelector<SVGElement>('.goes')?.dispatchEvent(new Event('click', { bubbles: true })));
+    expect(new URLSearchParams(location.hash.split('?')[1]).get('caller')).toBe('c');
+    expect(Date.parse(new URLSearchParams(location.hash.split('?')[1]).get('to') ?? '')).toBe(
+      new Date(2026, 10, 23).getTime(),
+    );
+    await unmount();
+  });
+
+  it('leaves out days of which it has not read every record', async () => {
+    const { root, queries, unmount } = await view([
+      [at(24, 'issued')],
+      [at(23, 'issued')],
+      [at(22, 'issued')],
+      [at(21, 'issued')],
+      [],
+    ]);
+    expect(queries).toHaveLength(4);
+    expect(root.querySelectorAll('.chart title')).toHaveLength(3);
+    await unmount();
+  });
+
+  it.each([
+    [{ state: 'current', lastAt: '2026-11-24T11:55:00.000Z' }, 'signed', '5 minutes ago'],
+    [
+      { state: 'late', lastAt: '2026-11-24T09:00:00.000Z', problem: 'Key Vault is away.' },
+      'not signed lately',
+      'Key Vault is away.',
+    ],
+    [{ state: 'off' }, 'not signed: the timer is disabled', 'ptb audit verify'],
+  ])('says up to when the order of the records is signed: %o', async (checkpoints, word, text) => {
+    const { root, unmount } = await view([], checkpoints);
+    const proof = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.includes('Proof'));
+    expect(proof?.querySelector('.badge')?.textContent).toBe(word);
+    expect(proof?.textContent).toContain(text);
+    await unmount();
+  });
 });

@@ -231,6 +231,49 @@ async function tenantPage(answer: Partial<TenantDetailsAnswer> = {}, roles?: rea
   return page;
 }
 
+describe('the licences of a tenant', () => {
+  const report = {
+    ...failed('licence-report'),
+    outcome: 'succeeded',
+    code: undefined,
+    runId: 'licence-report@w1',
+  } as const;
+  const rows = [
+    { tenantId: 'id-Alpine', skuId: 'a', product: 'Microsoft 365 E3', assigned: 1_200, licences: 1_500 },
+    { tenantId: 'id-Alpine', skuId: 'b', product: 'Visio', assigned: 3, licences: 2 },
+  ];
+
+  it('are those of the last report by product, and more than bought is a problem', async () => {
+    const asked: unknown[] = [];
+    const methods = {
+      tenant: async () => ({ ...details, lastResults: [report] }),
+      jobs: async () => ({ jobs: [] }),
+      events: async () => ({ events: [] }),
+      rowsOfTenant: async (...given: unknown[]) => {
+        asked.push(given);
+        return { rows } as never;
+      },
+    };
+    const { root, unmount } = await rendered(signedIn(methods, <TenantView tenantId="id-Alpine" />));
+    // First the tenant, then its rows.
+    await settle();
+    await settle();
+    expect(asked).toEqual([['licence-report@w1', 'id-Alpine']]);
+    expect([...root.querySelectorAll('.licences li')].map(({ textContent }) => textContent)).toEqual([
+      'Microsoft 365 E31,200 of 1,500',
+      'Visio3 of 2',
+    ]);
+    expect(root.querySelector('.licences .problem')?.textContent).toBe('3 of 2');
+    await unmount();
+  });
+
+  it('are not asked for without a report that succeeded', async () => {
+    const { root, unmount } = await tenantPage({ lastResults: [failed('licence-report')] });
+    expect(root.querySelector('.licences')).toBeNull();
+    await unmount();
+  });
+});
+
 describe('tags and groups in the matrix', () => {
   const tagged = tenants.map((known, index) => ({
     ...known,
