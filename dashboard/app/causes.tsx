@@ -1,7 +1,7 @@
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
-import { Paragraphs } from '../shared/text.tsx';
+import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
-import { Command } from './copy.tsx';
+import { Command, CopyButton } from './copy.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
@@ -107,3 +107,28 @@ function CauseDetails({ cause }: { readonly cause: Cause }) {
 
 const jobsText = (jobs: readonly string[]): string =>
   jobs.length > 2 ? `in ${count(jobs.length, 'job')}` : `in ${jobs.join(' and ')}`;
+
+/** Over the rows of tenants: how many, what they have in common, and the command that helps. */
+export function GroupHead(props: {
+  readonly count: number;
+  readonly title: string;
+  /** Undefined: nothing is wrong. */
+  readonly tone?: string | undefined;
+  readonly advice?: string | undefined;
+  readonly cause?: Parameters<typeof stepFor>[0] | undefined;
+}) {
+  const { count: n, title, tone, advice, cause } = props;
+  const step = cause && stepFor(cause);
+  return (
+    <>
+      <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
+      <b class="cut">{title}</b>
+      {advice === undefined ? null : (
+        <span class="cut">
+          <Sentence text={advice} />
+        </span>
+      )}
+      {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} />}
+    </>
+  );
+}

@@ -32,11 +32,14 @@ export async function readJobRuns(api: Api, runsPerJob: number): Promise<readonl
 }
 
 /** A local day, and the run that visited most tenants on it. */
-export interface Night {
+export interface Night<R extends NightRun = RunSummaryAnswer> {
   /** Noon in the reader's zone. Unix time in milliseconds. */
   readonly dayMs: number;
-  readonly run?: RunSummaryAnswer;
+  readonly run?: R;
 }
+
+/** What a night needs to know of a run. */
+type NightRun = Pick<RunSummaryAnswer, 'runId' | 'startedAt' | 'finishedAt' | 'tenants'>;
 
 const dayMs = 86_400_000;
 const noonOf = (ms: number): number => new Date(ms).setHours(12, 0, 0, 0);
@@ -45,8 +48,8 @@ const noonOf = (ms: number): number => new Date(ms).setHours(12, 0, 0, 0);
  * The days up to the last run that ended, oldest first. A rerun over few tenants does not replace the run over all.
  * @param most days at most, and `least` days also if the runs are fewer: the others have no run.
  */
-export function nightsOf(runs: readonly RunSummaryAnswer[], most: number, least = 1): readonly Night[] {
-  const byDay = new Map<number, RunSummaryAnswer>();
+export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, least = 1): readonly Night<R>[] {
+  const byDay = new Map<number, R>();
   for (const run of runs) {
     const day = noonOf(Date.parse(run.startedAt));
     const known = byDay.get(day);
@@ -57,7 +60,7 @@ export function nightsOf(runs: readonly RunSummaryAnswer[], most: number, least 
   const last = Math.max(...byDay.keys());
   const days = Math.round((last - Math.min(...byDay.keys())) / dayMs) + 1;
   const length = Math.min(most, Math.max(least, days));
-  return Array.from({ length }, (_, at): Night => {
+  return Array.from({ length }, (_, at): Night<R> => {
     // A day of 23 or 25 hours does not move noon out of its day.
     const day = noonOf(last - (length - 1 - at) * dayMs);
     const run = byDay.get(day);
@@ -73,6 +76,14 @@ export function mainJob(jobs: readonly JobRuns[]): JobRuns | undefined {
       0,
     );
   return jobs.toSorted((a, b) => worth(b) - worth(a)).find(({ runs }) => runs.length > 0);
+}
+
+/** The runs of a job over all tenants in the last days, from its history: it is kept longer than the runs. */
+export async function readHistory(api: Api, job: string, days: number): Promise<readonly NightRun[]> {
+  const { runs } = await api.jobHistory(job, { since: new Date(Date.now() - days * dayMs).toISOString() });
+  return runs.flatMap(({ scope, runId, startedAt, tenants }) =>
+    scope === 'all' ? [{ runId, startedAt, finishedAt: startedAt, tenants }] : [],
+  );
 }
 
 /** The tenants that failed in one run, with their error codes. */
@@ -98,13 +109,20 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
     known.set(api, found);
     const readAll = async (): Promise<void> => {
       for (const run of runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId))) {
-        const failures = run.tenants.failed === 0 ? [] : await api.run(run.runId).then((answer) => answer.failures);
+        const failures =
+          run.tenants.failed === 0
+            ? []
+            : await api.run(run.runId).then(
+                (answer) => answer.failures,
+                () => undefined,
+              );
         if (stopped) return;
+        if (failures === undefined) continue;
         found.set(run.runId, { run, codes: new Map(failures.map(({ tenantId, code }) => [tenantId, code])) });
       }
       setRead((n) => n + 1);
     };
-    readAll().catch(() => undefined);
+    void readAll();
     return () => {
       stopped = true;
     };

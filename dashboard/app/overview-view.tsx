@@ -7,7 +7,7 @@ import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
-import { type JobRuns, mainJob, type Night, nightsOf, readJobRuns, useFailures } from './nights.ts';
+import { type JobRuns, mainJob, nightsOf, readHistory, readJobRuns, useFailures } from './nights.ts';
 import { Clock, Connection, Head, Loading, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import { approvalLink, runLink, tenantLink } from './route.ts';
@@ -21,7 +21,10 @@ import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 const healthIntervalMs = 30_000;
 const runsIntervalMs = 15_000;
 const tenantsIntervalMs = 60_000;
+const historyIntervalMs = 300_000;
 const nightsShown = 60;
+/** Runs of each job: the trend needs them, and the nights before them are in the history. */
+const runsRead = 30;
 /** Nights that the trend of a cause covers. */
 const trendNights = 14;
 
@@ -32,14 +35,22 @@ export function OverviewView() {
   const health = usePolling(api.health, 'health', healthIntervalMs);
   const tenants = usePolling(async () => (showsTenants ? api.tenants() : undefined), 'tenants', tenantsIntervalMs);
   const jobs = usePolling(
-    async () => (showsRuns ? readJobRuns(api, nightsShown) : undefined),
+    async () => (showsRuns ? readJobRuns(api, runsRead) : undefined),
     'overview jobs',
     runsIntervalMs,
   );
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
-  const nights = nightsOf(main?.runs ?? [], nightsShown, trendNights);
-  const failures = useFailures(nights.slice(-trendNights).flatMap(({ run }) => run ?? []));
+  const past = usePolling(
+    async () => (main === undefined ? [] : readHistory(api, main.job.name, nightsShown)),
+    `nights of ${main?.job.name}`,
+    historyIntervalMs,
+  );
+  const kept = new Map(main?.runs.map((run) => [run.runId, run]));
+  // The history has a run when it has ended, and the list of runs knows the newest ones sooner.
+  const runs = [...(main?.runs ?? []), ...(past.value ?? []).filter(({ runId }) => !kept.has(runId))];
+  const nights = nightsOf(runs, nightsShown, trendNights);
+  const failures = useFailures(nights.slice(-trendNights).flatMap(({ run }) => kept.get(run?.runId ?? '') ?? []));
   return (
     <>
       <Head
@@ -57,7 +68,7 @@ export function OverviewView() {
       ) : null}
       {report === undefined ? null : <Findings report={report} />}
       <Warnings texts={tenants.value?.warnings} />
-      {main === undefined || nights.length === 0 ? null : <NightBars job={main.job} nights={nights} />}
+      {main === undefined || nights.length === 0 ? null : <NightBars job={main.job} nights={nights} kept={kept} />}
       <div class="cols">
         <div class="stack">
           {showsTenants ? (
@@ -99,7 +110,7 @@ function headline(tenants: readonly Tenant[] | undefined): string {
   return `${isKnown ? '' : 'At least '}${troubled.toLocaleString('en')} of ${all} ${troubled === 1 ? 'needs' : 'need'} you`;
 }
 
-function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: readonly Night[] }) {
+function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: Nights }) {
   if (answer === undefined) return null;
   const causes = causesOf(answer.tenants).length;
   const before = nights.at(-1 - trendNights)?.run;
@@ -113,8 +124,16 @@ function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; 
   );
 }
 
+type Nights = ReturnType<typeof nightsOf>;
+
 /** Failures night by night. */
-function NightBars({ job, nights }: { readonly job: JobRuns['job']; readonly nights: readonly Night[] }) {
+function NightBars(props: {
+  readonly job: JobRuns['job'];
+  readonly nights: Nights;
+  /** The runs that the broker still has: the others are in the history alone. */
+  readonly kept: ReadonlyMap<string, unknown>;
+}) {
+  const { job, nights, kept } = props;
   const runs = nights.flatMap(({ run }) => run ?? []);
   const failed = runs.map(({ tenants }) => tenants.failed);
   const [first, last] = [nights[0]?.dayMs ?? 0, nights.at(-1)?.dayMs ?? 0];
@@ -137,7 +156,7 @@ function NightBars({ job, nights }: { readonly job: JobRuns['job']; readonly nig
                 key: run.runId,
                 title: `${day(dayMs)}: ${run.tenants.failed} failed, ${run.tenants.succeeded} succeeded`,
                 value: run.tenants.failed,
-                href: runLink(run.runId),
+                ...(kept.has(run.runId) ? { href: runLink(run.runId) } : {}),
               },
         )}
       />
@@ -148,19 +167,30 @@ function NightBars({ job, nights }: { readonly job: JobRuns['job']; readonly nig
 /** One line a job: its last night, the nights before, and when it runs next. */
 function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   if (jobs.length === 0) return <NoJobs />;
+  // Jobs that somebody starts now and then would hide those of every night.
+  const [shown, others] = [true, false].map((isShown) =>
+    jobs.filter(({ job, runs }) => (job.schedule !== undefined || runs.length > 0) === isShown),
+  );
   return (
-    <Table<JobRuns>
-      items={jobs}
-      keyOf={({ job }) => job.name}
-      columns={[
-        ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
-        ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
-        ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
-        ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
-        ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
-        ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
-      ]}
-    />
+    <>
+      <Table<JobRuns>
+        items={shown ?? []}
+        keyOf={({ job }) => job.name}
+        columns={[
+          ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
+          ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
+          ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
+          ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+          ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
+          ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
+        ]}
+      />
+      {others?.length ? (
+        <footer>
+          <a href="#/jobs">{count(others.length, 'job')} on demand</a>
+        </footer>
+      ) : null}
+    </>
   );
 }
 

@@ -4,14 +4,13 @@ import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outc
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Sentence } from '../shared/text.tsx';
 import { Choice, Search, Segments } from './choice.tsx';
-import { CopyButton } from './copy.tsx';
 import { countOf, duration } from './format.ts';
-import { stepFor } from '../../src/lib/api/next-step.ts';
 import { Clock, Empty, OutcomeBadge } from './pieces.tsx';
 import { RunTenantDetails } from './run-tenant-details.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
+import { GroupHead } from './causes.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
   { id: 'name', title: 'Tenant', width: 12, sortable: true, cell: ({ name }) => name },
@@ -114,18 +113,17 @@ function grouped(
       const [{ outcome, code } = { outcome: 'waiting', code: undefined }] = some;
       const text = codes.find((known) => known.code === code);
       const tenants = some.map((tenant) => ({ tenant, results: [{ job, runId }] }));
-      const step = code === undefined || !isTrouble(outcome) ? undefined : stepFor({ cause: code, tenants });
+      const isBad = isTrouble(outcome);
       return [
         new RowGroup(
           key,
-          <>
-            <span class={isTrouble(outcome) ? `n ${outcomeStyle(outcome).tone}` : ''}>
-              {some.length.toLocaleString('en')}
-            </span>
-            <b>{isTrouble(outcome) && code !== undefined ? (text?.title ?? titleOf(code)) : outcomeWord(outcome)}</b>
-            <span class="cut">{isTrouble(outcome) && text !== undefined ? <Sentence text={text.advice} /> : null}</span>
-            {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} />}
-          </>,
+          <GroupHead
+            count={some.length}
+            title={isBad && code !== undefined ? (text?.title ?? titleOf(code)) : outcomeWord(outcome)}
+            tone={isBad ? outcomeStyle(outcome).tone : undefined}
+            advice={isBad ? text?.advice : undefined}
+            cause={isBad && code !== undefined ? { cause: code, tenants } : undefined}
+          />,
         ),
         ...some,
       ];

@@ -5,6 +5,7 @@ import { localDay } from './format.ts';
 import { Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { runLink } from './route.ts';
+import { shownValue } from './result-columns.ts';
 
 const job = 'licence-report';
 
@@ -23,15 +24,15 @@ export function TenantLicences({ tenant: { tenantId, lastResults = [] } }: { rea
   return (
     <Panel title="Licences" more={more} bare>
       <ul class="list licences">
-        {rows.map((row) => {
+        {rows.map((row, index) => {
           const [product, assigned, licences] = [
-            String(row['product']),
+            shownValue(row['product'] ?? null, 'text'),
             Number(row['assigned']),
             Number(row['licences']),
           ];
           const words = `${assigned.toLocaleString('en')} of ${licences.toLocaleString('en')}`;
           return (
-            <li key={String(row['skuId'])}>
+            <li key={index}>
               <div>
                 <div class="cut" title={product}>
                   {product}

@@ -1,12 +1,10 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
-import { noTenant } from './causes.tsx';
+import { GroupHead, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { CopyButton } from './copy.tsx';
 import { count, countOf } from './format.ts';
-import { stepFor } from '../../src/lib/api/next-step.ts';
 import { type Failures, nightsOf, readJobRuns, useFailures } from './nights.ts';
 import { Connection, Empty, Head, Loading, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -210,16 +208,8 @@ function grouped(found: readonly Tenant[], causes: readonly Cause[]): readonly (
     const some = byGroup.get(key);
     if (some === undefined) return [];
     const cause = causes.find((known) => known.cause === key);
-    const step = cause && stepFor(cause);
     return [
-      new RowGroup(
-        key,
-        <>
-          <span class={cause === undefined ? '' : `n ${cause.tone}`}>{some.length.toLocaleString('en')}</span>
-          <b class="cut">{title}</b>
-          {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} />}
-        </>,
-      ),
+      new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} cause={cause} />),
       ...some,
     ];
   });
