@@ -116,7 +116,7 @@ function Days({ filter }: { readonly filter: AuditFilter }) {
   const day = (ms: number): string => localDay(new Date(ms).toISOString());
   const denied = known.reduce((sum, each) => sum + each.denied, 0);
   return (
-    <Panel title="Records by day" more={<span class="small">{count(denied, 'denied request')} below, in red</span>}>
+    <Panel title="Records by day" more={<span class="small">{denied.toLocaleString('en')} denied, in red</span>}>
       <FailureBars
         label={`Records in each of ${count(known.length, 'day')}, ${denied.toLocaleString('en')} of them denied`}
         from={day(known[0]?.startMs ?? 0)}

@@ -1,12 +1,14 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { RunAnswer, RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Api } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { localDay } from './format.ts';
 import type { Cause } from '../../src/lib/api/trouble.ts';
 import { usePolling } from './polling.ts';
+import type { ApiFailure } from './api-failure.ts';
+import { systemClock } from '../../src/lib/core/clock.ts';
 
 /** A job with its newest runs, the newest first. */
 export interface JobRuns {
@@ -25,10 +27,20 @@ export function useJobs() {
   }, [value, failure]);
 }
 
-/** The runs of each job, one request per job: in one list, the runs of a frequent job would displace those of a daily one. */
+/** Runs of all jobs that are read for those without a schedule. */
+const newestRead = 200;
+
+/**
+ * The runs of each job. One request for each job with a schedule: in one list, the runs of a frequent job would displace
+ * those of a daily one. The runs that somebody started are few, and come in one list.
+ */
 export async function readJobRuns(api: Api, runsPerJob: number): Promise<readonly JobRuns[]> {
-  const { jobs } = await api.jobs();
-  return Promise.all(jobs.map(async (job) => ({ job, runs: (await api.runs(runsPerJob, job.name)).runs })));
+  const [{ jobs }, newest] = await Promise.all([api.jobs(), api.runs(newestRead)]);
+  const runsOf = async ({ name, schedule }: JobRuns['job']): Promise<readonly RunSummaryAnswer[]> =>
+    schedule === undefined
+      ? newest.runs.filter(({ job }) => job === name).slice(0, runsPerJob)
+      : (await api.runs(runsPerJob, name)).runs;
+  return Promise.all(jobs.map(async (job) => ({ job, runs: await runsOf(job) })));
 }
 
 /** A local day, and the run that visited most tenants on it. */
@@ -109,13 +121,7 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
     known.set(api, found);
     const readAll = async (): Promise<void> => {
       for (const run of runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId))) {
-        const failures =
-          run.tenants.failed === 0
-            ? []
-            : await api.run(run.runId).then(
-                (answer) => answer.failures,
-                () => undefined,
-              );
+        const failures = run.tenants.failed === 0 ? [] : await readFailures(api, run.runId);
         if (stopped) return;
         if (failures === undefined) continue;
         found.set(run.runId, { run, codes: new Map(failures.map(({ tenantId, code }) => [tenantId, code])) });
@@ -129,6 +135,20 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
   }, [api, ids]);
   return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
 }
+
+/** Undefined for a run that cannot be read. A broker that is busy is asked once more when it says. */
+const readFailures = (api: Api, runId: string): Promise<RunAnswer['failures'] | undefined> =>
+  api.run(runId).then(
+    ({ failures }) => failures,
+    async ({ transient, retryAfterSeconds = 5 }: ApiFailure) => {
+      if (!transient) return undefined;
+      await systemClock.sleep(retryAfterSeconds * 1000);
+      return api.run(runId).then(
+        ({ failures }) => failures,
+        () => undefined,
+      );
+    },
+  );
 
 /** How many tenants had a cause in each night, and the night since which some have it. */
 export interface Trend {

@@ -85,7 +85,7 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
           items={isAll ? history : history.slice(0, shownAtFirst)}
           keyOf={({ runId }) => runId}
           columns={[
-            ['Job', undefined, ({ runId, job }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>],
+            ['Job', 'wrap', ({ runId, job }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>],
             ['Finished', 'w-m quiet', ({ finishedAt }) => <Time iso={finishedAt} short />],
             ['Outcome', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
             ['Rows', 'w-s end p2', ({ rows }) => rows.toLocaleString('en')],
@@ -137,10 +137,10 @@ export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
   return isReader && job !== undefined ? <OfJob tenantId={tenantId} choice={choice} jobs={jobs} job={job} /> : null;
 }
 
-/** The first job that counts something, or the first one. */
+/** The first job that counts something by a schedule, or counts something, or the first one. */
 function firstJob(jobs: JobsAnswer['jobs']): string | undefined {
-  const counting = jobs.find(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
-  return (counting ?? jobs[0])?.name;
+  const counting = jobs.filter(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
+  return (counting.find(({ schedule }) => schedule !== undefined) ?? counting[0] ?? jobs[0])?.name;
 }
 
 interface OfJobProps extends TenantOverTimeProps {
