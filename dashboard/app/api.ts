@@ -80,48 +80,48 @@ export function createApi(
     jobs: () => get<JobsAnswer>('jobs'),
     /** The newest runs, of one job or of all jobs. */
     runs: (limit: number, job?: string) => get<RunsAnswer>('runs', { limit: String(limit), job }),
-    run: (runId: string) => get<RunAnswer>(pathOfRun(runId)),
-    runTenants: (runId: string) => get<RunTenantsAnswer>(`${pathOfRun(runId)}/tenants`),
+    run: (runId: string) => get<RunAnswer>(pathOf('runs', runId)),
+    runTenants: (runId: string) => get<RunTenantsAnswer>(`${pathOf('runs', runId)}/tenants`),
     /** One tenant of a run, with what the job logged and threw. */
     runTenant: (runId: string, tenantId: string) =>
-      get<RunTenantDetailsAnswer>(`${pathOfRun(runId)}/tenants/${tenantId}`),
+      get<RunTenantDetailsAnswer>(`${pathOf('runs', runId)}/tenants/${tenantId}`),
     tenants: () => get<TenantsAnswer>('tenants'),
     /** The tenants that two lists name: ids, domains, groups and tags. An empty `only` names all. */
     tenantsIn: (only: readonly string[], except: readonly string[]) =>
       get<TenantsAnswer>('tenants', listQuery({ tenants: only, except })),
-    tenant: (tenantId: string) => get<TenantDetailsAnswer>(pathOfTenant(tenantId)),
+    tenant: (tenantId: string) => get<TenantDetailsAnswer>(pathOf('tenants', tenantId)),
     tenantHistory: (tenantId: string, job: string, query: Query) =>
-      get<TenantHistoryAnswer>(`${pathOfTenant(tenantId)}/history`, { job, ...query }),
-    jobHistory: (job: string, query: Query) => get<JobHistoryAnswer>(`${pathOfJob(job)}/history`, query),
+      get<TenantHistoryAnswer>(`${pathOf('tenants', tenantId)}/history`, { job, ...query }),
+    jobHistory: (job: string, query: Query) => get<JobHistoryAnswer>(`${pathOf('jobs', job)}/history`, query),
     changeTags: (tenantId: string, change: { readonly add: readonly string[]; readonly remove: readonly string[] }) =>
-      post<ChangedTagsAnswer>(`${pathOfTenant(tenantId)}/tags`, change, 'PUT'),
+      post<ChangedTagsAnswer>(`${pathOf('tenants', tenantId)}/tags`, change, 'PUT'),
     approvals: (query: Query) => get<ApprovalsAnswer>('approvals', query),
-    approval: (approvalId: string) => get<ApprovalAnswer>(pathOfApproval(approvalId)),
+    approval: (approvalId: string) => get<ApprovalAnswer>(pathOf('approvals', approvalId)),
     decide: (approvalId: string, order: { readonly decision: DecisionKind; readonly reason: string }) =>
-      post<ApprovalAnswer>(`${pathOfApproval(approvalId)}/decision`, order),
+      post<ApprovalAnswer>(`${pathOf('approvals', approvalId)}/decision`, order),
     audit: (query: Query) => get<AuditAnswer>('audit', query),
     events: (query: Query) => get<EventsAnswer>('events', query),
     start: (
       job: string,
       order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
-    ) => post<StartedRunAnswer>(`${pathOfJob(job)}/runs`, order),
+    ) => post<StartedRunAnswer>(`${pathOf('jobs', job)}/runs`, order),
     /** Sends one GET to Microsoft Graph in many tenants, as a run. */
     ask: (question: Question) => post<StartedRunAnswer>('queries', question),
     /** Which rule opens a question, and where. Starts nothing. */
     checkQuery: (question: Question) => post<CheckedQueryAnswer>('queries', { ...question, check: true }),
-    cancel: (runId: string) => post<CancelledRunAnswer>(`${pathOfRun(runId)}/cancel`),
+    cancel: (runId: string) => post<CancelledRunAnswer>(`${pathOf('runs', runId)}/cancel`),
     /** Starts the same job for the tenants that failed or were not attempted. */
-    rerun: (runId: string) => post<StartedRunAnswer>(`${pathOfRun(runId)}/rerun`),
+    rerun: (runId: string) => post<StartedRunAnswer>(`${pathOf('runs', runId)}/rerun`),
     /** Changes since the previous run. */
-    changes: (runId: string) => get<RunChangesAnswer>(`${pathOfRun(runId)}/changes`),
+    changes: (runId: string) => get<RunChangesAnswer>(`${pathOf('runs', runId)}/changes`),
     /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
     rows: async (runId: string, continuation: string | undefined, signal: AbortSignal, order?: RowOrder) =>
       read<ResultsAnswer>(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
     /** The rows of a run in one tenant, at most 1,000. */
     rowsOfTenant: (runId: string, tenantId: string) =>
-      get<ResultsAnswer>(`${pathOfRun(runId)}/results`, { tenants: tenantId }),
+      get<ResultsAnswer>(`${pathOf('runs', runId)}/results`, { tenants: tenantId }),
     /** The rows of a run as one file, from all pages. */
-    results: createDownload(clock, (runId) => String(apiUrl(`${pathOfRun(runId)}/results`)), fetchPage),
+    results: createDownload(clock, (runId) => String(apiUrl(`${pathOf('runs', runId)}/results`)), fetchPage),
   };
 }
 
@@ -189,16 +189,11 @@ export type RowOrder = 'plan' | 'arrival';
 /** Rows of a page for the table. The API ends a page earlier if its rows take more than 1 MiB. */
 const pageRows = 5_000;
 
-export const pathOfRun = (runId: string): string => `runs/${encodeURIComponent(runId)}`;
+const pathOf = (list: 'runs' | 'jobs' | 'tenants' | 'approvals', id: string): string =>
+  `${list}/${encodeURIComponent(id)}`;
 
-export const pathOfJob = (name: string): string => `jobs/${encodeURIComponent(name)}`;
-
-export const pathOfTenant = (tenantId: string): string => `tenants/${encodeURIComponent(tenantId)}`;
-
-export const pathOfApproval = (approvalId: string): string => `approvals/${encodeURIComponent(approvalId)}`;
-
-export const pathOfRows = (runId: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>
-  withQuery(`${pathOfRun(runId)}/results`, {
+const pathOfRows = (runId: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>
+  withQuery(`${pathOf('runs', runId)}/results`, {
     limit: String(pageRows),
     order: order === 'plan' ? undefined : order,
     continuation,
@@ -207,11 +202,11 @@ export const pathOfRows = (runId: string, continuation: string | undefined, orde
 /** Parameters of a query. Undefined ones are left out. */
 export type Query = Readonly<Record<string, string | undefined>>;
 
-export const withQuery = (path: string, query: Query): string =>
+const withQuery = (path: string, query: Query): string =>
   `${path}?${new URLSearchParams(Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))).toString()}`;
 
 /** Lists of a query, with commas between the entries of each. Empty lists are left out. */
-export const listQuery = (lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, string>> =>
+const listQuery = (lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(lists).flatMap(([name, entries]) => (entries.length === 0 ? [] : [[name, entries.join(',')]])),
   );

@@ -105,7 +105,7 @@ export const decisionWords: Readonly<Record<DecisionKind, { readonly verb: strin
   revoke: { verb: 'Revoke', done: 'revoked' },
 };
 
-export const statusTone: Readonly<Record<ApprovalSummary['status'], 'good' | 'warn' | 'bad' | 'idle'>> = {
+const statusTone: Readonly<Record<ApprovalSummary['status'], 'good' | 'warn' | 'bad' | 'idle'>> = {
   pending: 'warn',
   approved: 'good',
   denied: 'bad',
@@ -126,7 +126,7 @@ export const statusWord: Readonly<Record<ApprovalSummary['status'], string>> = {
 };
 
 /** `1 of 2 approvals`. */
-export const approvalsText = ({ approvalsGiven, approvalsNeeded }: ApprovalSummary): string =>
+const approvalsText = ({ approvalsGiven, approvalsNeeded }: ApprovalSummary): string =>
   `${approvalsGiven} of ${count(approvalsNeeded, 'approval')}`;
 
 export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>

@@ -155,7 +155,7 @@ interface QueryJobProps {
 }
 
 /** A query as a job: the command that writes it into the project, and its text. Jobs are code, so nothing is saved here. */
-export function QueryJob({ checked, tenants }: QueryJobProps) {
+function QueryJob({ checked, tenants }: QueryJobProps) {
   const [name, setName] = useState('');
   const [schedule, setSchedule] = useState('');
   const expression = schedule.trim().replaceAll(/\s+/g, ' ');

@@ -43,7 +43,7 @@ function CopyCommand({ text }: { readonly text: string }) {
 }
 
 /** The parts of the broker beside the credential. */
-export function BrokerHealth({ report }: ReportProps) {
+function BrokerHealth({ report }: ReportProps) {
   const { policy, storage, keyVault, notifications, permissionMap, auditCheckpoints, tokens, checkedAt } = report;
   return (
     <section class="stack" aria-label="Components">

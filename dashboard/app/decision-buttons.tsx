@@ -100,7 +100,7 @@ interface DialogProps {
 }
 
 /** Shows again everything that is decided on, says what the decision does, and asks for a reason. */
-export function DecisionDialog(props: DialogProps) {
+function DecisionDialog(props: DialogProps) {
   const { approvalId, decision, onClose } = props;
   const { api } = useSignedIn();
   // What was known before may have changed, and is not shown.

@@ -159,7 +159,7 @@ const parts = ['failed', 'notAttempted', 'skipped', 'succeeded'] as const;
 const words = { failed: 'failed', notAttempted: 'not attempted', skipped: 'skipped', succeeded: 'succeeded' };
 
 /** Below a chart: what became of the tenants of each run. The table says the same. Nothing for one tenant. */
-export function RunBars({ points, axes }: { readonly points: readonly HistoryPoint[]; readonly axes: Axes }) {
+function RunBars({ points, axes }: { readonly points: readonly HistoryPoint[]; readonly axes: Axes }) {
   if (points.every(({ tenants }) => tenants === undefined)) return null;
   const width = Math.min(1.6, 70 / points.length);
   return (
@@ -189,7 +189,7 @@ export function RunBars({ points, axes }: { readonly points: readonly HistoryPoi
 }
 
 /** Says what the marks without a number and the bars are, where there are any. */
-export function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
+function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
   const shown = parts.filter((part) => points.some(({ tenants }) => tenants !== undefined && tenants[part] > 0));
   const hasGap = points.some(({ number }) => number === undefined);
   if (shown.length === 0 && !hasGap) return null;

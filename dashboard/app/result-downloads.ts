@@ -67,7 +67,7 @@ export interface LoadedPages {
 }
 
 /** @param results address of the results. */
-export const noPages = (results: string, format: string): LoadedPages => ({
+const noPages = (results: string, format: string): LoadedPages => ({
   bodies: [],
   // Pages of JSON Lines can be joined.
   next: `${results}?format=${format === 'json' ? 'jsonl' : format}&limit=${maxPageRows}`,

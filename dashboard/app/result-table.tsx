@@ -171,7 +171,7 @@ interface ConditionsProps {
 }
 
 /** The conditions in force, each with a button that removes it, and a form for another one. */
-export function RowConditions({ columns, rows, conditions, onChange }: ConditionsProps) {
+function RowConditions({ columns, rows, conditions, onChange }: ConditionsProps) {
   const titleOf = (name: string): string => columns.find((column) => column.name === name)?.title ?? name;
   return (
     <>

@@ -193,7 +193,7 @@ function namesOf(tenants: readonly { readonly name: string }[]): string {
 
 export type Change = RunChangesAnswer['changes'][number];
 
-export const changeKinds: readonly Change['change'][] = ['added', 'removed', 'changed'];
+const changeKinds: readonly Change['change'][] = ['added', 'removed', 'changed'];
 
 /** A change of a row, as the page shows it. */
 export interface ChangeInWords {

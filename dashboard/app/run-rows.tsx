@@ -102,7 +102,7 @@ const nothing: LoadedRows = { rows: [], state: 'loading' };
  * @param version a new one loads all rows again.
  * @param order `arrival` goes on until the run has ended.
  */
-export function useResultRows(runId: string, version: string, order: RowOrder): LoadedRows {
+function useResultRows(runId: string, version: string, order: RowOrder): LoadedRows {
   const { api } = useSignedIn();
   const [loaded, setLoaded] = useState(nothing);
   useEffect(() => {

@@ -120,7 +120,7 @@ function SignInFailure({ problem }: { readonly problem: SignInProblem | undefine
 }
 
 /** Asks for an access token, for people and programs that got one elsewhere. */
-export function PasteToken({ onSession }: { readonly onSession: (session: Session) => void }) {
+function PasteToken({ onSession }: { readonly onSession: (session: Session) => void }) {
   const [pasted, setPasted] = useState('');
   const [problem, setProblem] = useState('');
   const submit = (event: Event): void => {

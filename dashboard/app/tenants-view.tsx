@@ -286,7 +286,7 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
 /** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
 const narrow = '(max-width: 720px)';
 
-export function useNarrow(): boolean {
+function useNarrow(): boolean {
   const [isNarrow, setNarrow] = useState(() => matchMedia(narrow).matches);
   useEffect(() => {
     const query = matchMedia(narrow);

@@ -234,7 +234,7 @@ function attempt<T>(work: () => T): T | undefined {
 }
 
 /** Whether this tab can keep anything while the person is at Microsoft's page. */
-export const canKeepTrip = (): boolean =>
+const canKeepTrip = (): boolean =>
   attempt(() => {
     sessionStorage.setItem('probe', '');
     sessionStorage.removeItem('probe');

@@ -215,7 +215,7 @@ describe('what stands above the records', () => {
       '24 Nov: 2 records, 1 denied',
     ]);
     expect(queries).toMatchObject([{ caller: 'c', limit: '1000' }]);
-    await act(() => root.querySelector<SVGElement>('.goes')?.dispatchEvent(new Event('click', { bubbles: true })));
+    await act(() => void root.querySelector<SVGElement>('.goes')?.dispatchEvent(new Event('click', { bubbles: true })));
     expect(new URLSearchParams(location.hash.split('?')[1]).get('caller')).toBe('c');
     expect(Date.parse(new URLSearchParams(location.hash.split('?')[1]).get('to') ?? '')).toBe(
       new Date(2026, 10, 23).getTime(),

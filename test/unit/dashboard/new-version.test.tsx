@@ -20,8 +20,12 @@ async function page(versions: readonly (string | undefined)[]) {
     return new Response('script', { headers: { etag: version } });
   });
   const shown = await rendered(<NewVersion />);
-  const minute = () => act(() => vi.advanceTimersByTimeAsync(61_000));
-  await act(() => vi.advanceTimersByTimeAsync(0));
+  const pass = (ms: number): Promise<void> =>
+    act(async () => {
+      await vi.advanceTimersByTimeAsync(ms);
+    });
+  const minute = () => pass(61_000);
+  await pass(0);
   return { ...shown, minute };
 }
 
