@@ -8,7 +8,7 @@ import { Empty, Fact, Failure, Head, Loading, MoreButton, Panel, Time, ToneBadge
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { Check, Choice, Field } from './choice.tsx';
 import { goTo } from './route.ts';
@@ -24,6 +24,9 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const pages = useAuditPages(filter);
   const names = useNames();
   const { records, range, busy, failure } = pages;
+  // A filter that the broker refuses is asked once.
+  const answered = useRef(filter);
+  if (!busy && failure === undefined) answered.current = filter;
   return (
     <>
       <Head title={headline(pages)} name="Audit" lede={range && <Period range={range} />}>
@@ -36,7 +39,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
       </AuditFilters>
       <Failure failure={failure} />
       <div class="cols">
-        <Days filter={filter} />
+        {range === undefined || failure !== undefined ? null : <Days filter={answered.current} />}
         <Proof />
       </div>
       <div aria-busy={busy}>

@@ -201,6 +201,8 @@ describe('what stands above the records', () => {
         <AuditView filter={{ caller: 'c', from: '2026-11-23T00:00:00.000Z' }} />
       </SignedInContext.Provider>,
     );
+    // The days come after the first answer.
+    await settled();
     await settled();
     return { ...shown, queries };
   }
