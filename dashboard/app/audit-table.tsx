@@ -7,6 +7,7 @@ import { count } from './format.ts';
 import { Face } from './icon.tsx';
 import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
+import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { usePolling } from './polling.ts';
@@ -240,9 +241,6 @@ function Scopes({ scopes }: { readonly scopes: readonly string[] }) {
   );
 }
 
-/** Application id in records of tokens that the broker issued to its own jobs. */
-const brokerId = '00000000-0000-0000-0000-000000000000';
-
 /** Who a record names, in words for people. */
 interface Who {
   readonly name: string;
@@ -287,7 +285,7 @@ export function useNames(): Names {
       tenants: new Map(tenants?.tenants.map(({ tenantId, name }) => [tenantId, name])),
       whoIn: ({ caller: { applicationId, objectId, kind }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
-        if (applicationId === brokerId)
+        if (applicationId === nilUuid)
           return { kind: 'job', name: job === undefined ? 'the broker itself' : titleOf(job) };
         const name = byId.get(objectId) ?? (kind === 'user' ? undefined : byId.get(applicationId));
         if (kind === 'user') return { kind: 'person', name: name ?? `person ${start(objectId)}` };

@@ -3,7 +3,7 @@ import { isVisible } from '../access/tenants/visible-tenants.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
 import { type Caller, type CallerIdentity, identityOf } from '../core/caller.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { nilUuid, type TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
 import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
@@ -16,9 +16,8 @@ type Step = Pick<AuditEntry, 'outcome' | 'atMs' | 'writtenMs' | 'code'> & {
   readonly reason?: string | undefined;
 };
 
-/** The broker itself, when time ends an approval: the nil UUID, as for its jobs. */
-const nobody = '00000000-0000-0000-0000-000000000000';
-export const byTime = { applicationId: nobody, objectId: nobody, kind: 'application' } as const;
+/** The broker itself, when time ends an approval. */
+export const byTime = { applicationId: nilUuid, objectId: nilUuid, kind: 'application' } as const;
 
 /**
  * The audit entry of one step.
@@ -36,7 +35,7 @@ export function auditEntryOf(
     ...step,
     kind: 'approval',
     approvalId: id,
-    tokenId: nobody,
+    tokenId: nilUuid,
     caller: identityOf(actor),
     rule,
     tenantId,

@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditLog } from '../audit/audit-log.ts';
 import { backOffMs, type Clock, retry } from '../core/clock.ts';
 import { toBrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { nilUuid, type TenantId } from '../core/identifiers.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import {
   type Fetch,
@@ -13,7 +13,6 @@ import {
 } from '../core/outbound.ts';
 import type { Secret } from '../core/secrets.ts';
 import { asObject, defined, textOf } from '../core/objects.ts';
-import { brokerCallerId } from '../tokens/issue-token.ts';
 import type { ScopedResource } from './customer-grants.ts';
 import type { RegisteredApplication } from './directory-state.ts';
 
@@ -171,7 +170,7 @@ export function recordGiven(
       kind: 'request',
       correlationId: newId(),
       tokenId: newId(),
-      caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
+      caller: { applicationId: nilUuid, objectId: nilUuid, kind: 'application' },
       rule,
       tenantId,
       resource: 'partner-center',

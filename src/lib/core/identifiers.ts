@@ -30,3 +30,6 @@ export function parseDomainName(value: unknown): DomainName | undefined {
 }
 
 export const defaultApplication = 'default';
+
+/** The nil UUID (RFC 9562 section 5.9): in the audit log, the caller id of the broker itself. */
+export const nilUuid = '00000000-0000-0000-0000-000000000000';

@@ -18,7 +18,7 @@ import { type AuditEntry, type AuditLog, longestRecordSeconds } from '../audit/a
 import { type Caller, callerIdOf, identityOf, reasonForm, reasonSchema } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../core/errors.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { nilUuid, type TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
 import { defined } from '../core/objects.ts';
 import type { ResourceRegistry } from '../core/resources.ts';
@@ -351,9 +351,6 @@ function mayPredateConsent(token: AccessToken, requested: readonly string[], lim
   return requested.some((scope) => !readable.includes(scope)) || !judgeScopes(limit, readable).allow;
 }
 
-/** Caller id of the broker itself in the audit log: the nil UUID (RFC 9562 section 5.9). */
-export const brokerCallerId = '00000000-0000-0000-0000-000000000000';
-
 /**
  * Returns a token source for the broker's own jobs, which records each token before the job receives it, as for callers.
  * Jobs get tokens for customers only, so the partner's own tenant is refused even if somebody edits a plan to name it. The
@@ -367,7 +364,7 @@ export function recordTokens(
     atMs: deps.clock.nowMs(),
     correlationId: request.correlationId,
     tokenId: deps.newId(),
-    caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
+    caller: { applicationId: nilUuid, objectId: nilUuid, kind: 'application' },
     rule: request.purpose ?? 'broker',
     tenantId: request.ofPartner ? deps.partnerTenantId : request.tenantId,
     ...(request.ofPartner ? { tenantAsked: request.tenantId } : {}),

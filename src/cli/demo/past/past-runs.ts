@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
-import { defaultApplication } from '../../../lib/core/identifiers.ts';
+import { defaultApplication, nilUuid } from '../../../lib/core/identifiers.ts';
 import type { Storage } from '../../../lib/config/storage.ts';
 import { dayMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../../../lib/core/errors.ts';
@@ -16,7 +16,6 @@ import { createRuns } from '../../../lib/runs/store/create-runs.ts';
 import { runIdOf, scheduledWindow, type TenantOutcome } from '../../../lib/runs/store/run.ts';
 import type { Runs } from '../../../lib/runs/store/runs.ts';
 import { jobs } from '../../../jobs/index.ts';
-import { brokerCallerId } from '../../../lib/tokens/issue-token.ts';
 import type { PastAudit } from './past-audit.ts';
 import type { PastTenant } from './past-tenants.ts';
 import { comparedDays } from '../../report/read-report.ts';
@@ -167,7 +166,7 @@ async function visit(
         atMs: atMs + Math.floor(deps.random() * 4_000),
         correlationId: randomUUID(),
         tokenId: randomUUID(),
-        caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
+        caller: { applicationId: nilUuid, objectId: nilUuid, kind: 'application' },
         rule: `job:${job.name}`,
         tenantId: tenant.tenantId,
         resource,

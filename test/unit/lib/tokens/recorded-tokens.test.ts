@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { brokerCallerId, GatedTokens, recordTokens } from '../../../../src/lib/tokens/issue-token.ts';
+import { GatedTokens, recordTokens } from '../../../../src/lib/tokens/issue-token.ts';
 import { type AccessToken, Secret, type TokenRequest, type TokenSource } from '../../../../src/lib/core/secrets.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
-import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import { nilUuid, type TenantId } from '../../../../src/lib/core/identifiers.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
@@ -64,7 +64,7 @@ describe('recordTokens', () => {
         correlationId: request.correlationId,
         tokenId: 'token-id',
         outcome: 'issued',
-        caller: { applicationId: brokerCallerId, objectId: brokerCallerId, kind: 'application' },
+        caller: { applicationId: nilUuid, objectId: nilUuid, kind: 'application' },
         rule: 'job:licence-report',
         tenantId,
         resource: 'graph',
