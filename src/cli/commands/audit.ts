@@ -4,6 +4,7 @@ import { type ErrorCode, errorCodes, isErrorCode } from '../../lib/core/errors.t
 import { didYouMean } from '../../lib/core/text.ts';
 import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
+import { nilUuid } from '../../lib/core/identifiers.ts';
 import { type Piece, styled } from '../line.ts';
 import { timeForms, timeOption, wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
@@ -178,7 +179,7 @@ type Entry = AuditAnswer['entries'][number];
 
 /** The caller by its id. A job of the broker has none; its rule names it. */
 const callerOf = ({ caller: { kind, applicationId, actsFor }, rule = '' }: Entry): string =>
-  rule.startsWith('job:')
+  applicationId === nilUuid && rule.startsWith('job:')
     ? rule.slice('job:'.length)
     : `${kind === 'agent' ? 'agent ' : ''}${applicationId}${actsFor === undefined ? '' : ` for ${actsFor}`}`;
 

@@ -384,7 +384,13 @@ describe('ptb audit', () => {
     const isTerminal = process.stdout.isTTY;
     Object.assign(process.stdout, { isTTY: true });
     try {
-      const entries = [entry(1, { rule: 'job:report' }), entry(2, { tenantId: id(2) }), entry(3, { code: 'busy' })];
+      const entries = [
+        entry(1, { rule: 'job:report', caller: { applicationId: '00000000-0000-0000-0000-000000000000' } }),
+        entry(2, { tenantId: id(2) }),
+        entry(3, { code: 'busy' }),
+        // A policy may call a rule like this.
+        entry(4, { rule: 'job:report' }),
+      ];
       const { out } = await runCommand(
         registerAudit,
         ['audit'],
@@ -401,6 +407,7 @@ describe('ptb audit', () => {
         [at, 'issued', 'report', 'One', 'graph', 'job:report'],
         [at, 'issued', id(9), id(2), 'graph', 'helpdesk'],
         [at, 'busy', id(9), 'One', 'graph', 'helpdesk'],
+        [at, 'issued', id(9), 'One', 'graph', 'job:report'],
         [''],
       ]);
     } finally {
@@ -409,7 +416,8 @@ describe('ptb audit', () => {
   });
 
   it('has the same names without a terminal, and ids in a document', async () => {
-    const answers = [page([entry(1, { rule: 'job:report' })]), { tenants: [{ tenantId: id(1), name: 'One' }] }];
+    const byJob = { rule: 'job:report', caller: { applicationId: '00000000-0000-0000-0000-000000000000' } };
+    const answers = [page([entry(1, byJob)]), { tenants: [{ tenantId: id(1), name: 'One' }] }];
     const { out } = await runCommand(registerAudit, ['audit'], answers);
     expect(out.split('\n')[2]?.split(/ {2,}/)).toEqual([
       '2026-01-01T00:00:01Z',
