@@ -75,6 +75,15 @@ export function createExchangeOnlineClient(
   const addressOf = ({ select = [] }: CmdletOptions): string =>
     `${root}/InvokeCommand${select.length === 0 ? '' : `?$select=${select.map(encodeURIComponent).join(',')}`}`;
 
+  /** @throws BrokerError resource_error for a link to another tenant, which the gate has not admitted. */
+  function nextOf(page: unknown): { readonly key: string } | undefined {
+    const next = textOf(asObject(page), '@odata.nextLink');
+    if (next === undefined) return undefined;
+    const key = below(bound, next);
+    if (new URL(key, bound.baseUrl).pathname.toLowerCase().startsWith(`${root}/`)) return { key };
+    throw new BrokerError('resource_error', 'Exchange Online sends a link that leaves the tenant.');
+  }
+
   /** @param from of a later page. */
   async function* list<T>(
     cmdlet: string,
@@ -87,7 +96,7 @@ export function createExchangeOnlineClient(
       await admit(body);
       const request = { method: 'POST', url: bound.baseUrl + path, headers: headersOf(parameters), body } as const;
       const page = valueOf(bound.peer, await exchange(deps, bound, request), deps.clock.nowMs());
-      return { items: itemsOf(bound.peer, page, 'value'), next: nextOf(bound, page) };
+      return { items: itemsOf(bound.peer, page, 'value'), next: nextOf(page) };
     });
     for await (const item of items) yield options.shape === undefined ? item : shaped(bound.peer, options.shape, item);
   }
@@ -101,7 +110,7 @@ export function createExchangeOnlineClient(
     const first = itemsOf(bound.peer, page, 'value');
     const { shape } = options;
     const found = shape === undefined ? first : first.map((item) => shaped(bound.peer, shape, item));
-    const next = nextOf(bound, page);
+    const next = nextOf(page);
     return next === undefined
       ? found
       : [...found, ...(await Array.fromAsync(list(cmdlet, parameters, options, next.key)))];
@@ -143,11 +152,6 @@ export function createExchangeOnlineClient(
 
 const bodyOf = (cmdlet: string, parameters: CmdletParameters = {}): string =>
   JSON.stringify({ CmdletInput: { CmdletName: cmdlet, Parameters: parameters } });
-
-function nextOf(bound: Binding, page: unknown): { readonly key: string } | undefined {
-  const next = textOf(asObject(page), '@odata.nextLink');
-  return next === undefined ? undefined : { key: below(bound, next) };
-}
 
 /**
  * The mailbox by which Exchange finds the server of a request: the one that the cmdlet names, or a system mailbox that every

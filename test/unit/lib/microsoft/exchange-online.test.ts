@@ -120,6 +120,21 @@ describe('list', () => {
     expect(seen).toHaveLength(1);
   });
 
+  test.each([
+    'https://exchange.test/adminapi/beta/99999999-2222-4333-8444-555555555555/InvokeCommand?$skiptoken=x',
+    `${root}/../99999999-2222-4333-8444-555555555555/InvokeCommand`,
+    'https://exchange.test/adminapi/v1.0/InvokeCommand',
+    `https://exchange.test/adminapi/beta/${tenantId}x/InvokeCommand`,
+    root,
+  ])('follows no link that leaves the tenant: %s', async (next) => {
+    const { client, seen } = stage(() => ({ value: [], '@odata.nextLink': next }));
+    await expect(Array.fromAsync(client.list('Get-Mailbox'))).rejects.toMatchObject({
+      code: 'resource_error',
+      detail: 'Exchange Online sends a link that leaves the tenant.',
+    });
+    expect(seen).toHaveLength(1);
+  });
+
   test('checks each object with the shape', async () => {
     const { client } = stage(() => ({ value: [{ Name: 'a', more: 1 }, { Name: 2 }] }));
     const read = client.list('Get-Mailbox', {}, { shape: z.object({ Name: z.string() }) });
