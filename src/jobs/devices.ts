@@ -72,7 +72,7 @@ export default defineJob({
     { name: 'trust', title: 'Join', type: 'text' },
     // A device in use syncs several times a day.
     { name: 'lastSeen', title: 'Last seen', type: 'date', compare: false },
-    { name: 'days', title: 'Days since then', type: 'number', compare: false },
+    { name: 'days', title: 'Days since then', type: 'number', compare: false, history: false },
     { name: 'outdated', title: 'Outdated', type: 'boolean' },
     { name: 'intuneRead', title: 'Intune read', type: 'text' },
     { name: 'deviceId', title: 'Device id', type: 'text' },

@@ -57,7 +57,7 @@ export default defineJob({
     { name: 'mail', title: 'Mail', type: 'text' },
     { name: 'lastSignIn', title: 'Last sign-in', type: 'date' },
     { name: 'basis', title: 'Counted from', type: 'text' },
-    { name: 'days', title: 'Days', type: 'number', compare: false },
+    { name: 'days', title: 'Days', type: 'number', compare: false, history: false },
     { name: 'created', title: 'Created', type: 'date' },
     { name: 'licences', title: 'Licences', type: 'number' },
     { name: 'synced', title: 'Synchronized', type: 'boolean' },

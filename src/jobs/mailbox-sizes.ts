@@ -58,7 +58,7 @@ export default defineJob({
     { name: 'type', title: 'Type', type: 'text' },
     { name: 'usedMb', title: 'Used (MB)', type: 'number', compare: false },
     { name: 'quotaMb', title: 'Quota (MB)', type: 'number', compare: false },
-    { name: 'percent', title: 'Used (%)', type: 'number', compare: false },
+    { name: 'percent', title: 'Used (%)', type: 'number', compare: false, history: false },
     { name: 'finding', title: 'Finding', type: 'text' },
     { name: 'archive', title: 'Archive', type: 'text' },
     { name: 'archiveMb', title: 'Archive (MB)', type: 'number', compare: false },

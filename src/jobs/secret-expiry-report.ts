@@ -46,7 +46,7 @@ export default defineJob({
     { name: 'credential', title: 'Credential', type: 'text' },
     { name: 'keyId', title: 'Key id', type: 'text' },
     { name: 'endsAt', title: 'Ends', type: 'date' },
-    { name: 'daysLeft', title: 'Days left', type: 'number', compare: false },
+    { name: 'daysLeft', title: 'Days left', type: 'number', compare: false, history: false },
   ],
   key: ['appId', 'kind', 'keyId'],
   historyBy: 'kind',

@@ -41,8 +41,9 @@ export default defineJob({
     { name: 'control', title: 'Control', type: 'text' },
     { name: 'title', title: 'Title', type: 'text', compare: false },
     { name: 'category', title: 'Category', type: 'text' },
-    { name: 'score', title: 'Score', type: 'number', compare: false },
-    { name: 'maximum', title: 'Maximum', type: 'number', compare: false },
+    // The row `total` has these too, so that their sum would count everything twice.
+    { name: 'score', title: 'Score', type: 'number', compare: false, history: false },
+    { name: 'maximum', title: 'Maximum', type: 'number', compare: false, history: false },
     { name: 'gain', title: 'Gain', type: 'number', compare: false },
     { name: 'cost', title: 'Cost', type: 'text' },
     { name: 'impact', title: 'Impact on users', type: 'text' },
@@ -75,13 +76,10 @@ export default defineJob({
       });
     }
     rows.sort((a, b) => Number(b['gain']) - Number(a['gain']));
-    const [score, maximum] = [found.currentScore ?? null, found.maxScore ?? null];
     rows.push({
       control: 'total',
-      category: null,
-      score,
-      maximum,
-      gain: score === null || maximum === null ? null : rounded(maximum - score),
+      score: found.currentScore ?? null,
+      maximum: found.maxScore ?? null,
       asOf: found.createdDateTime ?? null,
     });
     return rows;

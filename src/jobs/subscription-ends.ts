@@ -34,7 +34,7 @@ export default defineJob({
     { name: 'licences', title: 'Licences', type: 'number' },
     { name: 'trial', title: 'Trial', type: 'boolean' },
     { name: 'ends', title: 'Ends unless renewed', type: 'date' },
-    { name: 'daysLeft', title: 'Days left', type: 'number', compare: false },
+    { name: 'daysLeft', title: 'Days left', type: 'number', compare: false, history: false },
     { name: 'soldBy', title: 'Tenant of the seller', type: 'text' },
     { name: 'id', title: 'Subscription id', type: 'text' },
   ],

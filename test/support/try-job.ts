@@ -15,7 +15,7 @@ import type { Logger } from '../../src/lib/core/log.ts';
 import { executeJob } from '../../src/lib/runs/job/execute-job.ts';
 import type { Job, JobTenant } from '../../src/lib/runs/job/job.ts';
 import { TraceRecorder } from '../../src/lib/runs/job/tenant-trace.ts';
-import type { Row } from '../../src/lib/runs/job/row.ts';
+import type { Row, WrittenRows } from '../../src/lib/runs/job/row.ts';
 import type { TriedPermissions } from '../../tools/job-permissions-reporter.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../fakes/scripted-fetch.ts';
@@ -65,6 +65,8 @@ type CmdletAnswer = readonly object[] | Scripted;
 export interface TriedJob {
   readonly rows: readonly Row[];
   readonly columns: readonly string[];
+  /** What the history would keep of the rows. */
+  readonly numbers: WrittenRows['numbers'];
   readonly requests: readonly SeenRequest[];
   /** Cmdlets in the order in which Exchange got them, each part of a batch by itself. */
   readonly cmdlets: readonly SentCmdlet[];
@@ -134,7 +136,16 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   const written = await running;
   const rows = written.jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
   const logged = lines.map(({ line }) => line);
-  return { rows, columns: written.columns, requests: seen, cmdlets, tokens, unneeded, logged };
+  return {
+    rows,
+    columns: written.columns,
+    numbers: written.numbers,
+    requests: seen,
+    cmdlets,
+    tokens,
+    unneeded,
+    logged,
+  };
 }
 
 /** Tells tools/job-permissions-reporter.ts about a job of the app. */

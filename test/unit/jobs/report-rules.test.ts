@@ -25,9 +25,11 @@ async function brokenRules(job: Job, customer: Customer): Promise<readonly strin
   const { key, columns = [], historyBy } = job;
   const broken = new Set<string>();
   if (key === undefined) broken.add('has no key');
-  for (const { name, type, compare } of columns)
-    if (type === 'number' && /days|mb$|bytes|percent|age$/i.test(name) && compare !== false)
-      broken.add(`compares the measure ${name}`);
+  for (const { name, type, compare, history } of columns) {
+    if (type !== 'number') continue;
+    if (/days|mb$|bytes|percent|age$/i.test(name) && compare !== false) broken.add(`compares the measure ${name}`);
+    if (/days|percent|age$/i.test(name) && history !== false) broken.add(`adds up ${name} in the history`);
+  }
 
   const persons = new Set(
     populationOf(customer)
@@ -121,6 +123,7 @@ test('the rules find each mistake of a bad report', async () => {
       },
     });
   const always = [
+    'adds up days in the history',
     'compares the floating value share',
     'compares the measure days',
     'has names in historyBy user',

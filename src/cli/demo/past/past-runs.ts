@@ -8,7 +8,7 @@ import { silentLogger } from '../../../lib/core/log.ts';
 import { asObject } from '../../../lib/core/objects.ts';
 import { finishRun } from '../../../lib/runs/engine/finish-run.ts';
 import { planRun } from '../../../lib/runs/engine/plan-run.ts';
-import { createJobRegistry, type Job, type JobContext, uncompared } from '../../../lib/runs/job/job.ts';
+import { countingOf, createJobRegistry, type Job, type JobContext } from '../../../lib/runs/job/job.ts';
 import { readParameters } from '../../../lib/runs/job/job-parameters.ts';
 import { writeRows, type WrittenRows } from '../../../lib/runs/job/row.ts';
 import { historyTable, TableHistory } from '../../../lib/runs/history/table-history.ts';
@@ -188,8 +188,7 @@ async function visit(
   try {
     await token('graph');
     const context = { graph, token, parameters: readParameters(job, {}), nowMs: atMs } as unknown as JobContext;
-    const counting = { by: job.historyBy, without: uncompared(job) };
-    return { tenant, outcome: 'succeeded', written: writeRows(await job.run(context), [], counting) };
+    return { tenant, outcome: 'succeeded', written: writeRows(await job.run(context), [], countingOf(job)) };
   } catch (thrown) {
     const { code, detail } = toBrokerError(thrown);
     return { tenant, outcome: code === 'resource_unavailable' ? 'skipped' : 'failed', code, detail };

@@ -16,7 +16,7 @@ import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
 import { isObject } from '../../core/objects.ts';
 import type { RunId } from '../store/run.ts';
 import { readParameters } from './job-parameters.ts';
-import { type Job, type JobContext, type JobTenant, uncompared } from './job.ts';
+import { countingOf, type Job, type JobContext, type JobTenant } from './job.ts';
 import { secretForms, writeRows, type WrittenRows } from './row.ts';
 import type { TraceRecorder } from './tenant-trace.ts';
 
@@ -133,8 +133,7 @@ export async function executeJob(
     const context = jobContext(deps, job, { tenant, parameters, signal: deadline.signal });
     // A job that ignores its abort signal must not delay the run, so its result is abandoned.
     const returned = await Promise.race([callJob(deps, job, context), timedOut]);
-    const counting = { by: job.historyBy, without: uncompared(job) };
-    return readable(deps.trace, () => checkColumns(job, writeRows(returned, deps.handedOut, counting)));
+    return readable(deps.trace, () => checkColumns(job, writeRows(returned, deps.handedOut, countingOf(job))));
   } finally {
     finished.abort(noLongerNeeded);
   }

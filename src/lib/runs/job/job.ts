@@ -10,6 +10,7 @@ import type { DirectoryRole } from '../../microsoft/directory-roles.ts';
 import type { ExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import type { GraphClient } from '../../microsoft/graph.ts';
 import type { PartnerCenterClient } from '../../microsoft/partner-center.ts';
+import type { Counting } from '../history/tenant-numbers.ts';
 import { queryJob } from '../store/run.ts';
 import { type JobParameters, jobParameters, readParameters } from './job-parameters.ts';
 import type { Row } from './row.ts';
@@ -112,8 +113,10 @@ interface Column {
   readonly name: string;
   readonly title: string;
   readonly type: 'text' | 'number' | 'boolean' | 'date';
-  /** False for values that follow from other columns and the date, such as days left: comparisons ignore them. */
+  /** False for values that change while nothing happens, such as days left: comparisons ignore them. */
   readonly compare?: false;
+  /** False for numbers whose sum over rows says nothing, such as days left: the history leaves them out. */
+  readonly history?: false;
 }
 
 /** The type of the parameters of a job that has none. */
@@ -231,6 +234,12 @@ export function defineJob<P extends z.ZodObject = NoParameters>(definition: JobD
 /** Names of the columns that comparisons ignore. */
 export const uncompared = ({ columns = [] }: Pick<JobDefinition, 'columns'>): ReadonlySet<string> =>
   new Set(columns.flatMap(({ name, compare }) => (compare === false ? name : [])));
+
+/** What the history keeps of the rows. */
+export const countingOf = ({ columns = [], historyBy }: Pick<JobDefinition, 'columns' | 'historyBy'>): Counting => ({
+  by: historyBy,
+  without: new Set(columns.flatMap(({ name, history }) => (history === false ? name : []))),
+});
 
 export type JobRegistry = ReturnType<typeof createJobRegistry>;
 

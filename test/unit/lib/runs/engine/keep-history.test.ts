@@ -8,7 +8,8 @@ import { recordOf, type RunStage, runId, stageRun, tenantId } from '../store/sta
 const columns: JobDefinition['columns'] = [
   { name: 'product', title: 'Product', type: 'text' },
   { name: 'free', title: 'Free', type: 'number' },
-  { name: 'daysLeft', title: 'Days left', type: 'number', compare: false },
+  { name: 'points', title: 'Points', type: 'number', compare: false },
+  { name: 'daysLeft', title: 'Days left', type: 'number', compare: false, history: false },
 ];
 
 /** What the history has of the only run on the stage. */
@@ -26,8 +27,8 @@ test('a run that ends is kept with the numbers of each tenant and all together',
       if (tenant.tenantId === tenantId(2)) throw new BrokerError('consent_required', 'No.');
       if (tenant.tenantId === tenantId(3)) throw new BrokerError('resource_unavailable', 'No licence.');
       return [
-        { product: 'E3', free: 2, daysLeft: 3 },
-        { product: 'E5', free: tenant.tenantId === tenantId(0) ? 3 : 30, daysLeft: 9 },
+        { product: 'E3', free: 2, points: 0.1, daysLeft: 3 },
+        { product: 'E5', free: tenant.tenantId === tenantId(0) ? 3 : 30, points: 0.2, daysLeft: 9 },
       ];
     },
     4,
@@ -39,10 +40,13 @@ test('a run that ends is kept with the numbers of each tenant and all together',
   expect(run).toMatchObject({ runId, status: 'completed', scope: 'all', isScheduled: true });
   expect(totals).toEqual({
     outcomes: { succeeded: 2, failed: 1, skipped: 1, not_attempted: 0 },
-    sum: { names: ['free'], numbers: [4, 37], counted: 2 },
+    sum: { names: ['free', 'points'], numbers: [4, 37, 0.6], counted: 2 },
     split: { by: 'product', values: ['E3', 'E5'] },
   });
-  expect(await of(1)).toMatchObject({ outcome: 'succeeded', found: { names: ['free'], numbers: [2, 32] } });
+  expect(await of(1)).toMatchObject({
+    outcome: 'succeeded',
+    found: { names: ['free', 'points'], numbers: [2, 32, 0.3] },
+  });
   expect([await of(2), await of(3)]).toEqual([{ outcome: 'failed' }, { outcome: 'skipped' }]);
 });
 
