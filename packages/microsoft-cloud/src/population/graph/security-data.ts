@@ -141,7 +141,7 @@ export const riskyUserRow = ({ signIn, level, state, detail }: RiskData): Row =>
   isProcessing: false,
   riskDetail: detail,
   riskLastUpdatedDateTime: time(signIn.atMs),
-  riskLevel: state === 'atRisk' ? level : 'none',
+  riskLevel: state === 'remediated' ? 'none' : state === 'confirmedCompromised' ? 'high' : level,
   riskState: state,
   userDisplayName: signIn.profile.user.displayName,
   userPrincipalName: signIn.profile.user.userPrincipalName,

@@ -126,14 +126,20 @@ export const riskyProfilesOf = perTenant((facts): ReadonlyMap<string, RiskData> 
   const candidates = [...latest.values()].filter(() => random() < 0.08).slice(0, 3);
   return new Map(
     candidates.map((signIn) => {
-      const isOpen = random() < 0.6;
+      const drawn = random();
+      const [state, detail] =
+        drawn < 0.15
+          ? (['confirmedCompromised', 'adminConfirmedUserCompromised'] as const)
+          : drawn < 0.6
+            ? (['atRisk', 'none'] as const)
+            : (['remediated', 'userPerformedSecuredPasswordChange'] as const);
       return [
         signIn.profile.user.id,
         {
           signIn,
           level: pick(random, ['low', 'medium', 'high'] as const),
-          state: isOpen ? 'atRisk' : 'remediated',
-          detail: isOpen ? 'none' : 'userPerformedSecuredPasswordChange',
+          state,
+          detail,
           eventType: pick(random, ['unfamiliarFeatures', 'anonymizedIPAddress', 'leakedCredentials'] as const),
         },
       ] as const;
@@ -145,7 +151,7 @@ export interface RiskData {
   /** The sign-in in which the risk was found. */
   readonly signIn: SignInData;
   readonly level: 'low' | 'medium' | 'high';
-  readonly state: 'atRisk' | 'remediated';
+  readonly state: 'atRisk' | 'confirmedCompromised' | 'remediated';
   readonly detail: string;
   readonly eventType: string;
 }
