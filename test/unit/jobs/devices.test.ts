@@ -96,6 +96,28 @@ describe('devices', () => {
     ]);
   });
 
+  test.each([false, true])(
+    'takes the record of a device that was synchronized last, also if it is not the last one: %s',
+    async (isReversed) => {
+      const record = (id: string, complianceState: string, lastSyncDateTime?: string) => ({
+        id,
+        azureADDeviceId: 'd1',
+        complianceState,
+        lastSyncDateTime,
+      });
+      const records = [
+        record('m1', 'noncompliant'),
+        record('m2', 'noncompliant', '2025-01-01T00:00:00Z'),
+        record('m3', 'compliant', '2026-11-23T00:00:00Z'),
+      ];
+      const value = isReversed ? records.toReversed() : records;
+      expect(await run({ value }, [{ id: 'e1', deviceId: 'd1' }])).toMatchObject([
+        { deviceId: 'd1', compliance: 'compliant', lastSeen: '2026-11-23T00:00:00Z' },
+      ]);
+      expect(await run({ value }, [])).toMatchObject([{ deviceId: 'd1', compliance: 'compliant', source: 'Intune' }]);
+    },
+  );
+
   test.each([
     [{ isCompliant: true }, 'compliant'],
     [{ isCompliant: false, isManaged: true }, 'noncompliant'],
