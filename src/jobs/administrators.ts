@@ -11,7 +11,7 @@ import {
   securityDefaults,
 } from './conditional-access.ts';
 import { methodStrength } from './method-strength.ts';
-import { hasEntraPremium, licensed, type PartRead, readPart, timeMs } from './parts.ts';
+import { flagOf, hasEntraPremium, licensed, type PartRead, readPart, timeMs } from './parts.ts';
 
 const text = z.string().nullish();
 const definition = z.object({ id: z.string(), templateId: text, displayName: text });
@@ -150,8 +150,7 @@ export default defineJob({
         via: via === undefined ? null : (via.displayName ?? via.id),
         scope: holding.scope,
         enabled: found?.accountEnabled ?? null,
-        // Null stands for an account that was never synchronized ("user resource type").
-        synced: found?.onPremisesSyncEnabled === undefined ? null : found.onPremisesSyncEnabled === true,
+        synced: flagOf(found?.onPremisesSyncEnabled),
         ends: holding.ends,
         registered: known?.isMfaRegistered ?? null,
         // The registration report has no rows for disabled users.

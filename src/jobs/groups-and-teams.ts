@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { defineJob } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
+import { flagOf } from './parts.ts';
 
 const text = z.string().nullish();
 const texts = z.array(z.string()).nullish();
@@ -68,8 +69,7 @@ export default defineJob({
           finding,
           owners: each.owners?.length ?? null,
           public: isPublic,
-          // Null stands for a group that cannot ("group resource type").
-          roleAssignable: each.isAssignableToRole === undefined ? null : each.isAssignableToRole === true,
+          roleAssignable: flagOf(each.isAssignableToRole),
           id: each.id,
         });
     }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { defineJob } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
-import { hasEntraPremium, licensed, timeMs, withoutEntraPremium } from './parts.ts';
+import { flagOf, hasEntraPremium, licensed, timeMs, withoutEntraPremium } from './parts.ts';
 
 const text = z.string().nullish();
 const account = z.object({
@@ -92,8 +92,7 @@ export default defineJob({
         days: unused ?? null,
         created: user.createdDateTime ?? null,
         licences: user.assignedLicenses?.length ?? null,
-        // Null stands for an account that was never synchronized ("user resource type").
-        synced: user.onPremisesSyncEnabled === undefined ? null : user.onPremisesSyncEnabled === true,
+        synced: flagOf(user.onPremisesSyncEnabled),
         mailWithoutLicence:
           user.assignedLicenses == null ? null : (user.mail ?? '') !== '' && user.assignedLicenses.length === 0,
         activityRead: isPremium ? 'yes' : 'no licence',

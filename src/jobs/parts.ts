@@ -67,6 +67,10 @@ export async function* licensed<T>(items: AsyncIterable<T>): AsyncGenerator<T, v
 export const withoutEntraPremium = (): BrokerError =>
   new BrokerError('resource_unavailable', 'The subscriptions of the tenant contain neither Entra ID P1 nor P2.');
 
+/** A property in whose place Graph writes null for false ("user resource type"). Null: it says nothing. */
+export const flagOf = (value: boolean | null | undefined): boolean | null =>
+  value === undefined ? null : value === true;
+
 /** A time of Graph in milliseconds since 1970, undefined if there is none. */
 export function timeMs(text: string | null | undefined): number | undefined {
   const ms = Date.parse(text ?? '');
