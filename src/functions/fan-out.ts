@@ -85,6 +85,7 @@ const dependencies = (services: Services): VisitTenantsDeps => ({
   ...services,
   jobs: jobRegistry,
   tokens: services.jobTokens,
+  partnerTenantId: services.settings.PARTNER_TENANT_ID,
   endpoints: services.settings.cloud.endpoints,
   permissionMap: () => services.permissionMap.current(),
   askTenant: async (visit) => {

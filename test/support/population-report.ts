@@ -76,6 +76,7 @@ export const reportOn = (
   tryJob(job, {
     nowMs,
     tenant: { tenantId: parseTenantId(customer.tenantId)!, name: customer.name },
+    partnerTenantId: parseTenantId(world.partner.tenantId)!,
     exchange: ({ cmdlet, parameters, url }) => {
       const { status, ...body } = session(viewOf(world, customer))(cmdlet, parameters, { query: url.search.slice(1) });
       return Response.json(JSON.parse(JSON.stringify(body, options.replace)), { status });

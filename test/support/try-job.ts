@@ -9,7 +9,7 @@ import { once } from '../../src/lib/core/single-flight.ts';
 import { clouds, createResourceRegistry } from '../../src/lib/core/resources.ts';
 import { type AccessToken, Secret, type TokenRequest } from '../../src/lib/core/secrets.ts';
 import type { Clock } from '../../src/lib/core/clock.ts';
-import { parseTenantId } from '../../src/lib/core/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { createTenantSlots } from '../../src/lib/runs/engine/visit-tenants.ts';
 import type { Logger } from '../../src/lib/core/log.ts';
 import { executeJob } from '../../src/lib/runs/job/execute-job.ts';
@@ -46,6 +46,7 @@ export interface TryJobOptions {
   /** Called for each token request. Throw a BrokerError to refuse it. */
   readonly token?: (request: TokenRequest) => void;
   readonly tenant?: JobTenant;
+  readonly partnerTenantId?: TenantId;
   readonly parameters?: Readonly<Record<string, unknown>>;
   readonly nowMs?: number;
 }
@@ -81,6 +82,7 @@ export interface TriedJob {
 }
 
 export const contoso: JobTenant = { tenantId: parseTenantId('11111111-2222-4333-8444-555555555555')!, name: 'Contoso' };
+export const partnerTenantId = parseTenantId('22222222-3333-4444-8555-666666666666')!;
 
 /**
  * Runs a job for one tenant like a run does (context, time limit, row validation), against scripted replies. Delays
@@ -115,6 +117,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
       resources: createResourceRegistry(clouds.public, []),
       endpoints: clouds.public.endpoints,
       permissionMap,
+      partnerTenantId: options.partnerTenantId ?? partnerTenantId,
       tokens: {
         getToken: async (request): Promise<AccessToken> => {
           tokens.push(request.resource.alias);

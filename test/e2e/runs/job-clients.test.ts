@@ -50,6 +50,7 @@ async function run<T>(work: (context: JobContext) => Promise<T>, tenantId = tena
     resources: createResourceRegistry(clouds.public, []),
     endpoints: { exchange, graph, partnerCenter },
     permissionMap: async () => partnerMap(),
+    partnerTenantId: parseTenantId(cloud.document.partnerTenantId)!,
     tokens: {
       getToken: async (request: Parameters<Parameters<typeof executeJob>[0]['tokens']['getToken']>[0]) => {
         const of = request.ofPartner ? cloud.document.partnerTenantId : request.tenantId;

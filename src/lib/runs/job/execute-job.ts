@@ -4,6 +4,7 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import { noLongerNeeded } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { FairLimiter } from '../../core/fair-limiter.ts';
+import type { TenantId } from '../../core/identifiers.ts';
 import { errorFields, type Logger } from '../../core/log.ts';
 import type { CloudEndpoints, ResourceRegistry } from '../../core/resources.ts';
 import type { Grant as TokenGrant, Secret, TokenSource } from '../../core/secrets.ts';
@@ -92,6 +93,7 @@ export interface ExecuteDeps extends Omit<ExchangeDeps, 'limiter'>, JobGateDeps 
   /** Limits the concurrent requests of all runs of the process. Runs take turns. */
   readonly requestSlots: Pick<FairLimiter, 'as'>;
   readonly tokens: TokenSource;
+  readonly partnerTenantId: TenantId;
   readonly resources: ResourceRegistry;
   readonly log: Logger;
 }
@@ -228,6 +230,7 @@ function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }:
   const { endpoints } = deps;
   return {
     tenant,
+    partnerTenantId: deps.partnerTenantId,
     token: (alias, { grant = 'delegated' } = {}) => tokenOf(alias, grant),
     graph: createGraphClient(requests, bind('graph', endpoints.graph), jobGate(deps, job)),
     exchange: createExchangeOnlineClient(requests, { ...bind('exchange', endpoints.exchange), tenantId }, (body) =>

@@ -86,6 +86,8 @@ export interface JobTenant {
 /** The context that a job receives for one tenant. `P`: the type of its parameters. */
 export interface JobContext<P = Readonly<Record<string, unknown>>> {
   readonly tenant: JobTenant;
+  /** The partner's own tenant, which the service account and the broker's applications are from. */
+  readonly partnerTenantId: TenantId;
   /** Microsoft Graph in this tenant. Requests its token on first use. Requires `graph` in the job's resources. */
   readonly graph: GraphClient;
   /** Exchange Online in this tenant, by cmdlets that only read. Requires `exchange` in the job's resources. */

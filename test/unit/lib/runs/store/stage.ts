@@ -87,6 +87,7 @@ export async function stageRun(
     resources: createResourceRegistry(clouds.public, []),
     endpoints: clouds.public.endpoints,
     permissionMap: async () => partnerMap(),
+    partnerTenantId: tenantId(99),
     jobs: createJobRegistry([job]),
     runs: {
       log: runLog,
