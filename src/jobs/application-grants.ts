@@ -43,11 +43,36 @@ const microsoftTenants: ReadonlySet<string> = new Set([
 const ewsPermissions: ReadonlySet<string> = new Set(['full_access_as_app', 'EWS.AccessAsUser.All']);
 
 /**
- * Permissions with which an application can take over the tenant, or read or change the mail, files and accounts of other
- * users. A choice of the product.
+ * Permissions of a high risk. A choice of the product on top of what Maester names (Test-MtHighRiskAppPermissions, which
+ * follows emiliensocchi/azure-tiering). Some are in {@link highRiskFamilies}.
  */
-const highRisk =
-  /^(?:(?:Application|AppRoleAssignment|DelegatedPermissionGrant|Device|Directory|Domain|Files|Group|GroupMember|Organization|PrivilegedAccess|PrivilegedAssignmentSchedule|RoleManagement|Sites|User|UserAuthenticationMethod)\.(?:ReadWrite|FullControl|Manage)\.(?!OwnedBy|AppFolder|Selected).+|RoleAssignmentSchedule\.ReadWrite\.Directory|RoleEligibilitySchedule\.ReadWrite\.Directory|Policy\.ReadWrite\..+|DeviceManagement\w+\.(?:ReadWrite|PrivilegedOperations)\.All|Directory\.AccessAsUser\.All|(?:Mail|MailboxSettings|Calendars|Contacts)\.ReadWrite.*|Mail\.(?:Read|Send).*|(?:Files|Sites)\.Read\.All|Exchange\.Manage.*|full_access_as_app|full_access_as_user|EWS\.AccessAsUser\.All|user_impersonation)$/;
+const highRisk: ReadonlySet<string> = new Set(
+  [
+    // Take over the tenant: roles, credentials, applications, groups, policies, federation, synchronization.
+    'AdministrativeUnit.ReadWrite.All AppRoleAssignment.ReadWrite.All CustomAuthenticationExtension.ReadWrite.All',
+    'DelegatedAdminRelationship.ReadWrite.All DelegatedPermissionGrant.ReadWrite.All Directory.AccessAsUser.All',
+    'Directory.ReadWrite.All Domain.ReadWrite.All Domain-InternalFederation.ReadWrite.All',
+    'EntitlementManagement.ReadWrite.All Group.ReadWrite.All GroupMember.ReadWrite.All IdentityProvider.ReadWrite.All',
+    'ManagedTenants.ReadWrite.All OnPremDirectorySynchronization.ReadWrite.All Organization.ReadWrite.All',
+    'PublicKeyInfrastructure.ReadWrite.All Synchronization.ReadWrite.All TenantGovernance-Relationship.ReadWrite.All',
+    'User.DeleteRestore.All User.EnableDisableAccount.All User.ManageIdentities.All User.ReadWrite.All',
+    'User-Mail.ReadWrite.All User-PasswordProfile.ReadWrite.All User-Phone.ReadWrite.All',
+    'UserAuthenticationMethod.ReadWrite.All user_impersonation',
+    // Change devices, or read their secrets.
+    'BitlockerKey.Read.All CloudPC.ReadWrite.All Device.ReadWrite.All DeviceLocalCredential.Read.All',
+    // Read or change mail.
+    'EWS.AccessAsUser.All full_access_as_app full_access_as_user',
+    // Read or change files, sites and conversations.
+    'ChannelMessage.Read.All Chat.Read Chat.Read.All Chat.ReadWrite Chat.ReadWrite.All ChatMessage.Read.All',
+    'CallRecordings.Read.All CallTranscripts.Read.All eDiscovery.Read.All eDiscovery.ReadWrite.All Files.Read.All',
+    'Files.ReadWrite.All FileStorageContainer.Manage.All Notes.Read.All Notes.ReadWrite.All',
+    'OnlineMeetingRecording.Read.All OnlineMeetingTranscript.Read.All Sites.FullControl.All Sites.Manage.All',
+    'Sites.Read.All Sites.ReadWrite.All',
+  ].flatMap((line) => line.split(' ')),
+);
+const highRiskFamilies =
+  /^(?:(?:Application|Policy|PrivilegedAccess|PrivilegedAssignmentSchedule|PrivilegedEligibilitySchedule|RoleAssignmentSchedule|RoleEligibilitySchedule|RoleManagement|RoleManagementPolicy)\.ReadWrite\..+|(?:LifecycleWorkflows|UserAuthMethod-)[\w-]*\.ReadWrite\.All|DeviceManagement\w+\.(?:ReadWrite|PrivilegedOperations)\.All|(?:Calendars|Contacts|Mail|MailboxFolder|MailboxSettings)\.ReadWrite.*|Mail\.(?:Read|Send).*|MailboxItem\..+|(?:IMAP|POP)\.AccessAs.+|SMTP\.Send.*|Exchange\.Manage.*|AllSites\..+|TeamsAppInstallation\.ReadWriteAndConsent\w+\.All)$/;
+const isHighRisk = (permission: string): boolean => highRisk.has(permission) || highRiskFamilies.test(permission);
 
 /**
  * Reports what applications may do in the tenant: application permissions of Graph, Exchange and SharePoint, and delegated
@@ -94,7 +119,7 @@ export default defineJob({
   ],
   key: ['appId', 'resourceAppId', 'kind', 'permissionId'],
   historyBy: 'kind',
-  async run({ graph, tenant, parameters: { only } }) {
+  async run({ graph, tenant, partnerTenantId, parameters: { only } }) {
     const principals = new Map<string, z.output<typeof principal>>();
     const path =
       '/servicePrincipals?$select=id,appId,displayName,appOwnerOrganizationId,verifiedPublisher,accountEnabled';
@@ -110,7 +135,7 @@ export default defineJob({
       readonly user?: string | undefined;
     }): void => {
       const { clientId, resourceId, kind, id, permission, user } = held;
-      const risk = permission === null ? null : highRisk.test(permission) ? 'high' : 'other';
+      const risk = permission === null ? null : isHighRisk(permission) ? 'high' : 'other';
       if (only === 'high' && risk === 'other') return;
       const client = principals.get(clientId);
       const target = principals.get(resourceId);
@@ -131,7 +156,9 @@ export default defineJob({
               ? 'Microsoft'
               : ownerTenantId === tenant.tenantId
                 ? 'tenant'
-                : 'other',
+                : ownerTenantId === partnerTenantId
+                  ? 'partner'
+                  : 'other',
         ownerTenantId,
         publisher: publisher ?? null,
         verified: client?.verifiedPublisher == null || publisher === undefined ? null : publisher !== null,

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import applicationGrants from '../../../src/jobs/application-grants.ts';
+import { world } from '../../../packages/microsoft-cloud/test/unit/served-engine.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { customers, directoryOf, pathsOf, reportOn } from '../../support/population-report.ts';
-import { contoso, tryJob } from '../../support/try-job.ts';
+import { contoso, partnerTenantId, tryJob } from '../../support/try-job.ts';
 
 const graphId = '00000003-0000-0000-c000-000000000000';
 
 test('application-grants has the rows that the population contains, with at most six requests', async () => {
-  const kinds = new Set<string>();
+  const [kinds, owners] = [new Set<string>(), new Set<unknown>()];
   for (const customer of customers) {
     const { rows, requests } = await reportOn(applicationGrants, customer);
     const { servicePrincipals, permissionGrants, roleAssignments } = directoryOf(customer);
@@ -33,9 +34,19 @@ test('application-grants has the rows that the population contains, with at most
       ...read.map(({ id }) => `/servicePrincipals/${id}/appRoleAssignedTo`),
     ]);
     expect(requests.length).toBeLessThanOrEqual(6);
-    for (const { kind, risk } of rows) kinds.add([kind, risk].join(' '));
+    for (const { kind, risk, owner, ownerTenantId } of rows) {
+      kinds.add([kind, risk].join(' '));
+      expect(owner === 'partner').toBe(ownerTenantId === world.partner.tenantId);
+      owners.add(owner);
+    }
   }
-  expect([...kinds].toSorted()).toEqual(['application other', 'delegated for all high', 'delegated for all other']);
+  expect([...kinds].toSorted()).toEqual([
+    'application high',
+    'application other',
+    'delegated for all high',
+    'delegated for all other',
+  ]);
+  expect(owners).toContain('partner');
 });
 
 describe('application-grants', () => {
@@ -56,6 +67,7 @@ describe('application-grants', () => {
       verifiedPublisher: { displayName: null },
     },
     { id: 'p3', appId: 'app-3', displayName: 'Office', appOwnerOrganizationId: 'f8cdef31-a31e-4b4a-93e4-5f571e91255a' },
+    { id: 'p4', appId: 'app-4', displayName: 'Broker', appOwnerOrganizationId: partnerTenantId },
     { id: 'r1', appId: graphId, displayName: 'Microsoft Graph' },
   ];
   const run = (more: object = {}, parameters: Readonly<Record<string, unknown>> = {}) =>
@@ -102,6 +114,7 @@ describe('application-grants', () => {
           grant('p1', 'Principal', 'u2', 'Mail.Read Mail.Read'),
           grant('p2', 'AllPrincipals', null, 'User.Read'),
           grant('p3', 'AllPrincipals', null, 'EWS.AccessAsUser.All'),
+          grant('p4', 'AllPrincipals', null, 'User.Read.All'),
           grant('gone', 'AllPrincipals', null, 'Directory.AccessAsUser.All'),
         ],
       },
@@ -122,6 +135,7 @@ describe('application-grants', () => {
       ['app-1', 'other', true, 'delegated by users', 'offline_access', 1, 'other', null],
       ['app-2', 'tenant', false, 'delegated for all', 'User.Read', null, 'other', null],
       ['app-3', 'Microsoft', null, 'delegated for all', 'EWS.AccessAsUser.All', null, 'high', 'Exchange Web Services'],
+      ['app-4', 'partner', null, 'delegated for all', 'User.Read.All', null, 'other', null],
       ['gone', null, null, 'delegated for all', 'Directory.AccessAsUser.All', null, 'high', null],
     ]);
   });
@@ -154,7 +168,18 @@ describe('application-grants', () => {
     ['User.Read.All', 'other'],
     ['User.ReadWrite', 'other'],
     ['User.ReadWrite.All', 'high'],
-    ['Application.ReadWrite.OwnedBy', 'other'],
+    ['Application.ReadWrite.OwnedBy', 'high'],
+    ['UserAuthMethod-TAP.ReadWrite.All', 'high'],
+    ['UserAuthMethod-TAP.ReadWrite', 'other'],
+    ['Mail.Read', 'high'],
+    ['IMAP.AccessAsUser.All', 'high'],
+    ['Chat.Read.All', 'high'],
+    ['Chat.ReadBasic.All', 'other'],
+    ['DeviceLocalCredential.Read.All', 'high'],
+    ['DeviceManagementConfiguration.Read.All', 'other'],
+    ['DeviceManagementManagedDevices.PrivilegedOperations.All', 'high'],
+    ['xMail.Read', 'other'],
+    ['Files_Read.All', 'other'],
     ['Directory.Read.All', 'other'],
     ['openid', 'other'],
   ])('calls the risk of %s %s', async (scope, risk) => {
@@ -163,6 +188,24 @@ describe('application-grants', () => {
     expect((await run({ '/oauth2PermissionGrants': { value } }, { only: 'high' })).rows).toHaveLength(
       risk === 'high' ? 1 : 0,
     );
+  });
+
+  // By Test-MtHighRiskAppPermissions of Maester.
+  test.each(
+    `AdministrativeUnit.ReadWrite.All AppRoleAssignment.ReadWrite.All Application.ReadWrite.All Directory.ReadWrite.All
+    DeviceManagementConfiguration.ReadWrite.All DeviceManagementRBAC.ReadWrite.All Domain.ReadWrite.All
+    EntitlementManagement.ReadWrite.All Group.ReadWrite.All GroupMember.ReadWrite.All Organization.ReadWrite.All
+    Policy.ReadWrite.AuthenticationMethod Policy.ReadWrite.ConditionalAccess Policy.ReadWrite.PermissionGrant
+    PrivilegedAccess.ReadWrite.AzureADGroup PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup
+    PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup RoleAssignmentSchedule.ReadWrite.Directory
+    RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.ReadWrite.Directory
+    RoleManagementPolicy.ReadWrite.AzureADGroup RoleManagementPolicy.ReadWrite.Directory User.DeleteRestore.All
+    User.EnableDisableAccount.All User.ReadWrite.All User-PasswordProfile.ReadWrite.All UserAuthenticationMethod.ReadWrite.All`
+      .trim()
+      .split(/\s+/),
+  )('calls the risk of %s high, by which an application can become Global Administrator', async (scope) => {
+    const value = [{ clientId: 'p1', resourceId: 'r1', consentType: 'AllPrincipals', scope }];
+    expect((await run({ '/oauth2PermissionGrants': { value } })).rows).toMatchObject([{ risk: 'high' }]);
   });
 
   test.each([
