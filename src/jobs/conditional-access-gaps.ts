@@ -11,6 +11,7 @@ import {
   holdsForModernClients,
   includesEverybody,
   inWords,
+  namesMfa,
   narrowings,
   type Policy,
   readPolicies,
@@ -23,7 +24,13 @@ interface Check {
   readonly id: string;
   readonly name: string;
   readonly isMet: (policy: Policy) => boolean;
+  /** Whether the policy has the same purpose, and meets the check in part at most: for some users, sign-ins or controls. */
+  readonly isNear: (policy: Policy) => boolean;
 }
+
+const { 'Global Administrator': administrator } = directoryRoles;
+const namesSome = ({ conditions }: Policy): boolean =>
+  [conditions?.users?.includeUsers, conditions?.users?.includeGroups].some((list) => (list?.length ?? 0) > 0);
 
 /** What a tenant without security defaults needs at least one enabled policy for. */
 const checks: readonly Check[] = [
@@ -31,19 +38,25 @@ const checks: readonly Check[] = [
     id: 'mfa-for-all-users',
     name: 'Multifactor authentication for all users and applications',
     isMet: (policy) => includesEverybody(policy) && demandsMfaEverywhere(policy),
+    isNear: (policy) => namesSome(policy) && namesMfa(policy),
   },
   {
     id: 'mfa-for-administrators',
     name: 'Multifactor authentication for administrators',
     isMet: (policy) =>
-      (includesEverybody(policy) || concernsRole(policy, directoryRoles['Global Administrator'])) &&
-      !excludesRole(policy, directoryRoles['Global Administrator']) &&
+      (includesEverybody(policy) || concernsRole(policy, administrator)) &&
+      !excludesRole(policy, administrator) &&
       demandsMfaEverywhere(policy),
+    isNear: (policy) =>
+      (namesSome(policy) || (policy.conditions?.users?.includeRoles?.length ?? 0) > 0) && namesMfa(policy),
   },
   {
     id: 'legacy-authentication-blocked',
     name: 'Legacy authentication blocked',
     isMet: (policy) => includesEverybody(policy) && blocksLegacy(policy),
+    isNear: ({ conditions, grantControls }) =>
+      grantControls?.builtInControls?.includes('block') === true &&
+      conditions?.clientAppTypes?.some((type) => type === 'other' || type === 'exchangeActiveSync') === true,
   },
 ];
 
@@ -77,7 +90,7 @@ export default defineJob({
   ],
   key: ['kind', 'id'],
   historyBy: 'state',
-  async run({ graph }) {
+  async run({ graph, partnerTenantId }) {
     const isDefault = await securityDefaults(graph);
     const { items: policies, read: policiesRead } = await readPart(readPolicies(graph));
     const rows: Row[] = [
@@ -88,19 +101,22 @@ export default defineJob({
         policiesRead,
         id: 'security-defaults',
       },
-      ...policies.map((policy) => ({ ...policyRow(policy), policiesRead })),
+      ...policies.map((policy) => ({ ...policyRow(policy, partnerTenantId), policiesRead })),
     ];
     if (policiesRead !== 'yes' || isDefault !== false) return rows;
-    for (const { id, name, isMet } of checks) {
-      const met = policies.filter(isMet);
-      if (met.some(({ state }) => state === 'enabled')) continue;
-      const tried = met.filter(({ state }) => state === 'enabledForReportingButNotEnforced');
+    for (const { id, name, isMet, isNear } of checks) {
+      const states = new Set(policies.filter(isMet).map(({ state }) => state));
+      if (states.has('enabled')) continue;
+      const findings = [
+        ...(states.has('enabledForReportingButNotEnforced') ? ['report-only policy exists'] : []),
+        ...(states.has('disabled') ? ['disabled policy exists'] : []),
+        ...(policies.some((policy) => policy.state === 'enabled' && isNear(policy)) ? ['limited policy exists'] : []),
+      ];
       rows.push({
         kind: 'gap',
         name,
         state: 'missing',
-        finding:
-          tried.length > 0 ? 'report-only policy exists' : met.length > 0 ? 'disabled policy exists' : 'no policy',
+        finding: findings.join('\n') || 'no policy',
         policiesRead,
         id,
       });
@@ -109,15 +125,14 @@ export default defineJob({
   },
 });
 
-function policyRow(policy: Policy): Row {
+function policyRow(policy: Policy, partnerTenantId: string): Row {
   const { users, applications, clientAppTypes } = policy.conditions ?? {};
   const { builtInControls, authenticationStrength, operator } = policy.grantControls ?? {};
   const controls = [...(builtInControls ?? []), ...(authenticationStrength == null ? [] : ['authenticationStrength'])];
-  const isForMfa = controls.includes('mfa') || authenticationStrength != null;
   const findings = [
-    ...(isForMfa && !demandsMfa(policy) ? ['another control suffices'] : []),
+    ...(namesMfa(policy) && !demandsMfa(policy) ? ['another control suffices'] : []),
     ...narrowings(policy).map((name) => `limited by ${name}`),
-    ...(isForMfa && !holdsForModernClients(policy) ? ['limited by client types'] : []),
+    ...(namesMfa(policy) && !holdsForModernClients(policy) ? ['limited by client types'] : []),
   ];
   const included = [
     inWords(users?.includeUsers, 'user'),
@@ -134,7 +149,7 @@ function policyRow(policy: Policy): Row {
     apps: inWords(applications?.includeApplications, 'application') ?? null,
     clients: inWords(clientAppTypes, 'client') ?? null,
     grant: controls.join(operator === 'OR' ? ' or ' : ' and ') || null,
-    serviceProviders: serviceProviders(policy),
+    serviceProviders: serviceProviders(policy, partnerTenantId),
     finding: findings.join('\n') || null,
     id: policy.id,
   };

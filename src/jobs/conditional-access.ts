@@ -6,7 +6,7 @@ const externalUsers = z
   .object({
     /** One text with commas. */
     guestOrExternalUserTypes: z.string().nullish(),
-    externalTenants: z.object({ membershipKind: z.string().nullish() }).nullish(),
+    externalTenants: z.object({ membershipKind: z.string().nullish(), members: texts }).nullish(),
   })
   .nullish();
 
@@ -67,6 +67,10 @@ export async function securityDefaults(graph: GraphClient): Promise<boolean | nu
 
 const length = (list: readonly string[] | null | undefined): number => list?.length ?? 0;
 const has = (list: readonly string[] | null | undefined, name: string): boolean => list?.includes(name) === true;
+
+/** Whether the policy names a second factor among its controls. */
+export const namesMfa = ({ grantControls }: Policy): boolean =>
+  has(grantControls?.builtInControls, 'mfa') || grantControls?.authenticationStrength != null;
 
 /** Whether nobody satisfies the policy without a second factor: it is demanded, and no other control does instead. */
 export function demandsMfa({ grantControls }: Policy): boolean {
@@ -132,16 +136,22 @@ export const excludesRole = ({ conditions }: Policy, templateId: string): boolea
 export const concernsRole = (policy: Policy, templateId: string): boolean =>
   has(policy.conditions?.users?.includeRoles, templateId) && !excludesRole(policy, templateId);
 
-/** Whether a policy includes the accounts of service providers, such as the partner, in this tenant. */
-export function serviceProviders({ conditions }: Policy): 'in' | 'excluded' | 'excluded in part' | 'not concerned' {
-  const { includeUsers, includeGuestsOrExternalUsers, excludeGuestsOrExternalUsers } = conditions?.users ?? {};
-  const names = (users: z.output<typeof externalUsers>): boolean =>
-    users?.guestOrExternalUserTypes?.split(',').some((type) => type.trim() === 'serviceProvider') === true;
-  if (!has(includeUsers, 'All') && !names(includeGuestsOrExternalUsers)) return 'not concerned';
-  if (!names(excludeGuestsOrExternalUsers)) return 'in';
-  return excludeGuestsOrExternalUsers?.externalTenants?.membershipKind === 'enumerated'
-    ? 'excluded in part'
-    : 'excluded';
+/** All guests, in lists of users. Such policies are older than kinds of external users, and concern service providers too. */
+const everyGuest = 'GuestsOrExternalUsers';
+
+/** Whether a policy meets the service accounts of the partner, which are service providers in this tenant. */
+export function serviceProviders({ conditions }: Policy, partnerTenantId: string): 'in' | 'excluded' | 'not concerned' {
+  const { includeUsers, excludeUsers, includeGuestsOrExternalUsers, excludeGuestsOrExternalUsers } =
+    conditions?.users ?? {};
+  const names = (list: typeof includeUsers, users: z.output<typeof externalUsers>): boolean => {
+    const { membershipKind, members } = users?.externalTenants ?? {};
+    const isOfTenant =
+      membershipKind !== 'enumerated' || members?.some((id) => id.toLowerCase() === partnerTenantId) === true;
+    const isNamed = users?.guestOrExternalUserTypes?.split(',').some((type) => type.trim() === 'serviceProvider');
+    return has(list, everyGuest) || (isNamed === true && isOfTenant);
+  };
+  if (!has(includeUsers, 'All') && !names(includeUsers, includeGuestsOrExternalUsers)) return 'not concerned';
+  return names(excludeUsers, excludeGuestsOrExternalUsers) ? 'excluded' : 'in';
 }
 
 /** Users, groups, roles and kinds of external users that the policy excludes. */

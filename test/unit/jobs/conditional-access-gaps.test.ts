@@ -3,7 +3,7 @@ import conditionalAccessGaps from '../../../src/jobs/conditional-access-gaps.ts'
 import type { Row } from '../../../src/lib/runs/job/row.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { customers, pathsOf, populationOf, type Raw, reportOn } from '../../support/population-report.ts';
-import { tryJob } from '../../support/try-job.ts';
+import { partnerTenantId, tryJob } from '../../support/try-job.ts';
 
 const defaultsPath = '/policies/identitySecurityDefaultsEnforcementPolicy';
 const policiesPath = '/identity/conditionalAccess/policies';
@@ -13,6 +13,12 @@ const meeting: Readonly<Record<string, readonly string[]>> = {
   'mfa-for-all-users': ['CA001'],
   'mfa-for-administrators': ['CA001', 'CA002', 'CA009'],
   'legacy-authentication-blocked': ['CA003'],
+};
+/** Those that make it in part. */
+const limited: Readonly<Record<string, readonly string[]>> = {
+  'mfa-for-all-users': ['CA007', 'CA008'],
+  'mfa-for-administrators': ['CA007', 'CA008'],
+  'legacy-authentication-blocked': ['CA010'],
 };
 const findings: Readonly<Record<string, string>> = {
   CA004: 'limited by locations',
@@ -58,13 +64,17 @@ test('conditional-access-gaps has the rows that the population contains, with tw
       .map(({ displayName }) => String(displayName).slice(0, 5));
     const missing = Object.keys(meeting).filter((id) => !meeting[id]?.some((name) => enabled.includes(name)));
     expect(of('gap').map(({ id }) => id)).toEqual(isDefault ? [] : missing);
-    for (const row of rows)
-      seen.add(
-        [row['kind'], row['kind'] === 'gap' ? row['finding'] : (row['serviceProviders'] ?? row['state'])].join(' '),
+    for (const { id, finding } of of('gap'))
+      expect(String(finding).includes('limited policy exists')).toBe(
+        limited[String(id)]?.some((name) => enabled.includes(name)),
       );
+    for (const row of rows)
+      for (const finding of String(row['finding'] ?? '').split('\n'))
+        seen.add([row['kind'], row['kind'] === 'gap' ? finding : (row['serviceProviders'] ?? row['state'])].join(' '));
   }
   expect([...seen].toSorted()).toEqual([
     'gap disabled policy exists',
+    'gap limited policy exists',
     'gap no policy',
     'gap report-only policy exists',
     'policy excluded',
@@ -134,7 +144,49 @@ describe('conditional-access-gaps', () => {
     );
   });
 
-  test('names partners that are excluded in part, and roles for administrators', async () => {
+  test.each<readonly [string, object, object, string]>([
+    ['of a group', { users: { includeGroups: ['x'] } }, mfa, 'limited policy exists'],
+    ['of one application', { applications: { includeApplications: ['x'] } }, mfa, 'limited policy exists'],
+    [
+      'or a compliant device',
+      {},
+      { operator: 'OR', builtInControls: ['mfa', 'compliantDevice'] },
+      'limited policy exists',
+    ],
+    ['of guests', { users: { includeGuestsOrExternalUsers: {} } }, mfa, 'no policy'],
+    ['of one role', { users: { includeRoles: ['x'] } }, mfa, 'no policy'],
+    ['that is none', {}, { operator: 'OR', builtInControls: ['compliantDevice'] }, 'no policy'],
+  ])('says whether a policy demands a second factor %s', async (_name, more, grantControls, finding) => {
+    const { rows } = await gapsOf([{ conditions: { ...anywhere, ...more }, grantControls }]);
+    expect(rows.find(({ id }) => id === 'mfa-for-all-users')).toMatchObject({ finding });
+  });
+
+  test('takes a policy for another role for a limited one for administrators', async () => {
+    const users = { includeRoles: ['x'] };
+    const { rows } = await gapsOf([{ conditions: { ...anywhere, users }, grantControls: mfa }]);
+    expect(rows.find(({ id }) => id === 'mfa-for-administrators')).toMatchObject({ finding: 'limited policy exists' });
+  });
+
+  test('names what is only tried beside what is limited', async () => {
+    const { rows } = await gapsOf([
+      { conditions: anywhere, grantControls: mfa, state: 'enabledForReportingButNotEnforced' },
+      { conditions: anywhere, grantControls: mfa, state: 'disabled' },
+      { conditions: { ...anywhere, clientAppTypes: ['browser'] }, grantControls: mfa },
+    ]);
+    expect(rows.find(({ id }) => id === 'mfa-for-all-users')).toMatchObject({
+      finding: 'report-only policy exists\ndisabled policy exists\nlimited policy exists',
+    });
+  });
+
+  test.each<readonly [string, object, string]>([
+    ['all guests', { includeUsers: ['GuestsOrExternalUsers'] }, 'in'],
+    ['all users but all guests', { ...everybody, excludeUsers: ['GuestsOrExternalUsers'] }, 'excluded'],
+    ['some users', { includeUsers: ['x'], excludeUsers: ['GuestsOrExternalUsers'] }, 'not concerned'],
+  ])('finds service providers among %s', async (_name, users, serviceProviders) => {
+    expect((await gapsOf([{ conditions: { users } }])).rows[1]).toMatchObject({ serviceProviders });
+  });
+
+  test('names partners that are excluded, and roles for administrators', async () => {
     const except = (externalTenants: object) => ({
       users: {
         ...everybody,
@@ -147,6 +199,7 @@ describe('conditional-access-gaps', () => {
     const { rows, gaps } = await gapsOf([
       { conditions: except({ membershipKind: 'all' }) },
       { conditions: except({ membershipKind: 'enumerated', members: ['x'] }) },
+      { conditions: except({ membershipKind: 'enumerated', members: ['x', partnerTenantId.toUpperCase()] }) },
       { conditions: { users: { includeGuestsOrExternalUsers: { guestOrExternalUserTypes: 'serviceProvider' } } } },
       {
         conditions: { ...anywhere, users: { includeRoles: ['62e90394-69f5-4237-9190-012177145e10'] } },
@@ -156,7 +209,8 @@ describe('conditional-access-gaps', () => {
     const policies = rows.filter(({ kind }: Row) => kind === 'policy');
     expect(policies.map(({ serviceProviders, users }) => [serviceProviders, users])).toEqual([
       ['excluded', 'All'],
-      ['excluded in part', 'All'],
+      ['in', 'All'],
+      ['excluded', 'All'],
       ['in', 'external users'],
       ['not concerned', '1 role'],
     ]);
