@@ -1,11 +1,11 @@
 import * as z from 'zod';
+import type { GraphClient } from '../lib/microsoft/graph.ts';
 import { defineJob } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
 import {
-  concernsRole,
   demandsMfaEverywhere,
-  excludesRole,
   includesEverybody,
+  namesMfa,
   type Policy,
   readPolicies,
   securityDefaults,
@@ -26,7 +26,7 @@ const user = z.object({
   onPremisesSyncEnabled: z.boolean().nullish(),
 });
 const group = z.object({ id: z.string(), displayName: text });
-const member = z.object({ id: z.string() });
+const member = z.object({ id: z.string(), '@odata.type': text });
 const registration = z.object({
   id: z.string(),
   isMfaRegistered: z.boolean().nullish(),
@@ -129,18 +129,26 @@ export default defineJob({
       ? await readPart(licensed(list('/reports/authenticationMethods/userRegistrationDetails?$top=999', registration)))
       : { items: [], read: 'no licence' as PartRead };
     const methodsOf = new Map(registrations.items.map((each) => [each.id, each]));
-    const isDefault = await securityDefaults(graph);
+    const {
+      items: [isDefault = null],
+    } = await readPart([securityDefaults(graph)]);
     const policies = await readPart(readPolicies(graph));
+    const activeRoles = new Map<string, Set<string>>();
 
     const emergency = new Set(parameters.emergency.map((name) => name.toLowerCase()));
     const rows: Row[] = [];
+    const templateIdOf = (roleId: string): string => definitions.get(roleId)?.templateId ?? roleId;
+    // Policies concern active roles for the whole tenant alone ("Conditional Access: Users, groups, agents").
+    const addRole = (id: string, { roleId, state, scope }: Holding): void => {
+      const known = activeRoles.get(id) ?? new Set();
+      activeRoles.set(id, scope === '/' && state !== 'eligible' ? known.add(templateIdOf(roleId)) : known);
+    };
     const add = (holding: Holding, id: string, via: z.output<typeof group> | undefined): void => {
       const found = users.get(id);
       const held = groups.get(id);
       const role = definitions.get(holding.roleId);
       const name = found?.userPrincipalName?.toLowerCase();
       const known = methodsOf.get(id);
-      const templateId = role?.templateId ?? holding.roleId;
       rows.push({
         principal: found?.userPrincipalName ?? held?.displayName ?? id,
         name: found?.displayName ?? held?.displayName ?? null,
@@ -161,7 +169,14 @@ export default defineJob({
               : null
             : methodStrength(known.methodsRegistered),
         methods: known?.methodsRegistered?.join(' ') ?? null,
-        enforcedBy: found === undefined ? null : enforcedBy(isDefault, policies, { id, templateId }),
+        enforcedBy:
+          found === undefined
+            ? null
+            : enforcedBy(isDefault, policies, {
+                id,
+                // An eligible role is active while it is used.
+                roles: new Set(activeRoles.get(id)).add(holding.scope === '/' ? templateIdOf(holding.roleId) : ''),
+              }),
         emergency:
           name === undefined || emergency.size === 0
             ? null
@@ -173,12 +188,17 @@ export default defineJob({
         viaId: via?.id ?? null,
       });
     };
+    const membersOf = ({ principalId }: Holding): readonly string[] =>
+      (members.get(principalId) ?? [])
+        // A device cannot use a role. A service principal can.
+        .filter((each) => each['@odata.type'] !== '#microsoft.graph.device')
+        .map(({ id }) => id);
+    for (const holding of holdings) for (const id of [holding.principalId, ...membersOf(holding)]) addRole(id, holding);
     for (const holding of holdings) {
-      const via = groups.get(holding.principalId);
       add(holding, holding.principalId, undefined);
-      for (const { id } of members.get(holding.principalId) ?? []) if (users.has(id)) add(holding, id, via);
+      for (const id of membersOf(holding)) add(holding, id, groups.get(holding.principalId));
     }
-    return rows;
+    return withPerUserMfa(graph, rows);
   },
 });
 
@@ -209,24 +229,58 @@ function holdingsOf(
   return [...found.values()];
 }
 
-/** What demands a second factor of a user with a role. Null if it is not known. Members of groups are not looked up. */
+/** Values of `enforcedBy` in place of which per-user MFA may be at work. */
+const inPart = 'Conditional Access in part';
+const nothing = 'nothing';
+
+/** Looks up per-user MFA where no policy surely demands a second factor. Untested: whether Graph lets partners read it. */
+async function withPerUserMfa(graph: GraphClient, rows: readonly Row[]): Promise<readonly Row[]> {
+  const isOpen = (row: Row): boolean => row['enforcedBy'] === inPart || row['enforcedBy'] === nothing;
+  const ids = new Set(rows.filter(isOpen).map((row) => String(row['principalId'])));
+  const requirements = await readPart(
+    (async function* () {
+      for (const id of ids) {
+        const found = await graph.find(`/beta/users/${id}/authentication/requirements`);
+        yield [id, found?.['perUserMfaState']] as const;
+      }
+    })(),
+  );
+  const states = new Map(requirements.items);
+  return rows.map((row) => {
+    if (!isOpen(row)) return row;
+    const state = states.get(String(row['principalId']));
+    if (state === 'enabled' || state === 'enforced') return { ...row, enforcedBy: 'per-user MFA' };
+    return row['enforcedBy'] === nothing && state !== 'disabled' ? { ...row, enforcedBy: null } : row;
+  });
+}
+
+/**
+ * Which policy demands a second factor of a user with roles. Null if it is not known. Members of groups are not looked up, so
+ * that a policy for groups, like one for some sign-ins, demands it in part.
+ */
 function enforcedBy(
   isDefault: boolean | null,
   { items, read }: { readonly items: readonly Policy[]; readonly read: PartRead },
-  { id, templateId }: { readonly id: string; readonly templateId: string },
+  { id, roles }: { readonly id: string; readonly roles: ReadonlySet<string> },
 ): string | null {
   if (isDefault === true) return 'security defaults';
   if (read !== 'yes') return null;
-  const met = items.filter((policy) => {
-    const { includeUsers, excludeUsers } = policy.conditions?.users ?? {};
-    const isIncluded =
-      includesEverybody(policy) || concernsRole(policy, templateId) || includeUsers?.includes(id) === true;
-    const isExcluded = excludeUsers?.includes(id) === true || excludesRole(policy, templateId);
-    return policy.state === 'enabled' && isIncluded && !isExcluded && demandsMfaEverywhere(policy);
+  const open = items.filter(({ state, conditions }) => {
+    const { excludeUsers, excludeRoles } = conditions?.users ?? {};
+    const isExcluded = excludeUsers?.includes(id) === true || excludeRoles?.some((role) => roles.has(role)) === true;
+    return state === 'enabled' && !isExcluded;
   });
+  const isIncluded = (policy: Policy): boolean => {
+    const { includeUsers, includeRoles } = policy.conditions?.users ?? {};
+    const isNamed = includeUsers?.includes(id) === true || includeRoles?.some((role) => roles.has(role)) === true;
+    return includesEverybody(policy) || isNamed;
+  };
+  const met = open.filter((policy) => isIncluded(policy) && demandsMfaEverywhere(policy));
   if (met.length > 0)
     return met.some(({ conditions }) => (conditions?.users?.excludeGroups?.length ?? 0) === 0)
       ? 'Conditional Access'
       : 'Conditional Access, but for excluded groups';
-  return isDefault === null ? null : 'nothing';
+  const isForGroups = ({ conditions }: Policy): boolean => (conditions?.users?.includeGroups?.length ?? 0) > 0;
+  if (open.some((policy) => (isIncluded(policy) || isForGroups(policy)) && namesMfa(policy))) return inPart;
+  return isDefault === null ? null : nothing;
 }

@@ -13,10 +13,10 @@ export type PartRead = 'yes' | 'no licence' | 'no access';
  * @throws BrokerError every other failure.
  */
 export async function readPart<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<Promise<T>>,
 ): Promise<{ readonly items: readonly T[]; readonly read: PartRead }> {
   try {
-    return { items: await Array.fromAsync(items), read: 'yes' };
+    return { items: await Array.fromAsync<T>(items), read: 'yes' };
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     const { code, logFields } = error;

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { world } from '../../../packages/microsoft-cloud/test/unit/served-engine.ts';
+import { rowOf, viewOf } from '../../../packages/microsoft-cloud/test/unit/tenant-view.ts';
 import administrators from '../../../src/jobs/administrators.ts';
+import type { Row } from '../../../src/lib/runs/job/row.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
 import { type Customer, customers, pathsOf, populationOf, reportOn } from '../../support/population-report.ts';
 import { tryJob } from '../../support/try-job.ts';
@@ -15,6 +18,11 @@ const always = [
 ];
 const policyPaths = ['/policies/identitySecurityDefaultsEnforcementPolicy', '/identity/conditionalAccess/policies'];
 const report = '/reports/authenticationMethods/userRegistrationDetails';
+
+const requirementsOf = (id: unknown) => `/beta/users/${String(id)}/authentication/requirements`;
+/** Whether per-user MFA is looked up. */
+const isOpen = ({ enforcedBy }: Row) =>
+  ['Conditional Access in part', 'nothing', 'per-user MFA'].includes(String(enforcedBy));
 
 /** The expected rows as `[principal, role, state, strength]`, by the population alone. */
 function expected(customer: Customer): readonly unknown[] {
@@ -40,7 +48,7 @@ function expected(customer: Customer): readonly unknown[] {
   ];
 }
 
-test('administrators has the rows that the population contains, with at most nine requests', async () => {
+test('administrators has the rows that the population contains, with at most nine requests and one for each user without a policy', async () => {
   const seen = new Set<string>();
   for (const customer of customers) {
     const population = populationOf(customer);
@@ -49,7 +57,21 @@ test('administrators has the rows that the population contains, with at most nin
     expect(rows.map((row) => [row['principalId'], row['roleId'], row['state'], row['strength']].join(' '))).toEqual(
       expected(customer),
     );
-    expect(pathsOf({ requests })).toEqual([...always, ...(isPremium ? [report] : []), ...policyPaths]);
+    const asked = rows.flatMap((row) => (isOpen(row) ? [requirementsOf(row['principalId'])] : []));
+    expect(pathsOf({ requests })).toEqual([
+      ...always,
+      ...(isPremium ? [report] : []),
+      ...policyPaths,
+      ...new Set(asked),
+    ]);
+    for (const row of rows.filter(isOpen)) {
+      const state = rowOf(
+        viewOf(world, customer),
+        'users/{id}/authentication/requirements',
+        String(row['principalId']),
+      );
+      expect(row['enforcedBy'] === 'per-user MFA').toBe(state?.['perUserMfaState'] === 'enforced');
+    }
     for (const row of rows) {
       const isP2 = population.hasPlan('AAD_PREMIUM_P2');
       expect(row).toMatchObject({ kind: 'user', scope: '/', eligibleRead: isP2 ? 'yes' : 'no licence' });
@@ -60,8 +82,10 @@ test('administrators has the rows that the population contains, with at most nin
     }
   }
   expect([...seen].toSorted()).toEqual([
+    'enforcedBy Conditional Access in part',
     'enforcedBy Conditional Access, but for excluded groups',
     'enforcedBy nothing',
+    'enforcedBy per-user MFA',
     'enforcedBy security defaults',
     'methodsRead no licence',
     'methodsRead yes',
@@ -101,10 +125,19 @@ describe('administrators', () => {
         { id: 'g2', displayName: 'No role' },
       ],
     },
-    '/groups/g1/transitiveMembers': { value: [{ id: 'u1' }, { id: 'u2' }, { id: 'device' }] },
+    '/groups/g1/transitiveMembers': {
+      value: [
+        { id: 'u1' },
+        { id: 'u2' },
+        { id: 'd1', '@odata.type': '#microsoft.graph.device' },
+        { id: 's2', '@odata.type': '#microsoft.graph.servicePrincipal' },
+      ],
+    },
     [report]: { value: [{ id: 'u1', isMfaRegistered: true, methodsRegistered: ['mobilePhone'] }] },
     [policyPaths[0]!]: { isEnabled: false },
     [policyPaths[1]!]: { value: [] },
+    [requirementsOf('u1')]: { perUserMfaState: 'disabled' },
+    [requirementsOf('u2')]: { perUserMfaState: 'disabled' },
   };
   const run = (more: object = {}, parameters: Readonly<Record<string, unknown>> = {}) =>
     tryJob(administrators, { nowMs, parameters, graph: { ...lists, ...more } as never });
@@ -116,9 +149,10 @@ describe('administrators', () => {
       ['Helpdesk', 'group', null, null],
       ['break.glass@contoso.com', 'user', 'Helpdesk', true],
       ['b@contoso.com', 'user', 'Helpdesk', false],
+      ['s2', 'other', 'Helpdesk', null],
       ['s1', 'other', null, null],
     ]);
-    expect(rows.map(({ strength }) => strength)).toEqual(['weak', null, 'weak', 'absent', null]);
+    expect(rows.map(({ strength }) => strength)).toEqual(['weak', null, 'weak', 'absent', null, null]);
     expect(pathsOf({ requests }).filter((path) => path.startsWith('/groups'))).toEqual([
       '/groups',
       '/groups/g1/transitiveMembers',
@@ -136,7 +170,7 @@ describe('administrators', () => {
       [`${roles}/roleEligibilityScheduleInstances`]: refusal,
       [`${roles}/roleAssignmentScheduleInstances`]: refusal,
     });
-    expect(rows).toHaveLength(5);
+    expect(rows).toHaveLength(6);
     for (const row of rows) expect(row).toMatchObject({ state: 'active', eligibleRead });
   });
 
@@ -186,9 +220,86 @@ describe('administrators', () => {
     expect(rows[0]).toMatchObject({ principalId: 'u1', via: null, enforcedBy });
   });
 
+  const policyWith = (conditions: object, builtInControls: readonly string[] = ['mfa']) => ({
+    [policyPaths[1]!]: {
+      value: [
+        {
+          id: 'p',
+          state: 'enabled',
+          conditions: {
+            users: { includeUsers: ['All'] },
+            applications: { includeApplications: ['All'] },
+            clientAppTypes: ['all'],
+            ...conditions,
+          },
+          grantControls: { operator: 'OR', builtInControls },
+        },
+      ],
+    },
+  });
+
+  test.each<readonly [string, object, string]>([
+    ['for a group', policyWith({ users: { includeGroups: ['g'] } }), 'Conditional Access in part'],
+    ['for one client', policyWith({ clientAppTypes: ['browser'] }), 'Conditional Access in part'],
+    ['with another control', policyWith({}, ['mfa', 'compliantDevice']), 'Conditional Access in part'],
+    [
+      'for another user and one client',
+      policyWith({ users: { includeUsers: ['u2'] }, clientAppTypes: ['browser'] }),
+      'nothing',
+    ],
+    ['for devices', policyWith({}, ['compliantDevice']), 'nothing'],
+  ])('does not call it nothing where a policy may demand a second factor: %s', async (_name, policies, enforcedBy) => {
+    expect((await run(policies)).rows[0]).toMatchObject({ principalId: 'u1', enforcedBy });
+  });
+
+  test.each(['enabled', 'enforced'])('finds per-user MFA that is %s', async (perUserMfaState) => {
+    const state = { [requirementsOf('u1')]: { perUserMfaState } };
+    const of = async (policies: object) => (await run({ ...state, ...policies })).rows[0]?.['enforcedBy'];
+    expect(await of({})).toBe('per-user MFA');
+    expect(await of(policyWith({ clientAppTypes: ['browser'] }))).toBe('per-user MFA');
+    expect(await of(policyWith({}))).toBe('Conditional Access');
+  });
+
+  test.each([
+    ['is refused', problem(403, 'accessDenied', 'Request Authorization failed')],
+    ['names no state', {}],
+    ['is of a user who is gone', problem(404, 'ResourceNotFound', '')],
+  ])('does not know what demands a second factor if per-user MFA %s', async (_name, reply) => {
+    const refused = { [requirementsOf('u1')]: reply };
+    expect((await run(refused)).rows[0]).toMatchObject({ principalId: 'u1', enforcedBy: null });
+    expect((await run({ ...refused, ...policyWith({ clientAppTypes: ['browser'] }) })).rows[0]).toMatchObject({
+      enforcedBy: 'Conditional Access in part',
+    });
+  });
+
+  test('applies a policy for one role of a user to all roles, but not one for a role in a unit or not in use', async () => {
+    const definitions = [role, 'role-2', 'role-3'].map((id) => ({ id, templateId: id, displayName: id }));
+    const more = {
+      [`${roles}/roleDefinitions`]: { value: definitions },
+      [`${roles}/roleAssignments`]: {
+        value: [
+          held('u1'),
+          held('u1', { roleDefinitionId: 'role-2' }),
+          held('u2'),
+          held('u2', { roleDefinitionId: 'role-2', directoryScopeId: '/administrativeUnits/a' }),
+        ],
+      },
+      [`${roles}/roleEligibilityScheduleInstances`]: { value: [held('u2', { roleDefinitionId: 'role-2' })] },
+    };
+    const { rows } = await run({ ...more, ...policyWith({ users: { includeRoles: ['role-2'] } }) });
+    expect(rows.map(({ principalId, roleId, state, enforcedBy }) => [principalId, roleId, state, enforcedBy])).toEqual([
+      ['u1', role, 'permanent', 'Conditional Access'],
+      ['u1', 'role-2', 'permanent', 'Conditional Access'],
+      ['u2', role, 'permanent', 'nothing'],
+      ['u2', 'role-2', 'permanent', 'nothing'],
+      ['u2', 'role-2', 'eligible', 'Conditional Access'],
+    ]);
+  });
+
   test.each([
     ['the policies are refused', { [policyPaths[1]!]: problem(403, 'AccessDenied', 'No.') }],
     ['Graph does not say whether security defaults are on', { [policyPaths[0]!]: {} }],
+    ['security defaults are refused', { [policyPaths[0]!]: problem(403, 'AccessDenied', 'No.') }],
   ])('does not know what demands a second factor if %s', async (_name, more) => {
     expect((await run(more)).rows[0]).toMatchObject({ enforcedBy: null });
   });

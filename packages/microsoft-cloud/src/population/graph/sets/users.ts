@@ -143,7 +143,7 @@ export const userSets: readonly Declaration[] = [
     'strongAuthenticationRequirements',
     forUser<Row | undefined>(undefined, (facts, { index, user }) => ({
       perUserMfaState:
-        user.methods.length > 0 && randomOf(facts, 'mfa per user', index)() < 0.2 ? 'enforced' : 'disabled',
+        user.methods.length > 0 && randomOf(facts, 'mfa per user', index)() < 0.3 ? 'enforced' : 'disabled',
     })),
     { writes: {} },
   ),
