@@ -69,18 +69,20 @@ export default defineJob({
     const isOwn = await ownDomains(exchange);
     const rules = await Array.fromAsync(listObjects(exchange, 'Get-TransportRule', transportRule));
     const unread: string[] = [];
-    /** Undefined if Exchange refuses: then only whether the mail leaves is unknown. */
-    const readIfAllowed = async <T extends z.ZodObject>(cmdlet: string, shape: T) => {
+    /** Undefined if Exchange refuses: then only what follows from it is unknown. */
+    const readIfAllowed = async <T>(cmdlet: string, read: () => Promise<T>): Promise<T | undefined> => {
       try {
-        return await Array.fromAsync(listObjects(exchange, cmdlet, shape));
+        return await read();
       } catch (error) {
         if (!(error instanceof BrokerError) || error.transient) throw error;
         unread.push(cmdlet);
         return undefined;
       }
     };
-    const policies = await readIfAllowed('Get-HostedOutboundSpamFilterPolicy', outboundPolicy);
-    const remotes = await readIfAllowed('Get-RemoteDomain', remoteDomain);
+    const objects = <T extends z.ZodObject>(cmdlet: string, shape: T) =>
+      readIfAllowed(cmdlet, () => Array.fromAsync(listObjects(exchange, cmdlet, shape)));
+    const policies = await objects('Get-HostedOutboundSpamFilterPolicy', outboundPolicy);
+    const remotes = await objects('Get-RemoteDomain', remoteDomain);
 
     const mode = modeOf(policies?.map(({ AutoForwardingMode: each }) => each));
     const blocked = blockedBy(rules);
@@ -89,10 +91,11 @@ export default defineJob({
       return answers.includes('no') ? 'no' : answers.includes('unknown') ? 'unknown' : 'yes';
     };
 
-    const named = await recipientsNamed(
-      exchange,
-      mailboxes.flatMap(({ ForwardingAddress: name }) => name || []),
-    );
+    const names = new Set(mailboxes.flatMap(({ ForwardingAddress: name }) => name || []));
+    const recipients =
+      names.size === 0 ? [] : await readIfAllowed('Get-Recipient', () => readRecipients(exchange, names));
+    if (recipients?.some((reply) => !reply.ok && reply.error.logFields['status'] !== 404)) unread.push('Get-Recipient');
+    const named = new Map(recipients?.flatMap(addressNamed));
     const note = unread.length === 0 ? null : unread.join(', ');
     const rows: Row[] = mailboxes.map((mailbox) => {
       const { ForwardingAddress: name, ForwardingSmtpAddress: smtp } = mailbox;
@@ -151,27 +154,23 @@ function blockedBy(rules: readonly TransportRule[]): Answer {
   return blocking.length > 0 ? 'unknown' : 'yes';
 }
 
+/** Recipients by name. @throws BrokerError if one may be found later. */
+async function readRecipients(exchange: Exchange, names: ReadonlySet<string>) {
+  const requests = [...names].map((name) => ({ id: name, cmdlet: 'Get-Recipient', parameters: { Identity: name } }));
+  const replies = await exchange.batch(requests, { shape: recipientShape });
+  for (const reply of replies) if (!reply.ok && reply.error.transient) throw reply.error;
+  return replies;
+}
+
 /**
- * The addresses of recipients that mailboxes forward to by name. Absent: one that cannot be found, and a group, whose members
- * may be outside.
+ * Name and address of a recipient that mailboxes forward to by name. Nothing: it was not found, the name has several, or it is a
+ * group, whose members may be outside.
  */
-async function recipientsNamed(exchange: Exchange, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const requests = [...new Set(names)].map((name) => ({
-    id: name,
-    cmdlet: 'Get-Recipient',
-    parameters: { Identity: name },
-  }));
-  const found = new Map<string, string>();
-  for (const reply of await exchange.batch(requests, { shape: recipientShape })) {
-    if (!reply.ok) {
-      if (reply.error.transient) throw reply.error;
-      continue;
-    }
-    const [recipient] = reply.value;
-    const address = recipient?.ExternalEmailAddress || recipient?.PrimarySmtpAddress;
-    if (address && !/group/i.test(recipient?.RecipientType ?? '')) found.set(reply.id, addressOf(address));
-  }
-  return found;
+function addressNamed(reply: Awaited<ReturnType<typeof readRecipients>>[number]): [string, string][] {
+  const [recipient, ...others] = reply.ok ? reply.value : [];
+  const address = recipient?.ExternalEmailAddress || recipient?.PrimarySmtpAddress;
+  if (!address || others.length > 0 || /group/i.test(recipient?.RecipientType ?? '')) return [];
+  return [[reply.id, addressOf(address)]];
 }
 
 /** The addresses that a transport rule sends mail to, apart from what senders wrote. The policies above do not concern it. */

@@ -38,7 +38,7 @@ export interface TryJobOptions {
     | ((request: SeenRequest, count: number) => Scripted | Promise<Scripted>);
   /**
    * Exchange's answers: by name of the cmdlet, its objects or a reply, or a function of the cmdlet. Each part of a batch is asked
-   * by itself. Other cmdlets answer 404.
+   * by itself, unless `/$batch` answers for all. Other cmdlets answer 404.
    */
   readonly exchange?: Readonly<Record<string, CmdletAnswer>> | ((cmdlet: SentCmdlet, count: number) => CmdletAnswer);
   /** Partner Center's answers, by path without query or a function of the request. */
@@ -201,6 +201,8 @@ function byCmdlet(replies: NonNullable<TryJobOptions['exchange']>, sent: SentCmd
       requests?: { id: string; url: string; headers: Readonly<Record<string, string>>; body: unknown }[];
     };
     if (value.requests === undefined) return answer(url, headers, value);
+    const whole = typeof replies === 'function' ? undefined : replies['/$batch'];
+    if (whole instanceof Response) return whole.clone();
     const responses = [];
     for (const part of value.requests) {
       const reply = answer(new URL(part.url), new Headers(part.headers), part.body);

@@ -178,6 +178,34 @@ describe('mail-forwarding', () => {
     expect([cmdlets.length, requests.length]).toEqual([5 + 4, 5 + 1]);
   });
 
+  const named = (reply: Objects | Response) =>
+    report(
+      { mailboxes: [mailbox('a', { ForwardingAddress: 'Boss' }), forwarding('out@mail.example')] },
+      { 'Get-Recipient': reply },
+    );
+
+  test('does not choose among recipients with one name', async () => {
+    const { rows } = await named([{ PrimarySmtpAddress: 'a@contoso.com' }, { PrimarySmtpAddress: 'b@else.example' }]);
+    expect(rows[0]).toMatchObject({ to: 'Boss', external: null, leavesTenant: 'unknown', unread: null });
+  });
+
+  test.each([
+    ['a role is missing', problem(403, 'Forbidden')],
+    ['Exchange takes the name for wrong', problem(400, 'BadRequest')],
+  ])('says that a recipient could not be read if %s, and reports the rest', async (_name, refusal) => {
+    expect((await named(refusal)).rows).toMatchObject([
+      { to: 'Boss', external: null, leavesTenant: 'unknown', unread: 'Get-Recipient' },
+      { to: 'out@mail.example', external: true, leavesTenant: 'yes', unread: 'Get-Recipient' },
+    ]);
+    await expect(named(problem(503, 'Busy'))).rejects.toMatchObject({ code: 'resource_error' });
+  });
+
+  test('reports the rest if the whole batch of recipients is refused', async () => {
+    const batch = { '/$batch': problem(403, 'Forbidden') };
+    const { rows } = await report({ mailboxes: [mailbox('a', { ForwardingAddress: 'Boss' })] }, batch);
+    expect(rows).toMatchObject([{ to: 'Boss', leavesTenant: 'unknown', unread: 'Get-Recipient' }]);
+  });
+
   test('reports the addresses of transport rules', async () => {
     const rows = await rowsOf({
       modes: ['Off'],
