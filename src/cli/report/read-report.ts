@@ -46,6 +46,8 @@ export interface Section {
   readonly figures: readonly Figure[];
   /** Absent: there is no earlier run, or its rows are not kept any more. */
   readonly changes?: Readonly<Record<Change['change'], number>>;
+  /** The broker compares 10,000 changes at most, and there are more. */
+  readonly changesCut?: true;
   /** The first changes. */
   readonly changed: readonly Change[];
 }
@@ -145,7 +147,7 @@ async function readSection(
     runId: latest.runId,
     asOf: latest.startedAt,
     rowCount: found.count,
-    columns: shownColumns(columns, [...found.rows, ...(compared ?? []).flatMap(rowsOfChange)]),
+    columns: shownColumns(columns, [...found.rows, ...(compared?.changes ?? []).flatMap(rowsOfChange)]),
     rows: found.rows,
     counts: history.split && {
       title: history.split.title,
@@ -153,8 +155,9 @@ async function readSection(
     },
     since: base?.startedAt,
     figures: figuresOf(history, latest, base),
-    changes: compared && countsOf(compared),
-    changed: (compared ?? []).slice(0, limit),
+    changes: compared && countsOf(compared.changes),
+    changesCut: compared?.truncated === true ? true : undefined,
+    changed: (compared?.changes ?? []).slice(0, limit),
   });
 }
 
@@ -208,10 +211,9 @@ async function readRows(
 const readChanges = (
   client: Client,
   { runId, tenantId, ...query }: { readonly runId: string; readonly with: string; readonly tenantId: string },
-): Promise<RunChangesAnswer['changes'] | undefined> =>
+): Promise<Pick<RunChangesAnswer, 'changes' | 'truncated'> | undefined> =>
   unlessGone(async () => {
-    const answer = await client.get(`${runPath(runId)}/changes`, { ...query, tenants: tenantId });
-    return (answer as RunChangesAnswer).changes;
+    return (await client.get(`${runPath(runId)}/changes`, { ...query, tenants: tenantId })) as RunChangesAnswer;
   });
 
 /** Histories are kept longer than runs. */

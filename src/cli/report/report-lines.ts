@@ -36,7 +36,7 @@ export function reportLines(report: TenantReport): Line[] {
 }
 
 function sectionLines(section: Section, tenant: string): Line[] {
-  const { title, asOf, rowCount, rows, columns, counts, since, figures, changes, changed, runId } = section;
+  const { title, asOf, rowCount, rows, columns, counts, since, changed, runId } = section;
   const more = rowCount - rows.length;
   const cells = rows.map((row) => columns.map(({ name, type }) => cellText(row[name], type)));
   const heads = columns.map(({ title }, at) =>
@@ -47,7 +47,7 @@ function sectionLines(section: Section, tenant: string): Line[] {
     '',
     [styled('strong', title), `, as of ${exactTime(asOf)}: ${rowsText(rowCount)}`],
     ...(counts === undefined || counts.values.length === 0 ? [] : [`${counts.title}: ${countsText(counts)}`]),
-    ...(since === undefined ? [] : [`Since ${dayText(since)}: ${differences(figures, changes)}`]),
+    ...(since === undefined ? [] : [`Since ${dayText(since)}: ${differences(section)}`]),
     ...changed.map((change): Line => {
       const [sign, look] = signs[change.change];
       const cellsText = changedCells(change, columns);
@@ -64,13 +64,12 @@ const signs = {
   removed: ['-', 'bad'],
 } as const;
 
-function differences(figures: Section['figures'], changes: Section['changes']): string {
-  const parts = figures.flatMap((figure) => {
+function differences(section: Section): string {
+  const parts = section.figures.flatMap((figure) => {
     const difference = differenceText(figure);
     return difference === '' ? [] : [`${figure.title} ${numberText(figure.now)} (${difference})`];
   });
-  const rows = changes === undefined ? 'the earlier rows are not kept any more' : changesText(changes);
-  return [...parts, rows].join(', ');
+  return [...parts, changesText(section)].join(', ');
 }
 
 const gapLines = (gap: Gap): Line[] => [

@@ -145,11 +145,10 @@ const overview = (sections: readonly Section[]): Html => html`<h2>At a glance</h
   )}</tbody>
 </table>`;
 
-function sinceText({ since, changes }: Section): string {
-  if (since === undefined) return 'nothing to compare with yet';
-  const what = changes === undefined ? 'the earlier rows are not kept any more' : changesText(changes);
-  return `since ${dayText(since)}: ${what}`;
-}
+const sinceText = (section: Section): string =>
+  section.since === undefined
+    ? 'nothing to compare with yet'
+    : `since ${dayText(section.since)}: ${changesText(section)}`;
 
 /** A table with more columns is too wide for paper. */
 const manyColumns = 6;

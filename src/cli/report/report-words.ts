@@ -42,12 +42,13 @@ export function countsText({ values }: NonNullable<Section['counts']>): string {
   ].join(', ');
 }
 
-/** How many rows were added, changed and removed. */
-export function changesText(changes: NonNullable<Section['changes']>): string {
+/** How many rows were added, changed and removed, if the earlier rows are kept. */
+export function changesText({ changes, changesCut }: Pick<Section, 'changes' | 'changesCut'>): string {
+  if (changes === undefined) return 'the earlier rows are not kept any more';
   const parts = (['added', 'changed', 'removed'] as const).flatMap((kind) =>
     changes[kind] === 0 ? [] : [`${numberText(changes[kind])} ${kind}`],
   );
-  return parts.length === 0 ? 'no row changed' : parts.join(', ');
+  return parts.length === 0 ? 'no row changed' : [...parts, ...(changesCut ? ['and more'] : [])].join(', ');
 }
 
 /** Names the row by its first two texts. */

@@ -136,6 +136,7 @@ interface World {
   readonly histories: Readonly<Record<string, TenantHistoryAnswer>>;
   readonly rows: readonly object[] | undefined;
   readonly changes: readonly object[] | undefined;
+  readonly truncated?: boolean;
 }
 const world: World = {
   tenant,
@@ -158,7 +159,9 @@ const broker =
     expect(searchParams.get('tenants')).toBe(tenantId);
     if (pathname.endsWith('/changes')) {
       expect(path).toContain('/runs/licence-report%40now/changes?with=licence-report%40month');
-      return known.changes === undefined ? gone() : Response.json({ changes: known.changes });
+      return known.changes === undefined
+        ? gone()
+        : Response.json({ changes: known.changes, truncated: known.truncated ?? false });
     }
     expect(pathname).toBe('/runs/licence-report%40now/results');
     if (known.rows === undefined) return gone();
@@ -244,6 +247,13 @@ describe('ptb report', () => {
     expect(out).not.toContain('- F1');
     expect(out).toContain('and 2 more: ptb runs export licence-report@now --tenant contoso.com');
     expect((await document(['--rows', '1'])).sections[0]).toMatchObject({ rowCount: 3, rows: [rows[0]] });
+  });
+
+  it('says that there are more changes than the broker compares', async () => {
+    expect((await read([], { truncated: true })).out).toContain('1 added, 1 changed, 1 removed, and more');
+    expect(await pageOf({ truncated: true })).toContain('since 2026-10-24: 1 added, 1 changed, 1 removed, and more');
+    expect((await document([], { truncated: true })).sections[0]).toMatchObject({ changesCut: true });
+    expect((await document()).sections[0]).not.toHaveProperty('changesCut');
   });
 
   it('says unknown for a number that was not known then, and leaves out those that are and were zero', async () => {
