@@ -19,7 +19,8 @@ const group = z.object({
 const user = z.object({ id: z.string() });
 
 const { owners: _expanded, ...selected } = group.shape;
-/** `$expand` returns 20 owners at most: enough to see whether there is one. */
+/** `$expand` returns no more owners (docs-contrib issue 2851). */
+const expanded = 20;
 const groups = `/groups?$select=${Object.keys(selected).join(',')}&$expand=owners($select=id)&$top=999`;
 
 /** Reports groups without an owner who could act, and public teams and groups. */
@@ -57,17 +58,22 @@ export default defineJob({
       if (isElsewhere) continue;
       const isTeam = each.resourceProvisioningOptions?.includes('Team') === true;
       const isPublic = each.visibility == null ? null : each.visibility === 'Public';
-      const acting = each.owners?.filter(({ id }) => !disabled.has(id)).length;
+      const isActing = ({ id }: z.output<typeof user>): boolean => !disabled.has(id);
+      const isShown = isUnified && isPublic === true;
+      const owners =
+        each.owners?.length === expanded && (isShown || !each.owners.some(isActing))
+          ? await Array.fromAsync(graph.list(`/groups/${each.id}/owners?$select=id&$top=999`, { shape: user }))
+          : each.owners;
       const findings = [
-        ...(acting === 0 ? [each.owners?.length === 0 ? 'no owner' : 'disabled owners only'] : []),
-        ...(isUnified && isPublic === true ? [isTeam ? 'public team' : 'public group'] : []),
+        ...(owners?.some(isActing) === false ? [owners.length === 0 ? 'no owner' : 'disabled owners only'] : []),
+        ...(isShown ? [isTeam ? 'public team' : 'public group'] : []),
       ];
       for (const finding of findings)
         rows.push({
           group: each.displayName ?? null,
           kind: isTeam ? 'team' : isUnified ? 'Microsoft 365 group' : 'security group',
           finding,
-          owners: each.owners?.length ?? null,
+          owners: owners?.length ?? null,
           public: isPublic,
           roleAssignable: flagOf(each.isAssignableToRole),
           id: each.id,

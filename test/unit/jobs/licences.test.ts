@@ -101,12 +101,21 @@ describe('licence-waste', () => {
     expect(rows).toEqual([]);
   });
 
+  test('says that it took a product with many licences for free', async () => {
+    const many = { consumedUnits: 9_000, prepaidUnits: { enabled: 10_000 } };
+    const rows = await run([sku('big', [], many)], { ...holding({ skuId: 'big' }), accountEnabled: false });
+    expect(rows).toEqual([expect.objectContaining({ kind: 'left out', product: 'PRODUCT_big', skuId: 'big' })]);
+    expect(rows[0]?.['detail']).toMatch(/^10,000 licences or more/);
+    expect(await run([sku('big', [], { ...many, prepaidUnits: { enabled: 9_999 } })])).toMatchObject([
+      { kind: 'unused', count: 999 },
+    ]);
+  });
+
   test('leaves out free products, and licences that a subscription does not give any more', async () => {
     const free = { consumedUnits: 0, prepaidUnits: { enabled: 5 } };
     const rows = await run(
       [
         sku('1', [], { ...free, skuPartNumber: 'FLOW_FREE' }),
-        sku('2', [], { ...free, prepaidUnits: { enabled: 10_000 } }),
         sku('3', [], { ...free, capabilityStatus: 'Suspended' }),
         sku('4', [], { ...free, prepaidUnits: { enabled: 1, warning: 2 } }),
         sku('5', [], { consumedUnits: 9 }),

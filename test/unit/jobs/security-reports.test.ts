@@ -155,6 +155,32 @@ describe('groups-and-teams', () => {
   });
 });
 
+describe('owners of a group beyond the 20 that Graph expands', () => {
+  const id = '33333333-4444-4555-8666-777777777777';
+  const twenty = Array.from({ length: 20 }, (_, at) => ({ id: `off${at}` }));
+  const ask = (more: object, all: readonly object[]) =>
+    tryJob(groupsAndTeams, {
+      graph: {
+        '/users': { value: twenty },
+        '/groups': { value: [{ id, owners: twenty, groupTypes: ['Unified'], ...more }] },
+        [`/groups/${id}/owners`]: { value: all },
+      },
+    });
+
+  test('are read before all are called disabled', async () => {
+    expect((await ask({}, [...twenty, { id: 'on' }])).rows).toEqual([]);
+    expect((await ask({}, twenty)).rows).toMatchObject([{ finding: 'disabled owners only', owners: 20 }]);
+  });
+
+  test('are counted in a row, and not read for a group without one', async () => {
+    const owners = [...twenty.slice(1), { id: 'on' }];
+    const found = await ask({ owners, visibility: 'Public' }, [...owners, { id: 'on2' }]);
+    expect(found.rows).toMatchObject([{ finding: 'public group', owners: 21 }]);
+    expect(pathsOf(found)).toEqual(['/users', '/groups', `/groups/${id}/owners`]);
+    expect(pathsOf(await ask({ owners }, []))).toEqual(['/users', '/groups']);
+  });
+});
+
 describe('risky-users', () => {
   test('has the rows that the population contains, with one request, and skips tenants without P2', async () => {
     const seen = new Set<unknown>();
