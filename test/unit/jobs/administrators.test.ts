@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { world } from '../../../packages/microsoft-cloud/test/unit/served-engine.ts';
 import { rowOf, viewOf } from '../../../packages/microsoft-cloud/test/unit/tenant-view.ts';
+import { faultSet } from '../../../packages/microsoft-cloud/src/faults/sets.ts';
 import administrators from '../../../src/jobs/administrators.ts';
 import type { Row } from '../../../src/lib/runs/job/row.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
@@ -94,6 +95,40 @@ test('administrators has the rows that the population contains, with at most nin
     'state eligible',
     'state permanent',
   ]);
+});
+
+/** Answers a request as a fault set does, until a number of them were affected. */
+const faulty = (name: string, count = Infinity) => {
+  const [rule] = faultSet(name).rules;
+  let left = count;
+  return ({ url }: { readonly url: URL }): Response | undefined => {
+    if (!new RegExp(rule?.path ?? '').test(url.pathname) || left === 0) return undefined;
+    left -= 1;
+    return new Response(rule?.body, { status: rule?.status ?? 0, headers: { 'content-type': 'application/json' } });
+  };
+};
+const withP2 = customers.filter((customer) => populationOf(customer).hasPlan('AAD_PREMIUM_P2'));
+
+test('administrators reports active roles of a tenant whose role schedules are refused to the partner', async () => {
+  expect(withP2.length).toBeGreaterThan(0);
+  for (const customer of withP2) {
+    const { rows } = await reportOn(administrators, customer, { instead: faulty('role-schedules-refused') });
+    const assigned = populationOf(customer).rows(`${roles.slice(1)}/roleAssignments`);
+    expect(rows.map((row) => [row['principalId'], row['roleId']].join(' ')).toSorted()).toEqual(
+      assigned.map((each) => [each['principalId'], each['roleDefinitionId']].join(' ')).toSorted(),
+    );
+    for (const row of rows) expect(row).toMatchObject({ state: 'active', ends: null, eligibleRead: 'no access' });
+  }
+});
+
+test('administrators fails for a while when Graph finds no licence that is there, and never without methods', async () => {
+  for (const customer of withP2) {
+    const instead = faulty('premium-denied-at-times', 1);
+    await expect(reportOn(administrators, customer, { instead })).rejects.toMatchObject({ transient: true });
+    expect((await reportOn(administrators, customer, { instead })).rows).toEqual(
+      (await reportOn(administrators, customer)).rows,
+    );
+  }
 });
 
 describe('administrators', () => {

@@ -95,6 +95,29 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
       },
     ],
   },
+  'role-schedules-refused': {
+    description: 'Graph refuses schedules of roles, as it is said to do for delegated administrators (CIPP).',
+    rules: [
+      {
+        service: 'graph',
+        path: '/roleManagement/directory/role(?:Eligibility|Assignment)Schedule',
+        status: 400,
+        body: '{"error":{"code":"UnknownError","message":"Attempted to perform an unauthorized operation."}}',
+      },
+    ],
+  },
+  'premium-denied-at-times': {
+    description: 'Graph finds no Entra ID P1 for every third request that needs it, also in tenants that have it.',
+    rules: [
+      {
+        service: 'graph',
+        path: '/auditLogs/signIns|/userRegistrationDetails',
+        every: 3,
+        status: 403,
+        body: '{"error":{"code":"Authentication_RequestFromNonPremiumTenantOrB2CTenant","message":"Neither tenant is B2C or tenant doesn\'t have premium license"}}',
+      },
+    ],
+  },
   'directory-roles-down': {
     description: 'Graph returns 503 for directory roles: assignments, members and memberships.',
     rules: [
