@@ -63,6 +63,7 @@ export default defineJob({
     { name: 'succeeded', title: 'Succeeded', type: 'number', compare: false },
     { name: 'failed', title: 'Failed', type: 'number', compare: false },
     { name: 'last', title: 'Last attempt', type: 'date', compare: false },
+    { name: 'signIns', title: 'Sign-ins read', type: 'text' },
     { name: 'userId', title: 'User id', type: 'text' },
   ],
   key: ['userId', 'protocol'],
@@ -92,6 +93,6 @@ export default defineJob({
       else if (status?.errorCode != null) use.failed += 1;
       if ((timeMs(createdDateTime) ?? 0) > (timeMs(use.last) ?? 0)) use.last = createdDateTime ?? null;
     }
-    return [...uses.values()].map((use) => ({ ...use }));
+    return [...uses.values()].map((use) => ({ ...use, signIns: 'interactive' }));
   },
 });

@@ -258,7 +258,15 @@ describe('legacy-authentication', () => {
       graph: { '/subscribedSkus': licence, '/auditLogs/signIns': { value } },
     });
     expect(rows).toEqual([
-      { user: 'a@contoso.com', userId: 'u', protocol: 'IMAP4', succeeded: 1, failed: 1, last: '2026-11-03T00:00:00Z' },
+      {
+        user: 'a@contoso.com',
+        userId: 'u',
+        protocol: 'IMAP4',
+        succeeded: 1,
+        failed: 1,
+        last: '2026-11-03T00:00:00Z',
+        signIns: 'interactive',
+      },
     ]);
     expect(requests[1]?.url.searchParams.get('$filter')).toMatch(
       /^createdDateTime ge 2026-11-17T00:00:00\.000Z and \(clientAppUsed eq /,
