@@ -183,7 +183,7 @@ describe('owners of a group beyond the 20 that Graph expands', () => {
 
 describe('risky-users', () => {
   test('has the rows that the population contains, with one request, and skips tenants without P2', async () => {
-    const seen = new Set<unknown>();
+    const seen = new Set<string>();
     for (const customer of customers) {
       if (!populationOf(customer).hasPlan('AAD_PREMIUM_P2')) {
         await expect(reportOn(riskyUsers, customer)).rejects.toMatchObject({ code: 'resource_unavailable' });
@@ -197,7 +197,7 @@ describe('risky-users', () => {
           .filter(({ riskState }) => riskState !== 'remediated')
           .map(({ id, riskLevel }) => [id, riskLevel]),
       );
-      for (const { state } of rows) seen.add(state);
+      for (const { state } of rows) seen.add(String(state));
     }
     expect([...seen].toSorted()).toEqual(['atRisk', 'confirmedCompromised']);
   });
