@@ -67,7 +67,7 @@ Describe 'Invoke-PartnerRequest' {
 
     It 'fails with the code of the broker: <path>' -ForEach @(
         @{ path = '/me'; beta = $false; code = 'caller_forbidden'; category = 'PermissionDenied' }
-        @{ path = '/users'; beta = $true; code = 'caller_forbidden'; category = 'PermissionDenied' }
+        @{ path = '/me/messages'; beta = $true; code = 'caller_forbidden'; category = 'PermissionDenied' }
         @{ path = '/users?$top=1&$top=2'; beta = $false; code = 'request_invalid'; category = 'InvalidArgument' }
     ) {
         $failure = Get-Failure { Invoke-PartnerRequest -Tenant $tenant.tenantId -Path $path -Beta:$beta }
