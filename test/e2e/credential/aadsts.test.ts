@@ -117,7 +117,7 @@ describe('a customer that refuses the partner', () => {
       { relationshipEndsInMs: 0 },
       'tenant_not_delegated',
       /AADSTS50020/,
-      /GDAP relationship is active/,
+      /If one is active: check that its role is assigned/,
     ],
     [
       'blocks service providers with Conditional Access',
