@@ -250,6 +250,7 @@ GET /admin/microsoft365Apps/installationOptions: OrgSettings-Microsoft365Install
 GET /admin/people/itemInsights: PeopleSettings.Read.All PeopleSettings.ReadWrite.All | PeopleSettings.Read.All* PeopleSettings.ReadWrite.All
 GET /admin/people/pronouns: PeopleSettings.Read.All* PeopleSettings.ReadWrite.All
 GET /admin/sharepoint/settings: SharePointTenantSettings.Read.All* SharePointTenantSettings.ReadWrite.All
+PATCH /admin/sharepoint/settings: SharePointTenantSettings.ReadWrite.All
 GET /directory/administrativeUnits/{id}/scopedRoleMembers: Directory.Read.All Directory.ReadWrite.All RoleManagement.Read.Directory* RoleManagement.ReadWrite.Directory
 GET /directoryRoles/{id}/scopedMembers: Directory.Read.All Directory.ReadWrite.All RoleManagement.Read.Directory* RoleManagement.ReadWrite.Directory
 GET /groupSettingTemplates: Directory.Read.All Directory.ReadWrite.All GroupSettings.Read.All* GroupSettings.ReadWrite.All

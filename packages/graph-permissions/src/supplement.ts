@@ -22,6 +22,9 @@ GET /directory/deletedItems/microsoft.graph.application: Application.Read.All
 GET /directory/deletedItems/microsoft.graph.group: Group.Read.All
 GET /directory/deletedItems/microsoft.graph.servicePrincipal: Application.Read.All
 GET /directory/deletedItems/microsoft.graph.user: User.Read.All
+# Restore conditionalAccessPolicy, Restore namedLocation: the pages name roles and no permission; those of "Delete" are chosen
+POST /identity/conditionalAccess/deletedItems/policies/{id}/restore: Policy.Read.All Policy.ReadWrite.ConditionalAccess
+POST /identity/conditionalAccess/deletedItems/namedLocations/{id}/restore: Policy.Read.All Policy.ReadWrite.ConditionalAccess
 # List managedDevices
 GET /users/{id}/managedDevices: DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All
 # Get authenticationMethodsPolicy

@@ -72,6 +72,8 @@ async function answer(
   }
   const replaced = rule === undefined ? undefined : replacedReply(rule);
   if (replaced !== undefined) return replaced;
+  if (rule?.kind === 'stale_reads' || rule?.kind === 'put_back')
+    request.facts.effect = { kind: rule.kind, untilMs: context.clock.nowMs() + (rule.forMs ?? 0) };
   try {
     return replyAfter(rule, await handle(context, service, request));
   } catch (error) {

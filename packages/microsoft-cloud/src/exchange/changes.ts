@@ -1,3 +1,5 @@
+import type { CloudClock } from '../clock.ts';
+import { createWrittenStates, type WriteEffect, type WrittenStates } from '../faults/written-states.ts';
 import type { Row } from '../graph/declaration.ts';
 import type { MailboxData } from '../population/graph/usage-data.ts';
 
@@ -12,6 +14,7 @@ interface GrantedPermission {
 
 /** What cmdlets have changed in one tenant. Everything else comes from the seed. */
 export interface TenantChanges {
+  readonly states: WrittenStates;
   /** Changed properties of an object. @param kind such as `mailbox`. */
   of(kind: string, id: string): Row;
   change(kind: string, id: string, properties: Row): void;
@@ -24,22 +27,34 @@ export interface TenantChanges {
 }
 
 /** The changes of each tenant, as long as the cloud runs. @returns the changes of a tenant. */
-export function createChanges(): (tenantId: string) => TenantChanges {
+export function createChanges(clock: Pick<CloudClock, 'nowMs'>): (tenantId: string) => TenantChanges {
   const tenants = new Map<string, TenantChanges>();
   return (tenantId) => {
-    const known = tenants.get(tenantId) ?? newChanges();
+    const known = tenants.get(tenantId) ?? newChanges(() => clock.nowMs());
     tenants.set(tenantId, known);
     return known;
   };
 }
 
-function newChanges(): TenantChanges {
-  const objects = new Map<string, Row>();
+/** Changed properties of an object, and those before the change if a fault keeps both. */
+interface Written {
+  readonly row: Row;
+  readonly effect: WriteEffect | undefined;
+  readonly earlier: Written | undefined;
+}
+
+function newChanges(nowMs: () => number): TenantChanges {
+  const states = createWrittenStates(nowMs);
+  const objects = new Map<string, Written>();
   const nothing: Row = {};
+  const shownOf = (written: Written | undefined): Written | undefined =>
+    written?.effect !== undefined && states.showsBefore(written.effect) ? shownOf(written.earlier) : written;
   return {
-    of: (kind, id) => objects.get(`${kind} ${id}`) ?? nothing,
+    states,
+    of: (kind, id) => shownOf(objects.get(`${kind} ${id}`))?.row ?? nothing,
     change: (kind, id, properties) => {
-      objects.set(`${kind} ${id}`, { ...objects.get(`${kind} ${id}`), ...properties });
+      const earlier = shownOf(objects.get(`${kind} ${id}`));
+      objects.set(`${kind} ${id}`, { row: { ...earlier?.row, ...properties }, effect: states.effect(), earlier });
     },
     permissions: new Map(),
     removedPermissions: new Set(),

@@ -44,7 +44,7 @@ interface Target {
 /** The administration endpoint of Exchange Online: cmdlets, alone and in batches. */
 export function createExchange(world: World, engine: Engine): Service {
   const traits = createTenantTraits();
-  const changesOf = createChanges();
+  const changesOf = createChanges(world.clock);
   return {
     name: 'exchange',
     identify: identifyByToken,
@@ -154,7 +154,8 @@ function run({ world, engine, caller, changes }: Target, request: CloudRequest):
   const { customer, tenantId } = caller;
   const directory = customer === undefined ? world.partner.directory : world.directoryOf(customer);
   const root = world.addresses().exchange;
-  return invoke({
+  const serving = { isRead: cmdlet.kind === 'read', effect: request.facts.effect };
+  const invocation = {
     cmdlet,
     input: command.input,
     facts: factsOf({ world, tenantId, customer, directory }),
@@ -164,8 +165,9 @@ function run({ world, engine, caller, changes }: Target, request: CloudRequest):
     context: `${root}/adminapi/${version}/${tenantId}/$metadata`,
     nowMs: world.clock.nowMs(),
     ...(command.pageSize === undefined ? {} : { pageSize: command.pageSize }),
-    addUser: (profile) => addUser(engine, { world, tenantId, customer, directory }, profile),
-  });
+    addUser: (profile: Profile) => addUser(engine, { world, tenantId, customer, directory }, profile),
+  };
+  return changes.states.serve(serving, () => invoke(invocation));
 }
 
 /** The account of a new mailbox: Graph lists it after the directory has replicated. */

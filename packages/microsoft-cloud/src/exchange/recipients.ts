@@ -75,7 +75,7 @@ const unifiedRow = (facts: TenantFacts, group: GroupData): Row => ({
 const groupsOf = ({ facts }: CmdletContext): readonly GroupData[] => (facts.hasExchange ? groupDataOf(facts) : []);
 
 /** Every recipient: mailboxes, groups with an address, and contacts. */
-function recipientRows(context: CmdletContext): readonly Row[] {
+export function recipientRows(context: CmdletContext): readonly Row[] {
   const { facts, changes } = context;
   if (!facts.hasExchange) return [];
   return [

@@ -1,7 +1,8 @@
 import type { Row } from '../graph/declaration.ts';
 import type { Cmdlet, CmdletContext } from './cmdlet.ts';
 import { wrongValue } from './exchange-error.ts';
-import { casRow, findMailbox, mailboxesIn, mailboxRow } from './mailboxes.ts';
+import { casRow, findMailbox, mailboxRow } from './mailboxes.ts';
+import { recipientRows } from './recipients.ts';
 import { findRow } from './select-rows.ts';
 
 /** Properties of a mailbox that are true or false. */
@@ -60,12 +61,8 @@ function forwarding(context: CmdletContext): Row {
   return changed;
 }
 
-/** @throws ExchangeError 404 for a recipient who does not exist. */
-const recipient = (context: CmdletContext, identity: string): Row =>
-  findRow(
-    mailboxesIn(context).map((mailbox) => mailboxRow(context, mailbox)),
-    identity,
-  );
+/** A mailbox, a group or a contact. @throws ExchangeError 404 for a recipient who does not exist. */
+const recipient = (context: CmdletContext, identity: string): Row => findRow(recipientRows(context), identity);
 
 const types: Readonly<Record<string, string>> = { regular: 'UserMailbox', shared: 'SharedMailbox' };
 

@@ -29,6 +29,8 @@ export function replacedReply(rule: FaultRule): Reply | undefined {
       };
     case 'drop':
     case 'late_500':
+    case 'stale_reads':
+    case 'put_back':
     case 'lost_reply':
     case 'drip':
     case 'truncated':

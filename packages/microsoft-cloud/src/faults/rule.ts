@@ -4,6 +4,8 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
  * Kinds of faults:
  * - `drop`: closes the connection before the request is handled
  * - `late_500`: handles the request, then replies with status 500
+ * - `stale_reads`: handles the request; for `forMs`, reads show what it wrote and the state before in turn
+ * - `put_back`: handles the request; after `forMs`, another tool has put back what it wrote
  * - `lost_reply`: handles the request, then closes the connection without a reply
  * - `drip`: sends the normal reply a few bytes at a time
  * - `truncated`: sends the first half of the normal reply, then closes the connection
@@ -17,6 +19,8 @@ import { serviceNames, type ServiceName } from '../web/http.ts';
 export const faultKinds = [
   'drop',
   'late_500',
+  'stale_reads',
+  'put_back',
   'lost_reply',
   'drip',
   'truncated',
@@ -59,6 +63,8 @@ export interface FaultRule {
   readonly kind?: FaultKind;
   /** Time before the reply, 0 to 600,000 milliseconds. Combines with every other fault. */
   readonly delayMs?: number;
+  /** Of `stale_reads` and `put_back`: milliseconds of the cloud's clock, 0 to 86,400,000. */
+  readonly forMs?: number;
   /** Entra refuses with this number and its text. */
   readonly aadsts?: number;
   /** Replaces the text of the AADSTS number, which some numbers share. */
@@ -91,6 +97,7 @@ const checks: Readonly<Record<keyof FaultRule, Check>> = {
   body: isText,
   kind: (value) => faultKinds.some((kind) => kind === value),
   delayMs: (value) => typeof value === 'number' && value >= 0 && value <= 600_000,
+  forMs: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 86_400_000,
   aadsts: isCount,
   text: isText,
 };
@@ -120,5 +127,7 @@ export function parseFaultRule(value: unknown): FaultRule {
   if (rule.status === undefined && rule.kind === undefined && rule.aadsts === undefined && rule.delayMs === undefined) {
     throw new TypeError('A fault rule needs one of status, kind, aadsts and delayMs.');
   }
+  if ((rule.kind === 'stale_reads' || rule.kind === 'put_back') !== (rule.forMs !== undefined))
+    throw new TypeError('A fault rule has forMs with the kinds stale_reads and put_back, and only with them.');
   return rule;
 }

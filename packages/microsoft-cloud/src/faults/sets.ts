@@ -128,6 +128,43 @@ export const faultSets: Readonly<Record<string, FaultSet>> = {
       },
     ],
   },
+  'writes-shown-late': {
+    description: 'Graph and Exchange show for 30 seconds what was written and the state before it in turn.',
+    rules: [
+      { service: 'graph', kind: 'stale_reads', forMs: 30_000 },
+      { service: 'exchange', kind: 'stale_reads', forMs: 30_000 },
+    ],
+  },
+  'writes-put-back': {
+    description: 'Another tool puts back after a minute what was written in Graph and Exchange.',
+    rules: [
+      { service: 'graph', kind: 'put_back', forMs: 60_000 },
+      { service: 'exchange', kind: 'put_back', forMs: 60_000 },
+    ],
+  },
+  'writes-answered-500': {
+    description: 'Graph does every third change and answers 500.',
+    rules: ['POST', 'PATCH', 'DELETE'].map((method) => ({
+      service: 'graph',
+      method,
+      every: 3,
+      kind: 'late_500',
+      body: '{"error":{"code":"InternalServerError","message":"Internal server error."}}',
+    })),
+  },
+  'conditional-access-limit': {
+    description:
+      'Graph throttles more than one request a second for Conditional Access, and does not say how long to wait.',
+    rules: [
+      {
+        service: 'graph',
+        path: '/identity/conditionalAccess/',
+        beyond: { requests: 1, withinMs: 1000 },
+        status: 429,
+        body: '{"error":{"code":"TooManyRequests","message":"Too Many Requests"}}',
+      },
+    ],
+  },
   'aad-graph-retired': {
     description: 'Azure AD Graph is retired.',
     rules: [

@@ -9,6 +9,8 @@ export const apiRoles = [
   'Audit.Read',
   'Metrics.Read',
   'Approvals.Decide',
+  'Changes.Plan',
+  'Changes.Apply',
 ] as const;
 
 /** Clients of the API: name → roles. */

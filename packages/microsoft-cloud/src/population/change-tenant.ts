@@ -19,6 +19,8 @@ export interface TenantChange {
   readonly refusal?: number;
   /** Microsoft resources that the tenant does not have: application ids or identifiers. Replaces the earlier list. */
   readonly lacks?: readonly string[];
+  /** Roles that the first relationship contains besides its own: display names or template ids. Replaces the earlier list. */
+  readonly moreRoles?: readonly string[];
   /** Roles that the relationships do not contain: display names or template ids. Replaces the earlier list. */
   readonly withoutRoles?: readonly string[];
   /** Roles that the relationships contain, without an access assignment. Replaces the earlier list. */
@@ -42,6 +44,7 @@ const checks: Readonly<Record<keyof TenantChange, Check>> = {
   state: (value) => tenantStates.some((each) => each === value),
   refusal: (value) => Number.isInteger(value) && (value as number) > 0,
   lacks: isTexts,
+  moreRoles: isTexts,
   withoutRoles: isTexts,
   unassignedRoles: isTexts,
   relationshipEndsInMs: isDuration,
@@ -65,6 +68,7 @@ export function changeTenant(world: World, customer: CustomerTenant, change: Ten
   const { delegation } = customer;
   const nowMs = world.clock.nowMs();
   const roles = (names: readonly string[]): ReadonlySet<string> => new Set(names.map(roleIdOf));
+  if (change.moreRoles !== undefined) delegation.moreRoles = roles(change.moreRoles);
   if (change.withoutRoles !== undefined) delegation.withoutRoles = roles(change.withoutRoles);
   if (change.unassignedRoles !== undefined) delegation.unassignedRoles = roles(change.unassignedRoles);
   if (change.relationshipEndsInMs !== undefined) delegation.endsMs = nowMs + change.relationshipEndsInMs;

@@ -98,6 +98,7 @@ export function createCustomers(
       userCount: usersPerTenant ?? userCountOf(index, seeded),
       delegation: {
         withoutRoles: new Set<string>(),
+        moreRoles: new Set<string>(),
         unassignedRoles: new Set<string>(),
         endsMs: undefined,
         assignedFromMs: undefined,

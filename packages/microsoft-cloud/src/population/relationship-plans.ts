@@ -19,10 +19,11 @@ const workingRoles: readonly string[] = [
   role['Cloud Application Administrator'],
 ];
 
-/** Returns the planned relationships, without the roles that the customer's delegation excludes. */
+/** Returns the planned relationships, with the roles that the customer's delegation adds and without those that it excludes. */
 export function planRelationships(tenant: CustomerTenant): readonly RelationshipPlan[] {
-  const { withoutRoles } = tenant.delegation;
-  const plans = allPlans(tenant);
+  const { moreRoles, withoutRoles } = tenant.delegation;
+  const [main, ...others] = allPlans(tenant);
+  const plans = main === undefined ? [] : [{ ...main, roles: [...main.roles, ...moreRoles] }, ...others];
   if (withoutRoles.size === 0) return plans;
   return plans.map((plan) => ({ ...plan, roles: plan.roles.filter((id) => !withoutRoles.has(id)) }));
 }

@@ -14,6 +14,7 @@ export const directoryRoles = {
   'Reports Reader': '4a5d8f65-41da-4de4-8968-e035b65339cf',
   'Security Administrator': '194ae4cb-b126-40b2-bd5b-6091b380977d',
   'Security Reader': '5d6b6bb7-de71-4623-b4af-96380a352509',
+  'SharePoint Administrator': 'f28a1f50-f6e7-4571-818b-6a12f2af6b6c',
   'User Administrator': 'fe930be7-5e62-47db-91af-98c3a49a38b1',
 } as const satisfies Readonly<Record<string, string>>;
 

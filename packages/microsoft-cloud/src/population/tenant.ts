@@ -25,6 +25,7 @@ export interface TenantSources {
 interface Delegation {
   /** Role ids that the relationships do not contain. */
   withoutRoles: ReadonlySet<string>;
+  moreRoles: ReadonlySet<string>;
   /** Role ids that the relationships contain but that no security group has. */
   unassignedRoles: ReadonlySet<string>;
   /** End of the active relationships, milliseconds since 1970. They are not extended. */

@@ -31,8 +31,9 @@ export function delegatedRolesOf(world: World, userId: string, customer: Custome
   const groupIds = groupIdsOf(partner.directory, userId);
   const roles = new Set<string>();
   for (const roleId of assignedRolesOf(customer, { startMs, nowMs: clock.nowMs() })) {
-    const group = partner.gdapGroups.get(roleId);
-    if (group !== undefined && groupIds.has(group.id)) roles.add(roleId);
+    // A role without a group of its own is assigned to the partner's administrators.
+    const { id } = partner.gdapGroups.get(roleId) ?? partner.adminAgents;
+    if (groupIds.has(id)) roles.add(roleId);
   }
   return roles;
 }

@@ -115,9 +115,10 @@ const rules: ReadonlyMap<string, RoleRule> = new Map(
       ],
       // Users need User Administrator, groups Groups Administrator, applications one of the others. The path has only an id.
       ['directory/deletedItems', any, [...applicationRoles, ...roles('Groups Administrator', 'User Administrator')]],
+      // "Get sharepointSettings", "Update sharepointSettings"
+      ['admin/sharepoint', roles('Global Reader', 'SharePoint Administrator'), roles('SharePoint Administrator')],
       // "Set up authentication for unified tenant configuration management APIs": any privileged role
       ['admin/configurationManagement', privilegedRoles, privilegedRoles],
-      ['admin/sharepoint/settings', roles('Global Reader'), roles()],
       // "Microsoft Entra built-in roles"
       ['deviceManagement', intuneReaders, roles('Intune Administrator')],
       ['deviceAppManagement', intuneReaders, roles('Intune Administrator')],

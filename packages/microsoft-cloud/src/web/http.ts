@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { WriteEffect } from '../faults/written-states.ts';
 
 /** The simulated services. Each has its own address. */
 export const serviceNames = [
@@ -22,6 +23,8 @@ interface RequestFacts {
   resource?: string;
   /** Set when the simulation does not know the request. The real service may know it. */
   unmatched?: boolean;
+  /** What a fault does to what the request writes. */
+  effect?: WriteEffect;
 }
 
 export interface CloudRequest {

@@ -34,7 +34,7 @@ interface Body {
 
 /** A session of one administrator: changes are kept. */
 export function session(of = view) {
-  const changes = createChanges()(of.tenantId);
+  const changes = createChanges({ nowMs: () => startMs })(of.tenantId);
   return (name: string, input: Readonly<Record<string, unknown>> = {}, more: More = {}) => {
     const cmdlet = cmdlets.get(name.toLowerCase());
     if (cmdlet === undefined) throw new Error(`${name} is missing.`);

@@ -26,6 +26,16 @@ describe('writing', () => {
     expect(session()('Get-Mailbox', { Identity: address(0) }).value[0]).not.toEqual(read());
   });
 
+  it('forwards a mailbox to a contact', () => {
+    const withContact = world.customers
+      .map((customer) => session(viewOf(world, customer)))
+      .find((run) => run('Get-Recipient', { RecipientTypeDetails: 'MailContact' }).value.length > 0)!;
+    const { Name } = withContact('Get-Recipient', { RecipientTypeDetails: 'MailContact' }).value[0]!;
+    const { Guid: Identity } = withContact('Get-Mailbox').value[0]!;
+    expect(withContact('Set-Mailbox', { Identity, ForwardingAddress: Name }).status).toBe(200);
+    expect(only(withContact('Get-Mailbox', { Identity }).value)).toMatchObject({ ForwardingAddress: Name });
+  });
+
   it('changes nothing with WhatIf', () => {
     const run = session();
     const before = run('Get-Mailbox', { Identity: address(0) }).value;

@@ -1,3 +1,4 @@
+import { createWrittenStates, type WriteEffect, type WrittenStates } from '../../faults/written-states.ts';
 import type { Row } from '../declaration.ts';
 
 /** A write of a client to one object. */
@@ -14,6 +15,10 @@ export interface RowChange {
   readonly removed?: Row | undefined;
   /** Time from which lists show the change, milliseconds since 1970. */
   readonly visibleMs: number;
+  /** What a fault does to the change. */
+  readonly effect?: WriteEffect | undefined;
+  /** The change before it. Undefined: the object was as the data creates it. */
+  readonly earlier?: RowChange | undefined;
 }
 
 /** A reference that a client added or removed. */
@@ -26,8 +31,9 @@ interface ReferenceChange {
 export interface Changes {
   /** Number of the latest change; 0 at the start. */
   readonly number: number;
+  readonly states: WrittenStates;
   rowsAt(place: string): ReadonlyMap<string, RowChange> | undefined;
-  putRow(place: string, change: Omit<RowChange, 'number' | 'changedAt'>): void;
+  putRow(place: string, change: Omit<RowChange, 'number' | 'changedAt' | 'effect' | 'earlier'>): void;
   /** By id. */
   referencesAt(place: string): ReadonlyMap<string, ReferenceChange> | undefined;
   putReference(place: string, id: string, isAdded: boolean): void;
@@ -35,24 +41,42 @@ export interface Changes {
   referencePlacesSince(number: number): readonly string[];
 }
 
-export function createChanges(): Changes {
+export function createChanges(nowMs: () => number): Changes {
+  const states = createWrittenStates(nowMs);
   const rows = new Map<string, Map<string, RowChange>>();
   const references = new Map<string, Map<string, ReferenceChange>>();
+  // Places with changes that are not always shown.
+  const affected = new Set<string>();
   let number = 0;
+  const shownOf = (change: RowChange | undefined): RowChange | undefined =>
+    change?.effect !== undefined && states.showsBefore(change.effect) ? shownOf(change.earlier) : change;
+  const rowsAt = (place: string): ReadonlyMap<string, RowChange> | undefined => {
+    const at = rows.get(place);
+    if (at === undefined || !affected.has(place)) return at;
+    return new Map(
+      [...at].flatMap(([key, change]): [string, RowChange][] => {
+        const shown = shownOf(change);
+        return shown === undefined ? [] : [[key, shown]];
+      }),
+    );
+  };
   return {
+    states,
     get number() {
       return number;
     },
-    rowsAt: (place) => rows.get(place),
+    rowsAt,
     putRow: (place, change) => {
       number += 1;
       const at = rows.get(place) ?? new Map<string, RowChange>();
-      const before = at.get(change.key);
+      const before = shownOf(at.get(change.key));
+      const effect = states.effect();
+      if (effect !== undefined) affected.add(place);
       const original = before === undefined ? change.original : before.original;
       const changedAt = new Map(before?.changedAt);
       for (const name of changedNames(before === undefined ? original : before.row, change.row))
         changedAt.set(name, number);
-      at.set(change.key, { ...change, original, number, changedAt });
+      at.set(change.key, { ...change, original, number, changedAt, effect, earlier: before });
       rows.set(place, at);
     },
     referencesAt: (place) => references.get(place),

@@ -50,7 +50,7 @@ export function createEngine({ world, declarations, access }: EngineOptions): En
   const parts: Parts = {
     world,
     catalog,
-    store: createStore(),
+    store: createStore(world.clock),
     reports: createReports(world.clock),
     walks: createWalks(),
     runId: randomUUID(),
@@ -62,7 +62,9 @@ export function createEngine({ world, declarations, access }: EngineOptions): En
     viewOf: (tenantId) => viewIn(parts, tenantId, true),
     answer: (request, caller) => {
       try {
-        return answer(parts, request, caller);
+        const { states } = parts.store.changesOf(caller.tenantId);
+        const serving = { isRead: request.method === 'GET', effect: request.facts.effect };
+        return states.serve(serving, () => answer(parts, request, caller));
       } catch (error) {
         if (error instanceof NotSimulated) request.facts.unmatched = true;
         if (error instanceof QueryError) throw new GraphError(400, 'BadRequest', error.message);

@@ -5,7 +5,7 @@ import type { QueryOptions } from '../odata/expression.ts';
 import { shortName } from '../schema/schema.ts';
 import { checkParts } from './body.ts';
 import { createProjection } from './project.ts';
-import { checkUnique } from './write.ts';
+import { checkUnique, homeOfDeleted, isOfDeleted } from './write.ts';
 import { jsonBody, notAllowed, notSimulated, type WriteRequest } from './write-request.ts';
 
 /** Answers the operations that work on objects of the directory. @throws GraphError */
@@ -116,15 +116,18 @@ function memberships(request: WriteRequest, name: 'getmembergroups' | 'getmember
     .map(({ id }) => String(id));
 }
 
-/** `directory/deletedItems/ID/restore` */
+/** `directory/deletedItems/ID/restore`, and the same of Conditional Access */
 function restore(request: WriteRequest): Reply {
   const { located, places, root } = request;
-  const { row } = located;
-  if (row === undefined || !located.pattern.startsWith('directory/deleteditems')) throw notFound(located.context);
-  const { '@odata.type': type, ...content } = row;
-  const set = places.catalog.homeOf(String(type));
+  const { row, set: deleted } = located;
+  if (row === undefined || deleted === undefined || !isOfDeleted(deleted)) throw notFound(located.context);
+  const set = homeOfDeleted(places.catalog, deleted, row);
   if (set === undefined) return empty(404);
-  const restored = { ...content, deletedDateTime: null };
+  const { '@odata.type': type, deletedDateTime: _deleted, ...content } = row;
+  // Objects of Conditional Access have a time of deletion only in beta. Those of their list may have types of their own.
+  const ownType = type === `#${set.type}` ? {} : { '@odata.type': type };
+  const deletedDateTime = deleted.path === 'directory/deletedItems' ? { deletedDateTime: null } : {};
+  const restored: Row = { ...ownType, ...content, ...deletedDateTime };
   checkUnique(request, set, restored);
   places.view.changes.putRow(set.path, {
     key: String(row['id']).toLowerCase(),

@@ -1,3 +1,4 @@
+import type { CloudClock } from '../../clock.ts';
 import type { Row } from '../declaration.ts';
 import { type Changes, createChanges } from './changes.ts';
 
@@ -18,7 +19,7 @@ export interface Store {
 /** Rows of up to 10 KB in memory: some 400 MB at most. A tenant whose rows were dropped creates the same rows again. */
 const defaultRows = 40_000;
 
-export function createStore(maxRows = defaultRows): Store {
+export function createStore(clock: Pick<CloudClock, 'nowMs'>, maxRows = defaultRows): Store {
   const changes = new Map<string, Changes>();
   // In the order of their last use.
   const tenants = new Map<string, TenantRows>();
@@ -39,7 +40,7 @@ export function createStore(maxRows = defaultRows): Store {
   };
   return {
     changesOf: (tenantId) => {
-      const found = changes.get(tenantId) ?? createChanges();
+      const found = changes.get(tenantId) ?? createChanges(() => clock.nowMs());
       changes.set(tenantId, found);
       return found;
     },

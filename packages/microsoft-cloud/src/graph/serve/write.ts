@@ -130,6 +130,23 @@ function update(request: WriteRequest): Reply {
   return changed(request, () => shown(request, set, row));
 }
 
+const isComplex = (value: unknown): value is Row =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * A complex value of a settings object is changed member by member, a list as a whole (OData 4.01 protocol, "Update an Entity";
+ * the examples of "Update authorizationPolicy" name single members).
+ */
+const mergedRow = (before: Row, values: Row): Row => ({
+  ...before,
+  ...Object.fromEntries(
+    Object.entries(values).map(([name, value]) => {
+      const known = before[name];
+      return [name, isComplex(known) && isComplex(value) ? mergedRow(known, value) : value];
+    }),
+  ),
+});
+
 /** @throws GraphError 400 for an object that would become one of another type. */
 function checkType({ type }: EntitySet, values: Row, before: Row): void {
   const { '@odata.type': present = `#${type}` } = before as { readonly '@odata.type'?: string };
@@ -154,7 +171,7 @@ function updateSingleton(request: WriteRequest, declared: Singleton): Reply {
   checkMatch(request, before, declared.writes.etag);
   const { values } = readBody(jsonBody(request.body), target.type, places.schema);
   checkReadOnly({ type: target.type, located, values, before });
-  const merged = { ...before, ...values };
+  const merged = mergedRow(before, values);
   const row = declared.writes.complete?.(view, merged) ?? merged;
   const visibleMs = view.world.clock.nowMs() + (declared.writes.visibleAfterMs ?? 0);
   view.changes.putRow(placeOf(declared.path, located.keys), { key: '', row, original: before, visibleMs });
@@ -167,6 +184,9 @@ function changed({ wantsObject, located }: WriteRequest, show: () => Row): Reply
   return wantsObject || isIntune ? json(200, show()) : empty(204);
 }
 
+/** Kept in `identity/conditionalAccess/deletedItems` ("policyDeletableItem resource type"). */
+const accessPolicies = ['conditionalAccessPolicy', 'namedLocation'];
+
 function remove(request: WriteRequest): Reply {
   const { located, places, target } = request;
   const set = setOf(located);
@@ -177,22 +197,34 @@ function remove(request: WriteRequest): Reply {
   const { view } = places;
   const nowMs = view.world.clock.nowMs();
   const deletedDateTime = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  const isKept = ['user', 'group', 'application', 'servicePrincipal'].some((each) => target.type.isA(each));
+  const isKept = ['user', 'group', 'application', 'servicePrincipal', ...accessPolicies].some((each) =>
+    target.type.isA(each),
+  );
   view.changes.putRow(placeOf(set.path, located.keys.slice(0, keyCount(set.path))), {
     key: keyOf(set, before).toLowerCase(),
     row: undefined,
     original: before,
-    removed: isKept ? { ...before, '@odata.type': `#${set.type}`, deletedDateTime } : undefined,
+    removed: isKept ? { '@odata.type': `#${set.type}`, ...before, deletedDateTime } : undefined,
     visibleMs: visibleFrom(view, set),
   });
-  if (set.path === 'directory/deletedItems') forget(request, before);
+  if (isOfDeleted(set)) forget(request, set, before);
   return empty(204);
 }
 
+/** Whether a set has what was deleted and can be restored. */
+export const isOfDeleted = ({ path }: Pick<EntitySet, 'path'>): boolean => /\/deletedItems(?:\/|$)/i.test(path);
+
+/** The set in which a deleted object was. */
+export function homeOfDeleted(catalog: Catalog, { path }: EntitySet, row: Row): EntitySet | undefined {
+  if (path === 'directory/deletedItems') return catalog.homeOf(String(row['@odata.type']));
+  const home = catalog.at(path.replace('/deletedItems', ''));
+  return home?.kind === 'set' ? home : undefined;
+}
+
 /** An object that was deleted for good is not among those of its set that can be restored. */
-function forget({ places }: WriteRequest, row: Row): void {
+function forget({ places }: WriteRequest, deleted: EntitySet, row: Row): void {
   const { view, catalog } = places;
-  const set = catalog.homeOf(String(row['@odata.type']));
+  const set = homeOfDeleted(catalog, deleted, row);
   if (set === undefined) return;
   const key = keyOf(set, row).toLowerCase();
   view.changes.putRow(set.path, { key, row: undefined, original: row, visibleMs: view.world.clock.nowMs() });

@@ -15,15 +15,27 @@ function directoryObjects(tenant: TenantView): readonly Row[] {
   });
 }
 
-/** What clients deleted and can restore. */
-const deletedItems = (tenant: TenantView): readonly Row[] => {
-  const { changes } = tenant as View;
-  return homes.flatMap((path) =>
-    [...(changes.rowsAt(path)?.values() ?? [])].flatMap(({ removed }): readonly Row[] =>
-      removed === undefined ? [] : [removed],
-    ),
-  );
-};
+/** What clients deleted from sets and can restore. */
+const deletedFrom =
+  (paths: readonly string[]) =>
+  (tenant: TenantView): readonly Row[] => {
+    const { changes } = tenant as View;
+    return paths.flatMap((path) =>
+      [...(changes.rowsAt(path)?.values() ?? [])].flatMap(({ removed }): readonly Row[] =>
+        removed === undefined ? [] : [removed],
+      ),
+    );
+  };
+
+/** What was deleted from a set of Conditional Access. Beta only. */
+const deletedAccess = (name: string, type: string): Declaration => ({
+  kind: 'set',
+  path: `identity/conditionalAccess/deletedItems/${name}`,
+  type: `microsoft.graph.${type}`,
+  rows: deletedFrom([`identity/conditionalAccess/${name}`]),
+  live: true,
+  writes: { operations: ['delete'] },
+});
 
 const mixed = (path: string, rows: EntitySet['rows'], more: Partial<EntitySet> = {}): EntitySet => ({
   kind: 'set',
@@ -37,5 +49,7 @@ const mixed = (path: string, rows: EntitySet['rows'], more: Partial<EntitySet> =
 
 export const directorySets: readonly Declaration[] = [
   mixed('directoryObjects', directoryObjects),
-  mixed('directory/deletedItems', deletedItems, { writes: { operations: ['delete'] } }),
+  mixed('directory/deletedItems', deletedFrom(homes), { writes: { operations: ['delete'] } }),
+  deletedAccess('policies', 'conditionalAccessPolicy'),
+  deletedAccess('namedLocations', 'namedLocation'),
 ];

@@ -32,6 +32,7 @@ const descriptions: Readonly<Record<RoleName, string>> = {
   'Reports Reader': 'Reads sign-in and audit reports.',
   'Security Administrator': 'Manages security settings and reads security reports.',
   'Security Reader': 'Reads security information and reports.',
+  'SharePoint Administrator': 'Manages SharePoint and OneDrive.',
   'User Administrator': 'Manages users and groups, and resets passwords of non-administrators.',
 };
 
