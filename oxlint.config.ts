@@ -12,7 +12,7 @@ export const layers: readonly (readonly string[])[] = [
   ['tokens'],
   ['health', 'runs'],
   ['gateway', 'tenant-events'],
-  ['config', 'consent'],
+  ['changes', 'config', 'consent'],
   ['api'],
 ];
 const folders = layers.flat();
@@ -80,10 +80,10 @@ const libraryFolders = layers.flatMap((layer, level) =>
 
 /** The orchestrators are deterministic, so they import the durable library and no side effects. */
 const orchestrators = restrict(
-  ['src/lib/runs/engine/fan-out.ts', 'src/lib/approvals/wait-for-approval.ts'],
+  ['src/lib/runs/engine/{fan-out,apply-waves}.ts', 'src/lib/approvals/wait-for-approval.ts'],
   [
     forbid(
-      [...app, ...outside, 'api', 'config', 'consent', 'gateway', 'tenant-events', 'tokens', 'health'],
+      [...app, ...outside, 'api', 'changes', 'config', 'consent', 'gateway', 'tenant-events', 'tokens', 'health'],
       'An orchestrator imports only from lower layers.',
     ),
     workspaces,
@@ -153,9 +153,9 @@ export default defineConfig({
             'composition',
             'services',
             ...outside,
-            ...folders.filter((folder) => !['core', 'microsoft', 'runs'].includes(folder)),
+            ...folders.filter((folder) => !['changes', 'core', 'microsoft', 'runs'].includes(folder)),
           ],
-          'A job imports only lib/runs, lib/microsoft and lib/core.',
+          'A job imports only lib/runs, lib/changes, lib/microsoft and lib/core.',
         ),
         workspaces,
         permissionMap,

@@ -12,6 +12,7 @@ import './functions/jobs.ts';
 import './functions/runs.ts';
 import './functions/run-results.ts';
 import './functions/run-actions.ts';
+import './functions/plans.ts';
 import './functions/history.ts';
 import './functions/mcp.ts';
 import './functions/audit.ts';

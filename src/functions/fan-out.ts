@@ -13,6 +13,7 @@ import {
   tenantRunName,
   visitTenantsName,
 } from '../lib/runs/engine/fan-out.ts';
+import { applyWaves, applyWavesName, judgeWaveName, wavePhases } from '../lib/runs/engine/apply-waves.ts';
 import type { TenantGroups } from '../lib/access/tenants/tenant-set.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { errorFields } from '../lib/core/log.ts';
@@ -23,11 +24,13 @@ import { finishRun } from '../lib/runs/engine/finish-run.ts';
 import { givingWay, visitInTurn, type VisitTenantsDeps } from '../lib/runs/engine/visit-tenants.ts';
 import { errorCodeSchema } from '../lib/runs/engine/run-schemas.ts';
 import { runTenant } from '../lib/runs/engine/tenant-run.ts';
+import { isApplyWindow, parseRunId } from '../lib/runs/store/run.ts';
 import { activity, durableActivity } from './activity.ts';
 import { jobRegistry } from './job-registry.ts';
 
 df.app.orchestration(fanOutName, fanOut);
 df.app.orchestration(fanOutBatchName, fanOutBatch);
+df.app.orchestration(applyWavesName, applyWaves);
 
 const runInput = z.object({ runId: z.string() });
 const tenantRunInput = runInput.extend({ index: z.number(), round: z.number(), last: z.boolean() });
@@ -35,6 +38,7 @@ const visitTenantsInput = runInput.extend({
   indexes: z.array(z.number()),
   round: z.number(),
   last: z.boolean(),
+  again: z.boolean().optional(),
   takenEvent: z.string().optional(),
 });
 const finishRunInput = runInput.extend({
@@ -60,12 +64,27 @@ durableActivity(visitTenantsName, visitTenantsInput, (services, orchestrations, 
   visitInTurn({ ...visitDeps(services), orchestrations }, input),
 );
 
+const judgeWaveInput = runInput.extend({
+  wave: z.number(),
+  phase: z.enum(wavePhases),
+  looks: z.number().optional(),
+});
+
+activity(judgeWaveName, judgeWaveInput, async (services, input) => {
+  const { judgeAndAnnounce } = await loadChanges();
+  return judgeAndAnnounce(services, input);
+});
+
 activity(finishRunName, finishRunInput, finishRun);
 
 activity(exportRunName, runInput, (services, { runId }) => exportRun({ ...services, jobs: jobRegistry }, runId));
 
 activity(announceRunName, runInput, async (services, input) => {
   try {
+    if (isApplyWindow(parseRunId(input.runId)?.window ?? '')) {
+      const { announceApply } = await loadChanges();
+      return await announceApply(services, input);
+    }
     return await announceRun({ ...services, jobs: jobRegistry }, input);
   } catch (thrown) {
     services.log.log('warn', 'run.not_announced', { runId: input.runId, ...errorFields(thrown) });
@@ -78,6 +97,13 @@ const loadQueries = once(async () => {
   const { askTenant, createRowMemory } = await import('../lib/gateway/queries/ask-tenant.ts');
   return { askTenant, rowMemory: createRowMemory() };
 });
+
+/** Loaded by the first apply, to keep start-up short. */
+const loadChanges = once(async () => ({
+  ...(await import('../lib/changes/carry-out.ts')),
+  ...(await import('../lib/changes/judge-wave.ts')),
+  ...(await import('../lib/changes/announce-apply.ts')),
+}));
 
 const visitDeps = (services: Services): VisitTenantsDeps => givingWay(dependencies(services), services.turns);
 
@@ -92,5 +118,9 @@ const dependencies = (services: Services): VisitTenantsDeps => ({
     const { askTenant, rowMemory } = await loadQueries();
     const upstream = services.turns.before(services.gateway.upstream);
     return askTenant({ ...services, gateway: { ...services.gateway, upstream }, rowMemory }, visit);
+  },
+  changes: {
+    carryOut: async (attempt, visit) => (await loadChanges()).carryOut(services, attempt, visit),
+    failed: async (...apply) => (await loadChanges()).holdIfBad(services, ...apply),
   },
 });

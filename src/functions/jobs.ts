@@ -6,6 +6,7 @@ import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
 import { seesEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { isoTime } from '../lib/core/clock.ts';
+import { BrokerError } from '../lib/core/errors.ts';
 import type { Job } from '../lib/runs/job/job.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
@@ -29,7 +30,7 @@ route(
 
 function viewJob(job: Job, nowMs: number): JobsAnswer['jobs'][number] {
   const { name, title, description, topic, schedule } = job;
-  const { resources, permissions, parameters, timeoutSeconds, columns } = job;
+  const { resources, permissions, parameters, changes, timeoutSeconds, columns } = job;
   const nextAtMs = schedule?.nextAfterMs(nowMs);
   return {
     name,
@@ -41,6 +42,7 @@ function viewJob(job: Job, nowMs: number): JobsAnswer['jobs'][number] {
     resources,
     permissions,
     parameters: parameters.jsonSchema,
+    changes,
     timeoutSeconds,
     columns: columns?.map(({ name, title, type }) => ({ name, title, type })),
   };
@@ -66,6 +68,11 @@ route(
     document: documentStart,
   },
   async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {
+    if (jobRegistry.find(path.job)?.changes === true)
+      throw new BrokerError(
+        'request_invalid',
+        `The job ${path.job} changes tenants, so it is planned: \`ptb plan ${path.job}\`, or POST /api/jobs/${path.job}/plans.`,
+      );
     const runId = await startRun(runDeps(services, orchestrations), {
       job: path.job,
       ...ownWindow(headers, caller, services.newId, body),

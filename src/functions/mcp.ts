@@ -32,7 +32,7 @@ const definition = {
   furtherMethods: ['GET', 'DELETE'],
   path: mcpPath,
   // Each tool asks the route that it stands for, which checks the role that it needs.
-  access: ['Requests.Send', 'Tenants.Read', 'Runs.Read', 'Runs.Write'],
+  access: ['Requests.Send', 'Tenants.Read', 'Runs.Read', 'Runs.Write', 'Changes.Plan'],
   rawBody: true,
   durable: true,
   refusesWebPages: true,

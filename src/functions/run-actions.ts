@@ -2,10 +2,12 @@ import type { CancelledRunAnswer } from '../lib/api/answers/runs.ts';
 import { exampleRunId, runIdParameter } from '../lib/api/examples.ts';
 import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { actorOf } from '../lib/core/caller.ts';
+import { BrokerError } from '../lib/core/errors.ts';
 import { defined } from '../lib/core/objects.ts';
 import { rerunRequest, startRun } from '../lib/runs/engine/start-run.ts';
 import { controllableRun, runWriters } from '../lib/runs/reading/visible-runs.ts';
 import { isEnded, queryJob } from '../lib/runs/store/run.ts';
+import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
 import { clientOf, loadQueries } from './queries.ts';
 import { route } from './route.ts';
@@ -31,6 +33,8 @@ route(
   },
   async (services, { request: { headers }, path, caller, correlationId, orchestrations }) => {
     const run = await controllableRun(services, caller, path.runId);
+    if (jobRegistry.find(run.job)?.changes === true)
+      throw new BrokerError('request_invalid', 'A plan is applied once, and not repeated. Make a new plan.');
     const request = await rerunRequest(services.runs, run);
     const own = ownWindow(headers, caller, services.newId, path);
     if (run.job === queryJob) {

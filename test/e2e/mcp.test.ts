@@ -156,6 +156,28 @@ describe('a run', () => {
   });
 });
 
+describe('a plan', () => {
+  it('is made and shown, and changes nothing', async () => {
+    const client = await overHttp(operator);
+    await resetLedger(demo.cloud.control);
+    const made = await call(client, 'plan_change', { job: 'block-user-consent', tenants: [own] });
+    const { planId } = made.data;
+    let shown = await call(client, 'show_plan', { planId });
+    for (; shown.data['expiresAt'] === undefined; shown = await call(client, 'show_plan', { planId }))
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    const groups = [{ action: 'update', target: '/policies/authorizationPolicy', undo: 'yes', tenants: 1 }];
+    expect(shown.data).toMatchObject({ status: 'completed', failedTenants: 0, changedTenants: 1, changes: 1, groups });
+    const requests = await arrived();
+    expect(requests.filter((request) => request.includes('authorizationPolicy'))).not.toEqual([]);
+    expect(requests.filter((request) => !request.startsWith('GET '))).toEqual([]);
+  });
+
+  it('can be applied, gone on with, ended and undone by no tool', async () => {
+    const { tools } = await (await overHttp(operator)).listTools();
+    expect(tools.map(({ name }) => name).filter((name) => /appl|go_on|end|undo/.test(name))).toEqual([]);
+  });
+});
+
 describe('a query', () => {
   it('asks the tenants of the rules of its caller, and goes on to the last row', async () => {
     const client = await overHttp(operator);

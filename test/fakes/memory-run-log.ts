@@ -14,6 +14,7 @@ import {
   type RunRequest,
   type RunResults,
   scopeOf,
+  type StoredDocument,
   type StoredFormat,
   type StoredPlan,
   type TenantOutcome,
@@ -224,6 +225,19 @@ export class MemoryRunResults implements RunResults {
     const prefix = `${runId} starts/`;
     const names = [...this.#rows.keys()].filter((key) => key.startsWith(prefix));
     return new Set(names.map((name) => name.slice(prefix.length)));
+  }
+
+  async document(runId: RunId, name: string): Promise<StoredDocument | undefined> {
+    const text = this.#rows.get(`${runId} documents/${name}`);
+    return text === undefined ? undefined : { text, version: digestOf(text) };
+  }
+
+  async putDocument(runId: RunId, name: string, text: string, version: string | undefined) {
+    // Without an await in between, as storage compares and writes in one step.
+    const stored = this.#rows.get(`${runId} documents/${name}`);
+    if ((stored === undefined ? undefined : digestOf(stored)) !== version) return undefined;
+    this.#rows.set(`${runId} documents/${name}`, text);
+    return digestOf(text);
   }
 
   async remove(runId: RunId): Promise<void> {

@@ -86,6 +86,10 @@ const numbersOf = (who: typeof hidden): TenantNumbers =>
     ? { names: ['hiddenColumn'], all: [1, 5], split: { by: 'resource', values: [['hidden kind', [1, 5]]] } }
     : { names: ['users'], all: [1, 3], split: { by: 'resource', values: [['known', [1, 3]]] } };
 
+/** A job whose runs are plans. */
+const planJob = 'block-user-consent';
+const planId = `${planJob}@plan5`;
+
 /** Stores an ended run over these tenants, each with one row. */
 async function storeRun(results: MemoryRunResults, runId: string, tenants: readonly (typeof hidden)[], all: boolean) {
   const [job = '', window = ''] = runId.split('@');
@@ -93,7 +97,11 @@ async function storeRun(results: MemoryRunResults, runId: string, tenants: reado
   await runLog.create(run, { parameters: {}, ...(all ? {} : { tenants: tenants.map(({ id }) => id) }) });
   const attempt = tenants.map(({ id, name, domain }) => ({ tenantId: id, name, defaultDomain: domain }));
   await results.putPlan(runId, { job, parameters: {}, attempt, decided: [] });
-  for (const who of tenants) await results.putRows(runId, who.name, `{"users":"${who.name} ${window}"}\n`);
+  const ofChange = { action: 'update', before: null, after: null, undo: 'yes' };
+  for (const who of tenants) {
+    const row = { users: `${who.name} ${window}`, ...(job === planJob && { ...ofChange, target: `/${who.name}` }) };
+    await results.putRows(runId, who.name, `${JSON.stringify(row)}\n`);
+  }
   await runLog.recordTenants(
     runId,
     tenants.map((who) => record(who)),
@@ -118,6 +126,8 @@ beforeEach(async () => {
   await storeRun(results, 'gone-job@all2', [hidden, contoso], true);
   await storeRun(results, 'access-check@mine3', [contoso], false);
   await storeRun(results, 'access-check@hidden4', [hidden], false);
+  await storeRun(results, planId, [contoso, hidden], true);
+  await storeRun(results, `${planJob}@hidden6`, [hidden], false);
   await runLog.change('gone-job@all2', {
     status: 'failed',
     stoppedBy: { code: 'credential_revoked', detail: 'Seen at the hidden tenant.' },
@@ -261,6 +271,8 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
     { path: { runId: 'gone-job@all2' } },
     { path: { runId: 'gone-job@all2' }, query: { tenants: `${contoso.domain},${hidden.domain}` } },
   ],
+  plans: [{}, { query: { limit: '1' } }],
+  'plans-show': [{ path: { planId } }],
   'jobs-history': [
     { path: { job: 'gone-job' } },
     { path: { job: 'access-check' } },
@@ -282,6 +294,11 @@ const withoutData = new Set([
   'jobs-start',
   'runs-rerun',
   'runs-cancel',
+  'plans-make',
+  'plans-apply',
+  'plans-go-on',
+  'plans-end',
+  'plans-undo',
 ]);
 
 /** Routes that answer with records of all tenants, and only to callers whose reading has no limit. */
@@ -519,8 +536,11 @@ describe('the route tenants-show', () => {
       expect(shown).not.toMatch(traces);
       expect(JSON.parse(shown)).toMatchObject({
         tenantId: contoso.id,
-        lastResults: [{ runId: 'access-check@mine3' }],
-        history: [{ runId: 'access-check@mine3', outcome: 'succeeded' }],
+        lastResults: [{ runId: 'access-check@mine3' }, { runId: planId }],
+        history: [
+          { runId: 'access-check@mine3', outcome: 'succeeded' },
+          { runId: planId, outcome: 'succeeded' },
+        ],
         warnings: ['The list of tenants may be incomplete or outdated.'],
       });
     }
@@ -531,7 +551,7 @@ describe('the route tenants-show', () => {
     services = { ...services, runs: { ...services.runs, lastResults: { read: away } } };
     const withoutLast = JSON.parse(await call('tenants-show', of(contoso.id), unlimited)) as Record<string, unknown>;
     expect(withoutLast).not.toHaveProperty('lastResults');
-    expect(withoutLast).toMatchObject({ history: [{ outcome: 'succeeded' }] });
+    expect(withoutLast).toMatchObject({ history: [{ outcome: 'succeeded' }, { outcome: 'succeeded' }] });
     expect(withoutLast['warnings']).toContain('The last results of the jobs could not be read.');
     services = { ...services, runs: { ...services.runs, log: { ...services.runs.log, list: away } } };
     const withoutBoth = JSON.parse(await call('tenants-show', of(contoso.id), unlimited)) as Record<string, unknown>;
@@ -826,11 +846,12 @@ describe('while Entra does not answer, so that only the domains of customers are
 it('shows a limited caller the data of its tenant', async () => {
   const parsed = async (name: string, request?: Request): Promise<unknown> => JSON.parse(await call(name, request));
   expect(await parsed('tenants')).toMatchObject({
-    tenants: [{ tenantId: contoso.id, lastResults: [{ runId: 'access-check@mine3' }] }],
+    tenants: [{ tenantId: contoso.id, lastResults: [{ runId: 'access-check@mine3' }, { runId: planId }] }],
     warnings: ['The list of tenants may be incomplete or outdated.'],
   });
   expect(await parsed('runs')).toMatchObject({
     runs: [
+      { runId: planId, tenants: { total: 1, succeeded: 1 } },
       { runId: 'access-check@mine3', tenants: { total: 1, succeeded: 1 } },
       { runId: 'gone-job@all2', tenants: { total: 1, succeeded: 1 }, stoppedBy: { code: 'credential_revoked' } },
       { runId: 'gone-job@all1', tenants: { total: 1, succeeded: 1, failed: 0, notAttempted: 0 } },

@@ -1,13 +1,13 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ZodObject } from 'zod';
-import { jobSource } from '../../src/cli/jobs/job-template.ts';
+import { changeSource, jobSource } from '../../src/cli/jobs/job-template.ts';
 import type { Job } from '../../src/lib/runs/job/job.ts';
 import { projectRoot } from '../paths.ts';
 
-/** The blocks of TypeScript in docs/write-a-job.md. */
-export async function docsBlocks(): Promise<readonly string[]> {
-  const text = await readFile(join(projectRoot, 'docs/write-a-job.md'), 'utf8');
+/** The blocks of TypeScript in a page of docs. */
+export async function docsBlocks(page = 'write-a-job.md'): Promise<readonly string[]> {
+  const text = await readFile(join(projectRoot, 'docs', page), 'utf8');
   return [...text.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, code = '']) => code);
 }
 
@@ -18,9 +18,14 @@ export async function loadDocsParameters(): Promise<ZodObject> {
 }
 
 /** Loads the job that `ptb jobs new old-passwords` writes and docs/write-a-job.md shows. Only its import paths are changed. */
-export async function loadNewJob(): Promise<Job> {
-  const source = jobSource('old-passwords').replaceAll("'../lib/", `'${join(projectRoot, 'src/lib')}/`);
-  return (await loadSource<{ default: Job }>(source)).default;
+export const loadNewJob = (): Promise<Job> => loadJob(jobSource('old-passwords'));
+
+/** Loads the job that `ptb jobs new no-new-groups --change` writes and docs/changes.md shows. */
+export const loadNewChange = (): Promise<Job> => loadJob(changeSource('no-new-groups'));
+
+async function loadJob(source: string): Promise<Job> {
+  const text = source.replaceAll("'../lib/", `'${join(projectRoot, 'src/lib')}/`);
+  return (await loadSource<{ default: Job }>(text)).default;
 }
 
 /** Loads a module that is in no file. It is written below the project, where its imports of packages are found. */

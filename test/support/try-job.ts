@@ -3,6 +3,8 @@ import type { PermissionMap } from 'graph-permissions/permission-map';
 import { parsePublishedFile } from '../../src/cli/permissions/published-file.ts';
 import { type RunnerTestCase, TestRunner } from 'vitest';
 import { jobs } from '../../src/jobs/index.ts';
+import type { Change } from '../../src/lib/changes/change.ts';
+import { kindOf, type State } from '../../src/lib/changes/kinds.ts';
 import { unneededPermissions } from '../../src/lib/judge/judge.ts';
 import type { GatewayRequest } from '../../src/lib/judge/verdict.ts';
 import { once } from '../../src/lib/core/single-flight.ts';
@@ -12,7 +14,7 @@ import type { Clock } from '../../src/lib/core/clock.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { createTenantSlots } from '../../src/lib/runs/engine/visit-tenants.ts';
 import type { Logger } from '../../src/lib/core/log.ts';
-import { executeJob } from '../../src/lib/runs/job/execute-job.ts';
+import { type AttemptDeps, executeJob } from '../../src/lib/runs/job/execute-job.ts';
 import type { Job, JobTenant } from '../../src/lib/runs/job/job.ts';
 import { TraceRecorder } from '../../src/lib/runs/job/tenant-trace.ts';
 import type { Row, WrittenRows } from '../../src/lib/runs/job/row.ts';
@@ -101,43 +103,15 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   const { fetch, seen } = scriptedFetch((request, count) =>
     (answers.get(request.url.origin) ?? ofGraph)(request, count),
   );
-  const tokens: string[] = [];
-  const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
   const clock = jumpingClock(nowMs, job.timeoutSeconds * 1000);
-  const running = executeJob(
-    {
-      fetch,
-      clock,
-      trace: new TraceRecorder({ clock, jobPositions: (stack) => stack }, []),
-      handedOut: [],
-      runId: `${job.name}@try`,
-      random: () => 0,
-      requestSlots: createTenantSlots(4),
-      log,
-      resources: createResourceRegistry(clouds.public, []),
-      endpoints: clouds.public.endpoints,
-      permissionMap,
-      partnerTenantId: options.partnerTenantId ?? partnerTenantId,
-      tokens: {
-        getToken: async (request): Promise<AccessToken> => {
-          tokens.push(request.resource.alias);
-          options.token?.(request);
-          const secret = new Secret(`eyJhbGciOiJub25lIn0.token-for-${request.resource.alias}.x`);
-          return { ...request, secret, scopes: [], expiresAtMs: nowMs + 3_600_000, fromCache: false };
-        },
-        forgetTenant: () => undefined,
-      },
-    },
-    job,
-    options.tenant ?? contoso,
-    options.parameters ?? {},
-  );
+  const { deps, tokens, lines } = attemptOf(job, { fetch, clock, ...options });
+  const running = executeJob(deps, job, options.tenant ?? contoso, options.parameters ?? {});
   // Also of a test in which the job fails: its requests need permissions, too.
-  await running.catch(() => undefined);
-  const unneeded = await unneededBy(job, seen);
+  const planned = await running.then(rowsOf, () => []);
+  const unneeded = await unneededBy(job, seen, job.changes === true ? planned.flatMap(requestsOfChange) : []);
   report(job, unneeded);
   const written = await running;
-  const rows = written.jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
+  const rows = rowsOf(written);
   const logged = lines.map(({ line }) => line);
   return {
     rows,
@@ -151,8 +125,46 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   };
 }
 
+/** What an attempt of a job needs, with tokens of no use. */
+export function attemptOf(
+  job: Job,
+  {
+    fetch,
+    clock,
+    token,
+    ...options
+  }: Pick<AttemptDeps, 'fetch' | 'clock'> & Pick<TryJobOptions, 'token' | 'partnerTenantId'>,
+): { readonly deps: AttemptDeps; readonly tokens: readonly string[]; readonly lines: readonly { line: string }[] } {
+  const tokens: string[] = [];
+  const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
+  const deps: AttemptDeps = {
+    fetch,
+    clock,
+    trace: new TraceRecorder({ clock, jobPositions: (stack) => stack }, []),
+    handedOut: [],
+    runId: `${job.name}@try`,
+    random: () => 0,
+    requestSlots: createTenantSlots(4),
+    log,
+    resources: createResourceRegistry(clouds.public, []),
+    endpoints: clouds.public.endpoints,
+    permissionMap,
+    partnerTenantId: options.partnerTenantId ?? partnerTenantId,
+    tokens: {
+      getToken: async (request): Promise<AccessToken> => {
+        tokens.push(request.resource.alias);
+        token?.(request);
+        const secret = new Secret(`eyJhbGciOiJub25lIn0.token-for-${request.resource.alias}.x`);
+        return { ...request, secret, scopes: [], expiresAtMs: clock.nowMs() + 3_600_000, fromCache: false };
+      },
+      forgetTenant: () => undefined,
+    },
+  };
+  return { deps, tokens, lines };
+}
+
 /** Tells tools/job-permissions-reporter.ts about a job of the app. */
-function report(job: Job, unneeded: readonly string[]): void {
+export function report(job: Job, unneeded: readonly string[]): void {
   const meta = jobs.includes(job) ? TestRunner.getCurrentTest<RunnerTestCase | undefined>()?.meta : undefined;
   if (meta !== undefined) meta.triedJobs = [...(meta.triedJobs ?? []), { job: job.name, unneeded }];
 }
@@ -163,13 +175,35 @@ const permissionMap = once(async (): Promise<PermissionMap> => {
   return json === undefined ? partnerMap() : parsePublishedFile(json).map;
 });
 
-async function unneededBy(job: Job, seen: readonly SeenRequest[]): Promise<readonly string[]> {
+const rowsOf = ({ jsonLines }: { readonly jsonLines: string }): readonly Row[] =>
+  jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
+
+/** The requests to Graph that an apply would send for a row of a plan, and later to take it back. */
+function requestsOfChange({ content }: Row): readonly GatewayRequest[] {
+  const { change, before = null } = JSON.parse(String(content)) as { change: Change; before?: State };
+  const inverse = kindOf(change).inverse(change, before, { createdId: contoso.tenantId });
+  return [change, ...(typeof inverse === 'string' ? [] : [inverse])].flatMap((each) => {
+    const { resource, method, path } = kindOf(each).request(each, contoso.tenantId);
+    return resource === 'graph' ? [{ method, url: path, link: { selected: [] } }] : [];
+  });
+}
+
+/** Permissions of the job's definition that none of these requests needs. */
+export async function unneededBy(
+  job: Job,
+  seen: readonly SeenRequest[],
+  changes: readonly GatewayRequest[] = [],
+): Promise<readonly string[]> {
   const map = await permissionMap();
   const { host } = new URL(clouds.public.endpoints.graph);
   const others = job.resources.some((alias) => alias !== 'graph');
   const permissions = (job.permissions ?? []).filter((name) => !others || map.permissions.includes(name));
   const toGraph = seen.filter(({ url }) => url.host === host);
-  return unneededPermissions(map, toGraph.flatMap(judgedRequests), { permissions, scheme: 'delegated', host });
+  return unneededPermissions(map, [...toGraph.flatMap(judgedRequests), ...changes], {
+    permissions,
+    scheme: 'delegated',
+    host,
+  });
 }
 
 /** A request, or the parts of a batch, as the judge reads them. */

@@ -62,6 +62,39 @@ export const startRunSchema = z.strictObject({
     }),
 });
 
+const limitOfStop = (meaning: string) => z.number().int().min(0).max(100_000).optional().meta({ description: meaning });
+
+/** The body of `POST /api/plans/{planId}/apply`. */
+export const applySchema = z.strictObject({
+  waves: z.array(tenantEntry).min(1).max(20).optional().meta({
+    description:
+      'Parts of the tenants that have changes, one after another: `group:NAME`, `tag:NAME`, a tenant id or domain, or a share such as `10%`, which counts the tenants of the waves before. Together they are all tenants. Default: `["10%", "100%"]`, or `["100%"]` for one tenant.',
+  }),
+  stop: z
+    .strictObject({
+      failed: limitOfStop('Tenants in which a change may be refused or put back. Default: 3.'),
+      unclear: limitOfStop('Tenants in which it may be unknown whether a change was made. Default: 1.'),
+    })
+    .optional()
+    .meta({
+      description:
+        'When more tenants end badly, no further tenant is begun until a person goes on. In the first wave at most 0 may fail and 1 may be unclear.',
+    }),
+  pauseMinutes: z.number().int().min(0).max(7_200).optional().meta({
+    description: 'How long a wave is left alone before it is read again and the next one begins. Default: 60.',
+  }),
+  confirmWaves: z.boolean().optional().meta({
+    description: 'Whether a person must go on after each wave. Default: true.',
+  }),
+  reason: reasonSchema.optional().meta({ description: `Why. The people who approve it read it: ${reasonForm}.` }),
+  askAgain: z.boolean().optional().meta({
+    description: 'Asks for a new approval if the last one for this plan has ended.',
+  }),
+});
+
+/** The query of `GET /api/plans`. */
+export const listPlansQuerySchema = z.strictObject({ limit: limit(200, 50, 'Maximum number of plans in the answer.') });
+
 /** The body of `POST /api/queries`. */
 export const querySchema = z.strictObject({
   path: z.string().min(1).max(8_000).meta({

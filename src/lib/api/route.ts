@@ -120,6 +120,7 @@ export interface RouteDocument {
     | 'Approvals'
     | 'Tenants'
     | 'Jobs and runs'
+    | 'Changes'
     | 'Agents'
     | 'Audit'
     | 'Health'

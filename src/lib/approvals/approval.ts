@@ -32,7 +32,7 @@ export function rowKeyOf(id: string): string | undefined {
 }
 
 /** What may be approved. */
-export const approvalKinds = ['token', 'request'] as const;
+export const approvalKinds = ['token', 'request', 'change'] as const;
 export type ApprovalKind = (typeof approvalKinds)[number];
 
 /**
@@ -63,6 +63,7 @@ export interface Subject {
   readonly facts: readonly Fact[];
   /** May hold data of the customer, so they are kept only until the approval is closed. */
   readonly details: readonly Fact[];
+  /** The partner's own tenant for a plan over several tenants: who decides on it must see them all. */
   readonly tenantId: TenantId;
   readonly rule: string;
   /** What the audit log says about it. */
@@ -135,7 +136,7 @@ export interface Approval {
  * the broker does not know what each path does.
  */
 export const isChange = ({ kind, audit }: Pick<Subject, 'kind' | 'audit'>): boolean =>
-  kind === 'request' && audit.method !== 'GET';
+  kind === 'change' || (kind === 'request' && audit.method !== 'GET');
 
 /** Whether a status is final. */
 export const isClosed = (status: ApprovalStatus): boolean => status !== 'pending' && status !== 'approved';

@@ -92,8 +92,10 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly caller: CallerIdentity;
   /** The policy rule that allowed the request. */
   readonly rule?: string;
-  /** Id of the run that sent the request: a query. Of a tool: the run that it reads. */
+  /** Id of the run that sent the request: a query, or the apply of a plan. Of a tool: the run that it reads. */
   readonly run?: string;
+  /** Digest of the plan that a change belongs to. */
+  readonly plan?: string;
   readonly tenantId?: TenantId;
   /** The tenant as the caller wrote it, if it is not a known tenant. */
   readonly tenantAsked?: string;

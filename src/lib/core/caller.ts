@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { TenantId } from './identifiers.ts';
 import { defined } from './objects.ts';
-import { visibleText } from './text.ts';
+import { reasonLength, visibleText } from './text.ts';
 
 /** The app roles of the broker's application in Entra. Each opens a part of the API. */
 export const callerRoles = [
@@ -14,6 +14,8 @@ export const callerRoles = [
   'Audit.Read',
   'Metrics.Read',
   'Approvals.Decide',
+  'Changes.Plan',
+  'Changes.Apply',
 ] as const;
 export type CallerRole = (typeof callerRoles)[number];
 
@@ -91,8 +93,6 @@ export interface CallerVerifier {
   verify(authorization: string | null): Promise<Caller>;
 }
 
-/** Length of a reason in characters. A shorter one explains nothing. */
-export const reasonLength = { least: 10, most: 500 } as const;
 const leastLetters = 5;
 /** The same in words. */
 export const reasonForm = `${reasonLength.least} to ${reasonLength.most} characters, ${leastLetters} of them letters or digits`;

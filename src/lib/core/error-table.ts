@@ -273,6 +273,29 @@ export const errorTable = {
     operator:
       'Find out who wrote to the container `results` of the storage account, and treat it as a security incident. Then start the job again.',
   }),
+  plan_expired: lasting(409, 'caller', 'The plan is too old to be applied', {
+    everyone: 'Make a new plan, and apply that one.',
+  }),
+  apply_held: lasting(409, 'caller', 'The apply waits for a person', {
+    caller:
+      'Look at what happened so far: GET /api/plans/{planId}. Then POST /api/plans/{planId}/go-on or /api/plans/{planId}/end.',
+    operator: 'Look at what happened so far (`ptb plans show`), then `ptb plans go-on` or `ptb plans end`.',
+  }),
+  change_pending: passing(503, 'tenant', 'Changes in this tenant are on their way', {
+    everyone: 'Wait. The apply reads the tenant again by itself.',
+  }),
+  change_failed: lasting(502, 'tenant', 'A change was not made in this tenant', {
+    everyone: 'The rows of the apply say which and why. Correct the reason, then make a new plan for this tenant.',
+  }),
+  change_drifted: lasting(409, 'tenant', 'This tenant was not as planned any more', {
+    everyone: 'Nothing was sent for what differed. Make a new plan for this tenant.',
+  }),
+  change_unconfirmed: lasting(502, 'tenant', 'Microsoft accepted a change, and it does not show', {
+    everyone: 'Look at the tenant. If it shows later, nothing is to be done; otherwise make a new plan for it.',
+  }),
+  change_unclear: lasting(502, 'tenant', 'It is not known whether a change was made in this tenant', {
+    everyone: 'Look at the tenant before you do anything: the change may have been made. Then make a new plan for it.',
+  }),
   job_unknown: lasting(404, 'caller', 'There is no such job', {
     caller: 'GET /api/jobs lists the jobs.',
     operator: '`ptb jobs` lists the jobs.',

@@ -1,5 +1,3 @@
-import * as z from 'zod';
-
 /** A value of a job's parameter. */
 export type ParameterValue = string | number | boolean | readonly string[];
 
@@ -161,9 +159,3 @@ function rangeWords(range: { least?: number | undefined; most?: number | undefin
   if (least !== undefined) return ` of at least ${least}`;
   return most === undefined ? '' : ` of at most ${most}`;
 }
-
-/** Parameters that are shown. Those of an earlier version may have another form. Apart from the types, for pages without zod. */
-export const parameterValuesSchema: z.ZodType<ParameterValues> = z.record(
-  z.string(),
-  z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]),
-);

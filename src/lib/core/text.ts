@@ -152,3 +152,6 @@ export function requestedText({
   const named = tenants === undefined ? 'all' : listed(tenants);
   return except === undefined ? named : `${named}, except ${listed(except)}`;
 }
+
+/** Length of a reason in characters. A shorter one explains nothing. Not beside its schema, for pages without zod. */
+export const reasonLength = { least: 10, most: 500 } as const;

@@ -21,6 +21,8 @@ const roleTexts: Readonly<Record<CallerRole, string>> = {
   'Runs.Write': 'Start and cancel runs.',
   'Audit.Read': 'Read which caller got which token and sent which request.',
   'Metrics.Read': 'Read counts and states of the broker, without names of tenants and callers.',
+  'Changes.Plan': 'Plan changes of tenants, which changes nothing.',
+  'Changes.Apply': 'Apply plans of changes to tenants, as the access policy allows.',
   'Approvals.Decide': 'Decide on requests of others that need an approval, as the access policy allows.',
 };
 

@@ -104,6 +104,16 @@ describe('an agent for a person', () => {
   });
 });
 
+it.each(['apply', 'go-on', 'end'])('an agent with the role gets no further with the %s of a plan', async (action) => {
+  const roles = ['Changes.Plan', 'Changes.Apply'];
+  const decide = (claims: object) => ask({ ...claims, roles }, `plans/block-user-consent%40none/${action}`, {});
+  expect(await decide(agentForAnn)).toMatchObject({
+    status: 403,
+    body: { code: 'caller_forbidden', detail: expect.stringContaining('A person or a program applies') as string },
+  });
+  expect(await decide(ofAnn)).toMatchObject({ status: 404, code: 'run_not_found' });
+});
+
 it.each([
   [{ xms_act_fct: 11 }, 'is not as Entra writes it'],
   [{ xms_sub_fct: '11' }, 'contradict each other'],

@@ -22,7 +22,7 @@ interface Visit {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-interface Visited {
+export interface Visited {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;

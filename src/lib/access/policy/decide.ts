@@ -136,6 +136,15 @@ export const rulesInSomeTenant = (
   request: TenantlessRequest,
 ): readonly Rule[] => policy.rules.filter((rule) => failedBeforeTenant(rule, caller, request) === undefined);
 
+/** The rules that let the caller apply plans of a change job in some tenant, those without a condition first. Pure. */
+export const rulesForChanges = (policy: AccessPolicy, caller: PolicyCaller, job: string): readonly Rule[] =>
+  policy.rules
+    .filter(
+      (rule) =>
+        rule.changes !== undefined && allows(rule.changes, job) && failedCallerStage(rule, caller) === undefined,
+    )
+    .toSorted((one, other) => conditionRank(one) - conditionRank(other));
+
 /** The part of a request that does not depend on the tenant. */
 type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;
 

@@ -19,6 +19,7 @@ import {
   agentProblems,
   allowListOf,
   approvalProblems,
+  changesProblems,
   protectionOf,
   protectProblems,
   requestLimitOf,
@@ -186,6 +187,7 @@ function referenceProblems(document: PolicyDocument): string[] {
     problems.push(
       ...tokenProblems(rule, location),
       ...gatewayProblems(rule, location),
+      ...changesProblems(rule, location),
       ...approvalProblems(rule, location),
       ...agentProblems(rule, location),
       ...protectProblems(rule, location),
@@ -194,6 +196,7 @@ function referenceProblems(document: PolicyDocument): string[] {
       'callers.applications': rule.callers.applications,
       tenants: rule.tenants,
       resources: rule.resources,
+      changes: rule.changes,
       reads: rule.reads,
       scopes: rule.scopes,
     };
@@ -207,8 +210,8 @@ function referenceProblems(document: PolicyDocument): string[] {
   return problems;
 }
 
-const isReadingOnly = ({ tenants, resources, reads }: Partial<RuleDocument>): boolean =>
-  reads !== undefined && tenants === undefined && resources === undefined;
+const isReadingOnly = ({ tenants, resources, reads, changes }: Partial<RuleDocument>): boolean =>
+  reads !== undefined && changes === undefined && tenants === undefined && resources === undefined;
 
 /** The keys that a rule for tokens lacks. For a document that has other problems too. */
 function missingKeys(document: unknown): string[] {
@@ -220,7 +223,7 @@ function missingKeys(document: unknown): string[] {
 }
 
 const missingTokenKeys = (rule: Partial<RuleDocument>, location: string): string[] =>
-  isReadingOnly(rule)
+  isReadingOnly(rule) || rule.changes !== undefined
     ? []
     : (['tenants', 'resources'] as const)
         .filter((key) => rule[key] === undefined)
@@ -279,8 +282,9 @@ function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'
     kinds: allowListOf(kinds),
     blueprints: allowListOf(blueprints ?? ['*']),
     roles: rule.callers.roles ?? [],
-    tokens: rule.tenants !== undefined && (rule.via?.includes('token') ?? true),
-    gateway: rule.tenants !== undefined && isForGateway(rule),
+    tokens: rule.resources !== undefined && (rule.via?.includes('token') ?? true),
+    gateway: rule.resources !== undefined && isForGateway(rule),
+    changes: rule.changes && allowListOf(rule.changes),
     requests: rule.requests && requestLimitOf(rule.requests),
     grants: new Set(rule.grants ?? ['delegated']),
     resources: allowListOf(rule.resources ?? []),

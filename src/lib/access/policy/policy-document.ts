@@ -129,6 +129,10 @@ const ruleFields = {
   resources: names(text(`${resourceAlias}|\\*`, 'is neither the alias of a resource, such as graph, nor "*"'))
     .optional()
     .meta({ description: 'Aliases of resources (graph, exchange, …), or "*" for all configured resources.' }),
+  changes: names(text('[a-z][a-z0-9-]{0,39}|\\*', 'is neither the name of a change job nor "*"')).optional().meta({
+    description:
+      'Names of the change jobs whose plans the callers may apply in the tenants of the rule, or "*" for all. Needs the app role Changes.Apply. Such a rule has no resources.',
+  }),
   reads: z.array(tenantEntry).max(10_000).optional().meta({
     description:
       'The tenants that the callers may see in lists, results and the audit log, and start runs for: tenant ids, verified domains, "group:NAME", "tag:NAME", or "*" for no limit. Empty: none. Absent: the rule does not limit reading.',
@@ -181,8 +185,8 @@ const ruleFields = {
 
 const ruleSchema = z.strictObject(ruleFields).meta({
   // `parsePolicy` checks these too, and names what is missing.
-  anyOf: [{ required: ['tenants', 'resources'] }, { required: ['reads'] }],
-  dependentRequired: { tenants: ['resources'], resources: ['tenants'] },
+  anyOf: [{ required: ['tenants', 'resources'] }, { required: ['tenants', 'changes'] }, { required: ['reads'] }],
+  dependentRequired: { resources: ['tenants'], changes: ['tenants'] },
 });
 
 /** Schema of the policy document. References between its parts are checked by `parsePolicy`. */

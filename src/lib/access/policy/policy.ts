@@ -139,6 +139,8 @@ export interface Rule extends ScopeLimit {
   readonly tokens: boolean;
   /** Whether the rule lets the gateway send requests for its callers. */
   readonly gateway: boolean;
+  /** Names of the change jobs whose plans its callers may apply. Undefined: none. */
+  readonly changes: AllowList | undefined;
   /** Narrows the requests of the gateway. Undefined: only the scopes do. */
   readonly requests: RequestLimit | undefined;
   readonly grants: ReadonlySet<Grant>;
@@ -159,6 +161,25 @@ export interface Rule extends ScopeLimit {
   /** The users and groups that its requests do not change. Undefined: it protects none. */
   readonly protect: Protection | undefined;
 }
+
+/** Checks the keys of a rule that lets plans be applied. It opens nothing else. */
+export const changesProblems = (
+  rule: Partial<Readonly<Record<(typeof notWithChanges)[number] | 'changes' | 'tenants', unknown>>>,
+  location: string,
+): string[] =>
+  rule.changes === undefined
+    ? []
+    : [
+        ...(rule.tenants === undefined ? [`${location}.tenants: is missing.`] : []),
+        ...notWithChanges
+          .filter((key) => rule[key] !== undefined)
+          .map((key) => `${location}.${key}: does not go with changes; write two rules.`),
+      ];
+
+const notWithChanges = [
+  ...(['resources', 'scopes', 'excessScopes', 'grants', 'application'] as const),
+  ...(['via', 'requests', 'breakGlass', 'reads'] as const),
+];
 
 /** Who is protected in every tenant of a rule. */
 export interface Protection {

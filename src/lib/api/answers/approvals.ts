@@ -82,7 +82,7 @@ export const approvalSchema = z
 export type ApprovalAnswer = z.output<typeof approvalSchema>;
 
 /** The body of 202. */
-const pendingApprovalSchema = z
+export const pendingApprovalSchema = z
   .object({
     approvalId,
     status: z.literal('pending'),

@@ -18,7 +18,10 @@ const auditEntrySchema = z
       ...callerKindFields,
     }),
     rule: optionalText('The policy rule that allowed the request, or `job:NAME` for a job of the broker.'),
-    run: optionalText('Id of the run that sent the request: a query. Of a tool: the run that it reads.'),
+    run: optionalText(
+      'Id of the run that sent the request: a query, or the apply of a plan. Of a tool: the run that it reads.',
+    ),
+    plan: optionalText('Digest of the plan that a change belongs to.'),
     tenantId: guid.optional(),
     tenantAsked: optionalText('The tenant as the caller named it.'),
     resource: optionalText('Absent if `route` is present.'),

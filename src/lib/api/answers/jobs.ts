@@ -38,6 +38,10 @@ const jobSchema = z
     ),
     except: optionalTexts('The tenants that the job is not for.'),
     parameters: parametersSchema,
+    changes: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'The job changes tenants: it is planned, and the plan is applied. Absent: it reports.' }),
     timeoutSeconds: z.int().min(1).max(3600).meta({ description: 'Time limit for one tenant.' }),
     columns: z
       .array(columnSchema)

@@ -291,6 +291,7 @@ const agentAdvice: Partial<Readonly<Record<ErrorCode, string>>> = {
   not_found: 'Correct the arguments.',
   throttled: 'Wait as long as retryAfterSeconds says.',
   busy: 'Wait as long as retryAfterSeconds or the detail says.',
+  apply_held: 'Look at what happened so far with show_plan. Only a person lets the apply go on, or ends it.',
   run_not_found: 'list_runs lists the runs.',
   job_unknown: 'list_jobs lists the jobs.',
 };

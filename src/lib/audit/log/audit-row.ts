@@ -111,6 +111,7 @@ const columns = new Columns({
   requestId: name.optional(),
   bytes: number.optional(),
   run: name.optional(),
+  plan: name.optional(),
   tagsAdded: list.optional(),
   tagsRemoved: list.optional(),
 });

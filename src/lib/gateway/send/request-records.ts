@@ -20,7 +20,17 @@ export interface Sender extends ApprovalRequester {
 /** What is known about a request before it leaves. */
 export type RequestFacts = Pick<
   AuditEntry,
-  'rule' | 'tenantId' | 'tenantAsked' | 'resource' | 'scopes' | 'grant' | 'application' | 'method' | 'path' | 'cmdlet'
+  | 'rule'
+  | 'tenantId'
+  | 'tenantAsked'
+  | 'resource'
+  | 'scopes'
+  | 'grant'
+  | 'application'
+  | 'method'
+  | 'path'
+  | 'cmdlet'
+  | 'plan'
 > &
   MetCondition['facts'];
 

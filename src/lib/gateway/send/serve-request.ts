@@ -119,7 +119,7 @@ async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, 
   const common = { deps, sender, authorization, signal, met, guard, gatewayUrl: request.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
   const { verdict, cmdlet } = judged;
-  return serveOne({ ...common, verdict, body: request.body }, requestFacts(facts, verdict, cmdlet));
+  return sendJudged({ ...common, verdict, body: request.body }, requestFacts(facts, verdict, cmdlet));
 }
 
 /** @throws BrokerError for a batch that needs an approval, for a run, and as {@link meetCondition} does. */
@@ -143,20 +143,20 @@ function emergencyUse({ tenantId, resource, judged }: Authorization): EmergencyU
   return { tenantId, resource: resource.alias, request };
 }
 
-interface Served extends Outgoing {
+export interface Served extends Outgoing {
   readonly verdict: Allowed;
   readonly gatewayUrl: string;
   readonly guard: TargetGuard;
 }
 
 /** What the record says about a judged request. */
-function requestFacts(facts: KnownFacts, { request, permissions }: Allowed, cmdlet?: string): RequestFacts {
+export function requestFacts(facts: KnownFacts, { request, permissions }: Allowed, cmdlet?: string): RequestFacts {
   const { method, path } = request;
   return { ...facts, method, path, scopes: permissions, ...defined({ cmdlet }) };
 }
 
 /** Sends one judged request, with its records. @throws BrokerError */
-function serveOne(served: Served, facts: RequestFacts): Promise<Answer> {
+export function sendJudged(served: Served, facts: RequestFacts): Promise<Answer> {
   const { authorization, verdict } = served;
   return sendRecorded(served, facts, async () => {
     const tokenRequest = tokenRequestOf(served, grantOf(authorization.rule));
@@ -201,7 +201,7 @@ async function serveBatch(
         const excess = throttled.get(id);
         if (excess !== undefined) throw excess;
         const bytes = body === undefined ? undefined : Buffer.from(body);
-        return await serveOne({ ...common, verdict, body: bytes }, requestFacts(facts, verdict));
+        return await sendJudged({ ...common, verdict, body: bytes }, requestFacts(facts, verdict));
       } catch (thrown) {
         sender.log.log('warn', 'request.part_failed', errorFields(thrown));
         throw thrown;

@@ -20,7 +20,7 @@ import type { TenantRunInput } from './tenant-run.ts';
 // The batches of a run, as deterministic as the orchestrations.
 
 /** Input of `fan-out`. It holds all parameters, so that a new deployment cannot change a running orchestration. */
-const fanOutInputSchema = z.object({
+export const fanOutInputSchema = z.object({
   runId: z.string(),
   /** Tenants per sub-orchestration. Short histories matter because every step replays the whole history. */
   batchSize: z.number(),
@@ -46,14 +46,19 @@ const batchInputSchema = z.object({
   last: z.boolean(),
   /** As in the input of `fan-out`, which alone decides: a batch may have a later version than its run. */
   groupSize: z.number().optional(),
+  /** Visits tenants that have a final record again. */
+  again: z.boolean().optional(),
   /** External event for the run when an instance has taken the last activity of the batch. Absent: no batch waits for it. */
   takenEvent: z.string().optional(),
 });
 type BatchInput = z.infer<typeof batchInputSchema>;
 
+/** What fixes the batches of a round. */
+export type RoundInput = Omit<FanOutInput, 'retryDelaySeconds' | 'jitter'> & { readonly again?: boolean };
+
 /** @param open indexes of the tenants. */
-function batchesOf(input: FanOutInput, open: readonly number[], round: number): readonly BatchInput[] {
-  const { runId, batchSize, groupSize, inTurn = false, rounds } = input;
+function batchesOf(input: RoundInput, open: readonly number[], round: number): readonly BatchInput[] {
+  const { runId, batchSize, groupSize, inTurn = false, rounds, again } = input;
   const batches: BatchInput[] = [];
   for (let start = 0; start < open.length; start += batchSize) {
     const end = start + batchSize;
@@ -63,6 +68,7 @@ function batchesOf(input: FanOutInput, open: readonly number[], round: number): 
       round,
       last: round >= rounds,
       ...(groupSize === undefined ? {} : { groupSize }),
+      ...(again === true ? { again } : {}),
       // A name of its own, because an activity that is repeated raises its event again.
       ...(inTurn && end < open.length ? { takenEvent: `taken-r${round}-b${batches.length}` } : {}),
     });
@@ -100,7 +106,7 @@ export const finishRunName = 'finish-run';
 export const announceRunName = 'announce-run';
 export const exportRunName = 'export-run';
 /** External event that wakes a run that is waiting for its next round. */
-const cancelEventName = 'cancel';
+export const cancelEventName = 'cancel';
 
 /** Retries activities that failed because of the platform: a lost worker or the host's time limit. */
 const platformRetry = (): RetryOptions => new RetryOptions(5_000, 4);
@@ -119,10 +125,10 @@ const noticeRetry = (): RetryOptions => {
   return options;
 };
 
-type Yields<T> = Generator<Task, T, unknown>;
+export type Yields<T> = Generator<Task, T, unknown>;
 
 /** Yields a task and validates its result, which was serialized and may come from another build. */
-function* checked<T>(task: Task, schema: z.ZodType<T>): Yields<T> {
+export function* checked<T>(task: Task, schema: z.ZodType<T>): Yields<T> {
   return schema.parse(yield task);
 }
 
@@ -138,14 +144,17 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
   const end: RunEnd = plan.ok
     ? yield* allRounds(context, input, plan.attempt)
     : { stoppedBy: { code: plan.code, detail: plan.detail } };
+  return yield* finished(context, input.runId, end);
+}
+
+/** Closes the run, announces it, and stores its exports. */
+export function* finished(context: OrchestrationContext, runId: string, end: RunEnd): Yields<FinishRunResult> {
+  const { df } = context;
   df.setCustomStatus({ phase: 'finishing' });
-  const finish: FinishRunInput = { runId: input.runId, ...end };
-  const finished = yield* checked(
-    df.callActivityWithRetry(finishRunName, storageRetry(), finish),
-    finishRunResultSchema,
-  );
+  const finish: FinishRunInput = { runId, ...end };
+  const result = yield* checked(df.callActivityWithRetry(finishRunName, storageRetry(), finish), finishRunResultSchema);
   try {
-    yield df.callActivityWithRetry(announceRunName, noticeRetry(), { runId: input.runId });
+    yield df.callActivityWithRetry(announceRunName, noticeRetry(), { runId });
   } catch {
     // The activity logged each failure. A missing notice does not fail the run.
   }
@@ -153,15 +162,15 @@ export function* fanOut(context: OrchestrationContext): Yields<FinishRunResult> 
   if (version !== '' && version !== versionWithoutExport) {
     try {
       // After the notice, which must not wait for the export.
-      yield df.callActivityWithRetry(exportRunName, platformRetry(), { runId: input.runId });
+      yield df.callActivityWithRetry(exportRunName, platformRetry(), { runId });
     } catch {
       // The platform lost the worker four times. The rows are complete without an export.
     }
   }
-  return finished;
+  return result;
 }
 
-function* planned(context: OrchestrationContext, input: FanOutInput): Yields<PlanRunResult> {
+export function* planned(context: OrchestrationContext, input: FanOutInput): Yields<PlanRunResult> {
   for (let round = 1; ; round += 1) {
     const listing = context.df.callActivityWithRetry(listTenantsName, platformRetry(), { runId: input.runId });
     const plan = yield* checked(listing, planRunResultSchema);
@@ -171,7 +180,7 @@ function* planned(context: OrchestrationContext, input: FanOutInput): Yields<Pla
 }
 
 /** The part of the `finish-run` input that the rounds determine. */
-type RunEnd = Omit<FinishRunInput, 'runId'>;
+export type RunEnd = Omit<FinishRunInput, 'runId'>;
 
 function* allRounds(context: OrchestrationContext, input: FanOutInput, attempt: number): Yields<RunEnd> {
   let open: readonly number[] = Array.from({ length: attempt }, (_, index) => index);
@@ -193,9 +202,9 @@ function* allRounds(context: OrchestrationContext, input: FanOutInput, attempt: 
   return {};
 }
 
-function* oneRound(
+export function* oneRound(
   context: OrchestrationContext,
-  input: FanOutInput,
+  input: RoundInput,
   open: readonly number[],
   round: number,
 ): Yields<readonly VisitSummary[]> {
@@ -288,7 +297,7 @@ function delaySeconds(input: FanOutInput, round: number, demandedSeconds: number
   return Math.min(longestRetryAfterSeconds, Math.max(backOff, demandedSeconds));
 }
 
-function* cancelledWhileWaiting(context: OrchestrationContext, seconds: number): Yields<boolean> {
+export function* cancelledWhileWaiting(context: OrchestrationContext, seconds: number): Yields<boolean> {
   const timer = context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + seconds * 1000));
   const cancelled = context.df.waitForExternalEvent(cancelEventName);
   const first = yield context.df.Task.any([timer, cancelled]);

@@ -6,11 +6,21 @@ import { defined } from '../../core/objects.ts';
 import { incompleteList, type TenantDirectory } from '../../tenants/directory.ts';
 import { type DelegatedTenant, isExcluded, reasonTexts } from '../../tenants/tenant.ts';
 import type { JobRegistry } from '../job/job.ts';
-import { checkPlanRequest, resolveRunChoice, type RunChoice, type RunChoiceDeps } from '../store/stored-plan.ts';
 import {
+  checkPlanRequest,
+  digestOfLeaves,
+  leavesOf,
+  planChanged,
+  resolveRunChoice,
+  type RunChoice,
+  type RunChoiceDeps,
+} from '../store/stored-plan.ts';
+import {
+  type ApplyRequest,
   isEnded,
   longestRetryAfterSeconds,
   parseRunId,
+  type PlannedTenant,
   type Run,
   type RunId,
   type RunPlan,
@@ -30,7 +40,13 @@ export interface PlanRunDeps extends RunChoiceDeps {
 
 /** Output of the activity `list-tenants`: the number of tenants to attempt, or why the list is unavailable. */
 export type PlanRunResult =
-  | { readonly ok: true; readonly attempt: number; readonly total: number }
+  | {
+      readonly ok: true;
+      readonly attempt: number;
+      readonly total: number;
+      /** Of an apply: the tenants to attempt in each wave. */
+      readonly waves?: readonly number[] | undefined;
+    }
   | {
       readonly ok: false;
       readonly code: ErrorCode;
@@ -59,7 +75,7 @@ export async function planRun(deps: PlanRunDeps, input: { readonly runId: RunId 
       ...(plan.warnings === undefined ? {} : { warnings: plan.warnings }),
       planDigest: plan.digest,
     });
-    return { ok: true, attempt: plan.attempt.length, total };
+    return { ok: true, attempt: plan.attempt.length, total, ...wavesOf(plan) };
   } catch (thrown) {
     deps.log.log('error', 'run.not_planned', { runId, ...errorFields(thrown) });
     const { code, detail, transient, retryAfterSeconds } = toBrokerError(thrown);
@@ -85,6 +101,34 @@ async function fixPlan(deps: PlanRunDeps, runId: RunId, run: Run | undefined): P
   return plan;
 }
 
+/** How many tenants of the plan each wave has. A wave whose tenants are all gone stays, with none. */
+function wavesOf({ change, attempt }: RunPlan): Pick<Extract<PlanRunResult, { ok: true }>, 'waves'> {
+  if (change?.kind !== 'apply') return {};
+  return { waves: change.waves.map((_, index) => attempt.filter(({ wave }) => wave === index + 1).length) };
+}
+
+/**
+ * The tenants of an apply in the order of its waves, each with the rows that are carried out.
+ * @throws BrokerError plan_changed if the rows are not those that were allowed.
+ */
+async function inWaves(
+  { runs }: PlanRunDeps,
+  { plan, digest, waves }: ApplyRequest,
+  order: readonly TenantId[],
+  attempt: readonly PlannedTenant[],
+): Promise<readonly PlannedTenant[]> {
+  const leaves = await leavesOf(runs.log, plan);
+  const digests = new Map([...leaves].map(([tenantId, { rowsDigest = '' }]) => [tenantId, rowsDigest]));
+  if (digestOfLeaves(digests) !== digest) throw planChanged(plan);
+  const known = new Map(attempt.map((tenant) => [tenant.tenantId, tenant]));
+  const waveOf = waves.flatMap((size, index) => Array.from({ length: size }, () => index + 1));
+  return order.flatMap((tenantId, place) => {
+    const tenant = known.get(tenantId);
+    const { rowsName, rowsDigest } = leaves.get(tenantId) ?? {};
+    return tenant === undefined ? [] : [{ ...tenant, wave: waveOf[place], planned: { rowsName, rowsDigest } }];
+  });
+}
+
 /** A request with its choice resolved. */
 type ResolvedRequest = Omit<RunRequest, 'choice'> & { readonly choice: RunChoice };
 
@@ -99,13 +143,16 @@ async function makePlan(deps: PlanRunDeps, job: string, request: ResolvedRequest
   const isAttempted = ({ reachable, tenantId }: DelegatedTenant): boolean => reachable && choice.isOfJob(tenantId);
   const warnings = [...list.warnings, ...choice.warningsFor(named.map(({ tenantId }) => tenantId))];
   const nowMs = deps.clock.nowMs();
+  const { change } = request;
+  const attempt = tenants
+    .filter(isAttempted)
+    .map(({ tenantId, name, defaultDomain }) => defined({ tenantId, name, defaultDomain }));
   return defined({
     job,
     parameters: request.parameters,
     asker: request.asker,
-    attempt: tenants
-      .filter(isAttempted)
-      .map(({ tenantId, name, defaultDomain }) => defined({ tenantId, name, defaultDomain })),
+    change,
+    attempt: change?.kind === 'apply' ? await inWaves(deps, change, request.tenants ?? [], attempt) : attempt,
     decided: tenants
       .filter((tenant) => !isAttempted(tenant))
       .map((tenant) => decided(tenant, choice.isOfJob(tenant.tenantId), nowMs)),

@@ -2,7 +2,18 @@ import * as z from 'zod';
 import { type CallerRole, callerRoles, storedIdentity } from '../../core/caller.ts';
 import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { type Asker, type RunId, type RunPlan, type RunRequest, runStatuses, tenantOutcomes } from '../store/run.ts';
+import {
+  type Asker,
+  type ChangeRequest,
+  type GoneOn,
+  type Hold,
+  type RunId,
+  type RunPlan,
+  type RunRequest,
+  runStatuses,
+  tenantOutcomes,
+  type WaveProgress,
+} from '../store/run.ts';
 import type { FinishRunResult } from './finish-run.ts';
 import type { PlanRunResult } from './plan-run.ts';
 import type { TenantRunResult } from './tenant-run.ts';
@@ -16,6 +27,8 @@ export interface VisitTenantsInput {
   readonly round: number;
   /** Whether this is the last round, in which a transient failure is final. */
   readonly last: boolean;
+  /** Visits tenants that have a final record again: an apply looks at what became of its changes. */
+  readonly again?: boolean | undefined;
   /** External event for the run when an instance has taken the activity. Absent: the run does not wait for it. */
   readonly takenEvent?: string | undefined;
 }
@@ -78,11 +91,55 @@ const askerSchema: z.ZodType<Asker> = z.object({
   correlationId: z.string().optional(),
 });
 
+const stopLimitsSchema = z.object({ failed: z.number(), unclear: z.number() });
+
+const changeRequestSchema: z.ZodType<ChangeRequest> = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('apply'),
+    plan: z.string(),
+    digest: z.string(),
+    waves: z.array(z.number()),
+    stop: stopLimitsSchema,
+    pauseMinutes: z.number(),
+    confirmWaves: z.boolean(),
+    expiresAtMs: z.number(),
+    approvalId: z.string().optional(),
+    rules: z.array(z.string()),
+  }),
+  z.object({ kind: z.literal('undo'), apply: z.string() }),
+]);
+
+export const holdSchema: z.ZodType<Hold> = z.object({
+  id: z.string(),
+  atMs: z.number(),
+  code: errorCodeSchema,
+  detail: z.string(),
+});
+
+export const goneOnSchema: z.ZodType<GoneOn> = z.object({
+  hold: z.string().optional(),
+  wave: z.number(),
+  bad: stopLimitsSchema.extend({ unconfirmed: z.number() }),
+  by: z.string(),
+});
+
+export const waveProgressSchema: z.ZodType<WaveProgress> = z.object({
+  wave: z.number(),
+  endedAtMs: z.number().optional(),
+  waits: z.literal(true).optional(),
+  isLast: z.literal(true).optional(),
+});
+
 const isRole = (role: string): role is CallerRole => callerRoles.some((known) => known === role);
 
 /** The parameters have another name beside a choice (`requestText`). */
 export const runRequestSchema: z.ZodType<RunRequest> = z.union([
-  z.object({ tenants: requestedTenants, parameters: parametersSchema, asker: askerSchema.optional() }),
+  z.object({
+    tenants: requestedTenants,
+    parameters: parametersSchema,
+    asker: askerSchema.optional(),
+    change: changeRequestSchema.optional(),
+  }),
   z
     .object({
       tenants: requestedTenants,
@@ -97,7 +154,16 @@ export const runPlanSchema: z.ZodType<RunPlan> = z.object({
   job: z.string(),
   parameters: parametersSchema,
   asker: askerSchema.optional(),
-  attempt: z.array(z.object({ tenantId: tenantIdSchema, name: z.string(), defaultDomain: z.string().optional() })),
+  change: changeRequestSchema.optional(),
+  attempt: z.array(
+    z.object({
+      tenantId: tenantIdSchema,
+      name: z.string(),
+      defaultDomain: z.string().optional(),
+      wave: z.number().optional(),
+      planned: z.object({ rowsName: z.string().optional(), rowsDigest: z.string().optional() }).optional(),
+    }),
+  ),
   decided: z.array(
     z.object({
       tenantId: tenantIdSchema,
@@ -116,7 +182,7 @@ export const runPlanSchema: z.ZodType<RunPlan> = z.object({
 });
 
 export const planRunResultSchema: z.ZodType<PlanRunResult> = z.discriminatedUnion('ok', [
-  z.object({ ok: z.literal(true), attempt: z.number(), total: z.number() }),
+  z.object({ ok: z.literal(true), attempt: z.number(), total: z.number(), waves: z.array(z.number()).optional() }),
   z.object({
     ok: z.literal(false),
     code: errorCodeSchema,

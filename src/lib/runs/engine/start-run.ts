@@ -11,8 +11,11 @@ import { readParameters } from '../job/job-parameters.ts';
 import type { JobRegistry } from '../job/job.ts';
 import {
   type Asker,
+  type ChangeRequest,
+  isApplyWindow,
   isEnded,
   isScheduledWindow,
+  parseRunId,
   type Run,
   type RunId,
   runIdOf,
@@ -55,6 +58,8 @@ interface StartRunRequest {
   readonly correlationId?: string;
   /** The request of a query, and who asked for it. Its parameters were checked before. */
   readonly query?: { readonly path: string; readonly asker: Asker };
+  /** Of an apply, or of a plan that takes one back. */
+  readonly change?: { readonly request: ChangeRequest; readonly asker?: Asker };
 }
 
 /** A record without an orchestration that is younger than this may still be starting. */
@@ -69,7 +74,7 @@ const startGraceMs = 60_000;
  * has an active instance with its id), idempotency_key_reused (the run of the window has another digest); as `limits` does.
  */
 export async function startRun(deps: StartRunDeps, request: StartRunRequest): Promise<RunId> {
-  const { job, window, startedBy, starter, correlationId, requestDigest, query } = request;
+  const { job, window, startedBy, starter, correlationId, requestDigest, query, change } = request;
   const parameters = parametersOf(deps, request);
   const runId = runIdOf(job, window);
   if (startedBy !== 'timer' && isScheduledWindow(window)) {
@@ -78,11 +83,14 @@ export async function startRun(deps: StartRunDeps, request: StartRunRequest): Pr
       'Windows in the form of a time are reserved for timers. Choose another name.',
     );
   }
+  if (isApplyWindow(window) && change?.request.kind !== 'apply')
+    throw new BrokerError('request_invalid', 'A window of this form is reserved for applies. Choose another name.');
   const isRepeated = async (): Promise<boolean> =>
     requestDigest !== undefined && (await repeatedRun(deps, runId, requestDigest));
   if (await isRepeated()) return runId;
   const { tenants, choice, asked } = (await request.limits?.()) ?? {};
-  const content = defined({ parameters, ...(query && { asker: query.asker }), tenants, choice });
+  const asker = query?.asker ?? change?.asker;
+  const content = defined({ parameters, asker, tenants, choice, change: change?.request });
   // An instance without a record: the record was deleted, or the instance was started past this app.
   if ((await deps.orchestrations.state(runId)) === 'active') {
     // Another request with the key may have started it since.
@@ -167,8 +175,9 @@ export async function resumeRun(deps: StartRunDeps, runId: RunId): Promise<boole
 }
 
 async function startOrchestration(deps: StartRunDeps, runId: RunId): Promise<void> {
-  // A literal, because importing fan-out.ts would load the durable library into the command line.
-  await deps.orchestrations.start('fan-out', runId, { runId, ...deps.tuning, jitter: deps.random() });
+  // Literals, because importing fan-out.ts would load the durable library into the command line.
+  const name = isApplyWindow(parseRunId(runId)?.window ?? '') ? 'apply-waves' : 'fan-out';
+  await deps.orchestrations.start(name, runId, { runId, ...deps.tuning, jitter: deps.random() });
 }
 
 /**

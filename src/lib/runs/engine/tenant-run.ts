@@ -5,11 +5,13 @@ import type { Secret } from '../../core/secrets.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
 import { defined } from '../../core/objects.ts';
 import { type AttemptDeps, type ExecuteDeps, executeJob } from '../job/execute-job.ts';
-import type { JobRegistry, JobTenant } from '../job/job.ts';
+import type { Job, JobRegistry, JobTenant } from '../job/job.ts';
 import { readParameters } from '../job/job-parameters.ts';
 import type { RowText, WrittenRows } from '../job/row.ts';
 import {
+  type ApplyRequest,
   type Asker,
+  type ChangeRequest,
   longestRetryAfterSeconds,
   type PlannedTenant,
   type RunId,
@@ -18,6 +20,7 @@ import {
   type TenantRun,
 } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
+import { digestOf } from '../store/stored-plan.ts';
 import { type TraceDeps, TraceRecorder } from '../job/tenant-trace.ts';
 
 /** Input of the activity `tenant-run`. The history stores it, so it is small and contains no secrets. */
@@ -29,6 +32,8 @@ export interface TenantRunInput {
   readonly round: number;
   /** Whether this is the last round, in which a transient failure is final. */
   readonly last: boolean;
+  /** Visits the tenant although it has a final record. */
+  readonly again?: boolean | undefined;
 }
 
 /** Output of the activity. The history stores it. */
@@ -66,7 +71,34 @@ export interface QueryRows extends Omit<WrittenRows, 'jsonLines'> {
   readonly release?: () => void;
 }
 
+/** One tenant of an apply, or of a plan that takes an apply back. */
+export interface ChangeVisit {
+  readonly change: ChangeRequest;
+  readonly job: Job;
+  readonly plan: RunPlan;
+  readonly tenant: PlannedTenant;
+  /** Whether what was done is read once more. */
+  readonly again: boolean;
+  /** Whether no further visit follows. */
+  readonly last: boolean;
+}
+
+/** What a visit did. */
+export interface ChangeVisitEnd {
+  readonly written: WrittenRows & Pick<QueryRows, 'note'>;
+  /** The tenant is to be visited again after this many seconds. */
+  readonly waitSeconds?: number | undefined;
+  /** Why the tenant did not become what was planned. */
+  readonly failure?: Pick<BrokerError, 'code' | 'detail'> | undefined;
+}
+
 export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
+  readonly changes: {
+    /** Makes the changes of a plan in a tenant, as far as it is their time. @throws BrokerError */
+    carryOut(attempt: AttemptDeps, visit: ChangeVisit): Promise<ChangeVisitEnd>;
+    /** A tenant of an apply has failed. Too many stop it. @throws BrokerError storage_unavailable */
+    failed(runId: RunId, request: ApplyRequest, wave: number): Promise<unknown>;
+  };
   /** Sends the request of a query into a tenant, under the rules for its asker. @throws BrokerError */
   readonly askTenant: (visit: QueryVisit) => Promise<QueryRows>;
   readonly clock: Clock;
@@ -110,9 +142,10 @@ async function visit(
   known: EarlierRecords | undefined,
   refuse: Refuse | undefined,
 ): Promise<TenantRunResult> {
-  const stop = await deps.runs.stops.find(input.runId);
-  if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
   const { plan, recordedBefore } = await deps.runs.plans.get(input.runId);
+  // An apply that was stopped finds out what became of what it has sent.
+  const stop = plan.change?.kind === 'apply' ? undefined : await deps.runs.stops.find(input.runId);
+  if (stop !== undefined) return { outcome: 'not_attempted', code: stop.code };
   const tenant = plan.attempt[input.index];
   if (tenant === undefined) throw new BrokerError('internal', 'The plan has no tenant with this index.');
   const read = known === 'unread' ? undefined : known;
@@ -121,14 +154,22 @@ async function visit(
   const earlier = mayHaveRecord
     ? (read?.get(tenant.tenantId) ?? (await deps.runs.log.findTenant(input.runId, tenant.tenantId)))
     : undefined;
-  if (earlier !== undefined && (earlier.outcome !== 'retrying' || earlier.round >= input.round))
-    return resultOf(earlier);
+  const isFinal = earlier?.outcome !== 'retrying' && input.again !== true;
+  if (earlier !== undefined && (isFinal || earlier.round >= input.round)) return resultOf(earlier);
   const misfit = misfitOf(deps.jobs, plan);
   if (misfit !== undefined) {
     await deps.runs.stops.stop(input.runId, misfit);
     return { outcome: 'not_attempted', code: misfit.code };
   }
-  return attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, { plan, tenant, refuse });
+  const result = await attempt({ ...deps, log: deps.log.child({ tenantId: tenant.tenantId }) }, input, {
+    plan,
+    tenant,
+    refuse,
+    earlier,
+  });
+  if (result.outcome === 'failed' && result.code !== 'change_drifted' && plan.change?.kind === 'apply')
+    await deps.changes.failed(input.runId, plan.change, tenant.wave ?? 1);
+  return result;
 }
 
 /** Why the run must stop: an earlier build stored parameters that the job of this build does not accept. */
@@ -147,28 +188,37 @@ function misfitOf(jobs: JobRegistry, { job, parameters }: RunPlan): RunStop | un
 /** Stops the run if the error affects every tenant. @throws the error otherwise; storage_unavailable. */
 async function stopRun({ runs }: TenantRunDeps, runId: RunId, thrown: unknown): Promise<TenantRunResult> {
   const error = toBrokerError(thrown);
+  if (isStopped(error)) return { outcome: 'not_attempted', code: error.code };
   if (!stopsRun(error)) throw thrown;
   await runs.stops.stop(runId, { code: error.code, detail: scrub(error.detail) });
   return { outcome: 'not_attempted', code: error.code };
 }
 
 const stopsRun = ({ scope, code }: BrokerError): boolean =>
-  scope === 'credential' || code === 'policy_missing' || code === 'plan_changed';
+  scope === 'credential' || code === 'policy_missing' || code === 'plan_changed' || code === 'plan_expired';
+
+/** A person has ended the run, or it waits for one. */
+const isStopped = ({ code }: BrokerError): boolean => code === 'run_cancelled' || code === 'apply_held';
 
 interface PlannedVisit {
   readonly plan: RunPlan;
   readonly tenant: PlannedTenant;
   readonly refuse: Refuse | undefined;
+  /** The record that the tenant has. */
+  readonly earlier: TenantRun | undefined;
 }
 
 async function attempt(
   deps: TenantRunDeps,
   input: TenantRunInput,
-  { plan, tenant, refuse }: PlannedVisit,
+  { plan, tenant, refuse, earlier }: PlannedVisit,
 ): Promise<TenantRunResult> {
   const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
   const record = async (
-    rest: Pick<TenantRun, 'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'more' | 'numbers'>,
+    rest: Pick<
+      TenantRun,
+      'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'rowsDigest' | 'more' | 'numbers'
+    >,
     rows = 0,
     columns: readonly string[] = [],
   ) =>
@@ -184,44 +234,59 @@ async function attempt(
     );
   const handedOut: Secret[] = [];
   const trace = new TraceRecorder(deps, handedOut);
-  let written: QueryRows;
+  let written: QueryRows & Partial<ChangeVisitEnd>;
   try {
     const refusal = await refuse?.();
     if (refusal !== undefined) throw refusal;
-    written = await work({ ...deps, trace, handedOut }, input.runId, plan, tenant);
+    written = await work({ ...deps, trace, handedOut, runId: input.runId }, plan, tenant, input);
   } catch (thrown) {
     const error = toBrokerError(thrown);
+    if (isStopped(error)) throw error;
     deps.log.log(
       error.code === 'job_failed' || error.code === 'internal' ? 'error' : 'warn',
       'tenant_run.failed',
       errorFields(thrown),
     );
     if (stopsRun(error)) throw error;
+    // What the tenant showed at the end of its wave stays.
+    if (input.again === true && earlier !== undefined && earlier.outcome !== 'retrying') return resultOf(earlier);
     const outcome = outcomeOf(error, input.last);
     const retryAfterSeconds = outcome === 'retrying' ? error.retryAfterSeconds : undefined;
     return record({ outcome, code: error.code, detail: scrub(error.detail), retryAfterSeconds });
   }
-  const about = aboutRows(written);
-  if (written.count === 0) return record({ outcome: 'succeeded', ...about });
+  const { waitSeconds, failure } = written;
+  if (waitSeconds !== undefined) {
+    const detail = 'Changes are on their way, or are being confirmed.';
+    return record({ outcome: 'retrying', code: 'change_pending', detail, retryAfterSeconds: waitSeconds });
+  }
+  const about = failure === undefined ? aboutRows(written) : { code: failure.code, detail: scrub(failure.detail) };
+  const outcome = failure === undefined ? 'succeeded' : 'failed';
+  if (written.count === 0) return record({ outcome, ...about });
   // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
   await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines).finally(written.release);
   const { count, columns, numbers } = written;
-  return record({ outcome: 'succeeded', rowsName, ...about, numbers }, count, columns);
+  // The leaf of the tenant in the digest of a plan.
+  const rowsDigest = deps.jobs.find(plan.job)?.changes === true ? digestOf(written.jsonLines) : undefined;
+  return record(defined({ outcome, rowsName, rowsDigest, ...about, numbers }), count, columns);
 }
 
 /** @throws BrokerError of the job or the query; job_unknown. */
-function work(
-  deps: TenantRunDeps & Omit<AttemptDeps, 'runId'>,
-  runId: RunId,
+async function work(
+  deps: TenantRunDeps & AttemptDeps,
   plan: RunPlan,
   tenant: PlannedTenant,
-): Promise<QueryRows> {
-  const { asker, parameters } = plan;
-  if (asker !== undefined) return deps.askTenant({ runId, asker, parameters, tenantId: tenant.tenantId });
+  { again = false, last }: Pick<TenantRunInput, 'again' | 'last'>,
+): Promise<QueryRows & Partial<ChangeVisitEnd>> {
+  const { asker, parameters, change } = plan;
+  const { runId } = deps;
+  if (asker !== undefined && change === undefined)
+    return deps.askTenant({ runId, asker, parameters, tenantId: tenant.tenantId });
   const job = deps.jobs.find(plan.job);
   if (job === undefined) throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
-  return executeJob({ ...deps, runId }, job, jobTenant(tenant), parameters);
+  if (change === undefined) return executeJob(deps, job, jobTenant(tenant), parameters);
+  const { written, ...end } = await deps.changes.carryOut(deps, { change, job, plan, tenant, again, last });
+  return { ...written, ...end };
 }
 
 function aboutRows({ missing, note = missing }: QueryRows): Pick<TenantRun, 'detail' | 'more'> {
@@ -242,7 +307,7 @@ function outcomeOf(error: BrokerError, last: boolean): TenantRun['outcome'] {
 const resultOf = (record: TenantRun): TenantRunResult =>
   defined({ outcome: record.outcome, code: record.code, retryAfterSeconds: record.retryAfterSeconds });
 
-function jobTenant({ tenantId, name, defaultDomain }: PlannedTenant): JobTenant {
+export function jobTenant({ tenantId, name, defaultDomain }: PlannedTenant): JobTenant {
   const domain = parseDomainName(defaultDomain);
   return { tenantId, name, ...(domain === undefined ? {} : { defaultDomain: domain }) };
 }

@@ -5,7 +5,7 @@ import type { Orchestrations } from '../../core/orchestrations.ts';
 import { once } from '../../core/single-flight.ts';
 import type { Job, JobRegistry } from '../job/job.ts';
 import { exportRun, type ExportRunDeps } from '../reading/result-page.ts';
-import { isEnded, type Run, type RunId, runIdOf, scheduledWindow } from '../store/run.ts';
+import { isApplyWindow, isEnded, type Run, type RunId, runIdOf, scheduledWindow } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
 import { announceRun, type AnnounceRunDeps } from './announce-run.ts';
 import { finishRun, type FinishRunDeps } from './finish-run.ts';
@@ -139,6 +139,7 @@ const patienceMs = 2 * hourMs;
 /** Longest time that a run may wait behind other runs. */
 const maxStandstillMs = dayMs;
 const maxJobSeconds = 3600;
+const maxApplyMs = 8 * dayMs;
 /** Number of recent runs to search for the latest progress. */
 const recentRuns = 50;
 
@@ -207,6 +208,8 @@ async function closeIfDead(deps: WatchRunsDeps, run: Run, progressMs: () => Prom
  * runs share one queue). Records are read only for runs that are old enough to hang.
  */
 async function hangs(deps: WatchRunsDeps, run: Run, progressMs: () => Promise<number>): Promise<boolean> {
+  // An apply pauses, and waits for people. Its plan expires within a day, and no pause takes longer than five.
+  if (isApplyWindow(run.window)) return deps.clock.nowMs() - run.createdAtMs >= maxApplyMs;
   const patience = patienceMs + (deps.jobs.find(run.job)?.timeoutSeconds ?? maxJobSeconds) * 1000;
   const nowMs = deps.clock.nowMs();
   if (nowMs - (run.startedAtMs ?? run.createdAtMs) < patience) return false;

@@ -1,7 +1,7 @@
 import type { TableClient, TableEntity } from '@azure/data-tables';
 import type { TenantId } from '../../core/identifiers.ts';
 import { Limiter } from '../../core/limiter.ts';
-import { parameterValuesSchema } from '../../core/parameters.ts';
+import { parameterValuesSchema } from '../job/job-parameters.ts';
 import { Columns, json, mark, oneOf, type Stored, words } from '../../core/rows/columns.ts';
 import { quoted, type Row, Table } from '../../core/rows/table.ts';
 import { ReadShard, readTotals, shardColumns, ShardText, Totals, totalsColumns } from './history-text.ts';

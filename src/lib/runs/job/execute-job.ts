@@ -188,9 +188,10 @@ function withoutSecrets(error: BrokerError, handedOut: readonly Secret[]): Broke
   return new BrokerError(code, detail, { scope, retryAfterSeconds, logFields });
 }
 
-type Execution = Pick<JobContext, 'tenant' | 'parameters' | 'signal'>;
+/** What the context of one visit is for. */
+export type Execution = Pick<JobContext, 'tenant' | 'parameters' | 'signal'>;
 
-function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }: Execution): JobContext {
+export function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, signal }: Execution): JobContext {
   const { handedOut, trace, runId } = deps;
   const correlationId = randomUUID();
   const tokenOf = async (alias: string, grant: TokenGrant, ofPartner = false): Promise<Secret> => {

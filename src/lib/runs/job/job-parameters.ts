@@ -240,3 +240,9 @@ function wrongValues(
     });
   return [...new Set(sentences)];
 }
+
+/** Parameters that are shown. Those of an earlier version may have another form. */
+export const parameterValuesSchema: z.ZodType<ParameterValues> = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]),
+);

@@ -176,6 +176,8 @@ export interface JobDefinition<P extends z.ZodObject = NoParameters> {
 
 /** A validated job. */
 export interface Job extends Omit<JobDefinition, 'schedule' | 'application' | 'parameters' | 'run'> {
+  /** Its rows are changes, which an apply of the run makes. Absent: it reports. */
+  readonly changes?: true;
   readonly application: string;
   readonly schedule: Schedule | undefined;
   readonly parameters: JobParameters;

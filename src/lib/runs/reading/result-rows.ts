@@ -2,7 +2,7 @@ import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { wrongContinuation } from '../../core/rows/continuation.ts';
 import type { Row, StoredRow } from '../job/row.ts';
-import type { PlannedTenant, Run, TenantRun } from '../store/run.ts';
+import { isApplyWindow, type PlannedTenant, type Run, type TenantRun } from '../store/run.ts';
 import type { RunSource } from './visible-runs.ts';
 
 /** A row in the results of a run: the first one of a page. */
@@ -110,7 +110,7 @@ async function* inPlanOrder(
 ): AsyncGenerator<TenantRows, void, undefined> {
   const plan = await runs.results.plan(run);
   // If the plan no longer exists, the records have an order, too.
-  const order: readonly PlannedTenant[] = plan?.attempt ?? [...(await succeededTenants(runs, run)).values()];
+  const order: readonly PlannedTenant[] = plan?.attempt ?? [...(await tenantsWithRows(runs, run)).values()];
   let next = from === undefined ? 0 : order.findIndex(({ tenantId }) => tenantId === from.tenantId);
   if (next < 0) throw wrongContinuation('names a tenant that is not among those that you may read');
   const first = order[next];
@@ -121,8 +121,9 @@ async function* inPlanOrder(
   const domains = new Map(order.map(({ tenantId, defaultDomain }) => [tenantId, defaultDomain]));
   const rest = order.slice(next).map(({ tenantId }) => tenantId);
   for await (const record of recordsOf(runs, run, rest)) {
-    const { tenantId, name, outcome, rows } = record;
-    if (outcome !== 'succeeded' || rows === 0) continue;
+    const { tenantId, name, rows } = record;
+    // Only an apply keeps the rows of a tenant that failed: they say which changes were made.
+    if (rows === 0) continue;
     const offset = tenantId === from?.tenantId ? from.offset : 0;
     yield* recordedRows({ tenantId, name, defaultDomain: domains.get(tenantId) }, record, offset);
   }
@@ -161,6 +162,14 @@ export async function succeededTenants({ log }: RunSource, { runId }: Run): Prom
   return records;
 }
 
+/** The records of the tenants that have rows. */
+async function tenantsWithRows({ log }: RunSource, run: Run): Promise<Map<TenantId, TenantRun>> {
+  if (!isApplyWindow(run.window)) return succeededTenants({ log } as RunSource, run);
+  const records = new Map<TenantId, TenantRun>();
+  for await (const record of log.tenants(run.runId)) if (record.rows > 0) records.set(record.tenantId, record);
+  return records;
+}
+
 /** Yields the records of these tenants in this order. Tenants without a record are left out. */
 async function* recordsOf(
   runs: RunSource,
@@ -170,7 +179,7 @@ async function* recordsOf(
   for await (const { record } of lookUp(runs, run, tenantIds.slice(0, lookedUpRecords)))
     if (record !== undefined) yield record;
   if (tenantIds.length <= lookedUpRecords) return;
-  const records = await succeededTenants(runs, run);
+  const records = await tenantsWithRows(runs, run);
   for (const tenantId of tenantIds.slice(lookedUpRecords)) {
     const record = records.get(tenantId);
     if (record !== undefined) yield record;

@@ -2,7 +2,7 @@ import { rulesInSomeTenant } from '../../access/policy/decide.ts';
 import { type NamedTenantsDeps, requestedBy } from '../../access/tenants/named-tenants.ts';
 import { type RequestedTenants, tenantsOfSelections } from '../../access/tenants/selected-tenants.ts';
 import { isVisible, visibleTenants, type VisibleTenants } from '../../access/tenants/visible-tenants.ts';
-import type { Caller } from '../../core/caller.ts';
+import type { Caller, CallerRole } from '../../core/caller.ts';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
@@ -347,15 +347,20 @@ export async function findRun(runLog: Pick<RunLog, 'find'>, runId: string): Prom
 }
 
 /**
- * Returns a run that the caller may repeat or cancel: an own query, or any with the role Runs.Write. A caller whose reading
+ * Returns a run that the caller may repeat or cancel: an own query, or any with the role. A caller whose reading
  * is limited must be able to read all its tenants, so that it affects no other.
  * @throws BrokerError run_not_found, caller_forbidden, or like `visibleTenants`.
  */
-export async function controllableRun(deps: VisibleRunsDeps, caller: Caller, runId: string): Promise<Run> {
+export async function controllableRun(
+  deps: VisibleRunsDeps,
+  caller: Caller,
+  runId: string,
+  role: CallerRole = 'Runs.Write',
+): Promise<Run> {
   const visible = await visibleTenants(deps, caller);
   const stored = isQuery(runId) ? await deps.runs.log.find(runId) : undefined;
   if (stored && caller.roles.includes('Requests.Send') && isStartedBy(stored, caller)) return stored;
-  const tenants = caller.roles.includes('Runs.Write') ? visible : undefined;
+  const tenants = caller.roles.includes(role) ? visible : undefined;
   await findRun(new VisibleRuns(deps.runs, { tenants }).log, runId);
   const run = await findRun(deps.runs.log, runId);
   if (visible === '*') return run;

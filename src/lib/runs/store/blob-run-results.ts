@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { PlannedRun, RunId, RunPlan, RunResults, StoredFormat, StoredPlan } from './run.ts';
+import type { PlannedRun, RunId, RunPlan, RunResults, StoredDocument, StoredFormat, StoredPlan } from './run.ts';
 import type { RowText } from '../job/row.ts';
 import { runPlanSchema } from '../engine/run-schemas.ts';
 import { checkPlanDigest, digestOf } from './stored-plan.ts';
@@ -27,7 +27,7 @@ const uploadMs = 120_000;
 
 /**
  * Stores plans, rows and exports as blobs: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
- * `{runId}/starts/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
+ * `{runId}/starts/…`, `{runId}/documents/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
  */
 export class BlobRunResults implements RunResults {
   readonly #container: Created<ContainerClient>;
@@ -147,6 +147,33 @@ export class BlobRunResults implements RunResults {
     return open;
   }
 
+  async document(runId: RunId, name: string): Promise<StoredDocument | undefined> {
+    try {
+      const blob = await this.#blob(documentName(runId, name));
+      return await this.#inTime(async (abortSignal) => {
+        const { etag = '', readableStreamBody } = await blob.download(0, undefined, { abortSignal });
+        const pieces = await Array.fromAsync(readableStreamBody ?? [], (piece) => Buffer.from(piece));
+        return { text: Buffer.concat(pieces).toString('utf8'), version: etag };
+      });
+    } catch (thrown) {
+      if (isItemMissing(thrown)) return undefined;
+      return storageCall(() => Promise.reject(thrown));
+    }
+  }
+
+  async putDocument(runId: RunId, name: string, text: string, version: string | undefined) {
+    const conditions = version === undefined ? { ifNoneMatch: '*' } : { ifMatch: version };
+    try {
+      const blob = await this.#blob(documentName(runId, name));
+      const options = { conditions, ...contentType('application/json') };
+      const length = Buffer.byteLength(text);
+      return (await this.#inTime((abortSignal) => blob.upload(text, length, { ...options, abortSignal }))).etag;
+    } catch (thrown) {
+      if (isStorageConflict(thrown)) return undefined;
+      return storageCall(() => Promise.reject(thrown));
+    }
+  }
+
   async remove(runId: RunId): Promise<void> {
     const container = await storageCall(() => this.#container.client());
     for await (const { name } of this.#each(container.listBlobsFlat({ prefix: `${runId}/` }))) {
@@ -212,6 +239,7 @@ interface BlobPart {
 }
 
 const planName = (runId: RunId): string => `${runId}/plan.json`;
+const documentName = (runId: RunId, name: string): string => `${runId}/documents/${name}.json`;
 const blobName = (runId: RunId, rowsName: string): string => `${runId}/rows/${rowsName}.jsonl`;
 const exportName = (runId: RunId, format: StoredFormat): string => `${runId}/export.${format}.gz`;
 const contentType = (blobContentType: string) => ({ blobHTTPHeaders: { blobContentType } });

@@ -5,7 +5,8 @@ import { BrokerError, isErrorCode } from '../../core/errors.ts';
 import { parseTenantId } from '../../core/identifiers.ts';
 import { scrub } from '../../core/log.ts';
 import { parseJson } from '../../core/outbound.ts';
-import { type ParameterValues, parameterValuesSchema } from '../../core/parameters.ts';
+import type { ParameterValues } from '../../core/parameters.ts';
+import { parameterValuesSchema } from '../job/job-parameters.ts';
 import {
   column,
   Columns,
@@ -21,10 +22,18 @@ import {
   time,
 } from '../../core/rows/columns.ts';
 import type { Keys } from '../../core/rows/table.ts';
-import { requestedTenantsSchema, runRequestSchema } from '../engine/run-schemas.ts';
+import {
+  goneOnSchema,
+  holdSchema,
+  requestedTenantsSchema,
+  runRequestSchema,
+  waveProgressSchema,
+} from '../engine/run-schemas.ts';
 import { tenantNumbersSchema } from '../history/tenant-numbers.ts';
 import { type TenantTrace, tracedLineSchema } from '../job/tenant-trace.ts';
 import {
+  type GoneOn,
+  type Hold,
   type NewRun,
   parseRunId,
   type Run,
@@ -34,6 +43,7 @@ import {
   scopeOf,
   tenantOutcomes,
   type TenantRun,
+  type WaveProgress,
 } from './run.ts';
 
 // The rows of the tables Runs and TenantRuns (docs/storage-schema.md). A value that somebody damaged hides no row.
@@ -96,6 +106,9 @@ const shown = {
   parameters: json(parameterValuesSchema).lenient(),
   asked: json<RequestedTenants>(requestedTenantsSchema).lenient(),
   requestDigest: text.lenient(),
+  hold: json<Hold>(holdSchema).lenient(),
+  goneOn: json<GoneOn>(goneOnSchema).lenient(),
+  wave: json<WaveProgress>(waveProgressSchema).lenient(),
 };
 
 /** Enough to list runs. */
@@ -158,6 +171,7 @@ const listedTenant = {
   rows: count,
   more: mark,
   rowsName: text.lenient(),
+  rowsDigest: text.lenient(),
   retryAfterSeconds: number.lenient(),
   columns: texts.or([]),
   startedAtMs: time.or(0),

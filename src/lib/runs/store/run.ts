@@ -67,6 +67,82 @@ export interface Asker extends Caller {
   readonly correlationId?: string | undefined;
 }
 
+/** How many tenants may end badly before an apply stops. The first wave allows no failure. */
+export interface StopLimits {
+  /** Tenants in which a change was refused or put back, or that could not be reached. */
+  readonly failed: number;
+  /** Tenants in which it is not known whether a change was made. */
+  readonly unclear: number;
+}
+
+/** Tenants of an apply that ended badly. */
+export interface BadTenants extends StopLimits {
+  /** Those in which Microsoft accepted a change that does not show. In the first wave they count as unclear. */
+  readonly unconfirmed: number;
+}
+
+/** Carries a plan out. */
+export interface ApplyRequest {
+  readonly kind: 'apply';
+  /** The run whose rows are the changes. */
+  readonly plan: RunId;
+  /** Digest of the plan: what the policy and people allowed. */
+  readonly digest: string;
+  /** Tenants in each wave, as many of the request's tenants in their order. */
+  readonly waves: readonly number[];
+  readonly stop: StopLimits;
+  /** How long a wave is left alone before it is read again and the next one begins. */
+  readonly pauseMinutes: number;
+  /** Whether a person must go on after each wave. */
+  readonly confirmWaves: boolean;
+  /** No tenant is begun later. */
+  readonly expiresAtMs: number;
+  readonly approvalId?: string | undefined;
+  /** Digests of the rules, with their conditions, under which it was allowed. Another rule, or a changed one, opens nothing. */
+  readonly rules: readonly string[];
+}
+
+/** What a run of a change job does. Absent: it makes a plan. */
+export type ChangeRequest =
+  | ApplyRequest
+  /** Makes a plan that takes back what an apply did. */
+  | { readonly kind: 'undo'; readonly apply: RunId };
+
+/** The window of the one run that applies a plan. @param digest of the plan's id. */
+export const applyWindow = (digest: string): string => `apply-${digest.slice(0, 32)}`;
+
+/** Whether a window has the form reserved for {@link applyWindow}. */
+export const isApplyWindow = (window: string): boolean => /^apply-[\da-f]{32}$/i.test(window);
+
+/** Why an apply begins no further tenant until a person goes on or ends it. */
+export interface Hold extends RunStop {
+  readonly id: string;
+  readonly atMs: number;
+}
+
+/** What a person has seen before the apply went on. */
+export interface GoneOn {
+  /** The hold that it ended. */
+  readonly hold?: string | undefined;
+  /** From 1: the last wave after which the apply may go on. */
+  readonly wave: number;
+  /** Tenants that had ended badly by then. They do not stop the apply again. */
+  readonly bad: BadTenants;
+  readonly by: string;
+}
+
+/** Where an apply is. */
+export interface WaveProgress {
+  /** From 1. */
+  readonly wave: number;
+  /** When its last change was sent and read. Absent: it is under way. */
+  readonly endedAtMs?: number | undefined;
+  /** Set while a person must go on. */
+  readonly waits?: true | undefined;
+  /** Set for the last wave. */
+  readonly isLast?: true | undefined;
+}
+
 /** The request that starts a run. */
 export interface RunRequest {
   /** Tenant ids; absent: all delegated tenants. */
@@ -74,8 +150,9 @@ export interface RunRequest {
   /** Limits these tenants further. Resolved when the run is planned. */
   readonly choice?: RequestedTenants | undefined;
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Of a query. Absent: the run is one of a job. */
+  /** Of a query, and of an apply: who asked for it. */
   readonly asker?: Asker | undefined;
+  readonly change?: ChangeRequest | undefined;
 }
 
 export const scopeOf = ({ tenants, choice }: RunRequest): Run['scope'] =>
@@ -136,6 +213,10 @@ export interface Run {
   readonly query?: string | undefined;
   /** SHA-256 of the stored plan. A plan with another digest is not used. */
   readonly planDigest?: string | undefined;
+  /** Of an apply. In force unless `goneOn` names it. Only `RunLog.find` returns these three. */
+  readonly hold?: Hold | undefined;
+  readonly goneOn?: GoneOn | undefined;
+  readonly wave?: WaveProgress | undefined;
 }
 
 /** The record of one tenant in a run. */
@@ -154,6 +235,8 @@ export interface TenantRun {
   readonly more?: true | undefined;
   /** Name of the stored rows of the valid attempt; absent without rows. */
   readonly rowsName?: string | undefined;
+  /** SHA-256 of the stored rows of a plan: the leaf of this tenant in the digest of the plan. */
+  readonly rowsDigest?: string | undefined;
   readonly columns: readonly string[];
   /** Of the rows, for the history. Lists leave them out. Absent without rows, and for a query. */
   readonly numbers?: TenantNumbers | undefined;
@@ -170,14 +253,18 @@ export interface PlannedTenant {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly defaultDomain?: string | undefined;
+  /** In an apply: the wave, from 1, and the rows of the plan that are carried out. */
+  readonly wave?: number | undefined;
+  readonly planned?: Pick<TenantRun, 'rowsName' | 'rowsDigest'> | undefined;
 }
 
 /** The plan of a run, fixed before the first tenant. Activities refer to a tenant by its index in `attempt`. */
 export interface RunPlan {
   readonly job: string;
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Of a query. */
+  /** Of a query, and of an apply. */
   readonly asker?: Asker | undefined;
+  readonly change?: ChangeRequest | undefined;
   readonly attempt: readonly PlannedTenant[];
   /** Unreachable and excluded tenants: decided without an attempt. */
   readonly decided: readonly TenantRun[];
@@ -206,6 +293,9 @@ export type RunChange = Partial<
     | 'cancelRequestedAtMs'
     | 'warnings'
     | 'planDigest'
+    | 'hold'
+    | 'goneOn'
+    | 'wave'
   >
 >;
 
@@ -279,6 +369,12 @@ export type StoredFormat = Exclude<ExportFormat, 'json'>;
 /** Largest `limit` of `GET /api/runs/{runId}/results`. Clients that want all rows send it. */
 export const maxPageRows = 50_000;
 
+/** A small text of a run that changes. */
+export interface StoredDocument {
+  readonly text: string;
+  readonly version: string;
+}
+
 /** Stores the large parts of a run: its plan, its rows and its exports. Throws the same errors as RunLog. */
 export interface RunResults {
   /** Stores the plan unless one exists. @returns the stored plan. */
@@ -309,6 +405,14 @@ export interface RunResults {
   endWork(runId: RunId, work: string): Promise<void>;
   /** The work that has begun and not ended: it is under way, or the process ended in it. */
   openWork(runId: RunId): Promise<ReadonlySet<string>>;
+  /** Reads a document of the run. @returns undefined if it does not exist. */
+  document(runId: RunId, name: string): Promise<StoredDocument | undefined>;
+  /**
+   * Writes a document, if it is still the version that was read.
+   * @param version undefined: it must not exist.
+   * @returns the new version. Undefined if it was written since, perhaps by this call: storage repeats a write whose reply was lost.
+   */
+  putDocument(runId: RunId, name: string, text: string, version: string | undefined): Promise<string | undefined>;
   /** Deletes all blobs of the run. */
   remove(runId: RunId): Promise<void>;
 }

@@ -11,7 +11,7 @@ import { selects, missingFact, type TenantSelection, type TenantGroups } from '.
 import { BrokerError } from '../../core/errors.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import type { Job } from '../job/job.ts';
-import type { PlannedRun, RunId, RunPlan, RunRequest } from './run.ts';
+import type { PlannedRun, RunId, RunLog, RunPlan, RunRequest, TenantRun } from './run.ts';
 
 export interface RunChoiceDeps extends KnowledgeDeps {
   /** The groups of the policy in force. @throws BrokerError policy_missing. */
@@ -69,6 +69,26 @@ export async function resolveRunChoice(
   };
 }
 
+/**
+ * The digest of a plan of changes: SHA-256 over the digests of its tenants, in the order of their ids.
+ * @param leaves tenants without a change have none.
+ */
+export const digestOfLeaves = (leaves: ReadonlyMap<TenantId, string>): string =>
+  digestOf(
+    [...leaves]
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([tenantId, leaf]) => `${tenantId} ${leaf}\n`)
+      .join(''),
+  );
+
+/** The digests of the rows of each tenant of a plan that has changes. */
+export async function leavesOf(runLog: Pick<RunLog, 'tenants'>, planId: RunId): Promise<Map<TenantId, TenantRun>> {
+  const leaves = new Map<TenantId, TenantRun>();
+  for await (const record of runLog.tenants(planId, 'succeeded'))
+    if (record.rowsDigest !== undefined) leaves.set(record.tenantId, record);
+  return leaves;
+}
+
 export const digestOf = (text: string | Uint8Array): string => hash('sha256', text, 'hex');
 
 /**
@@ -86,13 +106,14 @@ export function checkPlanDigest({ runId, planDigest }: PlannedRun, digest: strin
  */
 export function checkPlanRequest(
   runId: RunId,
-  { job, parameters, asker, attempt, decided }: RunPlan,
-  request: Pick<RunRequest, 'parameters' | 'asker'> & { readonly job: string; readonly choice: RunChoice },
+  { job, parameters, asker, change, attempt, decided }: RunPlan,
+  request: Pick<RunRequest, 'parameters' | 'asker' | 'change'> & { readonly job: string; readonly choice: RunChoice },
 ): void {
   const fits =
     job === request.job &&
     isDeepStrictEqual(parameters, request.parameters) &&
     isDeepStrictEqual(asker, request.asker) &&
+    isDeepStrictEqual(change, request.change) &&
     [...attempt, ...decided].every(({ tenantId }) => request.choice.isIncluded(tenantId)) &&
     attempt.every(({ tenantId }) => request.choice.isOfJob(tenantId));
   if (!fits) throw planChanged(runId);
@@ -102,5 +123,5 @@ export function checkPlanRequest(
 export const planDeleted = (runId: RunId): BrokerError =>
   new BrokerError('plan_changed', `Somebody has deleted the stored plan of the run ${runId}.`);
 
-const planChanged = (runId: RunId): BrokerError =>
+export const planChanged = (runId: RunId): BrokerError =>
   new BrokerError('plan_changed', `The stored plan of the run ${runId} is not the one that the run was started with.`);

@@ -55,6 +55,7 @@ const rule = (application: string, ...grants: ('delegated' | 'application')[]): 
   blueprints: '*',
   tokens: true,
   gateway: false,
+  changes: undefined,
   requests: undefined,
   reads: undefined,
   approval: undefined,

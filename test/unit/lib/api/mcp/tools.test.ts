@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { maxDataBytes, sizeOf, type Tool, type ToolResult } from '../../../../../src/lib/api/mcp/tool.ts';
 import { tools } from '../../../../../src/lib/api/mcp/tools.ts';
+import { defineChange } from '../../../../../src/lib/changes/define-change.ts';
 import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/job.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { scriptedAsk, type ScriptedAsk } from '../../../../support/scripted-ask.ts';
@@ -21,6 +22,8 @@ const registry = createJobRegistry([
   jobOf('manages', ['graph'], ['Exchange.Manage']),
   jobOf('mails', ['graph', 'exchange'], ['User.Read.All']),
   jobOf('declares-nothing', ['graph']),
+  // Its permissions only read, so nothing but its kind keeps an agent from starting it.
+  defineChange({ name: 'plans', title: 'plans', permissions: ['User.Read.All'], plan: async () => [] }),
 ]);
 
 const toolOf = (name: string): Tool => {
@@ -292,20 +295,91 @@ describe('jobs', () => {
     expect(asked.asked).toEqual([]);
   });
 
+  it('refuses to start a job that makes plans, and says what makes one', async () => {
+    const asked = scriptedAsk({ 'jobs-start': [started] });
+    const { isError, notes } = await run('start_job', { job: 'plans' }, asked);
+    expect([isError, notes]).toEqual([true, [expect.stringContaining('plan_change')]]);
+    expect(asked.asked).toEqual([]);
+  });
+
   it('leaves an unknown job to the route', async () => {
     const asked = scriptedAsk({ 'jobs-start': [started] });
     await run('start_job', { job: 'nope' }, asked);
     expect(asked.asked).toHaveLength(1);
   });
 
-  it('lists which ones may be started', async () => {
+  it('lists which ones may be started, and which ones planned', async () => {
     const jobs = registry.list().map(({ name, title, resources, permissions, timeoutSeconds }) => {
       const parameters = { type: 'object', properties: {}, additionalProperties: false };
       return { name, title, resources, permissions, timeoutSeconds, parameters };
     });
     const { data } = await run('list_jobs', {}, scriptedAsk({ jobs: [{ jobs }] }));
-    const { jobs: shown } = data as { jobs: { name: string; startable: boolean }[] };
+    const { jobs: shown } = data as { jobs: { name: string; startable: boolean; plannable: boolean }[] };
     expect(shown.filter(({ startable }) => startable).map(({ name }) => name)).toEqual(['reads']);
+    expect(shown.filter(({ plannable }) => plannable).map(({ name }) => name)).toEqual(['plans']);
+  });
+});
+
+describe('plans', () => {
+  const change = { action: 'update', target: '/p', before: '{"a":1}', after: '{"a":2}', undo: 'yes', tenants: 24 };
+  const plan = {
+    planId: 'plans@w',
+    job: 'plans',
+    title: 'Plans',
+    status: 'completed',
+    tenants: { total: 25, succeeded: 24, failed: 1, skipped: 0, notAttempted: 0 },
+    madeAt: '2026-11-24T05:00:00.000Z',
+    madeBy: 'app',
+    digest: 'd',
+    changedTenants: 24,
+    changes: 24,
+    irreversible: 0,
+    groups: [change],
+    more: false,
+  };
+
+  it('are made by the route for plans, and by no other', async () => {
+    const asked = scriptedAsk({ 'plans-make': [{ runId: 'plans@w', status: 'pending', location: '/x' }] });
+    const given = {
+      job: 'plans',
+      tenants: ['group:gold'],
+      except: ['tag:trial'],
+      parameters: { days: 3 },
+      window: 'w',
+    };
+    expect((await run('plan_change', given, asked)).data).toEqual({ planId: 'plans@w', status: 'pending' });
+    const { job, ...body } = given;
+    expect(asked.asked).toEqual([{ route: 'plans-make', path: { job }, body }]);
+  });
+
+  it('are shown with their changes, the tenants that failed, and what became of them', async () => {
+    const runId = 'plans@apply-0b8f1c2d3e4f50617283940a1b2c3d4e';
+    const hold = { code: 'apply_held', detail: '1 tenant failed; 0 may.' };
+    const apply = { runId, status: 'running', wave: 1, waves: [3, 21], waits: true, outcomes: { refused: 1 } };
+    const asked = scriptedAsk({
+      'plans-show': [{ ...plan, apply: { ...apply, tenants: plan.tenants, hold: { ...hold, at: plan.madeAt } } }],
+    });
+    const { data, notes } = await run('show_plan', { planId: 'plans@w' }, asked);
+    expect(asked.asked).toEqual([{ route: 'plans-show', path: { planId: 'plans@w' } }]);
+    expect(notes).toEqual([]);
+    const shown = { failedTenants: 1, groups: [change], groupsLeftOff: 0, apply: { ...apply, hold } };
+    expect(data).toMatchObject({ planId: 'plans@w', changes: 24, irreversible: 0, ...shown });
+    expect(toolOf('show_plan').about?.({ planId: 'plans@w' })).toEqual({ run: 'plans@w' });
+  });
+
+  it('with more than fits say where every change is', async () => {
+    const groups = Array.from({ length: 200 }, () => ({ ...change, before: 'x'.repeat(1_000) }));
+    const { data, notes } = await run(
+      'show_plan',
+      { planId: 'p@w' },
+      scriptedAsk({ 'plans-show': [{ ...plan, groups }] }),
+    );
+    expect(notes).toEqual([expect.stringContaining('read_rows')]);
+    const { groups: shown, groupsLeftOff } = data as { groups: unknown[]; groupsLeftOff: number };
+    expect(shown.length + groupsLeftOff).toBe(200);
+    expect(groupsLeftOff).toBeGreaterThan(100);
+    const short = await run('show_plan', { planId: 'p@w' }, scriptedAsk({ 'plans-show': [{ ...plan, more: true }] }));
+    expect(short.notes).toHaveLength(1);
   });
 });
 

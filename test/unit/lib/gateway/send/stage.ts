@@ -54,12 +54,15 @@ export const json = (value: unknown, more: Partial<Answer> = {}): Answer => ({
 });
 
 /** The gateway with a fake resource behind it. */
-export function stage(rules: readonly object[] = [usersRule], { requestsPerMinute = 600 } = {}) {
-  const clock = new FakeClock(Date.UTC(2026, 10, 24, 5));
+export function stage(
+  rules: readonly object[] = [usersRule],
+  { requestsPerMinute = 600, tenantId = contoso, nowMs = Date.UTC(2026, 10, 24, 5) } = {},
+) {
+  const clock = new FakeClock(nowMs);
   const audit = new MemoryAuditLog();
   const recording = recordingLogger();
   const world = {
-    tenant: delegatedTenant(contoso, 'Contoso', { defaultDomain: 'contoso.com' as DomainName }),
+    tenant: delegatedTenant(tenantId, 'Contoso', { defaultDomain: 'contoso.com' as DomainName }),
     sent: [] as UpstreamRequest[],
     answers: [] as (Answer | Error)[],
     tokenRequests: [] as TokenRequest[],
@@ -70,7 +73,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
     newer: 0,
     lookedUp: [] as string[],
     /** The tenant that has contoso.com now. */
-    owner: contoso,
+    owner: tenantId,
     tags: new MemoryTenantTags(),
   };
   const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
@@ -78,7 +81,7 @@ export function stage(rules: readonly object[] = [usersRule], { requestsPerMinut
   const state: PolicyState = { policy: parsed.policy, state: 'current', loadedAtMs: 0 };
   const policy = { current: async () => state };
   const directory = {
-    find: async (id: string) => (id === contoso ? world.tenant : undefined),
+    find: async (id: string) => (id === tenantId ? world.tenant : undefined),
     excludes: async () => false,
     tenantOf: async (domain: string) => {
       world.lookedUp.push(domain);

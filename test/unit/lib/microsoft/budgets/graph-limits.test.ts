@@ -30,6 +30,13 @@ describe('what a request spends', () => {
     ['GET', ['/beta/reports/authenticationMethods/userRegistrationDetails'], { 'graph-reports': 1 }],
     ['GET', ['/v1.0/reports/getMailboxUsageDetail'], { 'graph-units': 1 }],
     ['GET', ['/v1.0/identity/conditionalAccess/policies'], { 'graph-access': 1 }],
+    ['POST', ['/v1.0/identity/conditionalAccess/namedLocations'], { 'graph-access': 1, 'graph-writes': 1 }],
+    ['GET', ['/v1.0/identity/conditionalAccess/namedLocations/x'], { 'graph-access': 1 }],
+    [
+      'POST',
+      ['/beta/identity/conditionalAccess/deletedItems/policies/x/restore'],
+      { 'graph-access': 1, 'graph-writes': 1 },
+    ],
     ['GET', ['/v1.0/identityProtection/riskyUsers'], { 'graph-access': 1 }],
     ['GET', ['/v1.0/auditLogsOther'], { 'graph-units': 1 }],
     [

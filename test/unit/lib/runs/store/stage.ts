@@ -98,6 +98,10 @@ export async function stageRun(
     },
     jobPositions: (stack) => stack,
     askTenant: () => Promise.reject(new TypeError('no query here')),
+    changes: {
+      carryOut: () => Promise.reject(new TypeError('no apply here')),
+      failed: () => Promise.reject(new TypeError('no apply here')),
+    },
     newId: () => `attempt-${started.length}-${ids++}`,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>

@@ -1,0 +1,175 @@
+import { type Clock, isoTime, minuteMs } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import { defined } from '../core/objects.ts';
+import type { JudgeWaveInput, WaveVerdict } from '../runs/engine/apply-waves.ts';
+import {
+  type ApplyRequest,
+  type BadTenants,
+  type Hold,
+  isEnded,
+  type Run,
+  type RunId,
+  type RunPlan,
+  type StopLimits,
+  type TenantRun,
+} from '../runs/store/run.ts';
+import type { Runs } from '../runs/store/runs.ts';
+
+export interface JudgeWaveDeps {
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly log: Logger;
+  readonly runs: Pick<Runs, 'log' | 'results' | 'stops'>;
+}
+
+/** The hold that is in force. */
+export const holdOf = ({ hold, goneOn }: Pick<Run, 'hold' | 'goneOn'>): Hold | undefined =>
+  hold === undefined || goneOn?.hold === hold.id ? undefined : hold;
+
+/** Whether an apply waits for a person. */
+export const waitsFor = ({ hold, goneOn, wave, status, cancelRequestedAtMs }: Run): boolean =>
+  !isEnded(status) &&
+  cancelRequestedAtMs === undefined &&
+  !(wave?.isLast === true && wave.endedAtMs !== undefined) &&
+  (holdOf({ hold, goneOn }) !== undefined || (wave?.waits === true && (goneOn?.wave ?? 0) < wave.wave));
+
+/** The orchestration asks again after this time, if nobody decides: an event may be lost. */
+const longestWaitMs = 30 * minuteMs;
+/** When accepted changes that do not show are looked for, in minutes after the end of the last wave. */
+const looksAfterMinutes = [15, 60];
+
+/** Limits of the first wave: whatever fails in few tenants would fail in many. */
+const canary: StopLimits = { failed: 0, unclear: 1 };
+
+/** Counts the tenants that ended badly. */
+function badOf(records: readonly TenantRun[]): BadTenants {
+  const isFailed = ({ code, round }: TenantRun): boolean =>
+    // One that was excluded before the apply, or left, was never part of it.
+    round > 0 && code !== 'change_unclear' && code !== 'change_unconfirmed' && code !== 'change_drifted';
+  return {
+    failed: records.filter(isFailed).length,
+    unclear: records.filter(({ code }) => code === 'change_unclear').length,
+    unconfirmed: records.filter(({ code }) => code === 'change_unconfirmed').length,
+  };
+}
+
+/** Why no further tenant may be begun, in a sentence. In the first wave, what does not show counts as unclear. */
+function excessOf(bad: BadTenants, { stop }: ApplyRequest, wave: number, seen: BadTenants): string | undefined {
+  const isFirst = wave === 1;
+  const most = isFirst
+    ? { failed: Math.min(stop.failed, canary.failed), unclear: Math.min(stop.unclear, canary.unclear) }
+    : stop;
+  const failed = bad.failed - seen.failed;
+  const unclear = bad.unclear - seen.unclear + (isFirst ? bad.unconfirmed - seen.unconfirmed : 0);
+  const where = isFirst ? ' in the first wave' : '';
+  const tenants = (count: number): string => `${count} ${count === 1 ? 'tenant' : 'tenants'}`;
+  if (failed > most.failed) return `${tenants(failed)} failed${where}; ${most.failed} may.`;
+  if (unclear > most.unclear) return `${tenants(unclear)} ended unclear${where}; ${most.unclear} may.`;
+  return undefined;
+}
+
+const nothing: BadTenants = { failed: 0, unclear: 0, unconfirmed: 0 };
+
+/** The tenants that have ended badly so far. */
+export const badTenants = async ({ runs }: Pick<JudgeWaveDeps, 'runs'>, runId: RunId): Promise<BadTenants> =>
+  badOf(await Array.fromAsync(runs.log.tenants(runId, 'failed')));
+
+/**
+ * Holds an apply if too many tenants have ended badly.
+ * @returns the hold that is in force.
+ * @throws BrokerError storage_unavailable
+ */
+export async function holdIfBad(
+  deps: JudgeWaveDeps,
+  runId: RunId,
+  request: ApplyRequest,
+  wave: number,
+): Promise<Hold | undefined> {
+  const run = await deps.runs.log.find(runId);
+  if (run === undefined) return undefined;
+  const inForce = holdOf(run);
+  if (inForce !== undefined) return inForce;
+  const detail = excessOf(await badTenants(deps, runId), request, wave, run.goneOn?.bad ?? nothing);
+  if (detail === undefined) return undefined;
+  const hold: Hold = { id: deps.newId(), atMs: deps.clock.nowMs(), code: 'apply_held', detail };
+  await deps.runs.log.change(runId, { hold });
+  deps.log.log('warn', 'apply.held', { runId, detail });
+  return hold;
+}
+
+/**
+ * Decides how an apply goes on. What a person decides is in the record of the run, so that no lost event changes it.
+ * @throws BrokerError storage_unavailable; the orchestration repeats the activity.
+ */
+export async function judgeWave(deps: JudgeWaveDeps, input: JudgeWaveInput): Promise<WaveVerdict> {
+  const { runId, wave, phase } = input;
+  const run = await deps.runs.log.find(runId);
+  const plan = run && (await deps.runs.results.plan(run));
+  if (plan?.change?.kind !== 'apply' || run === undefined || isEnded(run.status)) return { next: 'end' };
+  if (run.cancelRequestedAtMs !== undefined || run.stoppedBy !== undefined) return { next: 'end' };
+  const apply = plan.change;
+  const nowMs = deps.clock.nowMs();
+  if (phase === 'late') return lateLook(deps, { run, plan, looks: input.looks ?? 0 });
+  const wait = (untilMs: number): WaveVerdict => ({ next: 'wait', untilMs: Math.min(untilMs, nowMs + longestWaitMs) });
+  const expire = async (): Promise<WaveVerdict> => {
+    const detail = `The plan expired at ${isoTime(apply.expiresAtMs)}.`;
+    await deps.runs.stops.stop(runId, { code: 'plan_expired', detail });
+    return { next: 'end' };
+  };
+  const isLast = wave >= apply.waves.length;
+  const hold = await holdIfBad(deps, runId, apply, wave);
+  // After the last wave nothing is left to hold.
+  if (hold !== undefined && !(isLast && phase === 'sent'))
+    return nowMs >= apply.expiresAtMs ? expire() : wait(apply.expiresAtMs);
+  if (phase === 'held') return { next: 'go' };
+  const known = run.wave?.wave === wave ? run.wave.endedAtMs : undefined;
+  const endedAtMs = known ?? nowMs;
+  if (known === undefined)
+    await deps.runs.log.change(runId, { wave: defined({ wave, endedAtMs, isLast: isLast || undefined }) });
+  if (isLast) return { next: 'go' };
+  if (phase === 'sent') {
+    const untilMs = endedAtMs + apply.pauseMinutes * minuteMs;
+    if (nowMs < untilMs) return wait(untilMs);
+    return defined({
+      next: 'go' as const,
+      again: apply.pauseMinutes > 0 ? await changedIn(deps, run, plan, wave) : undefined,
+    });
+  }
+  if (nowMs >= apply.expiresAtMs) return expire();
+  if (apply.confirmWaves && (run.goneOn?.wave ?? 0) < wave) {
+    if (run.wave?.waits !== true) await deps.runs.log.change(runId, { wave: { wave, endedAtMs, waits: true } });
+    return wait(apply.expiresAtMs);
+  }
+  await deps.runs.log.change(runId, { wave: { wave: wave + 1 } });
+  return { next: 'go' };
+}
+
+/** The tenants of the wave in which something was done. A look begins no other. */
+async function changedIn(
+  { runs }: JudgeWaveDeps,
+  { runId }: Run,
+  { attempt }: RunPlan,
+  wave: number,
+): Promise<number[]> {
+  const changed = new Set<string>();
+  for await (const { tenantId, rowsName } of runs.log.tenants(runId)) if (rowsName !== undefined) changed.add(tenantId);
+  return attempt.flatMap((tenant, index) => (tenant.wave === wave && changed.has(tenant.tenantId) ? [index] : []));
+}
+
+interface LateLook {
+  readonly run: Run;
+  readonly plan: RunPlan;
+  readonly looks: number;
+}
+
+/** Waits for the next look at what does not show, if there is any. */
+async function lateLook({ runs, clock }: JudgeWaveDeps, { run, plan, looks }: LateLook): Promise<WaveVerdict> {
+  const open = new Set<string>();
+  for await (const { tenantId, code } of runs.log.tenants(run.runId, 'failed'))
+    if (code === 'change_unconfirmed') open.add(tenantId);
+  const afterMinutes = looksAfterMinutes[looks];
+  if (open.size === 0 || afterMinutes === undefined) return { next: 'go' };
+  const untilMs = (run.wave?.endedAtMs ?? clock.nowMs()) + afterMinutes * minuteMs;
+  if (clock.nowMs() < untilMs) return { next: 'wait', untilMs };
+  return { next: 'go', again: plan.attempt.flatMap(({ tenantId }, index) => (open.has(tenantId) ? [index] : [])) };
+}

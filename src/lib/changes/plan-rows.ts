@@ -1,0 +1,155 @@
+import { BrokerError } from '../core/errors.ts';
+import { defined, type JsonObject } from '../core/objects.ts';
+import type { Row } from '../runs/job/row.ts';
+import { type Change, needsOf, withCreated } from './change.ts';
+import { kindOf, type Reader, readFacts, type State } from './kinds.ts';
+import { canonicalJson, partOf } from './values.ts';
+
+/** A change with what its tenant showed when the plan was made. */
+export interface PlannedChange {
+  readonly change: Change;
+  /** Absent: it concerns an object that a change before it creates. */
+  readonly before?: State | undefined;
+  /** What the change rests on. Absent: nothing. */
+  readonly facts?: State | undefined;
+}
+
+/** The columns of a plan, as people read it. */
+export const planColumns = [
+  { name: 'change', title: 'Change', type: 'number' },
+  { name: 'action', title: 'Action', type: 'text' },
+  { name: 'target', title: 'Target', type: 'text' },
+  { name: 'before', title: 'Before', type: 'text' },
+  { name: 'after', title: 'After', type: 'text' },
+  { name: 'undo', title: 'Can be undone', type: 'text' },
+  { name: 'content', title: 'The change as data', type: 'text' },
+] as const;
+
+/** Most changes in one tenant. More are not read by the people who approve them. */
+const maxChanges = 1_000;
+/** Most characters of one change with its state before. */
+const maxLength = 64 * 1024;
+/** The words of {@link planColumns} `undo` for a change that cannot be undone begin so. */
+export const irreversible = 'no';
+
+/** Days for which Microsoft keeps what was removed. */
+const keptDays = 30;
+
+function undoOf({ change, before }: PlannedChange): string {
+  if (before === undefined) return 'yes';
+  const inverse = kindOf(change).inverse(change, before, { createdId: 'new' });
+  if (typeof inverse === 'string') return `${irreversible}: ${inverse}`;
+  return change.action === 'remove' ? `for ${keptDays} days` : 'yes';
+}
+
+const shown = (value: State | undefined): string | null =>
+  value === null || value === undefined ? null : canonicalJson(value);
+
+/** What people read of a change. */
+function describe(planned: PlannedChange, position: number) {
+  const { change, before } = planned;
+  const kind = kindOf(change);
+  return {
+    action: change.action,
+    after: shown(kind.after(change)),
+    before: shown(before),
+    change: position,
+    target: kind.target(change),
+    undo: undoOf(planned),
+  };
+}
+
+/** The row of a change. Its members have the order of RFC 8785, so the stored text is canonical. */
+function planRow(planned: PlannedChange, position: number): Row {
+  const { action, after, before, change, target, undo } = describe(planned, position);
+  const content = canonicalJson(planned);
+  if (content.length > maxLength)
+    throw new BrokerError(
+      'job_failed',
+      `The change of ${target} has ${content.length} characters with the state before it; a plan holds ${maxLength} of one change.`,
+    );
+  return { action, after, before, change, content, target, undo };
+}
+
+/** The rows of the changes, which the people who approve a plan read. @throws BrokerError job_failed */
+export function planRows(planned: readonly PlannedChange[]): readonly Row[] {
+  if (planned.length > maxChanges)
+    throw new BrokerError(
+      'job_failed',
+      `The plan has ${planned.length} changes in this tenant; ${maxChanges} is the most.`,
+    );
+  return planned.map((change, index) => planRow(change, index + 1));
+}
+
+/** Reads the stored rows of one tenant of a plan. The caller has checked their digest. */
+export const readPlanRows = (jsonLines: string): readonly PlannedChange[] =>
+  jsonLines
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse((JSON.parse(line) as { content: string }).content) as PlannedChange);
+
+/** The row of a change in an apply. */
+export const applyRow = (
+  planned: PlannedChange,
+  position: number,
+  ended: { readonly outcome: string; readonly detail: string | null; readonly at: string | null },
+): Row => ({ ...describe(planned, position), ...ended });
+
+/** Objects of an on-premises directory cannot be changed in the cloud. */
+const synchronized = /^\/(?:v1\.0\/|beta\/)?(?:users|groups)\/[^/]+$/i;
+
+async function refuseSynchronized(change: Change, { graph }: Reader): Promise<void> {
+  if (change.action !== 'update' && change.action !== 'remove') return;
+  if (!synchronized.test(change.path)) return;
+  const found = await graph.find(`${change.path}?$select=onPremisesSyncEnabled`);
+  if (found?.['onPremisesSyncEnabled'] === true)
+    throw new BrokerError(
+      'job_failed',
+      `${change.path} is mastered in an on-premises directory, which would overwrite a change. Leave it out of the plan.`,
+    );
+}
+
+/** Paths below objects that do not exist yet. */
+const concernsNew = (change: Change): boolean => 'path' in change && change.path.includes('{created:');
+
+/**
+ * Reads what each change is about. What is as it should be already is left out, and an object that exists is updated rather
+ * than created.
+ * @throws BrokerError of the reads; job_failed for what cannot be planned.
+ */
+export async function planChanges(changes: readonly Change[], reader: Reader): Promise<readonly PlannedChange[]> {
+  const planned: PlannedChange[] = [];
+  const ids = new Map<string, string>();
+  const coming = new Set<string>();
+  for (const given of changes) {
+    const change = withCreated(given, ids);
+    const unknown = needsOf(change).find((name) => !coming.has(name));
+    if (unknown !== undefined)
+      throw new BrokerError('job_failed', `A change names what "${unknown}" creates, and no change before it does.`);
+    if (concernsNew(change)) {
+      planned.push(defined({ change, facts: await readFacts(change, reader) }));
+      continue;
+    }
+    await refuseSynchronized(change, reader);
+    const kind = kindOf(change);
+    const before = await kind.read(change, reader);
+    const name = change.action === 'create' ? change.as : undefined;
+    const id = before === null ? undefined : (before['id'] as string | undefined);
+    if (name !== undefined && id !== undefined) ids.set(name, id);
+    if (kind.isAim(change, before)) continue;
+    const facts = await readFacts(change, reader);
+    if (change.action === 'create' && before !== null) {
+      planned.push(updateOf(change.collection, String(id), { change, before, facts }));
+      continue;
+    }
+    if (name !== undefined) coming.add(name);
+    planned.push(defined({ change, before, facts }));
+  }
+  return planned;
+}
+
+function updateOf(collection: string, id: string, { change, before, facts }: PlannedChange): PlannedChange {
+  const { properties, while: rests } = change as Extract<Change, { action: 'create' }>;
+  const update = defined({ action: 'update' as const, path: `${collection}/${id}`, properties, while: rests });
+  return defined({ change: update, before: partOf(before, properties) as JsonObject, facts });
+}

@@ -1,0 +1,68 @@
+import { hash } from 'node:crypto';
+import { BrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
+
+const share = /^(\d{1,3})%$/;
+
+/** The waves of a plan that names none: a tenth of the tenants, then all. */
+export const defaultWaves = (tenants: number): readonly string[] => (tenants > 1 ? ['10%', '100%'] : ['100%']);
+
+/**
+ * Divides tenants into waves. Their order within a share is fixed by the plan, and is none that names or ids have.
+ * @param selectedBy the tenants of an entry that is no share. @throws BrokerError request_invalid for an unknown group or tag.
+ * @throws BrokerError request_invalid for a wave without a tenant, two that name the same tenant, shares that do not grow, and
+ * tenants that no wave has.
+ */
+export async function divide(
+  entries: readonly string[],
+  tenants: readonly TenantId[],
+  digest: string,
+  selectedBy: (entry: string) => Promise<(tenantId: TenantId) => boolean>,
+): Promise<readonly (readonly TenantId[])[]> {
+  const place = (tenantId: TenantId): string => hash('sha256', `${digest} ${tenantId}`, 'hex');
+  const order = tenants.toSorted((one, other) => (place(one) < place(other) ? -1 : 1));
+  const waves: TenantId[][] = [];
+  const taken = new Map<TenantId, string>();
+  for (const entry of entries) {
+    const wave = await waveOf(entry, { order, taken, selectedBy });
+    if (wave.length === 0)
+      throw new BrokerError(
+        'request_invalid',
+        `The wave "${entry}" has no tenant of the plan that an earlier wave lacks.`,
+      );
+    for (const tenantId of wave) taken.set(tenantId, entry);
+    waves.push(wave);
+  }
+  const left = tenants.length - taken.size;
+  if (left > 0)
+    throw new BrokerError(
+      'request_invalid',
+      `The waves leave ${left} of ${tenants.length} tenants out; end with "100%".`,
+    );
+  return waves;
+}
+
+interface Dividing {
+  readonly order: readonly TenantId[];
+  readonly taken: ReadonlyMap<TenantId, string>;
+  readonly selectedBy: (entry: string) => Promise<(tenantId: TenantId) => boolean>;
+}
+
+async function waveOf(entry: string, { order, taken, selectedBy }: Dividing): Promise<TenantId[]> {
+  const [, percent] = share.exec(entry) ?? [];
+  if (percent !== undefined) {
+    if (Number(percent) < 1 || Number(percent) > 100)
+      throw new BrokerError('request_invalid', `"${entry}" is no share: write 1% to 100%.`);
+    const upTo = Math.ceil((order.length * Number(percent)) / 100);
+    return order.filter((tenantId) => !taken.has(tenantId)).slice(0, Math.max(0, upTo - taken.size));
+  }
+  const isSelected = await selectedBy(entry);
+  const wave = order.filter(isSelected);
+  const twice = wave.find((tenantId) => taken.has(tenantId));
+  if (twice !== undefined)
+    throw new BrokerError(
+      'request_invalid',
+      `The waves "${taken.get(twice)}" and "${entry}" both have the tenant ${twice}; each tenant belongs to one wave.`,
+    );
+  return wave;
+}
