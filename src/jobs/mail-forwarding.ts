@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { BrokerError } from '../lib/core/errors.ts';
-import { defineJob, type JobContext } from '../lib/runs/job/job.ts';
+import { defineJob } from '../lib/runs/job/job.ts';
 import type { Row } from '../lib/runs/job/row.ts';
+import { addressOf, recipientsNamed } from './forwarding.ts';
 import { domainOf, listObjects, ownDomains } from './parts.ts';
 
 const text = z.string().nullish();
@@ -29,12 +30,8 @@ const transportRule = z.object({
   RedirectMessageTo: texts,
 });
 type TransportRule = z.output<typeof transportRule>;
-const recipientShape = z.object({ PrimarySmtpAddress: text, ExternalEmailAddress: text, RecipientType: text });
 
-type Exchange = JobContext['exchange'];
 type Answer = 'yes' | 'no' | 'unknown';
-
-const addressOf = (smtp: string): string => smtp.replace(/^smtp:/i, '').toLowerCase();
 
 /** Reports where mailboxes and transport rules send mail, and whether it leaves the tenant. */
 export default defineJob({
@@ -91,16 +88,14 @@ export default defineJob({
       return answers.includes('no') ? 'no' : answers.includes('unknown') ? 'unknown' : 'yes';
     };
 
-    const names = new Set(mailboxes.flatMap(({ ForwardingAddress: name }) => name || []));
-    const recipients =
-      names.size === 0 ? [] : await readIfAllowed('Get-Recipient', () => readRecipients(exchange, names));
-    if (recipients?.some((reply) => !reply.ok && reply.error.logFields['status'] !== 404)) unread.push('Get-Recipient');
-    const named = new Map(recipients?.flatMap(addressNamed));
+    const names = mailboxes.flatMap(({ ForwardingAddress: name }) => name || []);
+    const recipients = await readIfAllowed('Get-Recipient', () => recipientsNamed(exchange, names));
+    if (recipients?.refused === true) unread.push('Get-Recipient');
     const note = unread.length === 0 ? null : unread.join(', ');
     const rows: Row[] = mailboxes.map((mailbox) => {
       const { ForwardingAddress: name, ForwardingSmtpAddress: smtp } = mailbox;
       // With both, Exchange ignores the address ("Set-Mailbox").
-      const target = name ? named.get(name) : addressOf(smtp ?? '');
+      const target = name ? recipients?.addresses.get(name) : addressOf(smtp ?? '');
       const external = target === undefined ? null : !isOwn(target);
       return {
         mailbox: mailbox.UserPrincipalName ?? null,
@@ -152,25 +147,6 @@ function blockedBy(rules: readonly TransportRule[]): Answer {
       rule.Actions?.some((action) => /\b(?:Reject|Delete)Message\w*Action$/.test(action)),
   );
   return blocking.length > 0 ? 'unknown' : 'yes';
-}
-
-/** Recipients by name. @throws BrokerError if one may be found later. */
-async function readRecipients(exchange: Exchange, names: ReadonlySet<string>) {
-  const requests = [...names].map((name) => ({ id: name, cmdlet: 'Get-Recipient', parameters: { Identity: name } }));
-  const replies = await exchange.batch(requests, { shape: recipientShape });
-  for (const reply of replies) if (!reply.ok && reply.error.transient) throw reply.error;
-  return replies;
-}
-
-/**
- * Name and address of a recipient that mailboxes forward to by name. Nothing: it was not found, the name has several, or it is a
- * group, whose members may be outside.
- */
-function addressNamed(reply: Awaited<ReturnType<typeof readRecipients>>[number]): [string, string][] {
-  const [recipient, ...others] = reply.ok ? reply.value : [];
-  const address = recipient?.ExternalEmailAddress || recipient?.PrimarySmtpAddress;
-  if (!address || others.length > 0 || /group/i.test(recipient?.RecipientType ?? '')) return [];
-  return [[reply.id, addressOf(address)]];
 }
 
 /** The addresses that a transport rule sends mail to, apart from what senders wrote. The policies above do not concern it. */

@@ -67,6 +67,18 @@ export async function* licensed<T>(items: AsyncIterable<T>): AsyncGenerator<T, v
 export const withoutEntraPremium = (): BrokerError =>
   new BrokerError('resource_unavailable', 'The subscriptions of the tenant contain neither Entra ID P1 nor P2.');
 
+/**
+ * For a change that rests on what Entra ID P1 shows or allows. Without a licence Graph shows nothing, which is no proof.
+ * @throws BrokerError job_failed: the tenant fails in the plan.
+ */
+export async function requireEntraPremium(graph: GraphClient, what: string): Promise<void> {
+  if (await hasEntraPremium(graph)) return;
+  throw new BrokerError(
+    'job_failed',
+    `The subscriptions of the tenant contain neither Entra ID P1 nor P2, which ${what} need. Leave it out of the plan.`,
+  );
+}
+
 /** A property in whose place Graph writes null for false ("user resource type"). Null: it says nothing. */
 export const flagOf = (value: boolean | null | undefined): boolean | null =>
   value === undefined ? null : value === true;

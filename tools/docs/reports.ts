@@ -105,12 +105,15 @@ async function section(job: Job): Promise<string[]> {
 }
 
 /**
- * `docs/reports.md`: the jobs that have a topic and describe themselves. Schedules are left out, because operators change them.
+ * `docs/reports.md`: the jobs that report, have a topic and describe themselves. Schedules are left out, because operators change them.
  */
 export async function reportDocs(): Promise<string> {
   const lines: string[] = [];
   for (const [topic, group] of byTopic(
-    jobs.filter((job) => job.topic !== undefined && job.description !== undefined),
+    jobs.filter(
+      ({ topic: about, description, changes }) =>
+        about !== undefined && description !== undefined && changes === undefined,
+    ),
   )) {
     lines.push(`## ${topicTitle(topic)}`, '');
     for (const job of group) lines.push(...(await section(job)));

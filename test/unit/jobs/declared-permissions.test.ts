@@ -6,8 +6,16 @@ import { tryJob } from '../../support/try-job.ts';
 
 const licensed = customers.find((customer) => populationOf(customer).hasPlan('AAD_PREMIUM_P2'))!;
 
+/** With which a job plans a change here, so that its permissions to write are needed. */
+const parametersThatChange: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'block-stale-guests': { days: 30 },
+  'partner-named-locations': { ranges: ['203.0.113.0/24'] },
+  'sharepoint-sharing-level': { level: 'disabled' },
+};
+
 test.each(jobs)('$name needs every permission that it declares, and no other', async (job) => {
   const { unneeded } = await reportOn(job, licensed, {
+    ...(job.changes === true && { parameters: parametersThatChange[job.name] ?? {} }),
     // Some requests are for roles that something else than a user holds.
     instead: async (_request, _count, answer) =>
       new Response((await answer().text()).replaceAll(/"principalId":"/g, '$&not-')),

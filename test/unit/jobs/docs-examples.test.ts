@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { jobSource, jobTestSource } from '../../../src/cli/jobs/job-template.ts';
+import { changeSource, jobSource, jobTestSource } from '../../../src/cli/jobs/job-template.ts';
 import { jobParameters } from '../../../src/lib/runs/job/job-parameters.ts';
 import { docsBlocks, loadDocsParameters } from '../../support/docs-example.ts';
 
@@ -13,4 +13,8 @@ test('the parameters in docs/write-a-job.md can be those of a job', async () => 
 
 test('docs/write-a-job.md shows the job and the test that ptb jobs new writes', async () => {
   expect((await docsBlocks()).slice(0, 2)).toEqual([jobSource('old-passwords'), jobTestSource('old-passwords')]);
+});
+
+test('docs/changes.md shows the job that ptb jobs new writes with --change', async () => {
+  expect(await docsBlocks('changes.md')).toEqual([changeSource('no-new-groups')]);
 });

@@ -82,17 +82,20 @@ const chosen = [
   customers.find((customer) => populationOf(customer).hasPlan('AAD_PREMIUM_P2')),
 ].flatMap((customer) => customer ?? []);
 
-test.each(jobs.filter(({ topic }) => topic !== undefined))('$name keeps the rules of reports', async (job) => {
-  expect(chosen).toHaveLength(3);
-  for (const customer of chosen) {
-    const broken = await brokenRules(job, customer).catch((error: unknown) => {
-      // Nothing can be said about a report that the tenant has no licence for.
-      if ((error as { code?: string }).code === 'resource_unavailable') return [];
-      throw error;
-    });
-    expect(broken).toEqual([]);
-  }
-});
+test.each(jobs.filter(({ topic, changes }) => topic !== undefined && changes === undefined))(
+  '$name keeps the rules of reports',
+  async (job) => {
+    expect(chosen).toHaveLength(3);
+    for (const customer of chosen) {
+      const broken = await brokenRules(job, customer).catch((error: unknown) => {
+        // Nothing can be said about a report that the tenant has no licence for.
+        if ((error as { code?: string }).code === 'resource_unavailable') return [];
+        throw error;
+      });
+      expect(broken).toEqual([]);
+    }
+  },
+);
 
 test('the rules find each mistake of a bad report', async () => {
   const bad = (key: readonly string[] | undefined): Job =>
