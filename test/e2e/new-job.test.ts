@@ -15,7 +15,7 @@ import { skippedBecause } from '../support/skipped.ts';
 const readsJobs = /jobs\/index\.ts|src\/(?:jobs|\*\*)|tools\/docs\.ts/;
 
 describe(
-  'a job of ptb jobs new and a query of ptb query --save',
+  'a job of ptb jobs new, with and without --change, and a query of ptb query --save',
   skippedBecause(canCopyCheckout ? undefined : 'a copy of the project takes minutes on this system'),
   () => {
     let folder: string;
@@ -40,6 +40,7 @@ describe(
       copy = join(folder, 'copy');
       await copyCheckout(copy);
       await run(process.execPath, ptbScript, 'jobs', 'new', 'device-report');
+      await run(process.execPath, ptbScript, 'jobs', 'new', 'no-new-groups', '--change');
       await run(process.execPath, ptbScript, 'query', '/groups', '--save', 'group-list', '--schedule', '0 0 * * * *');
       const job = join(copy, 'src/jobs/device-report.ts');
       const source = await readFile(job, 'utf8');

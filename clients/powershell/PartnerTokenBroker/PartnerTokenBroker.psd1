@@ -22,6 +22,7 @@
         'Get-PartnerAuditEntry'
         'Get-PartnerJob'
         'Get-PartnerJobHistory'
+        'Get-PartnerPlan'
         'Get-PartnerRun'
         'Get-PartnerRunResult'
         'Get-PartnerTenant'
@@ -31,8 +32,13 @@
         'Invoke-PartnerQuery'
         'Invoke-PartnerRequest'
         'Invoke-PartnerTenant'
+        'New-PartnerPlan'
+        'Resume-PartnerApply'
+        'Start-PartnerApply'
         'Start-PartnerRun'
+        'Stop-PartnerApply'
         'Stop-PartnerRun'
+        'Undo-PartnerPlan'
         'Wait-PartnerRun'
     )
     CmdletsToExport      = @()

@@ -21,6 +21,7 @@ export const transientCodes: readonly string[] = [
   'storage_unavailable',
   'audit_unavailable',
   'not_attempted',
+  'change_pending',
   'job_timed_out',
   'internal',
 ];

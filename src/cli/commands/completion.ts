@@ -55,7 +55,8 @@ function joinedAtSigns(words: readonly string[]): { words: readonly string[]; st
 }
 
 /** Whether the word that is being typed is the value of `--parameter`. */
-const typesParameter = (words: readonly string[]): boolean => words[0] === 'run' && words.at(-2) === '--parameter';
+const typesParameter = (words: readonly string[]): boolean =>
+  (words[0] === 'run' || words[0] === 'plan') && words.at(-2) === '--parameter';
 
 const suggestedParameters = async (words: readonly string[]): Promise<readonly Suggestion[]> =>
   inTime(async () => {
@@ -80,7 +81,7 @@ const inTime = async (ask: () => Promise<readonly Suggestion[]>): Promise<readon
   Promise.race([ask().catch(() => []), delay(deadlineMs, [], { ref: false })]);
 
 /**
- * Adds the tenants, jobs or runs of the broker where the typed words ask for one. The broker is the one of the environment.
+ * Adds the tenants, jobs, runs or plans of the broker where the typed words ask for one. The broker is the one of the environment.
  * Whatever goes wrong, there are no suggestions and no error: it would appear in the middle of a command line.
  */
 async function addSuggestions(
@@ -102,17 +103,19 @@ async function addSuggestions(
   for (const argument of command?.arguments.values() ?? []) argument.handler = offer;
 }
 
-type Asked = 'tenants' | 'tenants and marks' | 'jobs' | 'runs';
+type Asked = 'tenants' | 'tenants and marks' | 'jobs' | 'runs' | 'plans';
 
 /** What a value is, as the help calls it. The partner tenant is an `id`, and several tenants may be groups and tags. */
 const valueNames: Readonly<Record<string, Asked>> = {
   'tenant...': 'tenants and marks',
+  'wave...': 'tenants and marks',
   tenant: 'tenants',
   'id-or-domain': 'tenants',
   'id-or-domain...': 'tenants',
   'customer...': 'tenants',
   job: 'jobs',
   'run-id': 'runs',
+  'plan-id': 'plans',
 };
 
 /** What the broker is asked for. The last word is the one that is being typed. */
@@ -132,10 +135,13 @@ function askedFor({ options, registeredArguments }: Command, words: readonly str
 }
 
 async function ask(asked: Asked): Promise<readonly Suggestion[]> {
-  const { jobSuggestions, runSuggestions, tenantSuggestions } = await import('../remote/suggestions.ts');
+  const { jobSuggestions, planSuggestions, runSuggestions, tenantSuggestions } = await import(
+    '../remote/suggestions.ts'
+  );
   const client = await connectToEnvironment();
   if (asked === 'tenants' || asked === 'tenants and marks') return tenantSuggestions(client, asked !== 'tenants');
-  return asked === 'jobs' ? jobSuggestions(client) : runSuggestions(client, Date.now());
+  if (asked === 'jobs') return jobSuggestions(client);
+  return asked === 'plans' ? planSuggestions(client, Date.now()) : runSuggestions(client, Date.now());
 }
 
 /** Connects to the broker that the environment names, as a command without options does. */

@@ -10,6 +10,7 @@ import { registerMcp } from './mcp.ts';
 import { registerLocalBrowser } from './local-browser.ts';
 import { registerLogin } from './login.ts';
 import { registerPermissions } from './permissions.ts';
+import { registerPlans } from './plans.ts';
 import { registerPolicy } from './policy.ts';
 import { registerSetup } from './setup.ts';
 import { registerVerify } from './verify.ts';
@@ -57,6 +58,8 @@ export function registerCommands(program: Command): void {
   registerJobs(program);
   registerRun(program);
   registerRuns(program);
+  program.commandsGroup('Changes:');
+  registerPlans(program);
   program.commandsGroup('Approvals and audit:');
   registerApprovals(program);
   registerAudit(program);

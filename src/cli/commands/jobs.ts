@@ -31,6 +31,7 @@ export function registerJobs(program: Command): void {
     .command('new')
     .argument('<name>', 'lower case letters, digits and hyphens')
     .description('Write a job, its test and its line in the list of jobs, in the folder of the project.')
+    .option('--change', 'a job that plans changes, which people apply')
     .option('--json', 'one JSON document')
     .action(writeJob);
   const attempt = jobs
@@ -70,9 +71,9 @@ async function showJob(name: string, flags: ConnectionFlags & { json?: true }): 
   print(flags.json, job, jobLines(job));
 }
 
-async function writeJob(name: string, flags: { json?: true }): Promise<void> {
+async function writeJob(name: string, flags: { change?: true; json?: true }): Promise<void> {
   const { newJob } = await import('../jobs/new-job.ts');
-  const files = await newJob('.', name);
+  const files = await newJob('.', name, flags.change === true);
   print(flags.json, { job: name, files }, [...files.map((file) => `Written: ${file}`), '', ...nextSteps(name)]);
 }
 

@@ -32,6 +32,12 @@ export function localPolicy(cloud: CloudDocument): string {
       requests: { paths: ['/v1.0/**', '/beta/**'] },
     },
     {
+      name: 'local callers may apply every plan',
+      callers,
+      tenants: ['*'],
+      changes: ['*'],
+    },
+    {
       name: approvalRule,
       callers: { applications: [...portal, signInClientId] },
       tenants: ['*'],

@@ -29,8 +29,14 @@ export function jobLines(job: JobAnswer): Line[] {
       : fields.length === 0
         ? ['The job has no parameters.']
         : table([{ head: 'parameter', min: 12 }, 'value', 'default', 'meaning'], fields.map(fieldRow))),
-    ...(fields?.[0] === undefined ? [] : ['', `Start it with: ptb run ${name} --parameter ${example(fields[0])}`]),
+    ...startLines(job, fields?.[0]),
   ];
+}
+
+function startLines({ name, changes }: JobAnswer, first: ParameterField | undefined): string[] {
+  const given = first === undefined ? '' : ` --parameter ${example(first)}`;
+  if (changes === true) return ['', `It changes tenants. Plan it with: ptb plan ${name}${given}`];
+  return first === undefined ? [] : ['', `Start it with: ptb run ${name}${given}`];
 }
 
 function fieldRow(field: ParameterField): string[] {

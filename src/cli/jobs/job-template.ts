@@ -71,6 +71,38 @@ test('${name} returns users whose password is older than its parameter says', as
 });
 `;
 
+/** Text of `src/jobs/NAME.ts` for a job that changes tenants. docs/changes.md shows it. */
+export const changeSource = (name: string): string => `import { update } from '../lib/changes/change.ts';
+import { defineChange } from '../lib/changes/define-change.ts';
+
+export default defineChange({
+  name: '${name}',
+  title: '${titleOf(name)}',
+  topic: 'security',
+  permissions: ['Policy.ReadWrite.Authorization'],
+  directoryRoles: ['Privileged Role Administrator'],
+  plan: async () => [
+    update('/policies/authorizationPolicy', { defaultUserRolePermissions: { allowedToCreateSecurityGroups: false } }),
+  ],
+});
+`;
+
+/** Text of `test/unit/jobs/NAME.test.ts` for such a job. */
+export const changeTestSource = (name: string): string => `import { expect, test } from 'vitest';
+import job from '../../../src/jobs/${name}.ts';
+import { tryChange } from '../../support/try-change.ts';
+
+test('${name} is planned, applied and taken back', async () => {
+  const { plan, applied, left, again, unneeded } = await tryChange(job);
+  expect(plan).toMatchObject([{ action: 'update', target: '/policies/authorizationPolicy', undo: 'yes' }]);
+  expect(applied).toMatchObject([{ outcome: 'applied' }]);
+  // Then nothing is left to change. Once it is taken back, everything is as before.
+  expect([left, again]).toEqual([[], plan]);
+  // The permissions that the job declares are those that its requests need.
+  expect(unneeded).toEqual([]);
+});
+`;
+
 /** The name under which `src/jobs/index.ts` imports the job: `oldPasswords`. */
 export const importNameOf = (name: string): string =>
   name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import { isJobName } from '../../lib/runs/job/query-job-text.ts';
 import { queryJob } from '../../lib/runs/store/run.ts';
 import { UsageError } from '../run-program.ts';
-import { importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
+import { changeSource, changeTestSource, importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
 
-/** Writes a new job to start from, as {@link writeJobFiles} does. */
-export const newJob = (folder: string, name: string): Promise<readonly string[]> =>
-  writeJobFiles(folder, name, () => ({ job: jobSource(name), test: jobTestSource(name) }));
+/** Writes a new job to start from, as {@link writeJobFiles} does. @param changes whether it changes tenants. */
+export const newJob = (folder: string, name: string, changes = false): Promise<readonly string[]> =>
+  writeJobFiles(folder, name, () =>
+    changes
+      ? { job: changeSource(name), test: changeTestSource(name) }
+      : { job: jobSource(name), test: jobTestSource(name) },
+  );
 
 /** The texts of a job and its test. */
 interface JobTexts {

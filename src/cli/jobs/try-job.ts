@@ -156,7 +156,7 @@ async function aborted(signal: AbortSignal): Promise<never> {
  */
 export async function runJob(
   demo: Pick<Demo, 'url' | 'cloud' | 'callerToken' | 'connectionString'>,
-  { name, permissions = [], resources }: Pick<Job, 'name' | 'permissions' | 'resources'>,
+  { name, permissions = [], resources, changes }: Pick<Job, 'name' | 'permissions' | 'resources' | 'changes'>,
   { only, parameters, progress }: Pick<TryOptions, 'only' | 'progress'> & { readonly parameters?: object },
 ): Promise<TriedJob> {
   const client = createBrokerClient(globalThis.fetch, demo.url, demo.callerToken);
@@ -166,7 +166,8 @@ export async function runJob(
   // Reads the directory, so that its requests are not taken for those of the job.
   await client.get('/tenants');
   const { requests: before } = await readLedger(control);
-  const started = (await client.post(`/jobs/${name}/runs`, { tenants, parameters })) as StartedRunAnswer;
+  const path = `/jobs/${name}/${changes === true ? 'plans' : 'runs'}`;
+  const started = (await client.post(path, { tenants, parameters })) as StartedRunAnswer;
   const run = await followRun(client, started.runId, progress);
   const { requests } = await readLedger(control);
   const byJob = requests
@@ -185,8 +186,8 @@ export async function runJob(
     rows: await readRows(client, run.runId),
     tokens: [...new Set(byJob.flatMap(({ service, resource }) => (service === 'entra' ? (resource ?? []) : [])))],
     ...tried,
-    // A job that failed may have stopped before the request that needs a permission.
-    unneeded: run.outcome === 'succeeded' ? tried.unneeded : [],
+    // A job that failed may have stopped before the request that needs a permission, and a plan only reads.
+    unneeded: run.outcome === 'succeeded' && changes !== true ? tried.unneeded : [],
   };
 }
 

@@ -24,24 +24,35 @@ const standstillMs = 45_000;
 const standstillNote =
   'No tenant has finished for 45 seconds. If an instance was stopped, its work continues on another one, about 75 seconds later.';
 
+interface FollowOptions {
+  readonly clock?: Clock;
+  /** Says, while no tenant finishes, whether to follow no longer. */
+  readonly waits?: () => Promise<boolean>;
+  /** What is said when no tenant has finished for 45 seconds. */
+  readonly note?: string;
+}
+
 /**
  * Polls a run until it has ended. The interval grows with the duration.
+ * @returns the run; one that is under way if it waits.
  * @throws BrokerError what the broker answers. A transient failure is thrown only after five minutes.
  */
 export async function followRun(
   client: BrokerClient,
   runId: string,
   progress: Progress,
-  clock: Clock = systemClock,
+  { clock = systemClock, waits, note = standstillNote }: FollowOptions = {},
 ): Promise<RunAnswer> {
   let pauseMs = pollMs.first;
   let failingSinceMs: number | undefined;
   let failures = 0;
-  const standstill = noteStandstill(progress, clock);
+  const moves = noteStandstill(progress, clock, note);
+  let isOver = false;
   for (;;) {
     let run: RunAnswer | undefined;
     try {
       run = (await client.get(runPath(runId))) as RunAnswer;
+      if (isUnderWay(run) && !moves(run)) isOver = (await waits?.()) ?? false;
       failingSinceMs = undefined;
       failures = 0;
     } catch (thrown) {
@@ -52,20 +63,21 @@ export async function followRun(
       if (failures === notedFailures) progress.note(outageNote);
     }
     if (run !== undefined) {
-      if (run.status !== 'pending' && run.status !== 'running') {
+      if (isOver || !isUnderWay(run)) {
         progress.done(run);
         return run;
       }
       progress.update(run);
-      standstill(run);
     }
     await clock.sleep(pauseMs);
     pauseMs = Math.min(pollMs.longest, pauseMs * 1.2);
   }
 }
 
-/** Returns a function that takes each state of a run, and once says why it may not move. */
-function noteStandstill(progress: Progress, clock: Clock): (run: RunAnswer) => void {
+const isUnderWay = ({ status }: RunAnswer): boolean => status === 'pending' || status === 'running';
+
+/** Returns a function that takes each state of a run, returns whether it has moved, and once says why it may not move. */
+function noteStandstill(progress: Progress, clock: Clock, note: string): (run: RunAnswer) => boolean {
   let last = '';
   let sinceMs = clock.nowMs();
   let isNoted = false;
@@ -74,10 +86,13 @@ function noteStandstill(progress: Progress, clock: Clock): (run: RunAnswer) => v
     if (state !== last) {
       last = state;
       sinceMs = clock.nowMs();
-    } else if (!isNoted && clock.nowMs() - sinceMs >= standstillMs) {
-      isNoted = true;
-      progress.note(standstillNote);
+      return true;
     }
+    if (!isNoted && clock.nowMs() - sinceMs >= standstillMs) {
+      isNoted = true;
+      progress.note(note);
+    }
+    return false;
   };
 }
 

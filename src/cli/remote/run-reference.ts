@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
-import type { RunsAnswer, RunSummaryAnswer } from '../../lib/api/answers/runs.ts';
+import type { PlansAnswer } from '../../lib/api/answers/plans.ts';
+import type { RunsAnswer } from '../../lib/api/answers/runs.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { visibleText } from '../../lib/core/text.ts';
+import { planState } from '../plans/plan-lines.ts';
 import { UsageError } from '../run-program.ts';
 import { longTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';
@@ -15,11 +17,53 @@ interface RunReference {
   readonly latest?: boolean | undefined;
 }
 
-/** Number of runs that a beginning is compared with: the most that the broker lists. */
-const searchedRuns = '500';
+type Reader = Pick<BrokerClient, 'get'>;
 
-/** Runs that an error lists. */
-const listedRuns = 5;
+/** A run or a plan in a list. */
+interface Listed {
+  readonly id: string;
+  /** What became of it. */
+  readonly state: string;
+  readonly at: string;
+}
+
+/** What is named by its id. */
+interface Kind {
+  readonly noun: string;
+  /** The command that lists them. */
+  readonly lists: string;
+  /** The most that the broker lists: a beginning is compared with so many. */
+  readonly most: string;
+  /** The newest first. */
+  readonly list: (client: Reader, limit: string) => Promise<readonly Listed[]>;
+}
+
+const runs: Kind = {
+  noun: 'run',
+  lists: 'ptb runs',
+  most: '500',
+  list: async (client, limit) =>
+    ((await client.get('/runs', { limit })) as RunsAnswer).runs.map(({ runId, outcome, startedAt }) => ({
+      id: runId,
+      state: outcomeWord(outcome),
+      at: startedAt,
+    })),
+};
+
+const plans: Kind = {
+  noun: 'plan',
+  lists: 'ptb plans',
+  most: '200',
+  list: async (client, limit) =>
+    ((await client.get('/plans', { limit })) as PlansAnswer).plans.map((plan) => ({
+      id: plan.planId,
+      state: planState(plan, Date.now()).text,
+      at: plan.madeAt,
+    })),
+};
+
+/** Runs or plans that an error lists. */
+const listedAtMost = 5;
 
 /** Adds the argument for a run, and the option that makes it unnecessary. */
 export const addRunArgument = (command: Command): Command =>
@@ -27,31 +71,47 @@ export const addRunArgument = (command: Command): Command =>
     .argument('[run-id]', 'id of the run, or a beginning of the id that no other run has')
     .option('--latest', 'the newest run, or the newest one whose id begins with the argument');
 
+/** Adds the argument for a plan. */
+export const addPlanArgument = (command: Command): Command =>
+  command.argument('<plan-id>', 'id of the plan, or a beginning of the id that no other plan has');
+
 /**
  * Does work with the run that a reference names. A complete id takes no further request: only if the broker does not know
  * it, the reference is taken as the beginning of an id.
  * @throws UsageError if the reference is empty, or names no run or several; whatever `work` throws.
  */
-export async function withRun<T>(
-  client: Pick<BrokerClient, 'get'>,
+export const withRun = <T>(client: Reader, reference: RunReference, work: (runId: string) => Promise<T>): Promise<T> =>
+  withNamed(runs, client, reference, work);
+
+/** As {@link withRun}, with a plan. */
+export const withPlan = <T>(client: Reader, start: string, work: (planId: string) => Promise<T>): Promise<T> =>
+  withNamed(plans, client, { start }, work);
+
+async function withNamed<T>(
+  kind: Kind,
+  client: Reader,
   { start, latest }: RunReference,
-  work: (runId: string) => Promise<T>,
+  work: (id: string) => Promise<T>,
 ): Promise<T> {
+  const { noun, lists, most } = kind;
   // Every id begins with nothing: an unset variable of a script would name any run.
   if (start !== undefined && isEmpty(start))
-    throw new UsageError(`"${start}" names no run. Give an id, or the beginning of one. \`ptb runs\` lists the runs.`);
+    throw new UsageError(
+      `"${start}" names no ${noun}. Give an id, or the beginning of one. \`${lists}\` lists the ${noun}s.`,
+    );
   if (latest === true) return work(await newestRun(client, start));
-  if (start === undefined) throw new UsageError('Name the run by its id, or give --latest. `ptb runs` lists the runs.');
+  if (start === undefined)
+    throw new UsageError(`Name the ${noun} by its id, or give --latest. \`${lists}\` lists the ${noun}s.`);
   try {
     return await work(start);
   } catch (thrown) {
     if (!(thrown instanceof BrokerError) || thrown.code !== 'run_not_found') throw thrown;
-    const found = (await listRuns(client)).filter(({ runId }) => runId.startsWith(beginningOf(start)));
+    const found = (await kind.list(client, most)).filter(({ id }) => id.startsWith(beginningOf(start)));
     const [only] = found;
-    // A run that the broker lists exists: the work did not find another one.
-    if (only === undefined || found.some(({ runId }) => runId === start)) throw thrown;
-    if (found.length > 1) throw new UsageError(ambiguity(start, found));
-    return work(only.runId);
+    // One that the broker lists exists: the work did not find another one.
+    if (only === undefined || found.some(({ id }) => id === start)) throw thrown;
+    if (found.length > 1) throw new UsageError(ambiguity(kind, start, found));
+    return work(only.id);
   }
 }
 
@@ -61,27 +121,23 @@ const beginningOf = (start: string): string => start.replace(/…$/, '');
 /** Dots alone are a step in the path of an address, and no id. */
 const isEmpty = (start: string): boolean => /^[.\s]*$/.test(beginningOf(start));
 
-async function newestRun(client: Pick<BrokerClient, 'get'>, start = ''): Promise<string> {
+async function newestRun(client: Reader, start = ''): Promise<string> {
   // The broker lists the newest run first.
-  const runs = await listRuns(client, start === '' ? '1' : searchedRuns);
-  const newest = runs.find(({ runId }) => runId.startsWith(beginningOf(start)));
-  if (newest !== undefined) return newest.runId;
+  const listed = await runs.list(client, start === '' ? '1' : runs.most);
+  const newest = listed.find(({ id }) => id.startsWith(beginningOf(start)));
+  if (newest !== undefined) return newest.id;
   throw new UsageError(
     start === ''
       ? 'There is no run yet. Start one with `ptb run JOB`.'
-      : `None of the last ${searchedRuns} runs has an id that begins with "${start}". \`ptb runs\` lists the runs.`,
+      : `None of the last ${runs.most} runs has an id that begins with "${start}". \`ptb runs\` lists the runs.`,
   );
 }
 
-const listRuns = async (client: Pick<BrokerClient, 'get'>, limit = searchedRuns): Promise<RunsAnswer['runs']> =>
-  ((await client.get('/runs', { limit })) as RunsAnswer).runs;
-
-function ambiguity(start: string, found: readonly RunSummaryAnswer[]): string {
+function ambiguity({ noun }: Kind, start: string, found: readonly Listed[]): string {
   const lines = found
-    .slice(0, listedRuns)
-    .map(
-      ({ runId, outcome, startedAt }) => `\n  ${visibleText(runId)}  ${outcomeWord(outcome)}, ${longTime(startedAt)}`,
-    );
-  const more = found.length > listedRuns ? `\n  and ${found.length - listedRuns} more` : '';
-  return `${found.length} runs have an id that begins with "${start}". Give more of it, or --latest for the newest:${lines.join('')}${more}`;
+    .slice(0, listedAtMost)
+    .map(({ id, state, at }) => `\n  ${visibleText(id)}  ${state}, ${longTime(at)}`);
+  const more = found.length > listedAtMost ? `\n  and ${found.length - listedAtMost} more` : '';
+  const latest = noun === 'run' ? ', or --latest for the newest' : '';
+  return `${found.length} ${noun}s have an id that begins with "${start}". Give more of it${latest}:${lines.join('')}${more}`;
 }

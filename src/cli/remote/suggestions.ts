@@ -1,10 +1,12 @@
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
+import type { PlansAnswer } from '../../lib/api/answers/plans.ts';
 import type { RunsAnswer } from '../../lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { namesOfTags } from '../../lib/tenants/tags.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { type ParameterField, parameterFields, parameterWords } from '../../lib/core/parameters.ts';
 import { counted } from '../counted.ts';
+import { planState } from '../plans/plan-lines.ts';
 import { relativeTime } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';
 
@@ -75,6 +77,17 @@ export async function runSuggestions(client: Pick<BrokerClient, 'glance'>, nowMs
     runs.map(({ runId, outcome, startedAt }) => ({
       value: runId,
       description: `${outcomeWord(outcome)}, ${relativeTime(startedAt, nowMs)}`,
+    })),
+  );
+}
+
+/** The newest plans: their id as a value, their state and age as its description. */
+export async function planSuggestions(client: Pick<BrokerClient, 'glance'>, nowMs: number): Promise<Suggestion[]> {
+  const { plans } = (await client.glance('/plans', { limit: offeredRuns })) as PlansAnswer;
+  return safe(
+    plans.map((plan) => ({
+      value: plan.planId,
+      description: `${planState(plan, nowMs).text}, ${relativeTime(plan.madeAt, nowMs)}`,
     })),
   );
 }

@@ -24,7 +24,7 @@ $script:ClientErrors = @{
 $script:CommandAdvice = @{
     caller_unauthenticated = 'Run Connect-PartnerTokenBroker again, and check its -Audience.'
     caller_throttled       = 'Wait as long as RetryAfterSeconds of the error says, then run the command again.'
-    approval_ended         = "To ask for a new approval, run Invoke-PartnerRequest with -Headers @{ 'x-ask-again' = 'true' }."
+    approval_ended         = "To ask for a new approval, run Start-PartnerApply with -AskAgain, or Invoke-PartnerRequest with -Headers @{ 'x-ask-again' = 'true' }."
     too_many_approvals     = 'Wait until some requests are decided or expire, then run the command again.'
     reason_required        = "In an emergency, run Invoke-PartnerRequest with -Headers @{ 'x-break-glass' = 'true'; 'x-reason' = 'REASON' }. Every use is announced. Otherwise ask the operator for another rule."
     request_invalid        = 'Correct the parameter that the message is about. Get-Help describes the parameters of a command.'
@@ -32,6 +32,7 @@ $script:CommandAdvice = @{
     throttled              = 'Wait as long as RetryAfterSeconds of the error says, then run the command again.'
     busy                   = 'Wait as long as RetryAfterSeconds of the error or the message says, then run the command again.'
     run_not_found          = 'Get-PartnerRun lists the runs.'
+    apply_held             = 'Look at what happened so far with Get-PartnerPlan. Then run Resume-PartnerApply or Stop-PartnerApply.'
     job_unknown            = 'Get-PartnerJob lists the jobs.'
 }
 
@@ -47,7 +48,7 @@ $script:SameEverywhereCodes = $script:SessionWideCodes + @('resource_not_allowed
 # Failures after which the same request may succeed later (docs/errors.md), and no answer of the broker.
 $script:TransientCodes = @(
     'broker_unreachable', 'caller_throttled', 'throttled', 'busy', 'entra_unavailable', 'resource_error', 'key_vault_unavailable'
-    'directory_unavailable', 'storage_unavailable', 'audit_unavailable', 'not_attempted', 'job_timed_out', 'internal', 'too_many_approvals'
+    'directory_unavailable', 'storage_unavailable', 'audit_unavailable', 'not_attempted', 'change_pending', 'job_timed_out', 'internal', 'too_many_approvals'
 )
 
 # Creates the problem object of a failure, from the broker's problem document or from a code of this module.

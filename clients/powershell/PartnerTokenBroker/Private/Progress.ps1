@@ -20,6 +20,10 @@ function Write-StandstillWarning([hashtable] $State, $Run) {
     }
     elseif (-not $State['IsWarned'] -and ((Get-UtcNow) - $State.Since).TotalSeconds -ge $script:StandstillSeconds) {
         $State.IsWarned = $true
+        if ((Get-Field $Run 'window') -match '^apply-[0-9a-f]{32}$') {
+            Write-Warning "No tenant has finished for $script:StandstillSeconds seconds. An apply looks again for minutes, pauses between waves, and may wait for a person: Get-PartnerPlan shows it."
+            return
+        }
         Write-Warning "No tenant has finished for $script:StandstillSeconds seconds. If an instance of the broker was stopped, its work continues on another one, about 75 seconds later."
     }
 }

@@ -143,6 +143,68 @@ function ConvertTo-RunInHistory($Item, $History) {
     }
 }
 
+# A run that makes a plan, or applies the one with that id.
+function ConvertTo-StartedPlanRun($Item, [string] $PlanId) {
+    [pscustomobject]@{ PSTypeName = 'PartnerTokenBroker.StartedRun'; RunId = $Item.runId; Job = $PlanId -replace '@.*'; Status = $Item.status; PlanId = $PlanId }
+}
+
+# A plan, and what became of it. Without Changes and Outcomes, it is one of a list.
+function ConvertTo-Plan($Item) {
+    $apply = Get-Field $Item 'apply'
+    $expiresAt = ConvertTo-UtcTime (Get-Field $Item 'expiresAt')
+    $changes = foreach ($group in @(Get-Field $Item 'groups')) {
+        if ($null -eq $group) { continue }
+        [pscustomobject]@{
+            PSTypeName = 'PartnerTokenBroker.PlannedChange'
+            Action     = $group.action; Target = $group.target; Before = $group.before; After = $group.after
+            Undo       = $group.undo; Tenants = $group.tenants
+        }
+    }
+    [pscustomobject]@{
+        PSTypeName     = 'PartnerTokenBroker.Plan'
+        PlanId         = $Item.planId
+        Job            = $Item.job
+        Title          = $Item.title
+        State          = Get-PlanState $Item.status $apply $expiresAt
+        Tenants        = $Item.tenants.total
+        Failed         = $Item.tenants.failed
+        ChangedTenants = Get-Field $Item 'changedTenants'
+        ChangeCount    = Get-Field $Item 'changes'
+        Irreversible   = Get-Field $Item 'irreversible'
+        Changes        = @($changes)
+        HasMoreChanges = [bool](Get-Field $Item 'more')
+        MadeBy         = $Item.madeBy
+        MadeAt         = ConvertTo-UtcTime $Item.madeAt
+        ExpiresAt      = $expiresAt
+        Digest         = Get-Field $Item 'digest'
+        Undoes         = Get-Field $Item 'undoes'
+        ApplyRunId     = Get-Field $apply 'runId'
+        Wave           = Get-Field $apply 'wave'
+        Waves          = @(Get-Field $apply 'waves')
+        Waits          = [bool](Get-Field $apply 'waits')
+        Hold           = Get-Field (Get-Field $apply 'hold') 'detail'
+        Outcomes       = Get-Field $apply 'outcomes'
+        ApprovalId     = Get-Field $apply 'approvalId'
+    }
+}
+
+# Where a plan is, in the words of ptb plans.
+function Get-PlanState([string] $Status, $Apply, $ExpiresAt) {
+    if ($Status -in 'pending', 'running') { return 'being made' }
+    if ($Status -ne 'completed') { return $Status }
+    if (-not $Apply) { return $(if ($ExpiresAt -and $ExpiresAt -le (Get-UtcNow)) { 'expired' } else { 'ready' }) }
+    if (Get-Field $Apply 'hold') { return 'held' }
+    if ($Apply.waits) { return 'waits' }
+    switch ($Apply.status) {
+        completed { if ($Apply.tenants.failed + $Apply.tenants.notAttempted -gt 0) { 'partly applied' } else { 'applied' } }
+        cancelled { 'ended' }
+        failed { 'stopped' }
+        default { "wave $([Math]::Max(1, [int](Get-Field $Apply 'wave'))) of $(@($Apply.waves).Count)" }
+    }
+}
+
 function Test-RunEnded($Run) { $Run.Status -notin 'pending', 'running' }
 
 function Get-RunPath([string] $RunId) { '/runs/' + [Uri]::EscapeDataString($RunId) }
+
+function Get-PlanPath([string] $PlanId) { '/plans/' + [Uri]::EscapeDataString($PlanId) }

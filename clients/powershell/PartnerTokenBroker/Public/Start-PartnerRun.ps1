@@ -44,20 +44,7 @@ function Start-PartnerRun {
     begin { $chosen = [Collections.Generic.List[string]]::new() }
     process { if ($Tenant) { $chosen.AddRange($Tenant) } }
     end {
-        # An empty pipeline means no tenant. It must not start a run for all tenants.
-        if ($MyInvocation.ExpectingInput -and $chosen.Count -eq 0) {
-            Write-Warning 'The pipeline contained no tenant. No run was started.'
-            return
-        }
-        $target = if ($chosen.Count -eq 0) { 'all delegated tenants' } elseif ($chosen.Count -eq 1) { $chosen[0] } else { "$($chosen.Count) tenants" }
-        if ($Except) { $target += " except $($Except -join ', ')" }
-        if (-not $PSCmdlet.ShouldProcess($target, "Start a run of the job $Job")) { return }
-        $body = @{}
-        if ($chosen.Count -gt 0) { $body.tenants = @(Resolve-TenantName $chosen) }
-        if ($Except) { $body.except = @(Resolve-TenantName $Except) }
-        if ($Parameters) { $body.parameters = $Parameters }
-        if ($Window) { $body.window = $Window }
-        $value = (Invoke-BrokerApi @{ Method = 'POST'; Path = "/jobs/$([Uri]::EscapeDataString($Job))/runs"; Body = $body; Start = -not $Window }).Value
-        [pscustomobject]@{ PSTypeName = 'PartnerTokenBroker.StartedRun'; RunId = $value.runId; Job = $Job; Status = $value.status }
+        $value = Start-JobOver $Job 'runs' $chosen $Except $Parameters $Window
+        if ($value) { [pscustomobject]@{ PSTypeName = 'PartnerTokenBroker.StartedRun'; RunId = $value.runId; Job = $Job; Status = $value.status } }
     }
 }

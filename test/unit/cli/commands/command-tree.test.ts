@@ -56,6 +56,13 @@ const calls: Readonly<Record<string, readonly string[]>> = {
   'runs diff': ['report@w1'],
   'runs rerun': ['report@w1'],
   'runs cancel': ['report@w1'],
+  plan: ['block-user-consent'],
+  'plans list': [],
+  'plans show': ['job@w1'],
+  'plans go-on': ['job@w1'],
+  'plans end': ['job@w1'],
+  'plans undo': ['job@w1'],
+  apply: ['job@w1'],
   report: ['contoso.com'],
   'approvals list': [],
   'approvals show': ['an-id'],
@@ -239,6 +246,7 @@ describe('every help', () => {
       'Options',
       'Customers',
       'Jobs',
+      'Changes',
       'Approvals and audit',
       'Sign-in',
       'Set up and look after a broker',
@@ -280,8 +288,8 @@ describe('every list with pages', () => {
 
   it('is in the table', () => {
     const limited = commands.filter(([, command]) => optionsOf(command).includes('--limit')).map(([name]) => name);
-    // `runs list` has one page, because the broker lists 500 runs at most.
-    expect([...lists.map(([name]) => name), 'runs list'].toSorted()).toEqual(limited.toSorted());
+    // `runs list` and `plans list` have one page, because the broker lists 500 runs at most.
+    expect([...lists.map(([name]) => name), 'runs list', 'plans list'].toSorted()).toEqual(limited.toSorted());
   });
 
   it.each(lists)('reads on after an empty page, to the limit and no further: %s', async (name, key, item) => {

@@ -33,6 +33,15 @@ it('writes the job, its test and its line in the list', async () => {
   expect(index.replaceAll(/\s+/g, ' ')).toMatch(/secretExpiryReport, staleGuests,? ?\];/);
 });
 
+it('writes a job that changes tenants, with a test that plans, applies and takes back', async () => {
+  const [job = '', test = ''] = await newJob(folder, 'no-new-groups', true);
+  expect(await read(job)).toContain(
+    "export default defineChange({\n  name: 'no-new-groups',\n  title: 'No new groups',",
+  );
+  expect(await read(test)).toContain('await tryChange(job)');
+  expect(await read('src/jobs/index.ts')).toContain("\nimport noNewGroups from './no-new-groups.ts';\n");
+});
+
 it.each([
   ['Stale Guests', 'at most 40 lower case letters'],
   ['stale--guests', 'single hyphens'],

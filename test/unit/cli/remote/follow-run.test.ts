@@ -28,7 +28,7 @@ test('keeps polling during transient failures of a few minutes', async () => {
     if (nth > 2 && nth < 40) throw new BrokerError('resource_error', 'HTTP 502');
     return nth < 50 ? running : { status: 'completed' };
   });
-  const followed = followRun(unstable, 'job@window', silent, clock);
+  const followed = followRun(unstable, 'job@window', silent, { clock });
   await clock.advance(600_000);
   expect(await followed).toEqual({ status: 'completed' });
 });
@@ -42,7 +42,7 @@ test('says once per outage that it goes on, from the third failure in a row', as
     if (nth === 2 || (nth > 3 && nth < 9)) throw new BrokerError('resource_error', 'HTTP 502');
     return nth < 10 ? running : { status: 'completed' };
   });
-  const followed = followRun(unstable, 'job@window', progress, clock);
+  const followed = followRun(unstable, 'job@window', progress, { clock });
   await clock.advance(30_000);
   await followed;
   expect(notes).toEqual([expect.stringContaining('tries again for five minutes')]);
@@ -56,14 +56,14 @@ test('throws a transient failure after five minutes and any other failure at onc
     }),
     'job@window',
     silent,
-    clock,
+    { clock },
   ).catch((error: unknown) => error);
   await clock.advance(310_000);
   expect(await down).toMatchObject({ code: 'resource_error' });
   const unknown = client(() => {
     throw new BrokerError('run_not_found', 'none');
   });
-  await expect(followRun(unknown, 'job@window', silent, clock)).rejects.toMatchObject({ code: 'run_not_found' });
+  await expect(followRun(unknown, 'job@window', silent, { clock })).rejects.toMatchObject({ code: 'run_not_found' });
   expect(unknown.asked).toBe(1);
 });
 
@@ -100,7 +100,7 @@ test('says once, after 45 seconds without a finished tenant, how long a stopped 
     const ms = clock.nowMs() - startedMs;
     return { status: ms < 200_000 ? 'running' : 'completed', progress: { done: doneAfter(ms), retrying: 0 } };
   });
-  const followed = followRun(slow, 'job@window', progress, clock);
+  const followed = followRun(slow, 'job@window', progress, { clock });
   await clock.advance(60_000);
   expect(notes).toEqual([]);
   await clock.advance(30_000);
@@ -115,7 +115,7 @@ test('counts the five minutes of transient failures from the last answer', async
     if (nth % 50 !== 0) throw new BrokerError('resource_error', 'HTTP 502');
     return nth < 300 ? running : { status: 'completed' };
   });
-  const followed = followRun(unstable, 'job@window', silent, clock);
+  const followed = followRun(unstable, 'job@window', silent, { clock });
   await clock.advance(1_600_000);
   expect(await followed).toEqual({ status: 'completed' });
 });
@@ -130,14 +130,14 @@ test('throws when exactly five minutes have passed, counted from the first failu
     throw new BrokerError('resource_error', `attempt ${nth}`);
   });
   const stepping = { nowMs: () => nowMs, sleep: async () => undefined };
-  await expect(followRun(failing, 'job@window', silent, stepping)).rejects.toThrow('attempt 4');
+  await expect(followRun(failing, 'job@window', silent, { clock: stepping })).rejects.toThrow('attempt 4');
 });
 
 test('throws what is no answer of the broker at once', async () => {
   const broken = client(() => {
     throw new TypeError('not a function');
   });
-  await expect(followRun(broken, 'job@window', silent, clock)).rejects.toThrow('not a function');
+  await expect(followRun(broken, 'job@window', silent, { clock })).rejects.toThrow('not a function');
   expect(broken.asked).toBe(1);
 });
 
@@ -150,7 +150,7 @@ test('shows each state of the run, and the last one as its end', async () => {
   };
   const states = ['pending', 'running', 'completed'];
   const answers = client((nth) => ({ ...running, status: states[nth - 1] }));
-  const followed = followRun(answers, 'job@window', progress, clock);
+  const followed = followRun(answers, 'job@window', progress, { clock });
   await clock.advance(5_000);
   expect(await followed).toMatchObject({ status: 'completed' });
   expect(shown).toEqual(['update', 'update', 'done']);
@@ -163,10 +163,23 @@ test('asks more and more rarely, up to every five seconds', async () => {
     askedAt.push(clock.nowMs() - startMs);
     return nth < 20 ? running : { status: 'completed' };
   });
-  const followed = followRun(slow, 'job@window', silent, clock);
+  const followed = followRun(slow, 'job@window', silent, { clock });
   await clock.advance(120_000);
   await followed;
   const pauses = askedAt.slice(1).map((ms, nth) => ms - (askedAt[nth] ?? 0));
   expect(pauses.slice(0, 3).map(Math.round)).toEqual([300, 360, 432]);
   expect(pauses.at(-1)).toBe(5_000);
+});
+
+test('ends with a run that stands still and waits, and explains the standstill otherwise', async () => {
+  const notes: string[] = [];
+  const progress = { ...silent, note: (text: string) => void notes.push(text) };
+  const moving = client((nth) => ({ ...running, progress: { done: Math.min(nth, 5), retrying: 0 } }));
+  const askedAt: number[] = [];
+  const waits = async (): Promise<boolean> => askedAt.push(moving.asked) === 40;
+  const followed = followRun(moving, 'job@window', progress, { clock, waits, note: 'It pauses.' });
+  await clock.advance(300_000);
+  expect(await followed).toMatchObject({ status: 'running' });
+  // Nobody asks while tenants finish.
+  expect([askedAt[0], askedAt.length, notes]).toEqual([6, 40, ['It pauses.']]);
 });

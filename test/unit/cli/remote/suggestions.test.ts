@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tenantSuggestions } from '../../../../src/cli/remote/suggestions.ts';
+import { planSuggestions, tenantSuggestions } from '../../../../src/cli/remote/suggestions.ts';
 
 const client = {
   glance: async () => ({
@@ -42,4 +42,13 @@ it('suggests tenants only where a command takes one tenant', async () => {
 it('suggests the tenants of a broker that has no groups and tags', async () => {
   const older = { glance: async () => ({ tenants: [{ tenantId: 'id-1', name: 'Contoso' }] }) };
   expect(await tenantSuggestions(older, true)).toEqual([{ value: 'id-1', description: 'Contoso' }]);
+});
+
+it('suggests plans with their state and age, and none that a shell would execute', async () => {
+  const plan = { planId: 'block@1', status: 'completed', madeAt: '2026-11-24T11:00:00Z' };
+  const answer = { plans: [plan, { ...plan, planId: 'block@$(id)' }] };
+  const nowMs = Date.parse('2026-11-24T13:00:00Z');
+  expect(await planSuggestions({ glance: async () => answer }, nowMs)).toEqual([
+    { value: 'block@1', description: 'ready, 2 h ago' },
+  ]);
 });

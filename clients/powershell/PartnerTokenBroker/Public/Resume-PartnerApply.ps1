@@ -1,0 +1,22 @@
+function Resume-PartnerApply {
+    <#
+    .SYNOPSIS
+    Lets an apply go on that waits for a person after a wave, or because too many tenants failed.
+
+    .PARAMETER PlanId
+    Id of the plan.
+
+    .EXAMPLE
+    Get-PartnerPlan | Where-Object Waits | Resume-PartnerApply -WhatIf
+
+    .LINK
+    https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/powershell.md
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
+    [OutputType([void])]
+    param([Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $PlanId)
+    process {
+        if (-not $PSCmdlet.ShouldProcess($PlanId, 'Let the apply go on')) { return }
+        [void](Invoke-BrokerApi @{ Method = 'POST'; Path = "$(Get-PlanPath $PlanId)/go-on" })
+    }
+}
