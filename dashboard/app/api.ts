@@ -1,4 +1,4 @@
-import type { ApprovalAnswer, ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
+import type { ApprovalAnswer, ApprovalsAnswer, PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import type {
   ChangedTagsAnswer,
@@ -19,7 +19,9 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
+import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import type { ApplyOptions } from '../../src/lib/changes/plans.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, systemClock } from '../../src/lib/core/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
@@ -37,6 +39,13 @@ interface Question {
   readonly allPages?: boolean;
   readonly tenants?: readonly string[];
   readonly except?: readonly string[];
+}
+
+interface StartOrder {
+  readonly window: string;
+  readonly tenants?: readonly string[];
+  readonly except?: readonly string[];
+  readonly parameters?: unknown;
 }
 
 /** A page that has not arrived by then is requested again. Enough for 1 MiB over a slow connection. */
@@ -101,10 +110,18 @@ export function createApi(
       post<ApprovalAnswer>(`${pathOf('approvals', approvalId)}/decision`, order),
     audit: (query: Query) => get<AuditAnswer>('audit', query),
     events: (query: Query) => get<EventsAnswer>('events', query),
-    start: (
-      job: string,
-      order: { window: string; tenants?: readonly string[]; except?: readonly string[]; parameters?: unknown },
-    ) => post<StartedRunAnswer>(`${pathOf('jobs', job)}/runs`, order),
+    start: (job: string, order: StartOrder) => post<StartedRunAnswer>(`${pathOf('jobs', job)}/runs`, order),
+    /** The newest plans. */
+    plans: () => get<PlansAnswer>('plans'),
+    plan: (planId: string) => get<PlanAnswer>(pathOf('plans', planId)),
+    makePlan: (job: string, order: StartOrder) => post<StartedRunAnswer>(`${pathOf('jobs', job)}/plans`, order),
+    /** Starts an apply, or asks for the approval that a rule wants. */
+    apply: (planId: string, order: ApplyOptions) =>
+      post<StartedRunAnswer | PendingApprovalAnswer>(`${pathOf('plans', planId)}/apply`, order),
+    decidePlan: (planId: string, decision: 'go-on' | 'end') =>
+      post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/${decision}`),
+    /** Plans the opposites of what an apply changed. */
+    undo: (planId: string) => post<StartedRunAnswer>(`${pathOf('plans', planId)}/undo`),
     /** Sends one GET to Microsoft Graph in many tenants, as a run. */
     ask: (question: Question) => post<StartedRunAnswer>('queries', question),
     /** Which rule opens a question, and where. Starts nothing. */
@@ -189,7 +206,7 @@ export type RowOrder = 'plan' | 'arrival';
 /** Rows of a page for the table. The API ends a page earlier if its rows take more than 1 MiB. */
 const pageRows = 5_000;
 
-const pathOf = (list: 'runs' | 'jobs' | 'tenants' | 'approvals', id: string): string =>
+const pathOf = (list: 'runs' | 'jobs' | 'tenants' | 'approvals' | 'plans', id: string): string =>
   `${list}/${encodeURIComponent(id)}`;
 
 const pathOfRows = (runId: string, continuation: string | undefined, order: RowOrder = 'plan'): string =>

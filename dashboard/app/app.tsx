@@ -12,6 +12,8 @@ import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
 import { Head } from './pieces.tsx';
 import { type Route, useRoute, useViewChange } from './route.ts';
+import { PlanView } from './plan-view.tsx';
+import { PlansView } from './plans-view.tsx';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
 import { Side } from './side.tsx';
@@ -71,6 +73,8 @@ function Content({ route }: { readonly route: Route }) {
   if (route.view === 'jobs') return <JobsView />;
   if (route.approvalId !== undefined) return <ApprovalView key={route.approvalId} approvalId={route.approvalId} />;
   if (route.approvals !== undefined) return <ApprovalsView filter={route.approvals} />;
+  if (route.planId !== undefined) return <PlanView key={route.planId} planId={route.planId} />;
+  if (route.view === 'plans') return <PlansView />;
   if (route.audit !== undefined) return <AuditView filter={route.audit} />;
   return route.view === undefined ? <NotFound /> : <OverviewView />;
 }

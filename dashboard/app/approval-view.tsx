@@ -105,11 +105,11 @@ function WhyNot({ approval }: ApprovalProps) {
 }
 
 /** What happened to it, the oldest first. */
-function History({ approval }: ApprovalProps) {
+export function History({ approval, title = 'History' }: ApprovalProps & { readonly title?: string }) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (
-    <Panel title="History">
+    <Panel title={title}>
       <ol class="timeline">
         <li>
           <Time iso={askedAt} exact /> <PartyName party={asker} /> asked.

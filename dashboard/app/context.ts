@@ -23,5 +23,11 @@ export function useSignedIn(): SignedIn {
 
 export const useRole = (role: string): boolean => useSignedIn().session.roles.includes(role);
 
+/** Whether the person may start a run of a job, or make a plan of one that changes tenants. */
+export function useMayStart(): (job: { readonly changes?: true | undefined }) => boolean {
+  const [mayStart, mayPlan] = [useRole('Runs.Write'), useRole('Changes.Plan')];
+  return ({ changes }) => (changes === true ? mayPlan : mayStart);
+}
+
 /** Those who read runs, and those who may send requests, which read the runs of their own queries. */
 export const runReaders = ['Runs.Read', 'Requests.Send'] as const;

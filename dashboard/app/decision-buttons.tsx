@@ -6,7 +6,7 @@ import { useToast } from './announcer.tsx';
 import { type ApprovalSummary, WaitingContext } from './waiting.tsx';
 import { ApprovalDetails, ApprovalFacts, consequence, decisionWords, statusWord } from './approval-facts.tsx';
 import { localClock } from './format.ts';
-import { reasonLength } from '../../src/lib/core/caller.ts';
+import { reasonLength } from '../../src/lib/core/text.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
-import { useRole, useSignedIn } from './context.ts';
+import { useMayStart, useSignedIn } from './context.ts';
 import { relative, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
@@ -67,13 +67,13 @@ function OneJob({ name, choice }: JobViewProps) {
 type Job = JobsAnswer['jobs'][number];
 
 function Start({ job }: { readonly job: Job }) {
-  const mayStart = useRole('Runs.Write');
+  const mayStart = useMayStart();
   const [isOpen, setOpen] = useState(false);
-  if (!mayStart) return null;
+  if (!mayStart(job)) return null;
   return (
     <>
       <button type="button" class="primary" onClick={() => setOpen(true)}>
-        <Icon name="play" /> Start…
+        <Icon name="play" /> {job.changes ? 'Plan…' : 'Start…'}
       </button>
       {isOpen ? <StartDialog job={job} onClose={() => setOpen(false)} /> : null}
     </>
@@ -85,6 +85,7 @@ function About({ job }: { readonly job: Job }) {
   return (
     <>
       <code>{name}</code>
+      {job.changes ? <span>changes tenants, by a plan</span> : null}
       <span>{schedule === undefined ? 'on demand' : scheduleWords(schedule)}</span>
       {nextAt === undefined ? null : (
         <span>

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { FailedNights } from './charts.tsx';
-import { useRole, useSignedIn } from './context.ts';
+import { useMayStart, useRole, useSignedIn } from './context.ts';
 import { count, relative, scheduleWords, shortLocalTime } from './format.ts';
 import { type JobRuns, readJobRuns } from './nights.ts';
 import { Head, Loaded, NoJobs, OutcomeBadge, Table, Time } from './pieces.tsx';
@@ -21,6 +21,7 @@ function JobList() {
   const { api } = useSignedIn();
   const polled = usePolling(() => readJobRuns(api, 14), 'job runs', intervalMs);
   const mayStart = useRole('Runs.Write');
+  const mayStartOf = useMayStart();
   const [starting, setStarting] = useState<Job>();
   const jobs = polled.value ?? [];
   return (
@@ -52,14 +53,19 @@ function JobList() {
                   [
                     'Job',
                     undefined,
-                    ({ job }) => <a href={jobLink(job.name)}>{job.title}</a>,
+                    ({ job }) => (
+                      <>
+                        <a href={jobLink(job.name)}>{job.title}</a>{' '}
+                        {job.changes ? <span class="tag">changes tenants</span> : null}
+                      </>
+                    ),
                     ({ job }) => `${job.name}. ${job.description ?? ''}`,
                   ],
                   ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
                   ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={14} />],
                   ['Schedule', 'w-c p3 quiet', ({ job }) => scheduleOf(job), ({ job }) => job.schedule],
                   ['Next', 'w-m p2', ({ job }) => job.nextAt && <Time iso={job.nextAt} short />],
-                  ['Start', 'w-s end', ({ job }) => mayStart && <StartButton job={job} onStart={setStarting} />],
+                  ['Start', 'w-s end', ({ job }) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />],
                 ]}
               />
             </div>
@@ -90,7 +96,12 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
 const scheduleOf = ({ schedule }: Job): string => (schedule === undefined ? 'on demand' : scheduleWords(schedule));
 
 const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => (
-  <button type="button" class="s" onClick={() => onStart(job)} aria-label={`Start ${job.name}`}>
-    Start…
+  <button
+    type="button"
+    class="s"
+    onClick={() => onStart(job)}
+    aria-label={`${job.changes ? 'Plan' : 'Start'} ${job.name}`}
+  >
+    {job.changes ? 'Plan…' : 'Start…'}
   </button>
 );

@@ -4,7 +4,7 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { useToast } from './announcer.tsx';
 import { AskDialog } from './ask-dialog.tsx';
 import { auditLink } from './view-filter.ts';
-import { runReaders, useRole, useSignedIn } from './context.ts';
+import { runReaders, useMayStart, useRole, useSignedIn } from './context.ts';
 import { shortLocalTime } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
@@ -159,13 +159,15 @@ interface Known {
   readonly ofTenant: (item: Item) => readonly Item[];
 }
 
+const doOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Run');
+
 /** Everything that can be found: at most as many items as there are tenants, runs and jobs. */
 function useKnown(onDo: (doing: Doing) => void): Known {
   const { api } = useSignedIn();
-  const [readsTenants, readsRuns, mayStart, mayAsk, readsAudit] = [
+  const mayStart = useMayStart();
+  const [readsTenants, readsRuns, mayAsk, readsAudit] = [
     useRole('Tenants.Read'),
     runReaders.map((role) => useRole(role)).includes(true),
-    useRole('Runs.Write'),
     useRole('Requests.Send'),
     useRole('Audit.Read'),
   ];
@@ -183,12 +185,13 @@ function useKnown(onDo: (doing: Doing) => void): Known {
       also: `run a job ${job.name}`,
       stays: true,
     });
-    const startable = mayStart ? (jobs ?? []) : [];
+    const startable = (jobs ?? []).filter(mayStart);
+    const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
     const items: readonly Item[] = [
       ...[...byKey.values()].map(tenantItem),
-      ...views.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
+      ...shown.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
       item('Pages', 'api', 'API reference', () => location.assign('docs')),
-      ...startable.map((job) => doing(job, `Run ${job.title}…`)),
+      ...startable.map((job) => doing(job, `${doOf(job)} ${job.title}…`)),
       ...(mayAsk ? [{ ...item('Do', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const] : []),
       ...(jobs ?? []).map(({ name, title }) => ({
         ...item('Jobs', 'jobs', title, () => goTo(jobLink(name))),
@@ -215,12 +218,12 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         void navigator.clipboard?.writeText(text).then(() => toast({ text: `Copied: ${text}` }));
       return [
         ...(command === undefined ? [] : [item('Do', 'copy', `Copy ${command}`, () => copy(command))]),
-        ...startable.slice(0, 3).map((job) => doing(job, `Run ${job.title} over ${tenant.name}…`, [key])),
+        ...startable.slice(0, 3).map((job) => doing(job, `${doOf(job)} ${job.title} over ${tenant.name}…`, [key])),
         ...(readsAudit ? [item('Do', 'audit', `Audit of ${tenant.name}`, () => goTo(auditLink({ tenant: key })))] : []),
       ];
     };
     return { items, ofTenant };
-  }, [tenants, runs, jobs, mayStart, mayAsk, readsAudit]);
+  }, [tenants, runs, jobs, mayAsk, readsAudit]);
 }
 
 const item = (group: string, icon: IconName, text: string, act: () => void): Item => ({

@@ -63,6 +63,8 @@ export function NoRole() {
 const roleTexts: readonly (readonly [string, string])[] = [
   ['Runs.Read', 'shows runs and jobs'],
   ['Runs.Write', 'starts and cancels runs'],
+  ['Changes.Plan', 'plans changes of tenants, which changes nothing'],
+  ['Changes.Apply', 'applies plans, under a rule of the policy'],
   ['Requests.Send', 'asks many tenants, under a rule of the policy, and shows these runs'],
   ['Tenants.Read', 'shows tenants'],
   ['Approvals.Decide', 'decides on requests of others that need an approval'],

@@ -12,7 +12,7 @@ import {
 import { type HistoryChoice, parseHistoryChoice } from './history-choice.ts';
 import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
-export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'audit';
+export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'plans' | 'audit';
 
 export interface Route {
   /** Undefined: there is no such view. */
@@ -30,6 +30,7 @@ export interface Route {
   readonly events?: EventsFilter;
   readonly approvalId?: string;
   readonly approvals?: ApprovalsFilter;
+  readonly planId?: string;
 }
 
 /** Parts of the page of a run, of which one is shown at a time. */
@@ -41,6 +42,7 @@ export const views: readonly (readonly [View, string])[] = [
   ['overview', 'Overview'],
   ['tenants', 'Tenants'],
   ['runs', 'Runs'],
+  ['plans', 'Plans'],
   ['approvals', 'Approvals'],
   ['events', 'Events'],
   ['jobs', 'Jobs'],
@@ -63,6 +65,7 @@ function parseRoute(hash: string): Route {
   if (view === 'jobs' && id !== undefined) return { view, job: decoded(id), history: parseHistoryChoice(query) };
   if (view === 'approvals')
     return id === undefined ? { view, approvals: parseApprovalsFilter(query) } : { view, approvalId: decoded(id) };
+  if (view === 'plans' && id !== undefined) return { view, planId: decoded(id) };
   return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
 }
 
@@ -85,6 +88,8 @@ export const runLink = (runId: string, part?: RunPart): string =>
 export const tenantLink = (tenantId: string): string => `#/tenants/${encodeURIComponent(tenantId)}`;
 
 export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(name)}`;
+
+export const planLink = (planId: string): string => `#/plans/${encodeURIComponent(planId)}`;
 
 export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 
@@ -119,7 +124,7 @@ export function useRoute(): Route {
 const pageTitle = 'Partner Token Broker';
 
 /** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
-export function useViewChange({ view, runId, tenantId, job, approvalId }: Route): void {
+export function useViewChange({ view, runId, tenantId, job, approvalId, planId }: Route): void {
   const isFirst = useRef(true);
   // Not after painting: rows may arrive in between, and a grid that finds the reader's place again would lose the focus.
   useLayoutEffect(() => {
@@ -142,7 +147,7 @@ export function useViewChange({ view, runId, tenantId, job, approvalId }: Route)
       end();
       document.title = pageTitle;
     };
-  }, [view, runId, tenantId, job, approvalId]);
+  }, [view, runId, tenantId, job, approvalId, planId]);
 }
 
 /** Calls back once, with the heading of the view. @returns ends the wait for it. */

@@ -18,10 +18,12 @@ export function RunActions(props: {
   readonly run: RunAnswer;
   /** Undefined until they are loaded. */
   readonly tenants: readonly RunTenant[] | undefined;
+  /** Whether the run can be started again: a plan and an apply cannot. */
+  readonly repeats: boolean;
   readonly onCancel: () => Promise<void>;
   readonly onFailure: (failure: ApiFailure | undefined) => void;
 }) {
-  const { run, tenants, onCancel, onFailure } = props;
+  const { run, tenants, repeats, onCancel, onFailure } = props;
   const { api } = useSignedIn();
   const [mayWrite, mayAsk] = [useRole('Runs.Write'), useRole('Requests.Send')];
   const isQuery = run.query !== undefined;
@@ -53,7 +55,7 @@ export function RunActions(props: {
           Cancel
         </ActionButton>
       ) : null}
-      {mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
+      {repeats && mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
         <ActionButton work={repeat} onFailure={onFailure} primary>
           {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>

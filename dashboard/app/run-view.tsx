@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import { isEnded } from '../../src/lib/runs/store/run.ts';
+import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
 import { runReaders, useSignedIn } from './context.ts';
@@ -8,7 +8,7 @@ import { Empty, Failure, Head, Loaded } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import type { DeclaredColumns } from './result-columns.ts';
-import { runLink, type RunPart } from './route.ts';
+import { planLink, runLink, type RunPart } from './route.ts';
 import { RunActions } from './run-actions.tsx';
 import { RunChanges, SinceBefore } from './run-changes.tsx';
 import { RunRows } from './run-rows.tsx';
@@ -93,7 +93,18 @@ function RunPage({
         in={['#/runs', 'Runs']}
         about={<RunFacts run={run} title={title} stored={stored} />}
       >
-        <RunActions run={run} tenants={list?.tenants} onCancel={cancel} onFailure={setActionFailure} />
+        {job?.changes && !isApplyWindow(run.window) ? (
+          <a class="btn" href={planLink(runId)}>
+            Show the plan
+          </a>
+        ) : null}
+        <RunActions
+          run={run}
+          tenants={list?.tenants}
+          repeats={job?.changes !== true}
+          onCancel={cancel}
+          onFailure={setActionFailure}
+        />
       </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />

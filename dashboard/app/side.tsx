@@ -3,6 +3,7 @@ import { useSignedIn } from './context.ts';
 import { CredentialDrawer } from './broker-health.tsx';
 import { Face, Icon } from './icon.tsx';
 import { Palette } from './palette.tsx';
+import { useJobs } from './nights.ts';
 import { usePolling } from './polling.ts';
 import { type Route, views } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
@@ -19,6 +20,8 @@ interface SideProps {
 export function Side({ signedIn, route, onSignOut }: SideProps) {
   const [isOpen, setOpen] = useState(false);
   const [isFinding, setFinding] = useState(false);
+  const { jobs = [] } = useJobs();
+  const known = views.filter(([view]) => view !== 'plans' || jobs.some(({ changes }) => changes));
   useEffect(() => setOpen(false), [route]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -52,8 +55,8 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
         </button>
         <nav class="nav" aria-label="Views">
           <ul>
-            {views.map(([view, title]) => (
-              <li key={view}>
+            {known.map(([view, title]) => (
+              <li key={view} class={view === 'events' ? 'apart' : undefined}>
                 <a href={`#/${view}`} aria-current={route.view === view ? 'page' : undefined}>
                   <Icon name={view} />
                   {title}

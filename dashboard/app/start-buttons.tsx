@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { AskDialog } from './ask-dialog.tsx';
-import { useRole } from './context.ts';
+import { useMayStart, useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
@@ -19,7 +19,8 @@ interface StartButtonsProps {
 export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
   const [isAsking, setAsking] = useState(false);
   const [isChoosing, setChoosing] = useState(false);
-  const [mayAsk, mayStart] = [useRole('Requests.Send'), useRole('Runs.Write')];
+  const mayAsk = useRole('Requests.Send');
+  const startable = jobs.filter(useMayStart());
   return (
     <>
       {mayAsk && tenants === undefined ? (
@@ -27,30 +28,31 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
           Ask many tenants
         </button>
       ) : null}
-      {mayStart && jobs.length > 0 ? (
+      {startable.length > 0 ? (
         <button type="button" class="primary" onClick={() => setChoosing(true)}>
           <Icon name="play" /> Run a job…
         </button>
       ) : null}
       {isAsking ? <AskDialog onClose={() => setAsking(false)} /> : null}
-      {isChoosing ? <ChooseJob jobs={jobs} tenants={tenants} onClose={() => setChoosing(false)} /> : null}
+      {isChoosing ? <ChooseJob jobs={startable} tenants={tenants} onClose={() => setChoosing(false)} /> : null}
     </>
   );
 }
 
-function ChooseJob(props: {
+export function ChooseJob(props: {
+  readonly title?: string;
   readonly jobs: readonly Job[];
-  readonly tenants: readonly string[] | undefined;
+  readonly tenants?: readonly string[] | undefined;
   readonly onClose: () => void;
 }) {
-  const { jobs, tenants, onClose } = props;
+  const { title = 'Run a job', jobs, tenants, onClose } = props;
   const [job, setJob] = useState<Job>();
   if (job !== undefined) return <StartDialog job={job} tenants={tenants} onClose={onClose} />;
   return (
-    <Dialog title="Run a job" onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       {jobs.map((one) => (
         <button key={one.name} type="button" onClick={() => setJob(one)}>
-          {one.title}
+          {one.changes ? `Plan: ${one.title}` : one.title}
         </button>
       ))}
     </Dialog>

@@ -8,7 +8,7 @@ import { Dialog } from './dialog.tsx';
 import { ParameterFields, parameterId } from './parameter-fields.tsx';
 import { type FieldContent, initialContent, readForm } from './parameter-form.ts';
 import { Failure } from './pieces.tsx';
-import { goTo, runLink } from './route.ts';
+import { goTo, planLink, runLink } from './route.ts';
 import { count } from './format.ts';
 import { entriesIn } from './view-filter.ts';
 
@@ -27,7 +27,7 @@ export function StartDialog(props: StartDialogProps) {
   const form = useStartForm(props);
   return (
     <Dialog
-      title={`Start ${job.title}`}
+      title={`${verbOf(job)} ${job.title}`}
       onClose={onClose}
       form={{ onSubmit: form.submit, send: form.chosen.buttonText, busy: form.busy }}
     >
@@ -43,10 +43,13 @@ export function StartDialog(props: StartDialogProps) {
   );
 }
 
+/** A plan changes nothing yet. */
+const verbOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Start');
+
 function useStartForm({ job, tenants: first, onClose }: StartDialogProps) {
   const { api } = useSignedIn();
   const [fields] = useState(() => parameterFields(job.parameters));
-  const chosen = useChosenTenants('Start for', first);
+  const chosen = useChosenTenants(`${verbOf(job)} for`, first);
   const [content, setContent] = useState(() => initialContent(fields));
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
   const [failure, setFailure] = useState<ApiFailure>();
@@ -65,13 +68,13 @@ function useStartForm({ job, tenants: first, onClose }: StartDialogProps) {
   const start = async (parameters: object): Promise<void> => {
     const tenants = await chosen.resolve();
     if (tenants === undefined) return;
-    const { runId } = await api.start(job.name, {
+    const { runId } = await (job.changes ? api.makePlan : api.start)(job.name, {
       window,
       ...tenants,
       ...(Object.keys(parameters).length === 0 ? {} : { parameters }),
     });
     onClose();
-    goTo(runLink(runId));
+    goTo((job.changes ? planLink : runLink)(runId));
   };
   const submit = (event: Event): void => {
     event.preventDefault();

@@ -1,0 +1,418 @@
+import { useState } from 'preact/hooks';
+import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
+import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
+import { Notice } from '../shared/text.tsx';
+import { ActionButton } from './action.tsx';
+import { useProgressAnnouncement } from './announcer.tsx';
+import { type ApiFailure, finalAnswer } from './api-failure.ts';
+import { ApplyDialog, pendingOf, WaitsForApproval } from './apply-dialog.tsx';
+import { History } from './approval-view.tsx';
+import { StackedBar } from './charts.tsx';
+import { useRole, useSignedIn } from './context.ts';
+import { Dialog } from './dialog.tsx';
+import { differenceOf } from './difference.ts';
+import { count } from './format.ts';
+import { Icon } from './icon.tsx';
+import { Failure, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
+import { type Apply, canApply, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
+import { StateBadge } from './plans-view.tsx';
+import { usePolling } from './polling.ts';
+import { forRole } from './role-needed.tsx';
+import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './route.ts';
+import { StartedBy } from './run-table.tsx';
+import { RunSummary } from './run-summary.tsx';
+
+/** While something happens, and while somebody may apply the plan. */
+const [busyMs, idleMs] = [2_000, 15_000];
+const namesShown = 10;
+
+export const PlanView = forRole(['Runs.Read'], 'Plan', OnePlan);
+
+interface Shown {
+  readonly plan: PlanAnswer;
+  /** The run that applies it. */
+  readonly run?: RunAnswer;
+}
+
+function OnePlan({ planId }: { readonly planId: string }) {
+  const { api } = useSignedIn();
+  const [pauseMs, setPauseMs] = useState<number | undefined>(busyMs);
+  const load = async () => {
+    const found = await finalAnswer(api.plan(planId));
+    const apply = found.answer?.apply;
+    const isOver = found.answer === undefined || (apply !== undefined && isEnded(apply.status));
+    setPauseMs(isOver ? undefined : apply === undefined && isEnded(found.answer.status) ? idleMs : busyMs);
+    return { ...found, ...(apply === undefined ? {} : { run: await api.run(apply.runId) }) };
+  };
+  const polled = usePolling(load, `plan ${planId}`, pauseMs);
+  return (
+    <Loaded polled={polled}>
+      {({ answer, refusal, run }) =>
+        answer === undefined ? (
+          <>
+            <Head title="There is no such plan" name="Plan" in={['#/plans', 'Plans']} about={<code>{planId}</code>} />
+            <Failure failure={refusal} />
+          </>
+        ) : (
+          <PlanPage plan={answer} {...(run === undefined ? {} : { run })} reload={polled.reload} />
+        )
+      }
+    </Loaded>
+  );
+}
+
+function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }) {
+  const { planId, apply, tenants, status } = plan;
+  const [mayApply, nowMs] = [useRole('Changes.Apply'), Date.now()];
+  const [failure, setFailure] = useState<ApiFailure>();
+  const headline = headlineOf(plan, mayApply, nowMs);
+  useProgressAnnouncement(headline, apply === undefined ? isEnded(status) : isEnded(apply.status) || apply.waits);
+  const pending = apply === undefined ? pendingOf(planId) : undefined;
+  const why = (
+    <a class="btn" href={runLink(planId, 'tenants')}>
+      Show why
+    </a>
+  );
+  return (
+    <article>
+      <Head title={headline} name={plan.title} in={['#/plans', 'Plans']} about={<About plan={plan} run={run} />}>
+        <Actions plan={plan} reload={reload} onFailure={setFailure} />
+      </Head>
+      <Failure failure={failure} />
+      {pending === undefined ? null : <WaitsForApproval pending={pending} />}
+      {isEnded(status) && status !== 'completed' ? (
+        <Notice kind="bad" actions={why}>
+          The run that made the plan was {outcomeWord(status)}.
+        </Notice>
+      ) : null}
+      {apply?.waits === true ? <Decision plan={plan} apply={apply} reload={reload} onFailure={setFailure} /> : null}
+      {run !== undefined && (isEnded(run.status) || run.cancelRequested === true) ? <RunSummary run={run} /> : null}
+      {tenants.failed > 0 && isEnded(status) ? (
+        <Notice kind="warn" actions={why}>
+          {count(tenants.failed, 'tenant')} could not be read and {tenants.failed === 1 ? 'gets' : 'get'} nothing.
+        </Notice>
+      ) : null}
+      {apply === undefined ? (
+        <Difference plan={plan} />
+      ) : (
+        <div class="cols">
+          <div class="stack">
+            <Waves apply={apply} />
+            <Difference plan={plan} />
+          </div>
+          <div class="stack">
+            <Outcomes plan={plan} apply={apply} />
+            {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
+          </div>
+        </div>
+      )}
+    </article>
+  );
+}
+
+/** Where it is, who made it, who applied it, and until when it can be applied. */
+function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run: undefined }) {
+  const { job, title, madeAt, madeBy, expiresAt, digest, undoes, apply } = plan;
+  return (
+    <>
+      <StateBadge plan={plan} nowMs={Date.now()} />
+      <a href={jobLink(job)}>{title}</a>
+      <span>
+        made by <b>{madeBy}</b>, <Time iso={madeAt} short />
+      </span>
+      {run === undefined ? null : (
+        <span>
+          applied by{' '}
+          <b>
+            <StartedBy run={run} />
+          </b>
+          , <Time iso={run.startedAt} short />
+        </span>
+      )}
+      {expiresAt === undefined || apply !== undefined ? null : (
+        <span>
+          expires <Time iso={expiresAt} short />
+        </span>
+      )}
+      {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>takes back an apply</a>}
+      {digest === undefined ? null : <code title={`SHA-256 of the changes: ${digest}`}>{digest.slice(0, 12)}…</code>}
+    </>
+  );
+}
+
+interface ActProps {
+  readonly plan: PlanAnswer;
+  readonly reload: () => void;
+  readonly onFailure: (failure: ApiFailure | undefined) => void;
+}
+
+function Actions({ plan, reload, onFailure }: ActProps) {
+  const { planId, apply } = plan;
+  const { api } = useSignedIn();
+  const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
+  const [isApplying, setApplying] = useState(false);
+  const isUnderWay = apply !== undefined && !isEnded(apply.status);
+  const undo = async (): Promise<void> => goTo(planLink((await api.undo(planId)).runId));
+  return (
+    <>
+      <a class="btn" href={runLink(apply?.runId ?? planId, 'rows')}>
+        Every change
+      </a>
+      {mayApply && isUnderWay && !apply.waits ? <EndButton plan={plan} reload={reload} onFailure={onFailure} /> : null}
+      {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
+        <ActionButton work={undo} onFailure={onFailure}>
+          Plan to undo
+        </ActionButton>
+      ) : null}
+      {mayApply && canApply(plan, Date.now()) ? (
+        <button type="button" class="primary" onClick={() => setApplying(true)}>
+          <Icon name="play" /> Apply…
+        </button>
+      ) : null}
+      {isApplying ? <ApplyDialog plan={plan} onDone={reload} onClose={() => setApplying(false)} /> : null}
+    </>
+  );
+}
+
+/** Ends an apply, after a question: what is left then needs another plan. */
+function EndButton({ plan, reload, onFailure }: ActProps) {
+  const { api } = useSignedIn();
+  const [isAsking, setAsking] = useState(false);
+  const end = async (): Promise<void> => {
+    await api.decidePlan(plan.planId, 'end').finally(() => setAsking(false));
+    reload();
+  };
+  const close = (): void => setAsking(false);
+  return (
+    <>
+      <button type="button" class="stop" onClick={() => setAsking(true)}>
+        End…
+      </button>
+      {isAsking ? (
+        <Dialog
+          title="End this apply?"
+          onClose={close}
+          actions={
+            <>
+              <button type="button" onClick={close}>
+                Cancel
+              </button>
+              <ActionButton work={end} onFailure={onFailure} primary>
+                End it
+              </ActionButton>
+            </>
+          }
+        >
+          <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
+        </Dialog>
+      ) : null}
+    </>
+  );
+}
+
+/** Why an apply waits, and the two ways on. */
+function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly apply: Apply }) {
+  const { api } = useSignedIn();
+  const mayApply = useRole('Changes.Apply');
+  const { hold, wave = 1, waves } = apply;
+  const left = apply.tenants.total - doneOf(apply);
+  const goOn = async (): Promise<void> => {
+    await api.decidePlan(plan.planId, 'go-on');
+    reload();
+  };
+  return (
+    <Notice
+      kind={hold === undefined ? 'you' : 'bad'}
+      actions={
+        mayApply ? (
+          <span class="actions">
+            <EndButton plan={plan} reload={reload} onFailure={onFailure} />
+            <ActionButton work={goOn} onFailure={onFailure} primary>
+              <Icon name="play" /> Go on
+            </ActionButton>
+          </span>
+        ) : (
+          <span class="quiet">
+            The app role <code>Changes.Apply</code> decides.
+          </span>
+        )
+      }
+    >
+      <strong>{hold === undefined ? `Wave ${wave} is done.` : 'No further tenant is begun.'}</strong>{' '}
+      {hold === undefined ? (
+        `Wave ${wave + 1} has ${count(waves[wave] ?? 0, 'tenant')} and starts when a person goes on.`
+      ) : (
+        <>
+          {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} wait.
+        </>
+      )}
+    </Notice>
+  );
+}
+
+/** How far each wave is. The tenants of a wave are visited after those of the waves before. */
+function Waves({ apply }: { readonly apply: Apply }) {
+  const { waves, wave: current = 1, status } = apply;
+  const done = doneOf(apply);
+  return (
+    <Panel title="Waves">
+      <ol class="lanes waves">
+        {waves.map((size, index) => {
+          const before = waves.slice(0, index).reduce((sum, each) => sum + each, 0);
+          const ended = Math.min(size, Math.max(0, done - before));
+          const isNow = index + 1 === current && !isEnded(status);
+          const words =
+            ended === size
+              ? 'done'
+              : ended > 0 || isNow
+                ? `${ended.toLocaleString('en')} done`
+                : isEnded(status)
+                  ? 'not begun'
+                  : 'to come';
+          return (
+            <li key={index}>
+              <span>{isNow ? <b>Wave {index + 1}</b> : `Wave ${index + 1}`}</span>
+              <StackedBar parts={[[isNow ? 'active' : 'succeeded', ended]]} total={size} />
+              <span>
+                {count(size, 'tenant')}, {words}
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+    </Panel>
+  );
+}
+
+/** The changes by what became of them. */
+function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
+  const { outcomes = {}, runId } = apply;
+  const known = [...outcomeTones].filter(([name]) => (outcomes[name] ?? 0) > 0);
+  const left = plan.changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
+  return (
+    <Panel title="What became of the changes" bare>
+      <ul class="list">
+        {known.map(([name, tone]) => (
+          <li key={name}>
+            <ToneBadge tone={tone}>{name}</ToneBadge>
+            <a href={runLink(runId, 'rows')}>{count(outcomes[name] ?? 0, 'change')}</a>
+          </li>
+        ))}
+        {left > 0 ? (
+          <li>
+            <span class="quiet">{isEnded(apply.status) ? 'not sent' : 'no outcome yet'}</span>
+            <span>{count(left, 'change')}</span>
+          </li>
+        ) : null}
+      </ul>
+    </Panel>
+  );
+}
+
+/** Who approved it. Those who may not see the approval have its link. */
+function Approved({ approvalId }: { readonly approvalId: string }) {
+  const { api } = useSignedIn();
+  const { value } = usePolling(() => finalAnswer(api.approval(approvalId)), `approval of ${approvalId}`, undefined);
+  if (value?.answer !== undefined) return <History approval={value.answer} title="Approved" />;
+  return (
+    <Panel title="Approved">
+      <a href={approvalLink(approvalId)}>Show the approval</a>
+    </Panel>
+  );
+}
+
+/** What is the same in many tenants, those that cannot be undone first. */
+function Difference({ plan }: { readonly plan: PlanAnswer }) {
+  const { groups, changes, irreversible, more, planId } = plan;
+  if (groups.length === 0) return null;
+  const undoable = irreversible === 0 ? 'each can be undone' : `${irreversible.toLocaleString('en')} cannot be undone`;
+  return (
+    <Panel title="What changes" more={<span class="small">{`${count(changes, 'change')}, ${undoable}`}</span>} bare>
+      {groups.map((group, index) => (
+        <Group key={index} planId={planId} group={group} isOpen={index === 0} />
+      ))}
+      {more ? (
+        <footer>
+          <a href={runLink(planId, 'rows')}>There are more kinds: every change</a>
+        </footer>
+      ) : null}
+    </Panel>
+  );
+}
+
+interface GroupProps {
+  readonly planId: string;
+  readonly group: PlanAnswer['groups'][number];
+}
+
+function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolean }) {
+  const { action, target, before, after, undo, tenants } = group;
+  const [wasOpened, setOpened] = useState(isOpen);
+  const isLasting = undo.startsWith('no');
+  return (
+    <details
+      class={isLasting ? 'cause bad' : 'cause ok'}
+      open={isOpen}
+      onToggle={(event) => event.currentTarget.open && setOpened(true)}
+    >
+      <summary>
+        <span class="n">{tenants.toLocaleString('en')}</span>
+        <div class="cut">
+          <h3 class="cut" title={target}>
+            {outcomeWord(action.replaceAll('-', '_'))} {target}
+          </h3>
+        </div>
+        <span class="spark" />
+        <span class="since">{isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}</span>
+        <Icon name="turn" turns />
+      </summary>
+      <div>
+        {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
+        <figure class="patch">
+          <figcaption>in {count(tenants, 'tenant')}</figcaption>
+          <pre tabIndex={0}>
+            {differenceOf(before, after).map(({ sign, text }, index) => {
+              const Line = sign === '-' ? 'del' : 'ins';
+              const line = `${sign} ${text}`;
+              return sign === '~' ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
+            })}
+          </pre>
+        </figure>
+        {wasOpened ? <Tenants planId={planId} group={group} /> : null}
+      </div>
+    </details>
+  );
+}
+
+const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
+
+/** The tenants of a group, from the first page of the rows. */
+function Tenants({ planId, group }: GroupProps) {
+  const { api } = useSignedIn();
+  const { value } = usePolling(
+    () => api.rows(planId, undefined, new AbortController().signal),
+    `rows of ${planId}`,
+    undefined,
+  );
+  const rows = value?.rows.filter((row) => compared.every((name) => row[name] === group[name])) ?? [];
+  const names = new Map(rows.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
+  const left = group.tenants - Math.min(names.size, namesShown);
+  return (
+    <ul class="names">
+      {[...names].slice(0, namesShown).map(([tenantId, name]) => (
+        <li key={tenantId}>
+          <a href={tenantLink(tenantId)}>{name}</a>
+        </li>
+      ))}
+      {left > 0 ? (
+        <li>
+          <a href={runLink(planId, 'rows')}>
+            {names.size === 0 ? count(left, 'tenant') : `and ${count(left, 'other')}`}
+          </a>
+        </li>
+      ) : null}
+    </ul>
+  );
+}

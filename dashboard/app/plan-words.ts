@@ -1,0 +1,82 @@
+import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
+import type { OutcomeStyle } from '../../src/lib/core/outcomes.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
+import { count } from './format.ts';
+
+export type PlanSummary = PlansAnswer['plans'][number];
+export type Apply = NonNullable<PlanAnswer['apply']>;
+
+/** What became of a change, in the order of interest, with its tone. */
+export const outcomeTones: ReadonlyMap<string, OutcomeStyle['tone']> = new Map([
+  ['applied', 'good'],
+  ['unclear', 'bad'],
+  ['refused', 'bad'],
+  ['reverted', 'bad'],
+  ['accepted', 'warn'],
+  ['drifted', 'warn'],
+  ['unchanged', 'idle'],
+  ['not attempted', 'idle'],
+]);
+
+const isExpired = ({ expiresAt }: Pick<PlanSummary, 'expiresAt'>, nowMs: number): boolean =>
+  expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
+
+/** Whether a plan can be applied, as far as the page knows. */
+export const canApply = (plan: PlanAnswer, nowMs: number): boolean =>
+  plan.status === 'completed' && plan.apply === undefined && plan.changes > 0 && !isExpired(plan, nowMs);
+
+/** Tenants of the apply that have ended. */
+export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
+  tenants.succeeded + tenants.failed + tenants.skipped;
+
+const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
+
+/** Where a plan is, in a few words. */
+export function stateOf(plan: PlanSummary, nowMs: number): readonly [OutcomeStyle['tone'], string] {
+  const { status, apply } = plan;
+  if (!isEnded(status)) return ['active', 'being made'];
+  if (status !== 'completed') return ['bad', status];
+  if (apply === undefined) return isExpired(plan, nowMs) ? ['idle', 'expired'] : ['active', 'not applied'];
+  if (apply.status === 'cancelled') return ['warn', 'ended early'];
+  if (apply.status === 'failed') return ['bad', 'stopped'];
+  if (isEnded(apply.status))
+    return apply.tenants.succeeded === apply.tenants.total ? ['good', 'applied'] : ['warn', 'applied in part'];
+  if (apply.hold !== undefined) return ['bad', `held in ${waveOf(apply)}`];
+  return ['active', apply.waits ? `waits after ${waveOf(apply)}` : waveOf(apply)];
+}
+
+/** The answer of the page: what the plan changes, where its apply is, or what became of it. */
+export function headlineOf(plan: PlanAnswer, mayApply: boolean, nowMs: number): string {
+  const { status, tenants, changes, changedTenants, apply } = plan;
+  const all = `${count(changes, 'change')} in ${count(changedTenants, 'tenant')}`;
+  if (!isEnded(status))
+    return tenants.total === 0
+      ? 'The tenants are being listed'
+      : `${doneOf(plan).toLocaleString('en')} of ${count(tenants.total, 'tenant')} read`;
+  if (status !== 'completed') return 'The plan was not completed, so it cannot be applied';
+  if (apply !== undefined) return applyHeadline(changes, apply, mayApply);
+  if (changes === 0)
+    return tenants.failed > 0
+      ? 'Nothing to change in the tenants that answered'
+      : 'Nothing to change: every tenant is as it should be';
+  if (isExpired(plan, nowMs)) return `${all} were not applied, and the plan has expired`;
+  return `${all} ${changes === 1 ? 'waits' : 'wait'} ${mayApply ? 'for you' : 'to be applied'}`;
+}
+
+function applyHeadline(changes: number, apply: Apply, mayApply: boolean): string {
+  const { status, tenants, wave, waves, waits, hold, outcomes = {} } = apply;
+  const whom = mayApply ? 'you' : 'a person';
+  if (isEnded(status)) {
+    const others = [...outcomeTones.keys()]
+      .slice(1)
+      .flatMap((name) => (outcomes[name] ? `${outcomes[name]} ${name}` : []));
+    return [
+      `${(outcomes['applied'] ?? 0).toLocaleString('en')} of ${count(changes, 'change')} applied`,
+      ...others,
+    ].join(', ');
+  }
+  if (hold !== undefined) return `The apply is held in ${waveOf(apply)} and waits for ${whom}`;
+  if (waits) return `Wave ${wave ?? 1} of ${waves.length} is done, and the next one waits for ${whom}`;
+  if (wave === undefined) return 'The apply is starting';
+  return `Wave ${wave} of ${waves.length}: ${doneOf(apply).toLocaleString('en')} of ${count(tenants.total, 'tenant')} done`;
+}

@@ -1,0 +1,82 @@
+import { useState } from 'preact/hooks';
+import { useMayStart, useSignedIn } from './context.ts';
+import { count } from './format.ts';
+import { useJobs } from './nights.ts';
+import { Clock, Empty, Head, Loaded, Table, ToneBadge } from './pieces.tsx';
+import { type PlanSummary, stateOf } from './plan-words.ts';
+import { usePolling } from './polling.ts';
+import { forRole } from './role-needed.tsx';
+import { planLink } from './route.ts';
+import { ChooseJob } from './start-buttons.tsx';
+
+const intervalMs = 5_000;
+
+export const PlansView = forRole(['Runs.Read'], 'Plans', PlanList);
+
+/** The newest plans by day, each with the state of its apply. */
+function PlanList() {
+  const { api } = useSignedIn();
+  const polled = usePolling(() => api.plans(), 'plans', intervalMs);
+  const mayStart = useMayStart();
+  const [isChoosing, setChoosing] = useState(false);
+  const plannable = (useJobs().jobs ?? []).filter((job) => job.changes === true && mayStart(job));
+  const plans = polled.value?.plans ?? [];
+  const nowMs = Date.now();
+  return (
+    <>
+      <Head
+        title={headline(plans)}
+        name="Plans"
+        lede="A plan reads the tenants and shows what it would change. Nothing changes until it is applied, in waves."
+      >
+        {plannable.length === 0 ? null : (
+          <button type="button" class="primary" onClick={() => setChoosing(true)}>
+            Plan a change…
+          </button>
+        )}
+      </Head>
+      <Loaded polled={polled}>
+        {() =>
+          plans.length === 0 ? (
+            <Empty title="There are no plans." />
+          ) : (
+            <div class="panel">
+              <Table<PlanSummary>
+                items={plans}
+                keyOf={({ planId }) => planId}
+                timeOf={({ madeAt }) => madeAt}
+                columns={[
+                  ['Plan', undefined, ({ planId, title }) => <a href={planLink(planId)}>{title}</a>, ({ job }) => job],
+                  ['State', 'w-c', (plan) => <StateBadge plan={plan} nowMs={nowMs} />],
+                  ['Tenants', 'w-s end p2', ({ tenants }) => tenants.total.toLocaleString('en')],
+                  ['Made', 'w-s end', ({ madeAt }) => <Clock iso={madeAt} />],
+                  ['By', 'w-m p3 quiet', ({ madeBy }) => madeBy, ({ madeBy }) => madeBy],
+                ]}
+              />
+            </div>
+          )
+        }
+      </Loaded>
+      {isChoosing ? <ChooseJob title="Plan a change" jobs={plannable} onClose={() => setChoosing(false)} /> : null}
+    </>
+  );
+}
+
+/** How many wait for a person. */
+function headline(plans: readonly PlanSummary[]): string {
+  const waiting = plans.filter(({ apply }) => apply?.waits === true).length;
+  if (plans.length === 0) return 'Plans';
+  return waiting === 0
+    ? `${count(plans.length, 'plan')}, and no apply waits for a person`
+    : `${count(waiting, 'apply').replace('applys', 'applies')} ${waiting === 1 ? 'waits' : 'wait'} for a person`;
+}
+
+/** Where a plan or its apply is. */
+export function StateBadge({ plan, nowMs }: { readonly plan: PlanSummary; readonly nowMs: number }) {
+  const [tone, text] = stateOf(plan, nowMs);
+  return (
+    <ToneBadge tone={tone} title={text}>
+      {text}
+    </ToneBadge>
+  );
+}

@@ -1,0 +1,274 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Api } from '../../../dashboard/app/api.ts';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { differenceOf } from '../../../dashboard/app/difference.ts';
+import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
+import { headlineOf, stateOf } from '../../../dashboard/app/plan-words.ts';
+import { PlanView } from '../../../dashboard/app/plan-view.tsx';
+import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
+import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
+import { rendered } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
+
+const counts = { total: 12, succeeded: 12, failed: 0, skipped: 0, notAttempted: 0 };
+const nowMs = Date.now();
+const inHours = (hours: number): string => new Date(nowMs + hours * 3_600_000).toISOString();
+const planWith = (more: Partial<PlanAnswer> = {}): PlanAnswer => ({
+  planId: 'harden@w',
+  job: 'harden',
+  title: 'Harden',
+  status: 'completed',
+  tenants: counts,
+  madeAt: inHours(-1),
+  madeBy: 'Olivia Operator',
+  expiresAt: inHours(23),
+  digest: '9f86d081884c7d65',
+  changedTenants: 12,
+  changes: 30,
+  irreversible: 1,
+  groups: [
+    {
+      action: 'remove',
+      target: '/groups/a',
+      before: '{"name":"<b>A</b>"}',
+      after: null,
+      undo: 'no: kept nowhere',
+      tenants: 1,
+    },
+    { action: 'update', target: '/policies/p', before: '{"on":true}', after: '{"on":false}', undo: 'yes', tenants: 11 },
+  ],
+  more: false,
+  ...more,
+});
+const applyWith = (more: Partial<NonNullable<PlanAnswer['apply']>> = {}): NonNullable<PlanAnswer['apply']> => ({
+  runId: 'harden@apply-1',
+  status: 'running',
+  tenants: { total: 12, succeeded: 2, failed: 0, skipped: 0, notAttempted: 0 },
+  wave: 1,
+  waves: [2, 10],
+  waits: false,
+  outcomes: { applied: 5 },
+  ...more,
+});
+const hold = { code: 'apply_held', detail: '1 tenant failed in the first wave; 0 may.', at: inHours(0) } as const;
+
+let cleanUp: (() => Promise<void>) | undefined;
+afterEach(() => cleanUp?.());
+
+const everyRole = ['Runs.Read', 'Changes.Plan', 'Changes.Apply'];
+
+async function open(plan: PlanAnswer | (() => PlanAnswer), methods: Partial<Api> = {}, roles = everyRole) {
+  const shown = typeof plan === 'function' ? plan : () => plan;
+  const api: Partial<Api> = {
+    plan: async () => shown(),
+    run: async () =>
+      ({
+        runId: 'harden@apply-1',
+        status: shown().apply?.status,
+        startedBy: 'x',
+        startedAt: inHours(0),
+        failures: [],
+        warnings: [],
+        tenants: counts,
+        progress: { done: 0, retrying: 0, total: 12 },
+      }) as unknown as RunAnswer,
+    rows: async () => ({ rows: [] }),
+    ...methods,
+  };
+  const { root, unmount } = await rendered(signedIn(api, <PlanView planId={shown().planId} />, roles));
+  cleanUp = unmount;
+  const settle = () => act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  await settle();
+  const buttons = (): string[] => [...root.querySelectorAll('button')].map(({ textContent }) => textContent.trim());
+  const press = async (name: string): Promise<void> => {
+    await act(() => [...root.querySelectorAll('button')].findLast((each) => each.textContent.trim() === name)?.click());
+    await settle();
+  };
+  return { root, settle, buttons, press, text: (): string => root.textContent };
+}
+
+describe('the difference of a change', () => {
+  it.each([
+    ['{"a":{"b":1},"c":"x"}', '{"a":{"b":2},"c":"x"}', ['~ a.b: 1 → 2']],
+    ['{"list":["one","two"]}', '{"list":["two","three"]}', ['- list: one', '+ list: three']],
+    ['{"list":["one","two"]}', '{"list":["two","one"]}', []],
+    [null, '{"name":"N","tags":[]}', ['+ name: N', '+ tags: []']],
+    ['{"name":""}', null, ['- name: ""']],
+    [null, null, []],
+  ])('from %s to %s is told property by property', (before, after, lines) => {
+    expect(differenceOf(before, after).map(({ sign, text }) => `${sign} ${text}`)).toEqual(lines);
+  });
+});
+
+describe('the headline of a plan', () => {
+  it.each<[string, Partial<PlanAnswer>]>([
+    ['30 changes in 12 tenants wait for you', {}],
+    ['1 change in 1 tenant waits for you', { changes: 1, changedTenants: 1 }],
+    ['30 changes in 12 tenants were not applied, and the plan has expired', { expiresAt: inHours(-1) }],
+    ['Nothing to change: every tenant is as it should be', { changes: 0 }],
+    ['Nothing to change in the tenants that answered', { changes: 0, tenants: { ...counts, failed: 1 } }],
+    ['The tenants are being listed', { status: 'pending', tenants: { ...counts, total: 0 } }],
+    ['3 of 12 tenants read', { status: 'running', tenants: { ...counts, succeeded: 2, failed: 1 } }],
+    ['The plan was not completed, so it cannot be applied', { status: 'cancelled' }],
+    ['Wave 1 of 2: 2 of 12 tenants done', { apply: applyWith() }],
+    ['Wave 1 of 2 is done, and the next one waits for you', { apply: applyWith({ waits: true }) }],
+    ['The apply is held in wave 1 of 2 and waits for you', { apply: applyWith({ waits: true, hold }) }],
+    [
+      '28 of 30 changes applied, 1 refused, 1 drifted',
+      { apply: applyWith({ status: 'completed', outcomes: { drifted: 1, applied: 28, refused: 1 } }) },
+    ],
+  ])('is "%s"', (text, more) => {
+    expect(headlineOf(planWith(more), true, nowMs)).toBe(text);
+  });
+
+  it('names nobody who may not apply it', () => {
+    expect(headlineOf(planWith(), false, nowMs)).toBe('30 changes in 12 tenants wait to be applied');
+    expect(headlineOf(planWith({ apply: applyWith({ waits: true }) }), false, nowMs)).toContain('waits for a person');
+  });
+
+  it('never shows an apply that left something as a success', () => {
+    const apply = applyWith({ status: 'completed', tenants: { ...counts, succeeded: 11, failed: 1 } });
+    expect(stateOf(planWith({ apply }), nowMs)).toEqual(['warn', 'applied in part']);
+    expect(stateOf(planWith({ apply: { ...apply, tenants: counts } }), nowMs)).toEqual(['good', 'applied']);
+  });
+});
+
+describe('the page of a plan', () => {
+  it('shows what cannot be undone first, with the tenants of the first group, and texts as texts', async () => {
+    const rows = async () => ({
+      rows: [
+        { tenantId: 't1', tenantName: 'Adatum', tenantDomain: 'a.com', ...planWith().groups[0] },
+        { tenantId: 't2', tenantName: 'Contoso', tenantDomain: 'c.com', ...planWith().groups[1] },
+      ],
+    });
+    const { root, text } = await open(planWith(), { rows: rows as unknown as Api['rows'] });
+    const groups = [...root.querySelectorAll('details')];
+    expect(groups.map((group) => group.querySelector('h3')?.textContent)).toEqual([
+      'remove /groups/a',
+      'update /policies/p',
+    ]);
+    expect(groups[0]?.querySelector('del')?.textContent).toBe('- name: <b>A</b>');
+    expect(groups[0]?.textContent).toContain('Cannot be undone: kept nowhere');
+    expect(groups[0]?.querySelector('.names')?.textContent).toBe('Adatum');
+    expect(text()).toContain('30 changes, 1 cannot be undone');
+    expect(text()).toContain('made by Olivia Operator');
+  });
+
+  it('has buttons for those with the role alone', async () => {
+    const waiting = planWith({ apply: applyWith({ waits: true }) });
+    const ended = planWith({ apply: applyWith({ status: 'completed' }) });
+    const seen: Record<string, string[][]> = {};
+    for (const [name, roles] of Object.entries({
+      reader: ['Runs.Read'],
+      planner: everyRole.slice(0, 2),
+      applier: everyRole,
+    })) {
+      seen[name] = [];
+      for (const plan of [planWith(), waiting, ended]) {
+        seen[name]?.push((await open(plan, {}, roles)).buttons());
+        await cleanUp?.();
+      }
+    }
+    cleanUp = undefined;
+    expect(seen).toEqual({
+      reader: [[], [], []],
+      planner: [[], [], ['Plan to undo']],
+      applier: [['Apply…'], ['End…', 'Go on'], ['Plan to undo']],
+    });
+  });
+
+  it('sends the waves and limits of the form, tells of the approval that a rule wants, and sends the same after it', async () => {
+    const pending = { approvalId: 'a1', status: 'pending', rule: 'two people', detail: 'Send it again.' };
+    const apply = vi.fn<Api['apply']>(async () => pending as never);
+    const { root, press, text } = await open(planWith({ planId: 'harden@approval' }), { apply });
+    await press('Apply…');
+    expect(text()).toContain('1 change cannot be undone.');
+    const waves = root.querySelector<HTMLInputElement>('#apply-waves')!;
+    expect(waves.value).toBe('10%, 100%');
+    await act(() => {
+      waves.value = 'group:pilot, 100%';
+      waves.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    const submit = async (): Promise<void> => {
+      await act(async () => {
+        root.querySelector('form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      });
+    };
+    await submit();
+    expect(root.querySelector('.note a[href="#/approvals/a1"]')?.textContent).toBe('Show the approval');
+    await press('Cancel');
+    // On the page as well, once the dialog is closed.
+    expect(root.querySelectorAll('.note a[href="#/approvals/a1"]')).toHaveLength(1);
+    await press('Apply…');
+    await submit();
+    const order = {
+      waves: ['group:pilot', '100%'],
+      stop: { failed: 3, unclear: 1 },
+      pauseMinutes: 60,
+      confirmWaves: true,
+    };
+    expect(apply.mock.calls).toEqual([
+      ['harden@approval', order],
+      ['harden@approval', order],
+    ]);
+  });
+
+  it('says why an apply is held, and ends it only after a question', async () => {
+    const decidePlan = vi.fn<Api['decidePlan']>(async () => ({ planId: 'p', runId: 'r' }));
+    const { press, text } = await open(planWith({ apply: applyWith({ waits: true, hold }) }), { decidePlan });
+    expect(text()).toContain(hold.detail);
+    expect(text()).toContain('Wave 12 tenants, doneWave 210 tenants, to come');
+    await press('End…');
+    expect(decidePlan).not.toHaveBeenCalled();
+    await press('End it');
+    await press('Go on');
+    expect(decidePlan.mock.calls.map(([, decision]) => decision)).toEqual(['end', 'go-on']);
+  });
+
+  it('explains a plan that does not exist', async () => {
+    const { text } = await open(planWith(), {
+      plan: async () => {
+        throw new ApiFailure({
+          code: 'run_not_found',
+          title: 'T',
+          detail: 'No plan has this id.',
+          advice: '',
+          transient: false,
+        });
+      },
+    });
+    expect(text()).toContain('No plan has this id.');
+  });
+});
+
+it('the list of jobs marks those that change tenants, and offers a plan in place of a run', async () => {
+  const job = {
+    title: 'Title',
+    resources: [],
+    parameters: { type: 'object', properties: {}, additionalProperties: false },
+    timeoutSeconds: 1,
+  } as const;
+  const api: Partial<Api> = {
+    jobs: async () => ({
+      jobs: [
+        { ...job, name: 'report' },
+        { ...job, name: 'harden', changes: true },
+      ],
+    }),
+    runs: async () => ({ runs: [] }),
+  };
+  const labels = async (roles: readonly string[]): Promise<(string | null)[]> => {
+    const { root, unmount } = await rendered(signedIn(api, <JobsView />, [...roles]));
+    await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+    const found = [...root.querySelectorAll('tbody button')].map((button) => button.getAttribute('aria-label'));
+    expect(root.querySelectorAll('.tag')).toHaveLength(1);
+    await unmount();
+    return found;
+  };
+  cleanUp = undefined;
+  expect(await labels(['Runs.Read', 'Runs.Write'])).toEqual(['Start report']);
+  expect(await labels(['Runs.Read', 'Runs.Write', 'Changes.Plan'])).toEqual(['Start report', 'Plan harden']);
+});
