@@ -4,13 +4,24 @@ import type { RouteContract } from '../../../src/lib/api/route.ts';
 import { createAnswerChecks } from '../../support/answer-checks.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 
-/** Successes that need a rule with an approval. `approvals.test.ts` receives them, `contract.test.ts` all others. */
+/** Successes that need a rule with an approval. `approvals.test.ts` receives them, `contract.test.ts` those that nobody else does. */
 export const successesOfApprovals: readonly string[] = [
   'tokens 202',
   'gateway 202',
   'approvals 200',
   'approvals-show 200',
   'approvals-decide 200',
+];
+
+/** Successes that need a plan. `life-of-a-plan.test.ts` receives them. */
+export const successesOfPlans: readonly string[] = [
+  'plans-make 202',
+  'plans 200',
+  'plans-show 200',
+  'plans-apply 202',
+  'plans-go-on 202',
+  'plans-end 202',
+  'plans-undo 202',
 ];
 
 interface Visit {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo, tokenOfCaller } from '../../support/running-demo.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
-import { createVisitor, type Visited, type Visitor } from '../api/visitor.ts';
+import { createVisitor, successesOfPlans, type Visited, type Visitor } from '../api/visitor.ts';
 import { NoticeReceiver } from '../runs/notice-receiver.ts';
 
 /*
@@ -154,6 +154,15 @@ describe('a plan', () => {
     expect(new Set(sent.map(({ tenantId }) => tenantId))).toEqual(new Set([failing?.tenantId]));
     expect(others.length).toBeGreaterThan(0);
     await expect.poll(() => told(planId)).toEqual([`apply of ${job} is held`, `apply of ${job} was cancelled`]);
+  });
+
+  it('is listed, newest first, and gave every documented success', async () => {
+    const { body } = await visitor.visit('plans', { token: operator });
+    const plans = body['plans'] as readonly Readonly<Record<string, unknown>>[];
+    const made = plans.map(({ madeAt }) => String(madeAt));
+    expect(made).toEqual(made.toSorted().toReversed());
+    expect(plans).toHaveLength(3);
+    expect(successesOfPlans.filter((kind) => !visitor.seen.has(kind))).toEqual([]);
   });
 
   it('is refused to callers without the roles, and by the policy', async () => {

@@ -109,8 +109,9 @@ describe('the policy of the demo', () => {
       undefined,
       undefined,
       ['Tokens.Request', 'Requests.Send'],
+      undefined,
     ]);
-    expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*']]);
+    expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*'], ['*']]);
     expect(tenantGroups).toEqual({ gold: [id('b'), id('c'), id('d')], managed: ['tag:managed'] });
   });
 });
