@@ -18,7 +18,8 @@ export interface Callers {
   /** The address of the host that runs. It may be killed at any time. */
   readonly url: () => string;
   readonly tenantId: string;
-  readonly asker: string;
+  /** Tokens of the callers who ask in turn: each may ask a hundred times an hour. */
+  readonly askers: readonly string[];
   /** Tokens of the people who decide in turn. */
   readonly deciders: readonly string[];
 }
@@ -94,10 +95,10 @@ interface Sent {
   readonly refusal?: string;
 }
 
-async function sendOnce({ url, tenantId, asker }: Callers, number: number, kind: Asked['kind']): Promise<Sent> {
+async function sendOnce({ url, tenantId, askers }: Callers, number: number, kind: Asked['kind']): Promise<Sent> {
   const response = await persistent(url, `/gateway/${tenantId}/graph/v1.0/users/${kind}-${number}`, {
     method: kind === 'change' ? 'PATCH' : 'GET',
-    headers: { ...json, authorization: `Bearer ${asker}` },
+    headers: { ...json, authorization: `Bearer ${askers[number % askers.length] ?? ''}` },
     ...(kind === 'change' ? { body: JSON.stringify({ accountEnabled: false }) } : {}),
   });
   const approvalId = response.headers.get('x-approval-id');

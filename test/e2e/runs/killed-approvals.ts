@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { addFault, readLedger } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
 import type { ApprovalsAnswer } from '../../../src/lib/api/answers/approvals.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { tokenOfPerson } from '../../support/person-token.ts';
@@ -43,7 +44,11 @@ export function testKilledApprovals(kills: number, approvals: number, hosts: num
       const callers: Callers = {
         url: () => url,
         tenantId,
-        asker: await tokenOfCaller(stack.demo, ['Requests.Send']),
+        askers: await Promise.all([
+          tokenOfCaller(stack.demo, ['Requests.Send']),
+          callerTokens(stack.demo.cloud)(),
+          tokenOfPerson(stack.demo, 'helpdesk'),
+        ]),
         deciders,
       };
       let started = 0;
@@ -78,9 +83,10 @@ export function testKilledApprovals(kills: number, approvals: number, hosts: num
 }
 
 async function prepare({ demo }: RunStack, tenantId: string): Promise<void> {
-  const portal = demo.cloud.brokerApplication.callers.find(({ roles }) => roles.join() === 'Requests.Send')?.clientId;
+  const { callers, signInClientId } = demo.cloud.brokerApplication;
+  const senders = callers.filter(({ roles }) => roles.includes('Requests.Send'));
   const rule = {
-    callers: { applications: [portal] },
+    callers: { applications: [signInClientId, ...senders.map(({ clientId }) => clientId)] },
     tenants: ['*'],
     resources: ['graph'],
     via: ['gateway'],
