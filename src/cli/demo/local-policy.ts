@@ -4,7 +4,7 @@ import { graphAppId, profiles } from '../../lib/consent/permissions.ts';
 
 /**
  * An access policy that allows the callers of the simulated cloud everything, but the portal and people of the helpdesk only
- * what another person approves. For the demo only, never for production.
+ * what another person approves, and to people plans that another person approves. For the demo only, never for production.
  */
 export function localPolicy(cloud: CloudDocument): string {
   const { callers: known, signInClientId } = cloud.brokerApplication;
@@ -32,10 +32,17 @@ export function localPolicy(cloud: CloudDocument): string {
       requests: { paths: ['/v1.0/**', '/beta/**'] },
     },
     {
-      name: 'local callers may apply every plan',
-      callers,
+      name: 'local applications may apply every plan',
+      callers: { applications: callers.applications.filter((id) => id !== signInClientId) },
       tenants: ['*'],
       changes: ['*'],
+    },
+    {
+      name: 'plans of people are applied with an approval',
+      callers: { applications: [signInClientId] },
+      tenants: ['*'],
+      changes: ['*'],
+      approval: { expiresMinutes: 1440 },
     },
     {
       name: approvalRule,

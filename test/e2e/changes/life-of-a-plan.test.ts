@@ -63,8 +63,13 @@ async function makePlan(tenants?: readonly string[]): Promise<Visited> {
   );
 }
 
-const applyPlan = (planId: string, body: object = {}, token = operator): Promise<Visited> =>
-  visitor.visit('plans-apply', { path: { planId }, token, body: { pauseMinutes: 0, ...body } });
+/** As an application: plans of people need an approval in the demo. */
+const applyPlan = async (planId: string, body: object = {}): Promise<Visited> =>
+  visitor.visit('plans-apply', {
+    path: { planId },
+    token: await demo.callerToken(),
+    body: { pauseMinutes: 0, ...body },
+  });
 
 /** Waits until an apply waits for a person, or has ended. */
 const settled = (planId: string): Promise<Visited> =>

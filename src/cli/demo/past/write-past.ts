@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import type { CloudDocument } from 'microsoft-cloud';
-import { readRows } from 'microsoft-cloud/client';
+import { changeTenant, readRows } from 'microsoft-cloud/client';
 import type { AuditEntry } from '../../../lib/audit/audit-log.ts';
 import { parseSettings } from '../../../lib/config/settings.ts';
 import { createStorage, type Storage } from '../../../lib/config/storage.ts';
@@ -57,9 +57,17 @@ export async function writePast(
     writing,
     writePastApprovals({ ...shared, policy, signInClientId, portal, approver }, toMs),
     writeEvents(storage, tenants, toMs),
+    giveRoles(cloud),
   ]);
   const retentionMs = settings.AUDIT_RETENTION_DAYS * dayMs;
   await audit.write({ storage, key, retentionMs }, { fromMs, toMs });
+}
+
+/** Customers have given the partner the roles that change jobs need, so that plans can be applied. */
+async function giveRoles({ control, tenants }: CloudDocument): Promise<void> {
+  const moreRoles = [...new Set(jobs.flatMap(({ changes, directoryRoles = [] }) => (changes ? directoryRoles : [])))];
+  const working = tenants.filter(({ state }) => state === 'ok');
+  await Promise.all(working.map(({ tenantId }) => changeTenant(control, tenantId, { moreRoles })));
 }
 
 async function importKey(cloud: CloudDocument) {

@@ -101,17 +101,21 @@ describe('the policy of the demo', () => {
       tenantGroups: Record<string, string[]>;
     };
     const withApproval = rules.filter(({ approval }) => approval !== undefined);
-    expect(withApproval).toMatchObject([{ callers: { applications: [id('1'), id('3')] }, via: ['gateway'] }]);
-    const others = rules.filter(({ approval }) => approval === undefined);
+    expect(withApproval).toMatchObject([
+      { callers: { applications: [id('3')] }, changes: ['*'] },
+      { callers: { applications: [id('1'), id('3')] }, via: ['gateway'] },
+    ]);
+    const [applies, ...more] = rules.filter(({ approval }) => approval === undefined).toReversed();
+    expect(applies).toMatchObject({ callers: { applications: [id('2')] }, changes: ['*'] });
+    const others = more.toReversed();
     for (const { callers } of others) expect(callers.applications).toEqual([id('2'), id('3')]);
     // Without the role for tokens, a person of the helpdesk has none of these.
     expect(others.map(({ callers, via }) => via && callers.roles)).toEqual([
       undefined,
       undefined,
       ['Tokens.Request', 'Requests.Send'],
-      undefined,
     ]);
-    expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*'], ['*']]);
+    expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*']]);
     expect(tenantGroups).toEqual({ gold: [id('b'), id('c'), id('d')], managed: ['tag:managed'] });
   });
 });
