@@ -5,7 +5,7 @@ import { type Line, type Piece, styled } from './line.ts';
 /** A column of a table. A plain string is its head. */
 interface Column {
   readonly head: string;
-  /** The column is not cut below this width while another one can give way. Default: 8. */
+  /** The column is not cut below this width, nor its head, while another one can give way. Default: 8. */
   readonly min?: number;
   /** Left out if the table does not fit the terminal otherwise. */
   readonly optional?: boolean;
@@ -56,10 +56,11 @@ export function tableFor(
   const heads = columns.map((column) => (typeof column === 'string' ? { head: column } : column));
   const rows = cells.map((row) => heads.map((_, at) => visiblePiece(row[at] ?? '')));
   const natural = heads.map(({ head }, at) => Math.max(widthOf(head), ...rows.map((row) => widthOf(textOf(row[at])))));
-  const shown = shownColumns(heads, natural, width);
+  const floors = heads.map(({ head, min = narrowest }) => Math.max(min, widthOf(head)));
+  const shown = shownColumns(heads, natural, floors, width);
   const wanted = fitted(
     shown.map((at) => natural[at] ?? 0),
-    shown.map((at) => heads[at]?.min ?? narrowest),
+    shown.map((at) => floors[at] ?? narrowest),
     width,
   );
   const widths = fitted(
@@ -119,9 +120,14 @@ const isTooWide = (widths: readonly number[], width: number): boolean =>
   widths.reduce((sum, each) => sum + each + gap, -gap) >= width;
 
 /** The position of the columns to show: without optional ones, from the right, while the others would be cut too much. */
-function shownColumns(heads: readonly Column[], natural: readonly number[], width: number): number[] {
+function shownColumns(
+  heads: readonly Column[],
+  natural: readonly number[],
+  floors: readonly number[],
+  width: number,
+): number[] {
   const shown = heads.map((_, at) => at);
-  const smallest = (): number[] => shown.map((at) => Math.min(natural[at] ?? 0, heads[at]?.min ?? narrowest));
+  const smallest = (): number[] => shown.map((at) => Math.min(natural[at] ?? 0, floors[at] ?? narrowest));
   for (const at of [...heads.keys()].toReversed()) {
     if (!isTooWide(smallest(), width)) break;
     if (heads[at]?.optional === true) shown.splice(shown.indexOf(at), 1);

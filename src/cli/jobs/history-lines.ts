@@ -11,6 +11,10 @@ import { exactTime } from '../times.ts';
 type History = JobHistoryAnswer | TenantHistoryAnswer;
 type Point = History['runs'][number];
 
+const started = { head: 'started', min: 16 };
+const outcome = { head: 'outcome', min: 17 };
+const reached = { head: 'tenants', min: 14 };
+
 /** A number that is not known. */
 const unknown = '-';
 
@@ -22,10 +26,11 @@ export function historyLines(history: History, wanted: readonly string[] | undef
     columns.map(({ name }) => name),
     wanted,
   );
-  const heads = names.map((head) => ({ head, min: Math.min(head.length, 12), optional: wanted === undefined }));
+  // A number that is cut is another number.
+  const heads = names.map((head) => ({ head, min: 16, optional: wanted === undefined }));
   const rows = runs.map((run) => [...aboutRun(run), ...names.map((name) => numberOf(run, name))]);
   return [
-    ...table([{ head: 'started', min: 16 }, 'outcome', ...('tenantId' in history ? [] : ['tenants']), ...heads], rows),
+    ...table([started, outcome, ...('tenantId' in history ? [] : [reached]), ...heads], rows),
     ...(split === undefined || split.values.length === 0
       ? []
       : ['', `Values of ${split.column} for --value: ${split.values.join(', ')}`]),

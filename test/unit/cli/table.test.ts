@@ -30,11 +30,19 @@ it('cuts the widest columns with an ellipsis, and leaves the last column of the 
 });
 
 it('cuts a column below its minimum only after the optional columns were left out', () => {
-  const columns = [{ head: 'tenant', min: 16 }, 'domain', { head: 'last results', optional: true }];
+  const columns = [{ head: 'tenant', min: 16 }, 'domain', { head: 'results', optional: true }];
   const cells = rows.map(([tenant = '', domain = '']) => [tenant, domain, 'report: succeeded']);
   expect(shown(columns, cells, 37)[3]).toBe('Fabrikam Holding  fabrika…  report:…');
   expect(shown(columns, cells, 36)[3]).toBe('Fabrikam Holding  fabrikam.com');
   expect(shown(columns, cells, 26)[3]).toBe('Fabrikam Holdi…  fabrika…');
+});
+
+it('cuts no head while another column can give way', () => {
+  const columns = ['tenant', 'administrator', { head: 'registered', optional: true }];
+  const cells = rows.map(([tenant = '']) => [tenant, 'yes', 'no']);
+  expect(shown(columns, cells, 36)[0]).toBe('tenant    administrator  registered');
+  expect(shown(columns, cells, 35)[0]).toBe('tenant            administrator');
+  expect(shown(columns, cells, 24)[0]).toBe('tenant    administrator');
 });
 
 it('goes on below in a column that wraps, between words where it can', () => {

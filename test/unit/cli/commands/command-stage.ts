@@ -50,3 +50,14 @@ export async function runCommand(
   const exit = await runProgram(program, ['node', 'ptb', ...words, '--url', address, ...options]);
   return { exit, ...said, requests };
 }
+
+/** Does work as on a terminal of so many columns. */
+export async function onTerminal<T>(columns: number, work: () => Promise<T>): Promise<T> {
+  const { isTTY, columns: before } = process.stdout;
+  Object.assign(process.stdout, { isTTY: true, columns });
+  try {
+    return await work();
+  } finally {
+    Object.assign(process.stdout, { isTTY, columns: before });
+  }
+}

@@ -1,7 +1,8 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerJobs } from '../../../../src/cli/commands/jobs.ts';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../../../src/lib/api/answers/history.ts';
-import { runCommand } from './command-stage.ts';
+import { onTerminal, runCommand } from './command-stage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -114,6 +115,16 @@ describe('ptb jobs history', () => {
     const wrong = await history(all, '--column', 'fre');
     expect([wrong.exit, wrong.out]).toEqual([2, '']);
     expect(wrong.err).toContain('The history has no column "fre". It has rows, free, trial=true.');
+  });
+
+  it('cuts no number on a terminal of 80 columns, and leaves columns out instead', async () => {
+    const numbers = { licences: 40812, assigned: 729, free: 40083, suspended: 0, warning: 0 };
+    const columns = Object.keys(numbers).map((name) => ({ name, title: name }));
+    const runs = all.runs.map((each) => ({ ...each, numbers }));
+    const { out } = await onTerminal(80, () => history({ ...all, columns, runs }));
+    const [head, , first] = cells(stripVTControlCharacters(out));
+    expect(head).toEqual(['started', 'outcome', 'tenants', 'rows', 'licences', 'assigned', 'free']);
+    expect(first?.slice(1)).toEqual(['partly failed', '45/50', '130', '40812', '729', '40083']);
   });
 
   it('shows the numbers of a column that is called rows', async () => {
