@@ -23,7 +23,7 @@ import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { createProgress } from '../remote/progress.ts';
 import { tenantQuery } from '../remote/chosen-tenants.ts';
 import { tenantForms } from '../remote/named-tenants.ts';
-import { addRunArgument, withRun } from '../remote/run-reference.ts';
+import { addRunArgument, shownRunId, withRun } from '../remote/run-reference.ts';
 import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
@@ -85,20 +85,20 @@ async function list(flags: RunsFlags & { job?: string; limit: number }): Promise
   if (flags.job !== undefined && answer.runs.length === 0)
     jobNamed((await client.get('/jobs')) as JobsAnswer, flags.job);
   const rows = answer.runs.map(({ runId, outcome, tenants, startedAt, durationMs, finishedAt }) => [
-    runId,
+    shownRunId(runId),
     outcomePiece(outcome),
     // Until the end of the run, the list knows the number of its tenants only.
-    finishedAt === undefined ? `of ${tenants.total || 'unknown'}` : `${tenants.succeeded}/${tenants.total}`,
-    finishedAt === undefined ? '' : String(tenants.failed),
+    `${finishedAt === undefined ? '' : tenants.failed} of ${tenants.total || 'unknown'}`.trim(),
+    finishedAt === undefined ? '' : String(tenants.succeeded),
     shortTime(startedAt),
     `${(durationMs / 1000).toFixed(1)} s`,
   ]);
-  // So much of an id usually tells it from others.
-  const run = { head: 'run', min: 31 };
-  const outcome = { head: 'outcome', min: 17 };
+  const run = { head: 'run', min: 44 };
+  const outcome = { head: 'outcome', min: 13 };
+  const succeeded = { head: 'succeeded', optional: true };
   const started = { head: 'started', min: 11 };
   const took = { head: 'took', optional: true };
-  print(flags.json, answer, table([run, outcome, 'succeeded', 'failed', started, took], rows));
+  print(flags.json, answer, table([run, outcome, 'failed', succeeded, started, took], rows));
 }
 
 async function show(start: string | undefined, flags: RunFlags & { wait?: true; tenant?: string }): Promise<void> {

@@ -6,6 +6,7 @@ import { type Line, styled } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { withTenant } from '../remote/named-tenants.ts';
+import { shownRunId } from '../remote/run-reference.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { longTime, shortTime } from '../times.ts';
@@ -53,9 +54,15 @@ function tenantLines(tenant: TenantDetailsAnswer): Line[] {
     outcomePiece(outcome, outcome === 'failed' ? code : undefined),
     rowsOf(runId, job),
     shortTime(finishedAt),
-    runId,
+    shownRunId(runId),
   ]);
-  const columns = ['job', 'last result', 'rows', 'finished', { head: 'run', optional: true }];
+  const columns = [
+    { head: 'job', min: 26 },
+    { head: 'last result', min: 20 },
+    'rows',
+    { head: 'finished', min: 11 },
+    { head: 'run', min: 44, optional: true },
+  ];
   return [
     [styled('strong', name), defaultDomain === undefined ? ` (${tenantId})` : ` (${defaultDomain}, ${tenantId})`],
     ['Reachable: ', styled(reachable ? 'good' : 'bad', reachable ? 'yes' : 'no'), `. ${explanation}`],

@@ -115,6 +115,13 @@ async function withNamed<T>(
   }
 }
 
+/**
+ * As much of an id as a person needs on a terminal: eight of the random characters of a run that somebody started. Commands
+ * take that beginning.
+ */
+export const shownRunId = (runId: string): string =>
+  process.stdout.isTTY ? runId.replace(/(@manual-[0-9a-f]{8})[0-9a-f-]{24,28}$/, '$1') : runId;
+
 /** A table that was cut shows the beginning of an id and an ellipsis. */
 const beginningOf = (start: string): string => start.replace(/…$/, '');
 

@@ -1,12 +1,13 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerRun } from '../../../../src/cli/commands/run.ts';
 import { registerRuns } from '../../../../src/cli/commands/runs.ts';
 import { maxPageRows } from '../../../../src/lib/runs/store/run.ts';
 import { outcomeWord } from '../../../../src/lib/core/outcomes.ts';
-import { runCommand } from './command-stage.ts';
+import { onTerminal, runCommand } from './command-stage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -328,11 +329,24 @@ describe('ptb runs list', () => {
     const { out, requests } = await runCommand(registerRuns, ['runs'], [{ runs: [partly] }]);
     expect(requests.map((request) => request.path)).toEqual(['/runs?limit=20']);
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['run', 'outcome', 'succeeded', 'failed', 'started', 'took'],
+      ['run', 'outcome', 'failed', 'succeeded', 'started', 'took'],
       expect.anything(),
-      [run.runId, outcomeWord('partly_failed'), '2/3', '1', '2026-01-01T00:00:00Z', '12.3 s'],
+      [run.runId, outcomeWord('partly_failed'), '1 of 3', '2', '2026-01-01T00:00:00Z', '12.3 s'],
       [''],
     ]);
+  });
+
+  it.each([
+    ['report@manual-145f6db7deac56b883e79c61c232e34a', 'report@manual-145f6db7'],
+    ['report@manual-fb1ac4ff-4e5b-40d1-9c1c-0123456789ab', 'report@manual-fb1ac4ff'],
+    ['report@manual-by-hand', 'report@manual-by-hand'],
+    ['configuration-drift-report@2026-11-30T05:00Z', 'configuration-drift-report@2026-11-30T05:00Z'],
+  ])('shows of %s what tells it from others on a terminal of 80 columns', async (runId, shown) => {
+    const answers = [{ runs: [{ ...partly, runId, startedAt: new Date().toISOString() }] }];
+    const { out } = await onTerminal(80, () => runCommand(registerRuns, ['runs'], answers));
+    const [, , row = ''] = out.split('\n').map(stripVTControlCharacters);
+    expect(row.split(/ {2,}/).slice(0, 3)).toEqual([shown, 'partly failed', '1 of 3']);
+    expect((await runCommand(registerRuns, ['runs'], answers)).out).toContain(runId);
   });
 
   it('sends job and limit, and prints the answer with --json', async () => {
@@ -483,13 +497,7 @@ describe('ptb runs export', () => {
     const answers = (): unknown[] => [run, page('\uFEFFname\r\n')];
     expect((await runCommand(registerRuns, words, answers())).out).toBe('\uFEFFname\r\n');
     vi.restoreAllMocks();
-    const { isTTY } = process.stdout;
-    process.stdout.isTTY = true;
-    try {
-      expect((await runCommand(registerRuns, words, answers())).out).toBe('name\r\n');
-    } finally {
-      process.stdout.isTTY = isTTY;
-    }
+    expect((await onTerminal(80, () => runCommand(registerRuns, words, answers()))).out).toBe('name\r\n');
   });
 
   it('leaves no file if a page fails', () =>
