@@ -57,11 +57,18 @@ async function listJobs(flags: ConnectionFlags & { json?: true }): Promise<void>
       topic,
       job.name,
       job.title,
-      job.schedule ?? 'on demand',
-      job.nextAt === undefined ? '' : exactTime(job.nextAt),
+      job.nextAt === undefined ? 'on demand' : exactTime(job.nextAt),
+      job.schedule ?? '',
     ]),
   );
-  const columns = ['topic', { head: 'job', min: 20 }, 'title', 'schedule (UTC)', { head: 'next run', min: 16 }];
+  const columns = [
+    'topic',
+    // Commands take the whole name.
+    { head: 'job', min: 40 },
+    { head: 'title', min: 16, wrap: true },
+    { head: 'next run', min: 16 },
+    { head: 'schedule (UTC)', optional: true },
+  ];
   print(flags.json, answer, table(columns, rows));
 }
 

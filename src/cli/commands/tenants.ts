@@ -81,14 +81,25 @@ function reachOf({ reachable, reason }: Tenant): Piece {
   return reason === 'gdap_active' ? 'yes' : styled(reason === 'gdap_expiring' ? 'warn' : 'idle', `yes: ${reason}`);
 }
 
-/** What failed, by cause, or which jobs succeeded or had nothing to do. */
+/** Jobs that are named. Of more, the number says it. */
+const namedJobs = 2;
+
+/** What failed, by cause, then in how many jobs the tenant succeeded or had nothing to do. */
 function lastResultsOf(tenant: Tenant): Piece {
   const { lastResults } = tenant;
   if (lastResults === undefined) return 'not known';
-  const byCause = Map.groupBy(lastResults, ({ outcome, code }) => code ?? outcomeWord(outcome));
-  const isTrouble = (cause: string): boolean => !['succeeded', 'skipped'].includes(cause);
-  const causes = [...byCause].toSorted(([one], [other]) => Number(isTrouble(other)) - Number(isTrouble(one)));
-  const text = causes.map(([cause, results]) => `${cause}: ${results.map(({ job }) => job).join(', ')}`).join('; ');
-  const [trouble] = troublesOf({ ...tenant, reachable: true });
+  const troubles = troublesOf({ ...tenant, reachable: true });
+  const failed = new Set(troubles.flatMap(({ results }) => results));
+  const causes = troubles.map(
+    ({ cause, results }) =>
+      `${cause}: ${results.length > namedJobs ? `${results.length} jobs` : results.map(({ job }) => job).join(', ')}`,
+  );
+  const others = Map.groupBy(
+    lastResults.filter((result) => !failed.has(result)),
+    ({ outcome }) => outcomeWord(outcome),
+  );
+  const counts = [...others].map(([word, results]) => `${results.length} ${word}`);
+  const text = [...causes, ...counts].join(', ');
+  const [trouble] = troubles;
   return trouble === undefined ? text : styled(trouble.tone, text);
 }

@@ -4,7 +4,7 @@ import { registerAudit } from '../../../../src/cli/commands/audit.ts';
 import { registerJobs } from '../../../../src/cli/commands/jobs.ts';
 import { registerTenants } from '../../../../src/cli/commands/tenants.ts';
 import { registerToken } from '../../../../src/cli/commands/token.ts';
-import { runCommand } from './command-stage.ts';
+import { onTerminal, runCommand } from './command-stage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -26,14 +26,25 @@ describe('ptb jobs', () => {
     expect(requests).toEqual([{ method: 'GET', path: '/jobs', body: undefined }]);
     expect(exit).toBe(0);
     expect(out.split('\n')).toEqual([
-      'topic     job     title              schedule (UTC)  next run',
-      '--------  ------  -----------------  --------------  --------------------',
-      'identity  report  A report           0 0 3 * * *     2026-01-02T03:00:00Z',
+      'topic     job     title              next run              schedule (UTC)',
+      '--------  ------  -----------------  --------------------  --------------',
+      'identity  report  A report           2026-01-02T03:00:00Z  0 0 3 * * *',
       'security  lines   Who may call       on demand',
       'other     check   A check            on demand',
       'other     newer   Of a newer broker  on demand',
       '',
     ]);
+  });
+
+  it('shows the whole name of a job, which commands take, on a terminal of 80 columns', async () => {
+    const named = jobs.map((job, at) => ({
+      ...job,
+      title: 'About users and their mail',
+      name: `${'long-'.repeat(5)}${at}`,
+    }));
+    const { out } = await onTerminal(80, () => runCommand(registerJobs, ['jobs'], [{ jobs: named }]));
+    for (const { name } of named) expect(out).toContain(`  ${name}  `);
+    expect(out).not.toContain('…');
   });
 
   it('prints the answer as one document with --json', async () => {
@@ -140,14 +151,25 @@ describe('ptb tenants', () => {
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
       ['tenant', 'reachable', 'last results', 'domain'],
       expect.anything(),
-      ['Tenant 2', 'no: no_relationship', 'consent_required: report; skipped: check', id(2)],
-      ['Tenant 3', 'yes', 'job_failed: check; succeeded: report', 'three.example'],
-      ['Tenant 1', 'yes', 'succeeded: report', 'one.example'],
+      ['Tenant 2', 'no: no_relationship', 'consent_required: report, 1 skipped', id(2)],
+      ['Tenant 3', 'yes', 'job_failed: check, 1 succeeded', 'three.example'],
+      ['Tenant 1', 'yes', '1 succeeded', 'one.example'],
       [''],
       ['3 tenants, 1 not reachable, 1 with failed jobs'],
       ['What is wrong with one, and what to do: ptb tenants show NAME'],
       [''],
     ]);
+  });
+
+  it('counts the jobs of a cause if they are many', async () => {
+    const failed = ['one', 'two', 'three'].map((job) => ({ job, outcome: 'failed', code: 'consent_required' }));
+    const lastResults = [...failed, { job: 'four', outcome: 'failed', code: 'job_failed' }];
+    const { out } = await runCommand(
+      registerTenants,
+      ['tenants'],
+      [{ tenants: [tenant(1, { lastResults })], warnings: [] }],
+    );
+    expect(out).toContain('  consent_required: 3 jobs, job_failed: four  ');
   });
 
   it('says that the last results are not known, if the broker could not read them', async () => {
