@@ -2,7 +2,8 @@ import { domainToASCII } from 'node:url';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { BrokerError } from '../../lib/core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../lib/core/identifiers.ts';
-import { didYouMean, visibleText } from '../../lib/core/text.ts';
+import { closest, didYouMean, visibleText } from '../../lib/core/text.ts';
+import { namesOfTags } from '../../lib/tenants/tags.ts';
 import { CommandFailure } from '../command-failure.ts';
 import { UsageError } from '../run-program.ts';
 import { progress } from '../sign-in/output.ts';
@@ -36,9 +37,14 @@ const listedCandidates = 5;
 /**
  * The tenant with this id, name or default domain, whatever the case. The beginning of a name is none: tomorrow another
  * customer's name may begin so, and the command would change that one.
+ * @param marks groups and tags that the command takes in place of a tenant, such as `group:gold`.
  * @throws UsageError that lists the candidates if there are several, or names the nearest one.
  */
-export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: string): T {
+export function tenantNamed<T extends NamedTenant>(
+  tenants: readonly T[],
+  text: string,
+  marks: readonly string[] = [],
+): T {
   const wanted = text.trim().toLowerCase();
   if (wanted === '') throw new UsageError('An empty text names no tenant. Give a name, a domain or an id.');
   const textsOf = ({ name, defaultDomain }: NamedTenant) => [
@@ -51,17 +57,22 @@ export function tenantNamed<T extends NamedTenant>(tenants: readonly T[], text: 
   if (only !== undefined && others.length === 0) return only;
   const candidates = only === undefined ? having((known) => known.startsWith(wanted)) : [only, ...others];
   if (candidates.length === 0) {
-    // The first word of a name names the tenant, too.
-    const texts = tenants.flatMap((tenant) => [...textsOf(tenant), ...tenant.name.split(' ', 1)]);
-    throw new UsageError(`No tenant is called "${text}"${didYouMean(text, texts) || '.'}`);
+    // What a person may have typed, and what it then has to be: also the first word of a name, and a group without its mark.
+    const meant = new Map([
+      ...marks.map((mark) => [mark.slice(mark.indexOf(':') + 1), mark] as const),
+      ...tenants.flatMap(({ name }) => name.split(' ', 1).map((word) => [word, name] as const)),
+      ...[...marks, ...tenants.flatMap(textsOf)].map((whole) => [whole, whole] as const),
+    ]);
+    const near = meant.get(closest(text, [...meant.keys()]) ?? '');
+    throw new UsageError(`No tenant is called "${text}"${near === undefined ? '.' : `; did you mean "${near}"?`}`);
   }
   const lines = candidates.slice(0, listedCandidates).map((tenant) => `\n  ${described(tenant)}`);
   const more = candidates.length > listedCandidates ? `\n  and ${candidates.length - listedCandidates} more` : '';
-  const problem =
+  const [problem, remedy] =
     only === undefined
-      ? `No tenant is called "${text}". These names begin so:`
-      : `"${text}" is the name of several tenants:`;
-  throw new UsageError(`${problem}${lines.join('')}${more}\nGive the domain or the id.`);
+      ? [`No tenant is called "${text}". These names begin so:`, 'Give the whole name, the domain or the id.']
+      : [`"${text}" is the name of several tenants:`, 'Give the domain or the id.'];
+  throw new UsageError(`${problem}${lines.join('')}${more}\n${remedy}`);
 }
 
 const described = ({ name, defaultDomain, tenantId }: NamedTenant): string =>
@@ -81,7 +92,7 @@ export async function withTenant<T>(client: Reader, text: string, work: (referen
   } catch (thrown) {
     if (!(thrown instanceof BrokerError) || thrown.code !== 'tenant_unknown') throw thrown;
     // Whoever may not read tenants gets the answer as it is.
-    const tenants = await readTenants(client).catch(() => undefined);
+    const { tenants } = await readTenants(client).catch(() => ({ tenants: undefined }));
     if (tenants === undefined) throw thrown;
     // A customer chooses its name: one that looks like the domain of another must not get what was meant for that one.
     const called = tenants.find(({ name }) => name.toLowerCase() === text.toLowerCase());
@@ -98,13 +109,17 @@ export async function withTenant<T>(client: Reader, text: string, work: (referen
 }
 
 async function idOf(client: Reader, text: string): Promise<string> {
-  const tenant = tenantNamed(await readTenants(client), text);
+  const tenant = tenantNamed((await readTenants(client)).tenants, text);
   progress(`Tenant: ${described(tenant)}`);
   return tenant.tenantId;
 }
 
-const readTenants = async (client: Reader): Promise<readonly NamedTenant[]> =>
-  ((await client.get('/tenants')) as TenantsAnswer).tenants;
+const readTenants = async (client: Reader): Promise<TenantsAnswer> => (await client.get('/tenants')) as TenantsAnswer;
+
+const marksOf = ({ groups = [], tenants = [] }: Partial<TenantsAnswer>): readonly string[] => [
+  ...groups.map((name) => `group:${name}`),
+  ...tenants.flatMap(({ tags = [] }) => [...namesOfTags(tags)].map((name) => `tag:${name}`)),
+];
 
 /** Domains that are looked up at a time. */
 const lookUps = 8;
@@ -121,7 +136,7 @@ export async function namedTenants<Entries extends readonly string[] | undefined
   if (entries === undefined) return entries;
   const all = entries.flatMap((entry) => (isList(entry) ? entry.split(',') : [entry]));
   const named: string[] = [];
-  let tenants: Promise<readonly NamedTenant[]> | undefined;
+  let answer: Promise<TenantsAnswer> | undefined;
   for (let start = 0; start < all.length; start += lookUps) {
     named.push(
       ...(await Promise.all(
@@ -129,8 +144,9 @@ export async function namedTenants<Entries extends readonly string[] | undefined
           if (isForBroker(entry)) return entry;
           const domain = domainIn(entry);
           if (domain !== undefined) return checkedDomain(client, domain);
-          tenants ??= readTenants(client);
-          return tenantNamed(await tenants, entry).tenantId;
+          answer ??= readTenants(client);
+          const known = await answer;
+          return tenantNamed(known.tenants, entry, marksOf(known)).tenantId;
         }),
       )),
     );

@@ -53,10 +53,24 @@ describe('tenantNamed', () => {
 
   it('takes no beginning of a name, and lists whose names begin so', () => {
     expect(() => tenantNamed(tenants, 'contoso r')).toThrow(
-      'No tenant is called "contoso r". These names begin so:\n  Contoso Roofing (roofing.example)\nGive the domain or the id.',
+      'No tenant is called "contoso r". These names begin so:\n  Contoso Roofing (roofing.example)\nGive the whole name, the domain or the id.',
     );
     const many = Array.from({ length: 7 }, (_, at) => ({ tenantId: id(at), name: `A${at}` }));
     expect(() => tenantNamed(many, 'a')).toThrow(/A4[^]*and 2 more\n/);
+  });
+
+  it('asks for the whole name of which the first word is misspelt, or the group or tag that the command takes', () => {
+    const asked = (text: string): unknown => {
+      try {
+        return tenantNamed(tenants.slice(1), text, ['group:gold', 'tag:trial']);
+      } catch (thrown) {
+        return (thrown as Error).message.split('; ')[1];
+      }
+    };
+    expect(asked('cnotoso')).toBe('did you mean "Contoso Roofing"?');
+    expect(asked('gold')).toBe('did you mean "group:gold"?');
+    expect(asked('grup:gold')).toBe('did you mean "group:gold"?');
+    expect(asked('tags:trial')).toBe('did you mean "tag:trial"?');
   });
 
   it('asks whether the nearest name or domain is meant', () => {
@@ -134,6 +148,12 @@ describe('namedTenants', () => {
     ]);
     expect(paths.toSorted()).toEqual(['/tenants', '/tenants/contoso.com']);
     expect(await namedTenants(client, undefined)).toBeUndefined();
+  });
+
+  it('asks for a group or tag of the broker that was written as a name', async () => {
+    const get = async (): Promise<unknown> => ({ tenants: [{ ...tenants[0], tags: ['trial'] }], groups: ['gold'] });
+    await expect(namedTenants({ get }, ['gold'])).rejects.toThrow('did you mean "group:gold"?');
+    await expect(namedTenants({ get }, ['trail'])).rejects.toThrow('did you mean "tag:trial"?');
   });
 
   it('refuses a domain that no customer has, and passes it on for a caller who may not read tenants', async () => {
