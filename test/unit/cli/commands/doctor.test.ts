@@ -80,14 +80,24 @@ describe('ptb doctor', () => {
     expect(asked).not.toContain(tenantId(1));
   });
 
+  it('says in one line for which jobs the roles suffice, and names each that lacks one', async () => {
+    const { out } = await doctor();
+    const lines = out.split('\n').filter((line) => line.includes('Roles for '));
+    expect(lines).toContainEqual(expect.stringMatching(/^ok {7}Roles for \S+ and \d+ more: All customers give/));
+    expect(lines).toContainEqual(expect.stringMatching(/^note {5}Roles for inbox-rules: 2 of 2 customers/));
+    expect(lines.filter((line) => line.startsWith('ok') && !line.includes(' more: '))).toEqual([]);
+    const { checks } = read((await doctor('--json')).out);
+    expect(checks.filter(({ check }) => check.startsWith('Roles for ')).length).toBeGreaterThan(lines.length);
+  });
+
   it('checks the roles that the jobs of the application need', async () => {
     gdap.relationships = [1, 2].map((customer) => ({ customer, roles: ['Global Reader'] }));
-    const { exit, out } = await doctor();
+    const { exit, out } = await doctor('--json');
     expect(exit).toBe(0);
     expect(out).toContain('licence-report');
     const second = await storeWithCredential(partner as TenantId, () => clock.nowMs(), 'second');
     store = second;
-    expect((await doctor('--application', 'second')).out).not.toContain('licence-report');
+    expect((await doctor('--json', '--application', 'second')).out).not.toContain('licence-report');
   });
 
   it('ends with 1 and the status warning if nothing failed but something will', async () => {
