@@ -103,7 +103,9 @@ function sayRefusal(
     options.flatMap(({ long }) => long?.slice(2) ?? []),
   );
   const question = option === undefined ? '' : didYouMean(option.slice(2), known);
-  process.stderr.write(question === '' ? refusal : `${refusal.trimEnd()}${question.replace('"', '"--')}\n`);
+  // commander shows the help of a group without a command, and refuses nothing.
+  if (refusal === '') return;
+  fail(visibleText(refusal.replace(/^error: /, '').trimEnd()) + question.replace('"', '"--'));
 }
 
 /** The command that a group runs if none of its commands is named: `ptb runs` is `ptb runs list`. */

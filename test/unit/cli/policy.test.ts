@@ -237,7 +237,7 @@ it.each([
 ])('ends with 2 and an empty standard output for %s', async (_name, words) => {
   const answer = await ptb(...words);
   expect(answer).toMatchObject({ exit: 2, out: '' });
-  expect(answer.err).toContain('error: ');
+  expect(answer.err).toMatch(/^ptb: /);
 });
 
 it('prints the JSON schema', async () => {

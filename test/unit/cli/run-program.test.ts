@@ -13,6 +13,8 @@ afterEach(() => {
 
 it('ends with a usage error that names `ptb login` and `npm start` when the address is missing', async () => {
   vi.stubEnv('BROKER_URL', undefined);
+  // Whoever works on the code may have a demo running in this folder.
+  vi.spyOn(process, 'cwd').mockReturnValue('/nowhere');
   const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const program = new Command('ptb');
   registerVerify(program);
@@ -62,7 +64,7 @@ it.each([
   [['rnus'], 'ptb has no command "rnus"; did you mean "runs"?'],
   [['show'], 'ptb has no command "show"; did you mean "ptb runs show"?'],
   [['other'], 'ptb has no command "other". `ptb --help` lists the commands.'],
-  [['runs', '--last', 'token'], "error: unknown option '--last'\n"],
+  [['runs', '--last', 'token'], "ptb: unknown option '--last'\n"],
   [['runs', '--kind', 'requst'], 'Allowed choices are request, token; did you mean "request"?'],
   [['runs', '--kind', 'other'], 'Allowed choices are request, token.'],
   [['runs', '--knid', 'token'], 'unknown option \'--knid\'; did you mean "--kind"?'],
