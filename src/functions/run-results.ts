@@ -77,7 +77,8 @@ export const compareWithEarlierRun = route(
   async (services, { caller, path, query }) => {
     const runs = await visibleRuns(services, caller, query);
     const run = await findRun(runs.log, path.runId);
-    if (run.job === queryJob) throw new BrokerError('request_invalid', 'A query cannot be compared with another one.');
+    if (run.job === queryJob)
+      throw new BrokerError('request_invalid', 'Queries are not compared. Name a run of a job.');
     // Earlier runs over all tenants are no secret of any tenant.
     const before =
       query.with === undefined ? await runBefore(services.runs, run) : await namedRun(runs, run.job, query.with);

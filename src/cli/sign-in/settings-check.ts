@@ -10,6 +10,7 @@ import { readStoredMap } from '../../lib/judge/stored-map.ts';
 import { BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { Check } from '../../operator/doctor/doctor.ts';
 import { nextStep } from '../command-failure.ts';
+import { counted } from '../counted.ts';
 import { systemClock } from '../../lib/core/clock.ts';
 import { storageCall, unlessMissing } from '../../lib/core/rows/table.ts';
 import { defined } from '../../lib/core/objects.ts';
@@ -69,7 +70,7 @@ async function policyCheck({ ACCESS_POLICY: location }: Settings): Promise<Check
   const parsed = parsePolicy(text);
   if (parsed.ok) {
     const { rules } = parsed.policy;
-    return { check, status: 'ok', message: `The policy is valid: ${rules.length} rule(s).`, rules };
+    return { check, status: 'ok', message: `The policy is valid: ${counted(rules.length, 'rule')}.`, rules };
   }
   const remedy =
     'Run `ptb policy check` to list every problem. Until they are corrected, the broker denies every request.';

@@ -160,7 +160,10 @@ async function* protectionCheck(
   }
   if (count === 0) return;
   yield problems.length === 0
-    ? ok(check, `The applications of ${count} rule(s) have the permissions to look up in ${name} whom they protect.`)
+    ? ok(
+        check,
+        `All applications of rules with protect (${count}) have the permissions to look up in ${name} whom they protect.`,
+      )
     : { check, status: 'warning', message: problems.join(' '), remedy: [...remedies].join(' ') };
 }
 

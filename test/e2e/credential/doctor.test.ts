@@ -126,7 +126,7 @@ it('reads from what a customer consented to whether the sample policy can look u
   // The profile gdap contains what the look-ups need.
   expect(check).toMatchObject({
     status: 'ok',
-    message: `The applications of 1 rule(s) have the permissions to look up in ${first?.name} whom they protect.`,
+    message: `All applications of rules with protect (1) have the permissions to look up in ${first?.name} whom they protect.`,
   });
 });
 

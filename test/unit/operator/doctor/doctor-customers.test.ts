@@ -107,7 +107,8 @@ describe('rules that protect targets', () => {
   it('are fine with what was consented, each with its own application', async () => {
     expect(await found(both, rule, group)).toMatchObject({
       status: 'ok',
-      message: 'The applications of 2 rule(s) have the permissions to look up in customer 1 whom they protect.',
+      message:
+        'All applications of rules with protect (2) have the permissions to look up in customer 1 whom they protect.',
     });
     expect(await found(['Directory.ReadWrite.All'], group)).toMatchObject({ status: 'ok' });
     expect(await found(['User.Read.All'], group)).toMatchObject({ status: 'ok' });
