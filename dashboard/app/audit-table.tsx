@@ -3,7 +3,7 @@ import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditRecord } from './audit-pages.ts';
 import { Dialog } from './dialog.tsx';
-import { count } from './format.ts';
+import { byDay, count } from './format.ts';
 import { Face } from './icon.tsx';
 import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
@@ -38,7 +38,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         items={records}
         keyOf={keyOf}
         rowClass={({ breakGlass }) => (breakGlass === true ? 'break-glass' : undefined)}
-        timeOf={({ at }) => at}
+        groupsOf={(items) => byDay(items, ({ at }) => at)}
       />
       {open === undefined ? null : (
         <RecordDrawer record={open} filter={filter} names={names} onClose={() => setOpen(undefined)} />

@@ -4,6 +4,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Dialog } from './dialog.tsx';
+import { byDay } from './format.ts';
 import { Clock, Table, Time, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
@@ -64,7 +65,7 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
         items={events}
         keyOf={({ id }) => id}
         rowClass={() => 'event'}
-        timeOf={({ at }) => at}
+        groupsOf={(items) => byDay(items, ({ at }) => at)}
       />
       {open === undefined ? null : (
         <Dialog

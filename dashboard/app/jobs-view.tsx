@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { FailedNights } from './charts.tsx';
 import { useMayStart, useRole, useSignedIn } from './context.ts';
 import { count, relative, scheduleWords, shortLocalTime } from './format.ts';
@@ -49,6 +50,7 @@ function JobList() {
                 class="jobs"
                 items={jobs}
                 keyOf={({ job }) => job.name}
+                groupsOf={inTopics}
                 columns={[
                   [
                     'Job',
@@ -76,6 +78,13 @@ function JobList() {
     </>
   );
 }
+
+/** The jobs under their topics. */
+const inTopics = (jobs: readonly JobRuns[]) =>
+  byTopic(jobs.map((each) => ({ ...each, topic: each.job.topic }))).map(([topic, items]) => ({
+    title: topicTitle(topic),
+    items,
+  }));
 
 /** When the next of the jobs runs. */
 function headline(jobs: readonly JobRuns[]): string {

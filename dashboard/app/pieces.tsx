@@ -3,7 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Notice, Problem } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { byDay, exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
+import { exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
 import { Icon } from './icon.tsx';
 import type { Polled } from './polling.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -189,11 +189,11 @@ interface TableProps<T> {
   readonly keyOf: (item: T) => string;
   readonly class?: string;
   readonly rowClass?: (item: T) => string | undefined;
-  /** Puts the items under the days that they happened on, in the reader's zone. */
-  readonly timeOf?: (item: T) => string;
+  /** Puts the items under headings, such as the days that they happened on. */
+  readonly groupsOf?: (items: readonly T[]) => readonly { readonly title: string; readonly items: readonly T[] }[];
 }
 
-export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, timeOf }: TableProps<T>) {
+export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, groupsOf }: TableProps<T>) {
   const rows = (some: readonly T[]) =>
     some.map((item) => (
       <tr key={keyOf(item)} class={rowClass?.(item)}>
@@ -218,10 +218,10 @@ export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, ti
           ))}
         </tr>
       </thead>
-      {timeOf === undefined ? (
+      {groupsOf === undefined ? (
         <tbody>{rows(items)}</tbody>
       ) : (
-        byDay(items, timeOf).map(({ title, items: some }) => (
+        groupsOf(items).map(({ title, items: some }) => (
           <tbody key={title}>
             <tr class="group">
               <th scope="rowgroup">

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { useMayStart, useSignedIn } from './context.ts';
-import { count } from './format.ts';
+import { byDay, count } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Clock, Empty, Head, Loaded, Table, ToneBadge } from './pieces.tsx';
 import { type PlanSummary, stateOf } from './plan-words.ts';
@@ -44,7 +44,7 @@ function PlanList() {
               <Table<PlanSummary>
                 items={plans}
                 keyOf={({ planId }) => planId}
-                timeOf={({ madeAt }) => madeAt}
+                groupsOf={(items) => byDay(items, ({ madeAt }) => madeAt)}
                 columns={[
                   ['Plan', undefined, ({ planId, title }) => <a href={planLink(planId)}>{title}</a>, ({ job }) => job],
                   ['State', 'w-c', (plan) => <StateBadge plan={plan} nowMs={nowMs} />],

@@ -1,6 +1,6 @@
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { CountsBar, countsText } from './charts.tsx';
-import { count, duration } from './format.ts';
+import { byDay, count, duration } from './format.ts';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table } from './pieces.tsx';
 import { runLink } from './route.ts';
 
@@ -21,7 +21,7 @@ export function RunTable({ runs, titles = new Map() }: RunTableProps) {
         columns={columnsOf(titles)}
         items={runs}
         keyOf={({ runId }) => runId}
-        timeOf={({ startedAt }) => startedAt}
+        groupsOf={(items) => byDay(items, ({ startedAt }) => startedAt)}
       />
     </div>
   );

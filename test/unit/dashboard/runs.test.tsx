@@ -7,7 +7,9 @@ import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
 import { byDay } from '../../../dashboard/app/format.ts';
 import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts';
+import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
+import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
@@ -63,6 +65,38 @@ describe('byDay', () => {
       ['Yesterday', 1],
       ['Sunday, 1 November 2026', 1],
     ]);
+  });
+});
+
+describe('JobsView', () => {
+  it('puts the jobs under their topics, in the order of all surfaces', async () => {
+    const of = (name: string, topic?: Topic) => ({
+      name,
+      title: `Title of ${name}`,
+      topic,
+      resources: [],
+      parameters: { type: 'object' as const, properties: {}, additionalProperties: false as const },
+      timeoutSeconds: 1,
+    });
+    const answer = { jobs: [of('access', 'service'), of('mfa', 'identity'), of('own'), of('roles', 'identity')] };
+    const api = apiWith({ jobs: async () => answer, runs: async () => ({ runs: [] }) });
+    const { root, unmount } = await rendered(
+      <SignedInContext.Provider value={{ session: { ...session, roles: ['Runs.Read'] }, api }}>
+        <JobsView />
+      </SignedInContext.Provider>,
+    );
+    await act(() => new Promise((resolve) => setTimeout(resolve)));
+    const heads = [...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent.trim());
+    expect(heads).toEqual([
+      'Identity',
+      'Title of mfa',
+      'Title of roles',
+      'Service',
+      'Title of access',
+      'Other',
+      'Title of own',
+    ]);
+    await unmount();
   });
 });
 
