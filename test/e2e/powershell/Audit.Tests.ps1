@@ -23,7 +23,20 @@ Describe 'Get-PartnerAuditEntry' {
         $digest = [Security.Cryptography.SHA256]::Create().ComputeHash([Text.Encoding]::ASCII.GetBytes($token))
         $entry.TokenFingerprint | Should -Be ([BitConverter]::ToString($digest).Replace('-', '').ToLowerInvariant())
         $entry.ExcessScopes.Count | Should -Be 0
-        $entry | Out-String -Width 200 | Should -Match 'At \(UTC\)\s+Outcome\s+Resource\s+Caller\s+Tenant\s+Rule'
+        $entry.TenantName | Should -Be (Get-PartnerTenant $tenant.tenantId).Name
+        $text = $entry | Out-String -Width 200
+        $text | Should -Match 'At \(UTC\)\s+Outcome\s+Resource\s+Caller\s+Tenant\s+Rule'
+        $text | Should -Match ([regex]::Escape($entry.TenantName))
+    }
+
+    It 'shows the job as the caller of a token that a job got' {
+        $null = Start-PartnerRun -Job licence-report -Tenant $tenant.tenantId | Wait-PartnerRun -PollIntervalSeconds 0.2
+        $entry = Get-PartnerAuditEntry -Tenant $tenant.tenantId -From $begin | Where-Object Rule -EQ 'job:licence-report' | Select-Object -First 1
+        $entry | Out-String -Width 200 | Should -Match '\sgraph\s+licence-report\s'
+    }
+
+    It 'takes every kind and outcome that the audit log has: <_>' -ForEach 'approval', 'tool' {
+        { Get-PartnerAuditEntry -Kind $_ -Outcome used } | Should -Not -Throw
     }
 
     It 'returns the entry of a denied request with its code' {

@@ -17,6 +17,14 @@ Describe 'Invoke-PartnerQuery' {
         "$cut" | Should -Match 'Microsoft Graph has more rows: 3 tenants, for example .*-AllPages reads them\.'
     }
 
+    It 'shows the properties that were selected as a table of 80 columns, and keeps all' {
+        $rows = @(Invoke-PartnerQuery '/users?$top=2' -Tenant $tenants[0].tenantId -Select displayName, accountEnabled -WarningAction SilentlyContinue)
+        $text = @($rows | Out-String -Width 80) -join ''
+        $text | Should -Match 'tenantName\s+displayName\s+accountEnabled\s'
+        $text | Should -Not -Match '…|tenantDomain'
+        $rows[0].tenantId | Should -Be $tenants[0].tenantId
+    }
+
     It 'reads all pages with -AllPages, and says nothing is missing' {
         $all = @(Invoke-PartnerQuery '/users?$top=2' -Tenant $tenants[0].domain -Select id -AllPages -WarningVariable cut)
         $all.Count | Should -BeGreaterThan 2

@@ -75,6 +75,16 @@ Describe 'Invoke-PartnerTenant' {
         (Get-Failure { Invoke-PartnerTenant { 1 } -Tenant 'Nobody Ltd' }).FullyQualifiedErrorId | Should -Be 'tenant_unknown,Invoke-PartnerTenant'
     }
 
+    It 'asks whether the nearest tenant is meant' {
+        $name = $plain[0].name
+        $swapped = $name.Remove(1, 2).Insert(1, "$($name[2])$($name[1])")
+        foreach ($wrong in $swapped, "$($name)e", $swapped.Split(' ')[0]) {
+            (Get-Failure { Get-PartnerToken -Tenant $wrong }).TargetObject.Detail | Should -Be "No delegated tenant has the name '$wrong'; did you mean '$name'?"
+            (Get-Failure { Get-PartnerTenant $wrong }).TargetObject.Detail | Should -BeLike "*; did you mean '$name'[?]"
+        }
+        (Get-Failure { Get-PartnerToken -Tenant 'Nobody Ltd' }).TargetObject.Detail | Should -Be "No delegated tenant has the name 'Nobody Ltd'."
+    }
+
     It 'accepts groups and tags, runs once for a tenant that several of them name, and leaves out -Except' {
         $all = @(Get-PartnerTenant)
         $group = 'group:{0}' -f ($all.Groups | Where-Object { $_ } | Select-Object -First 1)

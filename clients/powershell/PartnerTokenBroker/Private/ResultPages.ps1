@@ -55,14 +55,12 @@ function Read-Line([IO.Stream] $Body) {
 # Characters that are converted at once. ConvertFrom-Json takes milliseconds a call, and 2 MB at most in Windows PowerShell.
 $script:JsonBatch = 100000
 
-# The rows in a stream of JSON Lines, as objects. Job, if given, is the job whose view they get.
-function Read-Row([IO.Stream] $Body, [string] $Job) {
-    $columns = if ($Job) { Get-Offer '/jobs' jobs | Where-Object { $_.name -eq $Job } | ForEach-Object { Get-Field $_ 'columns' } }
-    $type = if ($columns) {
-        $shown = @(Get-ShownColumn $columns)
+# The rows in a stream of JSON Lines, as objects. Shown are the properties of their view, if any.
+function Read-Row([IO.Stream] $Body, [string[]] $Shown) {
+    $type = if ($Shown) {
         # Types hold for all sessions, and another broker may have a job of this name.
-        $name = "PartnerTokenBroker.Row#$($shown -join ',')"
-        Update-TypeData -TypeName $name -DefaultDisplayPropertySet $shown -Force
+        $name = "PartnerTokenBroker.Row#$($Shown -join ',')"
+        Update-TypeData -TypeName $name -DefaultDisplayPropertySet $Shown -Force
         $name
     }
     $batch = [Collections.Generic.List[string]]::new()
@@ -87,6 +85,12 @@ function ConvertFrom-JsonLine([Collections.Generic.List[string]] $Lines, [string
         foreach ($row in $rows) { $row.PSObject.TypeNames.Insert(0, $Type) }
     }
     $rows
+}
+
+# The columns that the view of a job's rows shows. None if the job declares none, or the broker does not say.
+function Get-JobView([string] $Job) {
+    $columns = if ($Job) { Get-Offer '/jobs' jobs | Where-Object { $_.name -eq $Job } | ForEach-Object { Get-Field $_ 'columns' } }
+    if ($columns) { Get-ShownColumn $columns }
 }
 
 # The columns of a job that a view shows: four, because PowerShell makes a list of more. The tenant, the first text, which says

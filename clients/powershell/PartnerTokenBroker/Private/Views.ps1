@@ -60,7 +60,9 @@ function ConvertTo-Run($Item) {
     }
 }
 
-function ConvertTo-AuditEntry($Item) {
+# Names has the names of the tenants by their ids.
+function ConvertTo-AuditEntry($Item, [hashtable] $Names) {
+    $tenantId = Get-Field $Item 'tenantId'
     [pscustomobject]@{
         PSTypeName       = 'PartnerTokenBroker.AuditEntry'
         At               = ConvertTo-UtcTime $Item.at
@@ -73,7 +75,9 @@ function ConvertTo-AuditEntry($Item) {
         CallerBlueprint  = Get-Field $Item.caller 'blueprint'
         CallerActsFor    = Get-Field $Item.caller 'actsFor'
         Rule             = Get-Field $Item 'rule'
-        TenantId         = Get-Field $Item 'tenantId'
+        ApprovalId       = Get-Field $Item 'approvalId'
+        TenantId         = $tenantId
+        TenantName       = if ($tenantId) { $Names[$tenantId] }
         TenantAsked      = Get-Field $Item 'tenantAsked'
         Resource         = Get-Field $Item 'resource'
         Grant            = Get-Field $Item 'grant'
@@ -130,7 +134,7 @@ function ConvertTo-RunInHistory($Item, $History) {
         Job          = $History.job
         RunId        = $Item.runId
         TenantId     = Get-Field $History 'tenantId'
-        Outcome      = if ($outcome) { $outcome } else { $Item.status }
+        Outcome      = if ($outcome) { $outcome } else { Get-RunOutcome $Item.status $counts }
         Scope        = Get-Field $Item 'scope'
         Total        = Get-Field $counts 'total'
         Succeeded    = Get-Field $counts 'succeeded'
@@ -200,6 +204,18 @@ function Get-PlanState([string] $Status, $Apply, $ExpiresAt) {
         cancelled { 'ended' }
         failed { 'stopped' }
         default { "wave $([Math]::Max(1, [int](Get-Field $Apply 'wave'))) of $(@($Apply.waves).Count)" }
+    }
+}
+
+# The outcome that Get-PartnerRun shows for the same run.
+function Get-RunOutcome([string] $Status, $Counts) {
+    switch ($Status) {
+        'failed' { 'stopped' }
+        'completed' {
+            if ($Counts.failed + $Counts.notAttempted -gt 0) { if ($Counts.succeeded) { 'partly_failed' } else { 'failed_everywhere' } }
+            elseif ($Counts.succeeded) { 'succeeded' } else { 'skipped' }
+        }
+        default { $Status }
     }
 }
 

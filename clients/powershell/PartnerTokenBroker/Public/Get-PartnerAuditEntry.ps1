@@ -19,10 +19,10 @@ function Get-PartnerAuditEntry {
     Tenant id, any domain of a customer tenant, or its name.
 
     .PARAMETER Outcome
-    Only entries with this outcome: tokens are issued or denied; requests through the gateway are denied, sent, answered or failed; tags are changed, or the change failed; tools of agents are called.
+    Only entries with this outcome: tokens are issued or denied; requests through the gateway are denied, sent, answered or failed; approvals are asked for, approved, denied, revoked, expired, used or ended; tags are changed, or the change failed; tools of agents are called.
 
     .PARAMETER Kind
-    Only entries about tokens, about requests through the gateway, about changes of tags, or about calls of tools by agents.
+    Only entries about tokens, about requests through the gateway, about steps of approvals, about changes of tags, or about calls of tools by agents.
 
     .PARAMETER First
     Maximum number of entries, newest first. The command warns if there may be more.
@@ -49,18 +49,20 @@ function Get-PartnerAuditEntry {
         [Nullable[datetime]] $From,
         [Nullable[datetime]] $To,
         [string] $Caller,
-        [ValidateSet('issued', 'denied', 'sent', 'answered', 'failed', 'changed', 'called')] [string] $Outcome,
-        [ValidateSet('token', 'request', 'tags', 'tool')] [string] $Kind,
+        [ValidateSet('issued', 'denied', 'sent', 'answered', 'failed', 'asked', 'approved', 'revoked', 'expired', 'used', 'ended', 'changed', 'called')] [string] $Outcome,
+        [ValidateSet('token', 'request', 'approval', 'tags', 'tool')] [string] $Kind,
         [ValidateRange(1, 100000)] [int] $First = 100
     )
     process {
         Invoke-ForTenant $_ $Tenant {
             $query = @{ from = ConvertTo-WireTime $From; to = ConvertTo-WireTime $To; caller = $Caller; tenant = Resolve-TenantName $Tenant; outcome = $Outcome; kind = $Kind }
             $left = $First
+            $names = @{}
+            Get-Offer '/tenants' tenants | ForEach-Object { $names[$_.tenantId] = $_.name }
             do {
                 $query.limit = [Math]::Min($script:AuditPage, $left)
                 $page = (Invoke-BrokerApi @{ Method = 'GET'; Path = "/audit?$(ConvertTo-Query $query)" }).Value
-                foreach ($item in @($page.entries)) { ConvertTo-AuditEntry $item }
+                foreach ($item in @($page.entries)) { ConvertTo-AuditEntry $item $names }
                 $left -= @($page.entries).Count
                 # All pages must use the period of the first page, even if -To is not set.
                 $query.from = $page.from

@@ -52,7 +52,7 @@ function Get-PartnerRunResult {
         if ($PSCmdlet.ParameterSetName -ne 'File') {
             # The rows of a query have the properties that its caller chose.
             $job = $RunId -replace '^query@.*|@.*'
-            Read-ResultPage $RunId 'jsonl' $filter { param($Body) Read-Row $Body $job }
+            Read-ResultPage $RunId 'jsonl' $filter { param($Body) Read-Row $Body (Get-JobView $job) }
             return
         }
         if (-not $PSCmdlet.ShouldProcess($OutFile, "Write the rows of $RunId")) { return }

@@ -12,7 +12,7 @@ function Get-PartnerToken {
     Tenant id, a domain of the tenant, or its name.
 
     .PARAMETER Resource
-    Alias of the resource: graph, exchange, arm, partner-center, aad-graph, office-management, defender, teams, compliance, or an alias that the operator of the broker added.
+    Alias of the resource: graph, exchange, arm, partner-center, aad-graph, office-management, defender, teams, compliance, or an alias that the operator of the broker added. Default: graph.
 
     .PARAMETER Scope
     Required scopes. The policy must allow each of them. Entra includes all consented scopes in the token anyway.
@@ -51,7 +51,7 @@ function Get-PartnerToken {
     param(
         [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)]
         [Alias('TenantId', 'CustomerId', 'DefaultDomain', 'DefaultDomainName')] [ValidateNotNullOrEmpty()] [string] $Tenant,
-        [Parameter(Mandatory, Position = 1)] [ValidateNotNullOrEmpty()] [string] $Resource,
+        [Parameter(Position = 1)] [ValidateNotNullOrEmpty()] [string] $Resource = 'graph',
         [string[]] $Scope,
         [ValidateSet('delegated', 'application')] [string] $Grant = 'delegated',
         [ValidateRange(0, 3000)] [int] $MinimumLifetimeSeconds = 300,

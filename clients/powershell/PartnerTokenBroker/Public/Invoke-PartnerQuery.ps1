@@ -69,8 +69,9 @@ function Invoke-PartnerQuery {
         $runId = (Invoke-BrokerApi @{ Method = 'POST'; Path = '/queries'; Body = $body; Start = $true }).Value.runId
         Write-Verbose "The run of the query is $runId."
         $isRead = $false
+        $shown = if ($Select) { @('tenantName') + ($Select -split '\s*,\s*' -replace '/.*' | Select-Object -Unique) }
         try {
-            Read-ResultPage $runId 'jsonl' '&order=arrival' { param($Body) Read-Row $Body }
+            Read-ResultPage $runId 'jsonl' '&order=arrival' { param($Body) Read-Row $Body $shown }
             $isRead = $true
         }
         finally {
