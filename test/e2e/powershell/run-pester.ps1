@@ -9,7 +9,8 @@ $configuration = New-PesterConfiguration
 $configuration.Run.Path = @($Files -split ',' | ForEach-Object { Join-Path $PSScriptRoot $_ })
 $configuration.Run.PassThru = $true
 $configuration.Run.Exit = $false
-$configuration.Filter.FullName = $Filter
+# A part of a title is enough, as for `vitest -t`.
+$configuration.Filter.FullName = "*$Filter*"
 $configuration.Output.Verbosity = 'Detailed'
 $configuration.Output.RenderMode = 'Plaintext'
 $outcome = Invoke-Pester -Configuration $configuration
