@@ -16,7 +16,7 @@ export async function secretClient(vaultUrl: string, identity: TokenCredential):
   return new SecretClient(vaultUrl, identity, vaultClientOptions(vaultUrl));
 }
 
-/** Options of every client of a vault. */
+/** Options of one client of a vault: the SDK adds its name to the `User-Agent` in those that it gets. */
 const vaultClientOptions = (vaultUrl: string) => ({
   // The SDK requires the vault to be in the audience's domain. The vault of the simulated cloud is not.
   disableChallengeResourceVerification: !azureVaultHosts.test(new URL(vaultUrl).hostname),
@@ -34,10 +34,9 @@ export function createCheckpointSigner(vaultUrl: string, identity: () => Promise
   const open = once(async () => {
     const sdk = import('@azure/keyvault-keys');
     const [{ CryptographyClient, KeyClient }, credential] = await Promise.all([sdk, identity()]);
-    const options = vaultClientOptions(vaultUrl);
     return {
-      keys: new KeyClient(vaultUrl, credential, options),
-      cryptography: (key: KeyVaultKey) => new CryptographyClient(key, credential, options),
+      keys: new KeyClient(vaultUrl, credential, vaultClientOptions(vaultUrl)),
+      cryptography: (key: KeyVaultKey) => new CryptographyClient(key, credential, vaultClientOptions(vaultUrl)),
     };
   });
   const get = async (abortSignal: AbortSignal, version?: string): Promise<KeyVaultKey> =>
