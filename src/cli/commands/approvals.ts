@@ -84,7 +84,8 @@ async function listApprovals({ status, mine, limit, ...flags }: ListFlags): Prom
   ]);
   // Further commands take the whole id.
   const id = { head: 'id', min: 24 };
-  const columns = [id, 'status', 'given', 'asked', { head: 'by', min: 4 }, { head: 'for', min: 12, wrap: true }];
+  const given = { head: 'given', optional: true };
+  const columns = [id, 'status', given, 'asked', { head: 'by', min: 4 }, { head: 'for', min: 24, wrap: true }];
   print(flags.json, { approvals: found }, table(columns, rows));
   if (continuation !== undefined) say('There may be more approvals. Raise --limit or choose a --status.');
 }

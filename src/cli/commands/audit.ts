@@ -124,9 +124,9 @@ async function showAudit(flags: AuditFlags): Promise<void> {
   const columns = [
     { head: 'time', min: 16 },
     { head: 'outcome', min: 16 },
-    { head: 'caller', min: 14 },
+    { head: 'caller', min: 9 },
     { head: 'tenant', min: 14 },
-    { head: 'resource', wrap: true },
+    { head: 'resource', min: 16, wrap: true },
     { head: 'rule', optional: true },
   ];
   print(flags.json, answer, table(columns, rows));

@@ -40,12 +40,16 @@ async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
     checks.push(check);
     if (flags.json === true) continue;
     // Every job has such a check: where nothing is to be done, they are one line.
-    if (check.status === 'ok' && check.check.startsWith(rolesFor)) {
+    const isOfRoles = check.check.startsWith(rolesFor);
+    if (isOfRoles && check.status === 'ok') {
       sufficient.push(check);
       continue;
     }
-    process.stdout.write(`${sufficientLine(sufficient)}${lineOf(check)}`);
-    sufficient = [];
+    if (!isOfRoles) {
+      process.stdout.write(sufficientLine(sufficient));
+      sufficient = [];
+    }
+    process.stdout.write(lineOf(check));
   }
   process.stdout.write(sufficientLine(sufficient));
   const exitCode = exitCodeFor(checks);

@@ -15,7 +15,7 @@ import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { namedTenants, tenantForms } from '../remote/named-tenants.ts';
 import { createProgress } from '../remote/progress.ts';
 import { advice } from '../remote/report.ts';
-import { addPlanArgument, withPlan } from '../remote/run-reference.ts';
+import { addPlanArgument, shownRunId, withPlan } from '../remote/run-reference.ts';
 import { readRunTenant, tenantLines } from '../remote/run-tenant.ts';
 import { waitForApproval } from '../remote/wait-for-approval.ts';
 import { CommandOutcome } from '../run-program.ts';
@@ -143,14 +143,16 @@ async function list(flags: PlansFlags & { readonly limit: number }): Promise<voi
   const answer = (await (await connect(flags)).get('/plans', { limit: String(flags.limit) })) as PlansAnswer;
   const nowMs = Date.now();
   const rows = answer.plans.map((plan) => [
-    plan.planId,
+    shownRunId(plan.planId),
     planState(plan, nowMs),
     String(plan.tenants.total),
     shortTime(plan.madeAt),
     plan.madeBy,
   ]);
-  const columns = [{ head: 'plan', min: 31 }, { head: 'state', min: 14 }, 'tenants', { head: 'made', min: 11 }, 'by'];
-  print(flags.json, answer, table(columns, rows));
+  const by = { head: 'by', optional: true };
+  const columns = [{ head: 'plan', min: 44 }, { head: 'state', min: 14 }, 'tenants', { head: 'made', min: 11 }, by];
+  const lines = rows.length === 0 ? ['There is no plan yet. `ptb plan JOB` makes one.'] : table(columns, rows);
+  print(flags.json, answer, lines);
 }
 
 async function show(start: string, { tenant, ...flags }: WaitFlags & { readonly tenant?: string }): Promise<void> {

@@ -1,6 +1,7 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerApprovals } from '../../../../src/cli/commands/approvals.ts';
-import { runCommand } from './command-stage.ts';
+import { onTerminal, runCommand } from './command-stage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -70,6 +71,14 @@ describe('ptb approvals list', () => {
     expect(cells[0]).toEqual(['id', 'status', 'given', 'asked', 'by', 'for']);
     expect(cells[2]).toMatchObject([id, 'pending', '1/2', /05:00/, 'ada@partner.example', approval.title]);
     expect([exit, err]).toEqual([0, 'There may be more approvals. Raise --limit or choose a --status.\n']);
+  });
+
+  it('leaves room for what is asked on a terminal of 80 columns', async () => {
+    const { out } = await onTerminal(80, () => run([], { approvals: [approval] }));
+    const lines = stripVTControlCharacters(out).split('\n');
+    expect(lines[0]?.split(/ {2,}/)).toEqual(['id', 'status', 'asked', 'by', 'for']);
+    expect(lines[2]).toContain(id);
+    expect(lines).toHaveLength(5);
   });
 
   it('prints one JSON document', async () => {

@@ -85,7 +85,7 @@ describe('ptb doctor', () => {
     const lines = out.split('\n').filter((line) => line.includes('Roles for '));
     expect(lines).toContainEqual(expect.stringMatching(/^ok {7}Roles for \S+ and \d+ more: All customers give/));
     expect(lines).toContainEqual(expect.stringMatching(/^note {5}Roles for inbox-rules: 2 of 2 customers/));
-    expect(lines.filter((line) => line.startsWith('ok') && !line.includes(' more: '))).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('ok'))).toHaveLength(1);
     const { checks } = read((await doctor('--json')).out);
     expect(checks.filter(({ check }) => check.startsWith('Roles for ')).length).toBeGreaterThan(lines.length);
   });

@@ -1,7 +1,8 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerPlans } from '../../../../src/cli/commands/plans.ts';
 import { systemClock } from '../../../../src/lib/core/clock.ts';
-import { type Request, runCommand } from './command-stage.ts';
+import { onTerminal, type Request, runCommand } from './command-stage.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -131,6 +132,14 @@ describe('ptb plans', () => {
       ['block@2', 'waits', '2'],
     ]);
     expect(JSON.parse((await ptb(['plans', 'list', '--json'], { 'GET /plans': answer })).out)).toEqual(answer);
+  });
+
+  it('shows on a terminal of 80 columns what commands take, and what to do without a plan', async () => {
+    const planned = `block-user-consent@manual-${'8842'.repeat(8)}`;
+    const answer = { plans: [{ ...plan, planId: planned, madeAt: new Date().toISOString() }] };
+    const { out } = await onTerminal(80, () => ptb(['plans'], { 'GET /plans': answer }));
+    expect(stripVTControlCharacters(out)).toContain('\nblock-user-consent@manual-88428842  ready  2        now');
+    expect((await ptb(['plans'], { 'GET /plans': { plans: [] } })).out).toContain('`ptb plan JOB` makes one.');
   });
 
   it('shows the plan whose id begins so, and lists the candidates if several do', async () => {
