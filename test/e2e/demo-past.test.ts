@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
-import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { AuditAnswer, AuditCheckpointsAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import type { RunsAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { runDemoJobs } from '../../src/cli/demo/run-demo.ts';
-import { dayMs, isoTime } from '../../src/lib/core/clock.ts';
+import { dayMs, hourMs, isoTime } from '../../src/lib/core/clock.ts';
 import { runInProcess } from '../support/command-in-process.ts';
 import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
 // What a visitor of `npm start` finds: the past that src/cli/demo/past writes, read through the API of the app.
 
 let demo: WatchedDemo;
+const startedMs = Date.now();
 
 beforeAll(async () => {
   demo = await startWatchedDemo({ tenants: 25, past: true });
@@ -94,4 +95,17 @@ test('the audit log covers the time, and is proven', async () => {
   });
   expect(stdout).toMatch(/^PROVEN: /);
   expect(exitCode).toBe(0);
+});
+
+test('the checkpoints reach the start of the demo, so that the app has none to make up for', async () => {
+  let last = '';
+  let query = '';
+  do {
+    const page = await read<AuditCheckpointsAnswer>(`audit/checkpoints${query}`);
+    last = page.checkpoints.at(-1) ?? last;
+    query = page.continuation === undefined ? '' : `?continuation=${encodeURIComponent(page.continuation)}`;
+  } while (query !== '');
+  const payload = Buffer.from(last.split('.')[1] ?? '', 'base64url').toString();
+  const { to } = JSON.parse(payload) as { readonly to: string };
+  expect(Date.parse(to)).toBeGreaterThan(startedMs - hourMs / 4);
 });

@@ -3,16 +3,13 @@ import { setImmediate } from 'node:timers/promises';
 import type { AuditEntry } from '../../../lib/audit/audit-log.ts';
 import { checkpointContainer, createBlobCheckpointLog } from '../../../lib/audit/chain/blob-checkpoint-log.ts';
 import { hashOf, type StoredRecord } from '../../../lib/audit/chain/checkpoint.ts';
-import { collectCheckpoint, type PreviousCheckpoint } from '../../../lib/audit/chain/collect-checkpoint.ts';
+import { collectCheckpoint, longestMs, type PreviousCheckpoint } from '../../../lib/audit/chain/collect-checkpoint.ts';
 import { signedCheckpoint } from '../../../lib/audit/chain/write-checkpoint.ts';
 import { type AuditRow, timeOfKeys, toRow } from '../../../lib/audit/log/audit-row.ts';
 import { RecordChain } from '../../../lib/audit/log/table-audit-log.ts';
 import type { Storage } from '../../../lib/config/storage.ts';
-import { minuteMs } from '../../../lib/core/clock.ts';
 import { batchesOf, writeBatches } from './write-batches.ts';
 
-/** The longest pause that verification does not call unproven, so that there are few. */
-const betweenCheckpointsMs = 15 * minuteMs;
 /** Checkpoints in one blob. */
 const perBlob = 288;
 
@@ -94,13 +91,10 @@ export class PastAudit {
       while ((placed[first]?.atMs ?? endMs) < startMs) first += 1;
       for (let at = first; (placed[at]?.atMs ?? endMs) < endMs; at += 1) yield placed[at]?.record as StoredRecord;
     };
-    for (
-      let nowMs = toMs - Math.floor((toMs - fromMs) / betweenCheckpointsMs) * betweenCheckpointsMs;
-      nowMs <= toMs;
-    ) {
+    for (let nowMs = toMs - Math.floor((toMs - fromMs) / longestMs) * longestMs; nowMs <= toMs; ) {
       const purgedBeforeMs = nowMs - retentionMs;
       const checkpoint = await collectCheckpoint({ previous, nowMs, purgedBeforeMs, read });
-      nowMs += betweenCheckpointsMs;
+      nowMs += longestMs;
       if (checkpoint === undefined) continue;
       const jws = await signedCheckpoint(checkpoint, key.id, signer);
       previous = { checkpoint, hash: hashOf(jws) };

@@ -16,7 +16,7 @@ import {
 import { ChainReading, type CoveredPeriod } from './chain-head.ts';
 
 /** Longest time that one checkpoint is the first to cover. After an outage several follow each other. */
-const longestMs = 10 * minuteMs;
+export const longestMs = 10 * minuteMs;
 /** Shortest. Two timers that fire together write one. */
 const shortestMs = minuteMs;
 /** Shortest AUDIT_RETENTION_DAYS. No checkpoint says that later records may be missing, whatever the one before says. */
