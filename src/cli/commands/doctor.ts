@@ -33,10 +33,13 @@ export function registerDoctor(program: Command): void {
   addTargetOptions(addApplicationOption(command)).action(interruptible(doctor));
 }
 
-async function doctor(flags: DoctorFlags, signal: AbortSignal): Promise<void> {
+const doctor = (flags: DoctorFlags, signal: AbortSignal): Promise<void> => printChecks(allChecks(flags, signal), flags);
+
+/** Prints each check when it is known, or all as one JSON document. @throws CommandOutcome unless all is well. */
+export async function printChecks(found: AsyncIterable<Check>, flags: { readonly json?: true }): Promise<void> {
   const checks: Check[] = [];
   let sufficient: Check[] = [];
-  for await (const check of allChecks(flags, signal)) {
+  for await (const check of found) {
     checks.push(check);
     if (flags.json === true) continue;
     // Every job has such a check: where nothing is to be done, they are one line.
@@ -99,7 +102,7 @@ async function customerNamed(directory: TenantDirectory, text: string, signal: A
 }
 
 /** The roles that the jobs of an application need at customers. */
-const requirementsOf = (jobs: readonly Job[], application: string): readonly RoleRequirement[] =>
+export const requirementsOf = (jobs: readonly Job[], application: string): readonly RoleRequirement[] =>
   jobs.flatMap(({ name, application: used, directoryRoles = [] }) =>
     used === application && directoryRoles.length > 0 ? [{ purpose: name, roles: directoryRoles }] : [],
   );

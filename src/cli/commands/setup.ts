@@ -1,13 +1,15 @@
 import { type Command, Option } from 'commander';
+import { defaultApplication } from '../../lib/core/identifiers.ts';
 import type { SetupDeps, SetupOutcome, SetupPlan, SetupRequest } from '../../operator/setup/setup.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { CommandOutcome } from '../run-program.ts';
+import { CommandOutcome, UsageError } from '../run-program.ts';
 import type { TargetOptions } from '../sign-in/target.ts';
 import { interruptible } from '../sign-in/interruptible.ts';
 import type { SignInOptions } from '../sign-in/operator.ts';
 import { confirm, isInteractive, print, progress, say } from '../sign-in/output.ts';
 import { addApplicationOption, addTargetOptions, addSignInOptions } from '../sign-in/target-options.ts';
 import type { Toolbox } from '../sign-in/toolbox.ts';
+import { printChecks, requirementsOf } from './doctor.ts';
 import { registerSetupApi } from './setup-api.ts';
 
 interface SetupFlags extends TargetOptions, SignInOptions {
@@ -18,6 +20,8 @@ interface SetupFlags extends TargetOptions, SignInOptions {
   readonly credential?: 'secret' | 'certificate' | 'federated';
   readonly yes?: true;
   readonly dryRun?: true;
+  /** True: all that jobs of the application answer. */
+  readonly reports?: readonly string[] | true;
   readonly json?: true;
 }
 
@@ -39,12 +43,19 @@ export function registerSetup(program: Command): void {
       ).choices(['secret', 'certificate', 'federated']),
     )
     .option('--account <user>', 'service account, the only user who may sign in (default: the one that consented)')
-    .option('--display-name <name>', 'name of the application in Entra');
+    .option('--display-name <name>', 'name of the application in Entra')
+    .addOption(
+      new Option(
+        '--reports [job...]',
+        'change nothing: show which permissions and roles these jobs (default: all that only read) need, and which customers lack them',
+      ).conflicts(['yes', 'dryRun', 'permissions', 'credential', 'account', 'displayName']),
+    );
   addSignInOptions(addTargetOptions(addApplicationOption(command))).action(interruptible(setup));
   registerSetupApi(command);
 }
 
 async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
+  if (flags.reports !== undefined) return showNeeds(flags, flags.reports, signal);
   if (!flags.yes && !flags.dryRun && !isInteractive()) {
     say('ptb: There is no terminal to ask for confirmation. Give --yes to go ahead, or --dry-run to see the plan.');
     throw new CommandOutcome(exitCodes.usage);
@@ -79,6 +90,29 @@ async function setup(flags: SetupFlags, signal: AbortSignal): Promise<void> {
   }
   const outcome = await runSetup(deps, request, flags.yes ? undefined : confirmPlan);
   print(flags.json, outcomeDocument(outcome), outcomeLines(outcome));
+}
+
+/** What some jobs need, and which customers lack it. */
+async function showNeeds(flags: SetupFlags, names: readonly string[] | true, signal: AbortSignal): Promise<void> {
+  const { application } = flags;
+  const [{ jobs }, { jobNamed }, { openToolbox }, { needsChecks }, { withUsableClient }] = await Promise.all([
+    import('../../jobs/index.ts'),
+    import('../jobs/given-parameters.ts'),
+    import('../sign-in/toolbox.ts'),
+    import('../customer-consent/report-needs.ts'),
+    import('../sign-in/usable-client.ts'),
+  ]);
+  const chosen =
+    names === true
+      ? jobs.filter((job) => job.application === application && job.changes !== true)
+      : [...new Set(names)].map((name) => jobNamed({ jobs }, name));
+  const other = chosen.find((job) => job.application !== application);
+  if (other !== undefined)
+    throw new UsageError(`${other.name} uses another application: give --application ${other.application}.`);
+  const needs = { application, jobs: chosen, requirements: requirementsOf(chosen, application) };
+  const work = (toolbox: Toolbox): Promise<void> => printChecks(needsChecks(toolbox, needs), flags);
+  // The list of customers is read with the default application.
+  await withUsableClient(await openToolbox(flags, signal), flags, work, [defaultApplication]);
 }
 
 async function setupRequest(toolbox: Toolbox, flags: SetupFlags, graph: SetupDeps['graph']): Promise<SetupRequest> {

@@ -1,8 +1,10 @@
 import { toBrokerError } from '../../lib/core/errors.ts';
 import { defaultApplication, type TenantId } from '../../lib/core/identifiers.ts';
+import type { Secret } from '../../lib/core/secrets.ts';
 import { type ConsentTokens, createConsentTokens, readRegistration } from '../../lib/consent/registration.ts';
 import type { ConsentRun } from '../../lib/consent/customer-consent.ts';
 import { type CustomerConsent, customerResources, type ScopedResource } from '../../lib/consent/customer-grants.ts';
+import type { PermissionProfile } from '../../lib/consent/permissions.ts';
 import { PartnerCenterConsents } from '../../lib/consent/partner-center-consents.ts';
 import { readCustomerConsent } from '../../lib/consent/consent-problem.ts';
 import { CommandFailure } from '../command-failure.ts';
@@ -17,6 +19,8 @@ export interface ConsentFlags {
   readonly customers: readonly string[] | undefined;
   /** Absent: the registered permissions. */
   readonly permissions?: string;
+  /** What customers should consent to, in place of all permissions. */
+  readonly wanted?: (registered: PermissionProfile) => readonly ScopedResource[];
 }
 
 /** What every form of `ptb tenants consent` works with. */
@@ -29,8 +33,8 @@ export interface Consents {
   readonly wanted: readonly ScopedResource[];
   /** Reads the consent of a customer, with a cached token if there is one. */
   readonly read: (tenantId: TenantId) => Promise<CustomerConsent>;
-  /** Requests a token for Microsoft Graph in a customer tenant. */
-  readonly graphToken: (tenantId: TenantId) => Promise<unknown>;
+  /** Requests a token for Microsoft Graph in the partner tenant or that of a customer. */
+  readonly graphToken: (tenantId: TenantId) => Promise<Secret>;
 }
 
 /**
@@ -38,7 +42,7 @@ export interface Consents {
  * @throws BrokerError and SetupError before anything is changed.
  */
 export async function openConsents(toolbox: Toolbox, flags: ConsentFlags): Promise<Consents> {
-  const { application, permissions } = flags;
+  const { application, permissions, wanted: wantedOf = customerResources } = flags;
   const { client } = await toolbox.store.load(application);
   const local = createLocalBroker(toolbox);
   const tokens = tokensOf(toolbox, local);
@@ -49,7 +53,7 @@ export async function openConsents(toolbox: Toolbox, flags: ConsentFlags): Promi
     { clientId, partnerTenantId },
     permissions === undefined ? undefined : (graph) => loadProfile(permissions, graph),
   );
-  const wanted = customerResources(profile);
+  const wanted = wantedOf(profile);
   if (wanted.length === 0) {
     const detail = `The profile ${profile.name} has no delegated permissions that customers could consent to.`;
     throw new CommandFailure('request_invalid', detail, 'Give --permissions another profile.');

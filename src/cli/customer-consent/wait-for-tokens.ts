@@ -9,7 +9,7 @@ import type { Consents } from './open.ts';
 interface WaitDeps {
   readonly toolbox: { readonly clock: Clock; readonly signal: AbortSignal };
   readonly local: { readonly tokens: Pick<Consents['local']['tokens'], 'forgetTenant'> };
-  readonly graphToken: Consents['graphToken'];
+  readonly graphToken: (tenantId: TenantId) => Promise<unknown>;
 }
 
 /** As many as the local broker redeems at the same time. */

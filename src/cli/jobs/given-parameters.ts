@@ -31,8 +31,11 @@ export const addParameterOptions = (command: Command): Command =>
         .conflicts('parameter'),
     );
 
-/** @throws UsageError if the broker has no such job. */
-export function jobNamed({ jobs }: JobsAnswer, name: string): JobAnswer {
+/** @throws UsageError if there is no such job. */
+export function jobNamed<T extends { readonly name: string }>(
+  { jobs }: { readonly jobs: readonly T[] },
+  name: string,
+): T {
   const found = jobs.find((job) => job.name === name);
   if (found !== undefined) return found;
   const names = jobs.map((job) => job.name);

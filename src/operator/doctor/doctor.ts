@@ -187,14 +187,38 @@ interface GdapCheckDeps {
  * @param graph Microsoft Graph in the partner tenant, as the service account.
  */
 export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): AsyncGenerator<Check, void, undefined> {
-  const { application, clock, requirements } = deps;
+  const facts = yield* readFacts(deps, graph);
+  if (facts === undefined) return;
+  yield rolesCheck(facts);
+  if (facts.customers.length === 0) return;
+  yield endsCheck(facts);
+  for (const found of [globalAdministratorCheck(facts), privilegedRolesCheck(facts)])
+    if (found !== undefined) yield found;
+  for (const requirement of [{ purpose: 'consent', roles: consentRoles }, ...deps.requirements])
+    yield requirementCheck(facts, requirement);
+}
+
+/** The part of {@link gdapChecks} that is about the requirements. */
+export async function* requirementChecks(
+  deps: GdapCheckDeps,
+  graph: GraphClient,
+): AsyncGenerator<Check, void, undefined> {
+  const facts = yield* readFacts(deps, graph);
+  if (facts !== undefined) for (const requirement of deps.requirements) yield requirementCheck(facts, requirement);
+}
+
+/** Yields what prevents that the facts are known. */
+async function* readFacts(
+  { application, clock }: GdapCheckDeps,
+  graph: GraphClient,
+): AsyncGenerator<Check, Facts | undefined, undefined> {
   const groups = await attempt(application, adminAgentsName, () => readGroups(graph));
   yield groups.ok
     ? adminAgentsCheck(groups.value)
     : unreadable(adminAgentsName, 'groups of the account', groups.failure);
   const read = await attempt(application, 'Delegated roles', () => readRelationships(graph, clock.nowMs()));
   if (!read.ok) yield unreadable('Delegated roles', 'delegated relationships', read.failure);
-  if (!read.ok || !groups.ok) return;
+  if (!read.ok || !groups.ok) return undefined;
   const { relationships, unread } = read.value;
   const customers = customerAccess(relationships, groups.value);
   const others = [...new Set(customers.flatMap((customer) => foreignGroups(customer, groups.value)))];
@@ -205,13 +229,7 @@ export async function* gdapChecks(deps: GdapCheckDeps, graph: GraphClient): Asyn
     nowMs: clock.nowMs(),
   };
   if (unread !== undefined) yield unreadable('Access assignments', 'access assignments of some customers', unread);
-  yield rolesCheck(facts);
-  if (customers.length === 0) return;
-  yield endsCheck(facts);
-  for (const found of [globalAdministratorCheck(facts), privilegedRolesCheck(facts)])
-    if (found !== undefined) yield found;
-  for (const requirement of [{ purpose: 'consent', roles: consentRoles }, ...requirements])
-    yield requirementCheck(facts, requirement);
+  return facts;
 }
 
 function adminAgentsCheck(groups: Groups): Check {
