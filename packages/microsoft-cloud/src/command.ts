@@ -28,7 +28,7 @@ export function configureCloudCommand(command: Command): Command {
     .option('--delay-ms <ms>', 'minimum time of each Entra and Graph request', wholeNumber(0, 600_000), 0)
     .option(
       '--port <number>',
-      'port of the control endpoint; the services use the next eight (0: free ports)',
+      'port of the control endpoint; the services use the next nine (0: free ports)',
       wholeNumber(0, 65_527),
       0,
     )

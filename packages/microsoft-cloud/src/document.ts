@@ -11,6 +11,8 @@ export interface CloudDocument {
   readonly partnerCenter: string;
   readonly exchange: string;
   readonly arm: string;
+  /** A DNS server with the records of the customers' domains, `dns://ADDRESS:PORT`. */
+  readonly dns: string;
   readonly keyVault: string;
   readonly managedIdentity: {
     readonly endpoint: string;
@@ -48,6 +50,7 @@ export interface CloudDocument {
 interface DocumentParts {
   readonly addresses: Addresses;
   readonly control: string;
+  readonly dns: string;
   readonly identityEndpoint: string;
   readonly identityHeader: string;
   readonly caCertificatePath: string;
@@ -67,6 +70,7 @@ export function createDocument(parts: DocumentParts): CloudDocument {
     partnerCenter,
     exchange,
     arm,
+    dns: parts.dns,
     keyVault,
     managedIdentity: { endpoint: parts.identityEndpoint, header: parts.identityHeader, clientId, principalId },
     control: parts.control,
@@ -91,7 +95,7 @@ export function createDocument(parts: DocumentParts): CloudDocument {
  * settings that a program can read. They hold no secret of the partner.
  */
 export function environmentOf(document: CloudDocument): Readonly<Record<string, string>> {
-  const { entra, graph, aadGraph, partnerCenter, exchange, arm } = document;
+  const { entra, graph, aadGraph, partnerCenter, exchange, arm, dns } = document;
   return {
     NODE_EXTRA_CA_CERTS: document.caCertificatePath,
     // Azure SDKs use HTTP_PROXY for loopback addresses as well.
@@ -100,7 +104,7 @@ export function environmentOf(document: CloudDocument): Readonly<Record<string, 
     IDENTITY_HEADER: document.managedIdentity.header,
     MANAGED_IDENTITY_CLIENT_ID: document.managedIdentity.clientId,
     KEY_VAULT_URL: document.keyVault,
-    CLOUD_ENDPOINTS: JSON.stringify({ entra, graph, aadGraph, partnerCenter, exchange, arm }),
+    CLOUD_ENDPOINTS: JSON.stringify({ entra, graph, aadGraph, partnerCenter, exchange, arm, dns }),
     PARTNER_TENANT_ID: document.partnerTenantId,
     BROKER_AUDIENCES: `${document.brokerApplication.clientId},api://${document.brokerApplication.clientId}`,
     SIGN_IN_CLIENT_ID: document.brokerApplication.signInClientId,

@@ -1,3 +1,5 @@
+import { listenDns } from './dns/listen-dns.ts';
+import { textRecords } from './dns/text-records.ts';
 import { serveService, type ServingContext } from './serve-service.ts';
 import type { Certificates } from './web/certificate.ts';
 import { type ServiceName, serviceNames } from './web/http.ts';
@@ -7,6 +9,8 @@ import type { Addresses } from './world.ts';
 interface ListeningCloud {
   readonly addresses: Addresses;
   readonly control: string;
+  /** Address of the DNS server. */
+  readonly dns: string;
   close(): Promise<void>;
 }
 
@@ -49,7 +53,17 @@ export async function listenAll(options: ListenAllOptions): Promise<ListeningClo
       });
       addresses[name] = isPlain ? `http://127.0.0.1:${openPort}` : `https://localhost:${openPort}`;
     }
-    return { addresses: addresses as Addresses, control: `http://127.0.0.1:${controlPort}`, close };
+    const dns = await listenDns((name) => textRecords(context().world, name), {
+      port: port === 0 ? 0 : port + 1 + serviceNames.length,
+      host,
+    });
+    listeners.push(dns);
+    return {
+      dns: `dns://127.0.0.1:${dns.port}`,
+      addresses: addresses as Addresses,
+      control: `http://127.0.0.1:${controlPort}`,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -144,12 +144,13 @@ async function writeCertificate(
 
 const documentOf = (
   { world, identityHeader }: Cloud,
-  { addresses, control }: { readonly addresses: Addresses; readonly control: string },
+  { addresses, control, dns }: { readonly addresses: Addresses; readonly control: string; readonly dns: string },
   caCertificatePath: string,
 ): CloudDocument =>
   createDocument({
     addresses,
     control,
+    dns,
     identityEndpoint: `${addresses.managedIdentity}${identityPath}`,
     identityHeader,
     caCertificatePath,

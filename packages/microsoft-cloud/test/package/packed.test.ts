@@ -180,7 +180,7 @@ describe('the Dockerfile', () => {
     const { stdout } = await run(process.execPath, [...launch, ...options, '--help']);
     for (const option of options.filter((each) => each.startsWith('--'))) expect(stdout).toContain(option);
     const port = Number(options[options.indexOf('--port') + 1]);
-    expect(instruction('EXPOSE')).toEqual([`${port}-${port + 8}`]);
+    expect(instruction('EXPOSE')).toEqual([`${port}-${port + 8} ${port + 9}/udp`]);
   });
 
   // A plain folder stands for the image. The base image and the user are not tested: that needs a container runtime.
