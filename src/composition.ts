@@ -5,6 +5,7 @@
  * settings are wrong it throws `config_invalid` and tries again with the next request.
  */
 import { randomUUID } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InvocationContext } from '@azure/functions';
@@ -98,7 +99,7 @@ export const services: () => Promise<Services> = once(() => build(process.env));
 async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const settings = parseSettings(environment);
   const { cloud, PARTNER_TENANT_ID: partnerTenantId, SIGN_IN_CLIENT_ID: signInClientId } = settings;
-  const runtime = createRuntime();
+  const runtime = createRuntime(cloud.endpoints.dns);
   const identity = once(() => azureIdentity(identityOptions(environment, settings)));
   const storage = createStorage(settings, identity, runtime.clock, runtime.log);
   const vault = await secretClient(settings.KEY_VAULT_URL, await identity());
@@ -164,16 +165,24 @@ function createDirectory(shared: Runtime & DirectoryParts, storage: Storage, set
   return createTenantDirectory({ ...shared, domains, excludedDomains, endpoints }, wantedTenants(settings));
 }
 
-const createRuntime = (): Runtime => ({
+const createRuntime = (dnsServer?: string): Runtime => ({
   clock: systemClock,
   random: Math.random,
   newId: randomUUID,
   fetch: (url, init) => globalThis.fetch(url, init),
+  resolveTxt: textResolver(dnsServer),
   log: bootLog,
   metrics,
   jobPositions: (stack) => withJobPositions(stack, jobsMap()),
   background: invocationLog.outside,
 });
+
+/** Asks the servers of this machine, or the one of the address, each twice for at most two and then four seconds. */
+function textResolver(server: string | undefined): Runtime['resolveTxt'] {
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  if (server !== undefined) resolver.setServers([new URL(server).host]);
+  return (name) => resolver.resolveTxt(name);
+}
 
 const identityOptions = (environment: NodeJS.ProcessEnv, settings: Settings): IdentityOptions => ({
   hasManagedIdentity: environment['IDENTITY_ENDPOINT'] !== undefined,

@@ -15,6 +15,7 @@ import type { ResourceRegistry } from './lib/core/resources.ts';
 import type { TokenSource } from './lib/core/secrets.ts';
 import type { Notifier } from './lib/notices/notice.ts';
 import type { Notifications } from './lib/notices/open-notices.ts';
+import type { ResolveTxt } from './lib/runs/job/dns.ts';
 import type { Runs } from './lib/runs/store/runs.ts';
 import type { RunTuning } from './lib/runs/engine/start-run.ts';
 import type { Clock, Random } from './lib/core/clock.ts';
@@ -34,6 +35,7 @@ export interface Runtime {
   readonly random: Random;
   readonly newId: () => string;
   readonly fetch: Fetch;
+  readonly resolveTxt: ResolveTxt;
   readonly log: Logger;
   readonly metrics: AppMetrics;
   /** Replaces positions in the bundle, as stacks show them, by positions in the sources of jobs. */

@@ -110,7 +110,7 @@ function cloudRows(
   | 'MANAGED_IDENTITY_CLIENT_ID'
   | 'RESOURCES'
 > {
-  const { document, ledger } = operator.cloud;
+  const { document, ledger, world } = operator.cloud;
   const { partnerTenantId } = document;
   return {
     PARTNER_TENANT_ID: {
@@ -154,9 +154,10 @@ function cloudRows(
       effect: async ({ services }) => {
         await services.directory.list();
         const { entraTokenRequests, graphRequests, partnerCenterRequests } = ledger.read().totals;
-        return [entraTokenRequests, graphRequests, partnerCenterRequests].map((count) => count > 0);
+        const text = (await services.resolveTxt(world.customers[0]!.initialDomain)).flat().join();
+        return [...[entraTokenRequests, graphRequests, partnerCenterRequests].map((count) => count > 0), text];
       },
-      is: [true, true, true],
+      is: [true, true, true, 'v=spf1 include:spf.protection.outlook.com -all'],
     },
     MANAGED_IDENTITY_CLIENT_ID: {
       value: document.managedIdentity.clientId,

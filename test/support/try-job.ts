@@ -14,6 +14,7 @@ import type { Clock } from '../../src/lib/core/clock.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { createTenantSlots } from '../../src/lib/runs/engine/visit-tenants.ts';
 import type { Logger } from '../../src/lib/core/log.ts';
+import type { ResolveTxt } from '../../src/lib/runs/job/dns.ts';
 import { type AttemptDeps, executeJob } from '../../src/lib/runs/job/execute-job.ts';
 import type { Job, JobTenant } from '../../src/lib/runs/job/job.ts';
 import { TraceRecorder } from '../../src/lib/runs/job/tenant-trace.ts';
@@ -45,6 +46,10 @@ export interface TryJobOptions {
   readonly exchange?: Readonly<Record<string, CmdletAnswer>> | ((cmdlet: SentCmdlet, count: number) => CmdletAnswer);
   /** Partner Center's answers, by path without query or a function of the request. */
   readonly partnerCenter?: TryJobOptions['graph'];
+  /** The text records of a name. Undefined: it does not exist. Throw another error of Node's resolver. Absent: no name exists. */
+  readonly dns?: (name: string) => readonly string[] | undefined;
+  /** In place of `dns`. */
+  readonly resolveTxt?: ResolveTxt;
   /** Called for each token request. Throw a BrokerError to refuse it. */
   readonly token?: (request: TokenRequest) => void;
   readonly tenant?: JobTenant;
@@ -73,6 +78,8 @@ export interface TriedJob {
   readonly requests: readonly SeenRequest[];
   /** Cmdlets in the order in which Exchange got them, each part of a batch by itself. */
   readonly cmdlets: readonly SentCmdlet[];
+  /** Names that the job asked DNS for, in order. */
+  readonly asked: readonly string[];
   /** Resources that the job requested tokens for, in order. */
   readonly tokens: readonly string[];
   /**
@@ -104,7 +111,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
     (answers.get(request.url.origin) ?? ofGraph)(request, count),
   );
   const clock = jumpingClock(nowMs, job.timeoutSeconds * 1000);
-  const { deps, tokens, lines } = attemptOf(job, { fetch, clock, ...options });
+  const { deps, tokens, asked, lines } = attemptOf(job, { fetch, clock, ...options });
   const running = executeJob(deps, job, options.tenant ?? contoso, options.parameters ?? {});
   // Also of a test in which the job fails: its requests need permissions, too.
   const planned = await running.then(rowsOf, () => []);
@@ -119,6 +126,7 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
     numbers: written.numbers,
     requests: seen,
     cmdlets,
+    asked,
     tokens,
     unneeded,
     logged,
@@ -133,9 +141,15 @@ export function attemptOf(
     clock,
     token,
     ...options
-  }: Pick<AttemptDeps, 'fetch' | 'clock'> & Pick<TryJobOptions, 'token' | 'partnerTenantId'>,
-): { readonly deps: AttemptDeps; readonly tokens: readonly string[]; readonly lines: readonly { line: string }[] } {
+  }: Pick<AttemptDeps, 'fetch' | 'clock'> & Pick<TryJobOptions, 'token' | 'partnerTenantId' | 'dns' | 'resolveTxt'>,
+): {
+  readonly deps: AttemptDeps;
+  readonly tokens: readonly string[];
+  readonly asked: readonly string[];
+  readonly lines: readonly { line: string }[];
+} {
   const tokens: string[] = [];
+  const asked: string[] = [];
   const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
   const deps: AttemptDeps = {
     fetch,
@@ -144,6 +158,13 @@ export function attemptOf(
     handedOut: [],
     runId: `${job.name}@try`,
     random: () => 0,
+    resolveTxt: async (name) => {
+      asked.push(name);
+      if (options.resolveTxt !== undefined) return options.resolveTxt(name);
+      const records = options.dns?.(name);
+      if (records === undefined) throw Object.assign(new Error(name), { code: 'ENOTFOUND' });
+      return records.map((record) => [record.slice(0, 9), record.slice(9)]);
+    },
     requestSlots: createTenantSlots(4),
     log,
     resources: createResourceRegistry(clouds.public, []),
@@ -160,7 +181,7 @@ export function attemptOf(
       forgetTenant: () => undefined,
     },
   };
-  return { deps, tokens, lines };
+  return { deps, tokens, asked, lines };
 }
 
 /** Tells tools/job-permissions-reporter.ts about a job of the app. */

@@ -84,6 +84,10 @@ const wholeNumber = (smallest: number, largest: number, standard: number) =>
 
 const webAddress = z.url({ protocol: /^https?$/ }).transform((address) => address.replace(/(?<!\/)\/+$/, ''));
 
+const replaceable = [...endpointNames, 'dns'];
+/** Node's resolver takes no name. */
+const dnsAddress = z.url({ protocol: /^dns$/, hostname: /^(?:[\d.]+|\[[\da-f:]+\])$/ });
+
 const endpoints = z
   .string()
   .transform((text, context): unknown => {
@@ -93,15 +97,18 @@ const endpoints = z
   })
   .pipe(
     z.strictObject(
-      Object.fromEntries(endpointNames.map((name) => [name, webAddress.optional()])) as Record<
-        keyof CloudEndpoints,
-        z.ZodOptional<typeof webAddress>
-      >,
+      {
+        ...(Object.fromEntries(endpointNames.map((name) => [name, webAddress.optional()])) as Record<
+          Exclude<keyof CloudEndpoints, 'dns'>,
+          z.ZodOptional<typeof webAddress>
+        >),
+        dns: dnsAddress.optional(),
+      },
       // zod's message would quote the unknown keys.
       {
         error: ({ code }) =>
           code === 'unrecognized_keys'
-            ? `has an unknown key. The keys are ${endpointNames.join(', ').replace(/, (?=\w+$)/, ' and ')}`
+            ? `has an unknown key. The keys are ${replaceable.join(', ').replace(/, (?=\w+$)/, ' and ')}`
             : 'is not a JSON object',
       },
     ),
@@ -150,7 +157,7 @@ export const settingsSchema = z.object({
     .default('public')
     .meta({ description: 'The Microsoft cloud: public, usgovernment or china.' }),
   CLOUD_ENDPOINTS: endpoints.optional().meta({
-    description: `JSON object that replaces addresses of the cloud: ${endpointNames.join(', ')}. Use it for local development and for private endpoints.`,
+    description: `JSON object that replaces addresses of the cloud: ${replaceable.join(', ')}. Use it for local development and for private endpoints. dns is the server that jobs ask, as dns://IP_ADDRESS:PORT.`,
   }),
   MANAGED_IDENTITY_CLIENT_ID: guidNamed(parseGuid, 'client id').optional().meta({
     description:

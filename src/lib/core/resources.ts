@@ -168,7 +168,10 @@ export const endpointNames: readonly EndpointName[] = [
 ];
 
 /** Base addresses for requests, without a trailing slash. `/{tenant}` follows the one of `entra`. */
-export type CloudEndpoints = Readonly<Record<EndpointName, string>>;
+export type CloudEndpoints = Readonly<Record<EndpointName, string>> & {
+  /** The DNS server to ask, `dns://ADDRESS:PORT` (RFC 4501). Absent: those of the machine. */
+  readonly dns?: string;
+};
 
 export interface Cloud {
   readonly name: CloudName;

@@ -41,6 +41,7 @@ async function run<T>(work: (context: JobContext) => Promise<T>, tenantId = tena
   const deps = {
     fetch: (url: string, init: RequestInit) => fetch(url, init),
     clock: systemClock,
+    resolveTxt: async () => [],
     random: () => 0,
     log: recordingLogger().log,
     trace: new TraceRecorder({ clock: systemClock, jobPositions: (stack) => stack }, []),

@@ -16,6 +16,7 @@ import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
 import { isObject } from '../../core/objects.ts';
 import type { RunId } from '../store/run.ts';
+import { createDnsClient, type ResolveTxt } from './dns.ts';
 import { readParameters } from './job-parameters.ts';
 import { countingOf, type Job, type JobContext, type JobTenant } from './job.ts';
 import { secretForms, writeRows, type WrittenRows } from './row.ts';
@@ -93,6 +94,7 @@ export interface ExecuteDeps extends Omit<ExchangeDeps, 'limiter'>, JobGateDeps 
   /** Limits the concurrent requests of all runs of the process. Runs take turns. */
   readonly requestSlots: Pick<FairLimiter, 'as'>;
   readonly tokens: TokenSource;
+  readonly resolveTxt: ResolveTxt;
   readonly partnerTenantId: TenantId;
   readonly resources: ResourceRegistry;
   readonly log: Logger;
@@ -229,11 +231,13 @@ export function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, si
     counted: { resource, tenantId, application: job.application, requesters: new Requesters(requester) },
   });
   const { endpoints } = deps;
+  const { dns, gate } = createDnsClient(deps.resolveTxt, jobGate(deps, job));
   return {
     tenant,
     partnerTenantId: deps.partnerTenantId,
     token: (alias, { grant = 'delegated' } = {}) => tokenOf(alias, grant),
-    graph: createGraphClient(requests, bind('graph', endpoints.graph), jobGate(deps, job)),
+    graph: createGraphClient(requests, bind('graph', endpoints.graph), gate),
+    dns,
     exchange: createExchangeOnlineClient(requests, { ...bind('exchange', endpoints.exchange), tenantId }, (body) =>
       judged(async () => {
         const { judgeReadingCmdlet } = await import('../../judge/reading/cmdlet.ts');

@@ -12,6 +12,7 @@ import type { GraphClient } from '../../microsoft/graph.ts';
 import type { PartnerCenterClient } from '../../microsoft/partner-center.ts';
 import type { Counting } from '../history/tenant-numbers.ts';
 import { queryJob } from '../store/run.ts';
+import type { DnsClient } from './dns.ts';
 import { type JobParameters, jobParameters, readParameters } from './job-parameters.ts';
 import type { Row } from './row.ts';
 
@@ -97,6 +98,8 @@ export interface JobContext<P = Readonly<Record<string, unknown>>> {
    * Requires `partner-center` in the job's resources.
    */
   readonly partnerCenter: PartnerCenterClient;
+  /** Text records of DNS, below the verified domains that the job has read from `/domains`. */
+  readonly dns: DnsClient;
   /**
    * Returns a token for one of the job's resources, for APIs that have no client here. Never put it into a row.
    * @throws BrokerError with the reason why no token is issued.

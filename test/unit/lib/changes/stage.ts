@@ -130,6 +130,7 @@ export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}
   const deps: TenantRunDeps = {
     fetch: async (url, init) => graphOf(new Headers(init.headers).get('authorization')).read(url),
     clock,
+    resolveTxt: async () => [],
     random: () => 0,
     log: logger.log,
     requestSlots: createTenantSlots(8),

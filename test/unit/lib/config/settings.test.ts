@@ -51,8 +51,10 @@ describe('parseSettings', () => {
     [{ CLOUD_ENDPOINTS: '[]' }, 'CLOUD_ENDPOINTS: is not a JSON object.'],
     [
       { CLOUD_ENDPOINTS: '{"login":"https://localhost"}' },
-      'CLOUD_ENDPOINTS: has an unknown key. The keys are entra, graph, aadGraph, partnerCenter, exchange and arm.',
+      'CLOUD_ENDPOINTS: has an unknown key. The keys are entra, graph, aadGraph, partnerCenter, exchange, arm and dns.',
     ],
+    [{ CLOUD_ENDPOINTS: '{"dns":"dns://resolver.example:53"}' }, 'CLOUD_ENDPOINTS.dns: Invalid URL.'],
+    [{ CLOUD_ENDPOINTS: '{"dns":"https://127.0.0.1:53"}' }, 'CLOUD_ENDPOINTS.dns: Invalid URL.'],
     [{ CLOUD_ENDPOINTS: '{"entra":"localhost"}' }, 'CLOUD_ENDPOINTS.entra: Invalid URL.'],
     [{ RESOURCES: 'graph' }, 'RESOURCES: entry 1 is not alias=https://…, alias=api://… or alias=GUID.'],
     [

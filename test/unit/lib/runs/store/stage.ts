@@ -80,6 +80,7 @@ export async function stageRun(
   const deps: RunStage['deps'] = {
     fetch: scriptedFetch(() => ({})).fetch,
     clock,
+    resolveTxt: async () => [],
     random: () => 0,
     log: logger.log,
     requestSlots: createTenantSlots(8),
