@@ -1,6 +1,7 @@
 import { session } from '../../packages/microsoft-cloud/test/unit/exchange-session.ts';
 import { ask, world } from '../../packages/microsoft-cloud/test/unit/served-engine.ts';
 import { rowOf, startMs, viewOf } from '../../packages/microsoft-cloud/test/unit/tenant-view.ts';
+import { textRecords } from '../../packages/microsoft-cloud/src/dns/text-records.ts';
 import { factsOf } from '../../packages/microsoft-cloud/src/population/graph/facts.ts';
 import { hasSharePoint } from '../../packages/microsoft-cloud/src/population/graph/licensing.ts';
 import { parseTenantId } from '../../src/lib/core/identifiers.ts';
@@ -77,6 +78,7 @@ export const reportOn = (
     nowMs,
     tenant: { tenantId: parseTenantId(customer.tenantId)!, name: customer.name },
     partnerTenantId: parseTenantId(world.partner.tenantId)!,
+    dns: (name) => textRecords(world, name),
     exchange: ({ cmdlet, parameters, url }) => {
       const { status, ...body } = session(viewOf(world, customer))(cmdlet, parameters, { query: url.search.slice(1) });
       return Response.json(JSON.parse(JSON.stringify(body, options.replace)), { status });

@@ -1,6 +1,7 @@
 import { ask, world } from '../../packages/microsoft-cloud/test/unit/served-engine.ts';
 import { session } from '../../packages/microsoft-cloud/test/unit/exchange-session.ts';
 import { startMs, viewOf } from '../../packages/microsoft-cloud/test/unit/tenant-view.ts';
+import { textRecords } from '../../packages/microsoft-cloud/src/dns/text-records.ts';
 import { jobs } from '../../src/jobs/index.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { clouds } from '../../src/lib/core/resources.ts';
@@ -42,6 +43,7 @@ async function sampleOf(job: Job): Promise<TriedJob | undefined> {
     const askExchange = session(viewOf(world, customer));
     const tried = await tryJob(job, {
       nowMs: startMs,
+      dns: (name) => textRecords(world, name),
       graph: ({ url, body }) => graphOf(customer, url, body),
       exchange: ({ cmdlet, parameters, url }) => {
         const { status, ...body } = askExchange(cmdlet, parameters, { query: url.search.slice(1) });

@@ -8,6 +8,7 @@ import { contactRows } from '../../../packages/microsoft-cloud/src/population/gr
 import { mailboxesOf } from '../../../packages/microsoft-cloud/src/population/graph/usage-data.ts';
 import { viewOf } from '../../../packages/microsoft-cloud/test/unit/tenant-view.ts';
 import auditSettings from '../../../src/jobs/audit-settings.ts';
+import { textRecords } from '../../../packages/microsoft-cloud/src/dns/text-records.ts';
 import domainProtection from '../../../src/jobs/domain-protection.ts';
 import inboxRules from '../../../src/jobs/inbox-rules.ts';
 import mailForwarding from '../../../src/jobs/mail-forwarding.ts';
@@ -338,25 +339,35 @@ test('mailbox-sizes has the rows that the population of the simulated cloud cont
 test('domain-protection has the rows that the population of the simulated cloud contains, with two requests', async () => {
   const seen = new Set<string>();
   for (const customer of customers) {
-    const { rows, requests } = await reportOn(domainProtection, customer);
+    const { rows, requests, asked } = await reportOn(domainProtection, customer);
     const view = viewOf(graphWorld, customer);
     const signers = objectsIn(view, 'Get-DkimSigningConfig');
+    const records = (name: string) => textRecords(graphWorld, name)?.join('; ') ?? '';
     expect(rows).toEqual(
       view.rows('domains').map(({ id, isDefault, isInitial }) => {
         const signer = signers.find(({ Domain: domain }) => domain === id);
+        const dmarc = /p=(\w+)/.exec(records(`_dmarc.${String(id)}`))?.[1];
         return {
           domain: id,
           default: isDefault,
           initial: isInitial,
           mail: 'yes',
+          spf: /[-~]all/.exec(records(String(id)))?.[0] ?? 'absent',
+          dmarc: dmarc ?? 'absent',
+          pct: dmarc === undefined ? null : 100,
+          from: null,
           dkim: signer?.['Enabled'] === true ? 'on' : 'off',
           status: signer?.['Status'] ?? null,
           dkimRead: 'yes',
+          dnsRead: 'yes',
         };
       }),
     );
     expect(requests).toHaveLength(2);
-    for (const { initial, dkim } of rows) seen.add(`${String(initial)} ${String(dkim)}`);
+    expect(asked.length).toBeLessThanOrEqual(3 * rows.length);
+    for (const { initial, spf, dmarc, dkim } of rows) seen.add([initial, spf, dmarc, dkim].map(String).join(' '));
   }
-  expect([...seen].toSorted()).toEqual(['false off', 'false on', 'true off', 'true on']);
+  const kinds = ['-all', '~all', 'absent', 'none', 'quarantine', 'reject', ' on', ' off'];
+  expect(kinds.filter((kind) => ![...seen].some((row) => row.includes(kind)))).toEqual([]);
+  expect(seen).toContain('true -all absent on');
 });

@@ -5,7 +5,7 @@ import mailboxPermissions from '../../../src/jobs/mailbox-permissions.ts';
 import mailboxSizes from '../../../src/jobs/mailbox-sizes.ts';
 import { BrokerError } from '../../../src/lib/core/errors.ts';
 import { problem } from '../../fakes/scripted-fetch.ts';
-import { tryJob } from '../../support/try-job.ts';
+import { tryJob, type TryJobOptions } from '../../support/try-job.ts';
 
 type Objects = readonly Readonly<Record<string, unknown>>[];
 
@@ -349,11 +349,20 @@ describe('mailbox-sizes', () => {
 
 describe('domain-protection', () => {
   const domain = (id: string, more: object = {}) => ({ id, isVerified: true, supportedServices: ['Email'], ...more });
-  const reportOn = (domains: Objects, signers: Objects | Response, token?: (resource: string) => void) =>
+  const reportOn = (domains: Objects, more: TryJobOptions = {}) =>
     tryJob(domainProtection, {
       graph: { '/domains': { value: domains } },
-      exchange: { 'Get-DkimSigningConfig': signers },
-      token: ({ resource: { alias } }) => token?.(alias),
+      exchange: { 'Get-DkimSigningConfig': [] },
+      ...more,
+    });
+  /** The report on one domain, with these records. Null: the server does not answer for the name. */
+  const inDns = (id: string, records: Readonly<Record<string, readonly string[] | null>>) =>
+    reportOn([domain(id)], {
+      dns: (name) => {
+        const found = records[name];
+        if (found === null) throw Object.assign(new Error(name), { code: 'ETIMEOUT' });
+        return found;
+      },
     });
 
   test('joins the domains with their DKIM, and leaves out those that are not verified', async () => {
@@ -365,13 +374,17 @@ describe('domain-protection', () => {
         domain('d.example', { supportedServices: null }),
         domain('new.example', { isVerified: false }),
       ],
-      [
-        { Domain: 'A.example', Enabled: true, Status: 'Valid' },
-        { Domain: 'b.example', Enabled: false, Status: 'CnameMissing' },
-        { Domain: 'd.example' },
-      ],
+      {
+        exchange: {
+          'Get-DkimSigningConfig': [
+            { Domain: 'A.example', Enabled: true, Status: 'Valid' },
+            { Domain: 'b.example', Enabled: false, Status: 'CnameMissing' },
+            { Domain: 'd.example' },
+          ],
+        },
+      },
     );
-    const read = { dkimRead: 'yes' };
+    const read = { dkimRead: 'yes', dnsRead: 'yes', spf: 'absent', dmarc: 'absent', pct: null, from: null };
     expect(rows).toEqual([
       { ...read, domain: 'a.example', default: true, initial: false, mail: 'yes', dkim: 'on', status: 'Valid' },
       { ...read, domain: 'B.example', default: null, initial: null, mail: 'yes', dkim: 'off', status: 'CnameMissing' },
@@ -381,14 +394,68 @@ describe('domain-protection', () => {
   });
 
   test('knows nothing of DKIM without Exchange, or without a role', async () => {
-    const refused = (alias: string): void => {
+    const token: TryJobOptions['token'] = ({ resource: { alias } }) => {
       if (alias === 'exchange') throw new BrokerError('resource_unavailable', 'No Exchange.');
     };
-    expect((await reportOn([domain('a.example')], [], refused)).rows).toMatchObject([
+    expect((await reportOn([domain('a.example')], { token })).rows).toMatchObject([
       { dkim: null, dkimRead: 'no licence' },
     ]);
-    expect((await reportOn([domain('a.example')], problem(403, 'Forbidden'))).rows).toMatchObject([
+    const exchange = { 'Get-DkimSigningConfig': problem(403, 'Forbidden') };
+    expect((await reportOn([domain('a.example')], { exchange })).rows).toMatchObject([
       { dkim: null, dkimRead: 'no access' },
     ]);
+  });
+
+  test.each([
+    [['v=spf1 include:spf.protection.outlook.com -all', 'MS=ms1'], '-all'],
+    [['v=spf1 mx ~ALL'], '~all'],
+    [['V=SPF1 ?all'], '?all'],
+    [['v=spf1 +all'], '+all'],
+    [['v=spf1 all'], '+all'],
+    [['v=spf1 redirect=_spf.example.net'], 'redirect'],
+    [['v=spf1'], 'no all'],
+    [['v=spf1 -all', 'v=spf1 ~all'], 'several records'],
+    [['v=spf10 -all', 'spf2.0/pra -all'], 'absent'],
+    [[], 'absent'],
+  ])('reads SPF of %j as %s', async (records, spf) => {
+    expect((await inDns('a.example', { 'a.example': records })).rows).toMatchObject([{ spf, dnsRead: 'yes' }]);
+  });
+
+  test.each([
+    [['v=DMARC1; p=reject; pct=50; rua=mailto:a@a.example'], 'reject', 50],
+    [['v = DMARC1 ;P=Quarantine'], 'quarantine', 100],
+    [['v=DMARC1; p=none; sp=reject'], 'none', 100],
+    [['v=DMARC1; rua=mailto:a@a.example'], 'none', 100],
+    [['v=DMARC1; p=block'], 'not valid', 100],
+    [['v=DMARC1; p=reject; pct=all'], 'reject', null],
+    [['v=DMARC1; p=reject', 'v=DMARC1; p=none'], 'absent', null],
+    [['v=dmarc1; p=reject', 'p=reject; v=DMARC1'], 'absent', null],
+  ])('reads DMARC of %j as %s', async (records, dmarc, pct) => {
+    expect((await inDns('a.example', { '_dmarc.a.example': records })).rows).toMatchObject([
+      { dmarc, pct, from: null },
+    ]);
+  });
+
+  test('takes the record of the parent domain for a domain without one of its own', async () => {
+    const parent = {
+      '_dmarc.b.example.com': ['v=DMARC1; p=none'],
+      '_dmarc.example.com': ['v=DMARC1; p=reject; sp=quarantine'],
+    };
+    expect((await inDns('a.b.example.com', parent)).rows).toMatchObject([{ dmarc: 'quarantine', from: 'example.com' }]);
+    const suffix = { '_dmarc.gov.uk': ['v=DMARC1; p=reject; psd=y'], '_dmarc.a.gov.uk': ['v=DMARC1; p=none'] };
+    expect((await inDns('b.a.gov.uk', suffix)).rows).toMatchObject([{ dmarc: 'none', from: 'a.gov.uk' }]);
+    const ofMicrosoft = { '_dmarc.onmicrosoft.com': ['v=DMARC1; p=reject'] };
+    const { rows, asked } = await inDns('a.onmicrosoft.com', ofMicrosoft);
+    expect([rows[0]?.['dmarc'], asked]).toEqual(['absent', ['a.onmicrosoft.com', '_dmarc.a.onmicrosoft.com']]);
+  });
+
+  test('knows nothing where DNS does not answer, and does not call it absent', async () => {
+    const unknown = { dmarc: null, pct: null, from: null, dnsRead: 'no answer' };
+    expect((await inDns('a.example', { '_dmarc.a.example': null })).rows).toMatchObject([
+      { ...unknown, spf: 'absent' },
+    ]);
+    expect((await inDns('b.a.example', { '_dmarc.a.example': null })).rows).toMatchObject([unknown]);
+    const own = { 'a.example': null, '_dmarc.a.example': ['v=DMARC1; p=none'] };
+    expect((await inDns('a.example', own)).rows).toMatchObject([{ spf: null, dmarc: 'none', dnsRead: 'no answer' }]);
   });
 });
