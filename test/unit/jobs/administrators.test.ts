@@ -114,9 +114,9 @@ test('administrators reports active roles of a tenant whose role schedules are r
   for (const customer of withP2) {
     const { rows } = await reportOn(administrators, customer, { instead: faulty('role-schedules-refused') });
     const assigned = populationOf(customer).rows(`${roles.slice(1)}/roleAssignments`);
-    expect(rows.map((row) => [row['principalId'], row['roleId']].join(' ')).toSorted()).toEqual(
-      assigned.map((each) => [each['principalId'], each['roleDefinitionId']].join(' ')).toSorted(),
-    );
+    // A role that is held both permanently and activated has one row, since nothing tells the two apart.
+    const held = new Set(assigned.map((each) => [each['principalId'], each['roleDefinitionId']].join(' ')));
+    expect(rows.map((row) => [row['principalId'], row['roleId']].join(' ')).toSorted()).toEqual([...held].toSorted());
     for (const row of rows) expect(row).toMatchObject({ state: 'active', ends: null, eligibleRead: 'no access' });
   }
 });
