@@ -74,6 +74,8 @@ export const readyPermissions: readonly Permissions[] = [
       'SharePointTenantSettings.ReadWrite.All',
       'User.EnableDisableAccount.All',
       'Reports.Read.All',
+      'ServiceHealth.Read.All',
+      'SharePointTenantSettings.Read.All',
       'UserAuthenticationMethod.Read.All',
       'DelegatedAdminRelationship.Read.All',
       'User.RevokeSessions.All',
