@@ -28,9 +28,12 @@ export function registerReport(program: Command): void {
 
 async function report(tenant: string, { html, rows, json, ...flags }: ReportFlags): Promise<void> {
   const client = await connect(flags);
-  const { readReport } = await import('../report/read-report.ts');
+  const [{ readReport }, { brokerSource }] = await Promise.all([
+    import('../../lib/api/report/read-report.ts'),
+    import('../report/broker-source.ts'),
+  ]);
   const read = await withTenant(client, tenant, (one) =>
-    readReport(client, { tenant: one, limit: rows, nowMs: Date.now() }),
+    readReport(brokerSource(client), { tenant: one, limit: rows, nowMs: Date.now() }),
   );
   for (const warning of read.warnings) say(warning);
   if (html !== undefined) {

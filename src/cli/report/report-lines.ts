@@ -3,7 +3,7 @@ import { type Line, styled } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
-import type { Gap, Section, TenantReport } from './read-report.ts';
+import type { Gap, Section, TenantReport } from '../../lib/api/report/read-report.ts';
 import {
   accessText,
   cellText,
@@ -17,7 +17,7 @@ import {
   numberText,
   periodText,
   rowsText,
-} from './report-words.ts';
+} from '../../lib/api/report/report-words.ts';
 
 /** The report for a terminal. */
 export function reportLines(report: TenantReport): Line[] {

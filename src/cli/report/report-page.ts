@@ -1,7 +1,7 @@
 import { byTopic, topicTitle } from '../../lib/core/topics.ts';
 import { visibleText } from '../../lib/core/text.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
-import type { Gap, Section, TenantReport } from './read-report.ts';
+import type { Gap, Section, TenantReport } from '../../lib/api/report/read-report.ts';
 import {
   accessText,
   cellText,
@@ -15,7 +15,7 @@ import {
   numberText,
   periodText,
   rowsText,
-} from './report-words.ts';
+} from '../../lib/api/report/report-words.ts';
 
 /** HTML, of which every text from outside is escaped. */
 class Html {

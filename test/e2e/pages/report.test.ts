@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Section, TenantReport } from '../../../src/cli/report/read-report.ts';
+import type { Section, TenantReport } from '../../../src/lib/api/report/read-report.ts';
 import { reportPage } from '../../../src/cli/report/report-page.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { connectBrowser, noBrowser, openPage } from './browser.ts';

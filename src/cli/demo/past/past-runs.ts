@@ -18,7 +18,7 @@ import type { Runs } from '../../../lib/runs/store/runs.ts';
 import { jobs } from '../../../jobs/index.ts';
 import type { PastAudit } from './past-audit.ts';
 import type { PastTenant } from './past-tenants.ts';
-import { comparedDays } from '../../report/read-report.ts';
+import { comparedDays } from '../../../lib/api/report/read-report.ts';
 import { batchesOf, writeBatches } from './write-batches.ts';
 
 interface PastRunsDeps {

@@ -1,16 +1,11 @@
-import type { TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
-import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
-import type { RunChangesAnswer } from '../../lib/api/answers/runs.ts';
-import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
-import { dayMs } from '../../lib/core/clock.ts';
-import { BrokerError } from '../../lib/core/errors.ts';
-import { parseGuid } from '../../lib/core/identifiers.ts';
-import { asObject, defined, type JsonObject } from '../../lib/core/objects.ts';
-import { outcomeWord } from '../../lib/core/outcomes.ts';
-import { parseJson } from '../../lib/core/outbound.ts';
-import { maxPageRows } from '../../lib/runs/store/run.ts';
-import type { BrokerClient } from '../remote/broker-client.ts';
-import { runPath } from '../remote/follow-run.ts';
+import type { TenantHistoryAnswer } from '../answers/history.ts';
+import type { JobsAnswer } from '../answers/jobs.ts';
+import type { RunChangesAnswer } from '../answers/runs.ts';
+import type { TenantDetailsAnswer } from '../answers/tenants.ts';
+import { dayMs } from '../../core/clock.ts';
+import { parseGuid } from '../../core/identifiers.ts';
+import { defined, type JsonObject } from '../../core/objects.ts';
+import { outcomeWord } from '../../core/outcomes.ts';
 
 type Job = JobsAnswer['jobs'][number];
 type Column = NonNullable<Job['columns']>[number];
@@ -79,7 +74,20 @@ export interface TenantReport {
   readonly warnings: readonly string[];
 }
 
-type Client = Pick<BrokerClient, 'get' | 'pages'>;
+/** The API of a broker, as a report needs it. Each method rejects with an error that has the `code` of the API. */
+export interface ReportSource {
+  /** @param tenant id or domain. */
+  tenant(tenant: string): Promise<TenantDetailsAnswer>;
+  jobs(): Promise<JobsAnswer>;
+  tenantHistory(tenantId: string, job: string): Promise<TenantHistoryAnswer>;
+  /** The rows of a run in one tenant, page by page. */
+  rowPages(runId: string, tenantId: string): AsyncIterable<readonly JsonObject[]>;
+  /** What differs in one tenant from another run. */
+  changesSince(
+    runId: string,
+    other: { readonly with: string; readonly tenants: string },
+  ): Promise<Pick<RunChangesAnswer, 'changes' | 'truncated'>>;
+}
 
 /** Reports compare with the run nearest to this time before their own. */
 export const comparedDays = 30;
@@ -93,17 +101,17 @@ const concurrentJobs = 4;
  * @throws BrokerError
  */
 export async function readReport(
-  client: Client,
+  source: ReportSource,
   { tenant, limit, nowMs }: { readonly tenant: string; readonly limit: number; readonly nowMs: number },
 ): Promise<TenantReport> {
-  const details = (await client.get(`/tenants/${encodeURIComponent(tenant)}`)) as TenantDetailsAnswer;
-  const { jobs } = (await client.get('/jobs')) as JobsAnswer;
+  const details = await source.tenant(tenant);
+  const { jobs } = await source.jobs();
   const reporting = jobs.filter(({ columns }) => columns !== undefined);
   const sections: Section[] = [];
   for (let start = 0; start < reporting.length; start += concurrentJobs) {
     const read = reporting
       .slice(start, start + concurrentJobs)
-      .map((job) => readSection(client, { job, limit, details }));
+      .map((job) => readSection(source, { job, limit, details }));
     sections.push(...(await Promise.all(read)).flatMap((section) => section ?? []));
   }
   const { tenantId, name, defaultDomain, explanation: access, relationshipEndsAt, warnings } = details;
@@ -128,16 +136,17 @@ interface SectionRequest {
 
 /** Undefined: no run of the job has rows of the customer. */
 async function readSection(
-  client: Client,
+  source: ReportSource,
   { job, limit, details: { tenantId, lastResults = [] } }: SectionRequest,
 ): Promise<Section | undefined> {
-  const history = (await client.get(`/tenants/${tenantId}/history`, { job: job.name })) as TenantHistoryAnswer;
+  const history = await source.tenantHistory(tenantId, job.name);
   const latest = history.runs.find(({ outcome }) => outcome === 'succeeded') ?? unlistedRun(job.name, lastResults);
   if (latest === undefined) return undefined;
-  const found = await readRows(client, latest.runId, { tenantId, limit, split: history.split?.column });
+  const found = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column });
   if (found === undefined) return undefined;
   const base = baseOf(history.runs, latest);
-  const compared = base && (await readChanges(client, { runId: latest.runId, with: base.runId, tenantId }));
+  const compared =
+    base && (await unlessGone(() => source.changesSince(latest.runId, { with: base.runId, tenants: tenantId })));
   const { name, title, topic, description, columns = [] } = job;
   return defined({
     job: name,
@@ -185,19 +194,16 @@ interface FoundRows {
 
 /** Counts all rows, and keeps the first. Undefined if they are not kept any more. */
 async function readRows(
-  client: Client,
+  source: ReportSource,
   runId: string,
   { tenantId, limit, split }: { tenantId: string; limit: number; split: string | undefined },
 ): Promise<FoundRows | undefined> {
   const rows: JsonObject[] = [];
   const values = new Map<string, number>();
   let count = 0;
-  const query = { format: 'jsonl', limit: String(maxPageRows), tenants: tenantId };
   return unlessGone(async () => {
-    for await (const page of client.pages(`${runPath(runId)}/results`, query)) {
-      for (const line of page.split('\n')) {
-        if (line === '') continue;
-        const row = asObject(parseJson(line));
+    for await (const page of source.rowPages(runId, tenantId)) {
+      for (const row of page) {
         count += 1;
         if (rows.length < limit) rows.push(row);
         const value = split === undefined ? undefined : row[split];
@@ -208,20 +214,12 @@ async function readRows(
   });
 }
 
-const readChanges = (
-  client: Client,
-  { runId, tenantId, ...query }: { readonly runId: string; readonly with: string; readonly tenantId: string },
-): Promise<Pick<RunChangesAnswer, 'changes' | 'truncated'> | undefined> =>
-  unlessGone(async () => {
-    return (await client.get(`${runPath(runId)}/changes`, { ...query, tenants: tenantId })) as RunChangesAnswer;
-  });
-
 /** Histories are kept longer than runs. */
 async function unlessGone<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (thrown) {
-    if (thrown instanceof BrokerError && thrown.code === 'run_not_found') return undefined;
+    if ((thrown as { readonly code?: unknown }).code === 'run_not_found') return undefined;
     throw thrown;
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerReport } from '../../../../src/cli/commands/report.ts';
-import type { TenantReport } from '../../../../src/cli/report/read-report.ts';
+import type { TenantReport } from '../../../../src/lib/api/report/read-report.ts';
 import type { TenantHistoryAnswer } from '../../../../src/lib/api/answers/history.ts';
 import type { JobsAnswer } from '../../../../src/lib/api/answers/jobs.ts';
 import type { TenantDetailsAnswer } from '../../../../src/lib/api/answers/tenants.ts';
