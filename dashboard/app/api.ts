@@ -129,14 +129,14 @@ export function createApi(
     cancel: (runId: string) => post<CancelledRunAnswer>(`${pathOf('runs', runId)}/cancel`),
     /** Starts the same job for the tenants that failed or were not attempted. */
     rerun: (runId: string) => post<StartedRunAnswer>(`${pathOf('runs', runId)}/rerun`),
-    /** Changes since the previous run. */
-    changes: (runId: string) => get<RunChangesAnswer>(`${pathOf('runs', runId)}/changes`),
+    /** Changes since the previous run, or the one that the query names. */
+    changes: (runId: string, query?: Query) => get<RunChangesAnswer>(`${pathOf('runs', runId)}/changes`, query),
     /** One page of the rows of a run: the first one, or the one that a page before it leads to. */
     rows: async (runId: string, continuation: string | undefined, signal: AbortSignal, order?: RowOrder) =>
       read<ResultsAnswer>(await send(pathOfRows(runId, continuation, order), { signal: inTime(signal) }), 'json'),
-    /** The rows of a run in one tenant, at most 1,000. */
-    rowsOfTenant: (runId: string, tenantId: string) =>
-      get<ResultsAnswer>(`${pathOf('runs', runId)}/results`, { tenants: tenantId }),
+    /** The rows of a run in one tenant: the first 1,000, or the page that one before it leads to. */
+    rowsOfTenant: (runId: string, tenantId: string, continuation?: string) =>
+      get<ResultsAnswer>(`${pathOf('runs', runId)}/results`, { tenants: tenantId, continuation }),
     /** The rows of a run as one file, from all pages. */
     results: createDownload(clock, (runId) => String(apiUrl(`${pathOf('runs', runId)}/results`)), fetchPage),
   };

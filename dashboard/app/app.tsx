@@ -14,6 +14,7 @@ import { Head } from './pieces.tsx';
 import { type Route, useRoute, useViewChange } from './route.ts';
 import { PlanView } from './plan-view.tsx';
 import { PlansView } from './plans-view.tsx';
+import { ReportView } from './report-view.tsx';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
 import { Side } from './side.tsx';
@@ -65,6 +66,8 @@ function Content({ route }: { readonly route: Route }) {
   useViewChange(route);
   if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} part={route.part} />;
   if (route.runs !== undefined) return <RunsView filter={route.runs} />;
+  if (route.tenantId !== undefined && route.report)
+    return <ReportView key={route.tenantId} tenantId={route.tenantId} />;
   if (route.tenantId !== undefined)
     return <TenantView key={route.tenantId} tenantId={route.tenantId} history={route.history ?? {}} />;
   if (route.tenants !== undefined) return <TenantsView filter={route.tenants} />;

@@ -23,6 +23,8 @@ export interface Route {
   readonly runs?: RunsFilter;
   readonly audit?: AuditFilter;
   readonly tenantId?: string;
+  /** With `tenantId`: the report about the customer. */
+  readonly report?: true;
   readonly job?: string;
   /** With `tenantId` or `job`: what the chart shows. */
   readonly history?: HistoryChoice;
@@ -57,10 +59,11 @@ function parseRoute(hash: string): Route {
     const part = runParts.find((known) => known === new URLSearchParams(query).get('show'));
     return { view, runId: decoded(id), ...(part === undefined ? {} : { part }) };
   }
-  if (view === 'tenants')
-    return id === undefined
-      ? { view, tenants: parseTenantFilter(query) }
+  if (view === 'tenants' && id !== undefined)
+    return new URLSearchParams(query).get('show') === 'report'
+      ? { view, tenantId: decoded(id), report: true }
       : { view, tenantId: decoded(id), history: parseHistoryChoice(query) };
+  if (view === 'tenants') return { view, tenants: parseTenantFilter(query) };
   if (view === 'events') return { view, events: parseEventsFilter(query) };
   if (view === 'jobs' && id !== undefined) return { view, job: decoded(id), history: parseHistoryChoice(query) };
   if (view === 'approvals')
@@ -86,6 +89,8 @@ export const runLink = (runId: string, part?: RunPart): string =>
   `#/runs/${encodeURIComponent(runId)}${part === undefined ? '' : `?show=${part}`}`;
 
 export const tenantLink = (tenantId: string): string => `#/tenants/${encodeURIComponent(tenantId)}`;
+
+export const reportLink = (tenantId: string): string => `${tenantLink(tenantId)}?show=report`;
 
 export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(name)}`;
 
@@ -124,7 +129,7 @@ export function useRoute(): Route {
 const pageTitle = 'Partner Token Broker';
 
 /** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
-export function useViewChange({ view, runId, tenantId, job, approvalId, planId }: Route): void {
+export function useViewChange({ view, runId, tenantId, report, job, approvalId, planId }: Route): void {
   const isFirst = useRef(true);
   // Not after painting: rows may arrive in between, and a grid that finds the reader's place again would lose the focus.
   useLayoutEffect(() => {
@@ -147,7 +152,7 @@ export function useViewChange({ view, runId, tenantId, job, approvalId, planId }
       end();
       document.title = pageTitle;
     };
-  }, [view, runId, tenantId, job, approvalId, planId]);
+  }, [view, runId, tenantId, report, job, approvalId, planId]);
 }
 
 /** Calls back once, with the heading of the view. @returns ends the wait for it. */

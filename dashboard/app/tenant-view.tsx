@@ -5,11 +5,11 @@ import { useRole, useSignedIn } from './context.ts';
 import { Command, CopyButton } from './copy.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import type { HistoryChoice } from './history-choice.ts';
-import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
+import { reportLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
@@ -48,12 +48,6 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
       <Loaded polled={polled}>
         {(found) => <Details tenant={found} nowMs={Date.now()} reload={polled.reload} history={history} />}
       </Loaded>
-      {tenant === undefined ? null : (
-        <p class="print-only small">
-          Every request into this tenant is in an audit log whose order can be proven. Made by Partner Token Broker on{' '}
-          {localDate(new Date().toISOString())}.
-        </p>
-      )}
     </article>
   );
 }
@@ -75,9 +69,9 @@ function Actions({ tenantId }: { readonly tenantId: string }) {
   const showsAudit = useRole('Audit.Read');
   return (
     <>
-      <button type="button" onClick={() => print()}>
-        <Icon name="print" /> Customer report
-      </button>
+      <a class="btn" href={reportLink(tenantId)}>
+        Customer report
+      </a>
       {showsAudit ? (
         <a class="btn" href={auditLink({ tenant: tenantId })}>
           Audit records

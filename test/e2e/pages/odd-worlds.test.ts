@@ -143,6 +143,8 @@ describe('the pages', skippedBecause(noBrowser), () => {
     const world = createWorld(25, Date.now());
     await over(world, async (page, broker) => {
       await openView(page, broker, world, 'tenant');
+      await page.getByRole('link', { name: 'Customer report' }).click();
+      await page.getByRole('button', { name: 'Print' }).waitFor();
       await page.emulateMedia({ media: 'print' });
       expect(await page.getByRole('navigation', { name: 'Views' }).isVisible()).toBe(false);
       expect(await page.locator('button:visible').count()).toBe(0);

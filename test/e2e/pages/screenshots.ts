@@ -67,6 +67,7 @@ async function viewsOf({ url, callerToken }: Demo) {
     overview: 'overview',
     tenants: 'tenants',
     tenant: `tenants/${troubled?.tenantId}`,
+    report: `tenants/${troubled?.tenantId}?show=report`,
     well: `tenants/${tenants.find((tenant) => tenant.reachable && troublesOf(tenant).length === 0)?.tenantId}`,
     runs: 'runs',
     run: `${run}?show=tenants`,

@@ -12,6 +12,7 @@ import {
   replaceAddress,
   type Route,
   runLink,
+  reportLink,
   tenantLink,
   useRoute,
   useViewChange,
@@ -92,6 +93,7 @@ describe('useRoute', () => {
 
   it('reads back the id of a tenant and the filter of the tenants', async () => {
     expect(await routeOf(tenantLink('5f3a/b'))).toEqual({ view: 'tenants', tenantId: '5f3a/b', history: {} });
+    expect(await routeOf(reportLink('5f3a/b'))).toEqual({ view: 'tenants', tenantId: '5f3a/b', report: true });
     expect(await routeOf('#/tenants?show=unreachable')).toEqual({ view: 'tenants', tenants: { show: 'unreachable' } });
     expect(await routeOf('#/tenants')).toEqual({ view: 'tenants', tenants: {} });
   });

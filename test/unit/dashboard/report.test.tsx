@@ -1,0 +1,135 @@
+import { act } from 'preact/test-utils';
+import { afterEach, expect, it, vi } from 'vitest';
+import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { ReportView } from '../../../dashboard/app/report-view.tsx';
+import { rendered } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
+
+afterEach(() => vi.restoreAllMocks());
+
+const settle = (): Promise<void> => act(() => new Promise((resolve) => setTimeout(resolve)));
+
+const tenantId = '5f3a0000-4c1d-4e5f-9a6b-010000000000';
+const column = (name: string, title: string, type: 'text' | 'number' = 'text') => ({ name, title, type });
+const report = (name: string) => ({
+  name,
+  title: `Title of ${name}`,
+  topic: 'licences',
+  description: 'What it answers.',
+  columns: [column('product', 'Product'), column('free', 'Free', 'number'), column('skuId', 'SKU id')],
+});
+const run = (day: number) => ({
+  runId: `licences@${day}`,
+  startedAt: `2026-11-${day}T05:00:00.000Z`,
+  outcome: 'succeeded',
+  rows: 1_001,
+  numbers: { free: day },
+});
+const methods = {
+  tenant: async () => ({
+    tenantId,
+    name: 'Contoso',
+    defaultDomain: 'contoso.example',
+    explanation: 'A GDAP relationship is active.',
+    relationshipEndsAt: '2027-06-30T00:00:00.000Z',
+    warnings: ['The list is old.'],
+    codes: [{ code: 'resource_unavailable', title: 'The service is missing', advice: 'Buy it.' }],
+    lastResults: [
+      {
+        job: 'mfa',
+        runId: 'mfa@1',
+        outcome: 'skipped',
+        code: 'resource_unavailable',
+        finishedAt: '2026-11-23T05:00:00Z',
+      },
+    ],
+  }),
+  jobs: async () => ({ jobs: [report('licences'), report('mfa')] }),
+  tenantHistory: async (_tenant: string, job: string) => ({
+    columns: [{ name: 'free', title: 'Free' }],
+    runs: job === 'licences' ? [run(24), run(20)] : [],
+  }),
+  rowsOfTenant: vi.fn<(run: string, tenant: string, continuation?: string) => Promise<unknown>>(
+    async (_run: string, _tenant: string, continuation?: string) => ({
+      rows: Array.from({ length: continuation === undefined ? 1_000 : 1 }, (_, at) => ({
+        product: at === 0 ? '<b>E3</b>' : `Product ${at}`,
+        free: at,
+        skuId: '06ebc4ee-1bb5-47dd-8120-11324bc54e06',
+      })),
+      ...(continuation === undefined ? { continuation: 'more' } : {}),
+    }),
+  ),
+  changes: vi.fn<(...given: readonly unknown[]) => Promise<unknown>>(async () => ({
+    changes: [
+      {
+        tenantId,
+        name: 'Contoso',
+        change: 'changed',
+        columns: ['free'],
+        before: { product: 'E5', free: 1 },
+        after: { product: 'E5', free: 2 },
+      },
+    ],
+    truncated: false,
+  })),
+};
+const shown = async (more: object = {}, roles?: string[]) => {
+  const page = await rendered(signedIn({ ...methods, ...more } as never, <ReportView tenantId={tenantId} />, roles));
+  for (let turn = 0; turn < 8; turn += 1) await settle();
+  return page;
+};
+
+it('shows rows of all pages, what changed since the earlier run, and what could not be read', async () => {
+  const { root, unmount } = await shown();
+  const text = root.textContent ?? '';
+  for (const part of [
+    'Contoso',
+    'A GDAP relationship is active. It ends on 2027-06-30.',
+    'The list is old.',
+    'What it answers.',
+    '1,001 rows; since 2026-11-20: Free 24 (+4), 1 changed.',
+    'E5 changed Free: 1 → 2',
+    'The first 10 of 1,001 rows',
+    '<b>E3</b>',
+    'Free: 9',
+    'The service is missing',
+    'Title of mfa (mfa)',
+    'skipped, 2026-11-23',
+    'Buy it.',
+  ])
+    expect(text).toContain(part);
+  // Ids say nothing to people.
+  expect(text).not.toContain('06ebc4ee');
+  expect(methods.rowsOfTenant.mock.calls).toEqual([
+    ['licences@24', tenantId, undefined],
+    ['licences@24', tenantId, 'more'],
+  ]);
+  expect(methods.changes.mock.calls).toEqual([['licences@24', { with: 'licences@20', tenants: tenantId }]]);
+  await unmount();
+});
+
+it('goes on without the changes of a run whose rows are not kept any more', async () => {
+  const gone = new ApiFailure({
+    code: 'run_not_found',
+    title: 'No such run',
+    detail: 'It was deleted.',
+    advice: '',
+    transient: false,
+  });
+  const { root, unmount } = await shown({ changes: () => Promise.reject(gone) });
+  expect(root.textContent).toContain('the earlier rows are not kept any more');
+  await unmount();
+});
+
+it('prints by its button, and names the role that it needs', async () => {
+  const print = vi.fn<() => void>();
+  vi.stubGlobal('print', print);
+  const { root, unmount } = await shown();
+  root.querySelector<HTMLButtonElement>('.head button')?.click();
+  expect(print).toHaveBeenCalledOnce();
+  await unmount();
+  vi.unstubAllGlobals();
+  const refused = await shown({}, ['Tenants.Read']);
+  expect(refused.root.textContent).toContain('Runs.Read');
+  await refused.unmount();
+});
