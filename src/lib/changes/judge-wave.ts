@@ -118,8 +118,8 @@ export async function judgeWave(deps: JudgeWaveDeps, input: JudgeWaveInput): Pro
   };
   const isLast = wave >= apply.waves.length;
   const hold = await holdIfBad(deps, runId, apply, wave);
-  // After the last wave nothing is left to hold.
-  if (hold !== undefined && !(isLast && phase === 'sent'))
+  // Once the last wave is sent, nothing is left to hold.
+  if (hold !== undefined && !(isLast && phase !== 'held'))
     return nowMs >= apply.expiresAtMs ? expire() : wait(apply.expiresAtMs);
   if (phase === 'held') return { next: 'go' };
   const known = run.wave?.wave === wave ? run.wave.endedAtMs : undefined;

@@ -67,6 +67,22 @@ describe('a limit', () => {
   });
 });
 
+describe('the last wave', () => {
+  test('holds nothing once it is sent', async () => {
+    const { judge, record, run } = await stage([1]);
+    await record(failed(0, 'change_failed'));
+    expect((await judge({ wave: 1, phase: 'sent' })).next).toBe('go');
+    expect((await judge({ wave: 1, phase: 'looked' })).next).toBe('go');
+    expect(waitsFor(await run())).toBe(false);
+  });
+
+  test('is held while some of its tenants are not begun', async () => {
+    const { judge, record } = await stage([2]);
+    await record(failed(0, 'change_failed'));
+    expect((await judge({ wave: 1, phase: 'held' })).next).toBe('wait');
+  });
+});
+
 describe('a pause', () => {
   test('lasts from the end of the wave, and then the wave is read again where something was done', async () => {
     const { judge, clock, record } = await stage([2, 1], { pauseMinutes: 60 });
