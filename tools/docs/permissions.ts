@@ -9,6 +9,8 @@ import {
 const descriptions: Readonly<Record<ProfileName, string>> = {
   gdap: 'What the tenant directory, the built-in jobs and the resources of the broker need: the default for a new application. It leaves out Azure AD Graph, which Microsoft retired on 2025-08-31.',
   reader: 'For a second application that can only read: the least permissions that the built-in reports need.',
+  changes:
+    'Those of `gdap`, and what the built-in [change jobs](changes.md) write: for an application whose plans are applied. The audit log names each write.',
   legacy:
     'Exactly the permissions of the published secure application model script, for scripts that you cannot change yet. Applications created since September 2024 cannot use Azure AD Graph.',
 };

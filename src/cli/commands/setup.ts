@@ -34,7 +34,7 @@ export function registerSetup(program: Command): void {
     .option('--dry-run', 'print the plan and change nothing')
     .option(
       '--permissions <profile>',
-      'gdap, reader, legacy, or a file with a profile or an application manifest (default: the current ones, gdap for a new application)',
+      'gdap, reader, changes, legacy, or a file with a profile or an application manifest (default: the current ones, gdap for a new application)',
     )
     .addOption(
       new Option(

@@ -37,7 +37,7 @@ export function registerTenantsConsent(program: Command): void {
     .option('--tenant <customer...>', 'only these customers: names, domains or ids')
     .option(
       '--permissions <profile>',
-      'gdap, reader, legacy, or a file with a profile or an application manifest (default: those of the application)',
+      'gdap, reader, changes, legacy, or a file with a profile or an application manifest (default: those of the application)',
     )
     .option('--check', 'compare the consent of each customer with the permissions and change nothing')
     .option('--renew', 'also withdraw consents and give them again, where permissions of a resource were added since')

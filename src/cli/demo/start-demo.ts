@@ -243,7 +243,7 @@ async function obtainCredential(
         else reject(new Error(`ptb ${args.join(' ')} failed: ${stderr.trim() || error.message}`));
       });
     });
-  await run(['setup', '--yes', '--json'], 'admin');
+  await run(['setup', '--yes', '--json', '--permissions', 'changes'], 'admin');
   await consentEverywhere(cloud.control);
   await run(['consent', '--account', accountOf(cloud, 'broker'), '--json'], 'broker');
 }

@@ -27,7 +27,7 @@ export interface PermissionProfile {
   readonly resources: readonly ResourcePermissions[];
 }
 
-export const profileNames = ['gdap', 'reader', 'legacy'] as const;
+export const profileNames = ['gdap', 'reader', 'changes', 'legacy'] as const;
 export type ProfileName = (typeof profileNames)[number];
 
 const published = 'Requested by the published secure application model script.';
@@ -213,15 +213,48 @@ const azureResourceManager = withScope(builtInResources.arm.applicationId, 'Azur
   reason: 'The resource arm: access-check tests it, and callers get tokens for it.',
 });
 
+/** What the built-in change jobs write with Microsoft Graph. */
+const changeScopes: readonly Permission[] = [
+  {
+    id: 'edd3c878-b384-41fd-95ad-e7407dd775be',
+    value: 'Policy.ReadWrite.Authorization',
+    reason: 'block-user-consent sets how users may consent.',
+  },
+  {
+    id: 'f92e74e7-2563-467f-9dd0-902688cb5863',
+    value: 'User.EnableDisableAccount.All',
+    reason: 'block-stale-guests blocks and unblocks the sign-in of guests.',
+  },
+  {
+    id: 'ad902697-1014-4ef5-81ef-2b4301988e8c',
+    value: 'Policy.ReadWrite.ConditionalAccess',
+    reason: 'partner-named-locations creates and updates named locations.',
+  },
+  {
+    id: 'aa07f155-3612-49b8-a147-6c590df35536',
+    value: 'SharePointTenantSettings.ReadWrite.All',
+    reason: 'sharepoint-sharing-level sets how far SharePoint shares.',
+  },
+];
+
 /**
  * `legacy` is exactly the list of the published script. `gdap` is what the tenant directory, the jobs and the resources
  * need; it leaves out Azure AD Graph, which Microsoft retired on 2025-08-31. `reader` is for a second application that can
- * only read.
+ * only read, `changes` for one whose plans are applied.
  */
 export const profiles: Readonly<Record<ProfileName, PermissionProfile>> = {
   legacy: { name: 'legacy', resources: [aadGraph, microsoftGraph, partnerCenter] },
   gdap: { name: 'gdap', resources: [gdapGraph, partnerCenter, exchange, azureResourceManager] },
   reader: { name: 'reader', resources: [readerGraph, readerPartnerCenter] },
+  changes: {
+    name: 'changes',
+    resources: [
+      { ...gdapGraph, scopes: [...gdapGraphScopes, ...changeScopes] },
+      partnerCenter,
+      exchange,
+      azureResourceManager,
+    ],
+  },
 };
 
 /** The application id of Microsoft Graph, whose service principal also holds the sign-in scopes. */

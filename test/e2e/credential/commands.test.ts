@@ -105,7 +105,7 @@ describe('ptb with wrong input', () => {
       ['setup', '--yes', '--permissions', 'nonsense'],
       'admin',
       1,
-      /neither gdap nor reader nor legacy/,
+      /neither gdap nor reader nor changes nor legacy/,
     ],
   ] as const)('fails %s, with the reason and the next step', async (_what, args, as, exitCode, said) => {
     const before = (await operator.store.listRefreshTokenVersions('default')).length;

@@ -136,7 +136,7 @@ describe('ptb setup --yes', () => {
   });
 
   it.each([
-    [['--permissions', 'nonsense'], 1, 'neither gdap nor reader nor legacy, nor a readable file'],
+    [['--permissions', 'nonsense'], 1, 'neither gdap nor reader nor changes nor legacy, nor a readable file'],
     [['--credential', 'federated'], 1, 'MANAGED_IDENTITY_CLIENT_ID: is missing'],
     [['--credential', 'password'], 2, 'Allowed choices are secret, certificate, federated'],
     [['--application', 'Not A Name'], 2, 'at most 32 lower case letters'],

@@ -152,7 +152,7 @@ describe('ptb tenants consent', () => {
   it.each([
     [['--partner-tenant', 'nonsense'], 1, 'PARTNER_TENANT_ID (--partner-tenant)'],
     [['--vault', 'nonsense'], 1, 'KEY_VAULT_URL (--vault)'],
-    [['--permissions', 'nonsense'], 1, 'neither gdap nor reader nor legacy'],
+    [['--permissions', 'nonsense'], 1, 'neither gdap nor reader nor changes nor legacy'],
     [['--tenant', 'bbbbbbbb-0000-4000-8000-000000000099'], 1, 'is not among the customer tenants'],
     [['--application', 'second'], 4, '(credential_missing)'],
   ])('fails with %j, and changes nothing', async (words, code, said) => {

@@ -63,6 +63,16 @@ it('includes in the reader profile what the built-in reports need, and nothing t
   expect(scopes.filter((scope) => !needed.includes(scope))).toEqual(['User.Read', 'user_impersonation']);
 });
 
+it('includes in the profile for changes what the built-in change jobs need', () => {
+  const scopes = profiles.changes.resources.flatMap((each) => each.scopes.map(({ value }) => value));
+  const needed = jobs.flatMap(({ changes, permissions = [] }) => (changes === true ? permissions : []));
+  expect(scopes).toEqual(expect.arrayContaining([...needed]));
+  const added = scopes.filter(
+    (scope) => !profiles.gdap.resources.some((each) => each.scopes.some(({ value }) => value === scope)),
+  );
+  expect(added.filter((scope) => !needed.includes(scope))).toEqual([]);
+});
+
 it('gives every permission a reason and a GUID', () => {
   const resources = Object.values(profiles).flatMap((profile) => profile.resources);
   expect(resources.flatMap(({ scopes, roles }) => [...scopes, ...roles]).length).toBeGreaterThan(10);

@@ -24,7 +24,7 @@ function accessAssignments(tenant: TenantView, id: string): readonly Row[] {
     createdDateTime: relationship.activatedDateTime,
     lastModifiedDateTime: relationship.lastModifiedDateTime,
     accessContainer: {
-      accessContainerId: partner.gdapGroups.get(roleId)?.id ?? '',
+      accessContainerId: (partner.gdapGroups.get(roleId) ?? partner.adminAgents).id,
       accessContainerType: 'securityGroup',
     },
     accessDetails: { unifiedRoles: [{ roleDefinitionId: roleId }] },
