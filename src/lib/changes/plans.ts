@@ -302,7 +302,7 @@ async function meetApproval(deps: PlanDeps, asked: Asked, options: ApplyOptions,
   const terms = conditional
     .flatMap(({ approval }) => approval ?? [])
     .reduce<ApprovalTerms>(stricter, first.approval as ApprovalTerms);
-  const subject = await subjectOf(deps, asked, first, deciding.caller);
+  const subject = await subjectOf(deps, asked, conditional, deciding.caller);
   const { admitted, approval } = await admit(deps.approvals, subject, terms, { ...deciding, ...options });
   if (!admitted) return { pending: approval };
   const claim = await claimApproval(deps.approvals, approval, terms, deciding);
@@ -319,15 +319,18 @@ async function meetApproval(deps: PlanDeps, asked: Asked, options: ApplyOptions,
 async function subjectOf(
   deps: PlanDeps,
   { run, request, tenants }: Asked,
-  rule: Rule,
+  rules: readonly Rule[],
   caller: Caller,
 ): Promise<Subject> {
+  const names = rules.map(({ name }) => name);
+  const { change } = (await deps.runs.log.request(run.runId)) ?? {};
+  const undone = change?.kind === 'undo' ? change.apply : undefined;
   const summary = await summarise(deps.runs, run);
   const { digest, entries, wavesDigest, stop, pauseMinutes, confirmWaves } = request;
   const { details, hidden } = shownGroups(summary);
   const [only] = tenants;
   const job = deps.jobs.find(run.job);
-  const title = job?.title ?? run.job;
+  const title = `${undone === undefined ? '' : 'Undo of '}${job?.title ?? run.job}`;
   return {
     kind: 'change',
     digest: subjectDigest('change', partyOf(caller), [
@@ -339,7 +342,7 @@ async function subjectOf(
       stop.unclear,
       pauseMinutes,
       confirmWaves,
-      rule.name,
+      names,
     ]),
     title:
       `${title}: ${summary.changes} changes in ${tenants.length} ${tenants.length === 1 ? 'tenant' : 'tenants'}`.slice(
@@ -348,6 +351,14 @@ async function subjectOf(
       ),
     facts: [
       { name: 'Plan', value: run.runId },
+      ...(undone === undefined
+        ? []
+        : [
+            {
+              name: 'Takes back',
+              value: `the apply ${undone}. This weakens security where that apply protects tenants.`,
+            },
+          ]),
       { name: 'Digest', value: digest },
       { name: 'Tenants', value: String(tenants.length) },
       { name: 'Changes', value: String(summary.changes) },
@@ -360,7 +371,7 @@ async function subjectOf(
     ],
     details,
     tenantId: tenants.length === 1 && only !== undefined ? only : deps.settings.PARTNER_TENANT_ID,
-    rule: rule.name,
+    rule: names[0] ?? '',
     audit: defined({ scopes: job?.permissions ?? [], application: job?.application }),
   };
 }
