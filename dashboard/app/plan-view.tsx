@@ -12,11 +12,10 @@ import { History } from './approval-view.tsx';
 import { StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
-import { differenceOf } from './difference.ts';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Failure, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
-import { type Apply, canApply, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
+import { type Apply, canApply, differenceLines, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -373,10 +372,9 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
         <figure class="patch">
           <figcaption>in {count(tenants, 'tenant')}</figcaption>
           <pre tabIndex={0}>
-            {differenceOf(before, after).map(({ sign, text }, index) => {
-              const Line = sign === '-' ? 'del' : 'ins';
-              const line = `${sign} ${text}`;
-              return sign === '~' ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
+            {differenceLines(before, after).map((line, index) => {
+              const Line = line.startsWith('-') ? 'del' : 'ins';
+              return line.startsWith('~') ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
             })}
           </pre>
         </figure>

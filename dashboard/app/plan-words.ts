@@ -1,4 +1,5 @@
 import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
+import { differenceOf } from '../../src/lib/changes/difference.ts';
 import type { OutcomeStyle } from '../../src/lib/core/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { count } from './format.ts';
@@ -80,3 +81,11 @@ function applyHeadline(changes: number, apply: Apply, mayApply: boolean): string
   if (wave === undefined) return 'The apply is starting';
   return `Wave ${wave} of ${waves.length}: ${doneOf(apply).toLocaleString('en')} of ${count(tenants.total, 'tenant')} done`;
 }
+
+/** What changes, property by property; of a list, what it loses and gains. `~`: the value changes. */
+export const differenceLines = (before: string | null, after: string | null): readonly string[] =>
+  differenceOf(before, after).flatMap(({ place, lost, gained, isList }) => {
+    const name = place === '' ? '' : `${place}: `;
+    if (!isList && lost.length > 0 && gained.length > 0) return [`~ ${name}${lost[0]} → ${gained[0]}`];
+    return [...lost.map((text) => `- ${name}${text}`), ...gained.map((text) => `+ ${name}${text}`)];
+  });

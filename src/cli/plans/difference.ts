@@ -1,5 +1,4 @@
-import { isSame } from '../../lib/changes/values.ts';
-import { isObject } from '../../lib/core/objects.ts';
+import { type Difference, differenceOf } from '../../lib/changes/difference.ts';
 import { type Line, type Piece, type Styled, styled } from '../line.ts';
 
 /** A change as a plan shows it. */
@@ -31,7 +30,7 @@ const withoutProperties = new Set(['restore', 'add-reference', 'remove-reference
 export function differenceLines({ action, target, before, after, undo }: ShownChange, tail: readonly Piece[]): Line[] {
   const sign = actions[action] ?? styled('warn', '~');
   const name = action === 'act' ? `POST ${target}` : target;
-  const properties = withoutProperties.has(action) ? [] : propertyLines(valuesOf(before), valuesOf(after));
+  const properties = withoutProperties.has(action) ? [] : differenceOf(before, after).flatMap(propertyLines);
   const left = properties.length - mostProperties;
   // What an update sets is shown in full.
   const shown = action === 'remove' && left > 0 ? properties.slice(0, mostProperties) : properties;
@@ -52,38 +51,14 @@ function undoLines(undo: string): Line[] {
   return [['    ', styled('bad', 'cannot be undone'), why === '' ? '' : `: ${why}`]];
 }
 
-/** The values of an object by their places, such as `defaultUserRolePermissions.allowedToCreateApps`. A list is one value. */
-function valuesOf(json: string | null): ReadonlyMap<string, unknown> {
-  const values = new Map<string, unknown>();
-  const collect = (value: unknown, place: string): void => {
-    if (!isObject(value)) values.set(place, value);
-    else for (const [name, member] of Object.entries(value)) collect(member, place === '' ? name : `${place}.${name}`);
-  };
-  if (json !== null) collect(JSON.parse(json), '');
-  return values;
+function propertyLines({ place, lost, gained, isList }: Difference): Line[] {
+  const [old, aim] = [lost.map(cut), gained.map(cut)];
+  const minus = (indent: string, name: string): Line[] => old.map((text) => styled('bad', `${indent}- ${name}${text}`));
+  const plus = (indent: string, name: string): Line[] => aim.map((text) => styled('good', `${indent}+ ${name}${text}`));
+  if (isList) return [`${place}:`, ...minus('  ', ''), ...plus('  ', '')];
+  if (old.length > 0 && aim.length > 0) return [`${place}: ${old[0]} -> ${aim[0]}`];
+  return [...minus('', `${place}: `), ...plus('', `${place}: `)];
 }
 
-function propertyLines(before: ReadonlyMap<string, unknown>, after: ReadonlyMap<string, unknown>): Line[] {
-  const places = [...new Set([...before.keys(), ...after.keys()])];
-  return places.flatMap((place): Line[] => {
-    const [old, aim] = [before.get(place), after.get(place)];
-    if (!after.has(place)) return [styled('bad', `- ${place}: ${shown(old)}`)];
-    if (!before.has(place)) return [styled('good', `+ ${place}: ${shown(aim)}`)];
-    if (isSame(old, aim)) return [];
-    if (Array.isArray(old) && Array.isArray(aim)) return [`${place}:`, ...itemLines(old, aim)];
-    return [`${place}: ${shown(old)} -> ${shown(aim)}`];
-  });
-}
-
-/** The items that a list loses and gets. Their order means nothing. */
-const itemLines = (old: readonly unknown[], aim: readonly unknown[]): Line[] => [
-  ...old.filter((item) => !aim.some((other) => isSame(item, other))).map((item) => styled('bad', `  - ${shown(item)}`)),
-  ...aim
-    .filter((item) => !old.some((other) => isSame(item, other)))
-    .map((item) => styled('good', `  + ${shown(item)}`)),
-];
-
-function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value || '""' : JSON.stringify(value);
-  return text.length > longestValue ? `${text.slice(0, longestValue)}… (${text.length} characters)` : text;
-}
+const cut = (text: string): string =>
+  text.length > longestValue ? `${text.slice(0, longestValue)}… (${text.length} characters)` : text;

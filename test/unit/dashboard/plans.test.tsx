@@ -3,9 +3,8 @@ import { act } from 'preact/test-utils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
-import { differenceOf } from '../../../dashboard/app/difference.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
-import { headlineOf, stateOf } from '../../../dashboard/app/plan-words.ts';
+import { differenceLines, headlineOf, stateOf } from '../../../dashboard/app/plan-words.ts';
 import { PlanView } from '../../../dashboard/app/plan-view.tsx';
 import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
@@ -98,7 +97,7 @@ describe('the difference of a change', () => {
     ['{"name":""}', null, ['- name: ""']],
     [null, null, []],
   ])('from %s to %s is told property by property', (before, after, lines) => {
-    expect(differenceOf(before, after).map(({ sign, text }) => `${sign} ${text}`)).toEqual(lines);
+    expect(differenceLines(before, after)).toEqual(lines);
   });
 });
 
