@@ -8,7 +8,7 @@ import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
 import { actorOf } from '../lib/core/caller.ts';
 import { once } from '../lib/core/single-flight.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
-import { visibleRuns } from '../lib/runs/reading/visible-runs.ts';
+import { readInTime, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
 import { route } from './route.ts';
@@ -67,17 +67,20 @@ route(
     document: documentList,
   },
   async (services, { caller, query: { limit } }) => {
-    const { isPlan, viewPlanSummary } = await loadPlans();
+    const { applyIdOf, isPlan, viewPlanSummary } = await loadPlans();
     const visible = await visibleRuns(services, caller);
     const jobs = jobRegistry.list().filter(({ changes }) => changes === true);
-    const found = await Promise.all(jobs.map(({ name }) => visible.log.list({ job: name, limit: 2 * limit })));
-    const plans = found
-      .flat()
-      .filter((run) => isPlan(jobRegistry, run))
-      .toSorted((one, other) => other.createdAtMs - one.createdAtMs)
-      .slice(0, limit);
-    const reading = { jobs: jobRegistry, runs: services.runs, visible };
-    const answer: PlansAnswer = { plans: await Promise.all(plans.map((run) => viewPlanSummary(reading, run))) };
+    const answer: PlansAnswer = await readInTime(services.clock, visible, async (inTime) => {
+      const found = await Promise.all(jobs.map(({ name }) => inTime.log.list({ job: name, limit: 2 * limit })));
+      const runs = found.flat();
+      const byId = new Map(runs.map((run) => [run.runId, run]));
+      const plans = runs
+        .filter((run) => isPlan(jobRegistry, run))
+        .toSorted((one, other) => other.createdAtMs - one.createdAtMs)
+        .slice(0, limit);
+      const reading = { jobs: jobRegistry, runs: services.runs, visible: inTime };
+      return { plans: await Promise.all(plans.map((run) => viewPlanSummary(reading, run, byId.get(applyIdOf(run))))) };
+    });
     return { status: 200, jsonBody: answer };
   },
 );
@@ -94,8 +97,12 @@ route(
   async (services, { caller, path }) => {
     const { findPlan, viewPlan } = await loadPlans();
     const visible = await visibleRuns(services, caller);
-    const run = await findPlan(jobRegistry, visible, path.planId);
-    const answer: PlanAnswer = await viewPlan({ jobs: jobRegistry, runs: services.runs, visible }, run);
+    const answer: PlanAnswer = await readInTime(services.clock, visible, async (inTime) =>
+      viewPlan(
+        { jobs: jobRegistry, runs: services.runs, visible: inTime },
+        await findPlan(jobRegistry, inTime, path.planId),
+      ),
+    );
     return { status: 200, jsonBody: answer };
   },
 );

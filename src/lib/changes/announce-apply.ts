@@ -7,7 +7,7 @@ import type { JudgeWaveInput, WaveVerdict } from '../runs/engine/apply-waves.ts'
 import { type ApplyRequest, isEnded, type Run, type RunId } from '../runs/store/run.ts';
 import type { Runs } from '../runs/store/runs.ts';
 import { holdOf, judgeWave, type JudgeWaveDeps, waitsFor } from './judge-wave.ts';
-import { summarise } from './plans.ts';
+import { outcomesOf } from './plans.ts';
 
 export interface AnnounceApplyDeps {
   readonly runs: Pick<Runs, 'log' | 'results'>;
@@ -55,7 +55,7 @@ export async function announceApply(
   const change = (await runs.log.request(runId))?.change;
   if (change?.kind !== 'apply') return { announced: false };
   const isUndo = (await runs.log.request(change.plan))?.change?.kind === 'undo';
-  const { outcomes } = await summarise(runs, run);
+  const outcomes = await outcomesOf(runs.log, runId);
   const { suffix, ...state } = isEnded(run.status) ? ended(run, change, isUndo) : waiting(run, change, isUndo);
   await notifier.send({
     ...state,

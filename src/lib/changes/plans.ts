@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type NamedTenantsDeps, selectedBy } from '../access/tenants/named-tenants.ts';
 import { conditionRank, rulesForChanges } from '../access/policy/decide.ts';
 import type { ApprovalTerms, Rule } from '../access/policy/policy.ts';
@@ -27,6 +28,7 @@ import type { Job, JobRegistry } from '../runs/job/job.ts';
 import { resultParts, rowOf } from '../runs/reading/result-rows.ts';
 import { controllableRun, findRun, type RunSource, type VisibleRunsDeps } from '../runs/reading/visible-runs.ts';
 import {
+  type ApplyRequest,
   applyWindow,
   isApplyWindow,
   isEnded,
@@ -101,7 +103,7 @@ export interface ChangeGroup {
   readonly tenants: number;
 }
 
-/** What a plan would change, or what became of it. */
+/** What a plan would change. */
 export interface ChangeSummary {
   readonly changes: number;
   readonly irreversible: number;
@@ -109,26 +111,20 @@ export interface ChangeSummary {
   readonly groups: readonly ChangeGroup[];
   /** Whether there are more groups than these. */
   readonly more: boolean;
-  /** Changes by what became of them. Empty for a plan. */
-  readonly outcomes: Readonly<Record<string, number>>;
 }
 
 /** Groups of a summary, and as many again that cannot be undone. A plan in which each tenant differs has as many as changes. */
 const mostGroups = 200;
 
-/** Reads the rows of a plan or of an apply, and groups what is the same in many tenants. */
-export async function summarise(runs: RunSource, run: Run): Promise<ChangeSummary> {
+/** Reads the rows of a plan, and groups what is the same in many tenants. */
+async function summarise(runs: RunSource, run: Run): Promise<ChangeSummary> {
   const groups = new Map<string, ChangeGroup>();
-  const outcomes: Record<string, number> = {};
   let [changes, lasting, more] = [0, 0, false];
   for await (const part of resultParts(runs, run))
     for (const line of part.lines) {
-      const { action, target, before, after, undo, outcome } = rowOf(part, line) as unknown as ChangeGroup & {
-        readonly outcome?: string;
-      };
+      const { action, target, before, after, undo } = rowOf(part, line) as unknown as ChangeGroup;
       changes += 1;
       if (undo.startsWith(irreversible)) lasting += 1;
-      if (outcome !== undefined) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       const key = JSON.stringify([action, target, before, after, undo]);
       const known = groups.get(key);
       const isRoom = groups.size < mostGroups || (undo.startsWith(irreversible) && groups.size < 2 * mostGroups);
@@ -143,8 +139,15 @@ export async function summarise(runs: RunSource, run: Run): Promise<ChangeSummar
       (one, other) => isLasting(other) - isLasting(one) || other.tenants - one.tenants,
     ),
     more,
-    outcomes,
   };
+}
+
+/** The changes of an apply by what became of them, of the tenants that have ended. */
+export async function outcomesOf(log: Pick<RunSource['log'], 'numbers'>, applyId: RunId) {
+  const outcomes: Record<string, number> = {};
+  for await (const { numbers } of log.numbers(applyId))
+    for (const [outcome, [count]] of numbers?.split?.values ?? []) outcomes[outcome] = (outcomes[outcome] ?? 0) + count;
+  return outcomes;
 }
 
 /** Who applies a plan, goes on, or ends. */
@@ -489,38 +492,55 @@ interface PlanReading extends Pick<PlanDeps, 'jobs' | 'runs'> {
   readonly visible: RunSource;
 }
 
-/** What a list shows of a plan and its apply. */
-export async function viewPlanSummary(reading: PlanReading, run: Run) {
+/** What a list shows of a plan. @param apply as a list of runs has it. */
+export async function viewPlanSummary(reading: PlanReading, run: Run, apply: Run | undefined) {
+  const { visible, runs } = reading;
+  // Lists of runs do not say where an apply is. Its request holds every tenant, so only those under way are looked up.
+  const found = apply && !isEnded(apply.status) ? await visible.log.find(apply.runId) : undefined;
+  const request = found && (await requestOf(runs, found.runId));
+  const shown = found ?? apply;
+  return defined({ ...describePlan(reading, run), apply: shown && (await viewApply(visible, shown, request)) });
+}
+
+function describePlan({ jobs }: PlanReading, run: Run) {
   const expiresAtMs = expiryOf(run);
   return defined({
     planId: run.runId,
     job: run.job,
-    title: reading.jobs.find(run.job)?.title ?? run.job,
+    title: jobs.find(run.job)?.title ?? run.job,
     status: run.status,
     tenants: run.tenants,
     madeAt: isoTime(run.createdAtMs),
     madeBy: run.starter?.name ?? run.startedBy,
     expiresAt: expiresAtMs === undefined ? undefined : isoTime(expiresAtMs),
-    apply: await viewApply(reading, applyIdOf(run)),
   });
 }
 
-async function viewApply({ visible, runs }: PlanReading, applyId: RunId) {
-  const run = await visible.log.find(applyId);
-  if (run === undefined) return undefined;
-  const request = await runs.log.request(applyId);
-  const change = request?.change?.kind === 'apply' ? request.change : undefined;
-  const hold = isEnded(run.status) ? undefined : holdOf(run);
+async function requestOf({ log }: Pick<Runs, 'log'>, applyId: RunId): Promise<ApplyRequest | undefined> {
+  const change = (await log.request(applyId))?.change;
+  return change?.kind === 'apply' ? change : undefined;
+}
+
+async function viewApply(visible: RunSource, run: Run, request: ApplyRequest | undefined) {
+  const isOver = isEnded(run.status);
+  const hold = isOver ? undefined : holdOf(run);
   return defined({
-    runId: applyId,
+    runId: run.runId,
     status: run.status,
-    tenants: isEnded(run.status) ? run.tenants : { ...run.tenants, ...(await countsSoFar(visible, run)) },
-    wave: run.wave?.wave ?? (run.startedAtMs === undefined ? undefined : 1),
-    waves: change?.waves ?? [],
+    tenants: isOver ? run.tenants : { ...run.tenants, ...(await countsSoFar(visible, run)) },
+    wave: run.wave?.wave ?? (isOver || run.startedAtMs === undefined ? undefined : 1),
+    waves: request === undefined ? [] : await wavesOf(visible, run, request),
     waits: waitsFor(run),
     hold: hold && { code: hold.code, detail: hold.detail, at: isoTime(hold.atMs) },
-    approvalId: change?.approvalId,
+    approvalId: request?.approvalId,
   });
+}
+
+/** Tenants in each wave, as far as the reader sees them. */
+async function wavesOf({ results }: RunSource, run: Run, { waves }: ApplyRequest): Promise<readonly number[]> {
+  if (run.tenants.total === waves.reduce((sum, size) => sum + size, 0)) return waves;
+  const { attempt = [] } = (await results.plan(run)) ?? {};
+  return waves.map((_, index) => attempt.filter(({ wave }) => wave === index + 1).length);
 }
 
 async function countsSoFar({ log }: RunSource, { runId }: Run) {
@@ -531,25 +551,44 @@ async function countsSoFar({ log }: RunSource, { runId }: Run) {
 /** A plan with what it changes, and what became of it, as far as the reader sees its tenants. */
 export async function viewPlan(reading: PlanReading, run: Run) {
   const { visible, runs } = reading;
-  const { apply, ...summary } = await viewPlanSummary(reading, run);
-  const applied = apply && (await visible.log.find(apply.runId));
-  const request = await runs.log.request(run.runId);
-  const isMade = isEnded(run.status);
-  const { outcomes: _, ...changes } = isMade ? await summarise(visible, run) : emptySummary;
+  const applied = await visible.log.find(applyIdOf(run));
+  const asked = (await runs.log.request(run.runId))?.change;
+  const request = applied && (await requestOf(runs, applied.runId));
+  const made = isEnded(run.status) ? await madeChanges(visible, run) : { changedTenants: 0, ...nothing };
   return defined({
-    ...summary,
-    apply: apply && {
-      ...apply,
-      outcomes: applied?.startedAtMs === undefined ? {} : (await summarise(visible, applied)).outcomes,
+    ...describePlan(reading, run),
+    apply: applied && {
+      ...(await viewApply(visible, applied, request)),
+      outcomes: await outcomesOf(visible.log, applied.runId),
     },
-    digest: isMade ? digestOfLeaves(digestsOf(await leavesOf(runs.log, run.runId))) : undefined,
-    undoes: request?.change?.kind === 'undo' ? request.change.apply : undefined,
-    changedTenants: isMade ? (await leavesOf(visible.log, run.runId)).size : 0,
-    ...changes,
+    digest: isEnded(run.status) ? (request?.digest ?? (await digestOfPlan(runs.log, run))) : undefined,
+    undoes: asked?.kind === 'undo' ? asked.apply : undefined,
+    ...made,
   });
 }
+
+/** Summaries by what they are of. A plan does not change, and pages that show it ask every few seconds. */
+const summaries = new LRUCache<string, ChangeSummary>({
+  max: 50,
+  maxSize: 32 * 1024 * 1024,
+  sizeCalculation: (summary) => JSON.stringify(summary).length,
+});
+
+async function madeChanges(visible: RunSource, run: Run) {
+  const seen: (readonly [TenantId, string, string | undefined])[] = [];
+  for await (const { tenantId, rowsName, rowsDigest } of visible.log.tenants(run.runId, 'succeeded'))
+    if (rowsName !== undefined) seen.push([tenantId, rowsName, rowsDigest]);
+  // Of those whom the reader sees.
+  const key = digestOf(JSON.stringify([run.runId, seen]));
+  const summary = summaries.get(key) ?? (await summarise(visible, run));
+  summaries.set(key, summary);
+  return { changedTenants: seen.length, ...summary };
+}
+
+const digestOfPlan = async (log: RunSource['log'], { runId }: Run): Promise<string> =>
+  digestOfLeaves(digestsOf(await leavesOf(log, runId)));
 
 const digestsOf = (leaves: ReadonlyMap<TenantId, TenantRun>): ReadonlyMap<TenantId, string> =>
   new Map([...leaves].map(([tenantId, { rowsDigest = '' }]) => [tenantId, rowsDigest]));
 
-const emptySummary: ChangeSummary = { changes: 0, irreversible: 0, groups: [], more: false, outcomes: {} };
+const nothing: ChangeSummary = { changes: 0, irreversible: 0, groups: [], more: false };

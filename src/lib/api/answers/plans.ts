@@ -10,13 +10,15 @@ const applySchema = z
     status: z.enum(runStatuses),
     tenants: tenantCountsSchema,
     wave: count.optional().meta({ description: 'The wave that is under way or was the last, from 1.' }),
-    waves: z.array(count).readonly().meta({ description: 'Tenants in each wave.' }),
+    waves: z.array(count).readonly().meta({
+      description: 'Tenants in each wave. Empty in a list of plans once the apply has ended.',
+    }),
     waits: z.boolean().meta({ description: 'Whether it waits for a person: `POST /api/plans/{planId}/go-on`.' }),
     hold: z
       .object({ code: errorCodeSchema, detail: z.string(), at: isoTime })
       .optional()
       .meta({ description: 'Why no further tenant is begun.' }),
-    approvalId: optionalText('The approval under which it was started.'),
+    approvalId: optionalText('The approval under which it was started. Absent where `waves` is empty.'),
     outcomes: z
       .record(z.string(), count)
       .optional()

@@ -26,7 +26,7 @@ import type { Runs } from '../store/runs.ts';
 
 /** What readers of runs read from. Throws the same errors as RunLog. */
 export interface RunSource {
-  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'findTenant' | 'findOutcome' | 'countTenants'>;
+  readonly log: Pick<RunLog, 'find' | 'list' | 'tenants' | 'findTenant' | 'findOutcome' | 'countTenants' | 'numbers'>;
   readonly results: Pick<RunResults, 'plan' | 'rows'>;
 }
 
@@ -53,6 +53,7 @@ const concurrentRuns = 8;
 
 const unclearTenants =
   'The list of tenants was incomplete or outdated when the run was planned, or a tag or domain that the run names has no tenant.';
+const hiddenDetail = 'Only callers that may read every tenant see the details.';
 const notCovered = 'No rule of the caller for the gateway covers this tenant any more';
 
 /**
@@ -100,6 +101,7 @@ export class VisibleRuns implements RunSource {
       if (tenants === undefined) return { succeeded: 0, failed: 0, skipped: 0, retrying: 0 };
       return this.#countOf(runId, (tenantId) => this.#sees(tenants, tenantId));
     },
+    numbers: (runId) => this.#numbers(runId),
   };
 
   readonly results: RunSource['results'] = {
@@ -180,10 +182,9 @@ export class VisibleRuns implements RunSource {
       // May name any tenant.
       asked: undefined,
       warnings: run.warnings === undefined || run.warnings.length === 0 ? [] : [unclearTenants],
-      stoppedBy: run.stoppedBy && {
-        ...run.stoppedBy,
-        detail: 'Only callers that may read every tenant see the details.',
-      },
+      stoppedBy: run.stoppedBy && { ...run.stoppedBy, detail: hiddenDetail },
+      // Counts other tenants.
+      hold: run.hold && { ...run.hold, detail: hiddenDetail },
     };
   }
 
@@ -222,6 +223,15 @@ export class VisibleRuns implements RunSource {
     for await (const record of this.#runs.log.tenants(runId, outcome)) {
       this.#visibility.signal?.throwIfAborted();
       if (this.#sees(tenants, record.tenantId)) yield await this.#shown(runId, record);
+    }
+  }
+
+  async *#numbers(runId: RunId): ReturnType<RunLog['numbers']> {
+    const tenants = await this.#tenantsIn(runId);
+    if (tenants === undefined) return;
+    for await (const record of this.#runs.log.numbers(runId)) {
+      this.#visibility.signal?.throwIfAborted();
+      if (this.#sees(tenants, record.tenantId)) yield record;
     }
   }
 

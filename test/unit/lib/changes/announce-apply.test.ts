@@ -4,6 +4,7 @@ import { minuteMs } from '../../../../src/lib/core/clock.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { Notice } from '../../../../src/lib/notices/notice.ts';
 import type { ApplyRequest, RunChange, TenantRun } from '../../../../src/lib/runs/store/run.ts';
+import { writeRows } from '../../../../src/lib/runs/job/row.ts';
 import { createRunStops } from '../../../../src/lib/runs/store/runs.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../fakes/memory-run-log.ts';
@@ -57,8 +58,13 @@ async function stage(outcomes: readonly string[], { isUndo = false }: { readonly
   const tenants = { total: 3, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
   await runLog.change(runId, { status: 'running', startedAtMs: 0, planDigest: digest, tenants });
   const row = { action: 'update', target: '/p', before: null, after: null, undo: 'yes' };
-  const lines = outcomes.map((outcome) => `${JSON.stringify({ ...row, outcome })}\n`);
-  await results.putRows(runId, 'rows', lines.join(''));
+  const counting = { by: 'outcome', without: new Set<string>() };
+  const { jsonLines, numbers } = writeRows(
+    outcomes.map((outcome) => ({ ...row, outcome })),
+    [],
+    counting,
+  );
+  await results.putRows(runId, 'rows', jsonLines);
   const hasFailed = outcomes.some((outcome) => outcome !== 'applied');
   const record: TenantRun = {
     tenantId: tenantId(1),
@@ -68,6 +74,7 @@ async function stage(outcomes: readonly string[], { isUndo = false }: { readonly
     round: 1,
     rows: outcomes.length,
     rowsName: 'rows',
+    ...(numbers === undefined ? {} : { numbers }),
     columns: [],
     startedAtMs: 0,
     finishedAtMs: 0,

@@ -590,7 +590,7 @@ describe('a reader of some tenants', () => {
     expect((await show(engineer)).changes).toBe(4);
     const visible = await visibleRuns(deps, limited);
     const [run] = await visible.log.list({ limit: 9 });
-    const listed = run && (await viewPlanSummary({ jobs: deps.jobs, runs: deps.runs, visible }, run));
+    const listed = run && (await viewPlanSummary({ jobs: deps.jobs, runs: deps.runs, visible }, run, undefined));
     expect(listed?.tenants.total).toBe(2);
   });
 
@@ -687,6 +687,103 @@ describe('an apply that waits', () => {
     await expect(planUndoOf(deps, planId, { window: 'undo' }, as(engineer))).rejects.toEqual(
       refused('run_not_found', /nothing to undo/),
     );
+  });
+});
+
+describe('a view of a plan', () => {
+  /** An apply in which each tenant ended with an outcome. */
+  async function stageView(outcomes: readonly string[], rules?: readonly object[]) {
+    const stage = await stagePlan({ ...(rules && { rules }), changes: outcomes.map(() => [move()]) });
+    await stage.apply({ waves: ['group:pilot', '100%'] });
+    const { tenants = [], parameters, change } = await stage.requestOf();
+    const attempt = tenants.map((tenantId, index) => ({ tenantId, name: 'Customer', wave: index === 0 ? 1 : 2 }));
+    const { digest } = await stage.results.putPlan(stage.applyId, {
+      job: 'adjust',
+      attempt,
+      decided: [],
+      parameters,
+      change,
+    });
+    const counts = { total: attempt.length, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+    await stage.runLog.change(stage.applyId, {
+      status: 'running',
+      startedAtMs: 0,
+      planDigest: digest,
+      tenants: counts,
+      hold: { id: 'h', atMs: 0, code: 'apply_held', detail: '2 tenants failed; 1 may.' },
+      wave: { wave: 2 },
+    });
+    for (const [index, outcome] of outcomes.entries()) {
+      const { numbers } = writeRows([{ outcome }], [], { by: 'outcome', without: new Set() });
+      await stage.runLog.recordTenant(stage.applyId, {
+        tenantId: tenant(index + 1),
+        name: 'Customer',
+        outcome: 'failed',
+        round: 1,
+        rows: 1,
+        columns: [],
+        startedAtMs: 0,
+        finishedAtMs: 0,
+        numbers,
+      });
+    }
+    const read: string[] = [];
+    const rows = stage.results.rows.bind(stage.results);
+    stage.results.rows = (runId, ...more) => {
+      read.push(runId);
+      return rows(runId, ...more);
+    };
+    return { ...stage, read };
+  }
+
+  test('reads its changes once and those of its apply never, however often it is asked for', async () => {
+    const { show, read, clock, applyId } = await stageView(['applied', 'applied', 'drifted']);
+    const before = (await show(engineer)).groups;
+    for (let time = 0; time < 3; time += 1) {
+      await clock.advance(2_000);
+      expect(await show(engineer)).toMatchObject({
+        groups: before,
+        changes: 3,
+        apply: { wave: 2, waves: [1, 2], outcomes: { applied: 2, drifted: 1 }, tenants: { failed: 3 } },
+      });
+    }
+    expect(read).not.toContain(applyId);
+    expect(read.length).toBeLessThanOrEqual(3);
+  });
+
+  test('shows a reader of some tenants no counts of others', async () => {
+    const { show } = await stageView(['applied', 'drifted', 'refused'], limitedTo(one, three));
+    const { apply, groups } = await show(limited);
+    expect(groups).toMatchObject([{ tenants: 2 }]);
+    expect(apply).toMatchObject({
+      waves: [1, 1],
+      tenants: { total: 2, failed: 2 },
+      hold: { detail: 'Only callers that may read every tenant see the details.' },
+    });
+    expect(apply?.outcomes).toEqual({ applied: 1, refused: 1 });
+    expect((await show(engineer)).apply?.hold?.detail).toBe('2 tenants failed; 1 may.');
+  });
+
+  test('in a list looks up only applies that are under way', async () => {
+    const { deps, runLog, applyId } = await stageView(['applied', 'applied']);
+    const visible = await visibleRuns(deps, engineer);
+    const asked: string[] = [];
+    const request = runLog.request.bind(runLog);
+    runLog.request = (runId) => {
+      asked.push(runId);
+      return request(runId);
+    };
+    const listed = async () => {
+      const [plan, found] = [await runLog.find(planId), await runLog.find(applyId)];
+      // As lists return it.
+      const { hold: _hold, wave: _wave, ...apply } = found ?? expect.fail('the plan was not applied');
+      return plan && viewPlanSummary({ jobs: deps.jobs, runs: deps.runs, visible }, plan, apply);
+    };
+    expect((await listed())?.apply).toMatchObject({ status: 'running', wave: 2, waves: [1, 1], waits: true });
+    expect(asked).toEqual([applyId]);
+    await runLog.change(applyId, { status: 'completed' });
+    expect((await listed())?.apply).toMatchObject({ status: 'completed', waves: [], waits: false });
+    expect(asked).toEqual([applyId]);
   });
 });
 
