@@ -8,9 +8,10 @@ const share = /^(\d{1,3})%$/;
 export const defaultWaves = (tenants: number): readonly string[] => (tenants > 1 ? ['10%', '100%'] : ['100%']);
 
 /**
- * Divides tenants into waves. Their order within a share is fixed by the plan, and is none that names or ids have.
+ * Divides tenants into waves. Their order within a share is fixed by the plan, and is none that names or ids have. A share
+ * that the waves before it reach already is left out.
  * @param selectedBy the tenants of an entry that is no share. @throws BrokerError request_invalid for an unknown group or tag.
- * @throws BrokerError request_invalid for a wave without a tenant, two that name the same tenant, shares that do not grow, and
+ * @throws BrokerError request_invalid for a group without a tenant, two that name the same tenant, shares that do not grow, and
  * tenants that no wave has.
  */
 export async function divide(
@@ -23,13 +24,16 @@ export async function divide(
   const order = tenants.toSorted((one, other) => (place(one) < place(other) ? -1 : 1));
   const waves: TenantId[][] = [];
   const taken = new Map<TenantId, string>();
+  let reached = 0;
   for (const entry of entries) {
-    const wave = await waveOf(entry, { order, taken, selectedBy });
-    if (wave.length === 0)
-      throw new BrokerError(
-        'request_invalid',
-        `The wave "${entry}" has no tenant of the plan that an earlier wave lacks.`,
-      );
+    const percent = percentOf(entry);
+    if (percent !== undefined && percent <= reached)
+      throw new BrokerError('request_invalid', `The wave "${entry}" is no more than the share before it.`);
+    const wave = await waveOf(entry, percent, { order, taken, selectedBy });
+    reached = percent ?? reached;
+    // A group may be more than the share that follows it.
+    if (wave.length === 0 && percent !== undefined) continue;
+    if (wave.length === 0) throw new BrokerError('request_invalid', `The wave "${entry}" has no tenant of the plan.`);
     for (const tenantId of wave) taken.set(tenantId, entry);
     waves.push(wave);
   }
@@ -48,12 +52,21 @@ interface Dividing {
   readonly selectedBy: (entry: string) => Promise<(tenantId: TenantId) => boolean>;
 }
 
-async function waveOf(entry: string, { order, taken, selectedBy }: Dividing): Promise<TenantId[]> {
+/** @throws BrokerError request_invalid for a share beyond 1% to 100%. */
+function percentOf(entry: string): number | undefined {
   const [, percent] = share.exec(entry) ?? [];
+  if (percent === undefined) return undefined;
+  if (Number(percent) >= 1 && Number(percent) <= 100) return Number(percent);
+  throw new BrokerError('request_invalid', `"${entry}" is no share: write 1% to 100%.`);
+}
+
+async function waveOf(
+  entry: string,
+  percent: number | undefined,
+  { order, taken, selectedBy }: Dividing,
+): Promise<TenantId[]> {
   if (percent !== undefined) {
-    if (Number(percent) < 1 || Number(percent) > 100)
-      throw new BrokerError('request_invalid', `"${entry}" is no share: write 1% to 100%.`);
-    const upTo = Math.ceil((order.length * Number(percent)) / 100);
+    const upTo = Math.ceil((order.length * percent) / 100);
     return order.filter((tenantId) => !taken.has(tenantId)).slice(0, Math.max(0, upTo - taken.size));
   }
   const isSelected = await selectedBy(entry);

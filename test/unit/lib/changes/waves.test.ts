@@ -30,6 +30,12 @@ test('a group comes first, and shares count it', async () => {
   expect([tenth?.length, rest?.length]).toEqual([1, 27]);
 });
 
+test('a share that the waves before it reach is left out, however small the plan is', async () => {
+  expect(await sizes(['group:pilot', '5%', '100%'])).toEqual([2, 28]);
+  expect(await sizes(['1%', '10%', '100%'], tenants.slice(0, 3))).toEqual([1, 2]);
+  expect(await sizes(['group:pilot', '100%'], [tenantId(3), tenantId(4)])).toEqual([2]);
+});
+
 test('each tenant is in one wave', async () => {
   const waves = await divided(['group:pilot', '33%', '66%', '100%']);
   expect(waves.flat().toSorted()).toEqual(tenants.toSorted());
@@ -46,8 +52,8 @@ describe('waves are refused', () => {
   test.each<[string, string[], RegExp]>([
     ['that leave tenants out', ['10%', '50%'], /leave 15 of 30 tenants out/],
     ['of which one is empty', ['group:nobody', '100%'], /"group:nobody" has no tenant/],
-    ['whose shares do not grow', ['50%', '20%', '100%'], /"20%" has no tenant/],
-    ['after the last', ['100%', '100%'], /"100%" has no tenant/],
+    ['whose shares do not grow', ['50%', '20%', '100%'], /"20%" is no more than the share before/],
+    ['after the last', ['100%', '100%'], /"100%" is no more than the share before/],
     ['that overlap', ['group:pilot', 'group:north', '100%'], /both have the tenant .*0004/],
     ['that overlap in a share', ['100%', 'group:pilot'], /both have the tenant/],
     ['of an unknown group', ['group:unknown', '100%'], /no group "group:unknown"/],
