@@ -134,7 +134,7 @@ const creating: Kind<'create'> = {
  */
 const restored: readonly { readonly path: RegExp; readonly by: (id: string) => string }[] = [
   {
-    path: /^\/(?:v1\.0\/)?(?:users|groups|applications|servicePrincipals|directory\/administrativeUnits)\/([^/]+)$/i,
+    path: /^\/(?:v1\.0\/|beta\/)?(?:users|groups|applications|servicePrincipals|directory\/administrativeUnits)\/([^/]+)$/i,
     by: (id) => `/directory/deletedItems/${id}/restore`,
   },
   {
@@ -201,6 +201,10 @@ const referencing = (adds: boolean): Kind<'add-reference'> & Kind<'remove-refere
 const setBy = ({ parameters, read }: ChangeOf<'cmdlet'>): JsonObject =>
   Object.fromEntries(Object.entries(parameters).filter(([name]) => !Object.hasOwn(read.parameters, name)));
 
+/** Exchange shows a text that was cleared as null or as empty. */
+const withoutBlanks = (values: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === '' ? null : value]));
+
 const running: Kind<'cmdlet'> = {
   target: ({ cmdlet, read }) => [cmdlet, ...Object.values(read.parameters)].join(' '),
   read: async (change, { exchange }) => {
@@ -209,9 +213,9 @@ const running: Kind<'cmdlet'> = {
     const [only, ...others] = await Array.fromAsync(exchange.list(cmdlet, parameters, { select: Object.keys(aim) }));
     if (others.length > 0)
       throw new BrokerError('job_failed', `${cmdlet} returns several objects; name the one that is meant by its GUID.`);
-    return only === undefined ? null : (partOf(only, aim, true) as JsonObject);
+    return only === undefined ? null : withoutBlanks(partOf(only, aim, true) as JsonObject);
   },
-  isAim: (change, state) => hasAll(state, setBy(change)),
+  isAim: (change, state) => hasAll(state, withoutBlanks(setBy(change))),
   after: setBy,
   request: ({ cmdlet, parameters }, tenantId) => ({
     resource: 'exchange',

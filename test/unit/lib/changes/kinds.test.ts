@@ -192,6 +192,46 @@ test('only a cmdlet that sets a state may be repeated', () => {
   expect(kindOf(made).setsState(made)).toBe(false);
 });
 
+test('a text that Exchange shows as empty is the one that was cleared', async () => {
+  const read = { cmdlet: 'Get-Mailbox', parameters: { Identity: '1' } };
+  const rows = (value: string | null) => readerOf({ 'Get-Mailbox {"Identity":"1"}': [{ Forward: value }] }).reader;
+  for (const given of [null, '']) {
+    const change = cmdlet('Set-Mailbox', { Forward: given }, { read });
+    for (const value of [null, '']) {
+      const state = await kindOf(change).read(change, rows(value));
+      expect([state, kindOf(change).isAim(change, state)]).toEqual([{ Forward: null }, true]);
+    }
+    expect(kindOf(change).isAim(change, await kindOf(change).read(change, rows('x')))).toBe(false);
+  }
+});
+
+test.each([
+  ['/users/1', '/directory/deletedItems/1/restore'],
+  ['/beta/users/1', '/directory/deletedItems/1/restore'],
+  ['/v1.0/groups/1', '/directory/deletedItems/1/restore'],
+  ['/directory/administrativeUnits/1', '/directory/deletedItems/1/restore'],
+  ['/applications/1', '/directory/deletedItems/1/restore'],
+  ['/servicePrincipals/1', '/directory/deletedItems/1/restore'],
+  ['/identity/conditionalAccess/policies/1', '/beta/identity/conditionalAccess/deletedItems/policies/1/restore'],
+  [
+    '/identity/conditionalAccess/namedLocations/1',
+    '/beta/identity/conditionalAccess/deletedItems/namedLocations/1/restore',
+  ],
+])('the removal of %s is undone by %s', (path, by) => {
+  const change = remove(path);
+  const restore = kindOf(change).inverse(change, { id: '1' });
+  expect(restore).toEqual({ action: 'restore', path, by });
+  expect(kindOf(restore as Change).request(restore as Change, tenant)).toMatchObject({ method: 'POST' });
+});
+
+test.each(['/groups/1/members/2', '/users/1/messages/2', '/policies/authorizationPolicy', '/devices/1'])(
+  'the removal of %s cannot be undone',
+  (path) => {
+    const change = remove(path);
+    expect(kindOf(change).inverse(change, { id: '1' })).toMatch(/does not keep/);
+  },
+);
+
 test('what Graph does not show cannot be undone, unless absent is null', async () => {
   const objects = { '/users/1': { id: '1' } };
   for (const absentIsNull of [false, true]) {
