@@ -222,13 +222,19 @@ async function confirm(work: TenantWork, index: number, stage: Sent): Promise<vo
   const { attempt, stages } = work;
   const nowMs = attempt.clock.nowMs();
   if ((dueMs(stage) ?? 0) > nowMs) return;
-  // What cannot be read is neither as planned nor as before.
-  const { sees, id } = (await see(work, index, stage)) ?? { sees: 'other' };
+  const { sees, id, unread } = await see(work, index, stage);
   const change = changeAt(work, index);
   const next = observed(stage, sees, nowMs, kindOf(change).setsState(change));
   if (next === 'again') await send(work, index, { stage, readAtMs: nowMs });
   // Another visit may have read it meanwhile.
-  else await stages.step(index, (now) => (isSameSent(now, stage) ? withSeen(next, id) : undefined));
+  else await stages.step(index, (now) => (isSameSent(now, stage) ? withSeen(whyUnread(next, unread), id) : undefined));
+}
+
+/** What nobody could read is not said to have been looked at. */
+function whyUnread(stage: Stage, unread: string | undefined): Stage {
+  if (unread === undefined || stage.at !== 'done') return stage;
+  const known = stage.outcome === 'accepted' ? 'Microsoft accepted it' : 'No answer came';
+  return { ...stage, detail: `${known}, and it cannot be read since: ${unread}` };
 }
 
 /** A change that is as planned, with the id of what it was to create. */
@@ -246,7 +252,9 @@ const isSameSent = (now: Stage, stage: Sent): boolean =>
 interface Seen {
   readonly sees: Observation;
   /** Of what the change creates. */
-  readonly id: string | undefined;
+  readonly id?: string | undefined;
+  /** Why the tenant refuses to be read. What it shows is neither as planned nor as before then. */
+  readonly unread?: string;
 }
 
 const seenIn = (change: Change, state: State, before: State | undefined): Seen => ({
@@ -254,8 +262,8 @@ const seenIn = (change: Change, state: State, before: State | undefined): Seen =
   id: change.action === 'create' && state !== null ? textOf(state, 'id') : undefined,
 });
 
-/** What a read shows of a change that was sent. Undefined: the tenant refuses to be read. */
-async function see(work: TenantWork, index: number, stage: Stage): Promise<Seen | undefined> {
+/** What a read shows of a change that was sent. @throws BrokerError of a failure that may pass. */
+async function see(work: TenantWork, index: number, stage: Stage): Promise<Seen> {
   const change = changeAt(work, index);
   const createdId = stage.at === 'open' ? undefined : stage.createdId;
   try {
@@ -264,15 +272,16 @@ async function see(work: TenantWork, index: number, stage: Stage): Promise<Seen 
   } catch (thrown) {
     const error = toBrokerError(thrown);
     if (error.transient || error.scope === 'credential') throw thrown;
-    return undefined;
+    return { sees: 'other', unread: error.detail };
   }
 }
 
 /** Three reads in a row, because old and new answers come in turn. */
 async function seeThrice(work: TenantWork, index: number, stage: Stage): Promise<Observation | 'mixed'> {
-  const first = (await see(work, index, stage))?.sees;
-  for (let more = 0; more < 2; more += 1) if ((await see(work, index, stage))?.sees !== first) return 'mixed';
-  return first ?? 'mixed';
+  const reads: Seen[] = [];
+  for (let read = 0; read < 3; read += 1) reads.push(await see(work, index, stage));
+  const [first] = reads as [Seen];
+  return reads.every(({ sees, unread }) => unread === undefined && sees === first.sees) ? first.sees : 'mixed';
 }
 
 async function lookLater(work: TenantWork, index: number, stage: Extract<Stage, { at: 'done' }>): Promise<void> {

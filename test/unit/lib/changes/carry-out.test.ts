@@ -52,6 +52,30 @@ describe('a change', () => {
     expect(graph.effects).toHaveLength(1);
   });
 
+  test.each([
+    [
+      undefined,
+      'change_unconfirmed',
+      'accepted',
+      'Microsoft accepted it, and it cannot be read since: It is excluded.',
+    ],
+    [{ lost: 'after' }, 'change_unclear', 'unclear', 'No answer came, and it cannot be read since: It is excluded.'],
+  ] as const)('in a tenant that is excluded while it is confirmed is told as not read: %j', async (...given) => {
+    const [fault, code, outcome, detail] = given;
+    const { graph, settle, rowsOf, world } = await stageChanges({ objects, plan: () => one });
+    if (fault !== undefined) graph.faults.push(fault);
+    graph.beforeWrite = () => world.excluded.add(tenantId(0));
+    expect(await settle(0)).toEqual({ outcome: 'failed', code });
+    expect(await rowsOf(0)).toMatchObject([{ outcome, detail }]);
+    expect(await settle(0, { again: true })).toEqual({ outcome: 'failed', code });
+    expect(await rowsOf(0)).toMatchObject([{ outcome, detail }]);
+    world.excluded.clear();
+    expect(await settle(0, { again: true })).toEqual(
+      outcome === 'accepted' ? { outcome: 'succeeded' } : { outcome: 'failed', code },
+    );
+    expect(graph.effects).toHaveLength(1);
+  });
+
   test('is reverted if a later look finds three times that it is gone', async () => {
     const { graph, settle, outcomesOf } = await stageChanges({ objects, plan: () => one });
     await settle(0);
