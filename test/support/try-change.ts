@@ -206,7 +206,7 @@ class Trial {
     const plan = await results.plan({ runId });
     const [tenant] = plan?.attempt ?? [];
     if (plan === undefined || tenant === undefined) throw new Error('The trial has no plan.');
-    const visit = { change, job: this.#job, plan, tenant, again: false, last: false };
+    const visit = { change, job: this.#job, plan, tenant, isBegun: false, again: false, last: false };
     let next = 0;
     const newId = (): string => `${runId} ${(next += 1)} ${clock.nowMs()}`;
     const services = {

@@ -113,7 +113,10 @@ async function apply(deps: CarryOutDeps, attempt: AttemptDeps, visit: ApplyVisit
   const run = await runs.log.find(runId);
   if (run === undefined) throw recordDeleted(runId);
   const planned = await plannedChanges(deps, visit.apply.plan, tenant);
-  const stages = await StoredStages.load(runs.results, runId, tenant.tenantId, planned.length);
+  const stages = await StoredStages.load(runs.results, runId, tenant.tenantId, {
+    count: planned.length,
+    isExpected: visit.isBegun,
+  });
   const stop = stopOf(run)?.detail ?? (visit.last ? 'It did not end in time.' : undefined);
   // Once it is stopped, a look only says that nothing was attempted.
   if (!stages.isBegun && (!visit.again || stop === undefined)) checkBegin(run, visit.apply, clock.nowMs());
@@ -452,7 +455,10 @@ async function planUndo(deps: CarryOutDeps, { handedOut }: AttemptDeps, visit: U
   const place = applied.attempt.find(({ tenantId }) => tenantId === tenant.tenantId);
   if (applied.change?.kind !== 'apply' || place === undefined) return { written: writeRows([], handedOut, noCounts) };
   const planned = await plannedChanges(deps, applied.change.plan, place);
-  const stages = await StoredStages.load(results, undone, tenant.tenantId, planned.length);
+  const stages = await StoredStages.load(results, undone, tenant.tenantId, {
+    count: planned.length,
+    isExpected: false,
+  });
   const ids = new Map(
     planned.flatMap(({ change }, index): [string, string][] => {
       const stage = stages.all[index];

@@ -2,6 +2,7 @@ import type { TenantId } from '../core/identifiers.ts';
 import { untilWritten } from '../core/rows/table.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { RunId, RunResults } from '../runs/store/run.ts';
+import { planChanged } from '../runs/store/stored-plan.ts';
 import { open, type Stage } from './life.ts';
 
 type Documents = Pick<RunResults, 'document' | 'putDocument'>;
@@ -25,9 +26,20 @@ export class StoredStages {
     this.#stored = stored;
   }
 
-  /** @param count changes of the tenant. */
-  static async load(documents: Documents, runId: RunId, tenantId: TenantId, count: number): Promise<StoredStages> {
-    return new StoredStages(documents, runId, tenantId, await read(documents, runId, tenantId, count));
+  /**
+   * @param count changes of the tenant.
+   * @param isExpected whether an earlier visit has stored a step. Without what it stored, a change could be sent twice.
+   * @throws BrokerError plan_changed if the stages of some changes are missing; storage_unavailable.
+   */
+  static async load(
+    documents: Documents,
+    runId: RunId,
+    tenantId: TenantId,
+    { count, isExpected }: { readonly count: number; readonly isExpected: boolean },
+  ): Promise<StoredStages> {
+    const stored = await read(documents, runId, tenantId, count);
+    if (isExpected && stored.version === undefined) throw planChanged(runId);
+    return new StoredStages(documents, runId, tenantId, stored);
   }
 
   get all(): readonly Stage[] {
@@ -74,5 +86,7 @@ async function read(documents: Documents, runId: RunId, tenantId: TenantId, coun
   const document = await documents.document(runId, tenantId);
   if (document === undefined) return { stages: Array.from({ length: count }, () => open), version: undefined };
   const { stages } = JSON.parse(document.text) as { readonly stages: readonly Stage[] };
+  // One that is missing would count as open, and its change be sent again.
+  if (stages.length !== count) throw planChanged(runId);
   return { stages, version: document.version };
 }

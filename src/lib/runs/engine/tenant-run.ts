@@ -77,6 +77,8 @@ export interface ChangeVisit {
   readonly job: Job;
   readonly plan: RunPlan;
   readonly tenant: PlannedTenant;
+  /** Whether an earlier visit of the apply has made or attempted changes. */
+  readonly isBegun: boolean;
   /** Whether what was done is read once more. */
   readonly again: boolean;
   /** Whether no further visit follows. */
@@ -238,7 +240,8 @@ async function attempt(
   try {
     const refusal = await refuse?.();
     if (refusal !== undefined) throw refusal;
-    written = await work({ ...deps, trace, handedOut, runId: input.runId }, plan, tenant, input);
+    const isBegun = earlier?.code === 'change_pending' || earlier?.rowsName !== undefined;
+    written = await work({ ...deps, trace, handedOut, runId: input.runId }, plan, tenant, { ...input, isBegun });
   } catch (thrown) {
     const error = toBrokerError(thrown);
     if (isStopped(error)) throw error;
@@ -276,7 +279,7 @@ async function work(
   deps: TenantRunDeps & AttemptDeps,
   plan: RunPlan,
   tenant: PlannedTenant,
-  { again = false, last }: Pick<TenantRunInput, 'again' | 'last'>,
+  { again = false, last, isBegun }: Pick<TenantRunInput, 'again' | 'last'> & Pick<ChangeVisit, 'isBegun'>,
 ): Promise<QueryRows & Partial<ChangeVisitEnd>> {
   const { asker, parameters, change } = plan;
   const { runId } = deps;
@@ -285,7 +288,7 @@ async function work(
   const job = deps.jobs.find(plan.job);
   if (job === undefined) throw new BrokerError('job_unknown', `The job "${plan.job}" is not part of this deployment.`);
   if (change === undefined) return executeJob(deps, job, jobTenant(tenant), parameters);
-  const { written, ...end } = await deps.changes.carryOut(deps, { change, job, plan, tenant, again, last });
+  const { written, ...end } = await deps.changes.carryOut(deps, { change, job, plan, tenant, isBegun, again, last });
   return { ...written, ...end };
 }
 

@@ -145,6 +145,21 @@ describe('a change', () => {
     expect(graph.effects).toEqual([]);
   });
 
+  test('that the permissions of the job do not open is refused, and nothing is sent', async () => {
+    const path = '/applications/00000000-0000-4000-8000-00000000000c';
+    const plan = () => [update(path, { displayName: 'new' }), ...one];
+    const { graph, settle, rowsOf } = await stageChanges({
+      objects: { ...objects, [path]: { displayName: 'old' } },
+      plan,
+    });
+    expect(await settle(0)).toEqual({ outcome: 'failed', code: 'change_failed' });
+    expect(await rowsOf(0)).toMatchObject([
+      { outcome: 'refused', detail: expect.stringContaining('Application.ReadWrite.All') },
+      { outcome: 'not attempted' },
+    ]);
+    expect(graph.effects).toEqual([]);
+  });
+
   test('that did not reach Microsoft is sent', async () => {
     const { graph, settle, outcomesOf } = await stageChanges({ objects, plan: () => one });
     graph.faults.push({ lost: 'connecting' });
@@ -366,6 +381,31 @@ describe('nothing is begun', () => {
     expect(await stage.visit(0)).toEqual({ outcome: 'not_attempted', code: 'plan_changed' });
     expect((await stage.runLog.find(applyId))?.stoppedBy?.code).toBe('plan_changed');
     await isUntouched(stage);
+  });
+
+  test.each<[string, (text: string) => string | undefined]>([
+    ['is gone', () => undefined],
+    [
+      'lacks a change',
+      (text) => JSON.stringify({ stages: (JSON.parse(text) as { stages: unknown[] }).stages.slice(1) }),
+    ],
+  ])('a second time, if what is stored of the first %s', async (_, change) => {
+    const plan = () => [act(`${user}/revokeSignInSessions`), update(user, { department: 'new' })];
+    for (const visits of ['on its way', 'ended']) {
+      const stage = await stageChanges({ objects, plan });
+      await (visits === 'ended' ? stage.settle(0) : stage.visit(0));
+      const sent = stage.graph.effects.length;
+      const document = stage.results.document.bind(stage.results);
+      stage.results.document = async (...given) => {
+        const stored = await document(...given);
+        const text = change(stored?.text ?? '');
+        return stored && text !== undefined ? { ...stored, text } : undefined;
+      };
+      await stage.clock.advance(3_000);
+      expect(await stage.visit(0, { again: true })).toEqual({ outcome: 'not_attempted', code: 'plan_changed' });
+      expect((await stage.runLog.find(applyId))?.stoppedBy?.code).toBe('plan_changed');
+      expect(stage.graph.effects).toHaveLength(sent);
+    }
   });
 
   test('after the plan has expired', async () => {
