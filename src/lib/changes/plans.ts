@@ -23,6 +23,7 @@ import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { defined } from '../core/objects.ts';
 import { listed } from '../core/text.ts';
+import { textForDeciders } from '../gateway/send/shown-body.ts';
 import { startRun, type StartRunDeps } from '../runs/engine/start-run.ts';
 import type { Job, JobRegistry } from '../runs/job/job.ts';
 import { resultParts, rowOf } from '../runs/reading/result-rows.ts';
@@ -387,7 +388,9 @@ function shownGroups({ groups, more }: ChangeSummary): Pick<Subject, 'details'> 
   const details: Fact[] = [];
   let [left, cut, length] = [0, 0, 0];
   for (const { action, target, before, after, undo, tenants } of groups) {
-    const text = `${before ?? 'nothing'} → ${after ?? 'nothing'} (${tenants} tenants; can be undone: ${undo})`;
+    const text = textForDeciders(
+      `${before ?? 'nothing'} → ${after ?? 'nothing'} (${tenants} tenants; can be undone: ${undo})`,
+    );
     const shown = text.length <= mostShown.one ? text : `${text.slice(0, mostShown.one)}…`;
     length += target.length + shown.length + 60;
     if (length > mostShown.all) {
@@ -395,7 +398,7 @@ function shownGroups({ groups, more }: ChangeSummary): Pick<Subject, 'details'> 
       continue;
     }
     if (shown !== text) cut += 1;
-    details.push({ name: `${action} ${target}`.slice(0, 300), value: shown });
+    details.push({ name: textForDeciders(`${action} ${target}`).slice(0, 300), value: shown });
   }
   const hidden = [
     ...(left > 0 || more ? [`${left}${more ? ' and more' : ''} differences`] : []),

@@ -56,7 +56,7 @@ export function shownBody(body: Uint8Array, contentType: string | undefined): Sh
   const view = new JsonView(json);
   scanJson(json, (token, from, to) => view.add(token, from, to));
   // All line breaks are those of the view: JSON writes the ones in texts with escapes.
-  const text = view.text.split('\n').map(visibleText).join('\n').replaceAll(unseen, escaped);
+  const text = view.text.split('\n').map(textForDeciders).join('\n');
   if (text.length > maxShownLength) throw notShown(`is longer than ${maxShownLength} characters`, 'Split the request');
   return { text, hidesParts: view.hidesParts };
 }
@@ -68,6 +68,9 @@ export function shownBody(body: Uint8Array, contentType: string | undefined): Sh
 const unseen = /(?! )[\p{Cf}\p{Cn}\p{Co}\p{Zs}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const escaped = (character: string): string =>
   character.replaceAll(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+/** A line for people who decide, in which nothing looks like something else. */
+export const textForDeciders = (line: string): string => visibleText(line).replaceAll(unseen, escaped);
 
 /** Two readers could choose different ones of two equal keys. */
 function isPlain(json: string): boolean {

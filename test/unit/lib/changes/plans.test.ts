@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { act, type Change, update } from '../../../../src/lib/changes/change.ts';
@@ -274,6 +275,34 @@ describe('a plan is not applied', () => {
     await expect(apply({}, engineer, id)).rejects.toEqual(refused('run_not_found'));
   });
 
+  test('of another version of the job, which no longer is one of changes, or takes other parameters', async () => {
+    for (const [job, code] of [
+      [undefined, 'run_not_found'],
+      [
+        defineJob({ name: 'adjust', title: 'Reports', timeoutSeconds: 60, resources: ['graph'], run: async () => [] }),
+        'run_not_found',
+      ],
+      [
+        defineChange({
+          name: 'adjust',
+          title: 'Adjust',
+          permissions: ['User.ReadWrite.All'],
+          parameters: z.object({ days: z.number() }),
+          plan: async () => [],
+        }),
+        'request_invalid',
+      ],
+    ] as const) {
+      const { apply, ask, approve, approvals, deps, orchestrations } = await stagePlan({ rules: [strict] });
+      const id = await ask();
+      await approve(id);
+      deps.jobs.find = () => job;
+      await expect(apply()).rejects.toEqual(refused(code));
+      expect(orchestrations.started.filter(({ name }) => name === 'apply-waves')).toEqual([]);
+      expect(approvals.approvalLog.rows.get(id)?.approval.status).toBe('approved');
+    }
+  });
+
   test('that is an apply itself', async () => {
     const { apply, applyId } = await stagePlan();
     await apply();
@@ -386,6 +415,33 @@ describe('an approval', () => {
     expect(hidden).toBe(
       `${30 - subject.details.length} differences, the rest of ${subject.details.length} long ones. Read the plan before you decide.`,
     );
+  });
+
+  test('of 100,000 changes counts all of them, and shows what fits', async () => {
+    const changes = Array.from({ length: 100 }, (_, index) =>
+      Array.from({ length: 1_000 }, (__, at) => move(`${index} ${at}`)),
+    );
+    const { apply, show } = await stagePlan({ rules: [strict], changes });
+    const outcome = await apply();
+    const { subject } = 'pending' in outcome ? outcome.pending : expect.fail('no approval was asked for');
+    expect(subject.title).toBe('Adjust: 100000 changes in 100 tenants');
+    expect(JSON.stringify(subject).length).toBeLessThan(32_768);
+    expect(subject.facts).toContainEqual({
+      name: 'Not shown here',
+      value: expect.stringMatching(/^\d+ and more differences\. Read the plan/) as unknown,
+    });
+    const shown = await show(engineer);
+    expect(shown).toMatchObject({ changes: 100_000, changedTenants: 100, more: true });
+    expect(shown.groups).toHaveLength(200);
+  });
+
+  test('shows names as they are, and characters that make them look like others as escapes', async () => {
+    const { apply } = await stagePlan({ rules: [strict], changes: [[move('<script>\n\u202e\u200b\u00a0x')]] });
+    const outcome = await apply();
+    const { subject } = 'pending' in outcome ? outcome.pending : expect.fail('no approval was asked for');
+    expect(subject.details.map(({ value }) => value)).toEqual([
+      '{"city":"Rom"} → {"city":"<script>\\n\\u202e\\u200b\\u00a0x"} (1 tenants; can be undone: yes)',
+    ]);
   });
 
   test('of one tenant is decided by people who may read that tenant', async () => {
