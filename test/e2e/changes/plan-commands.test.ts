@@ -46,7 +46,7 @@ async function plan(...args: readonly string[]): Promise<Ended & { readonly plan
   return { ...ended, planId: ended.stdout.slice(0, ended.stdout.indexOf(':')) };
 }
 
-it('plans, applies a canary, goes on and takes it back', async () => {
+it('plans, applies a canary, goes on, takes it back, and plans to take that back', async () => {
   const names = reachable.map(({ name }) => name);
   const planned = await plan('--tenant', ...names);
   const { planId } = planned;
@@ -67,6 +67,8 @@ it('plans, applies a canary, goes on and takes it back', async () => {
   const undoId = undo.stdout.slice(0, undo.stdout.indexOf(':'));
   const back = await ptb('apply', undoId, '--waves', '100%', '--no-confirm', '--pause', '0', '--wait');
   expect(back).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`Changes: ${names.length} applied\n`) });
+  const forward = await ptb('plans', 'undo', undoId, '--wait');
+  expect([forward.exitCode, forward.stdout]).toEqual([0, expect.stringContaining(difference)]);
   const { stdout } = await ptb('plans');
   expect(stdout).toMatch(new RegExp(`^${undoId} +applied `, 'm'));
 });
