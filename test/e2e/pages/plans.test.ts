@@ -1,6 +1,6 @@
 import { changeTenant } from 'microsoft-cloud/client';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import { skippedBecause } from '../../support/skipped.ts';
@@ -78,9 +78,6 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
   afterAll(async () => {
     await browser?.close();
     await demo?.stop();
-  });
-  afterEach(() => {
-    expect([operator, approver].flatMap(({ watched }) => watched.complaints)).toEqual([]);
   });
 
   const call = async (path: string, init?: RequestInit): Promise<Readonly<Record<string, unknown>>> => {
@@ -172,5 +169,6 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.heading(`${applied} of ${applied} changes applied`).waitFor();
     expect(await open()).toEqual(reachable.map(({ tenantId }) => tenantId));
     await operator.look();
+    expect([operator, approver].flatMap(({ watched }) => watched.complaints)).toEqual([]);
   }, 900_000);
 });
