@@ -14,6 +14,8 @@ export interface ProductOptions {
   /** Minimum time of each request to the simulated Entra and Graph, milliseconds. */
   readonly delayMs?: number;
   readonly hostSettings?: Readonly<Record<string, string>>;
+  /** Default: the built app. */
+  readonly appFolder?: string;
   /** Counts storage requests; with `acknowledgeMs`, acknowledges the audit log's writes after that time. */
   readonly storage?: { readonly acknowledgeMs?: number };
   /** SQLite file for orchestrations. */
@@ -26,10 +28,11 @@ export interface Product extends Demo {
 
 /** Starts the product with tenants that all work and without a rate limit for callers. */
 export async function startProduct(options: ProductOptions): Promise<Product> {
-  const { tenants, delayMs, hostStorePath } = options;
+  const { tenants, delayMs, hostStorePath, appFolder = quiet.appFolder } = options;
   let storage: StorageProxy | undefined;
   const demo = await startDemo({
     ...quiet,
+    appFolder,
     tenants,
     delayMs,
     plain: true,

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -35,6 +35,41 @@ export async function buildChangedApp(plugin: Plugin): Promise<ChangedApp> {
   await buildInto(folder, plugin);
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
+
+/** A change of a source file of the app. */
+export interface SourceEdit {
+  /** Below the root of the project. */
+  readonly file: string;
+  /** A text of the file, which `to` replaces once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A plugin that builds the app from changed sources, one change for each file. */
+export function editSources(edits: readonly SourceEdit[]): Plugin {
+  const left = new Map(edits.map((edit) => [join(projectRoot, edit.file), edit]));
+  return {
+    name: 'edit-sources',
+    setup: (plugin) => {
+      plugin.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+        const edit = left.get(path);
+        if (edit === undefined) return undefined;
+        left.delete(path);
+        const text = await readFile(path, 'utf8');
+        if (!text.includes(edit.from)) return { errors: [{ text: `${edit.file} does not contain: ${edit.from}` }] };
+        return { contents: text.replace(edit.from, () => edit.to), loader: 'ts' };
+      });
+      plugin.onEnd(() => ({ errors: [...left.keys()].map((path) => ({ text: `the app does not import ${path}` })) }));
+    },
+  };
+}
+
+/** The change that adds a job to the app. @param file of the job, from `src/jobs`. */
+export const withJob = (file: string): SourceEdit => ({
+  file: 'src/jobs/index.ts',
+  from: 'export const jobs: readonly Job[] = [',
+  to: `import addedJob from '${file}';\nexport const jobs: readonly Job[] = [addedJob,`,
+});
 
 async function buildInto(folder: string, plugin: Plugin): Promise<void> {
   await build({
