@@ -414,9 +414,11 @@ function senderOf({ runId, log }: AttemptDeps, asker: Asker, newId: string): Sen
 
 const worst: readonly (readonly [ChangeOutcome[], BrokerError['code']])[] = [
   [['unclear'], 'change_unclear'],
-  [['refused', 'reverted', 'not attempted'], 'change_failed'],
+  [['refused', 'reverted'], 'change_failed'],
   [['accepted'], 'change_unconfirmed'],
+  // What comes after it in the tenant is not attempted because of it.
   [['drifted'], 'change_drifted'],
+  [['not attempted'], 'change_failed'],
 ];
 
 function endOf({ attempt, planned, stages }: TenantWork): ChangeVisitEnd {

@@ -115,6 +115,14 @@ describe('a change', () => {
     expect(graph.effects).toEqual([]);
   });
 
+  test('that has drifted keeps the rest of its tenant from being sent, and the tenant counts as drifted', async () => {
+    const { graph, settle, outcomesOf } = await stageChanges({ objects, plan: () => two });
+    graph.put(user, { department: 'third' });
+    expect(await settle(0)).toEqual({ outcome: 'failed', code: 'change_drifted' });
+    expect(await outcomesOf(0)).toEqual(['drifted', 'not attempted']);
+    expect(graph.effects).toEqual([]);
+  });
+
   test('waits as long as Microsoft asks, and is read again before it is sent', async () => {
     const { graph, clock, settle, outcomesOf } = await stageChanges({ objects, plan: () => one });
     graph.faults.push({ status: 429, headers: { 'retry-after': '70' } });
