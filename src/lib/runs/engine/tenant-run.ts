@@ -239,9 +239,11 @@ async function attempt(
   let written: QueryRows & Partial<ChangeVisitEnd>;
   try {
     const refusal = await refuse?.();
-    if (refusal !== undefined) throw refusal;
+    // What an apply has sent gets its outcome all the same. No code of a job runs for it.
+    if (refusal !== undefined && plan.change?.kind !== 'apply') throw refusal;
     const isBegun = earlier?.code === 'change_pending' || earlier?.rowsName !== undefined;
-    written = await work({ ...deps, trace, handedOut, runId: input.runId }, plan, tenant, { ...input, isBegun });
+    const last = input.last || refusal !== undefined;
+    written = await work({ ...deps, trace, handedOut, runId: input.runId }, plan, tenant, { ...input, last, isBegun });
   } catch (thrown) {
     const error = toBrokerError(thrown);
     if (isStopped(error)) throw error;
@@ -259,6 +261,8 @@ async function attempt(
   }
   const { waitSeconds, failure } = written;
   if (waitSeconds !== undefined) {
+    // A change is read several times. The record says so already.
+    if (earlier?.code === 'change_pending') return resultOf({ ...earlier, retryAfterSeconds: waitSeconds });
     const detail = 'Changes are on their way, or are being confirmed.';
     return record({ outcome: 'retrying', code: 'change_pending', detail, retryAfterSeconds: waitSeconds });
   }

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { act, addReference, create, created, update } from '../../../../src/lib/changes/change.ts';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { tenantId } from '../runs/store/stage.ts';
 import { applyId, planId, stageChanges } from './stage.ts';
 
@@ -22,6 +23,25 @@ describe('a change', () => {
     expect(graph.effects).toEqual([`PATCH ${user}`]);
     expect(await outcomesOf(0)).toEqual(['applied']);
     expect((await rowsOf(0))[0]).toMatchObject({ before: '{"department":"old"}', after: '{"department":"new"}' });
+  });
+
+  test('gets its outcome although the process ended again and again during the visits', async () => {
+    const { graph, visit, outcomesOf } = await stageChanges({ objects, plan: () => two });
+    await visit(0);
+    const refusal = new BrokerError('job_failed', 'The process ended 9 times during the visit.');
+    expect(await visit(0, { refusal })).toMatchObject({ outcome: 'succeeded' });
+    expect(await outcomesOf(0)).toEqual(['applied', 'applied']);
+    expect(graph.effects).toHaveLength(2);
+  });
+
+  test('that is on its way is recorded as such once, however often it is read', async () => {
+    const { runLog, settle } = await stageChanges({ objects, plan: () => one });
+    const record = vi.spyOn(runLog, 'recordTenant');
+    await settle(0);
+    expect(record.mock.calls.map(([, { outcome, code }]) => [outcome, code])).toEqual([
+      ['retrying', 'change_pending'],
+      ['succeeded', undefined],
+    ]);
   });
 
   test('is recorded with the digest of its plan before it leaves', async () => {

@@ -182,8 +182,11 @@ export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}
 
   let round = 0;
   /** One visit of a tenant, as an activity. */
-  const visit = (index: number, more: { readonly again?: boolean; readonly last?: boolean } = {}, runId = applyId) =>
-    runTenant(deps, { runId, index, round: (round += 1), last: false, ...more });
+  const visit = (
+    index: number,
+    { refusal, ...more }: { readonly again?: boolean; readonly last?: boolean; readonly refusal?: BrokerError } = {},
+    runId = applyId,
+  ) => runTenant(deps, { runId, index, round: (round += 1), last: false, ...more }, undefined, async () => refusal);
   /** Visits a tenant until it has its outcome, with the time that passes in between. */
   async function settle(index: number, more: { readonly again?: boolean } = {}): Promise<TenantRunResult> {
     for (let visits = 0; visits < 200; visits += 1) {
