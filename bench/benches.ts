@@ -1,5 +1,6 @@
 import { auditChain } from './audit-chain.ts';
 import { cachedToken } from './cached-token.ts';
+import { changes } from './changes.ts';
 import { cloud } from './cloud.ts';
 import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
@@ -35,6 +36,7 @@ export const benches: readonly Bench[] = [
   policyDecision,
   exec,
   query,
+  changes,
   auditChain,
   dashboard,
   cloud,

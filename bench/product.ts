@@ -6,16 +6,14 @@ import { app } from '../tools/build.ts';
 import { projectRoot, ptbScript } from '../test/paths.ts';
 import { quiet } from '../test/support/watched-demo.ts';
 import { startChild } from '../src/cli/demo/child.ts';
-import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
+import { type Demo, type DemoOptions, startDemo } from '../src/cli/demo/start-demo.ts';
 import { type StorageProxy, startStorageProxy } from './storage-proxy.ts';
 
-export interface ProductOptions {
+export interface ProductOptions extends Partial<Pick<DemoOptions, 'appFolder' | 'obtainCredential'>> {
   readonly tenants: number;
   /** Minimum time of each request to the simulated Entra and Graph, milliseconds. */
   readonly delayMs?: number;
   readonly hostSettings?: Readonly<Record<string, string>>;
-  /** Default: the built app. */
-  readonly appFolder?: string;
   /** Counts storage requests; with `acknowledgeMs`, acknowledges the audit log's writes after that time. */
   readonly storage?: { readonly acknowledgeMs?: number };
   /** SQLite file for orchestrations. */
@@ -28,7 +26,7 @@ export interface Product extends Demo {
 
 /** Starts the product with tenants that all work and without a rate limit for callers. */
 export async function startProduct(options: ProductOptions): Promise<Product> {
-  const { tenants, delayMs, hostStorePath, appFolder = quiet.appFolder } = options;
+  const { tenants, delayMs, hostStorePath, appFolder = quiet.appFolder, obtainCredential } = options;
   let storage: StorageProxy | undefined;
   const demo = await startDemo({
     ...quiet,
@@ -37,6 +35,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     delayMs,
     plain: true,
     ...(hostStorePath === undefined ? {} : { hostStorePath }),
+    ...(obtainCredential && { obtainCredential }),
     hostSettings: async (connectionString) => {
       storage = options.storage && (await startStorageProxy(connectionString, options.storage.acknowledgeMs));
       const place = storage === undefined ? {} : { AzureWebJobsStorage: storage.connectionString };

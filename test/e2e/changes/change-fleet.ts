@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeTenant, readRows } from 'microsoft-cloud/client';
-import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
+import type { PlanAnswer, PlansAnswer } from '../../../src/lib/api/answers/plans.ts';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { buildChangedApp, type ChangedApp, editSources, type SourceEdit, withJob } from '../../support/tuned-app.ts';
 import { noApp } from '../../support/watched-demo.ts';
@@ -32,7 +32,11 @@ export interface ChangeFleet {
   /** Where the next request goes. */
   turnTo(url: string): void;
   /** Waits until a run is no longer under way. @param onPlan is told each state. */
-  ended(planId: string, of: 'plan' | 'apply', onPlan?: (plan: PlanAnswer) => Promise<unknown>): Promise<PlanAnswer>;
+  ended(
+    planId: string,
+    of: 'plan' | 'apply',
+    onPlan?: (plan: PlansAnswer['plans'][number]) => Promise<unknown>,
+  ): Promise<PlanAnswer>;
   stop(): Promise<void>;
 }
 
@@ -87,10 +91,13 @@ export async function startChangeFleet(count: number): Promise<ChangeFleet> {
     },
     ended: async (planId, of, onPlan) => {
       for (;;) {
-        const plan = (await ask('GET', `/plans/${encodeURIComponent(planId)}`)) as unknown as PlanAnswer;
-        const status = of === 'plan' ? plan.status : plan.apply?.status;
-        if (status !== undefined && status !== 'pending' && status !== 'running') return plan;
-        await onPlan?.(plan);
+        // The list has no rows, which would cost the app more than the changes.
+        const { plans } = (await ask('GET', '/plans?limit=5')) as unknown as PlansAnswer;
+        const plan = plans.find((each) => each.planId === planId);
+        const status = of === 'plan' ? plan?.status : plan?.apply?.status;
+        if (status !== undefined && status !== 'pending' && status !== 'running')
+          return (await ask('GET', `/plans/${encodeURIComponent(planId)}`)) as unknown as PlanAnswer;
+        if (plan !== undefined) await onPlan?.(plan);
         await sleep(2_000);
       }
     },
