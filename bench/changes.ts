@@ -4,7 +4,6 @@ import type { PlanAnswer, PlansAnswer } from '../src/lib/api/answers/plans.ts';
 import type { RunAnswer } from '../src/lib/api/answers/runs.ts';
 import { tuning } from '../src/lib/config/tuning.ts';
 import type { DemoOptions } from '../src/cli/demo/start-demo.ts';
-import { tokenOfPerson } from '../test/support/person-token.ts';
 import { storeCredential } from '../test/support/stored-credential.ts';
 import { buildChangedApp, editSources, withJob } from '../test/support/tuned-app.ts';
 import { cpuSeconds } from './cpu-time.ts';
@@ -16,6 +15,7 @@ const delayMs = 50;
 const pairs = 3;
 /** One read before a change and three after it, and the change. */
 const requestsPerTenant = 5;
+const mostRequestsPerTenant = 5.05;
 const mostAdded = 0.25;
 /** The processes that share the machine. In Azure, each has processors of its own. */
 const parts = ['the app', 'Azurite', 'the simulated cloud'];
@@ -32,7 +32,7 @@ export const changes: Bench = {
   run: async () => {
     const app = await buildChangedApp(editSources([withJob('../../bench/apps/plain-change.ts')]));
     try {
-      const storageRequests = await countStorage(app.folder, 500);
+      const storageRequests = await countStorage(app.folder, Math.min(500, tenants));
       const product = await startProduct({ tenants, delayMs, appFolder: app.folder, obtainCredential });
       try {
         const passes = { applied: [] as Pass[], plain: [] as Pass[] };
@@ -58,15 +58,14 @@ const obtainCredential: NonNullable<DemoOptions['obtainCredential']> = (_script,
 
 type Send = (method: 'GET' | 'POST', path: string, body?: object) => Promise<unknown>;
 
-/** @returns sends a request to the app, as a person who may change tenants. */
+/** @returns sends a request to the app, as an application that may change tenants. */
 async function prepare(product: Product): Promise<Send> {
   for (const { tenantId } of product.cloud.tenants)
     await changeTenant(product.cloud.control, tenantId, { moreRoles: ['Privileged Role Administrator'] });
-  const token = await tokenOfPerson(product, 'operator');
   return async (method, path, body) => {
     const answer = await fetch(`${product.url}/api${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${await product.callerToken()}`, 'content-type': 'application/json' },
       ...(body && { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
@@ -127,9 +126,11 @@ async function measured(product: Product, work: () => Promise<RunAnswer>): Promi
   if (run.status !== 'completed' || succeeded !== total)
     throw new Error(`${run.runId} is ${run.status}: ${succeeded} of ${total} tenants succeeded`);
   const { requests } = await readLedger(cloud.control);
-  const sent = requests.filter(({ path }) => path === '/v1.0/policies/authorizationPolicy').length;
-  if (sent !== total * requestsPerTenant)
-    throw new Error(`${run.runId} sent ${sent} requests, not ${total * requestsPerTenant}`);
+  const sent = requests.filter(({ path }) => path === '/v1.0/policies/authorizationPolicy');
+  const writes = sent.filter(({ method }) => method === 'PATCH').length;
+  // On a busy machine, a change may leave so late that its tenant is read again before.
+  if (writes !== total || sent.length < total * requestsPerTenant || sent.length > total * mostRequestsPerTenant)
+    throw new Error(`${run.runId} sent ${sent.length} requests, ${writes} of them changes, to ${total} tenants`);
   return {
     seconds: run.durationMs / 1000,
     cpuSeconds: parts.map((_, part) => (after[part] ?? Number.NaN) - (before[part] ?? Number.NaN)),

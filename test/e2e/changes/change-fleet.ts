@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeTenant, readRows } from 'microsoft-cloud/client';
 import type { PlanAnswer, PlansAnswer } from '../../../src/lib/api/answers/plans.ts';
-import { tokenOfPerson } from '../../support/person-token.ts';
 import { buildChangedApp, type ChangedApp, editSources, type SourceEdit, withJob } from '../../support/tuned-app.ts';
 import { noApp } from '../../support/watched-demo.ts';
 import { type RunStack, startRunStack } from '../runs/run-stack.ts';
@@ -19,13 +18,13 @@ const shorterWaits: readonly SourceEdit[] = [
 
 export type Answer = Readonly<Record<string, unknown>>;
 
-/** Customers in which the job can make its changes, and the requests of the person who does it. */
+/** Customers in which the job can make its changes, and the requests of the application that does it. */
 export interface ChangeFleet {
   readonly stack: RunStack;
   readonly app: ChangedApp;
   readonly control: string;
   readonly tenants: readonly string[];
-  /** Calls the app as a person, again and again until one of its hosts answers. */
+  /** Calls the app as an application, again and again until one of its hosts answers. */
   ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>;
   /** Text of an answer. */
   read(path: string): Promise<string>;
@@ -57,14 +56,13 @@ export async function startChangeFleet(count: number): Promise<ChangeFleet> {
     tenants.push(tenantId);
   }
   if (tenants.length < count) throw new Error('too few simulated customers have Microsoft Entra ID P1');
-  const token = await tokenOfPerson(stack.demo, 'operator');
   let url = '';
   const send = async (method: string, path: string, body?: unknown): Promise<string> => {
     for (;;) {
       try {
         const response = await fetch(`${url}/api${path}`, {
           method,
-          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          headers: { authorization: `Bearer ${await stack.demo.callerToken()}`, 'content-type': 'application/json' },
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
         const text = await response.text();
