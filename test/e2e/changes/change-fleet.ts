@@ -26,8 +26,8 @@ export interface ChangeFleet {
   readonly tenants: readonly string[];
   /** Calls the app as an application, again and again until one of its hosts answers. */
   ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>;
-  /** Text of an answer. */
-  read(path: string): Promise<string>;
+  /** The rows of a run, of all pages. */
+  rowsOf(runId: string): Promise<readonly Answer[]>;
   /** Where the next request goes. */
   turnTo(url: string): void;
   /** Waits until a run is no longer under way. @param onPlan is told each state. */
@@ -42,6 +42,8 @@ export interface ChangeFleet {
 /** Conditional Access takes Microsoft Entra ID P1, which two in five simulated customers lack. */
 const share = 2;
 const roles = ['Privileged Role Administrator', 'Conditional Access Administrator'];
+
+const rowsPerPage = 1_000;
 
 export async function startChangeFleet(count: number): Promise<ChangeFleet> {
   const app = await buildChangedApp(editSources([withJob('../../test/e2e/changes/three-changes.ts'), ...shorterWaits]));
@@ -83,7 +85,17 @@ export async function startChangeFleet(count: number): Promise<ChangeFleet> {
     control,
     tenants,
     ask,
-    read: (path) => send('GET', path),
+    rowsOf: async (runId) => {
+      const all: Answer[] = [];
+      let page = '';
+      for (;;) {
+        const answer = await ask('GET', `/runs/${encodeURIComponent(runId)}/results?limit=${rowsPerPage}${page}`);
+        all.push(...(answer['rows'] as readonly Answer[]));
+        const { continuation } = answer;
+        if (typeof continuation !== 'string') return all;
+        page = `&continuation=${encodeURIComponent(continuation)}`;
+      }
+    },
     turnTo: (next) => {
       url = next;
     },

@@ -148,11 +148,8 @@ async function judge(applyId: string, drifted: ReadonlyMap<string, Drift>) {
   const faults = await readFaults(fleet.control);
   const timesOf = (kind: string): number =>
     faults.reduce((sum, { rule, applied }) => (rule.kind === kind ? sum + applied : sum), 0);
-  const text = await fleet.read(`/runs/${encodeURIComponent(applyId)}/results?format=jsonl`);
-  const told = Map.groupBy(
-    text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Told])),
-    ({ tenantId }) => String(tenantId),
-  );
+  const rows = (await fleet.rowsOf(applyId)) as readonly Told[];
+  const told = Map.groupBy(rows, ({ tenantId }) => String(tenantId));
   const report = {
     writes: writes.length,
     late500: timesOf('late_500'),
@@ -176,11 +173,11 @@ async function judge(applyId: string, drifted: ReadonlyMap<string, Drift>) {
     const ours = named(policies).filter(({ state }) => state === createdState);
     const isMade = [Array.isArray(list) && list.length === 0, named(locations).length > 0, ours.length > 0];
     if (named(locations).length > 1 || ours.length > 1) report.tookEffectTwice += 1;
-    const rows = told.get(tenantId) ?? [];
+    const ofTenant = told.get(tenantId) ?? [];
     let isUnclear = false;
     for (const [index, path] of ofPath.entries()) {
       const sent = writes.filter((entry) => entry.tenantId === tenantId && entry.path === `/v1.0${path}`).length;
-      const outcomes = rows.filter(({ change }) => change === index + 1).map(({ outcome }) => outcome);
+      const outcomes = ofTenant.filter(({ change }) => change === index + 1).map(({ outcome }) => outcome);
       const [outcome = 'none'] = outcomes;
       const expected: string = drifts[drift][index] ?? '';
       report.outcomes[outcome] = (report.outcomes[outcome] ?? 0) + 1;
