@@ -220,21 +220,17 @@ function observe(change: Change, state: State, before: State | undefined): Obser
 
 type Sent = Extract<Stage, { at: 'sent' }>;
 
-/** Makes the reads of a sent change that are due. A visit that comes late makes several. */
+/** Reads a sent change once, if it is its time. */
 async function confirm(work: TenantWork, index: number, stage: Sent): Promise<void> {
-  const { clock } = work.attempt;
+  const { attempt, stages } = work;
+  const nowMs = attempt.clock.nowMs();
+  if ((dueMs(stage) ?? 0) > nowMs) return;
+  const { sees, id, unread } = await see(work, index, stage);
   const change = changeAt(work, index);
-  let next: Stage = stage;
-  while (next.at === 'sent' && (dueMs(next) ?? 0) <= clock.nowMs()) {
-    const nowMs = clock.nowMs();
-    const { sees, id, unread } = await see(work, index, stage);
-    const after = observed(next, sees, nowMs, kindOf(change).setsState(change));
-    if (after === 'again') return send(work, index, { stage, readAtMs: nowMs });
-    next = withSeen(whyUnread(after, unread), id);
-  }
-  const found = next;
+  const next = observed(stage, sees, nowMs, kindOf(change).setsState(change));
+  if (next === 'again') await send(work, index, { stage, readAtMs: nowMs });
   // Another visit may have read it meanwhile.
-  if (found !== stage) await work.stages.step(index, (now) => (isSameSent(now, stage) ? found : undefined));
+  else await stages.step(index, (now) => (isSameSent(now, stage) ? withSeen(whyUnread(next, unread), id) : undefined));
 }
 
 /** What nobody could read is not said to have been looked at. */

@@ -25,24 +25,6 @@ describe('a change', () => {
     expect((await rowsOf(0))[0]).toMatchObject({ before: '{"department":"old"}', after: '{"department":"new"}' });
   });
 
-  test('is read as often as is due in a visit that comes late, and stored once for that', async () => {
-    const { clock, visit, results, outcomesOf } = await stageChanges({ objects, plan: () => one });
-    const put = vi.spyOn(results, 'putDocument');
-    expect(await visit(0)).toMatchObject({ outcome: 'retrying', retryAfterSeconds: 2 });
-    await clock.advance(5_000);
-    expect(await visit(0)).toMatchObject({ outcome: 'retrying', retryAfterSeconds: 3 });
-    await clock.advance(3_000);
-    expect(await visit(0)).toEqual({ outcome: 'succeeded' });
-    expect(await outcomesOf(0)).toEqual(['applied']);
-    // The claim, the answer, two reads, and the last one.
-    expect(put.mock.calls.map(([, , text]) => /"at":"(\w+)"(?:.*"reads":(\d))?/.exec(text)?.slice(1))).toEqual([
-      ['sent', '0'],
-      ['sent', '0'],
-      ['sent', '2'],
-      ['done', undefined],
-    ]);
-  });
-
   test('gets its outcome although the process ended again and again during the visits', async () => {
     const { graph, visit, outcomesOf } = await stageChanges({ objects, plan: () => two });
     await visit(0);
