@@ -67,7 +67,9 @@ export const segmentsOf = (path: string): readonly string[] =>
 export function limitOf(path: string): 'graph-reports' | 'graph-access' | undefined {
   const below = `${segmentsOf(path).join('/')}/`;
   const isBelow = (start: string): boolean => below.startsWith(`${start}/`);
-  if (reports.some(isBelow)) return 'graph-reports';
+  // Sign-in activity of users counts as a report (microsoft-graph-docs-contrib, issue 8653).
+  const readsActivity = isBelow('users') && (path.split('?')[1] ?? '').toLowerCase().includes('signinactivity');
+  if (readsActivity || reports.some(isBelow)) return 'graph-reports';
   return access.some(isBelow) ? 'graph-access' : undefined;
 }
 

@@ -29,6 +29,8 @@ describe('what a request spends', () => {
     ['GET', ['/v1.0/auditLogs/signIns?$top=5'], { 'graph-reports': 1 }],
     ['GET', ['/beta/reports/authenticationMethods/userRegistrationDetails'], { 'graph-reports': 1 }],
     ['GET', ['/v1.0/reports/getMailboxUsageDetail'], { 'graph-units': 1 }],
+    ['GET', ['/v1.0/users?$select=id,signInActivity&$top=500'], { 'graph-reports': 1 }],
+    ['GET', ['/beta/users/x?%24select=signInActivity'], { 'graph-reports': 1 }],
     ['GET', ['/v1.0/identity/conditionalAccess/policies'], { 'graph-access': 1 }],
     ['POST', ['/v1.0/identity/conditionalAccess/namedLocations'], { 'graph-access': 1, 'graph-writes': 1 }],
     ['GET', ['/v1.0/identity/conditionalAccess/namedLocations/x'], { 'graph-access': 1 }],
