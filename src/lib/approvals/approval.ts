@@ -3,7 +3,7 @@ import type { ApprovalTerms } from '../access/policy/policy.ts';
 import type { AuditEntry } from '../audit/audit-log.ts';
 import { type Caller, type CallerIdentity, type CallerRole, identityOf } from '../core/caller.ts';
 import { minuteMs } from '../core/clock.ts';
-import type { TenantId } from '../core/identifiers.ts';
+import { nilUuid, type TenantId } from '../core/identifiers.ts';
 
 /*
  * The id of an approval: when it was asked for, in UTC, and eight random hexadecimal digits, such as
@@ -194,6 +194,12 @@ export function consentsOf(
 }
 
 /** The same person behind two applications is one. */
+/**
+ * The tenant of a request that is about several: no list of tenants contains it, so only who may read every tenant sees the
+ * request and decides.
+ */
+export const severalTenants = nilUuid as TenantId;
+
 export const personOf = ({ tenantId, objectId }: Pick<Party, 'tenantId' | 'objectId'>): string =>
   `${tenantId}/${objectId}`;
 

@@ -10,7 +10,15 @@ import {
   type Settled,
   type StoredApproval,
 } from './approval-log.ts';
-import { type Approval, type ApprovalStatus, isClosed, stateOf, underWayUntilMs } from './approval.ts';
+import {
+  type Approval,
+  type ApprovalStatus,
+  isClosed,
+  severalTenants,
+  stateOf,
+  type Subject,
+  underWayUntilMs,
+} from './approval.ts';
 import type { Approvals } from './approvals.ts';
 import { auditEntryOf, byTime } from './decide-approval.ts';
 import { closed } from './judge-decision.ts';
@@ -70,6 +78,12 @@ const note = (deps: Pick<Approvals, 'approvalLog'>, id: string, mark: Mark): Pro
     () => false,
   );
 
+const purposes: Readonly<Record<Subject['kind'], string>> = {
+  token: 'a token',
+  request: 'a request through the gateway',
+  change: 'a plan of changes',
+};
+
 /** Without what is asked for: the chat may be read by people who must not see data of customers. */
 function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice {
   const { id, subject, asker, reason, terms, expiresAtMs } = approval;
@@ -85,8 +99,8 @@ function noticeOf(approval: Approval, dashboardUrl: string | undefined): Notice 
     facts: [
       { name: 'Asked by', value: quoted(asker.name) },
       ...(reason === undefined ? [] : [{ name: 'Reason', value: quoted(reason) }]),
-      { name: 'For', value: subject.kind === 'token' ? 'a token' : 'a request through the gateway' },
-      { name: 'Tenant', value: subject.tenantId },
+      { name: 'For', value: purposes[subject.kind] },
+      { name: 'Tenant', value: subject.tenantId === severalTenants ? 'several' : subject.tenantId },
       { name: 'Approval', value: id },
     ],
     ...(dashboardUrl === undefined ? {} : { link: `${dashboardUrl}#/approvals/${id}` }),

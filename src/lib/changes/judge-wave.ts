@@ -128,6 +128,7 @@ export async function judgeWave(deps: JudgeWaveDeps, input: JudgeWaveInput): Pro
     await deps.runs.log.change(runId, { wave: defined({ wave, endedAtMs, isLast: isLast || undefined }) });
   if (isLast) return { next: 'go' };
   if (phase === 'sent') {
+    if (nowMs >= apply.expiresAtMs) return expire();
     const untilMs = endedAtMs + apply.pauseMinutes * minuteMs;
     if (nowMs < untilMs) return wait(untilMs);
     return defined({

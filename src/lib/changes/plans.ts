@@ -12,13 +12,14 @@ import {
   digestOf as subjectDigest,
   type Fact,
   partyOf,
+  severalTenants,
   stricter,
   type Subject,
 } from '../approvals/approval.ts';
 import type { Approvals } from '../approvals/approvals.ts';
 import { type Claim, claimApproval, freeClaim } from '../approvals/meet-condition.ts';
 import { actorOf, type Caller, callerIdOf, type Justification } from '../core/caller.ts';
-import { dayMs, isoTime } from '../core/clock.ts';
+import { dayMs, isoTime, minuteMs } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { defined } from '../core/objects.ts';
@@ -56,7 +57,6 @@ export interface PlanDeps extends VisibleRunsDeps, NamedTenantsDeps, StartRunDep
     'log' | 'results' | 'stops' | 'plans' | 'schedules' | 'querySlots' | 'lastResults' | 'history'
   >;
   readonly approvals: Approvals;
-  readonly settings: { readonly PARTNER_TENANT_ID: TenantId };
   readonly newId: () => string;
 }
 
@@ -240,6 +240,12 @@ export async function applyPlan(
     const { isSelected } = await selectedBy(deps, { caller, visible }, { tenants: [entry] });
     return isSelected;
   });
+  const pauseMinutes = options.pauseMinutes ?? 60;
+  if (deps.clock.nowMs() + (waves.length - 1) * pauseMinutes * minuteMs >= expiresAtMs)
+    throw new BrokerError(
+      'request_invalid',
+      `The pauses between ${waves.length} waves end after the plan, which expires at ${isoTime(expiresAtMs)}.`,
+    );
   const request = {
     kind: 'apply' as const,
     plan: planId,
@@ -247,7 +253,7 @@ export async function applyPlan(
     expiresAtMs,
     waves: waves.map((wave) => wave.length),
     stop: { failed: options.stop?.failed ?? 3, unclear: options.stop?.unclear ?? 1 },
-    pauseMinutes: options.pauseMinutes ?? 60,
+    pauseMinutes,
     confirmWaves: options.confirmWaves ?? true,
     rules: rules.map(ruleDigest),
   };
@@ -374,7 +380,7 @@ async function subjectOf(
       ...(hidden === '' ? [] : [{ name: 'Not shown here', value: hidden }]),
     ],
     details,
-    tenantId: tenants.length === 1 && only !== undefined ? only : deps.settings.PARTNER_TENANT_ID,
+    tenantId: tenants.length === 1 && only !== undefined ? only : severalTenants,
     rule: names[0] ?? '',
     audit: defined({ scopes: job?.permissions ?? [], application: job?.application }),
   };

@@ -1,5 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Approval, newApprovalId, rowKeyOf, rowPrefixAt } from '../../../../src/lib/approvals/approval.ts';
+import {
+  type Approval,
+  newApprovalId,
+  rowKeyOf,
+  rowPrefixAt,
+  severalTenants,
+} from '../../../../src/lib/approvals/approval.ts';
+import { visibleApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { pendingAnswer } from '../../../../src/lib/approvals/meet-condition.ts';
 import {
   listApprovals,
@@ -66,6 +73,16 @@ describe('listApprovals', () => {
     expect(await listed({ ...own, roles: ['Approvals.Decide'] }, { mine: true })).toEqual([mine]);
     tenants = '*';
     expect(await listed(decider)).toEqual([elsewhere, other, mine]);
+  });
+
+  it('shows what is about several tenants to deciders who may read all, whatever tenants others read', async () => {
+    const several = await store({ subject: { ...approval().subject, tenantId: severalTenants } });
+    tenants = new Set([approval().subject.tenantId, decider.tenantId]);
+    expect(await listed(decider)).toEqual([]);
+    await expect(visibleApproval(approvals, several, decider)).rejects.toMatchObject({ code: 'approval_not_found' });
+    tenants = '*';
+    expect(await listed(decider)).toEqual([several]);
+    await expect(visibleApproval(approvals, several, decider)).resolves.toMatchObject({ approval: { id: several } });
   });
 
   it('lists by what time has made of a status, not by what was written', async () => {

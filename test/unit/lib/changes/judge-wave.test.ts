@@ -83,6 +83,15 @@ describe('the last wave', () => {
   });
 });
 
+test('a plan that expires in a pause ends the apply then', async () => {
+  const { judge, clock, record, run } = await stage([1, 1], { pauseMinutes: 7_200 });
+  await record(recordOf(0, { round: 900 }));
+  expect((await judge({ wave: 1, phase: 'sent' })).next).toBe('wait');
+  await clock.advance(86_400_000);
+  expect((await judge({ wave: 1, phase: 'sent' })).next).toBe('end');
+  expect((await run()).stoppedBy?.code).toBe('plan_expired');
+});
+
 describe('a pause', () => {
   test('lasts from the end of the wave, and then the wave is read again where something was done', async () => {
     const { judge, clock, record } = await stage([2, 1], { pauseMinutes: 60 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
+import { severalTenants } from '../../../../src/lib/approvals/approval.ts';
 import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { act, type Change, update } from '../../../../src/lib/changes/change.ts';
 import { defineChange } from '../../../../src/lib/changes/define-change.ts';
@@ -253,8 +254,15 @@ describe('a plan is not applied', () => {
       const { apply, clock } = await stagePlan();
       await clock.advance(ms);
       if (isExpired) await expect(apply()).rejects.toEqual(refused('plan_expired', /expired at \d{4}-/));
-      else await expect(apply()).resolves.toHaveProperty('runId');
+      else await expect(apply({ pauseMinutes: 0 })).resolves.toHaveProperty('runId');
     }
+  });
+
+  test('with pauses that end after it', async () => {
+    const { apply } = await stagePlan({ changes: [[move()], [move()]] });
+    await expect(apply({ waves: ['50%', '100%'], pauseMinutes: 1_440 })).rejects.toEqual(
+      refused('request_invalid', /pauses between 2 waves end after the plan/),
+    );
   });
 
   test.each(['pending', 'running', 'failed', 'cancelled'] as const)('while it is %s', async (status) => {
@@ -385,7 +393,7 @@ describe('an approval', () => {
     expect(subject).toMatchObject({
       kind: 'change',
       title: 'Adjust: 4 changes in 3 tenants',
-      tenantId: partner,
+      tenantId: severalTenants,
       rule: 'engineers',
     });
     const facts = Object.fromEntries(subject.facts.map(({ name, value }) => [name, value]));
