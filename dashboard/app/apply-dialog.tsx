@@ -153,7 +153,14 @@ function NumberField(props: {
   return (
     <>
       <label for={id}>{label}</label>
-      <input id={id} type="number" min={0} value={value} onInput={(event) => onText(event.currentTarget.value)} />
+      <input
+        id={id}
+        type="number"
+        min={0}
+        required
+        value={value}
+        onInput={(event) => onText(event.currentTarget.value)}
+      />
     </>
   );
 }

@@ -207,6 +207,20 @@ describe.each(['one', 'batch'] as const)('an apply, completions delivered: %s', 
     expect(ends).toEqual([{ runId }]);
   });
 
+  test('ended twice, it still waits for what is on its way before it ends', async () => {
+    let looked = 0;
+    const { steps, run } = stage({
+      waves: [1],
+      visit: ({ again }) =>
+        again !== true || (looked += 1) < 3
+          ? { outcome: 'retrying', code: 'change_pending', retryAfterSeconds: 30 }
+          : { outcome: 'succeeded' },
+      more: { ...more, raiseWhileWaiting: ['cancel', 'cancel', 'cancel'] },
+    });
+    await run();
+    expect(visits(steps)).toEqual(['visit 0', 'look 0', 'look 0', 'look 0']);
+  });
+
   test('ended by a person in a pause, it reads what was sent and begins nothing more', async () => {
     let isEnded = false;
     const { steps, ends, run } = stage({

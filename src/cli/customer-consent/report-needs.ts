@@ -9,7 +9,7 @@ import {
   noConsent,
   type ScopedResource,
 } from '../../lib/consent/customer-grants.ts';
-import { graphAppId, type PermissionProfile, profiles } from '../../lib/consent/permissions.ts';
+import { graphAppId, type PermissionProfile, profileNames, profiles } from '../../lib/consent/permissions.ts';
 import { ptbCommand } from '../../lib/core/errors.ts';
 import { factsOf } from '../../lib/core/resources.ts';
 import type { Job } from '../../lib/runs/job/job.ts';
@@ -81,13 +81,16 @@ function permissionsCheck(
   const needed = `The reports need ${describeScopes(wanted)}.`;
   const lacking = lackedOf(wanted, registered);
   if (lacking.length === 0) return { check, status: 'ok', message: `${needed} The application has them.` };
-  const isInGdap = lackedOf(lacking, customerResources(profiles.gdap)).length === 0;
+  // Setup gives exactly the profile, so it must contain what the application has as well.
+  const profile = profileNames.find(
+    (name) => lackedOf([...lacking, ...registered], customerResources(profiles[name])).length === 0,
+  );
   const [setup, consent, renew] = [
-    `setup --permissions ${isInGdap ? 'gdap' : 'FILE'}`,
+    `setup --permissions ${profile ?? 'FILE'}`,
     'consent',
     'tenants consent --renew',
   ].map((words) => ptbCommand(words, application));
-  const file = isInGdap ? '' : ' FILE is a profile with what the application has and lacks.';
+  const file = profile !== undefined ? '' : ' FILE is a profile with what the application has and lacks.';
   return {
     check,
     status: 'notice',

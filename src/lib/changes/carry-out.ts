@@ -117,10 +117,19 @@ async function apply(deps: CarryOutDeps, attempt: AttemptDeps, visit: ApplyVisit
     count: planned.length,
     isExpected: visit.isBegun,
   });
-  const stop = stopOf(run)?.detail ?? (visit.last ? 'It did not end in time.' : undefined);
+  const cause = stopOf(run);
+  const stop = cause?.detail ?? (visit.last ? 'It did not end in time.' : undefined);
   // Once it is stopped, a look only says that nothing was attempted.
   if (!stages.isBegun && (!visit.again || stop === undefined)) checkBegin(run, visit.apply, clock.nowMs());
-  const work: TenantWork = { deps, attempt, visit, planned, stages, stop };
+  const work: TenantWork = {
+    deps,
+    attempt,
+    visit,
+    planned,
+    stages,
+    stop,
+    isCancelled: cause?.code === 'run_cancelled',
+  };
   await workOn(work);
   return endOf(work);
 }
@@ -134,6 +143,8 @@ interface TenantWork {
   readonly stages: StoredStages;
   /** Why nothing more is sent. */
   readonly stop: string | undefined;
+  /** A person ended the apply. */
+  readonly isCancelled: boolean;
 }
 
 async function workOn(work: TenantWork): Promise<void> {
@@ -228,9 +239,15 @@ async function confirm(work: TenantWork, index: number, stage: Sent): Promise<vo
   const { sees, id, unread } = await see(work, index, stage);
   const change = changeAt(work, index);
   const next = observed(stage, sees, nowMs, kindOf(change).setsState(change));
-  if (next === 'again') await send(work, index, { stage, readAtMs: nowMs });
+  if (next === 'again') {
+    if (isSame(await readFacts(change, work.visit.reader), work.planned[index]?.facts))
+      return send(work, index, { stage, readAtMs: nowMs });
+    const why = 'It was not sent again: what the plan rests on has changed since.';
+    await stages.step(index, (now) => (isSameSent(now, stage) ? ended(now, why, nowMs) : undefined));
+    return;
+  }
   // Another visit may have read it meanwhile.
-  else await stages.step(index, (now) => (isSameSent(now, stage) ? withSeen(whyUnread(next, unread), id) : undefined));
+  await stages.step(index, (now) => (isSameSent(now, stage) ? withSeen(whyUnread(next, unread), id) : undefined));
 }
 
 /** What nobody could read is not said to have been looked at. */
@@ -298,13 +315,21 @@ const isSameStage = (one: Stage, other: Stage): boolean => JSON.stringify(one) =
 
 /** Nothing more is sent. What was sent is read a last time. */
 async function endNow(work: TenantWork, index: number, stage: Stage): Promise<void> {
-  const { attempt, stages, stop = '' } = work;
-  const sees = stage.at === 'sent' ? await seeThrice(work, index, stage) : 'mixed';
+  const { attempt, stages, stop = '', visit } = work;
+  let sees: Observation | 'mixed' = 'mixed';
+  let why = stop;
+  try {
+    if (stage.at === 'sent') sees = await seeThrice(work, index, stage);
+  } catch (thrown) {
+    const error = toBrokerError(thrown);
+    if (error.transient && !visit.last) throw thrown;
+    why = `${stop} It cannot be read: ${error.detail}`;
+  }
   const nowMs = attempt.clock.nowMs();
   await stages.step(index, (now) => {
     if (now.at === 'sent' && sees === 'aim')
       return defined({ at: 'done' as const, outcome: 'applied' as const, atMs: nowMs, createdId: now.createdId });
-    return now.at === 'done' ? undefined : ended(now, stop, nowMs);
+    return now.at === 'done' ? undefined : ended(now, why, nowMs);
   });
 }
 
@@ -339,6 +364,8 @@ async function send(
     const run = await deps.runs.log.find(attempt.runId);
     const stop = run && stopOf(run);
     if (stop !== undefined) throw stop;
+    const hold = stages.isBegun ? undefined : run && holdOf(run);
+    if (hold !== undefined) throw new BrokerError('apply_held', hold.detail);
     await stages.step(index, (now) => {
       if (now.at === 'sent' && now.claim === claim) return undefined;
       if (now.at === 'done' || !isSameStage(now, stage)) throw lost();
@@ -372,6 +399,7 @@ async function send(
     // Whether it took effect is found out by reading.
     if (!isUnsent) return;
     const { code, detail } = toBrokerError(thrown);
+    if (code === 'apply_held') throw thrown;
     const refused = code === 'run_cancelled' ? ended(open, detail, clock.nowMs()) : refusalBy(work, thrown);
     const why = refused.at === 'done' ? refused.detail : undefined;
     await stages.step(index, (now) => {
@@ -421,7 +449,7 @@ const worst: readonly (readonly [ChangeOutcome[], BrokerError['code']])[] = [
   [['not attempted'], 'change_failed'],
 ];
 
-function endOf({ attempt, planned, stages }: TenantWork): ChangeVisitEnd {
+function endOf({ attempt, planned, stages, isCancelled }: TenantWork): ChangeVisitEnd {
   const due = stages.all.flatMap((stage) => dueMs(stage) ?? []);
   const { clock, handedOut } = attempt;
   const rows = planned.map((change, index) => {
@@ -436,7 +464,9 @@ function endOf({ attempt, planned, stages }: TenantWork): ChangeVisitEnd {
     return { written, waitSeconds: Number.isFinite(waitMs) ? Math.max(1, Math.ceil(waitMs / 1000)) : 1 };
   }
   const outcomes = stages.all.flatMap((stage) => (stage.at === 'done' ? stage.outcome : []));
-  const [, code] = worst.find(([bad]) => outcomes.some((outcome) => bad.includes(outcome))) ?? [];
+  const [, found] = worst.find(([bad]) => outcomes.some((outcome) => bad.includes(outcome))) ?? [];
+  const isUntouched = outcomes.every((outcome) => outcome === 'not attempted');
+  const code = isCancelled && isUntouched ? 'run_cancelled' : found;
   return code === undefined ? { written } : { written, failure: { code, detail: countsOf(outcomes) } };
 }
 

@@ -93,7 +93,7 @@ function* allWaves(context: OrchestrationContext, input: FanOutInput, sizes: rea
     const end = yield* oneWave(context, input, wave, counter);
     if (end === undefined) continue;
     // What was sent gets its outcome, and nothing more is sent.
-    yield* visited(context, input, { indexes: everyone.slice(0, first), again: true }, counter);
+    yield* visited(context, input, { indexes: everyone.slice(0, first), again: true, ending: true }, counter);
     return end;
   }
   for (let looks = 0; looks < lateLooks; looks += 1) {
@@ -156,13 +156,17 @@ function* judged(
   }
 }
 
-type Visited = Pick<Wave, 'indexes'> & { readonly again?: boolean };
+type Visited = Pick<Wave, 'indexes'> & {
+  readonly again?: boolean;
+  /** Whoever ends the apply again does not cut short what finds out how it ended. */
+  readonly ending?: boolean;
+};
 
 /** Visits tenants until each has its outcome. A hold ends it once those that were begun have theirs. */
 function* visited(
   context: OrchestrationContext,
   { runId, batchSize, groupSize, inTurn }: FanOutInput,
-  { indexes, again = false }: Visited,
+  { indexes, again = false, ending = false }: Visited,
   counter: Counter,
 ) {
   const last = counter.round + maxRounds;
@@ -171,7 +175,16 @@ function* visited(
   let stopCode: keyof typeof errorTable | undefined;
   while (open.length > 0 && counter.round < last) {
     counter.round += 1;
-    const round = { runId, batchSize, rounds: last, again, ...(groupSize && { groupSize }), ...(inTurn && { inTurn }) };
+    // After a hold, too, what was begun in later batches is read.
+    const round = {
+      runId,
+      batchSize,
+      rounds: last,
+      again,
+      everyBatch: true,
+      ...(groupSize && { groupSize }),
+      ...(inTurn && { inTurn }),
+    };
     const results = yield* oneRound(context, round, open, counter.round);
     stopCode ??= results.find((result) => result.stopCode !== undefined)?.stopCode;
     open = results.flatMap(({ retry }) => retry);
@@ -180,7 +193,10 @@ function* visited(
     failures = results.some(({ retryAfterSeconds }) => retryAfterSeconds > 0) ? 0 : failures + 1;
     const backOff = Math.min(60, 2 ** failures);
     const seconds = Math.max(backOff, ...results.map(({ retryAfterSeconds }) => retryAfterSeconds));
-    if (yield* cancelledWhileWaiting(context, Math.min(longestRetryAfterSeconds, seconds))) {
+    const waitSeconds = Math.min(longestRetryAfterSeconds, seconds);
+    if (ending) {
+      yield context.df.createTimer(new Date(context.df.currentUtcDateTime.getTime() + waitSeconds * 1000));
+    } else if (yield* cancelledWhileWaiting(context, waitSeconds)) {
       stopCode = 'run_cancelled';
       break;
     }

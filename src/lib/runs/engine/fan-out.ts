@@ -54,7 +54,11 @@ const batchInputSchema = z.object({
 type BatchInput = z.infer<typeof batchInputSchema>;
 
 /** What fixes the batches of a round. */
-export type RoundInput = Omit<FanOutInput, 'retryDelaySeconds' | 'jitter'> & { readonly again?: boolean };
+export type RoundInput = Omit<FanOutInput, 'retryDelaySeconds' | 'jitter'> & {
+  readonly again?: boolean;
+  /** Starts every batch, although a batch before it stops the run. */
+  readonly everyBatch?: boolean;
+};
 
 /** @param open indexes of the tenants. */
 function batchesOf(input: RoundInput, open: readonly number[], round: number): readonly BatchInput[] {
@@ -212,7 +216,7 @@ export function* oneRound(
   const start = (batch: BatchInput, place: number): Task =>
     // The form is reserved for batches: see windowPattern.
     context.df.callSubOrchestrator(fanOutBatchName, batch, `${input.runId}:r${round}:b${place}`);
-  if (input.inTurn === true) return yield* inTurn(context, batches, start);
+  if (input.inTurn === true) return yield* inTurn(context, batches, start, input.everyBatch === true);
   return yield* checked(context.df.Task.all(batches.map(start)), z.array(batchResultSchema));
 }
 
@@ -226,6 +230,7 @@ function* inTurn(
   context: OrchestrationContext,
   batches: readonly BatchInput[],
   start: (batch: BatchInput, place: number) => Task,
+  everyBatch: boolean,
 ): Yields<readonly VisitSummary[]> {
   const started: Task[] = [];
   for (const [place, batch] of batches.entries()) {
@@ -233,7 +238,7 @@ function* inTurn(
     started.push(task);
     if (batch.takenEvent === undefined) break;
     yield context.df.Task.any([task, context.df.waitForExternalEvent(batch.takenEvent)]);
-    if (started.some(({ result }) => stopsRun(result))) break;
+    if (!everyBatch && started.some(({ result }) => stopsRun(result))) break;
   }
   const results: VisitSummary[] = [];
   // Backwards, because the last batch is scheduled only when it is yielded.

@@ -158,7 +158,8 @@ async function visit(
     : undefined;
   const isFinal = earlier?.outcome !== 'retrying' && input.again !== true;
   if (earlier !== undefined && (isFinal || earlier.round >= input.round)) return resultOf(earlier);
-  const misfit = misfitOf(deps.jobs, plan);
+  // An apply makes what was planned, whatever parameters its job takes now.
+  const misfit = plan.change?.kind === 'apply' ? undefined : misfitOf(deps.jobs, plan);
   if (misfit !== undefined) {
     await deps.runs.stops.stop(input.runId, misfit);
     return { outcome: 'not_attempted', code: misfit.code };

@@ -97,7 +97,13 @@ export function createRunStops(deps: { readonly runLog: RunLog; readonly clock: 
       // Keep the first reason: later ones are its consequences.
       if (entry.stop !== undefined) return;
       entry.stop = why;
-      await deps.runLog.change(runId, { stoppedBy: why });
+      try {
+        await deps.runLog.change(runId, { stoppedBy: why });
+      } catch (thrown) {
+        // The call is repeated, and must write it then: an apply believes the record alone.
+        entry.stop = undefined;
+        throw thrown;
+      }
     },
     /** Removes the run from memory after it has ended. */
     forget: (runId: RunId): void => void known.delete(runId),

@@ -225,6 +225,17 @@ describe('a change of unknown outcome', () => {
     },
   );
 
+  test('is not sent again if a fact that it rests on has changed', async () => {
+    const plan = () => [update(user, { department: 'new' }, { while: { path: user, properties: ['jobTitle'] } })];
+    const { graph, clock, settle, outcomesOf, rowsOf } = await stageChanges({ objects, plan });
+    graph.faults.push({ lost: 'before' });
+    void clock.sleep(60_000).then(() => graph.put(user, { id: 'a', department: 'old', jobTitle: 'y' }));
+    expect(await settle(0)).toEqual({ outcome: 'failed', code: 'change_unclear' });
+    expect(await outcomesOf(0)).toEqual(['unclear']);
+    expect((await rowsOf(0))[0]).toMatchObject({ detail: expect.stringContaining('It was not sent again') });
+    expect(graph.effects).toEqual([]);
+  });
+
   test('is unclear after the second time, and the rest of the tenant is not sent', async () => {
     const { graph, settle, outcomesOf } = await stageChanges({ objects, plan: () => two });
     graph.faults.push({ lost: 'before' }, { lost: 'before' });
@@ -472,8 +483,17 @@ describe('nothing is begun', () => {
     await stage.runLog.change(applyId, { cancelRequestedAtMs: 1 });
     expect(await stage.visit(0)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
     await isUntouched(stage);
-    expect(await stage.settle(0, { again: true })).toEqual({ outcome: 'failed', code: 'change_failed' });
+    // It counts as left, so the apply is told as ended and not as finished.
+    expect(await stage.settle(0, { again: true })).toEqual({ outcome: 'failed', code: 'run_cancelled' });
     expect(await stage.outcomesOf(0)).toEqual(['not attempted']);
+  });
+
+  test('while the apply is held between the read of the tenant and the request', async () => {
+    const stage = await stageChanges({ objects, plan: () => one });
+    const hold = { id: 'h', atMs: 0, code: 'apply_held', detail: 'Held.' } as const;
+    stage.world.beforeToken = () => stage.runLog.change(applyId, { hold });
+    expect(await stage.visit(0)).toEqual({ outcome: 'not_attempted', code: 'apply_held' });
+    await isUntouched(stage);
   });
 
   test('in a tenant that was excluded', async () => {
@@ -517,6 +537,24 @@ describe('the end of an apply', () => {
       expect(await outcomesOf(0)).toEqual([outcome, outcome]);
       expect(await stagesOf(0)).toMatchObject([{ outcome }, { outcome }]);
     }
+  });
+
+  test.each([503, 401] as const)('gives what was sent an outcome although reads fail with %i', async (status) => {
+    const { clock, graph, runLog, visit, outcomesOf } = await stageChanges({ objects, plan: () => two });
+    /** Reads are repeated after pauses. */
+    const look = async (more: { readonly last?: boolean }): Promise<unknown> => {
+      const looking = visit(0, { again: true, ...more });
+      let isDone = false;
+      void looking.finally(() => (isDone = true));
+      while (!isDone) await clock.advance(10_000);
+      return looking;
+    };
+    await visit(0);
+    await runLog.change(applyId, { cancelRequestedAtMs: 1 });
+    graph.refusesReads = status;
+    if (status === 503) expect(await look({})).toMatchObject({ outcome: 'retrying' });
+    expect(await look({ last: true })).toEqual({ outcome: 'failed', code: 'change_unconfirmed' });
+    expect(await outcomesOf(0)).toEqual(['accepted', 'accepted']);
   });
 
   test('keeps the id of what was created', async () => {
