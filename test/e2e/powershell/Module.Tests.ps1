@@ -167,7 +167,7 @@ Describe 'every command' {
 
     It 'supports -WhatIf if it changes something' {
         foreach ($command in $commands) {
-            if ($command.Name -match '^(Start|Stop|Invoke|Set|Remove)-') { $command.Parameters.Keys | Should -Contain 'WhatIf' -Because $command.Name }
+            if ($command.Name -match '^(Start|Stop|Resume|New|Undo|Invoke|Set|Remove)-') { $command.Parameters.Keys | Should -Contain 'WhatIf' -Because $command.Name }
             else { $command.Name | Should -Match '^(Get|Connect|Disconnect|Wait)-' }
         }
     }
