@@ -1,6 +1,6 @@
 import type { PendingApprovalAnswer } from '../lib/api/answers/approvals.ts';
 import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../lib/api/answers/plans.ts';
-import { exampleDomain, exampleTime } from '../lib/api/examples.ts';
+import { exampleDomain, examplePlanId, exampleTime } from '../lib/api/examples.ts';
 import { conditionFailures, directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { applySchema, listPlansQuerySchema, maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
 import { pendingAnswer } from '../lib/approvals/meet-condition.ts';
@@ -17,7 +17,6 @@ import { documentStartedRun, idempotencyKeyHeader, ownWindow, startedRunAnswer }
 /** Loaded by the first request for a plan, to keep start-up short. */
 const loadPlans = once(() => import('../lib/changes/plans.ts'));
 
-const examplePlanId = 'block-user-consent@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e';
 const planParameter = { planId: { description: 'Id of the plan.', example: examplePlanId } };
 const runFailures = ['run_not_found', 'plan_changed', ...directoryFailures, 'storage_unavailable'] as const;
 

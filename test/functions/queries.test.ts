@@ -376,6 +376,8 @@ describe('the run of a query', () => {
   it('cannot be compared', async () => {
     const { call, ask } = stage();
     const runId = await ask(operator, { path: '/users' });
-    expect(await refused(call('runs-changes', operator, { params: { runId } }))).toMatch(/^request_invalid: Queries are not compared/);
+    expect(await refused(call('runs-changes', operator, { params: { runId } }))).toMatch(
+      /^request_invalid: Queries are not compared/,
+    );
   });
 });

@@ -9,6 +9,7 @@ export const exampleCallerId = '0d2d4b52-7c1a-4f4e-8f0b-1f3b8c9a6e21';
 export const exampleTokenId = 'b5a3c1d2-9e8f-4a7b-8c6d-5e4f3a2b1c0d';
 export const exampleCorrelationId = '2c1e7c57-58a5-4d8e-9d0b-7a0e5b1f4c33';
 export const exampleRunId = 'licence-report@2026-11-24T05:00Z';
+export const examplePlanId = 'block-user-consent@manual-8d9f7a54-0d0c-4c5e-9a51-9f3a2f6a2b7e';
 export const exampleApprovalId = '20261124t050000-7f3a9c21';
 export const exampleTime = '2026-11-24T05:00:00.000Z';
 export const exampleEnd = '2026-11-24T05:00:41.500Z';

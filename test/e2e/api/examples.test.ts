@@ -4,8 +4,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { changeTenant } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { exampleApprovalId, exampleDomain, exampleOtherTenantId, exampleRunId } from '../../../src/lib/api/examples.ts';
+import {
+  exampleApprovalId,
+  exampleDomain,
+  exampleOtherTenantId,
+  examplePlanId,
+  exampleRunId,
+} from '../../../src/lib/api/examples.ts';
 import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
@@ -35,10 +42,14 @@ let demo: Demo;
 let folder: string;
 let runId: string;
 let environment: NodeJS.ProcessEnv;
+/** The plan that a sample is about, by its route and language. */
+let planIds: ReadonlyMap<string, string>;
 /** One for each language, because each decides on its own. */
 let approvalIds: Readonly<Record<string, string>>;
 /** People decide, not applications. */
 let personToken: string;
+
+const languages = ['Shell', 'TypeScript', 'PowerShell'];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-examples-'));
@@ -51,13 +62,18 @@ beforeAll(async () => {
   }
   environment = { ...process.env, BROKER_URL: demo.url, CALLER_TOKEN: await demo.callerToken() };
   personToken = await tokenOfPerson(demo, 'approver');
-  approvalIds = await askForApprovals(['Shell', 'TypeScript', 'PowerShell']);
+  approvalIds = await askForApprovals(languages);
+  planIds = await preparePlans();
 });
 
 /** Adds a rule with an approval for one caller, who then asks once for each language. */
 async function askForApprovals(languages: readonly string[]): Promise<Readonly<Record<string, string>>> {
   const file = demo.environment['ACCESS_POLICY'] ?? '';
-  const policy = JSON.parse(await readFile(file, 'utf8')) as { rules: { callers: { applications: string[] } }[] };
+  const policy = JSON.parse(await readFile(file, 'utf8')) as {
+    rules: { callers: { applications: string[] } }[];
+    tenantGroups: object;
+  };
+  const tenantGroups = { ...policy.tenantGroups, pilot: [tenantOf(demo, 'ok').tenantId] };
   const asker = demo.cloud.brokerApplication.callers.find(({ name }) => name === 'Helpdesk');
   if (asker === undefined) throw new Error('the simulated cloud has no caller Helpdesk');
   for (const { callers } of policy.rules)
@@ -69,7 +85,7 @@ async function askForApprovals(languages: readonly string[]): Promise<Readonly<R
     resources: ['graph'],
     approval: { count: 1 },
   };
-  await writeFile(file, JSON.stringify({ ...policy, rules: [...policy.rules, approved] }));
+  await writeFile(file, JSON.stringify({ ...policy, tenantGroups, rules: [...policy.rules, approved] }));
   const token = await callerTokens(demo.cloud, globalThis.fetch, asker)();
   const ids: Record<string, string> = {};
   for (const [index, language] of languages.entries()) {
@@ -93,6 +109,63 @@ async function asked(token: string, body: object): Promise<string> {
   }
 }
 
+/** One plan that is applied, and for each language those that can be applied, go on and be ended. */
+async function preparePlans(): Promise<ReadonlyMap<string, string>> {
+  const token = await demo.callerToken();
+  const call = async (path: string, body?: object): Promise<Readonly<Record<string, unknown>>> => {
+    const response = await fetch(`${demo.url}/api/${path}`, {
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
+    });
+    const answer = (await response.json()) as Readonly<Record<string, unknown>>;
+    if (!response.ok) throw new Error(`${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  };
+  const working = demo.cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
+  for (const tenantId of working)
+    await changeTenant(demo.cloud.control, tenantId, { moreRoles: ['Privileged Role Administrator'] });
+  const show = (planId: string) => call(`plans/${encodeURIComponent(planId)}`);
+  const until = async (
+    planId: string,
+    isReady: (plan: Readonly<Record<string, unknown>>) => boolean,
+  ): Promise<void> => {
+    while (!isReady(await show(planId))) await new Promise((resolve) => setTimeout(resolve, 300));
+  };
+  const plan = async (): Promise<string> => {
+    const planId = String((await call('jobs/block-user-consent/plans', { tenants: working }))['runId']);
+    await until(planId, ({ status }) => status === 'completed');
+    return planId;
+  };
+  /** @param isReady of the apply. */
+  const apply = async (
+    planId: string,
+    waves: string[],
+    isReady: (apply: { waits?: boolean; status?: string }) => boolean,
+  ) => {
+    await call(`plans/${encodeURIComponent(planId)}/apply`, { waves, pauseMinutes: 0 });
+    await until(planId, (shown) => isReady((shown['apply'] ?? {}) as object));
+    return planId;
+  };
+  const [applied, ...others] = await Promise.all(Array.from({ length: 1 + 3 * languages.length }, plan));
+  await apply(applied ?? '', ['100%'], ({ status }) => status === 'completed');
+  const found = new Map<string, string>();
+  for (const [at, language] of languages.entries()) {
+    const [open = '', waiting = '', ending = ''] = others.slice(3 * at);
+    found.set(`POST /api/plans/{planId}/apply ${language}`, open);
+    for (const [route, planId] of [
+      ['go-on', waiting],
+      ['end', ending],
+    ] as const)
+      found.set(
+        `POST /api/plans/{planId}/${route} ${language}`,
+        await apply(planId, ['1%', '100%'], ({ waits }) => waits === true),
+      );
+    for (const route of ['GET /api/plans/{planId}', 'POST /api/plans/{planId}/undo'])
+      found.set(`${route} ${language}`, applied ?? '');
+  }
+  return found;
+}
+
 afterAll(async () => {
   await demo?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -100,8 +173,9 @@ afterAll(async () => {
 
 const isForPeople = (route: string): boolean => route.includes('/approvals');
 
-const real = (source: string, language: string): string =>
+const real = (source: string, language: string, route: string): string =>
   source
+    .replaceAll(encodeURIComponent(examplePlanId), encodeURIComponent(planIds.get(`${route} ${language}`) ?? ''))
     .replaceAll(exampleApprovalId, approvalIds[language] ?? '')
     .replaceAll(exampleDomain, tenantOf(demo, 'ok').domain)
     .replaceAll(exampleOtherTenantId, tenantOf(demo, 'ok').tenantId)
@@ -127,6 +201,13 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/tenants/{tenant}/history': /split/,
   'PUT /api/tenants/{tenant}/tags': /threshold=30/,
   'GET /api/events': /events/,
+  'POST /api/jobs/{job}/plans': /block-user-consent@manual-/,
+  'GET /api/plans': /block-user-consent@manual-/,
+  'GET /api/plans/{planId}': /irreversible/,
+  'POST /api/plans/{planId}/apply': /block-user-consent@apply-/,
+  'POST /api/plans/{planId}/go-on': /block-user-consent@apply-/,
+  'POST /api/plans/{planId}/end': /block-user-consent@apply-/,
+  'POST /api/plans/{planId}/undo': /block-user-consent@/,
   'GET /api/jobs': /licence-report/,
   'POST /api/jobs/{job}/runs': /access-check@manual-/,
   'GET /api/jobs/{job}/history': /licence-report@manual-/,
@@ -158,7 +239,7 @@ it('there is one sample per route and language', () => {
 
 describe('curl', () => {
   it.each(samplesIn('Shell'))('$route', async ({ route, source }) => {
-    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', real(source, 'Shell')], {
+    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', real(source, 'Shell', route)], {
       env: environmentOf(route),
     });
     expect(stdout).toMatch(outputs[route] ?? /^$/);
@@ -168,7 +249,7 @@ describe('curl', () => {
 describe('TypeScript', () => {
   it.each(samplesIn('TypeScript'))('$route', async ({ route, source }) => {
     const file = join(folder, 'example.mts');
-    await writeFile(file, real(source, 'TypeScript'));
+    await writeFile(file, real(source, 'TypeScript', route));
     const { stdout } = await run(process.execPath, [file], { env: environmentOf(route) });
     expect(stdout).toMatch(outputs[route] ?? /^$/);
   });
@@ -184,7 +265,7 @@ describe('PowerShell', skippedBecause(typeof powerShell === 'string' ? powerShel
     // The console shows only a part of an object, so the test compares its JSON.
     const sections = samplesIn('PowerShell').map(
       ({ route, source }) =>
-        `'${separator}'\n$env:CALLER_TOKEN = $env:${isForPeople(route) ? 'PERSON_TOKEN' : 'PROGRAM_TOKEN'}\ntry { $(& {\n${real(source, 'PowerShell')}\n}) | ConvertTo-Json -Depth 9 } catch { "The sample failed: $_" }\n`,
+        `'${separator}'\n$env:CALLER_TOKEN = $env:${isForPeople(route) ? 'PERSON_TOKEN' : 'PROGRAM_TOKEN'}\ntry { $(& {\n${real(source, 'PowerShell', route)}\n}) | ConvertTo-Json -Depth 9 } catch { "The sample failed: $_" }\n`,
     );
     await writeFile(file, `$ErrorActionPreference = 'Stop'\n${sections.join('')}`);
     const { BROKER_URL = '', CALLER_TOKEN = '' } = environment;

@@ -3,7 +3,6 @@ import type { RunningCloud } from 'microsoft-cloud';
 import { accessToken, call } from 'microsoft-cloud/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { jobs } from '../../../src/jobs/index.ts';
-import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
 import { createVisitor, type Visited, type Visitor } from '../api/visitor.ts';
@@ -25,7 +24,8 @@ let tenants: readonly string[];
 beforeAll(async () => {
   demo = await startQuietDemo(25);
   visitor = await createVisitor(demo.url);
-  operator = await tokenOfPerson(demo, 'operator');
+  // An application: plans of people need an approval in the demo.
+  operator = await demo.callerToken();
   const found: string[] = [];
   for (const { tenantId, state, trait } of demo.cloud.tenants) {
     if (state !== 'ok' || trait !== undefined || found.length === 3) continue;

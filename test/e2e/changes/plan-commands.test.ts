@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { changeTenant } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Ended, runInProcess } from '../../support/command-in-process.ts';
-import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo } from '../../support/running-demo.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
 
@@ -21,7 +20,8 @@ const mayChange = (tenantId: string, roles = ['Privileged Role Administrator']):
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-plans-'));
   demo = await startQuietDemo(4);
-  token = await tokenOfPerson(demo, 'operator');
+  // Of an application: plans of people need an approval in the demo.
+  token = await demo.callerToken();
   reachable = demo.cloud.tenants.filter(({ state }) => state === 'ok');
   for (const { tenantId } of reachable) await mayChange(tenantId);
 });
