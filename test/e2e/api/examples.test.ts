@@ -143,7 +143,7 @@ async function preparePlans(): Promise<ReadonlyMap<string, string>> {
     isReady: (apply: { waits?: boolean; status?: string }) => boolean,
   ) => {
     await call(`plans/${encodeURIComponent(planId)}/apply`, { waves, pauseMinutes: 0 });
-    await until(planId, (shown) => isReady((shown['apply'] ?? {}) as object));
+    await until(planId, (shown) => isReady(shown['apply'] ?? {}));
     return planId;
   };
   const [applied, ...others] = await Promise.all(Array.from({ length: 1 + 3 * languages.length }, plan));

@@ -546,8 +546,10 @@ describe('the end of an apply', () => {
       const looking = visit(0, { again: true, ...more });
       let isDone = false;
       void looking.finally(() => (isDone = true));
-      while (!isDone) await clock.advance(10_000);
-      return looking;
+      for (;;) {
+        await clock.advance(10_000);
+        if (isDone) return looking;
+      }
     };
     await visit(0);
     await runLog.change(applyId, { cancelRequestedAtMs: 1 });
