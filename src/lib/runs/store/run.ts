@@ -248,6 +248,12 @@ export interface TenantRun {
   readonly trace?: TenantTrace | undefined;
 }
 
+/** A record that was read. */
+export interface StoredTenantRun extends TenantRun {
+  /** Names what was read, so that nothing else is replaced. */
+  readonly version?: string | undefined;
+}
+
 /** A tenant that the run will attempt. */
 export interface PlannedTenant {
   readonly tenantId: TenantId;
@@ -342,8 +348,12 @@ export interface RunLog {
   /** Deletes the tenants' records, then the run's record. Idempotent. */
   remove(runId: RunId): Promise<void>;
 
-  /** Writes a record unless one of the same or a later round exists. @returns the record that is now stored. */
-  recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun>;
+  /**
+   * Writes a record unless one of the same or a later round exists.
+   * @param replaced the record that the tenant has, if it is known to have one.
+   * @returns the record that is now stored.
+   */
+  recordTenant(runId: RunId, record: TenantRun, replaced?: StoredTenantRun): Promise<TenantRun>;
   /** Writes many records in batches. Idempotent. */
   recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void>;
   /** The record with its trace. */
@@ -351,7 +361,7 @@ export interface RunLog {
   /** The record without its trace, which is most of what is stored. */
   findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   /** The records of these tenants without their traces, in any order. A tenant without a record has none. */
-  findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]>;
+  findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly StoredTenantRun[]>;
   /** The records without their traces. */
   tenants(runId: RunId, outcome?: TenantOutcome): AsyncIterable<TenantRun>;
   countTenants(runId: RunId): Promise<OutcomeCounts>;

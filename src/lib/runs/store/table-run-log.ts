@@ -1,9 +1,17 @@
-import type { TableClient, TransactionAction } from '@azure/data-tables';
+import type { TableClient } from '@azure/data-tables';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
-import { isItemMissing, quoted, type Row, storageCall, Table, unlessMissing } from '../../core/rows/table.ts';
+import {
+  isItemMissing,
+  putAction,
+  quoted,
+  type Row,
+  storageCall,
+  Table,
+  unlessMissing,
+} from '../../core/rows/table.ts';
 import {
   keysOfRun,
   newRunRow,
@@ -26,6 +34,7 @@ import type {
   RunId,
   RunLog,
   RunRequest,
+  StoredTenantRun,
   TenantOutcome,
   TenantRun,
 } from './run.ts';
@@ -80,22 +89,28 @@ const deadlineMs = 30_000;
 
 type Entity = ReturnType<typeof tenantRunRow>;
 
+interface Write {
+  readonly entity: Entity;
+  /** Of the record that it replaces. */
+  readonly version: string | undefined;
+}
+
 /**
- * Writes records of tenants. Those of a run that arrive during an insert share the next one: one transaction replaces
- * several requests to storage.
+ * Writes records of tenants. Those of a run that arrive during a write share the next one: one transaction replaces several
+ * requests to storage.
  */
 export class TenantRecords {
   readonly #table: Table;
   readonly #clock: Clock;
-  readonly #inserts: GroupCommit<Entity>;
+  readonly #writes: GroupCommit<Write>;
 
   constructor(table: Table, clock: Clock) {
     this.#table = table;
     this.#clock = clock;
-    this.#inserts = new GroupCommit<Entity>(
-      { clock, write: (entities, signal) => table.use((client) => insert(client, entities, signal)) },
+    this.#writes = new GroupCommit<Write>(
+      { clock, write: (writes, signal) => table.use((client) => writeTogether(client, writes, signal)) },
       {
-        groupOf: ({ partitionKey }) => partitionKey,
+        groupOf: ({ entity }) => entity.partitionKey,
         maxBatch,
         maxWrites: 4,
         sideBySideFrom,
@@ -108,12 +123,13 @@ export class TenantRecords {
 
   /**
    * Writes a record unless one of the same or a later round exists.
+   * @param replaced the record that the tenant has, if it was read.
    * @returns the record that is now stored.
    * @throws DeadlineError, or the failure of the SDK.
    */
-  async record(runId: RunId, record: TenantRun): Promise<TenantRun> {
+  async record(runId: RunId, record: TenantRun, replaced?: StoredTenantRun): Promise<TenantRun> {
     const entity = tenantRunRow(runId, record);
-    if (await this.#insertWithOthers(entity)) return record;
+    if (await this.#writeWithOthers({ entity, version: replaced?.version })) return record;
     return withDeadline(this.#clock, deadlineMs, (signal) => this.#recordAlone(entity, record, signal));
   }
 
@@ -129,11 +145,11 @@ export class TenantRecords {
 
   /**
    * @returns false if storage refused the record, or one that shared its transaction. Also false if there was no answer in
-   * time: perhaps only the insert before this one has none.
+   * time: perhaps only the write before this one has none.
    */
-  async #insertWithOthers(entity: Entity): Promise<boolean> {
+  async #writeWithOthers(write: Write): Promise<boolean> {
     try {
-      await this.#inserts.commit(entity, 'job');
+      await this.#writes.commit(write, 'job');
       return true;
     } catch (thrown) {
       if (thrown instanceof DeadlineError) return false;
@@ -144,12 +160,13 @@ export class TenantRecords {
   }
 }
 
-async function insert(table: TableClient, entities: readonly Entity[], abortSignal: AbortSignal): Promise<void> {
-  const [only, ...others] = entities;
-  if (only !== undefined && others.length === 0) await table.createEntity(only, { abortSignal });
+async function writeTogether(table: TableClient, writes: readonly Write[], abortSignal: AbortSignal): Promise<void> {
+  const [only, ...others] = writes;
+  if (only !== undefined && only.version === undefined && others.length === 0)
+    await table.createEntity(only.entity, { abortSignal });
   else
     await table.submitTransaction(
-      entities.map((entity): TransactionAction => ['create', entity]),
+      writes.map(({ entity, version }) => putAction(entity, version)),
       { abortSignal },
     );
 }
@@ -225,8 +242,8 @@ export class TableRunLog implements RunLog {
     if (keys !== undefined) await this.#runs.remove(keys);
   }
 
-  async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
-    return storageCall(() => this.#tenantRecords.record(runId, record));
+  async recordTenant(runId: RunId, record: TenantRun, replaced?: StoredTenantRun): Promise<TenantRun> {
+    return storageCall(() => this.#tenantRecords.record(runId, record, replaced));
   }
 
   recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
@@ -242,11 +259,14 @@ export class TableRunLog implements RunLog {
     return this.findTenant(runId, tenantId, tenantNames);
   }
 
-  async findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly TenantRun[]> {
-    const found: TenantRun[] = [];
+  async findOutcomes(runId: RunId, tenantIds: readonly TenantId[]): Promise<readonly StoredTenantRun[]> {
+    const found: StoredTenantRun[] = [];
     for (let start = 0; start < tenantIds.length; start += maxComparisons) {
       const keys = tenantIds.slice(start, start + maxComparisons).map((tenantId) => `RowKey eq ${quoted(tenantId)}`);
-      for await (const record of this.#records(runId, `(${keys.join(' or ')})`)) found.push(record);
+      for await (const row of this.#rowsOf(runId, tenantNames, `(${keys.join(' or ')})`)) {
+        const record = readTenantRun(row);
+        if (record !== undefined) found.push({ ...record, version: row.etag });
+      }
     }
     return found;
   }
