@@ -99,11 +99,15 @@ const loadQueries = once(async () => {
 });
 
 /** Loaded by the first apply, to keep start-up short. */
-const loadChanges = once(async () => ({
-  ...(await import('../lib/changes/carry-out.ts')),
-  ...(await import('../lib/changes/judge-wave.ts')),
-  ...(await import('../lib/changes/announce-apply.ts')),
-}));
+const loadChanges = once(async () => {
+  const { carryOut, createApplyMemory } = await import('../lib/changes/carry-out.ts');
+  return {
+    carryOut,
+    memory: createApplyMemory(),
+    ...(await import('../lib/changes/judge-wave.ts')),
+    ...(await import('../lib/changes/announce-apply.ts')),
+  };
+});
 
 const visitDeps = (services: Services): VisitTenantsDeps => givingWay(dependencies(services), services.turns);
 
@@ -120,7 +124,10 @@ const dependencies = (services: Services): VisitTenantsDeps => ({
     return askTenant({ ...services, gateway: { ...services.gateway, upstream }, rowMemory }, visit);
   },
   changes: {
-    carryOut: async (attempt, visit) => (await loadChanges()).carryOut(services, attempt, visit),
+    carryOut: async (attempt, visit) => {
+      const { carryOut, memory } = await loadChanges();
+      return carryOut({ ...services, memory }, attempt, visit);
+    },
     failed: async (...apply) => (await loadChanges()).holdIfBad(services, ...apply),
   },
 });

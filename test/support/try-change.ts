@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { changeTenant } from 'microsoft-cloud/client';
 import { accessToken, call, createCloud, type TestCloud } from 'microsoft-cloud/testing';
-import { carryOut } from '../../src/lib/changes/carry-out.ts';
+import { carryOut, createApplyMemory } from '../../src/lib/changes/carry-out.ts';
 import { ruleDigest } from '../../src/lib/changes/rule-digest.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { defined, type JsonObject } from '../../src/lib/core/objects.ts';
@@ -214,6 +214,7 @@ class Trial {
       runs: this.#runs,
       newId,
       log: deps.log,
+      memory: createApplyMemory(),
     };
     return this.#inTime(carryOut(services, { ...deps, runId }, visit));
   }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { rulesForChanges } from '../access/policy/decide.ts';
 import { knowTenants } from '../access/tenants/selected-tenants.ts';
 import { selects } from '../access/tenants/tenant-set.ts';
@@ -7,6 +8,7 @@ import { isoTime, minuteMs, withDeadline } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import { errorFields, type Logger } from '../core/log.ts';
 import { defined, textOf } from '../core/objects.ts';
+import { sharedReads } from '../core/single-flight.ts';
 import type { GatewayDeps } from '../gateway/gateway.ts';
 import type { Sender } from '../gateway/send/request-records.ts';
 import { type AttemptDeps, jobContext } from '../runs/job/execute-job.ts';
@@ -39,7 +41,7 @@ import {
 } from './life.ts';
 import { applyRow, type PlannedChange, planChanges, planRows, readPlanRows } from './plan-rows.ts';
 import { answerOf, sendChange, type Sending } from './send-change.ts';
-import { StoredStages } from './stored-stages.ts';
+import { type Stored, StoredStages } from './stored-stages.ts';
 import { isSame } from './values.ts';
 
 export interface CarryOutDeps {
@@ -47,7 +49,23 @@ export interface CarryOutDeps {
   readonly runs: Pick<Runs, 'log' | 'results' | 'plans'>;
   readonly newId: () => string;
   readonly log: Logger;
+  readonly memory: ApplyMemory;
 }
+
+/** What a process remembers between the visits of applies. Storage has all of it. */
+export type ApplyMemory = ReturnType<typeof createApplyMemory>;
+
+export const createApplyMemory = () => ({
+  runs: new LRUCache<RunId, { readonly run: Promise<Run>; readonly readAtMs: number }>({ max: 8 }),
+  reads: sharedReads<Run>(),
+  /** By the name of the rows, which never change. 8 million characters. */
+  planned: new LRUCache<string, readonly PlannedChange[]>({ maxSize: 8_000_000 }),
+  /** 50,000 changes. */
+  stages: new LRUCache<string, Stored>({ maxSize: 50_000, sizeCalculation: ({ stages }) => stages.length }),
+});
+
+/** How old the record of a run may be at the begin of a visit, in milliseconds. A claim reads it again. */
+const oldestRunMs = 1_000;
 
 /** A change leaves at most this long after its tenant was read, in milliseconds: it waits for limits in between. */
 const oldestReadMs = 30_000;
@@ -80,14 +98,42 @@ interface ApplyVisit extends ChangeVisit {
 
 /** The changes of a tenant as they were allowed. @throws BrokerError plan_changed */
 async function plannedChanges(
-  { runs: { results } }: CarryOutDeps,
+  { runs: { results }, memory }: CarryOutDeps,
   planId: RunId,
   { planned }: PlannedTenant,
 ): Promise<readonly PlannedChange[]> {
   if (planned?.rowsName === undefined) return [];
+  const key = `${planId}/${planned.rowsName}/${planned.rowsDigest}`;
+  const known = memory.planned.get(key);
+  if (known !== undefined) return known;
   const text = (await Array.fromAsync(results.rows(planId, planned.rowsName))).join('');
   if (digestOf(text) !== planned.rowsDigest) throw planChanged(planId);
-  return readPlanRows(text);
+  const changes = readPlanRows(text);
+  memory.planned.set(key, changes, { size: text.length });
+  return changes;
+}
+
+/** The record of a run as it is after the call. @throws BrokerError run_not_found */
+const runNow = ({ runs: { log }, memory }: CarryOutDeps, runId: RunId): Promise<Run> =>
+  memory.reads(runId, async () => {
+    const run = await log.find(runId);
+    if (run === undefined) throw recordDeleted(runId);
+    return run;
+  });
+
+/** The record of a run. One that lets it go on may be a second old, except for a look. @throws BrokerError run_not_found */
+async function recentRun(deps: CarryOutDeps, runId: RunId, again: boolean, nowMs: number): Promise<Run> {
+  const { runs } = deps.memory;
+  const known = runs.get(runId);
+  // A clock that is set back must not hide a stop.
+  if (!again && known !== undefined && Math.abs(nowMs - known.readAtMs) < oldestRunMs) {
+    const run = await known.run;
+    if (stopOf(run) === undefined && holdOf(run) === undefined) return run;
+  }
+  const run = runNow(deps, runId);
+  runs.set(runId, { run, readAtMs: nowMs });
+  run.catch(() => runs.delete(runId));
+  return run;
 }
 
 /** Why nothing more is sent. */
@@ -110,15 +156,17 @@ async function apply(deps: CarryOutDeps, attempt: AttemptDeps, visit: ApplyVisit
   const { runs } = deps;
   const { clock, runId } = attempt;
   const { tenant } = visit;
-  const run = await runs.log.find(runId);
-  if (run === undefined) throw recordDeleted(runId);
+  const run = await recentRun(deps, runId, visit.again, clock.nowMs());
   const planned = await plannedChanges(deps, visit.apply.plan, tenant);
-  const stages = await StoredStages.load(runs.results, runId, tenant.tenantId, {
-    count: planned.length,
-    isExpected: visit.isBegun,
-  });
   const cause = stopOf(run);
   const stop = cause?.detail ?? (visit.last ? 'It did not end in time.' : undefined);
+  const mayGoOn = stop === undefined && holdOf(run) === undefined && !visit.again;
+  const stages = await StoredStages.load(runs.results, runId, tenant.tenantId, {
+    count: planned.length,
+    isExpected: visit.isBegun === 'unknown' ? mayGoOn && 'unlikely' : visit.isBegun,
+    // What ends an apply is decided by what is stored.
+    ...(mayGoOn && { memory: deps.memory.stages }),
+  });
   // Once it is stopped, a look only says that nothing was attempted.
   if (!stages.isBegun && (!visit.again || stop === undefined)) checkBegin(run, visit.apply, clock.nowMs());
   const work: TenantWork = {
@@ -130,7 +178,11 @@ async function apply(deps: CarryOutDeps, attempt: AttemptDeps, visit: ApplyVisit
     stop,
     isCancelled: cause?.code === 'run_cancelled',
   };
-  await workOn(work);
+  try {
+    await workOn(work);
+  } finally {
+    await stages.leave();
+  }
   return endOf(work);
 }
 
@@ -182,7 +234,7 @@ async function begin(work: TenantWork, index: number, stage: Extract<Stage, { at
   const nowMs = attempt.clock.nowMs();
   const earlier = stages.all.slice(0, index).map(blocks);
   if (earlier.includes('for good')) {
-    await stages.step(index, (now) => (now.at === 'open' ? blocked(nowMs) : undefined));
+    stages.take(index, (now) => (now.at === 'open' ? blocked(nowMs) : undefined));
     return;
   }
   if (earlier.includes('for now') || (stage.notBeforeMs ?? 0) > nowMs) return;
@@ -194,7 +246,7 @@ async function begin(work: TenantWork, index: number, stage: Extract<Stage, { at
   if (!isReady) return;
   const change = changeAt(work, index);
   if (needsOf(change).length > 0) {
-    await stages.step(index, (now) => (now.at === 'open' ? blocked(nowMs) : undefined));
+    stages.take(index, (now) => (now.at === 'open' ? blocked(nowMs) : undefined));
     return;
   }
   const { before, facts } = planned[index] as PlannedChange;
@@ -243,11 +295,11 @@ async function confirm(work: TenantWork, index: number, stage: Sent): Promise<vo
     if (isSame(await readFacts(change, work.visit.reader), work.planned[index]?.facts))
       return send(work, index, { stage, readAtMs: nowMs });
     const why = 'It was not sent again: what the plan rests on has changed since.';
-    await stages.step(index, (now) => (isSameSent(now, stage) ? ended(now, why, nowMs) : undefined));
+    stages.take(index, (now) => (isSameSent(now, stage) ? ended(now, why, nowMs) : undefined));
     return;
   }
   // Another visit may have read it meanwhile.
-  await stages.step(index, (now) => (isSameSent(now, stage) ? withSeen(whyUnread(next, unread), id) : undefined));
+  stages.take(index, (now) => (isSameSent(now, stage) ? withSeen(whyUnread(next, unread), id) : undefined));
 }
 
 /** What nobody could read is not said to have been looked at. */
@@ -308,7 +360,7 @@ async function lookLater(work: TenantWork, index: number, stage: Extract<Stage, 
   if (stage.outcome !== 'applied' && stage.outcome !== 'accepted') return;
   if (changeAt(work, index).action === 'act') return;
   const next = seenLater(stage, await seeThrice(work, index, stage), work.attempt.clock.nowMs());
-  if (next !== stage) await work.stages.step(index, (now) => (isSameStage(now, stage) ? next : undefined));
+  if (next !== stage) work.stages.take(index, (now) => (isSameStage(now, stage) ? next : undefined));
 }
 
 const isSameStage = (one: Stage, other: Stage): boolean => JSON.stringify(one) === JSON.stringify(other);
@@ -326,7 +378,7 @@ async function endNow(work: TenantWork, index: number, stage: Stage): Promise<vo
     why = `${stop} It cannot be read: ${error.detail}`;
   }
   const nowMs = attempt.clock.nowMs();
-  await stages.step(index, (now) => {
+  stages.take(index, (now) => {
     if (now.at === 'sent' && sees === 'aim')
       return defined({ at: 'done' as const, outcome: 'applied' as const, atMs: nowMs, createdId: now.createdId });
     return now.at === 'done' ? undefined : ended(now, why, nowMs);
@@ -361,10 +413,10 @@ async function send(
         'storage_unavailable',
         'The change waited too long after its tenant was read, and did not leave.',
       );
-    const run = await deps.runs.log.find(attempt.runId);
-    const stop = run && stopOf(run);
+    const run = await runNow(deps, attempt.runId);
+    const stop = stopOf(run);
     if (stop !== undefined) throw stop;
-    const hold = stages.isBegun ? undefined : run && holdOf(run);
+    const hold = stages.isBegun ? undefined : holdOf(run);
     if (hold !== undefined) throw new BrokerError('apply_held', hold.detail);
     await stages.step(index, (now) => {
       if (now.at === 'sent' && now.claim === claim) return undefined;
@@ -399,7 +451,7 @@ async function send(
     // Whether it took effect is found out by reading.
     if (!isUnsent) return;
     const { code, detail } = toBrokerError(thrown);
-    if (code === 'apply_held') throw thrown;
+    if (code === 'apply_held' || (code === 'run_cancelled' && !stages.isBegun)) throw thrown;
     const refused = code === 'run_cancelled' ? ended(open, detail, clock.nowMs()) : refusalBy(work, thrown);
     const why = refused.at === 'done' ? refused.detail : undefined;
     await stages.step(index, (now) => {

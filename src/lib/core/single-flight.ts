@@ -15,6 +15,29 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/**
+ * Reads that concurrent calls with the same key share. A read begins after each call that shares it, so it finds what was
+ * written before.
+ */
+export function sharedReads<T>(): (key: string, read: () => Promise<T>) => Promise<T> {
+  const running = new Map<string, Promise<unknown>>();
+  const next = new Map<string, Promise<T>>();
+  const begin = async (key: string, read: () => Promise<T>): Promise<T> => {
+    await running.get(key)?.catch(() => undefined);
+    next.delete(key);
+    const reading = read();
+    running.set(key, reading);
+    return reading.finally(() => {
+      if (running.get(key) === reading) running.delete(key);
+    });
+  };
+  return (key, read) => {
+    const joined = next.get(key) ?? begin(key, read);
+    next.set(key, joined);
+    return joined;
+  };
+}
+
 /** Work that concurrent calls share. `requesters` are those of the callers that wait for it. */
 type SharedWork<T> = (signal: AbortSignal, requesters: Requesters) => Promise<T>;
 

@@ -17,6 +17,7 @@ import {
   type RunId,
   type RunPlan,
   type RunStop,
+  type StoredTenantRun,
   type TenantRun,
 } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
@@ -47,7 +48,7 @@ export interface TenantRunResult {
 }
 
 /** Records that tenants have already. A tenant that is not in it has none. `unread`: storage did not tell. */
-export type EarlierRecords = ReadonlyMap<TenantId, TenantRun> | 'unread';
+export type EarlierRecords = ReadonlyMap<TenantId, StoredTenantRun> | 'unread';
 
 /** Says why a tenant is not to be visited. Never throws. */
 type Refuse = () => Promise<BrokerError | undefined>;
@@ -77,8 +78,8 @@ export interface ChangeVisit {
   readonly job: Job;
   readonly plan: RunPlan;
   readonly tenant: PlannedTenant;
-  /** Whether an earlier visit of the apply has made or attempted changes. */
-  readonly isBegun: boolean;
+  /** Whether an earlier visit of the apply has made or attempted changes. `unknown`: none is on record; a process may have died in it. */
+  readonly isBegun: boolean | 'unknown';
   /** Whether what was done is read once more. */
   readonly again: boolean;
   /** Whether no further visit follows. */
@@ -208,7 +209,7 @@ interface PlannedVisit {
   readonly tenant: PlannedTenant;
   readonly refuse: Refuse | undefined;
   /** The record that the tenant has. */
-  readonly earlier: TenantRun | undefined;
+  readonly earlier: StoredTenantRun | undefined;
 }
 
 async function attempt(
@@ -226,14 +227,11 @@ async function attempt(
     columns: readonly string[] = [],
   ) =>
     resultOf(
-      await deps.runs.log.recordTenant(input.runId, {
-        ...started,
-        ...rest,
-        rows,
-        columns,
-        finishedAtMs: deps.clock.nowMs(),
-        trace: trace.result(),
-      }),
+      await deps.runs.log.recordTenant(
+        input.runId,
+        { ...started, ...rest, rows, columns, finishedAtMs: deps.clock.nowMs(), trace: trace.result() },
+        earlier,
+      ),
     );
   const handedOut: Secret[] = [];
   const trace = new TraceRecorder(deps, handedOut);
@@ -242,7 +240,8 @@ async function attempt(
     const refusal = await refuse?.();
     // What an apply has sent gets its outcome all the same. No code of a job runs for it.
     if (refusal !== undefined && plan.change?.kind !== 'apply') throw refusal;
-    const isBegun = earlier?.code === 'change_pending' || earlier?.rowsName !== undefined;
+    const isBegun =
+      earlier === undefined ? 'unknown' : earlier.code === 'change_pending' || earlier.rowsName !== undefined;
     const last = input.last || refusal !== undefined;
     written = await work({ ...deps, trace, handedOut, runId: input.runId }, plan, tenant, { ...input, last, isBegun });
   } catch (thrown) {

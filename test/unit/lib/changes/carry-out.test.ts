@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { createApplyMemory } from '../../../../src/lib/changes/carry-out.ts';
 import { act, addReference, create, created, update } from '../../../../src/lib/changes/change.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { tenantId } from '../runs/store/stage.ts';
@@ -351,6 +352,56 @@ describe('changes of one tenant', () => {
   });
 });
 
+describe('what a process remembers', () => {
+  test('spares it to read what it wrote, and to store each read of a change', async () => {
+    const { results, settle, outcomesOf } = await stageChanges({ objects, plan: () => two });
+    const read = vi.spyOn(results, 'document');
+    const rows = vi.spyOn(results, 'rows');
+    const put = vi.spyOn(results, 'putDocument');
+    expect(await settle(0)).toEqual({ outcome: 'succeeded' });
+    expect(await outcomesOf(0)).toEqual(['applied', 'applied']);
+    expect([read.mock.calls.length, rows.mock.calls.length]).toEqual([0, 2]);
+    // The claim and the answer of each, and their outcomes together.
+    expect(put).toHaveBeenCalledTimes(5);
+  });
+
+  test.each([2, 6])('of a tenant is completed by what is stored when %d processes visit in turn', async (processes) => {
+    const { graph, clock, world, visit, outcomesOf } = await stageChanges({ objects, plan: () => two });
+    const memories = Array.from({ length: processes }, () => createApplyMemory());
+    let visits = 0;
+    for (; visits < 20; visits += 1) {
+      world.memory = memories[visits % processes] as (typeof memories)[0];
+      const result = await visit(0);
+      if (result.outcome !== 'retrying') break;
+      await clock.advance((result.retryAfterSeconds ?? 1) * 1_000);
+    }
+    expect(await outcomesOf(0)).toEqual(['applied', 'applied']);
+    expect(graph.effects).toHaveLength(2);
+    expect(visits).toBeLessThan(8);
+  });
+
+  test('of the record of the run hides no end by a person for more than a second', async () => {
+    const { clock, graph, runLog, visit } = await stageChanges({ objects, plan: () => one, waves: [3] });
+    await visit(0);
+    await runLog.change(applyId, { cancelRequestedAtMs: clock.nowMs() });
+    expect(await visit(1)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
+    expect(graph.effects).toHaveLength(1);
+    await clock.advance(1_000);
+    expect(await visit(2)).toEqual({ outcome: 'not_attempted', code: 'run_cancelled' });
+  });
+
+  test('of a hold that a person has ended keeps no tenant from being begun', async () => {
+    const { clock, runLog, visit } = await stageChanges({ objects, plan: () => one, waves: [3] });
+    const hold = { id: 'h', atMs: clock.nowMs(), code: 'apply_held' as const, detail: 'Too many failed.' };
+    await runLog.change(applyId, { hold });
+    expect(await visit(0)).toEqual({ outcome: 'not_attempted', code: 'apply_held' });
+    await runLog.change(applyId, {
+      goneOn: { hold: 'h', wave: 0, by: 'x', bad: { failed: 0, unclear: 0, unconfirmed: 0 } },
+    });
+    expect(await visit(0)).toMatchObject({ outcome: 'retrying', code: 'change_pending' });
+  });
+});
+
 describe('two visits of one tenant at the same time', () => {
   test('send a change once', async () => {
     for (let seed = 0; seed < 6; seed += 1) {
@@ -397,6 +448,7 @@ describe('a process that dies', () => {
       await Promise.race([begins.promise, clock.advance(1_000).then(() => clock.advance(1_000))]);
       world.beforeStore = async () => undefined;
       world.beforeToken = async () => undefined;
+      world.memory = createApplyMemory();
       expect(await stagesOf(0)).toMatchObject([{ at: 'sent' }]);
       await clock.advance(60_000);
       expect(await settle(0)).toEqual({ outcome: 'succeeded' });

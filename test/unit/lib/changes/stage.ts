@@ -1,6 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
-import { type CarryOutDeps, carryOut } from '../../../../src/lib/changes/carry-out.ts';
+import { type CarryOutDeps, carryOut, createApplyMemory } from '../../../../src/lib/changes/carry-out.ts';
 import type { Change } from '../../../../src/lib/changes/change.ts';
 import { defineChange } from '../../../../src/lib/changes/define-change.ts';
 import { holdIfBad, judgeWave } from '../../../../src/lib/changes/judge-wave.ts';
@@ -66,6 +66,8 @@ export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}
     excluded: new Set<TenantId>(),
     /** Runs when a token for a write is asked for. */
     beforeToken: (): Promise<unknown> => Promise.resolve(),
+    /** What the process that visits remembers. */
+    memory: createApplyMemory(),
     /** Runs before a document of an apply is stored. */
     beforeStore: Promise.resolve.bind(Promise) as (text: string) => Promise<unknown>,
   };
@@ -123,6 +125,9 @@ export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}
     runs: { log: runLog, results: storage, plans: createRunPlans({ results, runLog }) },
     newId,
     log: logger.log,
+    get memory() {
+      return world.memory;
+    },
   };
   const job = defineChange({ name: 'adjust', title: 'Adjusts', permissions, plan: async (context) => plan(context) });
   const stops = createRunStops({ runLog, clock });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SingleFlight } from '../../../../src/lib/core/single-flight.ts';
+import { sharedReads, SingleFlight } from '../../../../src/lib/core/single-flight.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
 /** Work that the test ends. */
@@ -99,5 +99,51 @@ describe('SingleFlight', () => {
       'gone',
     );
     expect(state.started).toBe(0);
+  });
+});
+
+describe('shared reads', () => {
+  it('begin after each call, and are shared by those that wait', async () => {
+    const works = [manual(), manual(), manual()];
+    let begun = 0;
+    const shared = sharedReads<string>();
+    const read = (key: string): Promise<string> =>
+      shared(key, () => {
+        const { work } = works[begun] as ReturnType<typeof manual>;
+        begun += 1;
+        return work(AbortSignal.any([])).then((text) => `${key} ${text}`);
+      });
+    const first = [read('run'), read('run')];
+    await settle();
+    expect(begun).toBe(1);
+    const second = [read('run'), read('run')];
+    await settle();
+    expect(begun).toBe(1);
+    works[0]?.resolve('old');
+    expect(await Promise.all(first)).toEqual(['run old', 'run old']);
+    await settle();
+    expect(begun).toBe(2);
+    works[1]?.resolve('new');
+    expect(await Promise.all(second)).toEqual(['run new', 'run new']);
+    void read('run');
+    await settle();
+    expect(begun).toBe(3);
+  });
+
+  it('begin again after a failure', async () => {
+    let begun = 0;
+    const shared = sharedReads<number>();
+    const read = (): Promise<number> =>
+      shared('run', async () => {
+        begun += 1;
+        await settle();
+        if (begun === 1) throw new Error('away');
+        return begun;
+      });
+    const first = read();
+    await Promise.resolve();
+    await Promise.resolve();
+    const both = await Promise.allSettled([first, read()]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 });
