@@ -19,7 +19,7 @@ import { recordDeleted, type Runs } from '../runs/store/runs.ts';
 import { digestOf, planChanged } from '../runs/store/stored-plan.ts';
 import { type Change, needsOf, withCreated } from './change.ts';
 import { holdOf } from './judge-wave.ts';
-import { kindOf, type Reader, readFacts, type State } from './kinds.ts';
+import { besides, kindOf, type Reader, readFacts, type State, versionOf } from './kinds.ts';
 import { ruleDigest } from './rule-digest.ts';
 import {
   answered,
@@ -39,7 +39,7 @@ import {
   seenLater,
   type Stage,
 } from './life.ts';
-import { applyRow, type PlannedChange, planChanges, planRows, readPlanRows } from './plan-rows.ts';
+import { applyRow, broughtBy, type PlannedChange, planChanges, planRows, readPlanRows } from './plan-rows.ts';
 import { answerOf, sendChange, type Sending } from './send-change.ts';
 import { type Stored, StoredStages } from './stored-stages.ts';
 import { isSame } from './values.ts';
@@ -200,18 +200,27 @@ interface TenantWork {
 }
 
 async function workOn(work: TenantWork): Promise<void> {
-  const { attempt, planned, stages, visit } = work;
+  const { attempt, planned, stages, stop, visit } = work;
   const { clock } = attempt;
   const untilMs = clock.nowMs() + visitMs;
-  for (const index of planned.keys()) {
+  const indexes = [...planned.keys()];
+  if (visit.again && stop === undefined) await sideBySide(indexes, (index) => lookLater(work, index));
+  for (const index of indexes) {
     if (clock.nowMs() >= untilMs) return;
     const stage = stages.all[index] ?? open;
-    if (stage.at === 'done') {
-      if (visit.again && work.stop === undefined) await lookLater(work, index, stage);
-    } else if (work.stop !== undefined) await endNow(work, index, stage);
+    if (stage.at === 'done') continue;
+    // One after another: side by side, each could meet the same old copy three times.
+    if (stop !== undefined) await endNow(work, index, stage);
     else if (stage.at === 'sent') await confirm(work, index, stage);
     else await begin(work, index, stage);
   }
+}
+
+/** For what was written long ago, so that all copies show it. @throws the first failure, after the others have ended. */
+async function sideBySide<T>(items: readonly T[], read: (item: T) => Promise<void>): Promise<void> {
+  const ends = await Promise.allSettled(items.map(read));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** The ids of what was created, or was there, by the names that changes use. */
@@ -238,12 +247,9 @@ async function begin(work: TenantWork, index: number, stage: Extract<Stage, { at
     return;
   }
   if (earlier.includes('for now') || (stage.notBeforeMs ?? 0) > nowMs) return;
-  const needs = needsOf((planned[index] as PlannedChange).change);
-  // What a change creates is confirmed before another one uses it.
-  const isReady = needs.every((name) =>
-    planned.some(({ change }, at) => change.action === 'create' && change.as === name && stages.all[at]?.at === 'done'),
-  );
-  if (!isReady) return;
+  const bringers = bringersOf(work, index);
+  // What a change creates or restores is confirmed before another one uses it.
+  if (!bringers.every((at) => stages.all[at]?.at === 'done')) return;
   const change = changeAt(work, index);
   if (needsOf(change).length > 0) {
     stages.take(index, (now) => (now.at === 'open' ? blocked(nowMs) : undefined));
@@ -252,7 +258,9 @@ async function begin(work: TenantWork, index: number, stage: Extract<Stage, { at
   const { before, facts } = planned[index] as PlannedChange;
   const readAtMs = attempt.clock.nowMs();
   let verdict: Stage | undefined;
+  let ifMatch: string | undefined;
   try {
+    ifMatch = await versionOf(change, visit.reader);
     const state = await kindOf(change).read(change, visit.reader);
     const sameFacts = isSame(await readFacts(change, visit.reader), facts);
     const { sees, id } = seenIn(change, state, before === undefined ? state : before);
@@ -260,12 +268,17 @@ async function begin(work: TenantWork, index: number, stage: Extract<Stage, { at
     verdict &&= withSeen(verdict, id);
   } catch (thrown) {
     const { detail, logFields } = toBrokerError(thrown);
-    verdict = needs.length > 0 && logFields['status'] === 404 ? missing(stage, detail, nowMs) : refusalBy(work, thrown);
+    verdict =
+      bringers.length > 0 && logFields['status'] === 404 ? missing(stage, detail, nowMs) : refusalBy(work, thrown);
   }
   const decided = verdict;
   if (decided !== undefined) await stages.step(index, (now) => (now.at === 'open' ? decided : undefined));
-  else await send(work, index, { stage, readAtMs });
+  else await send(work, index, { stage, readAtMs, ifMatch });
 }
+
+/** The places of the changes that bring what this one concerns. */
+const bringersOf = ({ planned }: TenantWork, index: number): readonly number[] =>
+  broughtBy(planned.slice(0, index), (planned[index] as PlannedChange).change);
 
 /** What a failure before anything left means. @throws the failure if it may pass, or is about the whole tenant and nothing was sent there. */
 function refusalBy({ attempt, stages }: TenantWork, thrown: unknown): Stage {
@@ -288,12 +301,15 @@ async function confirm(work: TenantWork, index: number, stage: Sent): Promise<vo
   const { attempt, stages } = work;
   const nowMs = attempt.clock.nowMs();
   if ((dueMs(stage) ?? 0) > nowMs) return;
-  const { sees, id, unread } = await see(work, index, stage);
   const change = changeAt(work, index);
+  // What cannot be read is not sent again.
+  const ifMatch =
+    stage.acceptedAtMs === undefined ? await versionOf(change, work.visit.reader).catch(() => undefined) : undefined;
+  const { sees, id, unread } = await see(work, index, stage);
   const next = observed(stage, sees, nowMs, kindOf(change).setsState(change));
   if (next === 'again') {
     if (isSame(await readFacts(change, work.visit.reader), work.planned[index]?.facts))
-      return send(work, index, { stage, readAtMs: nowMs });
+      return send(work, index, { stage, readAtMs: nowMs, ifMatch });
     const why = 'It was not sent again: what the plan rests on has changed since.';
     stages.take(index, (now) => (isSameSent(now, stage) ? ended(now, why, nowMs) : undefined));
     return;
@@ -356,7 +372,9 @@ async function seeThrice(work: TenantWork, index: number, stage: Stage): Promise
   return reads.every(({ sees, unread }) => unread === undefined && sees === first.sees) ? first.sees : 'mixed';
 }
 
-async function lookLater(work: TenantWork, index: number, stage: Extract<Stage, { at: 'done' }>): Promise<void> {
+async function lookLater(work: TenantWork, index: number): Promise<void> {
+  const stage = work.stages.all[index] ?? open;
+  if (stage.at !== 'done') return;
   if (stage.outcome !== 'applied' && stage.outcome !== 'accepted') return;
   if (changeAt(work, index).action === 'act') return;
   const next = seenLater(stage, await seeThrice(work, index, stage), work.attempt.clock.nowMs());
@@ -392,7 +410,11 @@ const lost = (): BrokerError =>
 async function send(
   work: TenantWork,
   index: number,
-  { stage, readAtMs }: { readonly stage: Stage; readonly readAtMs: number },
+  {
+    stage,
+    readAtMs,
+    ifMatch,
+  }: { readonly stage: Stage; readonly readAtMs: number; readonly ifMatch: string | undefined },
 ): Promise<void> {
   const { attempt, deps, stages, visit } = work;
   const { clock } = attempt;
@@ -443,9 +465,10 @@ async function send(
       await stages.step(index, (now) => (isSameStage(now, stage) ? ended(now, why, clock.nowMs()) : undefined));
       return;
     }
-    const answer = await sendChange(sending, kindOf(change).request(change, visit.tenant.tenantId), take);
-    const needsCreated = needsOf((work.planned[index] as PlannedChange).change).length > 0;
-    await settle(answerOf(change, answer, { needsCreated, nowMs: clock.nowMs() }));
+    const request = { ...kindOf(change).request(change, visit.tenant.tenantId), ifMatch };
+    const answer = await sendChange(sending, request, take);
+    const isBrought = bringersOf(work, index).length > 0;
+    await settle(answerOf(change, answer, { isBrought, isCompared: ifMatch !== undefined, nowMs: clock.nowMs() }));
   } catch (thrown) {
     deps.log.log('warn', 'change.not_answered', { runId: attempt.runId, ...errorFields(thrown) });
     // Whether it took effect is found out by reading.
@@ -550,28 +573,37 @@ async function planUndo(deps: CarryOutDeps, { handedOut }: AttemptDeps, visit: U
       return change.action === 'create' && change.as !== undefined && id !== undefined ? [[change.as, id]] : [];
     }),
   );
-  const inverses: Change[] = [];
-  const left = { changed: 0, irreversible: 0 };
-  for (const [index, { change: written, before = null }] of [...planned.entries()].toReversed()) {
+  const left = { changed: 0, irreversible: 0, besides: '' };
+  const unread = (thrown: unknown): readonly Change[] => {
+    const { transient, scope, detail } = toBrokerError(thrown);
+    if (transient || scope === 'credential') throw thrown;
+    left.besides = detail;
+    return [];
+  };
+  const backwards = [...planned.entries()].toReversed();
+  const found = new Map<number, readonly Change[]>();
+  await sideBySide(backwards, async ([index, { change: written, before = null }]) => {
     const stage = stages.all[index];
-    if (stage?.at !== 'done' || stage.outcome !== 'applied') continue;
+    if (stage?.at !== 'done' || stage.outcome !== 'applied') return;
     const change = withCreated(written, ids);
     const kind = kindOf(change);
     const inverse = kind.inverse(change, before, stage);
     if (typeof inverse === 'string') {
       left.irreversible += 1;
-      continue;
+      return;
     }
     let isAsApplied = true;
     for (let read = 0; read < 3 && isAsApplied; read += 1)
       isAsApplied = kind.isAim(change, await kind.read(change, reader, stage));
-    if (isAsApplied) inverses.push(inverse);
+    if (isAsApplied) found.set(index, [inverse, ...(await besides(inverse, before, reader).catch(unread))]);
     else left.changed += 1;
-  }
+  });
+  const inverses = backwards.flatMap(([index]) => found.get(index) ?? []);
   const rows = planRows(await planChanges(inverses, reader));
   const note = [
     ...(left.changed > 0 ? [`${left.changed} changed since and left alone.`] : []),
     ...(left.irreversible > 0 ? [`${left.irreversible} cannot be undone.`] : []),
+    ...(left.besides === '' ? [] : [`What belongs to a restored object stays removed: ${left.besides}`]),
   ].join(' ');
   const result = writeRows(rows, handedOut, { by: 'action', without: new Set() });
   return { written: note === '' ? result : { ...result, note } };

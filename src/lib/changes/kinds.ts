@@ -21,6 +21,8 @@ export interface ChangeRequest {
   /** Path below the resource; for Graph with its version. */
   readonly path: string;
   readonly body: JsonObject | undefined;
+  /** The version that it changes, and no other one. */
+  readonly ifMatch?: string | undefined;
   readonly cmdlet?: { readonly name: string; readonly parameters: readonly string[] };
 }
 
@@ -146,6 +148,43 @@ const restored: readonly { readonly path: RegExp; readonly by: (id: string) => s
     by: (id) => `/beta/identity/conditionalAccess/deletedItems/namedLocations/${id}/restore`,
   },
 ];
+
+/**
+ * Objects that Graph changes only in the version that the request names ("Update plannerTask", "Update driveItem", "Update
+ * delegatedAdminRelationship"). No other type is known to compare it.
+ */
+const compared =
+  /^\/(?:v1\.0\/|beta\/)?(?:planner\/\w+\/[^/]+(?:\/\w+)?|(?:drives\/[^/]+|(?:users|groups|sites)\/[^/]+\/drive)\/items\/[^/]+|tenantRelationships\/delegatedAdminRelationships\/[^/]+)$/i;
+
+/**
+ * Reads the version of what a change concerns, before its state is read. Undefined: Graph compares none, so what somebody
+ * else does between the read and the write is not noticed.
+ */
+export async function versionOf(change: Change, { graph }: Reader): Promise<string | undefined> {
+  if ((change.action !== 'update' && change.action !== 'remove') || !compared.test(change.path)) return undefined;
+  const found = await graph.find(change.path);
+  return found && textOf(found, '@odata.etag');
+}
+
+/**
+ * What an undo of a removal does beside it. A Conditional Access policy comes back as it was, so one that was on is set to
+ * report only, or it could shut people out. The service principal of an application is restored apart from it ("Recover from
+ * deletions in Microsoft Entra ID").
+ */
+export async function besides(inverse: Change, before: State, { graph }: Reader): Promise<readonly Change[]> {
+  if (inverse.action !== 'restore' || before === null) return [];
+  const { path } = inverse;
+  if (/conditionalAccess\/policies\//i.test(path) && before['state'] === 'enabled')
+    return [{ action: 'update', path, properties: { state: 'enabledForReportingButNotEnforced' } }];
+  const appId = textOf(before, 'appId');
+  const restores: Change[] = [];
+  if (!/\/applications\/[^/]+$/i.test(path) || appId === undefined) return restores;
+  for await (const { id, appId: of } of graph.list('/directory/deletedItems/microsoft.graph.servicePrincipal')) {
+    if (typeof id !== 'string' || !isSame(of, appId)) continue;
+    restores.push({ action: 'restore', path: `/servicePrincipals/${id}`, by: `/directory/deletedItems/${id}/restore` });
+  }
+  return restores;
+}
 
 const readWhole = async (path: string, { graph }: Reader): Promise<State> => (await graph.find(path)) ?? null;
 

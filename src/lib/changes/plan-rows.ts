@@ -109,8 +109,20 @@ async function refuseSynchronized(change: Change, { graph }: Reader): Promise<vo
     );
 }
 
+/** The places of the changes before this one that bring what it concerns: they create or restore it. */
+export function broughtBy(planned: readonly Pick<PlannedChange, 'change'>[], change: Change): readonly number[] {
+  const needs = needsOf(change);
+  return planned.flatMap(({ change: earlier }, index) =>
+    (earlier.action === 'create' && earlier.as !== undefined && needs.includes(earlier.as)) ||
+    (earlier.action === 'restore' && 'path' in change && change.path === earlier.path)
+      ? [index]
+      : [],
+  );
+}
+
 /** Paths below objects that do not exist yet. */
-const concernsNew = (change: Change): boolean => 'path' in change && change.path.includes('{created:');
+const concernsNew = (planned: readonly PlannedChange[], change: Change): boolean =>
+  'path' in change && (change.path.includes('{created:') || broughtBy(planned, change).length > 0);
 
 /**
  * Reads what each change is about. What is as it should be already is left out, and an object that exists is updated rather
@@ -126,7 +138,7 @@ export async function planChanges(changes: readonly Change[], reader: Reader): P
     const unknown = needsOf(change).find((name) => !coming.has(name));
     if (unknown !== undefined)
       throw new BrokerError('job_failed', `A change names what "${unknown}" creates, and no change before it does.`);
-    if (concernsNew(change)) {
+    if (concernsNew(planned, change)) {
       planned.push(defined({ change, facts: await readFacts(change, reader) }));
       continue;
     }

@@ -76,7 +76,10 @@ export async function sendChange(
     resource: resource.alias,
     method: request.method,
     url: request.path,
-    headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    headers: defined({
+      'content-type': body && 'application/json',
+      'if-match': request.ifMatch,
+    }),
     body,
     gatewayUrl,
     justification: {},
@@ -118,24 +121,30 @@ const shortestWait = 10;
 /** Words with which Graph says that an object of the request does not exist (yet), and its code for a new named location. */
 const missingWords = /does not exist|not found|could not be found|ResourceNotFound|\b1040\b/i;
 
-/** What an answer says about a change. @param needsCreated whether it names an object that was created just before. */
+/**
+ * What an answer says about a change.
+ * @param given.isBrought whether it concerns an object that was created or restored just before.
+ * @param given.isCompared whether it named the version that it changes.
+ */
 export function answerOf(
   { action }: Change,
   { status, headers, body }: HttpAnswer,
-  { needsCreated, nowMs }: { readonly needsCreated: boolean; readonly nowMs: number },
+  given: { readonly isBrought: boolean; readonly isCompared: boolean; readonly nowMs: number },
 ): Answer {
   const reply = asObject(parseJson(Buffer.from(body).toString('utf8')));
   if (status >= 200 && status <= 299)
     return { kind: 'accepted', ...defined({ createdId: idIn(reply) }), confirmable: action !== 'act' };
-  if (status === 429) return { kind: 'wait', seconds: retryAfterSeconds(new Headers(headers), nowMs) ?? shortestWait };
+  if (status === 429)
+    return { kind: 'wait', seconds: retryAfterSeconds(new Headers(headers), given.nowMs) ?? shortestWait };
   if (status >= 500 || status === 408) return { kind: 'unknown' };
   const error = objectOf(reply, 'error');
   const message = `${textOf(error, 'code') ?? ''} ${textOf(error, 'message') ?? ''}`.trim();
   const detail = `Microsoft refused it with ${status}. ${scrubReply(message, 300)}`.trim();
   if (action === 'add-reference' && status === 400 && /already exist/i.test(message)) return { kind: 'already' };
   if ((action === 'remove' || action === 'remove-reference') && status === 404) return { kind: 'already' };
-  if (status === 412) return { kind: 'drifted', detail: 'The object was changed at the same time.' };
-  if (needsCreated && (status === 404 || (status === 400 && missingWords.test(message))))
+  if (status === 412 || (status === 409 && given.isCompared))
+    return { kind: 'drifted', detail: 'The object was changed at the same time.' };
+  if (given.isBrought && (status === 404 || (status === 400 && missingWords.test(message))))
     return { kind: 'missing', detail };
   return { kind: 'refused', detail };
 }

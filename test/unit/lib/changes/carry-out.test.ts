@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { createApplyMemory } from '../../../../src/lib/changes/carry-out.ts';
-import { act, addReference, create, created, update } from '../../../../src/lib/changes/change.ts';
+import { act, addReference, create, created, remove, update } from '../../../../src/lib/changes/change.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { tenantId } from '../runs/store/stage.ts';
 import { applyId, planId, stageChanges } from './stage.ts';
@@ -175,15 +175,15 @@ describe('a change', () => {
   });
 
   test('that the permissions of the job do not open is refused, and nothing is sent', async () => {
-    const path = '/applications/00000000-0000-4000-8000-00000000000c';
-    const plan = () => [update(path, { displayName: 'new' }), ...one];
+    const path = '/policies/authorizationPolicy';
+    const plan = () => [update(path, { blockMsolPowerShell: true }), ...one];
     const { graph, settle, rowsOf } = await stageChanges({
-      objects: { ...objects, [path]: { displayName: 'old' } },
+      objects: { ...objects, [path]: { blockMsolPowerShell: false } },
       plan,
     });
     expect(await settle(0)).toEqual({ outcome: 'failed', code: 'change_failed' });
     expect(await rowsOf(0)).toMatchObject([
-      { outcome: 'refused', detail: expect.stringContaining('Application.ReadWrite.All') },
+      { outcome: 'refused', detail: expect.stringContaining('Policy.ReadWrite.Authorization') },
       { outcome: 'not attempted' },
     ]);
     expect(graph.effects).toEqual([]);
@@ -349,6 +349,36 @@ describe('changes of one tenant', () => {
     graph.beforeWrite = () => sentAtMs.push(clock.nowMs());
     await visit(0);
     expect(sentAtMs).toHaveLength(2);
+  });
+});
+
+describe('a type whose versions Graph compares', () => {
+  const path = '/tenantRelationships/delegatedAdminRelationships/00000000-0000-4000-8000-00000000000c';
+  const stageVersions = (plan = [update(path, { displayName: 'new' })]) =>
+    stageChanges({ objects: { [path]: { id: 'c', displayName: 'old', '@odata.etag': 'W/"1"' } }, plan: () => plan });
+
+  test('is changed in the version that was read', async () => {
+    const { graph, settle, outcomesOf } = await stageVersions();
+    expect(await settle(0)).toEqual({ outcome: 'succeeded' });
+    expect(await outcomesOf(0)).toEqual(['applied']);
+    expect(graph.effects).toHaveLength(1);
+  });
+
+  test('has drifted if somebody changes it between the read and the request', async () => {
+    const { graph, settle, rowsOf } = await stageVersions();
+    graph.beforeWrite = () => graph.put(path, { id: 'c', displayName: 'old', '@odata.etag': 'W/"2"' });
+    expect(await settle(0)).toEqual({ outcome: 'failed', code: 'change_drifted' });
+    expect(await rowsOf(0)).toMatchObject([{ outcome: 'drifted', detail: 'The object was changed at the same time.' }]);
+    expect(graph.effects).toEqual([]);
+  });
+
+  test('is sent again in the version that is read then', async () => {
+    const { graph, clock, settle, outcomesOf } = await stageVersions();
+    graph.faults.push({ lost: 'before' });
+    const startMs = clock.nowMs();
+    expect(await settle(0)).toEqual({ outcome: 'succeeded' });
+    expect(await outcomesOf(0)).toEqual(['applied']);
+    expect(clock.nowMs() - startMs).toBeGreaterThan(300_000);
   });
 });
 
@@ -705,6 +735,57 @@ describe('an undo', () => {
     expect(await undone(stage)).toEqual([]);
     expect(await note(stage)).toBe('1 cannot be undone.');
   });
+
+  const policy = '/identity/conditionalAccess/policies/p1';
+  const deleted = '/directory/deletedItems/microsoft.graph.servicePrincipal';
+
+  test.each([
+    ['Application.Read.All', ['restore /servicePrincipals/s1'], undefined],
+    ['User.Read.All', [], 'What belongs to a restored object stays removed: The request was not sent.'],
+  ])(
+    'restores a policy that was on for reports only, and the principal of an application, with %s',
+    async (permission, principals, why) => {
+      const stage = await stageChanges({
+        objects: {
+          [policy]: { id: 'p1', state: 'enabled' },
+          '/applications/a1': { id: 'a1', appId: 'app' },
+          '/servicePrincipals/s1': { id: 's1', appId: 'app' },
+          [`${deleted}/s2`]: { id: 's2', appId: 'another' },
+        },
+        plan: () => [remove(policy), remove('/applications/a1')],
+        permission,
+      });
+      stage.graph.put('/servicePrincipals/s1', undefined);
+      stage.graph.put(`${deleted}/s1`, { id: 's1', appId: 'app' });
+      await stage.settle(0);
+      expect(await stage.outcomesOf(0)).toEqual(['applied', 'applied']);
+      expect((await undone(stage)).map(({ action, target }) => `${action} ${target}`)).toEqual([
+        'restore /applications/a1',
+        ...principals,
+        `restore ${policy}`,
+        `update ${policy}`,
+      ]);
+      expect((await note(stage))?.slice(0, why?.length)).toBe(why);
+    },
+  );
+
+  test.each(['enabled', 'disabled'])(
+    'of a Conditional Access policy that was %s is applied in two steps',
+    async (state) => {
+      const stage = await stageChanges({
+        objects: { '/groups/g': { id: 'g', state: 'x' } },
+        plan: () => [
+          { action: 'restore', path: policy, by: '/beta/identity/conditionalAccess/deletedItems/policies/p1/restore' },
+          update(policy, { state: 'enabledForReportingButNotEnforced' }),
+        ],
+      });
+      stage.graph.put(policy, { id: 'p1', state });
+      stage.graph.put(policy, undefined);
+      expect(await stage.settle(0)).toEqual({ outcome: 'succeeded' });
+      expect(await stage.outcomesOf(0)).toEqual(['applied', 'applied']);
+      expect(stage.graph.objects[policy]).toEqual({ id: 'p1', state: 'enabledForReportingButNotEnforced' });
+    },
+  );
 
   test('of an undo restores what the apply did', async () => {
     const stage = await stageChanges({ objects: some, plan: () => two });

@@ -66,7 +66,7 @@ export class SimulatedGraph {
     );
   }
 
-  async send({ method, url, body }: UpstreamRequest): Promise<Answer> {
+  async send({ method, url, headers: sent, body }: UpstreamRequest): Promise<Answer> {
     if (method === 'GET') {
       const found = this.read(url);
       return json(await found.json(), { status: found.status });
@@ -84,6 +84,9 @@ export class SimulatedGraph {
         { error: { code: 'Fault', message: 'It does not exist.' } },
         { status, headers: { 'content-type': 'application/json', ...headers } },
       );
+    const { '@odata.etag': etag } = (this.objects[pathOf(url)] ?? {}) as JsonObject;
+    if (etag !== undefined && sent['if-match'] !== etag)
+      return json({ error: { code: 'Changed', message: 'It was changed.' } }, { status: 412 });
     const answer = this.#change(method, pathOf(url), body);
     return status === undefined ? answer : json({}, { status });
   }
@@ -101,7 +104,13 @@ export class SimulatedGraph {
     }
     if (method === 'PATCH') this.put(path, { ...(this.objects[path] as JsonObject), ...given });
     if (method === 'DELETE') this.put(path, undefined);
-    if (method !== 'POST' || path.endsWith('Sessions')) return json({}, { status: 204 });
+    const [, restored] = /([^/]+)\/restore$/.exec(path) ?? [];
+    if (restored !== undefined) {
+      const objects = this.#states.toReversed().flatMap(({ objects: earlier }) => Object.entries(earlier));
+      const [place, object] = objects.find(([name]) => name.endsWith(`/${restored}`) && !/deleted/i.test(name)) ?? [];
+      if (place !== undefined) this.put(place, object);
+    }
+    if (method !== 'POST' || restored !== undefined || path.endsWith('Sessions')) return json({}, { status: 204 });
     this.#ids += 1;
     const object = { ...given, id: `new-${this.#ids}` };
     this.put(`${path}/${object.id}`, object);

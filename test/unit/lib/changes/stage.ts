@@ -26,7 +26,16 @@ import { portal, stage as stageGateway } from '../gateway/send/stage.ts';
 import { tenantId } from '../runs/store/stage.ts';
 import { type Objects, SimulatedGraph } from './simulated-graph.ts';
 
-const permissions = ['Directory.Read.All', 'User.ReadWrite.All', 'Group.ReadWrite.All', 'User.RevokeSessions.All'];
+const permissions = [
+  'Directory.Read.All',
+  'User.ReadWrite.All',
+  'Group.ReadWrite.All',
+  'User.RevokeSessions.All',
+  'Application.ReadWrite.All',
+  'Policy.Read.All',
+  'Policy.ReadWrite.ConditionalAccess',
+  'DelegatedAdminRelationship.ReadWrite.All',
+];
 export const planId = 'adjust@plan';
 export const applyId = 'adjust@apply-00000000000000000000000000000000';
 
@@ -43,10 +52,12 @@ export interface ChangeStageOptions {
   /** Tenants in each wave. */
   readonly waves?: readonly number[];
   readonly apply?: Partial<ApplyRequest>;
+  /** One more of the job. */
+  readonly permission?: string;
 }
 
 /** A plan of one job over simulated tenants, and its apply, on storage in memory. */
-export async function stageChanges({ plan, objects = {}, waves = [1], apply = {} }: ChangeStageOptions) {
+export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}, permission }: ChangeStageOptions) {
   const count = waves.reduce((sum, wave) => sum + wave, 0);
   const gateway = stageGateway();
   const { clock, audit } = gateway;
@@ -129,7 +140,12 @@ export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}
       return world.memory;
     },
   };
-  const job = defineChange({ name: 'adjust', title: 'Adjusts', permissions, plan: async (context) => plan(context) });
+  const job = defineChange({
+    name: 'adjust',
+    title: 'Adjusts',
+    permissions: [...permissions, ...(permission === undefined ? [] : [permission])],
+    plan: async (context) => plan(context),
+  });
   const stops = createRunStops({ runLog, clock });
   const judgeDeps = { clock, newId, log: logger.log, runs: { log: runLog, results, stops } };
   const deps: TenantRunDeps = {
