@@ -81,16 +81,23 @@ activity(exportRunName, runInput, (services, { runId }) => exportRun({ ...servic
 
 activity(announceRunName, runInput, async (services, input) => {
   try {
-    if (isApplyWindow(parseRunId(input.runId)?.window ?? '')) {
-      const { announceApply } = await loadChanges();
-      return await announceApply(services, input);
-    }
-    return await announceRun({ ...services, jobs: jobRegistry }, input);
+    return await announceEnd(services, input);
   } catch (thrown) {
     services.log.log('warn', 'run.not_announced', { runId: input.runId, ...errorFields(thrown) });
     throw thrown;
   }
 });
+
+/** Announces a run that has ended, or an apply. @throws the failure of the receiver or of storage. */
+export async function announceEnd(
+  services: Services,
+  input: { readonly runId: string },
+): Promise<{ readonly announced: boolean }> {
+  if (!isApplyWindow(parseRunId(input.runId)?.window ?? ''))
+    return announceRun({ ...services, jobs: jobRegistry }, input);
+  const { announceApply } = await loadChanges();
+  return announceApply(services, input);
+}
 
 /** Loaded by the first query, to keep start-up short. */
 const loadQueries = once(async () => {

@@ -8,6 +8,7 @@ import { scheduledWindow } from '../lib/runs/store/run.ts';
 import type { Orchestrations } from '../lib/core/orchestrations.ts';
 import { startRun } from '../lib/runs/engine/start-run.ts';
 import { purgeRuns, watchRuns } from '../lib/runs/engine/watch-runs.ts';
+import { announceEnd } from './fan-out.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps, scheduleName } from './orchestrations.ts';
 import { durableTimer, type TimerDefinition } from './timer.ts';
@@ -95,7 +96,8 @@ async function repair(services: Services, orchestrations: Orchestrations): Promi
   await watchApprovals({ ...services.approvals, log: services.log, orchestrations }).catch((thrown: unknown) =>
     services.log.log('error', 'approval.watch_failed', errorFields(thrown)),
   );
-  await watchRuns({ ...runDeps(services, orchestrations), timerIsOff });
+  const announce = (runId: string): Promise<unknown> => announceEnd(services, { runId });
+  await watchRuns({ ...runDeps(services, orchestrations), timerIsOff, announce });
   // Here and not at start-up, which loading the map would delay.
   warnOfPermissions(await services.permissionMap.current(), services.log);
 }

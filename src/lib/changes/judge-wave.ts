@@ -17,7 +17,6 @@ import type { Runs } from '../runs/store/runs.ts';
 
 export interface JudgeWaveDeps {
   readonly clock: Clock;
-  readonly newId: () => string;
   readonly log: Logger;
   readonly runs: Pick<Runs, 'log' | 'results' | 'stops'>;
 }
@@ -91,7 +90,9 @@ export async function holdIfBad(
   if (inForce !== undefined) return inForce;
   const detail = excessOf(await badTenants(deps, runId), request, wave, run.goneOn?.bad ?? nothing);
   if (detail === undefined) return undefined;
-  const hold: Hold = { id: deps.newId(), atMs: deps.clock.nowMs(), code: 'apply_held', detail };
+  // The same for all that fail at the same time, and a late write of one that a person has ended holds nothing.
+  const id = String((Number.parseInt(run.goneOn?.hold ?? '0', 10) || 0) + 1);
+  const hold: Hold = { id, atMs: deps.clock.nowMs(), code: 'apply_held', detail };
   await deps.runs.log.change(runId, { hold });
   deps.log.log('warn', 'apply.held', { runId, detail });
   return hold;

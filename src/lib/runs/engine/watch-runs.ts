@@ -7,7 +7,6 @@ import type { Job, JobRegistry } from '../job/job.ts';
 import { exportRun, type ExportRunDeps } from '../reading/result-page.ts';
 import { isApplyWindow, isEnded, type Run, type RunId, runIdOf, scheduledWindow } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
-import { announceRun, type AnnounceRunDeps } from './announce-run.ts';
 import { finishRun, type FinishRunDeps } from './finish-run.ts';
 import { resumeRun, startRun, type StartRunDeps } from './start-run.ts';
 
@@ -122,7 +121,12 @@ async function firstEvidenceMs({ runs }: StartMissedDeps, job: string, nowMs: nu
   return earlier.findLast(({ startedBy }) => startedBy === 'timer')?.createdAtMs ?? nowMs;
 }
 
-type WatchRunsDeps = StartMissedDeps & FinishRunDeps & AnnounceRunDeps & ExportRunDeps;
+type WatchRunsDeps = StartMissedDeps &
+  FinishRunDeps &
+  ExportRunDeps & {
+    /** Announces a run that has ended. */
+    readonly announce: (runId: RunId) => Promise<unknown>;
+  };
 
 /** The watchdog's actions, as run ids. */
 interface Watched {
@@ -196,7 +200,7 @@ async function closeIfDead(deps: WatchRunsDeps, run: Run, progressMs: () => Prom
   deps.log.log('error', 'run.closed_by_watchdog', { runId: run.runId, state });
   await finishRun(deps, { runId: run.runId, stoppedBy: { code: 'internal', detail } });
   try {
-    await announceRun(deps, { runId: run.runId });
+    await deps.announce(run.runId);
   } catch (thrown) {
     deps.log.log('warn', 'run.not_announced', { runId: run.runId, ...errorFields(thrown) });
   }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { waitsFor } from '../../../../src/lib/changes/judge-wave.ts';
 import type { ErrorCode } from '../../../../src/lib/core/errors.ts';
 import type { ApplyRequest, TenantRun } from '../../../../src/lib/runs/store/run.ts';
@@ -65,6 +65,25 @@ describe('a limit', () => {
     expect((await judge({ wave: 2, phase: 'sent' })).next).toBe('wait');
     expect((await run()).hold?.id).not.toBe(hold?.id);
   });
+});
+
+test('tenants that fail at the same time hold an apply once, so that one decision ends it', async () => {
+  const { judge, record, run, runLog } = await stage([1, 8, 1]);
+  await record(...[1, 2, 3, 4].map((number) => failed(number, 'change_failed')));
+  const change = runLog.change.bind(runLog);
+  const holds: unknown[] = [];
+  vi.spyOn(runLog, 'change').mockImplementation(async (id, changed) => {
+    await new Promise(setImmediate);
+    if (changed.hold !== undefined) holds.push(changed.hold);
+    return change(id, changed);
+  });
+  await Promise.all([judge({ wave: 2, phase: 'sent' }), judge({ wave: 2, phase: 'sent' })]);
+  expect(holds).toHaveLength(2);
+  const [first] = holds as [NonNullable<Awaited<ReturnType<typeof run>>['hold']>];
+  await change(applyId, {
+    goneOn: { hold: first.id, wave: 1, bad: { failed: 4, unclear: 0, unconfirmed: 0 }, by: 'x' },
+  });
+  expect(waitsFor(await run())).toBe(false);
 });
 
 describe('the last wave', () => {

@@ -3,6 +3,7 @@ import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { Notice } from '../../../../../src/lib/notices/notice.ts';
 import type { JobDefinition } from '../../../../../src/lib/runs/job/job.ts';
 import { finishRun } from '../../../../../src/lib/runs/engine/finish-run.ts';
+import { announceRun } from '../../../../../src/lib/runs/engine/announce-run.ts';
 import { purgeRuns, watchRuns } from '../../../../../src/lib/runs/engine/watch-runs.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { MemoryScheduleLog } from '../../../../fakes/memory-schedule-log.ts';
@@ -31,8 +32,7 @@ async function stage(more: Partial<JobDefinition> = {}) {
         runs,
         orchestrations,
         tuning,
-        notifier,
-        dashboardUrl: undefined,
+        announce: (ended) => announceRun({ ...run.deps, notifier, dashboardUrl: undefined }, { runId: ended }),
         timerIsOff: () => timer.off,
       }),
     purge: (retentionDays: number) =>
