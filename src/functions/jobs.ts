@@ -1,18 +1,14 @@
 import type { JobsAnswer } from '../lib/api/answers/jobs.ts';
 import { exampleDomain } from '../lib/api/examples.ts';
-import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
+import { jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
-import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
 import { seesEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
-import { actorOf } from '../lib/core/caller.ts';
 import { isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import type { Job } from '../lib/runs/job/job.ts';
-import { startRun } from '../lib/runs/engine/start-run.ts';
 import { jobRegistry } from './job-registry.ts';
-import { runDeps } from './orchestrations.ts';
 import { route } from './route.ts';
-import { documentStartedRun, idempotencyKeyHeader, ownWindow, startedRunAnswer } from './started-run.ts';
+import { documentStartedRun, idempotencyKeyHeader, startFailures, startNamed } from './started-run.ts';
 
 route(
   { name: 'jobs', method: 'GET', path: '/jobs', access: 'Runs.Read', failures: [], document: documentJobs },
@@ -57,32 +53,17 @@ route(
     body: startRunSchema,
     maxBodyBytes: maxStartRunBytes,
     durable: true,
-    failures: [
-      'tenant_unknown',
-      ...directoryFailures,
-      'job_unknown',
-      'run_conflict',
-      'idempotency_key_reused',
-      'storage_unavailable',
-    ],
+    failures: startFailures,
     document: documentStart,
   },
-  async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {
-    if (jobRegistry.find(path.job)?.changes === true)
+  async (services, call) => {
+    const { job } = call.path;
+    if (jobRegistry.find(job)?.changes === true)
       throw new BrokerError(
         'request_invalid',
-        `The job ${path.job} changes tenants, so it is planned: \`ptb plan ${path.job}\`, or POST /api/jobs/${path.job}/plans.`,
+        `The job ${job} changes tenants, so it is planned: \`ptb plan ${job}\`, or POST /api/jobs/${job}/plans.`,
       );
-    const runId = await startRun(runDeps(services, orchestrations), {
-      job: path.job,
-      ...ownWindow(headers, caller, services.newId, body),
-      startedBy: caller.applicationId,
-      starter: actorOf(caller),
-      correlationId,
-      limits: () => tenantsToVisit(services, caller, body),
-      ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
-    });
-    return startedRunAnswer(runId);
+    return startNamed(services, job, call);
   },
 );
 

@@ -4,15 +4,19 @@ import { exampleDomain, examplePlanId, exampleTime } from '../lib/api/examples.t
 import { conditionFailures, directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import { applySchema, listPlansQuerySchema, maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
 import { pendingAnswer } from '../lib/approvals/meet-condition.ts';
-import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
-import { actorOf } from '../lib/core/caller.ts';
 import { once } from '../lib/core/single-flight.ts';
-import { startRun } from '../lib/runs/engine/start-run.ts';
 import { readInTime, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { jobRegistry } from './job-registry.ts';
 import { runDeps } from './orchestrations.ts';
 import { route } from './route.ts';
-import { documentStartedRun, idempotencyKeyHeader, ownWindow, startedRunAnswer } from './started-run.ts';
+import {
+  documentStartedRun,
+  idempotencyKeyHeader,
+  ownWindow,
+  startedRunAnswer,
+  startFailures,
+  startNamed,
+} from './started-run.ts';
 
 /** Loaded by the first request for a plan, to keep start-up short. */
 const loadPlans = once(() => import('../lib/changes/plans.ts'));
@@ -29,29 +33,12 @@ route(
     body: startRunSchema,
     maxBodyBytes: maxStartRunBytes,
     durable: true,
-    failures: [
-      'tenant_unknown',
-      ...directoryFailures,
-      'job_unknown',
-      'run_conflict',
-      'idempotency_key_reused',
-      'storage_unavailable',
-    ],
+    failures: startFailures,
     document: documentMake,
   },
-  async (services, { request: { headers }, path, body, caller, correlationId, orchestrations }) => {
+  async (services, call) => {
     const { changeJob } = await loadPlans();
-    const { name: job } = changeJob(jobRegistry, path.job);
-    const runId = await startRun(runDeps(services, orchestrations), {
-      job,
-      startedBy: caller.applicationId,
-      starter: actorOf(caller),
-      correlationId,
-      ...ownWindow(headers, caller, services.newId, body),
-      limits: () => tenantsToVisit(services, caller, body),
-      ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
-    });
-    return startedRunAnswer(runId);
+    return startNamed(services, changeJob(jobRegistry, call.path.job).name, call);
   },
 );
 

@@ -1,9 +1,16 @@
 import { hash } from 'node:crypto';
+import type * as z from 'zod';
+import type { Services } from '../composition.ts';
+import { tenantsToVisit } from '../lib/access/tenants/named-tenants.ts';
 import type { StartedRunAnswer } from '../lib/api/answers/runs.ts';
-import { type Answer, type AnswerDocument, jsonContent } from '../lib/api/route.ts';
-import type { Caller } from '../lib/core/caller.ts';
+import type { startRunSchema } from '../lib/api/requests.ts';
+import { type Answer, type AnswerDocument, directoryFailures, jsonContent } from '../lib/api/route.ts';
+import { actorOf, type Caller } from '../lib/core/caller.ts';
 import { BrokerError } from '../lib/core/errors.ts';
+import type { Orchestrations } from '../lib/core/orchestrations.ts';
+import { startRun } from '../lib/runs/engine/start-run.ts';
 import { manualWindow, type RunId } from '../lib/runs/store/run.ts';
+import { runDeps } from './orchestrations.ts';
 
 const locationOf = (runId: RunId): string => `/api/runs/${encodeURIComponent(runId)}`;
 
@@ -33,6 +40,43 @@ export function ownWindow(
     throw new BrokerError('request_invalid', 'An Idempotency-Key has 1 to 255 visible ASCII characters.');
   const digestOf = (value: object): string => hash('sha256', JSON.stringify(value), 'hex').slice(0, 32);
   return { window: manualWindow(digestOf([applicationId, objectId, key])), requestDigest: digestOf(request) };
+}
+
+/** A request to start a run of a job. */
+interface StartCall {
+  readonly request: { readonly headers: { get(name: string): string | null } };
+  readonly body: z.output<typeof startRunSchema>;
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly orchestrations: Orchestrations;
+}
+
+/** Failures of a request that {@link startNamed} serves. */
+export const startFailures = [
+  'tenant_unknown',
+  ...directoryFailures,
+  'job_unknown',
+  'run_conflict',
+  'idempotency_key_reused',
+  'storage_unavailable',
+] as const;
+
+/** Starts a run of a job over the tenants that a request names, or a plan. @throws BrokerError as `startRun` does. */
+export async function startNamed(
+  services: Services,
+  job: string,
+  { request: { headers }, body, caller, correlationId, orchestrations }: StartCall,
+): Promise<Answer> {
+  const runId = await startRun(runDeps(services, orchestrations), {
+    job,
+    ...ownWindow(headers, caller, services.newId, body),
+    startedBy: caller.applicationId,
+    starter: actorOf(caller),
+    correlationId,
+    limits: () => tenantsToVisit(services, caller, body),
+    ...(body.parameters === undefined ? {} : { parameters: body.parameters }),
+  });
+  return startedRunAnswer(runId);
 }
 
 /** The answer to a request that started a run. */
