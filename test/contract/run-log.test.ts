@@ -161,6 +161,21 @@ describe.each([
     });
   });
 
+  test('changes a run by what it is then, while others write', async () => {
+    const log = make();
+    await log.create(start('by', 'w'), { parameters: {} });
+    const hold = (id: string) => ({ id, atMs: 0, code: 'apply_held' as const, detail: 'Held.' });
+    const decided = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((id) =>
+        log.changeBy('by@w', (run) => (run.hold === undefined ? { hold: hold(id) } : undefined)),
+      ),
+    );
+    const [only, ...others] = decided.flatMap((change) => change?.hold?.id ?? []);
+    expect(others).toEqual([]);
+    expect((await log.find('by@w'))?.hold?.id).toBe(only);
+    expect(await log.changeBy('gone@w', () => ({ hold: hold('e') }))).toBeUndefined();
+  });
+
   test('changes some fields of a run and keeps the others', async () => {
     const log = make();
     await log.create(start('change', 'w'), { parameters: {} });

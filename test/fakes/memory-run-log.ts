@@ -99,6 +99,14 @@ export class MemoryRunLog implements RunLog {
     entry.run = { ...entry.run, ...change };
   }
 
+  async changeBy(runId: RunId, decide: (run: Run) => RunChange | undefined): Promise<RunChange | undefined> {
+    this.#touch();
+    const run = this.#runs.get(runId)?.run;
+    const change = run && decide(run);
+    if (change !== undefined) await this.change(runId, change);
+    return change;
+  }
+
   async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
     this.#touch();
     const tenants = this.#of(runId);

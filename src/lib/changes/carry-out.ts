@@ -53,7 +53,7 @@ export interface CarryOutDeps {
 }
 
 /** What a process remembers between the visits of applies. Storage has all of it. */
-export type ApplyMemory = ReturnType<typeof createApplyMemory>;
+type ApplyMemory = ReturnType<typeof createApplyMemory>;
 
 export const createApplyMemory = () => ({
   runs: new LRUCache<RunId, { readonly run: Promise<Run>; readonly readAtMs: number }>({ max: 8 }),
@@ -85,7 +85,7 @@ export async function carryOut(deps: CarryOutDeps, attempt: AttemptDeps, visit: 
     const { job, tenant } = visit;
     const context = jobContext(attempt, job, { tenant: jobTenant(tenant), parameters: {}, signal });
     return visit.change.kind === 'apply'
-      ? apply(deps, attempt, { ...visit, apply: visit.change, reader: context, signal })
+      ? applyOrResume(deps, attempt, { ...visit, apply: visit.change, reader: context, signal })
       : planUndo(deps, attempt, { ...visit, undone: visit.change.apply, reader: context });
   });
 }
@@ -109,7 +109,8 @@ async function plannedChanges(
   const text = (await Array.fromAsync(results.rows(planId, planned.rowsName))).join('');
   if (digestOf(text) !== planned.rowsDigest) throw planChanged(planId);
   const changes = readPlanRows(text);
-  memory.planned.set(key, changes, { size: text.length });
+  // A tenant without changes has an empty text, and the cache takes no size of 0.
+  memory.planned.set(key, changes, { size: Math.max(1, text.length) });
   return changes;
 }
 
@@ -150,6 +151,17 @@ function checkBegin(run: Run, { expiresAtMs }: ApplyRequest, nowMs: number): voi
   if (nowMs >= expiresAtMs) throw new BrokerError('plan_expired', `The plan expired at ${isoTime(expiresAtMs)}.`);
   const hold = holdOf(run);
   if (hold !== undefined) throw new BrokerError('apply_held', hold.detail);
+}
+
+async function applyOrResume(deps: CarryOutDeps, attempt: AttemptDeps, visit: ApplyVisit): Promise<ChangeVisitEnd> {
+  try {
+    return await apply(deps, attempt, visit);
+  } catch (thrown) {
+    if (visit.isBegun !== 'unknown') throw thrown;
+    // A process may have died here, after it sent a change and before the visit was recorded.
+    if ((await deps.runs.results.document(attempt.runId, visit.tenant.tenantId)) === undefined) throw thrown;
+    return apply(deps, attempt, { ...visit, isBegun: true });
+  }
 }
 
 async function apply(deps: CarryOutDeps, attempt: AttemptDeps, visit: ApplyVisit): Promise<ChangeVisitEnd> {
@@ -204,7 +216,7 @@ async function workOn(work: TenantWork): Promise<void> {
   const { clock } = attempt;
   const untilMs = clock.nowMs() + visitMs;
   const indexes = [...planned.keys()];
-  if (visit.again && stop === undefined) await sideBySide(indexes, (index) => lookLater(work, index));
+  if (visit.again && stop === undefined) await sideBySide(indexes, (index) => lookLater(work, index, untilMs));
   for (const index of indexes) {
     if (clock.nowMs() >= untilMs) return;
     const stage = stages.all[index] ?? open;
@@ -216,23 +228,29 @@ async function workOn(work: TenantWork): Promise<void> {
   }
 }
 
+/** Objects of one tenant that are read at a time. */
+const readsAtOnce = 10;
+
 /** For what was written long ago, so that all copies show it. @throws the first failure, after the others have ended. */
 async function sideBySide<T>(items: readonly T[], read: (item: T) => Promise<void>): Promise<void> {
-  const ends = await Promise.allSettled(items.map(read));
+  const left = items.values();
+  const readOn = async (): Promise<void> => {
+    for (const item of left) await read(item);
+  };
+  const ends = await Promise.allSettled(Array.from({ length: readsAtOnce }, readOn));
   const failed = ends.find((end) => end.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 }
 
 /** The ids of what was created, or was there, by the names that changes use. */
-function createdIds({ planned, stages }: TenantWork): ReadonlyMap<string, string> {
-  return new Map(
+const createdIds = ({ planned, stages }: Pick<TenantWork, 'planned' | 'stages'>): ReadonlyMap<string, string> =>
+  new Map(
     planned.flatMap(({ change }, index): [string, string][] => {
       const stage = stages.all[index];
       const id = stage === undefined ? undefined : idOf(stage);
       return change.action === 'create' && change.as !== undefined && id !== undefined ? [[change.as, id]] : [];
     }),
   );
-}
 
 /** The change as it is sent: with the ids of what was created before it. */
 const changeAt = (work: TenantWork, index: number): Change =>
@@ -248,8 +266,8 @@ async function begin(work: TenantWork, index: number, stage: Extract<Stage, { at
   }
   if (earlier.includes('for now') || (stage.notBeforeMs ?? 0) > nowMs) return;
   const bringers = bringersOf(work, index);
-  // What a change creates or restores is confirmed before another one uses it.
-  if (!bringers.every((at) => stages.all[at]?.at === 'done')) return;
+  // What a change creates is confirmed before another one uses it. What is restored may be in force meanwhile.
+  if (bringers.some((at) => planned[at]?.change.action === 'create' && stages.all[at]?.at !== 'done')) return;
   const change = changeAt(work, index);
   if (needsOf(change).length > 0) {
     stages.take(index, (now) => (now.at === 'open' ? blocked(nowMs) : undefined));
@@ -302,12 +320,12 @@ async function confirm(work: TenantWork, index: number, stage: Sent): Promise<vo
   const nowMs = attempt.clock.nowMs();
   if ((dueMs(stage) ?? 0) > nowMs) return;
   const change = changeAt(work, index);
-  // What cannot be read is not sent again.
-  const ifMatch =
-    stage.acceptedAtMs === undefined ? await versionOf(change, work.visit.reader).catch(() => undefined) : undefined;
   const { sees, id, unread } = await see(work, index, stage);
   const next = observed(stage, sees, nowMs, kindOf(change).setsState(change));
   if (next === 'again') {
+    const ifMatch = await versionOf(change, work.visit.reader);
+    // Somebody may have changed it before the version was read. The next visit looks again.
+    if (ifMatch !== undefined && (await see(work, index, stage)).sees !== 'before') return;
     if (isSame(await readFacts(change, work.visit.reader), work.planned[index]?.facts))
       return send(work, index, { stage, readAtMs: nowMs, ifMatch });
     const why = 'It was not sent again: what the plan rests on has changed since.';
@@ -372,9 +390,9 @@ async function seeThrice(work: TenantWork, index: number, stage: Stage): Promise
   return reads.every(({ sees, unread }) => unread === undefined && sees === first.sees) ? first.sees : 'mixed';
 }
 
-async function lookLater(work: TenantWork, index: number): Promise<void> {
+async function lookLater(work: TenantWork, index: number, untilMs: number): Promise<void> {
   const stage = work.stages.all[index] ?? open;
-  if (stage.at !== 'done') return;
+  if (stage.at !== 'done' || work.attempt.clock.nowMs() >= untilMs) return;
   if (stage.outcome !== 'applied' && stage.outcome !== 'accepted') return;
   if (changeAt(work, index).action === 'act') return;
   const next = seenLater(stage, await seeThrice(work, index, stage), work.attempt.clock.nowMs());
@@ -387,13 +405,16 @@ const isSameStage = (one: Stage, other: Stage): boolean => JSON.stringify(one) =
 async function endNow(work: TenantWork, index: number, stage: Stage): Promise<void> {
   const { attempt, stages, stop = '', visit } = work;
   let sees: Observation | 'mixed' = 'mixed';
-  let why = stop;
+  const isRestored = bringersOf(work, index).some(
+    (at) => work.planned[at]?.change.action === 'restore' && stages.all[at]?.at !== 'open',
+  );
+  let why = isRestored ? `${stop} What was restored before it is in force: change it by hand.` : stop;
   try {
     if (stage.at === 'sent') sees = await seeThrice(work, index, stage);
   } catch (thrown) {
     const error = toBrokerError(thrown);
     if (error.transient && !visit.last) throw thrown;
-    why = `${stop} It cannot be read: ${error.detail}`;
+    why = `${why} It cannot be read: ${error.detail}`;
   }
   const nowMs = attempt.clock.nowMs();
   stages.take(index, (now) => {
@@ -443,6 +464,8 @@ async function send(
     await stages.step(index, (now) => {
       if (now.at === 'sent' && now.claim === claim) return undefined;
       if (now.at === 'done' || !isSameStage(now, stage)) throw lost();
+      // Another visit may have found that an earlier change was not made.
+      if (now.at === 'open' && stages.all.slice(0, index).some((each) => blocks(each) !== 'no')) throw lost();
       return claimed(now, claim, claimedAtMs);
     });
     isUnsent = false;
@@ -566,13 +589,7 @@ async function planUndo(deps: CarryOutDeps, { handedOut }: AttemptDeps, visit: U
     count: planned.length,
     isExpected: false,
   });
-  const ids = new Map(
-    planned.flatMap(({ change }, index): [string, string][] => {
-      const stage = stages.all[index];
-      const id = stage === undefined ? undefined : idOf(stage);
-      return change.action === 'create' && change.as !== undefined && id !== undefined ? [[change.as, id]] : [];
-    }),
-  );
+  const ids = createdIds({ planned, stages });
   const left = { changed: 0, irreversible: 0, besides: '' };
   const unread = (thrown: unknown): readonly Change[] => {
     const { transient, scope, detail } = toBrokerError(thrown);

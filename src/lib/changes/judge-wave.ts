@@ -17,6 +17,7 @@ import type { Runs } from '../runs/store/runs.ts';
 
 export interface JudgeWaveDeps {
   readonly clock: Clock;
+  readonly newId: () => string;
   readonly log: Logger;
   readonly runs: Pick<Runs, 'log' | 'results' | 'stops'>;
 }
@@ -88,13 +89,16 @@ export async function holdIfBad(
   if (run === undefined) return undefined;
   const inForce = holdOf(run);
   if (inForce !== undefined) return inForce;
-  const detail = excessOf(await badTenants(deps, runId), request, wave, run.goneOn?.bad ?? nothing);
-  if (detail === undefined) return undefined;
-  // The same for all that fail at the same time, and a late write of one that a person has ended holds nothing.
-  const id = String((Number.parseInt(run.goneOn?.hold ?? '0', 10) || 0) + 1);
-  const hold: Hold = { id, atMs: deps.clock.nowMs(), code: 'apply_held', detail };
-  await deps.runs.log.change(runId, { hold });
-  deps.log.log('warn', 'apply.held', { runId, detail });
+  const bad = await badTenants(deps, runId);
+  let hold: Hold | undefined;
+  const changed = await deps.runs.log.changeBy(runId, (now) => {
+    hold = holdOf(now);
+    const detail = hold === undefined ? excessOf(bad, request, wave, now.goneOn?.bad ?? nothing) : undefined;
+    if (detail === undefined) return undefined;
+    hold = { id: deps.newId(), atMs: deps.clock.nowMs(), code: 'apply_held', detail };
+    return { hold };
+  });
+  if (changed?.hold !== undefined) deps.log.log('warn', 'apply.held', { runId, detail: changed.hold.detail });
   return hold;
 }
 

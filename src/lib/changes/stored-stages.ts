@@ -114,13 +114,14 @@ export class StoredStages {
   }
 
   /**
-   * Ends the visit. Steps of a tenant whose changes are on their way are only remembered, if this process made those before
-   * them, too.
+   * Ends the visit. Steps of a tenant whose changes were accepted and do not show yet are only remembered, if this process
+   * made those before them, too.
    * @throws BrokerError storage_unavailable; what the steps throw.
    */
   async leave(): Promise<void> {
-    const isOnItsWay = this.#stages.some(({ at }) => at !== 'done');
-    if (!this.#isAlone || !isOnItsWay) await this.#store();
+    const isShort = (stage: Stage): boolean => stage.at !== 'sent' || stage.acceptedAtMs !== undefined;
+    const isDone = this.#stages.every(({ at }) => at === 'done');
+    if (!this.#isAlone || isDone || !this.#stages.every(isShort)) await this.#store();
     else this.#remember({ stages: this.#stages, version: this.#stored.version });
   }
 

@@ -345,6 +345,12 @@ export interface RunLog {
   /** All runs, in the order of the storage. A run that is created meanwhile may be missing. */
   runs(filter: Omit<RunFilter, 'limit'>): AsyncIterable<Run>;
   change(runId: RunId, change: RunChange): Promise<void>;
+  /**
+   * Changes the record as it is then, whatever others write at the same time.
+   * @param decide undefined: nothing is changed. Called again if somebody else has written.
+   * @returns what was decided last. Undefined, too, if there is no record.
+   */
+  changeBy(runId: RunId, decide: (run: Run) => RunChange | undefined): Promise<RunChange | undefined>;
   /** Deletes the tenants' records, then the run's record. Idempotent. */
   remove(runId: RunId): Promise<void>;
 

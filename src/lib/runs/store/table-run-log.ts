@@ -5,6 +5,7 @@ import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
 import {
   isItemMissing,
+  keysOf,
   putAction,
   quoted,
   type Row,
@@ -234,6 +235,16 @@ export class TableRunLog implements RunLog {
     const row = { ...keys, ...runColumns.change(change) };
     const update = () => this.#runs.use((client) => client.updateEntity(row, 'Merge'));
     if ((await storageCall(() => unlessMissing(update, isItemMissing))) === undefined) throw recordDeleted(runId);
+  }
+
+  async changeBy(runId: RunId, decide: (run: Run) => RunChange | undefined): Promise<RunChange | undefined> {
+    for (;;) {
+      const row = await this.#row(runId, [...keyNames, ...runColumns.names]);
+      const change = row && decide(readRun(row));
+      if (row === undefined || change === undefined) return undefined;
+      const merged = { ...keysOf(row), ...runColumns.change(change) };
+      if ((await this.#runs.putIfUnchanged(merged, row.etag, { mode: 'Merge' })) !== undefined) return change;
+    }
   }
 
   async remove(runId: RunId): Promise<void> {

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { createApplyMemory } from '../../../../src/lib/changes/carry-out.ts';
 import { act, addReference, create, created, remove, update } from '../../../../src/lib/changes/change.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { tenantId } from '../runs/store/stage.ts';
 import { applyId, planId, stageChanges } from './stage.ts';
 
@@ -410,6 +411,24 @@ describe('what a process remembers', () => {
     expect(visits).toBeLessThan(8);
   });
 
+  test('of a change without an answer does not delay its end when any of six processes visits', async () => {
+    for (let seed = 1; seed <= 4; seed += 1) {
+      const random = seededRandom(seed);
+      const { clock, graph, world, visit, outcomesOf } = await stageChanges({ objects, plan: () => one });
+      graph.faults.push({ lost: 'before' });
+      const memories = Array.from({ length: 6 }, () => createApplyMemory());
+      let visits = 0;
+      for (; visits < 60; visits += 1) {
+        world.memory = memories[Math.floor(random() * 6)] as (typeof memories)[0];
+        const result = await visit(0);
+        if (result.outcome !== 'retrying') break;
+        await clock.advance((result.retryAfterSeconds ?? 1) * 1_000);
+      }
+      expect(await outcomesOf(0)).toEqual(['applied']);
+      expect(visits).toBeLessThan(32);
+    }
+  });
+
   test('of the record of the run hides no end by a person for more than a second', async () => {
     const { clock, graph, runLog, visit } = await stageChanges({ objects, plan: () => one, waves: [3] });
     await visit(0);
@@ -487,6 +506,21 @@ describe('a process that dies', () => {
     },
   );
 });
+
+test.each(['excluded', 'refused'])(
+  'what a process sent before it died without a record has its outcome in a tenant that is %s since',
+  async (how) => {
+    const { graph, runLog, visit, settle, rowsOf, world } = await stageChanges({ objects, plan: () => one });
+    vi.spyOn(runLog, 'recordTenant').mockRejectedValueOnce(new Error('died'));
+    await visit(0);
+    expect(graph.effects).toHaveLength(1);
+    world.memory = createApplyMemory();
+    if (how === 'excluded') world.excluded.add(tenantId(0));
+    else graph.refusesReads = 403;
+    expect(await settle(0)).toEqual({ outcome: 'failed', code: 'change_unconfirmed' });
+    expect(await rowsOf(0)).toMatchObject([{ outcome: 'accepted', detail: expect.stringContaining('cannot be read') }]);
+  },
+);
 
 describe('nothing is begun', () => {
   const isUntouched = async ({ graph, stagesOf }: Awaited<ReturnType<typeof stageChanges>>) => {
@@ -769,23 +803,47 @@ describe('an undo', () => {
     },
   );
 
+  /** An apply that restores a policy, as an undo plans it. */
+  const stageRestore = async (state: string) => {
+    const stage = await stageChanges({
+      objects: { '/groups/g': { id: 'g', state: 'x' } },
+      plan: () => [
+        { action: 'restore', path: policy, by: '/beta/identity/conditionalAccess/deletedItems/policies/p1/restore' },
+        update(policy, { state: 'enabledForReportingButNotEnforced' }),
+      ],
+    });
+    stage.graph.put(policy, { id: 'p1', state });
+    stage.graph.put(policy, undefined);
+    return stage;
+  };
+
   test.each(['enabled', 'disabled'])(
     'of a Conditional Access policy that was %s is applied in two steps',
     async (state) => {
-      const stage = await stageChanges({
-        objects: { '/groups/g': { id: 'g', state: 'x' } },
-        plan: () => [
-          { action: 'restore', path: policy, by: '/beta/identity/conditionalAccess/deletedItems/policies/p1/restore' },
-          update(policy, { state: 'enabledForReportingButNotEnforced' }),
-        ],
-      });
-      stage.graph.put(policy, { id: 'p1', state });
-      stage.graph.put(policy, undefined);
+      const stage = await stageRestore(state);
       expect(await stage.settle(0)).toEqual({ outcome: 'succeeded' });
       expect(await stage.outcomesOf(0)).toEqual(['applied', 'applied']);
       expect(stage.graph.objects[policy]).toEqual({ id: 'p1', state: 'enabledForReportingButNotEnforced' });
     },
   );
+
+  test('of a Conditional Access policy does not leave it in force while the restore is confirmed', async () => {
+    const stage = await stageRestore('enabled');
+    await stage.visit(0);
+    expect(stage.graph.objects[policy]).toEqual({ id: 'p1', state: 'enabledForReportingButNotEnforced' });
+  });
+
+  test('of a Conditional Access policy says that it is in force if a person ends the apply in between', async () => {
+    const stage = await stageRestore('enabled');
+    stage.graph.faults.push(undefined, { status: 429, headers: { 'retry-after': '60' } });
+    await stage.visit(0);
+    await stage.runLog.change(applyId, { cancelRequestedAtMs: stage.clock.nowMs() });
+    await stage.settle(0, { again: true });
+    expect((await stage.rowsOf(0)).at(1)).toMatchObject({
+      outcome: 'not attempted',
+      detail: expect.stringContaining('is in force: change it by hand'),
+    });
+  });
 
   test('of an undo restores what the apply did', async () => {
     const stage = await stageChanges({ objects: some, plan: () => two });
