@@ -5,39 +5,27 @@ import { digestOf, partyOf, type Subject } from '../../../lib/approvals/approval
 import { createApprovals } from '../../../lib/approvals/approvals.ts';
 import { decideApproval } from '../../../lib/approvals/decide-approval.ts';
 import { announceApproval, settleApproval } from '../../../lib/approvals/watch-approvals.ts';
-import type { Storage } from '../../../lib/config/storage.ts';
 import type { Caller } from '../../../lib/core/caller.ts';
 import { dayMs, hourMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { silentLogger as log } from '../../../lib/core/log.ts';
 import { defaultApplication } from '../../../lib/core/identifiers.ts';
 import { approvalRule } from '../local-policy.ts';
-import type { PastAudit } from './past-audit.ts';
+import type { Past } from './write-past.ts';
 import type { PastTenant } from './past-tenants.ts';
 
-/** Requests of the portal that people have decided on: how many days ago, and what became of them. */
+/** Requests of the portal: how many days ago, why, and what people have decided. */
 const cases = [
-  { day: 34, reason: 'Ticket 3902: list of users for the audit', decision: 'approve', why: 'Agreed with the customer' },
-  { day: 20, reason: 'Ticket 4120: who uses the old domain?', decision: 'deny', why: 'The ticket is closed already' },
-  { day: 12, reason: 'Ticket 4377: export for the intranet' },
-  { day: 3, reason: 'Ticket 4655: new starters since Monday', decision: 'approve', why: 'Checked with the helpdesk' },
+  [28, 'Ticket 3902: list of users for the audit', { decision: 'approve', reason: 'Agreed with the customer' }],
+  [20, 'Ticket 4120: who uses the old domain?', { decision: 'deny', reason: 'The ticket is closed already' }],
+  [12, 'Ticket 4377: export for the intranet', undefined],
+  [3, 'Ticket 4655: new starters since Monday', { decision: 'approve', reason: 'Checked with the helpdesk' }],
 ] as const;
 
-interface PastApprovalsDeps {
-  readonly storage: Storage;
-  readonly audit: PastAudit;
-  readonly tenants: readonly PastTenant[];
-  /** The text of the access policy. */
-  readonly policy: string;
-  readonly signInClientId: string;
-  readonly portal: Caller;
-  readonly approver: Caller;
-}
-
 /** Asks for approvals, decides and settles them, each step at its time. */
-export async function writePastApprovals(deps: PastApprovalsDeps, toMs: number): Promise<void> {
-  const { storage, audit, portal, approver, signInClientId } = deps;
+export async function writePastApprovals({ storage, audit, tenants, toMs, ...past }: Past): Promise<void> {
+  const [portal, approver] = [past.callerOf('Portal'), past.callerOf('approver')];
   let nowMs = toMs;
-  const parsed = parsePolicy(deps.policy);
+  const parsed = parsePolicy(past.policy);
   const terms = parsed.ok ? parsed.policy.rules.find(({ name }) => name === approvalRule)?.approval : undefined;
   if (!parsed.ok || terms === undefined) throw new Error('The policy of the demo has no rule for the portal.');
   const approvals = createApprovals({
@@ -45,7 +33,7 @@ export async function writePastApprovals(deps: PastApprovalsDeps, toMs: number):
     audit,
     policy: { current: async () => ({ policy: parsed.policy, state: 'current', loadedAtMs: nowMs }) },
     visibleTo: async () => '*',
-    signInClientId,
+    signInClientId: approver.applicationId,
     notifier: { send: async () => undefined },
     clock: { ...systemClock, nowMs: () => nowMs },
     newId: randomUUID,
@@ -57,23 +45,19 @@ export async function writePastApprovals(deps: PastApprovalsDeps, toMs: number):
     state: async () => 'ended' as const,
     raise: async () => undefined,
   };
-  const working = deps.tenants.filter((tenant) => tenant.refusalAt(toMs) === undefined && tenant.listedAt(toMs));
-  for (const [at, { day, reason, ...decided }] of cases.entries()) {
+  const working = tenants.filter((tenant) => tenant.refusalAt(toMs) === undefined && tenant.listedAt(toMs));
+  for (const [at, [day, reason, decision]] of cases.entries()) {
     const tenant = working[at % Math.max(1, working.length)];
     if (tenant === undefined) continue;
     nowMs = toMs - day * dayMs;
-    const requester = { correlationId: randomUUID(), log, orchestrations };
+    const by = (caller: Caller) => ({ correlationId: randomUUID(), log, orchestrations, caller });
     // With few customers, the same request ended before.
-    const asked = { ...requester, caller: portal, reason, askAgain: true };
+    const asked = { ...by(portal), reason, askAgain: true };
     const { approval } = await admit(approvals, subjectOf(tenant, portal), terms, asked);
     nowMs += 2_000;
     await announceApproval({ ...approvals, log }, { approvalId: approval.id });
-    if ('decision' in decided) {
-      nowMs += 18 * minuteMs;
-      const decision = { decision: decided.decision, reason: decided.why };
-      const by = { ...requester, correlationId: randomUUID(), caller: approver };
-      await decideApproval(approvals, approval.id, decision, by);
-    }
+    nowMs += 18 * minuteMs;
+    if (decision !== undefined) await decideApproval(approvals, approval.id, decision, by(approver));
     nowMs += 25 * hourMs;
     await settleApproval({ ...approvals, log }, { approvalId: approval.id });
   }

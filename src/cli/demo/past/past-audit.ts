@@ -1,99 +1,75 @@
-import { type KeyObject, sign } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { type KeyObject, randomUUID, sign } from 'node:crypto';
 import type { AuditEntry } from '../../../lib/audit/audit-log.ts';
 import { checkpointContainer, createBlobCheckpointLog } from '../../../lib/audit/chain/blob-checkpoint-log.ts';
 import { hashOf, type StoredRecord } from '../../../lib/audit/chain/checkpoint.ts';
 import { collectCheckpoint, longestMs, type PreviousCheckpoint } from '../../../lib/audit/chain/collect-checkpoint.ts';
 import { signedCheckpoint } from '../../../lib/audit/chain/write-checkpoint.ts';
 import { type AuditRow, timeOfKeys, toRow } from '../../../lib/audit/log/audit-row.ts';
+import { loadTransport, maxTransaction, writeRows } from '../../../lib/audit/log/insert-rows.ts';
 import { RecordChain } from '../../../lib/audit/log/table-audit-log.ts';
 import type { Storage } from '../../../lib/config/storage.ts';
-import { batchesOf, writeBatches } from './write-batches.ts';
+import type { Clock } from '../../../lib/core/clock.ts';
+import { Limiter } from '../../../lib/core/limiter.ts';
 
 /** Checkpoints in one blob. */
 const perBlob = 288;
 
-interface WriteDeps {
-  readonly storage: Storage;
-  /** The key that signs, which Key Vault has as well: 9,000 requests to it would take a minute. */
-  readonly key: { readonly id: string; readonly privateKey: KeyObject };
-  /** Age at which records are purged. */
-  readonly retentionMs: number;
-}
-
-interface Period {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-interface Placed {
-  readonly atMs: number;
-  readonly record: StoredRecord;
+/** The key that signs, which Key Vault has as well: thousands of requests to it would take a minute. */
+interface Key {
+  readonly id: string;
+  readonly privateKey: KeyObject;
 }
 
 /** Records of a time that has passed, in one chain after another, with the checkpoints of that time. */
 export class PastAudit {
   readonly #rows: (readonly [atMs: number, row: AuditRow])[] = [];
-  readonly #newId: () => string;
+  readonly #fromMs: number;
 
-  constructor(newId: () => string) {
-    this.#newId = newId;
+  /** @param fromMs the log begins here: what was recorded before is left out. */
+  constructor(fromMs: number) {
+    this.#fromMs = fromMs;
   }
 
   /** Takes an entry. `write` stores it. */
-  record(entry: AuditEntry): Promise<void> {
-    this.#rows.push([entry.writtenMs ?? entry.atMs, toRow(entry, this.#newId())]);
-    return Promise.resolve();
+  async record(entry: AuditEntry): Promise<void> {
+    const atMs = entry.writtenMs ?? entry.atMs;
+    if (atMs > this.#fromMs) this.#rows.push([atMs, toRow(entry, randomUUID())]);
   }
 
-  /** Stores the records in the order of their times, and the checkpoints of the period. */
-  async write(deps: WriteDeps, period: Period): Promise<void> {
-    const placed: Placed[] = [];
-    const writing = this.#writeRecords(deps, placed);
-    // The rows are placed at once, and written meanwhile.
-    await Promise.all([writing, this.#writeCheckpoints(deps, placed, period)]);
+  /** Stores the records in the order of their times, and the checkpoints up to a time. */
+  async write(storage: Storage, clock: Clock, key: Key, toMs: number): Promise<void> {
+    const hours = this.#link();
+    const records = hours.flat().map((text) => JSON.parse(text) as StoredRecord);
+    await Promise.all([insertAll(storage, clock, 'Audit', hours), this.#writeCheckpoints(storage, key, records, toMs)]);
   }
 
-  async #writeRecords({ storage }: WriteDeps, placed: Placed[]): Promise<void> {
-    const chain = new RecordChain(this.#newId);
-    const batches: (readonly string[])[] = [];
+  /** The texts of the records of each hour, with their places in the chain. */
+  #link(): readonly (readonly string[])[] {
+    const chain = new RecordChain(randomUUID);
     const sorted = this.#rows.toSorted(([one], [other]) => one - other);
-    for (const rows of batchesOf(sorted, ([, { partitionKey }]) => partitionKey)) {
-      const linked = chain.link(
-        rows.map(([, row]) => row),
-        rows.at(-1)?.[0] ?? 0,
-      );
+    return [...Map.groupBy(sorted, ([, { partitionKey }]) => partitionKey).values()].map((hour) => {
+      const rows = hour.map(([, row]) => row);
+      const linked = chain.link(rows, hour.at(-1)?.[0] ?? 0);
       linked.settle(true);
-      batches.push(linked.texts);
-      for (const text of linked.texts) {
-        const record = JSON.parse(text) as StoredRecord;
-        placed.push({ atMs: timeOfKeys(record.PartitionKey, record.RowKey) ?? 0, record });
-      }
-    }
-    await writeBatches(storage, 'Audit', batches);
+      return linked.texts;
+    });
   }
 
-  async #writeCheckpoints(
-    { storage, key, retentionMs }: WriteDeps,
-    placed: readonly Placed[],
-    { fromMs, toMs }: Period,
-  ): Promise<void> {
+  async #writeCheckpoints(storage: Storage, key: Key, records: readonly StoredRecord[], toMs: number): Promise<void> {
     const log = createBlobCheckpointLog(() => storage.container(checkpointContainer));
-    const signer = {
-      sign: (_id: string, data: Uint8Array) =>
-        Promise.resolve(sign('sha256', data, { key: key.privateKey, dsaEncoding: 'ieee-p1363' })),
-    };
+    const signing = { key: key.privateKey, dsaEncoding: 'ieee-p1363' } as const;
+    const signer = { sign: async (_id: string, data: Uint8Array) => sign('sha256', data, signing) };
+    const times = records.map(({ PartitionKey, RowKey }) => timeOfKeys(PartitionKey, RowKey) ?? 0);
     const appended: Promise<boolean>[] = [];
     let lines: string[] = [];
     let previous: PreviousCheckpoint | undefined;
     let first = 0;
     const read = async function* (startMs: number, endMs: number): AsyncGenerator<StoredRecord> {
-      while ((placed[first]?.atMs ?? endMs) < startMs) first += 1;
-      for (let at = first; (placed[at]?.atMs ?? endMs) < endMs; at += 1) yield placed[at]?.record as StoredRecord;
+      while ((times[first] ?? endMs) < startMs) first += 1;
+      for (let at = first; (times[at] ?? endMs) < endMs; at += 1) yield records[at] as StoredRecord;
     };
-    for (let nowMs = toMs - Math.floor((toMs - fromMs) / longestMs) * longestMs; nowMs <= toMs; ) {
-      const purgedBeforeMs = nowMs - retentionMs;
-      const checkpoint = await collectCheckpoint({ previous, nowMs, purgedBeforeMs, read });
+    for (let nowMs = toMs - Math.floor((toMs - this.#fromMs) / longestMs) * longestMs; nowMs <= toMs; ) {
+      const checkpoint = await collectCheckpoint({ previous, nowMs, purgedBeforeMs: 0, read });
       nowMs += longestMs;
       if (checkpoint === undefined) continue;
       const jws = await signedCheckpoint(checkpoint, key.id, signer);
@@ -103,9 +79,26 @@ export class PastAudit {
       // Several lines at once: whoever reads the log counts lines.
       appended.push(log.append(lines.join('\n'), checkpoint.number - lines.length + 1, undefined));
       lines = [];
-      // The process that waits for other commands meanwhile gets its turn.
-      await setImmediate();
     }
     await Promise.all(appended);
   }
+}
+
+/** Creates a table and inserts the rows of each partition: as JSON with both keys. @param clock patient: many writes wait. */
+export async function insertAll(
+  storage: Storage,
+  clock: Clock,
+  name: string,
+  partitions: readonly (readonly string[])[],
+): Promise<void> {
+  const [table, transport] = await Promise.all([storage.table(name), loadTransport()]);
+  await table.createTable();
+  const limiter = new Limiter(4);
+  const deps = { table, transport, clock, newId: randomUUID };
+  const batches = partitions.flatMap((rows) =>
+    Array.from({ length: Math.ceil(rows.length / maxTransaction) }, (_, at) =>
+      rows.slice(at * maxTransaction, (at + 1) * maxTransaction),
+    ),
+  );
+  await Promise.all(batches.map((rows) => limiter.run(() => writeRows(deps, rows, new AbortController().signal))));
 }
