@@ -4,32 +4,31 @@ import { count, relative } from './format.ts';
 import { Fact, Time, ToneBadge } from './pieces.tsx';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import type { Session } from './session.ts';
+import { isGuid } from './result-columns.ts';
 
 type Party = ApprovalSummary['asker'];
 
 const kindWords: Readonly<Record<Party['kind'], string>> = {
-  application: 'application',
-  user: 'a person, through application',
-  agent: 'an agent, application',
+  application: 'an application',
+  user: 'a person',
+  agent: 'an agent',
 };
 
-/** A person, application or agent, with the application that it used. */
+/** A person, application or agent. Its ids are in the title, and in what the page of the approval has for support. */
 export function PartyName({ party }: { readonly party: Party }) {
-  const { name, kind, applicationId, blueprint } = party;
+  const { name, kind } = party;
   return (
-    <>
-      <strong>{name}</strong>{' '}
-      <span class="quiet">
-        {kindWords[kind]} <code>{applicationId}</code>
-        {blueprint && (
-          <>
-            , blueprint <code>{blueprint}</code>
-          </>
-        )}
-      </span>
-    </>
+    <span title={idsOf(party)}>
+      <strong>{shortName(name)}</strong> <span class="quiet">{kindWords[kind]}</span>
+    </span>
   );
 }
+
+export const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
+  `Application id ${applicationId}, object id ${objectId}${blueprint ? `, blueprint ${blueprint}` : ''}`;
+
+/** A caller without a name has its application id in place of it. */
+export const shortName = (name: string): string => (isGuid(name) ? `application ${name.slice(0, 8)}…` : name);
 
 export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
   return <ToneBadge tone={statusTone[status]}>{statusWord[status]}</ToneBadge>;

@@ -4,6 +4,7 @@ import {
   ApprovalDetails,
   ApprovalFacts,
   decisionWords,
+  idsOf,
   missingRoles,
   PartyName,
   StatusBadge,
@@ -71,6 +72,7 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
           </Panel>
           <Panel title="For support">
             <dl class="long">
+              <Fact name="Asked by">{idsOf(approval.asker)}</Fact>
               <Fact name="Deciders need">{from.join(' and ')}</Fact>
               <Fact name="Served for">
                 {count(validMinutes, 'minute')} after the last approval{approval.servedOnce ? ', once' : ''}

@@ -14,6 +14,8 @@ interface Pages {
   /** Period of the records, as in the first answer. Undefined before the first answer. */
   readonly range?: { readonly from: string; readonly to: string };
   readonly continuation?: string;
+  /** Names of callers that the policy has, by their ids. */
+  readonly callerNames?: AuditAnswer['callerNames'];
 }
 
 export interface AuditPages extends Pages {
@@ -102,8 +104,10 @@ async function loadPages(api: Api, filter: AuditFilter, known: Pages, isCurrent:
   return pages;
 }
 
-function withPage({ records, range }: Pages, { from, to, entries, continuation }: AuditAnswer): Pages {
+function withPage({ records, range, callerNames }: Pages, answer: AuditAnswer): Pages {
+  const { from, to, entries, continuation } = answer;
   return {
+    callerNames: { ...callerNames, ...answer.callerNames },
     records: [...records, ...entries],
     range: range ?? { from, to },
     ...(continuation === undefined ? {} : { continuation }),

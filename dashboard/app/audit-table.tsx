@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import type { AuditRecord } from './audit-pages.ts';
+import type { AuditPages, AuditRecord } from './audit-pages.ts';
 import { Dialog } from './dialog.tsx';
 import { byDay, count } from './format.ts';
 import { Face } from './icon.tsx';
@@ -253,10 +253,10 @@ export interface Names {
 }
 
 /**
- * Names for the ids in audit records: tenants, jobs, and whoever started a run or asked for an approval lately. The audit
- * log itself has ids alone. An id without a known name is shown by its start.
+ * Names for the ids in audit records: tenants, jobs, whoever started a run or asked for an approval lately, and the callers that
+ * the policy names. The audit log itself has ids alone. An id without a known name is shown by its start.
  */
-export function useNames(): Names {
+export function useNames(callerNames: AuditPages['callerNames']): Names {
   const { api, session } = useSignedIn();
   const [readsTenants, readsRuns, decides] = [
     useRole('Tenants.Read'),
@@ -281,6 +281,7 @@ export function useNames(): Names {
     for (const { asker } of people?.approvals ?? [])
       byId.set(asker.kind === 'application' ? asker.applicationId : (asker.objectId ?? ''), asker.name);
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
+    for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     return {
       tenants: new Map(tenants?.tenants.map(({ tenantId, name }) => [tenantId, name])),
       whoIn: ({ caller: { applicationId, objectId, kind }, rule = '' }) => {
@@ -292,7 +293,7 @@ export function useNames(): Names {
         return { kind: kind === 'agent' ? 'agent' : 'application', name: name ?? `${kind} ${start(applicationId)}` };
       },
     };
-  }, [tenants, titleOf, people, session]);
+  }, [tenants, titleOf, people, session, callerNames]);
 }
 
 const start = (id: string): string => (id.length > 9 ? `${id.slice(0, 8)}…` : id);

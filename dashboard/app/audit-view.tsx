@@ -22,7 +22,7 @@ export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
 function Records({ filter }: { readonly filter: AuditFilter }) {
   const pages = useAuditPages(filter);
-  const names = useNames();
+  const names = useNames(pages.callerNames);
   const { records, range, busy, failure } = pages;
   // A filter that the broker refuses is asked once.
   const answered = useRef(filter);

@@ -3,6 +3,7 @@ import { CountsBar, countsText } from './charts.tsx';
 import { byDay, count, duration } from './format.ts';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table } from './pieces.tsx';
 import { runLink } from './route.ts';
+import { shortName } from './approval-facts.tsx';
 
 interface RunTableProps {
   readonly runs: readonly RunSummaryAnswer[];
@@ -62,14 +63,12 @@ const columnsOf = (titles: ReadonlyMap<string, string>): readonly Column<RunSumm
   ['Started by', 'w-m p3 quiet', (run) => <StartedBy run={run} />],
 ];
 
-/** The schedule, the name of a person, or the start of the application id of a caller: the ids are in its title. */
+/** The schedule, or the name of the caller: the ids are in its title. */
 export function StartedBy({ run }: { readonly run: Pick<RunSummaryAnswer, 'startedBy' | 'starter'> }) {
-  const { startedBy: name, starter } = run;
-  if (name === 'timer') return <>schedule</>;
-  const ids = `Application id ${name}${starter === undefined ? '' : `, object id ${starter.objectId}`}`;
-  if (starter?.name !== undefined) return <span title={ids}>{starter.name}</span>;
-  const [start = name] = name.split('-');
-  return start === name ? <>{name}</> : <span title={ids}>application {start}…</span>;
+  const { startedBy, starter } = run;
+  if (startedBy === 'timer') return <>schedule</>;
+  const ids = `Application id ${startedBy}${starter === undefined ? '' : `, object id ${starter.objectId}`}`;
+  return <span title={ids}>{starter?.name ?? shortName(startedBy)}</span>;
 }
 
 /** The list knows the counts of a run in progress only once it has ended. */

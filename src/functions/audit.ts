@@ -62,6 +62,7 @@ export const audit = route(
       from: isoTime(fromMs),
       to: isoTime(query.to ?? Math.max(clock.nowMs(), newestMs + 1)),
       entries: page.entries.map(viewEntry),
+      ...(await callerNamesOf(services, page.entries)),
       ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
     };
     return { status: 200, headers: uncached, jsonBody: answer };
@@ -89,6 +90,14 @@ async function customerId({ directory }: Services, { caller }: Reader, reference
     parseTenantId(reference) ?? (await directory.find(reference, undefined, callerIdOf(caller)))?.tenantId;
   if (tenantId !== undefined) return tenantId;
   throw new BrokerError('tenant_unknown', 'No delegated tenant has this domain. Use the tenant id instead.');
+}
+
+/** The records themselves have ids alone: a name may change, and who signs in may choose it. */
+async function callerNamesOf({ callers }: Services, entries: readonly AuditEntry[]) {
+  const { callerNames = new Map<string, string>() } = (await callers.policy.current()).policy;
+  const ids = new Set(entries.flatMap(({ caller: { applicationId, objectId } }) => [applicationId, objectId]));
+  const known = [...callerNames].filter(([id]) => ids.has(id));
+  return known.length === 0 ? {} : { callerNames: Object.fromEntries(known) };
 }
 
 const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({

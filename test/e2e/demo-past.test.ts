@@ -52,6 +52,9 @@ test('more people are registered for multifactor authentication than twelve week
 test('a run now finds what the last one of the past found', async () => {
   const silent = { update: () => undefined, note: () => undefined, done: () => undefined };
   await runDemoJobs(demo, silent, new AbortController().signal);
+  // The policy of the demo names its callers.
+  const [{ starter } = { starter: undefined }] = (await read<RunsAnswer>('runs?limit=1')).runs;
+  expect(demo.cloud.brokerApplication.callers.map(({ name }) => name)).toContain(starter?.name);
   for (const job of ['access-check', 'licence-report']) {
     const [now, before] = (await read<JobHistoryAnswer>(`jobs/${job}/history`)).runs;
     expect(before?.runId).toMatch(/@\d{4}-/);

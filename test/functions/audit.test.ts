@@ -2,6 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { describe, expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { audit } from '../../src/functions/audit.ts';
+import type { PolicyStore } from '../../src/lib/access/policy/policy-store.ts';
 import { auditAnswerSchema } from '../../src/lib/api/answers/audit.ts';
 import { isoTime } from '../../src/lib/core/clock.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
@@ -14,10 +15,10 @@ import { delegatedTenant } from '../support/delegated-tenant.ts';
 
 const contoso = delegatedTenant(tenant(1), 'Contoso');
 
-async function request(log: MemoryAuditLog, query: Record<string, string>) {
+async function request(log: MemoryAuditLog, query: Record<string, string>, policy: PolicyStore = openPolicy) {
   const services = {
     audit: log,
-    callers: { policy: openPolicy },
+    callers: { policy },
     clock: new FakeClock(auditStartMs),
     directory: { find: (domain: string) => Promise.resolve(domain === 'contoso.com' ? contoso : undefined) },
   };
@@ -57,6 +58,20 @@ describe('GET /api/audit', () => {
     // The end of the answer is after both, so further pages of the same range lack neither.
     expect((await request(log, {})).body).toMatchObject({ to: isoTime(auditStartMs + 23 * 3_600_000 + 1) });
     expect(await count({ to: isoTime(auditStartMs) })).toBe(0);
+  });
+
+  it('names the callers of its entries as the policy does now', async () => {
+    const log = await logOf(issued({ atMs: auditStartMs }));
+    const { policy } = await openPolicy.current();
+    const { applicationId } = issued().caller;
+    const callerNames = new Map([
+      [applicationId, 'Portal'],
+      [guid(99), 'somebody else'],
+    ]);
+    const named = async () => ({ policy: { ...policy, callerNames }, state: 'current' as const, loadedAtMs: 0 });
+    const { body } = await request(log, {}, { current: named });
+    expect(body).toMatchObject({ callerNames: { [applicationId]: 'Portal' } });
+    expect(JSON.stringify(body)).not.toContain('somebody else');
   });
 
   it('returns the last 24 hours, newest first, with ISO 8601 times', async () => {

@@ -57,7 +57,8 @@ export function localPolicy(cloud: CloudDocument): string {
   ];
   const reachable = cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
   const tenantGroups = { gold: reachable.slice(0, 3), managed: ['tag:managed'] };
-  return JSON.stringify({ version: 1, tenantGroups, rules }, null, 2);
+  const callerNames = Object.fromEntries(known.map(({ clientId, name }) => [clientId, name]));
+  return JSON.stringify({ version: 1, tenantGroups, callerNames, rules }, null, 2);
 }
 
 /** The rule that asks for an approval. */

@@ -74,13 +74,13 @@ export const callerIdOf = ({ applicationId, objectId }: Pick<Caller, 'applicatio
 export interface Actor {
   /** The service principal or user (`oid`), GUID in lower case. */
   readonly objectId: string;
-  /** The sign-in name of a person, if the token has it, or the name of an agent. */
+  /** The name of the caller, if the policy or the token has one. */
   readonly name?: string;
 }
 
-export const actorOf = ({ applicationId, objectId, kind, name }: Caller): Actor => ({
+export const actorOf = ({ applicationId, objectId, name }: Caller): Actor => ({
   objectId,
-  ...(kind !== 'application' && name !== applicationId ? { name } : {}),
+  ...(name === applicationId ? {} : { name }),
 });
 
 /** Authenticates the caller of a request. */

@@ -133,13 +133,15 @@ describe('the list of approvals', () => {
     const text = root.querySelector('.approval')?.textContent ?? '';
     for (const part of [
       'Helpdesk',
-      other,
       'Ticket 4711.',
       'PATCH /v1.0/users/0a1b',
       'changes need',
       '1 of 2 approvals',
     ])
       expect(text).toContain(part);
+    // Ids are for support.
+    expect(text).not.toContain(other);
+    expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe('Helpdesk a person');
   });
 
   it('approves with a reason after the person has read what it does, and the entry leaves the list', async () => {
@@ -224,7 +226,9 @@ describe('the page of an approval', () => {
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
-    expect(document.querySelector('.panel dl')?.textContent).toContain(`an agent, application ${other}, blueprint b-1`);
+    expect(document.querySelector('.panel dl')?.textContent).toContain('agent x for me an agent');
+    const [, support] = document.querySelectorAll('.panel dl');
+    expect(support?.textContent).toContain(`Application id ${other}, object id ${me}, blueprint b-1`);
     await cleanUp();
     expect(await why({ ...none, from: ['Approvals.Decide', 'Audit.Read'] })).toMatch(/needs the app role Audit.Read/);
     await cleanUp();

@@ -10,8 +10,7 @@ import { dayMs, hourMs, minuteMs, systemClock } from '../../../lib/core/clock.ts
 import { silentLogger as log } from '../../../lib/core/log.ts';
 import { defaultApplication } from '../../../lib/core/identifiers.ts';
 import { approvalRule } from '../local-policy.ts';
-import type { Past } from './write-past.ts';
-import type { PastTenant } from './past-tenants.ts';
+import type { Past, PastTenant } from './past-tenants.ts';
 
 /** Requests of the portal: how many days ago, why, and what people have decided. */
 const cases = [

@@ -17,8 +17,7 @@ import type { Runs } from '../../../lib/runs/store/runs.ts';
 import { comparedDays } from '../../../lib/api/report/read-report.ts';
 import { jobs } from '../../../jobs/index.ts';
 import { insertAll } from './past-audit.ts';
-import type { Past } from './write-past.ts';
-import type { PastTenant } from './past-tenants.ts';
+import type { Past, PastTenant } from './past-tenants.ts';
 
 /**
  * Whether the demo has the rows of a run. Each tenant of such a run is a blob, and a start must not take long: it has those of a
@@ -67,7 +66,7 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
   const listed = past.tenants.flatMap((tenant) => tenant.listedAt(atMs) ?? []);
   const reachable = new Set(listed.flatMap(({ reachable: is, tenantId }) => (is ? [tenantId] : [])));
   const visits = past.tenants.filter(({ tenantId }) => reachable.has(tenantId));
-  const visited = await Promise.all(visits.map((tenant) => visit(past, job, tenant, startedAtMs, kept)));
+  const visited = await Promise.all(visits.map((tenant) => visit({ ...past, kept }, job, tenant, startedAtMs)));
   if (!kept) {
     const lost = listed.filter(({ tenantId }) => !reachable.has(tenantId));
     const decided = lost.map(({ tenantId }) => ({ tenantId, outcome: 'failed' as const, rows: 0 }));
@@ -102,9 +101,10 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
   await finishRun({ ...deps, clock: { ...systemClock, nowMs: () => endedMs } }, run);
 }
 
-/** What the job found in a tenant at a time. @param kept the audit log gets the records of its tokens. */
-async function visit(past: Past, job: Job, tenant: PastTenant, atMs: number, kept: boolean) {
+/** What the job found in a tenant at a time. @param past.kept the audit log gets the records of its tokens. */
+async function visit(past: Past & { readonly kept: boolean }, job: Job, tenant: PastTenant, atMs: number) {
   const { tenantId, name } = tenant;
+  const { kept } = past;
   const token = async (resource: string): Promise<void> => {
     const lacking = 'The tenant does not have the service of the requested resource (AADSTS650052).';
     const lack = tenant.lacks(resource) ? new BrokerError('resource_unavailable', lacking) : undefined;

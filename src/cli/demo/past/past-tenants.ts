@@ -1,11 +1,30 @@
 import type { CloudDocument } from 'microsoft-cloud';
 import { readRows } from 'microsoft-cloud/client';
-import { dayMs } from '../../../lib/core/clock.ts';
+import type { Storage } from '../../../lib/config/storage.ts';
+import type { Caller } from '../../../lib/core/caller.ts';
+import { type Clock, dayMs } from '../../../lib/core/clock.ts';
 import type { BrokerError } from '../../../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../../../lib/core/identifiers.ts';
 import { failureOf } from '../../../lib/microsoft/reply.ts';
 import { errorOf, judgeTokenReply } from '../../../lib/microsoft/token-reply.ts';
 import type { DelegatedTenant } from '../../../lib/tenants/tenant.ts';
+import type { PastAudit } from './past-audit.ts';
+
+/** What the parts of the past are made of. */
+export interface Past {
+  readonly storage: Storage;
+  readonly audit: PastAudit;
+  readonly tenants: readonly PastTenant[];
+  readonly random: () => number;
+  /** Deadlines are for production. This machine starts several processes at the same time. */
+  readonly patientClock: Clock;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** The text of the access policy. */
+  readonly policy: string;
+  /** A caller of the simulated cloud, as its tokens show it. */
+  readonly callerOf: (name: string) => Caller;
+}
 
 type Row = Readonly<Record<string, unknown>>;
 const registrations = 'reports/authenticationMethods/userRegistrationDetails';

@@ -3,7 +3,7 @@ import type { CloudDocument } from 'microsoft-cloud';
 import { changeTenant, readRows } from 'microsoft-cloud/client';
 import type { AuditEntry } from '../../../lib/audit/audit-log.ts';
 import { parseSettings } from '../../../lib/config/settings.ts';
-import { createStorage, type Storage } from '../../../lib/config/storage.ts';
+import { createStorage } from '../../../lib/config/storage.ts';
 import type { Caller, CallerRole } from '../../../lib/core/caller.ts';
 import { type Clock, dayMs, hourMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { defaultApplication, parseTenantId, type TenantId } from '../../../lib/core/identifiers.ts';
@@ -15,27 +15,11 @@ import { createCheckpointKey } from '../checkpoint-key.ts';
 import { PastAudit } from './past-audit.ts';
 import { writePastApprovals } from './past-approvals.ts';
 import { writePastRuns } from './past-runs.ts';
-import { type PastTenant, readTenants } from './past-tenants.ts';
+import { type Past, readTenants } from './past-tenants.ts';
 
 const pastDays = 90;
 /** Of the audit log: each of its ten minutes has a signature, and a start must not take long. */
 const auditDays = 30;
-
-/** What the parts of the past are made of. */
-export interface Past {
-  readonly storage: Storage;
-  readonly audit: PastAudit;
-  readonly tenants: readonly PastTenant[];
-  readonly random: () => number;
-  /** Deadlines are for production. This machine starts several processes at the same time. */
-  readonly patientClock: Clock;
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** The text of the access policy. */
-  readonly policy: string;
-  /** A caller of the simulated cloud, as its tokens show it. */
-  readonly callerOf: (name: string) => Caller;
-}
 
 /**
  * Writes the past of an app that has just been set up, with the code that writes it in production: 90 days of runs, their

@@ -270,7 +270,9 @@ function compilePolicy(document: PolicyDocument): AccessPolicy {
       written,
     };
   };
-  return { groups, rules: document.rules.map((rule) => ({ ...compile(rule), ...tenantsOf(rule) })) };
+  const names = Object.entries(document.callerNames ?? {}).map(([id, name]) => [id.toLowerCase(), name] as const);
+  const rules = document.rules.map((rule) => ({ ...compile(rule), ...tenantsOf(rule) }));
+  return { groups, rules, ...(names.length === 0 ? {} : { callerNames: new Map(names) }) };
 }
 
 function compile(rule: RuleDocument): Omit<Rule, 'tenants' | 'reads' | 'written'> {

@@ -3,6 +3,7 @@ import { applicationNamePattern, grants } from '../../core/secrets.ts';
 import { callerKinds, callerRoles } from '../../core/caller.ts';
 import { administrators, approvalRanges, requestMethods } from './policy.ts';
 import { entryRule } from '../tenants/tenant-set.ts';
+import { visibleText } from '../../core/text.ts';
 import { maxTagLength } from '../../tenants/tags.ts';
 
 /**
@@ -189,6 +190,13 @@ const ruleSchema = z.strictObject(ruleFields).meta({
   dependentRequired: { resources: ['tenants'], changes: ['tenants'] },
 });
 
+const callerName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .refine((name) => visibleText(name) === name, 'must be one line without control characters');
+
 /** Schema of the policy document. References between its parts are checked by `parsePolicy`. */
 export const policyDocumentSchema = z
   .strictObject({
@@ -198,6 +206,13 @@ export const policyDocumentSchema = z
       description:
         'Named sets of tenants, used as "group:NAME" in rules, runs and jobs: tenant ids, verified domains, "tag:NAME", and "group:NAME" for other groups.',
     }),
+    callerNames: z
+      .record(text(guid, 'is not the id of an application, a service principal or a person (a GUID)'), callerName)
+      .optional()
+      .meta({
+        description:
+          'Names of callers, by application (client) id or object id. People read them in place of the ids; no rule depends on them.',
+      }),
     rules: z.array(ruleSchema).max(1000).meta({
       description:
         'The first rule without a condition that allows a request decides. If there is none: the first one with approval, then the first one with breakGlass; in an emergency the other way round. A request that no rule allows is denied.',

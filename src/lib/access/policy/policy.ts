@@ -1,4 +1,4 @@
-import type { CallerKind, CallerRole } from '../../core/caller.ts';
+import type { CallerIdentity, CallerKind, CallerRole } from '../../core/caller.ts';
 import { judgedBy } from '../../core/resources.ts';
 import type { Grant } from '../../core/secrets.ts';
 import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
@@ -224,7 +224,15 @@ export function protectProblems(
 export interface AccessPolicy {
   readonly rules: readonly Rule[];
   readonly groups: TenantGroups;
+  /** Names by application or object id, in lower case. */
+  readonly callerNames?: ReadonlyMap<string, string>;
 }
+
+/** The name that a policy gives a caller. Many people share an application, so its name is none of theirs. */
+export const callerNameIn = (
+  { callerNames }: AccessPolicy,
+  { kind, objectId, applicationId }: Pick<CallerIdentity, 'kind' | 'objectId' | 'applicationId'>,
+): string | undefined => callerNames?.get(objectId) ?? (kind === 'user' ? undefined : callerNames?.get(applicationId));
 
 /** The policy in force while none can be loaded: denies every request. */
 export const denyAll: AccessPolicy = { rules: [], groups: noGroups };

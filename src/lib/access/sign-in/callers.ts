@@ -4,6 +4,7 @@ import { type Clock, minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Fetch } from '../../core/outbound.ts';
+import { callerNameIn } from '../policy/policy.ts';
 import { createPolicyStore, type PolicyStore, type ReadPolicy } from '../policy/policy-store.ts';
 import { type CallerVerifierSettings, createCallerVerifier } from './verify-caller.ts';
 
@@ -124,10 +125,17 @@ export function createCallers(
   deps: CallersDeps,
   settings: CallerVerifierSettings & { readonly requestsPerMinute: number },
 ): Callers {
+  const verifier = createCallerVerifier(deps, settings);
+  const policy = createPolicyStore({ ...deps, read: deps.readPolicy });
   return {
-    ...createCallerVerifier(deps, settings),
+    /** The name that the policy gives the caller comes before that of the token. */
+    verify: async (authorization) => {
+      const caller = await verifier.verify(authorization);
+      const name = callerNameIn((await policy.current()).policy, caller);
+      return name === undefined ? caller : { ...caller, name: caller.kind === 'agent' ? `agent ${name}` : name };
+    },
     limit: createCallerRateLimit(deps, settings),
     refusalRecords: createCallerRateLimit(deps, { requestsPerMinute: refusalsPerMinute, burst: refusalsPerMinute }),
-    policy: createPolicyStore({ ...deps, read: deps.readPolicy }),
+    policy,
   };
 }

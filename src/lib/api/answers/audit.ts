@@ -68,6 +68,10 @@ export const auditAnswerSchema = z
     from: isoTime,
     to: isoTime,
     entries: z.array(auditEntrySchema).readonly().meta({ description: 'Newest first.' }),
+    callerNames: z.record(z.string(), z.string()).readonly().optional().meta({
+      description:
+        'Names that the policy has now for the callers of these entries, by application or object id. Absent if it has none.',
+    }),
     continuation: optionalText('Present if there may be more entries, even if this page is empty.'),
   })
   .meta({ id: 'Audit' });

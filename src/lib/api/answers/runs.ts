@@ -32,7 +32,10 @@ const runSummarySchema = z
     tenants: tenantCountsSchema,
     startedBy: text('`timer`, or the application id of the caller.'),
     starter: z
-      .object({ objectId: guid, name: optionalText('The sign-in name of a person, or the name of an agent.') })
+      .object({
+        objectId: guid,
+        name: optionalText('The name that the policy gives the caller, or the one in its token.'),
+      })
       .optional()
       .meta({
         description:

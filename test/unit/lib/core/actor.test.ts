@@ -15,8 +15,12 @@ it('is a person with a name', () => {
   expect(actorOf(caller)).toEqual({ objectId: 'object-1', name: 'ann@partner.example' });
 });
 
-it('has no name of an application, and no id in place of a name', () => {
-  expect(actorOf({ ...caller, kind: 'application', name: 'Reports' })).toEqual({ objectId: 'object-1' });
+it('has the name of an application, and no id in place of a name', () => {
+  expect(actorOf({ ...caller, kind: 'application', name: 'Reports' })).toEqual({
+    objectId: 'object-1',
+    name: 'Reports',
+  });
+  expect(actorOf({ ...caller, kind: 'application', name: 'application-1' })).toEqual({ objectId: 'object-1' });
   expect(actorOf({ ...caller, name: 'application-1' })).toEqual({ objectId: 'object-1' });
 });
 

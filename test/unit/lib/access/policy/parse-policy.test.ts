@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { callerNameIn } from '../../../../../src/lib/access/policy/policy.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import { policyJsonSchema } from '../../../../../src/lib/access/policy/policy-document.ts';
 import { projectRoot } from '../../../../paths.ts';
@@ -325,4 +326,27 @@ it('matches the published schema and accepts the sample policy', () => {
   // After a change: `ptb policy schema > access-policy.schema.json`.
   expect(JSON.parse(read('access-policy.schema.json'))).toEqual(policyJsonSchema());
   expect(parsePolicy(read('access-policy.sample.json'))).toMatchObject({ ok: true, warnings: [] });
+});
+
+it('knows the names of callers, and gives a person no name of the application', () => {
+  const parsed = parsePolicy(
+    document([rule()], { callerNames: { [guid(0xa).toUpperCase()]: 'Portal', [guid(2)]: 'Ann' } }),
+  );
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  const nameOf = (kind: 'application' | 'user', applicationId: string, objectId: string) =>
+    callerNameIn(parsed.policy, { kind, applicationId, objectId });
+  expect(nameOf('application', guid(0xa), guid(3))).toBe('Portal');
+  expect(nameOf('user', guid(0xa), guid(2))).toBe('Ann');
+  expect(nameOf('user', guid(0xa), guid(3))).toBeUndefined();
+  expect(nameOf('application', guid(4), guid(3))).toBeUndefined();
+});
+
+it.each([
+  [
+    { portal: 'Portal' },
+    'callerNames.portal: is not the id of an application, a service principal or a person (a GUID).',
+  ],
+  [{ [guid(1)]: 'two\nlines' }, `callerNames.${guid(1)}: "two\nlines" must be one line without control characters.`],
+])('refuses the caller name in %j', (callerNames, problem) => {
+  expect(problemsOf(document([rule()], { callerNames }))).toEqual([problem]);
 });
