@@ -89,6 +89,8 @@ export function createApi(
     jobs: () => get<JobsAnswer>('jobs'),
     /** The newest runs, of one job or of all jobs. */
     runs: (limit: number, job?: string) => get<RunsAnswer>('runs', { limit: String(limit), job }),
+    /** The newest runs of a job, each with the tenants that have failed. */
+    failedRuns: (limit: number, job: string) => get<RunsAnswer>('runs', { limit: String(limit), job, failed: 'true' }),
     run: (runId: string) => get<RunAnswer>(pathOf('runs', runId)),
     runTenants: (runId: string) => get<RunTenantsAnswer>(`${pathOf('runs', runId)}/tenants`),
     /** One tenant of a run, with what the job logged and threw. */

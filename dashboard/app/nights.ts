@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import type { RunAnswer, RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { RunsAnswer, RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Api } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -107,9 +107,12 @@ export interface Failures {
 /** Runs that have ended do not change. */
 const known = new WeakMap<Api, Map<string, Failures>>();
 
+/** Runs of a job that one request reads. */
+const failedRead = 30;
+
 /**
- * Who failed in each of some runs, oldest first, as far as it has been read: one request a run, one after another, because
- * the page is complete without them. A run that cannot be read is left out.
+ * Who failed in each of some runs, in their order, as far as it has been read: one request a job, after the page, which is
+ * complete without them. A run that cannot be read is left out.
  */
 export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failures[] {
   const { api } = useSignedIn();
@@ -120,13 +123,17 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
     const found = known.get(api) ?? new Map<string, Failures>();
     known.set(api, found);
     const readAll = async (): Promise<void> => {
-      for (const run of runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId))) {
-        const failures = run.tenants.failed === 0 ? [] : await readFailures(api, run.runId);
+      const lacking = runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId));
+      for (const job of new Set(lacking.map((run) => run.job))) {
+        for (const { failed, ...run } of await readFailed(api, job)) {
+          const codes = Object.entries(failed ?? {}).flatMap(([code, tenants]) =>
+            tenants.map((id) => [id, code] as const),
+          );
+          if (run.finishedAt !== undefined) found.set(run.runId, { run, codes: new Map(codes) });
+        }
         if (stopped) return;
-        if (failures === undefined) continue;
-        found.set(run.runId, { run, codes: new Map(failures.map(({ tenantId, code }) => [tenantId, code])) });
+        setRead((n) => n + 1);
       }
-      setRead((n) => n + 1);
     };
     void readAll();
     return () => {
@@ -136,19 +143,14 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
   return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
 }
 
-/** Undefined for a run that cannot be read. A broker that is busy is asked once more when it says. */
-const readFailures = (api: Api, runId: string): Promise<RunAnswer['failures'] | undefined> =>
-  api.run(runId).then(
-    ({ failures }) => failures,
-    async ({ transient, retryAfterSeconds = 5 }: ApiFailure) => {
-      if (!transient) return undefined;
-      await systemClock.sleep(retryAfterSeconds * 1000);
-      return api.run(runId).then(
-        ({ failures }) => failures,
-        () => undefined,
-      );
-    },
-  );
+/** None if they cannot be read. A broker that is busy is asked once more when it says. */
+const readFailed = (api: Api, job: string): Promise<RunsAnswer['runs']> => {
+  const read = async (): Promise<RunsAnswer['runs']> => (await api.failedRuns(failedRead, job)).runs;
+  return read().catch(async ({ transient, retryAfterSeconds = 5 }: ApiFailure) => {
+    if (transient) await systemClock.sleep(retryAfterSeconds * 1000);
+    return transient ? read().catch(() => []) : [];
+  });
+};
 
 /** How many tenants had a cause in each night, and the night since which some have it. */
 export interface Trend {

@@ -13,7 +13,7 @@ import { listRunsQuerySchema, runTenantsQuerySchema } from '../lib/api/requests.
 import { adviceFor, BrokerError, errorTable } from '../lib/core/errors.ts';
 import { parseTenantId } from '../lib/core/identifiers.ts';
 import { findRun, readInTime, runReaders, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
-import { summarise, viewRun, viewRunTenant, viewRunTenants } from '../lib/runs/reading/run-view.ts';
+import { viewRun, viewRuns, viewRunTenant, viewRunTenants } from '../lib/runs/reading/run-view.ts';
 import { route } from './route.ts';
 
 route(
@@ -26,11 +26,13 @@ route(
     failures: ['storage_unavailable'],
     document: documentList,
   },
-  async (services, { caller, query: { job, limit } }) => {
-    const runs = await visibleRuns(services, caller);
-    const list = await runs.log.list({ limit, ...(job === undefined ? {} : { job }) });
+  async (services, { caller, query: { job, limit, failed } }) => {
     const nowMs = services.clock.nowMs();
-    return { status: 200, jsonBody: { runs: list.map((run) => summarise(run, nowMs)) } satisfies RunsAnswer };
+    const runs = await readInTime(services.clock, await visibleRuns(services, caller), async ({ log }) => {
+      const list = await log.list({ limit, ...(job === undefined ? {} : { job }) });
+      return viewRuns(log, list, nowMs, failed === 'true');
+    });
+    return { status: 200, jsonBody: { runs } satisfies RunsAnswer };
   },
 );
 

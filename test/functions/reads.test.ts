@@ -2,7 +2,7 @@ import { HttpRequest } from '@azure/functions';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installCoreModule, Registry } from 'functions-host/testing';
 import type { Services } from '../../src/composition.ts';
-import type { RunChangesAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { RunChangesAnswer, RunsAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { auditQuerySchema } from '../../src/lib/api/requests.ts';
 import type { Answer } from '../../src/lib/api/route.ts';
@@ -263,7 +263,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
     { query: { tenants: `${contoso.domain},${hidden.domain}` } },
   ],
   approvals: [{}, { query: { status: 'expired' } }, { query: { limit: '1' } }],
-  runs: [{}, { query: { job: 'gone-job', limit: '1' } }],
+  runs: [{}, { query: { job: 'gone-job', limit: '1' } }, { query: { failed: 'true' } }],
   'runs-show': [{ path: all }, { path: { runId: 'gone-job@all2' } }, { path: { runId: 'access-check@mine3' } }],
   'runs-tenants': [{ path: all }, { path: all, query: { outcome: 'succeeded' } }],
   'runs-results': ['csv', 'json', 'jsonl'].map((format) => ({ path: all, query: { format } })),
@@ -866,6 +866,20 @@ it('shows a limited caller the data of its tenant', async () => {
   );
   expect(await parsed('runs-changes', { path: { runId: 'gone-job@all2' } })).toMatchObject({ comparedTenants: 1 });
   expect(await parsed('audit')).toMatchObject({ entries: [{ tenantId: contoso.id }, { tenantId: contoso.id }] });
+});
+
+it('shows with each run who has failed, to a limited caller only its tenant', async () => {
+  await runLog.recordTenant('gone-job@all1', record(contoso, { outcome: 'failed', code: 'throttled', round: 2 }));
+  const tenants = { total: 3, succeeded: 1, failed: 2, skipped: 0, notAttempted: 0 };
+  await runLog.change('gone-job@all1', { tenants });
+  const failed = async (query: NonNullable<Request['query']>, caller = limited): Promise<unknown> => {
+    const { runs } = JSON.parse(await call('runs', { query: { job: 'gone-job', ...query } }, caller)) as RunsAnswer;
+    return runs.map((run) => run.failed);
+  };
+  expect(await failed({})).toEqual([undefined, undefined]);
+  expect(await failed({ failed: 'true' })).toEqual([{}, { throttled: [contoso.id] }]);
+  const all = { throttled: [contoso.id], consent_required: [tenant(0x23)] };
+  expect(await failed({ failed: 'true' }, unlimited)).toEqual([{}, all]);
 });
 
 it('compares the runs in the requested tenants only', async () => {

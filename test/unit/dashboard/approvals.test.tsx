@@ -131,13 +131,7 @@ describe('the list of approvals', () => {
     const { api } = broker(approval({ reason: 'Ticket 4711.', approvalsNeeded: 2, approvalsGiven: 1 }));
     const { root } = await page('list', api);
     const text = root.querySelector('.approval')?.textContent ?? '';
-    for (const part of [
-      'Helpdesk',
-      'Ticket 4711.',
-      'PATCH /v1.0/users/0a1b',
-      'changes need',
-      '1 of 2 approvals',
-    ])
+    for (const part of ['Helpdesk', 'Ticket 4711.', 'PATCH /v1.0/users/0a1b', 'changes need', '1 of 2 approvals'])
       expect(text).toContain(part);
     // Ids are for support.
     expect(text).not.toContain(other);

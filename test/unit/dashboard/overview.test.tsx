@@ -9,7 +9,7 @@ import { FailureBars, topOf } from '../../../dashboard/app/charts.tsx';
 import { mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
 import { momentsOf } from '../../../dashboard/app/timeline.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
-import { runAnswer } from '../../e2e/pages/fixture/run.ts';
+import { failedIn } from '../../e2e/pages/fixture/run.ts';
 import { rendered } from './rendered.ts';
 import { everyRole, signedIn } from './signed-in.tsx';
 
@@ -28,9 +28,9 @@ const apiOf = (): Partial<Api> => ({
   health: async () => world.health,
   jobs: async () => ({ jobs: world.jobs }),
   runs: async (limit, job) => ({ runs: world.runs.filter((run) => run.job === job).slice(0, limit) }),
-  run: async (runId) => {
-    const run = world.runs.find((known) => known.runId === runId);
-    return runAnswer(world, run!, '', new URLSearchParams()) as Awaited<ReturnType<Api['run']>>;
+  failedRuns: async (limit, job) => {
+    const runs = world.runs.filter((run) => run.job === job).slice(0, limit);
+    return { runs: runs.map((run) => ({ ...run, failed: failedIn(world, run) })) };
   },
   tenants: async () => ({ tenants: world.tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' }),
 });

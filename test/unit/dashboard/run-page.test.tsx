@@ -223,11 +223,12 @@ describe('the page of a run', () => {
 it('the page of a run says which tenants fail now and which work again since the run before', async () => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const rerun = runWith({ runId: 'probe@r', startedAt: '2026-11-23T06:00:00.000Z', tenants: { ...counts, total: 1 } });
-  const failed = { tenantId: id(1), name: 'Adatum', code: 'throttled', title: 'T', advice: 'A' } as const;
   const { root, unmount } = await open({
-    run: async (runId) => (runId === 'probe@v' ? { ...before, failures: [failed] } : runWith()),
+    run: async () => runWith(),
+    failedRuns: async () => ({ runs: [{ ...before, failed: { throttled: [id(1)] } }] }),
     runs: async () => ({ runs: [runWith(), rerun, before] }),
   });
+  await pass(0);
   const news = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
   expect(news).toEqual(['Fabrikamfails now', 'Adatumworks again']);
   await unmount();

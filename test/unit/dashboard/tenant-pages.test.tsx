@@ -54,13 +54,19 @@ const runs = ['2026-11-23T05:00:00.000Z', '2026-11-22T05:00:00.000Z'].map((start
   durationMs: 1,
   warnings: [],
 }));
-const run = (async () => ({
-  failures: [{ tenantId: 'id-Alpine', code: 'consent_required' }],
-})) as unknown as Api['run'];
+const [first, ...others] = runs;
+const failedRuns = async () => ({
+  runs: [{ ...first!, failed: { consent_required: ['id-Alpine'] } }, ...others.map((run) => ({ ...run, failed: {} }))],
+});
 
 async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenants) {
   const answer = { tenants: list, groups: [], warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
-  const api = { tenants: async () => answer, jobs: async () => ({ jobs: [job] }), runs: async () => ({ runs }), run };
+  const api = {
+    tenants: async () => answer,
+    jobs: async () => ({ jobs: [job] }),
+    runs: async () => ({ runs }),
+    failedRuns,
+  };
   const page = await rendered(signedIn(api, <TenantsView filter={filter} />));
   await settle();
   await settle();

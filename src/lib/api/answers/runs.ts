@@ -80,7 +80,13 @@ export const runSchema = runSummarySchema
   })
   .meta({ id: 'Run' });
 
-export const runsAnswerSchema = z.object({ runs: z.array(runSummarySchema).readonly() }).meta({ id: 'Runs' });
+const listedRunSchema = runSummarySchema.extend({
+  failed: z.record(z.string(), z.array(guid).readonly()).readonly().optional().meta({
+    description: 'With `failed`, of the newest 50 runs: the ids of the tenants that have failed, by error code.',
+  }),
+});
+
+export const runsAnswerSchema = z.object({ runs: z.array(listedRunSchema).readonly() }).meta({ id: 'Runs' });
 
 export const startedRunSchema = z
   .object({ runId, status: z.literal('pending'), location: z.string() })

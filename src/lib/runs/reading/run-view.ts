@@ -33,6 +33,29 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants) {
   });
 }
 
+/** Runs of a list whose failures are read. */
+const runsWithFailures = 50;
+
+/** The list of runs. @param withFailed adds who has failed to the newest of them. @throws BrokerError storage_unavailable */
+export async function viewRuns(
+  runLog: Pick<RunLog, 'tenants'>,
+  runs: readonly Run[],
+  nowMs: number,
+  withFailed: boolean,
+) {
+  const limiter = new Limiter(concurrentReads);
+  const failedOf = async ({ runId, tenants }: Run) => {
+    const failed = tenants.failed === 0 ? [] : await Array.fromAsync(runLog.tenants(runId, 'failed'));
+    const byCode = Map.groupBy(failed, ({ code = 'internal' }) => code);
+    return Object.fromEntries([...byCode].map(([code, some]) => [code, some.map(({ tenantId }) => tenantId)]));
+  };
+  const view = async (run: Run, at: number) =>
+    withFailed && at < runsWithFailures
+      ? { ...summarise(run, nowMs), failed: await limiter.run(() => failedOf(run)) }
+      : summarise(run, nowMs);
+  return Promise.all(runs.map(view));
+}
+
 /** The full view of a run. While it is active, the counts come from the records of its tenants. */
 export async function viewRun(runLog: Pick<RunLog, 'tenants' | 'countTenants'>, run: Run, nowMs: number) {
   const counts = isEnded(run.status) ? { ...run.tenants, retrying: 0 } : await activeCounts(runLog, run);
