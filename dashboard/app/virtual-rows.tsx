@@ -65,6 +65,9 @@ interface VirtualRowsProps<Item> {
 export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
   const { label, columns, items, sort, onSort, onOpen, openKey, rowHeight = 2.25 } = props;
   const { keyAt, shown, active, handlers } = useGrid({ ...props, rowHeight });
+  const rows = rendered(shown.first, shown.end, active.row);
+  const keys = rows.filter((row) => !(items[row] instanceof RowGroup)).map((row) => keyAt(row) ?? '');
+  const elementOf = useElements(keys, keyAt(active.row));
   const tracks = columns.map(({ width }) => `minmax(${width}rem, ${width}fr)`).join(' ');
   const inner = { '--tracks': tracks, minWidth: `${columns.reduce((sum, { width }) => sum + width, 0)}rem` };
   return (
@@ -79,9 +82,9 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
       <div role="presentation" style={inner}>
         <Headings columns={columns} sort={sort} onSort={onSort} />
         <div role="rowgroup" class="rows-body" style={{ height: `${items.length * rowHeight}rem` }}>
-          {rendered(shown.first, shown.end, active.row).map((index) => (
+          {rows.map((index) => (
             <Row
-              key={keyAt(index)}
+              key={elementOf(keyAt(index) ?? '')}
               {...{ columns, index, rowHeight, onOpen }}
               item={items[index] as Item | RowGroup}
               isOpen={openKey !== undefined && keyAt(index) === openKey}
@@ -127,6 +130,26 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
     if (cell !== undefined) follow(cell);
   };
   return { keyAt, shown, active, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
+}
+
+/**
+ * Gives the elements of rows that leave the document to rows that enter it: to make elements takes most of the time of a fast
+ * scroll. A row keeps its element while it is rendered, and that of the tab stop, which may have the focus, becomes no other row.
+ * Headings have their own, because their buttons say what they have done.
+ */
+function useElements(keys: readonly string[], active: string | undefined): (key: string) => string | number {
+  const elements = useRef(new Map<string, number>());
+  const made = useRef(0);
+  const stop = useRef<string>(undefined);
+  const before = elements.current;
+  const free = new Map(before);
+  for (const key of [...keys, stop.current ?? '']) free.delete(key);
+  stop.current = active;
+  const left = [...free.values()];
+  const ofKey = (key: string): number => before.get(key) ?? left.pop() ?? (made.current += 1);
+  const now = new Map(keys.map((key) => [key, ofKey(key)]));
+  elements.current = now;
+  return (key) => now.get(key) ?? key;
 }
 
 /** The rows of the window, and the one with the tab stop, which must not leave the document while it has the focus. */
