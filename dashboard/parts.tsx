@@ -183,7 +183,7 @@ function Parts() {
           <Table
             items={[
               ['Ashford Instruments', 'ok', 'succeeded', '1,482'],
-              [longName, 'failed', 'The application has no consent in this tenant', '0'],
+              [longName, 'failed', 'No consent for the application', '0'],
             ]}
             keyOf={([name = '']) => name}
             columns={[

@@ -27,8 +27,8 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
     ['Who', 'w-l', (record) => <Caller record={record} {...context} />],
     ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
     ['What', 'p2', (record) => <code>{subjectOf(record)}</code>, subjectOf],
-    ['By the rule', 'w-l p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
-    ['Outcome', 'w-l', (record) => <Outcome record={record} />],
+    ['By the rule', 'w-m p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
+    ['Outcome', 'w-x', (record) => <Outcome record={record} />],
   ];
   return (
     <div class="panel">

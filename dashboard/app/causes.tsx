@@ -1,7 +1,7 @@
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
-import { Command, CopyButton } from './copy.tsx';
+import { CopyButton, StepFor } from './copy.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
@@ -81,8 +81,6 @@ export function CauseRow({ cause, nights, isOpen }: RowProps) {
 
 /** Whom a cause concerns, and what helps. */
 function CauseDetails({ cause }: { readonly cause: Cause }) {
-  const step = stepFor(cause);
-  const advice = adviceOf(cause.cause);
   const more = cause.tenants.length - namesShown;
   return (
     <div>
@@ -99,8 +97,8 @@ function CauseDetails({ cause }: { readonly cause: Cause }) {
           </li>
         )}
       </ul>
-      <Paragraphs text={advice} />
-      {step === undefined ? null : <Command text={step.command} only={step.only} />}
+      <Paragraphs text={adviceOf(cause.cause)} />
+      <StepFor cause={cause} />
     </div>
   );
 }

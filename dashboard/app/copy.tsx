@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useAnnounce } from './announcer.tsx';
 import { Icon } from './icon.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
 
 /** How long the button says that it has copied. */
 const confirmMs = 2_000;
@@ -37,6 +38,12 @@ export function CopyButton(props: {
       <span class="visually-hidden"> the {what}</span>
     </button>
   );
+}
+
+/** The command that helps with a cause, if one does. */
+export function StepFor({ cause }: { readonly cause: Parameters<typeof stepFor>[0] | undefined }) {
+  const step = cause && stepFor(cause);
+  return step === undefined ? null : <Command text={step.command} only={step.only} />;
 }
 
 /**

@@ -3,10 +3,9 @@ import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole } from './context.ts';
-import { Command } from './copy.tsx';
+import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { count, duration } from './format.ts';
-import { stepFor } from '../../src/lib/api/next-step.ts';
 import { Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { tookMs } from './run-tenant-list.ts';
@@ -23,7 +22,6 @@ export function RunTenantDetails(props: {
   const { name, tenantId, outcome, code, detail, attempts, rows, finishedAt = '' } = tenant;
   const text = codes.find((known) => known.code === code);
   const advice = text && (isErrorCode(code) ? adviceForTenant(code, tenantId) : text.advice);
-  const step = code === undefined ? undefined : stepFor({ cause: code, tenants: [{ tenant, results: [run] }] });
   const took = tookMs(tenant);
   return (
     <Dialog
@@ -40,7 +38,7 @@ export function RunTenantDetails(props: {
         </p>
       )}
       <Paragraphs text={advice} />
-      {step === undefined ? null : <Command text={step.command} />}
+      <StepFor cause={code && { cause: code, tenants: [{ tenant, results: [run] }] }} />
       <dl>
         <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
         <Fact name="Last attempt">

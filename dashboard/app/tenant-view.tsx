@@ -2,10 +2,9 @@ import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { Command, CopyButton } from './copy.tsx';
+import { CopyButton, StepFor } from './copy.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import type { HistoryChoice } from './history-choice.ts';
-import { stepFor } from '../../src/lib/api/next-step.ts';
 import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -139,12 +138,11 @@ function WhatToDo({ tenant, nowMs }: TenantProps) {
 
 function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
   const { cause, tone, results } = trouble;
-  const step = stepFor({ cause, tenants: [{ tenant, results }] });
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const since = results.flatMap(({ job }) => failingSince(tenant, job) ?? []).toSorted()[0];
   return (
-    <Notice kind={tone} actions={step === undefined ? null : <Command text={step.command} />}>
+    <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
       <h2>{titleOf(cause)}</h2>
       {results.length === 0 ? null : (
         <p>

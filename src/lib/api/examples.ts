@@ -32,7 +32,7 @@ export const exampleSummary = {
 
 export const exampleFailureText = {
   code: 'consent_required',
-  title: 'The application has no consent in this tenant',
+  title: 'No consent for the application',
   advice: adviceFor('consent_required', 'operator'),
 };
 

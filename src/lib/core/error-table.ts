@@ -188,7 +188,7 @@ export const errorTable = {
     operator: (ptb) =>
       `Run ${ptb('rotate --client-credential')}. If Entra rejects that too, run ${ptb('setup')}, or ${ptb('setup --credential federated')} to work without a secret.`,
   }),
-  consent_required: lasting(403, 'tenant', 'The application has no consent in this tenant', {
+  consent_required: lasting(403, 'tenant', 'No consent for the application', {
     caller: 'Ask the operator to consent to the application in this tenant. Try again about three minutes later.',
     operator: (ptb) => `Run ${ptb('tenants consent --tenant <id>')}, wait about three minutes, then try again.`,
   }),

@@ -204,7 +204,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await grid.getByRole('rowheader').getByRole('link').click();
     await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();
     const history = page.getByRole('region', { name: 'History' });
-    await history.getByText('The application has no consent in this tenant').first().waitFor();
+    await history.getByText('No consent for the application').first().waitFor();
     await history.getByRole('button', { name: 'Log of access-check' }).first().click();
     await page
       .getByRole('dialog')

@@ -75,6 +75,6 @@ it('shows an outcome of a newer broker as a warning, and a failed tenant by the 
   const { root, rerender, unmount } = await rendered(<OutcomeBadge outcome="partly_improved" />);
   expect([root.querySelector('.badge')?.className, root.textContent]).toEqual(['badge warn', 'partly improved']);
   await rerender(<OutcomeBadge outcome="failed" code="consent_required" />);
-  expect(root.textContent).toBe('The application has no consent in this tenant');
+  expect(root.textContent).toBe('No consent for the application');
   await unmount();
 });

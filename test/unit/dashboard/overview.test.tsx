@@ -76,7 +76,7 @@ describe('the overview', () => {
   it('groups the tenants that need action, each cause with the command that helps', async () => {
     const { root, unmount } = await overview();
     for (let night = 0; night < 20; night += 1) await pass(0);
-    const consent = [...root.querySelectorAll('.cause')].find((card) => card.textContent?.includes('no consent'));
+    const consent = [...root.querySelectorAll('.cause')].find((card) => card.textContent?.includes('No consent'));
     const [troubled] = world.tenants.filter(({ lastResults }) =>
       lastResults?.some(({ code }) => code === 'consent_required'),
     );

@@ -106,7 +106,7 @@ describe('the page of a run', () => {
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
       ['1Consent is missingAsk for <id>. Copy the command', undefined],
-      ['Fabrikam', 'failed: The application has no consent in this tenant AADSTS65001.'],
+      ['Fabrikam', 'failed: No consent for the application AADSTS65001.'],
       ['1skipped', undefined],
       ['Contoso', 'skipped'],
       ['1succeeded', undefined],

@@ -85,13 +85,13 @@ describe('the matrix of tenants', () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
       ['Tenant', 'Domain', 'Access', 'Ends', 'access-check', 'licence-report'],
-      ['1The application has no consent in this tenant Copy the command'],
+      ['1No consent for the application Copy the command'],
       [
         'Alpine',
         'alpine.example',
         'reachable',
         '–',
-        'The application has no consent in this tenant, failed in 1 of 2 nights before',
+        'No consent for the application, failed in 1 of 2 nights before',
         'no result',
       ],
       ['1GDAP relationship expired'],
@@ -142,8 +142,8 @@ describe('the matrix of tenants', () => {
     const { cells, unmount } = await matrix();
     expect(cells().map(([name]) => name)).toEqual([
       'Tenant',
-      '1The application has no consent in this tenant Copy the command',
-      'AlpineThe application has no consent in this tenant',
+      '1No consent for the application Copy the command',
+      'AlpineNo consent for the application',
       '1GDAP relationship expired',
       'BetaGDAP relationship expired',
       '1Well',
@@ -184,7 +184,7 @@ describe('the matrix of tenants', () => {
         .cells()
         .slice(1)
         .map(([name]) => name),
-    ).toEqual(['1The application has no consent in this tenant Copy the command', 'Alpine']);
+    ).toEqual(['1No consent for the application Copy the command', 'Alpine']);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
     await some.unmount();
     const none = await matrix({ search: 'nobody' });
@@ -349,7 +349,7 @@ describe('the page of a tenant', () => {
     expect(marks).toEqual(['ok before', 'bad']);
     const rows = [...root.querySelectorAll('table')].at(-1)?.querySelectorAll('tbody tr') ?? [];
     expect([...rows].map((row) => row.children[2]?.textContent)).toEqual([
-      'The application has no consent in this tenant',
+      'No consent for the application',
       'succeeded',
     ]);
     await unmount();

@@ -228,7 +228,7 @@ describe('ptb tenants show', () => {
       ['Groups: gold'],
       ['Tags: none'],
       [''],
-      ['The application has no consent in this tenant: report'],
+      ['No consent for the application: report'],
       ['', expect.stringContaining('What to do: Run `ptb tenants consent`')],
       ['', `Next: ptb tenants consent --tenant ${id(1)}`],
       [''],

@@ -99,7 +99,7 @@ describe('announceRun sends a notice', () => {
     expect(sent[0]).toMatchObject({ severity: 'warning', title: 'job: 3 tenants failed, 1 in the previous run' });
     expect(sent[0]?.facts[1]).toEqual({ name: 'Outcome', value: 'partly failed' });
     expect(sent[0]?.facts.slice(3)).toEqual([
-      { name: 'The application has no consent in this tenant', value: 'Tenant 2' },
+      { name: 'No consent for the application', value: 'Tenant 2' },
       { name: 'A policy of the tenant blocks the partner', value: 'Tenant 3' },
     ]);
   });
