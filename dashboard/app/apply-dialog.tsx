@@ -88,25 +88,18 @@ export function ApplyDialog(props: {
         value={form.waves}
         onText={(waves) => set({ waves })}
       />
-      <NumberField
-        id="apply-failed"
-        label="Hold when more tenants than this fail"
-        value={form.failed}
-        onText={(failed) => set({ failed })}
-      />
-      <NumberField
-        id="apply-unclear"
-        label="Hold when more tenants than this end unclear"
-        value={form.unclear}
-        onText={(unclear) => set({ unclear })}
-      />
+      {numberFields.map(([name, label]) => (
+        <TextField
+          key={name}
+          id={`apply-${name}`}
+          label={label}
+          placeholder=""
+          type="number"
+          value={form[name]}
+          onText={(text) => set({ [name]: text })}
+        />
+      ))}
       <p class="quiet small">In the first wave, one failure holds it.</p>
-      <NumberField
-        id="apply-pause"
-        label="Minutes to leave each wave alone before the next"
-        value={form.pause}
-        onText={(pause) => set({ pause })}
-      />
       <Check label="A person goes on after each wave" checked={form.confirm} onChange={(confirm) => set({ confirm })} />
       <TextField
         id="apply-reason"
@@ -127,6 +120,12 @@ export function ApplyDialog(props: {
   );
 }
 
+const numberFields = [
+  ['failed', 'Hold when more tenants than this fail'],
+  ['unclear', 'Hold when more tenants than this end unclear'],
+  ['pause', 'Minutes to leave each wave alone before the next'],
+] as const;
+
 const first: Omit<ApplyForm, 'waves'> = { failed: '3', unclear: '1', pause: '60', confirm: true, reason: '' };
 
 /** Says that an apply waits for other people, and where they decide. */
@@ -142,25 +141,3 @@ export const WaitsForApproval = ({ pending }: { readonly pending: PendingApprova
     <strong>The rule “{pending.rule}” wants an approval.</strong> <Sentence text={pending.detail} />
   </Notice>
 );
-
-function NumberField(props: {
-  readonly id: string;
-  readonly label: string;
-  readonly value: string;
-  readonly onText: (text: string) => void;
-}) {
-  const { id, label, value, onText } = props;
-  return (
-    <>
-      <label for={id}>{label}</label>
-      <input
-        id={id}
-        type="number"
-        min={0}
-        required
-        value={value}
-        onInput={(event) => onText(event.currentTarget.value)}
-      />
-    </>
-  );
-}

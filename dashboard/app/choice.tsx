@@ -103,6 +103,8 @@ export interface TextFieldProps {
   readonly id: string;
   readonly label: string;
   readonly placeholder: string;
+  /** `number`: from 0, and needed. */
+  readonly type?: 'text' | 'number';
   readonly value: string;
   readonly onText: (text: string) => void;
   /** When the field is left with another text. */
@@ -114,13 +116,15 @@ export interface TextFieldProps {
 }
 
 export function TextField(props: TextFieldProps) {
-  const { id, label, placeholder, value, onText, onLeave, examples, describedBy } = props;
+  const { id, label, placeholder, type = 'text', value, onText, onLeave, examples, describedBy } = props;
   return (
     <>
       <label for={id}>{label}</label>
       <input
         id={id}
-        type="text"
+        type={type}
+        min={type === 'number' ? 0 : undefined}
+        required={type === 'number'}
         list={examples && `${id}-examples`}
         placeholder={placeholder}
         autoComplete="off"
