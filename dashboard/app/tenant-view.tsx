@@ -8,7 +8,7 @@ import type { HistoryChoice } from './history-choice.ts';
 import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { reportLink } from './route.ts';
+import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
@@ -16,7 +16,8 @@ import { TenantHistory, TenantJobs, TenantOverTime } from './tenant-history.tsx'
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
-import { TenantLicences } from './tenant-licences.tsx';
+import { StackedBar } from './charts.tsx';
+import { shownValue } from './result-columns.ts';
 
 const intervalMs = 60_000;
 
@@ -189,6 +190,51 @@ function Relationship({ tenant, nowMs }: TenantProps) {
           <Time iso={asOf} short />
         </Fact>
       </dl>
+    </Panel>
+  );
+}
+
+const job = 'licence-report';
+
+/** The licences of a customer by product, as the last report found them. Nothing without a report. */
+function TenantLicences({ tenant: { tenantId, lastResults = [] } }: { readonly tenant: TenantDetailsAnswer }) {
+  const { api } = useSignedIn();
+  const last = lastResults.find((result) => result.job === job && result.outcome === 'succeeded');
+  const load = async () => (last === undefined ? [] : (await api.rowsOfTenant(last.runId, tenantId)).rows);
+  const rows = usePolling(load, `licences ${tenantId} ${last?.runId}`, undefined).value ?? [];
+  if (last === undefined || rows.length === 0) return null;
+  const more = (
+    <a href={runLink(last.runId, 'rows')} class="small">
+      {localDay(last.finishedAt)}
+    </a>
+  );
+  return (
+    <Panel title="Licences" more={more} bare>
+      <ul class="list licences">
+        {rows.map((row, index) => {
+          const [product, assigned, licences] = [
+            shownValue(row['product'] ?? null, 'text'),
+            Number(row['assigned']),
+            Number(row['licences']),
+          ];
+          const words = `${assigned.toLocaleString('en')} of ${licences.toLocaleString('en')}`;
+          return (
+            <li key={index}>
+              <div>
+                <div class="cut" title={product}>
+                  {product}
+                </div>
+                <StackedBar
+                  parts={[[assigned > licences ? 'bad' : 'succeeded', Math.min(assigned, licences)]]}
+                  total={licences}
+                  label={`${words} assigned`}
+                />
+              </div>
+              <span class={assigned > licences ? 'problem' : 'quiet'}>{words}</span>
+            </li>
+          );
+        })}
+      </ul>
     </Panel>
   );
 }
