@@ -21,7 +21,7 @@ import {
 } from '../../src/lib/api/report/report-words.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
-import { Warnings } from '../shared/text.tsx';
+import { Sentence, Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
@@ -183,7 +183,9 @@ function Gaps({ gaps }: { readonly gaps: readonly Gap[] }) {
                 {outcomeWord(gap.outcome)}, {dayText(gap.at ?? '')}
               </span>
             )}
-            <span>{gap.advice}</span>
+            <span>
+              <Sentence text={gap.advice} />
+            </span>
           </li>
         ))}
       </ul>

@@ -116,7 +116,10 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const causes = useMemo(() => causesOf(tenants), [tenants]);
   const nights = useMemo(
     () =>
-      jobs.slice(0, jobsWithNights).flatMap(({ runs }) => nightsOf(runs, nightsShown).flatMap(({ run }) => run ?? [])),
+      jobs
+        .filter(({ runs }) => runs.length > 0)
+        .slice(0, jobsWithNights)
+        .flatMap(({ runs }) => nightsOf(runs, nightsShown).flatMap(({ run }) => run ?? [])),
     [jobs],
   );
   const failures = useFailures(nights);

@@ -1,7 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
@@ -40,6 +39,8 @@ const job = {
   parameters: { type: 'object', properties: {}, additionalProperties: false },
   timeoutSeconds: 1,
 } as const;
+/** Jobs that nobody has started do not keep those that ran from having their nights. */
+const idleJobs = Array.from({ length: 6 }, (_, at) => ({ ...job, name: `idle-${at}`, title: `idle-${at}` }));
 /** Two nights before the last results. Alpine failed in the second. */
 const runs = ['2026-11-23T05:00:00.000Z', '2026-11-22T05:00:00.000Z'].map((startedAt, index) => ({
   runId: `access-check@before${index}`,
@@ -63,7 +64,7 @@ async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenan
   const answer = { tenants: list, groups: [], warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
   const api = {
     tenants: async () => answer,
-    jobs: async () => ({ jobs: [job] }),
+    jobs: async () => ({ jobs: [...idleJobs, job] }),
     runs: async () => ({ runs }),
     failedRuns,
   };
