@@ -196,10 +196,11 @@ function Relationship({ tenant, nowMs }: TenantProps) {
 
 const job = 'licence-report';
 
-/** The licences of a customer by product, as the last report found them. Nothing without a report. */
-function TenantLicences({ tenant: { tenantId, lastResults = [] } }: { readonly tenant: TenantDetailsAnswer }) {
+/** The licences of a customer by product, as the last report that succeeded found them. Nothing without one. */
+function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
+  const { tenantId, lastResults = [], history = [] } = tenant;
   const { api } = useSignedIn();
-  const last = lastResults.find((result) => result.job === job && result.outcome === 'succeeded');
+  const last = [...lastResults, ...history].find((result) => result.job === job && result.outcome === 'succeeded');
   const load = async () => (last === undefined ? [] : (await api.rowsOfTenant(last.runId, tenantId)).rows);
   const rows = usePolling(load, `licences ${tenantId} ${last?.runId}`, undefined).value ?? [];
   if (last === undefined || rows.length === 0) return null;

@@ -250,10 +250,19 @@ describe('the licences of a tenant', () => {
     { tenantId: 'id-Alpine', skuId: 'b', product: 'Visio', assigned: 3, licences: 2 },
   ];
 
-  it('are those of the last report by product, and more than bought is a problem', async () => {
+  it.each([
+    ['last', { lastResults: [report] }],
+    [
+      'last good',
+      {
+        lastResults: [failed('licence-report')],
+        history: [{ ...report, startedAt: report.finishedAt, attempts: 1, rows: 2 }],
+      },
+    ],
+  ])('are those of the %s report by product, and more than bought is a problem', async (_which, results) => {
     const asked: unknown[] = [];
     const methods = {
-      tenant: async () => ({ ...details, lastResults: [report] }),
+      tenant: async () => ({ ...details, ...results }),
       jobs: async () => ({ jobs: [] }),
       events: async () => ({ events: [] }),
       rowsOfTenant: async (...given: unknown[]) => {
