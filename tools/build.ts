@@ -5,7 +5,7 @@
  */
 import { copyFile, glob, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build, type BuildOptions, type Metafile } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { buildPages } from './build-pages.ts';
 import { readJobsMap } from './jobs-map.ts';
 import { standIns } from './stand-ins.ts';
@@ -26,16 +26,25 @@ const shared: BuildOptions = {
   banner: { js: requireBanner },
 };
 
-/** The function app: one file and lazy chunks. `@azure/functions-core` exists only inside the Functions worker. */
+/** Leaves the jobs out of the entry file, which loads `dist/jobs.js` instead: a project with jobs of its own replaces that file. */
+const jobsApart: Plugin = {
+  name: 'jobs-apart',
+  setup: (plugin) =>
+    plugin.onResolve({ filter: /\/jobs\/index\.ts$/ }, ({ importer }) =>
+      /[\\/]src[\\/]functions[\\/]job-registry\.ts$/.test(importer) ? { path: './jobs.js', external: true } : undefined,
+    ),
+};
+
+/** The function app: three files and lazy chunks. `@azure/functions-core` exists only inside the Functions worker. */
 export const app = {
   ...shared,
-  entryPoints: { index: 'src/index.ts' },
+  entryPoints: { index: 'src/index.ts', jobs: 'src/jobs/index.ts', 'job-kit': 'src/job-kit.ts' },
   outdir: 'dist',
   conditions: ['workspace-source', 'module'],
   chunkNames: 'chunks/[name]-[hash]',
   minify: true,
   external: ['@azure/functions-core'],
-  plugins: [standIns],
+  plugins: [standIns, jobsApart],
   metafile: true,
   sourcemap: 'external',
 } satisfies BuildOptions;

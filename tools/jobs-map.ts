@@ -41,6 +41,6 @@ export function jobsMapOf({ sources, mappings }: SourceMap): JobsMap {
   return { version: 3, sources: [...names.values()], mappings: encode(reduced) };
 }
 
-/** @param folder the folder of the bundle's source map. */
+/** @param folder the folder with the source map of the jobs. */
 export const readJobsMap = async (folder: string): Promise<JobsMap> =>
-  jobsMapOf(JSON.parse(await readFile(join(folder, 'index.js.map'), 'utf8')) as SourceMap);
+  jobsMapOf(JSON.parse(await readFile(join(folder, 'jobs.js.map'), 'utf8')) as SourceMap);

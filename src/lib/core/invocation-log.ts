@@ -42,8 +42,8 @@ export function createInvocationLog(orphaned: (line: string) => void): Invocatio
   };
 }
 
-/** End of a position in the bundle that contains the jobs: `…/dist/index.js:22:141075`. */
-const bundlePosition = /\bindex\.js:(\d+):(\d+)$/;
+/** End of a position in the bundle that contains the jobs: `…/dist/jobs.js:22:141075`. */
+const bundlePosition = /\bjobs\.js:(\d+):(\d+)$/;
 
 /** Returns undefined for a damaged map: the error of a job matters more than its position. */
 function parsed(map: string | undefined): SourceMap | undefined {
@@ -60,7 +60,7 @@ function parsed(map: string | undefined): SourceMap | undefined {
  * @param map the source map of the jobs that the build writes; without it the text stays.
  */
 export function withJobPositions(stack: string, map: string | undefined): string {
-  const sourceMap = stack.includes('index.js:') ? parsed(map) : undefined;
+  const sourceMap = stack.includes('jobs.js:') ? parsed(map) : undefined;
   if (sourceMap === undefined) return stack;
   const located = (word: string): string => {
     const found = bundlePosition.exec(word);

@@ -24,7 +24,7 @@ async function bundle(): Promise<{ code: string; map: Parameters<typeof jobsMapO
     format: 'esm',
     sourcemap: 'external',
     write: false,
-    outfile: '/app/dist/index.js',
+    outfile: '/app/dist/jobs.js',
     plugins: [
       {
         name: 'in-memory',
@@ -39,13 +39,13 @@ async function bundle(): Promise<{ code: string; map: Parameters<typeof jobsMapO
     ],
   });
   const text = (end: string): string => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
-  return { code: text('index.js'), map: JSON.parse(text('.map')) as Parameters<typeof jobsMapOf>[0] };
+  return { code: text('jobs.js'), map: JSON.parse(text('.map')) as Parameters<typeof jobsMapOf>[0] };
 }
 
 /** Where a text is in the bundle, as a stack shows it. */
 function positionOf(code: string, text: string): string {
   const before = code.slice(0, code.indexOf(text)).split('\n');
-  return `file:///home/site/dist/index.js:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+  return `file:///home/site/dist/jobs.js:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 it('maps a position in a job to its source, and leaves other positions', async () => {
