@@ -16,7 +16,8 @@ import { createRunPlans } from '../../src/lib/runs/store/runs.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
 import type { SeenRequest } from '../fakes/scripted-fetch.ts';
 import { portal, stage } from '../unit/lib/gateway/send/stage.ts';
-import { attemptOf, report, unneededBy } from './try-job.ts';
+import { attemptOf, report, unneededBy } from './job-attempt.ts';
+import { partnerTenantId } from './try-job.ts';
 
 /** A change as a plan shows it and, of an apply, its outcome. */
 interface TriedRow {
@@ -143,7 +144,7 @@ class Trial {
   }
 
   async plan(parameters: Readonly<Record<string, unknown>>): Promise<PlanText> {
-    const { deps } = attemptOf(this.#job, { fetch: this.#fetch, clock: this.#stage.clock });
+    const { deps } = attemptOf(this.#job, { fetch: this.#fetch, clock: this.#stage.clock, partnerTenantId });
     return (await this.#inTime(executeJob(deps, this.#job, this.#tenant, parameters))).jsonLines;
   }
 
@@ -202,7 +203,7 @@ class Trial {
   async #visit(runId: RunId, change: ChangeRequest): Promise<ChangeVisitEnd> {
     const { results } = this.#runs;
     const { clock, deps: gateway } = this.#stage;
-    const { deps } = attemptOf(this.#job, { fetch: this.#fetch, clock });
+    const { deps } = attemptOf(this.#job, { fetch: this.#fetch, clock, partnerTenantId });
     const plan = await results.plan({ runId });
     const [tenant] = plan?.attempt ?? [];
     if (plan === undefined || tenant === undefined) throw new Error('The trial has no plan.');
