@@ -7,24 +7,9 @@ import { copyFile, glob, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { buildPages } from './build-pages.ts';
-import { readJobsMap } from './jobs-map.ts';
+import { bundleOptions, deployedOptions } from '../src/cli/project/bundle-options.ts';
+import { readJobsMap } from '../src/cli/project/jobs-map.ts';
 import { standIns } from './stand-ins.ts';
-
-// In an ESM bundle, CommonJS packages call require(), which must be Node's own.
-const requireBanner =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
-
-const shared: BuildOptions = {
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node22',
-  splitting: true,
-  sourcemap: 'linked',
-  legalComments: 'linked',
-  logLevel: 'warning',
-  banner: { js: requireBanner },
-};
 
 /** Leaves the jobs out of the entry file, which loads `dist/jobs.js` instead: a project with jobs of its own replaces that file. */
 const jobsApart: Plugin = {
@@ -37,16 +22,13 @@ const jobsApart: Plugin = {
 
 /** The function app: three files and lazy chunks. `@azure/functions-core` exists only inside the Functions worker. */
 export const app = {
-  ...shared,
+  ...deployedOptions,
   entryPoints: { index: 'src/index.ts', jobs: 'src/jobs/index.ts', 'job-kit': 'src/job-kit.ts' },
   outdir: 'dist',
   conditions: ['workspace-source', 'module'],
-  chunkNames: 'chunks/[name]-[hash]',
-  minify: true,
   external: ['@azure/functions-core'],
   plugins: [standIns, jobsApart],
   metafile: true,
-  sourcemap: 'external',
 } satisfies BuildOptions;
 
 /**
@@ -54,10 +36,12 @@ export const app = {
  * several times the processor time.
  */
 export const commandLine: BuildOptions = {
-  ...shared,
+  ...bundleOptions,
   entryPoints: { 'cli/ptb': 'src/cli/main.ts' },
   outdir: 'build',
   conditions: ['workspace-source', 'module'],
+  // Only `ptb package` and `ptb jobs try` use it, and only with the program for this machine.
+  external: ['esbuild'],
 };
 
 /**

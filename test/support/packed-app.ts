@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PackagedApp, packageApp } from '../../tools/package.ts';
+import { type PackagedApp } from '../../src/cli/project/app-package.ts';
+import { packageApp } from '../../tools/package.ts';
 import { projectRoot } from '../paths.ts';
 import { builtOnce } from './built-once.ts';
 

@@ -19,7 +19,7 @@ interface DemoFlags {
   readonly faults?: string;
   readonly port?: number;
   readonly delayMs?: number;
-  readonly app: string;
+  readonly app?: string;
   readonly verbose: boolean;
 }
 
@@ -37,15 +37,16 @@ export function registerDemo(program: Command): void {
     .option('--faults <name>', 'a fault set of the simulated cloud; an unknown name lists all')
     .option('--port <n>', 'port of the function app (default: 7071, or a free port with --once)', portOption)
     .option('--delay-ms <n>', 'delay of every simulated reply in milliseconds', wholeNumberOption(0, 60_000))
-    .option('--app <folder>', 'folder with host.json and the compiled app', '.')
+    .option('--app <folder>', 'folder with host.json and the compiled app (default: the app of this package)')
     .option('--verbose', "show the function app's log", false)
     .action(demo);
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const [{ startDemo }, { requireFreePort }] = await Promise.all([
+  const [{ startDemo }, { requireFreePort }, { builtApp }] = await Promise.all([
     import('../demo/start-demo.ts'),
     import('../demo/free-port.ts'),
+    import('../project/own-project.ts'),
   ]);
   const port = flags.port ?? (flags.once ? 0 : 7071);
   await requireFreePort(port);
@@ -62,7 +63,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       port,
       past: !flags.once && flags.tenants <= mostWithPast,
       ptbScript: resolve(process.argv[1] ?? ''),
-      appFolder: resolve(flags.app),
+      appFolder: flags.app === undefined ? builtApp() : resolve(flags.app),
       say: (line) => stderr.write(`${line}\n`),
       onUnmatched: (requests) =>
         void stderr.write(`The simulated cloud does not implement these requests: ${requests.join(', ')}\n`),

@@ -26,6 +26,8 @@ const examples: Readonly<Record<string, string>> = {
   'jobs history': 'ptb jobs history licence-report --tenant Contoso --column free --since 30d',
   'jobs new': 'ptb jobs new old-passwords',
   'jobs try': 'ptb jobs try old-passwords --tenant "Alder Accountants" --parameter days=30',
+  init: 'ptb init contoso-broker',
+  package: 'ptb package --out out',
   run: 'ptb run licence-report --tenant group:gold --wait',
   runs: 'ptb runs --job licence-report',
   'runs list': 'ptb runs list --limit 50',

@@ -12,6 +12,7 @@ import { registerLogin } from './login.ts';
 import { registerPermissions } from './permissions.ts';
 import { registerPlans } from './plans.ts';
 import { registerPolicy } from './policy.ts';
+import { registerProject } from './project.ts';
 import { registerSetup } from './setup.ts';
 import { registerVerify } from './verify.ts';
 import { registerRotate } from './rotate.ts';
@@ -56,6 +57,7 @@ export function registerCommands(program: Command): void {
   registerExec(program);
   program.commandsGroup('Jobs:');
   registerJobs(program);
+  registerProject(program);
   registerRun(program);
   registerRuns(program);
   program.commandsGroup('Changes:');

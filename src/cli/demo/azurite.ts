@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { missingPackage } from '../project/own-project.ts';
 import { dieWithParent, endChild } from './child.ts';
 
 export interface AzuriteOptions {
@@ -85,8 +86,17 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   }
 }
 
+/** @throws UsageError if Azurite, which is too large to come with every installation, is missing. */
+function azuriteManifest(): string {
+  try {
+    return createRequire(import.meta.url).resolve('azurite/package.json');
+  } catch {
+    throw missingPackage('azurite');
+  }
+}
+
 function launch(folder: string, accountKey: string, options: AzuriteOptions): ChildProcess {
-  const manifest = createRequire(import.meta.url).resolve('azurite/package.json');
+  const manifest = azuriteManifest();
   const { blob, queue, table } = options.ports ?? { blob: 0, queue: 0, table: 0 };
   const storage = options.persistence === 'disk' ? ['--location', folder] : ['--inMemoryPersistence'];
   const ports = ['--blobPort', `${blob}`, '--queuePort', `${queue}`, '--tablePort', `${table}`];

@@ -103,6 +103,13 @@ test('${name} is planned, applied and taken back', async () => {
 });
 `;
 
+/** The text of a job or of its test as a project of one's own has it: imports of sources become those of the package. */
+export const withPackageImports = (text: string): string =>
+  text
+    .replaceAll(/from '(?:\.\.\/)+lib\/[\w./-]+'/g, "from 'partner-token-broker/job'")
+    .replaceAll(/from '(?:\.\.\/)+support\/[\w./-]+'/g, "from 'partner-token-broker/testing'")
+    .replace(/^import \{ (.+) \} (from .*);\nimport \{ (.+) \} \2;$/m, 'import { $1, $3 } $2;');
+
 /** The name under which `src/jobs/index.ts` imports the job: `oldPasswords`. */
 export const importNameOf = (name: string): string =>
   name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -2,8 +2,17 @@ import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isJobName } from '../../lib/runs/job/query-job-text.ts';
 import { queryJob } from '../../lib/runs/store/run.ts';
+import { isOwnProject, jobList } from '../project/own-project.ts';
 import { UsageError } from '../run-program.ts';
-import { changeSource, changeTestSource, importNameOf, jobSource, jobTestSource, withJob } from './job-template.ts';
+import {
+  changeSource,
+  changeTestSource,
+  importNameOf,
+  jobSource,
+  jobTestSource,
+  withJob,
+  withPackageImports,
+} from './job-template.ts';
 
 /** Writes a new job to start from, as {@link writeJobFiles} does. @param changes whether it changes tenants. */
 export const newJob = (folder: string, name: string, changes = false): Promise<readonly string[]> =>
@@ -34,7 +43,7 @@ export async function writeJobFiles(folder: string, name: string, texts: () => J
   if (name === queryJob) throw new UsageError('"query" is the name of queries. Choose another name.');
   if (reserved.has(importNameOf(name)))
     throw new UsageError(`"${name}" is a word of the language. Choose another name, such as ${name}-report.`);
-  const paths = { job: `src/jobs/${name}.ts`, test: `test/unit/jobs/${name}.test.ts`, index: 'src/jobs/index.ts' };
+  const paths = { job: `src/jobs/${name}.ts`, test: `test/unit/jobs/${name}.test.ts`, index: jobList };
   const index = await readFile(join(folder, paths.index), 'utf8').catch(() => undefined);
   if (index === undefined)
     throw new UsageError(`There is no ${paths.index}. Run the command in the folder of the project.`);
@@ -45,12 +54,19 @@ export async function writeJobFiles(folder: string, name: string, texts: () => J
     throw new UsageError(
       `${paths.index} uses the name ${importNameOf(name)} already, or has another form than expected. Choose another name, or add the job by hand, as docs/write-a-job.md describes.`,
     );
-  const { job, test } = texts();
+  const { job, test } = await importsFor(folder, texts());
   // The list comes last, because it makes the job part of the app.
   await writeFile(join(folder, paths.job), job, { flag: 'wx' });
   await writeFile(join(folder, paths.test), test, { flag: 'wx' });
   await writeFile(join(folder, paths.index), listed);
   return Object.values(paths);
+}
+
+/** Outside of this repository, jobs and their tests import the package. */
+async function importsFor(folder: string, { job, test }: JobTexts): Promise<JobTexts> {
+  return (await isOwnProject(folder))
+    ? { job: withPackageImports(job), test: withPackageImports(test) }
+    : { job, test };
 }
 
 /** Words that cannot name an import, of those that a job's name can have (ECMA-262, "Keywords and Reserved Words"). */

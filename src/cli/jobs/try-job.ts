@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { readLedger } from 'microsoft-cloud/client';
@@ -18,6 +16,7 @@ import { MapBlobs, mapContainer } from '../../lib/gateway/map-store.ts';
 import { readParameters } from '../../lib/runs/job/job-parameters.ts';
 import type { Job } from '../../lib/runs/job/job.ts';
 import type { Demo } from '../demo/start-demo.ts';
+import { isOwnProject, jobList, listedJobs, packageProject } from '../project/own-project.ts';
 import { storedMap, updateMap } from '../permissions/update-map.ts';
 import { type BrokerClient, createBrokerClient } from '../remote/broker-client.ts';
 import { followRun, runPath } from '../remote/follow-run.ts';
@@ -65,8 +64,7 @@ export async function tryJob(options: TryOptions): Promise<TriedJob> {
   const job = await findJob(options.job);
   const parameters = await checkedParameters(job, options.parameters ?? {});
   options.say('Building the working copy');
-  await buildWorkingCopy();
-  const demo = await start(options);
+  const demo = await start(options, await buildWorkingCopy());
   try {
     return await Promise.race([runJob(demo, job, { ...options, parameters }), demo.broken, aborted(options.signal)]);
   } finally {
@@ -79,13 +77,7 @@ export async function tryJob(options: TryOptions): Promise<TriedJob> {
  * which take seconds.
  */
 async function findJob(name: string): Promise<Job> {
-  const list = resolve('src/jobs/index.ts');
-  await Promise.all([access(list), access('tools/build.ts')]).catch(() => {
-    throw new UsageError('There is no src/jobs here. Run the command in the folder of the project.');
-  });
-  const { jobs } = (await import(pathToFileURL(list).href).catch((error: unknown) => {
-    throw new Error(`The jobs of the working copy cannot be loaded: ${String(error)}`, { cause: error });
-  })) as { jobs: readonly Job[] };
+  const jobs = await listedJobs('.');
   const found = jobs.find((job) => job.name === name);
   if (found !== undefined) return found;
   const question = didYouMean(
@@ -93,7 +85,7 @@ async function findJob(name: string): Promise<Job> {
     jobs.map((job) => job.name),
   );
   throw new UsageError(
-    `src/jobs/index.ts lists no job "${name}"${question || '.'} \`ptb jobs new ${name}\` writes and lists one.`,
+    `${jobList} lists no job "${name}"${question || '.'} \`ptb jobs new ${name}\` writes and lists one.`,
   );
 }
 
@@ -109,16 +101,22 @@ async function checkedParameters(job: Job, flags: ParameterFlags): Promise<Reado
   return given;
 }
 
-async function buildWorkingCopy(): Promise<void> {
+/** @returns the folder of the built app. */
+async function buildWorkingCopy(): Promise<string> {
+  if (await isOwnProject('.')) {
+    await packageProject('.', tryFolder, 'azureStorage');
+    return join(tryFolder, 'app');
+  }
   try {
     await promisify(execFile)(process.execPath, ['tools/build.ts', '--out', tryFolder], { timeout: 300_000 });
+    return tryFolder;
   } catch (error) {
     const { stderr = '' } = error as { stderr?: string };
     throw new Error(`The working copy cannot be built:\n${stderr.trim() || String(error)}`, { cause: error });
   }
 }
 
-async function start({ tenants, only, permissionsFile, ptbScript, say }: TryOptions): Promise<Demo> {
+async function start({ tenants, only, permissionsFile, ptbScript, say }: TryOptions, appFolder: string): Promise<Demo> {
   const { startDemo } = await import('../demo/start-demo.ts');
   return startDemo({
     tenants: only === undefined ? tenants : 25,
@@ -127,7 +125,7 @@ async function start({ tenants, only, permissionsFile, ptbScript, say }: TryOpti
     delayMs: undefined,
     port: 0,
     ptbScript,
-    appFolder: resolve(tryFolder),
+    appFolder: resolve(appFolder),
     say,
     onUnmatched: (requests) => say(`The simulated cloud does not implement: ${requests.join(', ')}`),
     hostSettings: async (connectionString) => {

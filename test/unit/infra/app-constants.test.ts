@@ -10,7 +10,7 @@ import { createLogger, errorFields } from '../../../src/lib/core/log.ts';
 import { cloudNames } from '../../../src/lib/core/resources.ts';
 import { mapContainer } from '../../../src/lib/gateway/map-store.ts';
 import { rotationOverdueMs } from '../../../src/lib/tokens/credential/credentials.ts';
-import { chosenBackend, durableBackends, hostJsonFor } from '../../../tools/package.ts';
+import { chosenBackend, durableBackends, hostJsonFor } from '../../../src/cli/project/app-package.ts';
 import { projectRoot } from '../../paths.ts';
 
 // The templates repeat these constants of the app, of host.json and of the tools. The files are read as text, so that the
@@ -100,7 +100,7 @@ describe('the parameters of main.bicep', () => {
   });
 
   it('allow the versions of Node.js for which the app is built, as the hook does', () => {
-    const oldest = only(read('tools/build.ts'), /target: 'node(\d+)'/);
+    const oldest = only(read('src/cli/project/bundle-options.ts'), /target: 'node(\d+)'/);
     const hook = read('tools/preprovision.ts');
     expect(allowedFor('nodeVersion')[0]).toBe(oldest);
     expect(only(read('package.json'), /"node": ">=(\d+)/)).toBe(oldest);

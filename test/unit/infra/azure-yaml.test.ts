@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { chosenBackend } from '../../../tools/package.ts';
+import { chosenBackend } from '../../../src/cli/project/app-package.ts';
 import { projectRoot } from '../../paths.ts';
 import { azdSchema } from './azd-schema.ts';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHostOptions } from '../../../tools/get-host-options.ts';
-import { durableBackends, hostJsonFor } from '../../../tools/package.ts';
+import { durableBackends, hostJsonFor } from '../../../src/cli/project/app-package.ts';
 import { projectRoot } from '../../paths.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { unbound } from './bind-options.ts';

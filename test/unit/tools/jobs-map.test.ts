@@ -1,7 +1,7 @@
 import { build } from 'esbuild';
 import { expect, it } from 'vitest';
 import { withJobPositions } from '../../../src/lib/core/invocation-log.ts';
-import { jobsMapOf } from '../../../tools/jobs-map.ts';
+import { jobsMapOf } from '../../../src/cli/project/jobs-map.ts';
 
 const job = `import { name } from '../lib/name.ts';
 export function run(): string {

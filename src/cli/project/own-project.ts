@@ -1,0 +1,105 @@
+/** A project with jobs of its own: a folder that depends on this package, as `ptb init` writes it. */
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { findPackageJSON } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Plugin } from 'esbuild';
+import { createJobRegistry, type Job } from '../../lib/runs/job/job.ts';
+import { UsageError } from '../run-program.ts';
+import project from '../../../package.json' with { type: 'json' };
+import { completePackage, deployedManifest, type DurableBackend, type PackagedApp } from './app-package.ts';
+import { deployedOptions } from './bundle-options.ts';
+import { readJobsMap } from './jobs-map.ts';
+
+/** The folder with `host.json` and the built app: `app` where this package is installed, the whole folder in this repository. */
+export function builtApp(): string {
+  const root = dirname(findPackageJSON(import.meta.url) ?? '');
+  const packed = join(root, 'app');
+  return existsSync(packed) ? packed : root;
+}
+
+/** Where the list of jobs is, in a project of one's own and in this repository. */
+export const jobList = 'src/jobs/index.ts';
+
+interface Manifest {
+  readonly name?: string;
+  readonly version?: string;
+}
+
+const manifestOf = async (folder: string): Promise<Manifest> =>
+  JSON.parse(await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}')) as Manifest;
+
+/** Whether a folder with jobs is not this repository. */
+export const isOwnProject = async (folder: string): Promise<boolean> =>
+  (await manifestOf(folder)).name !== project.name;
+
+/** A package that this one needs only for some commands. @throws UsageError with the command that installs it. */
+export const missingPackage = (name: 'azurite' | 'esbuild'): UsageError =>
+  new UsageError(
+    `${name} is not installed here. Run \`npm install --save-dev --save-exact ${name}@${project.devDependencies[name]}\`, then the command again.`,
+  );
+
+/**
+ * The jobs that a folder lists, read from their sources.
+ * @throws UsageError if there is no list; Error with the reason if it cannot be loaded or a job is invalid.
+ */
+export async function listedJobs(folder: string): Promise<readonly Job[]> {
+  const file = resolve(folder, jobList);
+  await readFile(file).catch(() => {
+    throw new UsageError(`There is no ${jobList} here. Run the command in the folder of the project.`);
+  });
+  try {
+    const { jobs } = (await import(pathToFileURL(file).href)) as { jobs: readonly Job[] };
+    return createJobRegistry(jobs).list();
+  } catch (error) {
+    throw new Error(`The jobs of ${jobList} cannot be loaded: ${String(error)}`, { cause: error });
+  }
+}
+
+/** In a deployed app, jobs share the code of the app: a BrokerError of theirs is one there. */
+const sharedWithApp: Plugin = {
+  name: 'shared-with-app',
+  setup: (plugin) =>
+    plugin.onResolve({ filter: /^partner-token-broker\// }, ({ path }) => {
+      const file = { 'partner-token-broker/job': 'job-kit', 'partner-token-broker/jobs': 'built-in-jobs' }[path];
+      return file === undefined
+        ? { errors: [{ text: `A job imports partner-token-broker/job or partner-token-broker/jobs, not "${path}"` }] }
+        : { path: `#app/${file}.js`, external: true };
+    }),
+};
+
+/**
+ * Writes `OUT/app` and `OUT/app.zip`: the app of this package with the jobs of a project. No file is compiled but the jobs.
+ * @param folder of the project.
+ * @param out its contents are replaced.
+ * @throws UsageError if a package is missing, or the folder has no list of jobs; Error if the jobs cannot be built.
+ */
+export async function packageProject(folder: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
+  await listedJobs(folder);
+  const { build } = await import('esbuild').catch(() => {
+    throw missingPackage('esbuild');
+  });
+  const root = builtApp();
+  const dist = join(out, 'app/dist');
+  await rm(out, { recursive: true, force: true });
+  await mkdir(dist, { recursive: true });
+  await cp(join(root, 'dist'), dist, { recursive: true });
+  await rename(join(dist, 'jobs.js'), join(dist, 'built-in-jobs.js'));
+  await build({
+    ...deployedOptions,
+    absWorkingDir: resolve(folder),
+    entryPoints: { jobs: jobList },
+    outdir: resolve(dist),
+    plugins: [sharedWithApp],
+  });
+  await writeFile(join(dist, 'jobs.map.json'), JSON.stringify(await readJobsMap(dist)));
+  await rm(join(dist, 'jobs.js.map'));
+  const { name = 'broker', version = '0.0.0' } = await manifestOf(folder);
+  return completePackage(out, {
+    root,
+    backend,
+    manifest: { ...deployedManifest({ name, version, engines: project.engines }), imports: { '#app/*': './dist/*' } },
+    policyFile: join(folder, 'access-policy.json'),
+  });
+}
