@@ -38,6 +38,7 @@ import { createMsalRedeemer, measuredRedeemer, type Redeemer } from './lib/micro
 import { createGateway } from './lib/gateway/gateway.ts';
 import { MapBlobs, mapContainer, MapStore } from './lib/gateway/map-store.ts';
 import { createHealth } from './lib/health/health-reporter.ts';
+import { readRelease } from './lib/health/release.ts';
 import type { Caller } from './lib/core/caller.ts';
 import { createResourceRegistry } from './lib/core/resources.ts';
 import { createNotifications } from './lib/notices/notices.ts';
@@ -100,6 +101,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const settings = parseSettings(environment);
   const { cloud, PARTNER_TENANT_ID: partnerTenantId, SIGN_IN_CLIENT_ID: signInClientId } = settings;
   const runtime = createRuntime(cloud.endpoints.dns);
+  const unknown = unknownSettings(environment);
+  for (const problem of unknown) runtime.log.log('warn', 'settings.unknown', { problem });
   const identity = once(() => azureIdentity(identityOptions(environment, settings)));
   const storage = createStorage(settings, identity, runtime.clock, runtime.log);
   const vault = await secretClient(settings.KEY_VAULT_URL, await identity());
@@ -147,9 +150,10 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       credentials,
       broker,
       permissionMap,
-      unknownSettings: unknownSettings(environment),
+      unknownSettings: unknown,
       storage,
     }),
+    release: once(() => readRelease(import.meta.dirname)),
     permissionMap,
   };
 }

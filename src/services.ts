@@ -11,6 +11,7 @@ import type { Redeemer } from './lib/microsoft/redeemer.ts';
 import type { Gateway } from './lib/gateway/gateway.ts';
 import type { MapStore } from './lib/gateway/map-store.ts';
 import type { HealthReporter } from './lib/health/health-reporter.ts';
+import type { Release } from './lib/health/release.ts';
 import type { ResourceRegistry } from './lib/core/resources.ts';
 import type { TokenSource } from './lib/core/secrets.ts';
 import type { Notifier } from './lib/notices/notice.ts';
@@ -82,6 +83,8 @@ export interface Services extends Runtime {
   readonly tenantEvents: TenantEvents;
   readonly tuning: RunTuning;
   readonly health: HealthReporter;
+  /** What is deployed. Undefined if the app was not packaged. */
+  readonly release: () => Promise<Release | undefined>;
   /** Address of the dashboard, for links in notices. Undefined: it is not known. */
   readonly dashboardUrl: string | undefined;
   readonly notifier: Notifier;

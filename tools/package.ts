@@ -16,6 +16,7 @@ import {
   type PackagedApp,
   packageLines,
 } from '../src/cli/project/app-package.ts';
+import { releaseFile } from '../src/lib/health/release.ts';
 import { metafilePath } from './build.ts';
 import { sbomOf } from './sbom.ts';
 
@@ -57,6 +58,10 @@ export async function packageApp(
     typeof deployedManifest
   >[0];
   await writeFile(join(out, 'sbom.cdx.json'), `${JSON.stringify(sbomOf(metafile, root), undefined, 2)}\n`);
+  // The workflow of a release knows the commit. Elsewhere there may be changes that no commit has.
+  const commit = process.env['GITHUB_SHA'];
+  const release = { version: manifest.version, ...(commit === undefined ? {} : { commit }) };
+  await writeFile(join(folder, 'dist', releaseFile), `${JSON.stringify(release)}\n`);
   return completePackage(out, { root, backend, manifest: deployedManifest(manifest), policyFile });
 }
 

@@ -7,6 +7,7 @@ import { seesEveryTenant } from '../lib/access/tenants/visible-tenants.ts';
 import type { HealthReport } from '../lib/health/health-reporter.ts';
 import { adviceFor, type BrokerError } from '../lib/core/errors.ts';
 import type { Caller } from '../lib/core/caller.ts';
+import { defined } from '../lib/core/objects.ts';
 import { rotateIfOverdue } from './rotation.ts';
 import { route } from './route.ts';
 
@@ -36,6 +37,7 @@ async function reportFor(services: Services, caller: Caller, report: HealthRepor
     ...report,
     tenants: isOpen ? tenants : { ...tenants, problem: hiddenProblem },
     tokens: services.broker.counts,
+    ...defined({ release: await services.release() }),
   };
 }
 
@@ -83,12 +85,13 @@ async function document(): Promise<RouteDocument> {
     auditCheckpoints: { status: 'ok', state: 'current', lastAt: exampleTime },
     settings: { status: 'ok' },
     tokens: { issued: 1280, fromCache: 1031 },
+    release: { version: '0.1.0', commit: '3f786850e387550fdab836ed7e6dc881de23001b', sha256: 'a'.repeat(64) },
   };
   return {
     group: 'Health',
     summary: 'Show health',
     description:
-      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage and what was deleted in it, Key Vault, notices, misspelt settings, excluded domains, the permission map and the checkpoints of the audit log, with advice for each finding. A report is cached for 15 seconds.',
+      'Without a token, or with the token of a caller without any app role: the status only. To a caller with an app role: the lifetime of each credential, MFA, the last rotation, the policy, storage and what was deleted in it, Key Vault, notices, misspelt settings, excluded domains, the permission map, the checkpoints of the audit log and what is deployed, with advice for each finding. A report is cached for 15 seconds.',
     answers: [
       {
         status: 200,

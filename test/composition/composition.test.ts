@@ -77,9 +77,13 @@ describe('a setting', () => {
     }
   });
 
-  it('is named in health if it is misspelt', async () => {
+  it('is named in health and in the log if it is misspelt', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const { services } = await composeAll({ TENANT_EXCLUDE: 'contoso.com' });
     expect((await services.health.report()).settings.problem).toContain('Rename it to TENANTS_EXCLUDE');
+    const lines = log.mock.calls.map(String).filter((line) => line.includes('settings.unknown'));
+    expect(lines).toEqual([expect.stringContaining('Rename it to TENANTS_EXCLUDE')]);
+    log.mockRestore();
     vi.stubEnv('TENANT_EXCLUDE', undefined);
   });
 

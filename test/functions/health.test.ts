@@ -30,6 +30,8 @@ function limitedPolicyState(): PolicyState {
   return { ...openPolicyState, policy: parsed.policy };
 }
 
+const release = { version: '0.1.0', sha256: 'd1ge57' };
+
 async function request(status: HealthReport['status'], by: Caller | undefined, policyState = openPolicyState) {
   const report: HealthReport = {
     status,
@@ -48,6 +50,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined, p
   let checks = 0;
   const services = {
     health: { report: async () => report },
+    release: async () => release,
     broker: { counts: { issued: 3, fromCache: 2 } },
     callers: { limit: { take: () => void (taken += 1) }, policy: { current: async () => policyState } },
     credentials: { overdue: { check: () => void (checks += 1) } },
@@ -66,7 +69,12 @@ describe('GET /api/health', () => {
 
   it('returns the report and the token counts to a caller, and counts the request against its limit', async () => {
     const { jsonBody, taken } = await request('degraded', caller);
-    expect(jsonBody).toMatchObject({ status: 'degraded', applications: [], tokens: { issued: 3, fromCache: 2 } });
+    expect(jsonBody).toMatchObject({
+      status: 'degraded',
+      applications: [],
+      tokens: { issued: 3, fromCache: 2 },
+      release,
+    });
     expect(taken).toBe(1);
   });
 

@@ -21,6 +21,7 @@ import type { Probe } from '../verify/probe.ts';
 interface VerifyFlags extends ConnectionFlags {
   readonly tenant?: string;
   readonly resource: string;
+  readonly release?: string;
   readonly json?: true;
 }
 
@@ -35,6 +36,7 @@ export function registerVerify(program: Command): void {
       'a tenant for which the policy allows this caller a token: its name, a domain or its id',
     )
     .option('--resource <alias>', 'resource of the token', 'graph')
+    .option('--release <file>', 'app.zip of a release or of `ptb package`, to compare with what is deployed')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
@@ -50,6 +52,10 @@ repeat.`,
 
 async function runVerify(flags: VerifyFlags): Promise<void> {
   const { functionKey } = flags;
+  const releaseDigest =
+    flags.release === undefined
+      ? undefined
+      : await (await import('../verify/released.ts')).digestOfArchive(flags.release);
   const { url, token, demo } = await reach(flags);
   const [{ verify }, { createProbe, isReached }, { randomUUID }, { systemClock }] = await Promise.all([
     import('../verify/checks.ts'),
@@ -62,6 +68,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
     token: await token?.(),
     tenant: await tenantOf(flags),
     resource: flags.resource,
+    releaseDigest,
     foreignTenant: randomUUID(),
     clock: systemClock,
     customer: (customerToken, name, scopes) => askCustomer(customerToken, { name, scopes }, demo !== undefined),

@@ -20,7 +20,7 @@ export const bearer = (token: string): Record<string, string> => ({ authorizatio
 export const describe = ({ method, path, status, failure }: ProbeAnswer): string =>
   `${method} ${path}: ${status === 0 ? `no answer (${failure ?? 'unknown'})` : `HTTP ${status}`}`;
 
-const noToken = 'needs a token in PTB_TOKEN, or --client-id';
+export const noToken = 'needs a token in PTB_TOKEN, or --client-id';
 
 /** Which options a check that asks for a tenant's token lacks. */
 export function missingOptions({ token, tenant }: Pick<CallerOptions, 'token' | 'tenant'>): string | undefined {

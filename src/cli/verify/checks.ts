@@ -1,6 +1,15 @@
-import { textsIn } from '../../lib/core/objects.ts';
+import { asObject, type JsonObject, textsIn } from '../../lib/core/objects.ts';
 import { Secret } from '../../lib/core/secrets.ts';
-import { bearer, type CallerOptions, consent, describe, failedAnswer, missingOptions, run } from './caller-checks.ts';
+import {
+  bearer,
+  type CallerOptions,
+  consent,
+  describe,
+  failedAnswer,
+  missingOptions,
+  noToken,
+  run,
+} from './caller-checks.ts';
 import { type Finding, findingsFrom } from './finding.ts';
 import { findLeaks } from './leaks.ts';
 import { isReached, type Probe, type ProbeAnswer } from './probe.ts';
@@ -9,6 +18,8 @@ import { apiRoutes, platformRoutes } from './routes.ts';
 export interface VerifyOptions extends CallerOptions {
   /** A tenant id that does not exist. Nobody may get a token for it. */
   readonly foreignTenant: string;
+  /** The digest of the app that should be deployed. Absent: it is only shown. */
+  readonly releaseDigest?: string | undefined;
   /** The checks of the customer that the doctor makes with a token for Microsoft Graph there. */
   readonly customer: (token: Secret, tenant: string, scopes: readonly string[]) => Promise<Finding>;
   /** The checks of the deployment through Azure, given the names of the jobs with a schedule. */
@@ -94,6 +105,36 @@ const crossOrigin: Check = async (probe) => {
     : failed('cross-origin', `pages of ${allowed} may call the API`, 'Remove the CORS origins of the function app.');
 };
 
+/** What is deployed, and whether the settings are known ones. */
+const deployed: Check = async (probe, { token, releaseDigest }) => {
+  if (token === undefined) return ['settings', 'release'].map((check) => skipped(check, noToken));
+  const answer = await probe.ask('GET', '/api/health', { headers: bearer(token) });
+  const { settings, release } = answer.json;
+  const { status, problem } = asObject(settings);
+  if (status === undefined)
+    return ['settings', 'release'].map((check) => skipped(check, `the report is not shown: ${describe(answer)}`));
+  return [
+    typeof problem === 'string'
+      ? failed('settings', problem, 'Correct the settings of the function app.')
+      : passed('settings', 'every setting is a known one'),
+    releaseFinding(asObject(release), releaseDigest),
+  ];
+};
+
+function releaseFinding({ version, commit, sha256 }: JsonObject, expected: string | undefined): Finding {
+  const fix = 'Deploy app.zip of a release, or of `ptb package`.';
+  if (typeof version !== 'string' || typeof sha256 !== 'string')
+    return expected === undefined
+      ? skipped('release', 'the app was not packaged')
+      : failed('release', 'the app was not packaged', fix);
+  const ofCommit = typeof commit === 'string' ? `, commit ${commit.slice(0, 12)}` : '';
+  const name = `${version}${ofCommit}, digest ${sha256.slice(0, 12)}`;
+  if (expected === undefined) return passed('release', `${name}; --release compares it with an archive`);
+  return sha256 === expected
+    ? passed('release', `${name}, as the archive`)
+    : failed('release', `${name}, but the archive has digest ${expected.slice(0, 12)}`, fix);
+}
+
 /** What one answer to a request for a token of the tenant shows. */
 const tokenChecks: Check = async (probe, options) => {
   const missing = missingOptions(options);
@@ -124,7 +165,7 @@ async function customerPolicies(answer: ProbeAnswer, { customer, tenant, resourc
 
 /** Requests beyond the policy are denied, and with a status that says so. */
 const denied: Check = async (probe, { token, tenant, resource, foreignTenant }) => {
-  if (token === undefined) return skipped('denied', 'needs a token in PTB_TOKEN, or --client-id');
+  if (token === undefined) return skipped('denied', noToken);
   const requests = [
     { tenant: foreignTenant, resource },
     { tenant: tenant ?? foreignTenant, resource: 'https://unknown.example' },
@@ -164,7 +205,17 @@ const secrets = async (probe: Probe, { token }: VerifyOptions): Promise<Finding>
       );
 };
 
-const checks: readonly Check[] = [health, encryption, invalidTokens, platform, crossOrigin, tokenChecks, denied, run];
+const checks: readonly Check[] = [
+  health,
+  deployed,
+  encryption,
+  invalidTokens,
+  platform,
+  crossOrigin,
+  tokenChecks,
+  denied,
+  run,
+];
 
 /**
  * Runs every check; the last one searches the answers to the others for secrets. The requests change nothing: they leave

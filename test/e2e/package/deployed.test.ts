@@ -140,13 +140,16 @@ describe('the packaged app in a folder outside the project', () => {
     });
 
     it('passes ptb verify', async () => {
-      const { code, document, stderr } = await ptb(['verify', '--url', demo.url, '--tenant', tenant, '--json'], {
-        PTB_TOKEN: token,
-      });
+      const archive = join((await packedApp()).folder, 'app.zip');
+      const { code, document, stderr } = await ptb(
+        ['verify', '--url', demo.url, '--tenant', tenant, '--release', archive, '--json'],
+        { PTB_TOKEN: token },
+      );
       const checks = document['checks'] as { check: string; source: string; result: string; evidence: string }[];
       expect(checks.filter(({ result }) => result === 'failed')).toEqual([]);
-      expect({ code, stderr, document }).toMatchObject({ code: 0, document: { passed: 9, failed: 0, skipped: 10 } });
+      expect({ code, stderr, document }).toMatchObject({ code: 0, document: { passed: 11, failed: 0, skipped: 10 } });
       expect(checks.find(({ check }) => check === 'run')?.evidence).toMatch(/^access-check@manual-.* completed in/);
+      expect(checks.find(({ check }) => check === 'release')?.evidence).toMatch(/^0\.1\.0.*, as the archive$/);
       const azure = checks.filter(({ source }) => source !== 'broker');
       expect(azure).toHaveLength(8);
       for (const { evidence } of azure) expect(evidence).toContain('needs AZURE_SUBSCRIPTION_ID');

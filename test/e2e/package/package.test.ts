@@ -50,7 +50,8 @@ describe('npm run package', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('contains only the bundle, its licences, the map of the jobs, the pages, the policy, host.json and package.json', () => {
-    const expected = /^dist\/((chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?|jobs\.map\.json|pages\/[a-z-]+\.(html|js|css|svg))$/;
+    const expected =
+      /^dist\/((chunks\/)?[\w-]+\.js(\.LEGAL\.txt)?|(jobs\.map|release)\.json|pages\/[a-z-]+\.(html|js|css|svg))$/;
     const rest = packaged.files.filter((file) => !expected.test(file));
     expect(rest).toEqual(['access-policy.json', 'host.json', 'package.json']);
     expect(packaged.files).toContain('dist/index.js');

@@ -11,7 +11,7 @@ import { customerPoliciesCheck } from '../../../../src/operator/doctor/condition
 import { checkpointType } from '../../../../src/lib/audit/chain/checkpoint.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { settled } from '../../../support/settled.ts';
-import { callerToken, type Override, knownTenant, runId, serveApp } from './secure-app.ts';
+import { callerToken, type Override, knownTenant, release, runId, serveApp } from './secure-app.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -62,6 +62,12 @@ function ofRun(body: unknown): Override {
       : undefined;
 }
 
+/** The answer to the caller. */
+const asCaller =
+  (path: string, body: unknown): Override =>
+  ({ headers, url }) =>
+    url === path && headers.authorization === `Bearer ${callerToken}` ? { status: 200, body } : undefined;
+
 /** Insecure or broken answers, and the check that must find each. */
 const insecure: readonly [name: string, check: string, override: Override][] = [
   [
@@ -73,6 +79,14 @@ const insecure: readonly [name: string, check: string, override: Override][] = [
     'health shows everything to anonymous callers',
     'health',
     at('/api/health', 200, { status: 'ok', account: 'svc@partner' }),
+  ],
+  [
+    'a setting is misspelt',
+    'settings',
+    asCaller('/api/health', {
+      status: 'degraded',
+      settings: { status: 'degraded', problem: 'TENANTS_EXCLUDED is not a setting. Rename it to TENANTS_EXCLUDE.' },
+    }),
   ],
   ['a route requires no token', 'strangers', at('/api/tenants', 200, [])],
   ['a request is parsed before the caller is authenticated', 'strangers', at('/api/tokens', 400)],
@@ -155,6 +169,8 @@ describe('ptb verify', () => {
   it('passes every check of a secure app', async () => {
     expect(results(await findingsOf(caller))).toEqual({
       health: 'passed',
+      settings: 'passed',
+      release: 'passed',
       encryption: 'skipped',
       strangers: 'passed',
       platform: 'passed',
@@ -165,6 +181,27 @@ describe('ptb verify', () => {
       denied: 'passed',
       run: 'passed',
       secrets: 'passed',
+    });
+  });
+
+  it.each([
+    [
+      'as the archive',
+      { releaseDigest: release.sha256 },
+      release,
+      'passed',
+      '0.1.0, commit c0ffee, digest d1ge57, as the archive',
+    ],
+    ['another than the archive', { releaseDigest: 'other' }, release, 'failed', 'but the archive has digest other'],
+    ['compared with nothing', {}, release, 'passed', '--release compares it with an archive'],
+    ['not packaged', {}, undefined, 'skipped', 'the app was not packaged'],
+    ['not packaged, but an archive is expected', { releaseDigest: 'other' }, undefined, 'failed', 'not packaged'],
+  ])('says of an app that is %s what is deployed', async (_name, options, shown, result, evidence) => {
+    const health = { status: 'ok', settings: { status: 'ok' }, release: shown };
+    const findings = await findingsOf({ ...caller, ...options }, asCaller('/api/health', health));
+    expect(findings.find(({ check }) => check === 'release')).toMatchObject({
+      result,
+      evidence: expect.stringContaining(evidence),
     });
   });
 

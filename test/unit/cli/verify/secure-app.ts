@@ -16,6 +16,9 @@ export const runId = 'access-check@manual-1';
 const jobs = [{ name: 'access-check', schedule: '0 30 4 * * *' }, { name: 'by-hand' }];
 const problem = (status: number, code: string): Reply => ({ status, body: { code, detail: `${code}.` } });
 
+/** What the secure app says is deployed. */
+export const release = { version: '0.1.0', commit: 'c0ffee', sha256: 'd1ge57' };
+
 /** The answers of a secure broker, as `ptb verify` should see them. */
 function secureAnswer(request: IncomingMessage, body: Readonly<Record<string, unknown>>): Reply {
   const { pathname } = new URL(request.url ?? '/', 'http://app');
@@ -23,7 +26,7 @@ function secureAnswer(request: IncomingMessage, body: Readonly<Record<string, un
   if (pathname.startsWith('/runtime')) return { status: 401 };
   const isCaller = request.headers.authorization === `Bearer ${callerToken}`;
   if (pathname === '/api/health')
-    return { status: 200, body: { status: 'ok', ...(isCaller ? { credentials: [] } : {}) } };
+    return { status: 200, body: { status: 'ok', ...(isCaller ? { settings: { status: 'ok' }, release } : {}) } };
   if (!isCaller) return problem(401, 'caller_unauthenticated');
   if (pathname === '/api/jobs/access-check/runs') return { status: 202, body: { runId, status: 'pending' } };
   if (pathname === `/api/runs/${encodeURIComponent(runId)}`)

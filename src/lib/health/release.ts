@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { asObject } from '../core/objects.ts';
+import { parseJson } from '../core/outbound.ts';
+
+/** What is deployed. */
+export interface Release {
+  readonly version: string;
+  /** Of the repository. Absent: it was not packaged by a release. */
+  readonly commit?: string;
+  /** {@link digestOfFiles} of the files that are there now. */
+  readonly sha256: string;
+}
+
+/** The file of a package that names its version and commit. */
+export const releaseFile = 'release.json';
+
+/**
+ * The digest of an app's files: SHA-256 over a line for each file, sorted by code unit, in the form of `sha256sum`.
+ * @param files paths below `dist`, with `/`, and contents.
+ */
+export function digestOfFiles(files: ReadonlyMap<string, Uint8Array>): string {
+  const sha256 = (content: Uint8Array | string): string => createHash('sha256').update(content).digest('hex');
+  const paths = [...files.keys()].toSorted((a, b) => (a < b ? -1 : 1));
+  return sha256(paths.map((path) => `${sha256(files.get(path) ?? '')}  ${path}\n`).join(''));
+}
+
+/**
+ * Reads what is deployed.
+ * @param folder of the packaged app's bundle, `dist`.
+ * @returns undefined if it was not packaged.
+ */
+export async function readRelease(folder: string): Promise<Release | undefined> {
+  const text = await readFile(join(folder, releaseFile), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const files = new Map<string, Uint8Array>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile()) files.set(relative(folder, file).split(sep).join('/'), await readFile(file));
+  }
+  const { version, commit } = asObject(parseJson(text));
+  return {
+    version: String(version),
+    ...(typeof commit === 'string' ? { commit } : {}),
+    sha256: digestOfFiles(files),
+  };
+}
