@@ -1,9 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { chosenBackend } from '../../../src/cli/project/app-package.ts';
+import { newProject } from '../../../src/cli/project/new-project.ts';
 import { projectRoot } from '../../paths.ts';
 import { azdSchema } from './azd-schema.ts';
 
@@ -33,6 +35,13 @@ const hooks = [document.hooks, ...Object.values(document.services).map((service)
 describe('azure.yaml', () => {
   it("conforms to azd's schema", () => {
     expect(problems(document)).toEqual([]);
+  });
+
+  it('of a project of ptb init does so, too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'own-'));
+    await newProject(folder);
+    expect(problems(parse(readFileSync(join(folder, 'azure.yaml'), 'utf8')))).toEqual([]);
+    rmSync(folder, { recursive: true });
   });
 
   it.each([

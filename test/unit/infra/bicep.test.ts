@@ -1,7 +1,12 @@
-import { glob, readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, glob, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { newProject } from '../../../src/cli/project/new-project.ts';
 import { parseSettings, settingsSchema } from '../../../src/lib/config/settings.ts';
+import { bicepProgram } from '../../../tools/get-bicep.ts';
 import { projectRoot } from '../../paths.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { compile, evaluate, noBicep, type Resource, templateFile } from './bicep.ts';
@@ -82,6 +87,39 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
         }),
       ),
     );
+  });
+
+  it('takes the parameters of a project of ptb init', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'own-'));
+    try {
+      await newProject(folder);
+      const installed = join(folder, 'node_modules/partner-token-broker');
+      await mkdir(installed, { recursive: true });
+      await cp(join(projectRoot, 'infra'), join(installed, 'infra'), { recursive: true });
+      const options = {
+        env: {
+          ...process.env,
+          AZURE_ENV_NAME: 'own',
+          AZURE_LOCATION: 'westeurope',
+          AZURE_PRINCIPAL_TYPE: 'Group',
+          VNET_ENABLED: 'true',
+        },
+        maxBuffer: 64 * 1024 * 1024,
+      };
+      const file = join(folder, 'infra/main.bicepparam');
+      const { stdout } = await promisify(execFile)(bicepProgram, ['build-params', file, '--stdout'], options);
+      const { parametersJson } = JSON.parse(stdout) as { parametersJson: string };
+      expect(JSON.parse(parametersJson)).toMatchObject({
+        parameters: {
+          environmentName: { value: 'own' },
+          operatorType: { value: 'Group' },
+          virtualNetworkEnabled: { value: true },
+          customVaultRole: { value: true },
+        },
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('passes what `ptb` needs to the azd environment', async () => {
