@@ -149,6 +149,18 @@ describe('npm run package', () => {
     expect((await zipFolder(without, files)).byteLength).toBeLessThan(budgetBytes.zip);
   });
 
+  // No image is built: that needs a container runtime. deployed.test.ts runs the folder on the embedded host.
+  it('is what the Dockerfile copies to where the host looks for the app, and nothing else', async () => {
+    const [dockerfile, ignored] = await Promise.all(
+      ['Dockerfile', '.dockerignore'].map((name) => readFile(join(projectRoot, name), 'utf8')),
+    );
+    const [, from = '', to = ''] = /^COPY (\S+) (\S+)$/m.exec(dockerfile ?? '') ?? [];
+    expect(dockerfile?.match(/^(?:COPY|ADD|RUN) /gm)).toEqual(['COPY ']);
+    expect(join(packaged.folder, from.replace(/^out\//, ''), 'host.json')).toBe(join(packaged.folder, 'app/host.json'));
+    expect(dockerfile).toContain(`AzureWebJobsScriptRoot=${to} `);
+    expect(ignored?.trim().split('\n')).toEqual(['*', `!${from}`]);
+  });
+
   it('writes the storage backend of runs into host.json, where the scale controller reads it', async () => {
     const hostJson = JSON.parse(await readFile(join(projectRoot, 'host.json'), 'utf8')) as Parameters<
       typeof hostJsonFor
