@@ -75,10 +75,16 @@ export async function packEverything(folder: string): Promise<ReadonlyMap<string
   return archives;
 }
 
+/** Runs a program that must succeed. @throws Error with what it printed. */
+export async function mustRun(...[folder, program, ...args]: Parameters<typeof runIn>): Promise<void> {
+  const { code, stdout, stderr } = await runIn(folder, program, ...args);
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`);
+}
+
 /** Installs archives into a folder, without a registry. */
-export async function install(folder: string, ...args: readonly string[]): Promise<Ran> {
+export async function install(folder: string, ...args: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true });
-  return runIn(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', ...args);
+  await mustRun(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', ...args);
 }
 
 /** Puts development packages of this project into a folder, as an installation from a registry would. */
