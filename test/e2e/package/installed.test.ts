@@ -160,6 +160,9 @@ describe('the packed packages', skippedBecause(unavailable), () => {
         if (!bytes.equals(await readFile(join(released, file)))) differs.push(file);
       }
       expect(differs).toEqual(['dist/jobs.map.json']);
+      // By it, the trace of a tenant shows where a job threw.
+      const map = await readFile(join(own, 'out/app/dist/jobs.map.json'), 'utf8');
+      expect((JSON.parse(map) as { sources: string[] }).sources).toContain('jobs/device-report.ts');
     });
   });
 });
