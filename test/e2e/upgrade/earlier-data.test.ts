@@ -31,7 +31,8 @@ describe.each(recordings)('what the version of %s stored', (name) => {
   });
 
   it.each(Object.keys(answers))('is read as it was then: GET %s', async (path) => {
-    expect(await ask(demo, path)).toEqual(answers[path]);
+    // Later versions may say more.
+    expect(await ask(demo, path)).toMatchObject(answers[path] as object);
   });
 
   it('has the tags of tenants', async () => {
