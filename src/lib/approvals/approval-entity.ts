@@ -33,7 +33,7 @@ const partySchema = z.object({ tenantId, ...storedIdentity, name: z.string() });
 const factsSchema = z.array(z.object({ name: z.string(), value: z.string() }));
 const role = z.enum(callerRoles);
 const roles = z.array(role);
-/** Of a decider. A role that this version does not know counts for nothing. */
+/** Of a person or caller. A role that this version does not know counts for nothing. */
 const heldRoles = z
   .array(z.string())
   .transform((names) => names.filter((name) => role.safeParse(name).success) as CallerRole[]);
@@ -52,6 +52,10 @@ const documentSchema = z.object({
       method: z.string().optional(),
       path: z.string().optional(),
       cmdlet: z.string().optional(),
+      template: z.string().optional(),
+      query: z.string().optional(),
+      bodyNames: z.array(z.string()).optional(),
+      roles: heldRoles.optional(),
     }),
   }),
   asker: partySchema,

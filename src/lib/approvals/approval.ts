@@ -67,7 +67,11 @@ export interface Subject {
   readonly tenantId: TenantId;
   readonly rule: string;
   /** What the audit log says about it. */
-  readonly audit: Pick<AuditEntry, 'resource' | 'scopes' | 'grant' | 'application' | 'method' | 'path' | 'cmdlet'>;
+  readonly audit: Pick<
+    AuditEntry,
+    | ('resource' | 'scopes' | 'grant' | 'application' | 'method' | 'path' | 'cmdlet')
+    | ('roles' | 'template' | 'query' | 'bodyNames')
+  >;
 }
 
 /** A person or application, as its token showed it. */

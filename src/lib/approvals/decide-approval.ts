@@ -5,6 +5,7 @@ import { type Caller, type CallerIdentity, identityOf } from '../core/caller.ts'
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import { nilUuid, type TenantId } from '../core/identifiers.ts';
 import { errorFields, scrub } from '../core/log.ts';
+import { defined } from '../core/objects.ts';
 import { type ApprovalRequester, type StoredApproval, wake, whileOthersWrite } from './approval-log.ts';
 import { type Approval, type ApprovalDecision, askerKeyOf, type DecisionKind, partyOf } from './approval.ts';
 import type { Approvals } from './approvals.ts';
@@ -28,9 +29,12 @@ export function auditEntryOf(
   actor: CallerIdentity,
   { reason, ...step }: Step,
 ): AuditEntry {
-  const { audit, rule, tenantId } = subject;
+  const { rule, tenantId } = subject;
+  // The roles are those of who asked.
+  const { roles, ...audit } = subject.audit;
   return {
     ...audit,
+    ...(step.outcome === 'asked' ? defined({ roles }) : {}),
     correlationId,
     ...step,
     kind: 'approval',

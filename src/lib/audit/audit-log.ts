@@ -1,4 +1,4 @@
-import type { CallerIdentity } from '../core/caller.ts';
+import type { CallerIdentity, CallerRole } from '../core/caller.ts';
 import type { Clock } from '../core/clock.ts';
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
@@ -39,11 +39,17 @@ export type AuditOutcome = (typeof auditOutcomes)[number];
 export const auditKinds = ['token', 'request', 'approval', 'tags', 'tool'] as const;
 export type AuditKind = (typeof auditKinds)[number];
 
-/** What an entry holds about a request through the gateway. Never the query or the body. */
+/** What an entry holds about a request through the gateway. Never a value of the query or the body. */
 interface GatewayRequestFields {
   readonly method?: string;
   /** Canonical, with its version and without query. Absent if the path could not be read. */
   readonly path?: string;
+  /** The path with `*` in place of each key. Absent if the path could not be read. */
+  readonly template?: string;
+  /** Names of query options, and of the properties in them. */
+  readonly query?: string;
+  /** Names of the properties of the body, or of the parameters of the cmdlet. */
+  readonly bodyNames?: readonly string[];
   /** The cmdlet of an InvokeCommand of Exchange. */
   readonly cmdlet?: string;
   /** SHA-256 of the body in hexadecimal. Absent without a body. */
@@ -90,6 +96,8 @@ export interface AuditEntry extends GatewayRequestFields {
   /** Why it was denied. */
   readonly code?: ErrorCode;
   readonly caller: CallerIdentity;
+  /** The app roles that the caller held. Absent in records of earlier versions, and where no policy decides. */
+  readonly roles?: readonly CallerRole[];
   /** The policy rule that allowed the request. */
   readonly rule?: string;
   /** Id of the run that sent the request: a query, or the apply of a plan. Of a tool: the run that it reads. */
@@ -106,6 +114,8 @@ export interface AuditEntry extends GatewayRequestFields {
    * that open the request.
    */
   readonly scopes: readonly string[];
+  /** The scopes that were requested for an issued token, if any. */
+  readonly requestedScopes?: readonly string[];
   /** Absent like `resource`. */
   readonly grant?: Grant;
   /** Method and path of a request that was refused because of its caller or its form, such as `GET /audit`. */

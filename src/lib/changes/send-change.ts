@@ -96,7 +96,7 @@ export async function sendChange(
   const judged = await judge(rule);
   if ('allowed' in judged) throw refusalError(judged);
   if (judged.batch) throw new BrokerError('internal', 'A change is no batch.');
-  const { verdict, cmdlet } = judged;
+  const { verdict } = judged;
   const authorization = { rule, tenantId, tenantName: tenant.name, resource, baseUrl, judged };
   const met = { ...unconditional.met, claim };
   const guard = targetGuard({ deps: gateway, sender, authorization, signal });
@@ -112,7 +112,7 @@ export async function sendChange(
   });
   return sendJudged(
     { deps: gateway, sender, authorization, signal, met, guard, gatewayUrl, verdict, body },
-    requestFacts(facts, verdict, cmdlet),
+    requestFacts(facts, judged),
   );
 }
 

@@ -28,6 +28,13 @@ export const objectsIn = (value: unknown): readonly JsonObject[] =>
 export const textsIn = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
 
+/** The value of a key, which is created if there is none. */
+export function entryOf<V>(map: Map<string, V>, key: string, create: () => V): V {
+  const value = map.get(key) ?? create();
+  map.set(key, value);
+  return value;
+}
+
 type Undefinable<T> = { [Name in keyof T]: undefined extends T[Name] ? Name : never }[keyof T];
 
 /** The same members. Those that may be undefined are optional instead. */

@@ -52,6 +52,8 @@ export interface JudgedPart {
   readonly url: string;
   /** The JSON body to send with an allowed part, as it is written in the batch. */
   readonly body: string | undefined;
+  /** What it says, as far as it was read. */
+  readonly reading: RequestReading;
   readonly verdict: Verdict;
 }
 
@@ -74,9 +76,7 @@ export function isBatch({ url }: Pick<GatewayRequest, 'url'>, host: string): boo
 /** The parts of a batch, read when they are first asked for. Throws the Refusal of a batch that cannot be read. */
 export type BatchReading = () => readonly PartReading[];
 
-interface PartReading extends Omit<JudgedPart, 'verdict'> {
-  readonly reading: RequestReading;
-}
+type PartReading = Omit<JudgedPart, 'verdict'>;
 
 /** @param host Of Microsoft Graph. */
 export const readBatch = (request: GatewayRequest, host: string): BatchReading => once(() => readParts(request, host));
@@ -128,7 +128,7 @@ function readParts(request: GatewayRequest, host: string): readonly PartReading[
 }
 
 /** A part as it is written: its URL has no version. */
-interface Part extends Omit<JudgedPart, 'verdict'> {
+interface Part extends Omit<JudgedPart, 'verdict' | 'reading'> {
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -154,12 +154,7 @@ function readPart(value: unknown, bodyText: string | undefined): Part {
   return { id, method, url, headers: headers as Readonly<Record<string, string>>, body: bodyText, dependsOn };
 }
 
-function judgePart(
-  map: PermissionMap,
-  grant: Grant,
-  { reading, ...part }: PartReading,
-  earlier: readonly JudgedPart[],
-): JudgedPart {
+function judgePart(map: PermissionMap, grant: Grant, part: PartReading, earlier: readonly JudgedPart[]): JudgedPart {
   const needed = part.dependsOn.map((other) => earlier.find((judged) => judged.id === other));
   if (needed.some((found) => found === undefined)) {
     throw unreadable('A part of the batch depends on an id that no earlier part has; correct dependsOn.');
@@ -168,7 +163,7 @@ function judgePart(
     const reason = 'This part depends on a part that was refused; correct that one.';
     return { ...part, verdict: { allowed: false, kind: 'failed-dependency', reason } };
   }
-  return { ...part, verdict: judgeReading(map, grant, reading) };
+  return { ...part, verdict: judgeReading(map, grant, part.reading) };
 }
 
 /** A part's URL is relative to the version. */

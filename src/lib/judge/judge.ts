@@ -223,8 +223,19 @@ export function unneededPermissions(
   });
 }
 
+/** The permissions that Microsoft calls the least privileged for the path of a request. Empty for a path that is not in the map. */
+export function leastPermissions(map: PermissionMap, reading: RequestReading, scheme: Scheme): readonly string[] {
+  const found = orRefused(() => {
+    const method = reading.method();
+    const { nodes } = resolve(map, reading.path().parts, { method, scheme });
+    return nodes.flatMap((node) => openings(map, node, { method, scheme, held: undefined }));
+  });
+  return 'allowed' in found ? [] : found.filter(({ least }) => least).map(({ permission }) => permission);
+}
+
 /** Permissions to read come first, and those for the whole directory last. */
-const narrowFirst = (one: string, other: string): number => breadth(one) - breadth(other) || (one < other ? -1 : 1);
+export const narrowFirst = (one: string, other: string): number =>
+  breadth(one) - breadth(other) || (one < other ? -1 : 1);
 
 const breadth = (permission: string): number =>
   (permission.startsWith('Directory.') ? 2 : 0) + (/\.Read(?:Basic)?(?:\.|$)/.test(permission) ? 0 : 1);

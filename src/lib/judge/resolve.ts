@@ -199,31 +199,51 @@ function castsTo(part: Part): string | undefined {
 }
 
 /**
- * The segments of a path for the patterns of rules. A cast is none: `/users/microsoft.graph.user` is the collection. Functions
- * have their short name, without empty parentheses, and are no keys: `/users/delta` reads all users.
+ * What each part of a path is: a key; a name; or a cast to a type, which patterns of rules do not see.
  * @param location Where the path leads to.
  */
-export function patternSegments({ parts, segments }: PathReading, { template }: Location): readonly PathSegment[] {
-  const found: PathSegment[] = [];
+export function keyParts(
+  { parts }: Pick<PathReading, 'parts'>,
+  { template }: Location,
+): readonly ('key' | 'named key' | 'name' | 'type')[] {
   let at = 0;
-  for (const [index, part] of parts.entries()) {
+  return parts.map((part) => {
     const listed = template[at] ?? '';
     const type = castsTo(part);
     if (type !== undefined) {
       // The map lists some casts.
       if (listed === `${typePrefix}${type}`) at += 1;
-      continue;
+      return 'type';
     }
-    if (part.kind === 'dollar' && part.text === '$') continue;
+    if (part.kind === 'dollar' && part.text === '$') return 'type';
     // An alternate key that stands for `{id}` is one segment, and two of the map.
     at += part.kind === 'call' && listed !== callSegment(part.text.toLowerCase(), part.parameters) ? 2 : 1;
-    const isWord = part.kind === 'word' || part.kind === 'key';
-    const isKey = isWord && (listed === wildcard || hasNamedKeys(template.slice(0, at - 1).join('/')));
+    if (part.kind !== 'word' && part.kind !== 'key') return 'name';
+    if (listed === wildcard) return 'key';
+    return hasNamedKeys(template.slice(0, at - 1).join('/')) ? 'named key' : 'name';
+  });
+}
+
+/**
+ * The segments of a path for the patterns of rules. A cast is none: `/users/microsoft.graph.user` is the collection. Functions
+ * have their short name, without empty parentheses, and are no keys: `/users/delta` reads all users.
+ * @param location Where the path leads to.
+ */
+export function patternSegments({ parts, segments }: PathReading, location: Location): readonly PathSegment[] {
+  const kinds = keyParts({ parts }, location);
+  return parts.flatMap((part, index) => {
+    const kind = kinds[index];
+    if (kind === 'type') return [];
     const text = segments[index] ?? '';
+    const isWord = part.kind === 'word' || part.kind === 'key';
     // A key may begin or end like a function, and is another one without that.
-    found.push({ text: isWord ? text : text.replace(namespace, '').replace(/\(\)$/, ''), isKey });
-  }
-  return found;
+    return [
+      {
+        text: isWord ? text : text.replace(namespace, '').replace(/\(\)$/, ''),
+        isKey: kind === 'key' || kind === 'named key',
+      },
+    ];
+  });
 }
 
 /** Whether the map lists the type at the end of a path, as in `/directory/deletedItems/microsoft.graph.group`. */

@@ -152,7 +152,7 @@ export function tokenSubject(
     details: [],
     tenantId,
     rule: rule.rule,
-    audit: { resource: resource.alias, scopes: requested, grant, application: rule.application },
+    audit: { resource: alias, scopes: requested, grant, application: rule.application, roles: caller.roles },
   };
 }
 
@@ -240,6 +240,7 @@ export async function issueToken(
     tokenId,
     outcome,
     caller: identityOf(caller),
+    roles: caller.roles,
     // The text of the caller may contain anything, even a secret pasted by mistake.
     tenantAsked: scrub(requested.tenant),
     resource: requested.resource,
@@ -306,6 +307,7 @@ async function obtainToken(
   if (judgement.excess.length > 0) fields.excessScopes = [...judgement.excess];
   if (!judgement.allow) throw new BrokerError('scope_not_allowed', judgement.reason);
   fields.scopes = [...token.scopes];
+  if (scopes.length > 0) fields.requestedScopes = scopes;
   fields.tokenFingerprint = token.secret.fingerprint();
   await condition.met.confirm();
   return token;

@@ -99,6 +99,10 @@ export function conditionRank(
   return breakGlass === emergency ? 1 : 2;
 }
 
+/** Rules in the order in which they are asked ({@link conditionRank}). Pure. */
+export const inOrder = (rules: readonly Rule[], emergency = false): readonly Rule[] =>
+  rules.toSorted((one, other) => conditionRank(one, emergency) - conditionRank(other, emergency));
+
 /** The fact whose lack keeps a rule for this caller from opening any tenant. */
 function unknownFact(policy: AccessPolicy, caller: PolicyCaller, request: PolicyRequest): UnknownFact | undefined {
   for (const rule of policy.rules) {
@@ -138,12 +142,12 @@ export const rulesInSomeTenant = (
 
 /** The rules that let the caller apply plans of a change job in some tenant, those without a condition first. Pure. */
 export const rulesForChanges = (policy: AccessPolicy, caller: PolicyCaller, job: string): readonly Rule[] =>
-  policy.rules
-    .filter(
+  inOrder(
+    policy.rules.filter(
       (rule) =>
         rule.changes !== undefined && allows(rule.changes, job) && failedCallerStage(rule, caller) === undefined,
-    )
-    .toSorted((one, other) => conditionRank(one) - conditionRank(other));
+    ),
+  );
 
 /** The part of a request that does not depend on the tenant. */
 type TenantlessRequest = Pick<PolicyRequest, 'grant' | 'resource' | 'via'>;

@@ -117,7 +117,7 @@ export function judgeScopes(limit: ScopeLimit, tokenScopes: readonly string[]): 
 }
 
 /** `https://graph.microsoft.com/User.Read` → `User.Read`. A token is for one resource, so the prefix is redundant. */
-const shortName = (scope: string): string => scope.slice(scope.lastIndexOf('/') + 1);
+export const shortName = (scope: string): string => scope.slice(scope.lastIndexOf('/') + 1);
 
 const listed = (scopes: readonly string[]): string =>
   scopes.length <= 5 ? scopes.join(', ') : `${scopes.slice(0, 5).join(', ')} and ${scopes.length - 5} more`;
@@ -305,20 +305,23 @@ export const graphPaths: Comparison = { ignoreCase: true, namedOnly: ['beta', 'm
 /** Of other resources nothing is known. */
 export const otherPaths: Comparison = { ignoreCase: false, namedOnly: [] };
 
-/** Whether the patterns of a rule open a path. */
-export function opensPath(
+/** The first pattern of a rule that opens a path; undefined if none does, or if the rule has no patterns. */
+export function openingPattern(
   { paths }: RequestLimit,
   path: readonly PathSegment[],
   { ignoreCase, namedOnly }: Comparison,
-): boolean {
-  if (paths === undefined) return true;
+): readonly string[] | undefined {
   const compared = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
   const segments = path.map(({ text, isKey }) => ({ text: compared(text), isKey }));
   const named = namedOnly.flatMap((name, position) => (name === segments[position]?.text ? [{ name, position }] : []));
   return paths
-    .map((pattern) => pattern.map(compared))
-    .some((pattern) => matches(pattern, segments) && named.every(({ name, position }) => pattern[position] === name));
+    ?.map((pattern) => pattern.map(compared))
+    .find((pattern) => matches(pattern, segments) && named.every(({ name, position }) => pattern[position] === name));
 }
+
+/** Whether the patterns of a rule open a path. */
+export const opensPath = (limit: RequestLimit, path: readonly PathSegment[], comparison: Comparison): boolean =>
+  limit.paths === undefined || openingPattern(limit, path, comparison) !== undefined;
 
 /** Whether a rule opens a method. */
 export const opensMethod = ({ methods }: RequestLimit, method: string): boolean => methods?.has(method) ?? true;

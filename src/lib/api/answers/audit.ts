@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../../audit/audit-log.ts';
+import { callerRoles } from '../../core/caller.ts';
 import { grants } from '../../core/secrets.ts';
 import { callerKindFields, errorCodeSchema, guid, isoTime, optionalText, optionalTexts, texts } from './shared.ts';
 
@@ -17,6 +18,11 @@ const auditEntrySchema = z
       objectId: z.string(),
       ...callerKindFields,
     }),
+    roles: z
+      .array(z.enum(callerRoles))
+      .readonly()
+      .optional()
+      .meta({ description: 'App roles that the caller held. Absent in records of earlier versions.' }),
     rule: optionalText('The policy rule that allowed the request, or `job:NAME` for a job of the broker.'),
     run: optionalText(
       'Id of the run that sent the request: a query, or the apply of a plan. Of a tool: the run that it reads.',
@@ -28,6 +34,7 @@ const auditEntrySchema = z
     scopes: texts(
       'If issued: the scopes of the token. If denied: the requested scopes. For a request through the gateway: the permissions of the rule that open it.',
     ),
+    requestedScopes: optionalTexts('Scopes that the caller requested for an issued token.'),
     grant: z.enum(grants).optional().meta({ description: 'Absent if `route` is present.' }),
     kind: z.enum(['request', 'approval', 'tags', 'tool']).optional().meta({
       description:
@@ -42,6 +49,9 @@ const auditEntrySchema = z
     reason: optionalText('Why the caller asked, decided, or declared an emergency.'),
     method: optionalText('Method of the request.'),
     path: optionalText('Path of the request as it was sent, without query. Absent if it could not be read.'),
+    template: optionalText('The path with `*` in place of each key.'),
+    query: optionalText('Names of the query options, and of the properties in them. Never values.'),
+    bodyNames: optionalTexts('Names of the properties of the body, or of the parameters of the cmdlet. Never values.'),
     cmdlet: optionalText('Cmdlet of an InvokeCommand of Exchange.'),
     bodySha256: optionalText('SHA-256 of the body of the request, in hexadecimal.'),
     uti: optionalText(

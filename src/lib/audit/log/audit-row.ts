@@ -1,4 +1,4 @@
-import { callerKinds } from '../../core/caller.ts';
+import { type CallerRole, callerKinds, callerRoles } from '../../core/caller.ts';
 import { hourMs } from '../../core/clock.ts';
 import { isErrorCode } from '../../core/errors.ts';
 import { parseDomainName, parseTenantId } from '../../core/identifiers.ts';
@@ -51,6 +51,8 @@ export function timeOfKeys(partitionKey: string, rowKey: string): number | undef
 const maxText = 512;
 /** The same for names that are shorter. */
 const maxName = 128;
+/** The same for the names in a query. */
+const maxNames = 1_500;
 /**
  * Maximum characters of a list of scopes, which are ASCII (RFC 6749 section 3.3). The list of all Graph permissions has
  * about 6,000.
@@ -104,6 +106,15 @@ const columns = new Columns({
   client: name.optional(),
   method: name.optional(),
   path: outside.optional(),
+  template: outside.optional(),
+  query: clipped(maxNames).optional(),
+  bodyNames: list.optional(),
+  roles: column(
+    (value): readonly CallerRole[] | undefined =>
+      typeof value === 'string' ? callerRoles.filter((role) => value.split(' ').includes(role)) : undefined,
+    join,
+  ).optional(),
+  requestedScopes: list.optional(),
   cmdlet: name.optional(),
   bodySha256: text.optional(),
   uti: name.optional(),

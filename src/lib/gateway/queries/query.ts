@@ -121,12 +121,11 @@ export async function openQuery(deps: GatewayDeps, caller: Caller, query: Query)
     justification: {},
   };
   const host = deps.graphHost;
-  const judging = { map, graphHost: host, readLink: withoutLinks };
-  const choice = await chooseRule(judging, rules, request, noTarget);
+  const judge = ruleJudge({ map, graphHost: host, readLink: withoutLinks }, request, noTarget);
+  const choice = await chooseRule(judge, rules);
   if (!('rule' in choice)) throw refusalError(choice);
   const refusal = conditionRefusal(choice.rule);
   if (refusal !== undefined) throw refusal;
-  const judge = ruleJudge(judging, request, noTarget);
   const opening: OpeningRule[] = [];
   for (const rule of rules.filter((each) => conditionRank(each) === 0)) {
     const judged = await judge(rule);

@@ -24,6 +24,7 @@ import { judgeReading } from '../../judge/judge.ts';
 import { pathOf, readNonGraphUrl } from '../../judge/reading/non-graph-url.ts';
 import { readPath } from '../../judge/reading/path.ts';
 import { isJson, readTarget } from '../../judge/reading/target.ts';
+import { namesOf, type RequestNames } from '../../judge/request-names.ts';
 import { once, readRequest, type RequestReading } from '../../judge/request-reading.ts';
 import {
   type Allowed,
@@ -37,7 +38,14 @@ import {
 } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import type { CallerRequest } from './gateway-request.ts';
-import { judgeNonGraph, nonGraphBody, type NonGraphTarget, refuseUnlisted } from './judge-non-graph.ts';
+import {
+  judgeNonGraph,
+  leadsToExchange,
+  nonGraphBody,
+  nonGraphNames,
+  type NonGraphTarget,
+  refuseUnlisted,
+} from './judge-non-graph.ts';
 import type { LinkReading } from './links.ts';
 import type { RequestFacts } from './request-records.ts';
 
@@ -57,21 +65,34 @@ const readGraph = (request: GatewayRequest, host: string): GraphReading =>
     ? { batch: true, host, reading: readBatch(request, host) }
     : { batch: false, host, reading: readRequest(request, host) };
 
-/** Judges a request to Graph by the scopes of a rule, and then by its `requests`. */
-async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): Promise<GraphVerdict> {
-  const grant: Grant = {
-    scheme: grantOf(rule),
-    permissions: new Set(rule.scopes),
-    beta: namesSegment(rule.requests, 0, 'beta'),
-    me: namesSegment(rule.requests, 1, 'me'),
-    host: requested.host,
+/** What a rule allows the judge. */
+const judgedGrant = (rule: Rule, host: string): Grant => ({
+  scheme: grantOf(rule),
+  permissions: new Set(rule.scopes),
+  beta: namesSegment(rule.requests, 0, 'beta'),
+  me: namesSegment(rule.requests, 1, 'me'),
+  host,
+});
+
+/** Judges one request to Graph by the scopes of a rule, once for all rules with the same, and then by its `requests`. Pure. */
+export function judgeByRules(map: PermissionMap, reading: RequestReading, host: string): (rule: Rule) => Verdict {
+  const verdicts = new Map<string, Verdict>();
+  return (rule) => {
+    const grant = judgedGrant(rule, host);
+    const key = [grant.scheme, grant.beta, grant.me, ...grant.permissions].join(' ');
+    const verdict = verdicts.get(key) ?? judgeReading(map, grant, reading);
+    verdicts.set(key, verdict);
+    return narrowed(verdict, rule);
   };
+}
+
+async function judgeGraph(map: PermissionMap, rule: Rule, requested: GraphReading): Promise<GraphVerdict> {
   if (!requested.batch) {
     const { reading } = requested;
-    const verdict = narrowed(judgeReading(map, grant, reading), rule);
+    const verdict = judgeByRules(map, reading, requested.host)(rule);
     return { batch: false, verdict: followable(verdict, reading.request.link !== undefined) };
   }
-  const judged = await judgeBatch(map, grant, requested.reading, setImmediate);
+  const judged = await judgeBatch(map, judgedGrant(rule, requested.host), requested.reading, setImmediate);
   if (!judged.readable) return { batch: false, verdict: judged };
   // A part that depends on a refused one is not sent either: `sendBatch` sees that that one failed.
   const parts = judged.parts.map((part) => ({
@@ -110,7 +131,12 @@ export const isAllowed = (part: JudgedPart): part is AllowedPart => part.verdict
 
 /** What a rule lets out: one request, or the allowed parts of a batch. */
 type Judged =
-  | { readonly batch: false; readonly verdict: Allowed; readonly cmdlet: string | undefined }
+  | {
+      readonly batch: false;
+      readonly verdict: Allowed;
+      readonly cmdlet: string | undefined;
+      readonly names: RequestNames;
+    }
   | { readonly batch: true; readonly parts: readonly JudgedPart[] };
 
 /** The rule that serves a request. */
@@ -138,18 +164,17 @@ export const withoutLinks: JudgeDeps['readLink'] = async (_, url) => ({ ok: true
  * Chooses the first rule that lets the request out. Of a batch, the first rule that lets every part out, or else the one
  * that lets out most. A rule with a condition is asked only if none without one lets anything out (`conditionRank`).
  * @param rules Rules of the caller for the resource in the tenant, in the order of the policy; at least one.
+ * @param emergency Whether the caller declares one.
  * @returns the rule, or the refusal of the rule that came furthest.
  */
 export async function chooseRule(
-  deps: JudgeDeps,
+  judge: RuleJudge,
   rules: readonly Rule[],
-  request: CallerRequest,
-  target: NonGraphTarget,
+  emergency = false,
 ): Promise<Choice | Refused> {
-  const judge = ruleJudge(deps, request, target);
   const refusals: Refused[] = [];
   for (const rank of [0, 1, 2]) {
-    const equals = rules.filter((rule) => conditionRank(rule, request.justification.breakGlass) === rank);
+    const equals = rules.filter((rule) => conditionRank(rule, emergency) === rank);
     const choice = await chooseAmong(judge, equals, refusals);
     if (choice !== undefined) return choice;
   }
@@ -158,11 +183,7 @@ export async function chooseRule(
 }
 
 /** @param refusals takes those of these rules. */
-async function chooseAmong(
-  judge: ReturnType<typeof ruleJudge>,
-  rules: readonly Rule[],
-  refusals: Refused[],
-): Promise<Choice | undefined> {
+async function chooseAmong(judge: RuleJudge, rules: readonly Rule[], refusals: Refused[]): Promise<Choice | undefined> {
   let best: { readonly choice: Choice; readonly allowed: number } | undefined;
   for (const rule of rules) {
     // Yields to other requests and the deadline between two rules.
@@ -182,15 +203,18 @@ async function chooseAmong(
 
 const nothing: Refused = { allowed: false, kind: 'not-permitted', reason: 'No rule opens the request; ask for one.' };
 
+/** What one rule makes of a request. */
+export interface RuleJudge {
+  (rule: Rule): Promise<Judged | Refused>;
+  /** What a refused request names, as far as it was read: of a request to Graph without its body. */
+  readonly refusedNames: () => RequestNames & { readonly cmdlet?: string };
+}
+
 /**
  * Returns what one rule makes of a request. The request is read once, whatever the number of rules.
  * @throws BrokerError of `readLink`.
  */
-export function ruleJudge(
-  deps: JudgeDeps,
-  request: CallerRequest,
-  target: NonGraphTarget,
-): (rule: Rule) => Promise<Judged | Refused> {
+export function ruleJudge(deps: JudgeDeps, request: CallerRequest, target: NonGraphTarget): RuleJudge {
   const body = once(() => bodyText(request));
   const plain = once(() => nonGraphBody(body()));
   const readings = new Map<string, GraphReading>();
@@ -202,24 +226,40 @@ export function ruleJudge(
     if (link === undefined) readings.set(url, reading);
     return reading;
   };
-  return async (rule) => {
+  const judge = async (rule: Rule): Promise<Judged | Refused> => {
     const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
     try {
       if (deps.map === undefined) {
         const { requests = noRequests } = rule;
-        const judged = judgeNonGraph(requests, { ...request, url: reading.url }, target, plain());
+        const read = { ...request, url: reading.url };
+        const judged = judgeNonGraph(requests, read, target, plain());
         const verdict = followable(judged.verdict, reading.link !== undefined);
-        return verdict.allowed ? { batch: false, verdict, cmdlet: judged.cmdlet } : verdict;
+        if (!verdict.allowed) return verdict;
+        const { cmdlet, ...names } = nonGraphNames(read, plain(), leadsToExchange(target));
+        return { batch: false, verdict, cmdlet, names };
       }
-      const judged = await judgeGraph(deps.map, rule, graphReading(reading));
-      if (judged.batch) return judged;
+      const asked = graphReading(reading);
+      const judged = await judgeGraph(deps.map, rule, asked);
+      if (judged.batch || asked.batch) return judged.batch ? judged : nothing;
       const { verdict } = judged;
-      return verdict.allowed ? { batch: false, verdict, cmdlet: undefined } : verdict;
+      return verdict.allowed
+        ? { batch: false, verdict, cmdlet: undefined, names: namesOf(asked.reading, deps.map) }
+        : verdict;
     } catch (error) {
       return refusedBy(error);
     }
   };
+  const refusedNames = (): ReturnType<RuleJudge['refusedNames']> => {
+    try {
+      if (deps.map === undefined) return nonGraphNames(request, plain(), leadsToExchange(target));
+      const { batch, reading } = graphReading({ ok: true, url: request.url, link: undefined });
+      return batch ? {} : namesOf({ ...reading, request: { ...reading.request, body: undefined } }, deps.map);
+    } catch {
+      return {};
+    }
+  };
+  return Object.assign(judge, { refusedNames });
 }
 
 /** `parsePolicy` demands `requests` of such a rule. */
@@ -314,8 +354,12 @@ export async function authorize(
     graphHost: deps.graphHost,
     readLink: (rule: string, url: string) => deps.links.read({ ...owner, rule }, url),
   };
-  const choice = await chooseRule(judging, rules, request, { alias, baseUrl, tenantId });
-  if (!('rule' in choice)) throw refusalError(choice);
+  const judge = ruleJudge(judging, request, { alias, baseUrl, tenantId });
+  const choice = await chooseRule(judge, rules, request.justification.breakGlass);
+  if (!('rule' in choice)) {
+    Object.assign(facts, judge.refusedNames());
+    throw refusalError(choice);
+  }
   const { rule } = choice;
   Object.assign(facts, { rule: rule.name, application: rule.application, grant: grantOf(rule) });
   return { ...choice, tenantId, tenantName: tenant.listed?.name, resource, baseUrl };

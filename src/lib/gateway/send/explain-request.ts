@@ -11,7 +11,7 @@ import { whyTenant } from '../../access/policy/explain.ts';
 import type { TenantFacts } from '../../access/tenants/tenant-set.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { publicGraphHost } from '../../core/resources.ts';
-import { chooseRule, isAllowed, ruleJudge, withoutLinks } from './authorize.ts';
+import { chooseRule, isAllowed, type RuleJudge, ruleJudge, withoutLinks } from './authorize.ts';
 import type { CallerRequest } from './gateway-request.ts';
 import type { NonGraphTarget } from './judge-non-graph.ts';
 
@@ -76,7 +76,7 @@ export async function explainRequest(policy: AccessPolicy, explained: ExplainedR
   const stages = policy.rules.map((rule) => ({ rule, missing: failedStage(rule, caller, request) }));
   const applying = stages.filter(({ missing }) => missing === undefined).map(({ rule }) => rule);
   const judge = ruleJudge(deps, callerRequest, target);
-  const choice = await chooseRule(deps, applying, callerRequest, target);
+  const choice = await chooseRule(judge, applying);
   const chosen = 'rule' in choice ? choice.rule : undefined;
   const rules: RequestFinding[] = [];
   for (const { rule, missing } of stages) {
@@ -104,11 +104,7 @@ export async function explainRequest(policy: AccessPolicy, explained: ExplainedR
   return { allowed: false, reason: applying.length === 0 ? 'No rule for the gateway applies.' : choice.reason, rules };
 }
 
-function refusalOf(
-  rule: Rule,
-  judged: Awaited<ReturnType<ReturnType<typeof ruleJudge>>>,
-  chosen: Rule | undefined,
-): RequestFinding {
+function refusalOf(rule: Rule, judged: Awaited<ReturnType<RuleJudge>>, chosen: Rule | undefined): RequestFinding {
   const { name } = rule;
   if (!('allowed' in judged) && chosen !== undefined && conditionRank(chosen) < conditionRank(rule))
     return { rule: name, outcome: 'not needed' };

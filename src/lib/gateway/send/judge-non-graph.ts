@@ -7,12 +7,13 @@ import {
   type RequestLimit,
   requestMethods,
 } from '../../access/policy/policy.ts';
-import type { TenantId } from '../../core/identifiers.ts';
+import { parseGuid, type TenantId } from '../../core/identifiers.ts';
 import { judgedBy } from '../../core/resources.ts';
 import { type CmdletCall, readCmdlet } from '../../judge/reading/cmdlet.ts';
 import { optionNames, pathOf, readNonGraphUrl } from '../../judge/reading/non-graph-url.ts';
 import { encode } from '../../judge/reading/path.ts';
 import { isJson, readHeaders } from '../../judge/reading/target.ts';
+import type { RequestNames } from '../../judge/request-names.ts';
 import { once } from '../../judge/request-reading.ts';
 import { type Allowed, notPermitted, quoted, unreadable } from '../../judge/verdict.ts';
 import type { CallerRequest } from './gateway-request.ts';
@@ -151,6 +152,28 @@ export interface NonGraphTarget {
   readonly tenantId: TenantId;
 }
 
+/** A GUID is a key. Of other segments nothing is known. */
+const keyOf = (text: string): string => (parseGuid(text) === undefined ? encode(text) : '*');
+
+/**
+ * What a request to such a resource names, and the cmdlet that it runs. Its tenant in the path is a key like any other.
+ * @throws Refusal for a URL that cannot be read.
+ */
+export function nonGraphNames(
+  { url }: Pick<CallerRequest, 'url'>,
+  body: NonGraphBody,
+  isExchange: boolean,
+): RequestNames & { readonly cmdlet?: string } {
+  const { segments, query } = readNonGraphUrl(url);
+  const options = optionNames(query).map(encodeURIComponent).join('&').slice(0, 1_500);
+  const call = isExchange && runsCmdlet(segments) && !body.isEmpty ? body.cmdlet() : undefined;
+  return {
+    template: `/${segments.map(keyOf).join('/')}`,
+    ...(options === '' ? {} : { query: options }),
+    ...(call === undefined ? {} : { cmdlet: call.name, bodyNames: call.parameters }),
+  };
+}
+
 /** Headers of Exchange beside those that are forwarded to every resource. They route the request and shape the answer. */
 const exchangeHeaders = ['x-anchormailbox', 'x-responseformat', 'x-serializationlevel'];
 
@@ -216,7 +239,7 @@ export function judgeNonGraph(
 }
 
 /** @throws Refusal for the address of Exchange with a path, which would hide the tenant in the path of a request. */
-function leadsToExchange({ alias, baseUrl }: NonGraphTarget): boolean {
+export function leadsToExchange({ alias, baseUrl }: NonGraphTarget): boolean {
   // The address of these may be a proxy or the simulated cloud.
   if (judgedBy(alias) === 'cmdlets') return true;
   if (!isExchangeHost(baseUrl)) return false;

@@ -25,7 +25,9 @@ export function lookUp(asking: Asking, facts: RequestFacts, url: string): Promis
   const { pathname: path } = new URL(url);
   const request = { method: 'GET', url, path, headers: {} } as const;
   const outgoing = { ...asking, ...unconditional, verdict: { ...asking.verdict, request }, body: undefined };
-  return sendRecorded(outgoing, { ...facts, method: 'GET', path }, async () => {
+  // The names are those of the request that it is for.
+  const { template: _, query: __, bodyNames: ___, ...others } = facts;
+  return sendRecorded(outgoing, { ...others, method: 'GET', path }, async () => {
     const tokenRequest = tokenRequestOf(outgoing, grantOf(asking.authorization.rule));
     return { tokenRequest, token: await asking.deps.tokens.getToken(tokenRequest), read: (answer) => answer };
   });

@@ -7,6 +7,7 @@ import { type Caller, identityOf } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { defined } from '../../core/objects.ts';
 import type { AccessToken } from '../../core/secrets.ts';
+import type { RequestNames } from '../../judge/request-names.ts';
 import { utiOf } from '../../microsoft/token-reply.ts';
 import type { Clock } from '../../core/clock.ts';
 import { errorFields, scrub } from '../../core/log.ts';
@@ -29,6 +30,9 @@ export type RequestFacts = Pick<
   | 'application'
   | 'method'
   | 'path'
+  | 'template'
+  | 'query'
+  | 'bodyNames'
   | 'cmdlet'
   | 'plan'
 > &
@@ -74,6 +78,7 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
     correlationId,
     tokenId: deps.newId(),
     caller: identityOf(caller),
+    roles: caller.roles,
     ...defined({ run }),
   } as const;
   const sender: AwaitedBy = run === undefined ? 'caller' : 'job';
@@ -111,9 +116,19 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
 
 type Happened = Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>;
 
-const entryOf = ({ path, ...facts }: RequestFacts, happened: Happened): RequestFacts & Happened => ({
+const entryOf = (facts: RequestFacts, happened: Happened): RequestFacts & Happened => ({
   ...defined(facts),
-  // A path may contain anything, even a secret pasted by mistake.
-  ...(path === undefined ? {} : { path: scrub(path) }),
+  ...scrubbedNames(facts),
   ...defined(happened),
 });
+
+/** What a record says about a request. A path may contain anything, even a secret pasted by mistake, and so may names. */
+export function scrubbedNames({
+  path,
+  template,
+  query,
+  bodyNames,
+}: Partial<RequestNames> & { readonly path?: string }) {
+  const texts = { path: path && scrub(path), template: template && scrub(template), query: query && scrub(query) };
+  return defined({ ...texts, bodyNames: bodyNames?.map(scrub) });
+}

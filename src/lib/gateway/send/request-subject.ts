@@ -6,6 +6,7 @@ import { BrokerError } from '../../core/errors.ts';
 import { defined } from '../../core/objects.ts';
 import type { Authorization } from './authorize.ts';
 import { grantOf } from '../../access/policy/policy.ts';
+import { scrubbedNames } from './request-records.ts';
 import { type ShownBody, shownBody } from './shown-body.ts';
 
 /** Longest query, path and value of a header that a person is asked to read, in characters. */
@@ -25,7 +26,7 @@ export function requestSubject(authorization: Authorization, body: Uint8Array | 
     const detail = 'The rule needs an approval for each request; send the parts of the batch one by one.';
     throw new BrokerError('request_invalid', detail);
   }
-  const { verdict, cmdlet } = judged;
+  const { verdict, cmdlet, names } = judged;
   const { method, url, path } = verdict.request;
   const headers = significantHeaders(verdict);
   const grant = grantOf(rule);
@@ -46,7 +47,16 @@ export function requestSubject(authorization: Authorization, body: Uint8Array | 
     details: detailsOf(url, headers, shown),
     tenantId,
     rule: rule.name,
-    audit: { resource: alias, scopes, grant, application: rule.application, method, path, ...defined({ cmdlet }) },
+    audit: {
+      resource: alias,
+      scopes,
+      grant,
+      application: rule.application,
+      roles: caller.roles,
+      method,
+      ...scrubbedNames({ path, ...names }),
+      ...defined({ cmdlet }),
+    },
   };
 }
 

@@ -14,6 +14,7 @@ import { defined, isObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
 import type { AccessToken, TokenRequest } from '../../core/secrets.ts';
 import type { JudgedPart } from '../../judge/batch.ts';
+import { namesOf } from '../../judge/request-names.ts';
 import type { Allowed } from '../../judge/verdict.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import { type Authorization, authorize, factsOf, type KnownFacts, readablePath, refusalError } from './authorize.ts';
@@ -102,7 +103,7 @@ async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, 
     const { judged } = authorization;
     guard = targetGuard({ deps, sender, authorization, signal });
     // Before people are asked to approve what is not sent. The parts of a batch are refused one by one.
-    if (!judged.batch) await guard(judged.verdict, requestFacts(facts, judged.verdict));
+    if (!judged.batch) await guard(judged.verdict, requestFacts(facts, judged));
     condition = await conditionOf(deps, request, sender, authorization);
   } catch (thrown) {
     await recordOf(deps, sender).denied(facts, thrown);
@@ -118,8 +119,8 @@ async function serve(deps: GatewayDeps, request: CallerRequest, sender: Sender, 
   Object.assign(facts, met.facts);
   const common = { deps, sender, authorization, signal, met, guard, gatewayUrl: request.gatewayUrl };
   if (judged.batch) return serveBatch(common, facts, judged.parts);
-  const { verdict, cmdlet } = judged;
-  return sendJudged({ ...common, verdict, body: request.body }, requestFacts(facts, verdict, cmdlet));
+  const { verdict } = judged;
+  return sendJudged({ ...common, verdict, body: request.body }, requestFacts(facts, judged));
 }
 
 /** @throws BrokerError for a batch that needs an approval, for a run, and as {@link meetCondition} does. */
@@ -150,10 +151,15 @@ export interface Served extends Outgoing {
 }
 
 /** What the record says about a judged request. */
-export function requestFacts(facts: KnownFacts, { request, permissions }: Allowed, cmdlet?: string): RequestFacts {
-  const { method, path } = request;
-  return { ...facts, method, path, scopes: permissions, ...defined({ cmdlet }) };
+export function requestFacts(
+  facts: KnownFacts,
+  { verdict, cmdlet, names }: Pick<SingleRequest, 'verdict' | 'names'> & Partial<SingleRequest>,
+): RequestFacts {
+  const { method, path } = verdict.request;
+  return { ...facts, method, path, ...names, scopes: verdict.permissions, ...defined({ cmdlet }) };
 }
+
+type SingleRequest = Extract<Authorization['judged'], { batch: false }>;
 
 /** Sends one judged request, with its records. @throws BrokerError */
 export function sendJudged(served: Served, facts: RequestFacts): Promise<Answer> {
@@ -191,9 +197,13 @@ async function serveBatch(
   facts: KnownFacts,
   parts: readonly JudgedPart[],
 ): Promise<Answer> {
-  const { sender } = common;
+  const { deps, sender } = common;
   const throttled = takeParts(common, parts);
-  await Promise.all(parts.map((part) => recordRefused(common, facts, part, throttled.has(part.id))));
+  const map = await deps.permissionMap();
+  const names = new Map(parts.map((part) => [part.id, namesOf(part.reading, map)]));
+  await Promise.all(
+    parts.map((part) => recordRefused(common, { ...facts, ...names.get(part.id) }, part, throttled.has(part.id))),
+  );
   const json = await sendBatch(
     parts,
     async ({ id, verdict, body }) => {
@@ -201,7 +211,10 @@ async function serveBatch(
         const excess = throttled.get(id);
         if (excess !== undefined) throw excess;
         const bytes = body === undefined ? undefined : Buffer.from(body);
-        return await sendJudged({ ...common, verdict, body: bytes }, requestFacts(facts, verdict));
+        return await sendJudged(
+          { ...common, verdict, body: bytes },
+          requestFacts(facts, { verdict, names: names.get(id) ?? {} }),
+        );
       } catch (thrown) {
         sender.log.log('warn', 'request.part_failed', errorFields(thrown));
         throw thrown;

@@ -40,6 +40,7 @@ function subject(
     judged: {
       batch: false,
       cmdlet,
+      names: { template: '/v1.0/users/*', query: '$filter=displayName', bodyNames: ['displayName'] },
       verdict: { allowed: true, permissions, request },
     },
   };
@@ -132,14 +133,18 @@ describe('what deciders read of a request, in lines', () => {
     ]);
   });
 
-  it('goes to the audit log without query and body', () => {
+  it('goes to the audit log with the names in query and body, and without their values', () => {
     expect(subject({ query: '?a=b' }, '{}').audit).toEqual({
       resource: 'graph',
       scopes: ['User.ReadWrite.All'],
       grant: 'delegated',
       application: 'default',
+      roles: portal.roles,
       method: 'PATCH',
       path: '/v1.0/users/1',
+      template: '/v1.0/users/*',
+      query: '$filter=displayName',
+      bodyNames: ['displayName'],
     });
   });
 });

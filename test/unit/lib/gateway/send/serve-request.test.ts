@@ -41,6 +41,9 @@ describe('a request that the rule opens', () => {
       kind: 'request',
       method: 'PATCH',
       path: `/v1.0/users/${groupId}`,
+      template: '/v1.0/users/*',
+      bodyNames: ['jobTitle'],
+      roles: ['Requests.Send'],
       rule: 'reads users',
       tenantId: contoso,
       resource: 'graph',
@@ -57,6 +60,29 @@ describe('a request that the rule opens', () => {
       }),
       expect.objectContaining({ ...about, outcome: 'answered', status: 200, requestId: 'r-1', bytes: 2 }),
     ]);
+  });
+
+  it('is recorded with the names in its query, whether it is sent or refused', async () => {
+    const { audit, send } = stage();
+    await send("/v1.0/users?$select=id,displayName&$filter=startswith(displayName,'private')");
+    await expect(send('/v1.0/groups?$expand=members($select=id)&$top=7')).rejects.toThrow(code('caller_forbidden'));
+    expect(audit.entries[0]).toMatchObject({
+      template: '/v1.0/users',
+      query: '$select=id,displayName&$filter=displayName',
+    });
+    expect(audit.entries[2]).toMatchObject({
+      outcome: 'denied',
+      template: '/v1.0/groups',
+      query: '$expand=members($select=id)&$top',
+    });
+    expect(JSON.stringify(audit.entries)).not.toContain('private');
+  });
+
+  it('is recorded without a token that stands in place of a name', async () => {
+    const { audit, send } = stage([{ ...usersRule, scopes: ['User.ReadWrite.All'] }]);
+    const token = `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(30)}.${'b'.repeat(43)}`;
+    await send(`/v1.0/users/${groupId}`, { method: 'PATCH', body: bytes({ jobTitle: 'x', [token]: 1 }) });
+    expect(audit.entries[0]?.bodyNames).toEqual(['jobTitle', '[secret]']);
   });
 
   it('is not sent if its record is not durable', async () => {
