@@ -16,6 +16,7 @@ import './functions/plans.ts';
 import './functions/history.ts';
 import './functions/mcp.ts';
 import './functions/audit.ts';
+import './functions/policy.ts';
 import './functions/fan-out.ts';
 import './functions/run-timers.ts';
 import './functions/health.ts';

@@ -19,6 +19,7 @@ import type {
   RunTenantsAnswer,
   StartedRunAnswer,
 } from '../../src/lib/api/answers/runs.ts';
+import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { ApplyOptions } from '../../src/lib/changes/plans.ts';
@@ -110,6 +111,9 @@ export function createApi(
     approval: (approvalId: string) => get<ApprovalAnswer>(pathOf('approvals', approvalId)),
     decide: (approvalId: string, order: { readonly decision: DecisionKind; readonly reason: string }) =>
       post<ApprovalAnswer>(`${pathOf('approvals', approvalId)}/decision`, order),
+    /** Judges recorded use by a policy, or says what is used of the one in force. */
+    replay: (order: { readonly policy?: string; readonly since: string }) =>
+      post<ReplayAnswer>('policy/replays', order),
     audit: (query: Query) => get<AuditAnswer>('audit', query),
     events: (query: Query) => get<EventsAnswer>('events', query),
     start: (job: string, order: StartOrder) => post<StartedRunAnswer>(`${pathOf('jobs', job)}/runs`, order),

@@ -14,6 +14,7 @@ import { Head } from './pieces.tsx';
 import { type Route, useRoute, useViewChange } from './route.ts';
 import { PlanView } from './plan-view.tsx';
 import { PlansView } from './plans-view.tsx';
+import { PolicyView } from './policy-view.tsx';
 import { ReportView } from './report-view.tsx';
 import { RunView } from './run-view.tsx';
 import { RunsView } from './runs-view.tsx';
@@ -78,6 +79,7 @@ function Content({ route }: { readonly route: Route }) {
   if (route.approvals !== undefined) return <ApprovalsView filter={route.approvals} />;
   if (route.planId !== undefined) return <PlanView key={route.planId} planId={route.planId} />;
   if (route.view === 'plans') return <PlansView />;
+  if (route.view === 'policy') return <PolicyView />;
   if (route.audit !== undefined) return <AuditView filter={route.audit} />;
   return route.view === undefined ? <NotFound /> : <OverviewView />;
 }

@@ -12,7 +12,7 @@ import {
 import { type HistoryChoice, parseHistoryChoice } from './history-choice.ts';
 import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
-export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'plans' | 'audit';
+export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'plans' | 'policy' | 'audit';
 
 export interface Route {
   /** Undefined: there is no such view. */
@@ -48,6 +48,7 @@ export const views: readonly (readonly [View, string])[] = [
   ['approvals', 'Approvals'],
   ['events', 'Events'],
   ['jobs', 'Jobs'],
+  ['policy', 'Policy'],
   ['audit', 'Audit'],
 ];
 

@@ -1,12 +1,16 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer, AuditCheckpointsAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
+import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import type { RunsAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { runDemoJobs } from '../../src/cli/demo/run-demo.ts';
 import { dayMs, hourMs, isoTime } from '../../src/lib/core/clock.ts';
-import { runInProcess } from '../support/command-in-process.ts';
+import { type Ended, runInProcess } from '../support/command-in-process.ts';
+import { tenantOf } from '../support/running-demo.ts';
 import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
 // What a visitor of `npm start` finds: the past that src/cli/demo/past writes, read through the API of the app.
@@ -18,6 +22,14 @@ beforeAll(async () => {
   demo = await startWatchedDemo({ tenants: 25, past: true });
 });
 afterAll(() => demo?.stop());
+
+const ptb = async (args: readonly string[]): Promise<Ended> =>
+  runInProcess(args, {
+    environment: { ...process.env, ...demo.environment, BROKER_URL: demo.url, PTB_TOKEN: await demo.callerToken() },
+    folder: demo.folder,
+    control: demo.cloud.control,
+    account: '',
+  });
 
 async function read<T>(path: string): Promise<T> {
   const headers = { authorization: `Bearer ${await demo.callerToken()}` };
@@ -90,12 +102,7 @@ test('the audit log covers a month, and is proven', async () => {
   const find = (query: string): Promise<AuditAnswer> => read<AuditAnswer>(`audit?from=${from}&limit=1000&${query}`);
   expect((await find('outcome=denied')).entries.length).toBeGreaterThan(100);
   expect((await find('breakGlass=true')).entries.length).toBe(2);
-  const { exitCode, stdout } = await runInProcess(['audit', 'verify'], {
-    environment: { ...process.env, ...demo.environment, BROKER_URL: demo.url, PTB_TOKEN: await demo.callerToken() },
-    folder: demo.folder,
-    control: demo.cloud.control,
-    account: '',
-  });
+  const { exitCode, stdout } = await ptb(['audit', 'verify']);
   expect(stdout).toMatch(/^PROVEN: /);
   expect(exitCode).toBe(0);
 });
@@ -111,4 +118,47 @@ test('the checkpoints reach the start of the demo, so that the app has none to m
   const payload = Buffer.from(last.split('.')[1] ?? '', 'base64url').toString();
   const { to } = JSON.parse(payload) as { readonly to: string };
   expect(Date.parse(to)).toBeGreaterThan(startedMs - hourMs / 4);
+});
+
+test('a policy that the past suggests refuses nothing of it, before and after it is stored', async () => {
+  const narrow = join(demo.folder, 'narrow.json');
+  const suggested = await ptb(['policy', 'suggest', '--since', '90d', '--output', narrow]);
+  expect(suggested.exitCode).toBe(0);
+  expect(suggested.stderr).toContain('~ local callers may try the gateway -> local callers may try the gateway (1)');
+  interface Replayed {
+    readonly policies: { readonly new: { readonly sha256: string } };
+    readonly audit: { readonly verdict: string };
+    readonly judged: number;
+    readonly changes: Readonly<Record<string, number>>;
+  }
+  const replay = async (): Promise<Replayed> => {
+    const { exitCode, stdout } = await ptb(['policy', 'replay', narrow, '--since', '29d', '--json']);
+    expect(exitCode).toBe(0);
+    return JSON.parse(stdout) as Replayed;
+  };
+  const first = await replay();
+  expect(first).toMatchObject({ audit: { verdict: 'proven' }, changes: { refused: 0, allowed: 0, approval: 0 } });
+  expect(first.judged).toBeGreaterThan(500);
+  expect(first.changes['rule']).toBeGreaterThan(500);
+  // It is closed to what nobody sent.
+  const request = ['policy', 'test', '--caller', demo.cloud.brokerApplication.signInClientId, '--kind', 'user'];
+  const role = ['--role', 'Tokens.Request', 'Requests.Send', '--tenant', tenantOf(demo, 'ok').tenantId];
+  const sends = async (path: string, file: string[]) =>
+    (await ptb([...request, ...role, '--request', `GET ${path}`, ...file])).exitCode;
+  expect(await sends('/v1.0/devices', [])).toBe(0);
+  expect(await sends('/v1.0/devices', ['--file', narrow])).toBe(1);
+  expect(await sends('/v1.0/users', ['--file', narrow])).toBe(0);
+  await copyFile(narrow, demo.environment['ACCESS_POLICY'] ?? '');
+  const inForce = async (): Promise<ReplayAnswer> => {
+    const headers = { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json' };
+    const since = isoTime(Date.now() - 90 * dayMs);
+    const body = JSON.stringify({ since });
+    return (
+      await fetch(`${demo.url}/api/policy/replays`, { method: 'POST', headers, body })
+    ).json() as Promise<ReplayAnswer>;
+  };
+  await expect.poll(async () => (await inForce()).policies?.inForce).toBe(first.policies.new.sha256);
+  const { use } = await inForce();
+  expect(use?.rules.filter(({ lastAt }) => lastAt === undefined)).toEqual([]);
+  expect(await replay()).toMatchObject({ changes: { refused: 0, allowed: 0, approval: 0, rule: 0 } });
 });

@@ -1,4 +1,5 @@
 import { HttpRequest } from '@azure/functions';
+import { partnerMap } from 'graph-permissions/partner-table';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installCoreModule, Registry } from 'functions-host/testing';
 import type { Services } from '../../src/composition.ts';
@@ -12,6 +13,7 @@ import { denyAll } from '../../src/lib/access/policy/policy.ts';
 import type { PolicyState } from '../../src/lib/access/policy/policy-store.ts';
 import type { Caller } from '../../src/lib/core/caller.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
+import { Turns } from '../../src/lib/core/limiter.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { TableHistory } from '../../src/lib/runs/history/table-history.ts';
@@ -187,6 +189,8 @@ beforeEach(async () => {
       latestMs: async () => clock.nowMs(),
     },
     tenantTags,
+    gateway: { permissionMap: async () => partnerMap() },
+    turns: new Turns((work) => setImmediate(work)),
     clock,
     log: silentLogger,
     random: Math.random,
@@ -246,6 +250,14 @@ const other = { runId: 'access-check@hidden4' };
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+/** It would have allowed what was recorded. */
+const wideRule = {
+  name: 'wide',
+  callers: { applications: [issued().caller.applicationId] },
+  tenants: ['*'],
+  resources: ['*'],
+};
+
 /** How to call each route that answers with data of tenants. */
 const reading: Readonly<Record<string, readonly Request[]>> = {
   tenants: [
@@ -255,6 +267,7 @@ const reading: Readonly<Record<string, readonly Request[]>> = {
     { query: { tenants: `${contoso.domain},${hidden.domain}` } },
   ],
   audit: [{}, { query: { tenant: contoso.domain } }, { query: { limit: '1' } }],
+  'policy-replays': [{ body: { policy: JSON.stringify({ version: 1, rules: [wideRule] }) } }],
   events: [
     {},
     { query: { kind: 'lost' } },

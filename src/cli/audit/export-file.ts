@@ -91,19 +91,27 @@ const timeOf = (text: string | undefined, otherwise: number): number =>
   text === undefined ? otherwise : Date.parse(text);
 
 async function* recordsOf(file: string): AsyncIterable<StoredRecord> {
-  for await (const line of linesOf(file)) if (line.type === 'record') yield line.record;
+  // `openExport` has checked each line.
+  for await (const text of textsOf(file)) {
+    const line = parseJson(text) as ExportLine;
+    if (line.type === 'record') yield line.record;
+  }
 }
 
 async function* linesOf(file: string): AsyncIterable<ExportLine> {
   let number = 0;
+  for await (const text of textsOf(file)) {
+    number += 1;
+    const parsed = lineSchema.safeParse(parseJson(text));
+    if (!parsed.success) throw new UsageError(`${file}: line ${number} is not a line of an export.`);
+    yield parsed.data;
+  }
+}
+
+async function* textsOf(file: string): AsyncIterable<string> {
   const input = createReadStream(file);
   try {
-    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      number += 1;
-      const parsed = lineSchema.safeParse(parseJson(text));
-      if (!parsed.success) throw new UsageError(`${file}: line ${number} is not a line of an export.`);
-      yield parsed.data;
-    }
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   } finally {
     input.destroy();
   }

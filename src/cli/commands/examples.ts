@@ -65,6 +65,9 @@ const examples: Readonly<Record<string, string>> = {
   'policy check': 'ptb policy check access-policy.json',
   'policy test':
     'ptb policy test --caller aaaaaaaa-0000-4000-8000-000000000001 --tenant contoso.com --request "GET /users"',
+  'policy replay': 'ptb policy replay narrow.json --since 90d',
+  'policy suggest': 'ptb policy suggest --since 90d --output narrow.json',
+  'policy unused': 'ptb policy unused --since 90d',
   'policy schema': 'ptb policy schema',
   permissions: 'ptb permissions',
   'permissions show': "ptb permissions show GET '/users?$expand=manager'",

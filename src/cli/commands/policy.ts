@@ -16,7 +16,12 @@ import {
 import { exitCodes } from '../exit-codes.ts';
 import { readingOutcome, tokenOutcome } from '../policy/explained.ts';
 import { requestOutcome } from '../policy/request-outcome.ts';
+import { timeForms, timeOption } from '../options.ts';
+import type { UseFlags } from '../policy/recorded-use.ts';
+import type { SuggestFlags } from '../policy/used-rules.ts';
+import { addConnectionOptions } from '../remote/connection.ts';
 import { CommandOutcome } from '../run-program.ts';
+import { interruptible } from '../sign-in/interruptible.ts';
 
 const defaultFile = 'access-policy.json';
 const defaultFiles = `${defaultFile}, else the file that ACCESS_POLICY names, in the demo its policy`;
@@ -50,11 +55,16 @@ export function registerPolicy(program: Command): void {
     .option('--json', 'one JSON document')
     .action(async (given: string | undefined, { json }: { json?: true }, command: Command) => {
       const { file, ...parsed } = await readPolicy(given, command);
-      print(json ? JSON.stringify(checkReport(file, parsed), undefined, 2) : checkText(file, parsed));
+      const { policyWarnings } = await import('../../lib/access/policy/policy-warnings.ts');
+      const warnings = parsed.ok ? policyWarnings(parsed) : [];
+      print(
+        json ? JSON.stringify(checkReport(file, parsed, warnings), undefined, 2) : checkText(file, parsed, warnings),
+      );
       if (!parsed.ok) throw new CommandOutcome(exitCodes.failure);
     });
 
   registerTest(policy);
+  registerUse(policy);
 
   policy
     .command('schema')
@@ -62,6 +72,58 @@ export function registerPolicy(program: Command): void {
     .action(async () => {
       const { policyJsonSchema } = await import('../../lib/access/policy/policy-document.ts');
       print(JSON.stringify(policyJsonSchema(), undefined, 2));
+    });
+}
+
+/** Options of the commands that read what callers did. */
+const addUseOptions = (command: Command, since: string): Command =>
+  addConnectionOptions(
+    command
+      .option('--in-force <file>', `the policy in force (default: ${defaultFiles})`)
+      .option('--since <time>', `start of the period: ${timeForms}`, timeOption, timeOption(since))
+      .option('--audit <file>', 'a file of `ptb audit export` (default: exports from the broker)')
+      .option('--key <file...>', 'public keys from Key Vault that must have signed the audit log'),
+  );
+
+interface InForceFlags extends UseFlags {
+  readonly inForce?: string;
+}
+
+function registerUse(policy: Command): void {
+  const replay = policy
+    .command('replay')
+    .description(
+      'Decide on every recorded token and request by a new policy, and show what would change. Needs Audit.Read and Tenants.Read for all tenants. Exit 3: something would be refused.',
+    )
+    .argument('<file>', 'the new policy');
+  addUseOptions(replay, '30d')
+    .option('--json', 'one JSON document')
+    .action(async (proposed: string, flags: InForceFlags) => {
+      const { replayPolicy } = await import('../policy/replay-policy.ts');
+      const inForce = flags.inForce ?? (await policyFile(replay));
+      await interruptible<UseFlags>((given, signal) => replayPolicy({ inForce, proposed }, given, signal))(flags);
+    });
+
+  const suggest = policy
+    .command('suggest')
+    .description('Print a policy with the narrowest rules that would have allowed what was used, and why.')
+    .option('--caller <id>', 'narrow the rules for this application alone', guid)
+    .option('--output <file>', 'a new file for the policy (default: standard output)');
+  addUseOptions(suggest, '90d').action(async (flags: InForceFlags & SuggestFlags) => {
+    const { suggestPolicy } = await import('../policy/used-rules.ts');
+    const file = flags.inForce ?? (await policyFile(suggest));
+    await interruptible<SuggestFlags>((given, signal) => suggestPolicy(file, given, signal))(flags);
+  });
+
+  const unused = policy
+    .command('unused')
+    .description('Show rules, scopes, callers, tenants, resources and cmdlets of the policy that nobody used.');
+  addUseOptions(unused, '90d')
+    .option('--json', 'one JSON document')
+    .action(async (flags: InForceFlags) => {
+      const { unusedRules } = await import('../policy/used-rules.ts');
+      const file = flags.inForce ?? (await policyFile(unused));
+      await interruptible<UseFlags>((given, signal) => unusedRules(file, given, signal))(flags);
     });
 }
 
@@ -164,7 +226,7 @@ const notesOn = ({ tenant, tag }: TestOptions, { rules }: AccessPolicy): readonl
 /** @param given Undefined: the file of this folder, or else the one that the settings name. */
 async function readPolicy(given: string | undefined, command: Command): Promise<ParsedPolicy & { file: string }> {
   const { parsePolicy } = await import('../../lib/access/policy/parse-policy.ts');
-  const file = given ?? (existsSync(defaultFile) ? defaultFile : await fileInSettings(command));
+  const file = given ?? (await policyFile(command));
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -173,6 +235,9 @@ async function readPolicy(given: string | undefined, command: Command): Promise<
   }
   return { file, ...parsePolicy(text) };
 }
+
+const policyFile = async (command: Command): Promise<string> =>
+  existsSync(defaultFile) ? defaultFile : fileInSettings(command);
 
 async function fileInSettings(command: Command): Promise<string> {
   const { readKnownSettings } = await import('../sign-in/target.ts');
@@ -183,19 +248,19 @@ async function fileInSettings(command: Command): Promise<string> {
   );
 }
 
-function checkReport(file: string, parsed: ParsedPolicy): unknown {
+function checkReport(file: string, parsed: ParsedPolicy, warnings: readonly string[]): unknown {
   return parsed.ok
-    ? { file, valid: true, rules: parsed.policy.rules.map(({ name }) => name), warnings: parsed.warnings }
+    ? { file, valid: true, rules: parsed.policy.rules.map(({ name }) => name), warnings }
     : { file, valid: false, problems: parsed.problems };
 }
 
-function checkText(file: string, parsed: ParsedPolicy): string {
+function checkText(file: string, parsed: ParsedPolicy, warnings: readonly string[]): string {
   if (!parsed.ok)
     return [`${file} is not valid. The broker would deny every request:`, ...parsed.problems].join('\n  ');
   const count = parsed.policy.rules.length;
   const result =
     count === 0 ? 'has no rules, so every request is denied' : `is valid: ${count} ${count === 1 ? 'rule' : 'rules'}`;
-  return [`${file} ${result}.`, ...parsed.warnings.map((warning) => `  Note: ${warning}`)].join('\n');
+  return [`${file} ${result}.`, ...warnings.map((warning) => `  Note: ${warning}`)].join('\n');
 }
 
 const print = (text: string): void => {

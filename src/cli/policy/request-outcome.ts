@@ -70,7 +70,7 @@ async function addedAddress(alias: string): Promise<string | undefined> {
 }
 
 /** The map that the broker judges by, if its storage is known here; else the table of the project. */
-async function mapInForce(): Promise<{ readonly map: PermissionMap; readonly note: readonly string[] }> {
+export async function mapInForce(): Promise<{ readonly map: PermissionMap; readonly note: readonly string[] }> {
   const { findMap } = await import('../permissions/map-location.ts');
   const { storedMap } = await import('../permissions/update-map.ts');
   const { blobs } = await findMap(process.env);

@@ -84,7 +84,8 @@ export function line(run: ProgressRun, width: number): string {
   return `${job} ${bar}${text}`.slice(0, Math.max(0, width - 1));
 }
 
-function barText(part: number, length: number): string {
+/** A bar of `#` and `-`. @param part 0 to 1. */
+export function barText(part: number, length: number): string {
   const filled = Math.round(part * length);
   return '#'.repeat(filled) + '-'.repeat(length - filled);
 }

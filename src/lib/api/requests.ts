@@ -306,6 +306,20 @@ export const auditCheckpointsQuerySchema = z.strictObject({
   continuation: continuation(1024, withSameRange),
 });
 
+/** Limit for the body of `POST /api/policy/replays`: room for a policy of some thousand lines. */
+export const maxReplayBytes = 512 * 1024;
+
+/** The body of `POST /api/policy/replays`. */
+export const replaySchema = z.strictObject({
+  policy: z.string().min(1).optional().meta({
+    description: 'The text of a policy file. Absent: the policy in force, to see what is used of it.',
+  }),
+  since: time
+    .optional()
+    .meta({ description: 'Start of the period, inclusive, ISO 8601. Default: 7 days before `until`.' }),
+  until: time.optional().meta({ description: 'End of the period, exclusive, ISO 8601. Default: now.' }),
+});
+
 const history = {
   since: time.optional().meta({
     description:

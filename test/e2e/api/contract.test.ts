@@ -383,6 +383,14 @@ describe('other routes', () => {
     expect((await visitor.visit('audit', { query: { tenant: 'nobody.example' }, token })).code).toBe('tenant_unknown');
   });
 
+  it('policy-replays says what another policy would decide otherwise, and what is used', async () => {
+    const body = { policy: '{"version":1,"rules":[]}', since: '2020-01-01' };
+    const { status, body: answer } = await visitor.visit('policy-replays', { token, body });
+    expect([status, answer['others']]).toEqual([200, 0]);
+    expect((answer['changes'] as { refused: number }).refused).toBeGreaterThan(0);
+    expect(answer).toMatchObject({ use: { rules: expect.any(Array) as unknown } });
+  });
+
   it('audit-records and audit-checkpoints return what an auditor verifies', async () => {
     const { body } = await visitor.visit('audit-records', { query: { from: '2020-01-01' }, token });
     const records = body['records'] as Record<string, unknown>[];

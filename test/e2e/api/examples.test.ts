@@ -223,6 +223,7 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/audit': /entries/,
   'GET /api/audit/records': /records/,
   'GET /api/audit/checkpoints': /checkpoints/,
+  'POST /api/policy/replays': /refusedByBoth/,
   'GET /api/health': /applications/,
   'GET /api/metrics': /ptb_health_level/,
 };

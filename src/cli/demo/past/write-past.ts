@@ -124,8 +124,11 @@ function recordRequests({ audit, tenants, random, callerOf, toMs }: Past): void 
     application: defaultApplication,
     scopes: ['User.Read.All'],
   } as const;
-  const record = (caller: Caller, atMs: number, more: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): void =>
-    void audit.record({ ...shared, caller, correlationId: randomUUID(), tokenId: randomUUID(), atMs, ...more });
+  const record = (by: Caller, atMs: number, more: Pick<AuditEntry, 'outcome'> & Partial<AuditEntry>): void => {
+    const { applicationId, objectId, kind, roles } = by;
+    const about = { caller: { applicationId, objectId, kind }, roles, correlationId: randomUUID(), atMs };
+    void audit.record({ ...shared, ...about, tokenId: randomUUID(), ...more });
+  };
   /** A request through the gateway, with the record of its answer. */
   const request = (caller: Caller, atMs: number, about: Partial<AuditEntry>): void => {
     const same = { method: 'GET', path: '/v1.0/users', kind: 'request', tokenId: randomUUID(), ...about } as const;
@@ -142,8 +145,12 @@ function recordRequests({ audit, tenants, random, callerOf, toMs }: Past): void 
     const [caller, about] = [isToken ? helpdesk : operator, { tenantId: tenant.tenantId, rule }];
     if (kind < 0.06) record(reporting, atMs, { ...about, outcome: 'denied', code: 'caller_forbidden' });
     else if (refusal !== undefined) record(caller, atMs, { ...about, outcome: 'denied', code: refusal.code });
-    else if (!isToken) request(caller, atMs, about);
-    else record(caller, atMs, { ...about, outcome: 'issued', expiresAtMs: atMs + 70 * minuteMs, fromCache: false });
+    else if (!isToken) {
+      const [template, scopes] =
+        kind < 0.9 ? ['/v1.0/users', ['User.Read.All']] : ['/v1.0/groups/*', ['Group.Read.All']];
+      const path = template.replace('*', randomUUID());
+      request(caller, atMs, { ...about, path, template, query: '$select=id,displayName', scopes });
+    } else record(caller, atMs, { ...about, outcome: 'issued', expiresAtMs: atMs + 70 * minuteMs, fromCache: false });
   };
   const [{ tenantId } = { tenantId: undefined }] = tenants;
   if (tenantId !== undefined)
@@ -152,6 +159,7 @@ function recordRequests({ audit, tenants, random, callerOf, toMs }: Past): void 
       rule: 'revoke sessions in an emergency',
       method: 'POST',
       path: `/v1.0/users/${randomUUID()}/revokeSignInSessions`,
+      template: '/v1.0/users/*/revokeSignInSessions',
       scopes: ['User.RevokeSessions.All'],
       breakGlass: true,
       reason: 'Ticket 4248: an account was taken over',

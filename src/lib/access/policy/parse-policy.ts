@@ -12,7 +12,6 @@ import {
   type TenantGroups,
   unknownGroups,
 } from '../tenants/tenant-set.ts';
-import { idleConditionWarnings } from './idle-conditions.ts';
 import { type PolicyDocument, policyDocumentSchema, policyJsonSchema, type RuleDocument } from './policy-document.ts';
 import {
   type AccessPolicy,
@@ -109,35 +108,12 @@ function tenantListProblems({ tenantGroups = {}, rules }: PolicyDocument): strin
   ];
 }
 
-/** Warns about groups that nothing names, and about domains in `except`. */
-function tenantListWarnings(document: PolicyDocument): string[] {
-  const { tenantGroups = {}, rules } = document;
-  const lists = [...rules.flatMap((rule) => listNames.map((name) => rule[name] ?? [])), ...Object.values(tenantGroups)];
-  const used = new Set(lists.flat());
-  const compile = createSetCompiler(groupsOf(document));
-  return [
-    ...Object.keys(tenantGroups)
-      .filter((name) => !used.has(`group:${name}`))
-      .map((name) => `No rule uses the group "${name}"; runs and jobs may.`),
-    ...rules.flatMap(({ name, except }) => {
-      const { domainLists } = compile(entriesOf(except));
-      const [[first] = []] = domainLists;
-      if (first === undefined) return [];
-      const isOne = domainLists.length === 1 && domainLists[0]?.length === 1;
-      return [
-        `The rule "${name}" excepts ${isOne ? `the domain ${first}` : `domains such as ${first}`}. A customer can remove a domain from its tenant; name the tenant id instead.`,
-      ];
-    }),
-  ];
-}
-
 /** The result of {@link parsePolicy}. */
 export type ParsedPolicy =
   | {
       readonly ok: true;
       readonly policy: AccessPolicy;
-      /** Sentences about valid but probably unintended content. */
-      readonly warnings: readonly string[];
+      readonly document: PolicyDocument;
     }
   | {
       readonly ok: false;
@@ -170,8 +146,7 @@ export function parsePolicy(text: string): ParsedPolicy {
   }
   const problems = referenceProblems(parsed.data);
   if (problems.length > 0) return { ok: false, problems };
-  const policy = compilePolicy(parsed.data);
-  return { ok: true, warnings: [...warningsOf(parsed.data), ...idleConditionWarnings(policy)], policy };
+  return { ok: true, policy: compilePolicy(parsed.data), document: parsed.data };
 }
 
 const invalid = (problem: string): ParsedPolicy => ({ ok: false, problems: [`The policy ${problem}.`] });
@@ -240,20 +215,6 @@ function tokenProblems(rule: RuleDocument, location: string): string[] {
   return accessKeys
     .filter((key) => rule[key] !== undefined)
     .map((key) => `${location}.${key}: has no effect without tenants and resources.`);
-}
-
-function warningsOf(document: PolicyDocument): string[] {
-  const wide = document.rules.filter(
-    ({ callers, tenants = [], resources = [] }) =>
-      callers.applications.includes('*') &&
-      callers.objects === undefined &&
-      tenants.includes('*') &&
-      resources.includes('*'),
-  );
-  return [
-    ...tenantListWarnings(document),
-    ...wide.map(({ name }) => `The rule "${name}" allows every caller every resource in every tenant.`),
-  ];
 }
 
 const unlimited = (scopes: readonly string[] | undefined): boolean => scopes === undefined || scopes.includes('*');

@@ -29,6 +29,8 @@ export interface PolicyState {
   readonly problem?: string;
   /** With `deny-all`: only because no policy was ever loaded and its source cannot be read. The next read may succeed. */
   readonly isTransient?: boolean;
+  /** SHA-256 of the text of the policy in force, in hexadecimal. Absent if there is none. */
+  readonly sha256?: string;
   /** When the policy in force was loaded, milliseconds since the epoch; 0 if no policy was ever loaded. */
   readonly loadedAtMs: number;
 }
@@ -51,6 +53,7 @@ const unreadable = 'The access policy cannot be read.';
 interface GoodPolicy {
   readonly policy: AccessPolicy;
   readonly etag: string;
+  readonly sha256: string;
   readonly loadedAtMs: number;
 }
 
@@ -126,7 +129,7 @@ class SourcedPolicyStore implements PolicyStore {
     const parsed = parsePolicy(text);
     if (!parsed.ok) throw new InvalidPolicyError(summary(parsed.problems));
     this.#deps.log.log('info', 'policy.loaded', { rules: parsed.policy.rules.length });
-    return { policy: parsed.policy, etag, loadedAtMs: nowMs };
+    return { policy: parsed.policy, etag, sha256: hash('sha256', text, 'hex'), loadedAtMs: nowMs };
   }
 
   #report(problem: string | undefined, fields: Parameters<Logger['log']>[2] = {}): void {
@@ -143,14 +146,15 @@ class SourcedPolicyStore implements PolicyStore {
       const denied = `${problem} Every request is denied.`;
       return defined({ policy: denyAll, state: 'deny-all', problem: denied, isTransient, loadedAtMs });
     }
-    const { policy } = kept.value;
-    if (problem === undefined) return { policy, state: 'current', loadedAtMs };
+    const { policy, sha256 } = kept.value;
+    if (problem === undefined) return { policy, sha256, state: 'current', loadedAtMs };
     const note = `${problem} The last good policy stays in force until ${isoTime(kept.asOfMs + lastGoodMs)}.`;
-    return { policy, state: 'last-good', problem: note, loadedAtMs };
+    return { policy, sha256, state: 'last-good', problem: note, loadedAtMs };
   }
 }
 
-const summary = (problems: readonly string[]): string =>
+/** The first problems of a policy, in sentences. */
+export const summary = (problems: readonly string[]): string =>
   problems.length <= 3
     ? problems.join(' ')
     : `${problems.slice(0, 3).join(' ')} And ${problems.length - 3} more; see \`ptb policy check\`.`;

@@ -34,6 +34,8 @@ const commands: readonly (readonly [string, Command])[] = (() => {
 })();
 const optionsOf = (command: Command): string[] => command.options.map(({ long }) => long ?? '');
 
+const samplePolicy = join(projectRoot, 'access-policy.sample.json');
+
 /** A command that calls the broker, at its shortest. */
 const calls: Readonly<Record<string, readonly string[]>> = {
   'tenants list': [],
@@ -72,6 +74,9 @@ const calls: Readonly<Record<string, readonly string[]>> = {
   audit: [],
   'audit export': ['--output', 'FOLDER/export.jsonl'],
   'audit verify': [],
+  'policy replay': [samplePolicy, '--in-force', samplePolicy],
+  'policy suggest': ['--in-force', samplePolicy],
+  'policy unused': ['--in-force', samplePolicy],
 };
 
 /** Options whose effect on the first request no other test shows. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide, denyInAnyTenant, type PolicyCaller, readsOf } from '../../../../../src/lib/access/policy/decide.ts';
+import { policyWarnings } from '../../../../../src/lib/access/policy/policy-warnings.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../../../../../src/lib/access/policy/policy.ts';
 import { guid, tenant } from '../../../../support/audit-entries.ts';
@@ -153,7 +154,7 @@ it.each<[string, object, object, boolean]>([
   (_, callers, wide, isIdle) => {
     const result = parsed(rule(callers, { approval: {} }), { ...rule(wide), name: 'wide' });
     expect(
-      result.ok && result.warnings.some((warning) => warning.startsWith('The rule "the rule" has no effect')),
+      result.ok && policyWarnings(result).some((warning) => warning.startsWith('The rule "the rule" has no effect')),
     ).toBe(isIdle);
   },
 );

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createCover, type WrittenSelection } from '../../../../../src/lib/access/policy/idle-conditions.ts';
+import { createCover, type WrittenSelection } from '../../../../../src/lib/access/policy/policy-warnings.ts';
 import {
   selectionOf,
   createSetCompiler,

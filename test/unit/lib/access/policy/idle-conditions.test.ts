@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { policyWarnings } from '../../../../../src/lib/access/policy/policy-warnings.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import { guid } from '../../../../support/audit-entries.ts';
 
@@ -17,7 +18,7 @@ function warningsOf(conditional: Keys, wide: Keys, tenantGroups: Keys = { gold: 
   const rules = [rule('checked', { approval: {}, ...conditional }), rule('wide', wide)];
   const parsed = parsePolicy(JSON.stringify({ version: 1, tenantGroups, rules }));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
-  return parsed.warnings.filter((warning) => warning.includes('has no effect'));
+  return policyWarnings(parsed).filter((warning) => warning.includes('has no effect'));
 }
 
 const gateway = { via: ['gateway'], scopes: ['User.Read.All'] };
@@ -68,7 +69,7 @@ describe('a rule with a condition is idle', () => {
       rule('idle', { approval: {} }),
     ];
     const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
-    expect(parsed.ok && parsed.warnings.filter((warning) => warning.includes('has no effect'))).toEqual([
+    expect(parsed.ok && policyWarnings(parsed).filter((warning) => warning.includes('has no effect'))).toEqual([
       expect.stringContaining('The rule "idle" has no effect:'),
     ]);
   });
@@ -103,6 +104,8 @@ describe('a rule with a condition is of use', () => {
     ['fewer scopes', {}, { scopes: ['User.Read.All'] }],
     ['the gateway alone', {}, gateway],
     ['tokens alone', gateway, {}],
+    ['protected targets', gateway, { ...gateway, protect: ['administrators'] }],
+    ['another grant for requests', { ...gateway, grants: ['application'] }, gateway],
     ['reading requests only', gateway, { ...gateway, requests: { methods: ['GET'] } }],
     [
       'other paths',

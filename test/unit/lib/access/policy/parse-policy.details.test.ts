@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { policyWarnings } from '../../../../../src/lib/access/policy/policy-warnings.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 
 const rule = {
@@ -10,7 +11,7 @@ const rule = {
 const parsed = (text: string) => parsePolicy(text);
 const warnings = (changes: object): readonly string[] => {
   const result = parsed(JSON.stringify({ version: 1, rules: [{ ...rule, ...changes }] }));
-  return result.ok ? result.warnings : result.problems;
+  return result.ok ? policyWarnings(result) : result.problems;
 };
 
 it('warns about a rule without any limit, and about no other', () => {

@@ -6,8 +6,54 @@ import {
   type TenantSet,
   textOfEntry,
 } from '../tenants/tenant-set.ts';
+import { judgedBy } from '../../core/resources.ts';
 import { conditionRank } from './decide.ts';
-import { type AccessPolicy, type AllowList, graphPaths, type RequestLimit, type Rule } from './policy.ts';
+import type { ParsedPolicy } from './parse-policy.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import { type AccessPolicy, type AllowList, grantOf, graphPaths, type RequestLimit, type Rule } from './policy.ts';
+
+/**
+ * Sentences about valid but probably unintended content. The broker does not need them: `ptb policy check` shows them. Pure.
+ * @param parsed as `parsePolicy` returns it.
+ */
+export const policyWarnings = ({ policy, document }: Extract<ParsedPolicy, { ok: true }>): readonly string[] => [
+  ...tenantListWarnings(policy, document),
+  ...openRuleWarnings(document),
+  ...idleConditionWarnings(policy),
+  ...wideRuleWarnings(policy),
+];
+
+function tenantListWarnings(policy: AccessPolicy, { tenantGroups = {}, rules }: PolicyDocument): string[] {
+  const lists = [
+    ...rules.flatMap(({ tenants, except, reads }) => [tenants, except, reads]),
+    ...Object.values(tenantGroups),
+  ];
+  const used = new Set(lists.flat());
+  return [
+    ...Object.keys(tenantGroups)
+      .filter((name) => !used.has(`group:${name}`))
+      .map((name) => `No rule uses the group "${name}"; runs and jobs may.`),
+    ...policy.rules.flatMap(({ name, tenants: { except } }) => {
+      const [[first] = []] = except.domainLists;
+      if (first === undefined) return [];
+      const isOne = except.domainLists.length === 1 && except.domainLists[0]?.length === 1;
+      return [
+        `The rule "${name}" excepts ${isOne ? `the domain ${first}` : `domains such as ${first}`}. A customer can remove a domain from its tenant; name the tenant id instead.`,
+      ];
+    }),
+  ];
+}
+
+const openRuleWarnings = ({ rules }: PolicyDocument): string[] =>
+  rules
+    .filter(
+      ({ callers, tenants = [], resources = [] }) =>
+        callers.applications.includes('*') &&
+        callers.objects === undefined &&
+        tenants.includes('*') &&
+        resources.includes('*'),
+    )
+    .map(({ name }) => `The rule "${name}" allows every caller every resource in every tenant.`);
 
 /** A list as it is written, and compiled. */
 interface List {
@@ -58,11 +104,8 @@ export function createCover(groups: TenantGroups): (wide: WrittenSelection, part
  * Warns about rules whose approval or emergency nobody ever needs, because a rule without a condition allows the same: such a
  * rule decides first, wherever it stands (`conditionRank`). A rule that covers only a part is no mistake. Pure.
  */
-export function idleConditionWarnings({ rules, groups }: AccessPolicy): string[] {
-  const coversTenants = createCover(groups);
-  const covers = (wide: Rule, rule: Rule): boolean =>
-    coversCallers(wide, rule) &&
-    coversTenants({ ...wide.written, selection: wide.tenants }, { ...rule.written, selection: rule.tenants });
+function idleConditionWarnings({ rules, groups }: AccessPolicy): string[] {
+  const covers = createRuleCover(groups);
   const free = rules.filter((rule) => !isConditional(rule));
   return rules.filter(isConditional).flatMap((rule) => {
     const forTokens = free.find((wide) => coversTokens(wide, rule) && covers(wide, rule));
@@ -78,14 +121,81 @@ export function idleConditionWarnings({ rules, groups }: AccessPolicy): string[]
   });
 }
 
+/**
+ * Warns about rules that are wider than they look: scopes that change something in a rule for GET, an accepted excess, patterns for
+ * everything below a version, `*` where no key is known, and rules that an earlier one makes void. Pure.
+ */
+function wideRuleWarnings({ rules, groups }: AccessPolicy): string[] {
+  const covers = createRuleCover(groups);
+  const isWhole = (wide: Rule, rule: Rule): boolean =>
+    // Whether a tenant has an excepted domain is not known here.
+    wide.tenants.except.domainLists.length === 0 &&
+    (!rule.tokens || coversTokens(wide, rule)) &&
+    (!rule.gateway || coversRequests(wide, rule)) &&
+    covers(wide, rule);
+  const free = rules.filter((rule) => !isConditional(rule) && (rule.tokens || rule.gateway));
+  return free.flatMap((rule, index) => {
+    const wide = rule.reads === undefined ? free.slice(0, index).find((earlier) => isWhole(earlier, rule)) : undefined;
+    return [
+      ...(wide === undefined
+        ? []
+        : [`The rule "${rule.name}" has no effect: the rule "${wide.name}" stands before it and allows the same.`]),
+      ...writeScopeWarning(rule),
+      ...(rule.tokens && rule.excessScopes === 'record'
+        ? [`The rule "${rule.name}" hands out tokens with any scopes: "excessScopes": "record" only writes them down.`]
+        : []),
+      ...pathWarnings(rule),
+    ];
+  });
+}
+
+/** Scopes by whose name they only read. */
+const onlyReads = /\.Read(?:Basic)?(?:\.|$)/;
+
+function writeScopeWarning({ name, tokens, gateway, requests, scopes = [] }: Rule): string[] {
+  const methods = [...(requests?.methods ?? [])];
+  const writing = scopes.filter((scope) => !onlyReads.test(scope));
+  if (tokens || !gateway || methods.length !== 1 || methods[0] !== 'GET' || writing.length === 0) return [];
+  return [
+    `The rule "${name}" sends GET only, and names scopes that do more than read: ${writing.slice(0, 5).join(', ')}. Name scopes that read.`,
+  ];
+}
+
+function pathWarnings({ name, requests, resources }: Rule): string[] {
+  const isGraphOnly = resources !== '*' && [...resources].every((alias) => judgedBy(alias) === 'permissions');
+  return (requests?.paths ?? []).flatMap((pattern) => {
+    const path = `/${pattern.join('/')}`;
+    if (pattern.at(-1) === '**' && pattern.length <= 2)
+      return [`The rule "${name}" opens all of ${path}; name the paths that are needed.`];
+    // Graph alone tells a key from a name.
+    return !isGraphOnly && pattern.includes('*')
+      ? [
+          `In the rule "${name}", each "*" of ${path} stands for any segment, not only for a key, at resources other than graph.`,
+        ]
+      : [];
+  });
+}
+
 const isConditional = (rule: Rule): boolean => conditionRank(rule) > 0;
 
 const coversTokens = (wide: Rule, rule: Rule): boolean =>
   rule.tokens && wide.tokens && [...rule.grants].every((grant) => wide.grants.has(grant));
 
-/** A caller of the gateway does not choose the grant. */
+/** The same scopes open other requests to the other grant, and a rule that protects leaves those with unknown targets to the next. */
 const coversRequests = (wide: Rule, rule: Rule): boolean =>
-  rule.gateway && wide.gateway && coversLimit(wide.requests, rule.requests);
+  rule.gateway &&
+  wide.gateway &&
+  grantOf(wide) === grantOf(rule) &&
+  (wide.protect === undefined || rule.protect !== undefined) &&
+  coversLimit(wide.requests, rule.requests);
+
+/** Returns what tells whether one rule is for every caller, resource, scope and tenant of another. */
+function createRuleCover(groups: TenantGroups): (wide: Rule, rule: Rule) => boolean {
+  const coversTenants = createCover(groups);
+  return (wide, rule) =>
+    coversCallers(wide, rule) &&
+    coversTenants({ ...wide.written, selection: wide.tenants }, { ...rule.written, selection: rule.tenants });
+}
 
 const coversCallers = (wide: Rule, rule: Rule): boolean =>
   contains(wide.callers, rule.callers) &&
