@@ -45,8 +45,9 @@ export interface Caller {
   /** The tenant that issued the token. */
   readonly tenantId: TenantId;
   /**
-   * For logs: the user's sign-in name or the application's display name if the token has one, else the application id. That of
-   * an agent begins with "agent".
+   * What people read in logs, records and notices. The name that the policy gives the caller, else the sign-in name of a person,
+   * or `application NAME (a1b2c3d4…)` with the display name, which the application chooses itself, and the start of its id. That
+   * of an agent is `agent NAME`, and `agent NAME for PERSON` if it acts for one. The application id if there is no name.
    */
   readonly name: string;
 }

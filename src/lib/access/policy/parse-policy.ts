@@ -108,6 +108,14 @@ function tenantListProblems({ tenantGroups = {}, rules }: PolicyDocument): strin
   ];
 }
 
+/** Whoever reads a name must know whose it is. */
+function sharedNames({ callerNames = {} }: PolicyDocument): string[] {
+  const byName = Map.groupBy(Object.entries(callerNames), ([, name]) => name.toLowerCase());
+  return [...byName.values()].flatMap(([, ...others]) =>
+    others.map(([id, name]) => `callerNames.${id}: another caller has the name "${name}" as well.`),
+  );
+}
+
 /** The result of {@link parsePolicy}. */
 export type ParsedPolicy =
   | {
@@ -153,7 +161,7 @@ const invalid = (problem: string): ParsedPolicy => ({ ok: false, problems: [`The
 
 /** Checks what the schema cannot express: references, unique names, and keys that depend on each other. */
 function referenceProblems(document: PolicyDocument): string[] {
-  const problems = tenantListProblems(document);
+  const problems = [...tenantListProblems(document), ...sharedNames(document)];
   const seen = new Set<string>();
   for (const [index, rule] of document.rules.entries()) {
     const location = `rules[${index}]`;

@@ -211,7 +211,7 @@ export const policyDocumentSchema = z
       .optional()
       .meta({
         description:
-          'Names of callers, by application (client) id or object id. People read them in place of the ids; no rule depends on them.',
+          'Names of callers, by application (client) id or object id, each name once. People read them in place of the ids; no rule depends on them.',
       }),
     rules: z.array(ruleSchema).max(1000).meta({
       description:

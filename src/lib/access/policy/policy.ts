@@ -228,12 +228,6 @@ export interface AccessPolicy {
   readonly callerNames?: ReadonlyMap<string, string>;
 }
 
-/** The name that a policy gives a caller. Many people share an application, so its name is none of theirs. */
-export const callerNameIn = (
-  { callerNames }: AccessPolicy,
-  { kind, objectId, applicationId }: Pick<CallerIdentity, 'kind' | 'objectId' | 'applicationId'>,
-): string | undefined => callerNames?.get(objectId) ?? (kind === 'user' ? undefined : callerNames?.get(applicationId));
-
 /** The policy in force while none can be loaded: denies every request. */
 export const denyAll: AccessPolicy = { rules: [], groups: noGroups };
 

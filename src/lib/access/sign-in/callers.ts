@@ -4,7 +4,6 @@ import { type Clock, minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { Fetch } from '../../core/outbound.ts';
-import { callerNameIn } from '../policy/policy.ts';
 import { createPolicyStore, type PolicyStore, type ReadPolicy } from '../policy/policy-store.ts';
 import { type CallerVerifierSettings, createCallerVerifier } from './verify-caller.ts';
 
@@ -125,15 +124,10 @@ export function createCallers(
   deps: CallersDeps,
   settings: CallerVerifierSettings & { readonly requestsPerMinute: number },
 ): Callers {
-  const verifier = createCallerVerifier(deps, settings);
   const policy = createPolicyStore({ ...deps, read: deps.readPolicy });
+  const callerNames = async () => (await policy.current()).policy.callerNames;
   return {
-    /** The name that the policy gives the caller comes before that of the token. */
-    verify: async (authorization) => {
-      const caller = await verifier.verify(authorization);
-      const name = callerNameIn((await policy.current()).policy, caller);
-      return name === undefined ? caller : { ...caller, name: caller.kind === 'agent' ? `agent ${name}` : name };
-    },
+    ...createCallerVerifier({ ...deps, callerNames }, settings),
     limit: createCallerRateLimit(deps, settings),
     refusalRecords: createCallerRateLimit(deps, { requestsPerMinute: refusalsPerMinute, burst: refusalsPerMinute }),
     policy,

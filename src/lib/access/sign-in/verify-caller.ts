@@ -131,9 +131,18 @@ interface ClaimExpectations {
   readonly tenantId: TenantId;
 }
 
+type Nameless = Omit<Caller, 'name'>;
+
+/** Names in a token: the display name of the application, and the sign-in name of the user. */
+interface TokenNames {
+  readonly application: string | undefined;
+  readonly user: string | undefined;
+}
+
 /** The result of {@link judgeClaims}. */
 interface JudgedClaims {
-  readonly caller: Caller;
+  readonly caller: Nameless;
+  readonly names: TokenNames;
   readonly expiresAtMs: number;
 }
 
@@ -207,10 +216,11 @@ function judgeClaims(payload: unknown, expected: ClaimExpectations, nowMs: numbe
   if (expected.issuers.get(claims.iss) !== claims.ver) throw new Refusal('issuer');
   if (claims.tid !== expected.tenantId) throw new Refusal('tenant');
   if (!expected.audiences.includes(claims.aud)) throw new Refusal('audience');
-  return { caller: callerOf(claims, expected.tenantId), expiresAtMs: claims.exp * 1000 };
+  const names = { application: claims.app_displayname, user: claims.preferred_username ?? claims.upn };
+  return { caller: callerOf(claims, expected.tenantId), names, expiresAtMs: claims.exp * 1000 };
 }
 
-function callerOf(claims: Claims, tenantId: TenantId): Caller {
+function callerOf(claims: Claims, tenantId: TenantId): Nameless {
   // Only access tokens name the requesting application. An ID token is refused here, because it does not.
   const applicationId = claims.ver === '2.0' ? claims.azp : claims.appid;
   if (applicationId === undefined) throw new Refusal('claims');
@@ -218,20 +228,35 @@ function callerOf(claims: Claims, tenantId: TenantId): Caller {
   const isForUser = !unscoped.has(claims.scp);
   if (claims.idtyp !== undefined && claims.idtyp !== (isForUser ? 'user' : 'app')) throw new Refusal('claims');
   const rights = { roles: callerRoles.filter((role: CallerRole) => claims.roles?.includes(role)), tenantId };
-  const user = claims.preferred_username ?? claims.upn;
-  if (!isAgent(claims, isForUser)) {
-    const kind = isForUser ? 'user' : 'application';
-    const name = printable(user ?? claims.app_displayname ?? applicationId);
-    return { applicationId, objectId: claims.oid, kind, ...rights, name };
-  }
+  if (!isAgent(claims, isForUser))
+    return { applicationId, objectId: claims.oid, kind: isForUser ? 'user' : 'application', ...rights };
   // Everything but the facet of an agent's own account says that the user is a person.
   const actsFor = isForUser && !claims.xms_sub_fct?.has(agentUser) ? claims.oid : undefined;
-  const own = (actsFor === undefined ? user : undefined) ?? claims.app_displayname ?? applicationId;
   return {
     ...identityOf({ applicationId, objectId: claims.oid, kind: 'agent', blueprint: claims.xms_par_app_azp, actsFor }),
     ...rights,
-    name: printable(`agent ${own}${actsFor === undefined ? '' : ` for ${user ?? actsFor}`}`),
   };
+}
+
+/**
+ * The name of a caller. Those of the policy come first. An application chooses its own name, even that of a person or of another
+ * application, so the start of its id stands beside it.
+ */
+function nameOf(
+  { kind, applicationId, objectId, actsFor }: Nameless,
+  { application, user }: TokenNames,
+  given: CallerNames = new Map(),
+): string {
+  const signInName = user === undefined ? undefined : printable(user);
+  const person = given.get(objectId) ?? signInName;
+  // Many people share an application, so its name is none of theirs.
+  if (kind === 'user') return person ?? applicationId;
+  const id = `${applicationId.slice(0, 8)}…`;
+  const own = application === undefined ? applicationId : `${printable(application, maxOwnName)} (${id})`;
+  if (actsFor !== undefined) return `agent ${given.get(applicationId) ?? own} for ${person ?? actsFor}`;
+  const name = given.get(objectId) ?? given.get(applicationId);
+  if (kind === 'agent') return `agent ${name ?? signInName ?? own}`;
+  return name ?? (application === undefined ? applicationId : `application ${own}`);
 }
 
 /** The values of `scp` in a token of an application. Entra may give that of an agent an empty one or a slash. */
@@ -259,8 +284,11 @@ function isAgent(claims: Claims, isForUser: boolean): boolean {
   return isIdentity || isAccount;
 }
 
-/** Limits a name to one line of at most 100 characters: users choose it, and the log contains it. */
-const printable = (name: string): string => name.toWellFormed().replaceAll(/\p{C}/gu, ' ').slice(0, 100);
+/** Limits a name to one line: users choose it, and the log contains it. @param most characters. */
+const printable = (name: string, most = 100): string => name.toWellFormed().replaceAll(/\p{C}/gu, ' ').slice(0, most);
+
+/** Characters of a name that an application gave itself: no more, so that what follows it is seen. */
+const maxOwnName = 40;
 
 /** Which tokens are accepted. */
 export interface CallerVerifierSettings {
@@ -274,6 +302,14 @@ export interface CallerVerifierSettings {
   readonly audiences: readonly string[];
 }
 
+/** Names by application or object id, in lower case. */
+type CallerNames = ReadonlyMap<string, string>;
+
+interface CallerVerifierDeps extends SigningKeysDeps {
+  /** The names that the policy gives now. Default: none. */
+  readonly callerNames?: () => Promise<CallerNames | undefined>;
+}
+
 /** Maximum number of cached verified tokens, about 1 KiB each. */
 const maxCachedTokens = 5_000;
 /** Maximum time that a verified token is cached, and so stays accepted after Entra withdraws its key. */
@@ -284,7 +320,7 @@ const maxCachedMs = hourMs;
  * caller can forge them where that feature is off.
  * @throws BrokerError `config_invalid` if `audiences` is empty.
  */
-export function createCallerVerifier(deps: SigningKeysDeps, settings: CallerVerifierSettings): CallerVerifier {
+export function createCallerVerifier(deps: CallerVerifierDeps, settings: CallerVerifierSettings): CallerVerifier {
   const { entraEndpoint, cloud = 'public', tenantId, audiences } = settings;
   if (audiences.length === 0) throw new BrokerError('config_invalid', 'No audience is set for caller tokens.');
   const keys = createSigningKeys(deps, { url: `${entraEndpoint}/${tenantId}/discovery/v2.0/keys`, tenantId });
@@ -297,6 +333,10 @@ export function createCallerVerifier(deps: SigningKeysDeps, settings: CallerVeri
     tenantId,
   };
   const verified = new LRUCache<string, JudgedClaims & { readonly untilMs: number }>({ max: maxCachedTokens });
+  const named = async ({ caller, names }: JudgedClaims): Promise<Caller> => ({
+    ...caller,
+    name: nameOf(caller, names, await deps.callerNames?.()),
+  });
 
   return {
     verify: async (authorization) => {
@@ -306,10 +346,10 @@ export function createCallerVerifier(deps: SigningKeysDeps, settings: CallerVeri
         const digest = hash('sha256', token, 'base64');
         const nowMs = deps.clock.nowMs();
         const hit = verified.get(digest);
-        if (hit !== undefined && nowMs < hit.untilMs) return hit.caller;
+        if (hit !== undefined && nowMs < hit.untilMs) return await named(hit);
         const judged = await verifyToken(token, keys, expected, nowMs);
         verified.set(digest, { ...judged, untilMs: Math.min(judged.expiresAtMs, nowMs + maxCachedMs) });
-        return judged.caller;
+        return await named(judged);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         throw new BrokerError('caller_unauthenticated', error.detail, {

@@ -12,7 +12,9 @@ const partySchema = z.object({
   objectId: guid.meta({ description: 'Object id of the person or service principal.' }),
   applicationId: guid.meta({ description: 'The application that it used.' }),
   ...callerKindFields,
-  name: text('Sign-in name or name of the application, if the token had one. That of an agent begins with "agent".'),
+  name: text(
+    'The name that the policy gives the caller, or the one in its token: with the start of its id if an application chose it. That of an agent begins with "agent".',
+  ),
 });
 
 const factsSchema = z.array(z.object({ name: z.string(), value: z.string() })).readonly();

@@ -33,7 +33,7 @@ const summaryFields = {
   status: z.enum(runStatuses),
   tenants: tenantCountsSchema,
   madeAt: isoTime,
-  madeBy: text('Application id of the caller, with the name of the person if one was signed in.'),
+  madeBy: text('The name of the caller, as `starter` of a run has it, or the application id of one without a name.'),
   expiresAt: isoTime
     .optional()
     .meta({ description: 'Until when the plan can be applied. Absent while it is being made.' }),

@@ -34,7 +34,9 @@ const runSummarySchema = z
     starter: z
       .object({
         objectId: guid,
-        name: optionalText('The name that the policy gives the caller, or the one in its token.'),
+        name: optionalText(
+          'The name that the policy gives the caller, or the one in its token: with the start of its id if an application chose it.',
+        ),
       })
       .optional()
       .meta({
@@ -82,7 +84,8 @@ export const runSchema = runSummarySchema
 
 const listedRunSchema = runSummarySchema.extend({
   failed: z.record(z.string(), z.array(guid).readonly()).readonly().optional().meta({
-    description: 'With `failed`, of the newest 50 runs: the ids of the tenants that have failed, by error code.',
+    description:
+      'With `failed`, of the newest 50 runs: the ids of the tenants that have failed, by error code.',
   }),
 });
 

@@ -16,9 +16,9 @@ it('is a person with a name', () => {
 });
 
 it('has the name of an application, and no id in place of a name', () => {
-  expect(actorOf({ ...caller, kind: 'application', name: 'Reports' })).toEqual({
+  expect(actorOf({ ...caller, kind: 'application', name: 'application Reports (applicat…)' })).toEqual({
     objectId: 'object-1',
-    name: 'Reports',
+    name: 'application Reports (applicat…)',
   });
   expect(actorOf({ ...caller, kind: 'application', name: 'application-1' })).toEqual({ objectId: 'object-1' });
   expect(actorOf({ ...caller, name: 'application-1' })).toEqual({ objectId: 'object-1' });

@@ -140,7 +140,7 @@ describe('a token', () => {
         app_displayname: 'Billing',
         xms_act_fct: '11',
       },
-      { kind: 'agent', actsFor: object, name: 'agent Billing for ann@contoso.com' },
+      { kind: 'agent', actsFor: object, name: `agent Billing (${application.slice(0, 8)}…) for ann@contoso.com` },
       'agents',
     ],
   ])('%s', async (_shape, changes, who, rule) => {
