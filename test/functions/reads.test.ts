@@ -895,6 +895,14 @@ it('shows with each run who has failed, to a limited caller only its tenant', as
   expect(await failed({ failed: 'true' }, unlimited)).toEqual([{}, all]);
 });
 
+it('says of no run in progress that nobody has failed', async () => {
+  await runLog.change('gone-job@all2', { status: 'running' });
+  const { runs } = JSON.parse(
+    await call('runs', { query: { job: 'gone-job', failed: 'true' } }, unlimited),
+  ) as RunsAnswer;
+  expect(runs.map((run) => 'failed' in run)).toEqual([false, true]);
+});
+
 it('compares the runs in the requested tenants only', async () => {
   const names = async (query: NonNullable<Request['query']>): Promise<string[]> => {
     const { changes } = JSON.parse(

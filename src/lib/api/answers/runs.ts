@@ -85,7 +85,7 @@ export const runSchema = runSummarySchema
 const listedRunSchema = runSummarySchema.extend({
   failed: z.record(z.string(), z.array(guid).readonly()).readonly().optional().meta({
     description:
-      'With `failed`, of the newest 50 runs: the ids of the tenants that have failed, by error code.',
+      'With `failed`, of those of the newest 50 runs that have ended: the ids of the tenants that have failed, by error code.',
   }),
 });
 

@@ -36,7 +36,11 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants) {
 /** Runs of a list whose failures are read. */
 const runsWithFailures = 50;
 
-/** The list of runs. @param withFailed adds who has failed to the newest of them. @throws BrokerError storage_unavailable */
+/**
+ * The list of runs. @param withFailed adds who has failed to the newest of them, if they have ended: before, their counts do not
+ * say whether somebody has.
+ * @throws BrokerError storage_unavailable
+ */
 export async function viewRuns(
   runLog: Pick<RunLog, 'tenants'>,
   runs: readonly Run[],
@@ -50,7 +54,7 @@ export async function viewRuns(
     return Object.fromEntries([...byCode].map(([code, some]) => [code, some.map(({ tenantId }) => tenantId)]));
   };
   const view = async (run: Run, at: number) =>
-    withFailed && at < runsWithFailures
+    withFailed && at < runsWithFailures && isEnded(run.status)
       ? { ...summarise(run, nowMs), failed: await limiter.run(() => failedOf(run)) }
       : summarise(run, nowMs);
   return Promise.all(runs.map(view));
