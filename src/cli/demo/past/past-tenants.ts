@@ -16,7 +16,7 @@ export interface Past {
   readonly audit: PastAudit;
   readonly tenants: readonly PastTenant[];
   readonly random: () => number;
-  /** Deadlines are for production. This machine starts several processes at the same time. */
+  /** Deadlines are for production. A demo starts several processes at the same time. */
   readonly patientClock: Clock;
   readonly fromMs: number;
   readonly toMs: number;
