@@ -99,7 +99,6 @@ function Caller({ record, filter, names }: RecordProps) {
           href={auditLink({ ...filter, caller: applicationId })}
           title={`${name}, application ${applicationId}`}
         >
-          {kind === 'agent' && 'agent '}
           {name}
         </a>
       </span>
@@ -276,21 +275,27 @@ export function useNames(callerNames: AuditPages['callerNames']): Names {
   ).value;
   return useMemo(() => {
     const byId = new Map<string, string>();
+    // The name of an agent that acts for a person is not that of the person, whose object id it has.
     for (const { starter } of people?.runs ?? [])
-      if (starter?.name !== undefined) byId.set(starter.objectId, starter.name);
+      if (starter?.name?.startsWith('agent ') === false) byId.set(starter.objectId, starter.name);
     for (const { asker } of people?.approvals ?? [])
-      byId.set(asker.kind === 'application' ? asker.applicationId : (asker.objectId ?? ''), asker.name);
+      if (asker.actsFor === undefined)
+        byId.set(asker.kind === 'user' ? asker.objectId : asker.applicationId, asker.name.replace(/^agent /, ''));
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     return {
       tenants: new Map(tenants?.tenants.map(({ tenantId, name }) => [tenantId, name])),
-      whoIn: ({ caller: { applicationId, objectId, kind }, rule = '' }) => {
+      whoIn: ({ caller: { applicationId, objectId, kind, actsFor }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
         if (applicationId === nilUuid)
           return { kind: 'job', name: job === undefined ? 'the broker itself' : titleOf(job) };
-        const name = byId.get(objectId) ?? (kind === 'user' ? undefined : byId.get(applicationId));
-        if (kind === 'user') return { kind: 'person', name: name ?? `person ${start(objectId)}` };
-        return { kind: kind === 'agent' ? 'agent' : 'application', name: name ?? `${kind} ${start(applicationId)}` };
+        const person = byId.get(objectId) ?? `person ${start(objectId)}`;
+        if (kind === 'user') return { kind: 'person', name: person };
+        const own = byId.get(applicationId);
+        if (actsFor !== undefined) return { kind, name: `agent ${own ?? start(applicationId)} for ${person}` };
+        const name = byId.get(objectId) ?? own;
+        if (kind === 'agent') return { kind, name: `agent ${name ?? start(applicationId)}` };
+        return { kind, name: name ?? `${kind} ${start(applicationId)}` };
       },
     };
   }, [tenants, titleOf, people, session, callerNames]);

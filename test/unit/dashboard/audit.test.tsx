@@ -5,9 +5,10 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
-import { AuditTable, type Names } from '../../../dashboard/app/audit-table.tsx';
+import { AuditTable, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
+import { everyRole } from './signed-in.tsx';
 
 type Query = Readonly<Record<string, string | undefined>>;
 type Answer = Awaited<ReturnType<Api['audit']>>;
@@ -104,7 +105,10 @@ it('keeps text that is typed before the first effects run, and shows the filter 
 const nobody = '00000000-0000-0000-0000-000000000000';
 const names: Names = {
   tenants: new Map(),
-  whoIn: ({ caller }) => ({ kind: caller.kind === 'agent' ? 'agent' : 'person', name: caller.applicationId }),
+  whoIn: ({ caller }) =>
+    caller.kind === 'agent'
+      ? { kind: 'agent', name: `agent ${caller.applicationId}` }
+      : { kind: 'person', name: caller.applicationId },
 };
 const entry = (more: Partial<AuditRecord>): AuditRecord => ({
   at: from,
@@ -147,6 +151,51 @@ it('shows of an agent its blueprint and the person that it acts for', async () =
   expect(details).toContain('Blueprint of the agentb-1');
   expect(details).toContain('The agent acts for the personp-1');
   await unmount();
+});
+
+it('names agents apart from the people that they act for', async () => {
+  const [ada, bot, helper, portal] = ['ada-1', 'bot-1', 'helper-1', 'portal-1'];
+  const acting = { applicationId: bot, objectId: ada, kind: 'agent', actsFor: ada } as const;
+  const started = [{ startedBy: bot, starter: { objectId: ada, name: 'agent Bot (bot-1…) for ada@partner.example' } }];
+  const askers = [
+    { ...acting, name: 'agent Bot (bot-1…) for ada@partner.example' },
+    { applicationId: helper, objectId: 'h-1', kind: 'agent', name: 'agent Helper (helper-1…)' },
+    { applicationId: portal, objectId: 'o-1', kind: 'application', name: 'application Portal (portal-1…)' },
+  ];
+  const api = apiWith({
+    jobs: async () => ({ jobs: [] }),
+    tenants: async () => ({ tenants: [] }) as never,
+    runs: async () => ({ runs: started as never }),
+    approvals: async () => ({ approvals: askers.map((asker) => ({ asker })) as never }),
+  });
+  let found: Names | undefined;
+  let given: Record<string, string> = {};
+  function Page() {
+    found = useNames(given);
+    return null;
+  }
+  const nameOf = (caller: AuditRecord['caller']) => found?.whoIn({ caller }).name;
+  const show = async (names: Record<string, string>) => {
+    given = names;
+    const { unmount } = await rendered(
+      <SignedInContext.Provider value={{ api, session: { ...session, roles: [...everyRole, 'Approvals.Decide'] } }}>
+        <Page />
+      </SignedInContext.Provider>,
+    );
+    await settled();
+    const shown = [
+      nameOf({ applicationId: portal, objectId: ada, kind: 'user' }),
+      nameOf(acting),
+      nameOf({ applicationId: helper, objectId: 'h-1', kind: 'agent' }),
+      nameOf({ applicationId: portal, objectId: 'o-1', kind: 'application' }),
+    ];
+    await unmount();
+    return shown;
+  };
+  const [ownHelper, ownPortal] = ['agent Helper (helper-1…)', 'application Portal (portal-1…)'];
+  expect(await show({})).toEqual(['person ada-1', 'agent bot-1 for person ada-1', ownHelper, ownPortal]);
+  expect(await show({ [ada]: 'Ada' })).toEqual(['Ada', 'agent bot-1 for Ada', ownHelper, ownPortal]);
+  expect(await show({ [ada]: 'Ada', [bot]: 'Bot' })).toEqual(['Ada', 'agent Bot for Ada', ownHelper, ownPortal]);
 });
 
 it('marks what a rule for emergencies served, and only that', async () => {
