@@ -107,14 +107,15 @@ export interface Failures {
 /** Runs that have ended do not change. */
 const known = new WeakMap<Api, Map<string, Failures>>();
 
-/** Runs of a job that one request reads. */
-const failedRead = 30;
-
 /**
  * Who failed in each of some runs, in their order, as far as it has been read: one request a job, after the page, which is
  * complete without them. A run that cannot be read is left out.
+ * @param listed the lists with these runs, of each job the newest first. No more of it is read than is lacking.
  */
-export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failures[] {
+export function useFailures(
+  runs: readonly RunSummaryAnswer[],
+  listed: readonly RunSummaryAnswer[],
+): readonly Failures[] {
   const { api } = useSignedIn();
   const [read, setRead] = useState(0);
   const ids = runs.map(({ runId }) => runId).join();
@@ -125,7 +126,10 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
     const readAll = async (): Promise<void> => {
       const lacking = runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId));
       for (const job of new Set(lacking.map((run) => run.job))) {
-        for (const { failed, ...run } of await readFailed(api, job)) {
+        const ofJob = listed.filter((run) => run.job === job);
+        // One more, because a run may have begun since.
+        const limit = ofJob.findLastIndex((run) => lacking.includes(run)) + 2;
+        for (const { failed, ...run } of await readFailed(api, job, limit)) {
           const codes = Object.entries(failed ?? {}).flatMap(([code, tenants]) =>
             tenants.map((id) => [id, code] as const),
           );
@@ -144,8 +148,8 @@ export function useFailures(runs: readonly RunSummaryAnswer[]): readonly Failure
 }
 
 /** None if they cannot be read. A broker that is busy is asked once more when it says. */
-const readFailed = (api: Api, job: string): Promise<RunsAnswer['runs']> => {
-  const read = async (): Promise<RunsAnswer['runs']> => (await api.failedRuns(failedRead, job)).runs;
+const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['runs']> => {
+  const read = async (): Promise<RunsAnswer['runs']> => (await api.failedRuns(limit, job)).runs;
   return read().catch(async ({ transient, retryAfterSeconds = 5 }: ApiFailure) => {
     if (transient) await systemClock.sleep(retryAfterSeconds * 1000);
     return transient ? read().catch(() => []) : [];

@@ -51,7 +51,8 @@ export function OverviewView() {
   // The history has a run when it has ended, and the list of runs knows the newest ones sooner.
   const runs = [...(main?.runs ?? []), ...(past.value ?? []).filter(({ runId }) => !kept.has(runId))];
   const nights = nightsOf(runs, nightsShown, trendNights);
-  const failures = useFailures(nights.slice(-trendNights).flatMap(({ run }) => kept.get(run?.runId ?? '') ?? []));
+  const lately = nights.slice(-trendNights).flatMap(({ run }) => kept.get(run?.runId ?? '') ?? []);
+  const failures = useFailures(lately, main?.runs ?? []);
   return (
     <>
       <Head

@@ -29,7 +29,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
     ({ status, startedAt, tenants: { total } }) =>
       status === 'completed' && startedAt < run.startedAt && total * 2 > run.tenants.total,
   );
-  const [failures] = useFailures(before === undefined ? [] : [before]);
+  const [failures] = useFailures(before === undefined ? [] : [before], runs);
   if (before === undefined || failures === undefined) return null;
   const failsNow = tenants.filter(({ tenantId, outcome }) => outcome === 'failed' && !failures.codes.has(tenantId));
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));

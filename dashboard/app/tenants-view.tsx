@@ -122,7 +122,10 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
         .flatMap(({ runs }) => nightsOf(runs, nightsShown).flatMap(({ run }) => run ?? [])),
     [jobs],
   );
-  const failures = useFailures(nights);
+  const failures = useFailures(
+    nights,
+    jobs.flatMap(({ runs }) => runs),
+  );
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
   return (
     <>

@@ -223,14 +223,20 @@ describe('the page of a run', () => {
 it('the page of a run says which tenants fail now and which work again since the run before', async () => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const rerun = runWith({ runId: 'probe@r', startedAt: '2026-11-23T06:00:00.000Z', tenants: { ...counts, total: 1 } });
+  const limits: number[] = [];
   const { root, unmount } = await open({
     run: async () => runWith(),
-    failedRuns: async () => ({ runs: [{ ...before, failed: { throttled: [id(1)] } }] }),
+    failedRuns: async (limit) => {
+      limits.push(limit);
+      return { runs: [{ ...before, failed: { throttled: [id(1)] } }] };
+    },
     runs: async () => ({ runs: [runWith(), rerun, before] }),
   });
   await pass(0);
   const news = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
   expect(news).toEqual(['Fabrikamfails now', 'Adatumworks again']);
+  // The run before is the third of the list, and another may have begun since.
+  expect(limits).toEqual([4]);
   await unmount();
 });
 
