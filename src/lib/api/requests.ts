@@ -162,7 +162,9 @@ export const listRunsQuerySchema = z.strictObject({
   failed: z
     .literal('true')
     .optional()
-    .meta({ description: 'Adds to those of the newest 50 runs of the answer that have ended which tenants have failed.' }),
+    .meta({
+      description: 'Adds to those of the newest 50 runs of the answer that have ended which tenants have failed.',
+    }),
 });
 
 /**

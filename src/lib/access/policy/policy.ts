@@ -1,4 +1,4 @@
-import type { CallerIdentity, CallerKind, CallerRole } from '../../core/caller.ts';
+import type { CallerKind, CallerRole } from '../../core/caller.ts';
 import { judgedBy } from '../../core/resources.ts';
 import type { Grant } from '../../core/secrets.ts';
 import { noGroups, type TenantSelection, type TenantEntry, type TenantGroups } from '../tenants/tenant-set.ts';
