@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../paths.ts';
@@ -64,7 +67,7 @@ describe.each(readdirSync(folder))('the jobs of %s', (workflow) => {
     expect(jobs.size).toBeGreaterThan(0);
     const strong = [...jobs].filter(([, text]) => strongPermission.test(text));
     // npm publishes an archive without running its scripts, and needs the current version of Node.js for that.
-    const published = /actions\/setup-node@.*|npm publish "\$\w+" --ignore-scripts /g;
+    const published = /actions\/setup-node@.*|npm view "\$\w+" version|npm publish "\.\/\$\w+" --ignore-scripts /g;
     const running = strong.filter(([, text]) =>
       /actions\/checkout|actions\/setup-node|\b(npm|npx|node) /.test(
         text.includes('npm publish ') ? text.replaceAll(published, '') : text,
@@ -101,6 +104,28 @@ describe('the release', () => {
     for (const name of ['attest', 'publish', 'publish-npm'])
       expect(job(name)).toContain('sha256sum --check --strict SHA256SUMS');
     expect(job('attest')).toContain('subject-checksums: release/SHA256SUMS');
+  });
+
+  it('publishes to npm the files that the registry does not have yet, as files', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'publish-'));
+    try {
+      await mkdir(join(place, 'release'));
+      for (const name of ['first', 'second']) {
+        await mkdir(join(place, 'package'), { recursive: true });
+        await writeFile(join(place, 'package/package.json'), JSON.stringify({ name, version: '1.2.3' }));
+        execFileSync('tar', ['-czf', `release/${name}-1.2.3.tgz`, 'package'], { cwd: place });
+      }
+      // A registry that has the first package.
+      const npm = `#!/bin/sh\ncase "$1 $2" in 'view first@1.2.3') echo 1.2.3 ;; view*) exit 1 ;; *) echo "$*" ;; esac\n`;
+      await writeFile(join(place, 'npm'), npm, { mode: 0o755 });
+      const script = /- run: \|\n((?: {10}.*\n)+)$/.exec(job('publish-npm'))?.[1] ?? '';
+      const env = { ...process.env, PATH: `${place}:${process.env['PATH']}` };
+      expect(execFileSync('bash', ['-e', '-c', script], { cwd: place, env, encoding: 'utf8' })).toBe(
+        'publish ./release/second-1.2.3.tgz --ignore-scripts --access public --provenance\n',
+      );
+    } finally {
+      await rm(place, { recursive: true });
+    }
   });
 
   it('gives each job the permissions that it needs', () => {
