@@ -31,7 +31,7 @@ const besideCode = [
 ];
 
 function manifest(): object {
-  const { name, version, description, license, type, engines, devDependencies: versions } = project;
+  const { name, version, description, license, repository, type, engines, devDependencies: versions } = project;
   const entries = Object.entries(exported).map(([entry, source]) => [
     `./${entry}`,
     { types: `./types/${source.replace(/\.ts$/, '.d.ts')}`, default: `./kit/${entry}.js` },
@@ -42,6 +42,7 @@ function manifest(): object {
     version,
     description,
     license,
+    repository,
     type,
     engines,
     bin: { ptb: 'build/cli/ptb.js' },

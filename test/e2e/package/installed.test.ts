@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import project from '../../../package.json' with { type: 'json' };
 import { listFiles } from '../../../src/cli/project/app-package.ts';
+import { projectRoot } from '../../paths.ts';
 import { packedApp } from '../../support/packed-app.ts';
 import { install, linkPackages, mustRun, packEverything, runIn, useArchives } from '../../support/installed-package.ts';
 import { skippedBecause } from '../../support/skipped.ts';
@@ -31,6 +32,15 @@ describe('the packed packages', skippedBecause(unavailable), () => {
       const others = [...archives.values()].filter((archive) => archive !== client);
       await install(empty, ...others);
       await install(empty, '--legacy-peer-deps', client);
+    });
+
+    it('name the repository that signs them, without which npm refuses their provenance', async () => {
+      for (const name of archives.keys()) {
+        if (!existsSync(join(projectRoot, 'packages', name)) && !name.startsWith(project.name)) continue;
+        const file = join(empty, 'node_modules', name, 'package.json');
+        const { repository } = JSON.parse(await readFile(file, 'utf8')) as { repository?: object };
+        expect({ name, ...repository }).toMatchObject({ name, url: project.repository.url });
+      }
     });
 
     it('have the command ptb, which says its version', async () => {
