@@ -12,7 +12,7 @@ export function registerProject(program: Command): void {
   program
     .command('package')
     .description('Build what is deployed: the app with the jobs of the project in this folder.')
-    .option('--out <folder>', 'where app.zip and its files go; the folder is emptied', 'out')
+    .option('--out <folder>', 'where app.zip and its files, in app, are replaced', 'out')
     .option('--durable-backend <name>', 'azureStorage or durableTaskScheduler (default: DURABLE_BACKEND)')
     .option('--json', 'one JSON document')
     .action(packageFolder);

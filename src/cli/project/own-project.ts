@@ -1,8 +1,8 @@
 /** A project with jobs of its own: a folder that depends on this package, as `ptb init` writes it. */
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { findPackageJSON } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { createJobRegistry, type Job } from '../../lib/runs/job/job.ts';
@@ -57,6 +57,9 @@ export async function listedJobs(folder: string): Promise<readonly Job[]> {
   }
 }
 
+/** The jobs of a release, in the package of a project with jobs of its own. */
+const builtInJobs = 'built-in-jobs.js';
+
 /** In a deployed app, jobs share the code of the app: a BrokerError of theirs is one there. */
 const sharedWithApp: Plugin = {
   name: 'shared-with-app',
@@ -70,10 +73,22 @@ const sharedWithApp: Plugin = {
 };
 
 /**
+ * Removes what an earlier call has written, whole or in part.
+ * @throws UsageError if the folder holds something else.
+ */
+async function removeEarlier(project: string, app: string): Promise<void> {
+  const hasProject = `${resolve(project)}${sep}`.startsWith(`${resolve(app)}${sep}`);
+  const present = await readdir(app).catch(() => []);
+  if (hasProject || (present.length > 0 && !existsSync(join(app, 'dist', builtInJobs))))
+    throw new UsageError(`--out: ${app} would be removed. Name another folder.`);
+  await rm(app, { recursive: true, force: true });
+}
+
+/**
  * Writes `OUT/app` and `OUT/app.zip`: the app of this package with the jobs of a project. No file is compiled but the jobs.
  * @param folder of the project.
- * @param out its contents are replaced.
- * @throws UsageError if a package is missing, or the folder has no list of jobs; Error if the jobs cannot be built.
+ * @param out nothing else in it changes.
+ * @throws UsageError if a package is missing, the folder has no list of jobs, or `OUT/app` is something else; Error if the jobs cannot be built.
  */
 export async function packageProject(folder: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
   await listedJobs(folder);
@@ -82,10 +97,10 @@ export async function packageProject(folder: string, out: string, backend: Durab
   });
   const root = builtApp();
   const dist = join(out, 'app/dist');
-  await rm(out, { recursive: true, force: true });
+  await removeEarlier(folder, join(out, 'app'));
   await mkdir(dist, { recursive: true });
   await cp(join(root, 'dist'), dist, { recursive: true });
-  await rename(join(dist, 'jobs.js'), join(dist, 'built-in-jobs.js'));
+  await rename(join(dist, 'jobs.js'), join(dist, builtInJobs));
   await build({
     ...deployedOptions,
     absWorkingDir: resolve(folder),
