@@ -107,12 +107,18 @@ const crossOrigin: Check = async (probe) => {
 
 /** What is deployed, and whether the settings are known ones. */
 const deployed: Check = async (probe, { token, releaseDigest }) => {
-  if (token === undefined) return ['settings', 'release'].map((check) => skipped(check, noToken));
+  const unknown = (reason: string): readonly Finding[] => [
+    skipped('settings', reason),
+    // Who names an archive must not take "not compared" for "the same".
+    releaseDigest === undefined
+      ? skipped('release', reason)
+      : failed('release', `not compared: ${reason}`, 'Run `ptb verify` as a caller who may read health.'),
+  ];
+  if (token === undefined) return unknown(noToken);
   const answer = await probe.ask('GET', '/api/health', { headers: bearer(token) });
   const { settings, release } = answer.json;
   const { status, problem } = asObject(settings);
-  if (status === undefined)
-    return ['settings', 'release'].map((check) => skipped(check, `the report is not shown: ${describe(answer)}`));
+  if (status === undefined) return unknown(`the report is not shown: ${describe(answer)}`);
   return [
     typeof problem === 'string'
       ? failed('settings', problem, 'Correct the settings of the function app.')

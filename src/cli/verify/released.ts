@@ -14,13 +14,25 @@ export async function digestOfArchive(file: string): Promise<string> {
   const archive = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`--release: ${file} cannot be read (${error.code}). Name app.zip of a release.`);
   });
-  const sums = await readFile(join(dirname(file), 'SHA256SUMS'), 'utf8').catch(() => '');
-  const line = sums.split(/\r?\n/).find((each) => each.endsWith(`  ${basename(file)}`));
-  const expected = line?.split(' ', 1)[0];
-  if (expected !== undefined && expected !== createHash('sha256').update(archive).digest('hex'))
-    throw new UsageError(`--release: ${file} does not have its checksum in SHA256SUMS. Download both again.`);
+  await checkSum(archive, file);
   const files = new Map(Object.entries(unzip(archive, file)).map(([path, bytes]) => [path.slice(inApp.length), bytes]));
   return digestOfFiles(files);
+}
+
+/** @throws UsageError if SHA256SUMS is beside the archive and does not have its checksum. */
+async function checkSum(archive: Uint8Array, file: string): Promise<void> {
+  const sums = await readFile(join(dirname(file), 'SHA256SUMS'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new UsageError(`--release: SHA256SUMS beside ${file} cannot be read (${error.code}).`);
+  });
+  if (sums === undefined) return;
+  // As sha256sum writes it: an asterisk marks a file that was read as binary.
+  const names = [`  ${basename(file)}`, ` *${basename(file)}`];
+  const line = sums.split(/\r?\n/).find((each) => names.some((name) => each.endsWith(name)));
+  if (line === undefined)
+    throw new UsageError(`--release: SHA256SUMS beside ${file} has no line for it. Name the file as the release does.`);
+  if (line.split(' ', 1)[0] !== createHash('sha256').update(archive).digest('hex'))
+    throw new UsageError(`--release: ${file} does not have its checksum in SHA256SUMS. Download both again.`);
 }
 
 const inApp = 'dist/';

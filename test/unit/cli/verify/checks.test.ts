@@ -205,6 +205,14 @@ describe('ptb verify', () => {
     });
   });
 
+  it.each([
+    ['there is no token', anonymous, []],
+    ['the caller may not see the report', caller, [asCaller('/api/health', { status: 'ok' })]],
+  ])('fails if an archive is named and %s', async (_why, options, overrides) => {
+    const findings = await findingsOf({ ...options, releaseDigest: release.sha256 }, ...overrides);
+    expect(results(findings)).toMatchObject({ settings: 'skipped', release: 'failed' });
+  });
+
   it('skips checks that need a token when there is none', async () => {
     const findings = await findingsOf(anonymous);
     expect(results(findings)).toMatchObject({

@@ -73,6 +73,22 @@ describe('the digest of an archive', () => {
     expect(await digestOfArchive(archive)).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('finds a checksum that was computed in binary mode', async () => {
+    const archive = await write();
+    await writeFile(join(folder, 'SHA256SUMS'), `${'0'.repeat(64)} *app.zip\r\n`);
+    await expect(digestOfArchive(archive)).rejects.toThrow(/does not have its checksum/);
+  });
+
+  it('is refused if SHA256SUMS has no line for the archive, or cannot be read', async () => {
+    const archive = await write();
+    const sums = join(folder, 'SHA256SUMS');
+    await writeFile(sums, `${'0'.repeat(64)}  my-app.zip\n`);
+    await expect(digestOfArchive(archive)).rejects.toThrow(/has no line for it\. Name the file as the release does/);
+    await rm(sums);
+    await mkdir(sums);
+    await expect(digestOfArchive(archive)).rejects.toThrow(/SHA256SUMS beside .* cannot be read \(EISDIR\)/);
+  });
+
   it.each([
     ['no zip file', async (file: string) => writeFile(file, 'text')],
     ['an archive of something else', async (file: string) => writeFile(file, await zipFolder(folder, []))],
