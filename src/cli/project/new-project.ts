@@ -37,13 +37,15 @@ export async function newProject(folder: string): Promise<readonly string[]> {
   return Object.keys(files);
 }
 
-/** A name that npm accepts, made of the name of a folder. */
-const packageName = (folder: string): string =>
-  folder
+/** A name that npm accepts, made of the name of a folder. A package cannot depend on one of its own name. */
+function packageName(folder: string): string {
+  const name = folder
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]+/g, '-')
     .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 100) || 'broker';
+    .slice(0, 100);
+  return name === project.name ? `${name}-jobs` : name || 'broker';
+}
 
 const json = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
 

@@ -38,6 +38,7 @@ describe('ptb init', () => {
     ['Contoso Broker', 'contoso-broker'],
     ['Bröker', 'br-ker'],
     ['...', 'broker'],
+    ['Partner-Token-Broker', 'partner-token-broker-jobs'],
   ])('calls the package of the folder %s %s', async (name, expected) => {
     await newProject(join(folder, 'in', name === '...' ? '(' : name));
     const manifest = await readFile(join(folder, 'in', name === '...' ? '(' : name, 'package.json'), 'utf8');
