@@ -73,11 +73,13 @@ export const bootLog: Logger = createLogger(invocationLog.sink);
 /** What this process counts. Requests count before there are services too. */
 export const metrics = new AppMetrics();
 
-/** The build puts it beside the bundle that contains this module. Sources that run without a build have none. */
-const jobsMapFile = join(import.meta.dirname, 'jobs.map.json');
-let jobsMapText: string | undefined;
-const jobsMap = (): string | undefined =>
-  (jobsMapText ??= existsSync(jobsMapFile) ? readFileSync(jobsMapFile, 'utf8') : undefined);
+/** The build puts them beside the bundle that contains this module. Sources that run without a build have none. */
+const jobsMaps = new Map<string, string | undefined>();
+const jobsMap = (bundle: string): string | undefined => {
+  const file = join(import.meta.dirname, `${bundle}.map.json`);
+  if (!jobsMaps.has(bundle)) jobsMaps.set(bundle, existsSync(file) ? readFileSync(file, 'utf8') : undefined);
+  return jobsMaps.get(bundle);
+};
 
 /**
  * The auth level of the callers' routes. It is read while the app loads, because the host accepts registrations only
@@ -177,7 +179,7 @@ const createRuntime = (dnsServer?: string): Runtime => ({
   resolveTxt: textResolver(dnsServer),
   log: bootLog,
   metrics,
-  jobPositions: (stack) => withJobPositions(stack, jobsMap()),
+  jobPositions: (stack) => withJobPositions(stack, jobsMap),
   background: invocationLog.outside,
 });
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { missingPackage } from '../project/own-project.ts';
 import { dieWithParent, endChild } from './child.ts';
 
@@ -91,7 +91,9 @@ function azuriteManifest(): string {
   try {
     return createRequire(import.meta.url).resolve('azurite/package.json');
   } catch {
-    throw missingPackage('azurite');
+    // Only beside the package is it found.
+    const isLocal = import.meta.dirname.startsWith(`${process.cwd()}${sep}`);
+    throw isLocal ? missingPackage('azurite') : missingPackage('azurite', '--global');
   }
 }
 

@@ -1,14 +1,14 @@
 /** A project with jobs of its own: a folder that depends on this package, as `ptb init` writes it. */
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
+import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 import { createJobRegistry, type Job } from '../../lib/runs/job/job.ts';
 import { UsageError } from '../run-program.ts';
 import project from '../../../package.json' with { type: 'json' };
-import { completePackage, deployedManifest, type DurableBackend, type PackagedApp } from './app-package.ts';
+import { completePackage, deployedManifest, type DurableBackend, listFiles, type PackagedApp } from './app-package.ts';
 import { deployedOptions } from './bundle-options.ts';
 import { readJobsMap } from './jobs-map.ts';
 
@@ -34,10 +34,14 @@ const manifestOf = async (folder: string): Promise<Manifest> =>
 export const isOwnProject = async (folder: string): Promise<boolean> =>
   (await manifestOf(folder)).name !== project.name;
 
-/** A package that this one needs only for some commands. @throws UsageError with the command that installs it. */
-export const missingPackage = (name: 'azurite' | 'esbuild'): UsageError =>
+/**
+ * A package that this one needs only for some commands.
+ * @param flags of the installation.
+ * @throws UsageError with the command that installs it.
+ */
+export const missingPackage = (name: 'azurite' | 'esbuild', flags = '--save-dev --save-exact'): UsageError =>
   new UsageError(
-    `${name} is not installed here. Run \`npm install --save-dev --save-exact ${name}@${project.devDependencies[name]}\`, then the command again.`,
+    `${name} is not installed here. Run \`npm install ${flags} ${name}@${project.devDependencies[name]}\`, then the command again.`,
   );
 
 /**
@@ -58,19 +62,41 @@ export async function listedJobs(folder: string): Promise<readonly Job[]> {
 }
 
 /** The jobs of a release, in the package of a project with jobs of its own. */
-const builtInJobs = 'built-in-jobs.js';
+const builtInJobs = 'built-in-jobs';
 
 /** In a deployed app, jobs share the code of the app: a BrokerError of theirs is one there. */
 const sharedWithApp: Plugin = {
   name: 'shared-with-app',
   setup: (plugin) =>
     plugin.onResolve({ filter: /^partner-token-broker\// }, ({ path }) => {
-      const file = { 'partner-token-broker/job': 'job-kit', 'partner-token-broker/jobs': 'built-in-jobs' }[path];
+      const file = { 'partner-token-broker/job': 'job-kit', 'partner-token-broker/jobs': builtInJobs }[path];
       return file === undefined
         ? { errors: [{ text: `A job imports partner-token-broker/job or partner-token-broker/jobs, not "${path}"` }] }
         : { path: `#app/${file}.js`, external: true };
     }),
 };
+
+/**
+ * @returns the bundler of a project.
+ * @throws UsageError if it is not installed there, or the project depends on another version of this package.
+ */
+function bundlerOf(folder: string): typeof import('esbuild') {
+  const load = createRequire(resolve(folder, 'package.json'));
+  const loaded = (name: string, missing: UsageError): unknown => {
+    try {
+      return load(name);
+    } catch {
+      throw missing;
+    }
+  };
+  const notInstalled = new UsageError(`${project.name} is not installed in this project. Run \`npm install\` here.`);
+  const { version } = loaded(`${project.name}/package.json`, notInstalled) as Manifest;
+  if (version !== project.version)
+    throw new UsageError(
+      `This is ptb ${project.version}, but the project has ${project.name} ${version}. Run \`npx ptb\` here.`,
+    );
+  return loaded('esbuild', missingPackage('esbuild')) as typeof import('esbuild');
+}
 
 /**
  * Removes what an earlier call has written, whole or in part.
@@ -79,7 +105,7 @@ const sharedWithApp: Plugin = {
 async function removeEarlier(project: string, app: string): Promise<void> {
   const hasProject = `${resolve(project)}${sep}`.startsWith(`${resolve(app)}${sep}`);
   const present = await readdir(app).catch(() => []);
-  if (hasProject || (present.length > 0 && !existsSync(join(app, 'dist', builtInJobs))))
+  if (hasProject || (present.length > 0 && !existsSync(join(app, 'dist', `${builtInJobs}.js`))))
     throw new UsageError(`--out: ${app} would be removed. Name another folder.`);
   await rm(app, { recursive: true, force: true });
 }
@@ -88,19 +114,17 @@ async function removeEarlier(project: string, app: string): Promise<void> {
  * Writes `OUT/app` and `OUT/app.zip`: the app of this package with the jobs of a project. No file is compiled but the jobs.
  * @param folder of the project.
  * @param out nothing else in it changes.
- * @throws UsageError if a package is missing, the folder has no list of jobs, or `OUT/app` is something else; Error if the jobs cannot be built.
+ * @throws UsageError if a package is missing or has another version, the folder has no list of jobs, or `OUT/app` is something else; Error if the jobs cannot be built.
  */
 export async function packageProject(folder: string, out: string, backend: DurableBackend): Promise<PackagedApp> {
   await listedJobs(folder);
-  const { build } = await import('esbuild').catch(() => {
-    throw missingPackage('esbuild');
-  });
+  const { build } = bundlerOf(folder);
   const root = builtApp();
   const dist = join(out, 'app/dist');
   await removeEarlier(folder, join(out, 'app'));
   await mkdir(dist, { recursive: true });
   await cp(join(root, 'dist'), dist, { recursive: true });
-  await rename(join(dist, 'jobs.js'), join(dist, builtInJobs));
+  for (const end of ['.js', '.map.json']) await rename(join(dist, `jobs${end}`), join(dist, `${builtInJobs}${end}`));
   await build({
     ...deployedOptions,
     absWorkingDir: resolve(folder),
@@ -109,7 +133,8 @@ export async function packageProject(folder: string, out: string, backend: Durab
     plugins: [sharedWithApp],
   });
   await writeFile(join(dist, 'jobs.map.json'), JSON.stringify(await readJobsMap(dist)));
-  await rm(join(dist, 'jobs.js.map'));
+  // The app of a release has none: they are larger than the program. Code that jobs load later is in chunks of their own.
+  for (const file of await listFiles(dist)) if (file.endsWith('.map')) await rm(join(dist, file));
   const { name = 'broker', version = '0.0.0' } = await manifestOf(folder);
   return completePackage(out, {
     root,

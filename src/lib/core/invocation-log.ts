@@ -42,8 +42,8 @@ export function createInvocationLog(orphaned: (line: string) => void): Invocatio
   };
 }
 
-/** End of a position in the bundle that contains the jobs: `…/dist/jobs.js:22:141075`. */
-const bundlePosition = /\bjobs\.js:(\d+):(\d+)$/;
+/** End of a position in a bundle that contains jobs: `…/dist/jobs.js:22:141075`. */
+const bundlePosition = /(?:^|[/\\])((?:built-in-)?jobs)\.js:(\d+):(\d+)$/;
 
 /** Returns undefined for a damaged map: the error of a job matters more than its position. */
 function parsed(map: string | undefined): SourceMap | undefined {
@@ -55,19 +55,20 @@ function parsed(map: string | undefined): SourceMap | undefined {
 }
 
 /**
- * Replaces positions in the bundle by positions in the sources of jobs: `jobs/licence-report.ts:41:22`. Positions in other
+ * Replaces positions in the bundles of jobs by positions in their sources: `jobs/licence-report.ts:41:22`. Positions in other
  * code stay.
- * @param map the source map of the jobs that the build writes; without it the text stays.
+ * @param mapOf the source map of `jobs`, and in a project with jobs of its own of `built-in-jobs`, that the build writes;
+ * without it the positions stay.
  */
-export function withJobPositions(stack: string, map: string | undefined): string {
-  const sourceMap = stack.includes('jobs.js:') ? parsed(map) : undefined;
-  if (sourceMap === undefined) return stack;
+export function withJobPositions(stack: string, mapOf: (bundle: string) => string | undefined): string {
+  const maps = new Map<string, SourceMap | undefined>();
   const located = (word: string): string => {
-    const found = bundlePosition.exec(word);
-    if (found === null) return word;
+    const [, bundle, line, column] = bundlePosition.exec(word) ?? [];
+    if (bundle === undefined) return word;
+    if (!maps.has(bundle)) maps.set(bundle, parsed(mapOf(bundle)));
     // Stacks count from 1, source maps from 0.
-    const entry = sourceMap.findEntry(Number(found[1]) - 1, Number(found[2]) - 1);
-    return 'originalSource' in entry && entry.originalSource !== undefined
+    const entry = maps.get(bundle)?.findEntry(Number(line) - 1, Number(column) - 1);
+    return entry !== undefined && 'originalSource' in entry && entry.originalSource !== undefined
       ? `${entry.originalSource}:${entry.originalLine + 1}:${entry.originalColumn + 1}`
       : word;
   };

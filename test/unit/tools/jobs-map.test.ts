@@ -55,8 +55,16 @@ it('maps a position in a job to its source, and leaves other positions', async (
   const inJob = positionOf(code, 'new TypeError');
   const elsewhere = positionOf(code, 'new Error');
   const stack = `TypeError: Contoso\n    at run (${inJob})\n    at other (${elsewhere})\n    at node:internal/x:1:2`;
-  expect(withJobPositions(stack, jobsMap)).toBe(
+  const mapOf = (name: string): string | undefined => (name === 'jobs' ? jobsMap : undefined);
+  expect(withJobPositions(stack, mapOf)).toBe(
     `TypeError: Contoso\n    at run (jobs/probe.ts:3:30)\n    at other (${elsewhere})\n    at node:internal/x:1:2`,
   );
-  expect(withJobPositions(stack, undefined)).toBe(stack);
+  expect(withJobPositions(stack, () => undefined)).toBe(stack);
+  // The jobs of a release, in a project with jobs of its own.
+  const builtIn = stack.replace('/jobs.js', '/built-in-jobs.js');
+  expect(withJobPositions(builtIn, mapOf)).toBe(builtIn);
+  expect(withJobPositions(builtIn, (name) => (name === 'built-in-jobs' ? jobsMap : undefined))).toContain(
+    'run (jobs/probe.ts:3:30)',
+  );
+  expect(withJobPositions('at run (dist/more-jobs.js:1:1)', () => jobsMap)).toBe('at run (dist/more-jobs.js:1:1)');
 });
