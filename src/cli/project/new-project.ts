@@ -179,6 +179,9 @@ ${hook('prepackage', 'npm run package', '      ')}`;
 
 const workflow = `# Tests each push, and deploys main. Set the variables AZURE_CLIENT_ID, AZURE_TENANT_ID, AZURE_SUBSCRIPTION_ID, RESOURCE_GROUP
 # and FUNCTION_APP of the environment "production", and trust it with a federated credential in Entra. No secret is stored.
+# Limit the environment to the branch main: a branch can change this file, and the credential trusts the environment.
+# If the Durable Task Scheduler keeps runs, set the variable DURABLE_BACKEND of the repository to durableTaskScheduler.
+# While ADMIN_ISOLATION is on, the last step does not end: it waits for /admin/host/status.
 name: deploy
 on:
   push:
@@ -199,6 +202,7 @@ jobs:
       - run: npm run check
       - run: npm test
       - run: npm run package
+        env: { DURABLE_BACKEND: "\${{ vars.DURABLE_BACKEND }}" }
       - uses: actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f # v7.0.0
         with: { name: app, path: out/app.zip, if-no-files-found: error }
 
@@ -207,6 +211,9 @@ jobs:
     if: github.ref == 'refs/heads/main'
     runs-on: ubuntu-latest
     environment: production
+    timeout-minutes: 30
+    # One deployment at a time, and none is stopped half-way.
+    concurrency: { group: production, cancel-in-progress: false }
     permissions:
       id-token: write
     steps:
@@ -240,5 +247,5 @@ npx ptb jobs new NAME    # another job and its test
 npm run package          # out/app.zip, which is deployed
 \`\`\`
 
-\`npm update partner-token-broker\` updates the app; its CHANGELOG.md says what changes.
+\`npm install --save-exact partner-token-broker@VERSION\` updates the app; its CHANGELOG.md says what changes.
 `;

@@ -7,6 +7,7 @@ import parameters from '../../../../infra/main.parameters.json' with { type: 'js
 import { newProject } from '../../../../src/cli/project/new-project.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { policyWarnings } from '../../../../src/lib/access/policy/policy-warnings.ts';
+import { projectRoot } from '../../../paths.ts';
 import { listFiles } from '../../../../src/cli/project/app-package.ts';
 
 describe('ptb init', () => {
@@ -65,7 +66,23 @@ describe('ptb init', () => {
       services: { broker: { dist: 'out/app.zip', hooks: { prepackage: { windows: { run: 'npm run package' } } } } },
     });
     expect(parse(await text('.github/workflows/deploy.yml'))).toMatchObject({
-      jobs: { deploy: { needs: 'test', permissions: { 'id-token': 'write' } } },
+      jobs: {
+        test: {
+          steps: expect.arrayContaining([
+            { run: 'npm run package', env: { DURABLE_BACKEND: '${{ vars.DURABLE_BACKEND }}' } },
+          ]),
+        },
+        deploy: { needs: 'test', permissions: { 'id-token': 'write' }, concurrency: { group: 'production' } },
+      },
     });
+  });
+
+  it('uses the actions that the workflows of a release use', async () => {
+    await newProject(folder);
+    const pinned = (written: string): string[] => written.match(/actions\/.*/g) ?? [];
+    const own = pinned(await readFile(join(projectRoot, '.github/workflows/release.yml'), 'utf8'));
+    const written = pinned(await text('.github/workflows/deploy.yml'));
+    expect(written.length).toBeGreaterThan(3);
+    expect(written.filter((action) => !own.includes(action))).toEqual([]);
   });
 });
