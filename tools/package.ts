@@ -1,7 +1,7 @@
 /**
  * Writes the folder that is deployed, `out/app`, and its archive `out/app.zip`: the bundled app, host.json, a
  * package.json without dependencies, and the access policy if the project has one. Beside them it writes the bill of
- * materials, `out/sbom.cdx.json`, and the source maps. The same sources give the same bytes.
+ * materials, `out/sbom.cdx.json`, and the source maps. The same sources and `GITHUB_SHA` give the same bytes.
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -52,7 +52,7 @@ export async function writeJobFiles(folder: string, name: string, texts: () => J
   const listed = withJob(index, name);
   if (listed === undefined)
     throw new UsageError(
-      `${paths.index} uses the name ${importNameOf(name)} already, or has another form than expected. Choose another name, or add the job by hand, as docs/write-a-job.md describes.`,
+      `${paths.index} uses the name ${importNameOf(name)} already, or has another form than expected. Choose another name, or add the job by hand: import it there, and add it to the list.`,
     );
   const { job, test } = await importsFor(folder, texts());
   // The list comes last, because it makes the job part of the app.

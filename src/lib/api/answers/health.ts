@@ -100,7 +100,7 @@ export const healthReportSchema = z
       .meta({ description: 'Tokens issued by this instance since its start.' }),
     release: z.object({ version: z.string(), commit: z.string().optional(), sha256: z.string() }).optional().meta({
       description:
-        'What is deployed. `sha256` is the digest of the files of the app that are there now. Absent: the app was not packaged.',
+        'What is deployed. `sha256` is the digest of the files in `dist`, as the app reports them. Absent: the app was not packaged.',
     }),
   })
   .meta({ id: 'HealthReport', description: 'The answer to a caller with any app role.' });
