@@ -31,7 +31,7 @@ const besideCode = [
 ];
 
 function manifest(): object {
-  const { name, version, description, license, repository, type, engines, devDependencies: versions } = project;
+  const { name, version, description, license, repository, type, engines } = project;
   const entries = Object.entries(exported).map(([entry, source]) => [
     `./${entry}`,
     { types: `./types/${source.replace(/\.ts$/, '.d.ts')}`, default: `./kit/${entry}.js` },
@@ -47,10 +47,11 @@ function manifest(): object {
     engines,
     bin: { ptb: 'build/cli/ptb.js' },
     exports: { ...Object.fromEntries(entries), './package.json': './package.json' },
-    // Everything else is in the bundles. Jobs use zod, and its types are part of theirs.
+    // Everything else is in the bundles. Jobs use zod, and its types are part of theirs. A project pins its own versions, so narrow
+    // ranges would stop its upgrade.
     peerDependencies: {
-      ...Object.fromEntries(optional.map((each) => [each, `^${versions[each]}`])),
-      zod: `^${project.dependencies.zod}`,
+      ...Object.fromEntries(optional.map((each) => [each, '*'])),
+      zod: `^${project.dependencies.zod.split('.', 1)[0]}`,
     },
     peerDependenciesMeta: Object.fromEntries(optional.map((each) => [each, { optional: true }])),
   };

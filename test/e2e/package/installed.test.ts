@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,6 +41,19 @@ describe('the packed packages', skippedBecause(unavailable), () => {
         const { repository } = JSON.parse(await readFile(file, 'utf8')) as { repository?: object };
         expect({ name, ...repository }).toMatchObject({ name, url: project.repository.url });
       }
+    });
+
+    it('can be upgraded in a project that keeps older versions of what they need', async () => {
+      const older = { azurite: '3.30.0', esbuild: '0.20.0', vitest: '4.0.0', zod: '4.0.0' };
+      const places = Object.entries(older).map(async ([name, version]) => {
+        const place = join(folder, 'older', name);
+        await mkdir(place, { recursive: true });
+        await writeFile(join(place, 'package.json'), JSON.stringify({ name, version }));
+        return place;
+      });
+      await install(join(folder, 'upgraded'), ...(await Promise.all(places)));
+      await install(join(folder, 'upgraded'), archives.get(project.name) ?? '');
+      expect(await runIn(join(folder, 'upgraded'), 'ptb', '--version')).toMatchObject({ code: 0 });
     });
 
     it('have the command ptb, which says its version', async () => {
@@ -175,7 +188,12 @@ describe('the packed packages', skippedBecause(unavailable), () => {
         const bytes = await readFile(join(own, 'out/app', place));
         if (!bytes.equals(await readFile(join(released, file)))) differs.push(file);
       }
-      expect(differs).toEqual([]);
+      // It names whose jobs these are.
+      expect(differs).toEqual(['dist/release.json']);
+      expect(JSON.parse(await readFile(join(own, 'out/app/dist/release.json'), 'utf8'))).toMatchObject({
+        version: project.version,
+        jobs: 'project',
+      });
       // By it, the trace of a tenant shows where a job threw.
       const map = await readFile(join(own, 'out/app/dist/jobs.map.json'), 'utf8');
       expect((JSON.parse(map) as { sources: string[] }).sources).toContain('jobs/device-report.ts');
