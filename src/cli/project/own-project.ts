@@ -5,6 +5,7 @@ import { createRequire, findPackageJSON } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
+import { releaseFile } from '../../lib/health/release.ts';
 import { createJobRegistry, type Job } from '../../lib/runs/job/job.ts';
 import { UsageError } from '../run-program.ts';
 import project from '../../../package.json' with { type: 'json' };
@@ -136,6 +137,8 @@ export async function packageProject(folder: string, out: string, backend: Durab
   // The app of a release has none: they are larger than the program. Code that jobs load later is in chunks of their own.
   for (const file of await listFiles(dist)) if (file.endsWith('.map')) await rm(join(dist, file));
   const { name = 'broker', version = '0.0.0' } = await manifestOf(folder);
+  const release = JSON.parse(await readFile(join(dist, releaseFile), 'utf8').catch(() => '{}')) as object;
+  await writeFile(join(dist, releaseFile), `${JSON.stringify({ version: project.version, ...release, jobs: name })}\n`);
   return completePackage(out, {
     root,
     backend,

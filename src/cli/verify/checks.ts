@@ -127,14 +127,15 @@ const deployed: Check = async (probe, { token, releaseDigest }) => {
   ];
 };
 
-function releaseFinding({ version, commit, sha256 }: JsonObject, expected: string | undefined): Finding {
+function releaseFinding({ version, commit, jobs, sha256 }: JsonObject, expected: string | undefined): Finding {
   const fix = 'Deploy app.zip of a release, or of `ptb package`.';
   if (typeof version !== 'string' || typeof sha256 !== 'string')
     return expected === undefined
       ? skipped('release', 'the app was not packaged')
       : failed('release', 'the app was not packaged', fix);
   const ofCommit = typeof commit === 'string' ? `, commit ${commit.slice(0, 12)}` : '';
-  const name = `${version}${ofCommit}, digest ${sha256.slice(0, 12)}`;
+  const withJobs = typeof jobs === 'string' ? `, with the jobs of ${jobs}` : '';
+  const name = `${version}${ofCommit}${withJobs}, digest ${sha256.slice(0, 12)}`;
   if (expected === undefined) return passed('release', `${name}; --release compares it with an archive`);
   return sha256 === expected
     ? passed('release', `${name}, as the archive`)

@@ -9,6 +9,8 @@ export interface Release {
   readonly version: string;
   /** Of the repository. Absent: it was not packaged by a release. */
   readonly commit?: string;
+  /** The project whose jobs replace those of the release. */
+  readonly jobs?: string;
   /** {@link digestOfFiles} of the files that are there now. */
   readonly sha256: string;
 }
@@ -39,10 +41,11 @@ export async function readRelease(folder: string): Promise<Release | undefined> 
     const file = join(entry.parentPath, entry.name);
     if (entry.isFile()) files.set(relative(folder, file).split(sep).join('/'), await readFile(file));
   }
-  const { version, commit } = asObject(parseJson(text));
+  const { version, commit, jobs } = asObject(parseJson(text));
   return {
     version: String(version),
     ...(typeof commit === 'string' ? { commit } : {}),
+    ...(typeof jobs === 'string' ? { jobs } : {}),
     sha256: digestOfFiles(files),
   };
 }

@@ -98,10 +98,13 @@ export const healthReportSchema = z
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),
-    release: z.object({ version: z.string(), commit: z.string().optional(), sha256: z.string() }).optional().meta({
-      description:
-        'What is deployed. `sha256` is the digest of the files in `dist`, as the app reports them. Absent: the app was not packaged.',
-    }),
+    release: z
+      .object({ version: z.string(), commit: z.string().optional(), jobs: z.string().optional(), sha256: z.string() })
+      .optional()
+      .meta({
+        description:
+          'What is deployed. `jobs` names the project whose jobs replace those of the release. `sha256` is the digest of the files in `dist`, as the app reports them. Absent: the app was not packaged.',
+      }),
   })
   .meta({ id: 'HealthReport', description: 'The answer to a caller with any app role.' });
 

@@ -193,6 +193,13 @@ describe('ptb verify', () => {
       '0.1.0, commit c0ffee, digest d1ge57, as the archive',
     ],
     ['another than the archive', { releaseDigest: 'other' }, release, 'failed', 'but the archive has digest other'],
+    [
+      'of a project with its own jobs',
+      {},
+      { ...release, jobs: 'contoso-broker' },
+      'passed',
+      'commit c0ffee, with the jobs of contoso-broker, digest',
+    ],
     ['compared with nothing', {}, release, 'passed', '--release compares it with an archive'],
     ['not packaged', {}, undefined, 'skipped', 'the app was not packaged'],
     ['not packaged, but an archive is expected', { releaseDigest: 'other' }, undefined, 'failed', 'not packaged'],

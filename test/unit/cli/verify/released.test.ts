@@ -10,7 +10,7 @@ import { readRelease } from '../../../../src/lib/health/release.ts';
 const files = {
   'dist/index.js': 'the app',
   'dist/chunks/part.js': 'a part',
-  'dist/release.json': '{"version":"0.2.0","commit":"c0ffee"}',
+  'dist/release.json': '{"version":"0.2.0","commit":"c0ffee","jobs":"contoso-broker"}',
   'access-policy.json': '{}',
 };
 
@@ -34,7 +34,12 @@ describe('the digest of an archive', () => {
   it('is what the deployed files have, with their version and commit', async () => {
     const archive = await write();
     const sha256 = await digestOfArchive(archive);
-    expect(await readRelease(join(folder, 'app/dist'))).toEqual({ version: '0.2.0', commit: 'c0ffee', sha256 });
+    expect(await readRelease(join(folder, 'app/dist'))).toEqual({
+      version: '0.2.0',
+      commit: 'c0ffee',
+      jobs: 'contoso-broker',
+      sha256,
+    });
   });
 
   it('is another one after a file was changed or added where it is deployed', async () => {
