@@ -255,7 +255,7 @@ export interface Names {
  * Names for the ids in audit records: tenants, jobs, whoever started a run or asked for an approval lately, and the callers that
  * the policy names. The audit log itself has ids alone. An id without a known name is shown by its start.
  */
-export function useNames(callerNames: AuditPages['callerNames']): Names {
+export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const { api, session } = useSignedIn();
   const [readsTenants, readsRuns, decides] = [
     useRole('Tenants.Read'),

@@ -159,12 +159,9 @@ export const tagsSchema = z.strictObject({
 export const listRunsQuerySchema = z.strictObject({
   job: z.string().optional().meta({ description: 'Limits the list to the runs of this job.' }),
   limit: limit(500, 50, 'Maximum number of runs in the answer.'),
-  failed: z
-    .literal('true')
-    .optional()
-    .meta({
-      description: 'Adds to those of the newest 50 runs of the answer that have ended which tenants have failed.',
-    }),
+  failed: z.literal('true').optional().meta({
+    description: 'Adds to those of the newest 50 runs of the answer that have ended which tenants have failed.',
+  }),
 });
 
 /**
