@@ -15,45 +15,43 @@ export const tenantCountsSchema = z
 
 const runId = text('`job@window`. Percent-encode it in a path.');
 
-const runSummarySchema = z
-  .object({
-    runId,
-    job: text('Name of the job, or `query`.'),
-    query: optionalText('Path and query of the GET that a query sends in each tenant. Absent for a job.'),
-    window: z.string(),
-    status: z.enum(runStatuses).meta({
+const runSummarySchema = z.object({
+  runId,
+  job: text('Name of the job, or `query`.'),
+  query: optionalText('Path and query of the GET that a query sends in each tenant. Absent for a job.'),
+  window: z.string(),
+  status: z.enum(runStatuses).meta({
+    description:
+      '`completed`: every tenant was visited, with or without success. `failed`: the run could not continue.',
+  }),
+  outcome: z.enum(runOutcomes).meta({
+    description:
+      'What the run brought, in one word. `starting`: the number of tenants is not known yet. `skipped`: no tenant failed and none succeeded, because each was excluded or lacks the service that the job examines.',
+  }),
+  tenants: tenantCountsSchema,
+  startedBy: text('`timer`, or the application id of the caller.'),
+  starter: z
+    .object({
+      objectId: guid,
+      name: optionalText(
+        'The name that the policy gives the caller, or the one in its token: with the start of its id if an application chose it.',
+      ),
+    })
+    .optional()
+    .meta({
       description:
-        '`completed`: every tenant was visited, with or without success. `failed`: the run could not continue.',
+        'The person or service principal that acted through the application. Absent for a timer, and for a run that an earlier version started.',
     }),
-    outcome: z.enum(runOutcomes).meta({
-      description:
-        'What the run brought, in one word. `starting`: the number of tenants is not known yet. `skipped`: no tenant failed and none succeeded, because each was excluded or lacks the service that the job examines.',
-    }),
-    tenants: tenantCountsSchema,
-    startedBy: text('`timer`, or the application id of the caller.'),
-    starter: z
-      .object({
-        objectId: guid,
-        name: optionalText(
-          'The name that the policy gives the caller, or the one in its token: with the start of its id if an application chose it.',
-        ),
-      })
-      .optional()
-      .meta({
-        description:
-          'The person or service principal that acted through the application. Absent for a timer, and for a run that an earlier version started.',
-      }),
-    correlationId: optionalText(
-      'Of the request that started the run. If an agent started it, the audit entry of its tool has the same. Absent for a timer, and for a run that an earlier version started.',
-    ),
-    startedAt: isoTime,
-    finishedAt: isoTime.optional(),
-    durationMs: z.number().min(0),
-    cancelRequested: z.boolean().optional(),
-    stoppedBy: failureTextSchema.extend({ detail: z.string() }).optional().meta({ description: 'Why the run failed.' }),
-    warnings: texts('What was missing or outdated in the list of tenants when the run was planned.'),
-  })
-  .meta({ id: 'RunSummary' });
+  correlationId: optionalText(
+    'Of the request that started the run. If an agent started it, the audit entry of its tool has the same. Absent for a timer, and for a run that an earlier version started.',
+  ),
+  startedAt: isoTime,
+  finishedAt: isoTime.optional(),
+  durationMs: z.number().min(0),
+  cancelRequested: z.boolean().optional(),
+  stoppedBy: failureTextSchema.extend({ detail: z.string() }).optional().meta({ description: 'Why the run failed.' }),
+  warnings: texts('What was missing or outdated in the list of tenants when the run was planned.'),
+});
 
 const failureSchema = failureTextSchema
   .extend({ tenantId: guid, name: z.string(), detail: z.string().optional() })
@@ -82,12 +80,14 @@ export const runSchema = runSummarySchema
   })
   .meta({ id: 'Run' });
 
-const listedRunSchema = runSummarySchema.extend({
-  failed: z.record(z.string(), z.array(guid).readonly()).readonly().optional().meta({
-    description:
-      'With `failed`, of those of the newest 50 runs that have ended: the ids of the tenants that have failed, by error code.',
-  }),
-});
+const listedRunSchema = runSummarySchema
+  .extend({
+    failed: z.record(z.string(), z.array(guid).readonly()).readonly().optional().meta({
+      description:
+        'With `failed`, of those of the newest 50 runs that have ended: the ids of the tenants that have failed, by error code.',
+    }),
+  })
+  .meta({ id: 'RunSummary' });
 
 export const runsAnswerSchema = z.object({ runs: z.array(listedRunSchema).readonly() }).meta({ id: 'Runs' });
 
