@@ -241,11 +241,11 @@ export function ruleJudge(deps: JudgeDeps, request: CallerRequest, target: NonGr
       }
       const asked = graphReading(reading);
       const judged = await judgeGraph(deps.map, rule, asked);
-      if (judged.batch || asked.batch) return judged.batch ? judged : nothing;
+      if (judged.batch) return judged;
       const { verdict } = judged;
-      return verdict.allowed
-        ? { batch: false, verdict, cmdlet: undefined, names: namesOf(asked.reading, deps.map) }
-        : verdict;
+      if (!verdict.allowed) return verdict;
+      const names = asked.batch ? {} : namesOf(asked.reading, deps.map);
+      return { batch: false, verdict, cmdlet: undefined, names };
     } catch (error) {
       return refusedBy(error);
     }

@@ -420,6 +420,17 @@ describe('a group to which roles can be assigned', () => {
 });
 
 describe('a batch', () => {
+  it.each([
+    '{"requests"',
+    JSON.stringify({ requests: [{ id: '1', method: 'GET', url: 'https://evil.example/v1.0/users' }] }),
+  ])('that cannot be read is invalid, and not forbidden: %s', async (body) => {
+    const { world, send } = stage();
+    await expect(send('/v1.0/$batch', { method: 'POST', body: Buffer.from(body) })).rejects.toThrow(
+      code('request_invalid'),
+    );
+    expect(world.sent).toEqual([]);
+  });
+
   const groups = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ id: `${index}`, method: 'DELETE', url: `/groups/${index}` }));
   const sendBatch = (send: ReturnType<typeof stage>['send'], requests: readonly object[]) =>
