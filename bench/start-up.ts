@@ -8,7 +8,8 @@ import { projectRoot as root, ptbScript } from '../test/paths.ts';
 import { quiet } from '../test/support/watched-demo.ts';
 import { startChild } from '../src/cli/demo/child.ts';
 import { type Demo, startDemo } from '../src/cli/demo/start-demo.ts';
-import { listFiles, zipFolder } from '../src/cli/project/app-package.ts';
+import { zipFolder } from '../src/cli/project/app-package.ts';
+import { listFiles } from '../src/lib/health/release.ts';
 import { packageApp } from '../tools/package.ts';
 import { type Bench, embeddedHost, type Figure, figure, round } from './measure.ts';
 

@@ -8,7 +8,7 @@ import { dirname, join, posix, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
 import project from '../package.json' with { type: 'json' };
-import { listFiles } from '../src/cli/project/app-package.ts';
+import { listFiles } from '../src/lib/health/release.ts';
 import { bundleOptions } from '../src/cli/project/bundle-options.ts';
 
 const root = join(import.meta.dirname, '..');

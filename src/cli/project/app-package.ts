@@ -1,7 +1,8 @@
 /** The package that is deployed, as a folder and as an archive. The same files give the same bytes. */
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Zippable, zipSync } from 'fflate';
+import { listFiles } from '../../lib/health/release.ts';
 
 export const durableBackends = ['azureStorage', 'durableTaskScheduler'] as const;
 export type DurableBackend = (typeof durableBackends)[number];
@@ -58,15 +59,6 @@ export async function zipFolder(folder: string, files: readonly string[]): Promi
     ];
   }
   return zipSync(entries);
-}
-
-/** Paths of all files below a folder, with `/`, sorted by code unit. */
-export async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 /** package.json of what is deployed: the fields that the Functions worker reads, and the version that identifies it. */

@@ -9,7 +9,8 @@ import { releaseFile } from '../../lib/health/release.ts';
 import { createJobRegistry, type Job } from '../../lib/runs/job/job.ts';
 import { UsageError } from '../run-program.ts';
 import project from '../../../package.json' with { type: 'json' };
-import { completePackage, deployedManifest, type DurableBackend, listFiles, type PackagedApp } from './app-package.ts';
+import { completePackage, deployedManifest, type DurableBackend, type PackagedApp } from './app-package.ts';
+import { listFiles } from '../../lib/health/release.ts';
 import { deployedOptions } from './bundle-options.ts';
 import { readJobsMap } from './jobs-map.ts';
 

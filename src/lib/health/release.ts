@@ -28,6 +28,15 @@ export function digestOfFiles(files: ReadonlyMap<string, Uint8Array>): string {
   return sha256(paths.map((path) => `${sha256(files.get(path) ?? '')}  ${path}\n`).join(''));
 }
 
+/** Paths of all files below a folder, with `/`, sorted by code unit. */
+export async function listFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .toSorted((a, b) => (a < b ? -1 : 1));
+}
+
 /**
  * Reads what is deployed.
  * @param folder of the packaged app's bundle, `dist`.
@@ -37,10 +46,7 @@ export async function readRelease(folder: string): Promise<Release | undefined> 
   const text = await readFile(join(folder, releaseFile), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   const files = new Map<string, Uint8Array>();
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const file = join(entry.parentPath, entry.name);
-    if (entry.isFile()) files.set(relative(folder, file).split(sep).join('/'), await readFile(file));
-  }
+  for (const path of await listFiles(folder)) files.set(path, await readFile(join(folder, path)));
   const { version, commit, jobs } = asObject(parseJson(text));
   return {
     version: String(version),

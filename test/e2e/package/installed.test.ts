@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import project from '../../../package.json' with { type: 'json' };
-import { listFiles } from '../../../src/cli/project/app-package.ts';
+import { listFiles } from '../../../src/lib/health/release.ts';
 import { projectRoot } from '../../paths.ts';
 import { packedApp } from '../../support/packed-app.ts';
 import { install, linkPackages, mustRun, packEverything, runIn, useArchives } from '../../support/installed-package.ts';

@@ -8,7 +8,7 @@ import { newProject } from '../../../../src/cli/project/new-project.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 import { policyWarnings } from '../../../../src/lib/access/policy/policy-warnings.ts';
 import { projectRoot } from '../../../paths.ts';
-import { listFiles } from '../../../../src/cli/project/app-package.ts';
+import { listFiles } from '../../../../src/lib/health/release.ts';
 
 describe('ptb init', () => {
   let folder: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import project from '../../../../package.json' with { type: 'json' };
-import { listFiles } from '../../../../src/cli/project/app-package.ts';
+import { listFiles } from '../../../../src/lib/health/release.ts';
 import { packageProject } from '../../../../src/cli/project/own-project.ts';
 
 const ownVersion = project.version;
