@@ -45,13 +45,14 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
   const untilMs = deps.clock.nowMs() + startsWithinMs;
   const work = startsOf(deps, input.runId);
   const name = `${round}-${indexes[0]}-${indexes.length}`;
-  const [earlier, starts, open] = await Promise.all([
+  const [earlier, slots, starts, open] = await Promise.all([
     recordedBefore(deps, input),
+    slotsFor(deps, input.runId),
     work.begin(name),
     // In the first round, a group whose tenants were visited alone has an earlier start itself.
     round > 1 ? work.open() : nothingOpen,
   ]);
-  const group = { input, earlier, work, isInTime: () => deps.clock.nowMs() < untilMs };
+  const group = { input, earlier, slots, work, isInTime: () => deps.clock.nowMs() < untilMs };
   const isUninterrupted = starts === 1 && !indexes.some((index) => open.has(nameOf(index)));
   const results = isUninterrupted ? await sideBySide(deps, group) : await oneByOne(deps, group);
   await work.end(name);
@@ -72,6 +73,7 @@ export async function visitTenants(deps: VisitTenantsDeps, input: VisitTenantsIn
 interface Group {
   readonly input: VisitTenantsInput;
   readonly earlier: EarlierRecords;
+  readonly slots: Pick<FairLimiter, 'run'>;
   readonly work: Starts;
   readonly isInTime: () => boolean;
 }
@@ -79,17 +81,29 @@ interface Group {
 /** The outcome of each tenant. Undefined: another activity is to visit it. */
 type Results = (TenantRunResult | undefined)[];
 
-function sideBySide(deps: VisitTenantsDeps, { input, earlier, isInTime }: Group): Promise<Results> {
+function sideBySide(deps: VisitTenantsDeps, { input, earlier, slots, isInTime }: Group): Promise<Results> {
   const { indexes, ...rest } = input;
   const requesters = requestersOf(input.runId);
   return Promise.all(
     indexes.map((index) =>
-      deps.tenantSlots.run(
-        async () => (isInTime() ? runTenant(deps, { ...rest, index }, earlier) : undefined),
-        requesters,
-      ),
+      slots.run(async () => (isInTime() ? runTenant(deps, { ...rest, index }, earlier) : undefined), requesters),
     ),
   );
+}
+
+/** As many at a time as there are. */
+const noSlots: Pick<FairLimiter, 'run'> = { run: (work) => work() };
+
+/**
+ * What limits the visits of a run. Those of an apply or an undo mostly wait, with little in memory: Conditional Access takes
+ * one request per second and tenant. The activities limit how many there are.
+ */
+async function slotsFor({ runs, tenantSlots }: VisitTenantsDeps, runId: RunId): Promise<Group['slots']> {
+  const change = await runs.plans.get(runId).then(
+    ({ plan }) => plan.change,
+    () => undefined,
+  );
+  return change === undefined ? tenantSlots : noSlots;
 }
 
 /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { JobContext } from '../../../../../src/lib/runs/job/job.ts';
 import { createTenantSlots, requestersOf, visitTenants } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
+import { writeRows } from '../../../../../src/lib/runs/job/row.ts';
 import type { VisitTenantsInput } from '../../../../../src/lib/runs/engine/run-schemas.ts';
 import type { BudgetedRequest } from '../../../../../src/lib/core/share.ts';
 import { settle } from '../../../../fakes/fake-clock.ts';
@@ -71,6 +72,31 @@ describe('visitTenants', () => {
     }, 3);
     await Promise.all([stage.visit(), stage.visit({ indexes: [4, 5] })]);
     expect(most).toBe(3);
+  });
+
+  it('visits all tenants of an undo at once, because its visits mostly wait', async () => {
+    let now = 0;
+    const stage = await stageVisit(async () => []);
+    const { runs } = stage.deps;
+    const allCame = Promise.withResolvers<void>();
+    const carryOut: RunStage['deps']['changes']['carryOut'] = async () => {
+      if ((now += 1) === 4) allCame.resolve();
+      await allCame.promise;
+      return { written: writeRows([], [], { by: 'action', without: new Set() }) };
+    };
+    const get: typeof runs.plans.get = async (id) => {
+      const { plan, ...rest } = await runs.plans.get(id);
+      return { ...rest, plan: { ...plan, change: { kind: 'undo', apply: 'probe@apply' as const } } };
+    };
+    const deps = {
+      ...stage.deps,
+      runs: { ...runs, plans: { ...runs.plans, get } },
+      changes: { ...stage.deps.changes, carryOut },
+      tenantSlots: createTenantSlots(1),
+      loneSlot: createTenantSlots(1),
+    };
+    expect(await visitTenants(deps, input)).toEqual({});
+    expect(await outcomes(stage)).toHaveLength(4);
   });
 
   it('visits a tenant with a record no more, whichever process wrote it', async () => {
