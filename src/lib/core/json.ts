@@ -58,16 +58,32 @@ function skipString(json: string, at: number): number {
  * @param visit gets the place of the token and the place behind it.
  * @throws JsonTextError
  */
-export function scanJson(
+export function scanJson(json: string, visit: VisitToken, limits?: JsonLimits): void {
+  const steps = scanSteps(json, visit, limits);
+  while (steps.next().done !== true);
+}
+
+type VisitToken = (token: JsonToken, from: number, to: number) => void;
+
+/** Characters that are read at a time. They take some milliseconds. */
+const stepLength = 200_000;
+
+/** The same in steps, between which others may have their turn. */
+export function* scanSteps(
   json: string,
-  visit: (token: JsonToken, from: number, to: number) => void,
+  visit: VisitToken,
   { depth = Number.POSITIVE_INFINITY, values = Number.POSITIVE_INFINITY }: JsonLimits = {},
-): void {
+): Generator<void, void> {
   /** The brackets that close what is open. */
   const open: ('}' | ']')[] = [];
   let at = skipBlanks(json, 0);
   let left = values;
+  let stepEnd = stepLength;
   for (;;) {
+    if (at > stepEnd) {
+      stepEnd = at + stepLength;
+      yield;
+    }
     if ((left -= 1) < 0) throw new JsonTextError('the text has too many values', 'values');
     const from = at;
     const sign = json[from];

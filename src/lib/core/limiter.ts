@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 /** Runs at most `limit` operations concurrently. The others wait in order of arrival. */
 export class Limiter {
   readonly #limit: number;
@@ -58,6 +60,15 @@ export class Limiter {
 
 interface Waiter {
   start(): void;
+}
+
+/** Does work that comes in steps, and lets others have their turn in between. @throws what the work throws. */
+export async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    await setImmediate();
+  }
 }
 
 /**

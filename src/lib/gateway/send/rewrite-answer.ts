@@ -1,5 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
-import { JsonTextError, scanJson, stringAt } from '../../core/json.ts';
+import { JsonTextError, scanSteps, stringAt } from '../../core/json.ts';
 import { utf8Text } from '../../core/text.ts';
 import { type AnswerLimits, typeAnnotations, visibleParts } from '../../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
@@ -19,15 +19,17 @@ export interface AnswerRules {
 /**
  * The answer as the caller may see it: without the properties and objects that the rule does not cover, and with links that
  * lead back to the gateway. An error that is not JSON keeps its status and loses its text, which may quote an address.
+ * A large one is read in steps, between which others may have their turn.
  * @throws BrokerError resource_error for an answer that the gateway cannot read, or with a link to another host.
  */
-export function rewriteAnswer({ status, headers, body }: Answer, rules: AnswerRules): Answer {
+export function* rewriteAnswer({ status, headers, body }: Answer, rules: AnswerRules): Generator<void, Answer> {
   const { location, ...others } = headers;
   const moved = location === undefined ? undefined : rules.rewriteLink(location);
   const kept = moved === undefined ? others : { ...others, location: moved };
   if (body.length === 0) return { status, headers: kept, body };
   const isSuccess = status >= 200 && status <= 299;
-  if (isJson(headers['content-type'])) return { status, headers: kept, body: rewriteJson(body, rules, isSuccess) };
+  if (isJson(headers['content-type']))
+    return { status, headers: kept, body: yield* rewriteJson(body, rules, isSuccess) };
   if (isSuccess && rules.limits.anyFormat) return { status, headers: kept, body };
   if (isSuccess) throw new BrokerError('resource_error', 'The resource answers with something else than JSON.');
   const { 'content-type': _, ...withoutType } = kept;
@@ -38,7 +40,7 @@ export function rewriteAnswer({ status, headers, body }: Answer, rules: AnswerRu
 export const isJson = (contentType: string | undefined): boolean =>
   /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 
-function rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Uint8Array {
+function* rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Generator<void, Uint8Array> {
   const text = utf8Text(body);
   if (text === undefined) throw new BrokerError('resource_error', 'The resource answers with text that is not UTF-8.');
   // An error is no object of the directory.
@@ -48,7 +50,7 @@ function rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): 
   if (!limits.typedMembers?.length && !text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name)))
     return body;
   try {
-    return Buffer.from(editJson(text, editsFor({ ...rules, limits })));
+    return Buffer.from(yield* editSteps(text, editsFor({ ...rules, limits })));
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     throw new BrokerError('resource_error', 'The resource answers with JSON that cannot be read.', { cause: error });
@@ -137,11 +139,11 @@ interface Level {
 
 /**
  * Edits a JSON text. What is not edited stays as it is written: parsing and writing it again would round large numbers and
- * drop repeated names. Takes time linear in the text's length, and builds nothing for what stays.
+ * drop repeated names. Takes time linear in the text's length, in steps of some milliseconds, and builds nothing for what stays.
  * @returns the whole text. Blanks around an edited one are left out.
  * @throws JsonTextError
  */
-export function editJson(source: string, edits: JsonEdits): string {
+export function* editSteps(source: string, edits: JsonEdits): Generator<void, string> {
   const open: Level[] = [];
   const within: string[] = [];
   let whole = source;
@@ -167,7 +169,7 @@ export function editJson(source: string, edits: JsonEdits): string {
     const kept = edits.object(members, within);
     return kept === undefined && !isChanged ? undefined : `{${(kept ?? members).map(({ json }) => json).join(',')}}`;
   };
-  scanJson(
+  yield* scanSteps(
     source,
     (token, from, to) => {
       const level = open.at(-1);

@@ -235,7 +235,7 @@ export interface Prepared<T> {
   /** The token that the record describes. */
   readonly token: AccessToken;
   /** Reads the answer. What it throws is recorded as the outcome. */
-  readonly read: (answer: Answer) => T;
+  readonly read: (answer: Answer) => T | Promise<T>;
 }
 
 /**
@@ -261,7 +261,7 @@ export async function sendRecorded<T>(
     const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, slot });
     const isQuoted = quotesToken(received.answer, received.token.secret);
     progress.outcome = outcomeOf(received, isQuoted);
-    const result = read(usable(received.answer, isQuoted));
+    const result = await read(usable(received.answer, isQuoted));
     record.ended(facts, progress.outcome);
     return result;
   } catch (thrown) {

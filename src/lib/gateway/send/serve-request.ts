@@ -9,6 +9,7 @@ import {
 import { callerIdOf } from '../../core/caller.ts';
 import { DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
+import { inTurns } from '../../core/limiter.ts';
 import { errorFields, scrub } from '../../core/log.ts';
 import { defined, isObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';
@@ -171,7 +172,8 @@ export function sendJudged(served: Served, facts: RequestFacts): Promise<Answer>
     await served.guard(verdict, facts);
     // The guard has looked at the group already.
     if (authorization.rule.protect?.administrators !== true) await checkLookUps(served, facts);
-    return { tokenRequest, token, read: (answer) => rewriteAnswer(answer, { limits: verdict.answer, rewriteLink }) };
+    const rules = { limits: verdict.answer, rewriteLink };
+    return { tokenRequest, token, read: (answer) => inTurns(rewriteAnswer(answer, rules)) };
   });
 }
 

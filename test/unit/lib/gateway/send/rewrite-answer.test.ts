@@ -3,11 +3,21 @@ import { describe, expect, it } from 'vitest';
 import {
   type Answer,
   type AnswerRules,
-  editJson,
+  editSteps,
   type JsonEdits,
-  rewriteAnswer,
+  rewriteAnswer as rewriteSteps,
 } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
+
+/** Takes all steps at once. */
+function finished<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => finished(rewriteSteps(...given));
+const editJson = (...given: Parameters<typeof editSteps>) => finished(editSteps(...given));
 
 const json = { 'content-type': 'application/json;odata.metadata=minimal' };
 const answer = (body: unknown, more: Partial<Answer> = {}): Answer => ({
@@ -195,7 +205,19 @@ describe('other formats', () => {
   });
 });
 
-describe('editJson', () => {
+describe('a large answer', () => {
+  it('is read in steps, so that others have their turn', () => {
+    const page = { value: Array.from({ length: 100_000 }, (_, index) => ({ id: index, uploadUrl: 'x' })) };
+    const steps = rewriteSteps(answer(page), rules());
+    let count = 0;
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) count += 1;
+    expect(count).toBeGreaterThan(10);
+    expect(Buffer.from(step.value.body).includes('uploadUrl')).toBe(false);
+  });
+});
+
+describe('editSteps', () => {
   const edits = (dropped: string): JsonEdits => ({
     member: (name) => (name === dropped ? 'drop' : undefined),
     object: () => undefined,
