@@ -53,6 +53,7 @@ import { AppMetrics } from './lib/core/metrics.ts';
 import { once } from './lib/core/single-flight.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
+import { RuleUse } from './lib/access/policy/rule-use.ts';
 import { createIsSelected } from './lib/access/tenants/selected-tenants.ts';
 import { TableTenantTags, tenantTagsTable } from './lib/tenants/table-tenant-tags.ts';
 import { excludedDomainsTable, TableExcludedDomains } from './lib/tenants/excluded-domains.ts';
@@ -114,14 +115,24 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const redeemer = createRedeemer(runtime, settings, identity);
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
-  const audits = createAudits({ ...runtime, ...storage, resources, signer, isFunctionDisabled });
+  const { audit, evidence } = createAudits({ ...runtime, ...storage, resources, signer, isFunctionDisabled });
+  const ruleUse = new RuleUse({ ...runtime, ...storage });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
   const broker = createBroker({ ...runtime, budgets, redeemer }, credentials, settings, () => directory);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const isSelected = createIsSelected({ ...callers, tenantTags }, () => directory);
   const dashboardUrl = dashboardAddress(environment);
   const notices = createNotifications({ ...runtime, storage, dashboardUrl, partnerTenantId, isSelected }, settings);
-  const own = { budgets, resources, ...createLimiters(tuning), ...audits, tenantTags, dashboardUrl, ...notices };
+  const own = {
+    budgets,
+    resources,
+    ...createLimiters(tuning),
+    audit: ruleUse.over(audit),
+    evidence,
+    tenantTags,
+    dashboardUrl,
+    ...notices,
+  };
   const consentWatch = new ConsentWatch({ ...runtime, partnerTenantId });
   const shared = { ...runtime, ...own, policy: callers.policy, tokens: consentWatch.over(broker), partnerTenantId };
   const directory: Directory = createDirectory(shared, storage, settings);
@@ -152,6 +163,7 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
       credentials,
       broker,
       permissionMap,
+      ruleUse,
       unknownSettings: unknown,
       storage,
     }),

@@ -51,6 +51,11 @@ function BrokerHealth({ report }: ReportProps) {
       <dl>
         <Fact name="Access policy">
           <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
+          {policy.unused === undefined || policy.unused.rules === 0 ? null : (
+            <>
+              , {policy.unused.rules} of them not used since <Time iso={policy.unused.since} />
+            </>
+          )}
         </Fact>
         <Fact name="Storage">
           <Badge state={storage.status} />

@@ -76,7 +76,12 @@ async function document(): Promise<RouteDocument> {
     status: 'degraded',
     checkedAt: exampleTime,
     applications: [exampleApplication],
-    policy: { status: 'ok', state: 'current', rules: 4 },
+    policy: {
+      status: 'ok',
+      state: 'current',
+      rules: 4,
+      unused: { rules: 1, since: '2026-08-26T00:00:00.000Z' },
+    },
     storage: { status: 'ok' },
     keyVault: { status: 'ok', lastReadAt: exampleTime },
     notifications: { status: 'ok' },

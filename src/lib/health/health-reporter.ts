@@ -1,5 +1,6 @@
 import type { PolicyState, PolicyStore } from '../access/policy/policy-store.ts';
 import type { AccessPolicy } from '../access/policy/policy.ts';
+import type { RuleUse, UnusedRules } from '../access/policy/rule-use.ts';
 import type { AuditEvidence, CheckpointState } from '../audit/evidence.ts';
 import { type Clock, isoTime, minuteMs, withDeadline } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
@@ -70,7 +71,12 @@ export interface HealthReport {
   readonly status: HealthStatus;
   readonly checkedAt: string;
   readonly applications: readonly CredentialHealth[];
-  readonly policy: PartHealth & { readonly state: PolicyState['state']; readonly rules: number };
+  readonly policy: PartHealth & {
+    readonly state: PolicyState['state'];
+    readonly rules: number;
+    /** Rules that nobody used since a day at most 90 days ago. Absent before any use was noted. */
+    readonly unused?: { readonly rules: number; readonly since: string };
+  };
   readonly storage: PartHealth;
   readonly keyVault: PartHealth & { readonly lastReadAt?: string };
   /** Delivery of notices. `ok` if no target is configured. */
@@ -111,6 +117,7 @@ export interface HealthReporterDeps {
   readonly credentialFailure: (application: string) => BrokerError | undefined;
   readonly journal: CredentialJournal;
   readonly policy: PolicyStore;
+  readonly ruleUse: Pick<RuleUse, 'unused'>;
   readonly watch: StateWatch;
   /** Says what keeps notices from arriving, one sentence each. */
   readonly notifications: { problems(): Promise<readonly string[]> };
@@ -154,6 +161,7 @@ export class HealthReporter {
     const noticesRead = this.#attempt('storage_unavailable', () => this.#deps.notifications.problems());
     const checkpointsRead = this.#attempt('storage_unavailable', () => this.#deps.evidence.state());
     const policyState = await policy.current();
+    const useRead = this.#attempt('storage_unavailable', () => this.#deps.ruleUse.unused(policyState.policy));
     const checks: ApplicationCheck[] = [];
     for (const [application, needsRefreshToken] of applicationsInUse(policyState.policy)) {
       checks.push(await this.#checkApplication(application, needsRefreshToken));
@@ -162,7 +170,7 @@ export class HealthReporter {
     const checkpoints = await checkpointsRead;
     const parts = {
       applications: checks.map(({ health }) => health),
-      policy: policyPart(policyState),
+      policy: policyPart(policyState, (await useRead).value),
       storage: storagePart(checks, this.#deps.storage.deletions()),
       keyVault: keyVaultPart(checks),
       notifications: warningsPart(notices.value ?? (notices.failure === undefined ? [] : [notices.failure.detail])),
@@ -243,9 +251,10 @@ function mapPart({ value, failure }: Attempted<MapFacts>): HealthReport['permiss
   return { ...partOf('degraded', problem), source: 'built-in', ...origin, permissions: map.permissions.length };
 }
 
-function policyPart({ state, policy, problem }: PolicyState): HealthReport['policy'] {
+function policyPart({ state, policy, problem }: PolicyState, unused: UnusedRules | undefined): HealthReport['policy'] {
   const status = state === 'current' ? 'ok' : 'degraded';
-  return defined({ status, state, rules: policy.rules.length, problem });
+  const use = unused && { rules: unused.rules.length, since: isoTime(unused.sinceMs) };
+  return defined({ status, state, rules: policy.rules.length, unused: use, problem });
 }
 
 /**
@@ -261,7 +270,7 @@ function overall({ applications, ...parts }: Omit<HealthReport, 'status' | 'chec
 interface HealthDeps
   extends Pick<
     HealthReporterDeps,
-    'policy' | 'directory' | 'permissionMap' | 'evidence' | 'unknownSettings' | 'storage' | 'clock'
+    'policy' | 'ruleUse' | 'directory' | 'permissionMap' | 'evidence' | 'unknownSettings' | 'storage' | 'clock'
   > {
   readonly credentials: Credentials;
   readonly notifications: Notifications;

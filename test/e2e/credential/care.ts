@@ -32,6 +32,7 @@ export function startCare(operator: TestOperator) {
         policy: {
           current: async () => ({ policy: { rules: [], groups: new Map() }, state: 'current', loadedAtMs: 0 }),
         },
+        ruleUse: { unused: async () => undefined },
         watch: new StateWatch({ journal, clock, log }),
         notifications: { problems: async () => [] },
         directory: { settingsWarnings: () => [] },

@@ -67,7 +67,14 @@ export const healthReportSchema = z
     status,
     checkedAt: isoTime,
     applications: z.array(credentialHealthSchema).readonly(),
-    policy: part.extend({ state: z.enum(['current', 'last-good', 'deny-all']), rules: count }),
+    policy: part.extend({
+      state: z.enum(['current', 'last-good', 'deny-all']),
+      rules: count,
+      unused: z.object({ rules: count, since: isoTime }).optional().meta({
+        description:
+          'Rules for tokens, requests and changes that nobody used since a day: 90 days ago, or when the broker began to note use. `ptb policy unused` names them.',
+      }),
+    }),
     storage: part,
     keyVault: part.extend({ lastReadAt: isoTime.optional() }),
     notifications: part.meta({ description: 'Delivery of notices. `ok` if no target is configured.' }),

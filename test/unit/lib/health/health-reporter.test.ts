@@ -27,6 +27,7 @@ let noticeProblems: () => readonly string[];
 let settingsWarnings: readonly string[];
 let unknown: readonly string[];
 let checkpoints: () => CheckpointState;
+let unused: Awaited<ReturnType<HealthReporterDeps['ruleUse']['unused']>>;
 let permissionMap: () => Awaited<ReturnType<HealthReporterDeps['permissionMap']['inForce']>>;
 let recorder: ReturnType<typeof recordingLogger>;
 
@@ -41,6 +42,7 @@ beforeEach(async () => {
   unknown = [];
   permissionMap = () => ({ map: { permissions: ['User.Read.All'] }, origin: undefined });
   checkpoints = () => ({ state: 'off' });
+  unused = undefined;
   recorder = recordingLogger();
 });
 
@@ -80,6 +82,7 @@ function reporter(): HealthReporter {
     credentialFailure: () => dead,
     journal,
     policy: { current: async () => policy },
+    ruleUse: { unused: async () => unused },
     watch: new StateWatch({ journal, clock, log }),
     notifications: { problems: async () => noticeProblems() },
     directory: { settingsWarnings: () => settingsWarnings },
@@ -100,6 +103,16 @@ describe('HealthReporter', () => {
       storage: { status: 'ok' },
       keyVault: { status: 'ok' },
       notifications: { status: 'ok' },
+    });
+  });
+
+  it('counts the rules that nobody used, which are no problem', async () => {
+    unused = { rules: ['old', 'older'], sinceMs: 0 };
+    expect((await reporter().report()).policy).toEqual({
+      status: 'ok',
+      state: 'current',
+      rules: 0,
+      unused: { rules: 2, since: '1970-01-01T00:00:00.000Z' },
     });
   });
 
