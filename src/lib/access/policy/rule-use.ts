@@ -7,7 +7,7 @@ import { Columns, text, time } from '../../core/rows/columns.ts';
 import { Table } from '../../core/rows/table.ts';
 import type { AccessPolicy } from './policy.ts';
 
-export const ruleUseTable = 'RuleUse';
+const ruleUseTable = 'RuleUse';
 /** The row of the first day on which use was noted. No rule has an empty name. */
 const firstDay = '';
 const partitionKey = 'rule';
