@@ -124,8 +124,10 @@ export function createApi(
     /** Starts an apply, or asks for the approval that a rule wants. */
     apply: (planId: string, order: ApplyOptions) =>
       post<StartedRunAnswer | PendingApprovalAnswer>(`${pathOf('plans', planId)}/apply`, order),
-    decidePlan: (planId: string, decision: 'go-on' | 'end') =>
-      post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/${decision}`),
+    /** @param waitsFor what the person has seen: nothing else is released. */
+    goOn: (planId: string, waitsFor: string | undefined) =>
+      post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/go-on`, { waitsFor }),
+    endApply: (planId: string) => post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/end`),
     /** Plans the opposites of what an apply changed. */
     undo: (planId: string) => post<StartedRunAnswer>(`${pathOf('plans', planId)}/undo`),
     /** Sends one GET to Microsoft Graph in many tenants, as a run. */

@@ -182,7 +182,7 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
   const { api } = useSignedIn();
   const [isAsking, setAsking] = useState(false);
   const end = async (): Promise<void> => {
-    await api.decidePlan(plan.planId, 'end').finally(() => setAsking(false));
+    await api.endApply(plan.planId).finally(() => setAsking(false));
     reload();
   };
   const close = (): void => setAsking(false);
@@ -220,7 +220,7 @@ function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly appl
   const { hold, wave = 1, waves } = apply;
   const left = apply.tenants.total - doneOf(apply);
   const goOn = async (): Promise<void> => {
-    await api.decidePlan(plan.planId, 'go-on');
+    await api.goOn(plan.planId, apply.waitsFor);
     reload();
   };
   return (

@@ -2,7 +2,13 @@ import type { PendingApprovalAnswer } from '../lib/api/answers/approvals.ts';
 import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../lib/api/answers/plans.ts';
 import { exampleDomain, examplePlanId, exampleTime } from '../lib/api/examples.ts';
 import { conditionFailures, directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { applySchema, listPlansQuerySchema, maxStartRunBytes, startRunSchema } from '../lib/api/requests.ts';
+import {
+  applySchema,
+  goOnSchema,
+  listPlansQuerySchema,
+  maxStartRunBytes,
+  startRunSchema,
+} from '../lib/api/requests.ts';
 import { pendingAnswer } from '../lib/approvals/meet-condition.ts';
 import { once } from '../lib/core/single-flight.ts';
 import { readInTime, visibleRuns } from '../lib/runs/reading/visible-runs.ts';
@@ -114,40 +120,49 @@ route(
   },
 );
 
-const decisions = [
-  {
-    name: 'go-on',
-    summary: 'Let an apply go on',
-    description:
-      'For an apply that a limit holds, or that waits after a wave. The tenants that ended badly so far do not hold it again.',
-    decide: 'goOn',
-  },
-  {
-    name: 'end',
-    summary: 'End an apply',
-    description: 'Nothing more is sent. What was sent is read a last time and gets its outcome.',
-    decide: 'endApply',
-  },
-] as const;
+const decision = {
+  method: 'POST',
+  access: 'Changes.Apply',
+  durable: true,
+  failures: ['request_invalid', 'policy_missing', ...runFailures],
+} as const;
 
-for (const { name, summary, description, decide } of decisions)
-  route(
-    {
-      name: `plans-${name}`,
-      method: 'POST',
-      path: `/plans/{planId}/${name}`,
-      access: 'Changes.Apply',
-      durable: true,
-      failures: ['request_invalid', 'policy_missing', ...runFailures],
-      document: async () => documentDecision(summary, description),
-    },
-    async (services, { path, caller, correlationId, orchestrations, log }) => {
-      const plans = await loadPlans();
-      const deciding = { caller, correlationId, orchestrations, log };
-      const runId = await plans[decide](runDeps(services, orchestrations), path.planId, deciding);
-      return { status: 202, jsonBody: { planId: path.planId, runId } satisfies DecidedApplyAnswer };
-    },
-  );
+const decided = (planId: string, runId: string) => ({
+  status: 202,
+  jsonBody: { planId, runId } satisfies DecidedApplyAnswer,
+});
+
+route(
+  {
+    ...decision,
+    name: 'plans-go-on',
+    path: '/plans/{planId}/go-on',
+    body: goOnSchema,
+    document: () =>
+      documentDecision(
+        'Let an apply go on',
+        'For an apply that a limit holds, or that waits after a wave. The tenants that ended badly so far do not hold it again.',
+      ),
+  },
+  async (services, { path: { planId }, body: { waitsFor }, caller, correlationId, orchestrations, log }) => {
+    const deciding = { caller, correlationId, orchestrations, log, seen: waitsFor };
+    return decided(planId, await (await loadPlans()).goOn(runDeps(services, orchestrations), planId, deciding));
+  },
+);
+
+route(
+  {
+    ...decision,
+    name: 'plans-end',
+    path: '/plans/{planId}/end',
+    document: () =>
+      documentDecision('End an apply', 'Nothing more is sent. What was sent is read a last time and gets its outcome.'),
+  },
+  async (services, { path: { planId }, caller, correlationId, orchestrations, log }) => {
+    const deciding = { caller, correlationId, orchestrations, log };
+    return decided(planId, await (await loadPlans()).endApply(runDeps(services, orchestrations), planId, deciding));
+  },
+);
 
 route(
   {

@@ -4,6 +4,7 @@ import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../../lib/api/answers/plans.ts';
 import type { RunAnswer, StartedRunAnswer } from '../../lib/api/answers/runs.ts';
 import { reasonForm } from '../../lib/core/caller.ts';
+import { defined } from '../../lib/core/objects.ts';
 import { exitCodeOf, exitCodes } from '../exit-codes.ts';
 import { addParameterOptions, givenParameters, jobNamed, type ParameterFlags } from '../jobs/given-parameters.ts';
 import type { Line } from '../line.ts';
@@ -252,22 +253,26 @@ async function followApply(client: BrokerClient, planId: string, runId: string, 
   exitByRun(run);
 }
 
-const decide = (client: BrokerClient, start: string, decision: 'go-on' | 'end'): Promise<DecidedApplyAnswer> =>
-  withPlan(
-    client,
-    start,
-    async (planId) => (await client.post(`${planPath(planId)}/${decision}`, {})) as DecidedApplyAnswer,
-  );
-
 async function goOn(start: string, flags: WaitFlags): Promise<void> {
   const client = await connect(flags);
-  const answer = await decide(client, start, 'go-on');
+  const answer = await withPlan(client, start, async (planId) => {
+    const { apply } = await readPlan(client, planId);
+    if (apply?.hold !== undefined) say(`Held: ${apply.hold.detail}`);
+    // Repeated after a lost answer, it releases nothing that came later.
+    const body = defined({ waitsFor: apply?.waitsFor });
+    return (await client.post(`${planPath(planId)}/go-on`, body)) as DecidedApplyAnswer;
+  });
   if (flags.wait) return followApply(client, answer.planId, answer.runId, flags);
   print(flags.json, answer, ['It goes on.', `Follow it with: ptb plans show ${answer.planId} --wait`]);
 }
 
 async function end(start: string, flags: PlansFlags): Promise<void> {
-  const answer = await decide(await connect(flags), start, 'end');
+  const client = await connect(flags);
+  const answer = await withPlan(
+    client,
+    start,
+    async (planId) => (await client.post(`${planPath(planId)}/end`, {})) as DecidedApplyAnswer,
+  );
   print(flags.json, answer, ['It ends: nothing more is sent.', `See what was done: ptb plans show ${answer.planId}`]);
 }
 

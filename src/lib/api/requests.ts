@@ -64,6 +64,14 @@ export const startRunSchema = z.strictObject({
 
 const limitOfStop = (meaning: string) => z.number().int().min(0).max(100_000).optional().meta({ description: meaning });
 
+/** The body of `POST /api/plans/{planId}/go-on`. */
+export const goOnSchema = z.strictObject({
+  waitsFor: z.string().max(100).optional().meta({
+    description:
+      '`waitsFor` of the apply as you saw it: nothing that came later is released, and a repeated request changes nothing. Default: whatever it waits for now.',
+  }),
+});
+
 /** The body of `POST /api/plans/{planId}/apply`. */
 export const applySchema = z.strictObject({
   waves: z.array(tenantEntry).min(1).max(20).optional().meta({

@@ -26,12 +26,20 @@ export interface JudgeWaveDeps {
 export const holdOf = ({ hold, goneOn }: Pick<Run, 'hold' | 'goneOn'>): Hold | undefined =>
   hold === undefined || goneOn?.hold === hold.id ? undefined : hold;
 
-/** Whether an apply waits for a person. */
-export const waitsFor = ({ hold, goneOn, wave, status, cancelRequestedAtMs }: Run): boolean =>
-  !isEnded(status) &&
-  cancelRequestedAtMs === undefined &&
-  !(wave?.isLast === true && wave.endedAtMs !== undefined) &&
-  (holdOf({ hold, goneOn }) !== undefined || (wave?.waits === true && (goneOn?.wave ?? 0) < wave.wave));
+const afterWave = (wave: number): string => `wave-${wave}`;
+
+/** What an apply waits for a person about: a hold, or the end of a wave. Undefined: it does not wait. */
+export function waitsFor({ hold, goneOn, wave, status, cancelRequestedAtMs }: Run): string | undefined {
+  if (isEnded(status) || cancelRequestedAtMs !== undefined) return undefined;
+  if (wave?.isLast === true && wave.endedAtMs !== undefined) return undefined;
+  const held = holdOf({ hold, goneOn })?.id;
+  return held ?? (wave?.waits === true && (goneOn?.wave ?? 0) < wave.wave ? afterWave(wave.wave) : undefined);
+}
+
+/** Whether a person has let the apply go on after this. */
+export const hasGoneOn = ({ goneOn }: Pick<Run, 'goneOn'>, waited: string): boolean =>
+  goneOn !== undefined &&
+  (goneOn.hold === waited || goneOn.wave >= Number(/^wave-(\d+)$/.exec(waited)?.[1] ?? Infinity));
 
 /** The orchestration asks again after this time, if nobody decides: an event may be lost. */
 const longestWaitMs = 30 * minuteMs;

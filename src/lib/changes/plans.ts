@@ -42,7 +42,7 @@ import {
 } from '../runs/store/run.ts';
 import type { Runs } from '../runs/store/runs.ts';
 import { digestOf, digestOfLeaves, leavesOf } from '../runs/store/stored-plan.ts';
-import { badTenants, holdOf, waitsFor } from './judge-wave.ts';
+import { badTenants, hasGoneOn, holdOf, waitsFor } from './judge-wave.ts';
 import { irreversible } from './plan-rows.ts';
 import { ruleDigest } from './rule-digest.ts';
 import { defaultWaves, divide } from './waves.ts';
@@ -424,26 +424,39 @@ async function decidableApply(deps: PlanDeps, planId: string, caller: Caller): P
 
 /**
  * Lets an apply go on that a limit holds, or that waits after a wave. The tenants that ended badly so far do not hold it again.
- * @throws BrokerError request_invalid if it has ended or does not wait; run_not_found; caller_forbidden.
+ * @param deciding.seen what it waited for (`waitsFor`) when the person looked. Nothing else is released.
+ * @throws BrokerError request_invalid if it has ended or does not wait for that; run_not_found; caller_forbidden.
  */
-export async function goOn(deps: PlanDeps, planId: string, { caller, orchestrations, log }: Deciding): Promise<RunId> {
+export async function goOn(
+  deps: PlanDeps,
+  planId: string,
+  { caller, orchestrations, log, seen }: Deciding & { readonly seen?: string | undefined },
+): Promise<RunId> {
   const run = await decidableApply(deps, planId, caller);
   const hold = holdOf(run);
   if (isEnded(run.status)) throw new BrokerError('request_invalid', 'The apply has ended.');
   const stored = await deps.runs.results.plan(run);
   const tenants = (stored?.attempt ?? []).map(({ tenantId }) => tenantId);
   await rulesOver(deps, caller, run.job, tenants);
-  if (!waitsFor(run)) {
-    if (run.goneOn === undefined) throw new BrokerError('request_invalid', 'The apply does not wait for a person.');
-    // It is recorded already. The event may have been lost.
+  const waiting = waitsFor(run);
+  if (waiting === undefined || (seen !== undefined && seen !== waiting)) {
+    const isRecorded = seen === undefined ? run.goneOn !== undefined : hasGoneOn(run, seen);
+    if (!isRecorded)
+      throw new BrokerError(
+        'request_invalid',
+        waiting === undefined
+          ? 'The apply does not wait for a person.'
+          : 'The apply waits for something else than you have seen. Look at the plan again.',
+      );
+    // The event may have been lost.
     await orchestrations.raise(run.runId, 'decided');
     return run.runId;
   }
   const wave = run.wave?.wave ?? 1;
   const bad = await badTenants(deps, run.runId);
   // Who ends a hold in a wave has not seen what the rest of it brings.
-  const seen = hold === undefined ? wave : (run.goneOn?.wave ?? 0);
-  const goneOn = defined({ hold: run.hold?.id, wave: seen, bad, by: callerIdOf(caller) });
+  const seenWave = hold === undefined ? wave : (run.goneOn?.wave ?? 0);
+  const goneOn = defined({ hold: run.hold?.id, wave: seenWave, bad, by: callerIdOf(caller) });
   await deps.runs.log.change(run.runId, { goneOn });
   log.log('info', 'apply.gone_on', { runId: run.runId, wave });
   await orchestrations.raise(run.runId, 'decided');
@@ -539,7 +552,8 @@ async function viewApply(visible: RunSource, run: Run, request: ApplyRequest | u
     tenants: isOver ? run.tenants : { ...run.tenants, ...(await countsSoFar(visible, run)) },
     wave: run.wave?.wave ?? (isOver || run.startedAtMs === undefined ? undefined : 1),
     waves: request === undefined ? [] : await wavesOf(visible, run, request),
-    waits: waitsFor(run),
+    waits: waitsFor(run) !== undefined,
+    waitsFor: waitsFor(run),
     hold: hold && { code: hold.code, detail: hold.detail, at: isoTime(hold.atMs) },
     approvalId: request?.approvalId,
   });

@@ -31,7 +31,8 @@ async function digests(): Promise<ReadonlyMap<string, Readonly<Record<string, st
 
 async function applyAll(planId: string): Promise<{ readonly changes: number; readonly seconds: number }> {
   const { status, changes, changedTenants, irreversible } = await fleet.ended(planId, 'plan');
-  console.log(`${new Date().toISOString()}: ${changes} changes are planned`);
+  const { failures } = await fleet.ask('GET', `/runs/${encodeURIComponent(planId)}`);
+  console.log(`${new Date().toISOString()}: ${changes} changes are planned; failures: ${JSON.stringify(failures)}`);
   expect({ status, changes, changedTenants, irreversible }).toEqual({
     status: 'completed',
     changes: 3 * tenants,

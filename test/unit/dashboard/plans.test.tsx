@@ -216,15 +216,21 @@ describe('the page of a plan', () => {
   });
 
   it('says why an apply is held, and ends it only after a question', async () => {
-    const decidePlan = vi.fn<Api['decidePlan']>(async () => ({ planId: 'p', runId: 'r' }));
-    const { press, text } = await open(planWith({ apply: applyWith({ waits: true, hold }) }), { decidePlan });
+    const answer = { planId: 'p', runId: 'r' };
+    const [goOn, endApply] = [vi.fn<Api['goOn']>(async () => answer), vi.fn<Api['endApply']>(async () => answer)];
+    const { press, text } = await open(planWith({ apply: applyWith({ waits: true, waitsFor: 'h1', hold }) }), {
+      goOn,
+      endApply,
+    });
     expect(text()).toContain(hold.detail);
     expect(text()).toContain('Wave 12 tenants, doneWave 210 tenants, to come');
     await press('End…');
-    expect(decidePlan).not.toHaveBeenCalled();
+    expect(endApply).not.toHaveBeenCalled();
     await press('End it');
     await press('Go on');
-    expect(decidePlan.mock.calls.map(([, decision]) => decision)).toEqual(['end', 'go-on']);
+    expect(endApply).toHaveBeenCalledOnce();
+    // What came after this page was loaded stays held.
+    expect(goOn.mock.calls.map(([, waitsFor]) => waitsFor)).toEqual(['h1']);
   });
 
   it('explains a plan that does not exist', async () => {

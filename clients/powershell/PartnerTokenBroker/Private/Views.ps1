@@ -186,6 +186,7 @@ function ConvertTo-Plan($Item) {
         Wave           = Get-Field $apply 'wave'
         Waves          = @(Get-Field $apply 'waves')
         Waits          = [bool](Get-Field $apply 'waits')
+        WaitsFor       = Get-Field $apply 'waitsFor'
         Hold           = Get-Field (Get-Field $apply 'hold') 'detail'
         Outcomes       = Get-Field $apply 'outcomes'
         ApprovalId     = Get-Field $apply 'approvalId'

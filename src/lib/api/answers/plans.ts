@@ -14,6 +14,7 @@ const applySchema = z
       description: 'Tenants in each wave. Empty in a list of plans once the apply has ended.',
     }),
     waits: z.boolean().meta({ description: 'Whether it waits for a person: `POST /api/plans/{planId}/go-on`.' }),
+    waitsFor: optionalText('What it waits for: the id of a hold, or the end of a wave, as `wave-1`.'),
     hold: z
       .object({ code: errorCodeSchema, detail: z.string(), at: isoTime })
       .optional()

@@ -200,12 +200,15 @@ describe('ptb plans', () => {
   it('lets an apply go on, ends it, and plans its undo', async () => {
     const decided = { planId, runId: applyId };
     const answers = {
+      [`GET ${at}`]: { ...plan, apply: { ...apply, waits: true, waitsFor: 'wave-1' } },
       [`POST ${at}/go-on`]: decided,
       [`POST ${at}/end`]: decided,
       [`POST ${at}/undo`]: { ...started, runId: 'u' },
     };
     const said = async (...words: string[]) => (await ptb(['plans', ...words], answers)).out;
     expect(await said('go-on', planId)).toBe(`It goes on.\nFollow it with: ptb plans show ${planId} --wait\n`);
+    const { requests } = await ptb(['plans', 'go-on', planId], answers);
+    expect(sent(requests).map(({ body }) => body)).toEqual([{ waitsFor: 'wave-1' }]);
     expect(await said('end', planId)).toContain('nothing more is sent');
     expect(await said('undo', planId)).toContain('Started the plan u.');
     expect(JSON.parse(await said('end', planId, '--json'))).toEqual(decided);

@@ -56,7 +56,7 @@ describe('a limit', () => {
     await judge({ wave: 2, phase: 'sent' });
     const { hold } = await run();
     expect(hold?.detail).toBe('4 tenants failed; 3 may.');
-    expect(waitsFor(await run())).toBe(true);
+    expect(waitsFor(await run())).toBe((await run()).hold?.id);
     await runLog.change(applyId, {
       goneOn: { hold: hold?.id, wave: 1, bad: { failed: 4, unclear: 0, unconfirmed: 0 }, by: 'x' },
     });
@@ -88,7 +88,7 @@ describe('the last wave', () => {
     await record(failed(0, 'change_failed'));
     expect((await judge({ wave: 1, phase: 'sent' })).next).toBe('go');
     expect((await judge({ wave: 1, phase: 'looked' })).next).toBe('go');
-    expect(waitsFor(await run())).toBe(false);
+    expect(waitsFor(await run())).toBeUndefined();
   });
 
   test('is held while some of its tenants are not begun', async () => {
@@ -147,9 +147,9 @@ describe('a person', () => {
     for (const wave of [1, 2]) {
       await judge({ wave, phase: 'sent' });
       expect((await judge({ wave, phase: 'looked' })).next).toBe('wait');
-      expect(waitsFor(await run())).toBe(true);
+      expect(waitsFor(await run())).toBe(`wave-${wave}`);
       await runLog.change(applyId, { goneOn: { wave, bad: { failed: 0, unclear: 0, unconfirmed: 0 }, by: 'x' } });
-      expect(waitsFor(await run())).toBe(false);
+      expect(waitsFor(await run())).toBeUndefined();
       expect(await judge({ wave, phase: 'looked' })).toEqual({ next: 'go' });
       expect((await run()).wave).toEqual({ wave: wave + 1 });
     }

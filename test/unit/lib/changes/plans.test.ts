@@ -704,6 +704,24 @@ describe('an apply that waits', () => {
     expect(orchestrations.raised).toEqual([`${applyId} decided`, `${applyId} decided`]);
   });
 
+  test('does not go on past what the person has not seen', async () => {
+    const { deps, as, runLog, applyId, orchestrations } = await stageApply();
+    const decide = (seen: string) => goOn(deps, planId, { ...as(colleague), seen });
+    await runLog.change(applyId, { wave: { wave: 1, endedAtMs: 0, waits: true } });
+    expect(await decide('wave-1')).toBe(applyId);
+    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ wave: 1 });
+    await runLog.change(applyId, { hold, wave: { wave: 2 } });
+    // Repeated, or from a page that is older than the hold.
+    expect(await decide('wave-1')).toBe(applyId);
+    await expect(decide('wave-2')).rejects.toEqual(refused('request_invalid', /something else/));
+    expect((await runLog.find(applyId))?.goneOn?.hold).toBeUndefined();
+    expect(await decide('h')).toBe(applyId);
+    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ hold: 'h', wave: 1 });
+    expect(await decide('h')).toBe(applyId);
+    await expect(decide('other')).rejects.toEqual(refused('request_invalid', /does not wait/));
+    expect(orchestrations.raised).toHaveLength(4);
+  });
+
   test('is not moved by whoever no rule lets apply it', async () => {
     const { deps, as, runLog, applyId, world } = await stageApply();
     await runLog.change(applyId, { hold, wave: { wave: 1 } });
