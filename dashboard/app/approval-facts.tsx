@@ -8,23 +8,23 @@ import { isGuid } from './result-columns.ts';
 
 type Party = ApprovalSummary['asker'];
 
-const kindWords: Readonly<Record<Party['kind'], string>> = {
-  application: 'an application',
-  user: 'a person',
-  agent: 'an agent',
-};
+const kindWords = { application: 'application', user: '', agent: 'agent' } as const satisfies Record<
+  Party['kind'],
+  string
+>;
 
-/** A person, application or agent. Its ids are in the title, and in what the page of the approval has for support. */
+/** A person, application or agent. What it is stands beside a name that does not say it. The ids are in the title. */
 export function PartyName({ party }: { readonly party: Party }) {
-  const { name, kind } = party;
+  const [name, kind] = [shortName(party.name), kindWords[party.kind]];
   return (
     <span title={idsOf(party)}>
-      <strong>{shortName(name)}</strong> <span class="quiet">{kindWords[kind]}</span>
+      <strong>{name}</strong>
+      {name.includes(kind) ? null : <span class="quiet"> {kind}</span>}
     </span>
   );
 }
 
-export const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
+const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
   `Application id ${applicationId}, object id ${objectId}${blueprint ? `, blueprint ${blueprint}` : ''}`;
 
 /** A caller without a name has its application id in place of it. */
@@ -34,65 +34,89 @@ export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
   return <ToneBadge tone={statusTone[status]}>{statusWord[status]}</ToneBadge>;
 }
 
-/** A time and how far it is from now. */
-function When({ iso }: { readonly iso: string }) {
-  return (
-    <>
-      <Time iso={iso} short /> <span class="quiet">{relative(iso, Date.now())}</span>
-    </>
+/** How far an approval is, and until when that holds. */
+export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
+  const { status, approvalsGiven, approvalsNeeded, expiresAt, validUntil, servedOnce, closedAt } = approval;
+  const [words, iso] =
+    status === 'pending'
+      ? [`${approvalsGiven} of ${count(approvalsNeeded, 'approval')}, lapses`, expiresAt]
+      : status === 'approved'
+        ? [servedOnce ? 'served once until' : 'served until', validUntil]
+        : ['closed', closedAt];
+  return iso === undefined ? null : (
+    <span>
+      {words} <Time iso={iso} short />, {relative(iso, Date.now())}
+    </span>
   );
 }
 
-/** When the change left, and whether anybody knows what became of it. */
-function UseTime({ use: { at, answered } }: { readonly use: NonNullable<ApprovalSummary['use']> }) {
+/** Facts that few decide by. They are folded. Those that this page does not know are not. */
+const folded: ReadonlySet<string> = new Set([
+  'Resource',
+  "The broker's application",
+  'SHA-256 of the body',
+  'Plan',
+  'Digest',
+]);
+
+const idAtEnd = / \([\da-f-]{36}\)$/;
+
+/** What is decided on: what is sent, why, for whom and as whom. Folded: what it is bound to besides, and ids. */
+export function ApprovalFacts({ approval }: { readonly approval: ApprovalAnswer }) {
+  const { asker, facts, details, rule, reason, kind, status, from, validMinutes, servedOnce } = approval;
+  const request = facts.find(({ name }) => name === 'Request')?.value;
+  const isGone = details.length === 0 && kind === 'request' && status !== 'pending' && status !== 'approved';
   return (
     <>
-      <Time iso={at} short /> {answered ? null : <span class="quiet">no answer is known</span>}
-    </>
-  );
-}
-
-/** What is decided on: who asks for what, why, by which rule, and until when. */
-export function ApprovalFacts({ approval }: { readonly approval: ApprovalSummary }) {
-  const { asker, facts, rule, reason, status, expiresAt, validUntil, servedOnce, use, closedAt } = approval;
-  return (
-    <dl class="long">
-      <Fact name="Asked by">
-        <PartyName party={asker} />
-      </Fact>
-      <Fact name="Reason">{reason === undefined ? <span class="quiet">none given</span> : reason}</Fact>
-      {facts.map(({ name, value }) => (
-        <Fact key={name} name={name}>
-          {value}
-        </Fact>
-      ))}
-      <Fact name="Rule">{rule}</Fact>
-      <Fact name="Decisions">{approvalsText(approval)}</Fact>
-      <Fact name="Lapses">{status === 'pending' ? <When iso={expiresAt} /> : undefined}</Fact>
-      <Fact name={servedOnce ? 'Served once until' : 'Served until'}>
-        {status === 'approved' && validUntil ? <When iso={validUntil} /> : undefined}
-      </Fact>
-      <Fact name="Sent">{use && <UseTime use={use} />}</Fact>
-      <Fact name="Closed">{closedAt && <Time iso={closedAt} short />}</Fact>
-    </dl>
-  );
-}
-
-/** Query, headers and body of a request. */
-export function ApprovalDetails({ approval }: { readonly approval: ApprovalAnswer }) {
-  const { details, kind, status } = approval;
-  if (details.length === 0)
-    return kind === 'request' && status !== 'pending' && status !== 'approved' ? (
-      <p class="quiet">Query, headers and body were removed when the approval was closed.</p>
-    ) : null;
-  return (
-    <>
+      {request === undefined ? null : (
+        <div class="cmd">
+          <code title={request}>{request}</code>
+        </div>
+      )}
       {details.map(({ name, value }) => (
         <figure key={name} class="patch">
           <figcaption>{name}</figcaption>
           <pre tabIndex={0}>{value}</pre>
         </figure>
       ))}
+      {isGone ? <p class="quiet">Query, headers and body were removed when the approval was closed.</p> : null}
+      <dl>
+        <Fact name="Why">{reason ?? <span class="quiet">no reason given</span>}</Fact>
+        <Fact name="Asked by">
+          <PartyName party={asker} />
+        </Fact>
+        {facts.map(({ name, value }) =>
+          folded.has(name) || value === request ? null : (
+            <Fact key={name} name={name}>
+              {value.replace(idAtEnd, '')}
+            </Fact>
+          ),
+        )}
+        <Fact name="Holds">
+          {count(validMinutes, 'minute')} from the last approval{servedOnce ? ', for one request' : ''}
+        </Fact>
+      </dl>
+      <details>
+        <summary class="quiet">Rule, ids and what else it is bound to</summary>
+        <dl>
+          <Fact name="Rule">{rule}</Fact>
+          <Fact name="Deciders need">{from.join(' and ')}</Fact>
+          {facts.map(({ name, value }) =>
+            folded.has(name) || idAtEnd.test(value) ? (
+              <Fact key={name} name={name}>
+                {value}
+              </Fact>
+            ) : null,
+          )}
+          <Fact name="Asker">{idsOf(asker)}</Fact>
+          <Fact name="SHA-256 of all of it">
+            <code>{approval.digest}</code>
+          </Fact>
+          <Fact name="Correlation id">
+            <code>{approval.correlationId}</code>
+          </Fact>
+        </dl>
+      </details>
     </>
   );
 }
@@ -124,23 +148,18 @@ export const statusWord: Readonly<Record<ApprovalSummary['status'], string>> = {
   ended: 'no longer valid',
 };
 
-/** `1 of 2 approvals`. */
-const approvalsText = ({ approvalsGiven, approvalsNeeded }: ApprovalSummary): string =>
-  `${approvalsGiven} of ${count(approvalsNeeded, 'approval')}`;
-
 export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>
   objectId !== undefined && asker.objectId === objectId;
 
 /** What a decision does, in one sentence. The person reads it again before the decision is sent. */
 export function consequence(approval: ApprovalAnswer, decision: DecisionKind): string {
-  const { asker, title, approvalsGiven, approvalsNeeded, validMinutes, servedOnce } = approval;
-  const what = `${asker.name} asks for: ${title}`;
-  if (decision === 'deny') return `${what}. It is refused, also if others have approved it.`;
-  if (decision === 'revoke') return `${what}. From now on it is refused.`;
+  const { approvalsGiven, approvalsNeeded, validMinutes, servedOnce } = approval;
+  if (decision === 'deny') return 'It is refused, also if others have approved it.';
+  if (decision === 'revoke') return 'From now on it is refused.';
   const missing = approvalsNeeded - approvalsGiven - 1;
   return missing > 0
-    ? `${what}. After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
-    : `${what}. It is served ${servedOnce ? 'once, within' : 'for'} ${count(validMinutes, 'minute')} from now${servedOnce ? '' : ', as often as it is sent'}.`;
+    ? `After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
+    : `It is served ${servedOnce ? 'once, within' : 'for'} ${count(validMinutes, 'minute')} from now${servedOnce ? '' : ', as often as it is sent'}.`;
 }
 
 /** Roles that the person lacks for a decision. */

@@ -1,12 +1,12 @@
-import { Notice, Paragraphs } from '../shared/text.tsx';
+import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import {
-  ApprovalDetails,
   ApprovalFacts,
   decisionWords,
-  idsOf,
+  isOwn,
   missingRoles,
   PartyName,
+  Standing,
   StatusBadge,
   whyNotApprove,
 } from './approval-facts.tsx';
@@ -14,8 +14,7 @@ import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
-import { count } from './format.ts';
-import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
+import { Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { HowToGetRole } from './role-needed.tsx';
 
@@ -40,7 +39,7 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, title, status, from, validMinutes, digest, correlationId } = approval;
+  const { id, title, status } = approval;
   const { begin, dialog } = useDeciding(onChange);
   const showsAudit = useRole('Audit.Read');
   return (
@@ -60,54 +59,38 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
             Audit records of this approval
           </a>
         ) : null}
-        <DecisionButtons approval={approval} onDecide={begin} />
       </Head>
       {dialog}
-      <WhyNot approval={approval} />
+      {isClosed(approval) ? null : <Decision approval={approval} onDecide={begin} />}
       <div class="cols">
-        <div class="stack">
-          <Panel title="What is decided on">
-            <ApprovalFacts approval={approval} />
-            <ApprovalDetails approval={approval} />
-          </Panel>
-          <Panel title="For support">
-            <dl class="long">
-              <Fact name="Asked by">{idsOf(approval.asker)}</Fact>
-              <Fact name="Deciders need">{from.join(' and ')}</Fact>
-              <Fact name="Served for">
-                {count(validMinutes, 'minute')} after the last approval{approval.servedOnce ? ', once' : ''}
-              </Fact>
-              <Fact name="SHA-256 of all that it is bound to">
-                <code>{digest}</code>
-              </Fact>
-              <Fact name="Correlation id">
-                <code>{correlationId}</code>
-              </Fact>
-            </dl>
-          </Panel>
-        </div>
+        <Panel title="What is decided on">
+          <ApprovalFacts approval={approval} />
+        </Panel>
         <History approval={approval} />
       </div>
     </>
   );
 }
 
-function WhyNot({ approval }: ApprovalProps) {
+/** Who decides now, until when, and the buttons, or why there are none. */
+function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] & ApprovalProps) {
   const { session } = useSignedIn();
   const why = whyNotApprove(approval, session);
-  if (why === undefined) return null;
-  const [missing] = missingRoles(approval, session);
-  const own = approval.asker.objectId === session.objectId;
+  const [missing] = isOwn(approval, session) ? [] : missingRoles(approval, session);
+  const isMine = approval.status === 'pending' && why === undefined;
   return (
-    <Notice kind="plain">
-      <Paragraphs text={why} />
-      {missing === undefined || own ? null : <HowToGetRole role={missing} />}
+    <Notice kind={isMine ? 'you' : 'plain'} actions={<DecisionButtons approval={approval} onDecide={onDecide} />}>
+      <strong>{isMine ? 'It waits for you' : <Sentence text={why ?? 'It is approved'} />}</strong>
+      <p>
+        <Standing approval={approval} />
+      </p>
+      {why === undefined || missing === undefined ? null : <HowToGetRole role={missing} />}
     </Notice>
   );
 }
 
 /** What happened to it, the oldest first. */
-export function History({ approval, title = 'History' }: ApprovalProps & { readonly title?: string }) {
+export function History({ approval, title = 'What happened' }: ApprovalProps & { readonly title?: string }) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (

@@ -1,5 +1,5 @@
 import { useContext } from 'preact/hooks';
-import { ApprovalFacts, isOwn, StatusBadge } from './approval-facts.tsx';
+import { isOwn, PartyName, Standing, StatusBadge } from './approval-facts.tsx';
 import { type ApprovalList, type ApprovalSummary, readApprovals, WaitingContext } from './waiting.tsx';
 import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -117,7 +117,7 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
       <p class="visually-hidden" role="status">
         {isAll ? count(approvals.length, 'request') : `The newest ${count(approvals.length, 'request')}`}
       </p>
-      <ul class="stack">
+      <ul class="panel list">
         {approvals.map((approval) => (
           <Item key={approval.id} approval={approval} onDecide={onDecide} />
         ))}
@@ -126,21 +126,24 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
   );
 }
 
+/** One request: what, why and by whom, with the decisions that the person may make, or how it stands. */
 function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; readonly onDecide: OnDecide }) {
-  const { id, title, status } = approval;
+  const { id, title, status, asker, reason, rule } = approval;
   return (
-    <li class="panel approval">
-      <header>
-        <h2>
+    <li class="ask approval">
+      <div>
+        <b>
           <a href={approvalLink(id)}>{title}</a>
-        </h2>
-        <StatusBadge status={status} />
-      </header>
-      <div class="pad">
-        <ApprovalFacts approval={approval} />
+        </b>
+        {reason === undefined ? null : <q>{reason}</q>}
+        <div class="about">
+          <PartyName party={asker} />
+          <Standing approval={approval} />
+          <span>rule “{rule}”</span>
+        </div>
         <WhoDecides approval={approval} />
-        <DecisionButtons approval={approval} onDecide={onDecide} />
       </div>
+      <DecisionButtons approval={approval} onDecide={onDecide} otherwise={<StatusBadge status={status} />} />
     </li>
   );
 }
@@ -148,17 +151,13 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
 /** Why there is no button, if that is known here. The page of the approval says the rest. */
 function WhoDecides({ approval }: { readonly approval: ApprovalSummary }) {
   const { session } = useSignedIn();
-  const { status, possibleDecisions } = approval;
+  const { id, status, possibleDecisions } = approval;
   if (status !== 'pending' || possibleDecisions.includes('approve')) return null;
-  return (
+  return isOwn(approval, session) ? (
+    <p class="quiet">You asked for it yourself, so another person must decide.</p>
+  ) : (
     <p class="quiet">
-      {isOwn(approval, session) ? (
-        'You asked for it yourself, so another person must decide.'
-      ) : (
-        <>
-          You cannot approve it. <a href={approvalLink(approval.id)}>Why?</a>
-        </>
-      )}
+      You cannot approve it. <a href={approvalLink(id)}>Why?</a>
     </p>
   );
 }

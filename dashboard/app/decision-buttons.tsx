@@ -1,10 +1,10 @@
 import type { VNode } from 'preact';
-import { useContext, useState } from 'preact/hooks';
+import { useContext, useRef, useState } from 'preact/hooks';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { useToast } from './announcer.tsx';
 import { type ApprovalSummary, WaitingContext } from './waiting.tsx';
-import { ApprovalDetails, ApprovalFacts, consequence, decisionWords, statusWord } from './approval-facts.tsx';
+import { ApprovalFacts, consequence, decisionWords, Standing, statusWord } from './approval-facts.tsx';
 import { localClock } from './format.ts';
 import { reasonLength } from '../../src/lib/core/text.ts';
 import { useAction } from './action.tsx';
@@ -17,11 +17,13 @@ import { usePolling } from './polling.ts';
 /** A button for each decision that the person may make now. */
 export function DecisionButtons(props: {
   readonly approval: ApprovalSummary;
-  readonly onDecide: (approvalId: string, decision: DecisionKind) => void;
+  readonly onDecide: Deciding['begin'];
+  /** In place of no button. */
+  readonly otherwise?: VNode;
 }) {
-  const { approval, onDecide } = props;
+  const { approval, onDecide, otherwise = null } = props;
   const offered = offers(approval);
-  if (offered.length === 0) return null;
+  if (offered.length === 0) return otherwise;
   return (
     <div class="actions">
       {offered.map((decision) => (
@@ -78,21 +80,18 @@ export function useDeciding(onChange: () => void): Deciding {
     waiting?.polled.reload();
     onChange();
   };
-  const dialog = (
-    <DecisionDialog
-      approvalId={approvalId}
-      decision={decision}
-      onClose={() => setOrder(undefined)}
-      onChange={change}
-      onDecided={decided}
-    />
-  );
-  return { begin, dialog };
+  const close = (): void => setOrder(undefined);
+  return {
+    begin,
+    dialog: <DecisionDialog {...order} onBegin={begin} onClose={close} onChange={change} onDecided={decided} />,
+  };
 }
 
 interface DialogProps {
   readonly approvalId: string;
   readonly decision: DecisionKind;
+  /** The person decides otherwise. */
+  readonly onBegin: Deciding['begin'];
   readonly onClose: () => void;
   /** The decision was made, or refused because the approval has changed. */
   readonly onChange: () => void;
@@ -100,84 +99,19 @@ interface DialogProps {
 }
 
 /** Shows again everything that is decided on, says what the decision does, and asks for a reason. */
-function DecisionDialog(props: DialogProps) {
-  const { approvalId, decision, onClose } = props;
+function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDecided }: DialogProps) {
   const { api } = useSignedIn();
   // What was known before may have changed, and is not shown.
   const [openedAtMs] = useState(Date.now);
   const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`, undefined);
-  const form = useDecision({ ...props, onRefused: polled.reload });
-  const isPossible = polled.value?.possibleDecisions.includes(decision) === true;
-  return (
-    <Dialog
-      title={`${decisionWords[decision].verb} this request`}
-      kind="wide"
-      onClose={onClose}
-      form={{
-        onSubmit: form.submit,
-        send: isPossible ? decisionWords[decision].verb : undefined,
-        busy: form.busy,
-        cancel: isPossible || polled.value === undefined ? 'Cancel' : 'Close',
-      }}
-    >
-      <Loaded polled={polled}>
-        {(approval) => (
-          <>
-            <ApprovalFacts approval={approval} />
-            <ApprovalDetails approval={approval} />
-            {isPossible ? <Reason form={form} consequenceText={consequence(approval, decision)} /> : null}
-            <Failure failure={form.failure}>
-              <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
-            </Failure>
-            {isPossible || form.failure !== undefined ? null : (
-              <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
-            )}
-          </>
-        )}
-      </Loaded>
-    </Dialog>
-  );
-}
-
-function Reason({
-  form,
-  consequenceText,
-}: {
-  readonly form: ReturnType<typeof useDecision>;
-  readonly consequenceText: string;
-}) {
-  const { problem } = form;
-  return (
-    <>
-      <p class="consequence" id="decision-consequence">
-        {consequenceText}
-      </p>
-      <label for="decision-reason">Reason, which the asker and auditors read</label>
-      <textarea
-        id="decision-reason"
-        rows={2}
-        maxLength={reasonLength.most}
-        value={form.reason}
-        aria-invalid={problem !== undefined}
-        aria-describedby={`decision-consequence${problem === undefined ? '' : ' decision-problem'}`}
-        onInput={(event) => form.setReason(event.currentTarget.value)}
-      />
-      {problem === undefined ? null : (
-        <p class="problem" id="decision-problem">
-          {problem}
-        </p>
-      )}
-    </>
-  );
-}
-
-function useDecision(props: DialogProps & { readonly onRefused: () => void }) {
-  const { approvalId, decision, onRefused, onChange, onDecided, onClose } = props;
-  const { api } = useSignedIn();
   const [reason, setReason] = useState('');
   const [problem, setProblem] = useState<string>();
   const [failure, setFailure] = useState<ApiFailure>();
   const { busy, run } = useAction(setFailure);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const { title = 'this request', possibleDecisions = [] } = polled.value ?? {};
+  const isPossible = possibleDecisions.includes(decision);
+  const { verb } = decisionWords[decision];
   const send = async (): Promise<void> => {
     try {
       const decided = await api.decide(approvalId, { decision, reason: reason.trim() });
@@ -185,7 +119,7 @@ function useDecision(props: DialogProps & { readonly onRefused: () => void }) {
       onDecided(decided);
     } catch (thrown) {
       // It has changed since it was shown, or the person's roles have.
-      onRefused();
+      polled.reload();
       throw thrown;
     } finally {
       onChange();
@@ -195,12 +129,68 @@ function useDecision(props: DialogProps & { readonly onRefused: () => void }) {
     event.preventDefault();
     const isShort = reason.trim().length < reasonLength.least;
     setProblem(isShort ? `Write at least ${reasonLength.least} characters.` : undefined);
-    if (isShort) document.getElementById('decision-reason')?.focus();
+    if (isShort) field.current?.focus();
     else void run(send);
   };
-  const type = (text: string): void => {
-    setReason(text);
-    setProblem(undefined);
-  };
-  return { reason, setReason: type, problem, failure, busy, submit };
+  return (
+    <Dialog
+      title={`${verb} ${title}?`}
+      about={polled.value && <Standing approval={polled.value} />}
+      kind="wide"
+      onClose={onClose}
+      form={{
+        onSubmit: submit,
+        send: isPossible ? verb : undefined,
+        busy,
+        cancel: isPossible || polled.value === undefined ? 'Cancel' : 'Close',
+      }}
+      actions={
+        decision === 'approve' && isPossible ? (
+          <button type="button" class="stop" onClick={() => onBegin(approvalId, 'deny')}>
+            Deny instead…
+          </button>
+        ) : null
+      }
+    >
+      <Loaded polled={polled}>
+        {(approval) => (
+          <>
+            <ApprovalFacts approval={approval} />
+            {isPossible ? (
+              <>
+                <p class="consequence" id="decision-consequence">
+                  {consequence(approval, decision)}
+                </p>
+                <label for="decision-reason">Reason, which the asker and auditors read</label>
+                <textarea
+                  id="decision-reason"
+                  ref={field}
+                  rows={2}
+                  maxLength={reasonLength.most}
+                  value={reason}
+                  aria-invalid={problem !== undefined}
+                  aria-describedby={`decision-consequence${problem === undefined ? '' : ' decision-problem'}`}
+                  onInput={(event) => {
+                    setReason(event.currentTarget.value);
+                    setProblem(undefined);
+                  }}
+                />
+                {problem === undefined ? null : (
+                  <p class="problem" id="decision-problem">
+                    {problem}
+                  </p>
+                )}
+              </>
+            ) : null}
+            <Failure failure={failure}>
+              <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
+            </Failure>
+            {isPossible || failure !== undefined ? null : (
+              <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
+            )}
+          </>
+        )}
+      </Loaded>
+    </Dialog>
+  );
 }

@@ -20,7 +20,7 @@ interface DialogProps {
     readonly cancel?: string;
   };
   readonly children: ComponentChildren;
-  /** Links at the foot. */
+  /** Links at the foot, or buttons before those of the form. */
   readonly actions?: ComponentChildren;
 }
 
@@ -39,6 +39,7 @@ export function Dialog({ title, about, kind, onClose, form, children, actions }:
       actions
     ) : (
       <>
+        {actions}
         <button type="button" onClick={close}>
           {form.cancel ?? 'Cancel'}
         </button>

@@ -135,17 +135,42 @@ describe('the list of approvals', () => {
       expect(text).toContain(part);
     // Ids are for support.
     expect(text).not.toContain(other);
-    expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe('Helpdesk a person');
+    expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe('Helpdesk');
+  });
+
+  it.each([
+    ['Portal', 'application', 'Portal application'],
+    ['Portal (application 7f3a9c21…)', 'application', 'Portal (application 7f3a9c21…)'],
+    [other, 'application', 'application 00000000…'],
+    ['agent x for me', 'agent', 'agent x for me'],
+  ] as const)('says once what the asker %s is', async (name, kind, expected) => {
+    const { root } = await page('list', broker(approval({ asker: { ...party(other, name), kind } })).api);
+    expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe(expected);
+  });
+
+  it('leads from a request to its refusal in the same dialog, with the reason that was typed', async () => {
+    const { api } = broker(approval());
+    const { root, press, send } = await page('list', api);
+    await press('Approve…');
+    await send('too short');
+    await press('Deny instead…');
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny PATCH /);
+    expect(root.querySelector('.consequence')?.textContent).toBe('It is refused, also if others have approved it.');
+    expect(root.querySelector('textarea')?.value).toBe('too short');
+    await send('The ticket is closed already.');
+    expect(api.decide).toHaveBeenCalledWith(approval().id, {
+      decision: 'deny',
+      reason: 'The ticket is closed already.',
+    });
   });
 
   it('approves with a reason after the person has read what it does, and the entry leaves the list', async () => {
     const { api } = broker(approval());
     const { root, press, send } = await page('list', api);
     await press('Approve…');
+    expect(root.querySelector('dialog h2')?.textContent).toBe('Approve PATCH /v1.0/users/0a1b at graph in Contoso?');
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
-    expect(root.querySelector('.consequence')?.textContent).toBe(
-      'Helpdesk asks for: PATCH /v1.0/users/0a1b at graph in Contoso. It is served once, within 30 minutes from now.',
-    );
+    expect(root.querySelector('.consequence')?.textContent).toBe('It is served once, within 30 minutes from now.');
     await send('too short');
     expect(root.querySelector('.problem')?.textContent).toBe('Write at least 10 characters.');
     expect(api.decide).not.toHaveBeenCalled();
@@ -163,7 +188,7 @@ describe('the list of approvals', () => {
     );
     // What was allowed can be taken back where it was decided.
     await press('Revoke…');
-    expect(root.querySelector('dialog h2')?.textContent).toBe('Revoke this request');
+    expect(root.querySelector('dialog h2')?.textContent).toBe('Revoke PATCH /v1.0/users/0a1b at graph in Contoso?');
   });
 
   it('explains a decision that came too late, shows the present state, and offers no other try', async () => {
@@ -214,13 +239,13 @@ describe('the page of an approval', () => {
 
   it('says why a person cannot approve', async () => {
     const none = { possibleDecisions: [] };
-    expect(await why({})).toBe('');
+    expect(await why({})).toMatch(/^It waits for you0 of 1 approval, lapses .*Approve….*Deny…/);
     await cleanUp();
     expect(await why({ ...none, asker: party(me, 'me') })).toMatch(/^You asked for it yourself/);
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
-    expect(document.querySelector('.panel dl')?.textContent).toContain('agent x for me an agent');
+    expect(document.querySelector('.panel dl')?.textContent).toContain('Asked byagent x for meHolds');
     const [, support] = document.querySelectorAll('.panel dl');
     expect(support?.textContent).toContain(`Application id ${other}, object id ${me}, blueprint b-1`);
     await cleanUp();
@@ -232,6 +257,24 @@ describe('the page of an approval', () => {
     expect(await why({ possibleDecisions: ['deny', 'revoke'] })).toMatch(/another application/);
     await cleanUp();
     expect(await why(none)).toMatch(/^An application cannot decide/);
+  });
+
+  it('shows by what people decide, and folds ids and what else it is bound to', async () => {
+    const facts = [
+      ...approval().facts,
+      { name: 'Tenant', value: `Contoso (${other})` },
+      { name: 'Resource', value: 'graph (https://graph.microsoft.com)' },
+      { name: 'A fact of a newer broker', value: 'shown' },
+    ];
+    const { root } = await page('one', broker(approval({ facts })).api);
+    const [shown, folded] = [...root.querySelectorAll('.panel dl')].map((list) =>
+      [...list.querySelectorAll('dt')].map(({ textContent }) => textContent),
+    );
+    expect(root.querySelector('.panel .cmd')?.textContent).toBe('PATCH /v1.0/users/0a1b');
+    expect(root.querySelector('.panel dl')?.textContent).not.toContain(other);
+    expect(shown).toEqual(['Why', 'Asked by', 'Tenant', 'A fact of a newer broker', 'Holds']);
+    expect(folded).toEqual(expect.arrayContaining(['Rule', 'Tenant', 'Resource', 'Asker', 'SHA-256 of all of it']));
+    expect(root.querySelector('details dl')?.textContent).toContain(other);
   });
 
   it('shows its history, the oldest first, and offers to revoke', async () => {
