@@ -123,14 +123,12 @@ function Parts() {
           <FailureBars
             bars={nights([25, 28, 26, 0, undefined, 29, 53, 51, 40, 29])}
             label="Failures in ten nights"
-            from="21 Nov"
-            to="last night"
+            ends={['21 Nov', 'last night']}
           />
           <FailureBars
             bars={nights([...Array.from({ length: 13 }, () => undefined), 1])}
             label="One night"
-            from="17 Nov"
-            to="last night"
+            ends={['17 Nov', 'last night']}
           />
         </Panel>
         <Panel title="Small charts">
@@ -138,7 +136,7 @@ function Parts() {
           <Spark values={[9, 8, 8, 7, 4]} label="falls" />
           <Marks label="nights" tones={['good', 'good', 'idle', 'bad', 'warn', 'bad']} />
           <CountsBar counts={{ total: 20, succeeded: 14, failed: 3, skipped: 2, notAttempted: 1 }} />
-          <Flow values={[0, 2, 6, 8, 7, 8, 3, 0, 2, 1]} label="finished per second" from="05:00:00" to="05:01:12" />
+          <Flow values={[0, 2, 6, 8, 7, 8, 3, 0, 2, 1]} label="finished per second" ends={['05:00:00', '05:01:12']} />
         </Panel>
         <Panel title="Timeline">
           <ol class="timeline">

@@ -122,8 +122,7 @@ function Days({ filter }: { readonly filter: AuditFilter }) {
     <Panel title="Records by day" more={<span class="small">{denied.toLocaleString('en')} denied, in red</span>}>
       <FailureBars
         label={`Records in each of ${count(known.length, 'day')}, ${denied.toLocaleString('en')} of them denied`}
-        from={day(known[0]?.startMs ?? 0)}
-        to="today"
+        ends={[day(known[0]?.startMs ?? 0), 'today']}
         bars={known.map(({ startMs, denied: value, others }) => ({
           key: String(startMs),
           title: `${day(startMs)}: ${count(value + others, 'record')}, ${value} denied`,

@@ -3,7 +3,8 @@ import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { type Outcome, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { nightsOf } from './nights.ts';
 import { count } from './format.ts';
-import type { ComponentChildren } from 'preact';
+import type { ComponentChildren, HTMLAttributes } from 'preact';
+import { type NumberScale, scaleOf } from './history-points.ts';
 
 /** A bar of a chart: one night, or one of several equal parts of a run. */
 export interface Bar {
@@ -15,17 +16,13 @@ export interface Bar {
   /** What went well, above it. */
   readonly others?: number;
   readonly href?: string;
+  /** Default: what failed. */
+  readonly tone?: 'ok' | 'warn';
 }
 
 const height = 88;
 /** Width of a bar, in units of which a bar with its gap has 20. */
 const width = 12;
-
-/** The smallest of 2, 4, 6, 10, 20, 30, 40, 60, 100 … that is not less than the highest value. It can be halved. */
-export function topOf(values: readonly number[]): number {
-  const most = Math.max(2, ...values);
-  for (let power = 1; ; power *= 10) for (const step of [2, 4, 6, 10]) if (step * power >= most) return step * power;
-}
 
 /** A drawing that stretches to its place. @param props.label says it in words. Absent: words beside it do. */
 export function Drawing(props: {
@@ -46,76 +43,84 @@ export function Drawing(props: {
   );
 }
 
-/** A chart between its axes: numbers at the side, and what stands below the first and the last value. */
-function Plot(props: {
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-  readonly label: string;
-  readonly from: string;
-  readonly to: string;
-  readonly children: ComponentChildren;
-}) {
-  const { top, width, height, label, from, to, children } = props;
+/** Where a number is in a drawing of this height. */
+export const placeOf =
+  ({ min, max }: NumberScale, height: number) =>
+  (number: number): number =>
+    height - ((number - min) / (max - min)) * height;
+
+interface Axes {
+  /** The chart in a sentence. */
+  readonly label?: string | undefined;
+  /** What stands below the first value, the last one, and any between. */
+  readonly ends: readonly string[];
+}
+
+/** A chart between its axes: numbers at the side, lines at them, and the ends below. */
+export function Plot(
+  props: {
+    readonly scale: NumberScale;
+    readonly width: number;
+    readonly height: number;
+    /** Makes it a control. */
+    readonly control?: HTMLAttributes<HTMLDivElement>;
+    /** Between the drawing and the ends. */
+    readonly below?: ComponentChildren;
+    readonly children: ComponentChildren;
+  } & Axes,
+) {
+  const { scale, width, height, label, ends, control, below, children } = props;
+  const placed = placeOf(scale, height);
   return (
     <div class="plot">
       <div class="y" aria-hidden="true">
-        {[top, top / 2, 0].map((tick) => (
+        {scale.ticks.toReversed().map((tick) => (
           <span key={tick}>{tick.toLocaleString('en', { maximumFractionDigits: 2 })}</span>
         ))}
       </div>
-      <Drawing class="chart" box={[0, 0, width, height]} height={height} label={label}>
-        <path class="c-grid" d={`M0 0H${width}M0 ${height / 2}H${width}`} />
-        {children}
-        <path class="c-axis" d={`M0 ${height}H${width}`} />
-      </Drawing>
+      <div {...control}>
+        <Drawing class="chart" box={[0, 0, width, height]} height={height} label={label}>
+          {scale.ticks.map((tick) => (
+            <path key={tick} class={tick === 0 ? 'c-axis' : 'c-grid'} d={`M0 ${placed(tick)}H${width}`} />
+          ))}
+          {children}
+        </Drawing>
+      </div>
+      {below}
       <div class="x" aria-hidden="true">
-        <span>{from}</span>
-        <span>{to}</span>
+        {ends.map((end, index) => (
+          <span key={index}>{end}</span>
+        ))}
       </div>
     </div>
   );
 }
 
 /** Failures night by night. The last one is strong, the others are pale; a night without a number is a grey line. */
-export function FailureBars({ bars, ...axes }: BarsProps) {
-  const top = topOf(bars.flatMap(({ value, others = 0 }) => (value === undefined ? [] : value + others)));
+export function FailureBars({ bars, ...axes }: { readonly bars: readonly Bar[] } & Axes) {
+  const scale = scaleOf(bars.map(({ value = 0, others = 0 }) => value + others));
+  const tallOf = (value: number): number => (value / scale.max) * height;
   return (
-    <Plot top={top} width={bars.length * 20 - (20 - width)} height={height} {...axes}>
-      {bars.map(({ key, title, value, others = 0, href }, index) => {
+    <Plot scale={scale} width={bars.length * 20 - (20 - width)} height={height} {...axes}>
+      {bars.map(({ key, title, value, others = 0, href, tone = 'bad' }, index) => {
         // One failure among thousands still shows.
-        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, (value / top) * height);
-        const tone = value === undefined ? 'rest' : index === bars.length - 1 ? 'bad' : 'bad before';
+        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, tallOf(value));
+        const before = index === bars.length - 1 ? '' : ' before';
+        const bar = { x: index * 20, width };
         // For the mouse: the list of runs leads to the same pages.
         return (
           <g key={key} class={href === undefined ? undefined : 'goes'} onClick={() => href && goTo(href)}>
             <title>{title}</title>
             <rect x={index * 20 - 4} width={20} height={height} fill="transparent" />
-            <rect class={tone} x={index * 20} y={height - tall} width={width} height={tall} />
+            <rect class={value === undefined ? 'rest' : `${tone}${before}`} {...bar} y={height - tall} height={tall} />
             {others === 0 ? null : (
-              <rect
-                class={index === bars.length - 1 ? 'ok' : 'before'}
-                x={index * 20}
-                y={height - tall - (others / top) * height}
-                width={width}
-                height={(others / top) * height}
-              />
+              <rect class={`ok${before}`} {...bar} y={height - tall - tallOf(others)} height={tallOf(others)} />
             )}
           </g>
         );
       })}
     </Plot>
   );
-}
-
-interface BarsProps {
-  /** Oldest first. */
-  readonly bars: readonly Bar[];
-  /** The chart in a sentence. */
-  readonly label: string;
-  /** What stands below the first and the last bar. */
-  readonly from: string;
-  readonly to: string;
 }
 
 /** The points of a line through values, between `L`. */
@@ -213,18 +218,11 @@ const isDone = (tone: string): boolean => tone !== 'idle';
 const classOf = (tone: string, isLast: boolean): string => `${tone === 'good' ? 'ok' : tone}${isLast ? '' : ' before'}`;
 
 /** A line over equal parts of time, from zero to its highest value. */
-export function Flow(props: {
-  readonly values: readonly number[];
-  readonly label: string;
-  /** What stands below the first and the last value. */
-  readonly from: string;
-  readonly to: string;
-}) {
-  const { values, ...axes } = props;
-  const top = Math.max(...values) < 2 ? Math.max(0.1, ...values) : topOf(values);
-  const line = lineOf(values, 1000, 72, top);
+export function Flow({ values, ...axes }: { readonly values: readonly number[] } & Axes) {
+  const scale = scaleOf(values, 0.01);
+  const line = lineOf(values, 1000, 72, scale.max);
   return (
-    <Plot top={top} width={1000} height={72} {...axes}>
+    <Plot scale={scale} width={1000} height={72} {...axes}>
       <path class="c-area" d={`M0 72L${line}L1000 72z`} />
       <path class="c-line" d={`M${line}`} />
     </Plot>

@@ -1,7 +1,7 @@
-import { Drawing as Stretched } from './charts.tsx';
+import { Drawing, placeOf, Plot } from './charts.tsx';
 import { useState } from 'preact/hooks';
 import { localDate, localTime } from './format.ts';
-import { type Axes, type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
+import { type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
 import { runLink } from './route.ts';
 
 interface ChartProps {
@@ -13,63 +13,63 @@ interface ChartProps {
   readonly until: string;
 }
 
+/** Of the drawing, whose width has 100 units. */
+const height = 160;
+
+/** Where a time is. */
+type Place = (iso: string) => number;
+
 /** The numbers of runs over time. The arrow keys lead from run to run; the line below says what is marked. */
 export function HistoryChart({ points, title, since, until }: ChartProps) {
   const [chosen, setChosen] = useState<number>();
   const at = Math.min(chosen ?? points.length - 1, points.length - 1);
   const marked = points[at];
+  const [fromMs, toMs] = [Date.parse(since), Date.parse(until)];
+  // Marks at the edges stay whole.
+  const x: Place = (iso) =>
+    Math.min(99.6, Math.max(0.4, ((Date.parse(iso) - fromMs) / Math.max(1, toMs - fromMs)) * 100));
   const scale = scaleOf(points.flatMap(({ number }) => number ?? []));
-  const axes = axesOf(scale, Date.parse(since), Date.parse(until));
   const move = (to: number): void => setChosen(Math.min(points.length - 1, Math.max(0, to)));
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const to = movesTo(event.key, at, points.length);
-    if (to === undefined) return;
-    event.preventDefault();
-    move(to);
-  };
   const onPointer = ({ clientX, currentTarget }: { clientX: number; currentTarget: HTMLElement }): void => {
     const { left, width } = currentTarget.getBoundingClientRect();
-    if (width > 0) move(nearest(points, axes, ((clientX - left) / width) * 100));
+    if (width > 0) move(nearest(points, x, ((clientX - left) / width) * 100));
   };
   return (
     <figure class="history-chart">
       <figcaption class="visually-hidden">
         {title}: {summaryOf(points)}
       </figcaption>
-      <NumberAxis scale={scale} axes={axes} />
-      <div
-        class="chart-area"
-        role="slider"
-        tabIndex={0}
-        aria-label={`Run of the chart ${title}`}
-        aria-valuemin={1}
-        aria-valuemax={points.length}
-        aria-valuenow={at + 1}
-        aria-valuetext={marked && pointText(marked)}
-        onKeyDown={onKeyDown}
-        onPointerMove={onPointer}
-        onPointerDown={onPointer}
+      <Plot
+        scale={scale}
+        width={100}
+        height={height}
+        ends={[localDate(since), localDate(until)]}
+        control={{
+          class: 'chart-area',
+          role: 'slider',
+          tabIndex: 0,
+          'aria-label': `Run of the chart ${title}`,
+          'aria-valuemin': 1,
+          'aria-valuemax': points.length,
+          'aria-valuenow': at + 1,
+          'aria-valuetext': marked && pointText(marked),
+          onKeyDown: (event) => {
+            const to = movesTo(event.key, at, points.length);
+            if (to === undefined) return;
+            event.preventDefault();
+            move(to);
+          },
+          onPointerMove: onPointer,
+          onPointerDown: onPointer,
+        }}
+        below={<RunBars points={points} x={x} />}
       >
-        <Drawing points={points} scale={scale} axes={axes} marked={marked} />
-      </div>
-      <RunBars points={points} axes={axes} />
-      <div class="x" aria-hidden="true">
-        <span>{localDate(since)}</span>
-        <span>{localDate(until)}</span>
-      </div>
+        <Points points={points} scale={scale} x={x} marked={marked} />
+      </Plot>
       {marked === undefined ? null : <Marked point={marked} />}
       <ChartLegend points={points} />
     </figure>
   );
-}
-
-function axesOf({ min, max }: NumberScale, fromMs: number, toMs: number): Axes {
-  const span = Math.max(1, toMs - fromMs);
-  return {
-    // Marks at the edges stay whole.
-    x: (iso) => Math.min(99.6, Math.max(0.4, ((Date.parse(iso) - fromMs) / span) * 100)),
-    y: (number) => 100 - ((number - min) / (max - min)) * 100,
-  };
 }
 
 function movesTo(key: string, at: number, length: number): number | undefined {
@@ -86,7 +86,7 @@ function movesTo(key: string, at: number, length: number): number | undefined {
   return moves[key];
 }
 
-function nearest(points: readonly HistoryPoint[], { x }: Axes, wanted: number): number {
+function nearest(points: readonly HistoryPoint[], x: Place, wanted: number): number {
   const distances = points.map(({ startedAt }) => Math.abs(x(startedAt) - wanted));
   return distances.indexOf(Math.min(...distances));
 }
@@ -96,51 +96,37 @@ const numberText = (number: number): string => number.toLocaleString('en');
 const pointText = ({ startedAt, number, about }: HistoryPoint): string =>
   `${localTime(startedAt)}: ${number === undefined ? 'no number' : numberText(number)}, ${about}`;
 
-function NumberAxis({ scale, axes }: { readonly scale: NumberScale; readonly axes: Axes }) {
-  return (
-    <div class="chart-y" aria-hidden="true">
-      {scale.ticks.map((tick) => (
-        <span key={tick} style={{ top: `${axes.y(tick)}%` }}>
-          {numberText(tick)}
-        </span>
-      ))}
-    </div>
-  );
-}
-
-interface DrawingProps {
+/** The runs and the lines between them, with the marker. */
+function Points(props: {
   readonly points: readonly HistoryPoint[];
   readonly scale: NumberScale;
-  readonly axes: Axes;
+  readonly x: Place;
   readonly marked: HistoryPoint | undefined;
-}
-
-function Drawing({ points, scale, axes, marked }: DrawingProps) {
-  const { x, y } = axes;
-  const dot = ({ startedAt, number = 0 }: HistoryPoint): string => `M${x(startedAt)} ${y(number)}h0`;
+}) {
+  const { points, scale, x, marked } = props;
+  const y = placeOf(scale, height);
+  const at = ({ startedAt, number = 0 }: HistoryPoint): string => `${x(startedAt)} ${y(number)}`;
   const parts = unbroken(points);
   return (
-    <Stretched class="" box={[0, 0, 100, 100]}>
-      {scale.ticks.map((tick) => (
-        <path key={tick} class={tick === 0 ? 'c-axis' : 'c-grid'} d={`M0 ${y(tick)}H100`} />
-      ))}
-      {marked === undefined ? null : <path class="marker" d={`M${x(marked.startedAt)} 0V100`} />}
+    <>
+      {marked === undefined ? null : <path class="marker" d={`M${x(marked.startedAt)} 0V${height}`} />}
       {parts.map((part) => (
-        <path key={part[0]?.runId} class="c-line" d={lineOf(part, axes)} />
+        <path key={part[0]?.runId} class="c-line" d={`M${part.map(at).join('L')}`} />
       ))}
-      <path class="dots" d={parts.flat().map(dot).join('')} />
-      {points.map((point) =>
-        point.number === undefined ? (
-          <path key={point.runId} class={`gap ${point.tone}`} d={`M${x(point.startedAt)} 100v-7`} />
-        ) : null,
+      <path
+        class="dots"
+        d={parts
+          .flat()
+          .map((point) => `M${at(point)}h0`)
+          .join('')}
+      />
+      {points.map(({ runId, startedAt, number, tone }) =>
+        number === undefined ? <path key={runId} class={`gap ${tone}`} d={`M${x(startedAt)} ${height}v-11`} /> : null,
       )}
-      {marked?.number === undefined ? null : <path class="dots marked" d={dot(marked)} />}
-    </Stretched>
+      {marked?.number === undefined ? null : <path class="dots marked" d={`M${at(marked)}h0`} />}
+    </>
   );
 }
-
-const lineOf = (part: readonly HistoryPoint[], { x, y }: Axes): string =>
-  part.map(({ startedAt, number = 0 }, at) => `${at === 0 ? 'M' : 'L'}${x(startedAt)} ${y(number)}`).join('');
 
 /** What the marker stands at. The slider says the same to people who do not see it. */
 function Marked({ point }: { readonly point: HistoryPoint }) {
@@ -159,32 +145,22 @@ const parts = ['failed', 'notAttempted', 'skipped', 'succeeded'] as const;
 const words = { failed: 'failed', notAttempted: 'not attempted', skipped: 'skipped', succeeded: 'succeeded' };
 
 /** Below a chart: what became of the tenants of each run. The table says the same. Nothing for one tenant. */
-function RunBars({ points, axes }: { readonly points: readonly HistoryPoint[]; readonly axes: Axes }) {
+function RunBars({ points, x }: { readonly points: readonly HistoryPoint[]; readonly x: Place }) {
   if (points.every(({ tenants }) => tenants === undefined)) return null;
   const width = Math.min(1.6, 70 / points.length);
   return (
-    <Stretched class="chart-bars" box={[0, 0, 100, 100]}>
+    <Drawing class="chart chart-bars" box={[0, 0, 100, 1]} height={16}>
       {points.map(({ runId, startedAt, tenants }) => {
-        if (tenants === undefined || tenants.total === 0) return null;
-        let top = 0;
+        let y = 0;
         return parts.map((part) => {
-          const size = (tenants[part] / tenants.total) * 100;
-          const bar =
-            size === 0 ? null : (
-              <rect
-                key={`${runId} ${part}`}
-                class={part === 'succeeded' ? 'before' : part}
-                x={axes.x(startedAt) - width / 2}
-                y={top}
-                width={width}
-                height={size}
-              />
-            );
-          top += size;
-          return bar;
+          const share = (tenants?.[part] ?? 0) / Math.max(1, tenants?.total ?? 0);
+          if (share === 0) return null;
+          y += share;
+          const bar = { x: x(startedAt) - width / 2, y: y - share, width, height: share };
+          return <rect key={`${runId} ${part}`} class={part === 'succeeded' ? 'before' : part} {...bar} />;
         });
       })}
-    </Stretched>
+    </Drawing>
   );
 }
 

@@ -17,12 +17,6 @@ export interface HistoryPoint {
   readonly tenants?: JobHistoryAnswer['runs'][number]['tenants'];
 }
 
-/** Where things are in the drawing, 100 units wide and high. */
-export interface Axes {
-  readonly x: (iso: string) => number;
-  readonly y: (number: number) => number;
-}
-
 type Counted = Pick<TenantHistoryAnswer['runs'][number], 'rows' | 'numbers'>;
 
 function numberOf({ rows, numbers }: Counted, column: string): number | undefined {
@@ -88,19 +82,22 @@ export interface NumberScale {
   readonly max: number;
 }
 
-/** An axis with round numbers that has all numbers, and zero, so that a small change does not look like a large one. */
-export function scaleOf(numbers: readonly number[]): NumberScale {
+/**
+ * An axis with round numbers that has all numbers, and zero, so that a small change does not look like a large one.
+ * @param least the smallest step: 1, 0.1, 0.01 …
+ */
+export function scaleOf(numbers: readonly number[], least = 1): NumberScale {
   const low = Math.min(0, ...numbers);
   const high = Math.max(0, ...numbers);
-  const step = roundStep((high - low) / 4);
+  const step = roundStep((high - low) / 4, least);
   const [first, last] = [Math.floor(low / step), Math.max(1, Math.ceil(high / step))];
   const ticks = Array.from({ length: last - first + 1 }, (_, at) => (first + at) * step);
   return { ticks, min: first * step, max: last * step };
 }
 
-/** The smallest of 1, 2, 5, 10, 20 … that is not less. */
-function roundStep(least: number): number {
-  for (let power = 1; ; power *= 10) for (const step of [1, 2, 5]) if (step * power >= least) return step * power;
+/** The smallest of 1, 2, 5, 10, 20 … that is not less, times the least one. */
+function roundStep(wanted: number, least: number): number {
+  for (let power = least; ; power *= 10) for (const step of [1, 2, 5]) if (step * power >= wanted) return step * power;
 }
 
 /** What the chart shows, in sentences. */

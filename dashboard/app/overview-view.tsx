@@ -149,8 +149,7 @@ function NightBars(props: {
       </div>
       <FailureBars
         label={label}
-        from={day(first)}
-        to={Date.now() - last < 86_400_000 ? 'last night' : day(last)}
+        ends={[day(first), Date.now() - last < 86_400_000 ? 'last night' : day(last)]}
         bars={nights.map(({ dayMs, run }) =>
           run === undefined
             ? { key: String(dayMs), title: `${day(dayMs)}: no run`, value: undefined }

@@ -19,8 +19,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
       <Flow
         values={finishedPerSecond(tenants, axis)}
         label={`Tenants finished per second over ${duration(axis.totalMs)}`}
-        from={localClock(run.startedAt, true)}
-        to={localClock(new Date(startMs + axis.totalMs).toISOString(), true)}
+        ends={[startMs, startMs + axis.totalMs].map((ms) => localClock(new Date(ms).toISOString(), true))}
       />
       <ol class="lanes">
         <li>

@@ -74,6 +74,11 @@ describe('the axis of numbers', () => {
   ])('of %j leads from %d to %d', (numbers, min, max, ticks) => {
     expect(scaleOf(numbers)).toEqual({ ticks, min, max });
   });
+
+  it('has smaller steps if it may', () => {
+    expect(scaleOf([0.4], 0.01).ticks).toEqual([0, 0.1, 0.2, 0.30000000000000004, 0.4]);
+    expect(scaleOf([], 0.01).max).toBe(0.01);
+  });
 });
 
 describe('the summary of a chart', () => {
