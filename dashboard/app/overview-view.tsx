@@ -138,18 +138,27 @@ function NightBars(props: {
   const { job, nights, kept } = props;
   const runs = nights.flatMap(({ run }) => run ?? []);
   const failed = runs.map(({ tenants }) => tenants.failed);
-  const [first, last] = [nights[0]?.dayMs ?? 0, nights.at(-1)?.dayMs ?? 0];
-  const day = (ms: number): string => localDay(new Date(ms).toISOString());
+  const visited = runs.map(({ tenants }) => tenants.total);
+  const [least, most] = [Math.min(...visited), Math.max(...visited)];
+  const day = (ms = 0): string => localDay(new Date(ms).toISOString());
+  const last = nights.at(-1)?.dayMs ?? 0;
   const label = `Tenants that failed in each of ${count(runs.length, 'night')}: ${failed.at(-1)} in the last, ${Math.max(...failed)} at the worst`;
   return (
     <section aria-labelledby="nights-title" class="nights">
       <div class="pair">
         <h2 id="nights-title">Tenants that failed, night by night</h2>
-        <span class="small">{runs.length === 1 ? `${failed[0]} last night, the first one` : job.title}</span>
+        <span class="small">
+          {job.title}: {least === most ? 'all' : `${least.toLocaleString('en')} to`} {count(most, 'tenant')} in each of{' '}
+          {count(runs.length, 'night')}
+        </span>
       </div>
       <FailureBars
         label={label}
-        ends={[day(first), Date.now() - last < 86_400_000 ? 'last night' : day(last)]}
+        ends={[
+          day(nights[0]?.dayMs),
+          day(nights[Math.floor(nights.length / 2)]?.dayMs),
+          Date.now() - last < 86_400_000 ? 'last night' : day(last),
+        ]}
         bars={nights.map(({ dayMs, run }) =>
           run === undefined
             ? { key: String(dayMs), title: `${day(dayMs)}: no run`, value: undefined }

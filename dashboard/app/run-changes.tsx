@@ -1,11 +1,13 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { RunAnswer, RunChangesAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
+import type { RunAnswer, RunChangesAnswer, RunSummaryAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { Notice } from '../shared/text.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
 import { count, localDay } from './format.ts';
+import { columnOptions } from './history-choice.ts';
+import { jobPoints } from './history-points.ts';
 import { useFailures } from './nights.ts';
 import { Empty, Fact, Failure, Loaded, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -14,6 +16,7 @@ import { runLink, tenantLink } from './route.ts';
 import { type RowsColumn, VirtualRows } from './virtual-rows.tsx';
 
 const namesShown = 5;
+const totalsShown = 3;
 
 interface SinceBeforeProps {
   readonly run: RunAnswer;
@@ -39,6 +42,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
         {failsNow.length + worksAgain.length === 0 ? <li>The same tenants failed.</li> : null}
+        <Totals run={run} before={before} />
       </ul>
       <footer>
         <a href={runLink(run.runId, 'changes')}>Compare the rows</a>
@@ -66,6 +70,42 @@ function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'g
           <span class="quiet">{text}</span>
         </li>
       ) : null}
+    </>
+  );
+}
+
+/** The totals of the first columns, as the history has them, with the difference to the run before. */
+function Totals({ run, before }: { readonly run: RunAnswer; readonly before: RunSummaryAnswer }) {
+  const { api } = useSignedIn();
+  const load = () => api.jobHistory(run.job, { since: before.startedAt });
+  const history = usePolling(load, `totals of ${run.runId}`, undefined).value;
+  if (history === undefined) return null;
+  const totals = columnOptions(history.columns).flatMap(({ name, title }) => {
+    const points = jobPoints(history, name);
+    const [now, then] = [run, before].map(({ runId }) => points.find((point) => point.runId === runId));
+    return now?.number === undefined || then?.number === undefined
+      ? []
+      : [{ title, now: now.number, by: now.number - then.number, over: [now.about, then.about] }];
+  });
+  const [over, overBefore] = totals[0]?.over ?? [];
+  return (
+    <>
+      {totals.slice(0, totalsShown).map(({ title, now, by }) => (
+        <li key={title}>
+          <span>{title} in all</span>
+          <span>
+            <b>{now.toLocaleString('en')}</b>{' '}
+            <span class="quiet">
+              {by === 0 ? 'as before' : `${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')}`}
+            </span>
+          </span>
+        </li>
+      ))}
+      {over === overBefore ? null : (
+        <li class="quiet">
+          In all means {over}, and before {overBefore}.
+        </li>
+      )}
     </>
   );
 }

@@ -59,6 +59,10 @@ describe('the overview', () => {
       `Tenants that failed in each of 14 nights: ${failed[0]} in the last, ${Math.max(...failed)} at the worst`,
     );
     expect(chart?.querySelectorAll('g')).toHaveLength(14);
+    expect(root.querySelector('.nights .small')?.textContent).toMatch(
+      /^Access.*: all 25 tenants in each of 14 nights$/,
+    );
+    expect(root.querySelector('.nights .x')?.textContent).toMatch(/^11 Nov18 Novlast night$/);
     await unmount();
   });
 

@@ -6,6 +6,7 @@ import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { RunView } from '../../../dashboard/app/run-view.tsx';
 import type { RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
+import { jobHistory } from './histories.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
 const counts = { total: 3, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 };
@@ -237,6 +238,31 @@ it('the page of a run says which tenants fail now and which work again since the
   expect(news).toEqual(['Fabrikamfails now', 'Adatumworks again']);
   // The run before is the third of the list, and another may have begun since.
   expect(limits).toEqual([4]);
+  await unmount();
+});
+
+it('the page of a run has the totals of its first columns, and what they were in the run before', async () => {
+  const ids = ['probe@w', 'probe@v'];
+  const asked: unknown[] = [];
+  const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
+  const answer = { ...jobHistory, runs: jobHistory.runs.filter(({ scope }) => scope === 'all') };
+  const { root, unmount } = await open({
+    runs: async () => ({ runs: [runWith(), before] }),
+    failedRuns: async () => ({ runs: [{ ...before, failed: { consent_required: [id(2)] } }] }),
+    jobHistory: async (...args) => {
+      asked.push(args);
+      return { ...answer, runs: answer.runs.map((run, at) => ({ ...run, runId: ids[at]! })) };
+    },
+  });
+  await pass(0);
+  expect(asked).toEqual([['probe', { since: before.startedAt }]]);
+  expect([...root.querySelectorAll('.list li')].map(({ textContent }) => textContent)).toEqual([
+    'The same tenants failed.',
+    'Licences in all500 +50',
+    'Free in all50 +10',
+    'Rows in all150 +20',
+    'In all means over 50 tenants, and before over 45 of 50 tenants.',
+  ]);
   await unmount();
 });
 
