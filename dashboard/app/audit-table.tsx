@@ -23,8 +23,8 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const [open, setOpen] = useState<AuditRecord>();
   const { filter, names } = context;
   const columns: readonly Column<AuditRecord>[] = [
-    ['Time', 'w-s', (record) => <Opener record={record} names={names} onOpen={() => setOpen(record)} />],
-    ['Who', 'w-l', (record) => <Caller record={record} {...context} />],
+    ['Time', 'w-s p2', (record) => <Opener record={record} names={names} onOpen={setOpen} />],
+    ['Who', 'w-l', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
     ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
     ['What', 'p2', (record) => <code>{subjectOf(record)}</code>, subjectOf],
     ['By the rule', 'w-m p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
@@ -77,17 +77,22 @@ interface RecordProps extends TableContext {
   readonly record: AuditRecord;
 }
 
-function Opener({ record, names, onOpen }: Omit<RecordProps, 'filter'> & { readonly onOpen: () => void }) {
+interface OpenProps extends Pick<RecordProps, 'record' | 'names'> {
+  readonly onOpen: (record: AuditRecord) => void;
+}
+
+function Opener({ record, names, onOpen }: OpenProps) {
   const tenant = tenantOf(record, names);
   return (
-    <button type="button" class="link" aria-haspopup="dialog" onClick={onOpen}>
+    <button type="button" class="link" aria-haspopup="dialog" onClick={() => onOpen(record)}>
       <Clock iso={record.at} exact />
       <span class="visually-hidden">{`, details of ${subjectOf(record)}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
     </button>
   );
 }
 
-function Caller({ record, filter, names }: RecordProps) {
+/** On a narrow screen with the time and the tenant, whose columns have no place. */
+function Caller({ record, filter, names, onOpen }: RecordProps & OpenProps) {
   const { applicationId } = record.caller;
   const { kind, name } = names.whoIn(record);
   return (
@@ -101,6 +106,9 @@ function Caller({ record, filter, names }: RecordProps) {
         >
           {name}
         </a>
+      </span>
+      <span class="sub">
+        <Opener {...{ record, names, onOpen }} /> {tenantOf(record, names)}
       </span>
       <span class="sub">{subjectOf(record)}</span>
     </>

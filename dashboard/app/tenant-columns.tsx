@@ -26,10 +26,10 @@ export function tenantColumns(
   hasMarks: boolean,
 ): readonly RowsColumn<Tenant>[] {
   return [
-    { id: 'tenant', title: 'Tenant', width: 13, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
+    { id: 'tenant', title: 'Tenant', width: 12, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
     ...((jobs?.length ?? 0) > 4 ? [] : [domainColumn]),
-    { id: 'access', title: 'Access', width: 8, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
-    { id: 'ends', title: 'Ends', width: 6.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    { id: 'access', title: 'Access', width: 6.5, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
+    { id: 'ends', title: 'Ends', width: 7.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
     ...(hasMarks ? [marksColumn] : []),
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
   ];
@@ -38,14 +38,14 @@ export function tenantColumns(
 const domainColumn: RowsColumn<Tenant> = {
   id: 'domain',
   title: 'Domain',
-  width: 11,
+  width: 9.5,
   cell: ({ defaultDomain }) => <span class="quiet">{defaultDomain}</span>,
 };
 
 const marksColumn: RowsColumn<Tenant> = {
   id: 'tags',
   title: 'Groups and tags',
-  width: 7,
+  width: 6.5,
   cell: ({ groups = [], tags = [] }) => {
     const names = [...groups, ...tags].join(', ');
     return (
@@ -66,7 +66,7 @@ const unknownResults: RowsColumn<Tenant> = {
 const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   id: job.name,
   title: job.title,
-  width: 4.8,
+  width: 5.9,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,
 });

@@ -37,7 +37,7 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantPr
           items={lastResults}
           keyOf={({ job }) => job}
           columns={[
-            ['Job', undefined, ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
+            ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
             ['Nights', 'w-l', ({ job }) => <ResultMarks results={history?.filter((result) => result.job === job)} />],
             ['Last result', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
             [
@@ -85,12 +85,23 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
           items={isAll ? history : history.slice(0, shownAtFirst)}
           keyOf={({ runId }) => runId}
           columns={[
-            ['Job', 'wrap', ({ runId, job }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>],
-            ['Finished', 'w-m quiet', ({ finishedAt }) => <Time iso={finishedAt} short />],
+            [
+              'Job',
+              'wrap',
+              ({ runId, job, finishedAt }) => (
+                <>
+                  <a href={runLink(runId)}>{titleOfJob(job)}</a>
+                  <span class="sub">
+                    <Time iso={finishedAt} short />
+                  </span>
+                </>
+              ),
+            ],
+            ['Finished', 'w-m quiet p2', ({ finishedAt }) => <Time iso={finishedAt} short />],
             ['Outcome', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
             ['Rows', 'w-s end p2', ({ rows }) => rows.toLocaleString('en')],
             ['Attempts', 'w-s end p2', ({ attempts }) => attempts],
-            ['Log', 'w-s end', (result) => showsLog && <OpenLog result={result} onOpen={setOpen} />],
+            ['Log', 'w-xs end', (result) => showsLog && <OpenLog result={result} onOpen={setOpen} />],
           ]}
         />
       )}
