@@ -1,11 +1,12 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, useAuditPages } from './audit-pages.ts';
+import { type AuditPages, periodOf, useAuditPages } from './audit-pages.ts';
 import { AuditTable, useNames } from './audit-table.tsx';
 import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
 import { count, localDay, relative } from './format.ts';
 import { Empty, Fact, Failure, Head, Loading, MoreButton, Panel, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
+import { readPages } from './paging.ts';
 import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
@@ -58,10 +59,10 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
 }
 
 /** How much of what was read was denied. */
-function headline({ records, continuation }: AuditPages): string {
+function headline({ records, loadMore }: AuditPages): string {
   if (records.length === 0) return 'Audit';
   const denied = records.filter(({ outcome }) => outcome === 'denied').length;
-  const all = `${count(records.length, 'record')}${continuation === undefined ? '' : ' so far'}`;
+  const all = `${count(records.length, 'record')}${loadMore === undefined ? '' : ' so far'}`;
   return `${all}, ${denied === 0 ? 'none' : denied.toLocaleString('en')} denied`;
 }
 
@@ -90,18 +91,18 @@ async function readDays(api: Api, filter: AuditFilter, nowMs: number): Promise<r
     return { startMs, denied: 0, others: 0 };
   });
   const query = { ...filter, from: new Date(days[0]?.startMs ?? 0).toISOString(), limit: '1000' };
-  let [to, continuation, readMs]: [string | undefined, string | undefined, number] = [filter.to, undefined, nowMs];
-  for (let page = 0; page < dayPages; page += 1) {
-    const answer: AuditAnswer = await api.audit({ ...query, to, continuation });
-    for (const { at, outcome } of answer.entries) {
-      readMs = Date.parse(at);
-      const day = days.findLast(({ startMs }) => startMs <= readMs);
-      if (day !== undefined) day[outcome === 'denied' ? 'denied' : 'others'] += 1;
-    }
-    ({ to, continuation } = answer);
-    if (continuation === undefined) return days;
+  const pages = await readPages<AuditAnswer>({
+    read: (continuation, first) => api.audit({ ...query, ...periodOf(first), continuation }),
+    isEnough: () => false,
+    most: dayPages,
+  });
+  let readMs = nowMs;
+  for (const { at, outcome } of pages.flatMap(({ entries }) => entries)) {
+    readMs = Date.parse(at);
+    const day = days.findLast(({ startMs }) => startMs <= readMs);
+    if (day !== undefined) day[outcome === 'denied' ? 'denied' : 'others'] += 1;
   }
-  return days.filter(({ startMs }) => startMs > readMs);
+  return pages.at(-1)?.continuation === undefined ? days : days.filter(({ startMs }) => startMs > readMs);
 }
 
 /** How many records each of the last days has, and how many of them say that something was denied. */
@@ -172,10 +173,10 @@ function Proof() {
   );
 }
 
-function countText({ records, continuation, failure }: AuditPages): string {
+function countText({ records, loadMore, failure }: AuditPages): string {
   if (failure !== undefined) return '';
   const loaded = count(records.length, 'record');
-  if (continuation !== undefined) return `${loaded} so far`;
+  if (loadMore !== undefined) return `${loaded} so far`;
   return records.length === 0 ? 'No records' : `${loaded} in total`;
 }
 

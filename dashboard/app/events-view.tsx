@@ -11,8 +11,8 @@ import { type Polled, usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
 import type { EventsAnswer, EventView } from '../../src/lib/api/answers/tenants.ts';
-import type { ApiFailure } from './api-failure.ts';
 import type { Api, Query } from './api.ts';
+import { type Pages, readPages, usePages } from './paging.ts';
 
 interface FilterProps {
   readonly filter: EventsFilter;
@@ -36,15 +36,16 @@ function Events({ filter }: FilterProps) {
 }
 
 /** How much of the newest events is bad news. */
-function headline({ events, hasOlder }: EventPages): string {
+function headline({ events, older }: EventPages): string {
   if (events.length === 0) return 'Events';
   const lost = events.filter(({ kind }) => kind === 'lost').length;
-  const all = `${count(events.length, 'event')}${hasOlder ? ' so far' : ''}`;
+  const all = `${count(events.length, 'event')}${older.loadMore === undefined ? '' : ' so far'}`;
   return lost === 0 ? all : `${all}, ${lost.toLocaleString('en')} lost access`;
 }
 
 function Found({ pages, newest, filter }: FilterProps & { readonly pages: EventPages; readonly newest: NewestEvents }) {
-  const { events, hasOlder } = pages;
+  const { events } = pages;
+  const hasOlder = pages.older.loadMore !== undefined;
   return (
     <>
       <p class="quiet">
@@ -80,14 +81,15 @@ function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolea
   return <Empty title="Nothing has happened yet.">What was there at the first look is no event.</Empty>;
 }
 
-function Older({ pages: { events, hasOlder, older } }: { readonly pages: EventPages }) {
+function Older({ pages: { events, older } }: { readonly pages: EventPages }) {
+  const { busy, failure, loadMore } = older;
   return (
     <>
-      {hasOlder ? <Failure failure={older.failure} /> : null}
+      {loadMore === undefined ? null : <Failure failure={failure} />}
       <MoreButton
-        text={older.busy ? 'Loading…' : 'Show older events'}
-        busy={older.busy}
-        onMore={hasOlder ? older.load : undefined}
+        text={busy ? 'Loading…' : 'Show older events'}
+        busy={busy}
+        onMore={loadMore}
         end={events.length === 0 ? undefined : 'There are no older events.'}
       />
     </>
@@ -145,8 +147,6 @@ function useMarks(): readonly string[] {
 
 const intervalMs = 30_000;
 const pageSize = 100;
-/** Requests in one go, at most. A page may be empty although other events exist. */
-const maxPages = 5;
 
 /** The events of the first page, and those that have come since. */
 interface NewestEvents extends EventsAnswer {
@@ -158,20 +158,7 @@ interface EventPages {
   readonly polled: Polled<NewestEvents>;
   /** Newest first. */
   readonly events: readonly EventView[];
-  /** Whether there are older events. */
-  readonly hasOlder: boolean;
-  readonly older: {
-    readonly busy: boolean;
-    readonly failure: ApiFailure | undefined;
-    readonly load: () => void;
-  };
-}
-
-/** Older pages, which belong to one list. */
-interface Older extends Pick<EventsAnswer, 'events' | 'continuation'> {
-  readonly list: string;
-  readonly busy?: boolean;
-  readonly failure?: ApiFailure | undefined;
+  readonly older: Pages<EventsAnswer>;
 }
 
 /** Loads the newest events that match a filter, asks for later ones while the page is visible, and loads older ones. */
@@ -187,64 +174,35 @@ function useEventPages(filter: EventsFilter): EventPages {
   };
   const polled = usePolling(load, link, intervalMs);
   const newest = polled.value;
-  const list = `${newest?.start} ${link}`;
-  const [older, setOlder] = useState<Older>({ list: '', events: [] });
-  const mine: Older | undefined = older.list === list ? older : undefined;
-  const { continuation } = mine ?? newest ?? {};
-  const loadOlder = async (): Promise<void> => {
-    if (continuation === undefined || mine?.busy === true) return;
-    const start: Older = { list, events: mine?.events ?? [], continuation };
-    setOlder({ ...start, busy: true });
-    const next = await readOlder(api, filter, start);
-    // Not if another list is shown by now.
-    setOlder((current) => (current.list === list ? next : current));
-  };
-  return {
-    polled,
-    events: [...(newest?.events ?? []), ...(mine?.events ?? [])],
-    hasOlder: continuation !== undefined,
-    older: { busy: mine?.busy === true, failure: mine?.failure, load: () => void loadOlder() },
-  };
+  const older = usePages(`${newest?.start} ${link}`, { ...pagesOf(api, { ...filter }), after: newest?.continuation });
+  return { polled, older, events: [...(newest?.events ?? []), ...older.pages.flatMap(({ events }) => events)] };
 }
 
-type Page = Pick<EventsAnswer, 'events' | 'continuation' | 'lookedAt'>;
+/** How the pages of a query are read: until one has events. */
+const pagesOf = (api: Api, query: Query) => ({
+  read: (continuation: string | undefined) => api.events({ ...query, limit: String(pageSize), continuation }),
+  isEnough: ({ events }: EventsAnswer): boolean => events.length > 0,
+});
 
-/** Reads pages until one has events, or to the end if `isAll`. */
-async function readPages(api: Api, query: Query, { isAll = false, most = maxPages } = {}): Promise<Page> {
-  let page: Page = { events: [], continuation: query['continuation'] };
-  for (let n = 0; n < most; n += 1) {
-    const { continuation } = page;
-    const answer = await api.events({
-      ...query,
-      limit: String(pageSize),
-      continuation,
-    });
-    page = { ...answer, events: [...page.events, ...answer.events] };
-    if (answer.continuation === undefined || (!isAll && page.events.length > 0)) break;
-  }
-  return page;
-}
+/** Several pages as one. */
+const joined = (pages: readonly EventsAnswer[]): EventsAnswer => ({
+  ...pages.at(-1),
+  events: pages.flatMap(({ events }) => events),
+});
 
 async function readNewest(api: Api, filter: EventsFilter, before: NewestEvents | undefined): Promise<NewestEvents> {
-  if (before === undefined) return { ...(await readPages(api, { ...filter })), start: 1 };
+  const first = async (): Promise<EventsAnswer> => joined(await readPages(pagesOf(api, { ...filter })));
+  if (before === undefined) return { ...(await first()), start: 1 };
   const [newest] = before.events;
   if (newest === undefined) {
     // What has come since is on the first page. The others were empty, and stay so.
-    const page = await readPages(api, { ...filter }, { most: 1 });
+    const page = joined(await readPages({ ...pagesOf(api, { ...filter }), most: 1 }));
     return page.events.length === 0 ? { ...before, ...looked(page) } : { ...page, start: before.start + 1 };
   }
-  const later = await readPages(api, { ...filter, after: String(newest.sequence) }, { isAll: true });
-  if (later.continuation !== undefined) return { ...(await readPages(api, { ...filter })), start: before.start + 1 };
+  const since = pagesOf(api, { ...filter, after: String(newest.sequence) });
+  const later = joined(await readPages({ ...since, isEnough: () => false }));
+  if (later.continuation !== undefined) return { ...(await first()), start: before.start + 1 };
   return { ...before, ...looked(later), events: [...later.events, ...before.events] };
 }
 
-const looked = ({ lookedAt }: Page) => (lookedAt === undefined ? {} : { lookedAt });
-
-async function readOlder(api: Api, filter: EventsFilter, { list, events, continuation = '' }: Older): Promise<Older> {
-  try {
-    const page = await readPages(api, { ...filter, continuation });
-    return { list, events: [...events, ...page.events], continuation: page.continuation };
-  } catch (thrown) {
-    return { list, events, continuation, failure: thrown as ApiFailure };
-  }
-}
+const looked = ({ lookedAt }: EventsAnswer) => (lookedAt === undefined ? {} : { lookedAt });

@@ -1,6 +1,7 @@
 import { type ComponentChildren, createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { SignedInContext } from './context.ts';
+import { readPages } from './paging.ts';
 import { type Polled, usePolling } from './polling.ts';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { ApprovalStatus } from '../../src/lib/approvals/approval.ts';
@@ -48,22 +49,20 @@ export interface ApprovalList {
 
 const statuses: Readonly<Record<string, ApprovalStatus>> = { waiting: 'pending', valid: 'approved' };
 
+/** That a page has, and that are enough: 100 requests of one caller may wait. */
 const pageSize = 100;
-/** Pages that are read: 100 requests of one caller may wait, and a page may be empty although older entries exist. */
-const maxPages = 5;
 
 /** The newest approvals that a filter lets through. @throws ApiFailure */
 export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter): Promise<ApprovalList> {
   const status = statuses[show ?? 'waiting'];
-  const approvals: ApprovalSummary[] = [];
-  let continuation: string | undefined;
-  for (let page = 0; page < maxPages; page += 1) {
-    const answer = await api.approvals({ status, mine, limit: String(pageSize), continuation });
-    approvals.push(...answer.approvals.filter((approval) => status !== undefined || isClosed(approval)));
-    ({ continuation } = answer);
-    if (continuation === undefined || approvals.length >= pageSize) break;
-  }
-  return { approvals, isAll: continuation === undefined };
+  const wanted = ({ approvals }: ApprovalsAnswer) =>
+    approvals.filter((approval) => status !== undefined || isClosed(approval));
+  let found = 0;
+  const pages = await readPages<ApprovalsAnswer>({
+    read: (continuation) => api.approvals({ status, mine, limit: String(pageSize), continuation }),
+    isEnough: (page) => (found += wanted(page).length) >= pageSize,
+  });
+  return { approvals: pages.flatMap(wanted), isAll: pages.at(-1)?.continuation === undefined };
 }
 
 export const isClosed = ({ status }: Pick<ApprovalSummary, 'status'>): boolean =>

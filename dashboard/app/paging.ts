@@ -1,0 +1,104 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { ApiFailure } from './api-failure.ts';
+import { useSignedIn } from './context.ts';
+
+/** An answer of the API with one part of a list. */
+interface Page {
+  readonly continuation?: string | undefined;
+}
+
+/** Requests in one go, at most. A page may be empty although others exist. */
+const maxPages = 5;
+
+interface Reading<P extends Page> {
+  /** @param first the first page of all: its period is that of the others. */
+  readonly read: (continuation: string | undefined, first: P | undefined) => Promise<P>;
+  readonly isEnough: (page: P) => boolean;
+  /** What was read before. */
+  readonly known?: readonly P[];
+  /** Where the first page begins. Default: at the newest. */
+  readonly after?: string | undefined;
+  readonly most?: number;
+}
+
+/** Reads page after page until one is enough, or is the last. @returns all pages. @throws ApiFailure */
+export async function readPages<P extends Page>(reading: Reading<P>): Promise<readonly P[]> {
+  const { read, isEnough, known = [], after, most = maxPages } = reading;
+  const pages = [...known];
+  let { continuation } = pages.at(-1) ?? { continuation: after };
+  for (let n = 0; n < most; n += 1) {
+    const page = await read(continuation, pages[0]);
+    pages.push(page);
+    ({ continuation } = page);
+    if (continuation === undefined || isEnough(page)) break;
+  }
+  return pages;
+}
+
+export interface Pages<P> {
+  readonly pages: readonly P[];
+  readonly busy: boolean;
+  readonly failure: ApiFailure | undefined;
+  /** Reads on. Undefined if there is no more. */
+  readonly loadMore: (() => void) | undefined;
+  /** Drops the pages and reads the newest again. */
+  readonly reload: () => void;
+}
+
+interface State<P> {
+  /** The list that the pages belong to. */
+  readonly key: string | undefined;
+  readonly pages: readonly P[];
+  readonly busy: boolean;
+  readonly failure?: ApiFailure;
+}
+
+/**
+ * A list that is read page by page. What fails leaves the pages before it.
+ * @param key of the list. Another one begins anew.
+ * @param reading.after reads nothing until more is asked for, and then from there. Without it, the first pages are read at once,
+ * and those of the list before stay until then, so that the element that the user pressed keeps the focus.
+ */
+export function usePages<P extends Page>(key: string, reading: Omit<Reading<P>, 'known' | 'most'>): Pages<P> {
+  const { api } = useSignedIn();
+  const isNewest = !('after' in reading);
+  const [state, setState] = useState<State<P>>({ key: undefined, pages: [], busy: isNewest });
+  /** Number of the latest load. Answers of earlier loads are ignored. */
+  const sequence = useRef(0);
+  const latest = useRef(reading);
+  latest.current = reading;
+  const load = useCallback(
+    async (known: readonly P[]): Promise<void> => {
+      const own = (sequence.current += 1);
+      const isCurrent = (): boolean => sequence.current === own;
+      const { isEnough } = latest.current;
+      setState((current) => ({ ...(isNewest ? current : { key, pages: known }), busy: true }));
+      try {
+        const wanted = { ...latest.current, known, isEnough: (page: P) => !isCurrent() || isEnough(page) };
+        const pages = await readPages(wanted);
+        if (isCurrent()) setState({ key, pages, busy: false });
+      } catch (thrown) {
+        if (isCurrent()) setState({ key, pages: known, busy: false, failure: thrown as ApiFailure });
+      }
+    },
+    [api, key],
+  );
+  useEffect(() => {
+    if (isNewest) void load([]);
+    return () => {
+      sequence.current += 1;
+      setState((current) => ({ ...current, busy: false }));
+    };
+  }, [load]);
+  const isMine = state.key === key;
+  const pages = isMine || isNewest ? state.pages : [];
+  const { continuation } = pages.at(-1) ?? { continuation: reading.after };
+  return {
+    pages,
+    // As soon as the list changes, before the request is sent.
+    busy: isMine ? state.busy : isNewest,
+    failure: isMine ? state.failure : undefined,
+    loadMore: continuation === undefined ? undefined : () => void load(isMine ? pages : []),
+    reload: () => void load([]),
+  };
+}
