@@ -154,14 +154,16 @@ function Marked({ text, part }: { readonly text: string; readonly part: string }
 }
 
 interface Known {
+  /** Everything but tenants. */
   readonly items: readonly Item[];
+  readonly tenants: readonly Tenant[];
   /** What can be done with a tenant. */
-  readonly ofTenant: (item: Item) => readonly Item[];
+  readonly ofTenant: (tenant: Tenant) => readonly Item[];
 }
 
 const doOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Run');
 
-/** Everything that can be found: at most as many items as there are tenants, runs and jobs. */
+/** Everything that can be found. An item of a tenant is made when it is found: there may be thousands. */
 function useKnown(onDo: (doing: Doing) => void): Known {
   const { api } = useSignedIn();
   const mayStart = useMayStart();
@@ -176,7 +178,6 @@ function useKnown(onDo: (doing: Doing) => void): Known {
   const { jobs, titleOf: titleOfJob } = useJobs();
   const toast = useToast();
   return useMemo(() => {
-    const byKey = new Map(tenants?.tenants.map((tenant) => [tenant.tenantId, tenant]));
     const people = new Map(
       runs?.runs.flatMap((run) => (run.starter?.name === undefined ? [] : [[run.starter.name, run]])),
     );
@@ -188,7 +189,6 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     const startable = (jobs ?? []).filter(mayStart);
     const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
     const items: readonly Item[] = [
-      ...[...byKey.values()].map(tenantItem),
       ...shown.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
       item('Pages', 'api', 'API reference', () => location.assign('docs')),
       ...startable.map((job) => doing(job, `${doOf(job)} ${job.title}…`)),
@@ -210,19 +210,18 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         aside: <span class="small">last run: {titleOfJob(job)}</span>,
       })),
     ];
-    const ofTenant = ({ key }: Item): readonly Item[] => {
-      const tenant = byKey.get(key);
-      if (tenant === undefined) return [];
+    const ofTenant = (tenant: Tenant): readonly Item[] => {
+      const { tenantId, name } = tenant;
       const command = causesOf([tenant]).flatMap((cause) => stepFor(cause) ?? [])[0]?.command;
       const copy = (text: string): void =>
         void navigator.clipboard?.writeText(text).then(() => toast({ text: `Copied: ${text}` }));
       return [
         ...(command === undefined ? [] : [item('Do', 'copy', `Copy ${command}`, () => copy(command))]),
-        ...startable.slice(0, 3).map((job) => doing(job, `${doOf(job)} ${job.title} over ${tenant.name}…`, [key])),
-        ...(readsAudit ? [item('Do', 'audit', `Audit of ${tenant.name}`, () => goTo(auditLink({ tenant: key })))] : []),
+        ...startable.slice(0, 3).map((job) => doing(job, `${doOf(job)} ${job.title} over ${name}…`, [tenantId])),
+        ...(readsAudit ? [item('Do', 'audit', `Audit of ${name}`, () => goTo(auditLink({ tenant: tenantId })))] : []),
       ];
     };
-    return { items, ofTenant };
+    return { items, tenants: tenants?.tenants ?? [], ofTenant };
   }, [tenants, runs, jobs, mayAsk, readsAudit]);
 }
 
@@ -235,34 +234,66 @@ const item = (group: string, icon: IconName, text: string, act: () => void): Ite
 });
 
 function tenantItem(tenant: Tenant): Item {
-  const { tenantId, name, defaultDomain = '' } = tenant;
+  const { tenantId, name } = tenant;
+  const [trouble] = troublesOf(tenant);
   return {
     ...item('Tenants', 'tenants', name, () => goTo(tenantLink(tenantId))),
     key: tenantId,
-    also: `${defaultDomain} ${tenantId}`.toLowerCase(),
-    get aside() {
-      const [trouble] = troublesOf(tenant);
-      if (trouble !== undefined) return <ToneBadge tone={trouble.tone}>{titleOf(trouble.cause)}</ToneBadge>;
-      return endsSoon(tenant) ? <ToneBadge tone="warn">Ends soon</ToneBadge> : undefined;
-    },
+    aside:
+      trouble !== undefined ? (
+        <ToneBadge tone={trouble.tone}>{titleOf(trouble.cause)}</ToneBadge>
+      ) : endsSoon(tenant) ? (
+        <ToneBadge tone="warn">Ends soon</ToneBadge>
+      ) : undefined,
   };
 }
 
+/** What tenants are found by, in lower case: made once for a list, because it is searched at each key. */
+const names = new WeakMap<readonly Tenant[], readonly (readonly [name: string, also: string])[]>();
+
+function namesOf(tenants: readonly Tenant[]) {
+  const known =
+    names.get(tenants) ??
+    tenants.map(
+      ({ tenantId, name, defaultDomain = '' }) =>
+        [name.toLowerCase(), `${defaultDomain} ${tenantId}`.toLowerCase()] as const,
+    );
+  names.set(tenants, known);
+  return known;
+}
+
+/** Those that have the text: names that begin with it first. */
+function having<T>(
+  all: readonly T[],
+  text: string,
+  namesOf: (one: T, at: number) => readonly [name: string, also?: string | undefined],
+) {
+  const begins: T[] = [];
+  const has: T[] = [];
+  for (const [at, one] of all.entries()) {
+    const [name, also] = namesOf(one, at);
+    const place = name.indexOf(text);
+    if (place === 0) begins.push(one);
+    else if (place > 0 || also?.includes(text) === true) has.push(one);
+  }
+  return [...begins, ...has];
+}
+
 /** What the text finds: names that begin with it first, some of each group. Without a text: pages and actions. */
-function find({ items, ofTenant }: Known, text: string): readonly Item[] {
+function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[] {
   const wanted = text.trim().toLowerCase();
   if (wanted === '') return items.filter(({ group }) => group === 'Pages' || group === 'Do');
-  const begins: Item[] = [];
-  const has: Item[] = [];
-  for (const item of items) {
-    const at = item.text.toLowerCase().indexOf(wanted);
-    if (at === 0) begins.push(item);
-    else if (at > 0 || item.also?.includes(wanted) === true) has.push(item);
-  }
-  const groups = Map.groupBy([...begins, ...has], ({ group }) => group);
-  const first = groups.get('Tenants')?.[0];
-  return ['Tenants', 'Do', 'Jobs', 'Runs', 'People', 'Pages'].flatMap((group) => [
-    ...(groups.get(group) ?? []).slice(0, mostOfGroup),
-    ...(group === 'Do' && first !== undefined ? ofTenant(first) : []),
-  ]);
+  const known = namesOf(tenants);
+  const found = having(tenants, wanted, (_, at) => known[at] ?? ['']).slice(0, mostOfGroup);
+  const groups = Map.groupBy(
+    having(items, wanted, (one) => [one.text.toLowerCase(), one.also]),
+    ({ group }) => group,
+  );
+  return [
+    ...found.map(tenantItem),
+    ...['Do', 'Jobs', 'Runs', 'People', 'Pages'].flatMap((group) => [
+      ...(groups.get(group) ?? []).slice(0, mostOfGroup),
+      ...(group === 'Do' ? found.slice(0, 1).flatMap(ofTenant) : []),
+    ]),
+  ];
 }

@@ -30,6 +30,9 @@ type Kept = Pick<State<unknown>, 'value' | 'loadedAtMs'>;
 /** What a session has loaded, by its key: a view that is opened again shows it at once, and while the broker is down. */
 const kept = new WeakMap<Api, Map<string, Kept>>();
 
+/** What is read once is not read again for this long: thousands of tenants take the browser some time to parse. */
+const freshMs = 60_000;
+
 /** The oldest values are dropped beyond this number. */
 const maxKept = 60;
 
@@ -65,7 +68,7 @@ export function pauseAfterFailure(failures: number, intervalMs: number | undefin
  * request up to one minute, whichever is longer. After a failure it is shorter, unless the broker asks for more, and it
  * ends when the browser is online again. The last value stays while requests fail, also from view to view.
  * @param key identifies what is loaded in the session. A new key replaces the old value by what is kept under it.
- * @param intervalMs undefined stops after the first successful request.
+ * @param intervalMs undefined stops after the first successful request, and sends none if what is kept is fresh.
  */
 export function usePolling<T>(load: () => Promise<T>, key: string, intervalMs: number | undefined): Polled<T> {
   const api = useContext(SignedInContext)?.api;
@@ -76,6 +79,8 @@ export function usePolling<T>(load: () => Promise<T>, key: string, intervalMs: n
   latest.current = load;
 
   useEffect(() => {
+    const isFresh = Date.now() - (before().loadedAtMs ?? 0) < freshMs;
+    if (intervalMs === undefined && round === 0 && isFresh) return undefined;
     const change = (next: Omit<State<T>, 'key'>): void => {
       if (api !== undefined && next.loadedAtMs !== undefined) keep(api, key, next);
       setState((current) => ({ ...(current.key === key ? current : before()), ...next, key }));

@@ -3,7 +3,8 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { pauseAfterFailure, type Polled, usePolling } from '../../../dashboard/app/polling.ts';
-import { rendered } from './rendered.ts';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { apiWith, rendered, session } from './rendered.ts';
 
 let hidden = false;
 let polled: Polled<number>;
@@ -99,6 +100,36 @@ it('requests once without an interval, again only after a failure', async () => 
   await pass(600_000);
   expect(load).toHaveBeenCalledTimes(2);
   await unmount();
+});
+
+it('does not read again what it has read once within a minute, unless it is told to', async () => {
+  let calls = 0;
+  const load = vi.fn<() => Promise<number>>(async () => (calls += 1));
+  const api = apiWith({});
+  const page = (intervalMs?: number) => (
+    <SignedInContext.Provider value={{ api, session }}>
+      <Page load={load} name="names" {...(intervalMs === undefined ? {} : { intervalMs })} />
+    </SignedInContext.Provider>
+  );
+  const open = async (intervalMs?: number) => {
+    const { unmount } = await rendered(page(intervalMs));
+    await pass(0);
+    return unmount;
+  };
+  await (await open())();
+  await (await open())();
+  expect([load.mock.calls.length, polled.value]).toEqual([1, 1]);
+  const unmount = await open();
+  await act(() => polled.reload());
+  await pass(0);
+  expect([load.mock.calls.length, polled.value]).toEqual([2, 2]);
+  await unmount();
+  // Whoever follows a value is told what it is now.
+  await (await open(60_000))();
+  expect(load).toHaveBeenCalledTimes(3);
+  vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
+  await (await open())();
+  expect(load).toHaveBeenCalledTimes(4);
 });
 
 it.each([
