@@ -97,9 +97,16 @@ test('approvals were given, denied and left to expire', async () => {
   expect(approvals.map(({ status }) => status)).toEqual(['ended', 'expired', 'denied', 'ended']);
 });
 
-test('the audit log covers a month, and is proven', async () => {
-  const from = isoTime(Date.now() - 31 * dayMs);
-  const find = (query: string): Promise<AuditAnswer> => read<AuditAnswer>(`audit?from=${from}&limit=1000&${query}`);
+test('the audit log covers 90 days, and is proven', async () => {
+  const sinceMs = Date.now() - 91 * dayMs;
+  const find = (query: string): Promise<AuditAnswer> =>
+    read<AuditAnswer>(`audit?from=${isoTime(sinceMs)}&limit=1000&${query}`);
+  const weeks = await Promise.all(
+    Array.from({ length: 13 }, (_, week) => find(`to=${isoTime(sinceMs + (week + 1) * 7 * dayMs)}`)),
+  );
+  // The newest record of each week.
+  const newest = weeks.map(({ entries }) => Math.floor((Date.parse(entries[0]?.at ?? '') - sinceMs) / (7 * dayMs)));
+  expect(newest).toEqual(Array.from({ length: 13 }, (_, week) => week));
   expect((await find('outcome=denied')).entries.length).toBeGreaterThan(100);
   expect((await find('breakGlass=true')).entries.length).toBe(2);
   const { exitCode, stdout } = await ptb(['audit', 'verify']);
@@ -132,7 +139,7 @@ test('a policy that the past suggests refuses nothing of it, before and after it
     readonly changes: Readonly<Record<string, number>>;
   }
   const replay = async (): Promise<Replayed> => {
-    const { exitCode, stdout } = await ptb(['policy', 'replay', narrow, '--since', '29d', '--json']);
+    const { exitCode, stdout } = await ptb(['policy', 'replay', narrow, '--since', '89d', '--json']);
     expect(exitCode).toBe(0);
     return JSON.parse(stdout) as Replayed;
   };

@@ -18,13 +18,13 @@ import { writePastRuns } from './past-runs.ts';
 import { type Past, readTenants } from './past-tenants.ts';
 
 const pastDays = 90;
-/** Of the audit log: each of its ten minutes has a signature, and a start must not take long. */
-const auditDays = 30;
+/** The days with as many requests as a helpdesk sends. A start must not take long, so the days before have a few. */
+const busyDays = 21;
 
 /**
  * Writes the past of an app that has just been set up, with the code that writes it in production: 90 days of runs, their
- * history, events and approvals, and 30 days of the audit log with its checkpoints. The same start gives the same story. Creates
- * the key of the checkpoints.
+ * history, events, approvals and the audit log with its checkpoints. The same start gives the same story. Creates the key of
+ * the checkpoints.
  * @param policy the text of the access policy.
  */
 export async function writePast(
@@ -42,8 +42,8 @@ export async function writePast(
     readCallers(cloud),
     createCheckpointKey(cloud, privateKey),
   ]);
-  const audit = new PastAudit(toMs - auditDays * dayMs);
   const fromMs = toMs - pastDays * dayMs;
+  const audit = new PastAudit(fromMs);
   const past = { storage, audit, tenants, random, patientClock, fromMs, toMs, policy, callerOf };
   recordRequests(past);
   await Promise.all([writePastRuns(past), writePastApprovals(past), writeEvents(past), giveRoles(cloud)]);
@@ -164,11 +164,11 @@ function recordRequests({ audit, tenants, random, callerOf, toMs }: Past): void 
       breakGlass: true,
       reason: 'Ticket 4248: an account was taken over',
     });
-  for (let day = 0; day <= auditDays; day += 1) {
+  for (let day = 0; day <= pastDays; day += 1) {
     const startMs = Math.floor(toMs / dayMs - day) * dayMs;
-    const isWeekend = [0, 6].includes(new Date(startMs).getUTCDay());
-    for (let left = Math.floor((isWeekend ? 3 : 26) + random() * (isWeekend ? 3 : 16)); left > 0; left -= 1) {
-      const hour = busyHours[Math.floor(random() * (isWeekend ? 1 : busyHours.length))] ?? 9;
+    const isBusy = day <= busyDays && ![0, 6].includes(new Date(startMs).getUTCDay());
+    for (let left = Math.floor((isBusy ? 26 : 3) + random() * (isBusy ? 16 : 3)); left > 0; left -= 1) {
+      const hour = busyHours[Math.floor(random() * (isBusy ? busyHours.length : 1))] ?? 9;
       const atMs = Math.floor(startMs + (hour + random()) * hourMs);
       if (atMs < toMs - minuteMs) perform(atMs);
     }
