@@ -148,7 +148,7 @@ export function Spark({ values, label }: { readonly values: readonly number[]; r
 }
 
 /** How many tenants failed in each of the last nights. */
-export function FailedNights({ runs, most }: { readonly runs: readonly RunSummaryAnswer[]; readonly most: number }) {
+export function FailedNights({ runs, most }: { readonly runs: Parameters<typeof nightsOf>[0]; readonly most: number }) {
   const values = nightsOf(runs, most).flatMap(({ run }) => run?.tenants.failed ?? []);
   return <Spark values={values} label={`Failed in the last ${count(values.length, 'night')}: ${values.join(', ')}`} />;
 }

@@ -42,14 +42,15 @@ export function OverviewView() {
   );
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
+  const names = (jobs.value ?? []).flatMap(({ job, runs }) => (runs.length > 0 ? job.name : []));
   const past = usePolling(
-    async () => (main === undefined ? [] : readHistory(api, main.job.name, nightsShown)),
-    `nights of ${main?.job.name}`,
+    async () =>
+      new Map(await Promise.all(names.map(async (name) => [name, await readHistory(api, name, nightsShown)] as const))),
+    `nights of ${names.join()}`,
     historyIntervalMs,
-  );
+  ).value;
   const kept = new Map(main?.runs.map((run) => [run.runId, run]));
-  // The history has a run when it has ended, and the list of runs knows the newest ones sooner.
-  const runs = [...(main?.runs ?? []), ...(past.value ?? []).filter(({ runId }) => !kept.has(runId))];
+  const runs = main === undefined ? [] : withPast(main, past);
   const nights = nightsOf(runs, nightsShown, trendNights);
   const lately = nights.slice(-trendNights).flatMap(({ run }) => kept.get(run?.runId ?? '') ?? []);
   const failures = useFailures(lately, main?.runs ?? []);
@@ -80,7 +81,7 @@ export function OverviewView() {
           ) : null}
           {showsRuns ? (
             <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
-              <Part polled={jobs}>{(some) => <Jobs jobs={some} />}</Part>
+              <Part polled={jobs}>{(some) => <Jobs jobs={some} past={past} />}</Part>
             </Panel>
           ) : null}
         </div>
@@ -174,8 +175,16 @@ function NightBars(props: {
   );
 }
 
+type Past = ReadonlyMap<string, Awaited<ReturnType<typeof readHistory>>> | undefined;
+
+/** The history has a run when it has ended and for longer, and the list of runs knows the newest ones sooner. */
+function withPast({ job, runs }: JobRuns, past: Past) {
+  const kept = new Set(runs.map(({ runId }) => runId));
+  return [...runs, ...(past?.get(job.name) ?? []).filter(({ runId }) => !kept.has(runId))];
+}
+
 /** One line a job: its last night, the nights before, and when it runs next. */
-function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
+function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past: Past }) {
   if (jobs.length === 0) return <NoJobs />;
   // Jobs that somebody starts now and then would hide those of every night.
   const [shown, others] = [true, false].map((isShown) =>
@@ -190,7 +199,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
           ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
           ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
-          ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+          ['Nights', 'w-m p2', (job) => <FailedNights runs={withPast(job, past)} most={30} />],
           ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
         ]}

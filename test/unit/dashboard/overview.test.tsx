@@ -77,6 +77,32 @@ describe('the overview', () => {
     await unmount();
   });
 
+  it('goes on in the history of a job where its runs are deleted', async () => {
+    const [newest, before] = world.runs.filter(({ job }) => job === 'access-check');
+    const older = (daysBefore: number) => ({
+      runId: `access-check@${daysBefore}`,
+      startedAt: new Date(Date.parse(before!.startedAt) - daysBefore * 86_400_000).toISOString(),
+      status: 'completed' as const,
+      scope: 'all' as const,
+      tenants: { ...before!.tenants, failed: 20 + daysBefore },
+      counted: 1,
+    });
+    const jobHistory: Api['jobHistory'] = async (job) =>
+      ({
+        runs: job === 'access-check' ? [before!, older(1), older(2)].map((run) => ({ ...older(0), ...run })) : [],
+      }) as never;
+    const runs: Api['runs'] = async (limit, job) => ({
+      runs: (await apiOf().runs!(limit, job)).runs.slice(0, job === 'access-check' ? 1 : limit),
+    });
+    const { root, unmount } = await overview({ ...apiOf(), runs, jobHistory });
+    await pass(0);
+    const { failed } = before!.tenants;
+    expect(root.querySelector('table .spark')?.getAttribute('aria-label')).toBe(
+      `Failed in the last 4 nights: 22, 21, ${failed}, ${newest!.tenants.failed}`,
+    );
+    await unmount();
+  });
+
   it('groups the tenants that need action, each cause with the command that helps', async () => {
     const { root, unmount } = await overview();
     for (let night = 0; night < 20; night += 1) await pass(0);
