@@ -40,11 +40,14 @@ interface Story {
   readonly refused?: readonly [number: number, from: number, to: number];
 }
 
-/** What each state of the simulated cloud is the end of, for one customer after another. The last is that of all others. */
+/**
+ * What each state of the simulated cloud is the end of, for one customer after another. The last is that of all others. Some
+ * change in the days whose runs the broker still has, so that trends show something.
+ */
 const stories: Readonly<Record<string, readonly Story[]>> = {
-  ok: [{}, { refused: [53003, 9, 6] }, {}, {}, { listed: 71 }, {}],
+  ok: [{}, { refused: [53003, 3.4, 1.4] }, {}, {}, { listed: 71 }, {}],
   no_consent: [{ refused: [65001, 21, -1] }, { listed: 40, refused: [90099, forever, -1] }],
-  conditional_access: [{ refused: [53003, 11, -1] }],
+  conditional_access: [{ refused: [53003, 2.4, -1] }],
   deleted: [{ refused: [90002, 50, -1] }],
   gdap_expired: [{ ended: 33 }],
 };
