@@ -5,7 +5,7 @@ import { CopyButton, StepFor } from './copy.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
-import { type Failures, trendOf } from './nights.ts';
+import { type Failures, type readHistoryOf, trendOf } from './nights.ts';
 import { Empty } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { tenantsLink } from './tenant-filter.ts';
@@ -20,10 +20,12 @@ export const noTenant = 'There is no customer tenant that you may see.';
 interface CausesProps {
   readonly answer: TenantsAnswer;
   readonly nights: readonly Failures[];
+  /** By cause, if the nights are few. */
+  readonly past?: Awaited<ReturnType<typeof readHistoryOf>> | undefined;
 }
 
 /** Tenants that need somebody to act, by cause. */
-export function Causes({ answer: { tenants, warnings }, nights }: CausesProps) {
+export function Causes({ answer: { tenants, warnings }, nights, past }: CausesProps) {
   const causes = causesOf(tenants);
   if (tenants.length === 0) return <Empty title={noTenant} />;
   if (!areResultsKnown(tenants) && causes.length === 0)
@@ -36,7 +38,7 @@ export function Causes({ answer: { tenants, warnings }, nights }: CausesProps) {
   return (
     <>
       {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} nights={nights} isOpen={index === 0} />
+        <CauseRow key={cause.cause} cause={cause} nights={nights} past={past} isOpen={index === 0} />
       ))}
       {areResultsKnown(tenants) ? null : (
         <footer>It is not known whether jobs failed in the tenants that the broker can reach.</footer>
@@ -45,15 +47,14 @@ export function Causes({ answer: { tenants, warnings }, nights }: CausesProps) {
   );
 }
 
-interface RowProps {
+interface RowProps extends Pick<CausesProps, 'nights' | 'past'> {
   readonly cause: Cause;
-  readonly nights: readonly Failures[];
   readonly isOpen: boolean;
 }
 
-export function CauseRow({ cause, nights, isOpen }: RowProps) {
+export function CauseRow({ cause, nights, past, isOpen }: RowProps) {
   const { tone, tenants } = cause;
-  const trend = trendOf(cause, nights);
+  const trend = trendOf(cause, nights, past?.get(cause.cause));
   const title = titleOf(cause.cause);
   const names = tenants.slice(0, namesShown).map(({ tenant }) => tenant.name);
   return (

@@ -90,13 +90,36 @@ export function mainJob(jobs: readonly JobRuns[]): JobRuns | undefined {
   return jobs.toSorted((a, b) => worth(b) - worth(a)).find(({ runs }) => runs.length > 0);
 }
 
-/** The runs of a job over all tenants in the last days, from its history: it is kept longer than the runs. */
-export async function readHistory(api: Api, job: string, days: number): Promise<readonly NightRun[]> {
-  const { runs } = await api.jobHistory(job, { since: new Date(Date.now() - days * dayMs).toISOString() });
-  return runs.flatMap(({ scope, runId, startedAt, tenants }) =>
-    scope === 'all' ? [{ runId, startedAt, finishedAt: startedAt, tenants }] : [],
+/**
+ * The runs of a job over all tenants in the last days, from its history: it is kept longer than the runs.
+ * @param tenants ids: then only these are counted. Default: all.
+ */
+export async function readHistory(
+  api: Api,
+  job: string,
+  days: number,
+  tenants?: readonly string[],
+): Promise<readonly NightRun[]> {
+  const since = new Date(Date.now() - days * dayMs).toISOString();
+  const { runs } = await api.jobHistory(job, { since, tenants: tenants?.join() });
+  return runs.flatMap(({ scope, runId, startedAt, tenants: counts }) =>
+    scope === 'all' ? [{ runId, startedAt, finishedAt: startedAt, tenants: counts }] : [],
   );
 }
+
+/** Tenants whose ids fit into an address. */
+const mostInAddress = 100;
+
+/** In how many tenants of each cause a job failed night by night, for causes of few tenants. */
+export const readHistoryOf = async (api: Api, job: string, days: number, causes: readonly Cause[]) =>
+  new Map(
+    await Promise.all(
+      causes
+        .map(({ cause, tenants }) => [cause, tenants.map(({ tenant }) => tenant.tenantId)] as const)
+        .filter(([, ids]) => ids.length <= mostInAddress)
+        .map(async ([cause, ids]) => [cause, await readHistory(api, job, days, ids)] as const),
+    ),
+  );
 
 /** The tenants that failed in one run, with their error codes. */
 export interface Failures {
@@ -156,6 +179,9 @@ const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['r
   });
 };
 
+/** Nights of a trend, at most. */
+const trendMost = 60;
+
 /** How many tenants had a cause in each night, and the night since which some have it. */
 export interface Trend {
   readonly values: readonly number[];
@@ -165,23 +191,27 @@ export interface Trend {
 
 /**
  * Runs know error codes. Why there is no access they do not know, so there the trend is that of the tenants of now.
+ * @param past runs that counted these tenants alone. It serves if it has more nights than there are runs.
  * @returns undefined if the nights do not show the cause.
  */
 export function trendOf(
   { cause, tenants }: Pick<Cause, 'cause' | 'tenants'>,
   nights: readonly Failures[],
+  past: readonly NightRun[] = [],
 ): Trend | undefined {
   const now = tenants.map(({ tenant }) => tenant.tenantId);
-  const values = nights.map(({ codes }) =>
+  const older = nightsOf(past, trendMost).flatMap(({ run }) => run ?? []);
+  const failed = ({ codes }: Failures): number =>
     isErrorCode(cause)
       ? [...codes.values()].filter((code) => code === cause).length
-      : now.filter((tenantId) => codes.has(tenantId)).length,
-  );
+      : now.filter((tenantId) => codes.has(tenantId)).length;
+  const counted =
+    older.length > nights.length
+      ? older.map((run) => [run.startedAt, run.tenants.failed] as const)
+      : nights.map((night) => [night.run.startedAt, failed(night)] as const);
+  const values = counted.map(([, value]) => value);
   const before = values.lastIndexOf(0);
-  const first = nights[before + 1];
-  if (first === undefined) return undefined;
-  return {
-    values,
-    since: before === -1 ? `for ${values.length} nights or more` : `since ${localDay(first.run.startedAt)}`,
-  };
+  const [since] = counted[before + 1] ?? [];
+  if (since === undefined) return undefined;
+  return { values, since: before === -1 ? `for ${values.length} nights or more` : `since ${localDay(since)}` };
 }

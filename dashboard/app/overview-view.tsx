@@ -8,7 +8,7 @@ import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
-import { type JobRuns, mainJob, nightsOf, readHistory, readJobRuns, useFailures } from './nights.ts';
+import { type JobRuns, mainJob, nightsOf, readHistory, readHistoryOf, readJobRuns, useFailures } from './nights.ts';
 import { Clock, Connection, Head, Loading, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { type Polled, usePolling } from './polling.ts';
 import { approvalLink, runLink, tenantLink } from './route.ts';
@@ -54,6 +54,12 @@ export function OverviewView() {
   const nights = nightsOf(runs, nightsShown, trendNights);
   const lately = nights.slice(-trendNights).flatMap(({ run }) => kept.get(run?.runId ?? '') ?? []);
   const failures = useFailures(lately, main?.runs ?? []);
+  const causes = main === undefined || lately.length === trendNights ? [] : causesOf(tenants.value?.tenants ?? []);
+  const pastOf = usePolling(
+    () => readHistoryOf(api, main?.job.name ?? '', nightsShown, causes),
+    `nights of ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
+    historyIntervalMs,
+  ).value;
   return (
     <>
       <Head
@@ -76,7 +82,7 @@ export function OverviewView() {
         <div class="stack">
           {showsTenants ? (
             <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
-              <Part polled={tenants}>{(answer) => <Causes answer={answer} nights={failures} />}</Part>
+              <Part polled={tenants}>{(answer) => <Causes answer={answer} nights={failures} past={pastOf} />}</Part>
             </Panel>
           ) : null}
           {showsRuns ? (

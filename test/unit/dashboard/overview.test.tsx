@@ -9,6 +9,7 @@ import { FailureBars } from '../../../dashboard/app/charts.tsx';
 import { mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
 import { momentsOf } from '../../../dashboard/app/timeline.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
+import { causesOf } from '../../../src/lib/api/trouble.ts';
 import { failedIn } from '../../e2e/pages/fixture/run.ts';
 import { rendered } from './rendered.ts';
 import { everyRole, signedIn } from './signed-in.tsx';
@@ -77,7 +78,7 @@ describe('the overview', () => {
     await unmount();
   });
 
-  it('goes on in the history of a job where its runs are deleted', async () => {
+  it('goes on in the history of a job, and of the tenants with a cause, where runs are deleted', async () => {
     const [newest, before] = world.runs.filter(({ job }) => job === 'access-check');
     const older = (daysBefore: number) => ({
       runId: `access-check@${daysBefore}`,
@@ -87,18 +88,24 @@ describe('the overview', () => {
       tenants: { ...before!.tenants, failed: 20 + daysBefore },
       counted: 1,
     });
-    const jobHistory: Api['jobHistory'] = async (job) =>
-      ({
-        runs: job === 'access-check' ? [before!, older(1), older(2)].map((run) => ({ ...older(0), ...run })) : [],
-      }) as never;
+    const asked: unknown[] = [];
+    const jobHistory: Api['jobHistory'] = async (_job, { tenants }) => {
+      asked.push(tenants);
+      return { runs: [{ ...older(0), ...before! }, older(1), older(2)] } as never;
+    };
     const runs: Api['runs'] = async (limit, job) => ({
-      runs: (await apiOf().runs!(limit, job)).runs.slice(0, job === 'access-check' ? 1 : limit),
+      runs: (await apiOf().runs!(limit, job)).runs.slice(0, 1),
     });
     const { root, unmount } = await overview({ ...apiOf(), runs, jobHistory });
     await pass(0);
     const { failed } = before!.tenants;
     expect(root.querySelector('table .spark')?.getAttribute('aria-label')).toBe(
       `Failed in the last 4 nights: 22, 21, ${failed}, ${newest!.tenants.failed}`,
+    );
+    const [consent] = causesOf(world.tenants).filter(({ cause }) => cause === 'consent_required');
+    expect(asked).toContain(consent?.tenants.map(({ tenant }) => tenant.tenantId).join());
+    expect(root.querySelector('.cause .spark')?.getAttribute('aria-label')).toContain(
+      `night by night: 22, 21, ${failed}`,
     );
     await unmount();
   });
@@ -272,6 +279,16 @@ describe('the nights of a job', () => {
     expect(trend('gdap_expired', ['d'])).toEqual({ values: [0, 0, 0, 1], since: 'since 23 Nov' });
     expect(trend('gdap_expired', ['a', 'b'])?.since).toBe('for 4 nights or more');
     expect(trend('throttled', ['b'])).toBeUndefined();
+    // The history of these tenants serves if it goes further back.
+    const past = [...nights, at(19, {})].map(({ run, codes }) => ({
+      ...run,
+      runId: run.startedAt,
+      finishedAt: run.startedAt,
+      tenants: { ...run.tenants, failed: codes.size },
+    }));
+    const cause = { cause: 'gdap_expired', tenants: [] };
+    expect(trendOf(cause, nights, past)).toEqual({ values: [0, 2, 1, 1, 3], since: 'since 20 Nov' });
+    expect(trendOf(cause, nights, past.slice(1))).toBeUndefined();
   });
 
   it('are bars of which one failure among thousands still shows, and a night without a number is a line', async () => {
