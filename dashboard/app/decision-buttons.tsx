@@ -1,10 +1,11 @@
 import type { VNode } from 'preact';
-import { useContext, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
+import { Sentence } from '../shared/text.tsx';
 import { useToast } from './announcer.tsx';
 import { type ApprovalSummary, WaitingContext } from './waiting.tsx';
-import { ApprovalFacts, consequence, decisionWords, Standing, statusWord } from './approval-facts.tsx';
+import { ApprovalFacts, consequence, decisionWords, Standing, statusWord, whyNotApprove } from './approval-facts.tsx';
 import { localClock } from './format.ts';
 import { reasonLength } from '../../src/lib/core/text.ts';
 import { useAction } from './action.tsx';
@@ -18,7 +19,7 @@ import { usePolling } from './polling.ts';
 export function DecisionButtons(props: {
   readonly approval: ApprovalSummary;
   readonly onDecide: Deciding['begin'];
-  /** In place of no button. */
+  /** Shown if there is no button. */
   readonly otherwise?: VNode;
 }) {
   const { approval, onDecide, otherwise = null } = props;
@@ -100,7 +101,7 @@ interface DialogProps {
 
 /** Shows again everything that is decided on, says what the decision does, and asks for a reason. */
 function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDecided }: DialogProps) {
-  const { api } = useSignedIn();
+  const { api, session } = useSignedIn();
   // What was known before may have changed, and is not shown.
   const [openedAtMs] = useState(Date.now);
   const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`, undefined);
@@ -112,6 +113,14 @@ function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDe
   const { title = 'this request', possibleDecisions = [] } = polled.value ?? {};
   const isPossible = possibleDecisions.includes(decision);
   const { verb } = decisionWords[decision];
+  // The button for it does not stay.
+  useEffect(() => field.current?.focus(), [decision]);
+  const denyInstead = (): void => {
+    // What is being sent is an approval.
+    if (busy) return;
+    setFailure(undefined);
+    onBegin(approvalId, 'deny');
+  };
   const send = async (): Promise<void> => {
     try {
       const decided = await api.decide(approvalId, { decision, reason: reason.trim() });
@@ -145,8 +154,8 @@ function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDe
         cancel: isPossible || polled.value === undefined ? 'Cancel' : 'Close',
       }}
       actions={
-        decision === 'approve' && isPossible ? (
-          <button type="button" class="stop" onClick={() => onBegin(approvalId, 'deny')}>
+        decision === 'approve' && possibleDecisions.includes('deny') ? (
+          <button type="button" class="stop" aria-disabled={busy} onClick={denyInstead}>
             Deny instead…
           </button>
         ) : null
@@ -186,7 +195,14 @@ function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDe
               <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
             </Failure>
             {isPossible || failure !== undefined ? null : (
-              <p role="status">This decision is not possible any more: {statusWord[approval.status]}.</p>
+              <p role="status">
+                <Sentence
+                  text={
+                    whyNotApprove(approval, session) ??
+                    `This decision is not possible any more: ${statusWord[approval.status]}.`
+                  }
+                />
+              </p>
             )}
           </>
         )}

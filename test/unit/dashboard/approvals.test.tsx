@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApprovalView } from '../../../dashboard/app/approval-view.tsx';
+import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
 import { ApprovalsView } from '../../../dashboard/app/approvals-view.tsx';
 import { approvalsLink, parseApprovalsFilter } from '../../../dashboard/app/view-filter.ts';
 import { Side } from '../../../dashboard/app/side.tsx';
@@ -53,7 +54,13 @@ async function settle(): Promise<void> {
   for (let round = 0; round < 4; round += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
 }
 
-async function page(view: 'list' | 'one', methods: Partial<Api>, roles: readonly string[] = decider) {
+const views = {
+  list: () => <ApprovalsView filter={{}} />,
+  one: () => <ApprovalView approvalId={approval().id} />,
+  overview: () => <OverviewView />,
+};
+
+async function page(view: keyof typeof views, methods: Partial<Api>, roles: readonly string[] = decider) {
   const child = (
     <Waiting>
       <Side
@@ -65,9 +72,7 @@ async function page(view: 'list' | 'one', methods: Partial<Api>, roles: readonly
         route={{ view: 'approvals' }}
         onSignOut={() => undefined}
       />
-      <main id="content">
-        {view === 'list' ? <ApprovalsView filter={{}} /> : <ApprovalView approvalId={approval().id} />}
-      </main>
+      <main id="content">{views[view]()}</main>
     </Waiting>
   );
   const shown = await rendered(signedIn(methods, child, [...roles], me));
@@ -162,6 +167,51 @@ describe('the list of approvals', () => {
       decision: 'deny',
       reason: 'The ticket is closed already.',
     });
+  });
+
+  it('moves the focus to the reason when the person denies instead', async () => {
+    const { root, press } = await page('list', broker(approval()).api);
+    await press('Approve…');
+    await press('Deny instead…');
+    expect(document.activeElement).toBe(root.querySelector('textarea'));
+  });
+
+  it('stays an approval while it is being sent, and a refusal after a failed approval has its own state', async () => {
+    const { api } = broker(approval());
+    let fail: (failure: ApiFailure) => void = () => undefined;
+    const decide = vi.fn<Api['decide']>(
+      () =>
+        new Promise((_, reject) => {
+          fail = reject;
+        }),
+    );
+    const { root, press, send } = await page('list', { ...api, decide });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Deny instead…');
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve PATCH /);
+    fail(new ApiFailure({ title: 'The broker is slow', detail: 'No.', advice: 'Wait.', transient: true }));
+    await settle();
+    expect(root.querySelector('dialog [role=alert]')?.textContent).toContain('The broker is slow');
+    await press('Deny instead…');
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny PATCH /);
+    expect(root.querySelector('dialog [role=alert]')).toBeNull();
+    await send('The ticket is closed already.');
+    expect(decide.mock.calls.map(([, { decision }]) => decision)).toEqual(['approve', 'deny']);
+  });
+
+  it('lets a person who may only deny do so from the dialog of an approval, and says why', async () => {
+    const { api } = broker(
+      approval({ possibleDecisions: ['deny', 'revoke'], from: ['Approvals.Decide', 'Audit.Read'] }),
+    );
+    const { root, press } = await page('overview', { ...api, health: () => new Promise(() => undefined) });
+    await press('Review');
+    expect(root.querySelector('dialog')?.textContent).toContain('Deciding needs the app role Audit.Read');
+    expect(root.querySelector('dialog')?.textContent).not.toContain('not possible any more');
+    await press('Deny instead…');
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny PATCH /);
+    expect(document.activeElement).toBe(root.querySelector('textarea'));
+    expect(root.querySelector('dialog button[type=submit]')?.textContent).toBe('Deny');
   });
 
   it('approves with a reason after the person has read what it does, and the entry leaves the list', async () => {
