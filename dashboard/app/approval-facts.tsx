@@ -5,6 +5,7 @@ import { Fact, Time, ToneBadge } from './pieces.tsx';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import type { Session } from './session.ts';
 import { isGuid } from './result-columns.ts';
+import { planLink } from './route.ts';
 
 type Party = ApprovalSummary['asker'];
 
@@ -50,66 +51,58 @@ export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
   );
 }
 
-/** Facts that few decide by. They are folded. Those that this page does not know are not. */
-const folded: ReadonlySet<string> = new Set([
-  'Resource',
-  "The broker's application",
-  'SHA-256 of the body',
-  'Plan',
-  'Digest',
-]);
+/** Hashes: nobody decides by them. */
+const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest']);
 
-const idAtEnd = / \([\da-f-]{36}\)$/;
+type NamedText = ApprovalAnswer['facts'][number];
 
-/** What is decided on: what is sent, why, for whom and as whom. Folded: what it is bound to besides, and ids. */
+/** A fact as it is: what looks like an id at the end of a name may be part of a name that the customer chose. */
+const factOf = ({ name, value }: NamedText) => (
+  <Fact key={name} name={name}>
+    {name === 'Plan' ? <a href={planLink(value)}>{value}</a> : value}
+  </Fact>
+);
+
+/** A text as a whole. */
+const textOf = ({ name, value }: NamedText) => (
+  <figure key={name} class="patch">
+    <figcaption>{name}</figcaption>
+    <pre tabIndex={0}>{value}</pre>
+  </figure>
+);
+
+/** What is decided on: what is sent, why, for whom and as whom, and then its body or differences, which may be long. */
 export function ApprovalFacts({ approval }: { readonly approval: ApprovalAnswer }) {
   const { asker, facts, details, rule, reason, kind, status, from, validMinutes, servedOnce } = approval;
-  const request = facts.find(({ name }) => name === 'Request')?.value;
+  const {
+    request = [],
+    shown = [],
+    hashes = [],
+  } = Object.groupBy(facts, ({ name }) => (name === 'Request' ? 'request' : folded.has(name) ? 'hashes' : 'shown'));
   const isGone = details.length === 0 && kind === 'request' && status !== 'pending' && status !== 'approved';
   return (
     <>
-      {request === undefined ? null : (
-        <div class="cmd">
-          <code title={request}>{request}</code>
-        </div>
-      )}
-      {details.map(({ name, value }) => (
-        <figure key={name} class="patch">
-          <figcaption>{name}</figcaption>
-          <pre tabIndex={0}>{value}</pre>
-        </figure>
-      ))}
-      {isGone ? <p class="quiet">Query, headers and body were removed when the approval was closed.</p> : null}
+      {request.map(textOf)}
       <dl>
         <Fact name="Why">{reason ?? <span class="quiet">no reason given</span>}</Fact>
         <Fact name="Asked by">
           <PartyName party={asker} />
         </Fact>
-        {facts.map(({ name, value }) =>
-          folded.has(name) || value === request ? null : (
-            <Fact key={name} name={name}>
-              {value.replace(idAtEnd, '')}
-            </Fact>
-          ),
-        )}
-        <Fact name="Holds">
-          {count(validMinutes, 'minute')} from the last approval{servedOnce ? ', for one request' : ''}
+        {shown.map(factOf)}
+        <Fact name="Is served for">
+          {count(validMinutes, 'minute')} from the last approval{servedOnce ? ', once' : ''}
         </Fact>
       </dl>
+      {details.map(textOf)}
+      {isGone ? <p class="quiet">Query, headers and body were removed when the approval was closed.</p> : null}
       <details>
-        <summary class="quiet">Rule, ids and what else it is bound to</summary>
+        <summary class="quiet">Rule, deciders, ids and hashes</summary>
         <dl>
           <Fact name="Rule">{rule}</Fact>
           <Fact name="Deciders need">{from.join(' and ')}</Fact>
-          {facts.map(({ name, value }) =>
-            folded.has(name) || idAtEnd.test(value) ? (
-              <Fact key={name} name={name}>
-                {value}
-              </Fact>
-            ) : null,
-          )}
+          {hashes.map(factOf)}
           <Fact name="Asker">{idsOf(asker)}</Fact>
-          <Fact name="SHA-256 of all of it">
+          <Fact name="SHA-256 of what is approved">
             <code>{approval.digest}</code>
           </Fact>
           <Fact name="Correlation id">

@@ -295,7 +295,7 @@ describe('the page of an approval', () => {
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
-    expect(document.querySelector('.panel dl')?.textContent).toContain('Asked byagent x for meHolds');
+    expect(document.querySelector('.panel dl')?.textContent).toContain('Asked byagent x for meIs served for');
     const [, support] = document.querySelectorAll('.panel dl');
     expect(support?.textContent).toContain(`Application id ${other}, object id ${me}, blueprint b-1`);
     await cleanUp();
@@ -309,22 +309,58 @@ describe('the page of an approval', () => {
     expect(await why(none)).toMatch(/^An application cannot decide/);
   });
 
-  it('shows by what people decide, and folds ids and what else it is bound to', async () => {
+  it('shows the whole request and all by which people decide, and folds hashes and ids of support', async () => {
+    const path = `/v1.0/users/${'a'.repeat(1_900)}/last`;
     const facts = [
-      ...approval().facts,
-      { name: 'Tenant', value: `Contoso (${other})` },
+      { name: 'Tenant', value: 'Contoso (…0001) (00000000-0000-4000-8000-000000000009)' },
       { name: 'Resource', value: 'graph (https://graph.microsoft.com)' },
+      { name: 'Request', value: `PATCH ${path}` },
+      { name: "The broker's application", value: 'reader' },
+      { name: 'SHA-256 of the body', value: 'e'.repeat(64) },
       { name: 'A fact of a newer broker', value: 'shown' },
     ];
     const { root } = await page('one', broker(approval({ facts })).api);
     const [shown, folded] = [...root.querySelectorAll('.panel dl')].map((list) =>
       [...list.querySelectorAll('dt')].map(({ textContent }) => textContent),
     );
-    expect(root.querySelector('.panel .cmd')?.textContent).toBe('PATCH /v1.0/users/0a1b');
-    expect(root.querySelector('.panel dl')?.textContent).not.toContain(other);
-    expect(shown).toEqual(['Why', 'Asked by', 'Tenant', 'A fact of a newer broker', 'Holds']);
-    expect(folded).toEqual(expect.arrayContaining(['Rule', 'Tenant', 'Resource', 'Asker', 'SHA-256 of all of it']));
-    expect(root.querySelector('details dl')?.textContent).toContain(other);
+    // It wraps: a line would be cut.
+    expect([...root.querySelectorAll('.panel .patch pre')].map(({ textContent }) => textContent)).toEqual([
+      `PATCH ${path}`,
+      '{ "accountEnabled": false }',
+    ]);
+    expect(shown).toEqual([
+      'Why',
+      'Asked by',
+      'Tenant',
+      'Resource',
+      "The broker's application",
+      'A fact of a newer broker',
+      'Is served for',
+    ]);
+    // The customer chooses its name.
+    expect(root.querySelector('.panel dl')?.textContent).toContain(facts[0]?.value);
+    expect(folded).toEqual([
+      'Rule',
+      'Deciders need',
+      'SHA-256 of the body',
+      'Asker',
+      'SHA-256 of what is approved',
+      'Correlation id',
+    ]);
+  });
+
+  it('warns of a plan before its differences, and leads to the plan', async () => {
+    const facts = [
+      { name: 'Plan', value: 'fix@1' },
+      { name: 'Takes back', value: 'the apply x. This weakens security.' },
+      { name: 'Digest', value: 'f'.repeat(64) },
+      { name: 'Not shown here', value: '3 groups. Read the plan before you decide.' },
+    ];
+    const details = [{ name: 'Set x in 3 tenants', value: '+ x' }];
+    const { root } = await page('one', broker(approval({ kind: 'change', facts, details })).api);
+    const text = root.querySelector('.panel')?.textContent ?? '';
+    expect(text).toMatch(/fix@1.*weakens security.*Read the plan.*Set x in 3 tenants.*Digestf/s);
+    expect(root.querySelector('.panel dl a')?.getAttribute('href')).toBe('#/plans/fix%401');
   });
 
   it('shows its history, the oldest first, and offers to revoke', async () => {
