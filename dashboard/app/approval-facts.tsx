@@ -37,13 +37,15 @@ export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
 
 /** How far an approval is, and until when that holds. */
 export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
-  const { status, approvalsGiven, approvalsNeeded, expiresAt, validUntil, servedOnce, closedAt } = approval;
+  const { status, approvalsGiven, approvalsNeeded, expiresAt, validUntil, servedOnce, use, closedAt } = approval;
   const [words, iso] =
     status === 'pending'
       ? [`${approvalsGiven} of ${count(approvalsNeeded, 'approval')}, lapses`, expiresAt]
       : status === 'approved'
         ? [servedOnce ? 'served once until' : 'served until', validUntil]
-        : ['closed', closedAt];
+        : use?.answered === false
+          ? ['no answer is known, sent', use.at]
+          : ['closed', closedAt];
   return iso === undefined ? null : (
     <span>
       {words} <Time iso={iso} short />, {relative(iso, Date.now())}

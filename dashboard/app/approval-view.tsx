@@ -39,7 +39,7 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, title, status } = approval;
+  const { id, title, status, possibleDecisions } = approval;
   const { begin, dialog } = useDeciding(onChange);
   const showsAudit = useRole('Audit.Read');
   return (
@@ -61,7 +61,7 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
         ) : null}
       </Head>
       {dialog}
-      {isClosed(approval) ? null : <Decision approval={approval} onDecide={begin} />}
+      {isClosed(approval) && possibleDecisions.length === 0 ? null : <Decision approval={approval} onDecide={begin} />}
       <div class="cols">
         <Panel title="What is decided on">
           <ApprovalFacts approval={approval} />
@@ -80,7 +80,13 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
   const isMine = approval.status === 'pending' && why === undefined;
   return (
     <Notice kind={isMine ? 'you' : 'plain'} actions={<DecisionButtons approval={approval} onDecide={onDecide} />}>
-      <strong>{isMine ? 'It waits for you' : <Sentence text={why ?? 'It is approved'} />}</strong>
+      <strong>
+        {isMine ? (
+          'It waits for you'
+        ) : (
+          <Sentence text={why ?? (isClosed(approval) ? 'It is being sent' : 'It is approved')} />
+        )}
+      </strong>
       <p>
         <Standing approval={approval} />
       </p>

@@ -394,6 +394,17 @@ describe('the page of an approval', () => {
     expect(links).toContain('#/audit?approval=20261124t050000-7f3a9c21');
   });
 
+  it('offers to revoke what is being sent, and says that no answer is known', async () => {
+    const use = { at: '2026-11-24T05:02:00.000Z', answered: false };
+    const { root, press } = await page(
+      'one',
+      broker(approval({ status: 'used', possibleDecisions: ['revoke'], use })).api,
+    );
+    expect(root.querySelector('.note')?.textContent).toMatch(/^It is being sentno answer is known, sent .*Revoke…/);
+    await press('Revoke…');
+    expect(root.querySelector('dialog header')?.textContent).toContain('no answer is known, sent ');
+  });
+
   it.each([
     [true, 'It was sent and answered.'],
     [false, 'the change may have been made or not.'],
