@@ -132,9 +132,9 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
   return (
     <li class="ask approval">
       <div>
-        <b>
+        <h2>
           <a href={approvalLink(id)}>{title}</a>
-        </b>
+        </h2>
         {reason === undefined ? null : <q>{reason}</q>}
         <div class="about">
           <PartyName party={asker} />
