@@ -9,18 +9,15 @@ import { planLink } from './route.ts';
 
 type Party = ApprovalSummary['asker'];
 
-const kindWords = { application: 'application', user: '', agent: 'agent' } as const satisfies Record<
-  Party['kind'],
-  string
->;
-
 /** A person, application or agent. What it is stands beside a name that does not say it. The ids are in the title. */
 export function PartyName({ party }: { readonly party: Party }) {
-  const [name, kind] = [shortName(party.name), kindWords[party.kind]];
+  const { kind, objectId, name: given } = party;
+  // A person without a name has that of the application, which others use, too.
+  const name = kind === 'user' && isGuid(given) ? shortName(objectId, 'person') : shortName(given, kind);
   return (
     <span title={idsOf(party)}>
       <strong>{name}</strong>
-      {name.includes(kind) ? null : <span class="quiet"> {kind}</span>}
+      {kind === 'user' || name.startsWith(`${kind} `) ? null : <span class="quiet"> {kind}</span>}
     </span>
   );
 }
@@ -29,7 +26,8 @@ const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
   `Application id ${applicationId}, object id ${objectId}${blueprint ? `, blueprint ${blueprint}` : ''}`;
 
 /** A caller without a name has its application id in place of it. */
-export const shortName = (name: string): string => (isGuid(name) ? `application ${name.slice(0, 8)}…` : name);
+export const shortName = (name: string, kind = 'application'): string =>
+  isGuid(name) ? `${kind} ${name.slice(0, 8)}…` : name;
 
 export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
   return <ToneBadge tone={statusTone[status]}>{statusWord[status]}</ToneBadge>;

@@ -2,7 +2,7 @@ import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
-import { shortName } from './approval-facts.tsx';
+import { PartyName } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
 import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
@@ -262,7 +262,7 @@ function WaitsForYou() {
                 <a href={approvalLink(id)}>{title}</a>
               </b>
               <div class="small">
-                {shortName(asker.name)} · lapses {relative(expiresAt, Date.now())}
+                <PartyName party={asker} /> · lapses {relative(expiresAt, Date.now())}
               </div>
             </div>
             <button type="button" class="s" onClick={() => begin(id, 'approve')}>

@@ -37,7 +37,7 @@ type Doing = { readonly job: Job; readonly tenants?: readonly string[] } | 'ask'
 const mostOfGroup = 6;
 const runsRead = 60;
 
-/** Finds tenants, runs, jobs, people, pages and actions, by keyboard alone. */
+/** Finds tenants, runs, jobs, callers, pages and actions, by keyboard alone. */
 export function Palette({ onClose }: { readonly onClose: () => void }) {
   const [doing, setDoing] = useState<Doing>();
   if (doing === 'ask') return <AskDialog onClose={onClose} />;
@@ -93,7 +93,7 @@ function Finder({ onClose, onDo }: FinderProps) {
           aria-activedescendant={found.length === 0 ? undefined : `${id}-${at}`}
           autocomplete="off"
           spellcheck={false}
-          placeholder="Tenant, run, job, person or page"
+          placeholder="Tenant, run, job, caller or page"
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
@@ -178,7 +178,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
   const { jobs, titleOf: titleOfJob } = useJobs();
   const toast = useToast();
   return useMemo(() => {
-    const people = new Map(
+    const callers = new Map(
       runs?.runs.flatMap((run) => (run.starter?.name === undefined ? [] : [[run.starter.name, run]])),
     );
     const doing = (job: Job, text: string, tenants?: readonly string[]): Item => ({
@@ -205,8 +205,8 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         also: runId.toLowerCase(),
         aside: <OutcomeBadge outcome={outcome} />,
       })),
-      ...[...people].map(([name, { runId, job }]) => ({
-        ...item('People', 'person', name, () => goTo(runLink(runId))),
+      ...[...callers].map(([name, { runId, job }]) => ({
+        ...item('Callers', 'runs', name, () => goTo(runLink(runId))),
         aside: <span class="small">last run: {titleOfJob(job)}</span>,
       })),
     ];
@@ -291,7 +291,7 @@ function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[
   );
   return [
     ...found.map(tenantItem),
-    ...['Do', 'Jobs', 'Runs', 'People', 'Pages'].flatMap((group) => [
+    ...['Do', 'Jobs', 'Runs', 'Callers', 'Pages'].flatMap((group) => [
       ...(groups.get(group) ?? []).slice(0, mostOfGroup),
       ...(group === 'Do' ? found.slice(0, 1).flatMap(ofTenant) : []),
     ]),

@@ -145,12 +145,17 @@ describe('the list of approvals', () => {
 
   it.each([
     ['Portal', 'application', 'Portal application'],
-    ['Portal (application 7f3a9c21…)', 'application', 'Portal (application 7f3a9c21…)'],
-    [other, 'application', 'application 00000000…'],
+    ['application Portal (7f3a9c21…)', 'application', 'application Portal (7f3a9c21…)'],
+    ['Ada Lovelace (applications)', 'application', 'Ada Lovelace (applications) application'],
+    ['7f3a9c21-0000-4000-8000-000000000003', 'application', 'application 7f3a9c21…'],
     ['agent x for me', 'agent', 'agent x for me'],
-  ] as const)('says once what the asker %s is', async (name, kind, expected) => {
+    // People share an application.
+    ['7f3a9c21-0000-4000-8000-000000000003', 'user', 'person 00000000…'],
+    ['ada@contoso.example', 'user', 'ada@contoso.example'],
+  ] as const)('says once what the asker %s is: %s', async (name, kind, expected) => {
     const { root } = await page('list', broker(approval({ asker: { ...party(other, name), kind } })).api);
     expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe(expected);
+    expect(root.querySelector('.approval h2 a')?.textContent).toBe(approval().title);
   });
 
   it('leads from a request to its refusal in the same dialog, with the reason that was typed', async () => {
