@@ -36,13 +36,14 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   if (before === undefined || failures === undefined) return null;
   const failsNow = tenants.filter(({ tenantId, outcome }) => outcome === 'failed' && !failures.codes.has(tenantId));
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
+  const failedSame = failsNow.length + worksAgain.length === 0;
   return (
     <Panel title="Since the run before" more={<span class="small">{localDay(before.startedAt)}</span>} bare>
       <ul class="list">
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
-        {failsNow.length + worksAgain.length === 0 ? <li>The same tenants failed.</li> : null}
-        <Totals run={run} before={before} />
+        {failedSame ? <li>The same tenants failed.</li> : null}
+        <Totals run={run} before={before} failedSame={failedSame} />
       </ul>
       <footer>
         <a href={runLink(run.runId, 'changes')}>Compare the rows</a>
@@ -74,36 +75,44 @@ function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'g
   );
 }
 
-/** The totals of the first columns, as the history has them, with the difference to the run before. */
-function Totals({ run, before }: { readonly run: RunAnswer; readonly before: RunSummaryAnswer }) {
+interface TotalsProps extends Pick<SinceBeforeProps, 'run'> {
+  readonly before: RunSummaryAnswer;
+  /** Whether the same tenants failed in both. */
+  readonly failedSame: boolean;
+}
+
+/** The totals of the first columns, with the difference to the run before if both are over the same tenants. */
+function Totals({ run, before, failedSame }: TotalsProps) {
   const { api } = useSignedIn();
   const load = () => api.jobHistory(run.job, { since: before.startedAt });
   const history = usePolling(load, `totals of ${run.runId}`, undefined).value;
   if (history === undefined) return null;
+  const overAll = { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
   const totals = columnOptions(history.columns).flatMap(({ name, title }) => {
-    const points = jobPoints(history, name);
+    const points = jobPoints(overAll, name);
     const [now, then] = [run, before].map(({ runId }) => points.find((point) => point.runId === runId));
     return now?.number === undefined || then?.number === undefined
       ? []
       : [{ title, now: now.number, by: now.number - then.number, over: [now.about, then.about] }];
   });
   const [over, overBefore] = totals[0]?.over ?? [];
+  const areSame = failedSame && over === overBefore;
+  const signed = (by: number): string =>
+    by === 0 ? 'as before' : `${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')}`;
   return (
     <>
       {totals.slice(0, totalsShown).map(({ title, now, by }) => (
         <li key={title}>
           <span>{title} in all</span>
           <span>
-            <b>{now.toLocaleString('en')}</b>{' '}
-            <span class="quiet">
-              {by === 0 ? 'as before' : `${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')}`}
-            </span>
+            <b>{now.toLocaleString('en')}</b>
+            {areSame ? <span class="quiet"> {signed(by)}</span> : null}
           </span>
         </li>
       ))}
-      {over === overBefore ? null : (
+      {areSame || over === undefined ? null : (
         <li class="quiet">
-          In all means {over}, and before {overBefore}.
+          The totals are {over}, before {overBefore}: not the same ones.
         </li>
       )}
     </>

@@ -241,29 +241,57 @@ it('the page of a run says which tenants fail now and which work again since the
   await unmount();
 });
 
-it('the page of a run has the totals of its first columns, and what they were in the run before', async () => {
+describe('the totals of the first columns of a run', () => {
   const ids = ['probe@w', 'probe@v'];
-  const asked: unknown[] = [];
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
-  const answer = { ...jobHistory, runs: jobHistory.runs.filter(({ scope }) => scope === 'all') };
-  const { root, unmount } = await open({
-    runs: async () => ({ runs: [runWith(), before] }),
-    failedRuns: async () => ({ runs: [{ ...before, failed: { consent_required: [id(2)] } }] }),
-    jobHistory: async (...args) => {
-      asked.push(args);
-      return { ...answer, runs: answer.runs.map((run, at) => ({ ...run, runId: ids[at]! })) };
-    },
+  const of = jobHistory.runs.filter(({ scope }) => scope === 'all').map((run, at) => ({ ...run, runId: ids[at]! }));
+  /** @param failed tenants of the run before. In the run that is shown, the second one fails. */
+  async function totals(runs: typeof of, failed: readonly string[]) {
+    const asked: unknown[] = [];
+    const { root, unmount } = await open({
+      runs: async () => ({ runs: [runWith(), before] }),
+      failedRuns: async () => ({ runs: [{ ...before, failed: { consent_required: failed } }] }),
+      jobHistory: async (...args) => {
+        asked.push(args);
+        return { ...jobHistory, runs };
+      },
+    });
+    await pass(0);
+    expect(asked).toEqual([['probe', { since: before.startedAt }]]);
+    const lines = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
+    await unmount();
+    return lines;
+  }
+  const overSame = of.map((run) => ({ ...run, counted: 49 }));
+
+  it('have their difference to the run before', async () => {
+    expect(await totals(overSame, [id(2)])).toEqual([
+      'The same tenants failed.',
+      'Licences in all500 +50',
+      'Free in all50 +10',
+      'Rows in all150 +20',
+    ]);
   });
-  await pass(0);
-  expect(asked).toEqual([['probe', { since: before.startedAt }]]);
-  expect([...root.querySelectorAll('.list li')].map(({ textContent }) => textContent)).toEqual([
-    'The same tenants failed.',
-    'Licences in all500 +50',
-    'Free in all50 +10',
-    'Rows in all150 +20',
-    'In all means over 50 tenants, and before over 45 of 50 tenants.',
-  ]);
-  await unmount();
+
+  it('have none, and say so, where the runs counted other tenants, be they as many', async () => {
+    const lines = ['Licences in all500', 'Free in all50', 'Rows in all150'];
+    expect(await totals(of, [id(2)])).toEqual([
+      'The same tenants failed.',
+      ...lines,
+      'The totals are over 50 tenants, before over 45 of 50 tenants: not the same ones.',
+    ]);
+    expect(await totals(overSame, [id(1)])).toEqual([
+      'Fabrikamfails now',
+      'Adatumworks again',
+      ...lines,
+      'The totals are over 49 of 50 tenants, before over 49 of 50 tenants: not the same ones.',
+    ]);
+  });
+
+  it('are not shown for runs over selected tenants', async () => {
+    const selected = overSame.map((run) => ({ ...run, scope: 'selected' as const }));
+    expect(await totals(selected, [id(2)])).toEqual(['The same tenants failed.']);
+  });
 });
 
 describe('the page of a run, when the broker fails,', () => {
