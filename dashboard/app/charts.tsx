@@ -147,10 +147,10 @@ export function Spark({ values, label }: { readonly values: readonly number[]; r
   );
 }
 
-/** How many tenants failed in each of the last nights. */
+/** How many tenants failed in the last nights that had a run. */
 export function FailedNights({ runs, most }: { readonly runs: Parameters<typeof nightsOf>[0]; readonly most: number }) {
   const values = nightsOf(runs, most).flatMap(({ run }) => run?.tenants.failed ?? []);
-  return <Spark values={values} label={`Failed in the last ${count(values.length, 'night')}: ${values.join(', ')}`} />;
+  return <Spark values={values} label={`Failed in the last ${count(values.length, 'run')}: ${values.join(', ')}`} />;
 }
 
 /** What one visit brought. */

@@ -110,14 +110,14 @@ export async function readHistory(
 /** Tenants whose ids fit into an address. */
 const mostInAddress = 100;
 
-/** In how many tenants of each cause a job failed night by night, for causes of few tenants. */
+/** In how many tenants of each cause a job failed night by night, for causes of few tenants. None if it cannot be read. */
 export const readHistoryOf = async (api: Api, job: string, days: number, causes: readonly Cause[]) =>
   new Map(
     await Promise.all(
       causes
         .map(({ cause, tenants }) => [cause, tenants.map(({ tenant }) => tenant.tenantId)] as const)
         .filter(([, ids]) => ids.length <= mostInAddress)
-        .map(async ([cause, ids]) => [cause, await readHistory(api, job, days, ids)] as const),
+        .map(async ([cause, ids]) => [cause, await readHistory(api, job, days, ids).catch(() => [])] as const),
     ),
   );
 

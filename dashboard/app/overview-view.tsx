@@ -5,6 +5,7 @@ import { Findings } from './broker-health.tsx';
 import { PartyName } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
 import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
+import type { Api } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
@@ -24,6 +25,8 @@ const runsIntervalMs = 15_000;
 const tenantsIntervalMs = 60_000;
 const historyIntervalMs = 300_000;
 const nightsShown = 60;
+/** Of each job in the list. */
+const jobNights = 30;
 /** Runs of each job: the trend needs them, and the nights before them are in the history. */
 const runsRead = 30;
 /** Nights that the trend of a cause covers. */
@@ -42,11 +45,9 @@ export function OverviewView() {
   );
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
-  const names = (jobs.value ?? []).flatMap(({ job, runs }) => (runs.length > 0 ? job.name : []));
   const past = usePolling(
-    async () =>
-      new Map(await Promise.all(names.map(async (name) => [name, await readHistory(api, name, nightsShown)] as const))),
-    `nights of ${names.join()}`,
+    () => readPast(api, jobs.value ?? [], main),
+    `nights of ${(jobs.value ?? []).map(({ job }) => job.name).join()}`,
     historyIntervalMs,
   ).value;
   const kept = new Map(main?.runs.map((run) => [run.runId, run]));
@@ -57,7 +58,7 @@ export function OverviewView() {
   const causes = main === undefined || lately.length === trendNights ? [] : causesOf(tenants.value?.tenants ?? []);
   const pastOf = usePolling(
     () => readHistoryOf(api, main?.job.name ?? '', nightsShown, causes),
-    `nights of ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
+    `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
     historyIntervalMs,
   ).value;
   return (
@@ -149,14 +150,15 @@ function NightBars(props: {
   const [least, most] = [Math.min(...visited), Math.max(...visited)];
   const day = (ms = 0): string => localDay(new Date(ms).toISOString());
   const last = nights.at(-1)?.dayMs ?? 0;
-  const label = `Tenants that failed in each of ${count(runs.length, 'night')}: ${failed.at(-1)} in the last, ${Math.max(...failed)} at the worst`;
+  const nightsInWords = runs.length === 1 ? 'one night' : `each of ${count(runs.length, 'night')}`;
+  const label = `Tenants that failed in ${nightsInWords}: ${failed.at(-1)} in the last, ${Math.max(...failed)} at the worst`;
   return (
     <section aria-labelledby="nights-title" class="nights">
       <div class="pair">
         <h2 id="nights-title">Tenants that failed, night by night</h2>
         <span class="small">
-          {job.title}: {least === most ? 'all' : `${least.toLocaleString('en')} to`} {count(most, 'tenant')} in each of{' '}
-          {count(runs.length, 'night')}
+          {job.title}: {least === most ? '' : `${least.toLocaleString('en')} to `}
+          {count(most, 'tenant')} in {nightsInWords}
         </span>
       </div>
       <FailureBars
@@ -183,6 +185,20 @@ function NightBars(props: {
 
 type Past = ReadonlyMap<string, Awaited<ReturnType<typeof readHistory>>> | undefined;
 
+/**
+ * The histories of the main job and of those by a schedule whose listed runs do not reach back far enough: one costs the broker a
+ * month of runs. That of the main job must be there.
+ */
+async function readPast(api: Api, jobs: readonly JobRuns[], main: JobRuns | undefined): Promise<Past> {
+  const fromMs = Date.now() - jobNights * 86_400_000;
+  const lacking = jobs.filter(
+    (one) => one === main || (one.job.schedule !== undefined && Date.parse(one.runs.at(-1)?.startedAt ?? '') > fromMs),
+  );
+  const read = async ({ job: { name } }: JobRuns) =>
+    name === main?.job.name ? readHistory(api, name, nightsShown) : readHistory(api, name, jobNights).catch(() => []);
+  return new Map(await Promise.all(lacking.map(async (one) => [one.job.name, await read(one)] as const)));
+}
+
 /** The history has a run when it has ended and for longer, and the list of runs knows the newest ones sooner. */
 function withPast({ job, runs }: JobRuns, past: Past) {
   const kept = new Set(runs.map(({ runId }) => runId));
@@ -205,7 +221,7 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
           ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
           ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
-          ['Nights', 'w-m p2', (job) => <FailedNights runs={withPast(job, past)} most={30} />],
+          ['Nights', 'w-m p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
           ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
         ]}

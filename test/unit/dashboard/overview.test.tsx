@@ -60,9 +60,7 @@ describe('the overview', () => {
       `Tenants that failed in each of 14 nights: ${failed[0]} in the last, ${Math.max(...failed)} at the worst`,
     );
     expect(chart?.querySelectorAll('g')).toHaveLength(14);
-    expect(root.querySelector('.nights .small')?.textContent).toMatch(
-      /^Access.*: all 25 tenants in each of 14 nights$/,
-    );
+    expect(root.querySelector('.nights .small')?.textContent).toMatch(/^Access.*: 25 tenants in each of 14 nights$/);
     expect(root.querySelector('.nights .x')?.textContent).toMatch(/^11 Nov18 Novlast night$/);
     await unmount();
   });
@@ -72,7 +70,7 @@ describe('the overview', () => {
     const row = root.querySelector('table tbody tr');
     const [last] = world.runs.filter(({ job }) => job === 'access-check');
     expect(row?.querySelector('td a')?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(last!.runId)}`);
-    expect(row?.querySelector('.spark')?.getAttribute('aria-label')).toMatch(/^Failed in the last 14 nights: \d+, /);
+    expect(row?.querySelector('.spark')?.getAttribute('aria-label')).toMatch(/^Failed in the last 14 runs: \d+, /);
     expect(row?.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-25T04:30:00.000Z');
     expect(root.querySelectorAll('table tbody tr')[3]?.querySelector('.badge')?.textContent).toBe('running');
     await unmount();
@@ -100,13 +98,57 @@ describe('the overview', () => {
     await pass(0);
     const { failed } = before!.tenants;
     expect(root.querySelector('table .spark')?.getAttribute('aria-label')).toBe(
-      `Failed in the last 4 nights: 22, 21, ${failed}, ${newest!.tenants.failed}`,
+      `Failed in the last 4 runs: 22, 21, ${failed}, ${newest!.tenants.failed}`,
     );
     const [consent] = causesOf(world.tenants).filter(({ cause }) => cause === 'consent_required');
     expect(asked).toContain(consent?.tenants.map(({ tenant }) => tenant.tenantId).join());
     expect(root.querySelector('.cause .spark')?.getAttribute('aria-label')).toContain(
       `night by night: 22, 21, ${failed}`,
     );
+    await unmount();
+  });
+
+  it('says of one night that it is one', async () => {
+    const runs: Api['runs'] = async (limit, job) => ({
+      runs: (await apiOf().runs!(limit, job)).runs.slice(0, 1),
+    });
+    const { root, unmount } = await overview({ ...apiOf(), runs });
+    expect(root.querySelector('.nights .small')?.textContent).toMatch(/: 25 tenants in one night$/);
+    expect(root.querySelector('.nights svg')?.getAttribute('aria-label')).toMatch(
+      /^Tenants that failed in one night: /,
+    );
+    await unmount();
+  });
+
+  it('reads the histories that it needs, and goes without one that fails', async () => {
+    const [newest] = world.runs.filter(({ job }) => job === 'access-check');
+    const nightOf = (daysBefore: number) =>
+      ({ ...newest!, runId: `access-check@${daysBefore}`, scope: 'all', startedAt: before(daysBefore) }) as const;
+    const before = (days: number): string => new Date(Date.parse(newest!.startedAt) - days * 86_400_000).toISOString();
+    const asked: [job: string, days: number][] = [];
+    const jobHistory: Api['jobHistory'] = async (job, { since = '' }) => {
+      asked.push([job, Math.round((nowMs - Date.parse(since)) / 86_400_000)]);
+      if (job !== 'access-check') throw new ApiFailure({ title: 'T', detail: '', advice: '', transient: true });
+      return { runs: Array.from({ length: 44 }, (_, days) => nightOf(days)) } as never;
+    };
+    // Of one job the runs reach back a month, and another has no schedule.
+    const [, long, manual] = world.jobs;
+    const jobs = world.jobs.map((job) => {
+      const { schedule: _, ...rest } = job;
+      return job === manual ? rest : job;
+    });
+    const runs: Api['runs'] = async (limit, job) => {
+      const all = job === undefined ? world.runs : (await apiOf().runs!(limit, job)).runs;
+      return { runs: job === long?.name ? [...all, { ...all[0]!, runId: 'old', startedAt: before(31) }] : all };
+    };
+    const { root, unmount } = await overview({ ...apiOf(), jobs: async () => ({ jobs }), runs, jobHistory });
+    await pass(0);
+    expect(root.querySelectorAll('.nights svg g')).toHaveLength(44);
+    expect(asked).toContainEqual(['access-check', 60]);
+    for (const [job, days] of asked) if (job !== 'access-check') expect(days).toBe(30);
+    const names = asked.map(([job]) => job);
+    expect([names.includes(long!.name), names.includes(manual!.name)]).toEqual([false, false]);
+    expect(names.length).toBeGreaterThan(1);
     await unmount();
   });
 
