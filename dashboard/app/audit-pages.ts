@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { useSignedIn } from './context.ts';
@@ -27,10 +28,13 @@ export function useAuditPages(filter: AuditFilter): AuditPages {
     read: (continuation, first) => api.audit({ ...filter, ...periodOf(first), continuation, limit: String(pageSize) }),
     isEnough: ({ entries }) => entries.length > 0,
   });
-  return {
-    ...state,
-    records: pages.flatMap(({ entries }) => entries),
-    range: periodOf(pages[0]),
-    callerNames: Object.assign({}, ...pages.map(({ callerNames }) => callerNames)),
-  };
+  const shown = useMemo(
+    () => ({
+      records: pages.flatMap(({ entries }) => entries),
+      range: periodOf(pages[0]),
+      callerNames: Object.assign({}, ...pages.map(({ callerNames }) => callerNames)),
+    }),
+    [pages],
+  );
+  return { ...state, ...shown };
 }

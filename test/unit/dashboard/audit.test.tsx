@@ -46,13 +46,14 @@ async function pagesOf(answers: readonly Answer[]) {
     return null;
   }
   const value = { api, session };
-  await rendered(
+  const page = () => (
     <SignedInContext.Provider value={value}>
       <Page />
-    </SignedInContext.Provider>,
+    </SignedInContext.Provider>
   );
+  const { rerender } = await rendered(page());
   await settled();
-  return { queries, pages: () => pages! };
+  return { queries, pages: () => pages!, again: () => rerender(page()) };
 }
 
 it('requests every further page with the period of the first answer', async () => {
@@ -66,6 +67,16 @@ it('requests every further page with the period of the first answer', async () =
   ]);
   expect(pages().records.map(({ tokenId }) => tokenId)).toEqual(['a', 'b', 'c']);
   expect(pages().loadMore).toBeUndefined();
+});
+
+it('gives the same names and records until there are others: a table is made of them', async () => {
+  const callerNames = { id: 'Portal' };
+  const { pages, again } = await pagesOf([{ ...page(['a'], 'c1'), callerNames }, page(['b'])]);
+  const first = pages();
+  await again();
+  expect([pages().callerNames === first.callerNames, pages().records === first.records]).toEqual([true, true]);
+  await settled(() => pages().loadMore?.());
+  expect([pages().callerNames, pages().records.length]).toEqual([callerNames, 2]);
 });
 
 it('skips empty pages, at most five per click', async () => {
