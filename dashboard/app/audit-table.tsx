@@ -10,7 +10,7 @@ import { approvalLink, tenantLink } from './route.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { usePolling } from './polling.ts';
+import { namesFreshMs, usePolling } from './polling.ts';
 import { useJobs } from './nights.ts';
 
 interface TableContext {
@@ -271,7 +271,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     useRole('Approvals.Decide'),
   ];
   const load = async () => (readsTenants ? api.tenants() : undefined);
-  const tenants = usePolling(load, 'tenants', undefined).value;
+  const tenants = usePolling(load, 'tenants', undefined, namesFreshMs).value;
   const { titleOf } = useJobs();
   const people = usePolling(
     async () => ({

@@ -7,7 +7,7 @@ import { EventTable, kindTitle } from './event-list.tsx';
 import { count } from './format.ts';
 import { Empty, Failure, Head, Loaded, MoreButton, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
-import { type Polled, usePolling } from './polling.ts';
+import { namesFreshMs, type Polled, usePolling } from './polling.ts';
 import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
 import type { EventsAnswer, EventView } from '../../src/lib/api/answers/tenants.ts';
@@ -137,7 +137,7 @@ function Filters({ filter }: FilterProps) {
 /** Groups and tags, as suggestions. */
 function useMarks(): readonly string[] {
   const { api } = useSignedIn();
-  const { value } = usePolling(api.tenants, 'tenants', undefined);
+  const { value } = usePolling(api.tenants, 'tenants', undefined, namesFreshMs);
   return useMemo(() => {
     if (value === undefined) return [];
     const { groups, tags } = markOptions(value.tenants, value.groups);

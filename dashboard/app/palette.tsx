@@ -9,7 +9,7 @@ import { shortLocalTime } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { OutcomeBadge, ToneBadge } from './pieces.tsx';
-import { usePolling } from './polling.ts';
+import { namesFreshMs, usePolling } from './polling.ts';
 import { goTo, jobLink, runLink, tenantLink, views } from './route.ts';
 import { StartDialog } from './start-dialog.tsx';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
@@ -173,7 +173,12 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     useRole('Requests.Send'),
     useRole('Audit.Read'),
   ];
-  const tenants = usePolling(async () => (readsTenants ? api.tenants() : undefined), 'tenants', undefined).value;
+  const tenants = usePolling(
+    async () => (readsTenants ? api.tenants() : undefined),
+    'tenants',
+    undefined,
+    namesFreshMs,
+  ).value;
   const runs = usePolling(async () => (readsRuns ? api.runs(runsRead) : undefined), 'palette runs', undefined).value;
   const { jobs, titleOf: titleOfJob } = useJobs();
   const toast = useToast();

@@ -30,8 +30,8 @@ type Kept = Pick<State<unknown>, 'value' | 'loadedAtMs'>;
 /** What a session has loaded, by its key: a view that is opened again shows it at once, and while the broker is down. */
 const kept = new WeakMap<Api, Map<string, Kept>>();
 
-/** What is read once is not read again for this long: thousands of tenants take the browser some time to parse. */
-const freshMs = 60_000;
+/** For tenants that a view needs the names of: thousands take the browser some time to parse. */
+export const namesFreshMs = 60_000;
 
 /** The oldest values are dropped beyond this number. */
 const maxKept = 60;
@@ -68,9 +68,15 @@ export function pauseAfterFailure(failures: number, intervalMs: number | undefin
  * request up to one minute, whichever is longer. After a failure it is shorter, unless the broker asks for more, and it
  * ends when the browser is online again. The last value stays while requests fail, also from view to view.
  * @param key identifies what is loaded in the session. A new key replaces the old value by what is kept under it.
- * @param intervalMs undefined stops after the first successful request, and sends none if what is kept is fresh.
+ * @param intervalMs undefined stops after the first successful request.
+ * @param freshMs without an interval, what is kept is not read again for this long.
  */
-export function usePolling<T>(load: () => Promise<T>, key: string, intervalMs: number | undefined): Polled<T> {
+export function usePolling<T>(
+  load: () => Promise<T>,
+  key: string,
+  intervalMs: number | undefined,
+  freshMs = 0,
+): Polled<T> {
   const api = useContext(SignedInContext)?.api;
   const before = (): State<T> => ({ key, ...((api && kept.get(api)?.get(key)) as (Kept & { value?: T }) | undefined) });
   const [state, setState] = useState<State<T>>(before);

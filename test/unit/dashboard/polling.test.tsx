@@ -18,8 +18,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-function Page({ load, name, intervalMs }: { load: () => Promise<number>; name: string; intervalMs?: number }) {
-  polled = usePolling(load, name, intervalMs);
+function Page(props: { load: () => Promise<number>; name: string; intervalMs?: number; freshMs?: number }) {
+  polled = usePolling(props.load, props.name, props.intervalMs, props.freshMs);
   return null;
 }
 const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
@@ -102,17 +102,17 @@ it('requests once without an interval, again only after a failure', async () => 
   await unmount();
 });
 
-it('does not read again what it has read once within a minute, unless it is told to', async () => {
+it('does not read again what is fresh enough for a view that reads once, unless it is told to', async () => {
   let calls = 0;
   const load = vi.fn<() => Promise<number>>(async () => (calls += 1));
   const api = apiWith({});
-  const page = (intervalMs?: number) => (
+  const page = (props: { readonly intervalMs?: number; readonly freshMs?: number }) => (
     <SignedInContext.Provider value={{ api, session }}>
-      <Page load={load} name="names" {...(intervalMs === undefined ? {} : { intervalMs })} />
+      <Page load={load} name="names" {...props} />
     </SignedInContext.Provider>
   );
-  const open = async (intervalMs?: number) => {
-    const { unmount } = await rendered(page(intervalMs));
+  const open = async (props: Parameters<typeof page>[0] = { freshMs: 60_000 }) => {
+    const { unmount } = await rendered(page(props));
     await pass(0);
     return unmount;
   };
@@ -125,11 +125,14 @@ it('does not read again what it has read once within a minute, unless it is told
   expect([load.mock.calls.length, polled.value]).toEqual([2, 2]);
   await unmount();
   // Whoever follows a value is told what it is now.
-  await (await open(60_000))();
+  await (await open({ intervalMs: 60_000, freshMs: 60_000 }))();
   expect(load).toHaveBeenCalledTimes(3);
+  // So is a view that shows it.
+  await (await open({}))();
+  expect(load).toHaveBeenCalledTimes(4);
   vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 60_000);
   await (await open())();
-  expect(load).toHaveBeenCalledTimes(4);
+  expect(load).toHaveBeenCalledTimes(5);
 });
 
 it.each([
