@@ -24,7 +24,7 @@ const pageSize = 100;
 /** The records that match a filter, page by page. */
 export function useAuditPages(filter: AuditFilter): AuditPages {
   const { api } = useSignedIn();
-  const { pages, ...state } = usePages<AuditAnswer>(auditLink(filter), {
+  const { pages, ...state } = usePages<AuditAnswer>(auditLink(filter), 'at once', {
     read: (continuation, first) => api.audit({ ...filter, ...periodOf(first), continuation, limit: String(pageSize) }),
     isEnough: ({ entries }) => entries.length > 0,
   });

@@ -174,7 +174,10 @@ function useEventPages(filter: EventsFilter): EventPages {
   };
   const polled = usePolling(load, link, intervalMs);
   const newest = polled.value;
-  const older = usePages(`${newest?.start} ${link}`, { ...pagesOf(api, { ...filter }), after: newest?.continuation });
+  const older = usePages(`${newest?.start} ${link}`, 'on demand', {
+    ...pagesOf(api, { ...filter }),
+    after: newest?.continuation,
+  });
   return { polled, older, events: [...(newest?.events ?? []), ...older.pages.flatMap(({ events }) => events)] };
 }
 

@@ -56,12 +56,16 @@ interface State<P> {
 /**
  * A list that is read page by page. What fails leaves the pages before it.
  * @param key of the list. Another one begins anew.
- * @param reading.after reads nothing until more is asked for, and then from there. Without it, the first pages are read at once,
- * and those of the list before stay until then, so that the element that the user pressed keeps the focus.
+ * @param begins `on demand`: nothing is read until more is asked for. `at once`: the first pages are read, and those of the list
+ * before stay until then, so that the element that the user pressed keeps the focus.
  */
-export function usePages<P extends Page>(key: string, reading: Omit<Reading<P>, 'known' | 'most'>): Pages<P> {
+export function usePages<P extends Page>(
+  key: string,
+  begins: 'at once' | 'on demand',
+  reading: Omit<Reading<P>, 'known' | 'most'>,
+): Pages<P> {
   const { api } = useSignedIn();
-  const isNewest = !('after' in reading);
+  const isNewest = begins === 'at once';
   const [state, setState] = useState<State<P>>({ key: undefined, pages: [], busy: isNewest });
   /** Number of the latest load. Answers of earlier loads are ignored. */
   const sequence = useRef(0);

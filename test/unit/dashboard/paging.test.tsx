@@ -16,14 +16,14 @@ function list() {
   const open: { readonly asked: string; readonly answer: (answer: Answer) => void; readonly fail: () => void }[] = [];
   let pages: Pages<Answer> | undefined;
   function Page({ name, after }: { readonly name: string; readonly after?: string | undefined }) {
-    pages = usePages<Answer>(name, {
+    pages = usePages<Answer>(name, after === undefined ? 'at once' : 'on demand', {
       read: (continuation) =>
         new Promise((resolve, reject) => {
           const fail = (): void => reject(new ApiFailure({ title: 'Away', detail: '', advice: '', transient: true }));
           open.push({ asked: `${name} ${continuation}`, answer: resolve, fail });
         }),
       isEnough: ({ items }) => items.length > 0,
-      ...(after === undefined ? {} : { after }),
+      after,
     });
     return null;
   }
