@@ -16,8 +16,6 @@ export interface Bar {
   /** What went well, above it. */
   readonly others?: number;
   readonly href?: string;
-  /** Default: what failed. */
-  readonly tone?: 'ok' | 'warn';
 }
 
 const height = 88;
@@ -102,7 +100,7 @@ export function FailureBars({ bars, ...axes }: { readonly bars: readonly Bar[] }
   const tallOf = (value: number): number => (value / scale.max) * height;
   return (
     <Plot scale={scale} width={bars.length * 20 - (20 - width)} height={height} {...axes}>
-      {bars.map(({ key, title, value, others = 0, href, tone = 'bad' }, index) => {
+      {bars.map(({ key, title, value, others = 0, href }, index) => {
         // One failure among thousands still shows.
         const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, tallOf(value));
         const before = index === bars.length - 1 ? '' : ' before';
@@ -112,7 +110,7 @@ export function FailureBars({ bars, ...axes }: { readonly bars: readonly Bar[] }
           <g key={key} class={href === undefined ? undefined : 'goes'} onClick={() => href && goTo(href)}>
             <title>{title}</title>
             <rect x={index * 20 - 4} width={20} height={height} fill="transparent" />
-            <rect class={value === undefined ? 'rest' : `${tone}${before}`} {...bar} y={height - tall} height={tall} />
+            <rect class={value === undefined ? 'rest' : `bad${before}`} {...bar} y={height - tall} height={tall} />
             {others === 0 ? null : (
               <rect class={`ok${before}`} {...bar} y={height - tall - tallOf(others)} height={tallOf(others)} />
             )}
