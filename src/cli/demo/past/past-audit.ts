@@ -85,7 +85,7 @@ export class PastAudit {
   }
 }
 
-/** A signature as JWS has it (RFC 7518 section 3.4), from its DER form: Node takes twice as long to sign in the former. */
+/** A signature as JWS has it (RFC 7518 section 3.4), from its DER form, in which Node signs in half the time. */
 function flat(der: Uint8Array): Uint8Array {
   const length = der[3] ?? 0;
   // Each number may be shorter than 32 bytes, or have a leading zero.

@@ -18,7 +18,7 @@ import { writePastRuns } from './past-runs.ts';
 import { type Past, readTenants } from './past-tenants.ts';
 
 const pastDays = 90;
-/** The days with as many requests as a helpdesk sends. A start must not take long, so the days before have a few. */
+/** Recent days, with as many requests as a helpdesk sends. A start must not take long, so the days before have few. */
 const busyDays = 21;
 
 /**
