@@ -1,6 +1,8 @@
 import { render } from 'preact';
 import { useState } from 'preact/hooks';
+import type { ApprovalAnswer } from '../src/lib/api/answers/approvals.ts';
 import { ToastCard } from './app/announcer.tsx';
+import { ApprovalFacts } from './app/approval-facts.tsx';
 import { CauseRow } from './app/causes.tsx';
 import { type Bar, CountsBar, FailureBars, Flow, Marks, Spark } from './app/charts.tsx';
 import { Choice, Search, Segments } from './app/choice.tsx';
@@ -26,6 +28,20 @@ const cause = (name: string, tone: Cause['tone'], names: readonly string[]): Cau
   tone,
   tenants: names.map(tenant),
 });
+const approval = {
+  kind: 'request',
+  status: 'pending',
+  reason: 'The customer reports an incident, ticket 4711.',
+  asker: { name: 'application helpdesk-portal (7f3a9c21…)', kind: 'application' },
+  facts: [
+    { name: 'Request', value: `PATCH /v1.0/users/${'a'.repeat(120)}/authentication/methods` },
+    { name: 'Tenant', value: 'Alder Accountants (bf35686f-69c1-4f6a-afcf-ea0f231e5734)' },
+  ],
+  details: [{ name: 'Body', value: '{ "accountEnabled": false }' }],
+  from: [],
+  validMinutes: 30,
+  servedOnce: true,
+} as unknown as ApprovalAnswer;
 const rows = [
   new RowGroup(
     'a',
@@ -220,11 +236,13 @@ function Parts() {
           {...(shown === 'drawer' ? { kind: 'drawer' as const } : {})}
           onClose={nothing}
           form={{ onSubmit: nothing, send: 'Approve', busy: false }}
+          actions={
+            <button type="button" class="stop">
+              Deny instead…
+            </button>
+          }
         >
-          <figure class="patch">
-            <figcaption>Body</figcaption>
-            <pre>{'{ "accountEnabled": false }'}</pre>
-          </figure>
+          <ApprovalFacts approval={approval} />
           <p class="consequence">It is served once, within 30 minutes from now.</p>
           <label for="reason">Reason, which the asker and auditors read</label>
           <textarea id="reason" rows={2} aria-invalid="true" />
