@@ -150,7 +150,7 @@ const pageSize = 100;
 
 /** The events of the first page, and those that have come since. */
 interface NewestEvents extends EventsAnswer {
-  /** Differs from the one before if so much has come that the list began again. */
+  /** Differs from that of other lists, also of the one before if so much has come that the list began again. */
   readonly start: number;
 }
 
@@ -195,7 +195,7 @@ const joined = (pages: readonly EventsAnswer[]): EventsAnswer => ({
 
 async function readNewest(api: Api, filter: EventsFilter, before: NewestEvents | undefined): Promise<NewestEvents> {
   const first = async (): Promise<EventsAnswer> => joined(await readPages(pagesOf(api, { ...filter })));
-  if (before === undefined) return { ...(await first()), start: 1 };
+  if (before === undefined) return { ...(await first()), start: Date.now() };
   const [newest] = before.events;
   if (newest === undefined) {
     // What has come since is on the first page. The others were empty, and stay so.

@@ -9,7 +9,8 @@ import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
 import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/tenants.ts';
 import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
-import { rendered } from './rendered.ts';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { apiWith, rendered, session } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { tenant } from './tenants.ts';
 
@@ -198,6 +199,42 @@ describe('the list of events', () => {
     expect(names()).toEqual([40, 39, 38, 37].map((each) => `Customer ${each}`));
     await press('Show older events');
     expect(names()).toHaveLength(8);
+  });
+
+  it('has no gap after it is opened again while more has come', async () => {
+    let log = logOf(9);
+    let isHeld: Promise<void> | undefined;
+    const events: Api['events'] = async ({ continuation }) => {
+      if (continuation === undefined) await isHeld;
+      const found = log.filter(({ sequence }) => sequence < Number(continuation ?? 99));
+      return { events: found.slice(0, 4), ...(found.length > 4 ? { continuation: String(found[3]?.sequence) } : {}) };
+    };
+    const api = apiWith({ events, tenants: async () => tenantsAnswer });
+    const open = async () => {
+      const value = { session: { ...session, roles: ['Tenants.Read'] }, api };
+      const child = <EventsView filter={{}} />;
+      const shown = await rendered(<SignedInContext.Provider value={value}>{child}</SignedInContext.Provider>);
+      await passed();
+      return shown;
+    };
+    await (await open()).unmount();
+    log = logOf(11);
+    let release = (): void => undefined;
+    isHeld = new Promise((resolve) => {
+      release = resolve;
+    });
+    const { root, unmount } = await open();
+    cleanUp = unmount;
+    const names = () => [...root.querySelectorAll('.event a')].map(({ textContent }) => textContent);
+    const older = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show older events');
+    await act(() => older?.click());
+    await passed();
+    expect(names()).toEqual([9, 8, 7, 6, 5, 4, 3, 2].map((each) => `Customer ${each}`));
+    // As if some time had passed since it was opened first.
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 1_000);
+    release();
+    await passed();
+    expect(names()).toEqual([11, 10, 9, 8].map((each) => `Customer ${each}`));
   });
 
   it('looks past empty pages, at most five, and asks for one page only when it looks again', async () => {
