@@ -40,7 +40,7 @@ import { MapBlobs, mapContainer, MapStore } from './lib/gateway/map-store.ts';
 import { createHealth } from './lib/health/health-reporter.ts';
 import { readRelease } from './lib/health/release.ts';
 import type { Caller } from './lib/core/caller.ts';
-import { createResourceRegistry } from './lib/core/resources.ts';
+import { type Cloud, createResourceRegistry } from './lib/core/resources.ts';
 import { createNotifications } from './lib/notices/notices.ts';
 import { createLimiters } from './lib/runs/engine/visit-tenants.ts';
 import { createRuns } from './lib/runs/store/create-runs.ts';
@@ -51,6 +51,7 @@ import { createLogger, type Logger } from './lib/core/log.ts';
 import { createInvocationLog, withJobPositions } from './lib/core/invocation-log.ts';
 import { AppMetrics } from './lib/core/metrics.ts';
 import { once } from './lib/core/single-flight.ts';
+import { hostsInSpans, noSpans, type Spans, tracedFetch, tracedTokens } from './lib/core/spans.ts';
 import { createTenantDirectory } from './lib/tenants/directory.ts';
 import { createDomainResolver } from './lib/tenants/domain-resolver.ts';
 import { RuleUse } from './lib/access/policy/rule-use.ts';
@@ -64,12 +65,25 @@ export type { Services };
 
 const invocationLog = createInvocationLog((line) => console.error(line));
 
-/** Ties the log lines of `work` to its invocation, as Application Insights requires. */
-export const withInvocation = <T>(context: InvocationContext, work: () => Promise<T>): Promise<T> =>
-  invocationLog.during(context, work);
-
 /** The logger for code that runs before or without services. */
 export const bootLog: Logger = createLogger(invocationLog.sink);
+
+/** Undefined if nobody collects traces. The packages that export them are loaded only if somebody does. */
+const tracing = once(async () => {
+  if (!URL.canParse(process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '')) return undefined;
+  const { createTracing } = await import('./tracing.ts');
+  return createTracing({ clock: systemClock, log: bootLog });
+});
+
+/** Exports the spans that are left, before the process ends. */
+export const endTracing = async (): Promise<void> => (await tracing())?.end();
+
+/** Ties the log lines of `work` to its invocation, as Application Insights requires, and its spans. */
+export const withInvocation = <T>(context: InvocationContext, work: () => Promise<T>): Promise<T> =>
+  invocationLog.during(context, async () => {
+    const traces = await tracing();
+    return traces === undefined ? work() : traces.invocation(context, work);
+  });
 
 /** What this process counts. Requests count before there are services too. */
 export const metrics = new AppMetrics();
@@ -103,7 +117,8 @@ export const services: () => Promise<Services> = once(() => build(process.env));
 async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const settings = parseSettings(environment);
   const { cloud, PARTNER_TENANT_ID: partnerTenantId, SIGN_IN_CLIENT_ID: signInClientId } = settings;
-  const runtime = createRuntime(cloud.endpoints.dns);
+  const spans = (await tracing()) ?? noSpans;
+  const runtime = createRuntime(cloud, spans);
   const unknown = unknownSettings(environment);
   for (const problem of unknown) runtime.log.log('warn', 'settings.unknown', { problem });
   const identity = once(() => azureIdentity(identityOptions(environment, settings)));
@@ -134,7 +149,13 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
     ...notices,
   };
   const consentWatch = new ConsentWatch({ ...runtime, partnerTenantId });
-  const shared = { ...runtime, ...own, policy: callers.policy, tokens: consentWatch.over(broker), partnerTenantId };
+  const shared = {
+    ...runtime,
+    ...own,
+    policy: callers.policy,
+    tokens: tracedTokens(spans, consentWatch.over(broker)),
+    partnerTenantId,
+  };
   const directory: Directory = createDirectory(shared, storage, settings);
   const visibleTo = (person: Caller) => visibleTenants({ callers, directory, tenantTags }, person);
   const approvals = createApprovals({ ...shared, storage, visibleTo, signInClientId });
@@ -183,12 +204,13 @@ function createDirectory(shared: Runtime & DirectoryParts, storage: Storage, set
   return createTenantDirectory({ ...shared, domains, excludedDomains, endpoints }, wantedTenants(settings));
 }
 
-const createRuntime = (dnsServer?: string): Runtime => ({
+const createRuntime = (cloud: Cloud, spans: Spans): Runtime => ({
   clock: systemClock,
   random: Math.random,
   newId: randomUUID,
-  fetch: (url, init) => globalThis.fetch(url, init),
-  resolveTxt: textResolver(dnsServer),
+  fetch: tracedFetch({ spans, hosts: hostsInSpans(cloud) }, (url, init) => globalThis.fetch(url, init)),
+  spans,
+  resolveTxt: textResolver(cloud.endpoints.dns),
   log: bootLog,
   metrics,
   jobPositions: (stack) => withJobPositions(stack, jobsMap),

@@ -23,3 +23,4 @@ import './functions/health.ts';
 import './functions/metrics.ts';
 import './functions/pages.ts';
 import './functions/rotation.ts';
+import './functions/traces.ts';

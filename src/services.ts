@@ -26,6 +26,7 @@ import type { Logger } from './lib/core/log.ts';
 import type { AppMetrics } from './lib/core/metrics.ts';
 import type { Fetch } from './lib/core/outbound.ts';
 import type { AllBudgets } from './lib/core/share.ts';
+import type { Spans } from './lib/core/spans.ts';
 import type { TenantEvents } from './lib/tenant-events/create-tenant-events.ts';
 import type { TenantDirectory } from './lib/tenants/directory.ts';
 import type { TenantTags } from './lib/tenants/tags.ts';
@@ -36,6 +37,7 @@ export interface Runtime {
   readonly random: Random;
   readonly newId: () => string;
   readonly fetch: Fetch;
+  readonly spans: Spans;
   readonly resolveTxt: ResolveTxt;
   readonly log: Logger;
   readonly metrics: AppMetrics;

@@ -48,6 +48,15 @@ export function settingRows(operator: TestOperator, folder: string, opened: Open
     AUTO_CONSENT: passedOn('AUTO_CONSENT', 'on', 'on'),
     AUDIT_RETENTION_DAYS: passedOn('AUDIT_RETENTION_DAYS', '41', 41),
     RUN_RETENTION_DAYS: passedOn('RUN_RETENTION_DAYS', '42', 42),
+    OTEL_EXPORTER_OTLP_ENDPOINT: {
+      value: 'http://127.0.0.1:9',
+      effect: async ({ services, endTracing }) => {
+        const isTraced = 'invocation' in services.spans;
+        await endTracing();
+        return isTraced;
+      },
+      is: true,
+    },
     NOTIFICATION_WEBHOOK: {
       value: 'https://hooks.example/incoming',
       effect: async (app) => (await noticesOf(app))[0]?.url,

@@ -5,6 +5,7 @@ import type { TenantId } from '../core/identifiers.ts';
 import type { AppMetrics } from '../core/metrics.ts';
 import type { AwaitedBy } from '../core/rows/group-commit.ts';
 import type { Grant } from '../core/secrets.ts';
+import type { Spans } from '../core/spans.ts';
 
 /**
  * The outcome of a request. A token: `issued` or `denied`. A request through the gateway: `denied`, or `sent`, recorded
@@ -191,20 +192,21 @@ export interface AuditLog {
 interface MeasureDeps {
   readonly metrics: AppMetrics;
   readonly clock: Clock;
+  readonly spans: Spans;
   /** Aliases of the configured resources. Other names come from callers, and are counted as one. */
   readonly aliases: ReadonlySet<string>;
 }
 
 /** An audit log that counts tokens and requests by their outcome, and how long each record takes. */
 export function measuredAuditLog(log: AuditLog, deps: MeasureDeps): AuditLog {
-  const { metrics, clock } = deps;
+  const { metrics, clock, spans } = deps;
   return {
     record: async (entry, options) => {
       const startedAtMs = clock.nowMs();
       const observe = (outcome: string): void =>
         metrics.auditWrites.observe(Math.max(0, clock.nowMs() - startedAtMs) / 1000, outcome);
       try {
-        await log.record(entry, options);
+        await spans.run('audit.write', {}, () => log.record(entry, options));
       } catch (thrown) {
         observe(thrown instanceof BrokerError ? thrown.code : 'internal');
         throw thrown;

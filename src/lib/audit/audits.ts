@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ResourceRegistry } from '../core/resources.ts';
 import type { Logger } from '../core/log.ts';
 import type { AppMetrics } from '../core/metrics.ts';
+import type { Spans } from '../core/spans.ts';
 import { type AuditLog, measuredAuditLog } from './audit-log.ts';
 import { checkpointContainer, createBlobCheckpointLog } from './chain/blob-checkpoint-log.ts';
 import type { CheckpointSigner } from './chain/checkpoint-log.ts';
@@ -18,6 +19,7 @@ interface AuditDeps {
   readonly resources: Pick<ResourceRegistry, 'list'>;
   readonly metrics: AppMetrics;
   readonly clock: Clock;
+  readonly spans: Spans;
   readonly log: Logger;
   readonly newId: () => string;
   /** Whether an operator has disabled a function of the app. */

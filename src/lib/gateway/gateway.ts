@@ -9,6 +9,7 @@ import { FairLimiter } from '../core/fair-limiter.ts';
 import { type Cloud, factsOf, type ResourceRegistry } from '../core/resources.ts';
 import type { Resource } from '../core/secrets.ts';
 import type { RequestBudget } from '../core/share.ts';
+import { hostsInSpans, inRequestSpan, type Spans } from '../core/spans.ts';
 import { KeyVaultSecrets } from '../tokens/credential/key-vault-secrets.ts';
 import type { GatedTokens } from '../tokens/issue-token.ts';
 import { GatewayLinks, LinkKeys } from './send/gateway-links.ts';
@@ -56,16 +57,19 @@ const maximumWaiting = 100;
 interface GatewayParts
   extends Omit<GatewayDeps, 'links' | 'upstream' | 'largeAnswers' | 'limiterOf' | 'graphHost' | 'addressOf'> {
   readonly vault: ConstructorParameters<typeof KeyVaultSecrets>[0];
+  readonly spans: Spans;
 }
 
 /** Puts the gateway together. Nothing is read or connected before the first request. */
 export function createGateway(parts: GatewayParts, cloud: Cloud): Gateway {
-  const { vault, ...deps } = parts;
+  const { vault, spans, ...deps } = parts;
+  const upstream = createUpstream();
+  const traced = { spans, hosts: hostsInSpans(cloud) };
   const limiters = new Map<string, FairLimiter>();
   return {
     ...deps,
     links: new GatewayLinks(new LinkKeys({ ...deps, secrets: new KeyVaultSecrets(vault), randomBytes })),
-    upstream: createUpstream(),
+    upstream: (request) => inRequestSpan(traced, request, () => upstream(request)),
     largeAnswers: new LargeAnswers(largeAnswers),
     limiterOf: ({ alias }) => {
       const limiter =

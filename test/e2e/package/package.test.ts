@@ -24,10 +24,10 @@ import { packedApp, type PackedApp, packedPolicy } from '../../support/packed-ap
  * the pages of the dashboard, 30 kB, approvals, tags, groups and parameters of jobs with their pages, 130 kB, the library
  * of the Model Context Protocol, 60 kB, which the first message of an agent loads, queries with their page, and chains and
  * checkpoints of the audit log, 40 kB, budgets across instances, notices, tenant events and metrics, 25 kB, what jobs of a
- * project of one's own may import, 11 kB, and the replay of recorded use by another policy with its page, 14 kB, which its
- * first request loads.
+ * project of one's own may import, 11 kB, the replay of recorded use by another policy with its page, 14 kB, which its
+ * first request loads, and the export of traces, 20 kB, which is loaded only if a collector is named.
  */
-const budgetBytes = { entry: 644_000, zip: 1_272_000 };
+const budgetBytes = { entry: 644_000, zip: 1_294_000 };
 
 const noJobs: Plugin = {
   name: 'no-jobs',
@@ -106,6 +106,14 @@ describe('npm run package', () => {
     const { certificate, privateKey } = await createCertificate({ commonName: 'bundled', ...validity });
     expect(new X509Certificate(certificate).subject).toBe('CN=bundled');
     expect(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(privateKey))).toBe(true);
+  });
+
+  it('loads the export of traces on demand alone', async () => {
+    const scripts = packaged.files.filter((file) => /^dist\/(?:chunks\/)?[\w-]+\.js$/.test(file));
+    const code = await Promise.all(scripts.map((file) => text(`app/${file}`)));
+    expect(code.filter((each) => /import\("\.\/chunks\/tracing-\w+\.js"\)/.test(each))).toHaveLength(1);
+    expect(code.filter((each) => /(?:from|import) ?"[^"]*\/tracing-\w+\.js"/.test(each))).toEqual([]);
+    expect(code.filter((each) => each.includes('"v1/traces"'))).toHaveLength(1);
   });
 
   it('has a package.json without dependencies and scripts, so that Azure installs and builds nothing', async () => {

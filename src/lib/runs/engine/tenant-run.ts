@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import { BrokerError, type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { parseDomainName, type TenantId } from '../../core/identifiers.ts';
 import type { Secret } from '../../core/secrets.ts';
+import type { Spans } from '../../core/spans.ts';
 import { errorFields, type Logger, scrub } from '../../core/log.ts';
 import { defined } from '../../core/objects.ts';
 import { type AttemptDeps, type ExecuteDeps, executeJob } from '../job/execute-job.ts';
@@ -14,6 +15,7 @@ import {
   type ChangeRequest,
   longestRetryAfterSeconds,
   type PlannedTenant,
+  parseRunId,
   type RunId,
   type RunPlan,
   type RunStop,
@@ -112,6 +114,7 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
     readonly results: Pick<Runs['results'], 'putRows' | 'countStart' | 'endWork' | 'openWork'>;
   };
   readonly newId: () => string;
+  readonly spans: Spans;
 }
 
 /**
@@ -120,11 +123,25 @@ export interface TenantRunDeps extends ExecuteDeps, TraceDeps {
  * @param earlier the record that a tenant has already, if the caller has looked for it.
  * @param refuse is asked before a visit. What it returns is recorded instead.
  */
-export async function runTenant(
+export function runTenant(
   deps: TenantRunDeps,
   input: TenantRunInput,
   earlier?: EarlierRecords,
   refuse?: Refuse,
+): Promise<TenantRunResult> {
+  const facts = { 'ptb.job': parseRunId(input.runId)?.job, 'ptb.round': input.round };
+  const found = ({ outcome, code }: TenantRunResult) => ({
+    'ptb.outcome': outcome,
+    'error.type': outcome === 'failed' || outcome === 'retrying' ? code : undefined,
+  });
+  return deps.spans.run('tenant.visit', facts, () => recorded(deps, input, earlier, refuse), found);
+}
+
+async function recorded(
+  deps: TenantRunDeps,
+  input: TenantRunInput,
+  earlier: EarlierRecords | undefined,
+  refuse: Refuse | undefined,
 ): Promise<TenantRunResult> {
   const log = deps.log.child({ runId: input.runId, index: input.index, round: input.round });
   try {

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { measuredAuditLog } from '../../../../src/lib/audit/audit-log.ts';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { AppMetrics } from '../../../../src/lib/core/metrics.ts';
+import { noSpans } from '../../../../src/lib/core/spans.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../../../fakes/memory-audit-log.ts';
 import { denied, issued } from '../../../support/audit-entries.ts';
@@ -10,7 +11,7 @@ function stage() {
   const clock = new FakeClock(0);
   const memory = new MemoryAuditLog();
   const metrics = new AppMetrics();
-  const log = measuredAuditLog(memory, { metrics, clock, aliases: new Set(['graph']) });
+  const log = measuredAuditLog(memory, { metrics, clock, spans: noSpans, aliases: new Set(['graph']) });
   return { clock, memory, metrics, log };
 }
 

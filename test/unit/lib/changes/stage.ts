@@ -10,6 +10,7 @@ import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import { clouds, createResourceRegistry } from '../../../../src/lib/core/resources.ts';
 import { type AccessToken, Secret, type TokenRequest } from '../../../../src/lib/core/secrets.ts';
+import { noSpans } from '../../../../src/lib/core/spans.ts';
 import type { JudgeWaveInput } from '../../../../src/lib/runs/engine/apply-waves.ts';
 import { runTenant, type TenantRunDeps, type TenantRunResult } from '../../../../src/lib/runs/engine/tenant-run.ts';
 import { createTenantSlots } from '../../../../src/lib/runs/engine/visit-tenants.ts';
@@ -175,6 +176,7 @@ export async function stageChanges({ plan, objects = {}, waves = [1], apply = {}
       failed: (...given) => holdIfBad(judgeDeps, ...given),
     },
     newId,
+    spans: noSpans,
   };
 
   async function startRun(runId: RunId, change?: ChangeRequest, planned?: ReadonlyMap<TenantId, TenantRun>) {

@@ -14,6 +14,7 @@ import type { Caller } from '../../../../../src/lib/core/caller.ts';
 import { clouds, createResourceRegistry } from '../../../../../src/lib/core/resources.ts';
 import type { DomainName, TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { type AccessToken, Secret, type TokenRequest } from '../../../../../src/lib/core/secrets.ts';
+import { noSpans } from '../../../../../src/lib/core/spans.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { MemoryTenantTags } from '../../../../fakes/memory-tenant-tags.ts';
@@ -136,6 +137,7 @@ export function stage(
         random: () => 0.5,
         newId: randomUUID,
         background: (work) => work(),
+        spans: noSpans,
         partnerTenantId: partner,
         permissionMap: async () => partnerMap(),
         vault: { vaultUrl: 'https://vault.example' } as never,

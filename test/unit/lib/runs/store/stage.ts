@@ -2,6 +2,7 @@ import { partnerMap } from 'graph-permissions/partner-table';
 import { clouds, createResourceRegistry } from '../../../../../src/lib/core/resources.ts';
 import { type AccessToken, Secret, type TokenRequest, type TokenSource } from '../../../../../src/lib/core/secrets.ts';
 import { parseTenantId, type TenantId } from '../../../../../src/lib/core/identifiers.ts';
+import { noSpans } from '../../../../../src/lib/core/spans.ts';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
 import type { FinishRunDeps } from '../../../../../src/lib/runs/engine/finish-run.ts';
 import {
@@ -104,6 +105,7 @@ export async function stageRun(
       failed: () => Promise.reject(new TypeError('no apply here')),
     },
     newId: () => `attempt-${started.length}-${ids++}`,
+    spans: noSpans,
   };
   const attempt = (index: number, input: Partial<TenantRunInput> = {}): Promise<TenantRunResult> =>
     runTenant(deps, { runId, index, round: 1, last: false, ...input });
