@@ -41,7 +41,7 @@ export function addConnectionOptions(command: Command): Command {
     .addOption(
       new Option(
         '--client-id <id>',
-        "the broker's client id: signs in with `az`, `azd`, Azure PowerShell or the managed identity",
+        "the broker's client id: signs in with `az`, `azd`, Azure PowerShell, the managed identity or the job of a pipeline",
       )
         .env('BROKER_CLIENT_ID')
         .argParser(guid),
@@ -77,7 +77,7 @@ export async function connect(flags: ConnectionFlags, { isQuiet = false } = {}):
 /** The broker that a command calls. */
 export interface Reached {
   readonly url: string;
-  /** Provides the token for a request: of `--as`, the option or PTB_TOKEN, the demo, `ptb login`, or `az`. The first that exists. */
+  /** Provides the token for a request: of `--as`, the option or PTB_TOKEN, the demo, `ptb login`, the job of a pipeline, or `az`. The first that exists. */
   readonly token: (() => Promise<string>) | undefined;
   /** The demo in this folder, if nothing names another broker. */
   readonly demo: RunningDemo | undefined;
@@ -152,6 +152,13 @@ export async function machineIdentity(): Promise<TokenCredential> {
 }
 
 async function signIn(clientId: string): Promise<AccessToken> {
+  const { pipelineJob, tokenOfJob } = await import('./pipeline-job.ts');
+  const job = pipelineJob(process.env);
+  if (job !== undefined) {
+    const request = { variables: process.env, scope: `${clientId}/.default`, nowMs: Date.now() };
+    const { accessToken, expiresAtMs } = await tokenOfJob((url, init) => fetch(url, init), job, request);
+    return { token: accessToken.reveal(), expiresOnTimestamp: expiresAtMs };
+  }
   const identity = await machineIdentity();
   try {
     const token = await identity.getToken(`${clientId}/.default`);
