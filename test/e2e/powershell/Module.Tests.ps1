@@ -144,7 +144,7 @@ Describe 'every command' {
         foreach ($command in $commands) { $command.Verb | Should -BeIn $approved }
     }
 
-    It 'has help with a synopsis, an example that parses, and every parameter' {
+    It 'has help with a synopsis, a description, an example that parses, its output, and every parameter' {
         foreach ($command in $commands) {
             $name = $command.Name
             $help = Get-Help $name -Full
@@ -155,6 +155,11 @@ Describe 'every command' {
                 $null = [Management.Automation.Language.Parser]::ParseInput($example.Code, [ref]$null, [ref]$errors)
                 $errors | Should -BeNullOrEmpty -Because $name
             }
+            "$($help.Description.Text)" | Should -Not -BeNullOrEmpty -Because $name
+            $help.relatedLinks.navigationLink.uri | Should -Match '^https://' -Because $name
+            # From [OutputType], which completion reads as well.
+            @($help.returnValues.returnValue.type.name | Where-Object { $_ }) | Should -Be @($command.OutputType.Name) -Because $name
+            $command.OutputType.Count -gt 0 -or $command.Verb -in 'Connect', 'Disconnect' | Should -BeTrue -Because "$name says what it returns"
             $described = @($help.Parameters.Parameter | Where-Object { $_ -and $_.PSObject.Properties['Description'] -and $_.Description.Text }).Name
             $command.Parameters.Keys | Where-Object { $_ -notin $common -and $_ -notin $described } | Should -BeNullOrEmpty -Because $name
         }

@@ -26,17 +26,36 @@ Describe 'The module as a package' {
         Get-ChildItem $folder | Should -BeNullOrEmpty
     }
 
-    It 'is published to a repository, found and installed from there, and works' {
+    It 'is published to a repository, found and installed from there, and explains and runs each command' {
         Publish-PSResource -Path $modulePath -Repository PartnerTokenBrokerTest
         $found = Find-PSResource -Name PartnerTokenBroker -Repository PartnerTokenBrokerTest
         "$($found.Version)" | Should -Be (Import-PowerShellDataFile "$modulePath/PartnerTokenBroker.psd1").ModuleVersion
-        $installed = New-Item -ItemType Directory (Join-Path $TestDrive installed)
-        Save-PSResource -Name PartnerTokenBroker -Repository PartnerTokenBrokerTest -Path $installed
-        $copy = Get-ChildItem $installed -Recurse -Filter PartnerTokenBroker.psd1
-        $expected = Get-ChildItem $modulePath -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($modulePath, $_.FullName) } | Sort-Object
-        $present = Get-ChildItem $copy.DirectoryName -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($copy.DirectoryName, $_.FullName) } | Sort-Object
-        foreach ($file in $expected) { $present | Should -Contain $file }
-        $commands = & $testEnvironment.program -NoProfile -NonInteractive -Command "(Import-Module '$($copy.FullName)' -PassThru).ExportedCommands.Count"
-        $commands | Should -Be @((Get-Command -Module PartnerTokenBroker)).Count
+        # Into the home folder of the tests. A new shell finds it there by its name.
+        $installed = Install-PSResource -Name PartnerTokenBroker -Repository PartnerTokenBrokerTest -Scope CurrentUser -PassThru
+        try {
+            $copy = Get-ChildItem $installed.InstalledLocation -Recurse -Filter PartnerTokenBroker.psd1
+            $expected = Get-ChildItem $modulePath -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($modulePath, $_.FullName) } | Sort-Object
+            $present = Get-ChildItem $copy.DirectoryName -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($copy.DirectoryName, $_.FullName) } | Sort-Object
+            foreach ($file in $expected) { $present | Should -Contain $file }
+            $script = {
+                $module = Import-Module PartnerTokenBroker -PassThru
+                $commands = @($module.ExportedCommands.Values)
+                $help = @($commands | ForEach-Object { Get-Help $_.Name })
+                $about = Get-Help about_PartnerTokenBroker
+                [pscustomobject]@{
+                    Path       = $module.Path
+                    Commands   = $commands.Count
+                    Explained  = @($help | Where-Object { $_.Synopsis -and $_.Synopsis -notmatch "^\s*$($_.Name)\b" }).Count
+                    About      = "$about"
+                } | ConvertTo-Json -Compress
+            }
+            $result = & $testEnvironment.program -NoProfile -NonInteractive -Command $script | ConvertFrom-Json
+            $result = if ($result -is [string]) { $result | ConvertFrom-Json } else { $result }
+            $result.Path | Should -BeLike "$($installed.InstalledLocation)*"
+            $result.Commands | Should -Be @((Get-Command -Module PartnerTokenBroker)).Count
+            $result.Explained | Should -Be $result.Commands
+            $result.About | Should -Match 'Connect-PartnerTokenBroker'
+        }
+        finally { Remove-Item -Recurse -Force $installed.InstalledLocation }
     }
 }

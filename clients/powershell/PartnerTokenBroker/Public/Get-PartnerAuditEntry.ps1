@@ -6,6 +6,9 @@ function Get-PartnerAuditEntry {
     .SYNOPSIS
     Lists issued tokens, requests through the gateway and denials, newest first.
 
+    .DESCRIPTION
+    Needs the role Audit.Read. Times are UTC. No entry contains a token; ptb audit export writes all columns for other programs.
+
     .PARAMETER From
     Start of the period. Default: 24 hours before the end. A time without a zone is local time.
 

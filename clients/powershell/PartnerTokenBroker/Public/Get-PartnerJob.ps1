@@ -3,6 +3,9 @@ function Get-PartnerJob {
     .SYNOPSIS
     Lists the jobs of the broker and their schedules.
 
+    .DESCRIPTION
+    Needs the role Runs.Read. Jobs without a schedule run when somebody starts them, with Start-PartnerRun.
+
     .PARAMETER Job
     Name of a job, with or without wildcards. Default: all jobs.
 

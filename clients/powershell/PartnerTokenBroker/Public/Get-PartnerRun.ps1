@@ -3,6 +3,10 @@ function Get-PartnerRun {
     .SYNOPSIS
     Lists the runs of jobs, or returns one run with its progress and failures.
 
+    .DESCRIPTION
+    Needs the role Runs.Read, or Requests.Send, with which it shows your own queries. Pipe a run to Get-PartnerRunResult for its
+    rows.
+
     .PARAMETER RunId
     Id of a run. Only this form returns the failures.
 

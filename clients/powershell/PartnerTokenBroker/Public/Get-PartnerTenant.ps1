@@ -3,6 +3,9 @@ function Get-PartnerTenant {
     .SYNOPSIS
     Lists the customer tenants with delegated administration, and the reason why each is or is not reachable.
 
+    .DESCRIPTION
+    Needs the role Tenants.Read. A tenant that cannot be reached gets no token, and runs leave it out.
+
     .PARAMETER Tenant
     Tenant id, default domain or name, with or without wildcards, or group:NAME, tag:NAME or tag:NAME=VALUE. Default: all
     tenants.

@@ -6,6 +6,9 @@ function Get-PartnerTenantEvent {
     .SYNOPSIS
     Lists what happened to customer tenants, newest first: access, relationships, consent, roles, exclusion and tags.
 
+    .DESCRIPTION
+    Needs the role Tenants.Read. The time of an event is when the broker noticed it.
+
     .PARAMETER Tenant
     Tenant ids, domains, group:NAME, tag:NAME or tag:NAME=VALUE. Default: all tenants.
 

@@ -3,6 +3,9 @@ function Resume-PartnerApply {
     .SYNOPSIS
     Lets an apply go on that waits for a person after a wave, or because too many tenants failed.
 
+    .DESCRIPTION
+    Needs the role Changes.Apply and a rule with changes for these tenants. Get-PartnerPlan says why the apply waits.
+
     .PARAMETER PlanId
     Id of the plan.
 

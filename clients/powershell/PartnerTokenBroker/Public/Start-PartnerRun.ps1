@@ -3,6 +3,9 @@ function Start-PartnerRun {
     .SYNOPSIS
     Starts a run of a job for all delegated tenants or for the given tenants.
 
+    .DESCRIPTION
+    Needs the role Runs.Write. Returns at once; Wait-PartnerRun waits for the end, and Get-PartnerRunResult returns the rows.
+
     .PARAMETER Job
     Name of the job, see Get-PartnerJob.
 

@@ -3,6 +3,9 @@ function Stop-PartnerApply {
     .SYNOPSIS
     Ends an apply. The broker begins no further tenant; what was sent gets its outcome.
 
+    .DESCRIPTION
+    Needs the role Changes.Apply. Nothing is taken back: Undo-PartnerPlan does that.
+
     .PARAMETER PlanId
     Id of the plan.
 

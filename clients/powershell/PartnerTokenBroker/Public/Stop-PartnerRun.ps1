@@ -3,6 +3,9 @@ function Stop-PartnerRun {
     .SYNOPSIS
     Cancels a run. The broker starts no further tenants.
 
+    .DESCRIPTION
+    Needs the role Runs.Write. Tenants that are finished keep their rows.
+
     .PARAMETER RunId
     Id of the run.
 
