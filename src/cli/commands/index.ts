@@ -7,6 +7,7 @@ import { registerDemo } from './demo.ts';
 import { addExamples } from './examples.ts';
 import { registerExec } from './exec.ts';
 import { registerMcp } from './mcp.ts';
+import { registerLocalApp } from './local-app.ts';
 import { registerLocalBrowser } from './local-browser.ts';
 import { registerLogin } from './login.ts';
 import { registerPermissions } from './permissions.ts';
@@ -80,6 +81,7 @@ export function registerCommands(program: Command): void {
   registerDemo(program);
   configureCloudCommand(program.command('local'));
   registerLocalBrowser(program);
+  registerLocalApp(program);
   configureHostCommand(program.command('host'));
   program.commandsGroup('Other:');
   registerMcp(program);

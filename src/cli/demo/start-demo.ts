@@ -230,7 +230,7 @@ export const localBrowser = (ptbScript: string, cloud: CloudDocument, name: 'adm
   `"${process.execPath}" "${ptbScript}" local-browser --control ${cloud.control} --account ${accountOf(cloud, name)}`;
 
 /** Runs `ptb setup` and `ptb consent` with {@link localBrowser}. The customers consent to the application in between. */
-async function obtainCredential(
+export async function obtainCredential(
   ptbScript: string,
   environment: Readonly<Record<string, string>>,
   cloud: CloudDocument,
