@@ -52,10 +52,8 @@ repeat.`,
 
 async function runVerify(flags: VerifyFlags): Promise<void> {
   const { functionKey } = flags;
-  const releaseDigest =
-    flags.release === undefined
-      ? undefined
-      : await (await import('../verify/released.ts')).digestOfArchive(flags.release);
+  const archive =
+    flags.release === undefined ? undefined : await (await import('../verify/released.ts')).readArchive(flags.release);
   const { url, token, demo } = await reach(flags);
   const [{ verify }, { createProbe, isReached }, { randomUUID }, { systemClock }] = await Promise.all([
     import('../verify/checks.ts'),
@@ -68,7 +66,7 @@ async function runVerify(flags: VerifyFlags): Promise<void> {
     token: await token?.(),
     tenant: await tenantOf(flags),
     resource: flags.resource,
-    releaseDigest,
+    archive,
     foreignTenant: randomUUID(),
     clock: systemClock,
     customer: (customerToken, name, scopes) => askCustomer(customerToken, { name, scopes }, demo !== undefined),

@@ -13,13 +13,14 @@ import {
 import { type Finding, findingsFrom } from './finding.ts';
 import { findLeaks } from './leaks.ts';
 import { isReached, type Probe, type ProbeAnswer } from './probe.ts';
+import type { ArchivedApp } from './released.ts';
 import { apiRoutes, platformRoutes } from './routes.ts';
 
 export interface VerifyOptions extends CallerOptions {
   /** A tenant id that does not exist. Nobody may get a token for it. */
   readonly foreignTenant: string;
-  /** The digest of the app that should be deployed. Absent: it is only shown. */
-  readonly releaseDigest?: string | undefined;
+  /** The app that should be deployed, or is to be deployed next. Absent: what is deployed is only shown. */
+  readonly archive?: ArchivedApp | undefined;
   /** The checks of the customer that the doctor makes with a token for Microsoft Graph there. */
   readonly customer: (token: Secret, tenant: string, scopes: readonly string[]) => Promise<Finding>;
   /** The checks of the deployment through Azure, given the names of the jobs with a schedule. */
@@ -106,11 +107,11 @@ const crossOrigin: Check = async (probe) => {
 };
 
 /** What is deployed, and whether the settings are known ones. */
-const deployed: Check = async (probe, { token, releaseDigest }) => {
+const deployed: Check = async (probe, { token, archive }) => {
   const unknown = (reason: string): readonly Finding[] => [
     skipped('settings', reason),
     // Who names an archive must not take "not compared" for "the same".
-    releaseDigest === undefined
+    archive === undefined
       ? skipped('release', reason)
       : failed('release', `not compared: ${reason}`, 'Run `ptb verify` as a caller who may read health.'),
   ];
@@ -123,11 +124,11 @@ const deployed: Check = async (probe, { token, releaseDigest }) => {
     typeof problem === 'string'
       ? failed('settings', problem, 'Correct the settings of the function app.')
       : passed('settings', 'every setting is a known one'),
-    releaseFinding(asObject(release), releaseDigest),
+    releaseFinding(asObject(release), archive),
   ];
 };
 
-function releaseFinding({ version, commit, jobs, sha256 }: JsonObject, expected: string | undefined): Finding {
+function releaseFinding({ version, commit, jobs, sha256 }: JsonObject, expected: ArchivedApp | undefined): Finding {
   const fix = 'Deploy app.zip of a release, or of `ptb package`.';
   if (typeof version !== 'string' || typeof sha256 !== 'string')
     return expected === undefined
@@ -137,9 +138,29 @@ function releaseFinding({ version, commit, jobs, sha256 }: JsonObject, expected:
   const withJobs = typeof jobs === 'string' ? `, with the jobs of ${jobs}` : '';
   const name = `${version}${ofCommit}${withJobs}, digest ${sha256.slice(0, 12)}`;
   if (expected === undefined) return passed('release', `${name}; --release compares it with an archive`);
-  return sha256 === expected
-    ? passed('release', `${name}, as the archive`)
-    : failed('release', `${name}, but the archive has digest ${expected.slice(0, 12)}`, fix);
+  if (sha256 === expected.sha256) return passed('release', `${name}, as the archive`);
+  const archived = `${expected.version === undefined ? '' : `${expected.version}, `}digest ${expected.sha256.slice(0, 12)}`;
+  const between = skippedBetween(version, expected.version);
+  return between === undefined
+    ? failed('release', `${name}, but the archive has ${archived}`, fix)
+    : failed(
+        'release',
+        `${name}, and the archive has ${archived}, which was never tested with what ${version} stores`,
+        `Do not deploy it. Deploy ${between} first, and start it once.`,
+      );
+}
+
+/**
+ * The version to deploy first on the way to another one. A version reads what the one before and the one after it store
+ * (docs/upgrade.md).
+ * @returns undefined if there is none.
+ */
+function skippedBetween(from: string, to: string | undefined): string | undefined {
+  const [[fromMajor, fromMinor] = [], [toMajor, toMinor] = []] = [from, to ?? ''].map((version) =>
+    /^(\d+)\.(\d+)\./.exec(version)?.slice(1, 3).map(Number),
+  );
+  if (fromMinor === undefined || toMinor === undefined || fromMajor !== toMajor) return undefined;
+  return Math.abs(toMinor - fromMinor) < 2 ? undefined : `${fromMajor}.${fromMinor + Math.sign(toMinor - fromMinor)}`;
 }
 
 /** What one answer to a request for a token of the tenant shows. */

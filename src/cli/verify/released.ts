@@ -2,21 +2,31 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { digestOfFiles } from '../../lib/health/release.ts';
+import { asObject, defined, textOf } from '../../lib/core/objects.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
+import { digestOfFiles, releaseFile } from '../../lib/health/release.ts';
 import { UsageError } from '../run-program.ts';
 
+/** The app in an archive, as health shows it once it is deployed. */
+export interface ArchivedApp {
+  readonly sha256: string;
+  /** Absent: the archive does not say. */
+  readonly version?: string;
+}
+
 /**
- * The digest of the app in an archive, as health shows it.
+ * The app in an archive.
  * @param file `app.zip` of a release or of `ptb package`. If SHA256SUMS is beside it, it must have its checksum there.
  * @throws UsageError if it cannot be read, is not such an archive, or has another checksum.
  */
-export async function digestOfArchive(file: string): Promise<string> {
+export async function readArchive(file: string): Promise<ArchivedApp> {
   const archive = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`--release: ${file} cannot be read (${error.code}). Name app.zip of a release.`);
   });
   await checkSum(archive, file);
   const files = new Map(Object.entries(unzip(archive, file)).map(([path, bytes]) => [path.slice(inApp.length), bytes]));
-  return digestOfFiles(files);
+  const version = textOf(asObject(parseJson(Buffer.from(files.get(releaseFile) ?? '').toString())), 'version');
+  return defined({ sha256: digestOfFiles(files), version });
 }
 
 /** @throws UsageError if SHA256SUMS is beside the archive and does not have its checksum. */

@@ -187,12 +187,18 @@ describe('ptb verify', () => {
   it.each([
     [
       'as the archive',
-      { releaseDigest: release.sha256 },
+      { archive: { sha256: release.sha256 } },
       release,
       'passed',
       '0.1.0, commit c0ffee, digest d1ge57, as the archive',
     ],
-    ['another than the archive', { releaseDigest: 'other' }, release, 'failed', 'but the archive has digest other'],
+    [
+      'another than the archive',
+      { archive: { sha256: 'other' } },
+      release,
+      'failed',
+      'but the archive has digest other',
+    ],
     [
       'of a project with its own jobs',
       {},
@@ -202,7 +208,7 @@ describe('ptb verify', () => {
     ],
     ['compared with nothing', {}, release, 'passed', '--release compares it with an archive'],
     ['not packaged', {}, undefined, 'skipped', 'the app was not packaged'],
-    ['not packaged, but an archive is expected', { releaseDigest: 'other' }, undefined, 'failed', 'not packaged'],
+    ['not packaged, but an archive is expected', { archive: { sha256: 'other' } }, undefined, 'failed', 'not packaged'],
   ])('says of an app that is %s what is deployed', async (_name, options, shown, result, evidence) => {
     const health = { status: 'ok', settings: { status: 'ok' }, release: shown };
     const findings = await findingsOf({ ...caller, ...options }, asCaller('/api/health', health));
@@ -213,10 +219,27 @@ describe('ptb verify', () => {
   });
 
   it.each([
+    ['0.4.0', '0.2.1', 'Deploy 0.3 first'],
+    ['0.1.0', '0.3.0', 'Deploy 0.2 first'],
+    ['0.4.0', '0.3.2', 'Deploy app.zip'],
+    ['0.4.0', '1.0.0', 'Deploy app.zip'],
+    ['0.4.0', undefined, 'Deploy app.zip'],
+  ])('says from %s to an archive of %s what to deploy: %s', async (version, next, fix) => {
+    const health = { status: 'ok', settings: { status: 'ok' }, release: { ...release, version } };
+    const archive = { sha256: 'other', ...(next === undefined ? {} : { version: next }) };
+    const findings = await findingsOf({ ...caller, archive }, asCaller('/api/health', health));
+    expect(findings.find(({ check }) => check === 'release')).toMatchObject({
+      result: 'failed',
+      evidence: expect.stringContaining(next ?? 'other') as string,
+      fix: expect.stringContaining(fix) as string,
+    });
+  });
+
+  it.each([
     ['there is no token', anonymous, []],
     ['the caller may not see the report', caller, [asCaller('/api/health', { status: 'ok' })]],
   ])('fails if an archive is named and %s', async (_why, options, overrides) => {
-    const findings = await findingsOf({ ...options, releaseDigest: release.sha256 }, ...overrides);
+    const findings = await findingsOf({ ...options, archive: { sha256: release.sha256 } }, ...overrides);
     expect(results(findings)).toMatchObject({ settings: 'skipped', release: 'failed' });
   });
 

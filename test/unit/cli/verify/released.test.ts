@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { zipFolder } from '../../../../src/cli/project/app-package.ts';
-import { digestOfArchive } from '../../../../src/cli/verify/released.ts';
+import { readArchive } from '../../../../src/cli/verify/released.ts';
 import { readRelease } from '../../../../src/lib/health/release.ts';
 
 const files = {
@@ -33,7 +33,8 @@ describe('the digest of an archive', () => {
 
   it('is what the deployed files have, with their version and commit', async () => {
     const archive = await write();
-    const sha256 = await digestOfArchive(archive);
+    const { sha256, version } = await readArchive(archive);
+    expect(version).toBe('0.2.0');
     expect(await readRelease(join(folder, 'app/dist'))).toEqual({
       version: '0.2.0',
       commit: 'c0ffee',
@@ -43,7 +44,7 @@ describe('the digest of an archive', () => {
   });
 
   it('is another one after a file was changed or added where it is deployed', async () => {
-    const sha256 = await digestOfArchive(await write());
+    const { sha256 } = await readArchive(await write());
     for (const path of ['dist/chunks/part.js', 'dist/chunks/more.js']) {
       await writeFile(join(folder, 'app', path), 'changed');
       expect((await readRelease(join(folder, 'app/dist')))?.sha256).not.toBe(sha256);
@@ -52,8 +53,8 @@ describe('the digest of an archive', () => {
   });
 
   it('does not depend on the access policy, which is not part of a release', async () => {
-    const before = await digestOfArchive(await write());
-    expect(await digestOfArchive(await write({ 'access-policy.json': '{"version":1}' }))).toBe(before);
+    const before = await readArchive(await write());
+    expect(await readArchive(await write({ 'access-policy.json': '{"version":1}' }))).toEqual(before);
   });
 
   it('can be computed with sha256sum', async () => {
@@ -61,37 +62,35 @@ describe('the digest of an archive', () => {
     const names = ['chunks/part.js', 'index.js', 'release.json'];
     const archive = await write();
     const lines = names.map((name) => `${sha256(files[`dist/${name}` as keyof typeof files])}  ${name}\n`);
-    expect(await digestOfArchive(archive)).toBe(sha256(lines.join('')));
+    expect((await readArchive(archive)).sha256).toBe(sha256(lines.join('')));
   });
 
   it('is refused for an archive that does not have its checksum in SHA256SUMS', async () => {
     const archive = await write();
     const sums = join(folder, 'SHA256SUMS');
     await writeFile(sums, `${'0'.repeat(64)}  sbom.cdx.json\n${'0'.repeat(64)}  app.zip\n`);
-    await expect(digestOfArchive(archive)).rejects.toThrow(
-      /does not have its checksum in SHA256SUMS. Download both again/,
-    );
+    await expect(readArchive(archive)).rejects.toThrow(/does not have its checksum in SHA256SUMS. Download both again/);
     const own = createHash('sha256')
       .update(await readFile(archive))
       .digest('hex');
     await writeFile(sums, `${own}  app.zip\n`);
-    expect(await digestOfArchive(archive)).toMatch(/^[0-9a-f]{64}$/);
+    expect((await readArchive(archive)).sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('finds a checksum that was computed in binary mode', async () => {
     const archive = await write();
     await writeFile(join(folder, 'SHA256SUMS'), `${'0'.repeat(64)} *app.zip\r\n`);
-    await expect(digestOfArchive(archive)).rejects.toThrow(/does not have its checksum/);
+    await expect(readArchive(archive)).rejects.toThrow(/does not have its checksum/);
   });
 
   it('is refused if SHA256SUMS has no line for the archive, or cannot be read', async () => {
     const archive = await write();
     const sums = join(folder, 'SHA256SUMS');
     await writeFile(sums, `${'0'.repeat(64)}  my-app.zip\n`);
-    await expect(digestOfArchive(archive)).rejects.toThrow(/has no line for it\. Name the file as the release does/);
+    await expect(readArchive(archive)).rejects.toThrow(/has no line for it\. Name the file as the release does/);
     await rm(sums);
     await mkdir(sums);
-    await expect(digestOfArchive(archive)).rejects.toThrow(/SHA256SUMS beside .* cannot be read \(EISDIR\)/);
+    await expect(readArchive(archive)).rejects.toThrow(/SHA256SUMS beside .* cannot be read \(EISDIR\)/);
   });
 
   it.each([
@@ -100,10 +99,10 @@ describe('the digest of an archive', () => {
   ])('is refused for %s', async (_, make) => {
     const file = join(folder, 'other.zip');
     await make(file);
-    await expect(digestOfArchive(file)).rejects.toThrow(/other\.zip is not an archive of the app\. Name app\.zip/);
+    await expect(readArchive(file)).rejects.toThrow(/other\.zip is not an archive of the app\. Name app\.zip/);
   });
 
   it('is refused for a file that is not there', async () => {
-    await expect(digestOfArchive(join(folder, 'none.zip'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
+    await expect(readArchive(join(folder, 'none.zip'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
   });
 });
