@@ -47,7 +47,7 @@ import { createRuns } from './lib/runs/store/create-runs.ts';
 import { ConsentWatch } from './lib/tenant-events/observe-tenants.ts';
 import { lazyTenantEvents } from './lib/tenant-events/tenant-events.ts';
 import { systemClock } from './lib/core/clock.ts';
-import { createLogger, type Logger } from './lib/core/log.ts';
+import { createLogger, errorFields, type Logger } from './lib/core/log.ts';
 import { createInvocationLog, withJobPositions } from './lib/core/invocation-log.ts';
 import { AppMetrics } from './lib/core/metrics.ts';
 import { once } from './lib/core/single-flight.ts';
@@ -71,8 +71,14 @@ export const bootLog: Logger = createLogger(invocationLog.sink);
 /** Undefined if nobody collects traces. The packages that export them are loaded only if somebody does. */
 const tracing = once(async () => {
   if (!URL.canParse(process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '')) return undefined;
-  const { createTracing } = await import('./tracing.ts');
-  return createTracing({ clock: systemClock, log: bootLog });
+  try {
+    const { createTracing } = await import('./tracing.ts');
+    return createTracing({ clock: systemClock, log: bootLog });
+  } catch (thrown) {
+    // Tokens matter more than traces.
+    bootLog.log('warn', 'trace.not_exported', errorFields(thrown));
+    return undefined;
+  }
 });
 
 /** Exports the spans that are left, before the process ends. */
