@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import project from '../../../package.json' with { type: 'json' };
 import { apiRoutes } from '../../../src/cli/verify/routes.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { appFolder as builtApp, projectRoot, ptbScript } from '../../paths.ts';
@@ -149,7 +150,12 @@ describe('the packaged app in a folder outside the project', () => {
       expect(checks.filter(({ result }) => result === 'failed')).toEqual([]);
       expect({ code, stderr, document }).toMatchObject({ code: 0, document: { passed: 11, failed: 0, skipped: 10 } });
       expect(checks.find(({ check }) => check === 'run')?.evidence).toMatch(/^access-check@manual-.* completed in/);
-      expect(checks.find(({ check }) => check === 'release')?.evidence).toMatch(/^0\.1\.0.*, as the archive$/);
+      const release = checks.find(({ check }) => check === 'release')?.evidence;
+      expect(release?.split(', ')).toEqual([
+        project.version,
+        expect.stringMatching(/^digest /) as string,
+        'as the archive',
+      ]);
       const azure = checks.filter(({ source }) => source !== 'broker');
       expect(azure).toHaveLength(8);
       for (const { evidence } of azure) expect(evidence).toContain('needs AZURE_SUBSCRIPTION_ID');

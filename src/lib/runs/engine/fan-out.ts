@@ -24,9 +24,9 @@ export const fanOutInputSchema = z.object({
   runId: z.string(),
   /** Tenants per sub-orchestration. Short histories matter because every step replays the whole history. */
   batchSize: z.number(),
-  /** Tenants per activity. Absent in runs that were started before version 2.0.0: each tenant is an activity. */
+  /** Tenants per activity. Absent in runs that were started before version 2.0.0 of the orchestration: each tenant is an activity. */
   groupSize: z.number().optional(),
-  /** Batches start one after another. Absent in runs that were started before version 3.0.0: all start at once. */
+  /** Batches start one after another. Absent in runs that were started before version 3.0.0 of the orchestration: all start at once. */
   inTurn: z.boolean().optional(),
   /** Maximum attempts for a tenant that fails transiently, including the first. */
   rounds: z.number(),
@@ -102,7 +102,7 @@ const stopsRun = (result: unknown): boolean => stopSchema.safeParse(result).succ
 export const fanOutName = 'fan-out';
 export const fanOutBatchName = 'fan-out-batch';
 export const listTenantsName = 'list-tenants';
-/** Visits one tenant. Runs that were started before version 2.0.0 call it. */
+/** Visits one tenant. Runs that were started before version 2.0.0 of the orchestration call it. */
 export const tenantRunName = 'tenant-run';
 /** Visits several tenants. */
 export const visitTenantsName = 'visit-tenants';
