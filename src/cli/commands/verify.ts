@@ -53,7 +53,9 @@ repeat.`,
 async function runVerify(flags: VerifyFlags): Promise<void> {
   const { functionKey } = flags;
   const archive =
-    flags.release === undefined ? undefined : await (await import('../verify/released.ts')).readArchive(flags.release);
+    flags.release === undefined
+      ? undefined
+      : await (await import('../verify/released.ts')).readArchive(flags.release, process.env['DURABLE_BACKEND']);
   const { url, token, demo } = await reach(flags);
   const [{ verify }, { createProbe, isReached }, { randomUUID }, { systemClock }] = await Promise.all([
     import('../verify/checks.ts'),

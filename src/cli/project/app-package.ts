@@ -7,6 +7,9 @@ import { listFiles } from '../../lib/health/release.ts';
 export const durableBackends = ['azureStorage', 'durableTaskScheduler'] as const;
 export type DurableBackend = (typeof durableBackends)[number];
 
+/** The storage provider of the Durable Task Scheduler. */
+export const schedulerType = 'azureManaged';
+
 /** The part of host.json that depends on the storage backend of runs. */
 interface HostJson {
   readonly extensions: { readonly durableTask: { readonly hubName: string; readonly storageProvider: object } };
@@ -28,7 +31,7 @@ export function hostJsonFor(backend: DurableBackend, hostJson: HostJson): HostJs
   const durableTask = {
     ...hostJson.extensions.durableTask,
     hubName: '%TASKHUB_NAME%',
-    storageProvider: { type: 'azureManaged', connectionStringName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING' },
+    storageProvider: { type: schedulerType, connectionStringName: 'DURABLE_TASK_SCHEDULER_CONNECTION_STRING' },
   };
   return { ...hostJson, extensions: { ...hostJson.extensions, durableTask } };
 }

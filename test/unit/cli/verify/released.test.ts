@@ -105,4 +105,18 @@ describe('the digest of an archive', () => {
   it('is refused for a file that is not there', async () => {
     await expect(readArchive(join(folder, 'none.zip'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
   });
+
+  it.each([
+    ['AzureStorage', 'durableTaskScheduler', 'keeps runs in azureStorage, and DURABLE_BACKEND is durableTaskScheduler'],
+    ['azureManaged', 'azureStorage', 'keeps runs in durableTaskScheduler, and DURABLE_BACKEND is azureStorage'],
+    ['AzureStorage', 'azureStorage', undefined],
+    ['azureManaged', 'durableTaskScheduler', undefined],
+    ['azureManaged', '', undefined],
+  ])('is refused with runs in %s for an environment with %s', async (type, backend, problem) => {
+    const host = { version: '2.0', extensions: { durableTask: { storageProvider: { type } } } };
+    const archive = await write({ 'host.json': JSON.stringify(host) });
+    const read = readArchive(archive, backend);
+    if (problem === undefined) expect(await read).toEqual(await readArchive(await write()));
+    else await expect(read).rejects.toThrow(`${problem}: no run would start there. Package it again with`);
+  });
 });
