@@ -42,6 +42,21 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
+// Its items read the workspace in `sourceId`.
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  name: guid(workspace.id, 'partner-token-broker')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'Partner token broker'
+    category: 'workbook'
+    sourceId: workspace.id
+    serializedData: loadTextContent('../dashboards/workbook.json')
+    version: '1.0'
+  }
+}
+
 output workspaceId string = workspace.id
 // The id under which the query API knows the workspace.
 output workspaceCustomerId string = workspace.properties.customerId

@@ -1,6 +1,10 @@
 // The properties that the template must give each resource. Names are without the suffix that is unique per subscription,
 // and a reference to a property that only Azure knows is written `[resource.property]`.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../paths.ts';
+
 const storage = 'Microsoft.Storage/storageAccounts/st*';
 const vault = 'Microsoft.KeyVault/vaults/kv-*';
 const identity = 'Microsoft.ManagedIdentity/userAssignedIdentities/id-ptb-*';
@@ -124,6 +128,13 @@ const always: Expected = {
     WorkspaceResourceId: workspaceId,
     DisableLocalAuth: true,
     DisableIpMasking: false,
+  },
+  'Microsoft.Insights/workbooks/*': {
+    displayName: 'Partner token broker',
+    category: 'workbook',
+    sourceId: workspaceId,
+    serializedData: readFileSync(join(projectRoot, 'infra/dashboards/workbook.json'), 'utf8'),
+    version: '1.0',
   },
   [`${storage}/blobServices/default`]: {
     deleteRetentionPolicy: { enabled: true, days: 7 },
