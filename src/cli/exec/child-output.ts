@@ -30,6 +30,16 @@ export function prefixedOutput(tenant: ExecTenant, width: number): ConsumeOutput
   };
 }
 
+/**
+ * Has the log of a pipeline hide a token that a program is about to get. The program cannot do that: its lines do not begin
+ * with a command. Standard error, because standard output may go into a file. Sources: "Workflow commands for GitHub Actions",
+ * "Logging commands" of Azure Pipelines.
+ */
+export function maskInPipeline(token: string, { GITHUB_ACTIONS, TF_BUILD }: NodeJS.ProcessEnv): void {
+  if (GITHUB_ACTIONS === 'true') process.stderr.write(`::add-mask::${token}\n`);
+  if (TF_BUILD === 'True') process.stderr.write(`##vso[task.setsecret]${token}\n`);
+}
+
 /** On a terminal, a program for one tenant must not write over the lines of another. */
 const shown = (line: string, target: NodeJS.WriteStream): string => (target.isTTY ? visibleText(line) : line);
 

@@ -10,7 +10,7 @@ import type { BrokerClient } from '../remote/broker-client.ts';
 import { print, say } from '../sign-in/output.ts';
 import { privateFolder } from '../whole-file.ts';
 import { childEnvironment, type CommonEnvironment, commonEnvironment } from './child-environment.ts';
-import { type ConsumeOutput, fileOutput, jsonOutput, prefixedOutput } from './child-output.ts';
+import { type ConsumeOutput, fileOutput, jsonOutput, maskInPipeline, prefixedOutput } from './child-output.ts';
 import { type ExecJournal, noJournal } from './exec-journal.ts';
 import { openGraphRelay } from './graph-relay.ts';
 import { openIdentityEndpoint } from './identity-endpoint.ts';
@@ -61,7 +61,7 @@ export async function execForTenants(
   const ends: TenantEnd[] = [];
   const width = Math.max(0, ...waiting.map((tenant) => labelOf(tenant).length));
   const common = commonEnvironment(environment);
-  const run: RunTenant = (tenant) => runForTenant({ client, clock, common, width }, order, tenant);
+  const run: RunTenant = (tenant) => runForTenant({ client, clock, environment, common, width }, order, tenant);
   const ended = async (end: TenantEnd): Promise<void> => {
     await journal.add(end.tenant.tenantId, end.outcome);
     ends.push(end);
@@ -86,13 +86,15 @@ const resultJson = ({ tenant, ...end }: TenantEnd): object => ({
 interface Surroundings {
   readonly client: BrokerClient;
   readonly clock: Clock;
+  /** The variables of the operator. */
+  readonly environment: NodeJS.ProcessEnv;
   readonly common: CommonEnvironment;
   /** Characters of the longest label. */
   readonly width: number;
 }
 
 async function runForTenant(
-  { client, clock, common, width }: Surroundings,
+  { client, clock, environment, common, width }: Surroundings,
   order: ExecOrder,
   tenant: ExecTenant,
 ): ReturnType<RunTenant> {
@@ -109,8 +111,12 @@ async function runForTenant(
     tenant,
     resources: isGateway ? new Map() : order.resources,
     newSecret,
-    getToken: async (tenantId, resource, signal) =>
-      (await client.post('/tokens', { tenant: tenantId, resource, grant: order.grant }, signal)) as TokenAnswer,
+    getToken: async (tenantId, resource, signal) => {
+      const body = { tenant: tenantId, resource, grant: order.grant };
+      const answer = (await client.post('/tokens', body, signal)) as TokenAnswer;
+      maskInPipeline(answer.accessToken, environment);
+      return answer;
+    },
     nowMs: () => clock.nowMs(),
   });
   let relay: LoopbackServer | undefined;

@@ -11,9 +11,11 @@ import { type Request, runCommand } from './command-stage.ts';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-exec-'));
+  for (const pipeline of ['GITHUB_ACTIONS', 'TF_BUILD']) vi.stubEnv(pipeline, undefined);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
+  vi.unstubAllEnvs();
   vi.unstubAllGlobals();
   await rm(folder, { recursive: true });
 });
@@ -70,6 +72,16 @@ describe('ptb exec', () => {
     ]);
     expect([exit, err]).toEqual([0, 'The list is a day old.\n2 tenants: 2 succeeded, 0 failed.\n']);
     expect(requests.filter(({ path }) => path === '/tokens')).toHaveLength(2);
+  });
+
+  it.each([
+    ['GITHUB_ACTIONS', 'true', '::add-mask::'],
+    ['TF_BUILD', 'True', '##vso[task.setsecret]'],
+  ])('has the log of a pipeline with %s=%s mask each token', async (name, value, command) => {
+    vi.stubEnv(name, value);
+    const { exit, err } = await exec([], [askToken]);
+    expect(exit).toBe(0);
+    for (const at of [1, 2]) expect(linesOf(err)).toContain(`${command}graph delegated for ${idOf(at)}`);
   });
 
   it('says that the broker refused the token of a program that failed', async () => {
