@@ -48,6 +48,12 @@ const ofOtherIdentity = /^(?:AZURESUBSCRIPTION_|AZCOPY_SPA_|ARM_(?!SUBSCRIPTION_
 const ownAccess =
   /^(?:PTB_.*|BROKER_(?:URL|CLIENT_ID)|CALLER_(?:ID|SECRET|TOKEN)|MANAGED_IDENTITY_CLIENT_ID|AZUREWEBJOBSSTORAGE|NOTIFICATION_(?:(?:SIGNED_)?WEBHOOK|SIGNING_SECRET))$/;
 
+/**
+ * Files in which a step of GitHub Actions sets variables and outputs: programs for several tenants would write into them at
+ * the same time, and the name of a customer may have a line break.
+ */
+const filesOfStep = /^GITHUB_(?:ENV|PATH|OUTPUT|STATE)$/;
+
 /** What only this child gets: the address of its endpoints. */
 export interface ChildAccess {
   /** Address and header value of the managed identity endpoint ("Use managed identities for App Service", REST reference). */
@@ -75,6 +81,7 @@ export function commonEnvironment(operator: NodeJS.ProcessEnv): CommonEnvironmen
       otherIdentities.has(known) ||
       ofOtherIdentity.test(known) ||
       ownAccess.test(known) ||
+      filesOfStep.test(known) ||
       known === 'NO_PROXY'
     );
   });

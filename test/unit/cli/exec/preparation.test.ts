@@ -150,6 +150,11 @@ describe('environment of a program', () => {
       AZURESUBSCRIPTION_CLIENT_ID: 'g',
       servicePrincipalKey: 'h',
       idToken: 'i',
+      // What a program writes there takes effect in later steps of a pipeline.
+      GITHUB_ENV: 'j',
+      GITHUB_PATH: 'k',
+      GITHUB_OUTPUT: 'l',
+      GITHUB_STATE: 'm',
     };
     expect(environmentOf(operator, tenant, { identity })).toEqual({
       PATH: '/bin',
