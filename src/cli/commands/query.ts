@@ -159,7 +159,7 @@ const untilAborted = (client: BrokerClient, signal: AbortSignal): BrokerClient =
 function formatOf(path: string, { csv: isCsv, json, output }: QueryFlags): RowFormat {
   const isShown = output === undefined && process.stdout.isTTY;
   if (isCsv || (!json && output?.toLowerCase().endsWith('.csv'))) return csv(path, !isShown);
-  return json || output !== undefined ? jsonLines(isShown) : peopleTable(path);
+  return json || output !== undefined ? jsonLines() : peopleTable(path);
 }
 
 /** Rows and a moving line would share a terminal, so there is none beside rows. */

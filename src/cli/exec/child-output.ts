@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
-import { visibleJson, visibleText } from '../../lib/core/text.ts';
+import { visibleJson, visibleText, withoutPipelineCommands } from '../../lib/core/text.ts';
 import { privateFile } from '../whole-file.ts';
 import { linesOf } from './output-lines.ts';
 import { type ExecTenant, labelOf } from './tenant.ts';
@@ -40,8 +40,9 @@ export function maskInPipeline(token: string, { GITHUB_ACTIONS, TF_BUILD }: Node
   if (TF_BUILD === 'True') process.stderr.write(`##vso[task.setsecret]${token}\n`);
 }
 
-/** On a terminal, a program for one tenant must not write over the lines of another. */
-const shown = (line: string, target: NodeJS.WriteStream): string => (target.isTTY ? visibleText(line) : line);
+/** On a terminal, a program for one tenant must not write over the lines of another. Nowhere does a line command a pipeline. */
+const shown = (line: string, target: NodeJS.WriteStream): string =>
+  target.isTTY ? visibleText(line) : withoutPipelineCommands(line);
 
 /** Each line as a document of JSON Lines on standard output. */
 export function jsonOutput({ tenantId, defaultDomain }: ExecTenant): ConsumeOutput {

@@ -1,6 +1,6 @@
 import type { ResultRow } from '../../lib/api/answers/runs.ts';
 import { cellsOf, csvLine, selectedFirst, tenantColumns } from '../../lib/runs/job/row.ts';
-import { visibleText } from '../../lib/core/text.ts';
+import { visibleJson } from '../../lib/core/text.ts';
 import { shownLine } from '../line.ts';
 import { type OpenTable, tableFor } from '../table.ts';
 
@@ -13,8 +13,8 @@ export interface RowFormat {
 }
 
 /** One JSON object a line. */
-export const jsonLines = (isShown: boolean): RowFormat => ({
-  text: (rows) => rows.map((row) => `${isShown ? visibleText(JSON.stringify(row)) : JSON.stringify(row)}\n`).join(''),
+export const jsonLines = (): RowFormat => ({
+  text: (rows) => rows.map((row) => `${visibleJson(row)}\n`).join(''),
   leftOut: new Set(),
 });
 

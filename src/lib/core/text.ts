@@ -66,16 +66,25 @@ const at = (row: readonly number[], column: number): number => row[column] ?? Nu
  */
 const commands = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
+/**
+ * The first character of what a pipeline obeys in its log: `##[` and `##vso[` anywhere in a line, `::name` at its beginning
+ * (ActionCommand.cs of actions/runner; "Logging commands" of Azure Pipelines).
+ */
+const pipelineCommands = /#(?=#(?:vso)?\[)|(?<!\S):(?=:[a-z-]+(?: |::))/gi;
+
 const short: Readonly<Record<string, string>> = { '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 const escaped = (character: string): string =>
   short[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
+/** The line with nothing in it that commands a pipeline: JSON escape sequences take the place of such characters. */
+export const withoutPipelineCommands = (line: string): string => line.replaceAll(pipelineCommands, escaped);
+
 /**
- * Shows a text from outside, such as the name of a customer, on one line: each character of `commands` becomes its JSON
- * escape sequence.
+ * Shows a text from outside, such as the name of a customer, on one line, and nowhere as a command: each character of
+ * `commands` and `pipelineCommands` becomes its JSON escape sequence.
  */
-export const visibleText = (text: string): string => text.replaceAll(commands, escaped);
+export const visibleText = (text: string): string => withoutPipelineCommands(text.replaceAll(commands, escaped));
 
 /** One line of JSON. Such characters are escaped, so it is safe to show and has the same value. */
 export const visibleJson = (value: unknown): string => visibleText(JSON.stringify(value));

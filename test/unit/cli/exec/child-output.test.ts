@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fileOutput, prefixedOutput } from '../../../../src/cli/exec/child-output.ts';
+import { captureOutput } from '../../../support/captured-output.ts';
 import { exampleExecTenant as tenant } from './example-tenant.ts';
 
 afterEach(() => void vi.restoreAllMocks());
@@ -31,6 +32,17 @@ describe('the output of many programs', () => {
     expect(written).toHaveLength(60);
     expect(new Set(written)).toEqual(new Set(['contoso.com | one\n', 'contoso.com | two\n']));
   });
+});
+
+it('keeps a line from commanding a pipeline, and its colours', async () => {
+  const said = captureOutput();
+  const chunks = async function* () {
+    yield Buffer.from('\u001b[31m##[stop-commands]x\n##vso[task.setsecret]e\n');
+  };
+  await prefixedOutput(tenant, 11)(chunks(), 'stdout');
+  expect(said.out).toBe(
+    'contoso.com | \u001b[31m\\u0023#[stop-commands]x\ncontoso.com | \\u0023#vso[task.setsecret]e\n',
+  );
 });
 
 it.skipIf(process.platform === 'win32')('the output in a file is private, whatever was there before', async () => {
