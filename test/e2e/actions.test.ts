@@ -4,22 +4,26 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { RunningCloud } from 'microsoft-cloud';
 import { adminToken } from 'microsoft-cloud/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import project from '../../package.json' with { type: 'json' };
+import { stateFolder } from '../../src/cli/customer-consent/journal-files.ts';
 import { fullCaller } from '../../src/cli/demo/caller-token.ts';
+import { createSignInFiles } from '../../src/cli/login/sign-in-files.ts';
+import { parseTenantId } from '../../src/lib/core/identifiers.ts';
 import { projectRoot, ptbScript } from '../paths.ts';
 import { tenantOf } from '../support/running-demo.ts';
+import { findPowerShell } from './powershell/powershell.ts';
 import { skippedBecause } from '../support/skipped.ts';
 import { startWatchedDemo, type WatchedDemo } from '../support/watched-demo.ts';
 
 /*
  * The actions as a runner of GitHub Actions carries them out: inputs become variables, and the shell runs the script. The
- * job's token is one of the simulated cloud, which an application trusts by a federated credential. `npx` is a stand-in that
- * runs the built `ptb`.
+ * job's token is one of the simulated cloud, which an application trusts by a federated credential. `npm` is a stand-in that
+ * installs the built `ptb`.
  */
 
 interface Action {
@@ -88,6 +92,7 @@ async function trustJob(appId: string): Promise<void> {
   expect(created.status).toBe(201);
 }
 
+const powerShell = findPowerShell();
 const isWindows = process.platform === 'win32';
 
 beforeAll(async () => {
@@ -108,13 +113,17 @@ beforeAll(async () => {
   };
   const tools = join(folder, 'tools');
   await mkdir(tools);
-  const npx = `#!/bin/sh
-[ "$*" != "\${*#--yes --package=partner-token-broker@${project.version} -- ptb }" ] || { echo "unexpected: npx $*"; exit 9; }
-shift 4
-exec '${process.execPath}' '${ptbScript}' "$@"
+  const npm = `#!/bin/sh
+[ "$*" = "install --prefix . --loglevel=error --no-audit --no-fund --ignore-scripts partner-token-broker@${project.version}" ] ||
+  { echo "unexpected: npm $*" >&2; exit 9; }
+[ ! -e .npmrc ] || { echo 'npm obeys .npmrc' >&2; exit 9; }
+mkdir -p node_modules/.bin
+printf '#!/bin/sh\\nexec "%s" "%s" "$@"\\n' '${process.execPath}' '${ptbScript}' > node_modules/.bin/ptb
+chmod +x node_modules/.bin/ptb
+echo 'added 1 package'
 `;
-  await writeFile(join(tools, 'npx'), npx);
-  await chmod(join(tools, 'npx'), 0o755);
+  await writeFile(join(tools, 'npm'), npm);
+  await chmod(join(tools, 'npm'), 0o755);
 });
 afterAll(async () => {
   issuer.close();
@@ -141,6 +150,10 @@ async function uses(
     return given[input] ?? inputs[input]?.default ?? '';
   };
   const work = await mkdtemp(join(folder, 'job-'));
+  const workspace = join(work, 'workspace');
+  await mkdir(join(workspace, 'node_modules', project.name), { recursive: true });
+  // What is checked out must not decide which program runs.
+  await writeFile(join(workspace, '.npmrc'), 'registry=http://127.0.0.1:9/\n');
   const outputFile = join(work, 'output');
   await writeFile(outputFile, '');
   const results: Record<string, string> = {};
@@ -165,9 +178,11 @@ async function uses(
       ...variables,
     };
     const { code, said } = await new Promise<{ code: number; said: string }>((resolve) => {
-      const options = { cwd: work, env: environment };
-      execFile('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], options, (error, stdout, stderr) =>
-        resolve({ code: error === null ? 0 : Number(error.code), said: stdout + stderr }),
+      const options = { cwd: workspace, env: environment };
+      // In the order in which it is written.
+      const command = 'exec bash --noprofile --norc -eo pipefail "$0" 2>&1';
+      execFile('bash', ['-c', command, script], options, (error, stdout) =>
+        resolve({ code: error === null ? 0 : Number(error.code), said: stdout }),
       );
     });
     log += said;
@@ -199,6 +214,9 @@ describe(
       for (const [input, value, said] of [
         ['resource', '$(id)', 'The resource is not configured'],
         ['scopes', 'User.Read.All  $(id)', 'scopes.1'],
+        ['scopes', 'User.Read.All --break-glass', 'scopes.1'],
+        ['scopes', 'User.Read.All --url=https://127.0.0.1:9', 'scopes.1'],
+        ['scopes', 'User.Read.All\n$(id)', 'scopes.1'],
         ['tenant', '"; touch hacked; "', 'touch hacked'],
       ] as const) {
         const { code, log, outputs } = await uses('token', { ...asked, [input]: value });
@@ -207,6 +225,71 @@ describe(
         expect(log).not.toContain('::add-mask::');
       }
     });
+
+    it('token: uses the sign-in of the job, whoever else is signed in', async () => {
+      const { domain } = tenantOf(demo, 'ok');
+      const state = await mkdtemp(join(folder, 'state-'));
+      await createSignInFiles(stateFolder({ XDG_STATE_HOME: state }, process.platform)).save({
+        url: demo.url,
+        entraEndpoint: demo.cloud.entra,
+        tenantId: parseTenantId(demo.cloud.partnerTenantId)!,
+        clientId: identity['client-id'] ?? '',
+        scope: '',
+        account: 'person@contoso.com',
+        accessToken: 'token-of-a-person',
+        expiresAtMs: Number.MAX_SAFE_INTEGER,
+        refreshToken: '',
+      });
+      const others = { PTB_TOKEN: 'token-of-a-person', XDG_STATE_HOME: state };
+      expect(await uses('token', { ...identity, tenant: domain }, others)).toMatchObject({ code: 0 });
+    });
+
+    it('exec: masks a token in the log before the script gets it', async () => {
+      const { domain } = tenantOf(demo, 'ok');
+      const run = `curl -sS "$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=https://graph.microsoft.com" -H "x-identity-header: $IDENTITY_HEADER"`;
+      const { code, log } = await uses('exec', { ...identity, run, tenants: domain });
+      expect(code).toBe(0);
+      const [, token = ''] = /"access_token":"([^"]+)"/.exec(log) ?? [];
+      const lines = log.split('\n');
+      const masked = lines.indexOf(`::add-mask::${token}`);
+      expect([token.length > 100, masked >= 0]).toEqual([true, true]);
+      expect(lines.findIndex((line) => line.includes('"access_token"'))).toBeGreaterThan(masked);
+    });
+
+    it('exec: runs the example of docs/call.md, which shows no token', async () => {
+      const { domain } = tenantOf(demo, 'ok');
+      const text = await readFile(join(projectRoot, 'docs/call.md'), 'utf8');
+      const [, options = '', run = ''] = /^ +options: (.*)\n +run: (.*)$/m.exec(text) ?? [];
+      const { code, log } = await uses('exec', { ...identity, run, options, tenants: domain });
+      demo.note('log of the action exec', log);
+      expect({ code, log }).toMatchObject({ code: 0 });
+      expect(log).toContain('"displayName":');
+    });
+
+    it(
+      'exec: fails if a cmdlet of a script for pwsh fails',
+      skippedBecause(typeof powerShell === 'string' ? powerShell : undefined),
+      async () => {
+        const { domain } = tenantOf(demo, 'ok');
+        const asked = {
+          ...identity,
+          shell: 'pwsh',
+          run: 'Get-Item missing\nWrite-Output "not reached"',
+          tenants: domain,
+        };
+        const { code, log } = await uses('exec', asked, {
+          PATH: [
+            join(folder, 'tools'),
+            process.env['PATH'],
+            typeof powerShell === 'string' ? '' : dirname(powerShell.program),
+          ].join(delimiter),
+        });
+        demo.note('log of the action exec', log);
+        expect(code).toBe(1);
+        expect(log).toContain('missing');
+        expect(log).not.toContain('not reached');
+      },
+    );
 
     it('exec: runs a script for each tenant, which cannot use the sign-in of the job', async () => {
       const [first, second] = demo.cloud.tenants.filter(({ state }) => state === 'ok');
