@@ -2,7 +2,7 @@ import type { Fetch } from './outbound.ts';
 import { type Cloud, isBuiltIn } from './resources.ts';
 import type { CachingTokenSource } from './secrets.ts';
 
-/** What a span says about its work. Never a tenant, a person, a secret, or a text that somebody else chose. */
+/** What a span says about its work. Never a tenant, a person, a secret, or a text that somebody chose, except for the names of jobs, which metrics have too. */
 export type SpanFacts = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Measures work as the spans of a trace. */
@@ -22,7 +22,7 @@ export const hostsInSpans = ({ endpoints }: Pick<Cloud, 'endpoints'>): ReadonlyS
   new Set(Object.values(endpoints).map((address) => new URL(address).hostname));
 
 /** Runs one HTTP request in a span, which never has its path. The span ends when the answer begins. */
-export function inRequestSpan<T extends { readonly status: number }>(
+export async function inRequestSpan<T extends { readonly status: number }>(
   { spans, hosts }: { readonly spans: Spans; readonly hosts: ReadonlySet<string> },
   { method, url }: { readonly method: string; readonly url: string },
   send: () => Promise<T>,

@@ -67,6 +67,12 @@ describe('the span of a token', () => {
 });
 
 describe('the span of a request', () => {
+  it('to an address that is none rejects as fetch does', async () => {
+    const parts = { spans: recordingSpans(), hosts: hostsInSpans(clouds.public) };
+    const asked = tracedFetch(parts, async () => new Response(''))('no address', {});
+    await expect(asked).rejects.toThrow('Invalid URL');
+  });
+
   it.each([
     ['https://graph.microsoft.com/v1.0/users/adele@contoso.com', 'graph.microsoft.com'],
     ['https://contoso-admin.sharepoint.com/_api/web', undefined],
