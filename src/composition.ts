@@ -70,8 +70,11 @@ export const bootLog: Logger = createLogger(invocationLog.sink);
 
 /** Undefined if nobody collects traces. The packages that export them are loaded only if somebody does. */
 const tracing = once(async () => {
-  if (!URL.canParse(process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '')) return undefined;
+  const collector = process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
+  if (collector === '') return undefined;
   try {
+    if (!/^https?:$/.test(URL.parse(collector)?.protocol ?? ''))
+      throw new TypeError('OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address.');
     const { createTracing } = await import('./tracing.ts');
     return createTracing({ clock: systemClock, log: bootLog });
   } catch (thrown) {

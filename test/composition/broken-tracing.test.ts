@@ -6,6 +6,20 @@ afterEach(() => {
   vi.resetModules();
 });
 
+it.each(['collector.example:4317', 'collector:4318'])(
+  'serves invocations although %s is no address',
+  async (address) => {
+    vi.resetModules();
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', address);
+    const { withInvocation } = await import('../../src/composition.ts');
+    const lines: string[] = [];
+    const context = { functionName: 'tokens', warn: (line: string) => lines.push(line) };
+    expect(await withInvocation(context as unknown as InvocationContext, async () => 'answer')).toBe('answer');
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('OTEL_EXPORTER_OTLP_ENDPOINT is no http or https address.');
+  },
+);
+
 it('serves invocations although the export of traces cannot start, and logs it once', async () => {
   vi.resetModules();
   vi.doMock('../../src/tracing.ts', () => ({

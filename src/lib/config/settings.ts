@@ -208,9 +208,9 @@ export const settingsSchema = z.object({
   }),
   ...notificationSettings,
   RUN_RETENTION_DAYS: wholeNumber(1, 3650, 90).meta({ description: 'Days that runs and their results are kept.' }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: webAddress.optional().meta({
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalText.meta({
     description:
-      'Address of an OpenTelemetry collector that takes [traces](metrics.md#traces) over HTTP. If absent, nothing is traced.',
+      'Address of an OpenTelemetry collector that takes [traces](metrics.md#traces) over HTTP. If absent or no http(s) address, nothing is traced.',
   }),
   AzureWebJobsStorage: optionalText.meta({
     description: 'Storage connection string, for local use. In Azure, use the identity-based settings below.',
