@@ -10,7 +10,7 @@ interface InvocationLog {
   readonly sink: LogSink;
   /** Ties the lines of `work` to its invocation until the returned promise settles. */
   during<T>(context: InvocationOutput, work: () => Promise<T>): Promise<T>;
-  /** Runs work that does not belong to the current invocation, such as a load that several invocations share. */
+  /** Runs work that does not belong to the current invocation or its spans, such as a load that several invocations share. */
   readonly outside: (work: () => void) => void;
 }
 
@@ -38,7 +38,7 @@ export function createInvocationLog(orphaned: (line: string) => void): Invocatio
         }
       });
     },
-    outside: (work) => current.exit(work),
+    outside: AsyncLocalStorage.snapshot(),
   };
 }
 
