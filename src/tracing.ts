@@ -1,10 +1,10 @@
 /**
- * Exports traces to a collector of OpenTelemetry. The composition root loads it if an operator has named one. The packages
- * read the other variables of the OpenTelemetry specification themselves, such as OTEL_EXPORTER_OTLP_HEADERS.
+ * Exports traces to a collector of OpenTelemetry. The composition root loads it if an operator has named one. The exporter
+ * reads its other variables itself, such as OTEL_EXPORTER_OTLP_HEADERS.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Context, diag, DiagLogLevel, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { parseTraceParent } from '@opentelemetry/core';
+import { type Context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { parseTraceParent, setGlobalErrorHandler } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { AlwaysOnSampler, BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
@@ -23,34 +23,32 @@ interface Invocation {
 export interface Tracing extends Spans {
   /** Runs an invocation in a span of the trace that the host names. */
   invocation<T>(invocation: Invocation, work: () => Promise<T>): Promise<T>;
-  /** Exports what is left. Never throws. */
+  /** Exports what is left, for at most three seconds. Never throws. */
   end(): Promise<void>;
 }
 
 /** A collector that is out of reach fails every few seconds. */
 const warningPauseMs = hourMs;
 
-function logProblems({ clock, log }: { readonly clock: Clock; readonly log: Logger }): void {
+/** The host soon kills a process that does not end. */
+const endsWithinMs = 3_000;
+
+/** Logs a failed export by its name and code. Its message and data may be what the collector has answered. */
+function createWarning({ clock, log }: { readonly clock: Clock; readonly log: Logger }): (thrown: unknown) => void {
   let quietUntilMs = 0;
-  const warn = (detail: string): void => {
+  return (thrown) => {
     const nowMs = clock.nowMs();
     if (nowMs < quietUntilMs) return;
     quietUntilMs = nowMs + warningPauseMs;
-    log.log('warn', 'trace.not_exported', { detail });
+    const { code, message } = asObject(thrown);
+    log.log('warn', 'trace.not_exported', { detail: `${nameOf(thrown)} ${String(code ?? message)}` });
   };
-  const ignore = (): void => undefined;
-  diag.setLogger(
-    { error: warn, warn, info: ignore, debug: ignore, verbose: ignore },
-    {
-      logLevel: DiagLogLevel.WARN,
-      suppressOverrideMessage: true,
-    },
-  );
 }
 
 /** Exports every trace: a host that exports none itself says of each that it is not sampled. */
 export function createTracing(deps: { readonly clock: Clock; readonly log: Logger }): Tracing {
-  logProblems(deps);
+  const warn = createWarning(deps);
+  setGlobalErrorHandler(warn);
   const named = resourceFromAttributes({ 'service.name': 'partner-token-broker' });
   const provider = new TracerProvider({
     // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come before.
@@ -95,7 +93,12 @@ export function createTracing(deps: { readonly clock: Clock; readonly log: Logge
       const parent = remote === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { ...remote, isRemote: true });
       return inSpan(functionName, { kind: SpanKind.SERVER, parent, facts: {} }, work, statusOf);
     },
-    end: () => provider.shutdown().catch(() => undefined),
+    end: async () => {
+      const ended = new AbortController();
+      const late = deps.clock.sleep(endsWithinMs, ended.signal).catch(() => undefined);
+      await Promise.race([provider.shutdown().catch(warn), late]);
+      ended.abort();
+    },
   };
 }
 

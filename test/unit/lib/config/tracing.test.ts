@@ -2,8 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { globalErrorHandler } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
+import { hourMs } from '../../../../src/lib/core/clock.ts';
+import { createInvocationLog } from '../../../../src/lib/core/invocation-log.ts';
 import { createTracing } from '../../../../src/tracing.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
@@ -18,16 +21,22 @@ interface Span {
 
 let received: string[];
 let answers: number;
+let body: string;
+let hangs: boolean;
+let answer: () => unknown;
 const collector = createServer((request, response) => {
-  void text(request).then((body) => {
-    received.push(body);
-    response.writeHead(answers).end('{}');
+  void text(request).then((sent) => {
+    received.push(sent);
+    answer = () => response.writeHead(answers).end(body);
+    if (!hangs) answer();
   });
 });
 
 beforeEach(async () => {
   received = [];
   answers = 200;
+  body = '{}';
+  hangs = false;
   collector.listen(0, '127.0.0.1');
   await once(collector, 'listening');
   const { port } = collector.address() as AddressInfo;
@@ -88,13 +97,52 @@ describe('exported traces', () => {
   });
 
   it('that a collector refuses disturb nothing, and are logged once an hour', async () => {
-    answers = 400;
-    const { logger, tracing } = stage();
+    answers = 401;
+    body = 'The key SECRETKEY of Contoso is wrong.';
+    const { clock, logger, tracing } = stage();
     expect(await tracing.run('work', {}, async () => 'done')).toBe('done');
-    await expect.poll(() => logger.events()).toEqual(['trace.not_exported']);
+    await tracing.end();
+    const details = () => logger.lines.map(({ line }) => (JSON.parse(line) as { detail: string }).detail);
+    expect(details()).toEqual(['OTLPExporterError 401']);
+    globalErrorHandler(new Error('Request timed out'));
+    expect(details()).toHaveLength(1);
+    await clock.advance(hourMs);
+    globalErrorHandler(new Error('Request timed out'));
+    expect(details()).toEqual(['OTLPExporterError 401', 'Error Request timed out']);
+    expect(received).toHaveLength(1);
+  });
+
+  it('that a collector takes with an answer nobody can read are no failure', async () => {
+    body = 'thanks';
+    const { logger, tracing } = stage();
     await tracing.run('work', {}, async () => 'done');
     await tracing.end();
-    expect(received).toHaveLength(2);
-    expect(logger.events()).toEqual(['trace.not_exported']);
+    expect([received.length, logger.events()]).toEqual([1, []]);
+  });
+
+  it('that a collector does not take in time keep no process from its end', async () => {
+    hangs = true;
+    vi.stubEnv('OTEL_EXPORTER_OTLP_TIMEOUT', String(hourMs));
+    const { clock, tracing } = stage();
+    await tracing.run('work', {}, async () => 'done');
+    const ended = tracing.end();
+    await expect.poll(() => received.length).toBe(1);
+    await clock.advance(3_000);
+    await ended;
+    answer();
+  });
+
+  it('of work that an invocation leaves behind are not part of its trace', async () => {
+    const { tracing } = stage();
+    const { outside } = createInvocationLog(() => undefined);
+    const left = Promise.withResolvers<void>();
+    await tracing.invocation({ functionName: 'tokens' }, async () =>
+      outside(() => void tracing.run('renewal', {}, async () => left.resolve())),
+    );
+    await left.promise;
+    await tracing.end();
+    const of = (name: string) => spans().find((span) => span.name === name);
+    expect(of('renewal')?.parentSpanId ?? '').toBe('');
+    expect(of('renewal')?.traceId).not.toBe(of('tokens')?.traceId);
   });
 });
