@@ -41,7 +41,7 @@ export function addConnectionOptions(command: Command): Command {
     .addOption(
       new Option(
         '--client-id <id>',
-        "the broker's client id: signs in with `az`, `azd`, Azure PowerShell, the managed identity or the job of a pipeline",
+        "the broker's client id: signs in with the job of a pipeline, `az`, `azd`, Azure PowerShell or the managed identity",
       )
         .env('BROKER_CLIENT_ID')
         .argParser(guid),
@@ -152,7 +152,7 @@ export async function machineIdentity(): Promise<TokenCredential> {
 }
 
 async function signIn(clientId: string): Promise<AccessToken> {
-  const { pipelineJob, tokenOfJob } = await import('./pipeline-job.ts');
+  const { idTokenStep, pipelineJob, tokenOfJob } = await import('./pipeline-job.ts');
   const job = pipelineJob(process.env);
   if (job !== undefined) {
     const request = { variables: process.env, scope: `${clientId}/.default`, nowMs: Date.now() };
@@ -165,6 +165,9 @@ async function signIn(clientId: string): Promise<AccessToken> {
     if (token !== null) return token;
   } catch (cause) {
     const detail = 'No account that is signed in on this machine gets a token for the broker.';
+    const { GITHUB_ACTIONS, AZURE_CLIENT_ID = '', AZURE_TENANT_ID = '' } = process.env;
+    if (GITHUB_ACTIONS === 'true' && AZURE_CLIENT_ID !== '' && AZURE_TENANT_ID !== '')
+      throw new CommandFailure('caller_unauthenticated', detail, idTokenStep, { cause });
     throw new BrokerError('caller_unauthenticated', detail, { cause });
   }
   throw new BrokerError('caller_unauthenticated', 'The sign-in returned no token for the broker.');

@@ -113,6 +113,21 @@ describe('connect with a client id where there is a managed identity', () => {
     expect(new Set(asked)).toEqual(new Set([null]));
   });
 
+  it('says what a job of GitHub Actions lacks that no sign-in can replace', async () => {
+    vi.stubEnv('MANAGED_IDENTITY_CLIENT_ID', '');
+    for (const [name, value] of [
+      ['GITHUB_ACTIONS', 'true'],
+      ['AZURE_CLIENT_ID', brokerId],
+      ['AZURE_TENANT_ID', brokerId],
+      ['ACTIONS_ID_TOKEN_REQUEST_URL', ''],
+    ] as const)
+      vi.stubEnv(name, value);
+    await expect(signInForBroker(brokerId)).rejects.toMatchObject({
+      code: 'caller_unauthenticated',
+      nextStep: 'Give the job `permissions: { id-token: write }`.',
+    });
+  });
+
   it('rejects a name that is not a client id', async () => {
     vi.stubEnv('MANAGED_IDENTITY_CLIENT_ID', 'my-identity');
     await expect(signInForBroker(brokerId)).rejects.toThrow(

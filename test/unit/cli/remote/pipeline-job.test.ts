@@ -126,6 +126,39 @@ describe('the job of a pipeline', () => {
       nextStep: expect.stringContaining(`federated credential of the application ${client}`) as string,
     });
     expect((await exchange(github, [job, [503, {}]])).outcome).toMatchObject({ code: 'entra_unavailable' });
+    expect((await exchange(github, [job, [429, {}]])).outcome).toMatchObject({ code: 'throttled' });
+  });
+
+  it.each([
+    [501051, 'invalid_grant', 'app role of the broker'],
+    [500011, 'invalid_resource', 'BROKER_CLIENT_ID'],
+    [700016, 'unauthorized_client', 'not in that tenant'],
+    [53003, 'access_denied', 'sign-in log'],
+  ])('is told the step for AADSTS%i, which is not about its federated credential', async (number, error, step) => {
+    const body = { error, error_codes: [number], error_description: `AADSTS${number}: No.` };
+    const { outcome } = await exchange(github, [
+      [200, { value: 'token-of-the-job' }],
+      [400, body],
+    ]);
+    expect(outcome).toMatchObject({ code: 'caller_unauthenticated' });
+    expect((outcome as { nextStep: string }).nextStep).toContain(step);
+  });
+
+  it('does not blame the job if the pipeline fails', async () => {
+    for (const status of [200, 429, 503]) {
+      const { outcome } = await exchange(github, [[status, {}]]);
+      expect(outcome).toMatchObject({ code: 'resource_error' });
+      expect(outcome).not.toHaveProperty('nextStep');
+    }
+  });
+
+  it.each(['http://login.example', 'login.example'])('sends no token in the clear, as to %s', async (host) => {
+    const variables = { ...github, AZURE_AUTHORITY_HOST: host };
+    expect(() => pipelineJob(variables)).toThrow('AZURE_AUTHORITY_HOST: is no https address.');
+    const { seen, outcome } = await exchange({ ...azure, AZURE_AUTHORITY_HOST: host }, [
+      [200, { oidcToken: 'token-of-the-job' }],
+    ]);
+    expect([seen.length, String(outcome)]).toEqual([1, expect.stringContaining('is no https address')]);
   });
 
   it.each([
@@ -134,6 +167,12 @@ describe('the job of a pipeline', () => {
     ['a job of Azure Pipelines without its token', { ...azure, SYSTEM_ACCESSTOKEN: '' }],
     ['an application outside of a pipeline', { AZURE_CLIENT_ID: client, AZURE_TENANT_ID: tenant }],
   ])('is none with %s', (_what, variables) => expect(pipelineJob(variables)).toBeUndefined());
+
+  it('names a variable that is no address', () => {
+    expect(() => pipelineJob({ ...github, ACTIONS_ID_TOKEN_REQUEST_URL: 'runner' })).toThrow(
+      'ACTIONS_ID_TOKEN_REQUEST_URL: is no address.',
+    );
+  });
 
   it('names a variable that is no GUID', () => {
     expect(() => pipelineJob({ ...github, AZURE_TENANT_ID: 'contoso.com' })).toThrow('AZURE_TENANT_ID: is not a GUID.');
