@@ -140,27 +140,32 @@ function releaseFinding({ version, commit, jobs, sha256 }: JsonObject, expected:
   if (expected === undefined) return passed('release', `${name}; --release compares it with an archive`);
   if (sha256 === expected.sha256) return passed('release', `${name}, as the archive`);
   const archived = `${expected.version === undefined ? '' : `${expected.version}, `}digest ${expected.sha256.slice(0, 12)}`;
-  const between = skippedBetween(version, expected.version);
-  return between === undefined
+  const first = stepBefore(version, expected.version);
+  return first === undefined
     ? failed('release', `${name}, but the archive has ${archived}`, fix)
     : failed(
         'release',
         `${name}, and the archive has ${archived}, which was never tested with what ${version} stores`,
-        `Do not deploy it. Deploy ${between} first, and start it once.`,
+        `Do not deploy it. ${first}`,
       );
 }
 
 /**
- * The version to deploy first on the way to another one. A version reads what the one before and the one after it store
- * (docs/upgrade.md).
- * @returns undefined if there is none.
+ * What to do before another version can be deployed. A version reads what the one before and the one after it store
+ * (docs/upgrade.md). Which minor version is the last of a major one, only the changelog knows.
+ * @returns undefined: nothing.
  */
-function skippedBetween(from: string, to: string | undefined): string | undefined {
+function stepBefore(from: string, to: string | undefined): string | undefined {
   const [[fromMajor, fromMinor] = [], [toMajor, toMinor] = []] = [from, to ?? ''].map((version) =>
     /^(\d+)\.(\d+)\./.exec(version)?.slice(1, 3).map(Number),
   );
-  if (fromMinor === undefined || toMinor === undefined || fromMajor !== toMajor) return undefined;
-  return Math.abs(toMinor - fromMinor) < 2 ? undefined : `${fromMajor}.${fromMinor + Math.sign(toMinor - fromMinor)}`;
+  if (fromMajor === undefined || fromMinor === undefined || toMajor === undefined || toMinor === undefined)
+    return undefined;
+  if (fromMajor !== toMajor)
+    return `Read first what the changelog of ${Math.max(fromMajor, toMajor)}.0.0 says of the way between ${fromMajor} and ${toMajor}.`;
+  return Math.abs(toMinor - fromMinor) < 2
+    ? undefined
+    : `Deploy ${fromMajor}.${fromMinor + Math.sign(toMinor - fromMinor)} first, and start it once.`;
 }
 
 /** What one answer to a request for a token of the tenant shows. */

@@ -222,7 +222,8 @@ describe('ptb verify', () => {
     ['0.4.0', '0.2.1', 'Deploy 0.3 first'],
     ['0.1.0', '0.3.0', 'Deploy 0.2 first'],
     ['0.4.0', '0.3.2', 'Deploy app.zip'],
-    ['0.4.0', '1.0.0', 'Deploy app.zip'],
+    ['0.4.0', '1.0.0', 'Do not deploy it. Read first what the changelog of 1.0.0 says'],
+    ['2.0.0', '1.9.0', 'Do not deploy it. Read first what the changelog of 2.0.0 says'],
     ['0.4.0', undefined, 'Deploy app.zip'],
   ])('says from %s to an archive of %s what to deploy: %s', async (version, next, fix) => {
     const health = { status: 'ok', settings: { status: 'ok' }, release: { ...release, version } };
