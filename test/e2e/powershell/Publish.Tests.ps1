@@ -32,8 +32,11 @@ Describe 'The module as a package' {
         "$($found.Version)" | Should -Be (Import-PowerShellDataFile "$modulePath/PartnerTokenBroker.psd1").ModuleVersion
         # Into the home folder of the tests. A new shell finds it there by its name.
         $installed = Install-PSResource -Name PartnerTokenBroker -Repository PartnerTokenBrokerTest -Scope CurrentUser -PassThru
+        # The location is that of all modules of this person. On Windows it is not in the home folder of the tests.
+        $own = Join-Path $installed.InstalledLocation PartnerTokenBroker "$($installed.Version)"
+        $beside = New-Item -ItemType Directory (Join-Path $installed.InstalledLocation "Beside$PID")
         try {
-            $copy = Get-ChildItem $installed.InstalledLocation -Recurse -Filter PartnerTokenBroker.psd1
+            $copy = Get-ChildItem $own -Recurse -Filter PartnerTokenBroker.psd1
             $expected = Get-ChildItem $modulePath -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($modulePath, $_.FullName) } | Sort-Object
             $present = Get-ChildItem $copy.DirectoryName -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($copy.DirectoryName, $_.FullName) } | Sort-Object
             foreach ($file in $expected) { $present | Should -Contain $file }
@@ -51,11 +54,14 @@ Describe 'The module as a package' {
             }
             $result = & $testEnvironment.program -NoProfile -NonInteractive -Command $script | ConvertFrom-Json
             $result = if ($result -is [string]) { $result | ConvertFrom-Json } else { $result }
-            $result.Path | Should -BeLike "$($installed.InstalledLocation)*"
+            $result.Path | Should -BeLike "$own*"
             $result.Commands | Should -Be @((Get-Command -Module PartnerTokenBroker)).Count
             $result.Explained | Should -Be $result.Commands
             $result.About | Should -Match 'Connect-PartnerTokenBroker'
         }
-        finally { Remove-Item -Recurse -Force $installed.InstalledLocation }
+        finally { Remove-Item -Recurse -Force $own }
+        $own | Should -Not -Exist
+        $beside | Should -Exist
+        Remove-Item $beside
     }
 }
