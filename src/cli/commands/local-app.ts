@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
@@ -55,9 +55,7 @@ async function prepare({ control, storage, output }: LocalAppFlags): Promise<voi
   const lines = Object.entries(settings).map(
     ([name, value]) => `${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`,
   );
-  // The app waits for the file, which must be whole then.
-  await writeFile(join(folder, 'settings.new'), lines.join(''), { mode: 0o644 });
-  await rename(join(folder, 'settings.new'), join(folder, 'settings.sh'));
+  await writeFile(join(folder, 'settings.sh'), lines.join(''), { mode: 0o644 });
 }
 
 /** Waits for the cloud. @throws the failure of the last attempt. */
@@ -65,7 +63,9 @@ async function reached(url: string): Promise<Response> {
   const untilMs = Date.now() + waitsForCloudMs;
   for (;;) {
     try {
-      return await fetch(url);
+      const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+      if (!answer.ok) throw new Error(`${url} answers ${answer.status}.`);
+      return answer;
     } catch (thrown) {
       if (Date.now() > untilMs) throw new Error(`${url} does not answer.`, { cause: thrown });
       await sleep(500);
