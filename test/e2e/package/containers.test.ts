@@ -69,6 +69,7 @@ describe('compose.yaml', () => {
     expect(`out/npm/${project.name}-${project.version}.tgz`).toMatch(pattern);
     expect(`out/npm/${project.name}-client-${project.version}.tgz`).not.toMatch(pattern);
     const versions = { ...project.dependencies, ...project.devDependencies } as Readonly<Record<string, string>>;
+    expect(services['azurite']?.image).toBe(`mcr.microsoft.com/azure-storage/azurite:${versions['azurite']}`);
     const installed = [...dockerfile.matchAll(/ ([a-z]+)@([\d.]+)/g)].map(([, name = '', version]) => [name, version]);
     expect(installed.map(([name]) => name)).toEqual(['azurite', 'zod']);
     for (const [name = '', version] of installed) expect([name, version]).toEqual([name, versions[name]]);
