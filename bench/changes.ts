@@ -172,7 +172,7 @@ function resultOf(
   );
   return {
     title: 'A change in many tenants',
-    setting: `An apply of block-user-consent in ${tenants.toLocaleString('en')} tenants, in one wave, beside a job that sends the same ${requestsPerTenant} requests per tenant, at least ${delayMs} ms each; the job in ${tuning.tenantConcurrency - 1} tenants at a time, the apply in as many as its activities have. The job neither waits between its reads nor keeps records of its requests.`,
+    setting: `An apply of block-user-consent in ${tenants.toLocaleString('en')} tenants, in one wave, beside a job that sends the same ${requestsPerTenant} requests per tenant, at least ${delayMs} ms each; the job in ${tuning.tenantConcurrency - 1} tenants at a time, the apply in ${3 * tuning.tenantConcurrency - 1}. The job neither waits between its reads nor keeps records of its requests.`,
     engine: embeddedHost,
     figures: [
       ...of('whole run', 's', ({ seconds }) => seconds),

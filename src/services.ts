@@ -59,6 +59,8 @@ export interface Services extends Runtime {
   readonly limiter: Pick<Limiter, 'run'>;
   /** Limits the tenants that runs visit at a time, in turns of the runs. */
   readonly tenantSlots: FairLimiter;
+  /** The same for applies and undos. */
+  readonly changeSlots: FairLimiter;
   /** One place, for a tenant in which the job of a run perhaps ends the process. */
   readonly loneSlot: FairLimiter;
   /** Work of runs takes turns, so that callers need not wait for all of it. */

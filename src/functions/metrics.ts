@@ -18,7 +18,7 @@ const runsTimeoutMs = 5_000;
 export const showMetrics = route(
   { name: 'metrics', method: 'GET', path: '/metrics', access: 'Metrics.Read', failures: [], document },
   async (services, { log }) => {
-    const { clock, metrics, broker, requestSlots, tenantSlots, gateway } = services;
+    const { clock, metrics, broker, requestSlots, tenantSlots, changeSlots, gateway } = services;
     const reading = withDeadline(clock, runsTimeoutMs, () => runFacts(services)).catch((thrown: unknown) => {
       log.log('warn', 'metrics.runs_unreadable', errorFields(thrown));
       return undefined;
@@ -29,7 +29,11 @@ export const showMetrics = route(
       metrics,
       health,
       tokens: broker.counts,
-      waiting: { entra: broker.waiting, resources: requestSlots.waiting, tenants: tenantSlots.waiting },
+      waiting: {
+        entra: broker.waiting,
+        resources: requestSlots.waiting,
+        tenants: tenantSlots.waiting + changeSlots.waiting,
+      },
       gatewayWaiting: gateway.waiting(),
       runs,
       process: processFacts(services.clock.nowMs()),

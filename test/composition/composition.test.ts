@@ -108,8 +108,10 @@ async function limits(limiter: { readonly waiting: number }, run: (work: Held) =
 const constants: Readonly<Record<string, (app: App) => Promise<void>>> = {
   resourceConcurrency: ({ services: { limiter, requestSlots } }) =>
     limits(requestSlots, (work) => limiter.run(work), 9),
-  tenantConcurrency: ({ services: { tenantSlots } }) =>
-    limits(tenantSlots, (work) => tenantSlots.run(work, requestersOf('probe@1')), 3),
+  tenantConcurrency: async ({ services: { tenantSlots, changeSlots } }) => {
+    await limits(tenantSlots, (work) => tenantSlots.run(work, requestersOf('probe@1')), 3);
+    await limits(changeSlots, (work) => changeSlots.run(work, requestersOf('probe@1')), 9);
+  },
   tokenCacheSize: async ({ services }) => {
     const [first = '', second = '', third = '', fourth = '', fifth = ''] = operator.cloud.document.tenants.map(
       ({ tenantId }) => tenantId,

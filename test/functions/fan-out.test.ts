@@ -45,6 +45,7 @@ beforeEach(async () => {
     settings: { cloud: clouds.public },
     tenantSlots: createTenantSlots(2),
     loneSlot: createTenantSlots(1),
+    changeSlots: createTenantSlots(20),
     turns,
   } as unknown as Services;
 });

@@ -30,6 +30,7 @@ async function stage(...runs: readonly { readonly runId: string; readonly finish
     broker: { counts: tokens, waiting: 2 },
     requestSlots: { waiting: 1 },
     tenantSlots: { waiting: 0 },
+    changeSlots: { waiting: 0 },
     gateway: { waiting: () => new Map([['graph', 3]]) },
     runs: { log: runLog },
   } as unknown as Services;

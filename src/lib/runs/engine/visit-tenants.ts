@@ -25,6 +25,8 @@ export const requestersOf = (runId: RunId): Requesters =>
 export interface VisitTenantsDeps extends TenantRunDeps {
   /** Tenants that this process visits at a time, over all activities. Runs take turns. */
   readonly tenantSlots: Pick<FairLimiter, 'run'>;
+  /** The same for applies and undos. */
+  readonly changeSlots: Pick<FairLimiter, 'run'>;
   /** One slot, for a tenant in which the job perhaps ends the process. */
   readonly loneSlot: Pick<FairLimiter, 'run'>;
 }
@@ -91,19 +93,13 @@ function sideBySide(deps: VisitTenantsDeps, { input, earlier, slots, isInTime }:
   );
 }
 
-/** As many at a time as there are. */
-const noSlots: Pick<FairLimiter, 'run'> = { run: (work) => work() };
-
-/**
- * What limits the visits of a run. Those of an apply or an undo mostly wait, with little in memory: Conditional Access takes
- * one request per second and tenant. The activities limit how many there are.
- */
-async function slotsFor({ runs, tenantSlots }: VisitTenantsDeps, runId: RunId): Promise<Group['slots']> {
+/** What limits the visits of a run. */
+async function slotsFor({ runs, tenantSlots, changeSlots }: VisitTenantsDeps, runId: RunId): Promise<Group['slots']> {
   const change = await runs.plans.get(runId).then(
     ({ plan }) => plan.change,
     () => undefined,
   );
-  return change === undefined ? tenantSlots : noSlots;
+  return change === undefined ? tenantSlots : changeSlots;
 }
 
 /**
@@ -211,7 +207,7 @@ async function tellRun({ orchestrations, log }: VisitInTurnDeps, runId: RunId, e
  * often arrive together. Without turns, a request of a caller would wait several times until all of them are worked on.
  */
 export function givingWay(deps: VisitTenantsDeps, turns: Turns): VisitTenantsDeps {
-  const { fetch, tokens, tenantSlots, runs } = deps;
+  const { fetch, tokens, tenantSlots, changeSlots, runs } = deps;
   return {
     ...deps,
     fetch: turns.before(fetch),
@@ -220,6 +216,7 @@ export function givingWay(deps: VisitTenantsDeps, turns: Turns): VisitTenantsDep
       forgetTenant: (tenantId) => tokens.forgetTenant(tenantId),
     },
     tenantSlots: { run: (work, ...given) => tenantSlots.run(turns.before(work), ...given) },
+    changeSlots: { run: (work, ...given) => changeSlots.run(turns.before(work), ...given) },
     runs: {
       ...runs,
       log: {
@@ -249,6 +246,8 @@ export function createLimiters(most: { readonly resourceConcurrency: number; rea
     requestSlots,
     limiter: requestSlots.as({ id: 'broker', kind: 'broker' }),
     tenantSlots: createTenantSlots(most.tenantConcurrency),
+    // They mostly wait, with little in memory: Conditional Access takes one request per second and tenant.
+    changeSlots: createTenantSlots(3 * most.tenantConcurrency),
     loneSlot: createTenantSlots(1),
     turns: new Turns(setImmediate),
   };

@@ -15,7 +15,13 @@ it('passes on what begins no work', async () => {
   const forgotten: string[] = [];
   const tokens = { ...deps.tokens, forgetTenant: (id: string) => void forgotten.push(id) };
   const given = givingWay(
-    { ...deps, tokens, tenantSlots: createTenantSlots(1), loneSlot: createTenantSlots(1) },
+    {
+      ...deps,
+      tokens,
+      tenantSlots: createTenantSlots(1),
+      loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
+    },
     new Turns(() => undefined),
   );
   await runLog.recordTenants(runId, [recordOf(1)]);
@@ -44,6 +50,7 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
     ...deps,
     tenantSlots: createTenantSlots(4),
     loneSlot: createTenantSlots(1),
+    changeSlots: createTenantSlots(20),
     fetch: seen('fetch', async () => Response.json({ value: [] })),
     tokens: { ...deps.tokens, getToken: seen('token', (...given) => deps.tokens.getToken(...given)) },
     runs: {

@@ -16,6 +16,7 @@ async function stage(raise: (instanceId: string, event: string) => Promise<void>
     ...run.deps,
     tenantSlots: createTenantSlots(2),
     loneSlot: createTenantSlots(1),
+    changeSlots: createTenantSlots(20),
     orchestrations: { raise },
   };
   return { ...run, visit: (more = {}) => visitInTurn(deps, { ...input, ...more }) };

@@ -16,7 +16,11 @@ interface VisitStage extends RunStage {
 
 async function stageVisit(run: (context: JobContext) => Promise<unknown>, slots = 20): Promise<VisitStage> {
   const stage = await stageRun(run, 6);
-  const places = { tenantSlots: createTenantSlots(slots), loneSlot: createTenantSlots(1) };
+  const places = {
+    tenantSlots: createTenantSlots(slots),
+    loneSlot: createTenantSlots(1),
+    changeSlots: createTenantSlots(20),
+  };
   return { ...stage, visit: (more) => visitTenants({ ...stage.deps, ...places }, { ...input, ...more }) };
 }
 
@@ -74,7 +78,7 @@ describe('visitTenants', () => {
     expect(most).toBe(3);
   });
 
-  it('visits all tenants of an undo at once, because its visits mostly wait', async () => {
+  it('visits the tenants of an undo in places of their own, because its visits mostly wait', async () => {
     let now = 0;
     const stage = await stageVisit(async () => []);
     const { runs } = stage.deps;
@@ -94,6 +98,7 @@ describe('visitTenants', () => {
       changes: { ...stage.deps.changes, carryOut },
       tenantSlots: createTenantSlots(1),
       loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
     };
     expect(await visitTenants(deps, input)).toEqual({});
     expect(await outcomes(stage)).toHaveLength(4);
@@ -120,7 +125,12 @@ describe('visitTenants', () => {
     const ends: (() => void)[] = [];
     const stage = await stageRun(() => new Promise((done) => ends.push(() => done([]))), 40);
     await startRun(stage, small, 5, 900);
-    const deps = { ...stage.deps, tenantSlots: createTenantSlots(2), loneSlot: createTenantSlots(1) };
+    const deps = {
+      ...stage.deps,
+      tenantSlots: createTenantSlots(2),
+      loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
+    };
     const visit = (id: string, count: number) =>
       visitTenants(deps, { ...input, runId: id, indexes: Array.from({ length: count }, (__, index) => index) });
     const large = visit(runId, 40);
@@ -152,6 +162,7 @@ describe('visitTenants', () => {
       ...stage.deps,
       tenantSlots: createTenantSlots(2),
       loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
       tokens: {
         ...tokens,
         getToken: (...given: Parameters<typeof tokens.getToken>) => {
@@ -186,6 +197,7 @@ describe('visitTenants', () => {
       ...stage.deps,
       tenantSlots: createTenantSlots(4),
       loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
       requestSlots: createTenantSlots(2),
       fetch: async (url: string) => {
         sent.push(url.includes('select') ? 'small' : 'large');
@@ -232,7 +244,7 @@ describe('visitTenants', () => {
     const full = createTenantSlots(1);
     let free: () => void = () => undefined;
     const held = full.run(() => new Promise<void>((done) => (free = done)), requestersOf(runId));
-    const visited = visitTenants({ ...stage.deps, tenantSlots: full, loneSlot: full }, input);
+    const visited = visitTenants({ ...stage.deps, tenantSlots: full, loneSlot: full, changeSlots: full }, input);
     await stage.clock.advance(10 * 60_000);
     free();
     expect(await visited).toEqual({ left: [0, 1, 2, 3] });
@@ -287,6 +299,7 @@ async function untilReturned(kills: readonly number[], groups: readonly (readonl
       ...stage.deps,
       tenantSlots: createTenantSlots(20),
       loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
       runs: {
         ...stage.deps.runs,
         log: {
@@ -364,7 +377,11 @@ describe('a group that is visited again', () => {
       return [];
     };
     const stage: RunStage = await stageRun(job, 4, { timeoutSeconds: 3_600 });
-    const places = { tenantSlots: createTenantSlots(20), loneSlot: createTenantSlots(1) };
+    const places = {
+      tenantSlots: createTenantSlots(20),
+      loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
+    };
     await stage.results.countStart(runId, '1-0-4');
     expect(await visitTenants({ ...stage.deps, ...places }, input)).toEqual({ left: [3] });
     expect(most).toBe(1);
@@ -381,7 +398,11 @@ describe('a group that is visited again', () => {
       return [];
     };
     const stage: RunStage = await stageRun(job, 4, { timeoutSeconds: 3_600 });
-    const slots = { tenantSlots: createTenantSlots(20), loneSlot: createTenantSlots(1) };
+    const slots = {
+      tenantSlots: createTenantSlots(20),
+      loneSlot: createTenantSlots(1),
+      changeSlots: createTenantSlots(20),
+    };
     const late = { run: async <T>(work: () => Promise<T>) => (await stage.clock.advance(10 * 60_000), work()) };
     expect(await visitTenants({ ...stage.deps, ...slots, tenantSlots: late }, input)).toEqual({ left: [0, 1, 2, 3] });
     expect(await visitTenants({ ...stage.deps, ...slots }, input)).toEqual({});
