@@ -2,12 +2,13 @@ import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'nod
 import type { JWK } from 'jose';
 import { toRow } from '../../../src/lib/audit/log/audit-row.ts';
 import type { AuditEntry } from '../../../src/lib/audit/audit-log.ts';
-import type { StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
+import type { Checkpoint, StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
+import type { TenantTree } from '../../../src/lib/audit/proof/tenant-tree.ts';
 import { type LinkedRows, RecordChain } from '../../../src/lib/audit/log/table-audit-log.ts';
 import type { Evidence } from '../../../src/operator/audit/verify-export.ts';
-import type { CheckpointLog } from '../../../src/lib/audit/chain/checkpoint-log.ts';
+import type { CheckpointLog, CheckpointSigner } from '../../../src/lib/audit/chain/checkpoint-log.ts';
 import { writeCheckpoint } from '../../../src/lib/audit/chain/write-checkpoint.ts';
-import { guid, issued } from '../../support/audit-entries.ts';
+import { guid, issued, tenant } from '../../support/audit-entries.ts';
 import { writeFirstVersionCheckpoint } from './first-version.ts';
 
 const second = 1_000;
@@ -83,6 +84,10 @@ export class AuditWorld {
   isKeyDisabled = false;
   /** Whether the first version with checkpoints writes them. */
   isFirstVersion = false;
+  /** How many tenants the records are of. */
+  tenants = 1;
+  /** Keeps the accounts of the tenants. */
+  tree: TenantTree | undefined;
 
   constructor(random: () => number, mishaps: Mishaps) {
     this.#random = random;
@@ -148,8 +153,14 @@ export class AuditWorld {
       while (await this.#checkpointOfFirstVersion());
       return;
     }
-    const deps = { checkpoints: this.log, signer: this.#signer(), read: this.read, clock: { nowMs: () => this.nowMs } };
-    while (typeof (await writeCheckpoint(deps, this.retentionMs)) !== 'string');
+    while (typeof (await this.write(this.tree)) !== 'string');
+  }
+
+  /** Writes one checkpoint, as an instance does. */
+  write(tree: TenantTree | undefined): Promise<Checkpoint | 'none' | 'off'> {
+    const clock = { nowMs: () => this.nowMs };
+    const deps = { checkpoints: this.log, signer: this.signer(), read: this.read, clock };
+    return writeCheckpoint({ ...deps, ...(tree === undefined ? {} : { tree }) }, this.retentionMs);
   }
 
   #checkpointOfFirstVersion(): Promise<boolean> {
@@ -157,7 +168,7 @@ export class AuditWorld {
     const jws = this.checkpoints.at(-1);
     const last = jws === undefined ? undefined : { jws, position };
     return writeFirstVersionCheckpoint(
-      { checkpoints: this.log, last, signer: this.#signer(), read: this.read, nowMs: this.nowMs },
+      { checkpoints: this.log, last, signer: this.signer(), read: this.read, nowMs: this.nowMs },
       this.retentionMs,
     );
   }
@@ -215,7 +226,7 @@ export class AuditWorld {
     };
   }
 
-  #signer() {
+  signer(): CheckpointSigner {
     const { keyId, key } = this.#signing ?? {};
     return {
       current: async () => ({ id: String(keyId) }),
@@ -270,9 +281,11 @@ export class AuditWorld {
     // Records of earlier versions, and of people and applications, lack the columns of agents.
     const agent = { ...made.caller, kind: 'agent', blueprint: guid(0xd1), actsFor: made.caller.objectId } as const;
     const entry = number % 3 === 0 ? { ...made, caller: agent } : made;
-    if (this.#random() < 0.6) return entry;
+    const holder = this.tenants === 1 ? {} : this.#holder();
+    if (this.#random() < 0.6) return { ...entry, ...holder };
     return {
       ...entry,
+      ...holder,
       kind: 'request',
       outcome: 'sent',
       method: 'GET',
@@ -280,6 +293,12 @@ export class AuditWorld {
       status: 200,
       bytes: number,
     };
+  }
+
+  /** One of the tenants, or none. */
+  #holder(): Partial<AuditEntry> {
+    const number = this.#pick(this.tenants);
+    return number === 0 ? { outcome: 'denied', tenantId: undefined as never } : { tenantId: tenant(number) };
   }
 
   #newId(): string {

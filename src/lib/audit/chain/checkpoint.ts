@@ -172,6 +172,8 @@ export const checkpointSchema = z.object({
     from: z.iso.datetime().optional(),
     to: z.iso.datetime().optional(),
   }),
+  /** What it says about the accounts of the tenants: a JWS of its own (proof/layout.ts). Absent without a key for them. */
+  tenants: z.string().optional(),
 });
 export type Checkpoint = z.output<typeof checkpointSchema>;
 

@@ -40,6 +40,8 @@ export interface Collecting {
   readonly purgedBeforeMs: number;
   /** Reads the records of a time: from inclusive, to exclusive. */
   readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
+  /** Gets each record that is read, for the accounts of the tenants. */
+  readonly see?: (record: StoredRecord) => void;
 }
 
 /**
@@ -48,7 +50,7 @@ export interface Collecting {
  * @returns undefined if the previous one is so recent that nothing is left to cover.
  */
 export async function collectCheckpoint(collecting: Collecting): Promise<Checkpoint | undefined> {
-  const { previous, nowMs, read } = collecting;
+  const { previous, nowMs } = collecting;
   const before = previous?.checkpoint;
   const latestMs = nowMs - settleMs;
   const fromMs = before === undefined ? latestMs - longestMs : Date.parse(before.to);
@@ -57,7 +59,11 @@ export async function collectCheckpoint(collecting: Collecting): Promise<Checkpo
   // Nothing names a record without a chain later, so those of an instance whose clock is behind need some time.
   const unchainedFromMs = Date.parse(before?.unchained.to ?? before?.to ?? isoTime(fromMs - overlapMs));
   const unchained = { fromMs: unchainedFromMs, toMs: Math.max(unchainedFromMs, toMs - overlapMs) };
-  const found = await readRecords(read(fromMs - overlapMs, toMs + settleMs), before, { fromMs, toMs, unchained });
+  const found = await readRecords(seen(collecting, [fromMs - overlapMs, toMs + settleMs]), before, {
+    fromMs,
+    toMs,
+    unchained,
+  });
   const purgedBeforeMs = Math.max(collecting.purgedBeforeMs, Date.parse(before?.purgedBefore ?? isoTime(0)));
   return {
     v: 1,
@@ -75,6 +81,16 @@ export async function collectCheckpoint(collecting: Collecting): Promise<Checkpo
       to: isoTime(unchained.toMs),
     },
   };
+}
+
+async function* seen(
+  { read, see }: Collecting,
+  [fromMs, toMs]: readonly [number, number],
+): AsyncIterable<StoredRecord> {
+  for await (const record of read(fromMs, toMs)) {
+    see?.(record);
+    yield record;
+  }
 }
 
 interface Periods extends CoveredPeriod {

@@ -2,9 +2,12 @@ import { createPublicKey, verify } from 'node:crypto';
 import type { JWK } from 'jose';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
+import { errorFields, type Logger } from '../../core/log.ts';
 import { parseJson } from '../../core/outbound.ts';
 import { type CheckpointLog, type CheckpointSigner, keyIdOf, partOf, type StoredCheckpoint } from './checkpoint-log.ts';
 import { type Checkpoint, checkpointSchema, checkpointType, hashOf, type StoredRecord } from './checkpoint.ts';
+import { type SeenRecord, seenRecord } from '../proof/accounts.ts';
+import type { TenantTree } from '../proof/tenant-tree.ts';
 import { collectCheckpoint, type PreviousCheckpoint } from './collect-checkpoint.ts';
 
 /**
@@ -43,6 +46,9 @@ export interface CheckpointDeps {
   readonly signer: CheckpointSigner;
   readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
   readonly clock: Pick<Clock, 'nowMs'>;
+  /** Keeps the accounts of the tenants. */
+  readonly tree?: TenantTree;
+  readonly log?: Logger;
 }
 
 /**
@@ -62,13 +68,23 @@ export async function writeCheckpoint(deps: CheckpointDeps, retentionMs: number)
   }
   const before = await checkpoints.last(async (jws) => (await ownCheckpoint(jws, signer)) !== undefined);
   const nowMs = deps.clock.nowMs();
-  const checkpoint = await collectCheckpoint({
-    previous: await previousOf(before, signer),
+  const previous = await previousOf(before, signer);
+  const records: SeenRecord[] = [];
+  const collected = await collectCheckpoint({
+    previous,
     nowMs,
     purgedBeforeMs: nowMs - retentionMs,
     read: deps.read,
+    ...(deps.tree === undefined ? {} : { see: (record) => records.push(seenRecord(record)) }),
   });
-  if (checkpoint === undefined) return 'none';
+  if (collected === undefined) return 'none';
+  const own = previous === undefined ? undefined : { checkpoint: previous.checkpoint, jws: before?.jws ?? '' };
+  const tenants = await deps.tree?.head(collected, own, records, key.id).catch((thrown: unknown) => {
+    // The next checkpoint makes up for it, and this one proves what it proves without.
+    deps.log?.log('error', 'audit.accounts_failed', errorFields(thrown));
+    return undefined;
+  });
+  const checkpoint = tenants === undefined ? collected : { ...collected, tenants };
   const jws = await signedCheckpoint(checkpoint, key.id, signer);
   return (await checkpoints.append(jws, checkpoint.number, before)) ? checkpoint : 'none';
 }

@@ -1,0 +1,300 @@
+import { createCipheriv, hash } from 'node:crypto';
+import { nilUuid, parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { timeOfKeys } from '../log/audit-row.ts';
+import { type ChainHead, type Checkpoint, readLink, type StoredRecord } from '../chain/checkpoint.ts';
+import {
+  type Account,
+  type AccountProof,
+  bucketBytes,
+  bucketKind,
+  bucketOf,
+  commitmentInput,
+  digestBytes,
+  emptyAccount,
+  entriesPerBucket,
+  entryBytes,
+  fewestBits,
+  groupKind,
+  headInput,
+  isBefore,
+  levelsOf,
+  mostBits,
+  shownText,
+  tagBytes,
+  tagInput,
+} from './layout.ts';
+
+/*
+ * The accounts of all tenants after a checkpoint, and the tree over them. All of it follows from the checkpoints and the
+ * records, so what is lost can be computed again.
+ */
+
+const sha256 = (bytes: Uint8Array | string): Buffer => hash('sha256', bytes, 'buffer');
+
+/** First and last place in a chain, both inclusive. */
+type Places = readonly [first: number, last: number];
+
+/** Which places of a chain checkpoints have covered: all up to `seq` but those that are open. */
+interface ChainCover {
+  readonly seq: number;
+  /** In order. */
+  readonly open: readonly Places[];
+}
+
+/** Which records the checkpoints so far have covered. Chains that the last one does not name are forgotten, as it forgets. */
+export type Cover = ReadonlyMap<string, ChainCover>;
+
+/** What the accounts need of a record. */
+export interface SeenRecord extends Pick<StoredRecord, 'PartitionKey' | 'RowKey'> {
+  readonly chain: unknown;
+  /** Whose account counts it. One that names no tenant, because none was found for it, is counted as nobody's: the nil UUID. */
+  readonly holder: TenantId;
+  readonly hash: Uint8Array;
+}
+
+export const seenRecord = (record: StoredRecord): SeenRecord => ({
+  PartitionKey: record.PartitionKey,
+  RowKey: record.RowKey,
+  chain: record['chain'],
+  holder: parseTenantId(record['tenantId']) ?? nobody,
+  hash: sha256(shownText(record)),
+});
+
+/** Who holds the records that name no tenant. */
+export const nobody = nilUuid as TenantId;
+
+/** Whether a checkpoint is the first to cover a record. */
+type IsCovered = (record: Pick<SeenRecord, 'PartitionKey' | 'RowKey' | 'chain'>) => boolean;
+
+/**
+ * What is covered after the next checkpoint, and which records it is the first to cover: those at the places between the
+ * heads of their chain that it does not call holes, those at earlier holes that it calls late, and those without a chain of
+ * its period. What it says decides, not the time of a record, so a record that arrives late counts once.
+ */
+export function nextCover(before: Cover, { chains, unchained, from, to }: Checkpoint): [Cover, IsCovered] {
+  const after = new Map<string, ChainCover>();
+  const covered = new Map<string, readonly Places[]>();
+  for (const head of chains) {
+    const known = before.get(head.id) ?? startOf(head);
+    const holes = (head.holes ?? []).map(([first, last]): Places => [Math.max(first, known.seq + 1), last]);
+    const late = (head.late ?? []).map(([first, last]): Places => [first, last]);
+    const open = without([...known.open, ...holes], late);
+    const wasOpen = [...known.open, [known.seq + 1, head.seq] as const];
+    after.set(head.id, { seq: Math.max(known.seq, head.seq), open });
+    covered.set(head.id, without(wasOpen, open));
+  }
+  const [afterMs, untilMs] = [Date.parse(unchained.from ?? from), Date.parse(unchained.to ?? to)];
+  const isCovered: IsCovered = ({ PartitionKey, RowKey, chain }) => {
+    const atMs = timeOfKeys(PartitionKey, RowKey);
+    if (atMs === undefined) return false;
+    if (chain === undefined) return atMs > afterMs && atMs <= untilMs;
+    const { id = '', seq = 0 } = readLink(chain) ?? {};
+    return covered.get(id)?.some(([first, last]) => seq >= first && seq <= last) ?? false;
+  };
+  return [after, isCovered];
+}
+
+const startOf = ({ first }: ChainHead): ChainCover => ({ seq: first - 1, open: first > 1 ? [[1, first - 1]] : [] });
+
+/** The cover at the start of a tree. Places that are open by then stay so. */
+export const coverOf = (before: Checkpoint | undefined): Cover =>
+  new Map((before?.chains ?? []).map(({ id, seq }) => [id, { seq, open: [] }]));
+
+/** These places but those. Both few. */
+function without(places: readonly Places[], others: readonly Places[]): readonly Places[] {
+  let left = places.filter(([first, last]) => first <= last);
+  for (const [from, to] of others)
+    left = left
+      .flatMap(([first, last]): Places[] => [
+        [first, Math.min(last, from - 1)],
+        [Math.max(first, to + 1), last],
+      ])
+      .filter(([first, last]) => first <= last);
+  return left;
+}
+
+/** An account, with the index of its tenant. */
+export interface TenantAccount extends Account {
+  readonly index: Uint8Array;
+}
+
+/** The account after a checkpoint. @param records those that it is the first to cover, in any order; one at least. */
+function nextAccount(before: Account, checkpoint: number, records: readonly SeenRecord[]): Account {
+  const sorted = records.toSorted((one, other) => isBefore(one.RowKey, other.RowKey));
+  const hashes = sorted.map(({ hash: each }) => each);
+  return { count: before.count + records.length, head: sha256(headInput(before.head, checkpoint, hashes)) };
+}
+
+/** The tree of a checkpoint. */
+export interface AccountTree {
+  readonly root: string;
+  readonly bits: number;
+  /** Also for an index that has no account. */
+  proof(index: Uint8Array): AccountProof;
+}
+
+/**
+ * Builds the tree. The same secret and accounts give the same tree.
+ * @param secret 32 bytes, another for each checkpoint: nobody else may know it, or be able to compute it.
+ */
+export function treeOf(checkpoint: number, secret: Uint8Array, accounts: Iterable<TenantAccount>): AccountTree {
+  const all = [...accounts];
+  const bits = bitsFor(all);
+  const buckets = 2 ** bits;
+  const [level = 0] = levelsOf(bits);
+  // Random bytes first: what no tenant takes stays so. One byte before each bucket says what kind of hash it is for.
+  const stride = 1 + bucketBytes;
+  const random = createCipheriv('aes-256-ctr', secret, Buffer.alloc(16));
+  const table = random.update(Buffer.alloc(buckets * stride));
+  const starts = random.update(Buffer.alloc(buckets));
+  const nonces = random.update(Buffer.alloc(all.length * digestBytes));
+  const tenants = new Map<number, Entry[]>();
+  const tagged = Buffer.from(tagInput(checkpoint, emptyAccount.head));
+  for (const account of all) {
+    const bucket = bucketOf(account.index, bits);
+    // The inputs of hashes differ in some bytes only, and thousands of them are hashed.
+    tagged.set(account.index, tagged.length - digestBytes);
+    const entry = { account, tag: sha256(tagged), nonceAt: 0 };
+    const others = tenants.get(bucket);
+    if (others === undefined) tenants.set(bucket, [entry]);
+    else others.push(entry);
+  }
+  const committed = Buffer.from(commitmentInput(emptyAccount.head, emptyAccount.head, emptyAccount));
+  let nonceAt = 0;
+  for (let bucket = 0; bucket < buckets; bucket += 1) {
+    const entries = tenants.get(bucket) ?? [];
+    if (entries.length > 1) entries.sort((one, other) => Buffer.compare(one.tag, other.tag));
+    for (const [rank, entry] of entries.entries()) {
+      // A random start, so that a place tells nothing about the tenants beside it.
+      const slot = ((starts[bucket] ?? 0) + rank) % entriesPerBucket;
+      const at = bucket * stride + 1 + slot * entryBytes;
+      entry.tag.copy(table, at, 0, tagBytes);
+      const { index, count, head } = entry.account;
+      nonces.copy(committed, 1, nonceAt, nonceAt + digestBytes);
+      committed.set(index, 1 + digestBytes);
+      committed.writeBigUInt64BE(BigInt(count), 1 + 2 * digestBytes);
+      committed.set(head, committed.length - digestBytes);
+      sha256(committed).copy(table, at + tagBytes);
+      entry.nonceAt = nonceAt;
+      nonceAt += digestBytes;
+    }
+  }
+  const sizes = levelsOf(bits);
+  const levels: Buffer[] = [];
+  let hashes: Buffer = hashAll(table, stride, bucketKind, level);
+  for (const [depth, size] of sizes.entries()) {
+    levels.push(hashes);
+    const groupStride = 1 + digestBytes * 2 ** size;
+    hashes = hashAll(hashes, groupStride, groupKind, sizes[depth + 1]);
+  }
+  return {
+    root: hashes.toString('base64url'),
+    bits,
+    proof: (index) => {
+      const bucket = bucketOf(index, bits);
+      const found = tenants.get(bucket)?.find(({ account }) => Buffer.compare(account.index, index) === 0);
+      const path: string[] = [];
+      let place = bucket;
+      for (const [depth, size] of sizes.entries()) {
+        const group = 2 ** size;
+        const start = Math.floor(place / group) * (1 + digestBytes * group) + 1;
+        for (let each = 0; each < group; each += 1) {
+          if (each === place % group) continue;
+          const at = start + each * digestBytes;
+          path.push((levels[depth] ?? hashes).toString('base64url', at, at + digestBytes));
+        }
+        place = Math.floor(place / group);
+      }
+      return {
+        bucket: table.toString('base64url', bucket * stride + 1, (bucket + 1) * stride),
+        path,
+        ...(found === undefined ? {} : { account: shownAccount(found, nonces) }),
+      };
+    },
+  };
+}
+
+interface Entry {
+  readonly account: TenantAccount;
+  readonly tag: Buffer;
+  /** Where its nonce is. */
+  nonceAt: number;
+}
+
+const shownAccount = ({ account, nonceAt }: Entry, nonces: Buffer): NonNullable<AccountProof['account']> => ({
+  nonce: nonces.toString('base64url', nonceAt, nonceAt + digestBytes),
+  count: account.count,
+  head: Buffer.from(account.head).toString('base64url'),
+});
+
+/**
+ * Hashes pieces of equal length, each of which begins with a byte for its kind.
+ * @param groupSize bits: so many hashes follow each other in the result, after a byte for the kind of their group. Undefined
+ * for the last, which stands alone.
+ */
+function hashAll(bytes: Buffer, stride: number, kind: number, groupSize: number | undefined): Buffer {
+  const count = bytes.length / stride;
+  const group = groupSize === undefined ? 1 : 2 ** groupSize;
+  const gap = groupSize === undefined ? 0 : 1;
+  const result = Buffer.alloc((count / group) * (gap + group * digestBytes));
+  let at = 0;
+  for (let each = 0; each < count; each += 1) {
+    if (each % group === 0) at += gap;
+    bytes[each * stride] = kind;
+    at += sha256(bytes.subarray(each * stride, (each + 1) * stride)).copy(result, at);
+  }
+  return result;
+}
+
+/** The bits with which every bucket has room for its tenants. */
+function bitsFor(accounts: readonly TenantAccount[]): number {
+  for (let bits = fewestBits; bits <= mostBits; bits += 1) {
+    const counts = new Uint16Array(2 ** bits);
+    let isFull = false;
+    for (const { index } of accounts) {
+      const bucket = bucketOf(index, bits);
+      counts[bucket] = (counts[bucket] ?? 0) + 1;
+      isFull ||= (counts[bucket] ?? 0) > entriesPerBucket;
+    }
+    if (!isFull) return bits;
+  }
+  throw new RangeError('too many tenants');
+}
+
+/** The accounts after a checkpoint. */
+export interface Accounts {
+  readonly cover: Cover;
+  readonly tenants: ReadonlyMap<TenantId, TenantAccount>;
+}
+
+/**
+ * Adds what a checkpoint is the first to cover.
+ * @param records all of its time, in any order, also others.
+ * @param indexesOf the indexes of tenants that have no account yet.
+ * @returns the accounts after it, and the tenants whose accounts have changed.
+ */
+export async function nextAccounts(
+  before: Accounts,
+  checkpoint: Checkpoint,
+  records: Iterable<SeenRecord>,
+  indexesOf: (tenants: readonly TenantId[]) => Promise<readonly Uint8Array[]>,
+): Promise<{ readonly accounts: Accounts; readonly changed: readonly TenantId[] }> {
+  const [cover, isCovered] = nextCover(before.cover, checkpoint);
+  const touched = new Map<TenantId, SeenRecord[]>();
+  for (const record of records) {
+    if (!isCovered(record)) continue;
+    const others = touched.get(record.holder);
+    if (others === undefined) touched.set(record.holder, [record]);
+    else others.push(record);
+  }
+  const tenants = new Map(before.tenants);
+  const added = [...touched.keys()].filter((tenant) => !tenants.has(tenant));
+  for (const [place, index] of (await indexesOf(added)).entries())
+    tenants.set(added[place] ?? nobody, { ...emptyAccount, index });
+  for (const [tenant, covered] of touched) {
+    const account = tenants.get(tenant);
+    if (account !== undefined)
+      tenants.set(tenant, { index: account.index, ...nextAccount(account, checkpoint.number, covered) });
+  }
+  return { accounts: { cover, tenants }, changed: [...touched.keys()] };
+}

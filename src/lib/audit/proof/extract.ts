@@ -1,0 +1,285 @@
+import { hash } from 'node:crypto';
+import type { JWK } from 'jose';
+import { isoTime } from '../../core/clock.ts';
+import { BrokerError } from '../../core/errors.ts';
+import { nilUuid, type TenantId } from '../../core/identifiers.ts';
+import { wrongContinuation } from '../../core/rows/continuation.ts';
+import { type CheckpointSigner, keyIdOf } from '../chain/checkpoint-log.ts';
+import { hashOf, overlapMs, settleMs, type StoredRecord } from '../chain/checkpoint.ts';
+import { timeOfKeys } from '../log/audit-row.ts';
+import { type Cover, coverOf, nextCover, type SeenRecord, seenRecord } from './accounts.ts';
+import {
+  type EcKey,
+  type ExtractHeader,
+  type ExtractLine,
+  extractType,
+  hiddenColumns,
+  indexText,
+  isBefore,
+  type RsaKey,
+  settledMs,
+  witnessTexts,
+} from './layout.ts';
+import { headOf, type OwnCheckpoint, type TenantTree, type TreeState } from './tenant-tree.ts';
+
+/** Checkpoints whose records are in one page: about two hours. */
+const checkpointsPerPage = 24;
+/** A record that is late is covered by one of the next two. */
+const lookAhead = 2;
+
+export interface ExtractDeps {
+  readonly tree: TenantTree;
+  readonly signer: Pick<CheckpointSigner, 'publicKey' | 'current'>;
+  readonly indexKey: Pick<CheckpointSigner, 'publicKey'>;
+  /** The checkpoints of the app, each after the one that it names, from one before this time. */
+  readonly checkpoints: (fromMs: number) => AsyncIterable<OwnCheckpoint>;
+  /** The records of a time, of one tenant: from inclusive, to exclusive. Undefined: those of all. */
+  readonly read: (fromMs: number, toMs: number, tenant: TenantId | undefined) => AsyncIterable<StoredRecord>;
+  /** Whether a record must not be shown. Its hash is. */
+  readonly isWithheld?: (record: StoredRecord) => boolean;
+}
+
+export interface ExtractQuery {
+  /** The nil UUID: records that name no tenant. */
+  readonly tenant: TenantId;
+  /** Inclusive. */
+  readonly sinceMs: number;
+  /** Exclusive. */
+  readonly untilMs: number;
+  readonly nowMs: number;
+}
+
+/** Some lines of an extract, in their order. */
+export interface ExtractPage {
+  readonly lines: readonly ExtractLine[];
+  /** Absent with the last page. */
+  readonly continuation?: string;
+}
+
+/** Where a page begins, where the extract ends, and what pages before had. */
+interface Place {
+  readonly after: number;
+  readonly afterMs: number;
+  readonly last: number;
+  readonly counts: readonly [records: number, withheld: number, unsigned: number];
+}
+
+const placePattern = /^(\d{1,9})\.(\d{1,14})\.(\d{1,9})\.(\d{1,9})\.(\d{1,9})\.(\d{1,9})$/;
+
+/**
+ * One page of the extract of a tenant. The lines of all pages, each as JSON, are the file.
+ * @throws BrokerError request_invalid if no signed tree covers any of the period; storage_unavailable, key_vault_unavailable.
+ */
+export async function extractPage(
+  deps: ExtractDeps,
+  query: ExtractQuery,
+  continuation: string | undefined,
+): Promise<ExtractPage> {
+  if (continuation === undefined) return firstPage(deps, query);
+  const [, ...numbers] = placePattern.exec(continuation) ?? [];
+  const [after = -1, afterMs = 0, last = 0, ...counts] = numbers.map(Number);
+  if (after === -1) throw wrongContinuation('is not valid');
+  return recordPage(deps, query, { after, afterMs, last, counts: counts as [number, number, number] });
+}
+
+const textOfPlace = ({ after, afterMs, last, counts }: Place): string => [after, afterMs, last, ...counts].join('.');
+
+async function firstPage(deps: ExtractDeps, query: ExtractQuery): Promise<ExtractPage> {
+  const { tenant, sinceMs, untilMs, nowMs } = query;
+  const { start, end } = await boundsOf(deps, query);
+  const header: ExtractHeader = {
+    type: 'tenant-extract',
+    v: 1,
+    tenant,
+    since: isoTime(sinceMs),
+    until: isoTime(untilMs),
+    madeAt: isoTime(nowMs),
+  };
+  const { keyId } = end.state;
+  const [signing, own] = await Promise.all([deps.signer.current(), deps.indexKey.publicKey(keyId)]);
+  if ('missing' in signing) throw new BrokerError('key_vault_unavailable', signing.missing);
+  const heads = [...(start === undefined ? [] : [start]), end];
+  const kids = new Set([...heads.map(({ keyId: kid }) => kid), signing.id]);
+  const keys = await Promise.all([...kids].map((kid) => deps.signer.publicKey(kid)));
+  const index: RsaKey = { kty: 'RSA', n: own?.n ?? '', e: own?.e ?? '', kid: keyId };
+  const { indexKey = '' } = headOf(end.own.checkpoint) ?? {};
+  const [signature = '', ...witnesses] = await deps.tree.signatures(keyId, [
+    indexText(tenant),
+    ...witnessTexts(indexKey),
+  ]);
+  const proofOf = indexOf(signature);
+  const lines: ExtractLine[] = [
+    header,
+    ...keys.flatMap((key): ExtractLine[] => (key === undefined ? [] : [{ type: 'key', jwk: plainKey(key) }])),
+    { type: 'index', jwk: index, signature, witnesses },
+    ...heads.map(
+      ({ own: { checkpoint }, state }): ExtractLine => ({
+        type: 'account',
+        jws: checkpoint.tenants ?? '',
+        ...state.tree.proof(proofOf),
+      }),
+    ),
+  ];
+  const jws = await deps.tree.sign(signing.id, extractType, { v: 1, lines: hashOf(textOf(lines)) });
+  const { began } = end.state;
+  const after = start?.own.checkpoint.number ?? began.number - 1;
+  const afterMs = Date.parse(start?.own.checkpoint.to ?? began.from);
+  const place = { after, afterMs, last: end.own.checkpoint.number, counts: [0, 0, 0] } as const;
+  return { lines: [...lines, { type: 'seal', jws }], continuation: textOfPlace(place) };
+}
+
+const textOf = (lines: readonly ExtractLine[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+
+const indexOf = (signature: string): Uint8Array => hash('sha256', Buffer.from(signature, 'base64url'), 'buffer');
+
+const plainKey = ({ x = '', y = '', kid = '' }: JWK): EcKey => ({ kty: 'EC', crv: 'P-256', x, y, kid });
+
+interface Bound {
+  readonly own: OwnCheckpoint;
+  readonly state: TreeState;
+  /** Of the key that signed its head. */
+  readonly keyId: string;
+}
+
+/** The checkpoints around the period whose accounts are there. Without a start, the accounts begin within it. */
+async function boundsOf(
+  { tree, checkpoints }: ExtractDeps,
+  { sinceMs, untilMs }: ExtractQuery,
+): Promise<{ readonly start: Bound | undefined; readonly end: Bound }> {
+  const before: OwnCheckpoint[] = [];
+  const within: OwnCheckpoint[] = [];
+  const beyond: OwnCheckpoint[] = [];
+  for await (const own of checkpoints(sinceMs - settledMs)) {
+    const head = headOf(own.checkpoint);
+    if (head === undefined) continue;
+    const toMs = Date.parse(head.to);
+    (toMs + settledMs <= sinceMs ? before : toMs - settledMs < untilMs ? within : beyond).push(own);
+    // Accounts that are lost are there again soon.
+    if (beyond.length > checkpointsPerPage) break;
+  }
+  const end = await firstKept(tree, [...beyond, ...within.toReversed(), ...before.toReversed()]);
+  if (end === undefined)
+    throw new BrokerError(
+      'request_invalid',
+      'No signed checkpoint has accounts of tenants for this period. The first one may be minutes away.',
+    );
+  const { began } = end.state;
+  const isOfTree = ({ checkpoint: { number } }: OwnCheckpoint): boolean =>
+    number >= began.number && number < end.own.checkpoint.number;
+  const isFirst = [...before, ...within].some(({ checkpoint }) => checkpoint.number === began.number);
+  // If neither a start nor the beginning of the tree is there, the oldest accounts that are kept must do.
+  const candidates = before.filter(isOfTree).toReversed();
+  const start =
+    (await firstKept(tree, candidates)) ?? (isFirst ? undefined : await firstKept(tree, within.filter(isOfTree)));
+  return { start, end };
+}
+
+async function firstKept(tree: TenantTree, candidates: readonly OwnCheckpoint[]): Promise<Bound | undefined> {
+  for (const own of candidates) {
+    const state = await tree.state(own);
+    if (state !== undefined) return { own, state, keyId: keyIdOf(own.checkpoint.tenants ?? '') };
+  }
+  return undefined;
+}
+
+async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, place: Place): Promise<ExtractPage> {
+  const [before, ...following] = await checkpointsAfter(deps, place);
+  const page = following.filter(({ checkpoint: { number } }) => number <= place.last).slice(0, checkpointsPerPage);
+  // The accounts of a page's end must be there for the next page to begin with.
+  while (
+    page.length > 1 &&
+    page.at(-1)?.checkpoint.number !== place.last &&
+    headOf((page.at(-1) as OwnCheckpoint).checkpoint) === undefined
+  )
+    page.pop();
+  const end = page.at(-1);
+  const isLast = end === undefined || end.checkpoint.number === place.last;
+  const isNewest = isLast && following.length === page.length;
+  const fromMs = Date.parse(page[0]?.checkpoint.from ?? isoTime(place.afterMs));
+  const toMs = Date.parse(end?.checkpoint.to ?? isoTime(place.afterMs));
+  const readToMs = isNewest ? Math.max(untilMs, toMs + settleMs) : toMs + settleMs;
+  const records: { readonly record: StoredRecord; readonly seen: SeenRecord }[] = [];
+  for await (const record of deps.read(fromMs - overlapMs, readToMs, tenant === nilUuid ? undefined : tenant)) {
+    const seen = seenRecord(record);
+    if (seen.holder === tenant) records.push({ record, seen });
+  }
+  records.sort((one, other) => isBefore(one.record.RowKey, other.record.RowKey));
+  const known = new Set<SeenRecord>();
+  const lines: ExtractLine[] = [];
+  let cover = await startCover(deps, before, place);
+  const wasCovered = coveredBy(cover);
+  for (const { checkpoint } of following.slice(0, page.length + lookAhead)) {
+    const [next, isCovered] = nextCover(cover, checkpoint);
+    cover = next;
+    for (const { record, seen } of records) {
+      if (!isCovered(seen)) continue;
+      known.add(seen);
+      if (checkpoint.number <= (end?.checkpoint.number ?? 0)) lines.push(lineOf(deps, checkpoint.number, record, seen));
+    }
+  }
+  const [judgedFromMs, judgedToMs] = [fromMs - overlapMs, isNewest ? untilMs : toMs - overlapMs];
+  const unsigned = records.filter(({ seen }) => {
+    const atMs = timeOfKeys(seen.PartitionKey, seen.RowKey) ?? 0;
+    return !known.has(seen) && !wasCovered(seen) && atMs > judgedFromMs && atMs <= judgedToMs && atMs < untilMs;
+  });
+  for (const { record } of unsigned) lines.push({ type: 'unsigned', record: shown(record) });
+  const count = (type: ExtractLine['type']): number => lines.filter((line) => line.type === type).length;
+  const [signed, withheld, others] = place.counts;
+  const counts = [signed + count('record'), withheld + count('withheld'), others + unsigned.length] as const;
+  if (!isLast)
+    return {
+      lines,
+      continuation: textOfPlace({
+        ...place,
+        after: end.checkpoint.number,
+        afterMs: Date.parse(end.checkpoint.to),
+        counts,
+      }),
+    };
+  return { lines: [...lines, { type: 'end', records: counts[0], withheld: counts[1], unsigned: counts[2] }] };
+}
+
+/** The checkpoint after which the page begins, and those that it needs. The first is undefined if there is none before. */
+async function checkpointsAfter(
+  { checkpoints }: ExtractDeps,
+  { after, afterMs, last }: Place,
+): Promise<[OwnCheckpoint | undefined, ...OwnCheckpoint[]]> {
+  const found: [OwnCheckpoint | undefined, ...OwnCheckpoint[]] = [undefined];
+  for await (const own of checkpoints(afterMs)) {
+    const { number } = own.checkpoint;
+    if (number === after) found[0] = own;
+    else if (number > after) found.push(own);
+    if (found.length > checkpointsPerPage + lookAhead || number > last + lookAhead) break;
+  }
+  return found;
+}
+
+async function startCover({ tree }: ExtractDeps, before: OwnCheckpoint | undefined, { after }: Place): Promise<Cover> {
+  if (before === undefined && after > 0)
+    throw new BrokerError('storage_unavailable', `The checkpoint ${after} of the audit log could not be found.`);
+  const state = before === undefined ? undefined : await tree.state(before);
+  return state?.accounts.cover ?? coverOf(before?.checkpoint);
+}
+
+/** Whether a record was covered by then, of a chain that the last checkpoint names. */
+function coveredBy(cover: Cover): (record: SeenRecord) => boolean {
+  return ({ chain }) => {
+    const [id = '', seq = '0'] = typeof chain === 'string' ? chain.split('.') : [];
+    const known = cover.get(id);
+    if (known === undefined || Number(seq) > known.seq) return false;
+    return !known.open.some(([first, last]) => Number(seq) >= first && Number(seq) <= last);
+  };
+}
+
+function lineOf({ isWithheld }: ExtractDeps, checkpoint: number, record: StoredRecord, seen: SeenRecord): ExtractLine {
+  return isWithheld?.(record) === true
+    ? { type: 'withheld', checkpoint, hash: Buffer.from(seen.hash).toString('base64url') }
+    : { type: 'record', checkpoint, record: shown(record) };
+}
+
+const shown = (record: StoredRecord): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(record)
+      .filter(([name]) => !hiddenColumns.has(name))
+      .toSorted(([one], [other]) => (one < other ? -1 : 1)),
+  );

@@ -1,0 +1,338 @@
+import { hash } from 'node:crypto';
+import * as z from 'zod';
+import { isoTime, minuteMs } from '../../core/clock.ts';
+import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import type { Logger } from '../../core/log.ts';
+import { parseJson } from '../../core/outbound.ts';
+import { type CheckpointLog, type CheckpointSigner, partOf } from '../chain/checkpoint-log.ts';
+import {
+  type Checkpoint,
+  checkpointSchema,
+  hashOf,
+  overlapMs,
+  settleMs,
+  type StoredRecord,
+} from '../chain/checkpoint.ts';
+import {
+  type Accounts,
+  type AccountTree,
+  coverOf,
+  nextAccounts,
+  type SeenRecord,
+  seenRecord,
+  type TenantAccount,
+  treeOf,
+} from './accounts.ts';
+import { headType, indexText, nonceText, thumbprintText, type TreeHead } from './layout.ts';
+
+/** Keeps texts by name. What it says is believed only if a signed root confirms it. */
+export interface AccountStore {
+  /** Undefined if there is none. @throws BrokerError storage_unavailable. */
+  read(name: string): Promise<string | undefined>;
+  /** @throws BrokerError storage_unavailable. */
+  write(name: string, text: string): Promise<void>;
+}
+
+export interface TenantTreeDeps {
+  readonly accounts: AccountStore;
+  /** The key that makes indexes: RSA, RS256. */
+  readonly indexKey: CheckpointSigner;
+  readonly signer: Pick<CheckpointSigner, 'sign'>;
+  readonly checkpoints: Pick<CheckpointLog, 'page'>;
+  readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
+  readonly log: Logger;
+}
+
+/** A checkpoint that the key of the app has signed. */
+export interface OwnCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly jws: string;
+}
+
+/** The accounts after a checkpoint, and what its head says about them. */
+export interface TreeState {
+  readonly number: number;
+  readonly accounts: Accounts;
+  readonly tree: AccountTree;
+  readonly began: TreeHead['began'];
+  /** Id of the key that makes the indexes. */
+  readonly keyId: string;
+  /** Name under which they are kept, and how many texts they are in. */
+  readonly name: string;
+  readonly parts: number;
+}
+
+/** Without the tree, which costs some time. */
+type Kept = Omit<TreeState, 'tree'>;
+
+/** Checkpoints whose accounts are written as changes. Then all are written. */
+const longestChanges = 24;
+/** How far accounts that were lost are computed again, in checkpoints: about a day. Beyond it, the tree begins anew. */
+const longestRebuild = 288;
+/** Requests to Key Vault at the same time. */
+const signingAtOnce = 16;
+
+const accountSchema = z.tuple([z.string(), z.number().int().min(0), z.string()]);
+const stateSchema = z.object({
+  v: z.literal(1),
+  /** Name of the accounts that these change; null if these are all. */
+  base: z.string().nullable(),
+  keyId: z.string(),
+  began: z.object({ number: z.int(), from: z.string() }),
+  /** Places that no checkpoint has covered, by chain. */
+  open: z.record(z.string(), z.array(z.tuple([z.int(), z.int()]))),
+  /** Index, count and head, by tenant. */
+  tenants: z.record(z.string(), accountSchema),
+});
+type StoredState = z.output<typeof stateSchema>;
+
+const headSchema = z.object({
+  v: z.literal(1),
+  number: z.int(),
+  to: z.string(),
+  root: z.string(),
+  bits: z.int(),
+  began: z.object({ number: z.int(), from: z.string() }),
+  indexKey: z.string(),
+  previous: z.string().nullable(),
+});
+
+/** What a checkpoint says about the tenants; undefined if it says nothing. */
+export function headOf({ tenants }: Checkpoint): TreeHead | undefined {
+  return tenants === undefined ? undefined : headSchema.safeParse(partOf(tenants, 1)).data;
+}
+
+const minuteOf = (iso: string): string => isoTime(Math.floor(Date.parse(iso) / minuteMs) * minuteMs);
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'base64url');
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url');
+
+/** Keeps the accounts of all tenants, and writes and reads the tree over them (docs/audit-evidence.md). */
+export class TenantTree {
+  readonly #deps: TenantTreeDeps;
+  #last: TreeState | undefined;
+
+  constructor(deps: TenantTreeDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * What the next checkpoint says about the tenants. The accounts are stored first, under the name of their root: of two
+   * instances that write the same checkpoint, the accounts of that whose checkpoint counts are there.
+   * @param before the one before, as it is stored.
+   * @param records all that the checkpoint has read.
+   * @returns undefined if there is no key for indexes.
+   * @throws BrokerError of storage or Key Vault. The checkpoint can do without: the next one makes up for it.
+   */
+  async head(
+    checkpoint: Checkpoint,
+    before: OwnCheckpoint | undefined,
+    records: Iterable<SeenRecord>,
+    keyId: string,
+  ): Promise<string | undefined> {
+    const key = await this.#deps.indexKey.current();
+    if ('missing' in key) return undefined;
+    const known = before === undefined ? undefined : await this.#stateAfter(before);
+    if (known === undefined) this.#deps.log.log('info', 'audit.accounts_begin', { number: checkpoint.number });
+    const start = known ?? {
+      accounts: { cover: coverOf(before?.checkpoint), tenants: new Map() },
+      began: { number: checkpoint.number, from: minuteOf(checkpoint.from) },
+      // A new version of the key would be another index for each tenant, so a tree keeps the one that it began with.
+      keyId: key.id,
+    };
+    const { accounts, changed } = await nextAccounts(start.accounts, checkpoint, records, (tenants) =>
+      this.#indexes(start.keyId, tenants),
+    );
+    const previous = known === undefined ? undefined : await this.#previousHead(before);
+    const hashOfPrevious = previous === undefined ? null : hashOf(previous);
+    const { number } = checkpoint;
+    const tree = await this.#tree(start.keyId, accounts, { number, previous: hashOfPrevious });
+    const parts = (known?.parts ?? longestChanges) + 1;
+    const isWhole = parts > longestChanges;
+    const name = nameOf(number, tree.root);
+    const written = isWhole ? [...accounts.tenants.keys()] : changed;
+    const stored: StoredState = {
+      v: 1,
+      base: isWhole ? null : (known?.name ?? null),
+      keyId: start.keyId,
+      began: start.began,
+      open: Object.fromEntries(
+        [...accounts.cover].flatMap(([id, { open }]) =>
+          open.length === 0 ? [] : [[id, open.map(([a, b]) => [a, b])]],
+        ),
+      ),
+      tenants: Object.fromEntries(written.map((tenant) => [tenant, storedAccount(accounts.tenants.get(tenant))])),
+    };
+    await this.#deps.accounts.write(name, JSON.stringify(stored));
+    this.#last = { ...start, number, accounts, tree, name, parts: isWhole ? 1 : parts };
+    const head: TreeHead = {
+      v: 1,
+      number,
+      to: minuteOf(checkpoint.to),
+      root: tree.root,
+      bits: tree.bits,
+      began: start.began,
+      indexKey: await this.#thumbprint(start.keyId),
+      previous: hashOfPrevious,
+    };
+    return this.sign(keyId, headType, head);
+  }
+
+  /** Signs a statement with the key of the checkpoints. */
+  async sign(keyId: string, typ: string, payload: object): Promise<string> {
+    const encode = (value: object): string => textOf(Buffer.from(JSON.stringify(value)));
+    const signed = `${encode({ alg: 'ES256', kid: keyId, typ })}.${encode(payload)}`;
+    return `${signed}.${textOf(await this.#deps.signer.sign(keyId, Buffer.from(signed)))}`;
+  }
+
+  /**
+   * The accounts after a checkpoint with a head.
+   * @returns undefined if they are not kept any more, or are not those that were signed.
+   * @throws BrokerError
+   */
+  async state({ checkpoint }: OwnCheckpoint): Promise<TreeState | undefined> {
+    const head = headOf(checkpoint);
+    if (head === undefined) return undefined;
+    if (this.#last?.number === head.number && this.#last.tree.root === head.root) return this.#last;
+    const name = nameOf(head.number, head.root);
+    const parts: StoredState[] = [];
+    for (
+      let next: string | null = name;
+      next !== null && parts.length < longestChanges;
+      next = parts.at(-1)?.base ?? null
+    ) {
+      const parsed = stateSchema.safeParse(parseJson((await this.#deps.accounts.read(next)) ?? ''));
+      if (!parsed.success) return undefined;
+      parts.push(parsed.data);
+    }
+    const [newest] = parts;
+    if (newest === undefined || parts.at(-1)?.base !== null) return undefined;
+    const tenants = new Map<TenantId, TenantAccount>();
+    for (const part of parts.toReversed())
+      for (const [id, [index, count, hashed]] of Object.entries(part.tenants)) {
+        const tenant = parseTenantId(id);
+        if (tenant !== undefined) tenants.set(tenant, { index: bytesOf(index), count, head: bytesOf(hashed) });
+      }
+    const cover = new Map(checkpoint.chains.map(({ id, seq }) => [id, { seq, open: newest.open[id] ?? [] }]));
+    const { keyId, began } = newest;
+    const accounts = { cover, tenants };
+    const tree = await this.#tree(keyId, accounts, head);
+    if (tree.root !== head.root) return undefined;
+    return { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
+  }
+
+  /** What shows that the index of a tenant is the only one that it has. @throws BrokerError. */
+  async signatures(keyId: string, texts: readonly string[]): Promise<readonly string[]> {
+    const signed: string[] = [];
+    for (let at = 0; at < texts.length; at += signingAtOnce) {
+      const some = texts
+        .slice(at, at + signingAtOnce)
+        .map((text) => this.#deps.indexKey.sign(keyId, Buffer.from(text)));
+      signed.push(...(await Promise.all(some)).map(textOf));
+    }
+    return signed;
+  }
+
+  async #indexes(keyId: string, tenants: readonly TenantId[]): Promise<readonly Uint8Array[]> {
+    const signed = await this.signatures(keyId, tenants.map(indexText));
+    return signed.map((signature) => hash('sha256', bytesOf(signature), 'buffer'));
+  }
+
+  async #tree(
+    keyId: string,
+    { tenants }: Accounts,
+    { number, previous }: Pick<TreeHead, 'number' | 'previous'>,
+  ): Promise<AccountTree> {
+    const [signature = ''] = await this.signatures(keyId, [nonceText(number, previous)]);
+    return treeOf(number, hash('sha256', bytesOf(signature), 'buffer'), tenants.values());
+  }
+
+  async #thumbprint(keyId: string): Promise<string> {
+    const { n = '', e = '' } = (await this.#deps.indexKey.publicKey(keyId)) ?? {};
+    return hashOf(thumbprintText({ kty: 'RSA', n, e, kid: keyId }));
+  }
+
+  /** The last head up to a checkpoint. Those between may lack one. */
+  async #previousHead(before: OwnCheckpoint | undefined): Promise<string | undefined> {
+    if (before === undefined || before.checkpoint.tenants !== undefined) return before?.checkpoint.tenants;
+    const recent = await this.#recent(before);
+    return recent.findLast(({ checkpoint }) => checkpoint.tenants !== undefined)?.checkpoint.tenants;
+  }
+
+  /** The accounts after the last checkpoint, computed again if they are not there. Undefined if that is not possible. */
+  async #stateAfter(before: OwnCheckpoint): Promise<Kept | undefined> {
+    const kept = await this.state(before);
+    if (kept !== undefined) return kept;
+    const recent = await this.#recent(before);
+    let known: Kept | undefined;
+    let at = recent.length;
+    // Before the first of all checkpoints is the start of a tree, too.
+    while (known === undefined && at > (recent[0]?.checkpoint.number === 1 ? -1 : 0)) {
+      at -= 1;
+      known = await this.#startAt(recent, at);
+    }
+    for (const { checkpoint } of recent.slice(at + 1)) known &&= await this.#rebuilt(known, checkpoint);
+    if (known !== undefined) this.#deps.log.log('warn', 'audit.accounts_rebuilt', { number: before.checkpoint.number });
+    return known;
+  }
+
+  /** The accounts after one of these checkpoints, if they are kept, or if they are empty because the tree begins after it. */
+  async #startAt(recent: readonly OwnCheckpoint[], at: number): Promise<Kept | undefined> {
+    const [each, next] = [recent[at], recent[at + 1]];
+    const kept = each === undefined ? undefined : await this.state(each);
+    const head = next === undefined ? undefined : headOf(next.checkpoint);
+    if (kept !== undefined || head?.began.number !== next?.checkpoint.number || head === undefined) return kept;
+    const key = await this.#deps.indexKey.current();
+    if ('missing' in key || (await this.#thumbprint(key.id)) !== head.indexKey) return undefined;
+    const accounts = { cover: coverOf(each?.checkpoint), tenants: new Map<TenantId, TenantAccount>() };
+    return { number: head.number - 1, accounts, began: head.began, keyId: key.id, name: '', parts: longestChanges };
+  }
+
+  /** @returns undefined if the records are not those that were signed: some were changed, or purged. */
+  async #rebuilt(before: Kept, checkpoint: Checkpoint): Promise<Kept | undefined> {
+    const records: SeenRecord[] = [];
+    const [fromMs, toMs] = [Date.parse(checkpoint.from) - overlapMs, Date.parse(checkpoint.to) + settleMs];
+    for await (const record of this.#deps.read(fromMs, toMs)) records.push(seenRecord(record));
+    const head = headOf(checkpoint);
+    const { keyId, began } = before;
+    const { accounts } = await nextAccounts(before.accounts, checkpoint, records, (tenants) =>
+      this.#indexes(keyId, tenants),
+    );
+    if (head !== undefined && (await this.#tree(keyId, accounts, head)).root !== head.root) return undefined;
+    // The parts are not stored, so the next accounts are written whole.
+    return { number: checkpoint.number, accounts, began, keyId, name: '', parts: longestChanges };
+  }
+
+  /** The last checkpoints up to this one, without gaps. */
+  async #recent({ checkpoint }: OwnCheckpoint): Promise<readonly OwnCheckpoint[]> {
+    const found = new Map<number, OwnCheckpoint>();
+    // Five minutes each, and some more.
+    const fromMs = Date.parse(checkpoint.from) - longestRebuild * 2 * 5 * minuteMs;
+    let continuation: string | undefined;
+    do {
+      const page = await this.#deps.checkpoints.page(fromMs, continuation);
+      for (const jws of page.checkpoints) {
+        const parsed = checkpointSchema.safeParse(partOf(jws, 1));
+        if (parsed.success && parsed.data.number <= checkpoint.number)
+          found.set(parsed.data.number, { checkpoint: parsed.data, jws });
+      }
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+    const recent: OwnCheckpoint[] = [];
+    for (let number = checkpoint.number; recent.length < longestRebuild; number -= 1) {
+      const each = found.get(number);
+      const next = recent[0]?.checkpoint;
+      // Each names the one before, so lines of others are not among them.
+      if (each === undefined || (next !== undefined && hashOf(each.jws) !== next.previous)) break;
+      recent.unshift(each);
+    }
+    return recent;
+  }
+}
+
+const nameOf = (number: number, root: string): string => `${String(number).padStart(7, '0')}-${root}`;
+
+const storedAccount = (account: TenantAccount | undefined): [string, number, string] => [
+  textOf(account?.index ?? new Uint8Array()),
+  account?.count ?? 0,
+  textOf(account?.head ?? new Uint8Array()),
+];

@@ -1,0 +1,601 @@
+import {
+  type Account,
+  type AccountProof,
+  bucketBytes,
+  bucketInput,
+  bucketOf,
+  commitmentInput,
+  digestBytes,
+  type EcKey,
+  emptyAccount,
+  entryBytes,
+  type ExtractHeader,
+  type ExtractLine,
+  extractType,
+  fewestBits,
+  groupInput,
+  headInput,
+  headType,
+  hiddenColumns,
+  indexText,
+  isBefore,
+  levelsOf,
+  mostBits,
+  settledMs,
+  shownText,
+  tagBytes,
+  tagInput,
+  thumbprintText,
+  toBytes,
+  toText,
+  type TreeHead,
+  witnessTexts,
+} from './layout.ts';
+
+/*
+ * Checks an extract for a customer, who trusts nobody but the key. Runs in Node and in a browser as it is: it needs WebCrypto
+ * and nothing else. It runs nothing that a file contains, and its work is linear in the size of the file.
+ */
+
+/** What is wrong with a file, in one sentence. */
+class Problem extends Error {
+  override readonly name = 'Problem';
+}
+
+export interface VerifyOptions {
+  /** The keys that must have signed. Empty: those in the file, whose thumbprints somebody has to compare. */
+  readonly keys?: readonly EcKey[];
+  /** Heads that the broker has published, or that another customer has: JWS. Those of the file must be among them. */
+  readonly heads?: readonly string[];
+  readonly nowMs: number;
+  /** Gets each record that the account counts, and those that it does not (`checkpoint` undefined), before it is proven. */
+  readonly onRecord?: (record: Readonly<Record<string, unknown>>, checkpoint: number | undefined) => void;
+}
+
+export interface ExtractVerdict {
+  readonly isProven: boolean;
+  /** What is wrong. Plain sentences; they quote nothing that could be markup. Empty if it is proven. */
+  readonly problems: readonly string[];
+  /** What the proof does not cover. */
+  readonly notes: readonly string[];
+  readonly header?: ExtractHeader;
+  /** The part of the period about which `isProven` speaks. ISO 8601. */
+  readonly proven?: { readonly from: string; readonly to: string };
+  readonly records: number;
+  readonly withheld: number;
+  readonly unsigned: number;
+  /** SHA-256 thumbprints (RFC 7638) of the keys that signed. */
+  readonly keys: readonly { readonly kid: string; readonly thumbprint: string }[];
+  /** Numbers of the checkpoints that the proof rests on. */
+  readonly checkpoints: readonly number[];
+}
+
+/** Longest line, characters. A record has at most about 60,000. */
+const longestLine = 1_000_000;
+/** Records that are hashed at the same time. */
+const hashedAtOnce = 2_000;
+/** Clocks of machines may differ by this much. */
+const toleratedMs = 120_000;
+
+/**
+ * Says whether an extract has all and only the records that signed checkpoints hold for its tenant.
+ * @param lines of the file, without line ends.
+ * @throws what reading the lines throws.
+ */
+export async function verifyExtract(
+  lines: AsyncIterable<string> | Iterable<string>,
+  options: VerifyOptions,
+): Promise<ExtractVerdict> {
+  const check = new Check(options);
+  let number = 0;
+  try {
+    for await (const text of lines) {
+      number += 1;
+      await check.line(parseLine(text));
+    }
+    await check.end();
+    return check.verdict([]);
+  } catch (thrown) {
+    if (!(thrown instanceof Problem)) throw thrown;
+    const where = check.isWhole || number === 0 ? '' : `Line ${number}: `;
+    return check.verdict([`${where}${thrown.message}`]);
+  }
+}
+
+/** The members of each line besides `type`, which may be absent if they end with a question mark. */
+const members: Readonly<Record<ExtractLine['type'], readonly string[]>> = {
+  'tenant-extract': ['v', 'tenant', 'since', 'until', 'madeAt'],
+  key: ['jwk'],
+  index: ['jwk', 'signature', 'witnesses'],
+  account: ['jws', 'bucket', 'path', 'account?'],
+  seal: ['jws'],
+  record: ['checkpoint', 'record'],
+  withheld: ['checkpoint', 'hash'],
+  unsigned: ['record'],
+  end: ['records', 'withheld', 'unsigned'],
+};
+
+/** A line, and its text. */
+interface ReadLine {
+  readonly line: ExtractLine;
+  readonly text: string;
+}
+
+/** @throws Problem for any line that the broker does not write, also if it means the same. */
+function parseLine(text: string): ReadLine {
+  if (text.length > longestLine) throw new Problem('it is longer than any line of an extract.');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Problem('it is not JSON. The file was cut off or changed.');
+  }
+  // Two members of one name, other spaces and other escapes do not survive this.
+  if (!isObject(value) || JSON.stringify(value) !== text)
+    throw new Problem('it is not written as the broker writes it.');
+  const { type, ...rest } = value;
+  const known =
+    typeof type === 'string' && Object.hasOwn(members, type) ? members[type as ExtractLine['type']] : undefined;
+  if (known === undefined) throw new Problem('it is no line of an extract, or a newer version has written it.');
+  requireMembers(rest, known);
+  if (type === 'record' || type === 'unsigned') requireRecord(rest['record']);
+  if ('checkpoint' in rest) requireNumber(rest['checkpoint']);
+  return { line: value as ExtractLine, text };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** @throws Problem */
+function requireMembers(value: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+  const needed = known.filter((name) => !name.endsWith('?'));
+  const allowed = new Set(known.map((name) => name.replace('?', '')));
+  if (!needed.every((name) => Object.hasOwn(value, name)) || !Object.keys(value).every((name) => allowed.has(name)))
+    throw new Problem('it does not have the members that such a line has.');
+}
+
+function requireRecord(record: unknown): void {
+  if (!isObject(record) || typeof record['PartitionKey'] !== 'string' || typeof record['RowKey'] !== 'string')
+    throw new Problem('it has no record.');
+  for (const [name, value] of Object.entries(record))
+    if (!/^[A-Za-z]\w*$/.test(name) || hiddenColumns.has(name) || (typeof value === 'object' && value !== null))
+      throw new Problem('it has a record that no broker writes.');
+}
+
+/** @throws Problem */
+function requireNumber(value: unknown): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw new Problem('it has a number that no broker writes.');
+}
+
+const encoder = new TextEncoder();
+const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+const hashOfText = (text: string): Promise<Uint8Array<ArrayBuffer>> => sha256(encoder.encode(text));
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.length === other.length && one.every((byte, at) => byte === other[at]);
+
+/** @throws Problem unless it is base64url, of this many bytes if that is known. */
+function bytesOf(text: unknown, size?: number): Uint8Array<ArrayBuffer> {
+  const bytes = typeof text === 'string' ? toBytes(text) : undefined;
+  if (bytes === undefined || (size !== undefined && bytes.length !== size))
+    throw new Problem('it has bytes of another form or number than the broker writes.');
+  return bytes;
+}
+
+/** The account of the tenant at a checkpoint. */
+interface ProvenAccount {
+  readonly head: TreeHead;
+  readonly jws: string;
+  readonly account: Account;
+}
+
+type Index = Extract<ExtractLine, { type: 'index' }>;
+
+class Check {
+  readonly #options: VerifyOptions;
+  #header: ExtractHeader | undefined;
+  readonly #keys = new Map<string, EcKey>();
+  readonly #signers = new Map<string, { kid: string; thumbprint: string }>();
+  #index: { readonly bytes: Uint8Array<ArrayBuffer>; readonly key: string } | undefined;
+  readonly #accounts: ProvenAccount[] = [];
+  /** Lines before the seal. */
+  readonly #front: string[] = [];
+  #isSealed = false;
+  isWhole = false;
+  /** The account as far as the records lead. */
+  #account: Account = emptyAccount;
+  /** Hashes of the records of this checkpoint, and the row key of the last that is shown. */
+  #group: { readonly checkpoint: number; readonly hashes: Uint8Array[]; lastKey: string } = {
+    checkpoint: 0,
+    hashes: [],
+    lastKey: '',
+  };
+  #waiting: Extract<ExtractLine, { type: 'record' | 'withheld' }>[] = [];
+  #records = 0;
+  #withheld = 0;
+  #unsigned = 0;
+  #unsignedKeys = new Set<string>();
+
+  constructor(options: VerifyOptions) {
+    this.#options = options;
+  }
+
+  async line({ line, text }: ReadLine): Promise<void> {
+    if (this.isWhole) throw new Problem('something follows the end of the extract.');
+    if ((this.#header === undefined) !== (line.type === 'tenant-extract'))
+      throw new Problem(
+        this.#header === undefined ? 'this is no extract of a tenant.' : 'this is more than one extract.',
+      );
+    const isFront = line.type !== 'seal' && !this.#isSealed;
+    if (isFront) this.#front.push(text);
+    if (isFront !== ['tenant-extract', 'key', 'index', 'account'].includes(line.type) && line.type !== 'seal')
+      throw new Problem('it is not where such a line stands in an extract.');
+    switch (line.type) {
+      case 'tenant-extract':
+        return this.#begin(line);
+      case 'key':
+        return this.#addKey(line.jwk);
+      case 'index':
+        return this.#setIndex(line);
+      case 'account':
+        return this.#addAccount(line);
+      case 'seal':
+        return this.#checkSeal(line.jws);
+      case 'record':
+      case 'withheld':
+        this.#waiting.push(line);
+        return this.#waiting.length < hashedAtOnce ? undefined : this.#fold();
+      case 'unsigned':
+        return this.#addUnsigned(line.record);
+      case 'end':
+        await this.#fold();
+        if (line.records !== this.#records || line.withheld !== this.#withheld || line.unsigned !== this.#unsigned)
+          throw new Problem('it counts other records than the file has.');
+        this.isWhole = true;
+    }
+  }
+
+  #begin(header: ExtractHeader): void {
+    if (header.v !== 1) throw new Problem('a newer version has written it. Use a newer page or `ptb`.');
+    const times = [header.since, header.until, header.madeAt].map((text) => Date.parse(text));
+    const [sinceMs = Number.NaN, untilMs = Number.NaN, madeMs = Number.NaN] = times;
+    const isWritten = [header.since, header.until, header.madeAt].every(
+      (text, at) => Number.isFinite(times[at]) && new Date(times[at] ?? 0).toISOString() === text,
+    );
+    if (!isWritten || !(sinceMs < untilMs) || !/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(header.tenant))
+      throw new Problem('it names no tenant or no period.');
+    if (madeMs > this.#options.nowMs + toleratedMs)
+      throw new Problem(`it says that it was made at ${header.madeAt}, which is in the future.`);
+    this.#header = header;
+  }
+
+  #addKey(jwk: EcKey): void {
+    requireMembers({ ...jwk }, ['kty', 'crv', 'x', 'y', 'kid']);
+    const { keys: trusted = [] } = this.#options;
+    if (trusted.length > 0 && !trusted.some(({ kid, x, y }) => kid === jwk.kid && x === jwk.x && y === jwk.y))
+      throw new Problem('the key is not among those that are trusted.');
+    this.#keys.set(jwk.kid, jwk);
+  }
+
+  /** The index is the only one that the tenant has, if the key is one with which each text has one signature. */
+  async #setIndex({ jwk, signature, witnesses }: Index): Promise<void> {
+    if (this.#header === undefined || this.#index !== undefined) throw new Problem('it has a second index.');
+    requireMembers({ ...jwk }, ['kty', 'n', 'e', 'kid']);
+    if (jwk.kty !== 'RSA' || jwk.e !== 'AQAB')
+      throw new Problem('the key of the index is not RSA with the usual exponent.');
+    const modulus = bytesOf(jwk.n);
+    const texts = [indexText(this.#header.tenant)];
+    const thumbprint = toText(await hashOfText(thumbprintText(jwk)));
+    texts.push(...witnessTexts(thumbprint));
+    const signatures = [signature, ...(Array.isArray(witnesses) ? witnesses : [])].map((each) =>
+      bytesOf(each, modulus.length),
+    );
+    requireFewFactors(modulus, signatures);
+    const imported = await importKey({ kty: 'RSA', n: jwk.n, e: jwk.e }, rs256);
+    if (signatures.length !== texts.length)
+      throw new Problem('the key of the index is not shown to give one index only.');
+    for (const [at, text] of texts.entries())
+      if (!(await crypto.subtle.verify(rs256.name, imported, signatures[at] ?? new Uint8Array(), encoder.encode(text))))
+        throw new Problem('the index is not that of the tenant.');
+    this.#index = { bytes: await sha256(signatures[0] ?? new Uint8Array()), key: thumbprint };
+  }
+
+  async #addAccount(line: { readonly jws: string } & AccountProof): Promise<void> {
+    const head = await this.#head(line.jws);
+    const index = this.#index;
+    if (index === undefined) throw new Problem('it comes before the index.');
+    if (head.indexKey !== index.key) throw new Problem('the checkpoint is of a tree with another key for indexes.');
+    const account = await accountIn(line, head, index.bytes);
+    const before = this.#accounts.at(-1)?.head;
+    if (this.#accounts.length > 1 || (before !== undefined && before.number >= head.number))
+      throw new Problem('the checkpoints are not in their order.');
+    if (before !== undefined && before.began.number !== head.began.number)
+      throw new Problem('the checkpoints are of two trees: between them the broker has begun anew.');
+    this.#accounts.push({ head, account, jws: line.jws });
+  }
+
+  async #head(jws: unknown): Promise<TreeHead> {
+    const head = (await this.#signed(jws, headType)) as unknown as TreeHead;
+    const { v, number, bits, began, to, root } = head;
+    if (v !== 1) throw new Problem('a newer version has signed the checkpoint.');
+    requireNumber(number);
+    requireNumber(began?.number);
+    if (!Number.isInteger(bits) || bits < fewestBits || bits > mostBits || began.number > number)
+      throw new Problem('the checkpoint says what no broker signs.');
+    if (!Number.isFinite(Date.parse(to)) || !Number.isFinite(Date.parse(began.from)))
+      throw new Problem('the checkpoint says what no broker signs.');
+    bytesOf(root, digestBytes);
+    return head;
+  }
+
+  /** The payload of a JWS that a key of the checkpoints has signed. @throws Problem */
+  async #signed(jws: unknown, typ: string): Promise<Record<string, unknown>> {
+    const parts = typeof jws === 'string' ? jws.split('.') : [];
+    const [header, payload] = parts.map((part) => jsonOf(part));
+    if (parts.length !== 3 || header === undefined || payload === undefined)
+      throw new Problem('it has no signature that can be read.');
+    if (header['alg'] !== 'ES256' || header['typ'] !== typ) throw new Problem('its signature is for something else.');
+    const kid = String(header['kid']);
+    const trusted = this.#options.keys ?? [];
+    const key = trusted.length > 0 ? trusted.find((each) => each.kid === kid) : this.#keys.get(kid);
+    if (key === undefined) throw new Problem('the key that signed it is not among those that are trusted.');
+    const imported = await importKey({ kty: 'EC', crv: 'P-256', x: key.x, y: key.y }, es256);
+    const signed = encoder.encode(`${parts[0]}.${parts[1]}`);
+    if (!(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, imported, bytesOf(parts[2]), signed)))
+      throw new Problem('its signature is not valid.');
+    const thumbprint = toText(await hashOfText(thumbprintText({ ...key, kty: 'EC', crv: 'P-256' })));
+    this.#signers.set(kid, { kid, thumbprint });
+    return payload;
+  }
+
+  async #checkSeal(jws: string): Promise<void> {
+    const payload = await this.#signed(jws, extractType);
+    const lines = this.#front.map((text) => `${text}\n`).join('');
+    if (this.#isSealed || payload['v'] !== 1 || payload['lines'] !== toText(await hashOfText(lines)))
+      throw new Problem(
+        'the lines before are not those that the broker signed: the tenant, the period or the proof was changed.',
+      );
+    const last = this.#accounts.at(-1);
+    if (last === undefined) throw new Problem('the extract has no checkpoint.');
+    this.#isSealed = true;
+    if (this.#accounts.length === 2) this.#account = this.#accounts[0]?.account ?? emptyAccount;
+    this.#group = { checkpoint: this.#firstCheckpoint(), hashes: [], lastKey: '' };
+  }
+
+  /** The first checkpoint whose records the extract has. */
+  #firstCheckpoint(): number {
+    const [first, second] = this.#accounts;
+    return second === undefined ? (first?.head.began.number ?? 0) : (first?.head.number ?? 0) + 1;
+  }
+
+  /** Adds the records that wait to the account. */
+  async #fold(): Promise<void> {
+    const hashes = await Promise.all(
+      this.#waiting.map(async (line) =>
+        line.type === 'record' ? hashOfText(shownText(line.record)) : bytesOf(line.hash, digestBytes),
+      ),
+    );
+    for (const [at, line] of this.#waiting.entries()) {
+      if (line.checkpoint !== this.#group.checkpoint) await this.#next(line.checkpoint);
+      if (line.type === 'record') {
+        const key = String(line.record['RowKey']);
+        this.#requireHolder(line.record);
+        if (this.#group.lastKey !== '' && isBefore(this.#group.lastKey, key) >= 0)
+          throw new Problem('records are not in their order, or one is there twice.');
+        this.#group.lastKey = key;
+        this.#records += 1;
+        this.#options.onRecord?.(line.record, line.checkpoint);
+      } else this.#withheld += 1;
+      this.#group.hashes.push(hashes[at] ?? new Uint8Array());
+    }
+    this.#waiting = [];
+  }
+
+  async #next(checkpoint: number): Promise<void> {
+    const { hashes, checkpoint: before } = this.#group;
+    const last = this.#accounts.at(-1)?.head.number ?? 0;
+    if (checkpoint < before || checkpoint > last)
+      throw new Problem('records are of checkpoints outside the period, or not in their order.');
+    if (hashes.length > 0)
+      this.#account = {
+        count: this.#account.count + hashes.length,
+        head: await sha256(headInput(this.#account.head, before, hashes)),
+      };
+    this.#group = { checkpoint, hashes: [], lastKey: '' };
+  }
+
+  #requireHolder(record: Readonly<Record<string, unknown>>): void {
+    const { tenant } = this.#header ?? {};
+    const named = typeof record['tenantId'] === 'string' ? record['tenantId'].toLowerCase() : undefined;
+    if (named !== tenant && !(named === undefined && tenant === '00000000-0000-0000-0000-000000000000'))
+      throw new Problem('the extract has a record of another tenant.');
+  }
+
+  #addUnsigned(record: Readonly<Record<string, unknown>>): void {
+    this.#requireHolder(record);
+    const key = String(record['RowKey']);
+    if (this.#unsignedKeys.has(key)) throw new Problem('a record is there twice.');
+    this.#unsignedKeys.add(key);
+    this.#unsigned += 1;
+    this.#options.onRecord?.(record, undefined);
+  }
+
+  /** @throws Problem unless the records lead from the first account to the last. */
+  async end(): Promise<void> {
+    if (!this.isWhole) {
+      this.isWhole = true;
+      throw new Problem('The file is not whole: it was cut off.');
+    }
+    const last = this.#accounts.at(-1);
+    if (last === undefined) throw new Problem('The file has no checkpoint.');
+    await this.#next(last.head.number);
+    // Records of the last checkpoint, if there were some, are counted now.
+    const missing = last.account.count - this.#account.count;
+    if (missing > 0)
+      throw new Problem(`${missing} records are missing that the signed checkpoints count for this tenant.`);
+    if (missing < 0)
+      throw new Problem(`${-missing} records are too many: the signed checkpoints count fewer for this tenant.`);
+    if (!isSame(last.account.head, this.#account.head))
+      throw new Problem(
+        'A record was changed, exchanged or moved: the records are not those of the signed checkpoints.',
+      );
+    const { heads } = this.#options;
+    for (const { jws, head } of this.#accounts)
+      if (heads !== undefined && !heads.includes(jws))
+        throw new Problem(
+          `Checkpoint ${head.number} of the file is not among the published ones: others were shown another history.`,
+        );
+    if (this.#period() === undefined) throw new Problem('No signed checkpoint covers any of the period.');
+  }
+
+  /** The part of the period that the checkpoints cover, milliseconds. */
+  #period(): { readonly fromMs: number; readonly toMs: number } | undefined {
+    const [first] = this.#accounts;
+    const last = this.#accounts.at(-1);
+    if (first === undefined || last === undefined || this.#header === undefined) return undefined;
+    const startMs = first === last ? Date.parse(last.head.began.from) : Date.parse(first.head.to);
+    const fromMs = Math.max(Date.parse(this.#header.since), startMs + settledMs);
+    const toMs = Math.min(Date.parse(this.#header.until), Date.parse(last.head.to) - settledMs);
+    return fromMs < toMs ? { fromMs, toMs } : undefined;
+  }
+
+  verdict(problems: readonly string[]): ExtractVerdict {
+    const period = this.#period();
+    const header = this.#header;
+    const iso = (ms: number): string => new Date(ms).toISOString();
+    const isProven = problems.length === 0;
+    const notes: string[] = [];
+    if (isProven && header !== undefined && period !== undefined) {
+      if (period.fromMs > Date.parse(header.since))
+        notes.push(
+          `Nothing is proven of the time from ${header.since} to ${iso(period.fromMs)}: the proof begins then. Before it there was no tree, or the records are purged.`,
+        );
+      if (period.toMs < Date.parse(header.until))
+        notes.push(`No checkpoint covers the time from ${iso(period.toMs)} to ${header.until} yet.`);
+      if (this.#unsigned > 0) notes.push(`${this.#unsigned} records are shown that no checkpoint covers.`);
+      if (this.#withheld > 0)
+        notes.push(
+          `${this.#withheld} records are withheld: the proof counts them, and the file shows only their hashes.`,
+        );
+    }
+    return {
+      isProven,
+      problems,
+      notes,
+      ...(header === undefined ? {} : { header }),
+      ...(isProven && period !== undefined ? { proven: { from: iso(period.fromMs), to: iso(period.toMs) } } : {}),
+      records: this.#records,
+      withheld: this.#withheld,
+      unsigned: this.#unsigned,
+      keys: [...this.#signers.values()],
+      checkpoints: this.#accounts.map(({ head }) => head.number),
+    };
+  }
+}
+
+const rs256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+const es256 = { name: 'ECDSA', namedCurve: 'P-256' };
+
+/** As browsers and Node have it: only one of them has a global name for its type. */
+type PublicKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+async function importKey(
+  jwk: Readonly<Record<string, string>>,
+  algorithm: typeof rs256 | typeof es256,
+): Promise<PublicKey> {
+  try {
+    return await crypto.subtle.importKey('jwk', jwk, algorithm, false, ['verify']);
+  } catch {
+    throw new Problem('it has a key that cannot be used.');
+  }
+}
+
+function jsonOf(part: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytesOf(part)));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The account of an index in the tree of a head: that in its bucket, or none. @throws Problem */
+async function accountIn(proof: AccountProof, head: TreeHead, index: Uint8Array<ArrayBuffer>): Promise<Account> {
+  const bucket = bytesOf(proof.bucket, bucketBytes);
+  const hashes = (Array.isArray(proof.path) ? proof.path : []).map((each) => bytesOf(each, digestBytes));
+  let place = bucketOf(index, head.bits);
+  let hash = await sha256(bucketInput(bucket));
+  let at = 0;
+  for (const size of levelsOf(head.bits)) {
+    const group = 2 ** size;
+    const beside = hashes.slice(at, at + group - 1);
+    if (beside.length < group - 1) throw new Problem('the path to the account is too short.');
+    at += group - 1;
+    hash = await sha256(groupInput(beside.toSpliced(place % group, 0, hash)));
+    place = Math.floor(place / group);
+  }
+  if (at !== hashes.length || !isSame(hash, bytesOf(head.root, digestBytes)))
+    throw new Problem('the account does not belong to the signed checkpoint.');
+  const tag = (await sha256(tagInput(head.number, index))).subarray(0, tagBytes);
+  const found: Uint8Array[] = [];
+  for (let entry = 0; entry < bucketBytes; entry += entryBytes)
+    if (isSame(bucket.subarray(entry, entry + tagBytes), tag))
+      found.push(bucket.subarray(entry + tagBytes, entry + entryBytes));
+  const [commitment] = found;
+  if (found.length > 1) throw new Problem('the checkpoint has two accounts of the tenant.');
+  if ((commitment === undefined) !== (proof.account === undefined))
+    throw new Problem('the checkpoint has another account of the tenant than the file shows.');
+  if (commitment === undefined || proof.account === undefined) return emptyAccount;
+  requireMembers({ ...proof.account }, ['nonce', 'count', 'head']);
+  const { nonce, count } = proof.account;
+  requireNumber(count);
+  const account = { count, head: bytesOf(proof.account.head, digestBytes) };
+  if (!isSame(await sha256(commitmentInput(bytesOf(nonce, digestBytes), index, account)), commitment))
+    throw new Problem('the checkpoint has another account of the tenant than the file shows.');
+  return account;
+}
+
+/**
+ * With small factors or squares, a key could have several signatures of a text in spite of its witnesses (Goldberg and
+ * others, "Efficient Noninteractive Certification of RSA Moduli and Beyond", 2019).
+ * @throws Problem
+ */
+function requireFewFactors(modulus: Uint8Array, signatures: readonly Uint8Array[]): void {
+  const isUsual = [256, 384, 512].includes(modulus.length) && (modulus[0] ?? 0) >= 128;
+  const n = numberOf(modulus);
+  primes ??= smallPrimes();
+  if (!isUsual || primes.some((prime) => n % prime === 0n))
+    throw new Problem('the key of the index is not a sound RSA key.');
+  for (const signature of signatures) {
+    const s = numberOf(signature);
+    if (s >= n || divisorOf(s, n) !== 1n) throw new Problem('the key of the index is not a sound RSA key.');
+  }
+}
+
+function numberOf(bytes: Uint8Array): bigint {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return BigInt(`0x${text}`);
+}
+
+/** Greatest common divisor. */
+function divisorOf(one: bigint, other: bigint): bigint {
+  let [a, b] = [one, other];
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a;
+}
+
+let primes: readonly bigint[] | undefined;
+
+/** Up to the exponent. */
+function smallPrimes(): bigint[] {
+  const isComposite = new Uint8Array(65_538);
+  const found: bigint[] = [];
+  for (let each = 2; each < isComposite.length; each += 1) {
+    if (isComposite[each] === 1) continue;
+    found.push(BigInt(each));
+    for (let multiple = each * each; multiple < isComposite.length; multiple += each) isComposite[multiple] = 1;
+  }
+  return found;
+}

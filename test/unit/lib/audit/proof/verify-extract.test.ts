@@ -1,0 +1,208 @@
+import { createPrivateKey, generateKeyPairSync, hash, randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { hashOf } from '../../../../../src/lib/audit/chain/checkpoint.ts';
+import type { ExtractLine, TreeHead } from '../../../../../src/lib/audit/proof/layout.ts';
+import {
+  bucketInput,
+  bucketOf,
+  commitmentInput,
+  entryBytes,
+  extractType,
+  groupInput,
+  headType,
+  levelsOf,
+  tagInput,
+} from '../../../../../src/lib/audit/proof/layout.ts';
+import { verifyExtract } from '../../../../../src/lib/audit/proof/verify-extract.ts';
+import { calm, ProofWorld, textsOf } from '../../../../campaigns/proof/proof-world.ts';
+
+const minute = 60_000;
+const startMs = Date.UTC(2026, 10, 24, 9, 30);
+
+async function fleet(seconds = 1_500, seed = 5): Promise<ProofWorld> {
+  const world = new ProofWorld(seed, 4, calm);
+  world.audit.startInstance();
+  world.audit.startInstance();
+  await world.run(seconds);
+  return world;
+}
+const tenantOf = (world: ProofWorld) => world.tenants[1] ?? ('' as never);
+const verify = (world: ProofWorld, lines: readonly ExtractLine[], nowMs = world.audit.nowMs) =>
+  verifyExtract(textsOf(lines), { keys: world.keys, nowMs });
+
+/** Has the lines before the records sealed anew. */
+async function resealed(world: ProofWorld, lines: readonly ExtractLine[]): Promise<ExtractLine[]> {
+  const at = lines.findIndex(({ type }) => type === 'seal');
+  const text = lines.slice(0, at).map((line) => `${JSON.stringify(line)}\n`);
+  const key = await world.audit.signer().current();
+  const jws = await world.tree.sign('id' in key ? key.id : '', extractType, { v: 1, lines: hashOf(text.join('')) });
+  return lines.map((line, place) => (place === at ? { type: 'seal', jws } : line));
+}
+
+describe('verifyExtract', () => {
+  it('counts withheld records, and says that they are', async () => {
+    const world = await fleet();
+    let each = 0;
+    const isWithheld = (): boolean => (each += 1) % 3 === 0;
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs, { isWithheld });
+    const verdict = await verify(world, lines);
+    expect(verdict).toMatchObject({ isProven: true, problems: [] });
+    expect(verdict.withheld).toBeGreaterThan(2);
+    expect(verdict.notes.join(' ')).toContain(`${verdict.withheld} records are withheld`);
+  });
+
+  it('says which time no checkpoint covers yet, and from when on there is a tree', async () => {
+    const world = new ProofWorld(6, 4, calm);
+    world.audit.startInstance();
+    await world.audit.run(900);
+    await world.run(1_200);
+    const since = startMs - minute;
+    const { isProven, notes, proven } = await verify(
+      world,
+      await world.extract(tenantOf(world), since, world.audit.nowMs),
+    );
+    expect(isProven).toBe(true);
+    expect(Date.parse(proven?.from ?? '')).toBeGreaterThan(startMs + 10 * minute);
+    expect(notes).toEqual([
+      `Nothing is proven of the time from ${new Date(since).toISOString()} to ${proven?.from}: the proof begins then. Before it there was no tree, or the records are purged.`,
+      `No checkpoint covers the time from ${proven?.to} to ${new Date(world.audit.nowMs).toISOString()} yet.`,
+      expect.stringMatching(/^\d+ records are shown that no checkpoint covers.$/),
+    ]);
+  });
+
+  it('proves that a tenant without records has none', async () => {
+    const world = await fleet();
+    const nobody = '99999999-0000-4000-8000-000000000000' as never;
+    expect(await verify(world, await world.extract(nobody, startMs, world.audit.nowMs))).toMatchObject({
+      isProven: true,
+      records: 0,
+    });
+  });
+
+  it('keeps its accounts when the last ones are lost, or another version writes a checkpoint between', async () => {
+    const world = await fleet(900);
+    world.stored.clear();
+    world.tree = world.newTree();
+    await world.run(300);
+    // A version without accounts.
+    await world.audit.run(300, Number.MAX_SAFE_INTEGER);
+    await world.audit.write(undefined);
+    await world.run(600);
+    const heads: TreeHead[] = [];
+    for await (const { checkpoint } of world.checkpoints())
+      if (checkpoint.tenants !== undefined)
+        heads.push(JSON.parse(Buffer.from(checkpoint.tenants.split('.')[1] ?? '', 'base64url').toString()) as TreeHead);
+    expect(new Set(heads.map(({ began }) => began.number)).size).toBe(1);
+    expect(world.audit.checkpoints.length).toBeGreaterThan(heads.length);
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const verdict = await verify(world, lines);
+    expect(verdict).toMatchObject({ isProven: true, problems: [] });
+    expect(verdict.records + verdict.unsigned).toBe(world.recordsOf(tenantOf(world)).length);
+  });
+
+  it('begins anew, and says so, if accounts are lost and their records are gone', async () => {
+    const world = await fleet(900);
+    world.stored.clear();
+    world.tree = world.newTree();
+    const victim = world.recordsOf(tenantOf(world))[0];
+    if (victim !== undefined) world.audit.remove(victim);
+    await world.run(900);
+    const { isProven, notes } = await verify(world, await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    expect(isProven).toBe(true);
+    expect(notes[0]).toContain('Nothing is proven of the time');
+  });
+
+  it('finds a record that was removed from storage', async () => {
+    const world = await fleet();
+    const [victim] = world.recordsOf(tenantOf(world));
+    if (victim === undefined) throw new Error('no record');
+    world.audit.remove(victim);
+    const { problems } = await verify(world, await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    expect(problems).toEqual(['1 records are missing that the signed checkpoints count for this tenant.']);
+  });
+
+  it('refuses heads that are not among the published ones', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    const options = { keys: world.keys, nowMs: world.audit.nowMs };
+    expect(await verifyExtract(textsOf(lines), { ...options, heads })).toMatchObject({ isProven: true });
+    const { problems } = await verifyExtract(textsOf(lines), { ...options, heads: heads.map((jws) => `${jws}A`) });
+    expect(problems).toEqual([expect.stringContaining('is not among the published ones')]);
+  });
+
+  it.each([
+    ['an empty file', [''], /^Line 1: it is not JSON/],
+    ['no file', [], /^The file is not whole/],
+    ['another file', ['{"type":"audit-export","v":1}'], /^Line 1: it is no line of an extract/],
+    [
+      'a newer version',
+      ['{"type":"tenant-extract","v":2,"tenant":"","since":"","until":"","madeAt":""}'],
+      /a newer version has written it/,
+    ],
+    ['a long line', [`{"a":"${'x'.repeat(1_100_000)}"}`], /^Line 1: it is longer than any line/],
+  ])('says of %s what is wrong with it', async (_name, lines, problem) => {
+    const { isProven, problems } = await verifyExtract(lines, { nowMs: startMs });
+    expect(isProven).toBe(false);
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('refuses a tree with two accounts of the tenant, although everything is signed', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const index = lines.find((line) => line.type === 'index');
+    const account = lines.findLast((line) => line.type === 'account');
+    if (account?.account === undefined || index === undefined) throw new Error('no account');
+    const head = JSON.parse(Buffer.from(account.jws.split('.')[1] ?? '', 'base64url').toString()) as TreeHead;
+    const own = hash('sha256', Buffer.from(index.signature, 'base64url'), 'buffer');
+    // A thinner account beside the one that is there.
+    const tag = hash('sha256', tagInput(head.number, own), 'buffer').subarray(0, 16);
+    const bucket = Buffer.from(account.bucket, 'base64url');
+    const free =
+      [...Array.from({ length: 16 }).keys()].find(
+        (at) => !bucket.subarray(at * entryBytes, at * entryBytes + 16).equals(tag),
+      ) ?? 0;
+    const thin = { count: 0, head: new Uint8Array(32) };
+    const nonce = randomBytes(32);
+    tag.copy(bucket, free * entryBytes);
+    hash('sha256', commitmentInput(nonce, own, thin), 'buffer').copy(bucket, free * entryBytes + 16);
+    let root = hash('sha256', bucketInput(bucket), 'buffer');
+    let place = bucketOf(own, head.bits);
+    let at = 0;
+    for (const size of levelsOf(head.bits)) {
+      const beside = account.path.slice(at, at + 2 ** size - 1).map((each) => Buffer.from(each, 'base64url'));
+      at += beside.length;
+      root = hash('sha256', groupInput(beside.toSpliced(place % 2 ** size, 0, root)), 'buffer');
+      place = Math.floor(place / 2 ** size);
+    }
+    const key = await world.audit.signer().current();
+    const jws = await world.tree.sign('id' in key ? key.id : '', headType, {
+      ...head,
+      root: root.toString('base64url'),
+    });
+    const shown = { nonce: nonce.toString('base64url'), count: 0, head: Buffer.alloc(32).toString('base64url') };
+    const forged = lines.flatMap((line): ExtractLine[] => {
+      if (line === account) return [{ ...account, jws, bucket: bucket.toString('base64url'), account: shown }];
+      if (line.type === 'end') return [{ type: 'end', records: 0, withheld: 0, unsigned: 0 }];
+      return line.type === 'record' || line.type === 'unsigned' ? [] : [line];
+    });
+    const { problems } = await verify(world, await resealed(world, forged));
+    expect(problems).toEqual([expect.stringContaining('two accounts of the tenant')]);
+  });
+
+  it('refuses a key for indexes with a small factor, with which a text may have several signatures', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const { n = '' } = createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })).export({ format: 'jwk' });
+    const number = BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`);
+    const divisible = (number - (number % 65_521n)).toString(16);
+    const forged = lines.map((line) =>
+      line.type === 'index'
+        ? { ...line, jwk: { ...line.jwk, n: Buffer.from(divisible, 'hex').toString('base64url') } }
+        : line,
+    );
+    const { problems } = await verify(world, await resealed(world, forged));
+    expect(problems).toEqual([expect.stringContaining('the key of the index is not a sound RSA key.')]);
+  });
+});
