@@ -139,7 +139,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const redeemer = createRedeemer(runtime, settings, identity);
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
-  const { audit, evidence } = createAudits({ ...runtime, ...storage, resources, signer, isFunctionDisabled });
+  const indexKey = createCheckpointSigner(settings.KEY_VAULT_URL, identity, 'audit-index');
+  const { audit, evidence } = createAudits({ ...runtime, ...storage, resources, signer, indexKey, isFunctionDisabled });
   const ruleUse = new RuleUse({ ...runtime, ...storage });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
   const broker = createBroker({ ...runtime, budgets, redeemer }, credentials, settings, () => directory);

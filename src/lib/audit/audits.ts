@@ -9,6 +9,7 @@ import { type AuditLog, measuredAuditLog } from './audit-log.ts';
 import { checkpointContainer, createBlobCheckpointLog } from './chain/blob-checkpoint-log.ts';
 import type { CheckpointSigner } from './chain/checkpoint-log.ts';
 import { AuditEvidence } from './evidence.ts';
+import { accountContainer, createBlobAccountStore } from './proof/blob-account-store.ts';
 import { createTableAuditLog } from './log/table-audit-log.ts';
 
 /** What {@link createAudits} needs. */
@@ -16,6 +17,8 @@ interface AuditDeps {
   readonly table: (name: string) => Promise<TableClient>;
   readonly container: (name: string) => Promise<ContainerClient>;
   readonly signer: CheckpointSigner;
+  /** The key that makes the indexes of tenants. */
+  readonly indexKey: CheckpointSigner;
   readonly resources: Pick<ResourceRegistry, 'list'>;
   readonly metrics: AppMetrics;
   readonly clock: Clock;
@@ -30,10 +33,11 @@ interface AuditDeps {
 export function createAudits(deps: AuditDeps): { readonly audit: AuditLog; readonly evidence: AuditEvidence } {
   const table = (): Promise<TableClient> => deps.table('Audit');
   const checkpoints = createBlobCheckpointLog(() => deps.container(checkpointContainer));
+  const accounts = createBlobAccountStore(() => deps.container(accountContainer));
   const isOff = deps.isFunctionDisabled('checkpoint-audit');
   const aliases = new Set(deps.resources.list().map(({ alias }) => alias));
   return {
     audit: measuredAuditLog(createTableAuditLog({ ...deps, table }), { ...deps, aliases }),
-    evidence: new AuditEvidence({ ...deps, table, checkpoints, isOff }),
+    evidence: new AuditEvidence({ ...deps, table, checkpoints, accounts, isOff }),
   };
 }

@@ -1,11 +1,20 @@
 import type { TableClient } from '@azure/data-tables';
 import type { JWK } from 'jose';
 import { type Clock, minuteMs } from '../core/clock.ts';
-import { toBrokerError } from '../core/errors.ts';
+import { BrokerError, toBrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import type { Logger } from '../core/log.ts';
-import { Table } from '../core/rows/table.ts';
-import { type Checkpoint, type StoredRecord, storedRecord } from './chain/checkpoint.ts';
-import { type CheckpointLog, type CheckpointSigner, keyIdOf } from './chain/checkpoint-log.ts';
+import { quoted, Table } from '../core/rows/table.ts';
+import { type Checkpoint, hashOf, type StoredRecord, storedRecord } from './chain/checkpoint.ts';
+import {
+  type CheckpointLog,
+  type CheckpointPage,
+  type CheckpointSigner,
+  keyIdOf,
+  partOf,
+} from './chain/checkpoint-log.ts';
+import type { ExtractPage, ExtractQuery } from './proof/extract.ts';
+import type { AccountStore, OwnCheckpoint, TenantTree } from './proof/tenant-tree.ts';
 import { periodFilter, storageTimeMs, unreadable } from './log/query-rows.ts';
 
 /** Time between two checkpoints after which the last one is late. The timer fires every five minutes. */
@@ -32,6 +41,12 @@ export interface SignedPage {
   readonly continuation?: string;
 }
 
+/** What some checkpoints say about tenants. */
+interface HeadPage {
+  readonly heads: readonly string[];
+  readonly continuation?: string;
+}
+
 /**
  * What is known about checkpoints. `off`: an operator has disabled their timer. `none`: none was written yet, and the app has
  * just started.
@@ -50,6 +65,9 @@ export interface EvidenceDeps {
   readonly table: () => Promise<TableClient>;
   readonly checkpoints: CheckpointLog;
   readonly signer: CheckpointSigner;
+  /** Absent: checkpoints say nothing about tenants. */
+  readonly accounts?: AccountStore;
+  readonly indexKey?: CheckpointSigner;
   readonly clock: Clock;
   readonly log: Logger;
   /** Replaces the clock of storage, for a simulated time. */
@@ -65,6 +83,7 @@ export class AuditEvidence {
   readonly #storageTime: typeof storageTimeMs;
   readonly #startMs: number;
   #problem: string | undefined;
+  #tree: TenantTree | undefined;
 
   constructor(deps: EvidenceDeps) {
     this.#deps = deps;
@@ -112,7 +131,13 @@ export class AuditEvidence {
       const { writeCheckpoint } = await import('./chain/write-checkpoint.ts');
       const aheadMs = Math.max(0, -(await this.#behindMs()));
       if (aheadMs > minuteMs) log.log('warn', 'audit.clock_ahead', { seconds: Math.round(aheadMs / 1000) });
-      const deps = { ...this.#deps, read, clock: { nowMs: () => clock.nowMs() - aheadMs } };
+      const tree = await this.#openTree();
+      const deps = {
+        ...this.#deps,
+        read,
+        clock: { nowMs: () => clock.nowMs() - aheadMs },
+        ...(tree === undefined ? {} : { tree }),
+      };
       while (clock.nowMs() - startMs < longestWriteMs) {
         const written = await writeCheckpoint(deps, retentionMs);
         if (typeof written === 'string') break;
@@ -161,17 +186,80 @@ export class AuditEvidence {
     return { hasForeign, ...(checkpoint === undefined ? {} : { checkpoint }) };
   }
 
+  /**
+   * One page of the extract of a tenant. All lines are a file that anybody can verify (proof/verify-extract.ts).
+   * @throws BrokerError request_invalid if no checkpoint has accounts for the period; storage_unavailable,
+   * key_vault_unavailable.
+   */
+  async extract(query: Omit<ExtractQuery, 'nowMs'>, continuation: string | undefined): Promise<ExtractPage> {
+    const { clock, indexKey, signer } = this.#deps;
+    const tree = await this.#openTree();
+    if (tree === undefined || indexKey === undefined)
+      throw new BrokerError('request_invalid', 'This broker keeps no accounts of tenants.');
+    const { extractPage } = await import('./proof/extract.ts');
+    const deps = {
+      tree,
+      signer,
+      indexKey,
+      checkpoints: (fromMs: number) => this.#ownCheckpoints(fromMs),
+      read: (fromMs: number, toMs: number, tenant?: TenantId) => this.#read(fromMs, toMs, tenant),
+    };
+    return extractPage(deps, { ...query, nowMs: clock.nowMs() }, continuation);
+  }
+
+  /**
+   * One page of what checkpoints say about tenants, oldest first: JWS. Tells nothing about any tenant. Anybody may ask, so it
+   * costs little: readers check the signatures.
+   * @throws BrokerError.
+   */
+  async heads(fromMs: number, continuation?: string): Promise<HeadPage> {
+    const { checkpoints, ...rest } = await this.#deps.checkpoints.page(fromMs, continuation);
+    const said = checkpoints.map((jws) => partOf(jws, 1)['tenants']);
+    return { heads: said.filter((head) => typeof head === 'string'), ...rest };
+  }
+
+  async #openTree(): Promise<TenantTree | undefined> {
+    const { accounts, indexKey } = this.#deps;
+    if (accounts === undefined || indexKey === undefined) return undefined;
+    const { TenantTree } = await import('./proof/tenant-tree.ts');
+    const read = (fromMs: number, toMs: number): AsyncIterable<StoredRecord> => this.#read(fromMs, toMs);
+    this.#tree ??= new TenantTree({ ...this.#deps, accounts, indexKey, read });
+    return this.#tree;
+  }
+
+  /** The checkpoints of the app, each after the one that it names. Lines of others are left out. */
+  async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
+    const { ownCheckpoint } = await import('./chain/write-checkpoint.ts');
+    let last: OwnCheckpoint | undefined;
+    let continuation: string | undefined;
+    do {
+      const page: CheckpointPage = await this.#deps.checkpoints.page(fromMs, continuation);
+      for (const jws of page.checkpoints) {
+        const checkpoint = await ownCheckpoint(jws, this.#deps.signer);
+        if (checkpoint === undefined || (last !== undefined && checkpoint.previous !== hashOf(last.jws))) continue;
+        last = { checkpoint, jws };
+        yield last;
+      }
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+  }
+
   /** How far the clock of this instance is behind that of storage, milliseconds. Negative if it is ahead. */
   async #behindMs(): Promise<number> {
     const storageMs = await this.#storageTime(this.#table);
     return storageMs === undefined ? 0 : storageMs - this.#deps.clock.nowMs();
   }
 
-  async *#read(fromMs: number, toMs: number): AsyncIterable<StoredRecord> {
+  async *#read(fromMs: number, toMs: number, tenant?: TenantId): AsyncIterable<StoredRecord> {
+    const period = periodFilter(fromMs, toMs);
+    const filter = tenant === undefined ? period : `${period} and tenantId eq ${quoted(tenant)}`;
     let continuation: string | undefined;
     do {
-      const page: RecordPage = await this.records(fromMs, toMs, continuation, pageForCheckpoint);
-      yield* page.records;
+      const page: Awaited<ReturnType<Table['page']>> = await this.#table.page(
+        { filter },
+        { size: pageForCheckpoint, continuation },
+      );
+      yield* page.rows.map(storedRecord);
       continuation = page.continuation;
     } while (continuation !== undefined);
   }

@@ -23,14 +23,24 @@ const vaultClientOptions = (vaultUrl: string) => ({
   retryOptions: { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 },
 });
 
-/** Name of the key in the vault. infra/app/key-vault.bicep creates it: EC, P-256, for signing only. */
-const checkpointKeyName = 'audit-checkpoints';
+/** The keys of the audit log in the vault, and how they sign. infra/app/key-vault.bicep creates them, for signing only. */
+const auditKeys = {
+  /** EC, P-256. */
+  'audit-checkpoints': 'ES256',
+  /** RSA, so that each text has one signature. */
+  'audit-index': 'RS256',
+} as const;
+type AuditKeyName = keyof typeof auditKeys;
 
 /** Maximum duration of one request, milliseconds, including the retries of the SDK. */
 const deadlineMs = 20_000;
 
-/** The key that signs the checkpoints of the audit log. It stays in the vault, which signs. */
-export function createCheckpointSigner(vaultUrl: string, identity: () => Promise<TokenCredential>): CheckpointSigner {
+/** A key of the audit log, by default that of its checkpoints. It stays in the vault, which signs. */
+export function createCheckpointSigner(
+  vaultUrl: string,
+  identity: () => Promise<TokenCredential>,
+  name: AuditKeyName = 'audit-checkpoints',
+): CheckpointSigner {
   const open = once(async () => {
     const sdk = import('@azure/keyvault-keys');
     const [{ CryptographyClient, KeyClient }, credential] = await Promise.all([sdk, identity()]);
@@ -40,20 +50,20 @@ export function createCheckpointSigner(vaultUrl: string, identity: () => Promise
     };
   });
   const get = async (abortSignal: AbortSignal, version?: string): Promise<KeyVaultKey> =>
-    (await open()).keys.getKey(checkpointKeyName, { abortSignal, ...(version === undefined ? {} : { version }) });
+    (await open()).keys.getKey(name, { abortSignal, ...(version === undefined ? {} : { version }) });
   const known = new Map<string, JWK>();
   return {
-    current: () => unlessMissing(async (signal) => usable(await get(signal))),
+    current: () => unlessMissing(name, async (signal) => usable(name, await get(signal))),
     sign: (keyId, data) =>
       guarded(async (abortSignal) => {
-        const key = await get(abortSignal, versionOf(keyId));
-        return (await (await open()).cryptography(key).signData('ES256', data, { abortSignal })).result;
+        const key = await get(abortSignal, versionOf(name, keyId));
+        return (await (await open()).cryptography(key).signData(auditKeys[name], data, { abortSignal })).result;
       }),
     publicKey: async (keyId) => {
       const kept = known.get(keyId);
       if (kept !== undefined) return kept;
       // Anybody who may write to the log of checkpoints can put an id there.
-      const version = versionOf(keyId);
+      const version = versionOf(name, keyId);
       if (version === '') return undefined;
       const found = await guarded(async (signal) => publicPart(await get(signal, version))).catch(unlessGone);
       if (found?.kid !== keyId) return undefined;
@@ -64,22 +74,28 @@ export function createCheckpointSigner(vaultUrl: string, identity: () => Promise
 }
 
 /** Empty if the vault cannot have given this id. */
-const versionOf = (keyId: string): string => /\/keys\/audit-checkpoints\/([0-9a-f]{32})$/i.exec(keyId)?.[1] ?? '';
+const versionOf = (name: AuditKeyName, keyId: string): string => {
+  const [, found = '', version = ''] = /\/keys\/([\w-]+)\/([0-9a-f]{32})$/i.exec(keyId) ?? [];
+  return found.toLowerCase() === name ? version : '';
+};
 
-const publicPart = ({ id, key }: KeyVaultKey): JWK => ({
-  kty: 'EC',
-  crv: 'P-256',
-  x: Buffer.from(key?.x ?? []).toString('base64url'),
-  y: Buffer.from(key?.y ?? []).toString('base64url'),
-  kid: id ?? '',
-});
+function publicPart({ id, key }: KeyVaultKey): JWK {
+  const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('base64url');
+  const kid = id ?? '';
+  return key?.n === undefined
+    ? { kty: 'EC', crv: 'P-256', x: text(key?.x), y: text(key?.y), kid }
+    : { kty: 'RSA', n: text(key.n), e: text(key.e), kid };
+}
 
 /** @throws BrokerError key_vault_unavailable for a key that cannot sign. */
-function usable({ id, key, properties }: KeyVaultKey): KeyInUse {
+function usable(name: AuditKeyName, { id, key, properties }: KeyVaultKey): KeyInUse {
   const fail = (why: string): BrokerError =>
-    new BrokerError('key_vault_unavailable', `The key ${checkpointKeyName} in Key Vault ${why}.`);
+    new BrokerError('key_vault_unavailable', `The key ${name} in Key Vault ${why}.`);
   if (properties.enabled === false) throw fail('is disabled: enable its newest version, or rotate it');
-  if (id === undefined || key?.crv !== 'P-256') throw fail('is not an EC key with the curve P-256: replace it by one');
+  if (name === 'audit-index') {
+    if (id === undefined || key?.n === undefined) throw fail('is not an RSA key: replace it by one');
+  } else if (id === undefined || key?.crv !== 'P-256')
+    throw fail('is not an EC key with the curve P-256: replace it by one');
   return { id };
 }
 
@@ -90,15 +106,16 @@ function unlessGone(thrown: unknown): undefined {
 
 /** What the work returns; why there is no key for it if the vault has none or the identity may not use it. */
 async function unlessMissing<T extends object>(
+  name: AuditKeyName,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | { readonly missing: string }> {
   try {
     return await guarded(work);
   } catch (thrown) {
     const cause = thrown instanceof BrokerError ? thrown.cause : undefined;
-    if (httpStatusOf(cause) === 404) return { missing: `Key Vault has no key ${checkpointKeyName}.` };
+    if (httpStatusOf(cause) === 404) return { missing: `Key Vault has no key ${name}.` };
     if (httpStatusOf(cause) === 403 && !isBlockedByNetwork(cause))
-      return { missing: `The identity may not read the key ${checkpointKeyName} in Key Vault (403).` };
+      return { missing: `The identity may not read the key ${name} in Key Vault (403).` };
     throw thrown;
   }
 }
