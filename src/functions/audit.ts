@@ -1,5 +1,11 @@
 import { bootLog, type Services } from '../composition.ts';
-import type { AuditAnswer, AuditCheckpointsAnswer, AuditRecordsAnswer } from '../lib/api/answers/audit.ts';
+import type {
+  AuditAnswer,
+  AuditCheckpointsAnswer,
+  AuditExtractAnswer,
+  AuditHeadsAnswer,
+  AuditRecordsAnswer,
+} from '../lib/api/answers/audit.ts';
 import {
   exampleCallerId,
   exampleCorrelationId,
@@ -9,7 +15,13 @@ import {
   exampleTokenId,
 } from '../lib/api/examples.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
-import { auditCheckpointsQuerySchema, auditQuerySchema, auditRecordsQuerySchema } from '../lib/api/requests.ts';
+import {
+  auditCheckpointsQuerySchema,
+  auditExtractQuerySchema,
+  auditHeadsQuerySchema,
+  auditQuerySchema,
+  auditRecordsQuerySchema,
+} from '../lib/api/requests.ts';
 import { type Reader, tenantIdFor } from '../lib/access/tenants/named-tenants.ts';
 import { isVisible, visibleTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
@@ -140,6 +152,42 @@ route(
   async (services, { caller, query: { from = 0, continuation } }) => {
     await refuseLimited(services, caller);
     const answer: AuditCheckpointsAnswer = await services.evidence.checkpoints(from, continuation);
+    return { status: 200, headers: uncached, jsonBody: answer };
+  },
+);
+
+route(
+  {
+    name: 'audit-extract',
+    method: 'GET',
+    path: '/audit/extract',
+    access: 'Audit.Read',
+    query: auditExtractQuerySchema,
+    failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable', 'key_vault_unavailable'],
+    document: documentExtract,
+  },
+  async (services, { caller, query: { tenant, since, until, continuation } }) => {
+    if (since >= until) throw new BrokerError('request_invalid', 'since: is not before `until`.');
+    const visible = await visibleTenants(services, caller);
+    const tenantId = await resolveTenant(services, { caller, visible }, tenant);
+    const page = await services.evidence.extract({ tenant: tenantId, sinceMs: since, untilMs: until }, continuation);
+    const answer = { ...page } as unknown as AuditExtractAnswer;
+    return { status: 200, headers: uncached, jsonBody: answer };
+  },
+);
+
+route(
+  {
+    name: 'audit-heads',
+    method: 'GET',
+    path: '/audit/heads',
+    access: 'optional',
+    query: auditHeadsQuerySchema,
+    failures: ['storage_unavailable', 'key_vault_unavailable'],
+    document: documentHeads,
+  },
+  async ({ evidence }, { query: { from = 0, continuation } }) => {
+    const answer: AuditHeadsAnswer = await evidence.heads(from, continuation);
     return { status: 200, headers: uncached, jsonBody: answer };
   },
 );
@@ -299,6 +347,43 @@ async function documentCheckpoints(): Promise<RouteDocument> {
         description: 'One page.',
         contents: [jsonContent(auditCheckpointsAnswerSchema, { checkpoints: [jws], keys: [key] })],
       },
+    ],
+  };
+}
+
+async function documentExtract(): Promise<RouteDocument> {
+  const { auditExtractAnswerSchema } = await import('../lib/api/answers/audit.ts');
+  const header = {
+    type: 'tenant-extract',
+    v: 1,
+    tenant: exampleTenantId,
+    since: '2026-11-01T00:00:00.000Z',
+    until: '2026-11-24T00:00:00.000Z',
+    madeAt: exampleTime,
+  };
+  return {
+    group: 'Audit',
+    summary: 'Read the records of one tenant with their proof',
+    description:
+      'The records of one tenant, and what shows that they are all and only those that signed checkpoints hold for it. It tells nothing about other tenants. `ptb audit extract` writes the lines to a file, and `ptb audit verify` checks it. Follow `continuation` until it is absent.',
+    queryExample: { tenant: exampleDomain, since: '2026-11-01', until: '2026-11-24' },
+    answers: [
+      { status: 200, description: 'One page.', contents: [jsonContent(auditExtractAnswerSchema, { lines: [header] })] },
+    ],
+  };
+}
+
+async function documentHeads(): Promise<RouteDocument> {
+  const { auditHeadsAnswerSchema } = await import('../lib/api/answers/audit.ts');
+  const jws = `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.e30.AAAA`;
+  return {
+    group: 'Audit',
+    summary: 'Read the heads of the tree of tenants',
+    description:
+      'What signed checkpoints say about the accounts of all tenants, oldest first, from one that was written before `from`. Public, so that customers can compare: each must see the same heads. It tells nothing about any tenant. Follow `continuation` until it is absent.',
+    queryExample: { from: '2026-11-24' },
+    answers: [
+      { status: 200, description: 'One page.', contents: [jsonContent(auditHeadsAnswerSchema, { heads: [jws] })] },
     ],
   };
 }

@@ -317,8 +317,9 @@ const withoutData = new Set([
 /** Routes that answer with records of all tenants, and only to callers whose reading has no limit. */
 const ofAllTenants = ['audit-records', 'audit-checkpoints'];
 
-/** Routes for one tenant, which the path names. */
+/** Routes for one tenant, which the path or the query names. */
 const ofOneTenant = [
+  'audit-extract',
   'runs-tenant',
   'tenants-show',
   'tenants-events',

@@ -53,6 +53,7 @@ export function registerAudit(program: Command): void {
     .option('--json', 'one JSON document');
   addConnectionOptions(audit).action(showAudit);
   registerExport(audit);
+  registerExtract(audit);
   registerVerify(audit);
 }
 
@@ -80,11 +81,40 @@ function registerExport(audit: Command): void {
   });
 }
 
+interface ExtractFlags extends ConnectionFlags {
+  readonly tenant: string;
+  readonly since: string;
+  readonly until?: string;
+  readonly out: string;
+}
+
+function registerExtract(audit: Command): void {
+  const command = audit
+    .command('extract')
+    .description(
+      'Write all records of one tenant to a file, with the proof that they are complete. `ptb audit verify` checks it.',
+    )
+    .requiredOption('--tenant <tenant>', 'its name, a domain or its id')
+    .requiredOption('--since <time>', `start of the period: ${timeForms}`, timeOption)
+    .option('--until <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
+    .requiredOption('--out <file>', 'a new file');
+  addConnectionOptions(command).action(async () => {
+    // The parent command has options of the same names and takes them.
+    const { out, tenant, since, until = new Date().toISOString(), ...flags } = command.optsWithGlobals<ExtractFlags>();
+    const { writeExtract } = await import('../audit/write-extract.ts');
+    const client = await connect(flags);
+    const counts = await withTenant(client, tenant, (id) => writeExtract(client, out, { tenant: id, since, until }));
+    say(
+      `${counts.records} records with their proof, and ${counts.unsigned} that no checkpoint covers yet, are in ${out}.`,
+    );
+  });
+}
+
 function registerVerify(audit: Command): void {
   const command = audit
     .command('verify [file]')
     .description(
-      'Check an export, without any connection: names records that were changed, removed, reordered, truncated or inserted. Without a file: exports from the broker first.',
+      'Check an export, or an extract of one tenant, without any connection: names records that were changed, removed, reordered, truncated or inserted. Without a file: exports from the broker first.',
     )
     .option('--from <time>', `start of the period: ${timeForms} (default: that of the export)`, timeOption)
     .option('--to <time>', `end of the period: ${timeForms} (default: that of the export)`, timeOption)

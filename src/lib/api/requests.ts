@@ -327,6 +327,20 @@ export const replaySchema = z.strictObject({
   until: time.optional().meta({ description: 'End of the period, exclusive, ISO 8601. Default: now.' }),
 });
 
+/** The query of `GET /api/audit/extract`. */
+export const auditExtractQuerySchema = z.strictObject({
+  tenant: z.string().min(1).max(253).meta({ description: 'Tenant id, or any domain of the tenant.' }),
+  since: time.meta({ description: 'Start of the period, inclusive, ISO 8601.' }),
+  until: time.meta({ description: 'End of the period, exclusive, ISO 8601.' }),
+  continuation: continuation(1024, 'Send it with the same tenant and period.'),
+});
+
+/** The query of `GET /api/audit/heads`. */
+export const auditHeadsQuerySchema = z.strictObject({
+  from: time.optional().meta({ description: 'Time from which on heads are wanted, ISO 8601. Default: the first.' }),
+  continuation: continuation(1024, withSameRange),
+});
+
 const history = {
   since: time.optional().meta({
     description:

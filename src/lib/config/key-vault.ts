@@ -23,13 +23,12 @@ const vaultClientOptions = (vaultUrl: string) => ({
   retryOptions: { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 4_000 },
 });
 
-/** The keys of the audit log in the vault, and how they sign. infra/app/key-vault.bicep creates them, for signing only. */
-const auditKeys = {
-  /** EC, P-256. */
-  'audit-checkpoints': 'ES256',
-  /** RSA, so that each text has one signature. */
-  'audit-index': 'RS256',
-} as const;
+/** Name of the key in the vault. infra/app/key-vault.bicep creates it: EC, P-256, for signing only. */
+const checkpointKeyName = 'audit-checkpoints';
+/** The same for RSA: each text has one signature. */
+const indexKeyName = 'audit-index';
+/** How the keys of the audit log sign. */
+const auditKeys = { [checkpointKeyName]: 'ES256', [indexKeyName]: 'RS256' } as const;
 type AuditKeyName = keyof typeof auditKeys;
 
 /** Maximum duration of one request, milliseconds, including the retries of the SDK. */
@@ -39,7 +38,7 @@ const deadlineMs = 20_000;
 export function createCheckpointSigner(
   vaultUrl: string,
   identity: () => Promise<TokenCredential>,
-  name: AuditKeyName = 'audit-checkpoints',
+  name: AuditKeyName = checkpointKeyName,
 ): CheckpointSigner {
   const open = once(async () => {
     const sdk = import('@azure/keyvault-keys');
@@ -92,7 +91,7 @@ function usable(name: AuditKeyName, { id, key, properties }: KeyVaultKey): KeyIn
   const fail = (why: string): BrokerError =>
     new BrokerError('key_vault_unavailable', `The key ${name} in Key Vault ${why}.`);
   if (properties.enabled === false) throw fail('is disabled: enable its newest version, or rotate it');
-  if (name === 'audit-index') {
+  if (name === indexKeyName) {
     if (id === undefined || key?.n === undefined) throw fail('is not an RSA key: replace it by one');
   } else if (id === undefined || key?.crv !== 'P-256')
     throw fail('is not an EC key with the curve P-256: replace it by one');

@@ -113,3 +113,22 @@ export const auditCheckpointsAnswerSchema = z
   })
   .meta({ id: 'AuditCheckpoints' });
 export type AuditCheckpointsAnswer = z.output<typeof auditCheckpointsAnswerSchema>;
+
+export const auditExtractAnswerSchema = z
+  .object({
+    lines: z
+      .array(z.looseObject({}))
+      .readonly()
+      .meta({ description: 'Lines of the file, in their order. Write each as JSON, without changing it.' }),
+    continuation,
+  })
+  .meta({ id: 'AuditExtract' });
+export type AuditExtractAnswer = z.output<typeof auditExtractAnswerSchema>;
+
+export const auditHeadsAnswerSchema = z
+  .object({
+    heads: texts('Each a JWS in compact form, oldest first. docs/audit-evidence.md describes the payload.'),
+    continuation,
+  })
+  .meta({ id: 'AuditHeads' });
+export type AuditHeadsAnswer = z.output<typeof auditHeadsAnswerSchema>;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
 import { AuditWorld, type Exported } from '../../../campaigns/audit/world.ts';
+import { calm, ProofWorld } from '../../../campaigns/proof/proof-world.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { runCommand } from '../commands/command-stage.ts';
 
@@ -238,5 +239,79 @@ describe('ptb audit verify', () => {
     const file = await exportedFile();
     await writeFile(file, change(await readFile(file, 'utf8')));
     expect((await verify([file])).exit).toBe(2);
+  });
+});
+
+describe('ptb audit extract', () => {
+  /** Extracts from a broker, at its time. */
+  async function extracted(): Promise<{ readonly file: string; readonly err: string; readonly world: ProofWorld }> {
+    const world = new ProofWorld(8, 4, calm);
+    world.audit.startInstance();
+    await world.run(1_500);
+    const [, tenant = world.tenants[0]] = world.tenants;
+    const lines = await world.extract(tenant as never, Date.UTC(2026, 10, 24), world.audit.nowMs);
+    const [front, rest] = [lines.slice(0, 5), lines.slice(5)];
+    const file = newFile();
+    const { exit, err, requests } = await runCommand(
+      registerAudit,
+      ['audit', 'extract', '--tenant', String(tenant), '--since', '2026-11-24', '--until', '2026-11-25', '--out', file],
+      [{ lines: front, continuation: 'next' }, { lines: rest }],
+    );
+    vi.useRealTimers();
+    expect(exit).toBe(0);
+    expect(requests.map(({ path }) => path)).toEqual([
+      `/audit/extract?tenant=${tenant}&since=2026-11-24T00%3A00%3A00.000Z&until=2026-11-25T00%3A00%3A00.000Z`,
+      `/audit/extract?tenant=${tenant}&since=2026-11-24T00%3A00%3A00.000Z&until=2026-11-25T00%3A00%3A00.000Z&continuation=next`,
+    ]);
+    return { file, err, world };
+  }
+
+  it('writes the lines of all pages, which ptb audit verify proves with the key of the vault', async () => {
+    const { file, err, world } = await extracted();
+    expect(err).toMatch(/\d+ records with their proof, and \d+ that no checkpoint covers yet, are in/);
+    const key = newFile();
+    await writeFile(key, JSON.stringify(world.keys[0]));
+    const { exit, out } = await verify([file, '--key', key], world.audit.nowMs + 60_000);
+    expect(out).toMatch(
+      /^PROVEN: \d+ records of tenant \S+ from \S+ to \S+: all that the signed checkpoints hold, and no other.\n/,
+    );
+    expect(exit).toBe(0);
+  });
+
+  it('says what is wrong with an extract that lacks a record', async () => {
+    const { file, world } = await extracted();
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const at = lines.findIndex((line) => line.startsWith('{"type":"record"'));
+    await writeFile(file, lines.toSpliced(at, 1).join('\n'));
+    const { exit, out } = await verify([file], world.audit.nowMs + 60_000);
+    expect(out).toMatch(/^NOT PROVEN: Line \d+: it counts other records than the file has.\n/);
+    expect(exit).toBe(1);
+  });
+});
+
+describe('an export that two readers could understand differently', () => {
+  it.each([
+    ['a member twice', (line: string) => line.replace('{"type":"record",', '{"type":"record","type":"record",')],
+    [
+      'two members record',
+      (line: string) => line.replace('"record":{', '"record":{"PartitionKey":"1","RowKey":"2"},"record":{'),
+    ],
+    ['a column twice', (line: string) => line.replace('"record":{', '"record":{"rule":"none",')],
+    ['an unknown member', (line: string) => line.replace(/\}$/, ',"note":1}')],
+    ['__proto__', (line: string) => line.replace('"record":{', '"record":{"__proto__":{"rule":"none"},')],
+  ])('is refused: %s', async (_name, change) => {
+    const file = await exportedFile();
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const at = lines.findIndex((line) => line.startsWith('{"type":"record"'));
+    await writeFile(file, lines.with(at, change(lines[at] ?? '')).join('\n'));
+    const { exit, err } = await verify([file]);
+    expect(err).toContain(`line ${at + 1} is not a line of an export.`);
+    expect(exit).toBe(2);
+  });
+
+  it('is not one whose text has line separators of Unicode', async () => {
+    const records = exported.records.map((record, at) => (at === 0 ? { ...record, note: 'a\u2028b' } : record));
+    const { err } = await verify([await exportedFile({ ...exported, records })]);
+    expect(err).not.toContain('is not a line of an export');
   });
 });
