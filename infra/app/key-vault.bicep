@@ -61,6 +61,19 @@ resource checkpointKey 'Microsoft.KeyVault/vaults/keys@2026-02-01' = {
   }
 }
 
+// Makes the indexes of tenants. It must not be rotated: another version gives every tenant a second index, and the trees of the
+// checkpoints begin anew.
+resource indexKey 'Microsoft.KeyVault/vaults/keys@2026-02-01' = {
+  parent: vault
+  name: 'audit-index'
+  properties: {
+    kty: 'RSA'
+    keySize: 3072
+    keyOps: ['sign', 'verify']
+    attributes: { enabled: true, exportable: false }
+  }
+}
+
 resource auditLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: vault

@@ -65,6 +65,10 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   resource checkpointKey 'keys' existing = {
     name: 'audit-checkpoints'
   }
+
+  resource indexKey 'keys' existing = {
+    name: 'audit-index'
+  }
 }
 
 resource applicationInsights 'Microsoft.Insights/components@2020-02-02' existing = {
@@ -150,10 +154,20 @@ resource appOnVault 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The role is limited to the one key.
+// The role is limited to the two keys.
 resource appOnCheckpointKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault::checkpointKey.id, identity.id, signerRoleId)
   scope: vault::checkpointKey
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: signerRoleId
+  }
+}
+
+resource appOnIndexKey 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault::indexKey.id, identity.id, signerRoleId)
+  scope: vault::indexKey
   properties: {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'

@@ -8,22 +8,33 @@ import type { CloudDocument } from 'microsoft-cloud';
  * @returns the id of the key.
  * @throws Error
  */
-export async function createCheckpointKey(
-  { keyVault, managedIdentity: { endpoint, header, clientId } }: Pick<CloudDocument, 'keyVault' | 'managedIdentity'>,
-  privateKey?: KeyObject,
+export async function createCheckpointKey(cloud: Vault, privateKey?: KeyObject): Promise<string> {
+  const kind = { kty: 'EC', crv: 'P-256', key_ops: ['sign', 'verify'] };
+  if (privateKey === undefined) return sendKey(cloud, 'POST', 'audit-checkpoints/create', kind);
+  return sendKey(cloud, 'PUT', 'audit-checkpoints', { key: { ...kind, ...privateKey.export({ format: 'jwk' }) } });
+}
+
+/** The same for the key that makes the indexes of tenants. */
+export const createIndexKey = (cloud: Vault): Promise<string> =>
+  sendKey(cloud, 'POST', 'audit-index/create', { kty: 'RSA', key_size: 3072, key_ops: ['sign', 'verify'] });
+
+type Vault = Pick<CloudDocument, 'keyVault' | 'managedIdentity'>;
+
+async function sendKey(
+  { keyVault, managedIdentity: { endpoint, header, clientId } }: Vault,
+  method: 'POST' | 'PUT',
+  path: string,
+  body: object,
 ): Promise<string> {
   const query = { resource: 'https://vault.azure.net', 'api-version': '2019-08-01', client_id: clientId };
   const issued = await fetch(`${endpoint}?${new URLSearchParams(query).toString()}`, {
     headers: { 'x-identity-header': header },
   });
   const { access_token: token } = (await issued.json()) as { access_token?: unknown };
-  const kind = { kty: 'EC', crv: 'P-256', key_ops: ['sign', 'verify'] };
-  const key = { ...kind, ...privateKey?.export({ format: 'jwk' }) };
-  const path = `${keyVault}/keys/audit-checkpoints`;
-  const created = await fetch(`${path}${privateKey === undefined ? '/create' : ''}?api-version=7.6`, {
-    method: privateKey === undefined ? 'POST' : 'PUT',
+  const created = await fetch(`${keyVault}/keys/${path}?api-version=7.6`, {
+    method,
     headers: { authorization: `Bearer ${String(token)}`, 'content-type': 'application/json' },
-    body: JSON.stringify(privateKey === undefined ? kind : { key }),
+    body: JSON.stringify(body),
   });
   if (!created.ok) throw new Error(`The simulated Key Vault answered ${created.status}: ${await created.text()}`);
   return ((await created.json()) as { readonly key: { readonly kid: string } }).key.kid;

@@ -9,7 +9,7 @@ import { type CloudDocument, environmentOf } from 'microsoft-cloud';
 import { faultSet } from 'microsoft-cloud';
 import { localPolicy } from './local-policy.ts';
 import { type BrokerApi, createBrokerApi } from './api.ts';
-import { createCheckpointKey } from './checkpoint-key.ts';
+import { createCheckpointKey, createIndexKey } from './checkpoint-key.ts';
 import { callerTokens } from './caller-token.ts';
 import type { writePast } from './past/write-past.ts';
 import { trustAuthority } from './running-demo.ts';
@@ -117,6 +117,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
   await Promise.all([
     (options.obtainCredential ?? obtainCredential)(ptbScript, environment, cloud.ready),
     options.past === true ? writePastOf(cloud.ready, environment, policy) : createCheckpointKey(cloud.ready),
+    createIndexKey(cloud.ready),
   ]);
   const callerToken = callerTokens(cloud.ready);
   // Requested before the faults are active: they concern the broker, not its caller.

@@ -59,6 +59,9 @@ describe('names in storage and Key Vault', () => {
     const key = only(read('src/lib/config/key-vault.ts'), /checkpointKeyName = '(.*)'/);
     expect(only(bicep('app/key-vault'), /checkpointKey [^{]*\{\s+parent: vault\s+name: '(.*)'/)).toBe(key);
     expect(only(bicep('app/roles'), /resource checkpointKey 'keys' existing = \{\s+name: '(.*)'/)).toBe(key);
+    const index = only(read('src/lib/config/key-vault.ts'), /indexKeyName = '(.*)'/);
+    expect(only(bicep('app/key-vault'), /indexKey [^{]*\{\s+parent: vault\s+name: '(.*)'/)).toBe(index);
+    expect(only(bicep('app/roles'), /resource indexKey 'keys' existing = \{\s+name: '(.*)'/)).toBe(index);
     expect(only(bicep('app/key-vault'), /curveName: '(.*)'/)).toBe(
       only(read('src/lib/config/key-vault.ts'), /key\?\.crv !== '(.*?)'/),
     );

@@ -271,6 +271,7 @@ describe('infra/main.bicep', { timeout: 600_000, ...skippedBecause(noBicep) }, (
       'Storage Table Data Contributor on Microsoft.Storage/storageAccounts',
       'custom on Microsoft.KeyVault/vaults',
       'custom on Microsoft.KeyVault/vaults/keys',
+      'custom on Microsoft.KeyVault/vaults/keys',
     ]);
     expect(rolesOf(usual, 'operator')).toEqual([
       'Log Analytics Reader on the resource group',

@@ -146,6 +146,12 @@ const always: Expected = {
     keyOps: ['sign', 'verify'],
     attributes: { enabled: true, exportable: false },
   },
+  [`${vault}/keys/audit-index`]: {
+    kty: 'RSA',
+    keySize: 3072,
+    keyOps: ['sign', 'verify'],
+    attributes: { enabled: true, exportable: false },
+  },
   [`${storage}/blobServices/default/${logs}`]: logged('StorageWrite', 'StorageDelete'),
   [`${storage}/tableServices/default/${logs}`]: logged('StorageWrite', 'StorageDelete'),
   [`${vault}/${logs}`]: logged('AuditEvent'),

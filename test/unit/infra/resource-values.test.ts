@@ -115,7 +115,7 @@ describe('the values of infra/main.bicep', { timeout: 600_000, ...skippedBecause
       ({ properties }) => properties?.['principalId'] !== operator,
     );
     expect(assignments.map(({ properties }) => [properties?.['principalId'], properties?.['principalType']])).toEqual(
-      Array.from({ length: 6 }, () => [`[${id}.principalId]`, 'ServicePrincipal']),
+      Array.from({ length: 7 }, () => [`[${id}.principalId]`, 'ServicePrincipal']),
     );
   });
 });
