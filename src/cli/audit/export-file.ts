@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { JWK } from 'jose';
 import * as z from 'zod';
 import type { StoredRecord } from '../../lib/audit/chain/checkpoint.ts';
@@ -8,6 +6,7 @@ import type { Evidence } from '../../operator/audit/verify-export.ts';
 import { minuteMs } from '../../lib/core/clock.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
+import { fileLines } from './file-lines.ts';
 
 /*
  * The file of `ptb audit export`: JSON Lines. First what the export is, then checkpoints and public keys, then the records,
@@ -22,7 +21,7 @@ const keySchema = z.looseObject({
   kid: z.string(),
 });
 const lineSchema = z.discriminatedUnion('type', [
-  z.object({
+  z.strictObject({
     type: z.literal('audit-export'),
     v: z.literal(1),
     broker: z.string(),
@@ -30,13 +29,13 @@ const lineSchema = z.discriminatedUnion('type', [
     from: z.iso.datetime().optional(),
     to: z.iso.datetime().optional(),
   }),
-  z.object({ type: z.literal('checkpoint'), jws: z.string() }),
-  z.object({ type: z.literal('key'), jwk: keySchema }),
-  z.object({
+  z.strictObject({ type: z.literal('checkpoint'), jws: z.string() }),
+  z.strictObject({ type: z.literal('key'), jwk: keySchema }),
+  z.strictObject({
     type: z.literal('record'),
     record: z.looseObject({ PartitionKey: z.string(), RowKey: z.string() }),
   }),
-  z.object({
+  z.strictObject({
     type: z.literal('end'),
     records: z.int(),
     /** The end of the records, by the clock of the broker. Older exports lack it. */
@@ -92,7 +91,7 @@ const timeOf = (text: string | undefined, otherwise: number): number =>
 
 async function* recordsOf(file: string): AsyncIterable<StoredRecord> {
   // `openExport` has checked each line.
-  for await (const text of textsOf(file)) {
+  for await (const text of fileLines(file)) {
     const line = parseJson(text) as ExportLine;
     if (line.type === 'record') yield line.record;
   }
@@ -100,19 +99,13 @@ async function* recordsOf(file: string): AsyncIterable<StoredRecord> {
 
 async function* linesOf(file: string): AsyncIterable<ExportLine> {
   let number = 0;
-  for await (const text of textsOf(file)) {
+  for await (const text of fileLines(file)) {
     number += 1;
-    const parsed = lineSchema.safeParse(parseJson(text));
-    if (!parsed.success) throw new UsageError(`${file}: line ${number} is not a line of an export.`);
+    const value = parseJson(text);
+    const parsed = lineSchema.safeParse(value);
+    // Two members of one name do not survive this, and two readers could take different ones of them.
+    if (!parsed.success || JSON.stringify(value) !== text || text.includes('"__proto__"'))
+      throw new UsageError(`${file}: line ${number} is not a line of an export.`);
     yield parsed.data;
-  }
-}
-
-async function* textsOf(file: string): AsyncIterable<string> {
-  const input = createReadStream(file);
-  try {
-    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-  } finally {
-    input.destroy();
   }
 }
