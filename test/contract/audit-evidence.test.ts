@@ -8,6 +8,9 @@ import { createBlobCheckpointLog } from '../../src/lib/audit/chain/blob-checkpoi
 import { canonicalText, storedRecord } from '../../src/lib/audit/chain/checkpoint.ts';
 import type { CheckpointSigner } from '../../src/lib/audit/chain/checkpoint-log.ts';
 import { AuditEvidence } from '../../src/lib/audit/evidence.ts';
+import { createBlobAccountStore } from '../../src/lib/audit/proof/blob-account-store.ts';
+import type { ExtractPage } from '../../src/lib/audit/proof/extract.ts';
+import { type ExtractVerdict, verifyExtract } from '../../src/lib/audit/proof/verify-extract.ts';
 import { storageTimeMs } from '../../src/lib/audit/log/query-rows.ts';
 import { createTableAuditLog } from '../../src/lib/audit/log/table-audit-log.ts';
 import { isTampering } from '../../src/operator/audit/read-checkpoints.ts';
@@ -16,7 +19,8 @@ import { BrokerError } from '../../src/lib/core/errors.ts';
 import { systemClock } from '../../src/lib/core/clock.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { HeldClock } from '../fakes/held-clock.ts';
-import { guid, issued } from '../support/audit-entries.ts';
+import { newIndexKey } from '../campaigns/proof/proof-world.ts';
+import { guid, issued, tenant } from '../support/audit-entries.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
 
 const minute = 60_000;
@@ -57,6 +61,8 @@ const signer: CheckpointSigner = {
   sign: async (_id, data) => createSign('SHA256').update(data).sign({ key: privateKey, dsaEncoding: 'ieee-p1363' }),
   publicKey: async (id) => (id === 'key-1' ? jwk : undefined),
 };
+
+const indexKey = newIndexKey('index-1');
 
 /** Its deadlines never pass, however slow this machine is. */
 const instance = (): AuditLog =>
@@ -121,6 +127,23 @@ async function verify(): Promise<Verification> {
   });
 }
 
+/** As an instance that has just started, with accounts of tenants. */
+function evidenceOfTenants(): AuditEvidence {
+  const container = new ContainerClient(azurite.connectionString, `evidence${stores}`);
+  const accounts = new ContainerClient(azurite.connectionString, `accounts${stores}`);
+  return new AuditEvidence({
+    table: async () => table,
+    checkpoints: createBlobCheckpointLog(async () => container),
+    signer,
+    accounts: createBlobAccountStore(async () => accounts),
+    indexKey,
+    clock,
+    log: silentLogger,
+    storageTime: async () => clock.nowMs(),
+    isOff,
+  });
+}
+
 const kinds = ({ findings }: Verification): string[] => [
   ...new Set(findings.filter(isTampering).map(({ kind }) => kind)),
 ];
@@ -139,6 +162,42 @@ describe('the records and checkpoints in storage', () => {
     expect(verification).toMatchObject({ findings: [], records: 250, counts: { proven: 250, newer: 0 }, chains: 2 });
     const [entity = {}] = await entities();
     expect(JSON.parse(canonicalText(storedRecord(entity)))).not.toHaveProperty('etag');
+  });
+
+  it('prove the records of one tenant, whichever instance keeps the accounts, and what is removed', async () => {
+    const log = instance();
+    const sinceMs = clock.nowMs() - minute;
+    const extract = async (): Promise<ExtractVerdict> => {
+      const lines: unknown[] = [];
+      let continuation: string | undefined;
+      do {
+        const query = { tenant: tenant(1), sinceMs, untilMs: clock.nowMs() };
+        const page: ExtractPage = await evidenceOfTenants().extract(query, continuation);
+        lines.push(...page.lines);
+        continuation = page.continuation;
+      } while (continuation !== undefined);
+      const { x = '', y = '' } = jwk;
+      const keys = [{ kty: 'EC', crv: 'P-256', x, y, kid: 'key-1' } as const];
+      const options = { keys, nowMs: clock.nowMs(), heads: (await evidenceOfTenants().heads(0)).heads };
+      return verifyExtract(
+        lines.map((line) => JSON.stringify(line)),
+        options,
+      );
+    };
+    await record(log, 60);
+    aheadMinutes += 5;
+    await evidenceOfTenants().write(year);
+    await record(log, 50);
+    await log.record(issued({ atMs: clock.nowMs(), tenantId: tenant(2) }));
+    aheadMinutes += 5;
+    await evidenceOfTenants().write(year);
+    expect(await extract()).toMatchObject({ isProven: true, problems: [], records: 110, unsigned: 0 });
+    expect(await verify()).toMatchObject({ findings: [], records: 111 });
+    const victim = (await entities()).find((entity) => entity['tenantId'] === tenant(1));
+    await table.deleteEntity(String(victim?.['partitionKey']), String(victim?.['rowKey']));
+    expect((await extract()).problems).toEqual([
+      '1 records are missing that the signed checkpoints count for this tenant.',
+    ]);
   });
 
   it('show what was done to the table', async () => {
