@@ -61,7 +61,7 @@ export const seenRecord = (record: StoredRecord): SeenRecord => ({
 });
 
 /** Who holds the records that name no tenant. */
-export const nobody = nilUuid as TenantId;
+const nobody = nilUuid as TenantId;
 
 /** Whether a checkpoint is the first to cover a record. */
 type IsCovered = (record: Pick<SeenRecord, 'PartitionKey' | 'RowKey' | 'chain'>) => boolean;

@@ -28,7 +28,7 @@ export const tagBytes = 16;
 export const entryBytes = tagBytes + digestBytes;
 export const bucketBytes = entriesPerBucket * entryBytes;
 /** Buckets or groups that are hashed together. */
-export const groupBits = 5;
+const groupBits = 5;
 
 /** The first byte of what is hashed, so that no hash of one kind passes for one of another. */
 const kinds = { tag: 0, commitment: 1, bucket: 2, group: 3, head: 4 } as const;
@@ -36,7 +36,7 @@ export const bucketKind = kinds.bucket;
 export const groupKind = kinds.group;
 
 /** Joins bytes. Numbers are written as eight bytes, most significant first. */
-export function joined(kind: number, ...parts: readonly (Uint8Array | number)[]): Uint8Array<ArrayBuffer> {
+function joined(kind: number, ...parts: readonly (Uint8Array | number)[]): Uint8Array<ArrayBuffer> {
   const size = parts.reduce<number>((sum, part) => sum + (typeof part === 'number' ? 8 : part.length), 1);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
