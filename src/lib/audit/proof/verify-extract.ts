@@ -473,7 +473,10 @@ class Check {
         );
       if (period.toMs < Date.parse(header.until))
         notes.push(`No checkpoint covers the time from ${iso(period.toMs)} to ${header.until} yet.`);
-      if (this.#unsigned > 0) notes.push(`${this.#unsigned} records are shown that no checkpoint covers.`);
+      if (this.#unsigned > 0)
+        notes.push(
+          `${this.#unsigned} records are shown that no checkpoint covers: nothing speaks for or against them.`,
+        );
       if (this.#withheld > 0)
         notes.push(
           `${this.#withheld} records are withheld: the proof counts them, and the file shows only their hashes.`,
