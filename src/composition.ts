@@ -140,7 +140,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
   const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
   const indexKey = createCheckpointSigner(settings.KEY_VAULT_URL, identity, 'audit-index');
-  const { audit, evidence } = createAudits({ ...runtime, ...storage, resources, signer, indexKey, isFunctionDisabled });
+  const keys = { signer, indexKey, broker: partnerTenantId };
+  const { audit, evidence } = createAudits({ ...runtime, ...storage, ...keys, resources, isFunctionDisabled });
   const ruleUse = new RuleUse({ ...runtime, ...storage });
   const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
   const broker = createBroker({ ...runtime, budgets, redeemer }, credentials, settings, () => directory);

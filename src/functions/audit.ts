@@ -10,6 +10,7 @@ import {
   exampleCallerId,
   exampleCorrelationId,
   exampleDomain,
+  exampleOtherTenantId,
   exampleTenantId,
   exampleTime,
   exampleTokenId,
@@ -26,6 +27,8 @@ import { type Reader, tenantIdFor } from '../lib/access/tenants/named-tenants.ts
 import { isVisible, visibleTenants } from '../lib/access/tenants/visible-tenants.ts';
 import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
+import type { StoredRecord } from '../lib/audit/chain/checkpoint.ts';
+import { timeOfKeys } from '../lib/audit/log/audit-row.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
@@ -105,11 +108,55 @@ async function customerId({ directory }: Services, { caller }: Reader, reference
 }
 
 /** The records themselves have ids alone: a name may change, and who signs in may choose it. */
-async function callerNamesOf({ callers }: Services, entries: readonly AuditEntry[]) {
-  const { callerNames = new Map<string, string>() } = (await callers.policy.current()).policy;
+async function callerNamesOf(services: Services, entries: readonly AuditEntry[]) {
   const ids = new Set(entries.flatMap(({ caller: { applicationId, objectId } }) => [applicationId, objectId]));
-  const known = [...callerNames].filter(([id]) => ids.has(id));
-  return known.length === 0 ? {} : { callerNames: Object.fromEntries(known) };
+  const known = await policyNames(services, ids);
+  return known.size === 0 ? {} : { callerNames: Object.fromEntries(known) };
+}
+
+async function policyNames({ callers }: Services, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
+  const { callerNames = [] } = (await callers.policy.current()).policy;
+  return new Map([...callerNames].filter(([id]) => ids.has(id)));
+}
+
+/** The name of a tenant. One that has left has none. */
+async function nameOf({ directory }: Services, tenantId: TenantId): Promise<ReadonlyMap<string, string>> {
+  const found = await directory.find(tenantId).catch(() => undefined);
+  return new Map(found === undefined ? [] : [[tenantId, found.name]]);
+}
+
+/** The names of callers in stored records: those of the policy, and of others those that approvals keep. */
+async function namesIn(services: Services, records: readonly StoredRecord[]): Promise<ReadonlyMap<string, string>> {
+  const names = new Map<string, string>();
+  const approvalIds = new Set(records.map(({ approvalId }) => approvalId).filter((id) => typeof id === 'string'));
+  for (const id of approvalIds) {
+    const { approval } = (await services.approvals.approvalLog.find(id)) ?? {};
+    const parties = approval === undefined ? [] : [approval.asker, ...approval.decisions.map(({ decider }) => decider)];
+    for (const { kind, objectId, applicationId, name } of parties)
+      names.set(kind === 'application' ? applicationId : objectId, name);
+  }
+  const ids = new Set(records.flatMap((record) => callerColumns.map((column) => String(record[column]))));
+  const known = [...names].filter(([id]) => ids.has(id));
+  return new Map([...known, ...(await policyNames(services, ids))]);
+}
+
+/** The columns of a stored record that name a caller. */
+const callerColumns = ['callerApplication', 'callerObject', 'callerBlueprint', 'callerActsFor'] as const;
+
+/** Which records an extract withholds. A filter for people, so upper and lower case are the same. */
+function isWithheldBy({ withholdBefore, withhold = [] }: Withheld): (record: StoredRecord) => boolean {
+  const texts = withhold.map((text) => text.toLowerCase());
+  return ({ PartitionKey, RowKey, ...columns }) =>
+    (withholdBefore !== undefined && (timeOfKeys(PartitionKey, RowKey) ?? 0) < withholdBefore) ||
+    Object.values(columns).some(
+      (value) => typeof value === 'string' && texts.some((text) => value.toLowerCase().includes(text)),
+    );
+}
+
+interface Withheld {
+  /** Milliseconds. */
+  readonly withholdBefore?: number | undefined;
+  readonly withhold?: readonly string[] | undefined;
 }
 
 const viewEntry = ({ atMs, expiresAtMs, ...entry }: AuditEntry) => ({
@@ -166,11 +213,15 @@ route(
     failures: ['tenant_unknown', ...directoryFailures, 'storage_unavailable', 'key_vault_unavailable'],
     document: documentExtract,
   },
-  async (services, { caller, query: { tenant, since, until, continuation } }) => {
+  async (services, { caller, query: { tenant, since, until, continuation, ...withheld } }) => {
     if (since >= until) throw new BrokerError('request_invalid', 'since: is not before `until`.');
     const visible = await visibleTenants(services, caller);
     const tenantId = await resolveTenant(services, { caller, visible }, tenant);
-    const page = await services.evidence.extract({ tenant: tenantId, sinceMs: since, untilMs: until }, continuation);
+    const query = { tenant: tenantId, sinceMs: since, untilMs: until };
+    const page = await services.evidence.extract(query, continuation, {
+      isWithheld: isWithheldBy(withheld),
+      names: (records) => (records.length === 0 ? nameOf(services, tenantId) : namesIn(services, records)),
+    });
     const answer = { ...page } as unknown as AuditExtractAnswer;
     return { status: 200, headers: uncached, jsonBody: answer };
   },
@@ -183,12 +234,12 @@ route(
     path: '/audit/heads',
     access: 'optional',
     query: auditHeadsQuerySchema,
-    failures: ['storage_unavailable', 'key_vault_unavailable'],
+    failures: ['storage_unavailable', 'busy'],
     document: documentHeads,
   },
   async ({ evidence }, { query: { from = 0, continuation } }) => {
     const answer: AuditHeadsAnswer = await evidence.heads(from, continuation);
-    return { status: 200, headers: uncached, jsonBody: answer };
+    return { status: 200, headers: { 'cache-control': 'public, max-age=60' }, jsonBody: answer };
   },
 );
 
@@ -241,6 +292,7 @@ export async function purgeAudit({
   // The last checkpoint is always some minutes old.
   if (days > 0) log.log('info', 'audit.purge_waits', { days });
   const deleted = await audit.purge(purgedMs);
+  await evidence.purgeAccounts(purgedMs);
   const deletedApprovals = await approvals.approvalLog.purge(Math.min(beforeMs, nowMs - longestLifeMs));
   const deletedEvents = await tenantEvents.purge(beforeMs);
   const { AUDIT_RETENTION_DAYS: retentionDays } = settings;
@@ -345,7 +397,13 @@ async function documentCheckpoints(): Promise<RouteDocument> {
       {
         status: 200,
         description: 'One page.',
-        contents: [jsonContent(auditCheckpointsAnswerSchema, { checkpoints: [jws], keys: [key] })],
+        contents: [
+          jsonContent(auditCheckpointsAnswerSchema, {
+            broker: exampleOtherTenantId,
+            checkpoints: [jws],
+            keys: [key],
+          }),
+        ],
       },
     ],
   };
@@ -356,6 +414,7 @@ async function documentExtract(): Promise<RouteDocument> {
   const header = {
     type: 'tenant-extract',
     v: 1,
+    broker: exampleOtherTenantId,
     tenant: exampleTenantId,
     since: '2026-11-01T00:00:00.000Z',
     until: '2026-11-24T00:00:00.000Z',
@@ -380,7 +439,7 @@ async function documentHeads(): Promise<RouteDocument> {
     group: 'Audit',
     summary: 'Read the heads of the tree of tenants',
     description:
-      'What signed checkpoints say about the accounts of all tenants, oldest first, from one that was written before `from`. Public, so that customers can compare: each must see the same heads. It tells nothing about any tenant. Follow `continuation` until it is absent.',
+      'What signed checkpoints say about the accounts of all tenants, oldest first, from an hour before `from`. Public, so that customers can compare: each must see the same heads. It tells nothing about any tenant. An answer may be a minute old. Follow `continuation` until it is absent.',
     queryExample: { from: '2026-11-24' },
     answers: [
       { status: 200, description: 'One page.', contents: [jsonContent(auditHeadsAnswerSchema, { heads: [jws] })] },

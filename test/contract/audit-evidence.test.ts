@@ -72,6 +72,7 @@ function evidence(): AuditEvidence {
   const container = new ContainerClient(azurite.connectionString, `evidence${stores}`);
   const checkpoints = createBlobCheckpointLog(async () => container);
   return new AuditEvidence({
+    broker: guid(0xb0),
     table: async () => table,
     checkpoints,
     signer,
@@ -132,6 +133,7 @@ function evidenceOfTenants(): AuditEvidence {
   const container = new ContainerClient(azurite.connectionString, `evidence${stores}`);
   const accounts = new ContainerClient(azurite.connectionString, `accounts${stores}`);
   return new AuditEvidence({
+    broker: guid(0xb0),
     table: async () => table,
     checkpoints: createBlobCheckpointLog(async () => container),
     signer,
@@ -198,6 +200,57 @@ describe('the records and checkpoints in storage', () => {
     expect((await extract()).problems).toEqual([
       '1 records are missing that the signed checkpoints count for this tenant.',
     ]);
+  });
+
+  it('give heads from the hour before a time to anybody, and read storage for few of those who ask', async () => {
+    await record(instance(), 2);
+    const evidence = evidenceOfTenants();
+    const sinceMs = clock.nowMs();
+    expect(await evidence.heads(sinceMs)).toEqual({ heads: [] });
+    for (let number = 0; number < 3; number += 1) {
+      aheadMinutes += 100;
+      while ((await evidence.write(year)) !== undefined);
+    }
+    const all = (await evidenceOfTenants().heads(0)).heads;
+    const page = await evidence.heads(clock.nowMs());
+    const late = page.heads;
+    expect(late.length).toBeGreaterThan(3);
+    expect(late.length).toBeLessThan(all.length);
+    expect(all.slice(-late.length)).toEqual(late);
+    // Kept for a minute.
+    expect(await evidence.heads(clock.nowMs())).toBe(page);
+    aheadMinutes += 1;
+    expect(await evidence.heads(clock.nowMs())).not.toBe(page);
+    const asked = Array.from({ length: 70 }, (_, hour) => evidence.heads(clock.nowMs() - hour * 60 * minute));
+    const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThanOrEqual(10);
+    expect(refused[0]).toMatchObject({ reason: { code: 'busy' } });
+  });
+
+  it('keep the accounts with which an extract begins after a purge, and delete those before', async () => {
+    await record(instance(), 2);
+    const evidence = evidenceOfTenants();
+    for (let number = 0; number < 4; number += 1) {
+      aheadMinutes += 100;
+      while ((await evidence.write(year)) !== undefined);
+    }
+    const container = new ContainerClient(azurite.connectionString, `accounts${stores}`);
+    const names = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { name } of container.listBlobsFlat()) found.push(name);
+      return found;
+    };
+    const before = await names();
+    await evidence.purgeAccounts(clock.nowMs() - 30 * minute);
+    const after = await names();
+    // Every 24th blob has all accounts.
+    expect(before.length).toBeGreaterThan(30);
+    expect(after).toEqual(before.slice(24));
+    const query = { tenant: tenant(1), sinceMs: clock.nowMs() - 25 * minute, untilMs: clock.nowMs() };
+    const { lines } = await evidenceOfTenants().extract(query, undefined);
+    expect(lines.filter(({ type }) => type === 'account')).toHaveLength(2);
+    await evidence.purgeAccounts(clock.nowMs() + 30 * minute);
+    expect(await names()).toEqual(after);
   });
 
   it('show what was done to the table', async () => {

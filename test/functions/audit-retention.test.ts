@@ -7,7 +7,8 @@ import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 
 const dayMs = 86_400_000;
-const evidenceSaying = (limitMs?: number) => ({ purgeLimitMs: async () => limitMs }) as Services['evidence'];
+const evidenceSaying = (limitMs?: number) =>
+  ({ purgeLimitMs: async () => limitMs, purgeAccounts: async () => undefined }) as unknown as Services['evidence'];
 
 let purgedEvents: number[];
 const tenantEvents = {

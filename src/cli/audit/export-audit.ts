@@ -32,7 +32,6 @@ export async function exportAudit(
     handle.appendFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   try {
     const period = { ...(from === undefined ? {} : { from: iso(from) }), ...(to === undefined ? {} : { to: iso(to) }) };
-    await write([{ type: 'audit-export', v: 1, broker: client.url, ...period }]);
     const signed = await exportCheckpoints(client, period, write);
     let records = 0;
     let page: AuditRecordsAnswer | undefined;
@@ -59,19 +58,24 @@ const iso = (text: string): string => new Date(text).toISOString();
 
 async function exportCheckpoints(
   client: BrokerClient,
-  { from, to }: GivenPeriod,
+  period: GivenPeriod,
   write: (lines: readonly ExportLine[]) => Promise<unknown>,
 ): Promise<Omit<ExportCounts, 'records'>> {
+  const { from, to } = period;
   const keys = new Map<string, Readonly<Record<string, unknown>>>();
   const endMs = to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) + overlapMs;
   let checkpoints = 0;
   let page: AuditCheckpointsAnswer | undefined;
   let isBeyond = false;
   do {
+    const isFirst = page === undefined;
     page = (await client.get('/audit/checkpoints', {
       from,
       continuation: page?.continuation,
     })) as AuditCheckpointsAnswer;
+    // An older broker does not say whose it is, and its checkpoints do not sign it.
+    const { broker = client.url } = page as Partial<AuditCheckpointsAnswer>;
+    if (isFirst) await write([{ type: 'audit-export', v: 1, broker, ...period }]);
     for (const key of page.keys) keys.set(String(key['kid']), key);
     for (const jws of page.checkpoints) {
       if (isBeyond) break;

@@ -24,6 +24,7 @@ const lineSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('audit-export'),
     v: z.literal(1),
+    /** The tenant id of the partner; of older brokers, the address. */
     broker: z.string(),
     /** Absent if the export has all records. */
     from: z.iso.datetime().optional(),
@@ -83,7 +84,14 @@ export async function openExport(file: string, wanted: Period, nowMs: number): P
     fromMs: Math.max(wanted.fromMs, timeOf(header.from, Number.NEGATIVE_INFINITY)),
     toMs: Math.min(wanted.toMs, timeOf(header.to, Number.POSITIVE_INFINITY), timeOf(end.to, Number.POSITIVE_INFINITY)),
   };
-  return { ...limits, exportedMs: Math.min(exportedMs, nowMs), checkpoints, keys, records: () => recordsOf(file) };
+  return {
+    ...limits,
+    broker: header.broker,
+    exportedMs: Math.min(exportedMs, nowMs),
+    checkpoints,
+    keys,
+    records: () => recordsOf(file),
+  };
 }
 
 const timeOf = (text: string | undefined, otherwise: number): number =>

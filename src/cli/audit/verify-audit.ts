@@ -9,13 +9,14 @@ import { print, progress } from '../sign-in/output.ts';
 import { exportAudit } from './export-audit.ts';
 import { openExport } from './export-file.ts';
 import { trustedKeys } from './trusted-keys.ts';
-import { extractLines, isExtract, verifyExtractFile } from './verify-extract-file.ts';
+import { extractLines, isExtract, publishedHeads, verifyExtractFile } from './verify-extract-file.ts';
 import { verificationLines } from './verification-lines.ts';
 
 export interface VerifyFlags extends ConnectionFlags {
   readonly from?: string;
   readonly to?: string;
   readonly key?: readonly string[];
+  readonly heads?: readonly string[];
   readonly json?: true;
 }
 
@@ -35,22 +36,24 @@ export async function verifyAudit(file: string | undefined, flags: VerifyFlags):
   }
 }
 
-async function verifyFile(file: string, { from, to, key = [], json }: VerifyFlags): Promise<void> {
+async function verifyFile(file: string, { from, to, key = [], heads, json }: VerifyFlags): Promise<void> {
   const period = { fromMs: msOf(from, Number.NEGATIVE_INFINITY), toMs: msOf(to, Number.POSITIVE_INFINITY) };
   const given = await trustedKeys(key);
   if (await isExtract(file)) {
     if (from !== undefined || to !== undefined)
       throw new UsageError('--from, --to: the proof of an extract is for its whole period. Make another extract.');
-    const verdict = await verifyExtractFile(file, given);
+    const published = heads === undefined ? undefined : await publishedHeads(heads);
+    const verdict = await verifyExtractFile(file, given, published);
     const keysFrom = given.length > 0 ? 'option' : 'extract';
     print(
       json,
       { verdict: verdict.isProven ? 'proven' : 'tampered', keysFrom, ...verdict },
-      extractLines(verdict, given.length > 0),
+      extractLines(verdict, given.length > 0, published !== undefined),
     );
     if (!verdict.isProven) throw new CommandOutcome(exitCodes.failure);
     return;
   }
+  if (heads !== undefined) throw new UsageError('--heads: is for extracts of `ptb audit extract`.');
   const evidence = await openExport(file, period, Date.now());
   const keys = given.length > 0 ? given : evidence.keys;
   const verification = await verifyExport({ ...evidence, keys });

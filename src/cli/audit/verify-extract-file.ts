@@ -1,9 +1,13 @@
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { JWK } from 'jose';
+import * as z from 'zod';
 import type { EcKey } from '../../lib/audit/proof/layout.ts';
 import { type ExtractVerdict, verifyExtract } from '../../lib/audit/proof/verify-extract.ts';
+import { parseJson } from '../../lib/core/outbound.ts';
 import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
+import { UsageError } from '../run-program.ts';
 import { fileLines } from './file-lines.ts';
 
 /** Whether a file is the extract of a tenant: its first bytes say so. */
@@ -14,25 +18,50 @@ export async function isExtract(file: string): Promise<boolean> {
   return start.startsWith('{"type":"tenant-extract"');
 }
 
-/** @param keys that must have signed. Empty: those in the file. */
-export async function verifyExtractFile(file: string, keys: readonly JWK[]): Promise<ExtractVerdict> {
+const headsSchema = z.object({ heads: z.array(z.string()) });
+
+/**
+ * Heads from files that somebody got from GET /api/audit/heads, at any place.
+ * @throws UsageError
+ */
+export async function publishedHeads(files: readonly string[]): Promise<readonly string[]> {
+  const read = files.map(async (file) => {
+    const parsed = headsSchema.safeParse(parseJson(await readFile(file, 'utf8')));
+    if (parsed.success) return parsed.data.heads;
+    throw new UsageError(`${file}: has no heads. Write it with \`curl 'https://BROKER/api/audit/heads?from=TIME'\`.`);
+  });
+  return (await Promise.all(read)).flat();
+}
+
+/**
+ * @param keys that must have signed. Empty: those in the file.
+ * @param heads published ones, among which those of the file must be. Undefined: they are not compared.
+ */
+export async function verifyExtractFile(
+  file: string,
+  keys: readonly JWK[],
+  heads: readonly string[] | undefined,
+): Promise<ExtractVerdict> {
   const trusted = keys.map(({ x = '', y = '', kid = '' }): EcKey => ({ kty: 'EC', crv: 'P-256', x, y, kid }));
-  return verifyExtract(fileLines(file), { keys: trusted, nowMs: Date.now() });
+  const options = { keys: trusted, nowMs: Date.now() };
+  return verifyExtract(fileLines(file), heads === undefined ? options : { ...options, heads });
 }
 
 /** The result for people. */
-export function extractLines(verdict: ExtractVerdict, areTrusted: boolean): Line[] {
-  const { isProven, problems, notes, header, proven, records, withheld, keys } = verdict;
+export function extractLines(verdict: ExtractVerdict, areTrusted: boolean, areCompared: boolean): Line[] {
+  const { isProven, problems, notes, header, proven, records, withheld, keys, names } = verdict;
+  const called = names[header?.tenant ?? ''];
   const total = counted(records + withheld, 'record');
   const first: Line = isProven
     ? [
         styled('good', 'PROVEN: '),
-        `${total} of tenant ${header?.tenant ?? ''} from ${proven?.from ?? ''} to ${proven?.to ?? ''}: all that the signed checkpoints hold, and no other.`,
+        `${total} of tenant ${header?.tenant ?? ''}${called === undefined ? '' : ` (${called})`} from ${proven?.from ?? ''} to ${proven?.to ?? ''}: all that the signed checkpoints hold, and no other.`,
       ]
     : [styled('bad', 'NOT PROVEN: '), problems.join(' ')];
   const named = keys.map(({ kid, thumbprint }) => `  ${kid}  thumbprint ${thumbprint}`);
   return [
     first,
+    ...(header === undefined ? [] : [`The broker is that of the partner with the tenant id ${header.broker}.`]),
     ...notes,
     ...(named.length === 0
       ? []
@@ -42,6 +71,6 @@ export function extractLines(verdict: ExtractVerdict, areTrusted: boolean): Line
             : 'Signatures were checked with the keys in the file. Compare them with those that the partner publishes, or give them with --key:',
           ...named,
         ]),
-    'Not proven: that records were true when they were written, and that others were shown the same checkpoints. Compare GET /api/audit/heads for that.',
+    `Not proven: that records were true when they were written${areCompared ? '. The checkpoints are among the published ones.' : ', and that others were shown the same checkpoints: --heads compares them.'}`,
   ];
 }

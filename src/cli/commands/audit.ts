@@ -5,11 +5,14 @@ import { didYouMean } from '../../lib/core/text.ts';
 import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { nilUuid } from '../../lib/core/identifiers.ts';
+import type { ExtractContent } from '../audit/write-extract.ts';
+import { exitCodes } from '../exit-codes.ts';
 import { type Piece, styled } from '../line.ts';
 import { timeForms, timeOption, wholeNumberOption } from '../options.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { withTenant } from '../remote/named-tenants.ts';
+import { CommandOutcome } from '../run-program.ts';
 import { print, say } from '../sign-in/output.ts';
 import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
@@ -81,9 +84,8 @@ function registerExport(audit: Command): void {
   });
 }
 
-interface ExtractFlags extends ConnectionFlags {
+interface ExtractFlags extends ConnectionFlags, Omit<ExtractContent, 'until'> {
   readonly tenant: string;
-  readonly since: string;
   readonly until?: string;
   readonly out: string;
 }
@@ -94,16 +96,26 @@ function registerExtract(audit: Command): void {
     .description(
       'Write all records of one tenant to a file, with the proof that they are complete. `ptb audit verify` checks it.',
     )
-    .requiredOption('--tenant <tenant>', 'its name, a domain or its id')
+    .requiredOption('--tenant <tenant>', 'its name, a domain or its id; or group:NAME, tag:NAME or * for several')
     .requiredOption('--since <time>', `start of the period: ${timeForms}`, timeOption)
     .option('--until <time>', `end of the period: ${timeForms} (default: now)`, timeOption)
-    .requiredOption('--out <file>', 'a new file');
+    .option('--withhold-before <time>', `show records before this time as hashes only: ${timeForms}`, timeOption)
+    .option('--withhold <text...>', 'show records with this id or user principal name as hashes only')
+    .requiredOption('--out <file>', 'a new file; for several tenants a folder, which gets a file for each');
   addConnectionOptions(command).action(async () => {
     // The parent command has options of the same names and takes them.
-    const { out, tenant, since, until = new Date().toISOString(), ...flags } = command.optsWithGlobals<ExtractFlags>();
-    const { writeExtract } = await import('../audit/write-extract.ts');
+    const flags = command.optsWithGlobals<ExtractFlags>();
+    const { out, tenant, until = new Date().toISOString() } = flags;
+    const { writeExtract, writeExtracts } = await import('../audit/write-extract.ts');
     const client = await connect(flags);
-    const counts = await withTenant(client, tenant, (id) => writeExtract(client, out, { tenant: id, since, until }));
+    const content = { ...flags, until };
+    if (/^(?:group:|tag:|\*$)/.test(tenant)) {
+      const { written, present, failed } = await writeExtracts(client, out, tenant, content);
+      say(`${written} extracts were written to ${out}, ${present} were there already, ${failed} failed.`);
+      if (failed > 0) throw new CommandOutcome(written + present > 0 ? exitCodes.partial : exitCodes.failure);
+      return;
+    }
+    const counts = await withTenant(client, tenant, (id) => writeExtract(client, out, { ...content, tenant: id }));
     say(
       `${counts.records} records with their proof, and ${counts.unsigned} that no checkpoint covers yet, are in ${out}.`,
     );
@@ -119,6 +131,7 @@ function registerVerify(audit: Command): void {
     .option('--from <time>', `start of the period: ${timeForms} (default: that of the export)`, timeOption)
     .option('--to <time>', `end of the period: ${timeForms} (default: that of the export)`, timeOption)
     .option('--key <file...>', 'public keys from Key Vault that must have signed: JWK, or `az keyvault key show`')
+    .option('--heads <file...>', 'of an extract: published heads, as GET /api/audit/heads answers. They must agree')
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action(async (file: string | undefined) => {
     const { verifyAudit } = await import('../audit/verify-audit.ts');

@@ -332,7 +332,20 @@ export const auditExtractQuerySchema = z.strictObject({
   tenant: z.string().min(1).max(253).meta({ description: 'Tenant id, or any domain of the tenant.' }),
   since: time.meta({ description: 'Start of the period, inclusive, ISO 8601.' }),
   until: time.meta({ description: 'End of the period, exclusive, ISO 8601.' }),
-  continuation: continuation(1024, 'Send it with the same tenant and period.'),
+  withholdBefore: time.optional().meta({
+    description: 'Records before this time are withheld: counted and proven, and shown as a hash. ISO 8601.',
+  }),
+  withhold: z
+    .string()
+    .max(2_000)
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.string().min(6).max(128)).max(50))
+    .optional()
+    .meta({
+      description:
+        'Ids or user principal names, separated by commas: records that contain one of them are withheld. At least 6 characters each.',
+    }),
+  continuation: continuation(1024, 'Send it with the same query.'),
 });
 
 /** The query of `GET /api/audit/heads`. */

@@ -14,6 +14,8 @@ import { createTableAuditLog } from './log/table-audit-log.ts';
 
 /** What {@link createAudits} needs. */
 interface AuditDeps {
+  /** Tenant id of the partner, which the proof names. */
+  readonly broker: string;
   readonly table: (name: string) => Promise<TableClient>;
   readonly container: (name: string) => Promise<ContainerClient>;
   readonly signer: CheckpointSigner;

@@ -1,6 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import type { JWK } from 'jose';
-import { type Clock, minuteMs } from '../core/clock.ts';
+import { LRUCache } from 'lru-cache';
+import { type Clock, hourMs, minuteMs } from '../core/clock.ts';
 import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import type { Logger } from '../core/log.ts';
@@ -13,7 +14,7 @@ import {
   keyIdOf,
   partOf,
 } from './chain/checkpoint-log.ts';
-import type { ExtractPage, ExtractQuery } from './proof/extract.ts';
+import type { ExtractDeps, ExtractPage, ExtractQuery } from './proof/extract.ts';
 import type { AccountStore, OwnCheckpoint, TenantTree } from './proof/tenant-tree.ts';
 import { periodFilter, storageTimeMs, unreadable } from './log/query-rows.ts';
 
@@ -21,6 +22,13 @@ import { periodFilter, storageTimeMs, unreadable } from './log/query-rows.ts';
 const lateMs = 15 * minuteMs;
 /** Maximum time of one timer call. After an outage of more than an hour, the next call goes on. */
 const longestWriteMs = 3 * minuteMs;
+
+/** Anybody may ask for heads. A page is kept for a minute, and an instance reads this many in it. */
+const headReadsPerMinute = 60;
+/** Checkpoints, about a day, whose accounts may be lost where a purge ends. With more it waits. */
+const longestPurgeSearch = 288;
+/** Parts of the log that are searched for the first head. */
+const longestSearch = 3;
 
 /** Records in an answer of storage, which has no more. */
 const largestPage = 1_000;
@@ -35,6 +43,8 @@ export interface RecordPage {
 
 /** Some checkpoints, oldest first, with the public keys that verify them. */
 export interface SignedPage {
+  /** Tenant id of the partner, as new checkpoints sign it. */
+  readonly broker: string;
   readonly checkpoints: readonly string[];
   /** Each with its `kid`. A key that the vault no longer has is missing. */
   readonly keys: readonly JWK[];
@@ -62,6 +72,8 @@ export interface CheckpointState {
 }
 
 export interface EvidenceDeps {
+  /** Tenant id of the partner. */
+  readonly broker: string;
   readonly table: () => Promise<TableClient>;
   readonly checkpoints: CheckpointLog;
   readonly signer: CheckpointSigner;
@@ -84,6 +96,10 @@ export class AuditEvidence {
   readonly #startMs: number;
   #problem: string | undefined;
   #tree: TenantTree | undefined;
+  /** Checkpoints whose signature was checked: the pages of an extract read the same ones. */
+  readonly #own = new LRUCache<string, Checkpoint>({ max: 600 });
+  readonly #heads = new LRUCache<string, { readonly atMs: number; readonly page: Promise<HeadPage> }>({ max: 64 });
+  #headReads = { minute: 0, count: 0 };
 
   constructor(deps: EvidenceDeps) {
     this.#deps = deps;
@@ -107,7 +123,7 @@ export class AuditEvidence {
     const page = await this.#deps.checkpoints.page(fromMs, continuation);
     const ids = new Set(page.checkpoints.map(keyIdOf).filter((id) => id !== ''));
     const keys = await Promise.all([...ids].map((id) => this.#deps.signer.publicKey(id)));
-    return { ...page, keys: keys.filter((key) => key !== undefined) };
+    return { broker: this.#deps.broker, ...page, keys: keys.filter((key) => key !== undefined) };
   }
 
   /** The later of this instance's time and that of storage, milliseconds: no record is newer. @throws BrokerError. */
@@ -175,6 +191,20 @@ export class AuditEvidence {
     return checkpoint === undefined ? undefined : Date.parse(checkpoint.purgedBefore);
   }
 
+  /**
+   * Deletes accounts of tenants from before this time, but those with which a later extract begins.
+   * @throws BrokerError storage_unavailable, key_vault_unavailable.
+   */
+  async purgeAccounts(beforeMs: number): Promise<void> {
+    const tree = await this.#openTree();
+    let tries = 0;
+    for await (const own of tree === undefined ? [] : this.#ownCheckpoints(beforeMs)) {
+      if (Date.parse(own.checkpoint.to) < beforeMs) continue;
+      tries += 1;
+      if (tries > longestPurgeSearch || (await tree?.purge(own)) === true) return;
+    }
+  }
+
   /** The last checkpoint that the app's key has signed, and whether there are lines of others. */
   async #last(): Promise<{ readonly checkpoint?: Checkpoint; readonly hasForeign: boolean }> {
     const { checkpoints, signer } = this.#deps;
@@ -188,21 +218,30 @@ export class AuditEvidence {
 
   /**
    * One page of the extract of a tenant. All lines are a file that anybody can verify (proof/verify-extract.ts).
+   * @param shown says which records are withheld, and what callers are called.
    * @throws BrokerError request_invalid if no checkpoint has accounts for the period; storage_unavailable,
    * key_vault_unavailable.
    */
-  async extract(query: Omit<ExtractQuery, 'nowMs'>, continuation: string | undefined): Promise<ExtractPage> {
-    const { clock, indexKey, signer } = this.#deps;
+  async extract(
+    query: Omit<ExtractQuery, 'nowMs'>,
+    continuation: string | undefined,
+    shown: Pick<ExtractDeps, 'isWithheld' | 'names'> = {},
+  ): Promise<ExtractPage> {
+    const { broker, clock, indexKey, signer } = this.#deps;
     const tree = await this.#openTree();
     if (tree === undefined || indexKey === undefined)
       throw new BrokerError('request_invalid', 'This broker keeps no accounts of tenants.');
     const { extractPage } = await import('./proof/extract.ts');
-    const deps = {
+    const { checkpoint } = continuation === undefined ? await this.#last() : {};
+    const deps: ExtractDeps = {
+      ...shown,
+      broker,
       tree,
       signer,
       indexKey,
-      checkpoints: (fromMs: number) => this.#ownCheckpoints(fromMs),
-      read: (fromMs: number, toMs: number, tenant?: TenantId) => this.#read(fromMs, toMs, tenant),
+      purgedBeforeMs: checkpoint === undefined ? undefined : Date.parse(checkpoint.purgedBefore),
+      checkpoints: (fromMs) => this.#ownCheckpoints(fromMs),
+      read: (fromMs, toMs, tenant) => this.#read(fromMs, toMs, tenant),
     };
     return extractPage(deps, { ...query, nowMs: clock.nowMs() }, continuation);
   }
@@ -210,12 +249,38 @@ export class AuditEvidence {
   /**
    * One page of what checkpoints say about tenants, oldest first: JWS. Tells nothing about any tenant. Anybody may ask, so it
    * costs little: readers check the signatures.
-   * @throws BrokerError.
+   * @throws BrokerError; busy if too many pages are read.
    */
   async heads(fromMs: number, continuation?: string): Promise<HeadPage> {
-    const { checkpoints, ...rest } = await this.#deps.checkpoints.page(fromMs, continuation);
-    const said = checkpoints.map((jws) => partOf(jws, 1)['tenants']);
-    return { heads: said.filter((head) => typeof head === 'string'), ...rest };
+    // Those of the hour before come too, so that one page has what an extract from this time begins with.
+    const startMs = (Math.floor(fromMs / hourMs) - 1) * hourMs;
+    const key = `${startMs} ${continuation ?? ''}`;
+    const nowMs = this.#deps.clock.nowMs();
+    const kept = this.#heads.get(key);
+    if (kept !== undefined && Math.abs(nowMs - kept.atMs) < minuteMs) return kept.page;
+    const minute = Math.floor(nowMs / minuteMs);
+    this.#headReads = this.#headReads.minute === minute ? this.#headReads : { minute, count: 0 };
+    if (this.#headReads.count >= headReadsPerMinute)
+      throw new BrokerError('busy', 'Too many different pages of heads were asked for.', { retryAfterSeconds: 60 });
+    this.#headReads.count += 1;
+    const page = this.#readHeads(startMs, continuation);
+    // Those who ask meanwhile wait for the same. The first heads are soon there.
+    this.#heads.set(key, { atMs: nowMs, page });
+    const forget = (): boolean => this.#heads.delete(key);
+    void page.then(({ heads }) => heads.length > 0 || forget(), forget);
+    return page;
+  }
+
+  async #readHeads(startMs: number, continuation: string | undefined): Promise<HeadPage> {
+    let next = continuation;
+    for (let read = 1; ; read += 1) {
+      const page = await this.#deps.checkpoints.page(startMs, next);
+      const said = page.checkpoints.map((jws) => partOf(jws, 1)['tenants']);
+      const heads = said.filter((head) => typeof head === 'string').filter((jws) => toMsOf(jws) >= startMs);
+      next = page.continuation;
+      if (heads.length > 0 || next === undefined || read === longestSearch)
+        return { heads, ...(next === undefined ? {} : { continuation: next }) };
+    }
   }
 
   async #openTree(): Promise<TenantTree | undefined> {
@@ -231,13 +296,16 @@ export class AuditEvidence {
   async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
     const { ownCheckpoint } = await import('./chain/write-checkpoint.ts');
     let last: OwnCheckpoint | undefined;
+    let lastHash = '';
     let continuation: string | undefined;
     do {
       const page: CheckpointPage = await this.#deps.checkpoints.page(fromMs, continuation);
       for (const jws of page.checkpoints) {
-        const checkpoint = await ownCheckpoint(jws, this.#deps.signer);
-        if (checkpoint === undefined || (last !== undefined && checkpoint.previous !== hashOf(last.jws))) continue;
-        last = { checkpoint, jws };
+        const hash = hashOf(jws);
+        const checkpoint = this.#own.get(hash) ?? (await ownCheckpoint(jws, this.#deps.signer));
+        if (checkpoint === undefined || (last !== undefined && checkpoint.previous !== lastHash)) continue;
+        this.#own.set(hash, checkpoint);
+        [last, lastHash] = [{ checkpoint, jws }, hash];
         yield last;
       }
       continuation = page.continuation;
@@ -264,3 +332,6 @@ export class AuditEvidence {
     } while (continuation !== undefined);
   }
 }
+
+/** Up to when a head covers records. Negative infinity for text that is none. */
+const toMsOf = (jws: string): number => Date.parse(String(partOf(jws, 1)['to'])) || Number.NEGATIVE_INFINITY;

@@ -104,6 +104,8 @@ function originsOf(
 
 /** An export, as `ptb audit export` writes it. */
 export interface Evidence {
+  /** Whose it claims to be. Absent: it does not say. */
+  readonly broker?: string;
   /** The period of its records: from inclusive, to exclusive. Infinite if it is not limited. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -156,6 +158,7 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
   const chains = ids.map((id) => judgeChain({ table, limits, tally }, id, signed.get(id) ?? unsignedChain));
   const findings = [
     ...read.findings,
+    ...judgeBroker(evidence, read.checkpoints),
     ...chains.flatMap((chain) => chain.findings),
     ...unreadable({ table, limits, tally }),
     ...judgeUnchained({ table, limits, tally }, read.checkpoints),
@@ -179,6 +182,14 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
     checkpoints: read.checkpoints.map(({ number, at, keyId }) => ({ number, at, keyId })),
     ...(read.checkpoints.length === 0 ? {} : { purgedBefore: isoTime(limits.purge.beforeMs) }),
   };
+}
+
+/** Checkpoints say whose they are, and those of older versions nothing. */
+function* judgeBroker({ broker }: Evidence, checkpoints: readonly SignedCheckpoint[]): Iterable<RowFinding> {
+  const other = checkpoints.find((each) => each.broker !== undefined && each.broker !== broker);
+  if (broker === undefined || other === undefined) return;
+  const detail = `It was signed for the broker of the partner ${other.broker}, and the export names another one.`;
+  yield { kind: 'forged', checkpoint: other.number, detail };
 }
 
 function* unreadable({ table, tally }: ChainEvidence): Iterable<RowFinding> {

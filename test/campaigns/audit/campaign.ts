@@ -8,7 +8,7 @@ import { verdictOf, type Verification, verifyExport } from '../../../src/operato
 import { attackExport } from './export-attacks.ts';
 import { type Expected, payloadOf, timeOf } from './rows.ts';
 import { attacks, tamper } from './tamper.ts';
-import { evidenceOf, type Exported } from './world.ts';
+import { evidenceOf, type Exported, partner } from './world.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { worldAttacks } from './world-attacks.ts';
 import { generate, startWorld } from './worlds.ts';
@@ -167,9 +167,10 @@ function limited({ records, checkpoints, ...rest }: Exported, random: () => numb
   };
 }
 
-async function writeExport(file: string, { records, checkpoints, keys, exportedMs, period }: Exported): Promise<void> {
+async function writeExport(file: string, exported: Exported): Promise<void> {
+  const { records, checkpoints, keys, exportedMs, broker = partner, period } = exported;
   const lines = [
-    { type: 'audit-export', v: 1, broker: 'https://broker.example', ...period },
+    { type: 'audit-export', v: 1, broker, ...period },
     ...checkpoints.map((jws) => ({ type: 'checkpoint', jws })),
     ...keys.map((jwk) => ({ type: 'key', jwk })),
     ...records.map((record) => ({ type: 'record', record })),

@@ -70,6 +70,11 @@ const exportAttacks: Readonly<Record<string, ExportAttack>> = {
     const records = exported.records.filter((record) => timeOf(record) <= untilMs);
     return { exported: { ...exported, checkpoints: rest, records }, expected: open('No checkpoint was written for') };
   },
+  // The first version with checkpoints does not sign whose they are.
+  'header of another broker': (exported) =>
+    payloadOf(exported.checkpoints.at(-1) ?? '').broker === undefined
+      ? undefined
+      : { exported: { ...exported, broker: 'https://other.example' }, expected: { kinds: ['forged'] } },
   'key left out': (exported) => {
     const [key] = exported.keys;
     return { exported: { ...exported, keys: exported.keys.slice(1) }, expected: open(`The key ${key?.kid} is needed`) };

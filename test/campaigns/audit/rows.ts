@@ -38,6 +38,7 @@ export const pick = <T>(random: Random, items: readonly T[]): T | undefined =>
   items[Math.floor(random() * items.length)];
 
 export interface Payload {
+  readonly broker?: string;
   readonly number: number;
   readonly at: string;
   readonly from: string;

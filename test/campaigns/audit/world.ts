@@ -15,12 +15,17 @@ const second = 1_000;
 const minute = 60 * second;
 const startMs = Date.UTC(2026, 10, 24, 9, 30);
 
+/** Tenant id of the partner whose broker it is. */
+export const partner = guid(0xb0);
+
 /** What an auditor gets, as plain data that a tamperer can change. */
 export interface Exported {
   readonly records: StoredRecord[];
   readonly checkpoints: string[];
   readonly keys: JWK[];
   readonly exportedMs: number;
+  /** Whose it claims to be. Absent: the partner's. */
+  readonly broker?: string;
   /** What the export says about its period, if it is limited. */
   readonly period?: { readonly from?: string; readonly to?: string };
   /** When it is verified, if that is later. */
@@ -159,7 +164,7 @@ export class AuditWorld {
   /** Writes one checkpoint, as an instance does. */
   write(tree: TenantTree | undefined): Promise<Checkpoint | 'none' | 'off'> {
     const clock = { nowMs: () => this.nowMs };
-    const deps = { checkpoints: this.log, signer: this.signer(), read: this.read, clock };
+    const deps = { broker: partner, checkpoints: this.log, signer: this.signer(), read: this.read, clock };
     return writeCheckpoint({ ...deps, ...(tree === undefined ? {} : { tree }) }, this.retentionMs);
   }
 

@@ -11,7 +11,7 @@ import { BrokerError } from '../../../src/lib/core/errors.ts';
 import { silentLogger } from '../../../src/lib/core/log.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { tenant } from '../../support/audit-entries.ts';
-import { AuditWorld } from '../audit/world.ts';
+import { AuditWorld, partner } from '../audit/world.ts';
 
 const minute = 60_000;
 const mishaps = { writes: 0.03, failedWrites: 0.1, crashes: 0.002, failedCheckpoints: 0.05 };
@@ -67,8 +67,12 @@ export class ProofWorld {
           if (this.#random() < this.#storms.unwritten) throw new BrokerError('storage_unavailable', 'no storage');
           this.stored.set(name, text);
         },
+        purge: async (before) => {
+          for (const name of this.stored.keys()) if (name < before) this.stored.delete(name);
+        },
       },
       indexKey,
+      broker: partner,
       signer: { sign: (id, data) => this.audit.signer().sign(id, data) },
       checkpoints: this.audit.log,
       read: this.audit.read,
@@ -110,6 +114,23 @@ export class ProofWorld {
     }
   }
 
+  /** Lets hours pass without records, and then purges as the app does. */
+  async keep(hours: number): Promise<void> {
+    this.audit.retentionMs = 24 * 60 * minute;
+    this.audit.tree = this.tree;
+    await this.audit.leap(hours * 60);
+    this.audit.tree = undefined;
+    this.audit.purge(await this.purgedBeforeMs());
+    for await (const own of this.checkpoints())
+      if (Date.parse(own.checkpoint.to) >= (await this.purgedBeforeMs()) && (await this.tree.purge(own))) return;
+  }
+
+  /** What the last checkpoint says. */
+  async purgedBeforeMs(): Promise<number> {
+    const last = await ownCheckpoint(this.audit.checkpoints.at(-1) ?? '', this.audit.signer());
+    return Date.parse(last?.purgedBefore ?? '1970-01-01');
+  }
+
   get keys(): readonly EcKey[] {
     return this.audit.keys.map(({ x = '', y = '', kid = '' }) => ({ kty: 'EC', crv: 'P-256', x, y, kid }));
   }
@@ -122,10 +143,16 @@ export class ProofWorld {
     given: Partial<ExtractDeps> = {},
   ): Promise<ExtractLine[]> {
     const deps: ExtractDeps = {
+      broker: partner,
       tree: this.tree,
       signer: this.audit.signer(),
       indexKey,
       checkpoints: () => this.checkpoints(),
+      purgedBeforeMs: await this.purgedBeforeMs(),
+      names: async (records) =>
+        new Map([
+          records.length === 0 ? [tenantId, 'Contoso'] : [String(records[0]?.['callerApplication']), 'Helpdesk'],
+        ]),
       read: (fromMs, toMs) => this.audit.read(fromMs, toMs),
       ...given,
     };
@@ -151,7 +178,10 @@ export class ProofWorld {
 
 export const textsOf = (lines: readonly ExtractLine[]): string[] => lines.map((line) => JSON.stringify(line));
 
-/** A fleet over 40 minutes, with crashes, failed writes, restarts, clocks that differ and an older version beside it. */
+/**
+ * A fleet over 40 minutes, with crashes, failed writes, restarts, clocks that differ and an older version beside it. Of some,
+ * the first part is a day older, and purged.
+ */
 export async function generateProof(seed: number): Promise<ProofWorld> {
   const random = seededRandom(seed);
   const world = new ProofWorld(seed, 2 + Math.floor(random() * 12));
@@ -160,6 +190,7 @@ export async function generateProof(seed: number): Promise<ProofWorld> {
   if (random() < 0.3) await world.audit.run(600);
   await world.run(900);
   world.audit.kill();
+  if (random() < 0.1) await world.keep(25);
   world.audit.startInstance(false, (random() - 0.5) * 150_000);
   if (random() < 0.3) world.audit.rotateKey();
   await world.run(600 + Math.floor(random() * 900));

@@ -95,8 +95,8 @@ const onText =
   (change: (text: string, random: () => number) => string | undefined): Change =>
   ({ lines, random }) => {
     const all = texts(lines);
-    // Nothing speaks for records that no checkpoint covers, and the verdict says so of them.
-    const proven = all.flatMap((text, at) => (text.startsWith('{"type":"unsigned"') ? [] : [at]));
+    // Nothing speaks for names and for records that no checkpoint covers, and the verdict says so of them.
+    const proven = all.flatMap((text, at) => (/^\{"type":"(?:unsigned|name)"/.test(text) ? [] : [at]));
     const at = pick(proven, random) ?? 0;
     const text = change(all[at] ?? '', random);
     return text === undefined ? undefined : all.with(at, text);
@@ -238,6 +238,7 @@ export const changes: Readonly<Record<string, Change>> = {
     ...sources.lines.filter(({ type }) => type !== 'key').slice(1),
   ],
   'other tenant': onHeader((_header, { neighbour }) => ({ tenant: of(neighbour, 'tenant-extract')[0]?.tenant })),
+  'other broker': onHeader(() => ({ broker: '00000000-0000-4000-8000-0000000000b1' })),
   'other start': onHeader(({ since }, { random }) => ({ since: hours(since, random) })),
   'other end': onHeader(({ until }, { random }) => ({ until: hours(until, random) })),
   'other time of making': onHeader(({ madeAt }) => ({ madeAt: new Date(Date.parse(madeAt) - 1).toISOString() })),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerPolicy } from '../../../src/cli/commands/policy.ts';
-import { AuditWorld, type Exported } from '../../campaigns/audit/world.ts';
+import { AuditWorld, type Exported, partner } from '../../campaigns/audit/world.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { guid } from '../../support/audit-entries.ts';
 import { runCommand } from './commands/command-stage.ts';
@@ -44,7 +44,8 @@ function run(words: readonly string[], from: Exported = exported, nowMs = export
   const range = { from: '1970-01-01T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z' };
   return runCommand(registerPolicy, ['policy', ...words, '--since', '2026-11-01'], ({ path }) => {
     if (path.startsWith('/tenants')) return Response.json({ tenants: [], groups: [], warnings: [], asOf: range.to });
-    if (path.startsWith('/audit/checkpoints')) return Response.json({ checkpoints: from.checkpoints, keys: from.keys });
+    if (path.startsWith('/audit/checkpoints'))
+      return Response.json({ broker: partner, checkpoints: from.checkpoints, keys: from.keys });
     return Response.json({ ...range, records: from.records });
   });
 }
@@ -109,7 +110,7 @@ describe('ptb policy replay', () => {
   ])('reads an export, and asks which keys must have signed it: %s', async (name, more) => {
     const [file, keys] = [join(folder, 'export.jsonl'), join(folder, 'keys.json')];
     const lines = [
-      { type: 'audit-export', v: 1, broker: 'https://broker.example' },
+      { type: 'audit-export', v: 1, broker: partner },
       ...exported.keys.map((jwk) => ({ type: 'key', jwk })),
       ...exported.checkpoints.map((jws) => ({ type: 'checkpoint', jws })),
       ...exported.records.map((record) => ({ type: 'record', record })),

@@ -104,6 +104,7 @@ export type AuditRecordsAnswer = z.output<typeof auditRecordsAnswerSchema>;
 
 export const auditCheckpointsAnswerSchema = z
   .object({
+    broker: guid.meta({ description: 'Tenant id of the partner. New checkpoints sign it.' }),
     checkpoints: texts('Each a JWS in compact form, oldest first. docs/audit-evidence.md describes the payload.'),
     keys: z
       .array(z.looseObject({}))

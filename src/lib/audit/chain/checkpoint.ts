@@ -150,6 +150,8 @@ export type ChainHead = z.output<typeof chainHeadSchema>;
 
 export const checkpointSchema = z.object({
   v: z.literal(1),
+  /** Tenant id of the partner. Versions before 2026-12 do not say it. */
+  broker: z.string().optional(),
   /** From 1, without gaps. */
   number: place,
   /** When it was written. */

@@ -42,6 +42,8 @@ function isSigned(jws: string, jwk: JWK): boolean {
 }
 
 export interface CheckpointDeps {
+  /** Tenant id of the partner. */
+  readonly broker: string;
   readonly checkpoints: CheckpointLog;
   readonly signer: CheckpointSigner;
   readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
@@ -84,7 +86,7 @@ export async function writeCheckpoint(deps: CheckpointDeps, retentionMs: number)
     deps.log?.log('error', 'audit.accounts_failed', errorFields(thrown));
     return undefined;
   });
-  const checkpoint = tenants === undefined ? collected : { ...collected, tenants };
+  const checkpoint = { ...collected, broker: deps.broker, ...(tenants === undefined ? {} : { tenants }) };
   const jws = await signedCheckpoint(checkpoint, key.id, signer);
   return (await checkpoints.append(jws, checkpoint.number, before)) ? checkpoint : 'none';
 }

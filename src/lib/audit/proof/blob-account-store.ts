@@ -19,6 +19,17 @@ export function createBlobAccountStore(container: () => Promise<ContainerClient>
           ),
         'The accounts of tenants could not be read.',
       ),
+    purge: (before) =>
+      storageCall(
+        () =>
+          unlessMissing(async () => {
+            for await (const { name } of (await open()).listBlobsFlat())
+              if (name < `${before}.json`) await (await open()).getBlobClient(name).deleteIfExists();
+              // Names are listed in their order.
+              else break;
+          }, isStorageMissing),
+        'Old accounts of tenants could not be deleted.',
+      ),
     write: (name, text) =>
       storageCall(async () => {
         const blob = (await open()).getBlockBlobClient(`${name}.json`);

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { JWK } from 'jose';
-import { isoTime } from '../../core/clock.ts';
+import { hourMs, isoTime } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { nilUuid, type TenantId } from '../../core/identifiers.ts';
 import { wrongContinuation } from '../../core/rows/continuation.ts';
@@ -16,14 +16,17 @@ import {
   hiddenColumns,
   indexText,
   isBefore,
+  longestName,
   type RsaKey,
   settledMs,
   witnessTexts,
 } from './layout.ts';
 import { headOf, type OwnCheckpoint, type TenantTree, type TreeState } from './tenant-tree.ts';
 
-/** Checkpoints whose records are in one page: about two hours. */
-const checkpointsPerPage = 24;
+/** Checkpoints whose records are in one page: about eight hours. */
+const checkpointsPerPage = 96;
+/** The same within which accounts that are lost are looked for beyond the period. */
+const longestSearch = 24;
 /** A record that is late is covered by one of the next two. */
 const lookAhead = 2;
 
@@ -35,8 +38,14 @@ export interface ExtractDeps {
   readonly checkpoints: (fromMs: number) => AsyncIterable<OwnCheckpoint>;
   /** The records of a time, of one tenant: from inclusive, to exclusive. Undefined: those of all. */
   readonly read: (fromMs: number, toMs: number, tenant: TenantId | undefined) => AsyncIterable<StoredRecord>;
-  /** Whether a record must not be shown. Its hash is. */
+  /** Whether a record must not be shown. Its hash is, if a checkpoint covers it. */
   readonly isWithheld?: (record: StoredRecord) => boolean;
+  /** What the partner calls the callers in these records, by id. Without records: what it calls the tenant. */
+  readonly names?: (records: readonly StoredRecord[]) => Promise<ReadonlyMap<string, string>>;
+  /** Tenant id of the partner. */
+  readonly broker: string;
+  /** Records before this time may be gone. Milliseconds. */
+  readonly purgedBeforeMs?: number | undefined;
 }
 
 export interface ExtractQuery {
@@ -55,6 +64,9 @@ export interface ExtractPage {
   /** Absent with the last page. */
   readonly continuation?: string;
 }
+
+/** A record that is late is covered some minutes after its time, and a purge may begin while an extract is made. */
+const purgeMarginMs = hourMs;
 
 /** Where a page begins, where the extract ends, and what pages before had. */
 interface Place {
@@ -90,6 +102,7 @@ async function firstPage(deps: ExtractDeps, query: ExtractQuery): Promise<Extrac
   const header: ExtractHeader = {
     type: 'tenant-extract',
     v: 1,
+    broker: deps.broker,
     tenant,
     since: isoTime(sinceMs),
     until: isoTime(untilMs),
@@ -125,7 +138,8 @@ async function firstPage(deps: ExtractDeps, query: ExtractQuery): Promise<Extrac
   const after = start?.own.checkpoint.number ?? began.number - 1;
   const afterMs = Date.parse(start?.own.checkpoint.to ?? began.from);
   const place = { after, afterMs, last: end.own.checkpoint.number, counts: [0, 0, 0] } as const;
-  return { lines: [...lines, { type: 'seal', jws }], continuation: textOfPlace(place) };
+  const names = await nameLines(deps, []);
+  return { lines: [...lines, { type: 'seal', jws }, ...names], continuation: textOfPlace(place) };
 }
 
 const textOf = (lines: readonly ExtractLine[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
@@ -143,7 +157,7 @@ interface Bound {
 
 /** The checkpoints around the period whose accounts are there. Without a start, the accounts begin within it. */
 async function boundsOf(
-  { tree, checkpoints }: ExtractDeps,
+  { tree, checkpoints, purgedBeforeMs = Number.NEGATIVE_INFINITY }: ExtractDeps,
   { sinceMs, untilMs }: ExtractQuery,
 ): Promise<{ readonly start: Bound | undefined; readonly end: Bound }> {
   const before: OwnCheckpoint[] = [];
@@ -155,24 +169,29 @@ async function boundsOf(
     const toMs = Date.parse(head.to);
     (toMs + settledMs <= sinceMs ? before : toMs - settledMs < untilMs ? within : beyond).push(own);
     // Accounts that are lost are there again soon.
-    if (beyond.length > checkpointsPerPage) break;
+    if (beyond.length > longestSearch) break;
   }
   const end = await firstKept(tree, [...beyond, ...within.toReversed(), ...before.toReversed()]);
-  if (end === undefined)
-    throw new BrokerError(
-      'request_invalid',
-      'No signed checkpoint has accounts of tenants for this period. The first one may be minutes away.',
-    );
+  if (end === undefined) throw noAccounts();
   const { began } = end.state;
-  const isOfTree = ({ checkpoint: { number } }: OwnCheckpoint): boolean =>
-    number >= began.number && number < end.own.checkpoint.number;
-  const isFirst = [...before, ...within].some(({ checkpoint }) => checkpoint.number === began.number);
+  const isWhole = (iso: string): boolean => Date.parse(iso) >= purgedBeforeMs + purgeMarginMs;
+  const isOfTree = ({ checkpoint: { number, to } }: OwnCheckpoint): boolean =>
+    number >= began.number && number < end.own.checkpoint.number && isWhole(to);
+  const isFirst =
+    isWhole(began.from) && [...before, ...within].some(({ checkpoint }) => checkpoint.number === began.number);
   // If neither a start nor the beginning of the tree is there, the oldest accounts that are kept must do.
   const candidates = before.filter(isOfTree).toReversed();
   const start =
     (await firstKept(tree, candidates)) ?? (isFirst ? undefined : await firstKept(tree, within.filter(isOfTree)));
+  if (start === undefined && !isWhole(began.from)) throw noAccounts();
   return { start, end };
 }
+
+const noAccounts = (): BrokerError =>
+  new BrokerError(
+    'request_invalid',
+    'No signed checkpoint has accounts of tenants for this period. It is purged, or the first checkpoint is minutes away.',
+  );
 
 async function firstKept(tree: TenantTree, candidates: readonly OwnCheckpoint[]): Promise<Bound | undefined> {
   for (const own of candidates) {
@@ -218,11 +237,14 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
     }
   }
   const [judgedFromMs, judgedToMs] = [fromMs - overlapMs, isNewest ? untilMs : toMs - overlapMs];
-  const unsigned = records.filter(({ seen }) => {
+  const unsigned = records.filter(({ record, seen }) => {
     const atMs = timeOfKeys(seen.PartitionKey, seen.RowKey) ?? 0;
-    return !known.has(seen) && !wasCovered(seen) && atMs > judgedFromMs && atMs <= judgedToMs && atMs < untilMs;
+    const isOfPage = atMs > judgedFromMs && atMs <= judgedToMs && atMs < untilMs;
+    return isOfPage && !known.has(seen) && !wasCovered(seen) && deps.isWithheld?.(record) !== true;
   });
   for (const { record } of unsigned) lines.push({ type: 'unsigned', record: shown(record) });
+  const named = lines.flatMap((line) => ('record' in line ? [line.record as StoredRecord] : []));
+  if (named.length > 0) lines.unshift(...(await nameLines(deps, named)));
   const count = (type: ExtractLine['type']): number => lines.filter((line) => line.type === type).length;
   const [signed, withheld, others] = place.counts;
   const counts = [signed + count('record'), withheld + count('withheld'), others + unsigned.length] as const;
@@ -257,8 +279,7 @@ async function checkpointsAfter(
 async function startCover({ tree }: ExtractDeps, before: OwnCheckpoint | undefined, { after }: Place): Promise<Cover> {
   if (before === undefined && after > 0)
     throw new BrokerError('storage_unavailable', `The checkpoint ${after} of the audit log could not be found.`);
-  const state = before === undefined ? undefined : await tree.state(before);
-  return state?.accounts.cover ?? coverOf(before?.checkpoint);
+  return before === undefined ? coverOf(undefined) : tree.cover(before);
 }
 
 /** Whether a record was covered by then, of a chain that the last checkpoint names. */
@@ -275,6 +296,11 @@ function lineOf({ isWithheld }: ExtractDeps, checkpoint: number, record: StoredR
   return isWithheld?.(record) === true
     ? { type: 'withheld', checkpoint, hash: Buffer.from(seen.hash).toString('base64url') }
     : { type: 'record', checkpoint, record: shown(record) };
+}
+
+async function nameLines({ names }: ExtractDeps, records: readonly StoredRecord[]): Promise<ExtractLine[]> {
+  const known = (await names?.(records)) ?? new Map<string, string>();
+  return [...known].map(([id, name]) => ({ type: 'name', id, name: name.slice(0, longestName).toWellFormed() }));
 }
 
 const shown = (record: StoredRecord): Readonly<Record<string, unknown>> =>

@@ -152,6 +152,8 @@ export const extractType = 'ptb-audit-extract+jws';
  */
 export interface TreeHead {
   readonly v: 1;
+  /** Tenant id of the partner. */
+  readonly broker: string;
   /** Of the checkpoint. */
   readonly number: number;
   /** Up to when its records are covered, but for late ones. */
@@ -166,6 +168,9 @@ export interface TreeHead {
   readonly previous: string | null;
 }
 
+/** Characters of a name in an extract. */
+export const longestName = 256;
+
 /** Where the account of a tenant is in the tree of a checkpoint. Bytes are in base64url. */
 export interface AccountProof {
   readonly bucket: string;
@@ -179,6 +184,8 @@ export interface AccountProof {
 export interface ExtractHeader {
   readonly type: 'tenant-extract';
   readonly v: 1;
+  /** As the checkpoints sign it: the tenant id of the partner. */
+  readonly broker: string;
   readonly tenant: string;
   /** The period that was asked for. */
   readonly since: string;
@@ -197,6 +204,11 @@ export type ExtractLine =
   | ({ readonly type: 'account'; readonly jws: string } & AccountProof)
   /** A JWS over the hash of all lines before, which are not records. */
   | { readonly type: 'seal'; readonly jws: string }
+  /**
+   * What the partner calls a caller or the tenant, by its id. Records have ids alone, so nothing signs a name. May come again;
+   * the first counts.
+   */
+  | { readonly type: 'name'; readonly id: string; readonly name: string }
   | { readonly type: 'record'; readonly checkpoint: number; readonly record: Named }
   /** A record that is not shown. */
   | { readonly type: 'withheld'; readonly checkpoint: number; readonly hash: string }

@@ -16,6 +16,7 @@ import {
 import {
   type Accounts,
   type AccountTree,
+  type Cover,
   coverOf,
   nextAccounts,
   type SeenRecord,
@@ -31,6 +32,8 @@ export interface AccountStore {
   read(name: string): Promise<string | undefined>;
   /** @throws BrokerError storage_unavailable. */
   write(name: string, text: string): Promise<void>;
+  /** Deletes those whose names come before this one. @throws BrokerError storage_unavailable. */
+  purge(before: string): Promise<void>;
 }
 
 export interface TenantTreeDeps {
@@ -38,6 +41,8 @@ export interface TenantTreeDeps {
   /** The key that makes indexes: RSA, RS256. */
   readonly indexKey: CheckpointSigner;
   readonly signer: Pick<CheckpointSigner, 'sign'>;
+  /** Tenant id of the partner. */
+  readonly broker: string;
   readonly checkpoints: Pick<CheckpointLog, 'page'>;
   readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
   readonly log: Logger;
@@ -88,6 +93,7 @@ type StoredState = z.output<typeof stateSchema>;
 
 const headSchema = z.object({
   v: z.literal(1),
+  broker: z.string(),
   number: z.int(),
   to: z.string(),
   root: z.string(),
@@ -166,6 +172,7 @@ export class TenantTree {
     this.#last = { ...start, number, accounts, tree, name, parts: isWhole ? 1 : parts };
     const head: TreeHead = {
       v: 1,
+      broker: this.#deps.broker,
       number,
       to: minuteOf(checkpoint.to),
       root: tree.root,
@@ -194,30 +201,57 @@ export class TenantTree {
     if (head === undefined) return undefined;
     if (this.#last?.number === head.number && this.#last.tree.root === head.root) return this.#last;
     const name = nameOf(head.number, head.root);
-    const parts: StoredState[] = [];
-    for (
-      let next: string | null = name;
-      next !== null && parts.length < longestChanges;
-      next = parts.at(-1)?.base ?? null
-    ) {
-      const parsed = stateSchema.safeParse(parseJson((await this.#deps.accounts.read(next)) ?? ''));
-      if (!parsed.success) return undefined;
-      parts.push(parsed.data);
-    }
-    const [newest] = parts;
-    if (newest === undefined || parts.at(-1)?.base !== null) return undefined;
+    const parts = await this.#parts(name);
+    const newest = parts.at(-1);
+    if (newest === undefined) return undefined;
     const tenants = new Map<TenantId, TenantAccount>();
-    for (const part of parts.toReversed())
+    for (const part of parts)
       for (const [id, [index, count, hashed]] of Object.entries(part.tenants)) {
         const tenant = parseTenantId(id);
         if (tenant !== undefined) tenants.set(tenant, { index: bytesOf(index), count, head: bytesOf(hashed) });
       }
-    const cover = new Map(checkpoint.chains.map(({ id, seq }) => [id, { seq, open: newest.open[id] ?? [] }]));
     const { keyId, began } = newest;
-    const accounts = { cover, tenants };
+    const accounts = { cover: coverIn(newest, checkpoint), tenants };
     const tree = await this.#tree(keyId, accounts, head);
     if (tree.root !== head.root) return undefined;
     return { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
+  }
+
+  /** Which records the checkpoints up to this one have covered, as far as that is known. @throws BrokerError */
+  async cover({ checkpoint }: OwnCheckpoint): Promise<Cover> {
+    const head = headOf(checkpoint);
+    if (head !== undefined && this.#last?.number === head.number) return this.#last.accounts.cover;
+    const newest = head === undefined ? undefined : await this.#part(nameOf(head.number, head.root));
+    return newest === undefined ? coverOf(checkpoint) : coverIn(newest, checkpoint);
+  }
+
+  /**
+   * Deletes the accounts of the time before a checkpoint that those after it do not need.
+   * @returns false if it has none itself.
+   * @throws BrokerError
+   */
+  async purge({ checkpoint }: OwnCheckpoint): Promise<boolean> {
+    const head = headOf(checkpoint);
+    const [oldest] = head === undefined ? [] : await this.#parts(nameOf(head.number, head.root));
+    if (oldest === undefined) return false;
+    await this.#deps.accounts.purge(oldest.name);
+    return true;
+  }
+
+  async #part(name: string): Promise<(StoredState & { readonly name: string }) | undefined> {
+    const parsed = stateSchema.safeParse(parseJson((await this.#deps.accounts.read(name)) ?? ''));
+    return parsed.success ? { ...parsed.data, name } : undefined;
+  }
+
+  /** The texts that are the accounts of a name, oldest first: all of some time, and the changes since. Empty if one is lost. */
+  async #parts(name: string): Promise<readonly (StoredState & { readonly name: string })[]> {
+    const parts: (StoredState & { readonly name: string })[] = [];
+    for (let next: string | null = name; next !== null; next = parts[0]?.base ?? null) {
+      const part = await this.#part(next);
+      if (part === undefined || parts.length >= longestChanges) return [];
+      parts.unshift(part);
+    }
+    return parts;
   }
 
   /** What shows that the index of a tenant is the only one that it has. @throws BrokerError. */
@@ -328,6 +362,9 @@ export class TenantTree {
     return recent;
   }
 }
+
+const coverIn = ({ open }: StoredState, { chains }: Checkpoint): Cover =>
+  new Map(chains.map(({ id, seq }) => [id, { seq, open: open[id] ?? [] }]));
 
 const nameOf = (number: number, root: string): string => `${String(number).padStart(7, '0')}-${root}`;
 

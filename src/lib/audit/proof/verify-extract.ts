@@ -20,6 +20,7 @@ import {
   indexText,
   isBefore,
   levelsOf,
+  longestName,
   mostBits,
   settledMs,
   shownText,
@@ -64,6 +65,8 @@ export interface ExtractVerdict {
   readonly records: number;
   readonly withheld: number;
   readonly unsigned: number;
+  /** What the partner calls callers and the tenant, by id. The partner's word: nothing signs it. */
+  readonly names: Readonly<Record<string, string>>;
   /** SHA-256 thumbprints (RFC 7638) of the keys that signed. */
   readonly keys: readonly { readonly kid: string; readonly thumbprint: string }[];
   /** Numbers of the checkpoints that the proof rests on. */
@@ -74,6 +77,10 @@ export interface ExtractVerdict {
 const longestLine = 1_000_000;
 /** Records that are hashed at the same time. */
 const hashedAtOnce = 2_000;
+const mostNames = 10_000;
+const guidPattern = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+/** Row keys begin with this less the time. */
+const endOfTimeMs = 9_999_999_999_999;
 /** Clocks of machines may differ by this much. */
 const toleratedMs = 120_000;
 
@@ -104,11 +111,12 @@ export async function verifyExtract(
 
 /** The members of each line besides `type`, which may be absent if they end with a question mark. */
 const members: Readonly<Record<ExtractLine['type'], readonly string[]>> = {
-  'tenant-extract': ['v', 'tenant', 'since', 'until', 'madeAt'],
+  'tenant-extract': ['v', 'broker', 'tenant', 'since', 'until', 'madeAt'],
   key: ['jwk'],
   index: ['jwk', 'signature', 'witnesses'],
   account: ['jws', 'bucket', 'path', 'account?'],
   seal: ['jws'],
+  name: ['id', 'name'],
   record: ['checkpoint', 'record'],
   withheld: ['checkpoint', 'hash'],
   unsigned: ['record'],
@@ -137,6 +145,8 @@ function parseLine(text: string): ReadLine {
   const known =
     typeof type === 'string' && Object.hasOwn(members, type) ? members[type as ExtractLine['type']] : undefined;
   if (known === undefined) throw new Problem('it is no line of an extract, or a newer version has written it.');
+  if (type === 'tenant-extract' && rest['v'] !== 1)
+    throw new Problem('a newer version has written it. Use a newer page or `ptb`.');
   requireMembers(rest, known);
   if (type === 'record' || type === 'unsigned') requireRecord(rest['record']);
   if ('checkpoint' in rest) requireNumber(rest['checkpoint']);
@@ -190,7 +200,7 @@ interface ProvenAccount {
   readonly account: Account;
 }
 
-type Index = Extract<ExtractLine, { type: 'index' }>;
+type Line<T extends ExtractLine['type']> = Extract<ExtractLine, { type: T }>;
 
 class Check {
   readonly #options: VerifyOptions;
@@ -211,10 +221,13 @@ class Check {
     hashes: [],
     lastKey: '',
   };
-  #waiting: Extract<ExtractLine, { type: 'record' | 'withheld' }>[] = [];
+  #waiting: Line<'record' | 'withheld'>[] = [];
   #records = 0;
   #withheld = 0;
   #unsigned = 0;
+  /** Those of the time about which the proof speaks. */
+  #contradicted = 0;
+  readonly #names = new Map<string, string>();
   #unsignedKeys = new Set<string>();
 
   constructor(options: VerifyOptions) {
@@ -246,6 +259,8 @@ class Check {
       case 'withheld':
         this.#waiting.push(line);
         return this.#waiting.length < hashedAtOnce ? undefined : this.#fold();
+      case 'name':
+        return this.#addName(line);
       case 'unsigned':
         return this.#addUnsigned(line.record);
       case 'end':
@@ -257,14 +272,13 @@ class Check {
   }
 
   #begin(header: ExtractHeader): void {
-    if (header.v !== 1) throw new Problem('a newer version has written it. Use a newer page or `ptb`.');
     const times = [header.since, header.until, header.madeAt].map((text) => Date.parse(text));
     const [sinceMs = Number.NaN, untilMs = Number.NaN, madeMs = Number.NaN] = times;
     const isWritten = [header.since, header.until, header.madeAt].every(
       (text, at) => Number.isFinite(times[at]) && new Date(times[at] ?? 0).toISOString() === text,
     );
-    if (!isWritten || !(sinceMs < untilMs) || !/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(header.tenant))
-      throw new Problem('it names no tenant or no period.');
+    if (!isWritten || !(sinceMs < untilMs) || ![header.broker, header.tenant].every((id) => guidPattern.test(id)))
+      throw new Problem('it names no broker, no tenant or no period.');
     if (madeMs > this.#options.nowMs + toleratedMs)
       throw new Problem(`it says that it was made at ${header.madeAt}, which is in the future.`);
     this.#header = header;
@@ -279,7 +293,7 @@ class Check {
   }
 
   /** The index is the only one that the tenant has, if the key is one with which each text has one signature. */
-  async #setIndex({ jwk, signature, witnesses }: Index): Promise<void> {
+  async #setIndex({ jwk, signature, witnesses }: Line<'index'>): Promise<void> {
     if (this.#header === undefined || this.#index !== undefined) throw new Problem('it has a second index.');
     requireMembers({ ...jwk }, ['kty', 'n', 'e', 'kid']);
     if (jwk.kty !== 'RSA' || jwk.e !== 'AQAB')
@@ -317,8 +331,10 @@ class Check {
 
   async #head(jws: unknown): Promise<TreeHead> {
     const head = (await this.#signed(jws, headType)) as unknown as TreeHead;
-    const { v, number, bits, began, to, root } = head;
+    const { v, broker, number, bits, began, to, root } = head;
     if (v !== 1) throw new Problem('a newer version has signed the checkpoint.');
+    if (broker !== this.#header?.broker)
+      throw new Problem('the checkpoint was signed for another broker than the file names.');
     requireNumber(number);
     requireNumber(began?.number);
     if (!Number.isInteger(bits) || bits < fewestBits || bits > mostBits || began.number > number)
@@ -418,7 +434,18 @@ class Check {
     if (this.#unsignedKeys.has(key)) throw new Problem('a record is there twice.');
     this.#unsignedKeys.add(key);
     this.#unsigned += 1;
+    const { fromMs = 0, toMs = 0 } = this.#period() ?? {};
+    // Nobody has signed its times, and a reader may see either. One that cannot be read is not outside.
+    const times = [endOfTimeMs - Number(key.slice(0, 13)), Date.parse(String(record['at']))];
+    if (!times.every((atMs) => atMs < fromMs || atMs >= toMs)) this.#contradicted += 1;
     this.#options.onRecord?.(record, undefined);
+  }
+
+  #addName({ id, name }: Line<'name'>): void {
+    const isName = typeof name === 'string' && name.length <= longestName;
+    if (typeof id !== 'string' || !guidPattern.test(id.toLowerCase()) || !isName || this.#names.size >= mostNames)
+      throw new Problem('it has a name that no broker writes.');
+    if (!this.#names.has(id)) this.#names.set(id, name);
   }
 
   /** @throws Problem unless the records lead from the first account to the last. */
@@ -477,9 +504,17 @@ class Check {
         notes.push(
           `${this.#unsigned} records are shown that no checkpoint covers: nothing speaks for or against them.`,
         );
+      if (this.#contradicted > 0)
+        notes.push(
+          `${this.#contradicted} of them are of the proven time: they were recorded late, or somebody added them. Believe none of them.`,
+        );
       if (this.#withheld > 0)
         notes.push(
           `${this.#withheld} records are withheld: the proof counts them, and the file shows only their hashes.`,
+        );
+      if (this.#names.size > 0)
+        notes.push(
+          'Names of people, applications and the tenant are the word of the partner: the proof has their ids.',
         );
     }
     return {
@@ -491,6 +526,7 @@ class Check {
       records: this.#records,
       withheld: this.#withheld,
       unsigned: this.#unsigned,
+      names: Object.fromEntries(this.#names),
       keys: [...this.#signers.values()],
       checkpoints: this.#accounts.map(({ head }) => head.number),
     };

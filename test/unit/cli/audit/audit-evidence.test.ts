@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
-import { AuditWorld, type Exported } from '../../../campaigns/audit/world.ts';
+import { AuditWorld, type Exported, partner } from '../../../campaigns/audit/world.ts';
 import { calm, ProofWorld } from '../../../campaigns/proof/proof-world.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
+import { guid } from '../../../support/audit-entries.ts';
 import { runCommand } from '../commands/command-stage.ts';
 
 let folder: string;
@@ -39,8 +40,8 @@ async function exportOf(
     registerAudit,
     ['audit', 'export', '--output', file, ...words],
     [
-      { checkpoints: checkpoints.slice(0, 1), keys, continuation: '1' },
-      { checkpoints: checkpoints.slice(1), keys },
+      { broker: partner, checkpoints: checkpoints.slice(0, 1), keys, continuation: '1' },
+      { broker: partner, checkpoints: checkpoints.slice(1), keys },
       { ...range, records: records.slice(0, half), continuation: 'next' },
       { ...range, records: records.slice(half) },
     ],
@@ -54,7 +55,7 @@ const exportedAnswers = (changes: Partial<Exported> = {}): unknown[] => {
   const { checkpoints, keys, records } = { ...exported, ...changes };
   const range = { from: '1970-01-01T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z' };
   return [
-    { checkpoints, keys },
+    { broker: partner, checkpoints, keys },
     { ...range, records },
   ];
 };
@@ -95,7 +96,7 @@ describe('ptb audit export', () => {
     ['after a page of records', 2],
   ])('leaves no file behind if the broker fails %s', async (_when, good) => {
     const answers = [
-      { checkpoints: exported.checkpoints, keys: exported.keys },
+      { broker: partner, checkpoints: exported.checkpoints, keys: exported.keys },
       { from: '2026-11-24T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z', records: [], continuation: 'next' },
     ];
     const broken = Response.json({ code: 'caller_forbidden', detail: 'No.' }, { status: 403 });
@@ -273,9 +274,56 @@ describe('ptb audit extract', () => {
     await writeFile(key, JSON.stringify(world.keys[0]));
     const { exit, out } = await verify([file, '--key', key], world.audit.nowMs + 60_000);
     expect(out).toMatch(
-      /^PROVEN: \d+ records of tenant \S+ from \S+ to \S+: all that the signed checkpoints hold, and no other.\n/,
+      /^PROVEN: \d+ records of tenant \S+ \(Contoso\) from \S+ to \S+: all that the signed checkpoints hold, and no other.\n/,
     );
     expect(exit).toBe(0);
+  });
+
+  it('compares its checkpoints with published heads', async () => {
+    const { file, world } = await extracted();
+    const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line.startsWith('{"type":"account"'));
+    const heads = lines.map((line) => (JSON.parse(line) as { jws: string }).jws);
+    const [same, other, none] = [newFile(), newFile(), newFile()];
+    await writeFile(same, JSON.stringify({ heads, continuation: 'x' }));
+    await writeFile(other, JSON.stringify({ heads: heads.map((jws) => `${jws}A`) }));
+    await writeFile(none, '<html>');
+    const compared = await verify([file, '--heads', other, same], world.audit.nowMs + 60_000);
+    expect([compared.exit, compared.out]).toEqual([0, expect.stringContaining('are among the published ones.\n')]);
+    const differing = await verify([file, '--heads', other], world.audit.nowMs + 60_000);
+    expect([differing.exit, differing.out]).toEqual([1, expect.stringContaining('others were shown another history')]);
+    const wrong = await verify([file, '--heads', none], world.audit.nowMs + 60_000);
+    expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('has no heads.')]);
+    const ofExport = await verify([await exportedFile(), '--heads', same]);
+    expect([ofExport.exit, ofExport.err]).toEqual([2, expect.stringContaining('--heads: is for extracts')]);
+  });
+
+  it('writes one file for each tenant of a group, goes on after a failure, and leaves what is there', async () => {
+    const place = join(newFile(), 'november');
+    const [one, other, failing] = [guid(1), guid(2), guid(3)];
+    const tenants = [one, other, failing].map((tenantId) => ({ tenantId }));
+    const words = ['audit', 'extract', '--tenant', 'group:gold', '--since', '2026-11-01', '--until', '2026-12-01'];
+    const withheld = ['--withhold-before', '2026-11-10', '--withhold', 'ann@contoso.com', guid(9)];
+    const run = () =>
+      runCommand(registerAudit, [...words, ...withheld, '--out', place], ({ path }) => {
+        if (path.startsWith('/tenants')) return Response.json({ tenants });
+        if (path.includes(failing))
+          return Response.json({ code: 'storage_unavailable', detail: 'No.' }, { status: 503 });
+        return Response.json({ lines: [{ type: 'end', records: 0, withheld: 0, unsigned: 0 }] });
+      });
+    const first = await run();
+    expect(first.requests.map(({ path }) => path).toSorted()).toEqual([
+      ...[one, other, failing].map(
+        (id) =>
+          `/audit/extract?tenant=${id}&since=2026-11-01T00%3A00%3A00.000Z&until=2026-12-01T00%3A00%3A00.000Z&withholdBefore=2026-11-10T00%3A00%3A00.000Z&withhold=ann%40contoso.com%2C${guid(9)}`,
+      ),
+      '/tenants?tenants=group%3Agold',
+    ]);
+    expect([first.exit, first.err]).toEqual([
+      3,
+      expect.stringMatching(`${failing}: .*No[^]*2 extracts were written to .*, 0 were there already, 1 failed.`),
+    ]);
+    expect((await readdir(place)).toSorted()).toEqual([`${one}.jsonl`, `${other}.jsonl`]);
+    expect((await run()).err).toContain('0 extracts were written to');
   });
 
   it('says what is wrong with an extract that lacks a record', async () => {
@@ -287,6 +335,16 @@ describe('ptb audit extract', () => {
     expect(out).toMatch(/^NOT PROVEN: Line \d+: it counts other records than the file has.\n/);
     expect(exit).toBe(1);
   });
+});
+
+it('refuses an export that names another broker than its checkpoints', async () => {
+  const file = await exportedFile();
+  const text = await readFile(file, 'utf8');
+  expect(text).toContain(`"broker":"${partner}"`);
+  await writeFile(file, text.replace(`"broker":"${partner}"`, '"broker":"https://broker.example"'));
+  const { exit, out } = await verify([file]);
+  expect(out).toContain(`It was signed for the broker of the partner ${partner}, and the export names another one.`);
+  expect(exit).toBe(1);
 });
 
 describe('an export that two readers could understand differently', () => {

@@ -80,6 +80,7 @@ export class CheckpointWorld {
     this.nowMs += minutes * minute;
     const written = await writeCheckpoint(
       {
+        broker: guid(0xb0),
         signer: this.signer,
         clock: { nowMs: () => this.nowMs },
         checkpoints: {

@@ -72,6 +72,7 @@ async function storedTokenIds(storage: Azurite, table: string): Promise<string[]
 /** Kinds of findings in the stored records, which no checkpoint covers. */
 async function findingsIn(storage: Azurite, table: string): Promise<string[]> {
   const evidence = new AuditEvidence({
+    broker: guid(0xb0),
     table: async () => clientAt(storage, storage.ports.table, table),
     clock: systemClock,
     log: silentLogger,

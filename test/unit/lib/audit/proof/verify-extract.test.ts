@@ -63,7 +63,7 @@ describe('verifyExtract', () => {
     );
     expect(isProven).toBe(true);
     expect(Date.parse(proven?.from ?? '')).toBeGreaterThan(startMs + 10 * minute);
-    expect(notes).toEqual([
+    expect(notes.filter((note) => !note.startsWith('Names'))).toEqual([
       `Nothing is proven of the time from ${new Date(since).toISOString()} to ${proven?.from}: the proof begins then. Before it there was no tree, or the records are purged.`,
       `No checkpoint covers the time from ${proven?.to} to ${new Date(world.audit.nowMs).toISOString()} yet.`,
       expect.stringMatching(/^\d+ records are shown that no checkpoint covers: nothing speaks for or against them.$/),
@@ -112,6 +112,66 @@ describe('verifyExtract', () => {
     expect(notes[0]).toContain('Nothing is proven of the time');
   });
 
+  it('begins after what is purged, and says so, with the accounts that were kept', async () => {
+    const world = await fleet(900);
+    await world.keep(25);
+    const kept = world.stored.size;
+    await world.run(900);
+    const { isProven, problems, notes, proven, records } = await verify(
+      world,
+      await world.extract(tenantOf(world), startMs, world.audit.nowMs),
+    );
+    expect([isProven, problems]).toEqual([true, []]);
+    expect(records).toBeGreaterThan(2);
+    expect(Date.parse(proven?.from ?? '') - (await world.purgedBeforeMs())).toBeGreaterThan(60 * minute);
+    expect(Date.parse(proven?.from ?? '') - (await world.purgedBeforeMs())).toBeLessThan(90 * minute);
+    expect(notes[0]).toContain('Nothing is proven of the time');
+    // Of more than a day, those remain that the oldest accounts need.
+    expect(kept).toBeLessThan(world.audit.checkpoints.length);
+    const before = world.extract(tenantOf(world), startMs, startMs + 10 * minute);
+    await expect(before).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  it('gives the names that the partner has, and says whose word they are', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const { names, notes } = await verify(world, lines);
+    expect(Object.values(names)).toEqual(['Contoso', 'Helpdesk']);
+    expect(names[tenantOf(world)]).toBe('Contoso');
+    expect(notes).toContainEqual(expect.stringMatching(/^Names .* are the word of the partner/));
+    for (const name of [
+      { id: '__proto__', name: 'x' },
+      { id: tenantOf(world), name: 'x'.repeat(257) },
+      { id: tenantOf(world), name: 7 },
+    ])
+      expect((await verify(world, lines.toSpliced(-1, 0, { type: 'name', ...name } as never))).problems).toEqual([
+        expect.stringContaining('it has a name that no broker writes.'),
+      ]);
+  });
+
+  it('warns of a record of the proven time that no checkpoint covers', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const records = lines.filter(({ type }) => type === 'record');
+    const line = records[Math.floor(records.length / 2)];
+    if (line?.type !== 'record') throw new Error('no record');
+    const RowKey = `${String(line.record['RowKey']).slice(0, 14)}00000000-0000-4000-8000-000000000000`;
+    const added = { type: 'unsigned', record: { ...line.record, RowKey } } as const;
+    const end = lines.at(-1);
+    const forged = [...lines.slice(0, -1), added, { ...end, unsigned: (end as { unsigned: number }).unsigned + 1 }];
+    const { isProven, notes } = await verify(world, forged as ExtractLine[]);
+    expect(isProven).toBe(true);
+    expect(notes).toContainEqual(expect.stringMatching(/^1 of them are of the proven time: .* Believe none of them.$/));
+  });
+
+  it('refuses an extract that names another broker than its checkpoints, whoever has sealed it', async () => {
+    const world = await fleet();
+    const [header, ...rest] = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const other = { ...header, broker: '00000000-0000-4000-8000-0000000000b1' } as ExtractLine;
+    const { problems } = await verify(world, await resealed(world, [other, ...rest]));
+    expect(problems).toEqual([expect.stringContaining('another broker than the file names')]);
+  });
+
   it('finds a record that was removed from storage', async () => {
     const world = await fleet();
     const [victim] = world.recordsOf(tenantOf(world));
@@ -135,11 +195,7 @@ describe('verifyExtract', () => {
     ['an empty file', [''], /^Line 1: it is not JSON/],
     ['no file', [], /^The file is not whole/],
     ['another file', ['{"type":"audit-export","v":1}'], /^Line 1: it is no line of an extract/],
-    [
-      'a newer version',
-      ['{"type":"tenant-extract","v":2,"tenant":"","since":"","until":"","madeAt":""}'],
-      /a newer version has written it/,
-    ],
+    ['a newer version', ['{"type":"tenant-extract","v":2,"brokers":[]}'], /a newer version has written it/],
     ['a long line', [`{"a":"${'x'.repeat(1_100_000)}"}`], /^Line 1: it is longer than any line/],
   ])('says of %s what is wrong with it', async (_name, lines, problem) => {
     const { isProven, problems } = await verifyExtract(lines, { nowMs: startMs });
