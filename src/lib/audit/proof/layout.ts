@@ -70,7 +70,7 @@ export const headInput = (before: Uint8Array, checkpoint: number, records: reado
 
 /** The bucket of an index: its first bits. */
 export const bucketOf = (index: Uint8Array, bits: number): number =>
-  new DataView(index.buffer, index.byteOffset).getUint32(0) >>> (32 - bits);
+  (((index[0] ?? 0) << 16) | ((index[1] ?? 0) << 8) | (index[2] ?? 0)) >>> (mostBits - bits);
 
 /** How many bits each level of the tree takes, from the buckets to the root. */
 export function levelsOf(bits: number): readonly number[] {
