@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { checkpointType } from '../../src/lib/audit/chain/checkpoint.ts';
+import { extractType, headType } from '../../src/lib/audit/proof/layout.ts';
 import { type BytePattern, BytePatterns } from './byte-patterns.ts';
 
 /** A secret whose value must not appear anywhere. */
@@ -25,14 +26,13 @@ export interface Scanned {
 /** Anything that looks like a JWT: header and payload start with `{"`. */
 const jwt = /(eyJ[A-Za-z0-9_-]{10,})\.eyJ[A-Za-z0-9_-]{20,}/g;
 
-const looksLikeToken = (text: string): boolean =>
-  [...text.matchAll(jwt)].some(([, header = '']) => !isCheckpoint(header));
+const looksLikeToken = (text: string): boolean => [...text.matchAll(jwt)].some(([, header = '']) => !isOfAudit(header));
 
-/** Checkpoints of the audit log are signed in the same form. They hold hashes and numbers. */
-function isCheckpoint(header: string): boolean {
+/** What proves the audit log is signed in the same form. It holds hashes and numbers. */
+function isOfAudit(header: string): boolean {
   try {
     const { typ } = JSON.parse(Buffer.from(header, 'base64url').toString('utf8')) as { typ?: unknown };
-    return typ === checkpointType;
+    return [checkpointType, headType, extractType].includes(String(typ));
   } catch {
     return false;
   }

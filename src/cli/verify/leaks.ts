@@ -1,5 +1,6 @@
 import { checkpointType } from '../../lib/audit/chain/checkpoint.ts';
 import { partOf } from '../../lib/audit/chain/checkpoint-log.ts';
+import { headType } from '../../lib/audit/proof/layout.ts';
 import type { ProbeAnswer } from './probe.ts';
 
 /**
@@ -26,7 +27,7 @@ interface Leak {
 
 /**
  * Finds leaks and names their kind and place, never the value. Ignores the token in the answer of `POST /api/tokens`, and
- * checkpoints of the audit log, which are signed like access tokens.
+ * checkpoints of the audit log and their heads, which are signed like access tokens.
  */
 export function findLeaks(answers: readonly ProbeAnswer[]): Leak[] {
   return answers.flatMap((answer) => {
@@ -40,9 +41,11 @@ export function findLeaks(answers: readonly ProbeAnswer[]): Leak[] {
 /** The values of an answer that look like secrets, but belong there. */
 function harmless({ method, path, json }: ProbeAnswer): readonly string[] {
   if (method === 'POST' && path === '/api/tokens') return [json['accessToken']].filter(isText);
-  const { checkpoints } = json;
-  if (path !== '/api/audit/checkpoints' || !Array.isArray(checkpoints)) return [];
-  return checkpoints.filter(isText).filter((jws) => partOf(jws, 0)['typ'] === checkpointType);
+  const [signed, type] =
+    path === '/api/audit/checkpoints'
+      ? [json['checkpoints'], checkpointType]
+      : [path === '/api/audit/heads' && json['heads'], headType];
+  return Array.isArray(signed) ? signed.filter(isText).filter((jws) => partOf(jws, 0)['typ'] === type) : [];
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string';

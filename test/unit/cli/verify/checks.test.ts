@@ -8,6 +8,7 @@ import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
 import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import type { Secret } from '../../../../src/lib/core/secrets.ts';
 import { customerPoliciesCheck } from '../../../../src/operator/doctor/conditional-access.ts';
+import { headType } from '../../../../src/lib/audit/proof/layout.ts';
 import { checkpointType } from '../../../../src/lib/audit/chain/checkpoint.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { settled } from '../../../support/settled.ts';
@@ -335,18 +336,18 @@ describe('ptb verify', () => {
     expect(JSON.stringify(findings)).not.toMatch(new RegExp(`${key}|${callerToken}|eyJ`));
   });
 
-  it('takes no checkpoint of the audit log for an access token, but finds one among them', async () => {
+  it.each([
+    ['/api/audit/checkpoints', 'checkpoints', checkpointType],
+    ['/api/audit/heads', 'heads', headType],
+  ])('takes nothing that is signed in %s for an access token, but finds one among it', async (path, member, type) => {
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const jws = (typ: string): string =>
       `${part({ alg: 'ES256', typ })}.${part({ v: 1, number: 1 })}.${'s'.repeat(86)}`;
-    const checkpoints = [jws(checkpointType), jws(checkpointType)];
     const answered = (listed: readonly string[]): Promise<readonly Finding[]> =>
-      findingsOf(caller, at('/api/audit/checkpoints', 200, { checkpoints: listed, keys: [] }));
-    expect(results(await answered(checkpoints))).toMatchObject({ secrets: 'passed' });
-    const findings = await answered([...checkpoints, jws('at+jwt')]);
-    expect(findings.find(({ check }) => check === 'secrets')?.evidence).toBe(
-      'an access token in GET /api/audit/checkpoints',
-    );
+      findingsOf(caller, at(path, 200, { [member]: listed, keys: [] }));
+    expect(results(await answered([jws(type), jws(type)]))).toMatchObject({ secrets: 'passed' });
+    const findings = await answered([jws(type), jws(type), jws('at+jwt')]);
+    expect(findings.find(({ check }) => check === 'secrets')?.evidence).toBe(`an access token in GET ${path}`);
   });
 
   it('fails for a remote address without TLS', async () => {
