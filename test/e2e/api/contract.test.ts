@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addFault, clearFaults } from 'microsoft-cloud/client';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
-import { startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { runTimer, startQuietDemo, tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
+import { exampleTenantId } from '../../../src/lib/api/examples.ts';
+import { verifyExtract } from '../../../src/lib/audit/proof/verify-extract.ts';
 import { isOpen } from '../../../src/lib/api/route.ts';
 import { routes } from '../../../tools/docs/declared-routes.ts';
 import { readExposition } from '../../support/read-exposition.ts';
@@ -263,6 +265,12 @@ describe('jobs and runs', () => {
     ['audit-records', {}, { continuation: 'x' }],
     ['audit-checkpoints', {}, { from: 'yesterday' }],
     ['audit-checkpoints', {}, { continuation: 'x' }],
+    ['audit-extract', {}, { tenant: 'contoso.com', since: '2026-11-25', until: '2026-11-24' }],
+    ['audit-extract', {}, { tenant: 'no tenant', since: '2026-11-24', until: '2026-11-25' }],
+    ['audit-extract', {}, { since: '2026-11-24', until: '2026-11-25' }],
+    ['audit-extract', {}, { tenant: exampleTenantId, since: '2026-11-24', until: '2026-11-25', withhold: 'a,b' }],
+    ['audit-heads', {}, { from: 'yesterday' }],
+    ['audit-heads', {}, { continuation: 'x' }],
   ])('%s answers %j %j with request_invalid', async (name, path, query) => {
     expect((await visitor.visit(name, { path, query, token })).code).toBe('request_invalid');
   });
@@ -397,6 +405,34 @@ describe('other routes', () => {
     expect(records.length).toBeGreaterThan(0);
     expect(records.filter(({ chain }) => !/^[0-9a-f-]{36}\.\d+\.\d+\./.test(String(chain)))).toEqual([]);
     expect((await visitor.visit('audit-checkpoints', { token })).status).toBe(200);
+  });
+
+  it('audit-extract returns the proof of one tenant, and audit-heads the heads of it to anyone', async () => {
+    await visitor.visit('tokens', { token, body: { tenant, resource: 'graph' } });
+    await runTimer(demo, 'checkpoint-audit');
+    const heads = async () => (await visitor.visit('audit-heads')).body['heads'] as string[];
+    await expect.poll(heads, { interval: 500 }).toHaveLength(1);
+    const period = { since: '2020-01-01', until: new Date(Date.now() + 86_400_000).toISOString() };
+    const extract = async (more: Readonly<Record<string, string>> = {}) => {
+      const lines: unknown[] = [];
+      let page: Readonly<Record<string, unknown>> = {};
+      do {
+        const { continuation } = page as { continuation?: string };
+        const query = { tenant, ...period, ...more, ...(continuation && { continuation }) };
+        page = (await visitor.visit('audit-extract', { query, token })).body;
+        lines.push(...(page['lines'] as unknown[]));
+      } while (page['continuation'] !== undefined);
+      const texts = lines.map((line) => JSON.stringify(line));
+      return verifyExtract(texts, { nowMs: Date.now(), heads: await heads() });
+    };
+    const { isProven, header, names, unsigned } = await extract();
+    expect([isProven, header?.broker, header?.tenant]).toEqual([true, demo.cloud.partnerTenantId, tenant]);
+    expect(names[tenant]).toBe(demo.cloud.tenants.find(({ tenantId }) => tenantId === tenant)?.name);
+    const [known] = demo.cloud.brokerApplication.callers;
+    expect(names[known?.clientId ?? '']).toBe(known?.name);
+    // The records of this test are younger than the checkpoint.
+    expect(unsigned).toBeGreaterThan(0);
+    expect(await extract({ withhold: tenant })).toMatchObject({ isProven: true, records: 0, unsigned: 0 });
   });
 
   it('health returns the status to anyone and the report to a caller', async () => {

@@ -17,7 +17,7 @@ import { callerTokens } from '../../../src/cli/demo/caller-token.ts';
 import type { Demo } from '../../../src/cli/demo/start-demo.ts';
 import { projectRoot } from '../../paths.ts';
 import { tokenOfPerson } from '../../support/person-token.ts';
-import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
+import { runTimer, startQuietDemo, tenantOf } from '../../support/running-demo.ts';
 import { findPowerShell, runScript } from '../powershell/powershell.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
@@ -62,6 +62,7 @@ beforeAll(async () => {
   }
   environment = { ...process.env, BROKER_URL: demo.url, CALLER_TOKEN: await demo.callerToken() };
   personToken = await tokenOfPerson(demo, 'approver');
+  await runTimer(demo, 'checkpoint-audit');
   approvalIds = await askForApprovals(languages);
   planIds = await preparePlans();
 });
@@ -223,6 +224,8 @@ const outputs: Readonly<Record<string, RegExp>> = {
   'GET /api/audit': /entries/,
   'GET /api/audit/records': /records/,
   'GET /api/audit/checkpoints': /checkpoints/,
+  'GET /api/audit/extract': /tenant-extract/,
+  'GET /api/audit/heads': /heads/,
   'POST /api/policy/replays': /refusedByBoth/,
   'GET /api/health': /applications/,
   'GET /api/metrics': /ptb_health_level/,
