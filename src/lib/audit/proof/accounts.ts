@@ -31,7 +31,7 @@ import {
 
 const sha256 = (bytes: Uint8Array | string): Buffer => hash('sha256', bytes, 'buffer');
 /** One character for each byte: a third of the time of a Buffer, and a tree takes thousands. */
-const sha256Text = (bytes: Uint8Array): string => hash('sha256', bytes, 'latin1');
+const sha256Text = (bytes: Uint8Array): string => hash('sha256', bytes, 'binary');
 
 /** First and last place in a chain, both inclusive. */
 type Places = readonly [first: number, last: number];
@@ -169,7 +169,7 @@ export function treeOf(checkpoint: number, secret: Uint8Array, accounts: Iterabl
   for (const account of all) {
     const bucket = bucketOf(account.index, bits);
     // The inputs of hashes differ in some bytes only, and thousands of them are hashed.
-    tagged.latin1Write(bytesIn(account), tagged.length - digestBytes, digestBytes);
+    tagged.write(bytesIn(account), tagged.length - digestBytes, digestBytes, 'latin1');
     const entry = { account, tag: sha256Text(tagged), nonceAt: 0 };
     const others = tenants.get(bucket);
     if (others === undefined) tenants.set(bucket, [entry]);
@@ -184,10 +184,10 @@ export function treeOf(checkpoint: number, secret: Uint8Array, accounts: Iterabl
       // A random start, so that a place tells nothing about the tenants beside it.
       const slot = ((starts[bucket] ?? 0) + rank) % entriesPerBucket;
       const at = bucket * stride + 1 + slot * entryBytes;
-      table.latin1Write(entry.tag, at, tagBytes);
+      table.write(entry.tag, at, tagBytes, 'latin1');
       nonces.copy(committed, 1, nonceAt, nonceAt + digestBytes);
-      committed.latin1Write(bytesIn(entry.account), 1 + digestBytes);
-      table.latin1Write(sha256Text(committed), at + tagBytes, digestBytes);
+      committed.write(bytesIn(entry.account), 1 + digestBytes, 'latin1');
+      table.write(sha256Text(committed), at + tagBytes, digestBytes, 'latin1');
       entry.nonceAt = nonceAt;
       nonceAt += digestBytes;
     }
@@ -255,7 +255,7 @@ function hashAll(bytes: Buffer, stride: number, kind: number, groupSize: number 
   for (let each = 0; each < count; each += 1) {
     if (each % group === 0) at += gap;
     bytes[each * stride] = kind;
-    at += result.latin1Write(sha256Text(bytes.subarray(each * stride, (each + 1) * stride)), at, digestBytes);
+    at += result.write(sha256Text(bytes.subarray(each * stride, (each + 1) * stride)), at, digestBytes, 'latin1');
   }
   return result;
 }
