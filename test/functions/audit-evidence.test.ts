@@ -3,9 +3,12 @@ import { expect, it } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { writeCheckpoint } from '../../src/functions/audit.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
+import { type StoredRecord, storedRecord } from '../../src/lib/audit/chain/checkpoint.ts';
+import { toRow } from '../../src/lib/audit/log/audit-row.ts';
+import type { ExtractDeps } from '../../src/lib/audit/proof/extract.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
-import { guid, tenant } from '../support/audit-entries.ts';
+import { guid, issued, tenant } from '../support/audit-entries.ts';
 import { openPolicy } from '../support/open-policy.ts';
 
 const day = 24 * 3_600_000;
@@ -31,6 +34,72 @@ it.each([
   };
   const route = boundRoutes().find(({ definition }) => definition.name === 'audit-records');
   await expect(route?.answer(services, call)).rejects.toMatchObject({ code: 'request_invalid' });
+});
+
+/** What the route of extracts gives the evidence, for a broker with these callers and approvals. */
+async function shownBy(query: Readonly<Record<string, string>>): Promise<Required<Shown>> {
+  let given: Shown = {};
+  const approval = {
+    asker: { kind: 'user', applicationId: guid(1), objectId: guid(4), name: 'Ann' },
+    decisions: [{ decider: { kind: 'user', applicationId: guid(1), objectId: guid(5), name: 'Bob' } }],
+  };
+  const services = {
+    callers: {
+      policy: {
+        current: async () => ({
+          policy: { groups: new Map(), rules: [], callerNames: new Map([[guid(1), 'Helpdesk']]) },
+          tag: '1',
+        }),
+      },
+    },
+    directory: { find: async () => ({ tenantId: tenant(7), name: 'Contoso' }) },
+    approvals: { approvalLog: { find: async (id: string) => (id === 'a1' ? { approval } : undefined) } },
+    evidence: {
+      extract: async (_query: unknown, _continuation: unknown, shown: Shown) => {
+        given = shown;
+        return { lines: [] };
+      },
+    },
+  } as unknown as Services;
+  const all = { tenant: tenant(7), since: '2026-11-01', until: '2026-12-01', ...query };
+  const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit/extract', query: all });
+  const caller = { applicationId: guid(1), objectId: guid(2), kind: 'application', roles: ['Audit.Read'] } as const;
+  const call = {
+    request,
+    caller: { ...caller, tenantId: tenant(9), name: 'x' },
+    correlationId: guid(3),
+    log: silentLogger,
+  };
+  await boundRoutes()
+    .find(({ definition }) => definition.name === 'audit-extract')
+    ?.answer(services, call);
+  return given as Required<Shown>;
+}
+type Shown = Pick<ExtractDeps, 'isWithheld' | 'names'>;
+const stored = (changes: Readonly<Record<string, unknown>> = {}): StoredRecord => ({
+  ...storedRecord({ ...toRow(issued({ atMs: Date.UTC(2026, 10, 20) }), guid(6)) }),
+  ...changes,
+});
+
+it('names callers in an extract as the policy does, people as approvals do, and nobody else', async () => {
+  const { names } = await shownBy({});
+  const records = [
+    stored({ callerApplication: guid(1), callerObject: guid(4), approvalId: 'a1' }),
+    stored({ callerApplication: guid(8), callerObject: guid(8), approvalId: 'a2' }),
+  ];
+  expect(Object.fromEntries(await names(records))).toEqual({ [guid(1)]: 'Helpdesk', [guid(4)]: 'Ann' });
+  expect(Object.fromEntries(await names([]))).toEqual({ [tenant(7)]: 'Contoso' });
+});
+
+it('withholds records of an extract by their time and by texts in any column', async () => {
+  const record = stored({ path: '/users/ann@contoso.com/messages' });
+  const isWithheld = async (query: Readonly<Record<string, string>>) => (await shownBy(query)).isWithheld(record);
+  expect(await isWithheld({})).toBe(false);
+  expect(await isWithheld({ withholdBefore: '2026-11-20' })).toBe(false);
+  expect(await isWithheld({ withholdBefore: '2026-11-20T00:00:00.001Z' })).toBe(true);
+  expect(await isWithheld({ withhold: 'bob@contoso.com' })).toBe(false);
+  expect(await isWithheld({ withhold: 'bob@contoso.com,ANN@contoso.com' })).toBe(true);
+  expect(await isWithheld({ withhold: String(record['callerObject']) })).toBe(true);
 });
 
 it('tells checkpoints how long records are kept, and logs each that was written', async () => {

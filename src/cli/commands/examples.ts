@@ -53,6 +53,7 @@ const examples: Readonly<Record<string, string>> = {
   'approvals revoke': 'ptb approvals revoke 20261124t050000-7f3a9c21 --reason "No longer needed."',
   audit: 'ptb audit --tenant Contoso --outcome denied --from 7d',
   'audit export': 'ptb audit export --from 30d --output audit.jsonl',
+  'audit extract': 'ptb audit extract --tenant Contoso --since 2026-11-01 --until 2026-12-01 --out contoso.jsonl',
   'audit verify': 'ptb audit verify audit.jsonl',
   setup: 'ptb setup --permissions gdap',
   'setup api': 'ptb setup api --az-login --name partner-token-broker-prod',

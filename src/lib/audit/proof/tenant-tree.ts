@@ -220,7 +220,6 @@ export class TenantTree {
   /** Which records the checkpoints up to this one have covered, as far as that is known. @throws BrokerError */
   async cover({ checkpoint }: OwnCheckpoint): Promise<Cover> {
     const head = headOf(checkpoint);
-    if (head !== undefined && this.#last?.number === head.number) return this.#last.accounts.cover;
     const newest = head === undefined ? undefined : await this.#part(nameOf(head.number, head.root));
     return newest === undefined ? coverOf(checkpoint) : coverIn(newest, checkpoint);
   }
