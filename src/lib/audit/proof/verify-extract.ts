@@ -78,6 +78,8 @@ const longestLine = 1_000_000;
 /** Records that are hashed at the same time. */
 const hashedAtOnce = 2_000;
 const mostNames = 10_000;
+/** Header, index, two accounts, and the keys that signed them and the seal. */
+const mostFrontLines = 16;
 const guidPattern = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 /** Row keys begin with this less the time. */
 const endOfTimeMs = 9_999_999_999_999;
@@ -242,6 +244,8 @@ class Check {
       );
     const isFront = line.type !== 'seal' && !this.#isSealed;
     if (isFront) this.#front.push(text);
+    // They are kept until the seal, and a file of any size may have no other lines.
+    if (this.#front.length > mostFrontLines) throw new Problem('it has more lines before the seal than any extract.');
     if (isFront !== ['tenant-extract', 'key', 'index', 'account'].includes(line.type) && line.type !== 'seal')
       throw new Problem('it is not where such a line stands in an extract.');
     switch (line.type) {

@@ -164,6 +164,19 @@ describe('verifyExtract', () => {
     expect(notes).toContainEqual(expect.stringMatching(/^1 of them are of the proven time: .* Believe none of them.$/));
   });
 
+  it('keeps no more lines than an extract has before its seal', async () => {
+    const world = await fleet();
+    const [header, key] = textsOf(await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    let read = 0;
+    const endless = function* () {
+      yield header ?? '';
+      for (; read < 1_000; read += 1) yield key ?? '';
+    };
+    const { problems } = await verifyExtract(endless(), { nowMs: world.audit.nowMs });
+    expect(problems).toEqual(['Line 17: it has more lines before the seal than any extract.']);
+    expect(read).toBeLessThan(20);
+  });
+
   it('refuses an extract that names another broker than its checkpoints, whoever has sealed it', async () => {
     const world = await fleet();
     const [header, ...rest] = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
