@@ -217,10 +217,11 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
   const fromMs = Date.parse(page[0]?.checkpoint.from ?? isoTime(place.afterMs));
   const toMs = Date.parse(end?.checkpoint.to ?? isoTime(place.afterMs));
   const readToMs = isNewest ? Math.max(untilMs, toMs + settleMs) : toMs + settleMs;
-  const records: { readonly record: StoredRecord; readonly seen: SeenRecord }[] = [];
+  const records: { readonly record: StoredRecord; readonly seen: SeenRecord; readonly atMs: number }[] = [];
   for await (const record of deps.read(fromMs - overlapMs, readToMs, tenant === nilUuid ? undefined : tenant)) {
     const seen = seenRecord(record);
-    if (seen.holder === tenant) records.push({ record, seen });
+    const atMs = timeOfKeys(record.PartitionKey, record.RowKey) ?? 0;
+    if (seen.holder === tenant) records.push({ record, seen, atMs });
   }
   records.sort((one, other) => isBefore(one.record.RowKey, other.record.RowKey));
   const known = new Set<SeenRecord>();
@@ -230,15 +231,16 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
   for (const { checkpoint } of following.slice(0, page.length + lookAhead)) {
     const [next, isCovered] = nextCover(cover, checkpoint);
     cover = next;
-    for (const { record, seen } of records) {
-      if (!isCovered(seen)) continue;
+    // It has read no others.
+    const [startMs, endMs] = [Date.parse(checkpoint.from) - overlapMs, Date.parse(checkpoint.to) + settleMs];
+    for (const { record, seen, atMs } of records) {
+      if (atMs < startMs || atMs >= endMs || !isCovered(seen)) continue;
       known.add(seen);
       if (checkpoint.number <= (end?.checkpoint.number ?? 0)) lines.push(lineOf(deps, checkpoint.number, record, seen));
     }
   }
   const [judgedFromMs, judgedToMs] = [fromMs - overlapMs, isNewest ? untilMs : toMs - overlapMs];
-  const unsigned = records.filter(({ record, seen }) => {
-    const atMs = timeOfKeys(seen.PartitionKey, seen.RowKey) ?? 0;
+  const unsigned = records.filter(({ record, seen, atMs }) => {
     const isOfPage = atMs > judgedFromMs && atMs <= judgedToMs && atMs < untilMs;
     return isOfPage && !known.has(seen) && !wasCovered(seen) && deps.isWithheld?.(record) !== true;
   });
