@@ -292,9 +292,9 @@ export async function purgeAudit({
   // The last checkpoint is always some minutes old.
   if (days > 0) log.log('info', 'audit.purge_waits', { days });
   const deleted = await audit.purge(purgedMs);
-  await evidence.purgeAccounts(purgedMs);
   const deletedApprovals = await approvals.approvalLog.purge(Math.min(beforeMs, nowMs - longestLifeMs));
   const deletedEvents = await tenantEvents.purge(beforeMs);
+  await evidence.purgeAccounts(purgedMs);
   const { AUDIT_RETENTION_DAYS: retentionDays } = settings;
   log.log('info', 'audit.purged', { deleted, deletedApprovals, deletedEvents, retentionDays });
 }
