@@ -41,6 +41,7 @@ let storageTime: typeof storageTimeMs | undefined;
 beforeEach(() => {
   stores += 1;
   aheadMinutes = 0;
+  heldMs = undefined;
   keyProblem = undefined;
   hasKey = true;
   isOff = false;
@@ -50,7 +51,9 @@ beforeEach(() => {
   });
 });
 
-const clock = { ...systemClock, nowMs: () => Date.now() + aheadMinutes * minute };
+/** A time that stands still. */
+let heldMs: number | undefined;
+const clock = { ...systemClock, nowMs: () => (heldMs ?? Date.now()) + aheadMinutes * minute };
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'key-1' } as JWK;
 const signer: CheckpointSigner = {
@@ -203,6 +206,8 @@ describe('the records and checkpoints in storage', () => {
   });
 
   it('give heads from the hour before a time to anybody, and read storage for few of those who ask', async () => {
+    // Half past an hour: no minute or hour ends meanwhile.
+    heldMs = Math.floor(Date.now() / 3_600_000) * 3_600_000 + 30 * minute;
     await record(instance(), 2);
     const evidence = evidenceOfTenants();
     const sinceMs = clock.nowMs();
