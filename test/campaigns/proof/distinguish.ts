@@ -76,7 +76,7 @@ async function yearOf(game: number, isOther: boolean, random: Random): Promise<S
       fleet = fleet.map((each) =>
         each === own ? each : { ...each, count: each.count + 1, head: bytesOf(random, 32) },
       );
-    const tree = treeOf(number, await signed(nonceText(number, roots.at(-1) ?? null)), fleet);
+    const tree = treeOf(number, await signed(nonceText(number, roots.at(-1) ?? null, '')), fleet);
     roots.push(tree.root);
     proofs.push(tree.proof(own.index));
   }

@@ -65,8 +65,11 @@ export const seenRecord = (record: StoredRecord): SeenRecord => ({
 /** Who holds the records that name no tenant. */
 const nobody = nilUuid as TenantId;
 
+/** Where a record is in the chains. */
+type Placed = Pick<SeenRecord, 'PartitionKey' | 'RowKey' | 'chain'>;
+
 /** Whether a checkpoint is the first to cover a record. */
-type IsCovered = (record: Pick<SeenRecord, 'PartitionKey' | 'RowKey' | 'chain'>) => boolean;
+type IsCovered = (record: Placed) => boolean;
 
 /**
  * What is covered after the next checkpoint, and which records it is the first to cover: those at the places between the
@@ -97,6 +100,14 @@ export function nextCover(before: Cover, { chains, unchained, from, to }: Checkp
 }
 
 const startOf = ({ first }: ChainHead): ChainCover => ({ seq: first - 1, open: first > 1 ? [[1, first - 1]] : [] });
+
+/** Whether checkpoints so far have covered the place of a record in a chain that the last one names. */
+export function isCoveredBy(cover: Cover, { chain }: Pick<Placed, 'chain'>): boolean {
+  const { id = '', seq = 0 } = readLink(chain) ?? {};
+  const known = cover.get(id);
+  if (known === undefined || seq > known.seq) return false;
+  return !known.open.some(([first, last]) => seq >= first && seq <= last);
+}
 
 /** The cover at the start of a tree. Places that are open by then stay so. */
 export const coverOf = (before: Checkpoint | undefined): Cover =>

@@ -3,7 +3,7 @@ import { once } from '../../core/single-flight.ts';
 import { isStorageMissing, storageCall, unlessMissing } from '../../core/rows/table.ts';
 import type { AccountStore } from './tenant-tree.ts';
 
-/** The container of the accounts. Nobody has to protect it: what it holds is believed only with a signed root. */
+/** The container of the accounts. Nobody has to protect it: all that it holds is believed only with a signed root. */
 export const accountContainer = 'audit-accounts';
 
 /** The accounts of each checkpoint as one blob. */

@@ -7,7 +7,7 @@ import { wrongContinuation } from '../../core/rows/continuation.ts';
 import { type CheckpointSigner, keyIdOf } from '../chain/checkpoint-log.ts';
 import { hashOf, overlapMs, settleMs, type StoredRecord } from '../chain/checkpoint.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
-import { type Cover, coverOf, nextCover, type SeenRecord, seenRecord } from './accounts.ts';
+import { type Cover, coverOf, isCoveredBy, nextCover, type SeenRecord, seenRecord } from './accounts.ts';
 import {
   type EcKey,
   type ExtractHeader,
@@ -227,7 +227,7 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
   const known = new Set<SeenRecord>();
   const lines: ExtractLine[] = [];
   let cover = await startCover(deps, before, place);
-  const wasCovered = coveredBy(cover);
+  const covered = cover;
   for (const { checkpoint } of following.slice(0, page.length + lookAhead)) {
     const [next, isCovered] = nextCover(cover, checkpoint);
     cover = next;
@@ -242,7 +242,7 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
   const [judgedFromMs, judgedToMs] = [fromMs - overlapMs, isNewest ? untilMs : toMs - overlapMs];
   const unsigned = records.filter(({ record, seen, atMs }) => {
     const isOfPage = atMs > judgedFromMs && atMs <= judgedToMs && atMs < untilMs;
-    return isOfPage && !known.has(seen) && !wasCovered(seen) && deps.isWithheld?.(record) !== true;
+    return isOfPage && !known.has(seen) && !isCoveredBy(covered, seen) && deps.isWithheld?.(record) !== true;
   });
   for (const { record } of unsigned) lines.push({ type: 'unsigned', record: shown(record) });
   const named = lines.flatMap((line) => ('record' in line ? [line.record as StoredRecord] : []));
@@ -282,16 +282,6 @@ async function startCover({ tree }: ExtractDeps, before: OwnCheckpoint | undefin
   if (before === undefined && after > 0)
     throw new BrokerError('storage_unavailable', `The checkpoint ${after} of the audit log could not be found.`);
   return before === undefined ? coverOf(undefined) : tree.cover(before);
-}
-
-/** Whether a record was covered by then, of a chain that the last checkpoint names. */
-function coveredBy(cover: Cover): (record: SeenRecord) => boolean {
-  return ({ chain }) => {
-    const [id = '', seq = '0'] = typeof chain === 'string' ? chain.split('.') : [];
-    const known = cover.get(id);
-    if (known === undefined || Number(seq) > known.seq) return false;
-    return !known.open.some(([first, last]) => Number(seq) >= first && Number(seq) <= last);
-  };
 }
 
 function lineOf({ isWithheld }: ExtractDeps, checkpoint: number, record: StoredRecord, seen: SeenRecord): ExtractLine {

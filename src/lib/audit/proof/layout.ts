@@ -111,9 +111,13 @@ const witnesses = 8;
 /** @param thumbprint of the key, RFC 7638. */
 export const witnessTexts = (thumbprint: string): readonly string[] =>
   Array.from({ length: witnesses }, (_, number) => `ptb audit index key 1 ${thumbprint} ${number}`);
-/** Never shown: the nonces of a checkpoint are made of its signature. */
-export const nonceText = (checkpoint: number, previous: string | null): string =>
-  `ptb audit nonces 1 ${checkpoint} ${previous ?? ''}`;
+/**
+ * Never shown: the nonces of a checkpoint are made of its signature.
+ * @param basis hash of what the accounts depend on besides the records: another for each checkpoint, also if its number comes
+ * again after the log was restored from a backup.
+ */
+export const nonceText = (checkpoint: number, previous: string | null, basis: string): string =>
+  `ptb audit nonces 1 ${checkpoint} ${previous ?? ''} ${basis}`;
 
 /** A public key as RFC 7517 writes it. */
 export interface RsaKey {

@@ -4,13 +4,15 @@ import { isoTime, minuteMs } from '../../core/clock.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import { parseJson } from '../../core/outbound.ts';
+import { collectCheckpoint } from '../chain/collect-checkpoint.ts';
 import { type CheckpointLog, type CheckpointSigner, partOf } from '../chain/checkpoint-log.ts';
 import {
+  canonicalText,
+  type ChainLink,
   type Checkpoint,
   checkpointSchema,
   hashOf,
-  overlapMs,
-  settleMs,
+  readLink,
   type StoredRecord,
 } from '../chain/checkpoint.ts';
 import {
@@ -18,7 +20,9 @@ import {
   type AccountTree,
   type Cover,
   coverOf,
+  isCoveredBy,
   nextAccounts,
+  nextCover,
   type SeenRecord,
   seenRecord,
   type TenantAccount,
@@ -26,7 +30,7 @@ import {
 } from './accounts.ts';
 import { headType, indexText, nonceText, thumbprintText, type TreeHead } from './layout.ts';
 
-/** Keeps texts by name. What it says is believed only if a signed root confirms it. */
+/** Keeps texts by name. All that it says is believed only if a signed root confirms it. */
 export interface AccountStore {
   /** Undefined if there is none. @throws BrokerError storage_unavailable. */
   read(name: string): Promise<string | undefined>;
@@ -83,7 +87,6 @@ const stateSchema = z.object({
   /** Name of the accounts that these change; null if these are all. */
   base: z.string().nullable(),
   keyId: z.string(),
-  began: z.object({ number: z.int(), from: z.string() }),
   /** Places that no checkpoint has covered, by chain. */
   open: z.record(z.string(), z.array(z.tuple([z.int(), z.int()]))),
   /** Index, count and head, by tenant. */
@@ -151,7 +154,7 @@ export class TenantTree {
     const previous = known === undefined ? undefined : await this.#previousHead(before);
     const hashOfPrevious = previous === undefined ? null : hashOf(previous);
     const { number } = checkpoint;
-    const tree = await this.#tree(start.keyId, accounts, { number, previous: hashOfPrevious });
+    const tree = await this.#tree(start.keyId, accounts, checkpoint, hashOfPrevious);
     const parts = (known?.parts ?? longestChanges) + 1;
     const isWhole = parts > longestChanges;
     const name = nameOf(number, tree.root);
@@ -160,12 +163,7 @@ export class TenantTree {
       v: 1,
       base: isWhole ? null : (known?.name ?? null),
       keyId: start.keyId,
-      began: start.began,
-      open: Object.fromEntries(
-        [...accounts.cover].flatMap(([id, { open }]) =>
-          open.length === 0 ? [] : [[id, open.map(([a, b]) => [a, b])]],
-        ),
-      ),
+      open: Object.fromEntries(openPlaces(accounts)),
       tenants: Object.fromEntries(written.map((tenant) => [tenant, storedAccount(accounts.tenants.get(tenant))])),
     };
     await this.#deps.accounts.write(name, JSON.stringify(stored));
@@ -199,7 +197,8 @@ export class TenantTree {
   async state({ checkpoint }: OwnCheckpoint): Promise<TreeState | undefined> {
     const head = headOf(checkpoint);
     if (head === undefined) return undefined;
-    if (this.#last?.number === head.number && this.#last.tree.root === head.root) return this.#last;
+    const { began } = head;
+    if (this.#last?.number === head.number && this.#last.tree.root === head.root) return { ...this.#last, began };
     const name = nameOf(head.number, head.root);
     const parts = await this.#parts(name);
     const newest = parts.at(-1);
@@ -210,9 +209,9 @@ export class TenantTree {
         const tenant = parseTenantId(id);
         if (tenant !== undefined) tenants.set(tenant, { index: bytesOf(index), count, head: bytesOf(hashed) });
       }
-    const { keyId, began } = newest;
+    const { keyId } = newest;
     const accounts = { cover: coverIn(newest, checkpoint), tenants };
-    const tree = await this.#tree(keyId, accounts, head);
+    const tree = await this.#tree(keyId, accounts, checkpoint, head.previous);
     if (tree.root !== head.root) return undefined;
     return { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
   }
@@ -272,11 +271,13 @@ export class TenantTree {
 
   async #tree(
     keyId: string,
-    { tenants }: Accounts,
-    { number, previous }: Pick<TreeHead, 'number' | 'previous'>,
+    accounts: Accounts,
+    checkpoint: Checkpoint,
+    previous: string | null,
   ): Promise<AccountTree> {
-    const [signature = ''] = await this.signatures(keyId, [nonceText(number, previous)]);
-    return treeOf(number, hash('sha256', bytesOf(signature), 'buffer'), tenants.values());
+    const { number } = checkpoint;
+    const [signature = ''] = await this.signatures(keyId, [nonceText(number, previous, basisOf(checkpoint, accounts))]);
+    return treeOf(number, hash('sha256', bytesOf(signature), 'buffer'), accounts.tenants.values());
   }
 
   async #thumbprint(keyId: string): Promise<string> {
@@ -303,7 +304,8 @@ export class TenantTree {
       at -= 1;
       known = await this.#startAt(recent, at);
     }
-    for (const { checkpoint } of recent.slice(at + 1)) known &&= await this.#rebuilt(known, checkpoint);
+    for (const [place, { checkpoint }] of recent.entries())
+      if (place > at) known &&= await this.#rebuilt(known, checkpoint, recent[place - 1]);
     if (known !== undefined) this.#deps.log.log('warn', 'audit.accounts_rebuilt', { number: before.checkpoint.number });
     return known;
   }
@@ -320,17 +322,37 @@ export class TenantTree {
     return { number: head.number - 1, accounts, began: head.began, keyId: key.id, name: '', parts: longestChanges };
   }
 
-  /** @returns undefined if the records are not those that were signed: some were changed, or purged. */
-  async #rebuilt(before: Kept, checkpoint: Checkpoint): Promise<Kept | undefined> {
+  /** @returns undefined if the records are not those that were signed: some were changed, removed or purged. */
+  async #rebuilt(before: Kept, checkpoint: Checkpoint, previous: OwnCheckpoint | undefined): Promise<Kept | undefined> {
+    const [cover] = nextCover(before.accounts.cover, checkpoint);
     const records: SeenRecord[] = [];
-    const [fromMs, toMs] = [Date.parse(checkpoint.from) - overlapMs, Date.parse(checkpoint.to) + settleMs];
-    for await (const record of this.#deps.read(fromMs, toMs)) records.push(seenRecord(record));
+    const links = new Map<string, Link>();
+    const { read } = this.#deps;
+    const collected = await collectCheckpoint({
+      previous: previous && { checkpoint: previous.checkpoint, hash: hashOf(previous.jws) },
+      nowMs: Date.parse(checkpoint.at),
+      purgedBeforeMs: 0,
+      // Without the records that came after it was written: those at places that it does not cover.
+      read: async function* (fromMs, toMs) {
+        for await (const record of read(fromMs, toMs)) {
+          const chain = readLink(record['chain']);
+          if (chain !== undefined && !isCoveredBy(cover, { chain: record['chain'] })) continue;
+          if (chain !== undefined) addLink(links, chain, hashOf(canonicalText(record)));
+          yield record;
+        }
+      },
+      see: (record) => records.push(seenRecord(record)),
+    });
+    // Each checkpoint has signed the ends of its chains, and in them each record names the one before by its hash.
+    if (collected === undefined || signedText(collected) !== signedText(checkpoint) || !areLinked(links))
+      return undefined;
     const head = headOf(checkpoint);
     const { keyId, began } = before;
     const { accounts } = await nextAccounts(before.accounts, checkpoint, records, (tenants) =>
       this.#indexes(keyId, tenants),
     );
-    if (head !== undefined && (await this.#tree(keyId, accounts, head)).root !== head.root) return undefined;
+    if (head !== undefined && (await this.#tree(keyId, accounts, checkpoint, head.previous)).root !== head.root)
+      return undefined;
     // The parts are not stored, so the next accounts are written whole.
     return { number: checkpoint.number, accounts, began, keyId, name: '', parts: longestChanges };
   }
@@ -362,8 +384,43 @@ export class TenantTree {
   }
 }
 
+/** A record at a place of a chain. */
+interface Link extends Pick<ChainLink, 'id' | 'seq' | 'previous'> {
+  /** Undefined if there are several, of which the app wrote one. */
+  readonly hash: string | undefined;
+}
+
+function addLink(links: Map<string, Link>, { id, seq, previous }: ChainLink, hashed: string): void {
+  const place = `${id}.${seq}`;
+  links.set(place, { id, seq, previous, hash: links.has(place) ? undefined : hashed });
+}
+
+const areLinked = (links: ReadonlyMap<string, Link>): boolean =>
+  [...links.values()].every(({ id, seq, hash: hashed }) => {
+    const next = links.get(`${id}.${seq + 1}`);
+    return hashed !== undefined && (next === undefined || next.previous === hashed);
+  });
+
+/** What a checkpoint says about records. */
+const signedText = ({ chains, unchained }: Checkpoint): string =>
+  JSON.stringify([chains.toSorted((one, other) => (one.id < other.id ? -1 : 1)), unchained]);
+
 const coverIn = ({ open }: StoredState, { chains }: Checkpoint): Cover =>
   new Map(chains.map(({ id, seq }) => [id, { seq, open: open[id] ?? [] }]));
+
+/** Places that no checkpoint has covered, by chain. */
+const openPlaces = ({ cover }: Accounts): [string, [number, number][]][] =>
+  [...cover].flatMap(([id, { open }]) => (open.length === 0 ? [] : [[id, open.map(([a, b]) => [a, b])]]));
+
+/** What the nonces of a tree depend on, so that its root confirms the places that are open, too. */
+const basisOf = ({ at, from, to, previous, chains, unchained }: Checkpoint, accounts: Accounts): string =>
+  hashOf(
+    JSON.stringify([
+      [at, from, to, previous, unchained.digest],
+      chains.map(({ id, seq, head }) => [id, seq, head]),
+      openPlaces(accounts),
+    ]),
+  );
 
 const nameOf = (number: number, root: string): string => `${String(number).padStart(7, '0')}-${root}`;
 

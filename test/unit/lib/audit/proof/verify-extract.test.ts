@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, hash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { hashOf } from '../../../../../src/lib/audit/chain/checkpoint.ts';
+import { hashOf, type StoredRecord } from '../../../../../src/lib/audit/chain/checkpoint.ts';
 import type { ExtractLine, TreeHead } from '../../../../../src/lib/audit/proof/layout.ts';
 import {
   bucketInput,
@@ -13,6 +13,7 @@ import {
   levelsOf,
   tagInput,
 } from '../../../../../src/lib/audit/proof/layout.ts';
+import type { OwnCheckpoint } from '../../../../../src/lib/audit/proof/tenant-tree.ts';
 import { verifyExtract } from '../../../../../src/lib/audit/proof/verify-extract.ts';
 import { calm, ProofWorld, textsOf } from '../../../../campaigns/proof/proof-world.ts';
 
@@ -29,6 +30,13 @@ async function fleet(seconds = 1_500, seed = 5): Promise<ProofWorld> {
 const tenantOf = (world: ProofWorld) => world.tenants[1] ?? ('' as never);
 const verify = (world: ProofWorld, lines: readonly ExtractLine[], nowMs = world.audit.nowMs) =>
   verifyExtract(textsOf(lines), { keys: world.keys, nowMs });
+
+const timeOf = ({ RowKey }: StoredRecord): number => 9_999_999_999_999 - Number(RowKey.slice(0, 13));
+async function ownOf(world: ProofWorld): Promise<OwnCheckpoint[]> {
+  const own: OwnCheckpoint[] = [];
+  for await (const each of world.checkpoints()) own.push(each);
+  return own;
+}
 
 /** Has the lines before the records sealed anew. */
 async function resealed(world: ProofWorld, lines: readonly ExtractLine[]): Promise<ExtractLine[]> {
@@ -110,6 +118,57 @@ describe('verifyExtract', () => {
     const { isProven, notes } = await verify(world, await world.extract(tenantOf(world), startMs, world.audit.nowMs));
     expect(isProven).toBe(true);
     expect(notes[0]).toContain('Nothing is proven of the time');
+  });
+
+  it('does not believe what its storage says about when the tree began, and which places are open', async () => {
+    const world = new ProofWorld(6, 4, calm);
+    world.audit.startInstance();
+    world.audit.startInstance();
+    await world.audit.run(1_800);
+    await world.run(1_200);
+    const own = (await ownOf(world)).at(-1);
+    const [name = '', text = ''] = [...world.stored].at(-1) ?? [];
+    const state = JSON.parse(text) as { open: object };
+    if (own === undefined) throw new Error('no checkpoint');
+    world.stored.set(name, JSON.stringify({ ...state, began: { number: 1, from: new Date(startMs).toISOString() } }));
+    expect((await world.newTree().state(own))?.began.number).toBeGreaterThan(1);
+    world.tree = world.newTree();
+    await world.run(900);
+    const { isProven, proven } = await verify(world, await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    expect(isProven).toBe(true);
+    expect(Date.parse(proven?.from ?? '')).toBeGreaterThan(startMs + 30 * minute);
+    const [chain] = own.checkpoint.chains;
+    world.stored.set(name, JSON.stringify({ ...state, open: { [chain?.id ?? '']: [[1, 2]] } }));
+    expect(await world.newTree().state(own)).toBeUndefined();
+  });
+
+  it.each([
+    ['removed', (world: ProofWorld, victim: StoredRecord) => world.audit.remove(victim), false],
+    ['changed', (world: ProofWorld, victim: StoredRecord) => world.audit.put({ ...victim, rule: 'another' }), false],
+    ['kept', () => undefined, true],
+  ])('proves nothing of a time of which a signed record was %s before the accounts', async (_how, tamper, isKept) => {
+    const world = new ProofWorld(6, 4, calm);
+    world.audit.startInstance();
+    world.audit.startInstance();
+    await world.run(900);
+    // Accounts of one checkpoint cannot be written, and are made of the records later.
+    const { length } = await ownOf(world);
+    world.tree.head = async () => Promise.reject(new Error('no storage'));
+    while ((await ownOf(world)).length === length) await world.run(60);
+    const last = (await ownOf(world)).at(-1)?.checkpoint;
+    expect(last?.tenants).toBeUndefined();
+    world.tree = world.newTree();
+    const [fromMs, toMs] = [Date.parse(last?.from ?? '') + 30_000, Date.parse(last?.to ?? '') - minute];
+    const victim = world
+      .recordsOf(tenantOf(world))
+      .find((record) => timeOf(record) > fromMs && timeOf(record) < toMs && record['chain'] !== undefined);
+    if (victim === undefined) throw new Error('no record');
+    tamper(world, victim);
+    await world.run(900);
+    const verdict = await verify(world, await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    expect(verdict).toMatchObject({ isProven: true, problems: [] });
+    if (isKept) expect(Date.parse(verdict.proven?.from ?? '')).toBeLessThan(fromMs);
+    else expect(Date.parse(verdict.proven?.from ?? '')).toBeGreaterThan(timeOf(victim));
   });
 
   it('begins after what is purged, and says so, with the accounts that were kept', async () => {
