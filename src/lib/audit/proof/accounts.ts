@@ -58,12 +58,18 @@ export const seenRecord = (record: StoredRecord): SeenRecord => ({
   PartitionKey: record.PartitionKey,
   RowKey: record.RowKey,
   chain: record['chain'],
-  holder: parseTenantId(record['tenantId']) ?? nobody,
+  holder: holderOf(record['tenantId']),
   hash: sha256(shownText(record)),
 });
 
 /** Who holds the records that name no tenant. */
 const nobody = nilUuid as TenantId;
+
+/** No version writes an id in another spelling, and storage finds it by its spelling: it is nobody's. */
+function holderOf(tenantId: unknown): TenantId {
+  const parsed = parseTenantId(tenantId);
+  return parsed === undefined || parsed !== tenantId ? nobody : parsed;
+}
 
 /** Where a record is in the chains. */
 type Placed = Pick<SeenRecord, 'PartitionKey' | 'RowKey' | 'chain'>;

@@ -36,7 +36,7 @@ export const bucketKind = kinds.bucket;
 export const groupKind = kinds.group;
 
 /** Joins bytes. Numbers are written as eight bytes, most significant first. */
-function joined(kind: number, ...parts: readonly (Uint8Array | number)[]): Uint8Array<ArrayBuffer> {
+function joined(kind: number, parts: readonly (Uint8Array | number)[]): Uint8Array<ArrayBuffer> {
   const size = parts.reduce<number>((sum, part) => sum + (typeof part === 'number' ? 8 : part.length), 1);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
@@ -52,21 +52,21 @@ function joined(kind: number, ...parts: readonly (Uint8Array | number)[]): Uint8
 
 /** What the tag of an index is the start of the hash of. */
 export const tagInput = (checkpoint: number, index: Uint8Array): Uint8Array<ArrayBuffer> =>
-  joined(kinds.tag, checkpoint, index);
+  joined(kinds.tag, [checkpoint, index]);
 
 /** @param nonce known to the broker and this tenant, and another one for each checkpoint. */
 export const commitmentInput = (nonce: Uint8Array, index: Uint8Array, { count, head }: Account) =>
-  joined(kinds.commitment, nonce, index, count, head);
+  joined(kinds.commitment, [nonce, index, count, head]);
 
-export const bucketInput = (bucket: Uint8Array): Uint8Array<ArrayBuffer> => joined(kinds.bucket, bucket);
-export const groupInput = (hashes: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => joined(kinds.group, ...hashes);
+export const bucketInput = (bucket: Uint8Array): Uint8Array<ArrayBuffer> => joined(kinds.bucket, [bucket]);
+export const groupInput = (hashes: readonly Uint8Array[]): Uint8Array<ArrayBuffer> => joined(kinds.group, hashes);
 
 /**
  * The next head of an account. The number of the checkpoint is in it, so that an extract cannot show records under another.
  * @param records the hashes of the records that this checkpoint is the first to cover, as {@link isBefore} orders them.
  */
 export const headInput = (before: Uint8Array, checkpoint: number, records: readonly Uint8Array[]) =>
-  joined(kinds.head, before, checkpoint, ...records);
+  joined(kinds.head, [before, checkpoint, ...records]);
 
 /** The bucket of an index: its first bits. */
 export const bucketOf = (index: Uint8Array, bits: number): number =>
@@ -209,8 +209,8 @@ export type ExtractLine =
   /** A JWS over the hash of all lines before, which are not records. */
   | { readonly type: 'seal'; readonly jws: string }
   /**
-   * What the partner calls a caller or the tenant, by its id. Records have ids alone, so nothing signs a name. May come again;
-   * the first counts.
+   * What the partner calls a caller or the tenant, by its id. Records have ids alone, so nothing signs a name. May come again:
+   * whoever has two names is shown without one.
    */
   | { readonly type: 'name'; readonly id: string; readonly name: string }
   | { readonly type: 'record'; readonly checkpoint: number; readonly record: Named }

@@ -46,10 +46,18 @@ class Problem extends Error {
 export interface VerifyOptions {
   /** The keys that must have signed. Empty: those in the file, whose thumbprints somebody has to compare. */
   readonly keys?: readonly EcKey[];
-  /** Heads that the broker has published, or that another customer has: JWS. Those of the file must be among them. */
+  /** Id of the tenant that the file must be about. Undefined: whichever it names, which the reader has to compare. */
+  readonly tenant?: string;
+  /**
+   * Heads that the broker has published, or that another customer has: JWS, in any order. Those of the file must be among them,
+   * and they must be one history. Lines that no key of the file has signed do not count: anybody may have added them.
+   */
   readonly heads?: readonly string[];
   readonly nowMs: number;
-  /** Gets each record that the account counts, and those that it does not (`checkpoint` undefined), before it is proven. */
+  /**
+   * Gets each record that the account counts, and those that it does not (`checkpoint` undefined), before it is proven. Whoever
+   * had the file can have added the latter: keep them apart, and conclude nothing from them.
+   */
   readonly onRecord?: (record: Readonly<Record<string, unknown>>, checkpoint: number | undefined) => void;
 }
 
@@ -65,7 +73,7 @@ export interface ExtractVerdict {
   readonly records: number;
   readonly withheld: number;
   readonly unsigned: number;
-  /** What the partner calls callers and the tenant, by id. The partner's word: nothing signs it. */
+  /** What the file calls callers and the tenant, by id in lower case. Nobody signs it. */
   readonly names: Readonly<Record<string, string>>;
   /** SHA-256 thumbprints (RFC 7638) of the keys that signed. */
   readonly keys: readonly { readonly kid: string; readonly thumbprint: string }[];
@@ -78,6 +86,9 @@ const longestLine = 1_000_000;
 /** Records that are hashed at the same time. */
 const hashedAtOnce = 2_000;
 const mostNames = 10_000;
+/** Records without a checkpoint: those of some minutes, or of an outage. */
+const mostUnsigned = 200_000;
+const nobody = '00000000-0000-0000-0000-000000000000';
 /** Header, index, two accounts, and the keys that signed them and the seal. */
 const mostFrontLines = 16;
 const guidPattern = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -135,14 +146,16 @@ interface ReadLine {
 function parseLine(text: string): ReadLine {
   if (text.length > longestLine) throw new Problem('it is longer than any line of an extract.');
   let value: unknown;
+  let again: string | undefined;
   try {
     value = JSON.parse(text);
+    // What is nested too deep fails here.
+    again = JSON.stringify(value);
   } catch {
     throw new Problem('it is not JSON. The file was cut off or changed.');
   }
   // Two members of one name, other spaces and other escapes do not survive this.
-  if (!isObject(value) || JSON.stringify(value) !== text)
-    throw new Problem('it is not written as the broker writes it.');
+  if (!isObject(value) || again !== text) throw new Problem('it is not written as the broker writes it.');
   const { type, ...rest } = value;
   const known =
     typeof type === 'string' && Object.hasOwn(members, type) ? members[type as ExtractLine['type']] : undefined;
@@ -195,6 +208,17 @@ function bytesOf(text: unknown, size?: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** A head that the broker has published. */
+interface PublishedHead {
+  readonly head: TreeHead;
+  /** As it is signed. */
+  readonly payload: string;
+  /** Of each line with it: the next head names one of them. */
+  readonly hashes: Set<string>;
+}
+
+const payloadOf = (jws: string): string => jws.split('.')[1] ?? '';
+
 /** The account of the tenant at a checkpoint. */
 interface ProvenAccount {
   readonly head: TreeHead;
@@ -208,6 +232,8 @@ class Check {
   readonly #options: VerifyOptions;
   #header: ExtractHeader | undefined;
   readonly #keys = new Map<string, EcKey>();
+  /** False if published heads between those of the file were not given. */
+  #areHeadsWhole = true;
   readonly #signers = new Map<string, { kid: string; thumbprint: string }>();
   #index: { readonly bytes: Uint8Array<ArrayBuffer>; readonly key: string } | undefined;
   readonly #accounts: ProvenAccount[] = [];
@@ -229,7 +255,8 @@ class Check {
   #unsigned = 0;
   /** Those of the time about which the proof speaks. */
   #contradicted = 0;
-  readonly #names = new Map<string, string>();
+  /** By id; undefined for whoever has two. */
+  readonly #names = new Map<string, string | undefined>();
   #unsignedKeys = new Set<string>();
 
   constructor(options: VerifyOptions) {
@@ -285,6 +312,9 @@ class Check {
       throw new Problem('it names no broker, no tenant or no period.');
     if (madeMs > this.#options.nowMs + toleratedMs)
       throw new Problem(`it says that it was made at ${header.madeAt}, which is in the future.`);
+    const wanted = this.#options.tenant?.toLowerCase();
+    if (wanted !== undefined && wanted !== header.tenant)
+      throw new Problem(`it is about the tenant ${header.tenant}, and not about ${wanted}.`);
     this.#header = header;
   }
 
@@ -293,6 +323,7 @@ class Check {
     const { keys: trusted = [] } = this.#options;
     if (trusted.length > 0 && !trusted.some(({ kid, x, y }) => kid === jwk.kid && x === jwk.x && y === jwk.y))
       throw new Problem('the key is not among those that are trusted.');
+    if (this.#keys.has(jwk.kid)) throw new Problem('it has a second key with the id of another.');
     this.#keys.set(jwk.kid, jwk);
   }
 
@@ -320,7 +351,9 @@ class Check {
   }
 
   async #addAccount(line: { readonly jws: string } & AccountProof): Promise<void> {
-    const head = await this.#head(line.jws);
+    const { payload, signer } = await this.#signed(line.jws, headType);
+    const head = this.#head(payload);
+    this.#signers.set(signer.kid, signer);
     const index = this.#index;
     if (index === undefined) throw new Problem('it comes before the index.');
     if (head.indexKey !== index.key) throw new Problem('the checkpoint is of a tree with another key for indexes.');
@@ -333,8 +366,8 @@ class Check {
     this.#accounts.push({ head, account, jws: line.jws });
   }
 
-  async #head(jws: unknown): Promise<TreeHead> {
-    const head = (await this.#signed(jws, headType)) as unknown as TreeHead;
+  #head(payload: Readonly<Record<string, unknown>>): TreeHead {
+    const head = payload as unknown as TreeHead;
     const { v, broker, number, bits, began, to, root } = head;
     if (v !== 1) throw new Problem('a newer version has signed the checkpoint.');
     if (broker !== this.#header?.broker)
@@ -350,7 +383,10 @@ class Check {
   }
 
   /** The payload of a JWS that a key of the checkpoints has signed. @throws Problem */
-  async #signed(jws: unknown, typ: string): Promise<Record<string, unknown>> {
+  async #signed(
+    jws: unknown,
+    typ: string,
+  ): Promise<{ readonly payload: Record<string, unknown>; readonly signer: { kid: string; thumbprint: string } }> {
     const parts = typeof jws === 'string' ? jws.split('.') : [];
     const [header, payload] = parts.map((part) => jsonOf(part));
     if (parts.length !== 3 || header === undefined || payload === undefined)
@@ -365,12 +401,12 @@ class Check {
     if (!(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, imported, bytesOf(parts[2]), signed)))
       throw new Problem('its signature is not valid.');
     const thumbprint = toText(await hashOfText(thumbprintText({ ...key, kty: 'EC', crv: 'P-256' })));
-    this.#signers.set(kid, { kid, thumbprint });
-    return payload;
+    return { payload, signer: { kid, thumbprint } };
   }
 
   async #checkSeal(jws: string): Promise<void> {
-    const payload = await this.#signed(jws, extractType);
+    const { payload, signer } = await this.#signed(jws, extractType);
+    this.#signers.set(signer.kid, signer);
     const lines = this.#front.map((text) => `${text}\n`).join('');
     if (this.#isSealed || payload['v'] !== 1 || payload['lines'] !== toText(await hashOfText(lines)))
       throw new Problem(
@@ -407,6 +443,10 @@ class Check {
         this.#records += 1;
         this.#options.onRecord?.(line.record, line.checkpoint);
       } else this.#withheld += 1;
+      // What is counted bounds what is kept, whatever the size of the file.
+      const most = (this.#accounts.at(-1)?.account.count ?? 0) - this.#account.count;
+      if (this.#group.hashes.length >= most)
+        throw new Problem('records are too many: the signed checkpoints count fewer for this tenant.');
       this.#group.hashes.push(hashes[at] ?? new Uint8Array());
     }
     this.#waiting = [];
@@ -427,8 +467,10 @@ class Check {
 
   #requireHolder(record: Readonly<Record<string, unknown>>): void {
     const { tenant } = this.#header ?? {};
-    const named = typeof record['tenantId'] === 'string' ? record['tenantId'].toLowerCase() : undefined;
-    if (named !== tenant && !(named === undefined && tenant === '00000000-0000-0000-0000-000000000000'))
+    const named = record['tenantId'];
+    // As the broker counts: an id in another spelling is nobody's.
+    const isNobodys = typeof named !== 'string' || !guidPattern.test(named);
+    if (named !== tenant && !(isNobodys && tenant === nobody))
       throw new Problem('the extract has a record of another tenant.');
   }
 
@@ -436,6 +478,8 @@ class Check {
     this.#requireHolder(record);
     const key = String(record['RowKey']);
     if (this.#unsignedKeys.has(key)) throw new Problem('a record is there twice.');
+    if (this.#unsigned >= mostUnsigned)
+      throw new Problem('it has too many records that no checkpoint covers. Ask for a new extract.');
     this.#unsignedKeys.add(key);
     this.#unsigned += 1;
     const { fromMs = 0, toMs = 0 } = this.#period() ?? {};
@@ -449,7 +493,8 @@ class Check {
     const isName = typeof name === 'string' && name.length <= longestName;
     if (typeof id !== 'string' || !guidPattern.test(id.toLowerCase()) || !isName || this.#names.size >= mostNames)
       throw new Problem('it has a name that no broker writes.');
-    if (!this.#names.has(id)) this.#names.set(id, name);
+    const key = id.toLowerCase();
+    this.#names.set(key, this.#names.has(key) && this.#names.get(key) !== name ? undefined : name);
   }
 
   /** @throws Problem unless the records lead from the first account to the last. */
@@ -465,19 +510,75 @@ class Check {
     const missing = last.account.count - this.#account.count;
     if (missing > 0)
       throw new Problem(`${missing} records are missing that the signed checkpoints count for this tenant.`);
-    if (missing < 0)
-      throw new Problem(`${-missing} records are too many: the signed checkpoints count fewer for this tenant.`);
     if (!isSame(last.account.head, this.#account.head))
       throw new Problem(
         'A record was changed, exchanged or moved: the records are not those of the signed checkpoints.',
       );
-    const { heads } = this.#options;
-    for (const { jws, head } of this.#accounts)
-      if (heads !== undefined && !heads.includes(jws))
+    if (this.#options.heads !== undefined) await this.#compare(this.#options.heads);
+    if (this.#period() === undefined) throw new Problem('No signed checkpoint covers any of the period.');
+  }
+
+  /** @throws Problem unless the published heads are one history, with the checkpoints of the file. */
+  async #compare(published: readonly string[]): Promise<void> {
+    const heads = new Map<number, PublishedHead>();
+    for (const jws of new Set(published)) {
+      const head = await this.#publishedHead(jws);
+      if (head === undefined) continue;
+      const known = heads.get(head.number);
+      const found = known ?? { head, payload: payloadOf(jws), hashes: new Set<string>() };
+      // Anybody can make a second valid signature of one, so what is signed counts.
+      if (found.payload !== payloadOf(jws))
+        throw new Problem(
+          `Two different heads of checkpoint ${head.number} are among the published ones, and both are signed: the partner has two histories.`,
+        );
+      found.hashes.add(toText(await hashOfText(jws)));
+      heads.set(head.number, found);
+    }
+    for (const { jws, head } of this.#accounts) {
+      const found = heads.get(head.number);
+      if (found === undefined)
+        throw new Problem(
+          `Checkpoint ${head.number} is not among the published heads that you gave. Get those of ${head.to}.`,
+        );
+      if (found.payload !== payloadOf(jws))
         throw new Problem(
           `Checkpoint ${head.number} of the file is not among the published ones: others were shown another history.`,
         );
-    if (this.#period() === undefined) throw new Problem('No signed checkpoint covers any of the period.');
+    }
+    this.#areHeadsWhole = this.#follow(heads);
+  }
+
+  /** Undefined for a line that no key of the file has signed. */
+  async #publishedHead(jws: string): Promise<TreeHead | undefined> {
+    try {
+      return this.#head((await this.#signed(jws, headType)).payload);
+    } catch (thrown) {
+      if (thrown instanceof Problem) return undefined;
+      throw thrown;
+    }
+  }
+
+  /**
+   * @returns whether each head of the time of the file follows the one before.
+   * @throws Problem if one does not follow the one before, which is there.
+   */
+  #follow(heads: ReadonlyMap<number, PublishedHead>): boolean {
+    const firstNumber = this.#firstCheckpoint();
+    const lastNumber = this.#accounts.at(-1)?.head.number ?? 0;
+    let isWhole = true;
+    let before: PublishedHead | undefined;
+    for (const [number, each] of [...heads].toSorted(([one], [other]) => one - other)) {
+      const { previous, began } = each.head;
+      const isStart = previous === null && began.number === number;
+      const follows = isStart || before?.hashes.has(String(previous)) === true;
+      if (!follows && before?.head.number === number - 1)
+        throw new Problem(
+          `The published head of checkpoint ${number} does not follow that of checkpoint ${number - 1}: the partner has two histories.`,
+        );
+      if (!follows && number >= firstNumber && number <= lastNumber) isWhole = false;
+      before = each;
+    }
+    return isWhole;
   }
 
   /** The part of the period that the checkpoints cover, milliseconds. */
@@ -506,7 +607,7 @@ class Check {
         notes.push(`No checkpoint covers the time from ${iso(period.toMs)} to ${header.until} yet.`);
       if (this.#unsigned > 0)
         notes.push(
-          `${this.#unsigned} records are shown that no checkpoint covers: nothing speaks for or against them.`,
+          `${this.#unsigned} records are shown that no checkpoint covers: nothing speaks for or against them, and whoever had the file can have added or changed them.`,
         );
       if (this.#contradicted > 0)
         notes.push(
@@ -518,7 +619,13 @@ class Check {
         );
       if (this.#names.size > 0)
         notes.push(
-          'Names of people, applications and the tenant are the word of the partner: the proof has their ids.',
+          'Nobody signs names of people, applications and the tenant: whoever had the file can have changed them. The proof has their ids.',
+        );
+      const doubtful = [...this.#names.values()].filter((name) => name === undefined).length;
+      if (doubtful > 0) notes.push(`${doubtful} ids have several names in the file: they are shown without one.`);
+      if (!this.#areHeadsWhole)
+        notes.push(
+          'The published heads that you gave are not all of this time: the checkpoints of the file are among them, and those between were not compared.',
         );
     }
     return {
@@ -530,7 +637,9 @@ class Check {
       records: this.#records,
       withheld: this.#withheld,
       unsigned: this.#unsigned,
-      names: Object.fromEntries(this.#names),
+      names: Object.fromEntries(
+        [...this.#names].flatMap(([id, name]): [string, string][] => (name === undefined ? [] : [[id, name]])),
+      ),
       keys: [...this.#signers.values()],
       checkpoints: this.#accounts.map(({ head }) => head.number),
     };

@@ -9,12 +9,14 @@ import {
   entryBytes,
   extractType,
   groupInput,
+  headInput,
   headType,
   levelsOf,
   tagInput,
 } from '../../../../../src/lib/audit/proof/layout.ts';
 import type { OwnCheckpoint } from '../../../../../src/lib/audit/proof/tenant-tree.ts';
 import { verifyExtract } from '../../../../../src/lib/audit/proof/verify-extract.ts';
+import { nilUuid } from '../../../../../src/lib/core/identifiers.ts';
 import { calm, ProofWorld, textsOf } from '../../../../campaigns/proof/proof-world.ts';
 
 const minute = 60_000;
@@ -71,10 +73,12 @@ describe('verifyExtract', () => {
     );
     expect(isProven).toBe(true);
     expect(Date.parse(proven?.from ?? '')).toBeGreaterThan(startMs + 10 * minute);
-    expect(notes.filter((note) => !note.startsWith('Names'))).toEqual([
+    expect(notes.filter((note) => !note.startsWith('Nobody signs names'))).toEqual([
       `Nothing is proven of the time from ${new Date(since).toISOString()} to ${proven?.from}: the proof begins then. Before it there was no tree, or the records are purged.`,
       `No checkpoint covers the time from ${proven?.to} to ${new Date(world.audit.nowMs).toISOString()} yet.`,
-      expect.stringMatching(/^\d+ records are shown that no checkpoint covers: nothing speaks for or against them.$/),
+      expect.stringMatching(
+        /^\d+ records are shown that no checkpoint covers: nothing speaks for or against them, and whoever had the file can have added or changed them.$/,
+      ),
     ]);
   });
 
@@ -191,13 +195,20 @@ describe('verifyExtract', () => {
     await expect(before).rejects.toMatchObject({ code: 'request_invalid' });
   });
 
-  it('gives the names that the partner has, and says whose word they are', async () => {
+  it('gives the names that the partner has, and says that nobody signs them', async () => {
     const world = await fleet();
     const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
     const { names, notes } = await verify(world, lines);
     expect(Object.values(names)).toEqual(['Contoso', 'Helpdesk']);
     expect(names[tenantOf(world)]).toBe('Contoso');
-    expect(notes).toContainEqual(expect.stringMatching(/^Names .* are the word of the partner/));
+    expect(notes).toContainEqual(expect.stringMatching(/^Nobody signs names of people/));
+    // Whoever had the file can have put a line first.
+    const other = { type: 'name', id: tenantOf(world).toUpperCase(), name: 'Fabrikam' } as const;
+    const twice = await verify(world, lines.toSpliced(5, 0, other));
+    expect(lines[4]?.type).toBe('seal');
+    expect(twice.isProven).toBe(true);
+    expect(Object.values(twice.names)).toEqual(['Helpdesk']);
+    expect(twice.notes).toContain('1 ids have several names in the file: they are shown without one.');
     for (const name of [
       { id: '__proto__', name: 'x' },
       { id: tenantOf(world), name: 'x'.repeat(257) },
@@ -223,13 +234,38 @@ describe('verifyExtract', () => {
     expect(notes).toContainEqual(expect.stringMatching(/^1 of them are of the proven time: .* Believe none of them.$/));
   });
 
+  it('keeps lines that anybody can add apart from the account', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const accountOf = async (file: readonly ExtractLine[]) => {
+      const seen: { record: unknown; checkpoint: number | undefined }[] = [];
+      const verdict = await verifyExtract(textsOf(file), {
+        keys: world.keys,
+        nowMs: world.audit.nowMs,
+        onRecord: (record, checkpoint) => seen.push({ record, checkpoint }),
+      });
+      expect(verdict.isProven).toBe(true);
+      const signed = seen.filter(({ checkpoint }) => checkpoint !== undefined);
+      return { signed, others: seen.length - signed.length, verdict };
+    };
+    const honest = await accountOf(lines);
+    const line = lines.find(({ type }) => type === 'record') as Extract<ExtractLine, { type: 'record' }>;
+    const added: ExtractLine = { type: 'unsigned', record: { ...line.record, outcome: 'decided', uti: 'ROGUE' } };
+    const end = { ...lines.at(-1), unsigned: honest.others + 1 } as ExtractLine;
+    const forged = await accountOf([...lines.slice(0, 6), added, ...lines.slice(6, -1), end]);
+    expect(forged.signed).toEqual(honest.signed);
+    expect(forged.verdict.records).toBe(honest.signed.length);
+    expect(forged.others).toBe(honest.others + 1);
+    expect(forged.verdict.notes.join(' ')).toContain('whoever had the file can have added or changed them');
+  });
+
   it('keeps no more lines than an extract has before its seal', async () => {
     const world = await fleet();
     const [header, key] = textsOf(await world.extract(tenantOf(world), startMs, world.audit.nowMs));
     let read = 0;
     const endless = function* () {
       yield header ?? '';
-      for (; read < 1_000; read += 1) yield key ?? '';
+      for (; read < 1_000; read += 1) yield (key ?? '').replace('"kid":"', `"kid":"${read}`);
     };
     const { problems } = await verifyExtract(endless(), { nowMs: world.audit.nowMs });
     expect(problems).toEqual(['Line 17: it has more lines before the seal than any extract.']);
@@ -253,14 +289,141 @@ describe('verifyExtract', () => {
     expect(problems).toEqual(['1 records are missing that the signed checkpoints count for this tenant.']);
   });
 
-  it('refuses heads that are not among the published ones', async () => {
+  describe('compares published heads', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs + 14 * minute, world.audit.nowMs);
+    const own = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    const all = (await ownOf(world)).map(({ checkpoint }) => checkpoint.tenants ?? '');
+    const compare = (heads: readonly string[]) =>
+      verifyExtract(textsOf(lines), { keys: world.keys, nowMs: world.audit.nowMs, heads });
+    const payload = (jws: string): TreeHead =>
+      JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as TreeHead;
+    const signed = async (head: TreeHead): Promise<string> => {
+      const key = await world.audit.signer().current();
+      return world.tree.sign('id' in key ? key.id : '', headType, head);
+    };
+    const [first = '', last = ''] = own;
+
+    it('and accepts those of one history, in any order and more than once', async () => {
+      expect(own).toHaveLength(2);
+      expect(payload(last).number - payload(first).number).toBeGreaterThan(1);
+      expect(await compare([...all, ...all].toReversed())).toMatchObject({ isProven: true, problems: [] });
+      const { isProven, notes } = await compare(own);
+      expect(isProven).toBe(true);
+      expect(notes).toContainEqual(expect.stringContaining('those between were not compared'));
+      expect((await compare(all)).notes.join(' ')).not.toContain('those between were not compared');
+    });
+
+    it('and says which head the list lacks', async () => {
+      const { problems } = await compare(all.filter((jws) => jws !== last));
+      expect(problems).toEqual([
+        `Checkpoint ${payload(last).number} is not among the published heads that you gave. Get those of ${payload(last).to}.`,
+      ]);
+    });
+
+    it('and refuses another head of the same number', async () => {
+      const other = await signed({ ...payload(last), root: payload(first).root });
+      expect((await compare(all.map((jws) => (jws === last ? other : jws)))).problems).toEqual([
+        expect.stringContaining('is not among the published ones: others were shown another history.'),
+      ]);
+    });
+
+    it('and refuses a list with two heads of one number', async () => {
+      const other = await signed({ ...payload(last), root: payload(first).root });
+      expect((await compare([...all, other])).problems).toEqual([
+        expect.stringContaining(`Two different heads of checkpoint ${payload(last).number} are`),
+      ]);
+    });
+
+    it('and refuses a list in which a head does not follow the one before', async () => {
+      const between = all[all.indexOf(last) - 1] ?? '';
+      const other = await signed({ ...payload(between), root: payload(first).root });
+      expect((await compare(all.map((jws) => (jws === between ? other : jws)))).problems).toEqual([
+        expect.stringContaining('the partner has two histories.'),
+      ]);
+    });
+
+    it('and ignores lines that nobody has signed, and a second signature of the same head', async () => {
+      const [header = '', , signature = ''] = last.split('.');
+      const claims = Buffer.from(JSON.stringify({ ...payload(last), root: '' })).toString('base64url');
+      const again = await signed(payload(last));
+      expect(again).not.toBe(last);
+      expect(await compare([`${header}.${claims}.${signature}`, 'x', again, ...all])).toMatchObject({
+        isProven: true,
+        problems: [],
+      });
+    });
+  });
+
+  it('refuses an extract of another tenant than the reader names', async () => {
+    const world = await fleet();
+    const lines = textsOf(await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    const options = { keys: world.keys, nowMs: world.audit.nowMs };
+    const own = await verifyExtract(lines, { ...options, tenant: tenantOf(world).toUpperCase() });
+    expect(own.isProven).toBe(true);
+    const tenant = String(world.tenants[2]);
+    expect(await verifyExtract(lines, { ...options, tenant })).toMatchObject({
+      isProven: false,
+      problems: [`Line 1: it is about the tenant ${tenantOf(world)}, and not about ${tenant}.`],
+    });
+  });
+
+  it('refuses a second key with the id of another', async () => {
     const world = await fleet();
     const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
-    const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
-    const options = { keys: world.keys, nowMs: world.audit.nowMs };
-    expect(await verifyExtract(textsOf(lines), { ...options, heads })).toMatchObject({ isProven: true });
-    const { problems } = await verifyExtract(textsOf(lines), { ...options, heads: heads.map((jws) => `${jws}A`) });
-    expect(problems).toEqual([expect.stringContaining('is not among the published ones')]);
+    const forged = await resealed(world, lines.toSpliced(2, 0, lines[1] as ExtractLine));
+    expect((await verify(world, forged)).problems).toEqual(['Line 3: it has a second key with the id of another.']);
+  });
+
+  it('keeps no more hashes than the signed checkpoints count records, and hashes any number', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs, { isWithheld: () => true });
+    const at = lines.findLastIndex(({ type }) => type === 'withheld');
+    const line = lines[at];
+    if (line === undefined) throw new Error('no record');
+    const flood = Array.from({ length: 10_000 }, () => line);
+    const { problems } = await verify(world, [...lines.slice(0, at), ...flood, ...lines.slice(at)]);
+    expect(problems).toEqual([expect.stringMatching(/^Line \d{4}: records are too many/)]);
+    const hashes = Array.from({ length: 200_000 }, () => new Uint8Array(32));
+    expect(headInput(new Uint8Array(32), 1, hashes)).toHaveLength(1 + 32 + 8 + 200_000 * 32);
+  });
+
+  it('says of too many records without a checkpoint that they are', async () => {
+    const world = await fleet();
+    const lines = await world.extract(tenantOf(world), startMs, world.audit.nowMs);
+    const line = lines.find(({ type }) => type === 'unsigned') ?? lines.findLast(({ type }) => type === 'record');
+    if (line === undefined || !('record' in line)) throw new Error('no record');
+    const flood = function* () {
+      yield* textsOf(lines.slice(0, -1));
+      const text = JSON.stringify({ type: 'unsigned', record: line.record });
+      for (let number = 0; ; number += 1)
+        yield text.replace(/"RowKey":"(.{14})[^"]*"/, (_all, time: string) => `"RowKey":"${time}${number}"`);
+    };
+    const { problems } = await verifyExtract(flood(), { keys: world.keys, nowMs: world.audit.nowMs });
+    expect(problems).toEqual([expect.stringContaining('it has too many records that no checkpoint covers.')]);
+  });
+
+  it('proves the records of a tenant beside a row that somebody added with its id in another spelling', async () => {
+    const world = new ProofWorld(6, 4, calm);
+    world.audit.startInstance();
+    await world.run(300);
+    const [own] = world.recordsOf(tenantOf(world));
+    if (own === undefined) throw new Error('no record');
+    const { chain: _, ...columns } = own;
+    const RowKey = `${9_999_999_999_999 - world.audit.nowMs}-00000000-0000-4000-8000-000000000000`;
+    world.audit.put({ ...columns, RowKey, tenantId: 'ABCDEF00-0000-4000-8000-000000000001' } as StoredRecord);
+    await world.run(900);
+    const tenant = 'abcdef00-0000-4000-8000-000000000001' as never;
+    // Storage finds the records of a tenant by its id as it is written.
+    const read = async function* (fromMs: number, toMs: number, wanted?: string) {
+      for await (const record of world.audit.read(fromMs, toMs))
+        if (wanted === undefined || record['tenantId'] === wanted) yield record;
+    };
+    const lines = await world.extract(tenant, startMs, world.audit.nowMs, { read });
+    expect(await verify(world, lines)).toMatchObject({ isProven: true, problems: [], records: 0 });
+    const others = await world.extract(nilUuid as never, startMs, world.audit.nowMs, { read });
+    expect(await verify(world, others)).toMatchObject({ isProven: true, problems: [] });
+    expect(JSON.stringify(others)).toContain('ABCDEF00');
   });
 
   it.each([
@@ -268,6 +431,7 @@ describe('verifyExtract', () => {
     ['no file', [], /^The file is not whole/],
     ['another file', ['{"type":"audit-export","v":1}'], /^Line 1: it is no line of an extract/],
     ['a newer version', ['{"type":"tenant-extract","v":2,"brokers":[]}'], /a newer version has written it/],
+    ['a line that is nested deep', [`{"a":${'['.repeat(400_000)}${']'.repeat(400_000)}}`], /^Line 1: it is not JSON/],
     ['a long line', [`{"a":"${'x'.repeat(1_100_000)}"}`], /^Line 1: it is longer than any line/],
   ])('says of %s what is wrong with it', async (_name, lines, problem) => {
     const { isProven, problems } = await verifyExtract(lines, { nowMs: startMs });
