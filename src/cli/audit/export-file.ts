@@ -4,6 +4,7 @@ import type { StoredRecord } from '../../lib/audit/chain/checkpoint.ts';
 import type { Period } from '../../operator/audit/period.ts';
 import type { Evidence } from '../../operator/audit/verify-export.ts';
 import { minuteMs } from '../../lib/core/clock.ts';
+import { asObject } from '../../lib/core/objects.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 import { UsageError } from '../run-program.ts';
 import { fileLines } from './file-lines.ts';
@@ -105,6 +106,10 @@ async function* recordsOf(file: string): AsyncIterable<StoredRecord> {
   }
 }
 
+/** Whether a line, or what is in it, has a member of this name, which some readers take for something else. */
+const hasProto = (line: unknown): boolean =>
+  [line, ...Object.values(asObject(line))].some((each) => Object.hasOwn(asObject(each), '__proto__'));
+
 async function* linesOf(file: string): AsyncIterable<ExportLine> {
   let number = 0;
   for await (const text of fileLines(file)) {
@@ -112,7 +117,7 @@ async function* linesOf(file: string): AsyncIterable<ExportLine> {
     const value = parseJson(text);
     const parsed = lineSchema.safeParse(value);
     // Two members of one name do not survive this, and two readers could take different ones of them.
-    if (!parsed.success || JSON.stringify(value) !== text || text.includes('"__proto__"'))
+    if (!parsed.success || JSON.stringify(value) !== text || hasProto(value))
       throw new UsageError(`${file}: line ${number} is not a line of an export.`);
     yield parsed.data;
   }

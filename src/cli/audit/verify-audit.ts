@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { verdictOf, verifyExport } from '../../operator/audit/verify-export.ts';
+import { parseTenantId } from '../../lib/core/identifiers.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { connect, type ConnectionFlags } from '../remote/connection.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
@@ -17,6 +18,7 @@ export interface VerifyFlags extends ConnectionFlags {
   readonly to?: string;
   readonly key?: readonly string[];
   readonly heads?: readonly string[];
+  readonly tenant?: string;
   readonly json?: true;
 }
 
@@ -36,24 +38,27 @@ export async function verifyAudit(file: string | undefined, flags: VerifyFlags):
   }
 }
 
-async function verifyFile(file: string, { from, to, key = [], heads, json }: VerifyFlags): Promise<void> {
+async function verifyFile(file: string, { from, to, key = [], heads, tenant, json }: VerifyFlags): Promise<void> {
   const period = { fromMs: msOf(from, Number.NEGATIVE_INFINITY), toMs: msOf(to, Number.POSITIVE_INFINITY) };
   const given = await trustedKeys(key);
   if (await isExtract(file)) {
     if (from !== undefined || to !== undefined)
       throw new UsageError('--from, --to: the proof of an extract is for its whole period. Make another extract.');
     const published = heads === undefined ? undefined : await publishedHeads(heads);
-    const verdict = await verifyExtractFile(file, given, published);
+    if (tenant !== undefined && parseTenantId(tenant) === undefined)
+      throw new UsageError('--tenant: is not the id of a tenant (GUID).');
+    const verdict = await verifyExtractFile(file, given, published, tenant);
     const keysFrom = given.length > 0 ? 'option' : 'extract';
     print(
       json,
       { verdict: verdict.isProven ? 'proven' : 'tampered', keysFrom, ...verdict },
-      extractLines(verdict, given.length > 0, published !== undefined),
+      extractLines(verdict, given.length > 0, published !== undefined, tenant !== undefined),
     );
     if (!verdict.isProven) throw new CommandOutcome(exitCodes.failure);
     return;
   }
-  if (heads !== undefined) throw new UsageError('--heads: is for extracts of `ptb audit extract`.');
+  if (heads !== undefined || tenant !== undefined)
+    throw new UsageError('--heads, --tenant: are for extracts of `ptb audit extract`.');
   const evidence = await openExport(file, period, Date.now());
   const keys = given.length > 0 ? given : evidence.keys;
   const verification = await verifyExport({ ...evidence, keys });

@@ -36,31 +36,41 @@ export async function publishedHeads(files: readonly string[]): Promise<readonly
 /**
  * @param keys that must have signed. Empty: those in the file.
  * @param heads published ones, among which those of the file must be. Undefined: they are not compared.
+ * @param tenant id of the one that the file must be about.
  */
 export async function verifyExtractFile(
   file: string,
   keys: readonly JWK[],
   heads: readonly string[] | undefined,
+  tenant: string | undefined,
 ): Promise<ExtractVerdict> {
   const trusted = keys.map(({ x = '', y = '', kid = '' }): EcKey => ({ kty: 'EC', crv: 'P-256', x, y, kid }));
-  const options = { keys: trusted, nowMs: Date.now() };
+  const options = { keys: trusted, nowMs: Date.now(), ...(tenant === undefined ? {} : { tenant }) };
   return verifyExtract(fileLines(file), heads === undefined ? options : { ...options, heads });
 }
 
 /** The result for people. */
-export function extractLines(verdict: ExtractVerdict, areTrusted: boolean, areCompared: boolean): Line[] {
+export function extractLines(
+  verdict: ExtractVerdict,
+  areTrusted: boolean,
+  areCompared: boolean,
+  isTenantGiven: boolean,
+): Line[] {
   const { isProven, problems, notes, header, proven, records, withheld, keys, names } = verdict;
   const called = names[header?.tenant ?? ''];
   const total = counted(records + withheld, 'record');
   const first: Line = isProven
     ? [
         styled('good', 'PROVEN: '),
-        `${total} of tenant ${header?.tenant ?? ''}${called === undefined ? '' : ` (${called})`} from ${proven?.from ?? ''} to ${proven?.to ?? ''}: all that the signed checkpoints hold, and no other.`,
+        `${total} of tenant ${header?.tenant ?? ''}${called === undefined ? '' : ` (“${called}” in the file)`} from ${proven?.from ?? ''} to ${proven?.to ?? ''}: all that the signed checkpoints hold, and no other.`,
       ]
     : [styled('bad', 'NOT PROVEN: '), problems.join(' ')];
   const named = keys.map(({ kid, thumbprint }) => `  ${kid}  thumbprint ${thumbprint}`);
   return [
     first,
+    ...(isTenantGiven || header === undefined
+      ? []
+      : ['Compare this tenant id with that of your tenant (Entra admin center, Overview), or give it with --tenant.']),
     ...(header === undefined ? [] : [`The broker is that of the partner with the tenant id ${header.broker}.`]),
     ...notes,
     ...(named.length === 0

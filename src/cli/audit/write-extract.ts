@@ -1,4 +1,4 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { access, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditExtractAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
@@ -17,7 +17,7 @@ export interface ExtractContent {
 }
 
 /**
- * Writes the extract of a tenant to a new file, as the broker sends it.
+ * Writes the extract of a tenant to a new file, as the broker sends it. The file is there once it is whole.
  * @returns how many records it has that are proven, and that no checkpoint covers.
  * @throws BrokerError, or an error of the file system.
  */
@@ -26,8 +26,15 @@ export async function writeExtract(
   file: string,
   { tenant, since, until, withholdBefore, withhold }: ExtractContent & { readonly tenant: string },
 ): Promise<{ readonly records: number; readonly unsigned: number }> {
-  // Only the owner may read it: it says who did what.
-  const handle = await open(file, 'wx', 0o600);
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw Object.assign(new Error(`EEXIST: file already exists: ${file}`), { code: 'EEXIST' });
+  const part = `${file}.part`;
+  // Only the owner may read it: it says who did what. What a stopped run has left is replaced, whoever may read it.
+  await rm(part, { force: true });
+  const handle = await open(part, 'wx', 0o600);
   try {
     const iso = (text: string | undefined): string | undefined =>
       text === undefined ? undefined : new Date(text).toISOString();
@@ -39,12 +46,12 @@ export async function writeExtract(
       await handle.appendFile(page.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     } while (page.continuation !== undefined);
     await handle.close();
+    await rename(part, file);
     const { records = 0, withheld = 0, unsigned = 0 } = (page.lines.at(-1) ?? {}) as Partial<Record<string, number>>;
     return { records: records + withheld, unsigned };
   } catch (thrown) {
     await handle.close();
-    // Half of an extract proves nothing, and its name would be taken.
-    await rm(file, { force: true });
+    await rm(part, { force: true });
     throw thrown;
   }
 }

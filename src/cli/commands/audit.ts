@@ -132,6 +132,7 @@ function registerVerify(audit: Command): void {
     .option('--to <time>', `end of the period: ${timeForms} (default: that of the export)`, timeOption)
     .option('--key <file...>', 'public keys from Key Vault that must have signed: JWK, or `az keyvault key show`')
     .option('--heads <file...>', 'of an extract: published heads, as GET /api/audit/heads answers. They must agree')
+    .option('--tenant <id>', 'of an extract: the id of the tenant that it must be about')
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action(async (file: string | undefined) => {
     const { verifyAudit } = await import('../audit/verify-audit.ts');

@@ -1,6 +1,7 @@
 import type { JWK } from 'jose';
 import type { StoredRecord } from '../../lib/audit/chain/checkpoint.ts';
 import { isoTime } from '../../lib/core/clock.ts';
+import { parseGuid } from '../../lib/core/identifiers.ts';
 import { type ChainEvidence, type ChainFindings, judgeChain, judgeUnchained } from './judge-chain.ts';
 import { judgeCheckpointTimes, type Limits, limitsOf } from './period.ts';
 import {
@@ -188,6 +189,11 @@ export async function verifyExport(evidence: Evidence): Promise<Verification> {
 function* judgeBroker({ broker }: Evidence, checkpoints: readonly SignedCheckpoint[]): Iterable<RowFinding> {
   const other = checkpoints.find((each) => each.broker !== undefined && each.broker !== broker);
   if (broker === undefined || other === undefined) return;
+  if (parseGuid(broker) === undefined) {
+    const older = `An older version of \`ptb\` has written whose export it is, and the checkpoints are signed for the partner ${other.broker}. Export again with this version.`;
+    yield { kind: 'unproven', checkpoint: other.number, detail: older };
+    return;
+  }
   const detail = `It was signed for the broker of the partner ${other.broker}, and the export names another one.`;
   yield { kind: 'forged', checkpoint: other.number, detail };
 }

@@ -74,7 +74,7 @@ const exportAttacks: Readonly<Record<string, ExportAttack>> = {
   'header of another broker': (exported) =>
     payloadOf(exported.checkpoints.at(-1) ?? '').broker === undefined
       ? undefined
-      : { exported: { ...exported, broker: 'https://other.example' }, expected: { kinds: ['forged'] } },
+      : { exported: { ...exported, broker: '00000000-0000-4000-8000-0000000000b1' }, expected: { kinds: ['forged'] } },
   'key left out': (exported) => {
     const [key] = exported.keys;
     return { exported: { ...exported, keys: exported.keys.slice(1) }, expected: open(`The key ${key?.kid} is needed`) };

@@ -274,9 +274,17 @@ describe('ptb audit extract', () => {
     await writeFile(key, JSON.stringify(world.keys[0]));
     const { exit, out } = await verify([file, '--key', key], world.audit.nowMs + 60_000);
     expect(out).toMatch(
-      /^PROVEN: \d+ records of tenant \S+ \(Contoso\) from \S+ to \S+: all that the signed checkpoints hold, and no other.\n/,
+      /^PROVEN: \d+ records of tenant \S+ \(“Contoso” in the file\) from \S+ to \S+: all that the signed checkpoints hold, and no other.\n/,
     );
+    expect(out).toContain('Compare this tenant id with that of your tenant');
     expect(exit).toBe(0);
+    const id = /of tenant (\S+)/.exec(out)?.[1] ?? '';
+    const own = await verify([file, '--tenant', id], world.audit.nowMs + 60_000);
+    expect([own.exit, own.out.includes('Compare this tenant id')]).toEqual([0, false]);
+    const other = await verify([file, '--tenant', guid(77)], world.audit.nowMs + 60_000);
+    expect([other.exit, other.out]).toEqual([1, expect.stringContaining(`and not about ${guid(77)}.`)]);
+    const wrong = await verify([file, '--tenant', 'contoso'], world.audit.nowMs + 60_000);
+    expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('--tenant: is not the id of a tenant')]);
   });
 
   it('compares its checkpoints with published heads', async () => {
@@ -290,11 +298,11 @@ describe('ptb audit extract', () => {
     const compared = await verify([file, '--heads', other, same], world.audit.nowMs + 60_000);
     expect([compared.exit, compared.out]).toEqual([0, expect.stringContaining('are among the published ones.\n')]);
     const differing = await verify([file, '--heads', other], world.audit.nowMs + 60_000);
-    expect([differing.exit, differing.out]).toEqual([1, expect.stringContaining('others were shown another history')]);
+    expect([differing.exit, differing.out]).toEqual([1, expect.stringContaining('is not among the published heads')]);
     const wrong = await verify([file, '--heads', none], world.audit.nowMs + 60_000);
     expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('has no heads.')]);
     const ofExport = await verify([await exportedFile(), '--heads', same]);
-    expect([ofExport.exit, ofExport.err]).toEqual([2, expect.stringContaining('--heads: is for extracts')]);
+    expect([ofExport.exit, ofExport.err]).toEqual([2, expect.stringContaining('--heads, --tenant: are for extracts')]);
   });
 
   it('writes one file for each tenant of a group, goes on after a failure, and leaves what is there', async () => {
@@ -324,6 +332,14 @@ describe('ptb audit extract', () => {
     ]);
     expect((await readdir(place)).toSorted()).toEqual([`${one}.jsonl`, `${other}.jsonl`]);
     expect((await run()).err).toContain('0 extracts were written to');
+    // A run that was stopped has left a part of one.
+    await rm(join(place, `${one}.jsonl`));
+    await writeFile(join(place, `${one}.jsonl.part`), '{"type":"tenant-extract"');
+    expect((await run()).err).toContain('1 extracts were written to');
+    expect((await readdir(place)).toSorted()).toEqual([`${one}.jsonl`, `${other}.jsonl`]);
+    expect(await readFile(join(place, `${one}.jsonl`), 'utf8')).toBe(
+      '{"type":"end","records":0,"withheld":0,"unsigned":0}\n',
+    );
   });
 
   it('says what is wrong with an extract that lacks a record', async () => {
@@ -341,7 +357,12 @@ it('refuses an export that names another broker than its checkpoints', async () 
   const file = await exportedFile();
   const text = await readFile(file, 'utf8');
   expect(text).toContain(`"broker":"${partner}"`);
-  await writeFile(file, text.replace(`"broker":"${partner}"`, '"broker":"https://broker.example"'));
+  const older = newFile();
+  await writeFile(older, text.replace(`"broker":"${partner}"`, '"broker":"https://broker.example"'));
+  const unproven = await verify([older]);
+  expect(unproven.out).toContain('Export again with this version.');
+  expect(unproven.exit).toBe(3);
+  await writeFile(file, text.replace(`"broker":"${partner}"`, `"broker":"${guid(0xb1)}"`));
   const { exit, out } = await verify([file]);
   expect(out).toContain(`It was signed for the broker of the partner ${partner}, and the export names another one.`);
   expect(exit).toBe(1);
@@ -365,6 +386,12 @@ describe('an export that two readers could understand differently', () => {
     const { exit, err } = await verify([file]);
     expect(err).toContain(`line ${at + 1} is not a line of an export.`);
     expect(exit).toBe(2);
+  });
+
+  it('is not one in which a text is __proto__', async () => {
+    const records = exported.records.map((record, at) => (at === 0 ? { ...record, client: '__proto__' } : record));
+    const { err } = await verify([await exportedFile({ ...exported, records })]);
+    expect(err).not.toContain('is not a line of an export');
   });
 
   it('is not one whose text has line separators of Unicode', async () => {
