@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { TableClient } from '@azure/data-tables';
 import type { JWK } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -23,12 +24,14 @@ const lateMs = 15 * minuteMs;
 /** Maximum time of one timer call. After an outage of more than an hour, the next call goes on. */
 const longestWriteMs = 3 * minuteMs;
 
-/** Anybody may ask for heads. A page is kept for a minute, and an instance reads this many in it. */
+/** Anybody may ask for heads. The newest page is kept for a minute, and an instance reads this many parts of the log in it. */
 const headReadsPerMinute = 60;
 /** Checkpoints, about a day, whose accounts may be lost where a purge ends. With more it waits. */
 const longestPurgeSearch = 288;
-/** Parts of the log that are searched for the first head. */
-const longestSearch = 3;
+/** Parts of the log that are searched for heads. A day of a large fleet has more than one. */
+const longestSearch = 24;
+/** So many checkpoints are verified before others get their turn, about 5 ms: the process issues tokens meanwhile. */
+const checkpointsPerTurn = 12;
 
 /** Records in an answer of storage, which has no more. */
 const largestPage = 1_000;
@@ -49,6 +52,13 @@ export interface SignedPage {
   /** Each with its `kid`. A key that the vault no longer has is missing. */
   readonly keys: readonly JWK[];
   readonly continuation?: string;
+}
+
+interface KeptHeads {
+  readonly atMs: number;
+  readonly page: Promise<HeadPage>;
+  /** Whether nothing that is written later can change it. */
+  isFinal: boolean;
 }
 
 /** What some checkpoints say about tenants. */
@@ -97,8 +107,8 @@ export class AuditEvidence {
   #problem: string | undefined;
   #tree: TenantTree | undefined;
   /** Checkpoints whose signature was checked: the pages of an extract read the same ones. */
-  readonly #own = new LRUCache<string, Checkpoint>({ max: 600 });
-  readonly #heads = new LRUCache<string, { readonly atMs: number; readonly page: Promise<HeadPage> }>({ max: 64 });
+  readonly #own = new LRUCache<string, Checkpoint>({ max: 1_200 });
+  readonly #heads = new LRUCache<string, KeptHeads>({ max: 64 });
   #headReads = { minute: 0, count: 0 };
 
   constructor(deps: EvidenceDeps) {
@@ -252,33 +262,41 @@ export class AuditEvidence {
    * @throws BrokerError; busy if too many pages are read.
    */
   async heads(fromMs: number, continuation?: string): Promise<HeadPage> {
-    // Those of the hour before come too, so that one page has what an extract from this time begins with.
+    // Those of the hours around come too, so that one page has what an extract from this time begins with, or to it ends with.
     const startMs = (Math.floor(fromMs / hourMs) - 1) * hourMs;
     const key = `${startMs} ${continuation ?? ''}`;
     const nowMs = this.#deps.clock.nowMs();
     const kept = this.#heads.get(key);
-    if (kept !== undefined && Math.abs(nowMs - kept.atMs) < minuteMs) return kept.page;
+    if (kept !== undefined && (kept.isFinal || Math.abs(nowMs - kept.atMs) < minuteMs)) return kept.page;
     const minute = Math.floor(nowMs / minuteMs);
     this.#headReads = this.#headReads.minute === minute ? this.#headReads : { minute, count: 0 };
     if (this.#headReads.count >= headReadsPerMinute)
       throw new BrokerError('busy', 'Too many different pages of heads were asked for.', { retryAfterSeconds: 60 });
-    this.#headReads.count += 1;
     const page = this.#readHeads(startMs, continuation);
     // Those who ask meanwhile wait for the same. The first heads are soon there.
-    this.#heads.set(key, { atMs: nowMs, page });
+    const entry: KeptHeads = { atMs: nowMs, page, isFinal: false };
+    this.#heads.set(key, entry);
     const forget = (): boolean => this.#heads.delete(key);
-    void page.then(({ heads }) => heads.length > 0 || forget(), forget);
+    void page.then(({ heads, continuation: next }) => {
+      // The log only grows at its end.
+      entry.isFinal = next !== undefined;
+      return heads.length > 0 || forget();
+    }, forget);
     return page;
   }
 
   async #readHeads(startMs: number, continuation: string | undefined): Promise<HeadPage> {
     let next = continuation;
+    const heads: string[] = [];
     for (let read = 1; ; read += 1) {
+      this.#headReads.count += 1;
       const page = await this.#deps.checkpoints.page(startMs, next);
       const said = page.checkpoints.map((jws) => partOf(jws, 1)['tenants']);
-      const heads = said.filter((head) => typeof head === 'string').filter((jws) => toMsOf(jws) >= startMs);
+      heads.push(...said.filter((head) => typeof head === 'string').filter((jws) => toMsOf(jws) >= startMs));
       next = page.continuation;
-      if (heads.length > 0 || next === undefined || read === longestSearch)
+      const isEnough =
+        continuation === undefined ? heads.some((jws) => toMsOf(jws) >= startMs + 2 * hourMs) : heads.length > 0;
+      if (isEnough || next === undefined || read === longestSearch)
         return { heads, ...(next === undefined ? {} : { continuation: next }) };
     }
   }
@@ -298,10 +316,13 @@ export class AuditEvidence {
     let last: OwnCheckpoint | undefined;
     let lastHash = '';
     let continuation: string | undefined;
+    let read = 0;
     do {
       const page: CheckpointPage = await this.#deps.checkpoints.page(fromMs, continuation);
       for (const jws of page.checkpoints) {
         const hash = hashOf(jws);
+        read += 1;
+        if (read % checkpointsPerTurn === 0) await setImmediate();
         const checkpoint = this.#own.get(hash) ?? (await ownCheckpoint(jws, this.#deps.signer));
         if (checkpoint === undefined || (last !== undefined && checkpoint.previous !== lastHash)) continue;
         this.#own.set(hash, checkpoint);
