@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import * as z from 'zod';
 import { isoTime, minuteMs } from '../../core/clock.ts';
 import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
@@ -78,6 +79,8 @@ type Kept = Omit<TreeState, 'tree'>;
 const longestChanges = 24;
 /** How far accounts that were lost are computed again, in checkpoints: about a day. Beyond it, the tree begins anew. */
 const longestRebuild = 288;
+/** Signatures that are kept: nine of a key, and one of each tenant. */
+const mostSignatures = 20_000;
 /** Requests to Key Vault at the same time. */
 const signingAtOnce = 16;
 
@@ -119,6 +122,8 @@ const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 export class TenantTree {
   readonly #deps: TenantTreeDeps;
   #last: TreeState | undefined;
+  /** A text has one signature, so it is asked for once. By key and text. */
+  readonly #signatures = new LRUCache<string, Promise<string>>({ max: mostSignatures });
 
   constructor(deps: TenantTreeDeps) {
     this.#deps = deps;
@@ -256,12 +261,20 @@ export class TenantTree {
   async signatures(keyId: string, texts: readonly string[]): Promise<readonly string[]> {
     const signed: string[] = [];
     for (let at = 0; at < texts.length; at += signingAtOnce) {
-      const some = texts
-        .slice(at, at + signingAtOnce)
-        .map((text) => this.#deps.indexKey.sign(keyId, Buffer.from(text)));
-      signed.push(...(await Promise.all(some)).map(textOf));
+      const some = texts.slice(at, at + signingAtOnce).map((text) => this.#signature(keyId, text));
+      signed.push(...(await Promise.all(some)));
     }
     return signed;
+  }
+
+  #signature(keyId: string, text: string): Promise<string> {
+    const name = `${keyId} ${text}`;
+    const kept = this.#signatures.get(name);
+    if (kept !== undefined) return kept;
+    const made = this.#deps.indexKey.sign(keyId, Buffer.from(text)).then(textOf);
+    this.#signatures.set(name, made);
+    made.catch(() => this.#signatures.delete(name));
+    return made;
   }
 
   async #indexes(keyId: string, tenants: readonly TenantId[]): Promise<readonly Uint8Array[]> {
@@ -276,8 +289,9 @@ export class TenantTree {
     previous: string | null,
   ): Promise<AccountTree> {
     const { number } = checkpoint;
-    const [signature = ''] = await this.signatures(keyId, [nonceText(number, previous, basisOf(checkpoint, accounts))]);
-    return treeOf(number, hash('sha256', bytesOf(signature), 'buffer'), accounts.tenants.values());
+    const text = nonceText(number, previous, basisOf(checkpoint, accounts));
+    const signature = await this.#deps.indexKey.sign(keyId, Buffer.from(text));
+    return treeOf(number, hash('sha256', signature, 'buffer'), accounts.tenants.values());
   }
 
   async #thumbprint(keyId: string): Promise<string> {
@@ -358,8 +372,9 @@ export class TenantTree {
   }
 
   /** The last checkpoints up to this one, without gaps. */
-  async #recent({ checkpoint }: OwnCheckpoint): Promise<readonly OwnCheckpoint[]> {
-    const found = new Map<number, OwnCheckpoint>();
+  async #recent(newest: OwnCheckpoint): Promise<readonly OwnCheckpoint[]> {
+    const { checkpoint } = newest;
+    const found = new Map<string, OwnCheckpoint>();
     // Five minutes each, and some more.
     const fromMs = Date.parse(checkpoint.from) - longestRebuild * 2 * 5 * minuteMs;
     let continuation: string | undefined;
@@ -368,17 +383,15 @@ export class TenantTree {
       for (const jws of page.checkpoints) {
         const parsed = checkpointSchema.safeParse(partOf(jws, 1));
         if (parsed.success && parsed.data.number <= checkpoint.number)
-          found.set(parsed.data.number, { checkpoint: parsed.data, jws });
+          found.set(hashOf(jws), { checkpoint: parsed.data, jws });
       }
       continuation = page.continuation;
     } while (continuation !== undefined);
     const recent: OwnCheckpoint[] = [];
-    for (let number = checkpoint.number; recent.length < longestRebuild; number -= 1) {
-      const each = found.get(number);
-      const next = recent[0]?.checkpoint;
-      // Each names the one before, so lines of others are not among them.
-      if (each === undefined || (next !== undefined && hashOf(each.jws) !== next.previous)) break;
+    // Each names the one before by its hash, so lines of others are not among them.
+    for (let each: OwnCheckpoint | undefined = newest; each !== undefined && recent.length < longestRebuild; ) {
       recent.unshift(each);
+      each = found.get(each.checkpoint.previous ?? '');
     }
     return recent;
   }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type TenantAccount, treeOf } from '../../../../../src/lib/audit/proof/accounts.ts';
-import { type AccountProof, tagInput } from '../../../../../src/lib/audit/proof/layout.ts';
+import { type AccountProof, tagInput, type TreeHead } from '../../../../../src/lib/audit/proof/layout.ts';
 import { seededRandom } from '../../../../fakes/fake-clock.ts';
 import { calm, ProofWorld, textsOf } from '../../../../campaigns/proof/proof-world.ts';
 
@@ -96,6 +96,69 @@ describe('the tree of tenants', () => {
 
 const tagOf = (checkpoint: number, { index }: TenantAccount): Buffer =>
   hash('sha256', tagInput(checkpoint, index), 'buffer').subarray(0, 16);
+
+describe('the tree of a fleet', () => {
+  const own = (world: ProofWorld) => world.tenants[1] ?? ('' as never);
+  /** The bytes of each account line of some extracts, in pieces of 16. */
+  const piecesOf = async (world: ProofWorld, untils: readonly number[]): Promise<Map<number, Set<string>>> => {
+    const pieces = new Map<number, Set<string>>();
+    for (const untilMs of untils)
+      for (const line of await world.extract(own(world), untilMs - 10 * minute, untilMs)) {
+        if (line.type !== 'account') continue;
+        const { number } = JSON.parse(Buffer.from(line.jws.split('.')[1] ?? '', 'base64url').toString()) as TreeHead;
+        const shown = [line.bucket, ...line.path, line.account?.nonce ?? ''].map((text) =>
+          Buffer.from(text, 'base64url'),
+        );
+        pieces.set(
+          number,
+          new Set(
+            shown.flatMap((bytes) =>
+              Array.from({ length: bytes.length / 16 }, (_, at) => bytes.toString('hex', at * 16, at * 16 + 16)),
+            ),
+          ),
+        );
+      }
+    return pieces;
+  };
+  const shared = (one: ReadonlySet<string>, other: ReadonlySet<string>): number =>
+    [...one].filter((piece) => other.has(piece)).length;
+
+  it('shows other bytes with each checkpoint, although nobody or only others were touched', async () => {
+    const world = new ProofWorld(23, 4, calm);
+    world.audit.startInstance();
+    await world.run(900);
+    world.audit.kill();
+    await world.run(1_500);
+    const untils = [1, 2, 3].map((at) => world.audit.nowMs - at * 7 * minute);
+    const pieces = [...(await piecesOf(world, untils)).values()];
+    expect(pieces.length).toBeGreaterThan(3);
+    for (const [at, one] of pieces.entries()) {
+      expect(one.size).toBeGreaterThan(50);
+      for (const other of pieces.slice(at + 1)) expect(shared(one, other)).toBe(0);
+    }
+  });
+
+  it('shows other bytes with a checkpoint whose number comes again after a restore', async () => {
+    const world = new ProofWorld(24, 4, calm);
+    world.audit.startInstance();
+    await world.run(900);
+    world.audit.kill();
+    const backup = world.audit.checkpoints.slice();
+    const written = async (minutes: number): Promise<ReadonlySet<string>> => {
+      world.audit.checkpoints.splice(0, Number.POSITIVE_INFINITY, ...backup);
+      world.tree = world.newTree();
+      world.audit.nowMs += minutes * minute;
+      await world.audit.write(world.tree);
+      const pieces = await piecesOf(world, [world.audit.nowMs]);
+      return pieces.get(backup.length + 1) ?? new Set();
+    };
+    const [one, other] = [await written(12), await written(1)];
+    expect(one.size).toBeGreaterThan(50);
+    expect(other.size).toBe(one.size);
+    // The tag of the tenant itself.
+    expect(shared(one, other)).toBe(1);
+  });
+});
 
 it('shows in an extract neither the chains of instances nor how many records others have', async () => {
   const world = new ProofWorld(21, 4, calm);
