@@ -129,16 +129,26 @@ async function nameOf({ directory }: Services, tenantId: TenantId): Promise<Read
 async function namesIn(services: Services, records: readonly StoredRecord[]): Promise<ReadonlyMap<string, string>> {
   const names = new Map<string, string>();
   const approvalIds = new Set(records.map(({ approvalId }) => approvalId).filter((id) => typeof id === 'string'));
-  for (const id of approvalIds) {
-    const { approval } = (await services.approvals.approvalLog.find(id)) ?? {};
-    const parties = approval === undefined ? [] : [approval.asker, ...approval.decisions.map(({ decider }) => decider)];
-    for (const { kind, objectId, applicationId, name } of parties)
-      names.set(kind === 'application' ? applicationId : objectId, name);
-  }
+  const waiting = [...approvalIds];
+  const read = async (): Promise<void> => {
+    for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
+      const { approval } = (await services.approvals.approvalLog.find(id)) ?? {};
+      if (approval === undefined) continue;
+      for (const { kind, objectId, applicationId, name } of [
+        approval.asker,
+        ...approval.decisions.map(({ decider }) => decider),
+      ])
+        names.set(kind === 'application' ? applicationId : objectId, name);
+    }
+  };
+  await Promise.all(Array.from({ length: approvalsAtOnce }, read));
   const ids = new Set(records.flatMap((record) => callerColumns.map((column) => String(record[column]))));
   const known = [...names].filter(([id]) => ids.has(id));
   return new Map([...known, ...(await policyNames(services, ids))]);
 }
+
+/** Approvals that are read at the same time. */
+const approvalsAtOnce = 16;
 
 /** The columns of a stored record that name a caller. */
 const callerColumns = ['callerApplication', 'callerObject', 'callerBlueprint', 'callerActsFor'] as const;

@@ -59,7 +59,9 @@ export class ProofWorld {
     this.tree = this.newTree();
   }
 
-  newTree(): TenantTree {
+  readonly indexKey = indexKey;
+
+  newTree(key = indexKey): TenantTree {
     return new TenantTree({
       accounts: {
         read: async (name) => this.stored.get(name),
@@ -71,7 +73,7 @@ export class ProofWorld {
           for (const name of this.stored.keys()) if (name < before) this.stored.delete(name);
         },
       },
-      indexKey,
+      indexKey: key,
       broker: partner,
       signer: { sign: (id, data) => this.audit.signer().sign(id, data) },
       checkpoints: this.audit.log,
@@ -136,12 +138,18 @@ export class ProofWorld {
   }
 
   /** The lines of an extract. */
-  async extract(
+  async extract(...asked: Parameters<ProofWorld['pages']>): Promise<ExtractLine[]> {
+    return (await this.pages(...asked)).flat();
+  }
+
+  /** The same by page. */
+  async pages(
     tenantId: TenantId,
     sinceMs: number,
     untilMs: number,
     given: Partial<ExtractDeps> = {},
-  ): Promise<ExtractLine[]> {
+    most = Number.POSITIVE_INFINITY,
+  ): Promise<(readonly ExtractLine[])[]> {
     const deps: ExtractDeps = {
       broker: partner,
       tree: this.tree,
@@ -156,7 +164,7 @@ export class ProofWorld {
       read: (fromMs, toMs) => this.audit.read(fromMs, toMs),
       ...given,
     };
-    const lines: ExtractLine[] = [];
+    const pages: (readonly ExtractLine[])[] = [];
     let continuation: string | undefined;
     do {
       const page = await extractPage(
@@ -164,10 +172,10 @@ export class ProofWorld {
         { tenant: tenantId, sinceMs, untilMs, nowMs: this.audit.nowMs },
         continuation,
       );
-      lines.push(...page.lines);
+      pages.push(page.lines);
       continuation = page.continuation;
-    } while (continuation !== undefined);
-    return lines;
+    } while (continuation !== undefined && pages.length < most);
+    return pages;
   }
 
   /** The records of a tenant, as they are stored. */

@@ -3,6 +3,7 @@ import type { JWK } from 'jose';
 import { hourMs, isoTime } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { nilUuid, type TenantId } from '../../core/identifiers.ts';
+import { once } from '../../core/single-flight.ts';
 import { wrongContinuation } from '../../core/rows/continuation.ts';
 import { type CheckpointSigner, keyIdOf } from '../chain/checkpoint-log.ts';
 import { hashOf, overlapMs, settleMs, type StoredRecord } from '../chain/checkpoint.ts';
@@ -23,8 +24,10 @@ import {
 } from './layout.ts';
 import { headOf, type OwnCheckpoint, type TenantTree, type TreeState } from './tenant-tree.ts';
 
-/** Checkpoints whose records are in one page: about eight hours. */
+/** Checkpoints whose records are in one page, at most: about eight hours. */
 const checkpointsPerPage = 96;
+/** A page with more records ends earlier, if it has more than one checkpoint. */
+const recordsPerPage = 2_000;
 /** The same within which accounts that are lost are looked for beyond the period. */
 const longestSearch = 24;
 /** A record that is late is covered by one of the next two. */
@@ -158,34 +161,66 @@ interface Bound {
 /** The checkpoints around the period whose accounts are there. Without a start, the accounts begin within it. */
 async function boundsOf(
   { tree, checkpoints, purgedBeforeMs = Number.NEGATIVE_INFINITY }: ExtractDeps,
-  { sinceMs, untilMs }: ExtractQuery,
+  query: ExtractQuery,
 ): Promise<{ readonly start: Bound | undefined; readonly end: Bound }> {
-  const before: OwnCheckpoint[] = [];
-  const within: OwnCheckpoint[] = [];
-  const beyond: OwnCheckpoint[] = [];
-  for await (const own of checkpoints(sinceMs - settledMs)) {
-    const head = headOf(own.checkpoint);
-    if (head === undefined) continue;
-    const toMs = Date.parse(head.to);
-    (toMs + settledMs <= sinceMs ? before : toMs - settledMs < untilMs ? within : beyond).push(own);
-    // Accounts that are lost are there again soon.
-    if (beyond.length > longestSearch) break;
-  }
-  const end = await firstKept(tree, [...beyond, ...within.toReversed(), ...before.toReversed()]);
+  const sinceMs = query.sinceMs - settledMs;
+  // Accounts that are lost are there again soon.
+  const isFar = ({ beyond }: Around): boolean => beyond.length > longestSearch;
+  // Each checkpoint costs time, so all of the period are read only if those around it lack accounts.
+  const all = once(() => around(checkpoints(sinceMs), query, isFar));
+  const end =
+    (await firstKept(tree, newestFirst(await around(checkpoints(query.untilMs + settledMs), query, isFar)))) ??
+    (await firstKept(tree, newestFirst(await all())));
   if (end === undefined) throw noAccounts();
+  const { before, within, beyond } = await around(
+    checkpoints(sinceMs),
+    query,
+    (found) => found.within.length + found.beyond.length > 0,
+  );
   const { began } = end.state;
   const isWhole = (iso: string): boolean => Date.parse(iso) >= purgedBeforeMs + purgeMarginMs;
   const isOfTree = ({ checkpoint: { number, to } }: OwnCheckpoint): boolean =>
     number >= began.number && number < end.own.checkpoint.number && isWhole(to);
-  const isFirst =
-    isWhole(began.from) && [...before, ...within].some(({ checkpoint }) => checkpoint.number === began.number);
+  const [oldest] = [...before, ...within, ...beyond];
+  const isFirst = isWhole(began.from) && (oldest?.checkpoint.number ?? 0) <= began.number;
   // If neither a start nor the beginning of the tree is there, the oldest accounts that are kept must do.
   const candidates = before.filter(isOfTree).toReversed();
   const start =
-    (await firstKept(tree, candidates)) ?? (isFirst ? undefined : await firstKept(tree, within.filter(isOfTree)));
+    (await firstKept(tree, candidates)) ??
+    (isFirst ? undefined : await firstKept(tree, (await all()).within.filter(isOfTree)));
   if (start === undefined && !isWhole(began.from)) throw noAccounts();
   return { start, end };
 }
+
+/** Checkpoints with a head before a period, within it and after it. Oldest first. */
+interface Around {
+  readonly before: OwnCheckpoint[];
+  readonly within: OwnCheckpoint[];
+  readonly beyond: OwnCheckpoint[];
+}
+
+async function around(
+  checkpoints: AsyncIterable<OwnCheckpoint>,
+  { sinceMs, untilMs }: ExtractQuery,
+  isEnough: (found: Around) => boolean,
+): Promise<Around> {
+  const found: Around = { before: [], within: [], beyond: [] };
+  for await (const own of checkpoints) {
+    const head = headOf(own.checkpoint);
+    if (head === undefined) continue;
+    const toMs = Date.parse(head.to);
+    (toMs + settledMs <= sinceMs ? found.before : toMs - settledMs < untilMs ? found.within : found.beyond).push(own);
+    if (isEnough(found)) break;
+  }
+  return found;
+}
+
+/** First those after the period. */
+const newestFirst = ({ before, within, beyond }: Around): OwnCheckpoint[] => [
+  ...beyond,
+  ...within.toReversed(),
+  ...before.toReversed(),
+];
 
 const noAccounts = (): BrokerError =>
   new BrokerError(
@@ -201,16 +236,32 @@ async function firstKept(tree: TenantTree, candidates: readonly OwnCheckpoint[])
   return undefined;
 }
 
-async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, place: Place): Promise<ExtractPage> {
-  const [before, ...following] = await checkpointsAfter(deps, place);
-  const page = following.filter(({ checkpoint: { number } }) => number <= place.last).slice(0, checkpointsPerPage);
+async function recordPage(deps: ExtractDeps, query: ExtractQuery, place: Place): Promise<ExtractPage> {
+  const found = await checkpointsAfter(deps, place);
+  const due = found.slice(1).filter((own) => own !== undefined && own.checkpoint.number <= place.last).length;
+  for (let size = Math.min(due, checkpointsPerPage); ; size = Math.floor(size / 2)) {
+    const page = await pageOfSize(deps, query, { place, found, size });
+    if (page !== undefined) return page;
+  }
+}
+
+/** @returns undefined if it would have too many records. A page of one checkpoint has all of them. */
+async function pageOfSize(
+  deps: ExtractDeps,
+  { tenant, untilMs }: ExtractQuery,
+  {
+    place,
+    found: [before, ...following],
+    size,
+  }: { readonly place: Place; readonly found: CheckpointsAfter; readonly size: number },
+): Promise<ExtractPage | undefined> {
+  const due = following.filter(({ checkpoint: { number } }) => number <= place.last).slice(0, checkpointsPerPage);
   // The accounts of a page's end must be there for the next page to begin with.
-  while (
-    page.length > 1 &&
-    page.at(-1)?.checkpoint.number !== place.last &&
-    headOf((page.at(-1) as OwnCheckpoint).checkpoint) === undefined
-  )
-    page.pop();
+  const isEnd = ({ checkpoint }: OwnCheckpoint): boolean =>
+    checkpoint.number === place.last || headOf(checkpoint) !== undefined;
+  const at = due.findIndex((own, index) => index + 1 >= size && isEnd(own));
+  const length = (at === -1 ? due.findLastIndex(isEnd) : at) + 1;
+  const page = length === 0 ? due : due.slice(0, length);
   const end = page.at(-1);
   const isLast = end === undefined || end.checkpoint.number === place.last;
   const isNewest = isLast && following.length === page.length;
@@ -222,6 +273,7 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
     const seen = seenRecord(record);
     const atMs = timeOfKeys(record.PartitionKey, record.RowKey) ?? 0;
     if (seen.holder === tenant) records.push({ record, seen, atMs });
+    if (records.length > recordsPerPage && size > 1) return undefined;
   }
   records.sort((one, other) => isBefore(one.record.RowKey, other.record.RowKey));
   const known = new Set<SeenRecord>();
@@ -263,12 +315,14 @@ async function recordPage(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
   return { lines: [...lines, { type: 'end', records: counts[0], withheld: counts[1], unsigned: counts[2] }] };
 }
 
-/** The checkpoint after which the page begins, and those that it needs. The first is undefined if there is none before. */
+/** The checkpoint after which a page begins, and those that it needs. The first is undefined if there is none before. */
+type CheckpointsAfter = [OwnCheckpoint | undefined, ...OwnCheckpoint[]];
+
 async function checkpointsAfter(
   { checkpoints }: ExtractDeps,
   { after, afterMs, last }: Place,
-): Promise<[OwnCheckpoint | undefined, ...OwnCheckpoint[]]> {
-  const found: [OwnCheckpoint | undefined, ...OwnCheckpoint[]] = [undefined];
+): Promise<CheckpointsAfter> {
+  const found: CheckpointsAfter = [undefined];
   for await (const own of checkpoints(afterMs)) {
     const { number } = own.checkpoint;
     if (number === after) found[0] = own;

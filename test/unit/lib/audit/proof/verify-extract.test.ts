@@ -1,6 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, hash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { partitionKeyAt } from '../../../../../src/lib/audit/log/audit-row.ts';
 import { hashOf, type StoredRecord } from '../../../../../src/lib/audit/chain/checkpoint.ts';
+import type { ExtractDeps } from '../../../../../src/lib/audit/proof/extract.ts';
 import type { ExtractLine, TreeHead } from '../../../../../src/lib/audit/proof/layout.ts';
 import {
   bucketInput,
@@ -39,6 +41,13 @@ async function ownOf(world: ProofWorld): Promise<OwnCheckpoint[]> {
   for await (const each of world.checkpoints()) own.push(each);
   return own;
 }
+
+/** The first page of an extract. */
+const extractPageOf = async (
+  world: ProofWorld,
+  given: Partial<ExtractDeps>,
+  { sinceMs, untilMs }: { readonly sinceMs: number; readonly untilMs: number },
+) => ({ lines: (await world.pages(tenantOf(world), sinceMs, untilMs, given, 1))[0] ?? [] });
 
 /** Has the lines before the records sealed anew. */
 async function resealed(world: ProofWorld, lines: readonly ExtractLine[]): Promise<ExtractLine[]> {
@@ -110,6 +119,18 @@ describe('verifyExtract', () => {
     const verdict = await verify(world, lines);
     expect(verdict).toMatchObject({ isProven: true, problems: [] });
     expect(verdict.records + verdict.unsigned).toBe(world.recordsOf(tenantOf(world)).length);
+  });
+
+  it('keeps its accounts although somebody added a line with the number of a checkpoint', async () => {
+    const world = await fleet(900);
+    const [header = '', payload = ''] = (world.audit.checkpoints.at(-2) ?? '').split('.');
+    world.audit.checkpoints.push(`${header}.${payload}.AAAA`);
+    world.stored.clear();
+    world.tree = world.newTree();
+    await world.run(600);
+    const verdict = await verify(world, await world.extract(tenantOf(world), startMs, world.audit.nowMs));
+    expect(verdict).toMatchObject({ isProven: true, problems: [] });
+    expect(Date.parse(verdict.proven?.from ?? '')).toBeLessThan(startMs + 5 * minute);
   });
 
   it('begins anew, and says so, if accounts are lost and their records are gone', async () => {
@@ -353,6 +374,67 @@ describe('verifyExtract', () => {
         problems: [],
       });
     });
+  });
+
+  it('is of pages with no more records than one checkpoint has, once they are many', async () => {
+    const world = new ProofWorld(6, 4, calm);
+    for (let number = 0; number < 8; number += 1) {
+      for (let each = 0; each < 700; each += 1) {
+        const at = world.audit.nowMs + Math.floor((each * 300_000) / 700);
+        const id = `${String(number).padStart(8, '0')}-${String(each).padStart(4, '0')}-4000-8000-000000000000`;
+        const RowKey = `${9_999_999_999_999 - at}-${id}`;
+        world.audit.put({
+          PartitionKey: partitionKeyAt(at),
+          RowKey,
+          tenantId: tenantOf(world),
+          at: new Date(at).toISOString(),
+        });
+      }
+      await world.run(300);
+    }
+    await world.run(900);
+    const pages = await world.pages(tenantOf(world), startMs, world.audit.nowMs, { names: async () => new Map() });
+    const counts = pages.map((lines) => lines.filter(({ type }) => type === 'record').length);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(2_000);
+    expect(counts.filter((count) => count > 0).length).toBeGreaterThan(2);
+    const verdict = await verify(world, pages.flat());
+    expect(verdict).toMatchObject({ isProven: true, problems: [] });
+    expect(verdict.records).toBeGreaterThan(4_000);
+  });
+
+  it('reads of a long period the checkpoints around it for the proof', async () => {
+    const world = await fleet(9_000);
+    const all: OwnCheckpoint[] = await ownOf(world);
+    let read = 0;
+    const checkpoints = async function* (fromMs: number) {
+      const first = all.findIndex(({ checkpoint }) => Date.parse(checkpoint.at) >= fromMs);
+      for (const own of all.slice(Math.max(0, first - 1))) {
+        read += 1;
+        yield own;
+      }
+    };
+    const ask = (untilMs: number) => extractPageOf(world, { checkpoints }, { sinceMs: startMs + 15 * minute, untilMs });
+    const { lines } = await ask(world.audit.nowMs - 15 * minute);
+    expect(lines.filter(({ type }) => type === 'account')).toHaveLength(2);
+    expect(all.length).toBeGreaterThan(25);
+    expect(read).toBeLessThan(12);
+  });
+
+  it('asks once for a signature that does not change', async () => {
+    const world = await fleet(600);
+    let asked = 0;
+    const counting = {
+      ...world.indexKey,
+      sign: async (id: string, data: Uint8Array) => {
+        asked += 1;
+        return world.indexKey.sign(id, data);
+      },
+    };
+    const tree = world.newTree(counting);
+    const texts = ['a', 'b', 'a'];
+    const first = await tree.signatures('k', texts);
+    expect(await tree.signatures('k', texts)).toEqual(first);
+    expect(asked).toBe(2);
   });
 
   it('refuses an extract of another tenant than the reader names', async () => {
