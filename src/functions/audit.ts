@@ -130,18 +130,15 @@ async function namesIn(services: Services, records: readonly StoredRecord[]): Pr
   const names = new Map<string, string>();
   const approvalIds = new Set(records.map(({ approvalId }) => approvalId).filter((id) => typeof id === 'string'));
   const waiting = [...approvalIds];
-  const read = async (): Promise<void> => {
-    for (let id = waiting.shift(); id !== undefined; id = waiting.shift()) {
-      const { approval } = (await services.approvals.approvalLog.find(id)) ?? {};
-      if (approval === undefined) continue;
+  for (let at = 0; at < waiting.length; at += approvalsAtOnce) {
+    const some = waiting.slice(at, at + approvalsAtOnce).map((id) => services.approvals.approvalLog.find(id));
+    for (const { approval } of (await Promise.all(some)).filter((each) => each !== undefined))
       for (const { kind, objectId, applicationId, name } of [
         approval.asker,
         ...approval.decisions.map(({ decider }) => decider),
       ])
         names.set(kind === 'application' ? applicationId : objectId, name);
-    }
-  };
-  await Promise.all(Array.from({ length: approvalsAtOnce }, read));
+  }
   const ids = new Set(records.flatMap((record) => callerColumns.map((column) => String(record[column]))));
   const known = [...names].filter(([id]) => ids.has(id));
   return new Map([...known, ...(await policyNames(services, ids))]);

@@ -37,7 +37,10 @@ it.each([
 });
 
 /** What the route of extracts gives the evidence, for a broker with these callers and approvals. */
-async function shownBy(query: Readonly<Record<string, string>>): Promise<Required<Shown>> {
+async function shownBy(
+  query: Readonly<Record<string, string>>,
+  wait: () => Promise<void> = async () => undefined,
+): Promise<Required<Shown>> {
   let given: Shown = {};
   const approval = {
     asker: { kind: 'user', applicationId: guid(1), objectId: guid(4), name: 'Ann' },
@@ -53,7 +56,14 @@ async function shownBy(query: Readonly<Record<string, string>>): Promise<Require
       },
     },
     directory: { find: async () => ({ tenantId: tenant(7), name: 'Contoso' }) },
-    approvals: { approvalLog: { find: async (id: string) => (id === 'a1' ? { approval } : undefined) } },
+    approvals: {
+      approvalLog: {
+        find: async (id: string) => {
+          await wait();
+          return id === 'a1' ? { approval } : undefined;
+        },
+      },
+    },
     evidence: {
       extract: async (_query: unknown, _continuation: unknown, shown: Shown) => {
         given = shown;
@@ -89,6 +99,21 @@ it('names callers in an extract as the policy does, people as approvals do, and 
   ];
   expect(Object.fromEntries(await names(records))).toEqual({ [guid(1)]: 'Helpdesk', [guid(4)]: 'Ann' });
   expect(Object.fromEntries(await names([]))).toEqual({ [tenant(7)]: 'Contoso' });
+});
+
+it('reads some approvals of a page of an extract at the same time', async () => {
+  let [now, most, read] = [0, 0, 0];
+  const { names } = await shownBy({}, async () => {
+    now += 1;
+    read += 1;
+    most = Math.max(most, now);
+    await Promise.resolve();
+    now -= 1;
+  });
+  await names(Array.from({ length: 100 }, (_, number) => stored({ approvalId: `b${number}` })));
+  expect(read).toBe(100);
+  expect(most).toBeGreaterThan(4);
+  expect(most).toBeLessThan(50);
 });
 
 it('withholds records of an extract by their time and by texts in any column', async () => {
