@@ -493,7 +493,7 @@ describe('verifyExtract', () => {
     if (own === undefined) throw new Error('no record');
     const { chain: _, ...columns } = own;
     const RowKey = `${9_999_999_999_999 - world.audit.nowMs}-00000000-0000-4000-8000-000000000000`;
-    world.audit.put({ ...columns, RowKey, tenantId: 'ABCDEF00-0000-4000-8000-000000000001' } as StoredRecord);
+    world.audit.put({ ...columns, RowKey, tenantId: 'ABCDEF00-0000-4000-8000-000000000001' });
     await world.run(900);
     const tenant = 'abcdef00-0000-4000-8000-000000000001' as never;
     // Storage finds the records of a tenant by its id as it is written.
