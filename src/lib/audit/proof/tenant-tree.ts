@@ -221,7 +221,11 @@ export class TenantTree {
     return { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
   }
 
-  /** Which records the checkpoints up to this one have covered, as far as that is known. @throws BrokerError */
+  /**
+   * Which records the checkpoints up to this one have covered, as far as that is known. No root confirms it: enough to choose the
+   * records of an extract, whose verifier counts them.
+   * @throws BrokerError
+   */
   async cover({ checkpoint }: OwnCheckpoint): Promise<Cover> {
     const head = headOf(checkpoint);
     const newest = head === undefined ? undefined : await this.#part(nameOf(head.number, head.root));
