@@ -1,6 +1,6 @@
 import { hashOf, type StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
 import { type ExtractLine, extractType, shownText } from '../../../src/lib/audit/proof/layout.ts';
-import { verifyExtract } from '../../../src/lib/audit/proof/verify-extract.ts';
+import { type ExtractVerdict, verifyExtract } from '../../../src/lib/audit/proof/verify-extract.ts';
 import { seededRandom } from '../../fakes/fake-clock.ts';
 import { changes, type Sources, tampered } from './tamper-extract.ts';
 import { generateProof, type ProofWorld, randomPeriod, textsOf } from './proof-world.ts';
@@ -55,6 +55,7 @@ export async function runProofCampaign(count: number, honest: number, seed: numb
         sealed: (front) => seal(world, front),
         random,
       };
+      if (!(await isUnmoved(world, lines))) found.missed.push(`lines that nobody signs: tenant ${tenant}`);
       for (let each = 0; each < Math.ceil(count / 40) && made < count; each += 1) {
         const kind = kinds[(made + each) % kinds.length] ?? '';
         const false_ = await tampered(kind, sources);
@@ -67,6 +68,30 @@ export async function runProofCampaign(count: number, honest: number, seed: numb
     }
   }
   return found;
+}
+
+/** Whether lines that anybody can add leave the account of signed records as it is, and whoever has two names without one. */
+async function isUnmoved(world: ProofWorld, lines: readonly ExtractLine[]): Promise<boolean> {
+  const accountOf = async (file: readonly ExtractLine[]): Promise<readonly [string, ExtractVerdict]> => {
+    const signed: unknown[] = [];
+    const verdict = await verifyExtract(textsOf(file), {
+      keys: world.keys,
+      nowMs: world.audit.nowMs,
+      onRecord: (record, checkpoint) => {
+        if (checkpoint !== undefined) signed.push([record, checkpoint]);
+      },
+    });
+    return [JSON.stringify(signed), verdict];
+  };
+  const [before, { unsigned, names }] = await accountOf(lines);
+  const [id = ''] = Object.keys(names);
+  const at = lines.findIndex(({ type }) => type === 'seal') + 1;
+  const record = lines.find((line) => line.type === 'record')?.record;
+  const added: ExtractLine[] = [{ type: 'name', id, name: 'Somebody else' }];
+  if (record !== undefined) added.push({ type: 'unsigned', record: { ...record, RowKey: '1', outcome: 'decided' } });
+  const end = { ...lines.at(-1), unsigned: unsigned + added.length - 1 } as ExtractLine;
+  const [after, verdict] = await accountOf([...lines.slice(0, at), ...added, ...lines.slice(at, -1), end]);
+  return verdict.isProven && after === before && verdict.names[id] === undefined;
 }
 
 async function seal(world: ProofWorld, front: readonly ExtractLine[]): Promise<ExtractLine> {
