@@ -1,5 +1,6 @@
 /** A client of the control endpoint, for other processes. The endpoint is plain HTTP: there is no certificate to trust. */
 import type { CloudDocument } from './document.ts';
+import type { LoggedSignIn } from './entra/sign-in-log.ts';
 import type { FaultState } from './faults/faults.ts';
 import type { FaultRule } from './faults/rule.ts';
 import type { LedgerContent } from './ledger.ts';
@@ -113,6 +114,13 @@ export async function readRows<P extends string>(
   const reply = await call(control, 'GET', `/tenants/${tenantId}/rows?${query.toString()}`);
   return reply as Readonly<Record<P, readonly Readonly<Record<string, unknown>>[]>>;
 }
+
+/**
+ * Reads the sign-ins that gave access tokens for a tenant, newest first, as the Entra admin center downloads its log of
+ * non-interactive users and service principals.
+ */
+export const readSignInLog = (control: string, tenantId: string): Promise<readonly LoggedSignIn[]> =>
+  call(control, 'GET', `/tenants/${tenantId}/sign-in-log`) as Promise<readonly LoggedSignIn[]>;
 
 /** Registers the identity of an agent in the partner's tenant, with a blueprint that authenticates for it. */
 export async function registerAgent(control: string, options: AgentOptions = {}): Promise<RegisteredAgent> {

@@ -6,6 +6,7 @@ import { graphAppId, type MicrosoftResource } from './directory/microsoft-resour
 import type { PermissionTable } from './directory/microsoft-permissions.ts';
 import { createTenantDirectory, type TenantDirectory } from './directory/tenant-directory.ts';
 import type { SigningKeys } from './entra/keys.ts';
+import { SignInLog } from './entra/sign-in-log.ts';
 import { createSignIns, type SignIns } from './entra/sign-ins.ts';
 import { createCustomerApplications } from './population/applications.ts';
 import { grantReadyConsents } from './population/customer-consents.ts';
@@ -50,6 +51,8 @@ export interface World {
   readonly partner: Partner;
   readonly customers: readonly CustomerTenant[];
   readonly signIns: SignIns;
+  /** What the sign-in logs of the tenants say about access tokens. */
+  readonly signInLog: SignInLog;
   readonly graphPermissions: GraphPermissions;
   /** The permissions that one of Microsoft's resources offers. */
   permissionsOf(resource: MicrosoftResource): PermissionTable;
@@ -96,6 +99,7 @@ export function createWorld(options: WorldOptions): World {
     partner,
     customers,
     signIns: createSignIns(clock),
+    signInLog: new SignInLog(),
     graphPermissions,
     permissionsOf: ({ appId, permissions }) => (appId === graphAppId ? graphPermissions.table() : permissions),
     addresses,

@@ -114,6 +114,9 @@ const rows: Handler = (parts, _body, { id }, query) => {
   return json(200, Object.fromEntries(query.getAll('path').map((path) => [path, view.rows(path)])));
 };
 
+/** The sign-ins that gave tokens for a tenant, as the Entra admin center downloads them. */
+const signInLog: Handler = (parts, _body, { id }) => json(200, parts.world.signInLog.of(viewOf(parts, id).tenantId));
+
 const router = createRouter<Handler>([
   ...pageRoutes,
   route('GET', '/ca.pem', ({ authority }) => ({
@@ -156,6 +159,7 @@ const router = createRouter<Handler>([
   route('POST', '/tenants/{id}', changeTenantById),
   route('GET', '/tenants/{id}/digest', digest),
   route('GET', '/tenants/{id}/rows', rows),
+  route('GET', '/tenants/{id}/sign-in-log', signInLog),
   route('POST', '/accounts/{username}', changeAccount),
   route('POST', '/agents', ({ world }, body) => json(200, registerAgent(world, parseAgentOptions(body)))),
   route('POST', '/keys', async ({ world }) => {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import type { User } from '../directory/records.ts';
 import type { World } from '../world.ts';
@@ -6,6 +6,7 @@ import { agentClaims } from './agents.ts';
 import { assignedRoles } from './assigned-roles.ts';
 import type { AuthenticatedClient } from './client-authentication.ts';
 import type { TargetResource } from './requested-access.ts';
+import type { LoggedSignIn } from './sign-in-log.ts';
 
 /** Entra chooses a random lifetime in this range. Source: "Access tokens in the Microsoft identity platform". */
 const shortestLifetimeSeconds = 60 * 60;
@@ -52,8 +53,30 @@ export async function issueAccessToken(world: World, request: AccessTokenRequest
   const expires = nowSeconds + lifetime;
   const times = { iat: notBefore, nbf: notBefore, exp: expires };
   const claims = request.target.tokenVersion === 2 ? claimsV2(world, request) : claimsV1(world, request);
-  const token = await world.keys.sign({ ...claims, ...times, aio: opaque(), uti: opaque(), rh: `1.A${opaque()}.` });
+  const uti = opaque();
+  const token = await world.keys.sign({ ...claims, ...times, aio: opaque(), uti, rh: `1.A${opaque()}.` });
+  world.signInLog.add(signInOf(world, request, uti));
   return { token, expiresInSeconds: lifetime, expiresOnSeconds: expires, notBeforeSeconds: notBefore };
+}
+
+function signInOf(world: World, { client, target, tenantId, subject }: AccessTokenRequest, uti: string): LoggedSignIn {
+  const isForeign = subject !== undefined && !world.isPartner(tenantId);
+  return {
+    id: randomUUID(),
+    createdDateTime: new Date(world.clock.nowMs()).toISOString(),
+    appId: client.appId,
+    appDisplayName: client.displayName,
+    userPrincipalName: subject?.user.userPrincipalName ?? '',
+    userId: subject?.user.id ?? '',
+    ipAddress: '198.51.100.7',
+    resourceId: target.appId,
+    resourceTenantId: tenantId,
+    homeTenantId: world.partner.tenantId,
+    crossTenantAccessType: isForeign ? 'serviceProvider' : 'none',
+    signInEventTypes: [subject === undefined ? 'servicePrincipal' : 'nonInteractiveUser'],
+    uniqueTokenIdentifier: uti,
+    status: { errorCode: 0 },
+  };
 }
 
 function principalId(world: World, clientId: string, tenantId: string): string {

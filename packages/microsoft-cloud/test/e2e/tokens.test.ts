@@ -1,5 +1,6 @@
-import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSignInLog } from '../../src/client.ts';
 import type { RunningCloud } from '../../src/index.ts';
 import { postForm, readReply, redeem, startTrustedCloud } from '../../src/testing.ts';
 
@@ -41,6 +42,22 @@ describe('Entra', () => {
     const payload = { roles: caller?.roles };
     for (const token of [before, after])
       await expect(jwtVerify(token, published, expected)).resolves.toMatchObject({ payload });
+  });
+
+  it('lists the tokens of a tenant in its sign-in log, with their uti', async () => {
+    const { control, tenants, application } = cloud.document;
+    const [first, second] = tenants.filter(({ state }) => state === 'ok');
+    const { body } = await redeem(cloud, first?.tenantId ?? '');
+    const claims = decodeJwt(String(body['access_token']));
+    const log = await readSignInLog(control, first?.tenantId ?? '');
+    expect(log[0]).toMatchObject({
+      uniqueTokenIdentifier: claims['uti'],
+      appId: application.clientId,
+      crossTenantAccessType: 'serviceProvider',
+      resourceTenantId: first?.tenantId,
+    });
+    expect(await readSignInLog(control, second?.tenantId ?? '')).toEqual([]);
+    await expect(readSignInLog(control, 'nobody')).rejects.toThrow('There is no tenant "nobody".');
   });
 
   it('names the tenant in both versions of discovery, with a placeholder for organizations', async () => {
