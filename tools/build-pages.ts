@@ -4,10 +4,22 @@
  */
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type BuildOptions, type Metafile } from 'esbuild';
 
 const source = 'dashboard';
 const pages: readonly string[] = ['dashboard', 'docs'];
+
+/** How every page is bundled. */
+export const pageOptions = {
+  bundle: true,
+  minify: true,
+  // Browsers that still receive security fixes.
+  target: ['chrome120', 'firefox121', 'safari17'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  legalComments: 'inline',
+  logLevel: 'warning',
+} satisfies BuildOptions;
 
 /**
  * @param folder Where the files go; it is created.
@@ -18,6 +30,7 @@ export async function buildPages(folder: string, some = pages): Promise<Metafile
   await mkdir(folder, { recursive: true });
   const [{ metafile }] = await Promise.all([
     build({
+      ...pageOptions,
       entryPoints: Object.fromEntries(
         some.flatMap((page) => [
           [page, join(source, `${page}.tsx`)],
@@ -25,16 +38,8 @@ export async function buildPages(folder: string, some = pages): Promise<Metafile
         ]),
       ),
       outdir: folder,
-      bundle: true,
-      minify: true,
       format: 'esm',
-      // Browsers that still receive security fixes.
-      target: ['chrome120', 'firefox121', 'safari17'],
-      jsx: 'automatic',
-      jsxImportSource: 'preact',
-      legalComments: 'inline',
       metafile: true,
-      logLevel: 'warning',
     }),
     ...some.map((page) => copyFile(join(source, `${page}.html`), join(folder, `${page}.html`))),
     copyFile(join(source, 'icon.svg'), join(folder, 'icon.svg')),

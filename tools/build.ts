@@ -7,6 +7,7 @@ import { copyFile, glob, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { buildPages } from './build-pages.ts';
+import { buildVerifyPage } from './build-verify-page.ts';
 import { bundleOptions, deployedOptions } from '../src/cli/project/bundle-options.ts';
 import { readJobsMap } from '../src/cli/project/jobs-map.ts';
 import { standIns } from './stand-ins.ts';
@@ -77,7 +78,7 @@ if (import.meta.main) {
     buildPages(join(root, 'dist/pages')),
     process.argv.includes('--app-only')
       ? mkdir(placedCommandLine.outdir, { recursive: true })
-      : build(placedCommandLine),
+      : Promise.all([build(placedCommandLine), buildVerifyPage(join(root, 'build/verify.html'))]),
   ]);
   await writeFile(join(root, metafilePath), JSON.stringify(joined(built.metafile, pages)));
   // host.json and package.json make the folder of a separate build a function app.

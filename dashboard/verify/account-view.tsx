@@ -1,0 +1,573 @@
+import type { ComponentChildren } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
+import {
+  type Account,
+  activities,
+  type Activity,
+  applicationOf,
+  type BusinessHours,
+  dataRead,
+  type Happening,
+  hasLeft,
+  isChanging,
+  isOutside,
+  isRefused,
+  type Party,
+  requestText,
+  resultOf,
+  subjectOf,
+  summaryOf,
+} from './account.ts';
+import type { Checked } from './check.ts';
+import { SignInsPanel } from './sign-ins-view.tsx';
+import { counted, dayOf, Some, When, zone } from './parts.tsx';
+
+/** What the records say, in the order in which an owner of a tenant asks. */
+export function AccountView({ verdict, account, tokens }: Checked) {
+  const [hours, setHours] = useState<BusinessHours>({ from: 7, to: 19, zone: 'local' });
+  const { happenings } = account;
+  const found = useMemo(() => {
+    const people = happenings.filter(({ who }) => who.kind === 'person');
+    return {
+      changes: happenings.filter(isChanging),
+      emergencies: happenings.filter((one) => one.isEmergency && one.kind !== 'approval'),
+      refused: happenings.filter(isRefused),
+      data: dataRead(happenings),
+      people: activities(people, ({ who }) => who),
+      applications: activities(happenings, applicationOf),
+      byPeople: people,
+    };
+  }, [happenings]);
+  const outside = useMemo(
+    () => found.byPeople.filter(({ atMs, kind }) => kind !== 'approval' && isOutside(atMs, hours)),
+    [found, hours],
+  );
+  const approvals = useMemo(() => [...account.approvals.values()], [account]);
+  const nameOf = (id: string): string => account.nameOf(id);
+  if (happenings.length === 0)
+    return (
+      <section class="panel">
+        <div class="empty">
+          <b>Nobody touched your tenant.</b>
+          <p>
+            Your partner’s service has no record of access to it in this time, and the proof says that there is none.
+          </p>
+        </div>
+      </section>
+    );
+  return (
+    <>
+      <Glance
+        items={[
+          ['changes', found.changes.length, 'change'],
+          ['approvals', approvals.length, 'approval'],
+          ['emergencies', found.emergencies.length, 'emergency', 'emergencies'],
+          ['outside', outside.length, 'access outside business hours', 'accesses outside business hours'],
+          ['people', found.people.length, 'person', 'people'],
+          ['refused', found.refused.length, 'refusal'],
+        ]}
+      />
+      <p class="small zone">
+        Times are in {zone}. Names of people, applications and rules are your partner’s word; the proof is about the
+        records and the ids in them.
+        {account.left === 0
+          ? ''
+          : ` The file has ${account.left.toLocaleString('en')} more entries than this page lists; they are proven and not shown.`}
+      </p>
+      <Panel id="changes" title="What was changed" count={found.changes.length}>
+        <Some items={found.changes} noun="change">
+          {(shown) => (
+            <ol class="cards">
+              {shown.map((one, at) => (
+                <Change key={at} one={one} account={account} />
+              ))}
+            </ol>
+          )}
+        </Some>
+      </Panel>
+      <Panel id="approvals" title="Approvals" count={approvals.length}>
+        <Some items={approvals} noun="approval">
+          {(shown) => (
+            <ol class="cards">
+              {shown.map(({ id, steps }) => (
+                <li key={id}>
+                  <h3>{steps[0] === undefined ? '' : subjectOf(steps[0], nameOf)}</h3>
+                  <ul class="steps">
+                    {steps.map((step, at) => (
+                      <li key={at}>
+                        <When ms={step.atMs} /> <b>{stepWord(step.outcome)}</b> by <Who who={step.who} />
+                        {step.reason === undefined ? null : <Reason text={step.reason} />}
+                      </li>
+                    ))}
+                  </ul>
+                </li>
+              ))}
+            </ol>
+          )}
+        </Some>
+      </Panel>
+      <Panel
+        id="emergencies"
+        title="Emergencies"
+        count={found.emergencies.length}
+        about="Access that a rule for emergencies opened at once, without an approval."
+      >
+        <Lines items={found.emergencies} noun="emergency access" account={account} withReason />
+      </Panel>
+      <Panel
+        id="outside"
+        title="Outside business hours"
+        count={outside.length}
+        about="Access by people. Scheduled jobs run at night."
+      >
+        <Hours hours={hours} onHours={setHours} />
+        <Lines items={outside} noun="access" account={account} withReason />
+      </Panel>
+      <Panel id="data" title="What kinds of data were read" count={found.data.length}>
+        <table class="plain">
+          <thead>
+            <tr>
+              <th scope="col">Data</th>
+              <th scope="col" class="number">
+                Requests
+              </th>
+              <th scope="col" class="number">
+                Tokens
+              </th>
+              <th scope="col">By</th>
+            </tr>
+          </thead>
+          <tbody>
+            {found.data.map(({ data, requests, tokens: issued, parties }) => (
+              <tr key={data}>
+                <th scope="row">{data}</th>
+                <td class="number" data-title="Requests">
+                  {requests.toLocaleString('en')}
+                </td>
+                <td class="number" data-title="Tokens">
+                  {issued.toLocaleString('en')}
+                </td>
+                <td data-title="By">{partiesText(parties)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        <p class="quiet">
+          A request is what your partner’s service sent to Microsoft. A token lets its holder read such data for about
+          an hour; what it did with it is in Microsoft’s logs of your tenant, not here.
+        </p>
+      </Panel>
+      <Activities
+        id="people"
+        title="By person"
+        list={found.people}
+        nobody="No person is named: only applications and jobs."
+      />
+      <Activities id="applications" title="By application" list={found.applications} nobody="None." />
+      <Panel
+        id="refused"
+        title="What your partner’s own rules refused"
+        count={found.refused.length}
+        about="None of this reached your tenant."
+      >
+        <Lines items={found.refused} noun="refusal" account={account} />
+      </Panel>
+      <Timeline account={account} />
+      <SignInsPanel tokens={tokens} verdict={verdict} />
+      <NotProven />
+    </>
+  );
+}
+
+type Figure = readonly [id: string, value: number, one: string, many?: string];
+
+function Glance({ items }: { readonly items: readonly Figure[] }) {
+  return (
+    <nav class="glance" aria-label="At a glance">
+      {items.map(([id, value, one, many]) => (
+        <a key={id} href={`#${id}`}>
+          <b>{value.toLocaleString('en')}</b> {value === 1 ? one : (many ?? `${one}s`)}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+interface PanelProps {
+  readonly id: string;
+  readonly title: string;
+  readonly count: number;
+  readonly about?: string;
+  readonly children: ComponentChildren;
+}
+
+/** A part of the account. An empty one says so in a word: that there is nothing is a finding, too. */
+function Panel({ id, title, count, about, children }: PanelProps) {
+  return (
+    <section class="panel" id={id} aria-labelledby={`${id}-title`}>
+      <header>
+        <h2 id={`${id}-title`}>{title}</h2>
+        <span class="quiet">{count === 0 ? 'none' : count.toLocaleString('en')}</span>
+      </header>
+      {count === 0 && id !== 'outside' ? null : (
+        <div class="pad">
+          {about === undefined ? null : <p class="quiet">{about}</p>}
+          {children}
+        </div>
+      )}
+    </section>
+  );
+}
+
+const Reason = ({ text }: { readonly text: string }) => (
+  <>
+    {' '}
+    <q dir="auto">{text}</q>
+  </>
+);
+
+const Named = ({ text }: { readonly text: string }) => <bdi>{text}</bdi>;
+
+/** A person or an application, with the id if it has a name besides. */
+function Who({ who, withId = false }: { readonly who: Party; readonly withId?: boolean }) {
+  return (
+    <>
+      <Named text={who.name} />
+      {withId && who.kind !== 'job' && who.name !== who.id ? (
+        <>
+          {' '}
+          <code>{who.id}</code>
+        </>
+      ) : null}
+      {who.through === undefined ? null : (
+        <span class="quiet">
+          {' '}
+          with <Named text={who.through} />
+        </span>
+      )}
+    </>
+  );
+}
+
+const stepWords: Readonly<Record<string, string>> = {
+  asked: 'asked for',
+  approved: 'approved',
+  denied: 'declined',
+  revoked: 'taken back',
+  used: 'used',
+  expired: 'expired',
+  ended: 'ended',
+  failed: 'not in force: the decision failed',
+};
+const stepWord = (outcome: string): string => stepWords[outcome] ?? outcome;
+
+const Result = ({ one }: { readonly one: Happening }) => {
+  const [tone, words] = resultOf(one);
+  return <span class={`result ${tone}`}>{words}</span>;
+};
+
+/** One change: what, when, who, why, with whose approval, and what became of it. */
+function Change({ one, account }: { readonly one: Happening; readonly account: Account }) {
+  const approval = one.approvalId === undefined ? undefined : account.approvals.get(one.approvalId);
+  const approved = approval?.steps.filter(({ outcome }) => outcome === 'approved') ?? [];
+  const reason = one.reason ?? approval?.steps.find(({ outcome, reason: text }) => outcome === 'asked' && text)?.reason;
+  return (
+    <li class={one.isEmergency ? 'emergency' : undefined}>
+      <h3>
+        <Named text={summaryOf(one, (id) => account.nameOf(id))} />
+      </h3>
+      <dl>
+        <dt>When</dt>
+        <dd>
+          <When ms={one.atMs} />
+          {one.isSigned ? null : <span class="warn-text"> (not covered by a checkpoint yet)</span>}
+        </dd>
+        <dt>Who</dt>
+        <dd>
+          <Who who={one.who} withId />
+        </dd>
+        <dt>Why</dt>
+        <dd>{reason === undefined ? <span class="quiet">No reason is recorded.</span> : <q dir="auto">{reason}</q>}</dd>
+        <dt>Approved by</dt>
+        <dd>
+          {approved.length > 0 ? (
+            approved.map((step, at) => (
+              <div key={at}>
+                <Who who={step.who} withId />, <When ms={step.atMs} />
+                {step.reason === undefined ? null : <Reason text={step.reason} />}
+              </div>
+            ))
+          ) : one.isEmergency ? (
+            <b>Nobody: it was declared an emergency.</b>
+          ) : one.approvalId !== undefined ? (
+            <span>
+              The approval <code>{one.approvalId}</code>, which was given outside this time.
+            </span>
+          ) : (
+            <span class="quiet">
+              Nobody:{' '}
+              {one.rule === undefined ? 'no rule is named' : <>the rule “{<Named text={one.rule} />}” asks for none</>}.
+            </span>
+          )}
+        </dd>
+        <dt>Result</dt>
+        <dd>
+          <Result one={one} />
+        </dd>
+        <BeforeAfter one={one} />
+        <dt>Request</dt>
+        <dd>
+          <code>{one.kind === 'tags' ? 'no request to your tenant' : requestText(one)}</code>
+        </dd>
+      </dl>
+    </li>
+  );
+}
+
+/** Records hold the values of tags, and of what is sent to Microsoft the names alone. */
+function BeforeAfter({ one: { kind, added, removed, bodyNames, plan } }: { readonly one: Happening }) {
+  if (kind === 'tags')
+    return (
+      <>
+        <dt>Before</dt>
+        <dd>{removed.length === 0 ? 'without what was added' : `with ${removed.join(', ')}`}</dd>
+        <dt>After</dt>
+        <dd>
+          {[
+            added.length === 0 ? '' : `with ${added.join(', ')}`,
+            removed.length === 0 ? '' : `without ${removed.join(', ')}`,
+          ]
+            .filter((text) => text !== '')
+            .join(', ')}
+        </dd>
+      </>
+    );
+  if (bodyNames === undefined && plan === undefined) return null;
+  return (
+    <>
+      <dt>What of it</dt>
+      <dd>
+        {bodyNames === undefined ? null : <code>{bodyNames.split(' ').join(', ')}</code>}{' '}
+        <span class="quiet">
+          The record names what was set. The values before and after are in Microsoft’s directory audit log of your
+          tenant
+          {plan === undefined ? '.' : ', and in your partner’s plan '}
+          {plan === undefined ? null : <code>{plan}</code>}
+        </span>
+      </dd>
+    </>
+  );
+}
+
+interface LinesProps {
+  readonly items: readonly Happening[];
+  readonly noun: string;
+  readonly account: Account;
+  readonly withReason?: boolean;
+}
+
+/** A line for each happening, under the day on which it was. */
+function Lines({ items, noun, account, withReason = false }: LinesProps) {
+  return (
+    <Some items={items} noun={noun}>
+      {(shown) => (
+        <div class="lines">
+          {[...Map.groupBy(shown, ({ atMs }) => dayOf(atMs))].map(([title, some]) => (
+            <div key={title}>
+              <h3>{title}</h3>
+              <ul>
+                {some.map((one, at) => (
+                  <li key={at}>
+                    <When ms={one.atMs} short />
+                    <div>
+                      <Named text={summaryOf(one, (id) => account.nameOf(id))} /> by <Who who={one.who} />{' '}
+                      <Result one={one} />
+                      {withReason && one.reason !== undefined ? <Reason text={one.reason} /> : null}
+                      {requestText(one) === '' ? null : <code class="sub">{requestText(one)}</code>}
+                    </div>
+                  </li>
+                ))}
+              </ul>
+            </div>
+          ))}
+        </div>
+      )}
+    </Some>
+  );
+}
+
+function Hours({
+  hours,
+  onHours,
+}: {
+  readonly hours: BusinessHours;
+  readonly onHours: (hours: BusinessHours) => void;
+}) {
+  const field = (name: 'from' | 'to', label: string, least: number, most: number) => (
+    <label class="hour">
+      {label}
+      <input
+        type="number"
+        min={least}
+        max={most}
+        value={hours[name]}
+        onInput={(event) => {
+          const value = event.currentTarget.valueAsNumber;
+          if (value >= least && value <= most) onHours({ ...hours, [name]: value });
+        }}
+      />
+    </label>
+  );
+  return (
+    <div class="hours">
+      <span>Business hours: Monday to Friday</span>
+      {field('from', 'from', 0, 23)}
+      {field('to', 'to', 1, 24)}
+      <label class="hour">
+        in
+        <select
+          value={hours.zone}
+          onChange={(event) => onHours({ ...hours, zone: event.currentTarget.value === 'utc' ? 'utc' : 'local' })}
+        >
+          <option value="local">{zone}</option>
+          <option value="utc">UTC</option>
+        </select>
+      </label>
+    </div>
+  );
+}
+
+interface ActivitiesProps {
+  readonly id: string;
+  readonly title: string;
+  readonly list: readonly Activity[];
+  readonly nobody: string;
+}
+
+function Activities({ id, title, list, nobody }: ActivitiesProps) {
+  const columns = ['Tokens', 'Reads', 'Changes', 'Approvals', 'Refused'] as const;
+  return (
+    <Panel id={id} title={title} count={list.length} about={list.length === 0 ? nobody : ''}>
+      <Some items={list} noun="row">
+        {(shown) => (
+          <table class="plain">
+            <thead>
+              <tr>
+                <th scope="col">Name</th>
+                {columns.map((column) => (
+                  <th scope="col" class="number" key={column}>
+                    {column}
+                  </th>
+                ))}
+                <th scope="col">First and last</th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map(({ party, tokens, reads, changes, approvals, refused, firstMs, lastMs }) => (
+                <tr key={party.id}>
+                  <th scope="row">
+                    <Named text={party.name} />
+                    {party.name === party.id || party.kind !== 'person' ? null : <code class="sub">{party.id}</code>}
+                  </th>
+                  {[tokens, reads, changes, approvals, refused].map((value, at) => (
+                    <td class="number" key={columns[at]} data-title={columns[at]}>
+                      {value.toLocaleString('en')}
+                    </td>
+                  ))}
+                  <td data-title="First and last">
+                    <When ms={firstMs} /> – <When ms={lastMs} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </Some>
+    </Panel>
+  );
+}
+
+const kinds = ['everything', 'changes', 'requests', 'tokens', 'approvals'] as const;
+type Kind = (typeof kinds)[number];
+const fits: Readonly<Record<Kind, (one: Happening) => boolean>> = {
+  everything: () => true,
+  changes: isChanging,
+  requests: hasLeft,
+  tokens: ({ kind }) => kind === 'token',
+  approvals: ({ kind }) => kind === 'approval',
+};
+
+/** Everything in order, with a search. */
+function Timeline({ account }: { readonly account: Account }) {
+  const [kind, setKind] = useState<Kind>('everything');
+  const [text, setText] = useState('');
+  const items = useMemo(() => {
+    const wanted = text.trim().toLowerCase();
+    const texts = ({ who, path, reason, rule, cmdlet, scopes }: Happening): string =>
+      [who.name, who.id, who.through, path, reason, rule, cmdlet, scopes.join(' ')].join(' ').toLowerCase();
+    return account.happenings.filter((one) => fits[kind](one) && (wanted === '' || texts(one).includes(wanted)));
+  }, [account, kind, text]);
+  return (
+    <section class="panel" id="timeline" aria-labelledby="timeline-title">
+      <header>
+        <h2 id="timeline-title">Timeline</h2>
+        <span class="quiet" role="status">
+          {counted(items.length, 'entry').replace('entrys', 'entries')}
+        </span>
+      </header>
+      <div class="pad">
+        <div class="filters">
+          <label class="field">
+            <span class="visually-hidden">Search the timeline</span>
+            <input
+              type="search"
+              placeholder="name, path, reason or rule"
+              autocomplete="off"
+              value={text}
+              onInput={(event) => setText(event.currentTarget.value)}
+            />
+          </label>
+          <label class="chip">
+            Show
+            <select value={kind} onChange={(event) => setKind(event.currentTarget.value as Kind)}>
+              {kinds.map((each) => (
+                <option key={each}>{each}</option>
+              ))}
+            </select>
+          </label>
+        </div>
+        <Lines key={`${kind} ${text}`} items={items} noun="line" account={account} withReason />
+      </div>
+    </section>
+  );
+}
+
+const partiesText = (parties: ReadonlySet<string>): string => {
+  const [first = '', second, ...more] = parties;
+  return [first, ...(second === undefined ? [] : [second]), ...(more.length === 0 ? [] : [`${more.length} more`])].join(
+    ', ',
+  );
+};
+
+const NotProven = () => (
+  <section class="panel" aria-labelledby="limits">
+    <header>
+      <h2 id="limits">What no proof gives</h2>
+    </header>
+    <div class="pad">
+      <ul class="bullets">
+        <li>
+          That a record was true when it was written. Whoever controls your partner’s service could make it write false
+          ones.
+        </li>
+        <li>
+          Access to your tenant without your partner’s service, such as with another account. Your own sign-in log shows
+          it: compare it above.
+        </li>
+        <li>The newest minutes, which no checkpoint covers yet. The verdict names the time.</li>
+        <li>That you were shown the same history as others, unless you compare the published heads.</li>
+        <li>Names and words: they are your partner’s. The proof is about ids, times, requests and reasons.</li>
+      </ul>
+    </div>
+  </section>
+);

@@ -1,0 +1,158 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Notice } from '../shared/text.tsx';
+import { AccountView } from './account-view.tsx';
+import { type Checked, checkFile, headsIn, mostBytes } from './check.ts';
+import { Drop } from './parts.tsx';
+import { Verdict } from './verdict.tsx';
+
+/** What the page does with a file. */
+type State =
+  | { readonly is: 'empty' }
+  | { readonly is: 'busy'; readonly name: string; readonly share: number }
+  | { readonly is: 'failed'; readonly name: string; readonly problem: string }
+  | { readonly is: 'done'; readonly name: string; readonly checked: Checked };
+
+/** Published heads that the reader has added. */
+export interface Heads {
+  readonly names: readonly string[];
+  readonly heads: readonly string[];
+}
+
+const noHeads: Heads = { names: [], heads: [] };
+
+/** Why this browser cannot check anything, if it cannot. */
+const noCryptography =
+  globalThis.crypto?.subtle === undefined
+    ? 'This browser offers no cryptography to this page. Save the page and open it from your disk, or from an https address, with a current version of Edge, Chrome, Firefox or Safari.'
+    : undefined;
+
+export function VerifyPage() {
+  const [state, setState] = useState<State>({ is: 'empty' });
+  const [heads, setHeads] = useState(noHeads);
+  const running = useRef<{ readonly file: File; readonly stop: AbortController }>(undefined);
+
+  const check = (file: File, against: Heads): void => {
+    running.current?.stop.abort();
+    const stop = new AbortController();
+    running.current = { file, stop };
+    const { name } = file;
+    if (file.size > mostBytes) {
+      setState({ is: 'failed', name, problem: tooBig(file.size) });
+      return;
+    }
+    setState({ is: 'busy', name, share: 0 });
+    const show = (next: State): void => {
+      if (!stop.signal.aborted) setState(next);
+    };
+    checkFile(file, {
+      ...(against.heads.length === 0 ? {} : { heads: against.heads }),
+      nowMs: Date.now(),
+      onProgress: (share) => show({ is: 'busy', name, share }),
+      signal: stop.signal,
+    }).then(
+      (checked) => show({ is: 'done', name, checked }),
+      (thrown: unknown) =>
+        show({ is: 'failed', name, problem: `The browser could not read the file to its end: ${String(thrown)}` }),
+    );
+  };
+
+  const addHeads = async (files: readonly File[]): Promise<void> => {
+    const texts = await Promise.all(files.map((file) => (file.size > mostHeadBytes ? '' : file.text())));
+    const next: Heads = {
+      names: [...heads.names, ...files.map(({ name }) => name)],
+      heads: [...new Set([...heads.heads, ...texts.flatMap(headsIn)])],
+    };
+    setHeads(next);
+    if (running.current !== undefined) check(running.current.file, next);
+  };
+
+  // A file that misses the field would replace the page.
+  useEffect(() => {
+    const take = (event: DragEvent): void => {
+      event.preventDefault();
+      const [file] = event.type === 'drop' ? [...(event.dataTransfer?.files ?? [])] : [];
+      if (file !== undefined) check(file, heads);
+    };
+    document.addEventListener('dragover', take);
+    document.addEventListener('drop', take);
+    return () => {
+      document.removeEventListener('dragover', take);
+      document.removeEventListener('drop', take);
+    };
+  });
+
+  return (
+    <main class="verify">
+      <header>
+        <h1>What your IT partner did in your tenant</h1>
+        <p class="lede">
+          Your partner sent you a file with every record of its access to your tenant. This page checks that nothing in
+          it was changed, left out or added, and shows what it says. It works without network: the file stays on this
+          computer.
+        </p>
+      </header>
+      {noCryptography === undefined ? (
+        <Drop
+          id="extract"
+          label="Drop the file from your partner here, or choose it"
+          onFiles={([file]) => file && check(file, heads)}
+        >
+          <p class="quiet">It ends in .jsonl. You can drop another one at any time.</p>
+        </Drop>
+      ) : (
+        <Notice kind="bad">{noCryptography}</Notice>
+      )}
+      <Shown
+        state={state}
+        onStop={() => (running.current?.stop.abort(), setState({ is: 'empty' }))}
+        heads={heads}
+        onHeads={addHeads}
+      />
+    </main>
+  );
+}
+
+/** A year of heads has about 60 MB. */
+const mostHeadBytes = 200_000_000;
+
+const tooBig = (bytes: number): string =>
+  `The file has ${(bytes / 2 ** 30).toFixed(1)} GiB, and this page reads up to ${mostBytes / 2 ** 30} GiB. Ask for an extract of a shorter period, or check this one with the command “ptb audit verify FILE”, which reads files of any size.`;
+
+interface ShownProps {
+  readonly state: State;
+  readonly heads: Heads;
+  readonly onStop: () => void;
+  readonly onHeads: (files: readonly File[]) => void;
+}
+
+function Shown({ state, heads, onStop, onHeads }: ShownProps) {
+  return (
+    <>
+      <div role="status">
+        {state.is === 'busy' ? (
+          <div class="note">
+            <div>
+              <label>
+                Checking {state.name}: {Math.floor(state.share * 100)} %
+                <progress value={state.share} max={1} />
+              </label>
+            </div>
+            <button type="button" onClick={onStop}>
+              Stop
+            </button>
+          </div>
+        ) : null}
+        {state.is === 'failed' ? (
+          <Notice kind="bad">
+            <h2>Not checked: {state.name}</h2>
+            <p>{state.problem}</p>
+          </Notice>
+        ) : null}
+        {state.is === 'done' ? (
+          <Verdict name={state.name} verdict={state.checked.verdict} heads={heads} onHeads={onHeads} />
+        ) : null}
+      </div>
+      {state.is === 'done' && state.checked.verdict.isProven ? <AccountView {...state.checked} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,170 @@
+import { useState } from 'preact/hooks';
+import type { ExtractVerdict } from '../../src/lib/audit/proof/verify-extract.ts';
+import { visibleText } from '../../src/lib/core/text.ts';
+import { Notice } from '../shared/text.tsx';
+import type { Heads } from './app.tsx';
+import { counted, Drop, When } from './parts.tsx';
+
+interface VerdictProps {
+  readonly name: string;
+  readonly verdict: ExtractVerdict;
+  readonly heads: Heads;
+  readonly onHeads: (files: readonly File[]) => void;
+}
+
+/** Whether the file is proven, what it rests on, and what nothing proves. */
+export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
+  const { isProven, problems, notes, proven, records, withheld, header, names } = verdict;
+  const tenant = names[header?.tenant ?? ''];
+  if (!isProven) return <NotProven name={name} verdict={verdict} problems={problems} />;
+  return (
+    <section class="stack" aria-label="Verdict">
+      <div class="note proven">
+        <div>
+          <h2>PROVEN</h2>
+          <p>
+            {visibleText(name)} has {counted(records + withheld, 'record')} about the tenant{' '}
+            {tenant === undefined ? null : (
+              <>
+                <b>
+                  <bdi>{visibleText(tenant)}</bdi>
+                </b>{' '}
+              </>
+            )}
+            <code>{header?.tenant}</code>
+            {proven === undefined ? null : (
+              <>
+                {' '}
+                from <When ms={Date.parse(proven.from)} /> to <When ms={Date.parse(proven.to)} />
+              </>
+            )}
+            . They are all that your partner’s service signed for your tenant in this time, and no other.
+          </p>
+          <p>
+            The partner has the tenant id <code>{header?.broker}</code>.
+          </p>
+          {notes.map((note) => (
+            <p key={note}>{note}</p>
+          ))}
+        </div>
+      </div>
+      <Keys verdict={verdict} />
+      <Published verdict={verdict} heads={heads} onHeads={onHeads} />
+    </section>
+  );
+}
+
+function NotProven({
+  name,
+  verdict: { header },
+  problems,
+}: Pick<VerdictProps, 'name' | 'verdict'> & { readonly problems: readonly string[] }) {
+  return (
+    <Notice kind="bad">
+      <h2>NOT PROVEN</h2>
+      <p>
+        {visibleText(name)}
+        {typeof header?.tenant === 'string' ? (
+          <>
+            , for the tenant <code>{visibleText(header.tenant)}</code>,
+          </>
+        ) : null}{' '}
+        is not the file that your partner’s service signed:
+      </p>
+      {problems.map((problem) => (
+        <p key={problem}>
+          <b>{visibleText(problem)}</b>
+        </p>
+      ))}
+      <p>
+        A download that broke off or a program that saved the file anew can be the reason. Ask for the file once more.
+        If a fresh copy is not proven either, ask your partner why. What the file says is not shown, because nothing
+        speaks for it.
+      </p>
+    </Notice>
+  );
+}
+
+/** SHA-256 in groups that people can compare by eye or on the telephone. */
+const grouped = (thumbprint: string): string => thumbprint.replaceAll(/(.{4})(?=.)/g, '$1 ');
+
+const plain = (text: string): string => text.replaceAll(/[\s:]/g, '').replace(/^(sha-?256[:=-]?)/i, '');
+
+/** The keys that signed, and how to find out whose they are. */
+function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
+  const [expected, setExpected] = useState('');
+  const wanted = plain(expected);
+  const isMatch = keys.length > 0 && keys.every(({ thumbprint }) => wanted.includes(thumbprint));
+  return (
+    <section class="panel" aria-labelledby="keys">
+      <header>
+        <h2 id="keys">Is it your partner’s key?</h2>
+      </header>
+      <div class="pad">
+        <p>
+          Anybody can make a key and sign a file with it. The file is your partner’s only if this fingerprint is the one
+          that your partner gave you <b>by another way than this file</b>: in the contract, on its website, in a DNS
+          record, or on the telephone.
+        </p>
+        {keys.map(({ kid, thumbprint }) => (
+          <div class="signer" key={thumbprint}>
+            <code class="fingerprint">{grouped(thumbprint)}</code>
+            <span class="small">{visibleText(kid)}</span>
+          </div>
+        ))}
+        <div class="compare no-print">
+          <label for="expected">
+            {keys.length === 1
+              ? 'The fingerprint that you got by another way'
+              : 'The fingerprints that you got by another way'}
+          </label>
+          <input
+            id="expected"
+            autocomplete="off"
+            spellcheck={false}
+            value={expected}
+            onInput={(event) => setExpected(event.currentTarget.value)}
+          />
+        </div>
+        <p role="status">
+          {wanted === '' ? (
+            <span class="warn-text">Not compared yet: this page cannot know whose key it is.</span>
+          ) : isMatch ? (
+            <span class="good-text">It is the same key. The file is from whoever gave you that fingerprint.</span>
+          ) : (
+            <span class="problem">
+              It is another key. Do not rely on this file before your partner has explained the difference.
+            </span>
+          )}
+        </p>
+      </div>
+    </section>
+  );
+}
+
+/** The comparison with what others were shown. */
+function Published({ verdict: { checkpoints }, heads: { names, heads }, onHeads }: Omit<VerdictProps, 'name'>) {
+  return (
+    <section class="panel" aria-labelledby="published">
+      <header>
+        <h2 id="published">Were others shown the same?</h2>
+      </header>
+      <div class="pad">
+        {heads.length === 0 ? (
+          <p>
+            The proof rests on {checkpoints.length === 1 ? 'checkpoint' : 'checkpoints'} {checkpoints.join(' and ')} of
+            your partner’s service. Every customer must see the same ones, so your partner publishes them at{' '}
+            <code>/api/audit/heads</code> of its service. Save that list, or get it from somebody else who did, and drop
+            it here. Without it, nothing shows that you were not given a history of your own.
+          </p>
+        ) : (
+          <p class="good-text">
+            {checkpoints.length === 1 ? 'Checkpoint' : 'Checkpoints'} {checkpoints.join(' and ')} are among the{' '}
+            {counted(heads.length, 'published head')} that you added ({names.map(visibleText).join(', ')}).
+          </p>
+        )}
+        <Drop id="heads" label="Add published heads" multiple onFiles={onHeads} />
+      </div>
+    </section>
+  );
+}

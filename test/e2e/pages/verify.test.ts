@@ -1,0 +1,219 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
+import { skippedBecause } from '../../support/skipped.ts';
+import { buildVerifyPage } from '../../../tools/build-verify-page.ts';
+import { findings, tabTo } from './assistive.ts';
+import { connectBrowser, noBrowser, openPage, type WatchedPage } from './browser.ts';
+import { fileOf, hostile, startMs, type Story, storyOfADay } from './extract-fixture.ts';
+import { checkLooks } from './looks.ts';
+
+let browser: Browser;
+let folder: string;
+let story: Story;
+let lines: readonly ExtractLine[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-verify-'));
+  [browser] = await Promise.all([connectBrowser(), buildVerifyPage(join(folder, 'verify.html'))]);
+  story = await storyOfADay();
+  lines = await story.extract();
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Opens the page from disk, at the time of the story. */
+async function opened(nowMs = story.world.audit.nowMs): Promise<WatchedPage> {
+  const watched = await openPage(browser, { timezoneId: 'Europe/London', locale: 'en-GB' });
+  await watched.page.clock.setFixedTime(nowMs + 60_000);
+  await watched.page.goto(pathToFileURL(join(folder, 'verify.html')).href);
+  return watched;
+}
+
+const give = (page: Page, text: string, name = 'extract.jsonl', label = /^Drop the file/): Promise<void> =>
+  page.getByLabel(label).setInputFiles({ name, mimeType: 'application/jsonl', buffer: Buffer.from(text) });
+
+/** What the page says about a file. */
+async function verdictOf(text: string): Promise<string> {
+  const { page, complaints } = await opened();
+  await give(page, text);
+  await page.getByRole('heading', { name: /PROVEN|Not checked/ }).waitFor();
+  const said = (await page.locator('main > [role=status]').innerText()).replaceAll(/\s+/g, ' ');
+  expect(complaints).toEqual([]);
+  await page.close();
+  return said;
+}
+
+describe('verify.html from disk', skippedBecause(noBrowser), () => {
+  it('proves an extract and says who reset a password, when, why and with whose approval', async () => {
+    const { page, complaints, origins } = await opened();
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    const change = page.locator('#changes li').filter({ hasText: 'Reset the password of vera@customer.example' });
+    const said = (await change.innerText()).replaceAll(/\s+/g, ' ');
+    expect(said).toContain('When 24 Nov 2026, 10:11');
+    expect(said).toContain('Why Ticket 4711: Vera called, she is locked out.');
+    expect(said).toContain('24 Nov 2026, 10:09 Called Vera back on the number we have.');
+    expect(said).toContain('Result done (204)');
+    await expect(page.locator('#emergencies').innerText()).resolves.toContain(
+      'Signed tom@customer.example out everywhere',
+    );
+    await expect(page.locator('#outside').innerText()).resolves.toContain('A leaked account sends spam');
+    await expect(page.locator('#data').innerText()).resolves.toContain('Sign-in logs');
+    await expect(page.locator('#refused').innerText()).resolves.toContain('E-mail');
+    expect(complaints).toEqual([]);
+    expect([...origins]).toEqual(['null']);
+    await page.close();
+  });
+
+  it('has no finding of axe, fits and has contrast, wide and narrow, light and dark', async () => {
+    const { page } = await opened();
+    expect(await findings(page)).toEqual([]);
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    await checkLooks(page);
+    await page.close();
+  });
+
+  it('runs nothing that a file contains and shows it as text', async () => {
+    const { page, complaints } = await opened();
+    await give(page, fileOf(lines), '<img src=x onerror=document.title="ran">.jsonl');
+    const change = page.locator('#changes li').filter({ hasText: 'Changed the user tom' }).first();
+    await change.waitFor();
+    expect(await change.innerText()).toContain(hostile.replace('\u202E', String.raw`\u202e`));
+    expect(await page.locator('main img').count()).toBe(0);
+    expect([await page.title(), complaints]).toEqual(['Check what your partner did in your tenant', []]);
+    await page.close();
+  });
+
+  it('can reach no network, whatever a script in it tries', async () => {
+    const { page } = await opened();
+    const refused = await page.evaluate(async () => {
+      const violated = new Promise<string>((resolve) =>
+        document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => resolve(effectiveDirective)),
+      );
+      await fetch('http://127.0.0.1:1/').catch(() => undefined);
+      return violated;
+    });
+    expect(refused).toBe('connect-src');
+    await page.close();
+  });
+
+  it('is worked with the keyboard alone', async () => {
+    const { page } = await opened();
+    await tabTo(page, (focused) => focused.id === 'extract');
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    await tabTo(page, (focused) => focused.id === 'expected');
+    const thumbprint = (await page.locator('.fingerprint').first().innerText()).replaceAll(' ', '');
+    await page.keyboard.type('AAAA');
+    await page.getByText('It is another key.').waitFor();
+    await page.getByLabel(/fingerprint that you got/).fill(thumbprint);
+    await page.getByText('It is the same key.').waitFor();
+    await page.close();
+  });
+
+  it.each([
+    ['is cut off', (text: string) => text.slice(0, -40), 'it is not JSON. The file was cut off or changed.'],
+    [
+      'ends early',
+      (text: string) => text.split('\n').slice(0, 12).join('\n'),
+      'The file is not whole: it was cut off.',
+    ],
+    ['was edited', (text: string) => text.replace('Ticket 4711', 'Ticket 4712'), 'A record was changed'],
+    ['is of a future version', (text: string) => text.replace('"v":1', '"v":2'), 'a newer version has written it.'],
+    ['is something else', () => '{"entries":[]}\n', 'it is no line of an extract'],
+    ['is empty', () => '', 'The file is not whole'],
+    ['is an archive', () => `PK\u0003\u0004${'\u0000'.repeat(3_000)}`, 'it is not JSON'],
+  ])('says in a sentence what is wrong with a file that %s', async (_what, change, sentence) => {
+    const said = await verdictOf(change(fileOf(lines)));
+    expect(said).toContain('NOT PROVEN');
+    expect(said).toContain(sentence);
+  });
+
+  it('says that nobody touched a tenant without records', async () => {
+    const { page } = await opened();
+    const nobody = '99999999-0000-4000-8000-000000000000' as never;
+    await give(page, fileOf(await story.world.extract(nobody, startMs, story.world.audit.nowMs)));
+    await page.getByText('Nobody touched your tenant.').waitFor();
+    await page.close();
+  });
+
+  it('compares the checkpoints with published heads', async () => {
+    const { page } = await opened();
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    await give(page, JSON.stringify({ heads }), 'heads.json', /^Add published heads/);
+    await page.getByText(/are among the .* that you added/).waitFor();
+    await page.reload();
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await give(
+      page,
+      JSON.stringify({ heads: [`${heads[0]?.split('.')[0]}.aaaaaaaaaaaa.bbbbbbbbbbbb`] }),
+      'heads.json',
+      /^Add published heads/,
+    );
+    await page.getByText('others were shown another history').waitFor();
+    await page.close();
+  });
+
+  it('shows what Microsoft saw without a record, and the reverse', async () => {
+    const { page } = await opened();
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    const utis = lines.flatMap((line) =>
+      line.type === 'record' && line.record['uti'] !== undefined
+        ? [[String(line.record['uti']), String(line.record['at'])]]
+        : [],
+    );
+    expect(utis.length).toBeGreaterThan(5);
+    const signIn = (uti: string, at: string) => ({
+      createdDateTime: at,
+      uniqueTokenIdentifier: uti,
+      appId: 'partner-app',
+      appDisplayName: 'The partner',
+      status: { errorCode: 0 },
+    });
+    const missing = utis[3]?.[0] ?? '';
+    const log = [
+      ...utis.filter(([uti]) => uti !== missing).map(([uti = '', at = '']) => signIn(uti, at)),
+      signIn('stolen-token', '2026-11-24T12:00:00Z'),
+    ];
+    await give(page, JSON.stringify(log), 'SignIns.json', /^Add downloads of the sign-in log/);
+    await page.getByRole('heading', { name: '1 sign-in without a record' }).waitFor();
+    await expect(page.locator('#sign-ins').innerText()).resolves.toContain('stolen-token');
+    await page.getByRole('heading', { name: '1 token without a sign-in' }).waitFor();
+    await expect(page.locator('#sign-ins').innerText()).resolves.toContain(missing);
+    expect(await findings(page)).toEqual([]);
+    await page.close();
+  });
+
+  it('stays alive while it reads a large file, and stops when it is told to', async () => {
+    const { page } = await opened();
+    const file = join(folder, 'large.jsonl');
+    const front = lines.slice(
+      0,
+      lines.findIndex(({ type }) => type === 'record'),
+    );
+    const record = lines.flatMap((line) => (line.type === 'record' ? [line.record] : []))[0];
+    const many = Array.from({ length: 20_000 }, (_, at): ExtractLine => {
+      const id = `${String(record?.['RowKey']).slice(0, 14)}${String(at).padStart(36, '0')}`;
+      return { type: 'unsigned', record: { ...record, RowKey: id } };
+    });
+    await writeFile(file, fileOf([...front, ...many]));
+    await page.getByLabel(/^Drop the file/).setInputFiles(file);
+    await page.getByRole('progressbar').waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+    await page.getByLabel(/^Drop the file/).setInputFiles(file);
+    await page.getByText('The file is not whole: it was cut off.').waitFor();
+    await page.close();
+  });
+});

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import {
+  Account,
+  activities,
+  applicationOf,
+  dataRead,
+  isChanging,
+  isOutside,
+  summaryOf,
+} from '../../../dashboard/verify/account.ts';
+import { actionOf, dataOf, isChange } from '../../../dashboard/verify/words.ts';
+
+const person = { callerApplication: 'app', callerObject: 'alice', callerKind: 'user' };
+const at = (minute: number): string => `2026-11-24T10:${String(minute).padStart(2, '0')}:00.000Z`;
+
+function accountOf(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  names: Readonly<Record<string, string>> = {},
+): Account {
+  const account = new Account();
+  rows.forEach((row, index) => account.add({ at: at(index), ...person, ...row }, 1));
+  account.end(names);
+  return account;
+}
+
+describe('the account of a tenant', () => {
+  it('has one happening for a request with two records, with its outcome', () => {
+    const request = {
+      kind: 'request',
+      tokenId: 't',
+      method: 'PATCH',
+      template: '/v1.0/users/*',
+      path: '/v1.0/users/tom',
+    };
+    const { happenings } = accountOf([
+      { ...request, outcome: 'sent' },
+      { ...request, outcome: 'answered', status: 204 },
+    ]);
+    expect(happenings).toMatchObject([{ outcome: 'answered', status: 204, at: at(0) }]);
+    expect(happenings.filter(isChanging)).toHaveLength(1);
+  });
+
+  it('keeps a request whose outcome alone is in the period', () => {
+    expect(
+      accountOf([{ kind: 'request', tokenId: 't', method: 'GET', outcome: 'answered', status: 200 }]).happenings,
+    ).toHaveLength(1);
+  });
+
+  it('names people, agents for people, applications and jobs, and the ids of those without a name', () => {
+    const nil = '00000000-0000-0000-0000-000000000000';
+    const { happenings } = accountOf(
+      [
+        { outcome: 'issued' },
+        { outcome: 'issued', callerKind: 'agent', callerActsFor: 'alice', callerApplication: 'bot' },
+        { outcome: 'issued', callerKind: 'application', callerObject: 'principal' },
+        { outcome: 'issued', callerApplication: nil, callerObject: nil, rule: 'job:report' },
+      ],
+      { alice: 'Alice', app: 'Helpdesk' },
+    );
+    expect(happenings.map(({ who: { name, kind, through } }) => [name, kind, through])).toEqual([
+      ['Alice', 'person', 'Helpdesk'],
+      ['Alice', 'person', 'the agent bot'],
+      ['Helpdesk', 'application', undefined],
+      ['scheduled job report', 'job', undefined],
+    ]);
+    expect(activities(happenings, ({ who }) => who).map(({ party, tokens }) => [party.name, tokens])).toContainEqual([
+      'Alice',
+      2,
+    ]);
+    expect(activities(happenings, applicationOf).map(({ party }) => party.name)).toContain('the agent bot');
+  });
+
+  it('shows characters that would turn text around or end a line', () => {
+    const { happenings } = accountOf([{ outcome: 'denied', reason: 'a\u202Eb\nc' }], { alice: 'x\u2066y' });
+    expect(happenings[0]?.reason).toBe(String.raw`a\u202eb\nc`);
+    expect(happenings[0]?.who.name).toBe(String.raw`x\u2066y`);
+  });
+
+  it('counts what kinds of data requests read and tokens opened', () => {
+    const { happenings } = accountOf([
+      { kind: 'request', outcome: 'answered', method: 'GET', resource: 'graph', template: '/v1.0/users/*/messages' },
+      { outcome: 'issued', resource: 'graph', scopes: 'Mail.Read User.Read.All' },
+      { outcome: 'denied', resource: 'graph', scopes: 'Files.Read.All' },
+    ]);
+    expect(dataRead(happenings).map(({ data, requests, tokens }) => [data, requests, tokens])).toEqual([
+      ['E-mail', 1, 1],
+      ['Users', 0, 1],
+    ]);
+  });
+
+  it('gathers the steps of an approval', () => {
+    const step = { kind: 'approval', approvalId: 'a', tokenId: '00000000-0000-0000-0000-000000000000' };
+    const { approvals } = accountOf([
+      { ...step, outcome: 'asked' },
+      { ...step, outcome: 'approved' },
+    ]);
+    expect(approvals.get('a')?.steps.map(({ outcome }) => outcome)).toEqual(['asked', 'approved']);
+  });
+
+  it('knows nights and weekends in UTC', () => {
+    const hours = { from: 7, to: 19, zone: 'utc' } as const;
+    const outside = ['2026-11-24T06:59:00Z', '2026-11-24T07:00:00Z', '2026-11-24T19:00:00Z', '2026-11-28T12:00:00Z'];
+    expect(outside.map((time) => isOutside(Date.parse(time), hours))).toEqual([true, false, true, true]);
+  });
+});
+
+describe('words for requests', () => {
+  it.each([
+    [
+      'POST',
+      '/v1.0/users/*/authentication/methods/*/resetPassword',
+      '/v1.0/users/vera/authentication/methods/1/resetPassword',
+      'Reset the password of vera',
+    ],
+    ['PATCH', '/v1.0/users/*', '/v1.0/users/tom', 'Changed the user tom'],
+    ['DELETE', '/beta/users/*', '/beta/users/tom', 'Deleted the user tom'],
+    ['POST', '/v1.0/identity/conditionalAccess/policies', undefined, 'Created a Conditional Access policy'],
+    ['PATCH', '/v1.0/teams/*', '/v1.0/teams/1', 'Changed something in Teams and chats'],
+    ['GET', '/v1.0/auditLogs/signIns', undefined, 'Read Sign-in logs'],
+  ])('%s %s', (method, template, path, words) => {
+    expect(actionOf({ method, template, path })).toBe(words);
+  });
+
+  it('tells a password and a blocked sign-in by the names in the body', () => {
+    const request = { method: 'PATCH', template: '/v1.0/users/*', path: '/v1.0/users/tom' };
+    expect(actionOf({ ...request, bodyNames: 'passwordProfile /password' })).toBe('Reset the password of tom');
+    expect(actionOf({ ...request, bodyNames: 'accountEnabled' })).toBe('Blocked or allowed the sign-in of tom');
+  });
+
+  it('knows requests that read although they are no GET', () => {
+    expect(isChange({ method: 'POST', template: '/v1.0/directoryObjects/getByIds' })).toBe(false);
+    expect(isChange({ method: 'POST', template: '/v1.0/users' })).toBe(true);
+    expect(isChange({ method: 'POST', cmdlet: 'Get-Mailbox' })).toBe(false);
+    expect(isChange({ method: 'POST', cmdlet: 'Set-Mailbox' })).toBe(true);
+  });
+
+  it('names the data of other resources', () => {
+    expect(dataOf({ resource: 'exchange', cmdlet: 'Get-Mailbox' })).toBe('Exchange: mailboxes and settings');
+    expect(dataOf({ resource: 'arm', template: '/subscriptions' })).toBe('Data of arm');
+    expect(dataOf({ resource: 'graph', template: '/v1.0/print/printers' })).toBe('Other: print');
+  });
+
+  it('says what a token is good for', () => {
+    const [token] = accountOf([{ outcome: 'issued', resource: 'graph', scopes: 'A B C D E' }]).happenings;
+    expect(token && summaryOf(token, (id) => id)).toBe('Got access to Microsoft Graph for about an hour: A, B, C, D …');
+  });
+});
