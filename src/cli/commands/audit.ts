@@ -58,6 +58,7 @@ export function registerAudit(program: Command): void {
   registerExport(audit);
   registerExtract(audit);
   registerVerify(audit);
+  registerVerifyPage(audit);
 }
 
 interface ExportFlags extends ConnectionFlags {
@@ -137,6 +138,21 @@ function registerVerify(audit: Command): void {
   addConnectionOptions(command).action(async (file: string | undefined) => {
     const { verifyAudit } = await import('../audit/verify-audit.ts');
     await verifyAudit(file, command.optsWithGlobals());
+  });
+}
+
+function registerVerifyPage(audit: Command): void {
+  const command = audit
+    .command('verify-page')
+    .description(
+      'Write the page with which a customer checks an extract in a browser, without network: publish it, or send it with the extract.',
+    )
+    .requiredOption('--out <file>', 'such as verify.html; a file of this name is replaced');
+  command.action(async () => {
+    const { out } = command.opts<{ out: string }>();
+    const { writeVerifyPage } = await import('../audit/verify-page.ts');
+    const sha256 = await writeVerifyPage(out);
+    say(`Written to ${out}. SHA-256 ${sha256}: the same for everybody who has this version.`);
   });
 }
 
