@@ -1,5 +1,5 @@
 import type { ApprovalAnswer, ApprovalsAnswer, PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
-import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { AuditAnswer, AuditExtractAnswer } from '../../src/lib/api/answers/audit.ts';
 import type {
   ChangedTagsAnswer,
   EventsAnswer,
@@ -24,10 +24,10 @@ import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../../src/lib/
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { ApplyOptions } from '../../src/lib/changes/plans.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
-import { type Clock, systemClock } from '../../src/lib/core/clock.ts';
+import { type Clock, retry, systemClock } from '../../src/lib/core/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
 import { type ApiFailure, failureOf, jsonIn, objectIn, tokenFailure, unreachable, unreadable } from './api-failure.ts';
-import { createDownload } from './result-downloads.ts';
+import { createDownload, pageAttempts, pauseAfter } from './result-downloads.ts';
 import { signInProblem } from './sign-in-problem.ts';
 
 /** What the page asks the broker. Every method rejects with an ApiFailure. */
@@ -115,6 +115,22 @@ export function createApi(
     replay: (order: { readonly policy?: string; readonly since: string }) =>
       post<ReplayAnswer>('policy/replays', order),
     audit: (query: Query) => get<AuditAnswer>('audit', query),
+    /** All records of a tenant with their proof, as a file. @param onLines how many lines there are so far. */
+    extract: async (period: ExtractPeriod, onLines: (lines: number) => void): Promise<Blob> => {
+      const texts: string[] = [];
+      let lines = 0;
+      let continuation: string | undefined;
+      do {
+        const query = { ...period, continuation };
+        const load = () => get<AuditExtractAnswer>('audit/extract', query);
+        const page = await retry(load, { clock, attempts: pageAttempts, afterError: pauseAfter });
+        texts.push(page.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+        lines += page.lines.length;
+        onLines(lines);
+        ({ continuation } = page);
+      } while (continuation !== undefined);
+      return new Blob(texts, { type: 'application/jsonl' });
+    },
     events: (query: Query) => get<EventsAnswer>('events', query),
     start: (job: string, order: StartOrder) => post<StartedRunAnswer>(`${pathOf('jobs', job)}/runs`, order),
     /** The newest plans. */
@@ -148,6 +164,13 @@ export function createApi(
     /** The rows of a run as one file, from all pages. */
     results: createDownload(clock, (runId) => String(apiUrl(`${pathOf('runs', runId)}/results`)), fetchPage),
   };
+}
+
+/** ISO 8601. */
+interface ExtractPeriod {
+  readonly tenant: string;
+  readonly since: string;
+  readonly until: string;
 }
 
 function failToken(thrown: unknown): never {

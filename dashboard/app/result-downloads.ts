@@ -5,7 +5,7 @@ import { jsonArray } from '../../src/cli/jobs/json-array.ts';
 import { nextAddress } from '../../src/lib/core/outbound.ts';
 
 /** Attempts at a page, and the pause before the second one, which doubles. The same as those of `ptb`. */
-const pageAttempts = 5;
+export const pageAttempts = 5;
 const firstPauseMs = 1_000;
 /** The download fails rather than wait longer for a page. */
 const maxWaitSeconds = 60;
@@ -43,7 +43,8 @@ export function createDownload(
   };
 }
 
-function pauseAfter(thrown: unknown, attempt: number): number | undefined {
+/** How long to wait before a page is asked for again. Undefined: it fails. */
+export function pauseAfter(thrown: unknown, attempt: number): number | undefined {
   if (!(thrown instanceof ApiFailure) || !thrown.transient) return undefined;
   const { retryAfterSeconds } = thrown;
   if (retryAfterSeconds === undefined) return backOffMs(attempt, firstPauseMs);

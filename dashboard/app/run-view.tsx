@@ -18,6 +18,7 @@ import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
+import { saveFile } from './save-file.ts';
 
 const intervalMs = 2_000;
 
@@ -236,14 +237,4 @@ function RunActions(props: {
       ) : null}
     </>
   );
-}
-
-function saveFile(rows: Blob, name: string): void {
-  const url = URL.createObjectURL(rows);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download has started by then.
-  setTimeout(() => URL.revokeObjectURL(url), 1_000);
 }

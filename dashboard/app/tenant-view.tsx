@@ -12,6 +12,7 @@ import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
+import { TenantExtract } from './tenant-extract.tsx';
 import { TenantHistory, TenantJobs, TenantOverTime } from './tenant-history.tsx';
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
@@ -94,6 +95,7 @@ interface DetailsProps extends TenantProps {
 
 function Details({ tenant, nowMs, reload, history }: DetailsProps) {
   const readsRuns = useRole('Runs.Read');
+  const readsAudit = useRole('Audit.Read');
   return (
     <>
       <Warnings texts={tenant.warnings} />
@@ -109,6 +111,7 @@ function Details({ tenant, nowMs, reload, history }: DetailsProps) {
           {readsRuns ? <TenantLicences tenant={tenant} /> : null}
           <TenantEvents tenantId={tenant.tenantId} />
           <TenantTags tenant={tenant} onChange={reload} />
+          {readsAudit ? <TenantExtract tenantId={tenant.tenantId} /> : null}
         </div>
       </div>
     </>

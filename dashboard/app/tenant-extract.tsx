@@ -1,0 +1,62 @@
+import { useState } from 'preact/hooks';
+import { Field } from './choice.tsx';
+import { useSignedIn } from './context.ts';
+import { Command } from './copy.tsx';
+import { count } from './format.ts';
+import type { ApiFailure } from './api-failure.ts';
+import { Failure, Panel } from './pieces.tsx';
+import { saveFile } from './save-file.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+/** The value of a `date` input. */
+const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
+type Progress =
+  | { readonly is: 'ready' | 'done' }
+  | { readonly is: 'loading'; readonly lines: number }
+  | { readonly is: 'failed'; readonly failure: ApiFailure };
+
+/** Every record about a tenant with its proof, as a file for the customer. */
+export function TenantExtract({ tenantId }: { readonly tenantId: string }) {
+  const { api } = useSignedIn();
+  const [since, setSince] = useState(() => dateOf(Date.now() - 30 * dayMs));
+  const [until, setUntil] = useState(() => dateOf(Date.now()));
+  const [progress, setProgress] = useState<Progress>({ is: 'ready' });
+  const isBusy = progress.is === 'loading';
+  const download = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    if (isBusy) return;
+    setProgress({ is: 'loading', lines: 0 });
+    try {
+      // The last day as a whole, but nothing that has not happened yet.
+      const end = new Date(Math.min(Date.parse(until) + dayMs, Date.now())).toISOString();
+      const period = { tenant: tenantId, since: new Date(since).toISOString(), until: end };
+      const file = await api.extract(period, (lines) => setProgress({ is: 'loading', lines }));
+      saveFile(file, `extract-${tenantId}-${since}-${until}.jsonl`);
+      setProgress({ is: 'done' });
+    } catch (thrown) {
+      setProgress({ is: 'failed', failure: thrown as ApiFailure });
+    }
+  };
+  return (
+    <Panel title="Proof for the customer">
+      <p>
+        A file with every record about this customer, and the proof that none is missing or changed. It names people,
+        and tells nothing about other customers.
+      </p>
+      <form class="filters" aria-label="Period of the extract" onSubmit={download}>
+        <Field label="From" type="date" required value={since} onInput={setSince} />
+        <Field label="To" type="date" required value={until} onInput={setUntil} />
+        <button type="submit" aria-disabled={isBusy}>
+          Download the extract
+        </button>
+        <span role="status">
+          {isBusy ? `${count(progress.lines, 'line')} so far` : progress.is === 'done' ? 'Downloaded.' : ''}
+        </span>
+      </form>
+      <Failure failure={progress.is === 'failed' ? progress.failure : undefined} />
+      <p class="quiet">The customer checks it in a browser, with the page that this writes:</p>
+      <Command text="ptb audit verify-page --out verify.html" />
+    </Panel>
+  );
+}
