@@ -7,6 +7,8 @@ import { exitCodes } from '../exit-codes.ts';
 import { connect, type ConnectionFlags } from '../remote/connection.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print, progress } from '../sign-in/output.ts';
+import { RecordedTokens } from '../../lib/audit/proof/join-sign-ins.ts';
+import { compareSignIns, comparisonLines } from './compare-sign-ins.ts';
 import { exportAudit } from './export-audit.ts';
 import { openExport } from './export-file.ts';
 import { trustedKeys } from './trusted-keys.ts';
@@ -19,6 +21,7 @@ export interface VerifyFlags extends ConnectionFlags {
   readonly key?: readonly string[];
   readonly heads?: readonly string[];
   readonly tenant?: string;
+  readonly signIns?: readonly string[];
   readonly json?: true;
 }
 
@@ -38,7 +41,10 @@ export async function verifyAudit(file: string | undefined, flags: VerifyFlags):
   }
 }
 
-async function verifyFile(file: string, { from, to, key = [], heads, tenant, json }: VerifyFlags): Promise<void> {
+async function verifyFile(
+  file: string,
+  { from, to, key = [], heads, tenant, signIns, json }: VerifyFlags,
+): Promise<void> {
   const period = { fromMs: msOf(from, Number.NEGATIVE_INFINITY), toMs: msOf(to, Number.POSITIVE_INFINITY) };
   const given = await trustedKeys(key);
   if (await isExtract(file)) {
@@ -47,18 +53,30 @@ async function verifyFile(file: string, { from, to, key = [], heads, tenant, jso
     const published = heads === undefined ? undefined : await publishedHeads(heads);
     if (tenant !== undefined && parseTenantId(tenant) === undefined)
       throw new UsageError('--tenant: is not the id of a tenant (GUID).');
-    const verdict = await verifyExtractFile(file, given, published, tenant);
+    const tokens = new RecordedTokens();
+    const verdict = await verifyExtractFile(file, given, { published, tenant, tokens });
+    const join = signIns === undefined ? undefined : await compareSignIns(signIns, verdict, tokens);
     const keysFrom = given.length > 0 ? 'option' : 'extract';
     print(
       json,
-      { verdict: verdict.isProven ? 'proven' : 'tampered', keysFrom, ...verdict },
-      extractLines(verdict, given.length > 0, published !== undefined, tenant !== undefined),
+      {
+        verdict: verdict.isProven ? 'proven' : 'tampered',
+        keysFrom,
+        ...verdict,
+        ...(join && { signIns: { ...join, partner: [...join.partner] } }),
+      },
+      [
+        ...extractLines(verdict, given.length > 0, published !== undefined, tenant !== undefined),
+        ...(join === undefined ? [] : comparisonLines(join)),
+      ],
     );
     if (!verdict.isProven) throw new CommandOutcome(exitCodes.failure);
+    if (join !== undefined && (join.withoutRecord.length > 0 || join.partner.size === 0))
+      throw new CommandOutcome(exitCodes.partial);
     return;
   }
-  if (heads !== undefined || tenant !== undefined)
-    throw new UsageError('--heads, --tenant: are for extracts of `ptb audit extract`.');
+  if (heads !== undefined || tenant !== undefined || signIns !== undefined)
+    throw new UsageError('--heads, --tenant, --sign-ins: are for extracts of `ptb audit extract`.');
   const evidence = await openExport(file, period, Date.now());
   const keys = given.length > 0 ? given : evidence.keys;
   const verification = await verifyExport({ ...evidence, keys });

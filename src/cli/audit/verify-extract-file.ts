@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { JWK } from 'jose';
 import * as z from 'zod';
+import type { RecordedTokens } from '../../lib/audit/proof/join-sign-ins.ts';
 import type { EcKey } from '../../lib/audit/proof/layout.ts';
 import { type ExtractVerdict, verifyExtract } from '../../lib/audit/proof/verify-extract.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
@@ -35,17 +36,22 @@ export async function publishedHeads(files: readonly string[]): Promise<readonly
 
 /**
  * @param keys that must have signed. Empty: those in the file.
- * @param heads published ones, among which those of the file must be. Undefined: they are not compared.
- * @param tenant id of the one that the file must be about.
+ * @param wanted published heads, among which those of the file must be, and the id of the tenant that it must be about.
+ * Undefined: not compared. `tokens` gets those that the records name.
  */
 export async function verifyExtractFile(
   file: string,
   keys: readonly JWK[],
-  heads: readonly string[] | undefined,
-  tenant: string | undefined,
+  wanted: {
+    readonly published: readonly string[] | undefined;
+    readonly tenant: string | undefined;
+    readonly tokens: RecordedTokens;
+  },
 ): Promise<ExtractVerdict> {
+  const { published: heads, tenant, tokens } = wanted;
   const trusted = keys.map(({ x = '', y = '', kid = '' }): EcKey => ({ kty: 'EC', crv: 'P-256', x, y, kid }));
-  const options = { keys: trusted, nowMs: Date.now(), ...(tenant === undefined ? {} : { tenant }) };
+  const onRecord = tokens.add.bind(tokens);
+  const options = { keys: trusted, nowMs: Date.now(), onRecord, ...(tenant === undefined ? {} : { tenant }) };
   return verifyExtract(fileLines(file), heads === undefined ? options : { ...options, heads });
 }
 

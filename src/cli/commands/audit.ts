@@ -134,6 +134,10 @@ function registerVerify(audit: Command): void {
     .option('--key <file...>', 'public keys from Key Vault that must have signed: JWK, or `az keyvault key show`')
     .option('--heads <file...>', 'of an extract: published heads, as GET /api/audit/heads answers. They must agree')
     .option('--tenant <id>', 'of an extract: the id of the tenant that it must be about')
+    .option(
+      '--sign-ins <file...>',
+      'downloads of the customer’s sign-in log, JSON or CSV, that the records of an extract are compared with',
+    )
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action(async (file: string | undefined) => {
     const { verifyAudit } = await import('../audit/verify-audit.ts');

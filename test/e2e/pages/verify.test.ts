@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeVerifyPage } from '../../../src/cli/audit/verify-page.ts';
 import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
 import { skippedBecause } from '../../support/skipped.ts';
-import { buildVerifyPage } from '../../../tools/build-verify-page.ts';
 import { findings, tabTo } from './assistive.ts';
 import { connectBrowser, noBrowser, openPage, type WatchedPage } from './browser.ts';
-import { fileOf, hostile, startMs, type Story, storyOfADay } from './extract-fixture.ts';
+import { fileOf, hostile, startMs, type Story, storyOfADay } from '../../support/customer-story.ts';
 import { checkLooks } from './looks.ts';
 
 let browser: Browser;
@@ -18,7 +18,7 @@ let story: Story;
 let lines: readonly ExtractLine[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-verify-'));
-  [browser] = await Promise.all([connectBrowser(), buildVerifyPage(join(folder, 'verify.html'))]);
+  [browser] = await Promise.all([connectBrowser(), writeVerifyPage(join(folder, 'verify.html'))]);
   story = await storyOfADay();
   lines = await story.extract();
 }, 120_000);

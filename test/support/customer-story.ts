@@ -1,9 +1,9 @@
-import { toRow } from '../../../src/lib/audit/log/audit-row.ts';
-import type { AuditEntry } from '../../../src/lib/audit/audit-log.ts';
-import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
-import { nilUuid, type TenantId } from '../../../src/lib/core/identifiers.ts';
-import { calm, ProofWorld, textsOf } from '../../campaigns/proof/proof-world.ts';
-import { guid } from '../../support/audit-entries.ts';
+import { toRow } from '../../src/lib/audit/log/audit-row.ts';
+import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
+import type { ExtractLine } from '../../src/lib/audit/proof/layout.ts';
+import { nilUuid, type TenantId } from '../../src/lib/core/identifiers.ts';
+import { calm, ProofWorld, textsOf } from '../campaigns/proof/proof-world.ts';
+import { guid } from './audit-entries.ts';
 
 const minute = 60_000;
 /** When the fleet of {@link ProofWorld} starts. */

@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { registerAudit } from '../../../../src/cli/commands/audit.ts';
+import type { ExtractLine } from '../../../../src/lib/audit/proof/layout.ts';
+import { fileOf, type Story, storyOfADay } from '../../../support/customer-story.ts';
+import { runCommand } from '../commands/command-stage.ts';
+
+let folder: string;
+let story: Story;
+let lines: readonly ExtractLine[];
+let extract: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ptb-sign-ins-'));
+  story = await storyOfADay();
+  lines = await story.extract();
+  extract = join(folder, 'extract.jsonl');
+  await writeFile(extract, fileOf(lines));
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+/** A sign-in for each token of the records, and another one. */
+function log(extra: readonly object[] = []): string {
+  const tokens = lines.flatMap((line) => (line.type === 'record' && 'uti' in line.record ? [line.record] : []));
+  const app = { appId: 'portal', appDisplayName: 'The portal', status: { errorCode: 0 } };
+  return JSON.stringify([
+    ...tokens.map(({ uti, at }) => ({ ...app, uniqueTokenIdentifier: uti, createdDateTime: at })),
+    ...extra.map((each) => ({ ...app, ...each })),
+  ]);
+}
+
+async function compare(file: string, words: readonly string[] = [], of = extract) {
+  vi.useFakeTimers({ now: story.world.audit.nowMs + 60_000, toFake: ['Date'] });
+  const found = join(folder, 'log.json');
+  await writeFile(found, file);
+  return runCommand(registerAudit, ['audit', 'verify', of, '--sign-ins', found, ...words], []);
+}
+
+describe('ptb audit verify --sign-ins', () => {
+  it('says that every sign-in of the partner has a record', async () => {
+    const { exit, out } = await compare(log());
+    expect(out).toMatch(/Sign-in log from \S+ to \S+: 9 sign-ins of The portal with a record.\nNone without one.\n/);
+    expect(exit).toBe(0);
+  });
+
+  it('names sign-ins without a record and ends with 3', async () => {
+    const stolen = {
+      uniqueTokenIdentifier: 'stolen',
+      createdDateTime: '2026-11-24T12:00:00Z',
+      ipAddress: '203.0.113.9',
+    };
+    const { exit, out } = await compare(log([stolen]));
+    expect(out).toContain('1 sign-in without one: a token that the broker did not record.');
+    expect(out).toContain('2026-11-24T12:00:00.000Z The portal 203.0.113.9 stolen');
+    expect(exit).toBe(3);
+    const json = JSON.parse((await compare(log([stolen]), ['--json'])).out) as {
+      signIns: { withoutRecord: unknown[] };
+    };
+    expect(json.signIns.withoutRecord).toMatchObject([{ uti: 'stolen' }]);
+  });
+
+  it('ends with 3 if no sign-in has a record, and with 2 for a file that is no log', async () => {
+    const other = JSON.stringify([
+      { uniqueTokenIdentifier: 'a', createdDateTime: '2026-11-24T10:00:00Z', appId: 'x' },
+      { uniqueTokenIdentifier: 'b', createdDateTime: '2026-11-24T20:00:00Z', appId: 'x' },
+    ]);
+    expect(await compare(other)).toMatchObject({ exit: 3, out: expect.stringContaining('No sign-in has a record') });
+    expect(await compare('{}')).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('has no identifiers of tokens'),
+    });
+  });
+
+  it('compares nothing with an extract that is not proven', async () => {
+    const edited = join(folder, 'edited.jsonl');
+    await writeFile(edited, fileOf(lines).replace('4711', '4712'));
+    const { exit, out } = await compare(log(), [], edited);
+    expect([exit, out.includes('Sign-in log')]).toEqual([1, false]);
+  });
+});
