@@ -345,7 +345,7 @@ function BeforeAfter({ one: { kind, added, removed, bodyNames, plan } }: { reado
   if (bodyNames === undefined && plan === undefined) return null;
   return (
     <>
-      <dt>What of it</dt>
+      <dt>What was set</dt>
       <dd>
         {bodyNames === undefined ? null : <code>{bodyNames.split(' ').join(', ')}</code>}{' '}
         <span class="quiet">

@@ -38,7 +38,8 @@ export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
                 from <When ms={Date.parse(proven.from)} /> to <When ms={Date.parse(proven.to)} />
               </>
             )}
-            . They are all that your partner’s service signed for your tenant in this time, and no other.
+            . They are all that the signed checkpoints hold for your tenant in this time, and no other. This is your
+            partner’s account if the key below is your partner’s.
           </p>
           <p>
             The partner has the tenant id <code>{header?.broker}</code>.
@@ -46,6 +47,9 @@ export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
           {notes.map((note) => (
             <p key={note}>{note}</p>
           ))}
+          <p class="print-only">
+            Checked on <When ms={Date.now()} /> by verify.html.
+          </p>
         </div>
       </div>
       <Keys verdict={verdict} />

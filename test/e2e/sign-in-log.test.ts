@@ -1,0 +1,59 @@
+import { readSignInLog } from 'microsoft-cloud/client';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Demo } from '../../src/cli/demo/start-demo.ts';
+import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import { type Join, joinSignIns, readSignIns, RecordedTokens } from '../../src/lib/audit/proof/join-sign-ins.ts';
+import { startQuietDemo, tenantOf } from '../support/running-demo.ts';
+
+let demo: Demo;
+beforeAll(async () => {
+  demo = await startQuietDemo(2);
+});
+afterAll(async () => {
+  await demo?.stop();
+});
+
+const customer = () => tenantOf(demo, 'ok');
+
+async function ask(path: string, body?: object): Promise<unknown> {
+  const headers = { authorization: `Bearer ${await demo.callerToken()}`, 'content-type': 'application/json' };
+  const more = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+  const response = await fetch(`${demo.url}/api/${path}`, { headers, ...more });
+  expect(response.status).toBe(200);
+  return response.json();
+}
+
+/** Compares the records of the customer with what Microsoft's log of its tenant says. */
+async function compared(): Promise<Join> {
+  const { tenantId } = customer();
+  const { entries } = (await ask(`audit?tenant=${tenantId}&limit=1000`)) as AuditAnswer;
+  const tokens = new RecordedTokens();
+  for (const entry of entries.toReversed()) tokens.add({ ...entry });
+  const log = readSignIns(JSON.stringify(await readSignInLog(demo.cloud.control, tenantId)));
+  return joinSignIns(tokens.all, log, { fromMs: 0, toMs: Date.now() + 60_000 });
+}
+
+it('finds a token that somebody got with the credential of the partner and without the broker', async () => {
+  const { tenantId, domain } = customer();
+  const { entra, application, refreshToken } = demo.cloud;
+  await ask('tokens', { tenant: domain, resource: 'graph', scopes: ['User.Read.All'] });
+  await ask(`gateway/${tenantId}/graph/v1.0/users?$top=1`);
+  const before = await compared();
+  expect([...before.partner]).toEqual([application.clientId]);
+  expect(before.recorded).toBeGreaterThan(0);
+  expect(before.withoutRecord).toEqual([]);
+
+  const stolen = await fetch(`${entra}/${tenantId}/oauth2/v2.0/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: application.clientId,
+      client_secret: application.clientSecret,
+      refresh_token: refreshToken,
+      scope: 'https://graph.microsoft.com/.default',
+    }),
+  });
+  const { access_token: token = '' } = (await stolen.json()) as { access_token?: string };
+  const { uti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { uti: string };
+  expect((await compared()).withoutRecord.map((signIn) => signIn.uti)).toEqual([uti]);
+});
