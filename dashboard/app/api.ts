@@ -122,7 +122,7 @@ export function createApi(
       let continuation: string | undefined;
       do {
         const query = { ...period, continuation };
-        const load = () => get<AuditExtractAnswer>('audit/extract', query);
+        const load = async () => exact<AuditExtractAnswer>(await send(withQuery('audit/extract', query)));
         const page = await retry(load, { clock, attempts: pageAttempts, afterError: pauseAfter });
         texts.push(page.lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
         lines += page.lines.length;
@@ -220,6 +220,15 @@ async function reportIn(response: Response): Promise<HealthReportAnswer | Health
   const body = await objectIn(response);
   const isWord = 'status' in body && Object.keys(body).length === 1;
   return 'applications' in body || isWord ? (body as unknown as HealthReportAnswer | HealthWord) : undefined;
+}
+
+/** The document as it was sent: `read` makes characters visible, and signatures are over those that are there. */
+async function exact<T>(response: Response): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw unreadable(response);
+  }
 }
 
 /** @throws ApiFailure if the body is incomplete or has another format. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,6 +10,9 @@ import { skippedBecause } from '../../support/skipped.ts';
 import { findings, tabTo } from './assistive.ts';
 import { connectBrowser, noBrowser, openPage, type WatchedPage } from './browser.ts';
 import { fileOf, hostile, startMs, type Story, storyOfADay } from '../../support/customer-story.ts';
+import { startFixtureBroker } from './fixture/broker.ts';
+import { openView } from './fixture/views.ts';
+import { createWorld } from './fixture/world.ts';
 import { checkLooks } from './looks.ts';
 
 let browser: Browser;
@@ -193,6 +196,29 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await expect(page.locator('#sign-ins').innerText()).resolves.toContain(missing);
     expect(await findings(page)).toEqual([]);
     await page.close();
+  });
+
+  it('proves the file that the dashboard downloads on the page of a tenant', async () => {
+    const world = createWorld(25, Date.now());
+    const broker = await startFixtureBroker(world);
+    const dashboard = await openPage(browser, { acceptDownloads: true });
+    await openView(dashboard.page, broker, world, 'tenant');
+    await dashboard.page.route('**/api/audit/extract?*', (route) => {
+      const isFirst = !route.request().url().includes('continuation');
+      const json = isFirst ? { lines: lines.slice(0, 9), continuation: 'next' } : { lines: lines.slice(9) };
+      return route.fulfill({ json });
+    });
+    const downloading = dashboard.page.waitForEvent('download');
+    await dashboard.page.getByRole('button', { name: 'Download the extract' }).click();
+    const download = await downloading;
+    expect(download.suggestedFilename()).toMatch(/^extract-.*\.jsonl$/);
+    const file = join(folder, 'downloaded.jsonl');
+    await download.saveAs(file);
+    const text = await readFile(file, 'utf8');
+    expect(text).toBe(fileOf(lines));
+    expect(await verdictOf(text)).toContain('PROVEN extract.jsonl has');
+    await dashboard.page.close();
+    await broker.close();
   });
 
   it('stays alive while it reads a large file, and stops when it is told to', async () => {
