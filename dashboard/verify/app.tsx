@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { visibleText } from '../../src/lib/core/text.ts';
 import { Notice } from '../shared/text.tsx';
 import { AccountView } from './account-view.tsx';
-import { type Checked, checkFile, headsIn, mostBytes } from './check.ts';
+import { type Checked, checkFile, type Heads, mostBytes, noHeads } from './check.ts';
 import { Drop } from './parts.tsx';
 import { Verdict } from './verdict.tsx';
 
@@ -11,14 +12,6 @@ type State =
   | { readonly is: 'busy'; readonly name: string; readonly share: number }
   | { readonly is: 'failed'; readonly name: string; readonly problem: string }
   | { readonly is: 'done'; readonly name: string; readonly checked: Checked };
-
-/** Published heads that the reader has added. */
-export interface Heads {
-  readonly names: readonly string[];
-  readonly heads: readonly string[];
-}
-
-const noHeads: Heads = { names: [], heads: [] };
 
 /** Why this browser cannot check anything, if it cannot. */
 const noCryptography =
@@ -35,7 +28,7 @@ export function VerifyPage() {
     running.current?.stop.abort();
     const stop = new AbortController();
     running.current = { file, stop };
-    const { name } = file;
+    const name = visibleText(file.name);
     if (file.size > mostBytes) {
       setState({ is: 'failed', name, problem: tooBig(file.size) });
       return;
@@ -56,14 +49,9 @@ export function VerifyPage() {
     );
   };
 
-  const addHeads = async (files: readonly File[]): Promise<void> => {
-    const texts = await Promise.all(files.map((file) => (file.size > mostHeadBytes ? '' : file.text())));
-    const next: Heads = {
-      names: [...heads.names, ...files.map(({ name }) => name)],
-      heads: [...new Set([...heads.heads, ...texts.flatMap(headsIn)])],
-    };
+  const compare = (next: Heads): void => {
     setHeads(next);
-    if (running.current !== undefined) check(running.current.file, next);
+    if (running.current !== undefined && next.problem === undefined) check(running.current.file, next);
   };
 
   // A file that misses the field would replace the page.
@@ -106,14 +94,11 @@ export function VerifyPage() {
         state={state}
         onStop={() => (running.current?.stop.abort(), setState({ is: 'empty' }))}
         heads={heads}
-        onHeads={addHeads}
+        onHeads={compare}
       />
     </main>
   );
 }
-
-/** A year of heads has about 60 MB. */
-const mostHeadBytes = 200_000_000;
 
 const tooBig = (bytes: number): string =>
   `The file has ${(bytes / 2 ** 30).toFixed(1)} GiB, and this page reads up to ${mostBytes / 2 ** 30} GiB. Ask for an extract of a shorter period, or check this one with the command “ptb audit verify FILE”, which reads files of any size.`;
@@ -122,7 +107,7 @@ interface ShownProps {
   readonly state: State;
   readonly heads: Heads;
   readonly onStop: () => void;
-  readonly onHeads: (files: readonly File[]) => void;
+  readonly onHeads: (heads: Heads) => void;
 }
 
 function Shown({ state, heads, onStop, onHeads }: ShownProps) {

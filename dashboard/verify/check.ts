@@ -81,7 +81,31 @@ async function* linesOf(
   }
 }
 
+/** Published heads that the reader has added. */
+export interface Heads {
+  /** Of the files. */
+  readonly names: readonly string[];
+  readonly heads: readonly string[];
+  /** Why the last file has none. */
+  readonly problem?: string;
+}
+
+export const noHeads: Heads = { names: [], heads: [] };
+
+/** Largest file of heads, bytes. Those of a year take about 60 MB. */
+const mostHeadBytes = 200_000_000;
+
+/** The heads with those of more files. A file without any is named, and changes nothing. */
+export async function withHeads(known: Heads, files: readonly File[]): Promise<Heads> {
+  let { names, heads } = known;
+  for (const file of files) {
+    const found = file.size > mostHeadBytes ? [] : headsIn(await file.text());
+    if (found.length === 0) return { names, heads, problem: `${file.name} has no published heads.` };
+    names = [...names, file.name];
+    heads = [...new Set([...heads, ...found])];
+  }
+  return { names, heads };
+}
+
 /** The signed heads in a text: the answers of `GET /api/audit/heads`, or one head a line. */
-export const headsIn = (text: string): readonly string[] => [
-  ...new Set(text.match(/[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g)),
-];
+const headsIn = (text: string): readonly string[] => [...new Set(text.match(/[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g))];

@@ -51,7 +51,12 @@ export function SignInsPanel({ tokens, verdict: { proven } }: Props) {
           that it gave, and so does each record. In the Microsoft Entra admin center, open Sign-in logs, choose the tabs
           for non-interactive users and for service principals, and download each as JSON or CSV.
         </p>
-        <Drop id="sign-in-log" label="Add downloads of the sign-in log" multiple onFiles={read} />
+        <Drop
+          id="sign-in-log"
+          label="Add downloads of the sign-in log"
+          multiple
+          onFiles={(files) => void read(files)}
+        />
         {problem === undefined ? null : <Notice kind="bad">{problem}</Notice>}
         {signIns === undefined || proven === undefined ? null : (
           <Compared

@@ -2,28 +2,28 @@ import { useState } from 'preact/hooks';
 import type { ExtractVerdict } from '../../src/lib/audit/proof/verify-extract.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
 import { Notice } from '../shared/text.tsx';
-import type { Heads } from './app.tsx';
+import { type Heads, noHeads, withHeads } from './check.ts';
 import { counted, Drop, When } from './parts.tsx';
 
 interface VerdictProps {
   readonly name: string;
   readonly verdict: ExtractVerdict;
   readonly heads: Heads;
-  readonly onHeads: (files: readonly File[]) => void;
+  readonly onHeads: (heads: Heads) => void;
 }
 
 /** Whether the file is proven, what it rests on, and what nothing proves. */
 export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
-  const { isProven, problems, notes, proven, records, withheld, header, names } = verdict;
+  const { isProven, notes, proven, records, withheld, header, names } = verdict;
   const tenant = names[header?.tenant ?? ''];
-  if (!isProven) return <NotProven name={name} verdict={verdict} problems={problems} />;
+  if (!isProven) return <NotProven name={name} verdict={verdict} heads={heads} onHeads={onHeads} />;
   return (
     <section class="stack" aria-label="Verdict">
       <div class="note proven">
         <div>
           <h2>PROVEN</h2>
           <p>
-            {visibleText(name)} has {counted(records + withheld, 'record')} about the tenant{' '}
+            {name} has {counted(records + withheld, 'record')} about the tenant{' '}
             {tenant === undefined ? null : (
               <>
                 <b>
@@ -58,16 +58,12 @@ export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
   );
 }
 
-function NotProven({
-  name,
-  verdict: { header },
-  problems,
-}: Pick<VerdictProps, 'name' | 'verdict'> & { readonly problems: readonly string[] }) {
+function NotProven({ name, verdict: { header, problems }, heads, onHeads }: VerdictProps) {
   return (
     <Notice kind="bad">
       <h2>NOT PROVEN</h2>
       <p>
-        {visibleText(name)}
+        {name}
         {typeof header?.tenant === 'string' ? (
           <>
             , for the tenant <code>{visibleText(header.tenant)}</code>,
@@ -85,6 +81,11 @@ function NotProven({
         If a fresh copy is not proven either, ask your partner why. What the file says is not shown, because nothing
         speaks for it.
       </p>
+      {heads.heads.length === 0 ? null : (
+        <button type="button" onClick={() => onHeads(noHeads)}>
+          Check it without the published heads
+        </button>
+      )}
     </Notice>
   );
 }
@@ -147,7 +148,10 @@ function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
 }
 
 /** The comparison with what others were shown. */
-function Published({ verdict: { checkpoints }, heads: { names, heads }, onHeads }: Omit<VerdictProps, 'name'>) {
+function Published({ verdict: { checkpoints, proven }, heads: known, onHeads }: Omit<VerdictProps, 'name'>) {
+  const { names, heads, problem } = known;
+  // The answer has the heads of the hour before, too.
+  const addressOf = (time: string): string => `/api/audit/heads?from=${time}`;
   return (
     <section class="panel" aria-labelledby="published">
       <header>
@@ -157,17 +161,25 @@ function Published({ verdict: { checkpoints }, heads: { names, heads }, onHeads 
         {heads.length === 0 ? (
           <p>
             The proof rests on {checkpoints.length === 1 ? 'checkpoint' : 'checkpoints'} {checkpoints.join(' and ')} of
-            your partner’s service. Every customer must see the same ones, so your partner publishes them at{' '}
-            <code>/api/audit/heads</code> of its service. Save that list, or get it from somebody else who did, and drop
-            it here. Without it, nothing shows that you were not given a history of your own.
+            your partner’s service. Every customer must see the same ones, so your partner&apos;s service publishes
+            them: at <code>{addressOf(proven?.from ?? '')}</code> and <code>{addressOf(proven?.to ?? '')}</code>. Save
+            both lists, or get it from somebody else who did, and drop it here. Without it, nothing shows that you were
+            not given a history of your own.
           </p>
         ) : (
           <p class="good-text">
-            {checkpoints.length === 1 ? 'Checkpoint' : 'Checkpoints'} {checkpoints.join(' and ')} are among the{' '}
-            {counted(heads.length, 'published head')} that you added ({names.map(visibleText).join(', ')}).
+            {checkpoints.length === 1 ? 'Checkpoint' : 'Checkpoints'} {checkpoints.join(' and ')}{' '}
+            {checkpoints.length === 1 ? 'is' : 'are'} among the {counted(heads.length, 'published head')} that you added
+            ({names.map(visibleText).join(', ')}).
           </p>
         )}
-        <Drop id="heads" label="Add published heads" multiple onFiles={onHeads} />
+        <Drop
+          id="heads"
+          label="Add published heads"
+          multiple
+          onFiles={(files) => void withHeads(known, files).then(onHeads)}
+        />
+        {problem === undefined ? null : <Notice kind="bad">{visibleText(problem)}</Notice>}
       </div>
     </section>
   );

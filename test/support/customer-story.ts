@@ -5,7 +5,6 @@ import { nilUuid, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { calm, ProofWorld, textsOf } from '../campaigns/proof/proof-world.ts';
 import { guid } from './audit-entries.ts';
 
-const minute = 60_000;
 /** When the fleet of {@link ProofWorld} starts. */
 export const startMs = Date.UTC(2026, 10, 24, 9, 30);
 

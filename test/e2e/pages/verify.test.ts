@@ -115,9 +115,10 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await tabTo(page, (focused) => focused.id === 'expected');
     const thumbprint = (await page.locator('.fingerprint').first().innerText()).replaceAll(' ', '');
     await page.keyboard.type('AAAA');
-    await page.getByText('It is another key.').waitFor();
-    await page.getByLabel(/fingerprint that you got/).fill(thumbprint);
-    await page.getByText('It is the same key.').waitFor();
+    const answer = page.locator('section', { has: page.locator('#expected') }).getByRole('status');
+    await expect.poll(() => answer.innerText()).toContain('It is another key.');
+    await page.getByLabel(/fingerprint that you got/).fill(`sha256=${thumbprint}`);
+    await expect.poll(() => answer.innerText()).toContain('It is the same key.');
     await page.close();
   });
 
@@ -130,6 +131,11 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     ],
     ['was edited', (text: string) => text.replace('Ticket 4711', 'Ticket 4712'), 'A record was changed'],
     ['is of a future version', (text: string) => text.replace('"v":1', '"v":2'), 'a newer version has written it.'],
+    [
+      'has another key',
+      (text: string) => text.replace(/"y":"[^"]{43}"/, `"y":"${'A'.repeat(43)}"`),
+      'it has a key that cannot be used.',
+    ],
     ['is something else', () => '{"entries":[]}\n', 'it is no line of an extract'],
     ['is empty', () => '', 'The file is not whole'],
     ['is an archive', () => `PK\u0003\u0004${'\u0000'.repeat(3_000)}`, 'it is not JSON'],
@@ -143,7 +149,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     const { page } = await opened();
     const nobody = '99999999-0000-4000-8000-000000000000' as never;
     await give(page, fileOf(await story.world.extract(nobody, startMs, story.world.audit.nowMs)));
-    await page.getByText('Nobody touched your tenant.').waitFor();
+    await expect.poll(() => page.locator('main').innerText()).toContain('Nobody touched your tenant.');
     await page.close();
   });
 
@@ -153,17 +159,18 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
     const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
     await give(page, JSON.stringify({ heads }), 'heads.json', /^Add published heads/);
-    await page.getByText(/are among the .* that you added/).waitFor();
+    await expect.poll(() => page.locator('main').innerText()).toMatch(/ among the .* that you added/);
+    await give(page, 'Dear customer', 'letter.txt', /^Add published heads/);
+    await expect.poll(() => page.getByRole('alert').innerText()).toBe('letter.txt has no published heads.');
     await page.reload();
     await give(page, fileOf(lines));
     await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
-    await give(
-      page,
-      JSON.stringify({ heads: [`${heads[0]?.split('.')[0]}.aaaaaaaaaaaa.bbbbbbbbbbbb`] }),
-      'heads.json',
-      /^Add published heads/,
-    );
-    await page.getByText('others were shown another history').waitFor();
+    const [start] = heads[0]?.split('.') ?? [];
+    const others = JSON.stringify({ heads: [`${start}.aaaaaaaaaaaa.bbbbbbbbbbbb`] });
+    await give(page, others, 'heads.json', /^Add published heads/);
+    await expect.poll(() => page.getByRole('alert').innerText()).toContain('others were shown another history');
+    await page.getByRole('button', { name: 'Check it without the published heads' }).click();
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
     await page.close();
   });
 
@@ -239,7 +246,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
     await page.getByLabel(/^Drop the file/).setInputFiles(file);
-    await page.getByText('The file is not whole: it was cut off.').waitFor();
+    await expect.poll(() => page.getByRole('alert').innerText()).toContain('The file is not whole: it was cut off.');
     await page.close();
   });
 });
