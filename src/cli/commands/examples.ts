@@ -55,6 +55,7 @@ const examples: Readonly<Record<string, string>> = {
   'audit export': 'ptb audit export --from 30d --output audit.jsonl',
   'audit extract': 'ptb audit extract --tenant Contoso --since 2026-11-01 --until 2026-12-01 --out contoso.jsonl',
   'audit verify': 'ptb audit verify audit.jsonl',
+  'audit verify-page': 'ptb audit verify-page --out verify.html',
   setup: 'ptb setup --permissions gdap',
   'setup api': 'ptb setup api --az-login --name partner-token-broker-prod',
   consent: 'ptb consent --account broker@partner.onmicrosoft.com',

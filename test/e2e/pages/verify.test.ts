@@ -1,11 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeVerifyPage } from '../../../src/cli/audit/verify-page.ts';
 import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
+import { ptbScript } from '../../paths.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 import { findings, tabTo } from './assistive.ts';
 import { connectBrowser, noBrowser, openPage, type WatchedPage } from './browser.ts';
@@ -17,11 +20,16 @@ import { checkLooks } from './looks.ts';
 
 let browser: Browser;
 let folder: string;
+/** What the command said that wrote the page. */
+let said: string;
 let story: Story;
 let lines: readonly ExtractLine[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-verify-'));
-  [browser] = await Promise.all([connectBrowser(), writeVerifyPage(join(folder, 'verify.html'))]);
+  const page = join(folder, 'verify.html');
+  const written = promisify(execFile)(process.execPath, [ptbScript, 'audit', 'verify-page', '--out', page]);
+  [browser] = await Promise.all([connectBrowser(), written]);
+  said = (await written).stderr;
   story = await storyOfADay();
   lines = await story.extract();
 }, 120_000);
@@ -33,7 +41,9 @@ afterAll(async () => {
 /** Opens the page from disk, at the time of the story. */
 async function opened(nowMs = story.world.audit.nowMs): Promise<WatchedPage> {
   const watched = await openPage(browser, { timezoneId: 'Europe/London', locale: 'en-GB' });
-  await watched.page.clock.setFixedTime(nowMs + 60_000);
+  await watched.page.addInitScript((ms) => {
+    Date.now = () => ms;
+  }, nowMs + 60_000);
   await watched.page.goto(pathToFileURL(join(folder, 'verify.html')).href);
   return watched;
 }
@@ -58,11 +68,11 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await give(page, fileOf(lines));
     await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
     const change = page.locator('#changes li').filter({ hasText: 'Reset the password of vera@customer.example' });
-    const said = (await change.innerText()).replaceAll(/\s+/g, ' ');
-    expect(said).toContain('When 24 Nov 2026, 10:11');
-    expect(said).toContain('Why Ticket 4711: Vera called, she is locked out.');
-    expect(said).toContain('24 Nov 2026, 10:09 Called Vera back on the number we have.');
-    expect(said).toContain('Result done (204)');
+    const text = (await change.innerText()).replaceAll(/\s+/g, ' ');
+    expect(text).toContain('When 24 Nov 2026, 10:11');
+    expect(text).toContain('Why Ticket 4711: Vera called, she is locked out.');
+    expect(text).toContain('24 Nov 2026, 10:09 Called Vera back on the number we have.');
+    expect(text).toContain('Result done (204)');
     await expect(page.locator('#emergencies').innerText()).resolves.toContain(
       'Signed tom@customer.example out everywhere',
     );
@@ -72,6 +82,14 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     expect(complaints).toEqual([]);
     expect([...origins]).toEqual(['null']);
     await page.close();
+  });
+
+  it('is written with the SHA-256 that a customer can compare', async () => {
+    const page = join(folder, 'verify.html');
+    const sha256 = createHash('sha256')
+      .update(await readFile(page))
+      .digest('hex');
+    expect(said).toContain(`Written to ${page}. SHA-256 ${sha256}`);
   });
 
   it('has no finding of axe, fits and has contrast, wide and narrow, light and dark', async () => {
@@ -228,25 +246,30 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await broker.close();
   });
 
-  it('stays alive while it reads a large file, and stops when it is told to', async () => {
+  it('shows how far it has read, stops when it is told to, and reads the next file then', async () => {
     const { page } = await opened();
-    const file = join(folder, 'large.jsonl');
-    const front = lines.slice(
-      0,
-      lines.findIndex(({ type }) => type === 'record'),
-    );
-    const record = lines.flatMap((line) => (line.type === 'record' ? [line.record] : []))[0];
-    const many = Array.from({ length: 20_000 }, (_, at): ExtractLine => {
-      const id = `${String(record?.['RowKey']).slice(0, 14)}${String(at).padStart(36, '0')}`;
-      return { type: 'unsigned', record: { ...record, RowKey: id } };
+    // A disk that gives nothing until somebody lets it.
+    await page.evaluate(() => {
+      const gate = new Promise((resolve) => Object.assign(globalThis, { letGo: resolve }));
+      Blob.prototype.stream = function stopped(this: Blob) {
+        return new Response(this).body!.pipeThrough(
+          new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+            transform: async (piece, controller) => {
+              await gate;
+              controller.enqueue(piece);
+            },
+          }),
+        );
+      };
     });
-    await writeFile(file, fileOf([...front, ...many]));
-    await page.getByLabel(/^Drop the file/).setInputFiles(file);
-    await page.getByRole('progressbar').waitFor();
+    await give(page, fileOf(lines), 'first.jsonl');
+    await expect.poll(() => page.getByRole('progressbar', { name: 'Checking first.jsonl: 0 %' }).count()).toBe(1);
     await page.getByRole('button', { name: 'Stop' }).click();
-    await page.getByRole('progressbar').waitFor({ state: 'detached' });
-    await page.getByLabel(/^Drop the file/).setInputFiles(file);
-    await expect.poll(() => page.getByRole('alert').innerText()).toContain('The file is not whole: it was cut off.');
+    await expect.poll(() => page.getByRole('progressbar').count()).toBe(0);
+    await page.evaluate(() => (globalThis as unknown as { letGo: () => void }).letGo());
+    await give(page, fileOf(lines), 'second.jsonl');
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    expect(await page.locator('main').innerText()).toContain('second.jsonl has');
     await page.close();
   });
 });
