@@ -262,6 +262,8 @@ const stepWords: Readonly<Record<string, string>> = {
 const stepWord = (outcome: string): string => stepWords[outcome] ?? outcome;
 
 const Result = ({ one }: { readonly one: Happening }) => {
+  // What was issued, and a step of an approval, says so itself.
+  if (one.kind === 'approval' || one.outcome === 'issued') return null;
   const [tone, words] = resultOf(one);
   return <span class={`result ${tone}`}>{words}</span>;
 };
@@ -349,9 +351,8 @@ function BeforeAfter({ one: { kind, added, removed, bodyNames, plan } }: { reado
       <dd>
         {bodyNames === undefined ? null : <code>{bodyNames.split(' ').join(', ')}</code>}{' '}
         <span class="quiet">
-          The record names what was set. The values before and after are in Microsoft’s directory audit log of your
-          tenant
-          {plan === undefined ? '.' : ', and in your partner’s plan '}
+          The record holds names, not values. Values that are no secret are in Microsoft’s directory audit log of your
+          tenant{plan === undefined ? '.' : ', and in your partner’s plan '}
           {plan === undefined ? null : <code>{plan}</code>}
         </span>
       </dd>

@@ -303,10 +303,11 @@ export function summaryOf(one: Happening, nameOf: (id: string) => string): strin
   if (kind === 'tags') return 'Changed the partner’s tags of your tenant';
   if (kind === 'tool') return `An agent called the tool ${one.tool ?? ''}`;
   if (kind === 'approval') return `${stepWords[outcome] ?? outcome}: ${lowerFirst(subjectOf(one, nameOf))}`;
-  if (kind === 'request')
-    return outcome === 'denied'
-      ? `Tried, and was refused: ${lowerFirst(subjectOf(one, nameOf))}`
-      : subjectOf(one, nameOf);
+  if (kind === 'request') {
+    const subject = subjectOf(one, nameOf);
+    if (outcome === 'denied') return `Tried, and was refused: ${lowerFirst(subject)}`;
+    return (one.status ?? 0) >= 400 ? `Tried, and Microsoft refused: ${lowerFirst(subject)}` : subject;
+  }
   const opened = scopes.length === 0 ? '' : `: ${scopes.slice(0, 4).join(', ')}${scopes.length > 4 ? ' …' : ''}`;
   return outcome === 'denied'
     ? `Asked for access to ${resourceName(resource)} and was refused${opened}`
@@ -341,8 +342,7 @@ const stepWords: Readonly<Record<string, string>> = {
 /** What became of it, and whether that is good, bad or neither. */
 export function resultOf(one: Happening): readonly [tone: 'good' | 'bad' | 'warn' | 'idle', words: string] {
   const { kind, outcome, status, code } = one;
-  if (outcome === 'denied')
-    return kind === 'approval' ? ['idle', 'declined'] : ['idle', `refused by the partner’s rules${codeText(code)}`];
+  if (outcome === 'denied') return ['idle', `refused by the partner’s rules${codeText(code)}`];
   if (outcome === 'failed')
     return ['warn', kind === 'tags' ? 'the tags stayed as they were' : `no answer is known${codeText(code)}`];
   if (outcome === 'sent') return ['warn', 'sent; no answer is recorded'];

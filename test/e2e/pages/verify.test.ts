@@ -104,7 +104,10 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
   it('runs nothing that a file contains and shows it as text', async () => {
     const { page, complaints } = await opened();
     await give(page, fileOf(lines), '<img src=x onerror=document.title="ran">.jsonl');
-    const change = page.locator('#changes li').filter({ hasText: 'Changed the user tom' }).first();
+    const change = page
+      .locator('#changes li')
+      .filter({ hasText: 'Tried, and Microsoft refused: changed the user tom' })
+      .first();
     await change.waitFor();
     expect(await change.innerText()).toContain(hostile.replace('\u202E', String.raw`\u202e`));
     expect(await page.locator('main img').count()).toBe(0);
