@@ -19,11 +19,11 @@ import {
   summaryOf,
 } from './account.ts';
 import type { Checked } from './check.ts';
-import { SignInsPanel } from './sign-ins-view.tsx';
+import { type LogProps, SignInsPanel } from './sign-ins-view.tsx';
 import { counted, dayOf, Some, When, zone } from './parts.tsx';
 
 /** What the records say, in the order in which an owner of a tenant asks. */
-export function AccountView({ verdict, account, tokens }: Checked) {
+export function AccountView({ verdict, account, tokens, log, onLog }: Checked & LogProps) {
   const [hours, setHours] = useState<BusinessHours>({ from: 7, to: 19, zone: 'local' });
   const { happenings } = account;
   const found = useMemo(() => {
@@ -173,7 +173,7 @@ export function AccountView({ verdict, account, tokens }: Checked) {
         <Lines items={found.refused} noun="refusal" account={account} />
       </Panel>
       <Timeline account={account} />
-      <SignInsPanel tokens={tokens} verdict={verdict} />
+      <SignInsPanel tokens={tokens} verdict={verdict} log={log} onLog={onLog} />
       <NotProven />
     </>
   );

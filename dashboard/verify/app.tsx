@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { visibleText } from '../../src/lib/core/text.ts';
 import { Notice } from '../shared/text.tsx';
 import { AccountView } from './account-view.tsx';
-import { type Checked, checkFile, type Heads, mostBytes, noHeads } from './check.ts';
+import { type Checked, checkFile, type Heads, isExtract, mostBytes, noHeads } from './check.ts';
 import { Drop } from './parts.tsx';
 import { Verdict } from './verdict.tsx';
 
@@ -22,6 +22,7 @@ const noCryptography =
 export function VerifyPage() {
   const [state, setState] = useState<State>({ is: 'empty' });
   const [heads, setHeads] = useState(noHeads);
+  const [log, setLog] = useState<readonly File[]>([]);
   const running = useRef<{ readonly file: File; readonly stop: AbortController }>(undefined);
 
   const check = (file: File, against: Heads): void => {
@@ -49,6 +50,15 @@ export function VerifyPage() {
     );
   };
 
+  /** The reader may drop the second file where the first one went. */
+  const take = async (files: readonly File[]): Promise<void> => {
+    const [file] = files;
+    const isProven = state.is === 'done' && state.checked.verdict.isProven;
+    if (file === undefined) return;
+    if (isProven && !(await isExtract(file))) setLog(files);
+    else check(file, heads);
+  };
+
   const compare = (next: Heads): void => {
     setHeads(next);
     if (running.current !== undefined && next.problem === undefined) check(running.current.file, next);
@@ -56,16 +66,15 @@ export function VerifyPage() {
 
   // A file that misses the field would replace the page.
   useEffect(() => {
-    const take = (event: DragEvent): void => {
+    const caught = (event: DragEvent): void => {
       event.preventDefault();
-      const [file] = event.type === 'drop' ? [...(event.dataTransfer?.files ?? [])] : [];
-      if (file !== undefined) check(file, heads);
+      if (event.type === 'drop') void take([...(event.dataTransfer?.files ?? [])]);
     };
-    document.addEventListener('dragover', take);
-    document.addEventListener('drop', take);
+    document.addEventListener('dragover', caught);
+    document.addEventListener('drop', caught);
     return () => {
-      document.removeEventListener('dragover', take);
-      document.removeEventListener('drop', take);
+      document.removeEventListener('dragover', caught);
+      document.removeEventListener('drop', caught);
     };
   });
 
@@ -83,7 +92,7 @@ export function VerifyPage() {
         <Drop
           id="extract"
           label="Drop the file from your partner here, or choose it"
-          onFiles={([file]) => file && check(file, heads)}
+          onFiles={(files) => void take(files)}
         >
           <p class="quiet">It ends in .jsonl. You can drop another one at any time.</p>
         </Drop>
@@ -92,9 +101,14 @@ export function VerifyPage() {
       )}
       <Shown
         state={state}
-        onStop={() => (running.current?.stop.abort(), setState({ is: 'empty' }))}
+        onStop={() => {
+          running.current?.stop.abort();
+          setState({ is: 'empty' });
+        }}
         heads={heads}
         onHeads={compare}
+        log={log}
+        onLog={setLog}
       />
     </main>
   );
@@ -108,9 +122,12 @@ interface ShownProps {
   readonly heads: Heads;
   readonly onStop: () => void;
   readonly onHeads: (heads: Heads) => void;
+  /** Downloads of the customer's sign-in log. */
+  readonly log: readonly File[];
+  readonly onLog: (files: readonly File[]) => void;
 }
 
-function Shown({ state, heads, onStop, onHeads }: ShownProps) {
+function Shown({ state, heads, onStop, onHeads, log, onLog }: ShownProps) {
   return (
     <>
       <div role="status">
@@ -137,7 +154,9 @@ function Shown({ state, heads, onStop, onHeads }: ShownProps) {
           <Verdict name={state.name} verdict={state.checked.verdict} heads={heads} onHeads={onHeads} />
         ) : null}
       </div>
-      {state.is === 'done' && state.checked.verdict.isProven ? <AccountView {...state.checked} /> : null}
+      {state.is === 'done' && state.checked.verdict.isProven ? (
+        <AccountView {...state.checked} log={log} onLog={onLog} />
+      ) : null}
     </>
   );
 }

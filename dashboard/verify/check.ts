@@ -9,6 +9,12 @@ const longestLine = 2_000_000;
 /** For this long the page may not answer the reader, milliseconds. */
 const sliceMs = 40;
 
+const firstBytes = '{"type":"tenant-extract"';
+
+/** Whether a file begins as an extract does. */
+export const isExtract = async (file: Blob): Promise<boolean> =>
+  (await file.slice(0, firstBytes.length).text()) === firstBytes;
+
 /** What a file is, once it was read. */
 export interface Checked {
   readonly verdict: ExtractVerdict;

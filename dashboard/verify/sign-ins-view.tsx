@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import {
   type JoinedApplication,
   joinSignIns,
@@ -16,32 +16,52 @@ import { counted, Drop, Some, When } from './parts.tsx';
 /** A sign-in log is read as a whole. */
 const mostBytes = 200_000_000;
 
-interface Props {
+export interface LogProps {
+  /** Downloads of the sign-in log. */
+  readonly log: readonly File[];
+  readonly onLog: (files: readonly File[]) => void;
+}
+
+interface Props extends LogProps {
   readonly tokens: RecordedTokens;
   readonly verdict: ExtractVerdict;
 }
 
+/** @throws SignInFileError */
+async function signInsOf(file: File): Promise<readonly SignIn[]> {
+  if (file.size <= mostBytes) return readSignIns(await file.text());
+  throw new SignInFileError(
+    'The file has more than 200 MB. Export a shorter time, or only the application of your partner.',
+  );
+}
+
 /** The comparison with what Microsoft saw. */
-export function SignInsPanel({ tokens, verdict: { proven } }: Props) {
+export function SignInsPanel({ tokens, verdict: { proven }, log, onLog }: Props) {
   const [signIns, setSignIns] = useState<readonly SignIn[]>();
   const [problem, setProblem] = useState<string>();
   const [partner, setPartner] = useState<ReadonlySet<string>>();
-  const read = async (files: readonly File[]): Promise<void> => {
-    try {
-      if (files.some(({ size }) => size > mostBytes))
-        throw new SignInFileError(
-          'The file has more than 200 MB. Export a shorter time, or only the application of your partner.',
-        );
-      const texts = await Promise.all(files.map((file) => file.text()));
-      setSignIns(texts.flatMap(readSignIns));
-      setPartner(undefined);
-      setProblem(undefined);
-    } catch (thrown) {
-      setProblem(thrown instanceof SignInFileError ? thrown.message : `The file cannot be read: ${String(thrown)}`);
-    }
-  };
+  const panel = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (log.length === 0) return undefined;
+    let isCurrent = true;
+    setPartner(undefined);
+    Promise.all(log.map(signInsOf)).then(
+      (found) => {
+        if (!isCurrent) return;
+        setSignIns(found.flat());
+        setProblem(undefined);
+        panel.current?.scrollIntoView();
+      },
+      (thrown: unknown) =>
+        isCurrent &&
+        setProblem(thrown instanceof SignInFileError ? thrown.message : `The file cannot be read: ${String(thrown)}`),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [log]);
   return (
-    <section class="panel" id="sign-ins" aria-labelledby="sign-ins-title">
+    <section class="panel" id="sign-ins" ref={panel} aria-labelledby="sign-ins-title">
       <header>
         <h2 id="sign-ins-title">Compare with your own sign-in log</h2>
       </header>
@@ -51,12 +71,7 @@ export function SignInsPanel({ tokens, verdict: { proven } }: Props) {
           that it gave, and so does each record. In the Microsoft Entra admin center, open Sign-in logs, choose the tabs
           for non-interactive users and for service principals, and download each as JSON or CSV.
         </p>
-        <Drop
-          id="sign-in-log"
-          label="Add downloads of the sign-in log"
-          multiple
-          onFiles={(files) => void read(files)}
-        />
+        <Drop id="sign-in-log" label="Add downloads of the sign-in log" multiple onFiles={onLog} />
         {problem === undefined ? null : <Notice kind="bad">{problem}</Notice>}
         {signIns === undefined || proven === undefined ? null : (
           <Compared
