@@ -20,22 +20,20 @@ export interface LoggedSignIn {
   readonly status: { readonly errorCode: 0 };
 }
 
-/** Most sign-ins that are kept of a tenant. */
-const mostKept = 10_000;
+/** Sign-ins that are kept of all tenants, so that a run with a million redemptions needs no list of them. */
+const kept = 20_000;
 
-/** Which tokens were issued for each tenant. The oldest are forgotten. */
+/** Which tokens were issued lately. The oldest are forgotten. */
 export class SignInLog {
-  readonly #tenants = new Map<string, LoggedSignIn[]>();
+  #newest: LoggedSignIn[] = [];
 
   add(signIn: LoggedSignIn): void {
-    const kept = this.#tenants.get(signIn.resourceTenantId) ?? [];
-    this.#tenants.set(signIn.resourceTenantId, kept);
-    kept.push(signIn);
-    if (kept.length >= 2 * mostKept) kept.splice(0, mostKept);
+    this.#newest.push(signIn);
+    if (this.#newest.length >= 2 * kept) this.#newest = this.#newest.slice(-kept);
   }
 
-  /** The newest first. */
+  /** Those for a tenant, newest first. */
   of(tenantId: string): readonly LoggedSignIn[] {
-    return (this.#tenants.get(tenantId) ?? []).slice(-mostKept).toReversed();
+    return this.#newest.filter(({ resourceTenantId }) => resourceTenantId === tenantId).toReversed();
   }
 }
