@@ -21,6 +21,7 @@ import {
 import type { Checked } from './check.ts';
 import { type LogProps, SignInsPanel } from './sign-ins-view.tsx';
 import { counted, dayOf, Some, When, zone } from './parts.tsx';
+import { isConsent } from './words.ts';
 
 /** What the records say, in the order in which an owner of a tenant asks. */
 export function AccountView({ verdict, account, tokens, log, onLog }: Checked & LogProps) {
@@ -316,6 +317,14 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
         <dd>
           <Result one={one} />
         </dd>
+        {isConsent(one) ? (
+          <>
+            <dt>Permissions</dt>
+            <dd>
+              <Named text={one.scopes.join(' ')} />
+            </dd>
+          </>
+        ) : null}
         <BeforeAfter one={one} />
         <dt>Request</dt>
         <dd>

@@ -54,14 +54,20 @@ const kindsOfData: readonly (readonly [RegExp, string])[] = [
 /** What an address or a permission opens. Undefined for what is not listed. */
 export const kindOf = (text: string): string | undefined => kindsOfData.find(([pattern]) => pattern.test(text))?.[1];
 
-const withoutVersion = (template: string): string => template.replace(/^\/?(v1\.0|beta)\//, '');
+/** The broker's own requests, which consent in tenants, have a path alone. */
+const pathOf = ({ template = '', path = '' }: Request): string =>
+  (template === '' ? path : template).replace(/^\/?(v1\.0|beta|v1)\//, '');
+
+/** Whether a request consented to permissions of an application. */
+export const isConsent = (request: Request): boolean => pathOf(request).endsWith('/applicationconsents');
 
 /** What kind of data a request is about. */
-export function dataOf({ resource = '', template = '', cmdlet }: Request): string {
+export function dataOf(request: Request): string {
+  const { resource = '', cmdlet } = request;
   if (cmdlet !== undefined) return 'Exchange: mailboxes and settings';
   if (resource === 'exchange') return 'Exchange: mailboxes and settings';
   if (resource !== '' && resource !== 'graph') return `Data of ${resource}`;
-  const path = withoutVersion(template);
+  const path = pathOf(request);
   return kindOf(path) ?? (path === '' ? 'Not known' : `Other: ${path.split('/', 1)[0]}`);
 }
 
@@ -83,6 +89,7 @@ const actions: readonly Action[] = [
   ['POST', /^users\/\*\/sendMail$/, 'Sent an e-mail as {user}'],
   ['POST', /appRoleAssign|oauth2PermissionGrants$/, 'Gave an application permissions'],
   ['DELETE,PATCH', /appRoleAssign|oauth2PermissionGrants/, 'Changed the permissions of an application'],
+  ['POST', /\/applicationconsents$/, 'Gave an application permissions in your tenant'],
   ['POST', /^groups\/\*\/members\/\$ref$/, 'Added a member to the group {first}'],
   ['DELETE', /^groups\/\*\/members\//, 'Removed a member from the group {first}'],
   ['POST', /directoryRoles\/\*\/members|roleAssignments$/, 'Gave somebody an administrator role'],
@@ -97,10 +104,10 @@ const actions: readonly Action[] = [
 ];
 
 const verbs: Readonly<Record<string, string>> = {
-  POST: 'Created or did something',
-  PATCH: 'Changed something',
-  PUT: 'Replaced something',
-  DELETE: 'Deleted something',
+  POST: 'Sent a change to',
+  PATCH: 'Changed something in',
+  PUT: 'Replaced something in',
+  DELETE: 'Deleted something in',
 };
 
 /** The keys in the path of a request: the segments for which its template has a star. */
@@ -113,16 +120,16 @@ function keysIn({ path = '', template = '' }: Request): readonly string[] {
 
 /** What was done, in the past tense. @param nameOf a name for the key of an object, such as a user. */
 export function actionOf(request: Request, nameOf: (key: string) => string = (key) => key): string {
-  const { method = '', template = '', bodyNames = '', cmdlet } = request;
+  const { method = '', bodyNames = '', cmdlet } = request;
   if (cmdlet !== undefined) return `Ran the Exchange command ${cmdlet}`;
   const data = dataOf(request);
   if (!isChange(request)) return `Read ${data.replace(/^Other: /, '')}`;
-  const path = withoutVersion(template);
+  const path = pathOf(request);
   const found = actions.find(
     ([methods, pattern, , names]) =>
       methods.split(',').includes(method) && pattern.test(path) && (names === undefined || names.test(bodyNames)),
   );
-  if (found === undefined) return `${verbs[method] ?? 'Changed something'} in ${data.replace(/^Other: /, '')}`;
+  if (found === undefined) return `${verbs[method] ?? 'Changed something in'} ${data.replace(/^Other: /, '')}`;
   const keys = keysIn(request);
   const named = (key: string | undefined, otherwise: string): string => (key === undefined ? otherwise : nameOf(key));
   return found[2]

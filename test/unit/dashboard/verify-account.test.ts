@@ -8,7 +8,7 @@ import {
   isOutside,
   summaryOf,
 } from '../../../dashboard/verify/account.ts';
-import { actionOf, dataOf, isChange } from '../../../dashboard/verify/words.ts';
+import { actionOf, dataOf, isChange, isConsent } from '../../../dashboard/verify/words.ts';
 
 const person = { callerApplication: 'app', callerObject: 'alice', callerKind: 'user' };
 const at = (minute: number): string => `2026-11-24T10:${String(minute).padStart(2, '0')}:00.000Z`;
@@ -119,6 +119,15 @@ describe('words for requests', () => {
     ['GET', '/v1.0/auditLogs/signIns', undefined, 'Read Sign-in logs'],
   ])('%s %s', (method, template, path, words) => {
     expect(actionOf({ method, template, path })).toBe(words);
+  });
+
+  it('knows a consent of the partner, whose record has a path alone', () => {
+    const consent = { resource: 'partner-center', method: 'POST', path: '/v1/customers/1/applicationconsents' };
+    expect([actionOf(consent), isChange(consent), isConsent(consent)]).toEqual([
+      'Gave an application permissions in your tenant',
+      true,
+      true,
+    ]);
   });
 
   it('tells a password and a blocked sign-in by the names in the body', () => {
