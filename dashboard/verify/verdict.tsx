@@ -161,10 +161,10 @@ function Published({ verdict: { checkpoints, proven }, heads: known, onHeads }: 
         {heads.length === 0 ? (
           <p>
             The proof rests on {checkpoints.length === 1 ? 'checkpoint' : 'checkpoints'} {checkpoints.join(' and ')} of
-            your partner’s service. Every customer must see the same ones, so your partner&apos;s service publishes
-            them: at <code>{addressOf(proven?.from ?? '')}</code> and <code>{addressOf(proven?.to ?? '')}</code>. Save
-            both lists, or get it from somebody else who did, and drop it here. Without it, nothing shows that you were
-            not given a history of your own.
+            your partner’s service. Every customer must see the same ones, so your partner’s service publishes them: at{' '}
+            <code>{addressOf(proven?.from ?? '')}</code> and <code>{addressOf(proven?.to ?? '')}</code>. Save both
+            lists, or get it from somebody else who did, and drop it here. Without it, nothing shows that you were not
+            given a history of your own.
           </p>
         ) : (
           <p class="good-text">
