@@ -14,10 +14,11 @@ export interface Request {
   readonly bodyNames?: string | undefined;
 }
 
-/** POST requests that change nothing, and the commands of PowerShell that do not. */
+/** POST requests that change nothing, and the commands of PowerShell that do not. What is not listed counts as a change. */
 const reading =
-  /(getByIds|checkMember(Groups|Objects)|getMember(Groups|Objects)|runHuntingQuery|search\/query|getMailTips|findMeetingTimes|getSchedule|validateProperties|evaluate|estimateAccess|\$query|\$count)$/i;
-const readingCommand = /^(get|test|search|find|export|measure)-/i;
+  /\/(microsoft\.graph\.)?(getByIds|checkMember(Groups|Objects)|getMember(Groups|Objects)|getMailTips|findMeetingTimes|getSchedule|validateProperties|security\/(microsoft\.graph\.security\.)?runHuntingQuery|search\/query|conditionalAccess\/evaluate|directory\/estimateAccess|\$query)$/i;
+const readingCommand =
+  /^(get-\w+|search-(AdminAuditLog|MailboxAuditLog|UnifiedAuditLog)|export-MailboxDiagnosticLogs|test-(ApplicationAccessPolicy|MigrationServerAvailability|OAuthConnectivity))$/i;
 
 /** Whether a request was made to change something. */
 export function isChange({ method = 'GET', template = '', cmdlet }: Request): boolean {

@@ -154,3 +154,35 @@ describe('words for requests', () => {
     expect(token && summaryOf(token, (id) => id)).toBe('Got access to Microsoft Graph for about an hour: A, B, C, D …');
   });
 });
+  it.each([
+    '/v1.0/deviceManagement/deviceHealthScripts/*/reevaluate',
+    '/beta/deviceManagement/deviceShellScripts/evaluate',
+    '/v1.0/users/*/evaluate',
+    '/v1.0/users/*/forgetByIds',
+    '/v1.0/research/query',
+  ])('counts POST %s, which only ends like a request that reads, as a change', (template) => {
+    expect(isChange({ method: 'POST', template })).toBe(true);
+  });
+
+  it.each([
+    '/v1.0/users/*/getMemberGroups',
+    '/v1.0/users/*/microsoft.graph.getMemberObjects',
+    '/v1.0/security/runHuntingQuery',
+    '/v1.0/security/microsoft.graph.security.runHuntingQuery',
+    '/v1.0/search/query',
+    '/beta/identity/conditionalAccess/evaluate',
+    '/v1.0/users/$query',
+  ])('counts POST %s as reading', (template) => {
+    expect(isChange({ method: 'POST', template })).toBe(false);
+  });
+
+  it.each([
+    ['Search-Mailbox', true],
+    ['Export-Mailbox', true],
+    ['Test-Anything', true],
+    ['search-unifiedauditlog', false],
+    ['Get-InboxRule', false],
+  ])('counts the command %s as a change: %s', (cmdlet, changes) => {
+    expect(isChange({ method: 'POST', cmdlet })).toBe(changes);
+  });
+
