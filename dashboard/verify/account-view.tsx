@@ -1,5 +1,5 @@
-import type { ComponentChildren } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
+import { type ComponentChildren, createContext } from 'preact';
+import { useContext, useMemo, useState } from 'preact/hooks';
 import {
   type Account,
   activities,
@@ -12,6 +12,7 @@ import {
   isChanging,
   isOutside,
   isRefused,
+  keyOf,
   type Party,
   requestText,
   resultOf,
@@ -23,8 +24,51 @@ import { type LogProps, SignInsPanel } from './sign-ins-view.tsx';
 import { counted, dayOf, Some, When, zone } from './parts.tsx';
 import { isConsent } from './words.ts';
 
-/** What the records say, in the order in which an owner of a tenant asks. */
-export function AccountView({ verdict, account, tokens, log, onLog }: Checked & LogProps) {
+/** What the records say, in the order in which an owner of a tenant asks. What nothing signs stands apart, at the end. */
+export function AccountView({ verdict, account, unproven, tokens, log, onLog }: Checked & LogProps) {
+  return (
+    <>
+      {account.happenings.length === 0 ? (
+        <Nothing verdict={verdict} />
+      ) : (
+        <Proven account={account} withheld={verdict.withheld} />
+      )}
+      <Unproven account={unproven} />
+      <SignInsPanel tokens={tokens} verdict={verdict} log={log} onLog={onLog} />
+      <NotProven />
+    </>
+  );
+}
+
+/** An account without a record that can be read. */
+function Nothing({ verdict: { withheld, header } }: Pick<Checked, 'verdict'>) {
+  return (
+    <section class="panel">
+      <div class="empty">
+        {withheld === 0 ? (
+          <>
+            <b>No access is recorded</b>
+            <p>
+              Your partner’s service has no signed record about the tenant <code>{header?.tenant}</code> in the proven
+              time. If that is your tenant, nobody used this service to reach it then.
+            </p>
+          </>
+        ) : (
+          <>
+            <b>This page cannot say what was done</b>
+            <p>
+              All {counted(withheld, 'record')} of the time {withheld === 1 ? 'is' : 'are'} withheld: something was done
+              or tried, and the file does not show what. Ask your partner.
+            </p>
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** The records that the proof is about. */
+function Proven({ account, withheld }: { readonly account: Account; readonly withheld: number }) {
   const [hours, setHours] = useState<BusinessHours>({ from: 7, to: 19, zone: 'local' });
   const { happenings } = account;
   const found = useMemo(() => {
@@ -44,20 +88,8 @@ export function AccountView({ verdict, account, tokens, log, onLog }: Checked & 
     [found, hours],
   );
   const approvals = useMemo(() => [...account.approvals.values()], [account]);
-  const nameOf = (id: string): string => account.nameOf(id);
-  if (happenings.length === 0)
-    return (
-      <section class="panel">
-        <div class="empty">
-          <b>Nobody touched your tenant.</b>
-          <p>
-            Your partner’s service has no record of access to it in this time, and the proof says that there is none.
-          </p>
-        </div>
-      </section>
-    );
   return (
-    <>
+    <Hidden.Provider value={withheld}>
       <Glance
         items={[
           ['changes', found.changes.length, 'change'],
@@ -66,15 +98,30 @@ export function AccountView({ verdict, account, tokens, log, onLog }: Checked & 
           ['outside', outside.length, 'access outside business hours', 'accesses outside business hours'],
           ['people', found.people.length, 'person', 'people'],
           ['refused', found.refused.length, 'refusal'],
+          ...(withheld === 0 ? [] : [['withheld', withheld, 'record withheld', 'records withheld'] as const]),
         ]}
       />
       <p class="small zone">
-        Times are in {zone}. Names of people, applications and rules are your partner’s word; the proof is about the
-        records and the ids in them.
+        Times are in {zone}. Nobody signs names: whoever had the file can have changed them, so the id stands beside
+        each. Rules and reasons are your partner’s words.
         {account.left === 0
           ? ''
           : ` The file has ${account.left.toLocaleString('en')} more entries than this page lists; they are proven and not shown.`}
       </p>
+      {withheld === 0 ? null : (
+        <section class="panel" id="withheld" aria-labelledby="withheld-title">
+          <header>
+            <h2 id="withheld-title">Withheld</h2>
+            <span class="quiet">{withheld.toLocaleString('en')}</span>
+          </header>
+          <div class="pad">
+            <p>
+              The proof counts {counted(withheld, 'record')} that the file shows as a hash alone. Each list below may
+              lack them. Ask your partner what they are.
+            </p>
+          </div>
+        </section>
+      )}
       <Panel id="changes" title="What was changed" count={found.changes.length}>
         <Some items={found.changes} noun="change">
           {(shown) => (
@@ -92,7 +139,7 @@ export function AccountView({ verdict, account, tokens, log, onLog }: Checked & 
             <ol class="cards">
               {shown.map(({ id, steps }) => (
                 <li key={id}>
-                  <h3>{steps[0] === undefined ? '' : subjectOf(steps[0], nameOf)}</h3>
+                  <h3>{steps[0] === undefined ? '' : subjectOf(steps[0], account.named)}</h3>
                   <ul class="steps">
                     {steps.map((step, at) => (
                       <li key={at}>
@@ -148,7 +195,9 @@ export function AccountView({ verdict, account, tokens, log, onLog }: Checked & 
                 <td class="number" data-title="Tokens">
                   {issued.toLocaleString('en')}
                 </td>
-                <td data-title="By">{partiesText(parties)}</td>
+                <td data-title="By">
+                  <Parties parties={[...parties.values()]} />
+                </td>
               </tr>
             ))}
           </tbody>
@@ -169,14 +218,33 @@ export function AccountView({ verdict, account, tokens, log, onLog }: Checked & 
         id="refused"
         title="What your partner’s own rules refused"
         count={found.refused.length}
-        about="None of this reached your tenant."
+        about="None of this reached your tenant. Refusals beyond a limit a minute are not recorded, nor those that named no tenant that the service knows."
       >
         <Lines items={found.refused} noun="refusal" account={account} />
       </Panel>
       <Timeline account={account} />
-      <SignInsPanel tokens={tokens} verdict={verdict} log={log} onLog={onLog} />
-      <NotProven />
-    </>
+    </Hidden.Provider>
+  );
+}
+
+/** What nothing signs. None of it is in another list, because anybody can have added it. */
+function Unproven({ account }: { readonly account: Account }) {
+  const total = account.happenings.length + account.left;
+  if (total === 0) return null;
+  return (
+    <section class="panel unproven" id="unproven" aria-labelledby="unproven-title">
+      <header>
+        <h2 id="unproven-title">Not proven</h2>
+        <span class="warn-text">{total.toLocaleString('en')}</span>
+      </header>
+      <div class="pad">
+        <p>
+          <b>Nothing signs these entries: whoever had the file can have added or changed them.</b> No figure and no list
+          above has them. Those that are true are proven in an extract that your partner makes later.
+        </p>
+        <Lines items={account.happenings} noun="line" account={account} withReason />
+      </div>
+    </section>
   );
 }
 
@@ -202,13 +270,17 @@ interface PanelProps {
   readonly children: ComponentChildren;
 }
 
+/** How many records are withheld. */
+const Hidden = createContext(0);
+
 /** A part of the account. An empty one says so in a word: that there is nothing is a finding, too. */
 function Panel({ id, title, count, about, children }: PanelProps) {
+  const none = useContext(Hidden) === 0 ? 'none' : 'none that is shown';
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`}>{title}</h2>
-        <span class="quiet">{count === 0 ? 'none' : count.toLocaleString('en')}</span>
+        <span class="quiet">{count === 0 ? none : count.toLocaleString('en')}</span>
       </header>
       {count === 0 && id !== 'outside' ? null : (
         <div class="pad">
@@ -229,26 +301,31 @@ const Reason = ({ text }: { readonly text: string }) => (
 
 const Named = ({ text }: { readonly text: string }) => <bdi>{text}</bdi>;
 
-/** A person or an application, with the id if it has a name besides. */
-function Who({ who, withId = false }: { readonly who: Party; readonly withId?: boolean }) {
-  return (
-    <>
-      <Named text={who.name} />
-      {withId && who.kind !== 'job' && who.name !== who.id ? (
-        <>
-          {' '}
-          <code>{who.id}</code>
-        </>
-      ) : null}
-      {who.through === undefined ? null : (
-        <span class="quiet">
-          {' '}
-          with <Named text={who.through} />
-        </span>
-      )}
-    </>
-  );
-}
+/** A name, and the id behind it: nobody signs names. */
+const NameAndId = ({ party: { id, name, kind } }: { readonly party: Omit<Party, 'through'> }) => (
+  <>
+    <Named text={name} />
+    {kind === 'job' || name === id ? null : (
+      <>
+        {' '}
+        <code class="id">{id}</code>
+      </>
+    )}
+  </>
+);
+
+/** A person, with the application that it used, or an application. */
+const Who = ({ who }: { readonly who: Party }) => (
+  <>
+    <NameAndId party={who} />
+    {who.through === undefined ? null : (
+      <span class="quiet">
+        {' '}
+        with <NameAndId party={applicationOf({ who })} />
+      </span>
+    )}
+  </>
+);
 
 const stepWords: Readonly<Record<string, string>> = {
   asked: 'asked for',
@@ -277,17 +354,16 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
   return (
     <li class={one.isEmergency ? 'emergency' : undefined}>
       <h3>
-        <Named text={summaryOf(one, (id) => account.nameOf(id))} />
+        <Named text={summaryOf(one, account.named)} />
       </h3>
       <dl>
         <dt>When</dt>
         <dd>
           <When ms={one.atMs} />
-          {one.isSigned ? null : <span class="warn-text"> (not covered by a checkpoint yet)</span>}
         </dd>
         <dt>Who</dt>
         <dd>
-          <Who who={one.who} withId />
+          <Who who={one.who} />
         </dd>
         <dt>Why</dt>
         <dd>{reason === undefined ? <span class="quiet">No reason is recorded.</span> : <q dir="auto">{reason}</q>}</dd>
@@ -296,7 +372,7 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
           {approved.length > 0 ? (
             approved.map((step, at) => (
               <div key={at}>
-                <Who who={step.who} withId />, <When ms={step.atMs} />
+                <Who who={step.who} />, <When ms={step.atMs} />
                 {step.reason === undefined ? null : <Reason text={step.reason} />}
               </div>
             ))
@@ -304,7 +380,8 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
             <b>Nobody: it was declared an emergency.</b>
           ) : one.approvalId !== undefined ? (
             <span>
-              The approval <code>{one.approvalId}</code>, which was given outside this time.
+              The approval <code>{one.approvalId}</code>, whose decision is not among the proven records that this file
+              shows. Ask your partner.
             </span>
           ) : (
             <span class="quiet">
@@ -390,8 +467,7 @@ function Lines({ items, noun, account, withReason = false }: LinesProps) {
                   <li key={at}>
                     <When ms={one.atMs} short />
                     <div>
-                      <Named text={summaryOf(one, (id) => account.nameOf(id))} /> by <Who who={one.who} />{' '}
-                      <Result one={one} />
+                      <Named text={summaryOf(one, account.named)} /> by <Who who={one.who} /> <Result one={one} />
                       {withReason && one.reason !== undefined ? <Reason text={one.reason} /> : null}
                       {requestText(one) === '' ? null : <code class="sub">{requestText(one)}</code>}
                     </div>
@@ -474,10 +550,9 @@ function Activities({ id, title, list, nobody }: ActivitiesProps) {
             </thead>
             <tbody>
               {shown.map(({ party, tokens, reads, changes, approvals, refused, firstMs, lastMs }) => (
-                <tr key={party.id}>
+                <tr key={keyOf(party)}>
                   <th scope="row">
-                    <Named text={party.name} />
-                    {party.name === party.id || party.kind !== 'person' ? null : <code class="sub">{party.id}</code>}
+                    <NameAndId party={party} />
                   </th>
                   {[tokens, reads, changes, approvals, refused].map((value, at) => (
                     <td class="number" key={columns[at]} data-title={columns[at]}>
@@ -514,7 +589,9 @@ function Timeline({ account }: { readonly account: Account }) {
   const items = useMemo(() => {
     const wanted = text.trim().toLowerCase();
     const texts = ({ who, path, reason, rule, cmdlet, scopes }: Happening): string =>
-      [who.name, who.id, who.through, path, reason, rule, cmdlet, scopes.join(' ')].join(' ').toLowerCase();
+      [who.name, who.id, who.through?.name, who.through?.id, path, reason, rule, cmdlet, scopes.join(' ')]
+        .join(' ')
+        .toLowerCase();
     return account.happenings.filter((one) => fits[kind](one) && (wanted === '' || texts(one).includes(wanted)));
   }, [account, kind, text]);
   return (
@@ -552,12 +629,18 @@ function Timeline({ account }: { readonly account: Account }) {
   );
 }
 
-const partiesText = (parties: ReadonlySet<string>): string => {
-  const [first = '', second, ...more] = parties;
-  return [first, ...(second === undefined ? [] : [second]), ...(more.length === 0 ? [] : [`${more.length} more`])].join(
-    ', ',
-  );
-};
+/** The first two of them. */
+const Parties = ({ parties }: { readonly parties: readonly Party[] }) => (
+  <>
+    {parties.slice(0, 2).map((party, at) => (
+      <span key={keyOf(party)}>
+        {at === 0 ? '' : ', '}
+        <NameAndId party={party} />
+      </span>
+    ))}
+    {parties.length > 2 ? `, ${parties.length - 2} more` : ''}
+  </>
+);
 
 const NotProven = () => (
   <section class="panel" aria-labelledby="limits">
@@ -576,7 +659,11 @@ const NotProven = () => (
         </li>
         <li>The newest minutes, which no checkpoint covers yet. The verdict names the time.</li>
         <li>That you were shown the same history as others, unless you compare the published heads.</li>
-        <li>Names and words: they are your partner’s. The proof is about ids, times, requests and reasons.</li>
+        <li>
+          Names: nobody signs them, and whoever had the file can have changed them. The proof is about ids, times,
+          requests and reasons.
+        </li>
+        <li>Entries that no checkpoint covers. They stand apart, and anybody can have added them.</li>
       </ul>
     </div>
   </section>

@@ -7,15 +7,15 @@ import { actionOf, dataOf, isChange, kindOf, type Request } from './words.ts';
  * here, so that no name can hide or turn around what stands beside it.
  */
 
-/** Who did something. */
+/** Who did something. Nobody signs names, so a page shows the ids beside them. */
 export interface Party {
   /** Of the person, or of the application if there is none. */
   readonly id: string;
   /** The id until the names are known. */
-  name: string;
+  readonly name: string;
   readonly kind: 'person' | 'application' | 'job';
   /** The application that a person used. */
-  through?: string;
+  readonly through?: { readonly id: string; readonly name: string };
 }
 
 /** One thing that happened. A request is one, although it has a record before and one after it. */
@@ -40,8 +40,6 @@ export interface Happening extends Request {
   readonly plan?: string | undefined;
   readonly added: readonly string[];
   readonly removed: readonly string[];
-  /** Whether a signed checkpoint covers it. */
-  readonly isSigned: boolean;
 }
 
 /** A request for an approval and what became of it. */
@@ -68,7 +66,7 @@ type Row = Readonly<Record<string, unknown>>;
 /** More happenings than these are counted and not listed. A page that holds more gets slow. */
 const mostListed = 250_000;
 
-/** Collects the records of one extract. */
+/** Collects records of one extract: those that the proof is about, or the others. Those of both are never mixed. */
 export class Account {
   readonly happenings: Happening[] = [];
   readonly approvals = new Map<string, Approval>();
@@ -81,8 +79,7 @@ export class Account {
   readonly #toName: (() => void)[] = [];
   #names: ReadonlyMap<string, string> = new Map();
 
-  /** @param checkpoint that covers the record, if one does. */
-  add(row: Row, checkpoint: number | undefined): void {
+  add(row: Row): void {
     const text = (name: string): string | undefined => this.#text(row[name]);
     const tokenId = text('tokenId');
     const outcome = text('outcome') ?? '';
@@ -120,7 +117,6 @@ export class Account {
       plan: text('plan'),
       added: list('tagsAdded'),
       removed: list('tagsRemoved'),
-      isSigned: checkpoint !== undefined,
       resource: text('resource'),
       method: text('method'),
       path: text('path') ?? text('route'),
@@ -142,7 +138,7 @@ export class Account {
 
   /**
    * To be called once all records are there. Late records stand behind later ones in an extract.
-   * @param names of people and applications, by their ids. The partner's word.
+   * @param names of people and applications, by their ids. Nobody signs them.
    */
   end(names: Readonly<Record<string, string>>): void {
     this.#names = new Map(Object.entries(names).map(([id, name]) => [id.toLowerCase(), visibleText(name)]));
@@ -182,10 +178,16 @@ export class Account {
     return party;
   }
 
-  /** The name that the partner gives an id, or the id. */
+  /** The name that the file gives an id, or the id. */
   nameOf(id: string): string {
     return this.#names.get(id.toLowerCase()) ?? id;
   }
+
+  /** An id in the middle of a sentence: behind its name, if it has one. */
+  readonly named = (id: string): string => {
+    const name = this.nameOf(id);
+    return name === id ? id : `${name} (${id})`;
+  };
 }
 
 const brokerParty = (rule: string): Party =>
@@ -201,11 +203,17 @@ interface Caller {
 }
 
 function partyOf({ application, object, kind, actsFor }: Caller, nameOf: (id: string) => string): Party {
-  const through = nameOf(application);
-  if (kind === 'user') return { id: object, name: nameOf(object), kind: 'person', through };
-  if (actsFor !== '') return { id: actsFor, name: nameOf(actsFor), kind: 'person', through: `the agent ${through}` };
-  const name = nameOf(object) === object ? through : nameOf(object);
-  return { id: application, name: kind === 'agent' ? `agent ${name}` : name, kind: 'application' };
+  const name = nameOf(application);
+  if (kind === 'user') return { id: object, name: nameOf(object), kind: 'person', through: { id: application, name } };
+  if (actsFor !== '')
+    return {
+      id: actsFor,
+      name: nameOf(actsFor),
+      kind: 'person',
+      through: { id: application, name: `the agent ${name}` },
+    };
+  const id = nameOf(object) === object ? application : object;
+  return { id, name: kind === 'agent' ? `agent ${nameOf(id)}` : nameOf(id), kind: 'application' };
 }
 
 const isRequest = ({ kind }: Happening): boolean => kind === 'request';
@@ -214,12 +222,15 @@ export const hasLeft = (one: Happening): boolean => isRequest(one) && one.outcom
 export const isRefused = ({ kind, outcome }: Happening): boolean => outcome === 'denied' && kind !== 'approval';
 export const isChanging = (one: Happening): boolean => (hasLeft(one) && isChange(one)) || one.kind === 'tags';
 
+/** An agent is another party than the application that it is, and two parties may have one name. */
+export const keyOf = ({ id, name }: Party): string => `${id} ${name}`;
+
 /** What each party did, the busiest first. */
 export function activities(happenings: readonly Happening[], partyOf: (one: Happening) => Party): readonly Activity[] {
   const found = new Map<string, Activity>();
   for (const one of happenings) {
     const party = partyOf(one);
-    const known: Activity = found.get(party.id) ?? {
+    const known: Activity = found.get(keyOf(party)) ?? {
       party,
       tokens: 0,
       reads: 0,
@@ -229,7 +240,7 @@ export function activities(happenings: readonly Happening[], partyOf: (one: Happ
       firstMs: one.atMs,
       lastMs: one.atMs,
     };
-    found.set(party.id, known);
+    found.set(keyOf(party), known);
     if (isRefused(one)) known.refused += 1;
     else if (isChanging(one)) known.changes += 1;
     else if (hasLeft(one)) known.reads += 1;
@@ -243,22 +254,22 @@ export function activities(happenings: readonly Happening[], partyOf: (one: Happ
 }
 
 /** The application or job through which something happened. */
-export const applicationOf = ({ who }: Happening): Party =>
-  who.kind === 'person' ? { id: `through ${who.through}`, name: who.through ?? '', kind: 'application' } : who;
+export const applicationOf = ({ who }: Pick<Happening, 'who'>): Party =>
+  who.through === undefined ? who : { ...who.through, kind: 'application' };
 
 /** A kind of data, how often requests read it, and how many tokens would have allowed it. */
 export interface DataRead {
   readonly data: string;
   requests: number;
   tokens: number;
-  readonly parties: Set<string>;
+  readonly parties: Map<string, Party>;
 }
 
 /** What kinds of data were read, the most frequent first. */
 export function dataRead(happenings: readonly Happening[]): readonly DataRead[] {
   const found = new Map<string, DataRead>();
   const of = (data: string): DataRead => {
-    const known = found.get(data) ?? { data, requests: 0, tokens: 0, parties: new Set<string>() };
+    const known = found.get(data) ?? { data, requests: 0, tokens: 0, parties: new Map<string, Party>() };
     found.set(data, known);
     return known;
   };
@@ -266,14 +277,14 @@ export function dataRead(happenings: readonly Happening[]): readonly DataRead[] 
     if (hasLeft(one) && !isChange(one)) {
       const read = of(dataOf(one));
       read.requests += 1;
-      read.parties.add(one.who.name);
+      read.parties.set(keyOf(one.who), one.who);
     } else if (one.kind === 'token' && one.outcome === 'issued') {
       const data = new Set(one.scopes.map((scope) => kindOf(scope) ?? `Permission ${scope}`));
       if (data.size === 0) data.add(`Data of ${one.resource ?? 'a resource that is not named'}`);
       for (const each of data) {
         const read = of(each);
         read.tokens += 1;
-        read.parties.add(one.who.name);
+        read.parties.set(keyOf(one.who), one.who);
       }
     }
   }

@@ -45,8 +45,7 @@ export function VerifyPage() {
       signal: stop.signal,
     }).then(
       (checked) => show({ is: 'done', name, checked }),
-      (thrown: unknown) =>
-        show({ is: 'failed', name, problem: `The browser could not read the file to its end: ${String(thrown)}` }),
+      (thrown: unknown) => show({ is: 'failed', name, problem: whyUnread(thrown) }),
     );
   };
 
@@ -113,6 +112,12 @@ export function VerifyPage() {
     </main>
   );
 }
+
+/** What is nested too deeply, or has too many parts, ends in a RangeError. */
+const whyUnread = (thrown: unknown): string =>
+  thrown instanceof RangeError
+    ? 'The file has something that no extract has, and this browser cannot read it. Nothing speaks for what it says.'
+    : `The browser could not read the file to its end: ${String(thrown)}`;
 
 const tooBig = (bytes: number): string =>
   `The file has ${(bytes / 2 ** 30).toFixed(1)} GiB, and this page reads up to ${mostBytes / 2 ** 30} GiB. Ask for an extract of a shorter period, or check this one with the command “ptb audit verify FILE”, which reads files of any size.`;

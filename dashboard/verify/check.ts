@@ -18,7 +18,10 @@ export const isExtract = async (file: Blob): Promise<boolean> =>
 /** What a file is, once it was read. */
 export interface Checked {
   readonly verdict: ExtractVerdict;
+  /** Of the records that the proof is about. */
   readonly account: Account;
+  /** Of records that no checkpoint covers. Whoever had the file can have added them. */
+  readonly unproven: Account;
   readonly tokens: RecordedTokens;
 }
 
@@ -37,17 +40,31 @@ interface Options {
  */
 export async function checkFile(file: Blob, { heads, nowMs, onProgress, signal }: Options): Promise<Checked> {
   const account = new Account();
+  const unproven = new Account();
   const tokens = new RecordedTokens();
   const verdict = await verifyExtract(linesOf(file, onProgress, signal), {
     nowMs,
     ...(heads === undefined ? {} : { heads }),
     onRecord: (record, checkpoint) => {
-      account.add(record, checkpoint);
+      (checkpoint === undefined ? unproven : account).add(record);
       tokens.add(record);
     },
   });
   account.end(verdict.names);
-  return { verdict, account, tokens };
+  unproven.end(verdict.names);
+  return { verdict, account, unproven, tokens };
+}
+
+/** Returns what long work awaits now and then, so that the page draws and listens. @param signal that ends the work. */
+export function takeTurns(signal?: AbortSignal, onTurn?: () => void): () => Promise<void> | undefined {
+  let pausedMs = performance.now();
+  const pause = async (): Promise<void> => {
+    onTurn?.();
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
+    pausedMs = performance.now();
+  };
+  return () => (performance.now() - pausedMs < sliceMs ? undefined : pause());
 }
 
 /** The lines of a file, in pieces. Between them the page draws and listens. */
@@ -56,31 +73,39 @@ async function* linesOf(
   onProgress: (share: number) => void,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
+  let read = 0;
+  const turn = takeTurns(signal, () => onProgress(read / file.size));
+  let rest = '';
+  for await (const piece of piecesOf(file, signal, (bytes) => (read += bytes))) {
+    const lines = `${rest}${piece}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      yield line;
+      const waiting = turn();
+      if (waiting !== undefined) await waiting;
+    }
+    if (rest.length > longestLine) break;
+  }
+  if (rest !== '') yield rest;
+}
+
+/** The text of a file, as it is read. */
+async function* piecesOf(
+  file: Blob,
+  signal?: AbortSignal,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<string, void, undefined> {
   const reader = file.stream().getReader();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  let rest = '';
-  let read = 0;
-  let pausedMs = performance.now();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       if (done) break;
-      read += value.length;
-      const lines = `${rest}${decoder.decode(value, { stream: true })}`.split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        yield line;
-        if (performance.now() - pausedMs < sliceMs) continue;
-        onProgress(read / file.size);
-        await new Promise((resolve) => setTimeout(resolve));
-        signal.throwIfAborted();
-        pausedMs = performance.now();
-      }
-      if (rest.length > longestLine) break;
+      onRead?.(value.length);
+      yield decoder.decode(value, { stream: true });
     }
-    rest += decoder.decode();
-    if (rest !== '') yield rest;
+    yield decoder.decode();
   } finally {
     // Not awaited: a file that cannot be read may never say so.
     reader.cancel().catch(() => undefined);
@@ -105,7 +130,7 @@ const mostHeadBytes = 200_000_000;
 export async function withHeads(known: Heads, files: readonly File[]): Promise<Heads> {
   let { names, heads } = known;
   for (const file of files) {
-    const found = file.size > mostHeadBytes ? [] : headsIn(await file.text());
+    const found = file.size > mostHeadBytes ? [] : await headsIn(file);
     if (found.length === 0) return { names, heads, problem: `${file.name} has no published heads.` };
     names = [...names, file.name];
     heads = [...new Set([...heads, ...found])];
@@ -113,5 +138,24 @@ export async function withHeads(known: Heads, files: readonly File[]): Promise<H
   return { names, heads };
 }
 
-/** The signed heads in a text: the answers of `GET /api/audit/heads`, or one head a line. */
-const headsIn = (text: string): readonly string[] => [...new Set(text.match(/[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g))];
+/** Longest head, characters. */
+const longestHead = 10_000;
+
+/** The signed heads in a file: the answers of `GET /api/audit/heads`, or one head a line. */
+async function headsIn(file: Blob): Promise<readonly string[]> {
+  const found = new Set<string>();
+  const turn = takeTurns();
+  let rest = '';
+  for await (const piece of piecesOf(file)) {
+    const words = `${rest}${piece}`.split(/[^\w.-]+/);
+    // What is longer than a head is none, whatever follows.
+    rest = (words.pop() ?? '').slice(0, longestHead);
+    for (const word of words) if (isHead(word)) found.add(word);
+    await turn();
+  }
+  if (isHead(rest)) found.add(rest);
+  return [...found];
+}
+
+const isHead = (word: string): boolean =>
+  word.length < longestHead && /^[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}$/.test(word);

@@ -14,8 +14,7 @@ interface VerdictProps {
 
 /** Whether the file is proven, what it rests on, and what nothing proves. */
 export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
-  const { isProven, notes, proven, records, withheld, header, names } = verdict;
-  const tenant = names[header?.tenant ?? ''];
+  const { isProven, notes, proven, records, withheld } = verdict;
   if (!isProven) return <NotProven name={name} verdict={verdict} heads={heads} onHeads={onHeads} />;
   return (
     <section class="stack" aria-label="Verdict">
@@ -23,26 +22,18 @@ export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
         <div>
           <h2>PROVEN</h2>
           <p>
-            {name} has {counted(records + withheld, 'record')} about the tenant{' '}
-            {tenant === undefined ? null : (
-              <>
-                <b>
-                  <bdi>{visibleText(tenant)}</bdi>
-                </b>{' '}
-              </>
-            )}
-            <code>{header?.tenant}</code>
+            {name} has {counted(records + withheld, 'record')} about the tenant below
             {proven === undefined ? null : (
               <>
                 {' '}
                 from <When ms={Date.parse(proven.from)} /> to <When ms={Date.parse(proven.to)} />
               </>
             )}
-            . They are all that the signed checkpoints hold for your tenant in this time, and no other. This is your
-            partner’s account if the key below is your partner’s.
+            . They are all that the signed checkpoints hold for this tenant in this time, and no other.
           </p>
           <p>
-            The partner has the tenant id <code>{header?.broker}</code>.
+            <b>Two things only you can check:</b> whether it is your tenant, and whether it is your partner’s key. With
+            another tenant or another key, this file says nothing about you.
           </p>
           {notes.map((note) => (
             <p key={note}>{note}</p>
@@ -52,6 +43,7 @@ export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
           </p>
         </div>
       </div>
+      <Tenant verdict={verdict} />
       <Keys verdict={verdict} />
       <Published verdict={verdict} heads={heads} onHeads={onHeads} />
     </section>
@@ -94,6 +86,55 @@ function NotProven({ name, verdict: { header, problems }, heads, onHeads }: Verd
 const grouped = (thumbprint: string): string => thumbprint.replaceAll(/(.{4})(?=.)/g, '$1 ');
 
 const plain = (text: string): string => text.replaceAll(/[\s:]/g, '').replace(/^(sha-?256[:=-]?)/i, '');
+
+/** The tenant of the file. Its name is no help: nobody signs names. */
+function Tenant({ verdict: { header, names } }: Pick<VerdictProps, 'verdict'>) {
+  const [expected, setExpected] = useState('');
+  const tenant = header?.tenant ?? '';
+  const name = names[tenant];
+  const wanted = expected.trim().toLowerCase();
+  return (
+    <section class="panel" aria-labelledby="tenant">
+      <header>
+        <h2 id="tenant">Is it your tenant?</h2>
+      </header>
+      <div class="pad">
+        <p>
+          The file is about the tenant with this id. Compare it with yours: the Microsoft Entra admin center shows it
+          under Overview as Tenant ID.
+        </p>
+        <code class="fingerprint">{tenant}</code>
+        {name === undefined ? null : (
+          <p class="quiet">
+            The file calls it “<bdi>{visibleText(name)}</bdi>”. Nobody signs names, so rely on the id alone.
+          </p>
+        )}
+        <div class="compare no-print">
+          <label for="own-tenant">The id of your tenant</label>
+          <input
+            id="own-tenant"
+            autocomplete="off"
+            spellcheck={false}
+            value={expected}
+            onInput={(event) => setExpected(event.currentTarget.value)}
+          />
+        </div>
+        <p role="status">
+          {wanted === '' ? (
+            <span class="warn-text">Not compared yet: this page cannot know which tenant is yours.</span>
+          ) : wanted === tenant ? (
+            <span class="good-text">It is this tenant.</span>
+          ) : (
+            <span class="problem">It is another tenant. This file says nothing about yours.</span>
+          )}
+        </p>
+        <p>
+          The checkpoints were signed for the partner with the tenant id <code>{header?.broker}</code>.
+        </p>
+      </div>
+    </section>
+  );
+}
 
 /** The keys that signed, and how to find out whose they are. */
 function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {

@@ -166,11 +166,11 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     expect(said).toContain(sentence);
   });
 
-  it('says that nobody touched a tenant without records', async () => {
+  it('says that no access to a tenant without records is recorded', async () => {
     const { page } = await opened();
     const nobody = '99999999-0000-4000-8000-000000000000' as never;
     await give(page, fileOf(await story.world.extract(nobody, startMs, story.world.audit.nowMs)));
-    await expect.poll(() => page.locator('main').innerText()).toContain('Nobody touched your tenant.');
+    await expect.poll(() => page.locator('main').innerText()).toContain('No access is recorded');
     await page.close();
   });
 

@@ -18,7 +18,7 @@ function accountOf(
   names: Readonly<Record<string, string>> = {},
 ): Account {
   const account = new Account();
-  rows.forEach((row, index) => account.add({ at: at(index), ...person, ...row }, 1));
+  rows.forEach((row, index) => account.add({ at: at(index), ...person, ...row }));
   account.end(names);
   return account;
 }
@@ -57,7 +57,7 @@ describe('the account of a tenant', () => {
       ],
       { alice: 'Alice', app: 'Helpdesk' },
     );
-    expect(happenings.map(({ who: { name, kind, through } }) => [name, kind, through])).toEqual([
+    expect(happenings.map(({ who: { name, kind, through } }) => [name, kind, through?.name])).toEqual([
       ['Alice', 'person', 'Helpdesk'],
       ['Alice', 'person', 'the agent bot'],
       ['Helpdesk', 'application', undefined],
@@ -68,6 +68,26 @@ describe('the account of a tenant', () => {
       2,
     ]);
     expect(activities(happenings, applicationOf).map(({ party }) => party.name)).toContain('the agent bot');
+  });
+
+  it('gives each party the id that its name is of', () => {
+    const rows = [
+      { outcome: 'issued', callerKind: 'application', callerObject: 'principal' },
+      { outcome: 'issued', callerKind: 'application', callerObject: 'other' },
+      { outcome: 'issued' },
+    ];
+    const { happenings } = accountOf(rows, { principal: 'Robot', app: 'Helpdesk', alice: 'Robot' });
+    expect(happenings.map(({ who: { id, name, through } }) => [id, name, through?.id])).toEqual([
+      ['principal', 'Robot', undefined],
+      ['app', 'Helpdesk', undefined],
+      ['alice', 'Robot', 'app'],
+    ]);
+    expect(activities(happenings, ({ who }) => who)).toHaveLength(3);
+  });
+
+  it('puts the id behind a name in a sentence', () => {
+    const account = accountOf([], { tom: 'Tom' });
+    expect(['tom', 'vera'].map(account.named)).toEqual(['Tom (tom)', 'vera']);
   });
 
   it('shows characters that would turn text around or end a line', () => {
@@ -143,17 +163,6 @@ describe('words for requests', () => {
     expect(isChange({ method: 'POST', cmdlet: 'Set-Mailbox' })).toBe(true);
   });
 
-  it('names the data of other resources', () => {
-    expect(dataOf({ resource: 'exchange', cmdlet: 'Get-Mailbox' })).toBe('Exchange: mailboxes and settings');
-    expect(dataOf({ resource: 'arm', template: '/subscriptions' })).toBe('Data of arm');
-    expect(dataOf({ resource: 'graph', template: '/v1.0/print/printers' })).toBe('Other: print');
-  });
-
-  it('says what a token is good for', () => {
-    const [token] = accountOf([{ outcome: 'issued', resource: 'graph', scopes: 'A B C D E' }]).happenings;
-    expect(token && summaryOf(token, (id) => id)).toBe('Got access to Microsoft Graph for about an hour: A, B, C, D …');
-  });
-});
   it.each([
     '/v1.0/deviceManagement/deviceHealthScripts/*/reevaluate',
     '/beta/deviceManagement/deviceShellScripts/evaluate',
@@ -186,3 +195,14 @@ describe('words for requests', () => {
     expect(isChange({ method: 'POST', cmdlet })).toBe(changes);
   });
 
+  it('names the data of other resources', () => {
+    expect(dataOf({ resource: 'exchange', cmdlet: 'Get-Mailbox' })).toBe('Exchange: mailboxes and settings');
+    expect(dataOf({ resource: 'arm', template: '/subscriptions' })).toBe('Data of arm');
+    expect(dataOf({ resource: 'graph', template: '/v1.0/print/printers' })).toBe('Other: print');
+  });
+
+  it('says what a token is good for', () => {
+    const [token] = accountOf([{ outcome: 'issued', resource: 'graph', scopes: 'A B C D E' }]).happenings;
+    expect(token && summaryOf(token, (id) => id)).toBe('Got access to Microsoft Graph for about an hour: A, B, C, D …');
+  });
+});

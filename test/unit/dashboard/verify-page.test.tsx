@@ -1,0 +1,181 @@
+// @vitest-environment happy-dom
+import { act } from 'preact/test-utils';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AccountView } from '../../../dashboard/verify/account-view.tsx';
+import { type Checked, checkFile, noHeads, takeTurns, withHeads } from '../../../dashboard/verify/check.ts';
+import { Verdict } from '../../../dashboard/verify/verdict.tsx';
+import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
+import { guid } from '../../support/audit-entries.ts';
+import { fileOf, startMs, type Story, storyOfADay } from '../../support/customer-story.ts';
+import { rendered } from './rendered.ts';
+
+let story: Story;
+let lines: readonly ExtractLine[];
+beforeAll(async () => {
+  story = await storyOfADay();
+  lines = await story.extract();
+}, 60_000);
+let cleanUp: () => Promise<void> = async () => undefined;
+afterEach(() => cleanUp());
+
+const alice = guid(0xb1);
+const carol = guid(0xc3);
+
+const checked = (of: readonly ExtractLine[]): Promise<Checked> =>
+  checkFile(new Blob([fileOf(of)]), {
+    nowMs: story.world.audit.nowMs + 60_000,
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+  });
+
+/** The lines with unsigned records and names that somebody without a key adds. */
+const withAdded = (...added: readonly ExtractLine[]): ExtractLine[] =>
+  lines.flatMap((line) =>
+    line.type === 'end'
+      ? [...added, { ...line, unsigned: line.unsigned + added.filter(({ type }) => type === 'unsigned').length }]
+      : [line],
+  );
+const recordWith = (wanted: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  lines.flatMap((line) =>
+    line.type === 'record' && Object.entries(wanted).every(([name, value]) => line.record[name] === value)
+      ? [line.record]
+      : [],
+  )[0] ?? {};
+const unsigned = (record: Readonly<Record<string, unknown>>) => ({ type: 'unsigned', record }) as ExtractLine;
+
+async function shown(of: Checked): Promise<HTMLElement> {
+  const { root, unmount } = await rendered(<AccountView {...of} />);
+  cleanUp = unmount;
+  return root;
+}
+const textOf = (root: HTMLElement, selector: string): string => root.querySelector(selector)?.textContent ?? '';
+
+describe('what nothing signs', () => {
+  it('changes nothing that is said of signed records, and stands apart', async () => {
+    const before = await checked(lines);
+    const approved = recordWith({ kind: 'approval', outcome: 'approved' });
+    const sent = recordWith({ kind: 'request', outcome: 'sent' });
+    const after = await checked(
+      withAdded(
+        unsigned({ ...approved, callerObject: carol, reason: 'I approve this.' }),
+        unsigned({ ...sent, RowKey: `${String(sent['RowKey'])}0`, outcome: 'answered', status: 403 }),
+        unsigned({ ...sent, RowKey: `${String(sent['RowKey'])}1`, outcome: 'sent', breakGlass: true, uti: 'ROGUE' }),
+        { type: 'name', id: carol, name: 'Carol Chief (CFO of the customer)' },
+      ),
+    );
+    expect(after.verdict.isProven).toBe(true);
+    expect(after.account.happenings).toEqual(before.account.happenings);
+    expect([...after.account.approvals]).toEqual([...before.account.approvals]);
+    const root = await shown(after);
+    const where = [...root.querySelectorAll('section')].filter(({ textContent }) =>
+      /Carol Chief|I approve this|Microsoft refused it \(403\) Access/.test(textContent ?? ''),
+    );
+    expect(where.map(({ id }) => id)).toEqual(['unproven']);
+    expect(textOf(root, '#unproven')).toContain('whoever had the file can have added or changed them');
+    expect(textOf(root, '#emergencies header')).toBe('Emergencies2');
+  });
+
+  it('has no panel in a file without it', async () => {
+    const of = await checked(await story.extract(startMs, story.world.audit.nowMs - 900_000));
+    expect([of.verdict.isProven, of.verdict.unsigned]).toEqual([true, 0]);
+    expect((await shown(of)).querySelector('#unproven')).toBeNull();
+  });
+});
+
+describe('a file with withheld records', () => {
+  const withheld = (isWithheld: (record: Readonly<Record<string, unknown>>) => boolean) =>
+    story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { isWithheld });
+
+  it('is never said to have no access', async () => {
+    const of = await checked(await withheld(() => true));
+    expect([of.verdict.isProven, of.verdict.records]).toEqual([true, 0]);
+    const root = await shown(of);
+    expect(root.textContent).not.toMatch(/No access is recorded|Nobody/);
+    expect(root.textContent).toContain(`All ${of.verdict.withheld} records of the time are withheld`);
+  });
+
+  it('says how many, that lists may lack them, and that an approval is not shown', async () => {
+    const of = await checked(await withheld(({ kind, outcome }) => kind === 'approval' && outcome === 'approved'));
+    const root = await shown(of);
+    expect(textOf(root, '.glance')).toContain('1 record withheld');
+    expect(textOf(root, '#withheld')).toContain('Each list below may lack them.');
+    const change = textOf(root, '#changes');
+    expect(change).toContain('whose decision is not among the proven records that this file shows');
+    expect(change).not.toContain('outside this time');
+  });
+
+  it('calls no list empty', async () => {
+    const root = await shown(await checked(await withheld(({ breakGlass }) => breakGlass === true)));
+    expect(textOf(root, '#emergencies header')).toBe('Emergenciesnone that is shown');
+  });
+});
+
+it('says that no access is recorded, of which tenant, and still compares with the sign-in log', async () => {
+  const of = await checked(await story.world.extract(guid(0xdead) as never, startMs, story.world.audit.nowMs));
+  const root = await shown(of);
+  expect(root.textContent).toContain('No access is recorded');
+  expect(root.textContent).toContain(guid(0xdead));
+  expect(root.querySelector('#sign-ins')).not.toBeNull();
+});
+
+describe('names', () => {
+  it('stand beside the ids that records have', async () => {
+    const root = await shown(await checked(lines));
+    for (const panel of ['changes', 'approvals', 'emergencies', 'people', 'timeline'])
+      expect([panel, textOf(root, `#${panel}`).includes(`Alice Adams ${alice}`)]).toEqual([panel, true]);
+    expect(textOf(root, '#applications')).toContain(`Helpdesk portal ${guid(0xa1)}`);
+    expect(textOf(root, '#data')).toContain(`</script> ${guid(0xa2)}`);
+    expect(textOf(root, '.zone')).toContain('Nobody signs names: whoever had the file can have changed them');
+  });
+
+  it('of the tenant is not what the verdict is about: its id stands large and has to be compared', async () => {
+    const of = await checked(lines);
+    const { root, unmount } = await rendered(
+      <Verdict name="extract.jsonl" verdict={of.verdict} heads={noHeads} onHeads={() => undefined} />,
+    );
+    cleanUp = unmount;
+    expect(root.querySelector('.note.proven')?.textContent).not.toContain('Customer GmbH');
+    expect(root.querySelector('.note.proven')?.textContent).toContain('whether it is your tenant');
+    const panel = root.querySelector('section[aria-labelledby=tenant]');
+    expect(panel?.querySelector('.fingerprint')?.textContent).toBe(story.tenant);
+    expect(panel?.textContent).toContain('The file calls it “Customer GmbH”. Nobody signs names');
+    const answer = (): string => panel?.querySelector('[role=status]')?.textContent ?? '';
+    const type = (text: string): Promise<void> =>
+      act(() => {
+        const input = panel?.querySelector('input');
+        if (input) input.value = text;
+        input?.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+    expect(answer()).toContain('Not compared yet');
+    await type(guid(0xdead));
+    expect(answer()).toBe('It is another tenant. This file says nothing about yours.');
+    await type(` ${story.tenant.toUpperCase()} `);
+    expect(answer()).toBe('It is this tenant.');
+  });
+});
+
+describe('long work', () => {
+  it('reads a file of heads made to be slow in a moment, and finds heads across pieces', async () => {
+    const slow = new File(['a'.repeat(1_000_000)], 'slow.json');
+    expect(await withHeads(noHeads, [slow])).toMatchObject({ problem: 'slow.json has no published heads.' });
+    const [head = ''] = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    const whole = new File([JSON.stringify({ heads: [head, `${'x'.repeat(200_000)}.${head}`] })], 'heads.json');
+    expect(await withHeads(noHeads, [whole])).toEqual({ names: ['heads.json'], heads: [head] });
+  });
+
+  it('lets the page answer every 40 ms, and ends with its signal', async () => {
+    const stop = new AbortController();
+    let turns = 0;
+    const turn = takeTurns(stop.signal, () => (turns += 1));
+    const until = performance.now() + 200;
+    while (performance.now() < until) await turn();
+    expect(turns).toBeGreaterThan(0);
+    expect(turns).toBeLessThanOrEqual(5);
+    stop.abort(new Error('stopped'));
+    await expect(
+      (async () => {
+        for (;;) await turn();
+      })(),
+    ).rejects.toThrow('stopped');
+  });
+});
