@@ -54,7 +54,7 @@ export function VerifyPage() {
     const [file] = files;
     const isProven = state.is === 'done' && state.checked.verdict.isProven;
     if (file === undefined) return;
-    if (isProven && !(await isExtract(file))) setLog(files);
+    if (isProven && !(await isExtract(file))) setLog((known) => [...known, ...files]);
     else check(file, heads);
   };
 

@@ -47,7 +47,7 @@ export async function checkFile(file: Blob, { heads, nowMs, onProgress, signal }
     ...(heads === undefined ? {} : { heads }),
     onRecord: (record, checkpoint) => {
       (checkpoint === undefined ? unproven : account).add(record);
-      tokens.add(record);
+      tokens.add(record, checkpoint);
     },
   });
   account.end(verdict.names);

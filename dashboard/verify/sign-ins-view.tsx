@@ -1,23 +1,26 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import {
   type JoinedApplication,
   joinSignIns,
+  mergedLogs,
   readSignIns,
   type RecordedToken,
   type RecordedTokens,
   type SignIn,
   SignInFileError,
+  type SignInLog,
 } from '../../src/lib/audit/proof/join-sign-ins.ts';
 import type { ExtractVerdict } from '../../src/lib/audit/proof/verify-extract.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
 import { Notice } from '../shared/text.tsx';
+import { takeTurns } from './check.ts';
 import { counted, Drop, Some, When } from './parts.tsx';
 
 /** A sign-in log is read as a whole. */
-const mostBytes = 200_000_000;
+const mostBytes = 100_000_000;
 
 export interface LogProps {
-  /** Downloads of the sign-in log. */
+  /** Downloads of the sign-in log, which are compared together. */
   readonly log: readonly File[];
   readonly onLog: (files: readonly File[]) => void;
 }
@@ -27,39 +30,49 @@ interface Props extends LogProps {
   readonly verdict: ExtractVerdict;
 }
 
-/** @throws SignInFileError */
-async function signInsOf(file: File): Promise<readonly SignIn[]> {
-  if (file.size <= mostBytes) return readSignIns(await file.text());
-  throw new SignInFileError(
-    'The file has more than 200 MB. Export a shorter time, or only the application of your partner.',
-  );
+/** What a download has, or why it has nothing. */
+async function readingOf(file: File): Promise<SignInLog | string> {
+  if (file.size > mostBytes)
+    return 'It has more than 100 MB. Export a shorter time, or only the application of your partner.';
+  try {
+    return await readSignIns(await file.text(), takeTurns());
+  } catch (thrown) {
+    return thrown instanceof SignInFileError ? thrown.message : `It cannot be read: ${String(thrown)}`;
+  }
 }
 
 /** The comparison with what Microsoft saw. */
-export function SignInsPanel({ tokens, verdict: { proven }, log, onLog }: Props) {
-  const [signIns, setSignIns] = useState<readonly SignIn[]>();
-  const [problem, setProblem] = useState<string>();
+export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files, onLog }: Props) {
+  const [readings, setReadings] = useState<ReadonlyMap<File, SignInLog | string>>(new Map());
   const [partner, setPartner] = useState<ReadonlySet<string>>();
   const panel = useRef<HTMLElement>(null);
+  // One after the other: each is a large text.
+  const next = files.find((file) => !readings.has(file));
   useEffect(() => {
-    if (log.length === 0) return undefined;
+    if (next === undefined) {
+      if (files.length > 0) panel.current?.scrollIntoView();
+      return undefined;
+    }
     let isCurrent = true;
-    setPartner(undefined);
-    Promise.all(log.map(signInsOf)).then(
-      (found) => {
-        if (!isCurrent) return;
-        setSignIns(found.flat());
-        setProblem(undefined);
-        panel.current?.scrollIntoView();
-      },
-      (thrown: unknown) =>
-        isCurrent &&
-        setProblem(thrown instanceof SignInFileError ? thrown.message : `The file cannot be read: ${String(thrown)}`),
-    );
+    const keep = async (): Promise<void> => {
+      const reading = await readingOf(next);
+      if (isCurrent) setReadings((known) => new Map(known).set(next, reading));
+    };
+    void keep();
     return () => {
       isCurrent = false;
     };
-  }, [log]);
+  }, [files, next]);
+  const read = useMemo(
+    () =>
+      files.flatMap((file) => {
+        const log = readings.get(file);
+        return log === undefined ? [] : [{ name: visibleText(file.name), log }];
+      }),
+    [files, readings],
+  );
+  const whole = read.flatMap(({ name, log }) => (typeof log === 'string' ? [] : [{ name, log }]));
+  const merged = useMemo(() => mergedLogs(whole.map(({ log }) => log)), [read]);
   return (
     <section class="panel" id="sign-ins" ref={panel} aria-labelledby="sign-ins-title">
       <header>
@@ -69,13 +82,42 @@ export function SignInsPanel({ tokens, verdict: { proven }, log, onLog }: Props)
         <p>
           Microsoft writes a sign-in log of your tenant, which your partner cannot change. Each sign-in names the token
           that it gave, and so does each record. In the Microsoft Entra admin center, open Sign-in logs, choose the tabs
-          for non-interactive users and for service principals, and download each as JSON or CSV.
+          for non-interactive users and for service principals, and download each as JSON or CSV. Each file that you add
+          here is compared together with those before.
         </p>
-        <Drop id="sign-in-log" label="Add downloads of the sign-in log" multiple onFiles={onLog} />
-        {problem === undefined ? null : <Notice kind="bad">{problem}</Notice>}
-        {signIns === undefined || proven === undefined ? null : (
+        <Drop
+          id="sign-in-log"
+          label="Add downloads of the sign-in log"
+          multiple
+          onFiles={(more) => onLog([...files, ...more])}
+        />
+        <p role="status">{next === undefined ? '' : `Reading ${visibleText(next.name)} …`}</p>
+        {read.map(({ name, log }) =>
+          typeof log === 'string' ? (
+            <Notice kind="bad" key={name}>
+              {name}: {log}
+            </Notice>
+          ) : null,
+        )}
+        {next !== undefined || files.length === 0 ? null : (
+          <p>
+            {whole.length === 0 ? 'Nothing is compared. ' : `Compared: ${whole.map(({ name }) => name).join(', ')}. `}
+            <button
+              type="button"
+              class="s no-print"
+              onClick={() => {
+                setPartner(undefined);
+                onLog([]);
+              }}
+            >
+              Start anew
+            </button>
+          </p>
+        )}
+        {next !== undefined || whole.length === 0 || proven === undefined ? null : (
           <Compared
-            signIns={signIns}
+            log={merged}
+            withheld={withheld}
             tokens={tokens.all}
             period={{ fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) }}
             partner={partner}
@@ -88,14 +130,15 @@ export function SignInsPanel({ tokens, verdict: { proven }, log, onLog }: Props)
 }
 
 interface ComparedProps {
-  readonly signIns: readonly SignIn[];
+  readonly log: SignInLog;
+  readonly withheld: number;
   readonly tokens: readonly RecordedToken[];
   readonly period: { readonly fromMs: number; readonly toMs: number };
   readonly partner: ReadonlySet<string> | undefined;
   readonly onPartner: (partner: ReadonlySet<string>) => void;
 }
 
-function Compared({ signIns, tokens, period, partner, onPartner }: ComparedProps) {
+function Compared({ log: { signIns, unread }, withheld, tokens, period, partner, onPartner }: ComparedProps) {
   const join = joinSignIns(tokens, signIns, period, partner);
   const { fromMs, toMs, withoutRecord, withoutSignIn, otherProviders, recorded, applications } = join;
   const choose = (id: string, isChosen: boolean): void => {
@@ -104,14 +147,28 @@ function Compared({ signIns, tokens, period, partner, onPartner }: ComparedProps
     else next.delete(id);
     onPartner(next);
   };
+  const limits =
+    unread === 0 ? null : (
+      <Notice kind="warn">
+        <h3>{counted(unread, 'row')} cannot be read</h3>
+        <p>
+          Nothing here speaks of them: they have no identifier of a token, a time of another form, or are broken. Export
+          the log as JSON.
+        </p>
+      </Notice>
+    );
   if (!(fromMs < toMs))
     return (
-      <Notice kind="warn">
-        The log and the file have no time in common. Export the log of the time that the file is about.
-      </Notice>
+      <>
+        {limits}
+        <Notice kind="warn">
+          The log and the file have no time in common. Export the log of the time that the file is about.
+        </Notice>
+      </>
     );
   return (
     <>
+      {limits}
       <p>
         Both cover the time from <When ms={fromMs} /> to <When ms={toMs} />: {counted(signIns.length, 'sign-in')} in the
         log, {counted(tokens.length, 'token')} in the records, {recorded.toLocaleString('en')} of your partner’s
@@ -123,18 +180,23 @@ function Compared({ signIns, tokens, period, partner, onPartner }: ComparedProps
           No sign-in has a record, so this page cannot tell which application is your partner’s. Choose it above.
         </Notice>
       ) : withoutRecord.length === 0 ? (
-        <div class="note proven">
+        <div class={unread === 0 ? 'note proven' : 'note'}>
           <div>
-            <h3>Nothing without a record</h3>
-            <p>Microsoft gave no token to your partner’s application in this time of which the file does not speak.</p>
+            <h3>{unread === 0 ? 'Nothing without a record' : 'Nothing without a record in the rows that were read'}</h3>
+            <p>
+              In this log and this time, Microsoft gave no token to your partner’s application of which the file does
+              not speak.
+            </p>
           </div>
         </div>
       ) : (
         <Notice kind="bad">
           <h3>{counted(withoutRecord.length, 'sign-in')} without a record</h3>
           <p>
-            Microsoft gave these tokens to your partner’s application, and no record speaks of them: somebody used the
-            credential outside the service, or the service looked after it. Ask your partner.
+            Microsoft gave these tokens to your partner’s application, and no proven record speaks of them. Somebody
+            used the credential outside the service; or the service got a token and handed it to nobody: to look after
+            the credential, or because it got a newer one or refused at the last moment. Ask your partner.
+            {withheld === 0 ? '' : ` Some may be of the ${counted(withheld, 'record')} that the file withholds.`}
           </p>
           <SignIns items={withoutRecord} />
         </Notice>
@@ -180,10 +242,29 @@ interface ApplicationsProps {
 }
 
 function Applications({ applications, partner, onChoose }: ApplicationsProps) {
+  const [text, setText] = useState('');
+  const wanted = text.trim().toLowerCase();
+  const chosen = applications.filter(({ id }) => partner.has(id));
+  const others = applications.filter(
+    ({ id, name }) => !partner.has(id) && `${name} ${id}`.toLowerCase().includes(wanted),
+  );
+  const shown = [...chosen, ...others.slice(0, mostApplications)];
   return (
     <fieldset class="applications">
       <legend>Applications of your partner</legend>
-      {applications.slice(0, mostApplications).map(({ id, name, signIns, recorded }) => (
+      {applications.length <= mostApplications ? null : (
+        <label class="field no-print">
+          <span class="visually-hidden">Search the applications</span>
+          <input
+            type="search"
+            placeholder="name or id of an application"
+            autocomplete="off"
+            value={text}
+            onInput={(event) => setText(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      {shown.map(({ id, name, signIns, recorded, provider }) => (
         <label class="check" key={id}>
           <input
             type="checkbox"
@@ -194,10 +275,14 @@ function Applications({ applications, partner, onChoose }: ApplicationsProps) {
             <bdi>{visibleText(name === '' ? id : name)}</bdi>{' '}
             <span class="quiet">
               {counted(signIns, 'sign-in')}, {recorded.toLocaleString('en')} with a record
+              {provider === 0 ? '' : `, ${provider.toLocaleString('en')} of a service provider`}
             </span>
           </span>
         </label>
       ))}
+      {others.length <= mostApplications ? null : (
+        <p class="quiet">{counted(others.length - mostApplications, 'more application')}: search for the name or id.</p>
+      )}
     </fieldset>
   );
 }

@@ -28,9 +28,9 @@ async function compared(): Promise<Join> {
   const { tenantId } = customer();
   const { entries } = (await ask(`audit?tenant=${tenantId}&limit=1000`)) as AuditAnswer;
   const tokens = new RecordedTokens();
-  for (const entry of entries.toReversed()) tokens.add({ ...entry });
-  const log = readSignIns(JSON.stringify(await readSignInLog(demo.cloud.control, tenantId)));
-  return joinSignIns(tokens.all, log, { fromMs: 0, toMs: Date.now() + 60_000 });
+  for (const entry of entries.toReversed()) tokens.add({ ...entry }, 1);
+  const { signIns } = await readSignIns(JSON.stringify(await readSignInLog(demo.cloud.control, tenantId)));
+  return joinSignIns(tokens.all, signIns, { fromMs: 0, toMs: Date.now() + 60_000 });
 }
 
 it('finds a token that somebody got with the credential of the partner and without the broker', async () => {

@@ -19,10 +19,12 @@ const literal = /\/(?:[^\\/[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[dgimsuvy]*/y;
 /** Returns the regular expression literals of all TypeScript files in a folder. */
 export function findPatterns(folder: string): FoundPattern[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /\.tsx?$/.test(file))
     .toSorted()
     .flatMap((file) => {
-      const { code } = transformSync(readFileSync(join(folder, file), 'utf8'), { loader: 'ts' });
+      const { code } = transformSync(readFileSync(join(folder, file), 'utf8'), {
+        loader: file.endsWith('x') ? 'tsx' : 'ts',
+      });
       return literalsOf(code).map((found) => ({ file, literal: found }));
     });
 }

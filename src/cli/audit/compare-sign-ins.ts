@@ -2,16 +2,30 @@ import { readFile } from 'node:fs/promises';
 import {
   type Join,
   joinSignIns,
+  mergedLogs,
   readSignIns,
   type RecordedTokens,
   type SignIn,
   SignInFileError,
+  type SignInLog,
 } from '../../lib/audit/proof/join-sign-ins.ts';
 import type { ExtractVerdict } from '../../lib/audit/proof/verify-extract.ts';
 import { isoTime } from '../../lib/core/clock.ts';
 import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
 import { UsageError } from '../run-program.ts';
+
+/** A comparison, and what it does not see. */
+export interface Comparison extends Join {
+  /** Rows of the downloads that cannot be read. */
+  readonly unread: number;
+  /** Records whose tokens the extract does not show. */
+  readonly withheld: number;
+}
+
+/** Whether every sign-in of the partner has a record, and the downloads and the extract could show it. */
+export const isClear = ({ fromMs, toMs, partner, withoutRecord, unread }: Comparison): boolean =>
+  fromMs < toMs && partner.size > 0 && withoutRecord.length === 0 && unread === 0;
 
 /**
  * Compares the records of an extract with downloads of the sign-in log of its tenant.
@@ -21,17 +35,18 @@ import { UsageError } from '../run-program.ts';
  */
 export async function compareSignIns(
   files: readonly string[],
-  { proven }: ExtractVerdict,
+  { proven, withheld }: ExtractVerdict,
   tokens: RecordedTokens,
-): Promise<Join | undefined> {
-  const read = await Promise.all(files.map(signInsOf));
+): Promise<Comparison | undefined> {
+  const { signIns, unread } = mergedLogs(await Promise.all(files.map(signInsOf)));
   if (proven === undefined) return undefined;
-  return joinSignIns(tokens.all, read.flat(), { fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) });
+  const period = { fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) };
+  return { ...joinSignIns(tokens.all, signIns, period), unread, withheld };
 }
 
-async function signInsOf(file: string): Promise<readonly SignIn[]> {
+async function signInsOf(file: string): Promise<SignInLog> {
   try {
-    return readSignIns(await readFile(file, 'utf8'));
+    return await readSignIns(await readFile(file, 'utf8'));
   } catch (thrown) {
     throw thrown instanceof SignInFileError ? new UsageError(`${file}: ${thrown.message}`) : thrown;
   }
@@ -41,11 +56,19 @@ async function signInsOf(file: string): Promise<readonly SignIn[]> {
 const shown = 20;
 
 /** The result for people. */
-export function comparisonLines(join: Join): Line[] {
-  const { fromMs, toMs, applications, partner, recorded, withoutRecord, otherProviders, withoutSignIn } = join;
-  if (!(fromMs < toMs)) return ['The sign-in log and the extract have no time in common.'];
+export function comparisonLines(comparison: Comparison): Line[] {
+  const { fromMs, toMs, applications, partner, recorded, withoutRecord, otherProviders, withoutSignIn } = comparison;
+  const { unread, withheld } = comparison;
+  const limits: Line[] =
+    unread === 0
+      ? []
+      : [[styled('warn', counted(unread, 'row')), ' of the log cannot be read: nothing is said of them.']];
+  if (!(fromMs < toMs)) return ['The sign-in log and the extract have no time in common.', ...limits];
   if (partner.size === 0)
-    return [styled('warn', 'No sign-in has a record: the log has none of the partner, or is of another tenant.')];
+    return [
+      ...limits,
+      styled('warn', 'No sign-in has a record: the log has none of the partner, or is of another tenant.'),
+    ];
   const named = applications.filter(({ id }) => partner.has(id)).map(({ name, id }) => (name === '' ? id : name));
   const listed = (signIns: readonly SignIn[]): Line[] => [
     ...signIns
@@ -58,12 +81,16 @@ export function comparisonLines(join: Join): Line[] {
   return [
     `Sign-in log from ${isoTime(fromMs)} to ${isoTime(toMs)}: ${counted(recorded, 'sign-in')} of ${named.join(', ')} with a record.`,
     withoutRecord.length === 0
-      ? [styled('good', 'None'), ' without one.']
+      ? [styled(unread === 0 ? 'good' : 'warn', 'None'), unread === 0 ? ' without one.' : ' of the others without one.']
       : [
           styled('bad', counted(withoutRecord.length, 'sign-in')),
-          ' without one: a token that the broker did not record.',
+          ' without one: a token that the broker did not record, or got and handed to nobody.',
         ],
     ...listed(withoutRecord),
+    ...(withoutRecord.length > 0 && withheld > 0
+      ? [`The extract withholds ${counted(withheld, 'record')}, of which some may be theirs.`]
+      : []),
+    ...limits,
     ...(otherProviders.length === 0
       ? []
       : [`${counted(otherProviders.length, 'sign-in')} of service providers with other applications:`]),

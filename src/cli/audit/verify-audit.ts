@@ -8,7 +8,7 @@ import { connect, type ConnectionFlags } from '../remote/connection.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print, progress } from '../sign-in/output.ts';
 import { RecordedTokens } from '../../lib/audit/proof/join-sign-ins.ts';
-import { compareSignIns, comparisonLines } from './compare-sign-ins.ts';
+import { compareSignIns, comparisonLines, isClear } from './compare-sign-ins.ts';
 import { exportAudit } from './export-audit.ts';
 import { openExport } from './export-file.ts';
 import { trustedKeys } from './trusted-keys.ts';
@@ -71,8 +71,7 @@ async function verifyFile(
       ],
     );
     if (!verdict.isProven) throw new CommandOutcome(exitCodes.failure);
-    if (join !== undefined && (join.withoutRecord.length > 0 || join.partner.size === 0))
-      throw new CommandOutcome(exitCodes.partial);
+    if (join !== undefined && !isClear(join)) throw new CommandOutcome(exitCodes.partial);
     return;
   }
   if (heads !== undefined || tenant !== undefined || signIns !== undefined)

@@ -1,8 +1,10 @@
 // @vitest-environment happy-dom
+import { useState } from 'preact/hooks';
 import { act } from 'preact/test-utils';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AccountView } from '../../../dashboard/verify/account-view.tsx';
 import { type Checked, checkFile, noHeads, takeTurns, withHeads } from '../../../dashboard/verify/check.ts';
+import { SignInsPanel } from '../../../dashboard/verify/sign-ins-view.tsx';
 import { Verdict } from '../../../dashboard/verify/verdict.tsx';
 import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
 import { guid } from '../../support/audit-entries.ts';
@@ -44,7 +46,7 @@ const recordWith = (wanted: Readonly<Record<string, unknown>>): Record<string, u
 const unsigned = (record: Readonly<Record<string, unknown>>) => ({ type: 'unsigned', record }) as ExtractLine;
 
 async function shown(of: Checked): Promise<HTMLElement> {
-  const { root, unmount } = await rendered(<AccountView {...of} />);
+  const { root, unmount } = await rendered(<AccountView {...of} log={[]} onLog={() => undefined} />);
   cleanUp = unmount;
   return root;
 }
@@ -66,6 +68,7 @@ describe('what nothing signs', () => {
     expect(after.verdict.isProven).toBe(true);
     expect(after.account.happenings).toEqual(before.account.happenings);
     expect([...after.account.approvals]).toEqual([...before.account.approvals]);
+    expect(after.tokens.all).toEqual(before.tokens.all);
     const root = await shown(after);
     const where = [...root.querySelectorAll('section')].filter(({ textContent }) =>
       /Carol Chief|I approve this|Microsoft refused it \(403\) Access/.test(textContent ?? ''),
@@ -151,6 +154,86 @@ describe('names', () => {
     expect(answer()).toBe('It is another tenant. This file says nothing about yours.');
     await type(` ${story.tenant.toUpperCase()} `);
     expect(answer()).toBe('It is this tenant.');
+  });
+});
+
+describe('the comparison with the sign-in log', () => {
+  const signIn = (uti: string, appId = 'portal', more = {}) => ({
+    createdDateTime: '2026-11-24T12:00:00Z',
+    uniqueTokenIdentifier: uti,
+    appId,
+    appDisplayName: `App ${appId}`,
+    status: { errorCode: 0 },
+    ...more,
+  });
+
+  async function panel() {
+    const { tokens, verdict } = await checked(lines);
+    function Panel() {
+      const [log, setLog] = useState<readonly File[]>([]);
+      return <SignInsPanel tokens={tokens} verdict={verdict} log={log} onLog={setLog} />;
+    }
+    const { root, unmount } = await rendered(<Panel />);
+    cleanUp = unmount;
+    const known = tokens.all.map(({ uti, firstMs }) =>
+      signIn(uti, 'portal', { createdDateTime: new Date(firstMs).toISOString() }),
+    );
+    const drop = async (name: string, rows: readonly object[]): Promise<void> => {
+      await act(() => {
+        const event = new Event('drop', { bubbles: true });
+        Object.assign(event, { dataTransfer: { files: [new File([JSON.stringify(rows)], name)] } });
+        root.querySelector('.drop')?.dispatchEvent(event);
+      });
+      await vi.waitFor(async () => {
+        await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+        expect(root.textContent).not.toContain('Reading');
+      });
+    };
+    return { root, known, drop };
+  }
+
+  it('adds a second download to the first', async () => {
+    const { root, known, drop } = await panel();
+    await drop('users.json', [...known, signIn('stolen')]);
+    expect(root.textContent).toContain('1 sign-in without a record');
+    await drop('principals.json', known);
+    expect(root.textContent).toContain('1 sign-in without a record');
+    expect(root.textContent).toContain('Compared: users.json, principals.json.');
+    await act(() => [...root.querySelectorAll('button')].find((each) => each.textContent === 'Start anew')?.click());
+    await drop('principals.json', known);
+    expect(root.textContent).toContain('Nothing without a record');
+  });
+
+  it('keeps what it has read if a file is no log', async () => {
+    const { root, known, drop } = await panel();
+    await drop('users.json', [...known, signIn('stolen')]);
+    await drop('letter.json', []);
+    expect(root.querySelector('[role=alert]')?.textContent).toBe('letter.json: The file has no sign-ins.');
+    expect(root.textContent).toContain('1 sign-in without a record');
+  });
+
+  it('says how many rows it cannot read, and calls the rest no proof', async () => {
+    const { root, known, drop } = await panel();
+    await drop('users.json', [...known, signIn('')]);
+    expect(root.textContent).toContain('1 row cannot be read');
+    expect(root.textContent).toContain('Nothing without a record in the rows that were read');
+    expect(root.querySelector('.note.proven')).toBeNull();
+  });
+
+  it('offers an application with few sign-ins, by a search and first if Microsoft marks it', async () => {
+    const { root, known, drop } = await panel();
+    const busy = Array.from({ length: 30 }, (_, app) => [0, 1, 2].map((at) => signIn(`${app} ${at}`, `busy-${app}`)));
+    const marked = signIn('marked', 'marked', { crossTenantAccessType: 'serviceProvider' });
+    await drop('all.json', [...known, ...busy.flat(), signIn('rare', 'rare'), marked]);
+    const labels = (): string[] => [...root.querySelectorAll('.check')].map((label) => label.textContent ?? '');
+    expect(labels()[1]).toContain('App marked');
+    expect(labels().join()).not.toContain('App rare');
+    await act(() => {
+      const search = root.querySelector<HTMLInputElement>('input[type=search]');
+      if (search) search.value = 'RARE';
+      search?.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    expect(labels().map((label) => label.split(' ')[1])).toEqual(['portal', 'rare']);
   });
 });
 

@@ -7,6 +7,8 @@ import { isFull } from '../../support/extent.ts';
 import { findPatterns, literalsOf } from '../../support/regular-expressions.ts';
 
 const source = join(projectRoot, 'src');
+/** Its page reads files that strangers made. */
+const dashboard = join(projectRoot, 'dashboard', 'verify');
 /** Linear time is milliseconds. Quadratic time is a minute for a quarter of the text that `npm run fuzz` tries. */
 const characters = isFull ? 1_000_000 : 250_000;
 const timeoutMs = 10_000;
@@ -74,8 +76,10 @@ function replacesWithin(literal: string, text: string, ms = timeoutMs): boolean 
   }
 }
 
-describe('every regular expression in src', () => {
-  const patterns = new Map(findPatterns(source).map(({ file, literal }) => [literal, jsonOnly.has(file)]));
+describe('every regular expression in src and in the page that checks extracts', () => {
+  const patterns = new Map(
+    [...findPatterns(source), ...findPatterns(dashboard)].map(({ file, literal }) => [literal, jsonOnly.has(file)]),
+  );
 
   it.each([...patterns])('takes linear time for its worst input: %s', (literal, isJsonOnly) => {
     const texts = isJsonOnly

@@ -31,49 +31,167 @@ export class SignInFileError extends Error {
   override readonly name = 'SignInFileError';
 }
 
+/** What downloads of a sign-in log have. */
+export interface SignInLog {
+  readonly signIns: readonly SignIn[];
+  /** Rows that may be sign-ins and cannot be read, so a comparison does not see them. */
+  readonly unread: number;
+}
+
+/** Several downloads as one. A sign-in that two of them have counts once. */
+export function mergedLogs(logs: readonly SignInLog[]): SignInLog {
+  const found = new Map<string, SignIn>();
+  let unread = 0;
+  for (const log of logs) {
+    unread += log.unread;
+    for (const one of log.signIns) found.set(`${one.uti} ${one.atMs} ${one.applicationId}`, one);
+  }
+  return { signIns: [...found.values()], unread };
+}
+
 type Values = ReadonlyMap<string, unknown>;
+
+/** The columns that are read, under the names that the services give them, the most exact first. */
+const columns = {
+  uti: ['uniquetokenidentifier', 'uniquetokenid', 'uti', 'signinactivityid'],
+  at: ['createddatetime', 'dateutc', 'date', 'timegenerated', 'timegeneratedutc', 'time'],
+  applicationId: ['appid', 'applicationid'],
+  application: ['appdisplayname', 'application'],
+  who: ['userprincipalname', 'username', 'userdisplayname', 'user', 'serviceprincipalname', 'serviceprincipalid'],
+  address: ['ipaddress', 'callipaddress', 'calleripaddress'],
+  access: ['crosstenantaccesstype'],
+  code: ['signinerrorcode', 'resulttype', 'errorcode'],
+  status: ['status'],
+} as const;
+const wanted: ReadonlySet<string> = new Set(Object.values(columns).flat());
+
+/** Longest row, and most columns of a CSV file. More is no sign-in log. */
+const longestRow = 1_000_000;
+const mostColumns = 1_000;
 
 /**
  * The sign-ins in an export: JSON as the Entra admin center or Microsoft Graph writes it, JSON Lines as diagnostic settings
  * write it, or CSV from the admin center or Log Analytics.
- * @throws SignInFileError
+ * @param turn called after each row; what it returns is awaited, so that a page can answer meanwhile.
+ * @throws SignInFileError for a file that is no log or not whole, or of which no row can be read.
  */
-export function readSignIns(text: string): readonly SignIn[] {
+export async function readSignIns(text: string, turn?: () => Promise<void> | undefined): Promise<SignInLog> {
   const start = text.replace(/^\uFEFF/, '').trimStart();
-  const rows = /^[[{]/.test(start) ? jsonRows(start) : csvRows(start);
-  if (rows.length === 0) throw new SignInFileError('The file has no sign-ins.');
-  const found = rows.flatMap((row) => signInOf(row) ?? []);
-  if (found.length > 0) return found;
+  const signIns: SignIn[] = [];
+  const unread = { rows: 0, identifiers: 0, times: 0 };
+  for (const row of /^[[{]/.test(start) ? jsonRows(start) : csvRows(start)) {
+    const read = row === undefined ? 'rows' : signInOf(row);
+    if (typeof read === 'string') unread[read] += 1;
+    else if (read !== undefined) signIns.push(read);
+    const waiting = turn?.();
+    if (waiting !== undefined) await waiting;
+  }
+  if (signIns.length > 0) return { signIns, unread: unread.rows + unread.identifiers + unread.times };
   throw new SignInFileError(
-    'The file has no identifiers of tokens. Export the sign-in log with the column “Unique token identifier”.',
+    unread.times > 0
+      ? 'The file has times of a form that can be understood differently. Export the sign-in log as JSON, or with times such as 2026-11-24T09:30:00Z.'
+      : unread.identifiers > 0
+        ? 'The file has no identifiers of tokens. Export the sign-in log with the column “Unique token identifier”.'
+        : 'The file has no sign-ins.',
   );
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Names of columns differ by case, spaces and the service that writes them. */
-const plain = (name: string): string => name.toLowerCase().replaceAll(/[^a-z]/g, '');
+const plainNames = new Map<string, string>();
 
-function valuesOf(row: Record<string, unknown>): Values {
-  const values = new Map(Object.entries(row).map(([name, value]) => [plain(name), value]));
-  // Diagnostic settings put the sign-in below the event.
+/** Names of columns differ by case, spaces and the service that writes them. */
+function plain(name: string): string {
+  const known = plainNames.get(name);
+  if (known !== undefined) return known;
+  const found = name.toLowerCase().replaceAll(/[^a-z]/g, '');
+  if (plainNames.size < mostColumns && name.length < 100) plainNames.set(name, found);
+  return found;
+}
+
+function valuesOf(row: unknown): Values | undefined {
+  if (!isObject(row)) return undefined;
+  const values = new Map<string, unknown>();
   const { properties } = row;
-  if (isObject(properties)) for (const [name, value] of Object.entries(properties)) values.set(plain(name), value);
+  // Diagnostic settings put the sign-in below the event.
+  for (const part of [row, properties])
+    for (const [name, value] of isObject(part) ? Object.entries(part) : [])
+      if (wanted.has(plain(name))) values.set(plain(name), value);
   return values;
 }
 
-function jsonRows(text: string): readonly Values[] {
-  const parsed = parsedOf(text);
-  const rows = Array.isArray(parsed)
-    ? parsed
-    : isObject(parsed)
-      ? (['value', 'records'].map((name) => parsed[name]).find(Array.isArray) ?? [parsed])
-      : text.split('\n').flatMap((line) => {
-          const row = parsedOf(line);
-          return row === undefined ? [] : [row];
-        });
-  return rows.flatMap((row: unknown) => (isObject(row) ? [valuesOf(row)] : []));
+const cutOff = (): SignInFileError => new SignInFileError('The file is not whole, or it is not JSON. Export it again.');
+
+/** A row at a time. Undefined: one that cannot be read. @throws SignInFileError */
+function* jsonRows(text: string): Generator<Values | undefined> {
+  const list = text.startsWith('[') ? 1 : listStart(text);
+  if (list !== undefined) {
+    yield* itemsOf(text, list);
+    return;
+  }
+  const [first] = text.split('\n', 1);
+  const whole = parsedOf(first ?? '') === undefined ? parsedOf(text) : undefined;
+  const lines = whole === undefined ? linesOf(text) : [whole];
+  let read = 0;
+  for (const line of lines) {
+    const row = typeof line === 'string' ? parsedOf(line) : line;
+    const rows = isObject(row) ? ['value', 'records'].map((name) => row[name]).find(Array.isArray) : undefined;
+    if (row !== undefined) read += 1;
+    for (const each of rows ?? [row]) yield valuesOf(each);
+  }
+  if (read === 0) throw cutOff();
+}
+
+function* linesOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length; ) {
+    const found = text.indexOf('\n', at);
+    const end = found === -1 ? text.length : found;
+    const line = text.slice(at, end).trim();
+    if (line !== '') yield line;
+    at = end + 1;
+  }
+}
+
+/** Where the list of an answer of Microsoft Graph begins, or that of an export of the portal. */
+const listStart = (text: string): number | undefined =>
+  /^\{\s*(?:"@odata\.\w+"\s*:\s*(?:"[^"]*"|\d+)\s*,\s*){0,9}"(?:value|records)"\s*:\s*\[/.exec(
+    text.slice(0, 10_000),
+  )?.[0].length;
+
+/** The objects of a list, from behind its bracket. @throws SignInFileError for one that does not end */
+function* itemsOf(text: string, start: number): Generator<Values | undefined> {
+  let at = spaceEnd(text, start);
+  while (text[at] !== ']') {
+    const end = text[at] === '{' ? objectEnd(text, at) : undefined;
+    if (end === undefined) throw cutOff();
+    yield valuesOf(parsedOf(text.slice(at, end)));
+    at = spaceEnd(text, end);
+    if (text[at] === ',') at = spaceEnd(text, at + 1);
+    else if (text[at] !== ']') throw cutOff();
+  }
+  if (text.startsWith('{') && !text.trimEnd().endsWith('}')) throw cutOff();
+}
+
+function spaceEnd(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && text.charCodeAt(at) <= 0x20) at += 1;
+  return at;
+}
+
+/** Undefined if it does not end, or is longer than any sign-in. */
+function objectEnd(text: string, start: number): number | undefined {
+  const most = Math.min(text.length, start + longestRow);
+  let depth = 0;
+  let isText = false;
+  for (let at = start; at < most; at += 1) {
+    const character = text[at];
+    if (isText && character === '\\') at += 1;
+    else if (character === '"') isText = !isText;
+    else if (!isText && character === '{') depth += 1;
+    else if (!isText && character === '}' && (depth -= 1) === 0) return at + 1;
+  }
+  return undefined;
 }
 
 function parsedOf(text: string): unknown {
@@ -84,78 +202,87 @@ function parsedOf(text: string): unknown {
   }
 }
 
-/** RFC 4180. */
-function csvRows(text: string): readonly Values[] {
-  const lines: string[][] = [];
-  let line: string[] = [];
-  for (let at = 0; at < text.length; at += 1) {
-    let cell: string;
-    if (text[at] === '"') {
-      const parts: string[] = [];
-      let end = at;
-      do {
-        const begin = end + 1;
-        end = text.indexOf('"', begin);
-        if (end === -1) throw new SignInFileError('The file is not whole: a quotation mark is missing.');
-        parts.push(text.slice(begin, end));
-        end += 1;
-      } while (text[end] === '"');
-      cell = parts.join('"');
-      at = end;
-    } else {
-      let end = at;
-      while (end < text.length && text[end] !== ',' && text[end] !== '\n') end += 1;
-      cell = text.slice(at, end).replace(/\r$/, '');
-      at = end;
-    }
-    line.push(cell);
-    while (at < text.length && text[at] !== ',' && text[at] !== '\n') at += 1;
-    if (text[at] === ',') continue;
-    if (line.length > 1 || line[0] !== '') lines.push(line);
-    line = [];
+/** RFC 4180, a row at a time. Undefined: one with fewer cells than columns. @throws SignInFileError */
+function* csvRows(text: string): Generator<Values | undefined> {
+  let names: readonly string[] | undefined;
+  for (let at = 0; at < text.length; ) {
+    const start = at;
+    const cells: string[] = [];
+    let column = 0;
+    let end: number;
+    do {
+      if (names === undefined && column === mostColumns) throw new SignInFileError('The file is no sign-in log.');
+      end = cellEnd(text, at);
+      // Most columns are of no use here.
+      if (names === undefined || wanted.has(names[column] ?? '')) cells[column] = cellOf(text.slice(at, end));
+      column += 1;
+      at = end + 1;
+    } while (text[end] === ',');
+    if (column === 1 && end - start <= 1 && text.slice(start, end).trim() === '') continue;
+    if (names === undefined) names = cells.map(plain);
+    else yield column < names.length ? undefined : new Map(names.map((name, place) => [name, cells[place] ?? '']));
   }
-  if (line.length > 0) lines.push(line);
-  const [head = [], ...rows] = lines;
-  const names = head.map(plain);
-  return rows.map((row) => new Map(names.map((name, at) => [name, row[at] ?? ''])));
 }
 
-function signInOf(values: Values): SignIn | undefined {
-  const text = (...names: readonly string[]): string => {
+/** Where the comma or the line end behind a cell is. */
+function cellEnd(text: string, start: number): number {
+  let at = start;
+  if (text[at] === '"')
+    do {
+      at = text.indexOf('"', at + 1);
+      if (at === -1) throw new SignInFileError('The file is not whole: a quotation mark is missing.');
+      at += 1;
+    } while (text[at] === '"');
+  while (at < text.length && text[at] !== ',' && text[at] !== '\n') at += 1;
+  return at;
+}
+
+const cellOf = (text: string): string =>
+  text.startsWith('"') ? text.slice(1, text.lastIndexOf('"')).replaceAll('""', '"') : text.trimEnd();
+
+/** What a row says. Undefined: that Microsoft gave no token. Otherwise why it cannot be read. */
+function signInOf(values: Values): SignIn | 'identifiers' | 'times' | undefined {
+  const text = (names: readonly string[]): string => {
     for (const name of names) {
       const value = values.get(name);
       if (typeof value === 'string' && value !== '') return value;
     }
     return '';
   };
-  const uti = text('uniquetokenidentifier', 'uniquetokenid', 'uti', 'signinactivityid');
-  const atMs = timeOf(text('createddatetime', 'dateutc', 'date', 'timegenerated', 'timegeneratedutc', 'time'));
-  if (uti === '' || !Number.isFinite(atMs)) return undefined;
+  const succeeded = hasSucceeded(values);
+  const uti = text(columns.uti);
+  const atMs = timeOf(text(columns.at));
+  if (uti === '' || !Number.isFinite(atMs)) return succeeded ? (uti === '' ? 'identifiers' : 'times') : undefined;
   return {
     uti,
     atMs,
-    applicationId: text('appid', 'applicationid').toLowerCase(),
-    application: text('appdisplayname', 'application'),
-    who: text('userprincipalname', 'username', 'userdisplayname', 'user', 'serviceprincipalname', 'serviceprincipalid'),
-    address: text('ipaddress', 'callipaddress', 'calleripaddress'),
-    succeeded: hasSucceeded(values),
-    isProvider: plain(text('crosstenantaccesstype')) === 'serviceprovider',
+    applicationId: text(columns.applicationId).toLowerCase(),
+    application: text(columns.application),
+    who: text(columns.who),
+    address: text(columns.address),
+    succeeded,
+    isProvider: plain(text(columns.access)) === 'serviceprovider',
   };
 }
 
-/** Exports that leave the zone out mean UTC. */
-const timeOf = (text: string): number =>
-  Date.parse(
-    /(Z|UTC|GMT|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}${/^\d{4}-\d\d-\d\dT/.test(text) ? 'Z' : ' UTC'}`,
-  );
+/** ISO 8601, and what Log Analytics writes. Any other order of day and month could be understood differently. */
+function timeOf(text: string): number {
+  const [, date = '', clock = '', zone = ''] =
+    /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|UTC|GMT|[+-]\d\d:\d\d)?$/i.exec(text) ?? [];
+  // Exports that leave the zone out mean UTC.
+  if (date !== '') return Date.parse(`${date}T${clock}${/^[+-]/.test(zone) ? zone : 'Z'}`);
+  return /^\d\d?\/\d\d?\/\d{4}, \d\d?:\d\d:\d\d\.\d{3} [AP]M$/.test(text) ? Date.parse(`${text} UTC`) : Number.NaN;
+}
 
+/** A status in another language counts as success: a sign-in too many is a question, one too few is a silence. */
 function hasSucceeded(values: Values): boolean {
   const status = values.get('status');
-  const code = isObject(status)
-    ? (status['errorCode'] ?? status['ErrorCode'])
-    : (values.get('signinerrorcode') ?? values.get('resulttype') ?? values.get('errorcode'));
-  if (code !== undefined && code !== null && code !== '') return Number(code) === 0;
-  return typeof status !== 'string' || status === '' || /^(success|0)/i.test(status);
+  const codes = isObject(status)
+    ? [status['errorCode'] ?? status['ErrorCode']]
+    : columns.code.map((name) => values.get(name));
+  const code = codes.find((each) => each !== undefined && each !== null && each !== '');
+  if (code !== undefined) return !(Math.abs(Number(code)) > 0);
+  return typeof status !== 'string' || !/^(fail|interrupt|[1-9])/i.test(status.trim());
 }
 
 /** An application in a sign-in log. */
@@ -165,13 +292,15 @@ export interface JoinedApplication {
   signIns: number;
   /** Sign-ins with a record. */
   recorded: number;
+  /** Sign-ins that Microsoft marks as access of a service provider. */
+  provider: number;
 }
 
 export interface Join {
   /** The time that both cover, milliseconds. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Those of the log, with those of the partner first. */
+  /** Those of the log: those of the partner first, then those of service providers. */
   readonly applications: readonly JoinedApplication[];
   /** Applications that count as the partner's. */
   readonly partner: ReadonlySet<string>;
@@ -203,16 +332,17 @@ export function joinSignIns(
   const seen = new Set(signIns.map(({ uti }) => uti));
   const applications = new Map<string, JoinedApplication>();
   let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { uti, atMs, applicationId: id, application: name } of signIns) {
-    const found = applications.get(id) ?? { id, name, signIns: 0, recorded: 0 };
+  for (const { uti, atMs, applicationId: id, application: name, isProvider } of signIns) {
+    const found = applications.get(id) ?? { id, name, signIns: 0, recorded: 0, provider: 0 };
     applications.set(id, found);
     found.signIns += 1;
+    if (isProvider) found.provider += 1;
     if (known.has(uti)) found.recorded += 1;
     firstMs = Math.min(firstMs, atMs);
     lastMs = Math.max(lastMs, atMs);
   }
   const all = [...applications.values()].toSorted(
-    (one, other) => other.recorded - one.recorded || other.signIns - one.signIns,
+    (one, other) => other.recorded - one.recorded || other.provider - one.provider || other.signIns - one.signIns,
   );
   const own = partner ?? new Set(all.filter(({ recorded }) => recorded > 0).map(({ id }) => id));
   const fromMs = Math.max(firstMs, period.fromMs);
@@ -239,9 +369,10 @@ export function joinSignIns(
 export class RecordedTokens {
   readonly #tokens = new Map<string, RecordedToken>();
 
-  add(record: Readonly<Record<string, unknown>>): void {
+  /** @param checkpoint that covers the record. One without is passed over: anybody can have added it to the file. */
+  add(record: Readonly<Record<string, unknown>>, checkpoint: number | undefined): void {
     const { uti, at, fromCache } = record;
-    if (typeof uti !== 'string' || typeof at !== 'string' || this.#tokens.has(uti)) return;
+    if (checkpoint === undefined || typeof uti !== 'string' || typeof at !== 'string' || this.#tokens.has(uti)) return;
     this.#tokens.set(uti, { uti, firstMs: Date.parse(at), isFresh: fromCache === false });
   }
 

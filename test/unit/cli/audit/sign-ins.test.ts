@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
 import type { ExtractLine } from '../../../../src/lib/audit/proof/layout.ts';
-import { fileOf, type Story, storyOfADay } from '../../../support/customer-story.ts';
+import { fileOf, startMs, type Story, storyOfADay } from '../../../support/customer-story.ts';
 import { runCommand } from '../commands/command-stage.ts';
 
 let folder: string;
@@ -56,13 +56,53 @@ describe('ptb audit verify --sign-ins', () => {
       ipAddress: '203.0.113.9',
     };
     const { exit, out } = await compare(log([stolen]));
-    expect(out).toContain('1 sign-in without one: a token that the broker did not record.');
+    expect(out).toContain('1 sign-in without one: a token that the broker did not record');
     expect(out).toContain('2026-11-24T12:00:00.000Z The portal 203.0.113.9 stolen');
     expect(exit).toBe(3);
     const json = JSON.parse((await compare(log([stolen]), ['--json'])).out) as {
       signIns: { withoutRecord: unknown[] };
     };
     expect(json.signIns.withoutRecord).toMatchObject([{ uti: 'stolen' }]);
+  });
+
+  it('names a sign-in whose only record is one that anybody can have added', async () => {
+    const rogue = { uniqueTokenIdentifier: 'rogue', createdDateTime: '2026-11-24T12:00:00Z' };
+    const added = lines.find((line) => line.type === 'record' && 'uti' in line.record);
+    const record = { ...(added?.type === 'record' ? added.record : {}), uti: 'rogue' };
+    const forged = join(folder, 'forged.jsonl');
+    const withLine = lines.flatMap((line) =>
+      line.type === 'end'
+        ? [
+            { type: 'unsigned' as const, record },
+            { ...line, unsigned: line.unsigned + 1 },
+          ]
+        : [line],
+    );
+    await writeFile(forged, fileOf(withLine));
+    const { exit, out } = await compare(log([rogue]), [], forged);
+    expect(out).toContain('PROVEN: ');
+    expect([exit, out.includes('1 sign-in without one')]).toEqual([3, true]);
+  });
+
+  it('says how many rows it cannot read, and that a log is of another time, and ends with 3', async () => {
+    const { exit, out } = await compare(log([{ createdDateTime: '2026-11-24T12:00:00Z' }]));
+    expect(out).toContain('None of the others without one.\n1 row of the log cannot be read: nothing is said of them.');
+    expect(exit).toBe(3);
+    const other = await compare(
+      JSON.stringify([{ uniqueTokenIdentifier: 'a', createdDateTime: '2025-11-24T12:00:00Z' }]),
+    );
+    expect(other).toMatchObject({ exit: 3, out: expect.stringContaining('no time in common') });
+  });
+
+  it('says that a sign-in without a record may be one of a withheld record', async () => {
+    const withheld = join(folder, 'withheld.jsonl');
+    const some = await story.world.extract(story.tenant, startMs, story.world.audit.nowMs, {
+      isWithheld: ({ uti }) => uti === 'uti-token',
+    });
+    await writeFile(withheld, fileOf(some));
+    const { exit, out } = await compare(log(), [], withheld);
+    expect(out).toContain('The extract withholds 1 record, of which some may be theirs.');
+    expect(exit).toBe(3);
   });
 
   it('ends with 3 if no sign-in has a record, and with 2 for a file that is no log', async () => {
