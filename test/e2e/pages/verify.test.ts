@@ -167,14 +167,6 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     expect(said).toContain(sentence);
   });
 
-  it('says of a line that is nested too deeply that nothing speaks for it, and no name of an error', async () => {
-    const [first = '', second = '', ...more] = fileOf(lines).split('\n');
-    const nested = `${second.slice(0, -1)},"x":${'['.repeat(400_000)}${']'.repeat(400_000)}}`;
-    const said = await verdictOf([first, nested, ...more].join('\n'));
-    expect(said).toMatch(/NOT PROVEN|Not checked/);
-    expect(said).not.toContain('RangeError');
-  });
-
   it('says that no access to a tenant without records is recorded', async () => {
     const { page } = await opened();
     const nobody = '99999999-0000-4000-8000-000000000000' as never;

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AccountView } from '../../../dashboard/verify/account-view.tsx';
+import { VerifyPage } from '../../../dashboard/verify/app.tsx';
 import { type Checked, checkFile, noHeads, takeTurns, withHeads } from '../../../dashboard/verify/check.ts';
 import { SignInsPanel } from '../../../dashboard/verify/sign-ins-view.tsx';
 import { Verdict } from '../../../dashboard/verify/verdict.tsx';
@@ -155,6 +156,21 @@ describe('names', () => {
     await type(` ${story.tenant.toUpperCase()} `);
     expect(answer()).toBe('It is this tenant.');
   });
+});
+
+it('says of a line that is nested too deeply that nothing speaks for it, and no name of an error', async () => {
+  const { root, unmount } = await rendered(<VerifyPage />);
+  cleanUp = unmount;
+  const [first = '', second = '', ...more] = fileOf(lines).split('\n');
+  const nested = `${second.slice(0, -1)},"x":${'['.repeat(400_000)}${']'.repeat(400_000)}}`;
+  await act(() => {
+    const event = new Event('drop', { bubbles: true });
+    const file = new File([[first, nested, ...more].join('\n')], 'extract.jsonl');
+    Object.assign(event, { dataTransfer: { files: [file] } });
+    root.querySelector('.drop')?.dispatchEvent(event);
+  });
+  await vi.waitFor(() => expect(root.textContent).toMatch(/NOT PROVEN|Not checked/));
+  expect(root.textContent).not.toContain('RangeError');
 });
 
 describe('the comparison with the sign-in log', () => {

@@ -70,10 +70,10 @@ describe('ptb audit verify --sign-ins', () => {
     const added = lines.find((line) => line.type === 'record' && 'uti' in line.record);
     const record = { ...(added?.type === 'record' ? added.record : {}), uti: 'rogue' };
     const forged = join(folder, 'forged.jsonl');
-    const withLine = lines.flatMap((line) =>
+    const withLine = lines.flatMap((line): ExtractLine[] =>
       line.type === 'end'
         ? [
-            { type: 'unsigned' as const, record },
+            { type: 'unsigned', record },
             { ...line, unsigned: line.unsigned + 1 },
           ]
         : [line],
