@@ -117,6 +117,7 @@ export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files
         {next !== undefined || whole.length === 0 || proven === undefined ? null : (
           <Compared
             log={merged}
+            isWhole={merged.unread === 0 && whole.length === files.length}
             withheld={withheld}
             tokens={tokens.all}
             period={{ fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) }}
@@ -131,6 +132,8 @@ export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files
 
 interface ComparedProps {
   readonly log: SignInLog;
+  /** Whether everything that was added could be read. */
+  readonly isWhole: boolean;
   readonly withheld: number;
   readonly tokens: readonly RecordedToken[];
   readonly period: { readonly fromMs: number; readonly toMs: number };
@@ -138,7 +141,7 @@ interface ComparedProps {
   readonly onPartner: (partner: ReadonlySet<string>) => void;
 }
 
-function Compared({ log: { signIns, unread }, withheld, tokens, period, partner, onPartner }: ComparedProps) {
+function Compared({ log: { signIns, unread }, isWhole, withheld, tokens, period, partner, onPartner }: ComparedProps) {
   const join = joinSignIns(tokens, signIns, period, partner);
   const { fromMs, toMs, withoutRecord, withoutSignIn, otherProviders, recorded, applications } = join;
   const choose = (id: string, isChosen: boolean): void => {
@@ -180,9 +183,9 @@ function Compared({ log: { signIns, unread }, withheld, tokens, period, partner,
           No sign-in has a record, so this page cannot tell which application is your partner’s. Choose it above.
         </Notice>
       ) : withoutRecord.length === 0 ? (
-        <div class={unread === 0 ? 'note proven' : 'note'}>
+        <div class={isWhole ? 'note proven' : 'note'}>
           <div>
-            <h3>{unread === 0 ? 'Nothing without a record' : 'Nothing without a record in the rows that were read'}</h3>
+            <h3>{isWhole ? 'Nothing without a record' : 'Nothing without a record in what was read'}</h3>
             <p>
               In this log and this time, Microsoft gave no token to your partner’s application of which the file does
               not speak.

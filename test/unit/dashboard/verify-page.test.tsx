@@ -228,11 +228,20 @@ describe('the comparison with the sign-in log', () => {
     expect(root.textContent).toContain('1 sign-in without a record');
   });
 
+  it('calls a comparison without one of the downloads no proof', async () => {
+    const { root, known, drop } = await panel();
+    await drop('users.json', known);
+    expect(root.querySelector('.note.proven')).not.toBeNull();
+    await drop('letter.json', []);
+    expect(root.textContent).toContain('Nothing without a record in what was read');
+    expect(root.querySelector('.note.proven')).toBeNull();
+  });
+
   it('says how many rows it cannot read, and calls the rest no proof', async () => {
     const { root, known, drop } = await panel();
     await drop('users.json', [...known, signIn('')]);
     expect(root.textContent).toContain('1 row cannot be read');
-    expect(root.textContent).toContain('Nothing without a record in the rows that were read');
+    expect(root.textContent).toContain('Nothing without a record in what was read');
     expect(root.querySelector('.note.proven')).toBeNull();
   });
 
