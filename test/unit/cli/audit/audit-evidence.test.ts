@@ -302,7 +302,10 @@ describe('ptb audit extract', () => {
     const wrong = await verify([file, '--heads', none], world.audit.nowMs + 60_000);
     expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('has no heads.')]);
     const ofExport = await verify([await exportedFile(), '--heads', same]);
-    expect([ofExport.exit, ofExport.err]).toEqual([2, expect.stringContaining('--heads, --tenant, --sign-ins: are for extracts')]);
+    expect([ofExport.exit, ofExport.err]).toEqual([
+      2,
+      expect.stringContaining('--heads, --tenant, --sign-ins: are for extracts'),
+    ]);
   });
 
   it('writes one file for each tenant of a group, goes on after a failure, and leaves what is there', async () => {
