@@ -138,11 +138,13 @@ route(
     name: 'plans-go-on',
     path: '/plans/{planId}/go-on',
     body: goOnSchema,
-    document: () =>
-      documentDecision(
+    document: async () => ({
+      ...(await documentDecision(
         'Let an apply go on',
         'For an apply that a limit holds, or that waits after a wave. The tenants that ended badly so far do not hold it again.',
-      ),
+      )),
+      bodyExample: { waitsFor: 'wave-1' },
+    }),
   },
   async (services, { path: { planId }, body: { waitsFor }, caller, correlationId, orchestrations, log }) => {
     const deciding = { caller, correlationId, orchestrations, log, seen: waitsFor };
