@@ -11,7 +11,13 @@ type State =
   | { readonly is: 'empty' }
   | { readonly is: 'busy'; readonly name: string; readonly share: number }
   | { readonly is: 'failed'; readonly name: string; readonly problem: string }
-  | { readonly is: 'done'; readonly name: string; readonly checked: Checked };
+  | {
+      readonly is: 'done';
+      readonly name: string;
+      readonly checked: Checked;
+      /** With which it was compared. */
+      readonly against: Heads;
+    };
 
 /** Why this browser cannot check anything, if it cannot. */
 const noCryptography =
@@ -44,7 +50,7 @@ export function VerifyPage() {
       onProgress: (share) => show({ is: 'busy', name, share }),
       signal: stop.signal,
     }).then(
-      (checked) => show({ is: 'done', name, checked }),
+      (checked) => show({ is: 'done', name, checked, against }),
       (thrown: unknown) => show({ is: 'failed', name, problem: whyUnread(thrown) }),
     );
   };
@@ -60,7 +66,7 @@ export function VerifyPage() {
 
   const compare = (next: Heads): void => {
     setHeads(next);
-    if (running.current !== undefined && next.problem === undefined) check(running.current.file, next);
+    if (running.current !== undefined && next.heads !== heads.heads) check(running.current.file, next);
   };
 
   // A file that misses the field would replace the page.
@@ -156,7 +162,12 @@ function Shown({ state, heads, onStop, onHeads, log, onLog }: ShownProps) {
           </Notice>
         ) : null}
         {state.is === 'done' ? (
-          <Verdict name={state.name} verdict={state.checked.verdict} heads={heads} onHeads={onHeads} />
+          <Verdict
+            name={state.name}
+            verdict={state.checked.verdict}
+            heads={{ ...state.against, ...(heads.problem !== undefined && { problem: heads.problem }) }}
+            onHeads={onHeads}
+          />
         ) : null}
       </div>
       {state.is === 'done' && state.checked.verdict.isProven ? (

@@ -215,6 +215,7 @@ export class TenantTree {
         if (tenant !== undefined) tenants.set(tenant, { index: bytesOf(index), count, head: bytesOf(hashed) });
       }
     const { keyId } = newest;
+    if ((await this.#thumbprint(keyId)) !== head.indexKey) return undefined;
     const accounts = { cover: coverIn(newest, checkpoint), tenants };
     const tree = await this.#tree(keyId, accounts, checkpoint, head.previous);
     if (tree.root !== head.root) return undefined;
@@ -429,13 +430,14 @@ const coverIn = ({ open }: StoredState, { chains }: Checkpoint): Cover =>
 const openPlaces = ({ cover }: Accounts): [string, [number, number][]][] =>
   [...cover].flatMap(([id, { open }]) => (open.length === 0 ? [] : [[id, open.map(([a, b]) => [a, b])]]));
 
-/** What the nonces of a tree depend on, so that its root confirms the places that are open, too. */
+/** What the nonces of a tree depend on, so that its root confirms too which places are open, and which index is whose. */
 const basisOf = ({ at, from, to, previous, chains, unchained }: Checkpoint, accounts: Accounts): string =>
   hashOf(
     JSON.stringify([
       [at, from, to, previous, unchained.digest],
       chains.map(({ id, seq, head }) => [id, seq, head]),
       openPlaces(accounts),
+      [...accounts.tenants].map(([tenant, { index }]) => `${tenant} ${textOf(index)}`).toSorted(),
     ]),
   );
 

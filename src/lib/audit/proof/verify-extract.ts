@@ -217,6 +217,10 @@ interface PublishedHead {
   readonly hashes: Set<string>;
 }
 
+/** Whether the accounts of two heads are of one tree. */
+const isSameTree = (one: TreeHead, other: TreeHead): boolean =>
+  one.began.number === other.began.number && one.began.from === other.began.from && one.indexKey === other.indexKey;
+
 const payloadOf = (jws: string): string => jws.split('.')[1] ?? '';
 
 /** The account of the tenant at a checkpoint. */
@@ -560,7 +564,8 @@ class Check {
 
   /**
    * @returns whether each head of the time of the file follows the one before.
-   * @throws Problem if one does not follow the one before, which is there.
+   * @throws Problem if one does not follow the one before, which is there, or speaks again of a time of which one before it
+   * speaks.
    */
   #follow(heads: ReadonlyMap<number, PublishedHead>): boolean {
     const firstNumber = this.#firstCheckpoint();
@@ -571,6 +576,15 @@ class Check {
       const { previous, began } = each.head;
       const isStart = previous === null && began.number === number;
       const follows = isStart || before?.hashes.has(String(previous)) === true;
+      const isOther =
+        before !== undefined &&
+        (isStart
+          ? Date.parse(began.from) < Date.parse(before.head.to)
+          : follows && !isSameTree(each.head, before.head));
+      if (isOther)
+        throw new Problem(
+          `The published head of checkpoint ${number} speaks again of a time of which those before it speak: the partner has two histories.`,
+        );
       if (!follows && before?.head.number === number - 1)
         throw new Problem(
           `The published head of checkpoint ${number} does not follow that of checkpoint ${number - 1}: the partner has two histories.`,

@@ -58,6 +58,11 @@ async function resealed(world: ProofWorld, lines: readonly ExtractLine[]): Promi
   return lines.map((line, place) => (place === at ? { type: 'seal', jws } : line));
 }
 
+type Entry = readonly [string, unknown];
+interface StoredPart {
+  readonly tenants: Readonly<Record<string, unknown>>;
+}
+
 describe('verifyExtract', () => {
   it('counts withheld records, and says that they are', async () => {
     const world = await fleet();
@@ -165,6 +170,17 @@ describe('verifyExtract', () => {
     const [chain] = own.checkpoint.chains;
     world.stored.set(name, JSON.stringify({ ...state, open: { [chain?.id ?? '']: [[1, 2]] } }));
     expect(await world.newTree().state(own)).toBeUndefined();
+    // Which index is whose, and of which key it is.
+    const [part] = [...world.stored].filter(([at]) => at === name).map(([, each]) => JSON.parse(each) as StoredPart);
+    if (part === undefined) throw new Error('no accounts');
+    const [[one, accountOfOne], [other, accountOfOther], ...rest] = Object.entries(part.tenants) as unknown as [Entry, Entry];
+    const exchanged = Object.fromEntries([[one, accountOfOther], [other, accountOfOne], ...rest]);
+    world.stored.set(name, JSON.stringify({ ...part, open: state.open, tenants: exchanged }));
+    expect(await world.newTree().state(own)).toBeUndefined();
+    world.stored.set(name, JSON.stringify({ ...state, keyId: 'of another key' }));
+    expect(await world.newTree().state(own)).toBeUndefined();
+    world.stored.set(name, text);
+    expect(await world.newTree().state(own)).toBeDefined();
   });
 
   it.each([
@@ -362,6 +378,26 @@ describe('verifyExtract', () => {
       expect((await compare(all.map((jws) => (jws === between ? other : jws)))).problems).toEqual([
         expect.stringContaining('the partner has two histories.'),
       ]);
+    });
+
+    it('and refuses a list in which a head begins anew, or another tree, for a time of which others speak', async () => {
+      const newest = all.at(-1) ?? '';
+      const { number, began, ...others } = payload(newest);
+      const next = {
+        ...others,
+        number: number + 1,
+        began,
+        to: new Date(Date.parse(others.to) + 5 * minute).toISOString(),
+      };
+      const previous = hash('sha256', newest, 'base64url');
+      expect((await compare([...all, await signed({ ...next, previous })])).problems).toEqual([]);
+      for (const change of [
+        { previous: null, began: { ...began, number: number + 1 } },
+        { previous, began: { ...began, from: new Date(0).toISOString() } },
+      ])
+        expect((await compare([...all, await signed({ ...next, ...change })])).problems).toEqual([
+          expect.stringContaining('speaks again of a time'),
+        ]);
     });
 
     it('and ignores lines that nobody has signed, and a second signature of the same head', async () => {
