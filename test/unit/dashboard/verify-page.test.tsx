@@ -262,6 +262,26 @@ describe('the comparison with the sign-in log', () => {
   });
 });
 
+describe('published heads', () => {
+  it('are said to agree only after the file was checked against them', async () => {
+    const { root, unmount } = await rendered(<VerifyPage />);
+    const text = (): string => root.textContent ?? '';
+    const give = async (field: string, files: readonly File[], isDone: () => boolean): Promise<void> => {
+      const input = root.querySelector(field);
+      Object.defineProperty(input, 'files', { value: files, configurable: true });
+      await act(() => void input?.dispatchEvent(new Event('change', { bubbles: true })));
+      while (!isDone()) await act(() => new Promise((resolve) => setTimeout(resolve, 20)));
+    };
+    await give('#extract', [new File([fileOf(lines)], 'a.jsonl')], () => text().includes('PROVEN'));
+    const noHead = ['e', 'p', 's'].map((letter) => letter.repeat(20)).join('.');
+    const files = [new File([JSON.stringify({ heads: [noHead] })], 'start.json'), new File(['{}'], 'end.json')];
+    await give('#heads', files, () => text().includes('NOT PROVEN'));
+    expect(text()).toContain('is not among the published heads that you gave');
+    expect(root.querySelector('[aria-labelledby=published] .good-text')).toBeNull();
+    await unmount();
+  });
+});
+
 describe('long work', () => {
   it('reads a file of heads made to be slow in a moment, and finds heads across pieces', async () => {
     const slow = new File(['a'.repeat(1_000_000)], 'slow.json');
