@@ -88,8 +88,10 @@ test('events tell what happened to customers, and the next look tells only what 
     .poll(async () => (await read<EventsAnswer>('events?limit=1')).lookedAt, { timeout: 30_000 })
     .not.toBe(lookedAt);
   const after = (await read<EventsAnswer>('events?limit=100')).events;
-  // A relationship of the simulated cloud ends within weeks.
-  expect(after.slice(0, after.length - events.length).map(({ kind }) => kind)).toEqual(['ending']);
+  // A relationship of the simulated cloud ends within weeks. On a slow machine, the timer has looked before the first reading.
+  const kinds = after.slice(0, after.length - events.length).map(({ kind }) => kind);
+  expect([[], ['ending']]).toContainEqual(kinds);
+  expect(after.filter(({ kind }) => kind === 'ending').length).toBeGreaterThan(1);
 });
 
 test('approvals were given, denied and left to expire', async () => {
