@@ -173,7 +173,10 @@ describe('verifyExtract', () => {
     // Which index is whose, and of which key it is.
     const [part] = [...world.stored].filter(([at]) => at === name).map(([, each]) => JSON.parse(each) as StoredPart);
     if (part === undefined) throw new Error('no accounts');
-    const [[one, accountOfOne], [other, accountOfOther], ...rest] = Object.entries(part.tenants) as unknown as [Entry, Entry];
+    const [[one, accountOfOne], [other, accountOfOther], ...rest] = Object.entries(part.tenants) as unknown as [
+      Entry,
+      Entry,
+    ];
     const exchanged = Object.fromEntries([[one, accountOfOther], [other, accountOfOne], ...rest]);
     world.stored.set(name, JSON.stringify({ ...part, open: state.open, tenants: exchanged }));
     expect(await world.newTree().state(own)).toBeUndefined();
