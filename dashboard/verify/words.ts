@@ -79,7 +79,7 @@ const actions: readonly Action[] = [
   ['POST', /authentication\/methods\/\*\/resetPassword$/, 'Reset the password of {user}'],
   ['POST', /^users\/\*\/(microsoft\.graph\.)?changePassword$/, 'Reset the password of {user}'],
   ['PATCH', /^users\/\*$/, 'Reset the password of {user}', /passwordProfile/],
-  ['PATCH', /^users\/\*$/, 'Blocked or allowed the sign-in of {user}', /accountEnabled/],
+  ['PATCH', /^users\/\*$/, 'Changed whether {user} may sign in', /accountEnabled/],
   ['PATCH', /^users\/\*$/, 'Changed the user {user}'],
   ['POST', /^users$/, 'Created a user'],
   ['DELETE', /^users\/\*$/, 'Deleted the user {user}'],

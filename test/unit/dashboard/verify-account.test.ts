@@ -153,7 +153,7 @@ describe('words for requests', () => {
   it('tells a password and a blocked sign-in by the names in the body', () => {
     const request = { method: 'PATCH', template: '/v1.0/users/*', path: '/v1.0/users/tom' };
     expect(actionOf({ ...request, bodyNames: 'passwordProfile /password' })).toBe('Reset the password of tom');
-    expect(actionOf({ ...request, bodyNames: 'accountEnabled' })).toBe('Blocked or allowed the sign-in of tom');
+    expect(actionOf({ ...request, bodyNames: 'accountEnabled' })).toBe('Changed whether tom may sign in');
   });
 
   it('knows requests that read although they are no GET', () => {
