@@ -39,11 +39,14 @@ Describe 'a plan' {
         $waiting = Wait-TestApply $plan.PlanId
         $waiting.State, $waiting.Waits, $waiting.Wave | Should -Be 'waits', $true, 1
         $waiting.Waves | Should -Be 1, 1
+        $waiting.WaitsFor | Should -Be 'wave-1'
         $waiting.ApplyRunId | Should -Be $apply.RunId
         (Get-Failure { $plan | Start-PartnerApply -Confirm:$false }).FullyQualifiedErrorId | Should -Be 'run_conflict,Start-PartnerApply'
 
         $waiting | Resume-PartnerApply -WhatIf
         (Get-PartnerPlan $plan.PlanId).State | Should -Be 'waits'
+        $stale = Get-Failure { Resume-PartnerApply $plan.PlanId -WaitsFor 'wave-2' -Confirm:$false }
+        $stale.FullyQualifiedErrorId | Should -Be 'request_invalid,Resume-PartnerApply'
         $waiting | Resume-PartnerApply -Confirm:$false | Should -BeNullOrEmpty
         $done = Wait-TestApply $plan.PlanId
         $done.State, $done.Outcomes.applied | Should -Be 'applied', 2

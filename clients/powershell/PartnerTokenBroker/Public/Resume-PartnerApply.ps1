@@ -9,6 +9,9 @@ function Resume-PartnerApply {
     .PARAMETER PlanId
     Id of the plan.
 
+    .PARAMETER WaitsFor
+    What it waits for, as Get-PartnerPlan shows it. Nothing that came later is released.
+
     .EXAMPLE
     Get-PartnerPlan | Where-Object Waits | Resume-PartnerApply -WhatIf
 
@@ -17,9 +20,13 @@ function Resume-PartnerApply {
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
     [OutputType([void])]
-    param([Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $PlanId)
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $PlanId,
+        [Parameter(ValueFromPipelineByPropertyName)] [string] $WaitsFor
+    )
     process {
         if (-not $PSCmdlet.ShouldProcess($PlanId, 'Let the apply go on')) { return }
-        [void](Invoke-BrokerApi @{ Method = 'POST'; Path = "$(Get-PlanPath $PlanId)/go-on" })
+        $body = if ($WaitsFor) { @{ waitsFor = $WaitsFor } } else { @{} }
+        [void](Invoke-BrokerApi @{ Method = 'POST'; Path = "$(Get-PlanPath $PlanId)/go-on"; Body = $body })
     }
 }
