@@ -109,16 +109,7 @@ function Tenant({ verdict: { header, names } }: Pick<VerdictProps, 'verdict'>) {
             The file calls it “<bdi>{visibleText(name)}</bdi>”. Nobody signs names, so rely on the id alone.
           </p>
         )}
-        <div class="compare no-print">
-          <label for="own-tenant">The id of your tenant</label>
-          <input
-            id="own-tenant"
-            autocomplete="off"
-            spellcheck={false}
-            value={expected}
-            onInput={(event) => setExpected(event.currentTarget.value)}
-          />
-        </div>
+        <Expected id="own-tenant" label="The id of your tenant" value={expected} onInput={setExpected} />
         <p role="status">
           {wanted === '' ? (
             <span class="warn-text">Not compared yet: this page cannot know which tenant is yours.</span>
@@ -135,6 +126,27 @@ function Tenant({ verdict: { header, names } }: Pick<VerdictProps, 'verdict'>) {
     </section>
   );
 }
+
+interface ExpectedProps {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly onInput: (value: string) => void;
+}
+
+/** A field for what the reader knows by another way. */
+const Expected = ({ id, label, value, onInput }: ExpectedProps) => (
+  <div class="compare no-print">
+    <label for={id}>{label}</label>
+    <input
+      id={id}
+      autocomplete="off"
+      spellcheck={false}
+      value={value}
+      onInput={(event) => onInput(event.currentTarget.value)}
+    />
+  </div>
+);
 
 /** The keys that signed, and how to find out whose they are. */
 function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
@@ -158,20 +170,16 @@ function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
             <span class="small">{visibleText(kid)}</span>
           </div>
         ))}
-        <div class="compare no-print">
-          <label for="expected">
-            {keys.length === 1
+        <Expected
+          id="expected"
+          label={
+            keys.length === 1
               ? 'The fingerprint that you got by another way'
-              : 'The fingerprints that you got by another way'}
-          </label>
-          <input
-            id="expected"
-            autocomplete="off"
-            spellcheck={false}
-            value={expected}
-            onInput={(event) => setExpected(event.currentTarget.value)}
-          />
-        </div>
+              : 'The fingerprints that you got by another way'
+          }
+          value={expected}
+          onInput={setExpected}
+        />
         <p role="status">
           {wanted === '' ? (
             <span class="warn-text">Not compared yet: this page cannot know whose key it is.</span>
