@@ -2,6 +2,8 @@
  * Entry point of the function app. It registers all functions and builds no services: since Node.js 20, an error at load
  * takes down every function. Wrong settings show in `/api/health` and as 503 `config_invalid` instead.
  */
+import { app } from '@azure/functions';
+import { endTracing } from './composition.ts';
 import './functions/tokens.ts';
 import './functions/gateway.ts';
 import './functions/queries.ts';
@@ -23,4 +25,5 @@ import './functions/health.ts';
 import './functions/metrics.ts';
 import './functions/pages.ts';
 import './functions/rotation.ts';
-import './functions/traces.ts';
+
+app.hook.appTerminate(endTracing);

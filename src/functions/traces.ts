@@ -1,4 +1,0 @@
-import { app } from '@azure/functions';
-import { endTracing } from '../composition.ts';
-
-app.hook.appTerminate(endTracing);
