@@ -71,7 +71,7 @@ async function prepare(product: Product): Promise<Send> {
       });
       const text = await answer.text();
       if (answer.ok) return JSON.parse(text) as unknown;
-      // Storage is busy with the run, and one question of minutes is not worth its end.
+      // Storage may be too busy with the run to answer. That must not end a measurement of minutes.
       if (method !== 'GET' || answer.status !== 503)
         throw new Error(`${method} ${path} answered ${answer.status} ${text}`);
       await delay(500);

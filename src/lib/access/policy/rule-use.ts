@@ -16,7 +16,7 @@ const columns = new Columns({ rule: text, usedAtMs: time });
 /** A rule that nobody used for so long is worth a look. */
 const quietMs = 90 * dayMs;
 
-/** Rules that nobody used since a day. */
+/** Rules that nobody has used since a certain day. */
 export interface UnusedRules {
   readonly rules: readonly string[];
   /** 90 days ago, or when the app began to note use. */
@@ -94,8 +94,8 @@ export class RuleUse {
       rowKey: createHash('sha256').update(name).digest('hex'),
       ...columns.encode({ rule: name, usedAtMs }),
     });
-    const begun = rowOf(firstDay);
-    if ((await this.#table.find(begun)) === undefined) await this.#table.putIfUnchanged(begun, undefined);
+    // The first one stays.
+    await this.#table.putIfUnchanged(rowOf(firstDay), undefined);
     await this.#table.put(rowOf(rule));
   }
 }
