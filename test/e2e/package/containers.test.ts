@@ -22,6 +22,7 @@ interface Service {
   readonly image?: string;
   readonly command: readonly string[];
   readonly network_mode?: string;
+  readonly healthcheck?: { readonly test: readonly string[] };
   readonly ports?: readonly string[];
   readonly depends_on?: readonly string[] | Readonly<Record<string, { readonly condition: string }>>;
   readonly volumes?: readonly string[];
@@ -46,6 +47,28 @@ describe('compose.yaml', () => {
         expect(services).toHaveProperty(each);
       for (const volume of volumes) expect(compose.volumes).toHaveProperty(volume.split(':')[0] ?? '');
     }
+  });
+
+  it('starts nothing that needs the storage before it answers', async () => {
+    const azurite = await startAzurite();
+    try {
+      const [, program = '', ...args] = services['azurite']?.healthcheck?.test ?? [];
+      expect(program).toBe('node');
+      const { port } = new URL(/TableEndpoint=([^;]+)/.exec(azurite.connectionString)?.[1] ?? '');
+      const check = (to: string) =>
+        promisify(execFile)(
+          process.execPath,
+          args.map((word) => word.replace('10002', to)),
+        );
+      await check(port);
+      await expect(check('1')).rejects.toMatchObject({ code: 1 });
+    } finally {
+      await azurite.stop();
+    }
+    const waiting = entries.filter(([, { depends_on: needed = {} }]) => 'azurite' in needed);
+    expect(waiting.map(([name, service]) => [name, service.depends_on])).toEqual([
+      ['prepare', { cloud: { condition: 'service_started' }, azurite: { condition: 'service_healthy' } }],
+    ]);
   });
 
   it('opens ports to this machine alone, and pins each image', async () => {
