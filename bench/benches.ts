@@ -12,6 +12,7 @@ import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
 import { gatewayJudge } from './gateway-judge.ts';
 import { policyDecision } from './policy-decision.ts';
+import { policyReplay } from './policy-replay.ts';
 import { query } from './query.ts';
 import { scale } from './scale.ts';
 import { startUp } from './start-up.ts';
@@ -34,6 +35,7 @@ export const benches: readonly Bench[] = [
   gateway,
   gatewayJudge,
   policyDecision,
+  policyReplay,
   exec,
   query,
   changes,
