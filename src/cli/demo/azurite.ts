@@ -109,6 +109,7 @@ function launch(folder: string, accountKey: string, options: AzuriteOptions): Ch
     [
       '--import',
       dieWithParent,
+      ...(options.persistence === 'disk' ? [] : ['--import', keepsGarbage(script)]),
       script,
       '--silent',
       '--disableTelemetry',
@@ -123,6 +124,16 @@ function launch(folder: string, accountKey: string, options: AzuriteOptions): Ch
       stdio: ['pipe', 'pipe', 'pipe'],
     },
   );
+}
+
+/**
+ * In memory, Azurite removes what deleted blobs leave one by one from an index that it builds anew each time. After ten minutes of a
+ * demo with thousands of customers that holds its event loop for minutes. This starts it with the next collection in 24 days.
+ */
+export function keepsGarbage(script: string): string {
+  const constants = JSON.stringify(join(script, '../blob/utils/constants.js'));
+  const code = `import{createRequire}from"node:module";createRequire(${constants})(${constants}).DEFAULT_GC_INTERVAL_MS=${2 ** 31 - 1}`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
 /** Reads the ports from the standard output of Azurite. */
