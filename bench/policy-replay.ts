@@ -133,7 +133,7 @@ async function writeExport(file: string, records: number): Promise<void> {
     Readable.from(
       (function* () {
         yield asLine({ type: 'audit-export', v: 1, broker: guid(2) });
-        for (const text of texts.reverse()) yield `{"type":"record","record":${text}}\n`;
+        for (const text of texts.toReversed()) yield `{"type":"record","record":${text}}\n`;
         yield asLine({ type: 'end', records, to: exportedAt, exportedAt });
       })(),
     ),
