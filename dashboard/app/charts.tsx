@@ -165,8 +165,8 @@ const colourOf = (tone: string, isLast: boolean): string =>
 const backgrounds = new Map<string, { readonly background: string }>();
 
 /** Marks as one background: lists of thousands show them in each cell, and each element costs time while they scroll. */
-function backgroundOf(tones: readonly string[]): { readonly background: string } {
-  const key = tones.join();
+function backgroundOf(tones: readonly string[], areAllNow: boolean): { readonly background: string } {
+  const key = `${areAllNow} ${tones.join()}`;
   const known = backgrounds.get(key);
   if (known !== undefined) return known;
   // Until the nights before are known, the last one stands at the end.
@@ -176,7 +176,7 @@ function backgroundOf(tones: readonly string[]): { readonly background: string }
       if (isDone(tone) !== wanted) return [];
       const from = 100 - (tones.length - index) * unit;
       const [start, end] = [from.toFixed(2), (from + 0.75 * unit).toFixed(2)];
-      return `#0000 ${start}%, var(--${colourOf(tone, index === tones.length - 1)}) ${start}% ${end}%, #0000 ${end}%`;
+      return `#0000 ${start}%, var(--${colourOf(tone, areAllNow || index === tones.length - 1)}) ${start}% ${end}%, #0000 ${end}%`;
     });
     return `linear-gradient(90deg, ${['#0000 0%', ...stops].join(', ')}, #0000 100%)`;
   };
@@ -186,9 +186,15 @@ function backgroundOf(tones: readonly string[]): { readonly background: string }
 }
 
 /** One mark a visit, oldest first: the last one is strong. @param props.label says it in words. */
-export const Marks = ({ tones, label }: { readonly tones: readonly string[]; readonly label: string }) => (
-  <span class="marks" role="img" aria-label={label} style={backgroundOf(tones)} />
-);
+export function Marks(props: {
+  readonly tones: readonly string[];
+  readonly label: string;
+  /** They are of one night, so all of them are strong. */
+  readonly areAllNow?: boolean;
+}) {
+  const { tones, label, areAllNow = false } = props;
+  return <span class="marks" role="img" aria-label={label} style={backgroundOf(tones, areAllNow)} />;
+}
 
 /** The same over the whole width, each mark with its title. */
 export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {

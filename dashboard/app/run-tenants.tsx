@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
@@ -21,14 +22,7 @@ import { TenantTrace } from './tenant-trace.tsx';
 const columns: readonly RowsColumn<RunTenant>[] = [
   { id: 'name', title: 'Tenant', width: 12, sortable: true, cell: ({ name }) => name },
   { id: 'outcome', title: 'What came of it', width: 18, sortable: true, cell: outcomeOf },
-  {
-    id: 'rows',
-    title: 'Rows',
-    width: 4.5,
-    align: 'end',
-    sortable: true,
-    cell: ({ rows, more }) => `${rows.toLocaleString('en')}${more === true ? '+' : ''}`,
-  },
+  { id: 'rows', title: 'Rows', width: 4.5, align: 'end', sortable: true, cell: rowsText },
   { id: 'attempts', title: 'Attempts', width: 5, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
   { id: 'took', title: 'Took', width: 5, align: 'end', sortable: true, cell: tookText },
   {
@@ -38,6 +32,35 @@ const columns: readonly RowsColumn<RunTenant>[] = [
     align: 'end',
     sortable: true,
     cell: ({ finishedAt }) => (finishedAt === undefined ? '' : <Clock iso={finishedAt} exact />),
+  },
+];
+
+/** On a phone: what came of it stands below the name. */
+const narrow: readonly RowsColumn<RunTenant>[] = [
+  {
+    id: 'name',
+    title: 'Tenant',
+    width: 14,
+    sortable: true,
+    cell: (tenant) => (
+      <span class="two-lines">
+        <span>{tenant.name}</span>
+        <span class="small">{outcomeOf(tenant)}</span>
+      </span>
+    ),
+  },
+  {
+    id: 'rows',
+    title: 'Rows',
+    width: 4,
+    align: 'end',
+    sortable: true,
+    cell: (tenant) => (
+      <span class="two-lines">
+        <span>{rowsText(tenant)}</span>
+        <span class="small">{tookText(tenant)}</span>
+      </span>
+    ),
   },
 ];
 
@@ -78,13 +101,20 @@ export function RunTenants({ answer, job }: RunTenantsProps) {
   if (tenants.length === 0) return <Empty title={noTenants(status)} />;
   return (
     <section class="stack" aria-label="Tenants">
-      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={setFilter} />
+      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={setFilter}>
+        {isGrouped ? null : (
+          <button type="button" onClick={() => setSort(firstSort)}>
+            Sort by trouble
+          </button>
+        )}
+      </Filters>
       {shown.length === 0 ? (
         <Empty title="No tenant matches the filter." />
       ) : (
         <VirtualRows
           label="Tenants of the run"
           columns={columns}
+          narrow={narrow}
           items={items}
           keyOf={keyOf}
           sort={sort}
@@ -142,8 +172,9 @@ function Filters(props: {
   /** Number of tenants that the filter lets through. */
   readonly shown: number;
   readonly onChange: (filter: RunTenantFilter) => void;
+  readonly children: ComponentChildren;
 }) {
-  const { filter, tenants, shown, onChange } = props;
+  const { filter, tenants, shown, onChange, children } = props;
   const counts = Map.groupBy(tenants, ({ outcome }) => outcome);
   const causes = [...new Set(tenants.flatMap(({ code }) => code ?? []))];
   return (
@@ -174,9 +205,14 @@ function Filters(props: {
           onChoose={(code) => onChange({ ...filter, code })}
         />
       )}
+      {children}
       <span role="status">{countOf(shown, tenants.length, 'tenant')}</span>
     </div>
   );
+}
+
+function rowsText({ rows, more }: RunTenant): string {
+  return `${rows.toLocaleString('en')}${more === true ? '+' : ''}`;
 }
 
 function tookText(tenant: RunTenant): string {

@@ -71,8 +71,14 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   cell: (tenant) => <Result tenant={tenant} job={job} />,
 });
 
-/** The columns on a narrow screen: the tenant with the worst that is wrong below, and the last result of each job. */
-export const narrowColumns = (jobs: readonly JobColumn[] | undefined): readonly RowsColumn<Tenant>[] => [
+/**
+ * The columns on a narrow screen: the tenant with its domain, and the last result of each job.
+ * @param isGrouped headings say what is wrong. Otherwise the worst stands before the domain.
+ */
+export const narrowColumns = (
+  jobs: readonly JobColumn[] | undefined,
+  isGrouped: boolean,
+): readonly RowsColumn<Tenant>[] => [
   {
     id: 'tenant',
     title: 'Tenant',
@@ -81,7 +87,7 @@ export const narrowColumns = (jobs: readonly JobColumn[] | undefined): readonly 
     cell: (tenant) => (
       <span class="two-lines">
         <NameLink tenant={tenant} />
-        <State tenant={tenant} />
+        <span class="small">{[isGrouped ? [] : stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')}</span>
       </span>
     ),
   },
@@ -89,8 +95,10 @@ export const narrowColumns = (jobs: readonly JobColumn[] | undefined): readonly 
     id: 'results',
     title: 'Last night',
     width: 5.5,
+    align: 'end',
     cell: ({ lastResults }) => (
       <Marks
+        areAllNow
         label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
         tones={(jobs ?? []).map(({ name }) => {
           const outcome = lastResults?.find(({ job }) => job === name)?.outcome;
@@ -100,9 +108,6 @@ export const narrowColumns = (jobs: readonly JobColumn[] | undefined): readonly 
     ),
   },
 ];
-
-/** Height of a row with `narrowColumns`, in rem. */
-export const narrowRowHeight = 3.4;
 
 function NameLink({ tenant: { tenantId, name, defaultDomain } }: { readonly tenant: Tenant }) {
   return (
@@ -152,17 +157,9 @@ function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: T
 }
 
 /** The worst that is wrong, in a few words. */
-function State({ tenant }: { readonly tenant: Tenant }) {
+function stateOf(tenant: Tenant): string {
   const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
-  const text =
-    worst !== undefined
-      ? titleOf(worst.cause)
-      : !tenant.reachable
-        ? titleOf(tenant.reason)
-        : endsSoon(tenant)
-          ? 'ends soon'
-          : isWell(tenant)
-            ? 'no trouble'
-            : 'results not known';
-  return <span class="small">{text}</span>;
+  if (worst !== undefined) return titleOf(worst.cause);
+  if (!tenant.reachable) return titleOf(tenant.reason);
+  return endsSoon(tenant) ? 'ends soon' : isWell(tenant) ? 'no trouble' : 'results not known';
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
 import { GroupHead, noTenant } from './causes.tsx';
@@ -11,7 +11,7 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { type JobColumn, narrowColumns, narrowRowHeight, tenantColumns } from './tenant-columns.tsx';
+import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
   filterTenants,
   groupOf,
@@ -171,19 +171,16 @@ interface RowsProps extends FilterProps {
 }
 
 function Rows({ found, tenants, causes, filter, jobs }: RowsProps) {
-  const isNarrow = useNarrow();
   const hasMarks = tenants.some(({ tags = [], groups = [] }) => tags.length + groups.length > 0);
-  const columns = useMemo(
-    () => (isNarrow ? narrowColumns(jobs) : tenantColumns(jobs, hasMarks)),
-    [isNarrow, jobs, hasMarks],
-  );
   const isGrouped = filter.sort === undefined;
+  const columns = useMemo(() => tenantColumns(jobs, hasMarks), [jobs, hasMarks]);
+  const narrow = useMemo(() => narrowColumns(jobs, isGrouped), [jobs, isGrouped]);
   const items = useMemo(() => (isGrouped ? grouped(found, causes) : found), [found, causes, isGrouped]);
   return (
     <VirtualRows
       label="Tenants"
       columns={columns}
-      {...(isNarrow ? { rowHeight: narrowRowHeight } : {})}
+      narrow={narrow}
       items={items}
       keyOf={keyOf}
       sort={parseOrder(filter.sort)}
@@ -287,18 +284,4 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
       {children}
     </form>
   );
-}
-
-/** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
-const narrow = '(max-width: 720px)';
-
-function useNarrow(): boolean {
-  const [isNarrow, setNarrow] = useState(() => matchMedia(narrow).matches);
-  useEffect(() => {
-    const query = matchMedia(narrow);
-    const follow = (): void => setNarrow(query.matches);
-    query.addEventListener('change', follow);
-    return () => query.removeEventListener('change', follow);
-  }, []);
-  return isNarrow;
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type ActiveCell, cellAfter, type KeptCell, useCellFocus, useKeptPlace } from './cell-focus.ts';
 import { useRowWindow } from './row-window.ts';
 
@@ -43,6 +43,8 @@ interface VirtualRowsProps<Item> {
   readonly label: string;
   /** The first one names the row and stays visible while the others scroll sideways. Keep the array between renders. */
   readonly columns: readonly RowsColumn<Item>[];
+  /** In place of them on a phone: cells of two lines, which fit its width. */
+  readonly narrow?: readonly RowsColumn<Item>[];
   /** In the order to show. Keep the objects between renders. */
   readonly items: readonly (Item | RowGroup)[];
   /** Unique among the items, and the same for the same item in a later list. */
@@ -53,8 +55,6 @@ interface VirtualRowsProps<Item> {
   readonly onOpen?: ((item: Item) => void) | undefined;
   /** Key of the item that is open. */
   readonly openKey?: string | undefined;
-  /** Height of a row in rem. */
-  readonly rowHeight?: number;
 }
 
 /**
@@ -63,8 +63,12 @@ interface VirtualRowsProps<Item> {
  * number and position of rows.
  */
 export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
-  const { label, columns, items, sort, onSort, onOpen, openKey, rowHeight = 2.25 } = props;
-  const { keyAt, shown, active, handlers } = useGrid({ ...props, rowHeight });
+  const { label, items, sort, onSort, onOpen, openKey } = props;
+  const narrow = useNarrow() ? props.narrow : undefined;
+  const { columns, rowHeight } = narrow
+    ? { columns: narrow, rowHeight: 3.4 }
+    : { columns: props.columns, rowHeight: 2.25 };
+  const { keyAt, shown, active, handlers } = useGrid({ ...props, columns, rowHeight });
   const rows = rendered(shown.first, shown.end, active.row);
   const keys = rows.filter((row) => !(items[row] instanceof RowGroup)).map((row) => keyAt(row) ?? '');
   const elementOf = useElements(keys, keyAt(active.row));
@@ -94,6 +98,18 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
       </div>
     </div>
   );
+}
+
+/** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
+function useNarrow(): boolean {
+  const query = useMemo(() => matchMedia('(max-width: 720px)'), []);
+  const [isNarrow, setNarrow] = useState(query.matches);
+  useEffect(() => {
+    const follow = (): void => setNarrow(query.matches);
+    query.addEventListener('change', follow);
+    return () => query.removeEventListener('change', follow);
+  }, []);
+  return isNarrow;
 }
 
 function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number }) {

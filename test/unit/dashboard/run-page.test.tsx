@@ -9,6 +9,8 @@ import type { RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts'
 import { jobHistory } from './histories.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
+const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
+
 const counts = { total: 3, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 };
 const runWith = (more: Partial<RunAnswer> = {}): RunAnswer => ({
   runId: 'probe@w',
@@ -118,6 +120,30 @@ describe('the page of a run', () => {
     // One tenant was counted and never tried.
     expect(root.querySelector('.lanes')?.textContent).toContain('Not triedskipped1 tenant');
     await unmount();
+  });
+
+  it('shows two columns on a phone, with what came of a tenant below its name, and leads back to the causes', async () => {
+    happyDOM.setViewport({ width: 360 });
+    const { grid, root, unmount } = await open({});
+    const causes = [
+      ['Tenant', 'Rows'],
+      ['1Consent is missingAsk for <id>. Copy the command'],
+      ['Fabrikamfailed: No consent for the application AADSTS65001.', '01.5 s'],
+      ['1skipped'],
+      ['Contososkipped', '0'],
+      ['1succeeded'],
+      ['Adatumsucceeded', '2'],
+    ];
+    expect(grid()).toEqual(causes);
+    const press = (text: string) =>
+      act(() => [...root.querySelectorAll('button')].find(({ textContent }) => textContent === text)?.click());
+    await press('Rows');
+    expect(grid().map(([name]) => name?.slice(0, 6))).toEqual(['Tenant', 'Contos', 'Fabrik', 'Adatum']);
+    await press('Sort by trouble');
+    expect(grid()).toEqual(causes);
+    expect(root.textContent).not.toContain('Sort by trouble');
+    await unmount();
+    happyDOM.setViewport({ width: 1024 });
   });
 
   it('shows the rows of a run that succeeded first, in typed columns', async () => {

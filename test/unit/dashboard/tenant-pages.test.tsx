@@ -138,19 +138,27 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
-  it('shows two columns on a narrow screen, with the worst of each tenant', async () => {
+  it('shows two columns on a narrow screen, with the domain, and what is wrong where no heading says it', async () => {
     happyDOM.setViewport({ width: 360 });
-    const { cells, unmount } = await matrix();
-    expect(cells().map(([name]) => name)).toEqual([
+    const grouped = await matrix();
+    expect(grouped.cells().map(([name]) => name)).toEqual([
       'Tenant',
       '1No consent for the application Copy the command',
-      'AlpineNo consent for the application',
+      'Alpinealpine.example',
       '1GDAP relationship expired',
-      'BetaGDAP relationship expired',
+      'Betabeta.example',
       '1Well',
-      'Contosono trouble',
+      'Contosocontoso.example',
     ]);
-    await unmount();
+    await grouped.unmount();
+    const byName = await matrix({ sort: 'tenant' });
+    expect(byName.cells().map(([name]) => name)).toEqual([
+      'Tenant',
+      'AlpineNo consent for the application · alpine.example',
+      'BetaGDAP relationship expired · beta.example',
+      'Contosono trouble · contoso.example',
+    ]);
+    await byName.unmount();
   });
 
   it('says that results are not known, and calls no tenant well, if the broker could not read them', async () => {
@@ -170,10 +178,10 @@ describe('the matrix of tenants', () => {
     expect(narrow.cells().map(([name]) => name)).toEqual([
       'Tenant',
       '1GDAP relationship expired',
-      'BetaGDAP relationship expired',
+      'Betabeta.example',
       '2It is not known whether jobs failed',
-      'Alpineresults not known',
-      'Contosoresults not known',
+      'Alpinealpine.example',
+      'Contosocontoso.example',
     ]);
     await narrow.unmount();
   });

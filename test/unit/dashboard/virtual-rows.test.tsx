@@ -29,8 +29,8 @@ const columns: readonly RowsColumn<Item>[] = [
   },
 ];
 
-const rowPixels = 40;
-const heightPixels = 400;
+const rowPixels = 36;
+const heightPixels = 360;
 
 beforeEach(() => {
   // A grid of an earlier test was not left by this entry.
@@ -65,8 +65,6 @@ async function grid(list: readonly Item[], more: Props = {}) {
     label: 'Tenants',
     columns,
     items: shown,
-    // Rows of 40 pixels.
-    rowHeight: 2.5,
     keyOf: ({ id }: Item) => id,
     onOpen: ({ id }: Item) => void opened.push(id),
     ...more,
@@ -162,7 +160,7 @@ describe('VirtualRows', () => {
       cell(2, 1)?.getAttribute('role'),
       cell(2, 2)?.getAttribute('role'),
     ]).toEqual(['columnheader', 'rowheader', 'gridcell']);
-    expect(root.querySelector<HTMLElement>('.rows-body')?.style.height).toBe(`${5_000 * 2.5}rem`);
+    expect(root.querySelector<HTMLElement>('.rows-body')?.style.height).toBe(`${5_000 * 2.25}rem`);
     await unmount();
   });
 
