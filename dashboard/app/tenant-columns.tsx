@@ -161,5 +161,5 @@ function stateOf(tenant: Tenant): string {
   const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
   if (worst !== undefined) return titleOf(worst.cause);
   if (!tenant.reachable) return titleOf(tenant.reason);
-  return endsSoon(tenant) ? 'ends soon' : isWell(tenant) ? 'no trouble' : 'results not known';
+  return endsSoon(tenant) ? titleOf(tenant.reason) : isWell(tenant) ? 'no trouble' : 'results not known';
 }

@@ -178,7 +178,7 @@ describe('ptb run and ptb runs', () => {
     const run = JSON.parse(stdout) as { runId: string; status: string; tenants: { failed: number } };
     expect([code, run.status, run.tenants.failed]).toEqual([3, 'completed', brokenCount()]);
     expect(stderr).toMatch(/\[#+\] 25\/25 tenants/);
-    expect(stderr).toMatch(/^ {2}\S.*: consent_required$/m);
+    expect(stderr).toMatch(/^ {2}\S.*: No consent for the application$/m);
     runId = run.runId;
   });
 
@@ -322,7 +322,7 @@ test('ptb tenants lists each tenant with the reason for its state', async () => 
   const { tenants } = await json<{ tenants: { reachable: boolean; reason: string }[] }>(['tenants']);
   expect(tenants).toHaveLength(25);
   const { stdout } = await ptb(['tenants', '--unreachable']);
-  expect(stdout).toContain('gdap_expired');
+  expect(stdout).toContain('no: GDAP relationship expired');
   expect(stdout).toContain(`${tenants.filter(({ reachable }) => !reachable).length} tenant`);
 });
 

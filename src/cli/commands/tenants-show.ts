@@ -3,7 +3,7 @@ import type { EventsAnswer, TenantDetailsAnswer } from '../../lib/api/answers/te
 import { stepFor } from '../../lib/api/next-step.ts';
 import { adviceOf, titleOf, troublesOf } from '../../lib/api/trouble.ts';
 import { type Line, styled } from '../line.ts';
-import { outcomePiece } from '../outcome-piece.ts';
+import { resultPiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { withTenant } from '../remote/named-tenants.ts';
 import { shownRunId } from '../remote/run-reference.ts';
@@ -51,7 +51,7 @@ function tenantLines(tenant: TenantDetailsAnswer): Line[] {
   };
   const results = (lastResults ?? []).map(({ job, outcome, code, finishedAt, runId }) => [
     job,
-    outcomePiece(outcome, outcome === 'failed' ? code : undefined),
+    resultPiece({ outcome, code }),
     rowsOf(runId, job),
     shortTime(finishedAt),
     shownRunId(runId),

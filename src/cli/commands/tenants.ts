@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
-import { isWell, rankOf, type Tenant, troublesOf } from '../../lib/api/trouble.ts';
+import { isWell, rankOf, type Tenant, titleOf, troublesOf } from '../../lib/api/trouble.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { counted } from '../counted.ts';
 import { type Piece, styled } from '../line.ts';
@@ -59,7 +59,7 @@ function tenantLines(tenants: readonly Tenant[]) {
     ]);
   const columns = [
     { head: 'tenant', min: 20 },
-    { head: 'reachable', min: 20 },
+    { head: 'reachable', min: 20, wrap: true },
     { head: 'last results', min: 30, wrap: true },
     { head: 'domain', min: 16, optional: true },
     ...(tenants.some(({ tags = [] }) => tags.length > 0) ? [{ head: 'tags', min: 12, optional: true }] : []),
@@ -77,8 +77,10 @@ function tenantLines(tenants: readonly Tenant[]) {
 }
 
 function reachOf({ reachable, reason }: Tenant): Piece {
-  if (!reachable) return styled('bad', `no: ${reason}`);
-  return reason === 'gdap_active' ? 'yes' : styled(reason === 'gdap_expiring' ? 'warn' : 'idle', `yes: ${reason}`);
+  if (!reachable) return styled('bad', `no: ${titleOf(reason)}`);
+  return reason === 'gdap_active'
+    ? 'yes'
+    : styled(reason === 'gdap_expiring' ? 'warn' : 'idle', `yes: ${titleOf(reason)}`);
 }
 
 /** Jobs that are named. Of more, the number says it. */
@@ -92,7 +94,7 @@ function lastResultsOf(tenant: Tenant): Piece {
   const failed = new Set(troubles.flatMap(({ results }) => results));
   const causes = troubles.map(
     ({ cause, results }) =>
-      `${cause}: ${results.length > namedJobs ? `${results.length} jobs` : results.map(({ job }) => job).join(', ')}`,
+      `${titleOf(cause)}: ${results.length > namedJobs ? `${results.length} jobs` : results.map(({ job }) => job).join(', ')}`,
   );
   const others = Map.groupBy(
     lastResults.filter((result) => !failed.has(result)),

@@ -39,10 +39,10 @@ export function createProgress(
   let lastPlainMs = 0;
   const nameFailures = (run: ProgressRun): void => {
     if (options.failures !== true) return;
-    for (const { tenantId, name, code } of run.failures) {
+    for (const { tenantId, name, title } of run.failures) {
       if (named.has(tenantId) || named.size >= namedFailures) continue;
       named.add(tenantId);
-      stream.write(`${clear}  ${visibleText(name)}: ${code}\n`);
+      stream.write(`${clear}  ${visibleText(name)}: ${title}\n`);
     }
   };
   return {

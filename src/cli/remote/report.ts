@@ -3,7 +3,7 @@ import type { TenantView } from '../demo/api.ts';
 import type { DemoSummary } from '../demo/run-demo.ts';
 import { counted } from '../counted.ts';
 import { type Line, type Piece, shownLine, styled } from '../line.ts';
-import { outcomePiece } from '../outcome-piece.ts';
+import { resultPiece } from '../outcome-piece.ts';
 import { table } from '../table.ts';
 
 /** A run with the outcome of each tenant. */
@@ -31,9 +31,8 @@ function report(runs: readonly ReportedRun[], known: readonly TenantView[]): Lin
   return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs.map(({ run }) => run))];
 }
 
-/** The error code of a failed tenant, and the outcome of any other. */
 const cell = ({ outcome = 'not_attempted', code }: Partial<ReportedRun['tenants'][number]> = {}): Piece =>
-  outcomePiece(outcome, outcome === 'failed' ? code : undefined);
+  resultPiece({ outcome, code });
 
 /** Lists the failures by error code, with advice. */
 export function advice(runs: readonly Pick<RunAnswer, 'failures'>[]): Line[] {
@@ -43,7 +42,7 @@ export function advice(runs: readonly Pick<RunAnswer, 'failures'>[]): Line[] {
     if (!known.some((other) => other.tenantId === failure.tenantId)) byCode.set(failure.code, [...known, failure]);
   }
   return [...byCode.entries()].flatMap(([code, failed]) => [
-    [styled('bad', code), `: ${failed[0]?.title} (${counted(failed.length, 'tenant')})`],
+    [styled('bad', failed[0]?.title ?? code), `: ${counted(failed.length, 'tenant')} (${code})`],
     ...failed.slice(0, 5).map((failure) => `  ${failure.name}: ${failure.detail ?? failure.title}`),
     ...(failed.length > 5 ? [`  and ${failed.length - 5} more`] : []),
     `  What to do: ${failed[0]?.advice}`,

@@ -3,6 +3,7 @@ import type { TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
 import { parseTenantId } from '../../lib/core/identifiers.ts';
 import { counted } from '../counted.ts';
 import type { Line } from '../line.ts';
+import { titleOf } from '../../lib/api/trouble.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { logTimes } from '../times.ts';
 import type { BrokerClient } from './broker-client.ts';
@@ -35,7 +36,7 @@ export function tenantLines(tenant: RunTenantDetailsAnswer): Line[] {
   const { name, tenantId, outcome, code, detail, advice, attempts, rows, error, log, droppedLines } = tenant;
   const times = logTimes();
   return [
-    [`${name} (${tenantId}): `, outcomePiece(outcome), code === undefined ? '' : `, ${code}`],
+    [`${name} (${tenantId}): `, outcomePiece(outcome), code === undefined ? '' : `, ${titleOf(code)} (${code})`],
     `${counted(attempts, 'attempt')}, ${counted(rows, 'row')}`,
     ...(detail === undefined ? [] : [detail]),
     ...(advice === undefined ? [] : [`What to do: ${advice}`]),

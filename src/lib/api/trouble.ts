@@ -1,6 +1,6 @@
 import type { LastResult, TenantsAnswer } from './answers/tenants.ts';
 import { adviceFor, errorTable, isErrorCode } from '../core/errors.ts';
-import { adviceForReason } from '../tenants/tenant.ts';
+import { adviceForReason, isExcluded, reasonTitles } from '../tenants/tenant.ts';
 import { outcomeStyle } from '../core/outcomes.ts';
 
 export type Tenant = TenantsAnswer['tenants'][number];
@@ -17,25 +17,6 @@ export interface Trouble {
   readonly results: readonly LastResult[];
 }
 
-/** The reasons for missing access. Exclusion is a decision of the operator and no trouble. */
-const reasons: Readonly<Partial<Record<Tenant['reason'], string>>> = {
-  gdap_expired: 'GDAP relationship expired',
-  gdap_terminated: 'GDAP relationship terminated',
-  gdap_pending: 'GDAP relationship not approved yet',
-  gdap_microsoft_led: 'Only a relationship that Microsoft created',
-  no_gdap: 'Reseller contract without GDAP relationship',
-  no_relationship: 'No delegated relationship',
-};
-
-/** Reasons that are no trouble. */
-const otherReasons: Readonly<Record<string, string>> = {
-  excluded: 'Excluded by the settings',
-  not_included: 'Not included by the settings',
-};
-
-const reasonOf = (cause: string): string | undefined =>
-  Object.hasOwn(reasons, cause) ? reasons[cause as Tenant['reason']] : undefined;
-
 /** Lists of thousands are looked through for each letter of a search. */
 const troubles = new WeakMap<Tenant, readonly Trouble[]>();
 
@@ -46,11 +27,11 @@ export function troublesOf(tenant: Tenant): readonly Trouble[] {
   return found;
 }
 
-function findTroubles({ reachable, reason, lastResults = [] }: Tenant): readonly Trouble[] {
-  if (!reachable) {
-    if (reasonOf(reason) === undefined) return [];
-    return [{ cause: reason, tone: reason === 'gdap_pending' ? 'warn' : 'bad', results: [] }];
-  }
+function findTroubles(tenant: Tenant): readonly Trouble[] {
+  const { reachable, reason, lastResults = [] } = tenant;
+  // Exclusion is a decision of the operator and no trouble.
+  if (!reachable && isExcluded(tenant)) return [];
+  if (!reachable) return [{ cause: reason, tone: reason === 'gdap_pending' ? 'warn' : 'bad', results: [] }];
   const failed = lastResults.filter(({ outcome }) => ['bad', 'warn'].includes(outcomeStyle(outcome).tone));
   const byCode = Map.groupBy(failed, ({ code, outcome }) => code ?? outcome);
   return [...byCode].map(([cause, results]) => ({ cause, tone: toneOf(cause), results }));
@@ -71,7 +52,10 @@ export const endsSoon = ({ reason }: Tenant): boolean => reason === 'gdap_expiri
 
 /** The title of a cause: a sentence without its full stop. */
 export const titleOf = (cause: string): string =>
-  reasonOf(cause) ?? otherReasons[cause] ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
+  titleOfReason(cause) ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));
+
+const titleOfReason = (cause: string): string | undefined =>
+  Object.hasOwn(reasonTitles, cause) ? reasonTitles[cause as Tenant['reason']] : undefined;
 
 /** What to do about a cause, without the ids of tenants. */
 export function adviceOf(cause: string): string {

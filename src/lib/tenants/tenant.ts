@@ -20,6 +20,21 @@ export const reasonTexts = {
 } as const;
 export type ReachabilityReason = keyof typeof reasonTexts;
 
+/** What each reason is called where it stands in a list or over one: with those of errors, the names of all causes. */
+export const reasonTitles: Readonly<Record<ReachabilityReason, string>> = {
+  gdap_active: 'GDAP relationship active',
+  gdap_expiring: 'GDAP relationship ends soon',
+  gdap_expired: 'GDAP relationship expired',
+  gdap_terminated: 'GDAP relationship terminated',
+  gdap_pending: 'GDAP relationship not approved yet',
+  gdap_microsoft_led: 'Only a relationship that Microsoft created',
+  reseller_contract: 'Reseller contract, tried with legacy DAP',
+  no_gdap: 'Reseller contract without GDAP relationship',
+  no_relationship: 'No delegated relationship',
+  excluded: 'Excluded by the settings',
+  not_included: 'Not included by the settings',
+};
+
 /** What an operator does about a reason. Exclusion is a decision of the operator, so nothing is to be done. */
 export const reasonAdvice = {
   gdap_expiring:

@@ -54,6 +54,6 @@ it('shows them as text in progress and in advice', () => {
     failures: [failure],
   } as const;
   createProgress(stream as unknown as NodeJS.WriteStream, () => 0, { failures: true }).update(run);
-  expect(String(stream.read())).toContain(`  ${shown}: access_denied\n`);
+  expect(String(stream.read())).toContain(`  ${shown}: Denied\n`);
   expect(advice([run]).map((line) => shownLine(line, process.stdout))).toContain(`  ${shown}: ${shown}`);
 });

@@ -151,8 +151,8 @@ describe('ptb tenants', () => {
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
       ['tenant', 'reachable', 'last results', 'domain'],
       expect.anything(),
-      ['Tenant 2', 'no: no_relationship', 'consent_required: report, 1 skipped', id(2)],
-      ['Tenant 3', 'yes', 'job_failed: check, 1 succeeded', 'three.example'],
+      ['Tenant 2', 'no: No delegated relationship', 'No consent for the application: report, 1 skipped', id(2)],
+      ['Tenant 3', 'yes', 'The job failed in this tenant: check, 1 succeeded', 'three.example'],
       ['Tenant 1', 'yes', '1 succeeded', 'one.example'],
       [''],
       ['3 tenants, 1 not reachable, 1 with failed jobs'],
@@ -169,7 +169,7 @@ describe('ptb tenants', () => {
       ['tenants'],
       [{ tenants: [tenant(1, { lastResults })], warnings: [] }],
     );
-    expect(out).toContain('  consent_required: 3 jobs, job_failed: four  ');
+    expect(out).toContain('  No consent for the application: 3 jobs, The job failed in this tenant: four  ');
   });
 
   it('says that the last results are not known, if the broker could not read them', async () => {
@@ -234,7 +234,7 @@ describe('ptb tenants show', () => {
       [''],
       ['job', 'last result', 'rows', 'finished', 'run'],
       expect.anything(),
-      ['report', 'consent_required', '2026-01-01T00:00:00Z', 'report@1'],
+      ['report', 'No consent for the application', '2026-01-01T00:00:00Z', 'report@1'],
       ['check', 'succeeded', '7', '2026-01-01T00:00:00Z', 'check@1'],
       [''],
       ['What happened, newest first:'],

@@ -234,7 +234,7 @@ describe('ptb runs show', () => {
       'Note: The list of tenants is old.',
       'Stopped by credential_expired: It expired. Run ptb consent.',
       '',
-      'consent_required: Consent is missing (1 tenant)',
+      'Consent is missing: 1 tenant (consent_required)',
     ]);
   });
 
