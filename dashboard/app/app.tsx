@@ -1,3 +1,4 @@
+import type { VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { Announcer } from './announcer.tsx';
 import { createApi } from './api.ts';
@@ -11,7 +12,7 @@ import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
 import { Head } from './pieces.tsx';
-import { type Route, useRoute, useViewChange } from './route.ts';
+import { asksForReport, type Route, runPartIn, useRoute, useViewChange, type View } from './route.ts';
 import { PlanView } from './plan-view.tsx';
 import { PlansView } from './plans-view.tsx';
 import { PolicyView } from './policy-view.tsx';
@@ -25,6 +26,9 @@ import { TenantsView } from './tenants-view.tsx';
 import { useSignIn } from './use-sign-in.ts';
 import { Waiting } from './waiting.tsx';
 import { NewVersion } from './new-version.tsx';
+import { parseHistoryChoice } from './history-choice.ts';
+import { parseTenantFilter } from './tenant-filter.ts';
+import { parseApprovalsFilter, parseAuditFilter, parseEventsFilter, parseRunsFilter } from './view-filter.ts';
 
 export function App() {
   const signIn = useSignIn();
@@ -63,25 +67,38 @@ export function App() {
   );
 }
 
+/** What each view shows: a list by the filter in the address, or one thing. */
+const pages: Readonly<Record<View, (route: Route) => VNode>> = {
+  overview: () => <OverviewView />,
+  tenants: (route) => {
+    const { id, query } = route;
+    if (id === undefined) return <TenantsView filter={parseTenantFilter(query)} />;
+    if (asksForReport(route)) return <ReportView key={id} tenantId={id} />;
+    return <TenantView key={id} tenantId={id} history={parseHistoryChoice(query)} />;
+  },
+  runs: ({ id, query }) =>
+    id === undefined ? (
+      <RunsView filter={parseRunsFilter(query)} />
+    ) : (
+      <RunView key={id} runId={id} part={runPartIn(query)} />
+    ),
+  plans: ({ id }) => (id === undefined ? <PlansView /> : <PlanView key={id} planId={id} />),
+  approvals: ({ id, query }) =>
+    id === undefined ? (
+      <ApprovalsView filter={parseApprovalsFilter(query)} />
+    ) : (
+      <ApprovalView key={id} approvalId={id} />
+    ),
+  events: ({ query }) => <EventsView filter={parseEventsFilter(query)} />,
+  jobs: ({ id, query }) =>
+    id === undefined ? <JobsView /> : <JobView key={id} name={id} choice={parseHistoryChoice(query)} />,
+  policy: () => <PolicyView />,
+  audit: ({ query }) => <AuditView filter={parseAuditFilter(query)} />,
+};
+
 function Content({ route }: { readonly route: Route }) {
   useViewChange(route);
-  if (route.runId !== undefined) return <RunView key={route.runId} runId={route.runId} part={route.part} />;
-  if (route.runs !== undefined) return <RunsView filter={route.runs} />;
-  if (route.tenantId !== undefined && route.report)
-    return <ReportView key={route.tenantId} tenantId={route.tenantId} />;
-  if (route.tenantId !== undefined)
-    return <TenantView key={route.tenantId} tenantId={route.tenantId} history={route.history ?? {}} />;
-  if (route.tenants !== undefined) return <TenantsView filter={route.tenants} />;
-  if (route.events !== undefined) return <EventsView filter={route.events} />;
-  if (route.job !== undefined) return <JobView key={route.job} name={route.job} choice={route.history ?? {}} />;
-  if (route.view === 'jobs') return <JobsView />;
-  if (route.approvalId !== undefined) return <ApprovalView key={route.approvalId} approvalId={route.approvalId} />;
-  if (route.approvals !== undefined) return <ApprovalsView filter={route.approvals} />;
-  if (route.planId !== undefined) return <PlanView key={route.planId} planId={route.planId} />;
-  if (route.view === 'plans') return <PlansView />;
-  if (route.view === 'policy') return <PolicyView />;
-  if (route.audit !== undefined) return <AuditView filter={route.audit} />;
-  return route.view === undefined ? <NotFound /> : <OverviewView />;
+  return route.view === undefined ? <NotFound /> : pages[route.view](route);
 }
 
 /** The address names no view. */

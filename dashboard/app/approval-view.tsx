@@ -22,8 +22,7 @@ const intervalMs = 5_000;
 
 /** The page of one approval. Whoever may not see it gets the answer of the API. */
 export function ApprovalView({ approvalId }: { readonly approvalId: string }) {
-  const { api } = useSignedIn();
-  const polled = usePolling(() => api.approval(approvalId), `approval ${approvalId}`, intervalMs);
+  const polled = usePolling((api) => api.approval(approvalId), `approval ${approvalId}`, intervalMs);
   return (
     <article>
       {polled.failure !== undefined && polled.value === undefined ? (

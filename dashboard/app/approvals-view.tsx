@@ -1,4 +1,5 @@
 import { useContext } from 'preact/hooks';
+import type { Api } from './api.ts';
 import { isOwn, PartyName, Standing, StatusBadge } from './approval-facts.tsx';
 import { type ApprovalList, type ApprovalSummary, readApprovals, WaitingContext } from './waiting.tsx';
 import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
@@ -65,9 +66,7 @@ function Approvals({ filter }: FilterProps) {
           />
         ) : null}
       </div>
-      <Loaded polled={polled}>
-        {(list) => (list === undefined ? null : <List list={list} filter={filter} onDecide={begin} />)}
-      </Loaded>
+      <Loaded polled={polled}>{(list) => <List list={list} filter={filter} onDecide={begin} />}</Loaded>
       {dialog}
     </>
   );
@@ -87,10 +86,10 @@ function headline(list: ApprovalList | undefined, { show }: ApprovalsFilter, min
 
 /** What waits is read for the navigation as well. */
 function useApprovals(filter: ApprovalsFilter) {
-  const { api } = useSignedIn();
   const waiting = useContext(WaitingContext);
   const isKnown = waiting !== undefined && filter.show === undefined && filter.mine === undefined;
-  const load = async (): Promise<ApprovalList | undefined> => (isKnown ? undefined : readApprovals(api, filter));
+  const load = async (api: Api): Promise<ApprovalList | undefined> =>
+    isKnown ? undefined : readApprovals(api, filter);
   const own = usePolling(load, approvalsLink(filter), isKnown ? undefined : intervalMs);
   return isKnown ? waiting.polled : own;
 }

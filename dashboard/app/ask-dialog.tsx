@@ -26,7 +26,7 @@ const examples = ['/users', '/organization', '/subscribedSkus', '/identity/condi
 /** Sends one GET to Microsoft Graph in many tenants. Explains first which rule opens it, and by which permission. */
 export function AskDialog({ onClose }: { readonly onClose: () => void }) {
   const form = useQuestion(onClose);
-  const { chosen } = form;
+  const { chosen, question, set, explain } = form;
   return (
     <Dialog
       title="Ask many tenants"
@@ -35,20 +35,6 @@ export function AskDialog({ onClose }: { readonly onClose: () => void }) {
       onClose={onClose}
       form={{ onSubmit: form.submit, send: chosen.buttonText, busy: form.busy }}
     >
-      <QuestionFields form={form} />
-      <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
-      {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
-      <Failure failure={form.failure} />
-    </Dialog>
-  );
-}
-
-type Form = ReturnType<typeof useQuestion>;
-
-function QuestionFields({ form }: { readonly form: Form }) {
-  const { question, set, explain } = form;
-  return (
-    <>
       <TextField
         id="ask-path"
         label="Path and query at Microsoft Graph"
@@ -76,7 +62,10 @@ function QuestionFields({ form }: { readonly form: Form }) {
         checked={question.allPages}
         onChange={(allPages) => set({ allPages })}
       />
-    </>
+      <StartTenants chosen={chosen} all="every customer that you may read or that a rule of yours covers" />
+      {form.checked === undefined ? null : <QueryJob checked={form.checked} tenants={chosen.named} />}
+      <Failure failure={form.failure} />
+    </Dialog>
   );
 }
 

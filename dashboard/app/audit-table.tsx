@@ -10,7 +10,7 @@ import { approvalLink, tenantLink } from './route.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { namesFreshMs, usePolling } from './polling.ts';
+import { usePolling, useTenants } from './polling.ts';
 import { useJobs } from './nights.ts';
 
 interface TableContext {
@@ -264,22 +264,16 @@ export interface Names {
  * the policy names. The audit log itself has ids alone. An id without a known name is shown by its start.
  */
 export function useNames(callerNames?: AuditPages['callerNames']): Names {
-  const { api, session } = useSignedIn();
-  const [readsTenants, readsRuns, decides] = [
-    useRole('Tenants.Read'),
-    useRole('Runs.Read'),
-    useRole('Approvals.Decide'),
-  ];
-  const load = async () => (readsTenants ? api.tenants() : undefined);
-  const tenants = usePolling(load, 'tenants', undefined, namesFreshMs).value;
+  const { session } = useSignedIn();
+  const [readsRuns, decides] = [useRole('Runs.Read'), useRole('Approvals.Decide')];
+  const tenants = useTenants()?.tenants;
   const { titleOf } = useJobs();
   const people = usePolling(
-    async () => ({
+    async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
       approvals: decides ? (await api.approvals({ limit: '100' })).approvals : [],
     }),
     'people',
-    undefined,
   ).value;
   return useMemo(() => {
     const byId = new Map<string, string>();
@@ -292,7 +286,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     return {
-      tenants: new Map(tenants?.tenants.map(({ tenantId, name }) => [tenantId, name])),
+      tenants: new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])),
       whoIn: ({ caller: { applicationId, objectId, kind, actsFor }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
         if (applicationId === nilUuid)

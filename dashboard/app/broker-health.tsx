@@ -4,7 +4,7 @@ import { CopyButton } from './copy.tsx';
 import { count, daysText, relative } from './format.ts';
 import { Badge, Fact, Time } from './pieces.tsx';
 import { Dialog } from './dialog.tsx';
-import { type Moment, momentsOf } from './timeline.ts';
+import { momentsOf } from './timeline.ts';
 
 interface ReportProps {
   readonly report: HealthReportAnswer;
@@ -76,7 +76,12 @@ function BrokerHealth({ report }: ReportProps) {
         </Fact>
         <Fact name="Audit checkpoints">
           <Badge state={auditCheckpoints.status}>{auditCheckpoints.state === 'off' ? 'off' : undefined}</Badge>{' '}
-          <LastCheckpoint checkpoints={auditCheckpoints} />
+          {auditCheckpoints.state === 'off' ? <span class="quiet">their timer is disabled</span> : null}
+          {auditCheckpoints.state === 'off' || auditCheckpoints.lastAt === undefined ? null : (
+            <span class="quiet">
+              last <Time iso={auditCheckpoints.lastAt} />
+            </span>
+          )}
         </Fact>
         <Fact name="Tokens">
           {tokens.issued.toLocaleString('en')} from this instance since its start,{' '}
@@ -87,16 +92,6 @@ function BrokerHealth({ report }: ReportProps) {
         </Fact>
       </dl>
     </section>
-  );
-}
-
-function LastCheckpoint({ checkpoints }: { readonly checkpoints: HealthReportAnswer['auditCheckpoints'] }) {
-  const { state, lastAt } = checkpoints;
-  if (state === 'off') return <span class="quiet">their timer is disabled</span>;
-  return lastAt === undefined ? null : (
-    <span class="quiet">
-      last <Time iso={lastAt} />
-    </span>
   );
 }
 
@@ -123,7 +118,7 @@ export function CredentialDrawer({
   return (
     <Dialog title="The broker" kind="drawer" onClose={onClose} about={<Badge state={report.status} />}>
       {report.applications.map((health) => (
-        <Credential key={health.application} health={health} nowMs={Date.now()} />
+        <Credential key={health.application} health={health} />
       ))}
       <BrokerHealth report={report} />
     </Dialog>
@@ -131,14 +126,24 @@ export function CredentialDrawer({
 }
 
 /** One application: what is left of its credential, and its timeline. */
-function Credential({ health, nowMs }: { readonly health: Application; readonly nowMs: number }) {
+function Credential({ health }: { readonly health: Application }) {
   const { application, state, account, mfa, daysLeft, clientCredential, lastFailure } = health;
   return (
     <section class="stack" aria-label={`Credential: ${application}`}>
       <h3>
         Credential: {application} <Badge state={state.status} />
       </h3>
-      <Timeline moments={momentsOf(health, nowMs)} nowMs={nowMs} />
+      <ol class="timeline">
+        {momentsOf(health, Date.now()).map(({ title, iso, tone }) => (
+          <li key={title} class={tone === 'idle' ? 'next' : tone}>
+            <span class="when">
+              <Time iso={iso} short />
+              {tone === 'active' ? '' : `, ${relative(iso)}`}
+            </span>
+            {title}
+          </li>
+        ))}
+      </ol>
       <dl>
         <Fact name="Refresh token">
           {daysLeft === undefined ? 'none' : `${Math.abs(daysLeft)} ${daysText(daysLeft)}`}
@@ -156,19 +161,3 @@ function Credential({ health, nowMs }: { readonly health: Application; readonly 
 
 const expiryText = (daysLeft: number | undefined): string =>
   daysLeft === undefined ? 'does not expire' : `${Math.abs(daysLeft)} ${daysText(daysLeft)}`;
-
-function Timeline({ moments, nowMs }: { readonly moments: readonly Moment[]; readonly nowMs: number }) {
-  return (
-    <ol class="timeline">
-      {moments.map(({ title, iso, tone }) => (
-        <li key={title} class={tone === 'idle' ? 'next' : tone}>
-          <span class="when">
-            <Time iso={iso} short />
-            {tone === 'active' ? '' : `, ${relative(iso, nowMs)}`}
-          </span>
-          {title}
-        </li>
-      ))}
-    </ol>
-  );
-}

@@ -52,11 +52,13 @@ interface RowProps extends Pick<CausesProps, 'nights' | 'past'> {
   readonly isOpen: boolean;
 }
 
+/** Whom a cause concerns, since when, and what helps. */
 export function CauseRow({ cause, nights, past, isOpen }: RowProps) {
   const { tone, tenants } = cause;
   const trend = trendOf(cause, nights, past?.get(cause.cause));
   const title = titleOf(cause.cause);
-  const names = tenants.slice(0, namesShown).map(({ tenant }) => tenant.name);
+  const shown = tenants.slice(0, namesShown);
+  const more = tenants.length - namesShown;
   return (
     <details class={`cause ${tone}`} name="cause" open={isOpen}>
       <summary>
@@ -65,7 +67,7 @@ export function CauseRow({ cause, nights, past, isOpen }: RowProps) {
           <h3 class="cut" title={title}>
             {title}
           </h3>
-          <div class="whom quiet cut">{names.join(', ')}</div>
+          <div class="whom quiet cut">{shown.map(({ tenant }) => tenant.name).join(', ')}</div>
         </div>
         {trend === undefined ? (
           <span class="spark" />
@@ -75,32 +77,24 @@ export function CauseRow({ cause, nights, past, isOpen }: RowProps) {
         <span class="since">{trend?.since}</span>
         <Icon name="turn" turns />
       </summary>
-      <CauseDetails cause={cause} />
+      <div>
+        <ul class="names">
+          {shown.map(({ tenant, results }) => (
+            <li key={tenant.tenantId}>
+              <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
+              {results.length === 0 ? null : <span class="small"> {jobsText(results.map(({ job }) => job))}</span>}
+            </li>
+          ))}
+          {more <= 0 ? null : (
+            <li>
+              <a href={tenantsLink({ cause: cause.cause })}>and {count(more, 'other')}</a>
+            </li>
+          )}
+        </ul>
+        <Paragraphs text={adviceOf(cause.cause)} />
+        <StepFor cause={cause} />
+      </div>
     </details>
-  );
-}
-
-/** Whom a cause concerns, and what helps. */
-function CauseDetails({ cause }: { readonly cause: Cause }) {
-  const more = cause.tenants.length - namesShown;
-  return (
-    <div>
-      <ul class="names">
-        {cause.tenants.slice(0, namesShown).map(({ tenant, results }) => (
-          <li key={tenant.tenantId}>
-            <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-            {results.length === 0 ? null : <span class="small"> {jobsText(results.map(({ job }) => job))}</span>}
-          </li>
-        ))}
-        {more <= 0 ? null : (
-          <li>
-            <a href={tenantsLink({ cause: cause.cause })}>and {count(more, 'other')}</a>
-          </li>
-        )}
-      </ul>
-      <Paragraphs text={adviceOf(cause.cause)} />
-      <StepFor cause={cause} />
-    </div>
   );
 }
 
@@ -114,14 +108,16 @@ export function GroupHead(props: {
   /** Undefined: nothing is wrong. */
   readonly tone?: string | undefined;
   readonly advice?: string | undefined;
+  readonly since?: string | undefined;
   readonly cause?: Parameters<typeof stepFor>[0] | undefined;
 }) {
-  const { count: n, title, tone, advice, cause } = props;
+  const { count: n, title, tone, advice, since, cause } = props;
   const step = cause && stepFor(cause);
   return (
     <>
       <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
       <b class="cut">{title}</b>
+      {since === undefined ? null : <span class="small"> {since}</span>}
       {advice === undefined ? null : (
         <span class="cut">
           <Sentence text={advice} />

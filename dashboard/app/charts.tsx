@@ -1,6 +1,6 @@
 import { goTo } from './route.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { type Outcome, outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { nightsOf } from './nights.ts';
 import { count } from './format.ts';
 import type { ComponentChildren, HTMLAttributes } from 'preact';
@@ -260,12 +260,9 @@ export function StackedBar(props: {
 type Counts = RunSummaryAnswer['tenants'];
 
 const parts = ['succeeded', 'failed', 'skipped', 'notAttempted'] as const;
-const outcomes = {
-  succeeded: 'succeeded',
-  failed: 'failed',
-  skipped: 'skipped',
-  notAttempted: 'not_attempted',
-} as const satisfies Readonly<Record<string, Outcome>>;
+/** What became of a part of the tenants. */
+export const partWord = (part: (typeof parts)[number]): string =>
+  outcomeWord(part === 'notAttempted' ? 'not_attempted' : part);
 
 /** The counts as a bar. */
 export const CountsBar = ({ counts }: { readonly counts: Counts }) => (
@@ -275,8 +272,6 @@ export const CountsBar = ({ counts }: { readonly counts: Counts }) => (
 /** Counts of the tenants, in words. The total is 0 until the tenants have been listed. */
 export function countsText(counts: Counts): string {
   if (counts.total === 0) return 'no tenants';
-  const texts = parts
-    .filter((part) => counts[part] > 0)
-    .map((part) => `${counts[part]} ${outcomeWord(outcomes[part])}`);
+  const texts = parts.filter((part) => counts[part] > 0).map((part) => `${counts[part]} ${partWord(part)}`);
   return `${texts.join(', ') || 'none done'} of ${counts.total}`;
 }

@@ -1,5 +1,5 @@
-import type { ComponentChildren } from 'preact';
-import { useId, useLayoutEffect, useRef } from 'preact/hooks';
+import type { ComponentChildren, VNode } from 'preact';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from './icon.tsx';
 
 interface DialogProps {
@@ -22,6 +22,23 @@ interface DialogProps {
   readonly children: ComponentChildren;
   /** Links at the foot, or buttons before those of the form. */
   readonly actions?: ComponentChildren;
+}
+
+/** A button that opens a dialog. */
+export function DialogButton(props: {
+  readonly class?: string;
+  readonly dialog: (onClose: () => void) => VNode;
+  readonly children: ComponentChildren;
+}) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <>
+      <button type="button" class={props.class} aria-haspopup="dialog" onClick={() => setOpen(true)}>
+        {props.children}
+      </button>
+      {isOpen ? props.dialog(() => setOpen(false)) : null}
+    </>
+  );
 }
 
 /**

@@ -7,7 +7,7 @@ import { EventTable, kindTitle } from './event-list.tsx';
 import { count } from './format.ts';
 import { Empty, Failure, Head, Loaded, MoreButton, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
-import { namesFreshMs, type Polled, usePolling } from './polling.ts';
+import { type Polled, usePolling, useTenants } from './polling.ts';
 import { goTo } from './route.ts';
 import { markOptions } from './tenant-filter.ts';
 import type { EventsAnswer, EventView } from '../../src/lib/api/answers/tenants.ts';
@@ -21,52 +21,53 @@ interface FilterProps {
 export const EventsView = forRole(['Tenants.Read'], 'Events', Events);
 
 function Events({ filter }: FilterProps) {
-  const pages = useEventPages(filter);
+  const { polled, events, older } = useEventPages(filter);
+  const { busy, failure, loadMore } = older;
+  const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
   return (
     <>
       <Head
-        title={headline(pages)}
+        title={headline(known, events)}
         name="Events"
         lede="What happened to customer tenants: access gained and lost, relationships that end, consent, roles and tags."
       />
       <Filters filter={filter} />
-      <Loaded polled={pages.polled}>{(newest) => <Found pages={pages} newest={newest} filter={filter} />}</Loaded>
+      <Loaded polled={polled}>
+        {({ lookedAt }) => (
+          <>
+            <p class="quiet">
+              <span role="status">{known === '' ? '' : `${known}. `}</span>
+              {lookedAt === undefined ? (
+                'The broker has not looked at the tenants yet. It does so every ten minutes.'
+              ) : (
+                <>
+                  The broker last looked at the tenants at <Time iso={lookedAt} short />.
+                </>
+              )}
+            </p>
+            {events.length === 0 ? (
+              <Nothing filter={filter} hasOlder={loadMore !== undefined} />
+            ) : (
+              <EventTable events={events} />
+            )}
+            {loadMore === undefined ? null : <Failure failure={failure} />}
+            <MoreButton
+              text={busy ? 'Loading…' : 'Show older events'}
+              busy={busy}
+              onMore={loadMore}
+              end={events.length === 0 ? undefined : 'There are no older events.'}
+            />
+          </>
+        )}
+      </Loaded>
     </>
   );
 }
 
 /** How much of the newest events is bad news. */
-function headline({ events, older }: EventPages): string {
-  if (events.length === 0) return 'Events';
+function headline(known: string, events: readonly EventView[]): string {
   const lost = events.filter(({ kind }) => kind === 'lost').length;
-  const all = `${count(events.length, 'event')}${older.loadMore === undefined ? '' : ' so far'}`;
-  return lost === 0 ? all : `${all}, ${lost.toLocaleString('en')} lost access`;
-}
-
-function Found({ pages, newest, filter }: FilterProps & { readonly pages: EventPages; readonly newest: NewestEvents }) {
-  const { events } = pages;
-  const hasOlder = pages.older.loadMore !== undefined;
-  return (
-    <>
-      <p class="quiet">
-        <span role="status">
-          {events.length === 0 ? '' : `${count(events.length, 'event')}${hasOlder ? ' so far' : ''}. `}
-        </span>
-        <LookedAt at={newest.lookedAt} />
-      </p>
-      {events.length === 0 ? <Nothing filter={filter} hasOlder={hasOlder} /> : <EventTable events={events} />}
-      <Older pages={pages} />
-    </>
-  );
-}
-
-function LookedAt({ at }: { readonly at: string | undefined }) {
-  if (at === undefined) return <>The broker has not looked at the tenants yet. It does so every ten minutes.</>;
-  return (
-    <>
-      The broker last looked at the tenants at <Time iso={at} short />.
-    </>
-  );
+  return lost === 0 ? known || 'Events' : `${known}, ${lost.toLocaleString('en')} lost access`;
 }
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
@@ -79,21 +80,6 @@ function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolea
       </Empty>
     );
   return <Empty title="Nothing has happened yet.">What was there at the first look is no event.</Empty>;
-}
-
-function Older({ pages: { events, older } }: { readonly pages: EventPages }) {
-  const { busy, failure, loadMore } = older;
-  return (
-    <>
-      {loadMore === undefined ? null : <Failure failure={failure} />}
-      <MoreButton
-        text={busy ? 'Loading…' : 'Show older events'}
-        busy={busy}
-        onMore={loadMore}
-        end={events.length === 0 ? undefined : 'There are no older events.'}
-      />
-    </>
-  );
 }
 
 function Filters({ filter }: FilterProps) {
@@ -136,8 +122,7 @@ function Filters({ filter }: FilterProps) {
 
 /** Groups and tags, as suggestions. */
 function useMarks(): readonly string[] {
-  const { api } = useSignedIn();
-  const { value } = usePolling(api.tenants, 'tenants', undefined, namesFreshMs);
+  const value = useTenants();
   return useMemo(() => {
     if (value === undefined) return [];
     const { groups, tags } = markOptions(value.tenants, value.groups);

@@ -15,10 +15,8 @@ const localWithoutYear = new Intl.DateTimeFormat('en-GB', {
 });
 
 /** The time without its year if that is the year of now: `24 Nov, 05:00`. */
-export const shortLocalTime = (iso: string, nowMs: number): string =>
-  new Date(iso).getFullYear() === new Date(nowMs).getFullYear()
-    ? localWithoutYear.format(new Date(iso))
-    : localDate(iso);
+export const shortLocalTime = (iso: string): string =>
+  new Date(iso).getFullYear() === new Date().getFullYear() ? localWithoutYear.format(new Date(iso)) : localDate(iso);
 
 export const exactLocalTime = (iso: string): string => localToSecond.format(new Date(iso));
 
@@ -54,22 +52,23 @@ export const countOf = (shown: number, all: number, noun: string): string =>
 export const daysText = (days: number): string =>
   `${Math.abs(days) === 1 ? 'day' : 'days'} ${days < 0 ? 'past expiry' : 'left'}`;
 
+const inWords = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+
 /**
  * `in 3 hours`, `2 days ago`. 25 hours are not written in days, because `Intl` writes one day as "tomorrow", which may be
  * the wrong calendar day.
  */
-export function relative(iso: string, nowMs: number): string {
+export function relative(iso: string, nowMs = Date.now()): string {
   const seconds = (Date.parse(iso) - nowMs) / 1000;
   const units: [Intl.RelativeTimeFormatUnit, number][] = [
     ['day', 86_400],
     ['hour', 3600],
     ['minute', 60],
   ];
-  const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
   for (const [unit, size] of units) {
-    if (Math.abs(seconds) >= 2 * size) return format.format(Math.round(seconds / size), unit);
+    if (Math.abs(seconds) >= 2 * size) return inWords.format(Math.round(seconds / size), unit);
   }
-  return format.format(Math.trunc(seconds), 'second');
+  return inWords.format(Math.trunc(seconds), 'second');
 }
 
 const wholeDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });

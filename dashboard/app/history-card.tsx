@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
+import type { Api } from './api.ts';
 import { Choice, withChosen } from './choice.tsx';
 import { count, localTime } from './format.ts';
 import { HistoryChart } from './history-chart.tsx';
@@ -30,7 +31,7 @@ interface HistoryCardProps<H extends History> {
   readonly job: string;
   /** Names what is loaded for this choice. */
   readonly name: string;
-  readonly load: () => Promise<H>;
+  readonly load: (api: Api) => Promise<H>;
   readonly pointsOf: (history: H, column: string) => readonly HistoryPoint[];
   /** Further choices, before the others. */
   readonly children?: ComponentChildren;

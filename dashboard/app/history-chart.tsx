@@ -1,4 +1,4 @@
-import { Drawing, placeOf, Plot } from './charts.tsx';
+import { Drawing, partWord, placeOf, Plot } from './charts.tsx';
 import { useState } from 'preact/hooks';
 import { localDate, localTime } from './format.ts';
 import { type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
@@ -142,7 +142,6 @@ function Marked({ point }: { readonly point: HistoryPoint }) {
 }
 
 const parts = ['failed', 'notAttempted', 'skipped', 'succeeded'] as const;
-const words = { failed: 'failed', notAttempted: 'not attempted', skipped: 'skipped', succeeded: 'succeeded' };
 
 /** Below a chart: what became of the tenants of each run. The table says the same. Nothing for one tenant. */
 function RunBars({ points, x }: { readonly points: readonly HistoryPoint[]; readonly x: Place }) {
@@ -181,7 +180,7 @@ function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
       {shown.toReversed().map((part) => (
         <span key={part}>
           <span class={`key ${part}`} aria-hidden="true" />
-          {words[part]}
+          {partWord(part)}
         </span>
       ))}
     </p>

@@ -22,7 +22,7 @@ export type HistoryChoice = ReturnType<typeof parseHistoryChoice>;
 export const periodOf = ({ days = defaultPeriod }: HistoryChoice): string => days;
 
 /** The query of the API for a choice. */
-export const historyQuery = (choice: HistoryChoice, nowMs: number) => ({
+export const historyQuery = (choice: HistoryChoice, nowMs = Date.now()) => ({
   since: new Date(nowMs - Number(periodOf(choice)) * dayMs).toISOString(),
   value: choice.value,
   tenants: choice.tenants,

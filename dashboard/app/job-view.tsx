@@ -2,7 +2,8 @@ import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
-import { useMayStart, useSignedIn } from './context.ts';
+import { useMayStart } from './context.ts';
+import { DialogButton } from './dialog.tsx';
 import { relative, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
@@ -25,7 +26,6 @@ export const JobView = forRole(['Runs.Read'], 'Job', OneJob);
 
 /** One job, and how its numbers developed over all tenants or some. */
 function OneJob({ name, choice }: JobViewProps) {
-  const { api } = useSignedIn();
   const { jobs, failure } = useJobs();
   const job = jobs?.find((known) => known.name === name);
   return (
@@ -55,7 +55,7 @@ function OneJob({ name, choice }: JobViewProps) {
         choice={choice}
         job={name}
         name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
-        load={() => api.jobHistory(name, historyQuery(choice, Date.now()))}
+        load={(api) => api.jobHistory(name, historyQuery(choice))}
         pointsOf={jobPoints}
       >
         <Tenants name={name} choice={choice} />
@@ -68,16 +68,11 @@ type Job = JobsAnswer['jobs'][number];
 
 function Start({ job }: { readonly job: Job }) {
   const mayStart = useMayStart();
-  const [isOpen, setOpen] = useState(false);
-  if (!mayStart(job)) return null;
-  return (
-    <>
-      <button type="button" class="primary" onClick={() => setOpen(true)}>
-        <Icon name="play" /> {job.changes ? 'Plan…' : 'Start…'}
-      </button>
-      {isOpen ? <StartDialog job={job} onClose={() => setOpen(false)} /> : null}
-    </>
-  );
+  return mayStart(job) ? (
+    <DialogButton class="primary" dialog={(onClose) => <StartDialog job={job} onClose={onClose} />}>
+      <Icon name="play" /> {job.changes ? 'Plan…' : 'Start…'}
+    </DialogButton>
+  ) : null;
 }
 
 function About({ job }: { readonly job: Job }) {
@@ -93,7 +88,7 @@ function About({ job }: { readonly job: Job }) {
           <b>
             <Time iso={nextAt} short />
           </b>{' '}
-          {relative(nextAt, Date.now())}
+          {relative(nextAt)}
         </span>
       )}
       {job.tenants === undefined && job.except === undefined ? null : <span>tenants: {requestedText(job)}</span>}

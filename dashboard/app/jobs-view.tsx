@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { FailedNights } from './charts.tsx';
-import { useMayStart, useRole, useSignedIn } from './context.ts';
+import { useMayStart, useRole } from './context.ts';
 import { count, relative, scheduleWords, shortLocalTime } from './format.ts';
 import { type JobRuns, readJobRuns } from './nights.ts';
 import { Head, Loaded, NoJobs, OutcomeBadge, Table, Time } from './pieces.tsx';
@@ -19,8 +19,7 @@ type Job = JobsAnswer['jobs'][number];
 export const JobsView = forRole(['Runs.Read'], 'Jobs', JobList);
 
 function JobList() {
-  const { api } = useSignedIn();
-  const polled = usePolling(() => readJobRuns(api, 14), 'job runs', intervalMs);
+  const polled = usePolling((api) => readJobRuns(api, 14), 'job runs', intervalMs);
   const mayStart = useRole('Runs.Write');
   const mayStartOf = useMayStart();
   const [starting, setStarting] = useState<Job>();
@@ -90,13 +89,13 @@ const inTopics = (jobs: readonly JobRuns[]) =>
 function headline(jobs: readonly JobRuns[]): string {
   const next = jobs.flatMap(({ job }) => job.nextAt ?? []).toSorted()[0];
   if (jobs.length === 0) return 'Jobs';
-  return `${count(jobs.length, 'job')}${next === undefined ? '' : `, the next run ${relative(next, Date.now())}`}`;
+  return `${count(jobs.length, 'job')}${next === undefined ? '' : `, the next run ${relative(next)}`}`;
 }
 
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return <span class="quiet">none</span>;
   return (
-    <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt, Date.now())}>
+    <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
       <OutcomeBadge outcome={run.outcome} />
     </a>
   );

@@ -18,9 +18,8 @@ export interface JobRuns {
 
 /** The jobs, for those who may see them, and their titles. */
 export function useJobs() {
-  const { api } = useSignedIn();
   const reads = useRole('Runs.Read');
-  const { value, failure } = usePolling(async () => (reads ? api.jobs() : { jobs: [] }), 'jobs', undefined);
+  const { value, failure } = usePolling(async (api) => (reads ? api.jobs() : { jobs: [] }), 'jobs');
   return useMemo(() => {
     const titles = new Map(value?.jobs.map(({ name, title }) => [name, title]));
     return { jobs: value?.jobs, failure, titles, titleOf: (name: string): string => titles.get(name) ?? name };

@@ -6,12 +6,12 @@ import { PartyName } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
 import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
 import type { Api } from './api.ts';
-import { useRole, useSignedIn } from './context.ts';
+import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
 import { type JobRuns, mainJob, nightsOf, readHistory, readHistoryOf, readJobRuns, useFailures } from './nights.ts';
-import { Clock, Connection, Head, Loading, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
-import { type Polled, usePolling } from './polling.ts';
+import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
+import { usePolling } from './polling.ts';
 import { approvalLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
@@ -34,19 +34,18 @@ const trendNights = 14;
 
 /** How many customers need me, is it better or worse, why, and what helps? Then what waits, what ends, and the jobs. */
 export function OverviewView() {
-  const { api } = useSignedIn();
   const [showsTenants, showsRuns] = [useRole('Tenants.Read'), useRole('Runs.Read')];
-  const health = usePolling(api.health, 'health', healthIntervalMs);
-  const tenants = usePolling(async () => (showsTenants ? api.tenants() : undefined), 'tenants', tenantsIntervalMs);
+  const health = usePolling((api) => api.health(), 'health', healthIntervalMs);
+  const tenants = usePolling(async (api) => (showsTenants ? api.tenants() : undefined), 'tenants', tenantsIntervalMs);
   const jobs = usePolling(
-    async () => (showsRuns ? readJobRuns(api, runsRead) : undefined),
+    async (api) => (showsRuns ? readJobRuns(api, runsRead) : undefined),
     'overview jobs',
     runsIntervalMs,
   );
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
   const past = usePolling(
-    () => readPast(api, jobs.value ?? [], main),
+    (api) => readPast(api, jobs.value ?? [], main),
     `nights of ${(jobs.value ?? []).map(({ job }) => job.name).join()}`,
     historyIntervalMs,
   ).value;
@@ -57,7 +56,7 @@ export function OverviewView() {
   const failures = useFailures(lately, main?.runs ?? []);
   const causes = main === undefined || lately.length === trendNights ? [] : causesOf(tenants.value?.tenants ?? []);
   const pastOf = usePolling(
-    () => readHistoryOf(api, main?.job.name ?? '', nightsShown, causes),
+    (api) => readHistoryOf(api, main?.job.name ?? '', nightsShown, causes),
     `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
     historyIntervalMs,
   ).value;
@@ -83,12 +82,16 @@ export function OverviewView() {
         <div class="stack">
           {showsTenants ? (
             <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
-              <Part polled={tenants}>{(answer) => <Causes answer={answer} nights={failures} past={pastOf} />}</Part>
+              <Loaded polled={tenants} isPart>
+                {(answer) => <Causes answer={answer} nights={failures} past={pastOf} />}
+              </Loaded>
             </Panel>
           ) : null}
           {showsRuns ? (
             <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
-              <Part polled={jobs}>{(some) => <Jobs jobs={some} past={past} />}</Part>
+              <Loaded polled={jobs} isPart>
+                {(some) => <Jobs jobs={some} past={past} />}
+              </Loaded>
             </Panel>
           ) : null}
         </div>
@@ -99,15 +102,6 @@ export function OverviewView() {
       </div>
     </>
   );
-}
-
-function Part<T>(props: {
-  readonly polled: Polled<T | undefined>;
-  readonly children: (value: T) => preact.ComponentChildren;
-}) {
-  const { value, failure } = props.polled;
-  if (value === undefined) return failure === undefined ? <Loading /> : null;
-  return <>{props.children(value)}</>;
 }
 
 function headline(tenants: readonly Tenant[] | undefined): string {
@@ -124,7 +118,7 @@ function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; 
   if (answer === undefined) return null;
   const causes = causesOf(answer.tenants).length;
   const before = nights.at(-1 - trendNights)?.run;
-  const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf, Date.now());
+  const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf);
   return (
     <>
       {causes === 0 ? '' : `${numberWord(causes)} ${causes === 1 ? 'cause' : 'causes'}. `}
@@ -220,7 +214,13 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
         columns={[
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
           ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
-          ['Failed', 'w-s end', ({ runs: [last] }) => <FailedOf run={last} />],
+          [
+            'Failed',
+            'w-s end',
+            ({ runs: [last] }) => (
+              <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>
+            ),
+          ],
           ['Nights', 'w-m p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
           ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
@@ -248,10 +248,6 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   );
 }
 
-const FailedOf = ({ run }: { readonly run: RunSummaryAnswer | undefined }) => (
-  <span class={(run?.tenants.failed ?? 0) > 0 ? 'problem' : undefined}>{run?.tenants.failed}</span>
-);
-
 /** The time of day if that is enough. */
 function Next({ iso }: { readonly iso: string | undefined }) {
   if (iso === undefined) return <span class="quiet">–</span>;
@@ -278,7 +274,7 @@ function WaitsForYou() {
                 <a href={approvalLink(id)}>{title}</a>
               </b>
               <div class="small">
-                <PartyName party={asker} /> · lapses {relative(expiresAt, Date.now())}
+                <PartyName party={asker} /> · lapses {relative(expiresAt)}
               </div>
             </div>
             <button type="button" class="s" onClick={() => begin(id, 'approve')}>
@@ -305,13 +301,13 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
     .toSorted((a, b) => (a.relationshipEndsAt ?? '').localeCompare(b.relationshipEndsAt ?? ''));
   if (ending.length === 0) return null;
   return (
-    <Panel title="Relationships that end soon" more={<span class="small">30 days</span>} bare>
+    <Panel title="GDAP relationships that end soon" more={<span class="small">30 days</span>} bare>
       <ul class="list">
         {ending.slice(0, endsShown).map(({ tenantId, name, relationshipEndsAt = '' }) => (
           <li key={tenantId}>
             <a href={tenantLink(tenantId)}>{name}</a>
             <span>
-              {localDay(relationshipEndsAt)} <span class="quiet">{relative(relationshipEndsAt, Date.now())}</span>
+              {localDay(relationshipEndsAt)} <span class="quiet">{relative(relationshipEndsAt)}</span>
             </span>
           </li>
         ))}

@@ -4,12 +4,12 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { useToast } from './announcer.tsx';
 import { AskDialog } from './ask-dialog.tsx';
 import { auditLink } from './view-filter.ts';
-import { runReaders, useMayStart, useRole, useSignedIn } from './context.ts';
+import { runReaders, useMayStart, useRole } from './context.ts';
 import { shortLocalTime } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { OutcomeBadge, ToneBadge } from './pieces.tsx';
-import { namesFreshMs, usePolling } from './polling.ts';
+import { usePolling, useTenants } from './polling.ts';
 import { goTo, jobLink, runLink, tenantLink, views } from './route.ts';
 import { StartDialog } from './start-dialog.tsx';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
@@ -165,21 +165,14 @@ const doOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Run');
 
 /** Everything that can be found. An item of a tenant is made when it is found: there may be thousands. */
 function useKnown(onDo: (doing: Doing) => void): Known {
-  const { api } = useSignedIn();
   const mayStart = useMayStart();
-  const [readsTenants, readsRuns, mayAsk, readsAudit] = [
-    useRole('Tenants.Read'),
+  const [readsRuns, mayAsk, readsAudit] = [
     runReaders.map((role) => useRole(role)).includes(true),
     useRole('Requests.Send'),
     useRole('Audit.Read'),
   ];
-  const tenants = usePolling(
-    async () => (readsTenants ? api.tenants() : undefined),
-    'tenants',
-    undefined,
-    namesFreshMs,
-  ).value;
-  const runs = usePolling(async () => (readsRuns ? api.runs(runsRead) : undefined), 'palette runs', undefined).value;
+  const tenants = useTenants();
+  const runs = usePolling(async (api) => (readsRuns ? api.runs(runsRead) : undefined), 'palette runs').value;
   const { jobs, titleOf: titleOfJob } = useJobs();
   const toast = useToast();
   return useMemo(() => {
@@ -203,9 +196,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         also: name,
       })),
       ...(runs?.runs ?? []).map(({ runId, job, outcome, startedAt }) => ({
-        ...item('Runs', 'runs', `${titleOfJob(job)}, ${shortLocalTime(startedAt, Date.now())}`, () =>
-          goTo(runLink(runId)),
-        ),
+        ...item('Runs', 'runs', `${titleOfJob(job)}, ${shortLocalTime(startedAt)}`, () => goTo(runLink(runId))),
         key: runId,
         also: runId.toLowerCase(),
         aside: <OutcomeBadge outcome={outcome} />,

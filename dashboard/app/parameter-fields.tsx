@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact';
 import { type ParameterField, parameterWords } from '../../src/lib/core/parameters.ts';
 import { Sentence } from '../shared/text.tsx';
 import type { FieldContent, FormContent } from './parameter-form.ts';
@@ -14,68 +13,50 @@ interface FieldProps {
 /** The element of a parameter that takes the focus. */
 export const parameterId = (name: string): string => `start-parameter-${name}`;
 
-/** A field for each parameter of a job. */
-export function ParameterFields(props: {
-  readonly fields: readonly ParameterField[];
-  readonly content: FormContent;
-  readonly problems: Readonly<Record<string, string>>;
-  readonly onInput: (name: string, content: FieldContent) => void;
-}) {
-  const { fields, content, problems, onInput } = props;
-  return (
-    <>
-      {fields.map((field) => (
-        <Parameter
-          key={field.name}
-          field={field}
-          content={content[field.name] ?? ''}
-          problem={problems[field.name]}
-          onInput={(next) => onInput(field.name, next)}
-        />
-      ))}
-    </>
-  );
-}
-
-function Parameter(props: FieldProps) {
-  const { field } = props;
-  switch (field.kind) {
-    case 'choices':
-      return <Choices {...props} />;
-    case 'boolean':
-      // Without a default, nothing is a third answer.
-      return field.required || field.schema.default !== undefined ? <Switch {...props} /> : <OneOf {...props} />;
-    case 'choice':
-      return <OneOf {...props} />;
-    case 'texts':
-      return <Lines {...props} />;
-    default:
-      return <Text {...props} />;
-  }
-}
-
-const titleOf = ({ name, schema, kind, required }: ParameterField): string =>
-  [schema.title ?? name, kind === 'time' ? ' (UTC)' : '', required ? ' (needed)' : ''].join('');
-
-/** What the field is for and what it may hold, and what is wrong with it. */
-function Notes({ field, problem }: Pick<FieldProps, 'field' | 'problem'>) {
-  const { name } = field;
+/** A field with its title, what it is for and may hold, and what is wrong with it. */
+export function Parameter(props: FieldProps) {
+  const { field, content, problem, onInput } = props;
+  const id = parameterId(field.name);
   const hint = hintOf(field);
+  const notes = [hint === '' ? [] : `${id}-hint`, problem === undefined ? [] : `${id}-problem`].flat();
+  const described = notes.length === 0 ? {} : { 'aria-describedby': notes.join(' ') };
+  const isList = field.kind === 'choices';
+  const Frame = isList ? 'fieldset' : 'div';
   return (
-    <>
+    <Frame class="parameter" {...(isList ? described : {})}>
+      {isList ? <legend>{titleOf(field)}</legend> : null}
+      {isList || isSwitch(field) ? null : <label for={id}>{titleOf(field)}</label>}
+      <Control
+        {...props}
+        attributes={{
+          id,
+          'aria-invalid': problem !== undefined,
+          'aria-required': field.required,
+          ...described,
+          value: String(content),
+          onInput: (event) => onInput(event.currentTarget.value),
+        }}
+      />
       {hint === '' ? null : (
-        <p class="quiet" id={`${parameterId(name)}-hint`}>
+        <p class="quiet" id={`${id}-hint`}>
           <Sentence text={hint} />
         </p>
       )}
       {problem === undefined ? null : (
-        <p class="problem" id={`${parameterId(name)}-problem`}>
+        <p class="problem" id={`${id}-problem`}>
           {problem}
         </p>
       )}
-    </>
+    </Frame>
   );
 }
+
+/** Without a default, nothing is a third answer. */
+const isSwitch = ({ kind, required, schema }: ParameterField): boolean =>
+  kind === 'boolean' && (required || schema.default !== undefined);
+
+const titleOf = ({ name, schema, kind, required }: ParameterField): string =>
+  [schema.title ?? name, kind === 'time' ? ' (UTC)' : '', required ? ' (needed)' : ''].join('');
 
 const hintOf = (field: ParameterField): string =>
   [field.schema.description, rule(field), defaultHint(field)].filter((text) => text !== undefined).join(' ');
@@ -95,125 +76,61 @@ function defaultHint({ kind, schema: { default: value } }: ParameterField): stri
   return isTyped && value !== undefined && value !== '' ? `Default: ${String(value)}.` : undefined;
 }
 
-function described({ field, problem }: FieldProps) {
-  const id = parameterId(field.name);
-  const notes = [...(hintOf(field) === '' ? [] : [`${id}-hint`]), ...(problem === undefined ? [] : [`${id}-problem`])];
-  return notes.length === 0 ? {} : { 'aria-describedby': notes.join(' ') };
-}
-
-type InputAttributes = ReturnType<typeof attributes> & {
+interface Attributes {
+  readonly id: string;
+  readonly 'aria-invalid': boolean;
+  readonly 'aria-required': boolean;
+  readonly 'aria-describedby'?: string;
   readonly value: string;
-  readonly onInput: (event: { readonly currentTarget: HTMLInputElement }) => void;
-};
-
-function attributes(props: FieldProps) {
-  const { field, problem } = props;
-  return {
-    id: parameterId(field.name),
-    'aria-invalid': problem !== undefined,
-    'aria-required': field.required,
-    ...described(props),
-  };
+  readonly onInput: (event: { readonly currentTarget: { readonly value: string } }) => void;
 }
 
-function Labelled({ children, ...props }: FieldProps & { readonly children: ComponentChildren }) {
-  return (
-    <div class="parameter">
-      <label for={parameterId(props.field.name)}>{titleOf(props.field)}</label>
-      {children}
-      <Notes {...props} />
-    </div>
-  );
-}
-
-function Text(props: FieldProps) {
-  const { field, content, onInput } = props;
-  const common = {
-    ...attributes(props),
-    value: String(content),
-    onInput: (event: { readonly currentTarget: HTMLInputElement }) => onInput(event.currentTarget.value),
-  };
-  return <Labelled {...props}>{inputFor(field, common)}</Labelled>;
-}
-
-function inputFor({ kind, schema }: ParameterField, common: InputAttributes) {
-  if (kind === 'date') return <input {...common} type="date" />;
-  if (kind === 'time') return <input {...common} type="datetime-local" step={1} />;
-  if (kind === 'text') return <input {...common} type="text" autocomplete="off" />;
-  // A number is typed as text: a browser reports a wrong one as empty, and the reader would not learn why.
-  const inputMode = schema.type === 'integer' && (schema.minimum ?? -1) >= 0 ? 'numeric' : 'text';
-  return <input {...common} type="text" autocomplete="off" inputMode={inputMode} />;
-}
-
-function Lines(props: FieldProps) {
-  return (
-    <Labelled {...props}>
-      <textarea
-        {...attributes(props)}
-        rows={3}
-        value={String(props.content)}
-        onInput={(event) => props.onInput(event.currentTarget.value)}
-      />
-    </Labelled>
-  );
-}
-
-function OneOf(props: FieldProps) {
-  const { field, content, onInput } = props;
-  const { kind, choices, required, schema } = field;
-  const options = kind === 'boolean' ? ['true', 'false'] : choices;
-  const words: Readonly<Record<string, string>> = kind === 'boolean' ? { true: 'yes', false: 'no' } : {};
-  return (
-    <Labelled {...props}>
-      <select {...attributes(props)} value={String(content)} onChange={(event) => onInput(event.currentTarget.value)}>
-        {schema.default === undefined ? <option value="">{required ? 'Choose' : 'not given'}</option> : null}
-        {options.map((option) => (
+function Control(props: FieldProps & { readonly attributes: Attributes }) {
+  const { field, content, onInput, attributes } = props;
+  const { id, onInput: onChange, ...others } = attributes;
+  const { kind, schema } = field;
+  if (isSwitch(field)) {
+    const described = { 'aria-describedby': attributes['aria-describedby'] };
+    const title = schema.title ?? field.name;
+    const change = (checked: boolean): void => onInput(String(checked));
+    return <Check label={title} id={id} checked={content === 'true'} onChange={change} {...described} />;
+  }
+  if (kind === 'choices') return <Choices {...props} />;
+  if (kind === 'choice' || kind === 'boolean')
+    return (
+      <select id={id} {...others} onChange={onChange}>
+        {schema.default === undefined ? <option value="">{field.required ? 'Choose' : 'not given'}</option> : null}
+        {(kind === 'boolean' ? ['true', 'false'] : field.choices).map((option) => (
           <option key={option} value={option}>
-            {words[option] ?? option}
+            {kind === 'boolean' ? (option === 'true' ? 'yes' : 'no') : option}
           </option>
         ))}
       </select>
-    </Labelled>
-  );
+    );
+  if (kind === 'texts') return <textarea {...attributes} rows={3} />;
+  if (kind === 'date') return <input {...attributes} type="date" />;
+  if (kind === 'time') return <input {...attributes} type="datetime-local" step={1} />;
+  // A number is typed as text: a browser reports a wrong one as empty, and the reader would not learn why.
+  const isWhole = kind === 'number' && schema.type === 'integer' && (schema.minimum ?? -1) >= 0;
+  return <input {...attributes} type="text" autocomplete="off" inputMode={isWhole ? 'numeric' : 'text'} />;
 }
 
-function Switch(props: FieldProps) {
-  const { field, content, problem, onInput } = props;
-  return (
-    <div class="parameter">
-      <Check
-        label={field.schema.title ?? field.name}
-        id={parameterId(field.name)}
-        checked={content === 'true'}
-        onChange={(checked) => onInput(String(checked))}
-        {...described(props)}
-      />
-      <Notes field={field} problem={problem} />
-    </div>
-  );
-}
-
-function Choices(props: FieldProps) {
-  const { field, content, problem, onInput } = props;
+function Choices({ field, content, onInput }: FieldProps) {
   const chosen = typeof content === 'string' ? [] : content;
   const toggle = (choice: string): void =>
     // In the order of the schema, whatever the order of the clicks.
     onInput(field.choices.filter((each) => (each === choice ? !chosen.includes(each) : chosen.includes(each))));
   return (
-    <fieldset class="parameter" {...described(props)}>
-      <legend>{titleOf(field)}</legend>
-      <div class="choices">
-        {field.choices.map((choice, index) => (
-          <Check
-            key={choice}
-            label={choice}
-            id={index === 0 ? parameterId(field.name) : undefined}
-            checked={chosen.includes(choice)}
-            onChange={() => toggle(choice)}
-          />
-        ))}
-      </div>
-      <Notes field={field} problem={problem} />
-    </fieldset>
+    <div class="choices">
+      {field.choices.map((choice, index) => (
+        <Check
+          key={choice}
+          label={choice}
+          id={index === 0 ? parameterId(field.name) : undefined}
+          checked={chosen.includes(choice)}
+          onChange={() => toggle(choice)}
+        />
+      ))}
+    </div>
   );
 }

@@ -68,7 +68,7 @@ export function Time(props: { readonly iso: string; readonly exact?: boolean; re
   const { iso, exact = false, short = false } = props;
   return (
     <time dateTime={iso} title={utcTime(iso)}>
-      {exact ? exactLocalTime(iso) : short ? shortLocalTime(iso, Date.now()) : localTime(iso)}
+      {exact ? exactLocalTime(iso) : short ? shortLocalTime(iso) : localTime(iso)}
     </time>
   );
 }
@@ -274,12 +274,19 @@ export const NoJobs = () => (
   </Empty>
 );
 
-/** The failure of the last request or a word about a slow one, and below it the last value. */
-export function Loaded<T>(props: { readonly polled: Polled<T>; readonly children: (value: T) => ComponentChildren }) {
-  const { polled } = props;
+/**
+ * The failure of the last request or a word about a slow one, and below it the last value.
+ * @param props.isPart the page says for all of its parts what failed.
+ */
+export function Loaded<T>(props: {
+  readonly polled: Polled<T | undefined>;
+  readonly isPart?: boolean;
+  readonly children: (value: T) => ComponentChildren;
+}) {
+  const { polled, isPart = false } = props;
   return (
     <>
-      <Connection of={[polled]} />
+      {isPart ? null : <Connection of={[polled]} />}
       {polled.value === undefined && polled.failure === undefined ? <Loading /> : null}
       {polled.value === undefined ? null : props.children(polled.value)}
     </>

@@ -5,12 +5,13 @@ import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { ActionButton, useAction } from './action.tsx';
+import type { Api } from './api.ts';
 import { useProgressAnnouncement } from './announcer.tsx';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
 import { History } from './approval-view.tsx';
 import { StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
-import { Dialog } from './dialog.tsx';
+import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Failure, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
@@ -38,9 +39,8 @@ interface Shown {
 }
 
 function OnePlan({ planId }: { readonly planId: string }) {
-  const { api } = useSignedIn();
   const [pauseMs, setPauseMs] = useState<number | undefined>(busyMs);
-  const load = async () => {
+  const load = async (api: Api) => {
     const found = await finalAnswer(api.plan(planId));
     const apply = found.answer?.apply;
     const isOver = found.answer === undefined || (apply !== undefined && isEnded(apply.status));
@@ -66,9 +66,9 @@ function OnePlan({ planId }: { readonly planId: string }) {
 
 function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }) {
   const { planId, apply, tenants, status } = plan;
-  const [mayApply, nowMs] = [useRole('Changes.Apply'), Date.now()];
+  const mayApply = useRole('Changes.Apply');
   const [failure, setFailure] = useState<ApiFailure>();
-  const headline = headlineOf(plan, mayApply, nowMs);
+  const headline = headlineOf(plan, mayApply);
   useProgressAnnouncement(headline, apply === undefined ? isEnded(status) : isEnded(apply.status) || apply.waits);
   const pending = apply === undefined ? pendingOf(planId) : undefined;
   const why = (
@@ -118,7 +118,7 @@ function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run:
   const { job, title, madeAt, madeBy, expiresAt, digest, undoes, apply } = plan;
   return (
     <>
-      <StateBadge plan={plan} nowMs={Date.now()} />
+      <StateBadge plan={plan} />
       <a href={jobLink(job)}>{title}</a>
       <span>
         made by <b>{madeBy}</b>, <Time iso={madeAt} short />
@@ -167,7 +167,7 @@ function Actions({ plan, reload, onFailure }: ActProps) {
           Plan to undo
         </ActionButton>
       ) : null}
-      {mayApply && canApply(plan, Date.now()) ? (
+      {mayApply && canApply(plan) ? (
         <button type="button" class="primary" onClick={() => setApplying(true)}>
           <Icon name="play" /> Apply…
         </button>
@@ -180,36 +180,32 @@ function Actions({ plan, reload, onFailure }: ActProps) {
 /** Ends an apply, after a question: what is left then needs another plan. */
 function EndButton({ plan, reload, onFailure }: ActProps) {
   const { api } = useSignedIn();
-  const [isAsking, setAsking] = useState(false);
-  const end = async (): Promise<void> => {
-    await api.endApply(plan.planId).finally(() => setAsking(false));
-    reload();
-  };
-  const close = (): void => setAsking(false);
+  const dialog = (onClose: () => void) => (
+    <Dialog
+      title="End this apply?"
+      onClose={onClose}
+      actions={
+        <>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <ActionButton
+            work={() => api.endApply(plan.planId).finally(onClose).then(reload)}
+            onFailure={onFailure}
+            primary
+          >
+            End it
+          </ActionButton>
+        </>
+      }
+    >
+      <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
+    </Dialog>
+  );
   return (
-    <>
-      <button type="button" class="stop" onClick={() => setAsking(true)}>
-        End…
-      </button>
-      {isAsking ? (
-        <Dialog
-          title="End this apply?"
-          onClose={close}
-          actions={
-            <>
-              <button type="button" onClick={close}>
-                Cancel
-              </button>
-              <ActionButton work={end} onFailure={onFailure} primary>
-                End it
-              </ActionButton>
-            </>
-          }
-        >
-          <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
-        </Dialog>
-      ) : null}
-    </>
+    <DialogButton class="stop" dialog={dialog}>
+      End…
+    </DialogButton>
   );
 }
 
@@ -314,8 +310,7 @@ function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: 
 
 /** Who approved it. Those who may not see the approval have its link. */
 function Approved({ approvalId }: { readonly approvalId: string }) {
-  const { api } = useSignedIn();
-  const { value } = usePolling(() => finalAnswer(api.approval(approvalId)), `approval of ${approvalId}`, undefined);
+  const { value } = usePolling((api) => finalAnswer(api.approval(approvalId)), `approval of ${approvalId}`);
   if (value?.answer !== undefined) return <History approval={value.answer} title="Approved" />;
   return (
     <Panel title="Approved">
@@ -390,12 +385,8 @@ const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
 
 /** The tenants of a group, from the first page of the rows. */
 function Tenants({ planId, group }: GroupProps) {
-  const { api } = useSignedIn();
-  const { value } = usePolling(
-    () => api.rows(planId, undefined, new AbortController().signal),
-    `rows of ${planId}`,
-    undefined,
-  );
+  const load = (api: Api) => api.rows(planId, undefined, new AbortController().signal);
+  const { value } = usePolling(load, `rows of ${planId}`);
   const rows = value?.rows.filter((row) => compared.every((name) => row[name] === group[name])) ?? [];
   const names = new Map(rows.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
   const left = group.tenants - Math.min(names.size, namesShown);

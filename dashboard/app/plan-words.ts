@@ -19,12 +19,12 @@ export const outcomeTones: ReadonlyMap<string, OutcomeStyle['tone']> = new Map([
   ['not attempted', 'idle'],
 ]);
 
-const isExpired = ({ expiresAt }: Pick<PlanSummary, 'expiresAt'>, nowMs: number): boolean =>
-  expiresAt !== undefined && Date.parse(expiresAt) <= nowMs;
+const isExpired = ({ expiresAt }: Pick<PlanSummary, 'expiresAt'>): boolean =>
+  expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
 
 /** Whether a plan can be applied, as far as the page knows. */
-export const canApply = (plan: PlanAnswer, nowMs: number): boolean =>
-  plan.status === 'completed' && plan.apply === undefined && plan.changes > 0 && !isExpired(plan, nowMs);
+export const canApply = (plan: PlanAnswer): boolean =>
+  plan.status === 'completed' && plan.apply === undefined && plan.changes > 0 && !isExpired(plan);
 
 /** Tenants of the apply that have ended. */
 export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
@@ -33,11 +33,11 @@ export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 
 /** Where a plan is, in a few words. */
-export function stateOf(plan: PlanSummary, nowMs: number): readonly [OutcomeStyle['tone'], string] {
+export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'], string] {
   const { status, apply } = plan;
   if (!isEnded(status)) return ['active', 'being made'];
   if (status !== 'completed') return ['bad', status];
-  if (apply === undefined) return isExpired(plan, nowMs) ? ['idle', 'expired'] : ['active', 'not applied'];
+  if (apply === undefined) return isExpired(plan) ? ['idle', 'expired'] : ['active', 'not applied'];
   if (apply.status === 'cancelled') return ['warn', 'ended early'];
   if (apply.status === 'failed') return ['bad', 'stopped'];
   if (isEnded(apply.status))
@@ -47,7 +47,7 @@ export function stateOf(plan: PlanSummary, nowMs: number): readonly [OutcomeStyl
 }
 
 /** The answer of the page: what the plan changes, where its apply is, or what became of it. */
-export function headlineOf(plan: PlanAnswer, mayApply: boolean, nowMs: number): string {
+export function headlineOf(plan: PlanAnswer, mayApply: boolean): string {
   const { status, tenants, changes, changedTenants, apply } = plan;
   const all = `${count(changes, 'change')} in ${count(changedTenants, 'tenant')}`;
   if (!isEnded(status))
@@ -60,7 +60,7 @@ export function headlineOf(plan: PlanAnswer, mayApply: boolean, nowMs: number): 
     return tenants.failed > 0
       ? 'Nothing to change in the tenants that answered'
       : 'Nothing to change: every tenant is as it should be';
-  if (isExpired(plan, nowMs)) return `${all} were not applied, and the plan has expired`;
+  if (isExpired(plan)) return `${all} were not applied, and the plan has expired`;
   return `${all} ${changes === 1 ? 'waits' : 'wait'} ${mayApply ? 'for you' : 'to be applied'}`;
 }
 

@@ -1,5 +1,5 @@
-import { useState } from 'preact/hooks';
-import { useMayStart, useSignedIn } from './context.ts';
+import { useMayStart } from './context.ts';
+import { DialogButton } from './dialog.tsx';
 import { byDay, count } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Clock, Empty, Head, Loaded, Table, ToneBadge } from './pieces.tsx';
@@ -15,13 +15,10 @@ export const PlansView = forRole(['Runs.Read'], 'Plans', PlanList);
 
 /** The newest plans by day, each with the state of its apply. */
 function PlanList() {
-  const { api } = useSignedIn();
-  const polled = usePolling(() => api.plans(), 'plans', intervalMs);
+  const polled = usePolling((api) => api.plans(), 'plans', intervalMs);
   const mayStart = useMayStart();
-  const [isChoosing, setChoosing] = useState(false);
   const plannable = (useJobs().jobs ?? []).filter((job) => job.changes === true && mayStart(job));
   const plans = polled.value?.plans ?? [];
-  const nowMs = Date.now();
   return (
     <>
       <Head
@@ -30,9 +27,12 @@ function PlanList() {
         lede="A plan reads the tenants and shows what it would change. Nothing changes until it is applied, in waves."
       >
         {plannable.length === 0 ? null : (
-          <button type="button" class="primary" onClick={() => setChoosing(true)}>
+          <DialogButton
+            class="primary"
+            dialog={(onClose) => <ChooseJob title="Plan a change" jobs={plannable} onClose={onClose} />}
+          >
             Plan a change…
-          </button>
+          </DialogButton>
         )}
       </Head>
       <Loaded polled={polled}>
@@ -47,7 +47,7 @@ function PlanList() {
                 groupsOf={(items) => byDay(items, ({ madeAt }) => madeAt)}
                 columns={[
                   ['Plan', undefined, ({ planId, title }) => <a href={planLink(planId)}>{title}</a>, ({ job }) => job],
-                  ['State', 'w-c', (plan) => <StateBadge plan={plan} nowMs={nowMs} />],
+                  ['State', 'w-c', (plan) => <StateBadge plan={plan} />],
                   ['Tenants', 'w-s end p2', ({ tenants }) => tenants.total.toLocaleString('en')],
                   ['Made', 'w-s end', ({ madeAt }) => <Clock iso={madeAt} />],
                   ['By', 'w-m p3 quiet', ({ madeBy }) => madeBy, ({ madeBy }) => madeBy],
@@ -57,7 +57,6 @@ function PlanList() {
           )
         }
       </Loaded>
-      {isChoosing ? <ChooseJob title="Plan a change" jobs={plannable} onClose={() => setChoosing(false)} /> : null}
     </>
   );
 }
@@ -72,8 +71,8 @@ function headline(plans: readonly PlanSummary[]): string {
 }
 
 /** Where a plan or its apply is. */
-export function StateBadge({ plan, nowMs }: { readonly plan: PlanSummary; readonly nowMs: number }) {
-  const [tone, text] = stateOf(plan, nowMs);
+export function StateBadge({ plan }: { readonly plan: PlanSummary }) {
+  const [tone, text] = stateOf(plan);
   return (
     <ToneBadge tone={tone} title={text}>
       {text}

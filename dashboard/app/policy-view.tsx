@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { type Names, useNames } from './audit-table.tsx';
+import { useNames } from './audit-table.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { count, localTime } from './format.ts';
@@ -20,9 +20,8 @@ const sinceOf = (days: string): string => new Date(Date.now() - Number(days) * 8
 
 /** What is used of the policy in force, and what another one would have decided. */
 function Policy() {
-  const { api } = useSignedIn();
   const [days, setDays] = useState('7');
-  const polled = usePolling(() => api.replay({ since: sinceOf(days) }), `policy ${days}`, undefined);
+  const polled = usePolling((api) => api.replay({ since: sinceOf(days) }), `policy ${days}`);
   return (
     <>
       <Head title={headline(polled.value)} name="Policy" lede={polled.value && <Read answer={polled.value} />}>
@@ -37,7 +36,15 @@ function Policy() {
       </Head>
       <TryPolicy days={days} />
       <Loaded polled={polled}>
-        {({ use, readFrom }) => (use === undefined ? <Limited /> : <InForce use={use} since={readFrom} />)}
+        {({ use, readFrom }) =>
+          use === undefined ? (
+            <Empty title="The policy limits what you may read.">
+              <p>What is used of it would be a guess: others may have used what you do not see.</p>
+            </Empty>
+          ) : (
+            <InForce use={use} since={readFrom} />
+          )
+        }
       </Loaded>
     </>
   );
@@ -63,12 +70,6 @@ function Read({ answer }: { readonly answer: ReplayAnswer }) {
     </>
   );
 }
-
-const Limited = () => (
-  <Empty title="The policy limits what you may read.">
-    <p>What is used of it would be a guess: others may have used what you do not see.</p>
-  </Empty>
-);
 
 /** Judges what was recorded by a policy that is pasted or chosen as a file. */
 function TryPolicy({ days }: { readonly days: string }) {
@@ -156,9 +157,13 @@ function Differences({ answer }: { readonly answer: ReplayAnswer }) {
             [group.change, group.caller.objectId, group.request, group.ruleInForce, group.ruleNew].join()
           }
           columns={[
-            ['Request', 'wrap', (group) => <RequestCell group={group} />, reasonOf],
-            ['Change', 'w-m', ({ change }) => <ChangeBadge change={change} />],
-            ['Caller', 'w-m p2', (group) => callerOf(group, names), (group) => group.caller.applicationId],
+            ['Request', 'wrap', (group) => <RequestCell group={group} />, ({ reason }) => reason],
+            [
+              'Change',
+              'w-m',
+              ({ change }) => <ToneBadge tone={changeWords[change][0]}>{changeWords[change][1]}</ToneBadge>,
+            ],
+            ['Caller', 'w-m p2', ({ caller }) => names.whoIn({ caller }).name, ({ caller }) => caller.applicationId],
             ['Records', 'w-s end p2', ({ records }) => records.toLocaleString('en')],
             ['Last', 'w-m end p3', ({ lastAt }) => <Time iso={lastAt} short />],
           ]}
@@ -173,28 +178,18 @@ function Differences({ answer }: { readonly answer: ReplayAnswer }) {
   );
 }
 
-const reasonOf = ({ reason }: Group): string | undefined => reason;
-
-const RequestCell = ({
-  group: { request, ruleInForce = 'no rule', ruleNew = 'no rule', tenants, reason },
-}: {
-  readonly group: Group;
-}) => (
-  <>
-    <code>{request}</code>
-    <div class="small quiet">
-      {count(tenants, 'tenant')}; {ruleInForce === ruleNew ? ruleNew : `${ruleInForce} → ${ruleNew}`}
-      {reason === undefined ? '' : `. ${reason}`}
-    </div>
-  </>
-);
-
-function ChangeBadge({ change }: Pick<Group, 'change'>) {
-  const [tone, text] = changeWords[change];
-  return <ToneBadge tone={tone}>{text}</ToneBadge>;
+function RequestCell({ group }: { readonly group: Group }) {
+  const { request, ruleInForce = 'no rule', ruleNew = 'no rule', tenants, reason } = group;
+  return (
+    <>
+      <code>{request}</code>
+      <div class="small quiet">
+        {count(tenants, 'tenant')}; {ruleInForce === ruleNew ? ruleNew : `${ruleInForce} → ${ruleNew}`}
+        {reason === undefined ? '' : `. ${reason}`}
+      </div>
+    </>
+  );
 }
-
-const callerOf = ({ caller }: Group, names: Names): string => names.whoIn({ caller }).name;
 
 /** Rules with their last use, and what nothing needed. */
 function InForce({ use: { rules, roles, permissions }, since }: { readonly use: Use; readonly since: string }) {

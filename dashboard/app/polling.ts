@@ -16,22 +16,12 @@ export interface Polled<T> {
   readonly reload: () => void;
 }
 
-interface State<T> {
-  readonly key: string;
-  readonly value?: T | undefined;
-  readonly failure?: ApiFailure | undefined;
-  readonly loadedAtMs?: number | undefined;
-  readonly retryAtMs?: number | undefined;
-  readonly slow?: boolean;
-}
+type State<T> = Partial<Omit<Polled<T>, 'reload'>> & { readonly key: string };
 
 type Kept = Pick<State<unknown>, 'value' | 'loadedAtMs'>;
 
 /** What a session has loaded, by its key: a view that is opened again shows it at once, and while the broker is down. */
 const kept = new WeakMap<Api, Map<string, Kept>>();
-
-/** For tenants that a view needs the names of: thousands take the browser some time to parse. */
-export const namesFreshMs = 60_000;
 
 /** The oldest values are dropped beyond this number. */
 const maxKept = 60;
@@ -67,14 +57,15 @@ export function pauseAfterFailure(failures: number, intervalMs: number | undefin
  * Calls `load` repeatedly while the page is visible. The pause is `intervalMs`, or ten times the duration of the last
  * request up to one minute, whichever is longer. After a failure it is shorter, unless the broker asks for more, and it
  * ends when the browser is online again. The last value stays while requests fail, also from view to view.
+ * @param load gets the API of the session. Before the sign-in there is none.
  * @param key identifies what is loaded in the session. A new key replaces the old value by what is kept under it.
- * @param intervalMs undefined stops after the first successful request.
+ * @param intervalMs its absence stops after the first successful request.
  * @param freshMs without an interval, what is kept is not read again for this long.
  */
 export function usePolling<T>(
-  load: () => Promise<T>,
+  load: (api: Api) => Promise<T>,
   key: string,
-  intervalMs: number | undefined,
+  intervalMs?: number,
   freshMs = 0,
 ): Polled<T> {
   const api = useContext(SignedInContext)?.api;
@@ -91,12 +82,21 @@ export function usePolling<T>(
       if (api !== undefined && next.loadedAtMs !== undefined) keep(api, key, next);
       setState((current) => ({ ...(current.key === key ? current : before()), ...next, key }));
     };
-    return startPolling({ load: () => latest.current(), intervalMs, change });
+    return startPolling({ load: () => latest.current(api as Api), intervalMs, change });
   }, [api, key, intervalMs, round]);
 
   const reload = useCallback(() => setRound((n) => n + 1), []);
   const { value, failure, loadedAtMs, retryAtMs, slow = false }: State<T> = state.key === key ? state : before();
   return { value, failure, loadedAtMs, retryAtMs, slow, reload };
+}
+
+/** Thousands of tenants take the browser some time to parse, so for their names they are not read again for this long. */
+const namesFreshMs = 60_000;
+
+/** The tenants, for those who may see them, for their names. */
+export function useTenants() {
+  const reads = useContext(SignedInContext)?.session.roles.includes('Tenants.Read') === true;
+  return usePolling(async (api) => (reads ? api.tenants() : undefined), 'tenants', undefined, namesFreshMs).value;
 }
 
 interface Polling<T> {

@@ -23,7 +23,6 @@ import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Sentence, Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
-import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
 import { Head, Loaded, Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -37,9 +36,8 @@ const shownRows = 10;
 export const ReportView = forRole(['Runs.Read'], 'Customer report', OneReport);
 
 function OneReport({ tenantId }: { readonly tenantId: string }) {
-  const { api } = useSignedIn();
-  const load = () => readReport(sourceOf(api), { tenant: tenantId, limit: shownRows, nowMs: Date.now() });
-  const polled = usePolling(load, `report ${tenantId}`, undefined);
+  const load = (api: Api) => readReport(sourceOf(api), { tenant: tenantId, limit: shownRows, nowMs: Date.now() });
+  const polled = usePolling(load, `report ${tenantId}`);
   const { value: report } = polled;
   return (
     <article class="report">

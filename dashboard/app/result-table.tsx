@@ -38,7 +38,17 @@ export function ResultTable({ rows, declared }: TableProps) {
   return (
     <>
       <div class="filters">
-        <RowFilters {...{ columns, rows, filter }} onChange={setFilter} />
+        <Search
+          value={filter.search}
+          placeholder="In all columns"
+          onInput={(search) => setFilter({ ...filter, search })}
+        />
+        <RowConditions
+          columns={columns}
+          rows={rows}
+          conditions={filter.conditions}
+          onChange={(conditions) => setFilter({ ...filter, conditions })}
+        />
         <ColumnChooser columns={columns} toggled={toggled} onToggle={setToggled} />
         <span class="quiet" role="status">
           {countOf(shown.length, rows.length, 'row')}
@@ -59,30 +69,6 @@ export function ResultTable({ rows, declared }: TableProps) {
         />
       )}
       {open === undefined ? null : <RowDetails row={open} columns={columns} onClose={() => setOpen(undefined)} />}
-    </>
-  );
-}
-
-function RowFilters(props: {
-  readonly columns: readonly ResultColumn[];
-  readonly rows: readonly ResultRow[];
-  readonly filter: RowFilter;
-  readonly onChange: (filter: RowFilter) => void;
-}) {
-  const { columns, rows, filter, onChange } = props;
-  return (
-    <>
-      <Search
-        value={filter.search}
-        placeholder="In all columns"
-        onInput={(search) => onChange({ ...filter, search })}
-      />
-      <RowConditions
-        columns={columns}
-        rows={rows}
-        conditions={filter.conditions}
-        onChange={(conditions) => onChange({ ...filter, conditions })}
-      />
     </>
   );
 }

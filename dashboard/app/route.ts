@@ -1,38 +1,14 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import {
-  type ApprovalsFilter,
-  type AuditFilter,
-  type EventsFilter,
-  parseApprovalsFilter,
-  parseAuditFilter,
-  parseEventsFilter,
-  parseRunsFilter,
-  type RunsFilter,
-} from './view-filter.ts';
-import { type HistoryChoice, parseHistoryChoice } from './history-choice.ts';
-import { parseTenantFilter, type TenantFilter } from './tenant-filter.ts';
 
 export type View = 'overview' | 'runs' | 'tenants' | 'events' | 'jobs' | 'approvals' | 'plans' | 'policy' | 'audit';
 
 export interface Route {
   /** Undefined: there is no such view. */
   readonly view: View | undefined;
-  readonly runId?: string;
-  /** With `runId`: what the address asks to show. */
-  readonly part?: RunPart;
-  readonly runs?: RunsFilter;
-  readonly audit?: AuditFilter;
-  readonly tenantId?: string;
-  /** With `tenantId`: the report about the customer. */
-  readonly report?: true;
-  readonly job?: string;
-  /** With `tenantId` or `job`: what the chart shows. */
-  readonly history?: HistoryChoice;
-  readonly tenants?: TenantFilter;
-  readonly events?: EventsFilter;
-  readonly approvalId?: string;
-  readonly approvals?: ApprovalsFilter;
-  readonly planId?: string;
+  /** A run, tenant or another thing of the view. Absent: all of them. */
+  readonly id?: string;
+  /** Without `?`. */
+  readonly query: string;
 }
 
 /** Parts of the page of a run, of which one is shown at a time. */
@@ -55,23 +31,18 @@ export const views: readonly (readonly [View, string])[] = [
 function parseRoute(hash: string): Route {
   const [, name, id, query = ''] = /^#\/([a-z]+)(?:\/([^?]+))?(?:\?(.*))?$/.exec(hash) ?? [];
   const view = hash === '' || hash === '#' ? 'overview' : views.find(([known]) => known === name)?.[0];
-  if (view === 'runs' && id === undefined) return { view, runs: parseRunsFilter(query) };
-  if (view === 'runs' && id !== undefined) {
-    const part = runParts.find((known) => known === new URLSearchParams(query).get('show'));
-    return { view, runId: decoded(id), ...(part === undefined ? {} : { part }) };
-  }
-  if (view === 'tenants' && id !== undefined)
-    return new URLSearchParams(query).get('show') === 'report'
-      ? { view, tenantId: decoded(id), report: true }
-      : { view, tenantId: decoded(id), history: parseHistoryChoice(query) };
-  if (view === 'tenants') return { view, tenants: parseTenantFilter(query) };
-  if (view === 'events') return { view, events: parseEventsFilter(query) };
-  if (view === 'jobs' && id !== undefined) return { view, job: decoded(id), history: parseHistoryChoice(query) };
-  if (view === 'approvals')
-    return id === undefined ? { view, approvals: parseApprovalsFilter(query) } : { view, approvalId: decoded(id) };
-  if (view === 'plans' && id !== undefined) return { view, planId: decoded(id) };
-  return view === 'audit' ? { view, audit: parseAuditFilter(query) } : { view };
+  return { view, ...(id === undefined ? {} : { id: decoded(id) }), query };
 }
+
+/** What a query asks to show. */
+const askedFor = (query: string): string | null => new URLSearchParams(query).get('show');
+
+/** Undefined: the part that the page chooses. */
+export const runPartIn = (query: string): RunPart | undefined => runParts.find((known) => known === askedFor(query));
+
+/** Whether the address of a tenant is that of its report. */
+export const asksForReport = ({ view, id, query }: Route): boolean =>
+  view === 'tenants' && id !== undefined && askedFor(query) === 'report';
 
 /**
  * Returns the text unchanged if it is not valid percent-encoding, for example because a mail program cut the link inside
@@ -130,7 +101,7 @@ export function useRoute(): Route {
 const pageTitle = 'Partner Token Broker';
 
 /** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
-export function useViewChange({ view, runId, tenantId, report, job, approvalId, planId }: Route): void {
+export function useViewChange(route: Route): void {
   const isFirst = useRef(true);
   // Not after painting: rows may arrive in between, and a grid that finds the reader's place again would lose the focus.
   useLayoutEffect(() => {
@@ -153,7 +124,7 @@ export function useViewChange({ view, runId, tenantId, report, job, approvalId, 
       end();
       document.title = pageTitle;
     };
-  }, [view, runId, tenantId, report, job, approvalId, planId]);
+  }, [route.view, route.id, asksForReport(route)]);
 }
 
 /** Calls back once, with the heading of the view. @returns ends the wait for it. */

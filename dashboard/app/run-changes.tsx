@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { RunAnswer, RunChangesAnswer, RunSummaryAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { Notice } from '../shared/text.tsx';
 import { Choice } from './choice.tsx';
-import { useSignedIn } from './context.ts';
+import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
 import { count, localDay } from './format.ts';
@@ -25,8 +25,7 @@ interface SinceBeforeProps {
 
 /** What is new: tenants that fail now, and tenants that work again. Nothing for the first run of a job. */
 export function SinceBefore({ run, tenants }: SinceBeforeProps) {
-  const { api } = useSignedIn();
-  const runs = usePolling(() => api.runs(10, run.job), `runs before ${run.runId}`, undefined).value?.runs ?? [];
+  const runs = usePolling((api) => api.runs(10, run.job), `runs before ${run.runId}`).value?.runs ?? [];
   // A rerun over some tenants is no run to compare with.
   const before = runs.find(
     ({ status, startedAt, tenants: { total } }) =>
@@ -83,9 +82,8 @@ interface TotalsProps extends Pick<SinceBeforeProps, 'run'> {
 
 /** The totals of the first columns, with the difference to the run before if both are over the same tenants. */
 function Totals({ run, before, failedSame }: TotalsProps) {
-  const { api } = useSignedIn();
-  const load = () => api.jobHistory(run.job, { since: before.startedAt });
-  const history = usePolling(load, `totals of ${run.runId}`, undefined).value;
+  const load = (api: Api) => api.jobHistory(run.job, { since: before.startedAt });
+  const history = usePolling(load, `totals of ${run.runId}`).value;
   if (history === undefined) return null;
   const overAll = { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
   const totals = columnOptions(history.columns).flatMap(({ name, title }) => {
@@ -121,8 +119,7 @@ function Totals({ run, before, failedSame }: TotalsProps) {
 
 /** Changes since the previous run over all tenants. */
 export function RunChanges({ runId, declared }: { readonly runId: string; readonly declared: DeclaredColumns }) {
-  const { api } = useSignedIn();
-  const polled = usePolling(() => finalAnswer(api.changes(runId)), `changes ${runId}`, undefined);
+  const polled = usePolling((api) => finalAnswer(api.changes(runId)), `changes ${runId}`);
   return (
     <section class="stack" aria-label="Changes">
       <Loaded polled={polled}>
@@ -189,28 +186,24 @@ function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; read
           )}
         </>
       )}
-      {open === undefined ? null : <ChangeDetails change={open} onClose={() => setOpen(undefined)} />}
+      {open === undefined ? null : (
+        <Dialog title={open.tenant} kind="drawer" onClose={() => setOpen(undefined)}>
+          <dl>
+            <Fact name="Change">{open.change}</Fact>
+            <Fact name="Row">{open.row}</Fact>
+          </dl>
+          <ul>
+            {open.values.map((value) => (
+              <li key={value}>{value}</li>
+            ))}
+          </ul>
+        </Dialog>
+      )}
     </>
   );
 }
 
 const keyOf = ({ key }: ChangeInWords): string => key;
-
-function ChangeDetails({ change, onClose }: { readonly change: ChangeInWords; readonly onClose: () => void }) {
-  return (
-    <Dialog title={change.tenant} kind="drawer" onClose={onClose}>
-      <dl>
-        <Fact name="Change">{change.change}</Fact>
-        <Fact name="Row">{change.row}</Fact>
-      </dl>
-      <ul>
-        {change.values.map((value) => (
-          <li key={value}>{value}</li>
-        ))}
-      </ul>
-    </Dialog>
-  );
-}
 
 /** Tenants without rows in one of the runs would otherwise look as if nothing had changed. */
 function NotCompared({ answer: { onlyBefore, onlyAfter } }: { readonly answer: RunChangesAnswer }) {

@@ -48,7 +48,7 @@ export function RunFacts({ run, title, stored }: FactsProps) {
         <b>
           <Time iso={run.startedAt} exact />
         </b>
-        , {relative(run.startedAt, Date.now())}, by{' '}
+        , {relative(run.startedAt)}, by{' '}
         <b>
           <StartedBy run={run} />
         </b>

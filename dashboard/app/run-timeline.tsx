@@ -10,7 +10,12 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
   const rounds = roundsOf(tenants);
   const startMs = Date.parse(run.startedAt);
   const [first] = rounds;
-  if (first === undefined) return <NoAttempt tenants={tenants} />;
+  if (first === undefined)
+    return (
+      <Panel title="How it went">
+        <p class="quiet">No tenant was tried{tenants.some(({ outcome }) => outcome === 'waiting') ? ' yet' : ''}.</p>
+      </Panel>
+    );
   const axis = { startMs, totalMs: Math.max(1, run.durationMs) };
   const listedMs = first.period === undefined ? 0 : Math.max(0, first.period.fromMs - startMs);
   const untried = tenants.filter(({ attempts, outcome }) => attempts === 0 && outcome !== 'waiting');
@@ -38,14 +43,6 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
           </li>
         )}
       </ol>
-    </Panel>
-  );
-}
-
-function NoAttempt({ tenants }: { readonly tenants: readonly RunTenant[] }) {
-  return (
-    <Panel title="How it went">
-      <p class="quiet">No tenant was tried{tenants.some(({ outcome }) => outcome === 'waiting') ? ' yet' : ''}.</p>
     </Panel>
   );
 }

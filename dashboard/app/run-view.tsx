@@ -2,11 +2,12 @@ import { useState } from 'preact/hooks';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
+import type { Api } from './api.ts';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
 import { runReaders, useRole, useSignedIn } from './context.ts';
 import { Empty, Failure, Head, Loaded } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
-import { type Polled, usePolling } from './polling.ts';
+import { usePolling } from './polling.ts';
 import type { DeclaredColumns } from './result-columns.ts';
 import { goTo, planLink, runLink, type RunPart } from './route.ts';
 import { RunChanges, SinceBefore } from './run-changes.tsx';
@@ -31,10 +32,10 @@ interface RunViewProps {
 export const RunView = forRole(runReaders, 'Run', OneRun);
 
 /** Polls until the answer is that of a run that has ended, or that it does not exist. */
-function useRun<T extends { readonly status: RunAnswer['status'] }>(key: string, load: () => Promise<T>) {
+function useRun<T extends { readonly status: RunAnswer['status'] }>(key: string, load: (api: Api) => Promise<T>) {
   const [ended, setEnded] = useState(false);
-  const loadFinal = async () => {
-    const final = await finalAnswer(load());
+  const loadFinal = async (api: Api) => {
+    const final = await finalAnswer(load(api));
     setEnded(final.answer === undefined || isEnded(final.answer.status));
     return final;
   };
@@ -42,8 +43,7 @@ function useRun<T extends { readonly status: RunAnswer['status'] }>(key: string,
 }
 
 function OneRun({ runId, part }: RunViewProps) {
-  const { api } = useSignedIn();
-  const polled = useRun(`run ${runId}`, () => api.run(runId));
+  const polled = useRun(`run ${runId}`, (api) => api.run(runId));
   return (
     <Loaded polled={polled}>
       {({ answer, refusal }) =>
@@ -71,7 +71,7 @@ function RunPage({
 }: { readonly run: RunAnswer; readonly reload: () => void } & Omit<RunViewProps, 'runId'>) {
   const { api } = useSignedIn();
   const { runId } = run;
-  const tenants = useRun(`tenants ${runId}`, () => api.runTenants(runId));
+  const tenants = useRun(`tenants ${runId}`, (api) => api.runTenants(runId));
   const job = useJobs().jobs?.find(({ name }) => name === run.job);
   const isQuery = run.query !== undefined;
   const announce = useAnnounce();
@@ -87,6 +87,7 @@ function RunPage({
   const list = tenants.value?.answer;
   const stored = list?.tenants.reduce((sum, { outcome, rows }) => sum + (outcome === 'succeeded' ? rows : 0), 0);
   const shown = part ?? first;
+  const counts = { tenants: list?.tenants.length, rows: stored, changes: undefined };
   const title = isQuery ? 'Query' : (job?.title ?? run.job);
   return (
     <article class="run">
@@ -117,13 +118,20 @@ function RunPage({
           {run.status === 'completed' && !isQuery ? <SinceBefore run={run} tenants={list.tenants} /> : null}
         </div>
       )}
-      <RunParts
-        runId={runId}
-        parts={isQuery ? partsOfQuery : parts}
-        shown={shown}
-        counts={{ tenants: list?.tenants.length, rows: stored }}
-      />
-      {shown === 'tenants' ? <Tenants run={run} tenants={tenants} /> : null}
+      <nav class="tabs" aria-label="Parts of the run">
+        {(isQuery ? partsOfQuery : parts).map(([part, title]) => (
+          <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
+            {title} <span>{counts[part]?.toLocaleString('en')}</span>
+          </a>
+        ))}
+      </nav>
+      {shown === 'tenants' ? (
+        <Loaded polled={tenants}>
+          {({ answer, refusal }) =>
+            answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} job={run.job} />
+          }
+        </Loaded>
+      ) : null}
       {shown === 'rows' ? <RunRows run={run} stored={stored} declared={job?.columns} /> : null}
       {shown === 'changes' ? <ChangesPart run={run} declared={job?.columns} /> : null}
     </article>
@@ -138,36 +146,6 @@ const parts: readonly (readonly [RunPart, string])[] = [
 
 /** Two queries are not compared. */
 const partsOfQuery = parts.filter(([part]) => part !== 'changes');
-
-function RunParts(props: {
-  readonly runId: string;
-  readonly parts: typeof parts;
-  readonly shown: RunPart;
-  readonly counts: Readonly<Partial<Record<RunPart, number | undefined>>>;
-}) {
-  const { runId, parts, shown, counts } = props;
-  return (
-    <nav class="tabs" aria-label="Parts of the run">
-      {parts.map(([part, title]) => (
-        <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
-          {title} <span>{counts[part]?.toLocaleString('en')}</span>
-        </a>
-      ))}
-    </nav>
-  );
-}
-
-type PolledTenants = Polled<Awaited<ReturnType<typeof finalAnswer<Parameters<typeof RunTenants>[0]['answer']>>>>;
-
-function Tenants({ run, tenants }: { readonly run: RunAnswer; readonly tenants: PolledTenants }) {
-  return (
-    <Loaded polled={tenants}>
-      {({ answer, refusal }) =>
-        answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} job={run.job} />
-      }
-    </Loaded>
-  );
-}
 
 function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly declared: DeclaredColumns }) {
   if (run.status === 'completed') return <RunChanges runId={run.runId} declared={declared} />;

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
-import { runReaders, useSignedIn } from './context.ts';
+import { runReaders } from './context.ts';
 import { count } from './format.ts';
 import { Empty, Head, Loaded } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
@@ -22,9 +22,8 @@ export const RunsView = forRole(runReaders, 'Runs', RunList);
 
 /** The newest runs by day. The job is filtered by the API, so that runs of frequent jobs do not displace others. */
 function RunList({ filter }: { readonly filter: RunsFilter }) {
-  const { api } = useSignedIn();
   const { job, outcome } = filter;
-  const polled = usePolling(() => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
+  const polled = usePolling((api) => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
   const { titles, jobs } = useJobs();
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);

@@ -1,6 +1,6 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
-import { useSignedIn } from './context.ts';
 import { CredentialDrawer } from './broker-health.tsx';
+import { DialogButton } from './dialog.tsx';
 import { Face, Icon } from './icon.tsx';
 import { Palette } from './palette.tsx';
 import { useJobs } from './nights.ts';
@@ -99,9 +99,7 @@ const healthIntervalMs = 60_000;
 
 /** What ends first of the credentials. It opens what is known of them and of the other parts of the broker. */
 function Fuse() {
-  const { api } = useSignedIn();
-  const { value } = usePolling(async () => api.health(), 'health', healthIntervalMs);
-  const [isOpen, setOpen] = useState(false);
+  const { value } = usePolling((api) => api.health(), 'health', healthIntervalMs);
   if (value === undefined || !('applications' in value)) return null;
   const { applications, status } = value;
   const ends = applications.flatMap(({ daysLeft, clientCredential }) => [daysLeft, clientCredential?.daysLeft]);
@@ -110,16 +108,13 @@ function Fuse() {
   // The bar is full while 90 days are left: the life of a refresh token.
   const share = left === undefined ? 0 : Math.max(0, Math.min(90, left)) / 0.9;
   return (
-    <>
-      <button type="button" class="fuse" onClick={() => setOpen(true)}>
-        <span>
-          <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>
-          <span class="quiet">{left === undefined ? 'none' : left < 0 ? 'ended' : `${left} days left`}</span>
-        </span>
-        <StackedBar parts={[[tone, share]]} total={100} />
-      </button>
-      {isOpen ? <CredentialDrawer report={value} onClose={() => setOpen(false)} /> : null}
-    </>
+    <DialogButton class="fuse" dialog={(onClose) => <CredentialDrawer report={value} onClose={onClose} />}>
+      <span>
+        <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>
+        <span class="quiet">{left === undefined ? 'none' : left < 0 ? 'ended' : `${left} days left`}</span>
+      </span>
+      <StackedBar parts={[[tone, share]]} total={100} />
+    </DialogButton>
   );
 }
 

@@ -2,7 +2,6 @@ import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { Notice, Problem } from '../shared/text.tsx';
 import { Failure } from './pieces.tsx';
-import type { SignInProblem } from './sign-in-problem.ts';
 import type { SignIn } from './use-sign-in.ts';
 import { readSession, type Session } from './session.ts';
 
@@ -17,14 +16,28 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
         <Failure failure={settings.failure} />
       </Frame>
     );
-  const { isBlocked } = signIn;
+  const { isBlocked, begin } = signIn;
   const { refusal, problem } = state.kind === 'signed-out' ? state : {};
+  const isOut = problem?.kind === 'ended' || problem?.kind === 'cancelled';
   return (
     <Frame title="Sign in">
       <Failure failure={refusal} />
-      <SignInFailure problem={problem} />
+      {problem === undefined ? null : (
+        <Problem
+          kind={isOut ? 'warn' : 'bad'}
+          title={isOut ? 'You are not signed in.' : 'The sign-in failed.'}
+          message={problem.message}
+          advice={problem.advice}
+        />
+      )}
       <Failure failure={settings.failure} />
-      {isBlocked ? <Blocked /> : null}
+      {isBlocked ? (
+        <Notice kind="warn">
+          <strong>This browser blocks site data for this page.</strong> Without it, the page cannot recognise the answer
+          of Microsoft.
+          <p>Allow site data for {location.host} and load the page again, or paste an access token.</p>
+        </Notice>
+      ) : null}
       {notSetUp === undefined ? null : (
         <Problem
           kind="warn"
@@ -34,7 +47,22 @@ export function SignInView({ signIn }: { readonly signIn: SignIn }) {
         />
       )}
       {isBlocked || notSetUp !== undefined ? null : (
-        <MicrosoftButton begin={signIn.begin} isUnanswered={problem?.kind === 'unavailable'} />
+        <>
+          <p>
+            Use the account that has an app role of this broker. This page keeps the token in the memory of the tab, and
+            Microsoft signs you in again after a reload.
+          </p>
+          <div class="actions">
+            <button type="button" class="primary" disabled={begin === undefined} onClick={() => begin?.(false)}>
+              <MicrosoftLogo /> Sign in with Microsoft
+            </button>
+            {problem?.kind === 'unavailable' ? (
+              <button type="button" onClick={() => begin?.(true)}>
+                Open its page anyway
+              </button>
+            ) : null}
+          </div>
+        </>
       )}
       {isPasting || isBlocked || notSetUp !== undefined ? (
         <PasteToken onSession={signIn.paste} />
@@ -65,38 +93,6 @@ function Frame({ title, children }: { readonly title: string; readonly children:
   );
 }
 
-function Blocked() {
-  return (
-    <Notice kind="warn">
-      <strong>This browser blocks site data for this page.</strong> Without it, the page cannot recognise the answer of
-      Microsoft.
-      <p>Allow site data for {location.host} and load the page again, or paste an access token.</p>
-    </Notice>
-  );
-}
-
-function MicrosoftButton(props: { readonly begin: SignIn['begin']; readonly isUnanswered: boolean }) {
-  const { begin, isUnanswered } = props;
-  return (
-    <>
-      <p>
-        Use the account that has an app role of this broker. This page keeps the token in the memory of the tab, and
-        Microsoft signs you in again after a reload.
-      </p>
-      <div class="actions">
-        <button type="button" class="primary" disabled={begin === undefined} onClick={() => begin?.(false)}>
-          <MicrosoftLogo /> Sign in with Microsoft
-        </button>
-        {isUnanswered ? (
-          <button type="button" onClick={() => begin?.(true)}>
-            Open its page anyway
-          </button>
-        ) : null}
-      </div>
-    </>
-  );
-}
-
 /** Four squares, as Microsoft's branding guidelines for sign-in buttons show them. */
 function MicrosoftLogo() {
   return (
@@ -106,16 +102,6 @@ function MicrosoftLogo() {
       <rect x="1" y="11" width="9" height="9" fill="#00a4ef" />
       <rect x="11" y="11" width="9" height="9" fill="#ffb900" />
     </svg>
-  );
-}
-
-function SignInFailure({ problem }: { readonly problem: SignInProblem | undefined }) {
-  if (problem === undefined) return null;
-  const { kind, message, advice } = problem;
-  return kind === 'ended' || kind === 'cancelled' ? (
-    <Problem kind="warn" title="You are not signed in." message={message} advice={advice} />
-  ) : (
-    <Problem kind="bad" title="The sign-in failed." message={message} advice={advice} />
   );
 }
 

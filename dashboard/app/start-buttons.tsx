@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { AskDialog } from './ask-dialog.tsx';
 import { useMayStart, useRole } from './context.ts';
-import { Dialog } from './dialog.tsx';
+import { Dialog, DialogButton } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 
@@ -17,24 +17,21 @@ interface StartButtonsProps {
 
 /** Ask many tenants, and run a job: whatever of it the roles allow. */
 export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
-  const [isAsking, setAsking] = useState(false);
-  const [isChoosing, setChoosing] = useState(false);
   const mayAsk = useRole('Requests.Send');
   const startable = jobs.filter(useMayStart());
   return (
     <>
       {mayAsk && tenants === undefined ? (
-        <button type="button" onClick={() => setAsking(true)}>
-          Ask many tenants
-        </button>
+        <DialogButton dialog={(onClose) => <AskDialog onClose={onClose} />}>Ask many tenants</DialogButton>
       ) : null}
       {startable.length > 0 ? (
-        <button type="button" class="primary" onClick={() => setChoosing(true)}>
+        <DialogButton
+          class="primary"
+          dialog={(onClose) => <ChooseJob jobs={startable} tenants={tenants} onClose={onClose} />}
+        >
           <Icon name="play" /> Run a job…
-        </button>
+        </DialogButton>
       ) : null}
-      {isAsking ? <AskDialog onClose={() => setAsking(false)} /> : null}
-      {isChoosing ? <ChooseJob jobs={startable} tenants={tenants} onClose={() => setChoosing(false)} /> : null}
     </>
   );
 }

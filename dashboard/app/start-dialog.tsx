@@ -5,7 +5,7 @@ import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
-import { ParameterFields, parameterId } from './parameter-fields.tsx';
+import { Parameter, parameterId } from './parameter-fields.tsx';
 import { type FieldContent, initialContent, readForm } from './parameter-form.ts';
 import { Failure } from './pieces.tsx';
 import { goTo, planLink, runLink } from './route.ts';
@@ -32,12 +32,15 @@ export function StartDialog(props: StartDialogProps) {
       form={{ onSubmit: form.submit, send: form.chosen.buttonText, busy: form.busy }}
     >
       <StartTenants chosen={form.chosen} />
-      <ParameterFields
-        fields={form.fields}
-        content={form.content}
-        problems={form.problems}
-        onInput={form.setParameter}
-      />
+      {form.fields.map((field) => (
+        <Parameter
+          key={field.name}
+          field={field}
+          content={form.content[field.name] ?? ''}
+          problem={form.problems[field.name]}
+          onInput={(next) => form.setParameter(field.name, next)}
+        />
+      ))}
       <Failure failure={form.failure} />
     </Dialog>
   );

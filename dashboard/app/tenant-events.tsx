@@ -1,4 +1,4 @@
-import { useSignedIn } from './context.ts';
+import type { Api } from './api.ts';
 import { eventsLink } from './view-filter.ts';
 import { EventList } from './event-list.tsx';
 import { Loaded, Panel } from './pieces.tsx';
@@ -9,8 +9,7 @@ const shown = 5;
 
 /** The newest events of a tenant. */
 export function TenantEvents({ tenantId }: { readonly tenantId: string }) {
-  const { api } = useSignedIn();
-  const load = () => api.events({ tenants: tenantId, limit: String(shown) });
+  const load = (api: Api) => api.events({ tenants: tenantId, limit: String(shown) });
   const polled = usePolling(load, `events of ${tenantId}`, intervalMs);
   return (
     <Panel title="What happened">

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { WideMarks } from './charts.tsx';
-import { useRole, useSignedIn } from './context.ts';
+import { useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { localTime, relative } from './format.ts';
 import { Empty, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
@@ -18,13 +18,8 @@ import { tenantPoints } from './history-points.ts';
 
 type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
-interface TenantProps {
-  readonly tenant: TenantDetailsAnswer;
-  readonly nowMs: number;
-}
-
 /** The last result of each job in the tenant, and the results before as a line of marks. */
-export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantProps) {
+export function TenantJobs({ tenant: { lastResults, history } }: { readonly tenant: TenantDetailsAnswer }) {
   const { titleOf: titleOfJob } = useJobs();
   return (
     <Panel title="Jobs" bare>
@@ -43,7 +38,7 @@ export function TenantJobs({ tenant: { lastResults, history }, nowMs }: TenantPr
             [
               'Finished',
               'w-m end p2 quiet',
-              ({ finishedAt }) => relative(finishedAt, nowMs),
+              ({ finishedAt }) => relative(finishedAt),
               ({ finishedAt }) => localTime(finishedAt),
             ],
           ]}
@@ -145,22 +140,7 @@ export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
   const isReader = useRole('Runs.Read');
   const { jobs = [] } = useJobs();
   const job = choice.job ?? firstJob(jobs);
-  return isReader && job !== undefined ? <OfJob tenantId={tenantId} choice={choice} jobs={jobs} job={job} /> : null;
-}
-
-/** The first job that counts something by a schedule, or counts something, or the first one. */
-function firstJob(jobs: JobsAnswer['jobs']): string | undefined {
-  const counting = jobs.filter(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
-  return (counting.find(({ schedule }) => schedule !== undefined) ?? counting[0] ?? jobs[0])?.name;
-}
-
-interface OfJobProps extends TenantOverTimeProps {
-  readonly jobs: JobsAnswer['jobs'];
-  readonly job: string;
-}
-
-function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
-  const { api } = useSignedIn();
+  if (!isReader || job === undefined) return null;
   const page = tenantLink(tenantId);
   const names = jobs.map(({ name }) => name);
   return (
@@ -169,7 +149,7 @@ function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
       choice={choice}
       job={job}
       name={[tenantId, job, periodOf(choice), choice.value].join(' ')}
-      load={() => api.tenantHistory(tenantId, job, historyQuery(choice, Date.now()))}
+      load={(api) => api.tenantHistory(tenantId, job, historyQuery(choice))}
       pointsOf={tenantPoints}
     >
       <Choice
@@ -183,4 +163,10 @@ function OfJob({ tenantId, choice, jobs, job }: OfJobProps) {
       />
     </HistoryCard>
   );
+}
+
+/** The first job that counts something by a schedule, or counts something, or the first one. */
+function firstJob(jobs: JobsAnswer['jobs']): string | undefined {
+  const counting = jobs.filter(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
+  return (counting.find(({ schedule }) => schedule !== undefined) ?? counting[0] ?? jobs[0])?.name;
 }

@@ -6,7 +6,7 @@ import { useToast } from './announcer.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { Dialog } from './dialog.tsx';
+import { Dialog, DialogButton } from './dialog.tsx';
 import { Icon } from './icon.tsx';
 import { Fact, Failure, Panel } from './pieces.tsx';
 import { tenantsLink } from './tenant-filter.ts';
@@ -22,7 +22,6 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
   const { tenantId, tags, groups } = tenant;
   const mayChange = useRole('Tenants.Write');
   const showsAudit = useRole('Audit.Read');
-  const [isEditing, setIsEditing] = useState(false);
   return (
     <Panel
       title="Tags and groups"
@@ -37,12 +36,9 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
         <Fact name="Groups">{groups === undefined ? 'not known' : <Links names={groups} filter="group" />}</Fact>
       </dl>
       {mayChange && tags !== undefined ? (
-        <button type="button" onClick={() => setIsEditing(true)}>
+        <DialogButton dialog={(onClose) => <TagsDialog {...{ tenant, tags, onChange, onClose }} />}>
           Change tags…
-        </button>
-      ) : null}
-      {isEditing && tags !== undefined ? (
-        <TagsDialog tenant={tenant} tags={tags} onChange={onChange} onClose={() => setIsEditing(false)} />
+        </DialogButton>
       ) : null}
     </Panel>
   );
@@ -75,7 +71,7 @@ interface DialogProps extends TagsProps {
 /** Collects changes and sends them together: each tag may open or close access, so nothing is sent by a slip. */
 function TagsDialog({ tenant, tags, onChange, onClose }: DialogProps) {
   const form = useTagForm({ tenant, tags, onChange, close: onClose });
-  const { change } = form;
+  const { change, problem } = form;
   return (
     <Dialog
       title={`Tags of ${tenant.name}`}
@@ -93,22 +89,11 @@ function TagsDialog({ tenant, tags, onChange, onClose }: DialogProps) {
           </li>
         ))}
       </ul>
-      <NewTag form={form} />
-      <p role="status">{changeText(change)}</p>
-      <Failure failure={form.failure} />
-    </Dialog>
-  );
-}
-
-function NewTag({ form }: { readonly form: ReturnType<typeof useTagForm> }) {
-  const { text, problem } = form;
-  return (
-    <>
       <label for="tag-new">New tag, as NAME or NAME=VALUE</label>
       <div class="pair">
         <input
           id="tag-new"
-          value={text}
+          value={form.text}
           autocomplete="off"
           spellcheck={false}
           aria-invalid={problem !== undefined}
@@ -122,7 +107,9 @@ function NewTag({ form }: { readonly form: ReturnType<typeof useTagForm> }) {
           {problem}
         </p>
       )}
-    </>
+      <p role="status">{changeText(change)}</p>
+      <Failure failure={form.failure} />
+    </Dialog>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { RunTenantDetailsAnswer } from '../../src/lib/api/answers/runs.ts';
-import { useSignedIn } from './context.ts';
+import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { count } from './format.ts';
 import { Failure, Loaded } from './pieces.tsx';
@@ -8,9 +8,8 @@ import { usePolling } from './polling.ts';
 /** What the job logged and threw in a tenant. @param props.version changes when the tenant was tried again. */
 export function TenantTrace(props: { readonly runId: string; readonly tenantId: string; readonly version?: string }) {
   const { runId, tenantId, version = '' } = props;
-  const { api } = useSignedIn();
-  const load = () => finalAnswer(api.runTenant(runId, tenantId));
-  const polled = usePolling(load, `${runId} ${tenantId} ${version}`, undefined);
+  const load = (api: Api) => finalAnswer(api.runTenant(runId, tenantId));
+  const polled = usePolling(load, `${runId} ${tenantId} ${version}`);
   return (
     <Loaded polled={polled}>
       {({ answer, refusal }) => (answer === undefined ? <Failure failure={refusal} /> : <Trace details={answer} />)}

@@ -1,7 +1,8 @@
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
-import { useRole, useSignedIn } from './context.ts';
+import type { Api } from './api.ts';
+import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import type { HistoryChoice } from './history-choice.ts';
@@ -31,8 +32,7 @@ interface TenantViewProps {
 export const TenantView = forRole(['Tenants.Read'], 'Tenant', OneTenant);
 
 function OneTenant({ tenantId, history = {} }: TenantViewProps) {
-  const { api } = useSignedIn();
-  const polled = usePolling(() => api.tenant(tenantId), `tenant ${tenantId}`, intervalMs);
+  const polled = usePolling((api) => api.tenant(tenantId), `tenant ${tenantId}`, intervalMs);
   const { value: tenant } = polled;
   return (
     <article>
@@ -46,9 +46,7 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
           <Actions tenantId={tenantId} />
         </Head>
       )}
-      <Loaded polled={polled}>
-        {(found) => <Details tenant={found} nowMs={Date.now()} reload={polled.reload} history={history} />}
-      </Loaded>
+      <Loaded polled={polled}>{(found) => <Details tenant={found} reload={polled.reload} history={history} />}</Loaded>
     </article>
   );
 }
@@ -85,7 +83,6 @@ function Actions({ tenantId }: { readonly tenantId: string }) {
 
 interface TenantProps {
   readonly tenant: TenantDetailsAnswer;
-  readonly nowMs: number;
 }
 
 interface DetailsProps extends TenantProps {
@@ -93,21 +90,21 @@ interface DetailsProps extends TenantProps {
   readonly history: HistoryChoice;
 }
 
-function Details({ tenant, nowMs, reload, history }: DetailsProps) {
+function Details({ tenant, reload, history }: DetailsProps) {
   const readsRuns = useRole('Runs.Read');
   const readsAudit = useRole('Audit.Read');
   return (
     <>
       <Warnings texts={tenant.warnings} />
-      <WhatToDo tenant={tenant} nowMs={nowMs} />
+      <WhatToDo tenant={tenant} />
       <div class="cols">
         <div class="stack">
-          <TenantJobs tenant={tenant} nowMs={nowMs} />
+          <TenantJobs tenant={tenant} />
           <TenantOverTime tenantId={tenant.tenantId} choice={history} />
           <TenantHistory tenant={tenant} />
         </div>
         <div class="stack">
-          <Relationship tenant={tenant} nowMs={nowMs} />
+          <Relationship tenant={tenant} />
           {readsRuns ? <TenantLicences tenant={tenant} /> : null}
           <TenantEvents tenantId={tenant.tenantId} />
           <TenantTags tenant={tenant} onChange={reload} />
@@ -119,7 +116,7 @@ function Details({ tenant, nowMs, reload, history }: DetailsProps) {
 }
 
 /** Nothing to do, no notice. */
-function WhatToDo({ tenant, nowMs }: TenantProps) {
+function WhatToDo({ tenant }: TenantProps) {
   const { reachable, lastResults, relationshipEndsAt = '' } = tenant;
   const troubles = troublesOf(tenant);
   const isUnknown = reachable && lastResults === undefined;
@@ -131,7 +128,9 @@ function WhatToDo({ tenant, nowMs }: TenantProps) {
       ))}
       {endsSoon(tenant) ? (
         <Notice kind="warn">
-          <h2>The relationship ends {relative(relationshipEndsAt, nowMs)}</h2>
+          <h2>
+            {titleOf('gdap_expiring')}: {relative(relationshipEndsAt)}
+          </h2>
           {adviceOf('gdap_expiring')}
         </Notice>
       ) : null}
@@ -173,7 +172,7 @@ const sourceNames = {
   'partner-center': 'Partner Center',
 } as const;
 
-function Relationship({ tenant, nowMs }: TenantProps) {
+function Relationship({ tenant }: TenantProps) {
   const { relationship, relationshipEndsAt, explanation, sources, asOf } = tenant;
   return (
     <Panel title="Relationship">
@@ -184,7 +183,7 @@ function Relationship({ tenant, nowMs }: TenantProps) {
           {relationshipEndsAt && (
             <>
               <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>{' '}
-              <span class="quiet">{relative(relationshipEndsAt, nowMs)}</span>
+              <span class="quiet">{relative(relationshipEndsAt)}</span>
             </>
           )}
         </Fact>
@@ -202,10 +201,9 @@ const job = 'licence-report';
 /** The licences of a customer by product, as the last report that succeeded found them. Nothing without one. */
 function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
   const { tenantId, lastResults = [], history = [] } = tenant;
-  const { api } = useSignedIn();
   const last = [...lastResults, ...history].find((result) => result.job === job && result.outcome === 'succeeded');
-  const load = async () => (last === undefined ? [] : (await api.rowsOfTenant(last.runId, tenantId)).rows);
-  const rows = usePolling(load, `licences ${tenantId} ${last?.runId}`, undefined).value ?? [];
+  const load = async (api: Api) => (last === undefined ? [] : (await api.rowsOfTenant(last.runId, tenantId)).rows);
+  const rows = usePolling(load, `licences ${tenantId} ${last?.runId}`).value ?? [];
   if (last === undefined || rows.length === 0) return null;
   const more = (
     <a href={runLink(last.runId, 'rows')} class="small">

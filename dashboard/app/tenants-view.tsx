@@ -3,10 +3,11 @@ import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
 import { GroupHead, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
-import { useRole, useSignedIn } from './context.ts';
+import type { Api } from './api.ts';
+import { useRole } from './context.ts';
 import { count, countOf } from './format.ts';
-import { type Failures, nightsOf, readJobRuns, useFailures } from './nights.ts';
-import { Connection, Empty, Head, Loading, Time } from './pieces.tsx';
+import { type Failures, nightsOf, readJobRuns, trendOf, useFailures } from './nights.ts';
+import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
@@ -50,10 +51,9 @@ interface FilterProps {
 export const TenantsView = forRole(['Tenants.Read'], 'Tenants', TenantList);
 
 function TenantList({ filter }: FilterProps) {
-  const { api } = useSignedIn();
   const readsRuns = useRole('Runs.Read');
-  const polled = usePolling(api.tenants, 'tenants', intervalMs);
-  const load = async () => (readsRuns ? readJobRuns(api, 2 * nightsShown) : []);
+  const polled = usePolling((api) => api.tenants(), 'tenants', intervalMs);
+  const load = async (api: Api) => (readsRuns ? readJobRuns(api, 2 * nightsShown) : []);
   const jobs = usePolling(load, 'job runs', intervalMs).value ?? [];
   const answer = polled.value;
   const order = parseOrder(filter.sort);
@@ -81,9 +81,7 @@ function TenantList({ filter }: FilterProps) {
           {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
         />
       </Head>
-      <Connection of={[polled]} />
-      {answer === undefined && polled.failure === undefined ? <Loading /> : null}
-      {answer === undefined ? null : <Matrix answer={answer} found={found} filter={filter} jobs={jobs} />}
+      <Loaded polled={polled}>{(all) => <Matrix answer={all} found={found} filter={filter} jobs={jobs} />}</Loaded>
     </>
   );
 }
@@ -127,6 +125,14 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
     jobs.flatMap(({ runs }) => runs),
   );
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
+  const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
+  const isGrouped = filter.sort === undefined;
+  const columns = useMemo(() => tenantColumns(jobColumns, hasMarks), [jobColumns, hasMarks]);
+  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
+  const items = useMemo(
+    () => (isGrouped ? grouped(found, causes, jobColumns) : found),
+    [found, causes, jobColumns, isGrouped],
+  );
   return (
     <>
       <Warnings texts={warnings} />
@@ -142,7 +148,16 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
           </Empty>
         )
       ) : (
-        <Rows found={found} tenants={tenants} causes={causes} filter={filter} jobs={jobColumns} />
+        <VirtualRows
+          label="Tenants"
+          columns={columns}
+          narrow={narrow}
+          items={items}
+          keyOf={keyOf}
+          sort={parseOrder(filter.sort)}
+          onSort={(sort) => show({ ...filter, sort: orderText(sort) })}
+          onOpen={open}
+        />
       )}
     </>
   );
@@ -163,33 +178,6 @@ function jobColumnsOf(
   }));
 }
 
-interface RowsProps extends FilterProps {
-  readonly found: readonly Tenant[];
-  readonly tenants: readonly Tenant[];
-  readonly causes: readonly Cause[];
-  readonly jobs: readonly JobColumn[] | undefined;
-}
-
-function Rows({ found, tenants, causes, filter, jobs }: RowsProps) {
-  const hasMarks = tenants.some(({ tags = [], groups = [] }) => tags.length + groups.length > 0);
-  const isGrouped = filter.sort === undefined;
-  const columns = useMemo(() => tenantColumns(jobs, hasMarks), [jobs, hasMarks]);
-  const narrow = useMemo(() => narrowColumns(jobs, isGrouped), [jobs, isGrouped]);
-  const items = useMemo(() => (isGrouped ? grouped(found, causes) : found), [found, causes, isGrouped]);
-  return (
-    <VirtualRows
-      label="Tenants"
-      columns={columns}
-      narrow={narrow}
-      items={items}
-      keyOf={keyOf}
-      sort={parseOrder(filter.sort)}
-      onSort={(sort) => show({ ...filter, sort: orderText(sort) })}
-      onOpen={open}
-    />
-  );
-}
-
 const keyOf = ({ tenantId }: Tenant): string => tenantId;
 
 const open = ({ tenantId }: Tenant): void => {
@@ -197,22 +185,27 @@ const open = ({ tenantId }: Tenant): void => {
 };
 
 const otherGroups: readonly (readonly [string, string])[] = [
-  ['ends', 'Relationship ends soon'],
+  ['ends', titleOf('gdap_expiring')],
   ['unknown', 'It is not known whether jobs failed'],
   ['well', 'Well'],
   ['left out', 'Left out by the settings'],
 ];
 
 /** The tenants under their causes, the causes of most tenants first. */
-function grouped(found: readonly Tenant[], causes: readonly Cause[]): readonly (Tenant | RowGroup)[] {
+function grouped(
+  found: readonly Tenant[],
+  causes: readonly Cause[],
+  jobs: readonly JobColumn[] = [],
+): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
   const order = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups];
   return order.flatMap(([key, title]) => {
     const some = byGroup.get(key);
     if (some === undefined) return [];
     const cause = causes.find((known) => known.cause === key);
+    const [since] = jobs.flatMap(({ nights }) => (cause && trendOf(cause, nights)?.since) ?? []);
     return [
-      new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} cause={cause} />),
+      new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} {...{ since, cause }} />),
       ...some,
     ];
   });

@@ -1,5 +1,6 @@
 import { createContext } from 'preact';
 import { useContext, useRef, useState } from 'preact/hooks';
+import { Choice } from '../app/choice.tsx';
 import { apiUrl } from '../shared/api-base.ts';
 import type { Entry } from './document.ts';
 
@@ -19,7 +20,7 @@ const maxShown = 20_000;
 export function TryIt({ entry }: { readonly entry: Entry }) {
   const token = useContext(TokenContext);
   const { methods, operation } = entry;
-  const [method, setMethod] = useState(methods[0]);
+  const [method, setMethod] = useState<string>(methods[0]);
   const { parameters = [], requestBody, operationId } = operation;
   const bodyExample = Object.values(requestBody?.content ?? {})[0]?.example;
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
@@ -38,7 +39,9 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
     <details class="try">
       <summary>Try it</summary>
       <form onSubmit={(event) => void submit(event)}>
-        {methods.length === 1 ? null : <MethodField {...{ methods, method }} onChange={setMethod} />}
+        {methods.length === 1 ? null : (
+          <Choice label="method" value={method} options={methods} onChoose={setMethod} all={false} />
+        )}
         {parameters.map(({ name, required, example }) => (
           <label key={name}>
             {name}
@@ -51,50 +54,30 @@ export function TryIt({ entry }: { readonly entry: Entry }) {
             />
           </label>
         ))}
-        {hasBody ? <BodyField body={body} onChange={setBody} /> : null}
+        {hasBody ? (
+          <label>
+            body
+            <textarea
+              rows={3}
+              spellcheck={false}
+              value={body}
+              onInput={(event) => setBody(event.currentTarget.value)}
+            />
+          </label>
+        ) : null}
         <button type="submit" class="primary">
           Send {method}
         </button>
       </form>
-      {received === undefined ? null : <Answer operationId={operationId} received={received} />}
+      {received === undefined ? null : (
+        <div role="status" aria-label={`Answer to ${operationId}`}>
+          <p>{received.line}</p>
+          <pre>
+            <code>{received.body}</code>
+          </pre>
+        </div>
+      )}
     </details>
-  );
-}
-
-function MethodField(props: {
-  readonly methods: readonly string[];
-  readonly method: string;
-  readonly onChange: (method: string) => void;
-}) {
-  return (
-    <label>
-      method
-      <select name="method" value={props.method} onChange={(event) => props.onChange(event.currentTarget.value)}>
-        {props.methods.map((name) => (
-          <option key={name}>{name}</option>
-        ))}
-      </select>
-    </label>
-  );
-}
-
-function BodyField({ body, onChange }: { readonly body: string; readonly onChange: (body: string) => void }) {
-  return (
-    <label>
-      body
-      <textarea rows={3} spellcheck={false} value={body} onInput={(event) => onChange(event.currentTarget.value)} />
-    </label>
-  );
-}
-
-function Answer({ operationId, received }: { readonly operationId: string; readonly received: Received }) {
-  return (
-    <div role="status" aria-label={`Answer to ${operationId}`}>
-      <p>{received.line}</p>
-      <pre>
-        <code>{received.body}</code>
-      </pre>
-    </div>
   );
 }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
-import { type Route, runLink, useRoute } from '../../../dashboard/app/route.ts';
+import { type Route, runLink, runPartIn, useRoute } from '../../../dashboard/app/route.ts';
 import { byDay } from '../../../dashboard/app/format.ts';
 import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
@@ -48,9 +48,9 @@ describe('the filter of the list of runs', () => {
       await unmount();
       return route;
     };
-    expect(await at('#/runs?job=probe')).toEqual({ view: 'runs', runs: { job: 'probe' } });
-    expect(await at(runLink('probe@w', 'rows'))).toEqual({ view: 'runs', runId: 'probe@w', part: 'rows' });
-    expect(await at(`${runLink('probe@w')}?show=nonsense`)).toEqual({ view: 'runs', runId: 'probe@w' });
+    expect(await at('#/runs?job=probe')).toEqual({ view: 'runs', query: 'job=probe' });
+    expect(await at(runLink('probe@w', 'rows'))).toEqual({ view: 'runs', id: 'probe@w', query: 'show=rows' });
+    expect(['show=rows', 'show=nonsense', ''].map(runPartIn)).toEqual(['rows', undefined, undefined]);
   });
 });
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
-import type { TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
+import { parseTenantFilter, type TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
 import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
 import type { Tenant } from '../../../src/lib/api/trouble.ts';
@@ -86,7 +86,7 @@ describe('the matrix of tenants', () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
       ['Tenant', 'Domain', 'Access', 'Ends', 'access-check', 'licence-report'],
-      ['1No consent for the application Copy the command'],
+      ['1No consent for the application since 23 Nov Copy the command'],
       [
         'Alpine',
         'alpine.example',
@@ -115,7 +115,7 @@ describe('the matrix of tenants', () => {
 
   it('adds a choice to the filter also before the browser reports the address of the choice before', async () => {
     const answer = { tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' };
-    const Page = () => <TenantsView filter={useRoute().tenants ?? {}} />;
+    const Page = () => <TenantsView filter={parseTenantFilter(useRoute().query)} />;
     location.hash = '#/tenants?search=nobody';
     const runs = { jobs: async () => ({ jobs: [] }) };
     const { root, unmount } = await rendered(signedIn({ tenants: async () => answer, ...runs }, <Page />));
@@ -143,7 +143,7 @@ describe('the matrix of tenants', () => {
     const grouped = await matrix();
     expect(grouped.cells().map(([name]) => name)).toEqual([
       'Tenant',
-      '1No consent for the application Copy the command',
+      '1No consent for the application since 23 Nov Copy the command',
       'Alpinealpine.example',
       '1GDAP relationship expired',
       'Betabeta.example',
@@ -193,7 +193,7 @@ describe('the matrix of tenants', () => {
         .cells()
         .slice(1)
         .map(([name]) => name),
-    ).toEqual(['1No consent for the application Copy the command', 'Alpine']);
+    ).toEqual(['1No consent for the application since 23 Nov Copy the command', 'Alpine']);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
     await some.unmount();
     const none = await matrix({ search: 'nobody' });
