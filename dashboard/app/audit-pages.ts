@@ -16,7 +16,7 @@ export interface AuditPages extends Omit<Pages<AuditAnswer>, 'pages'> {
 }
 
 /** The period of an answer. A continuation belongs to that of the first, even if the filter has no end. */
-export const periodOf = (first: AuditAnswer | undefined) => first && { from: first.from, to: first.to };
+const periodOf = (first: AuditAnswer | undefined) => first && { from: first.from, to: first.to };
 
 /** Maximum number of records in one answer. */
 const pageSize = 100;

@@ -26,7 +26,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
     ['Time', 'w-s p2', (record) => <Opener record={record} names={names} onOpen={setOpen} />],
     ['Who', 'w-l', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
     ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
-    ['What', 'p2', (record) => <code>{subjectOf(record)}</code>, subjectOf],
+    ['What', 'p2', (record) => <What record={record} />, subjectOf],
     ['By the rule', 'w-m p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
     ['Outcome', 'w-x', (record) => <Outcome record={record} />],
   ];
@@ -57,9 +57,7 @@ const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =
  */
 const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord): string =>
   [
-    record.kind === 'approval' ? 'approval:' : undefined,
-    record.tool === undefined ? undefined : `tool ${record.tool}`,
-    record.resource ?? record.route,
+    record.tool ?? record.resource ?? record.route,
     record.method,
     record.cmdlet ?? record.path,
     ...tagsAdded.map((tag) => `+${tag}`),
@@ -67,6 +65,14 @@ const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord)
   ]
     .filter((part) => part !== undefined)
     .join(' ');
+
+const kindWords = { token: 'Token', request: 'Request', approval: 'Approval', tags: 'Tags', tool: 'Tool' } as const;
+
+const What = ({ record }: { readonly record: AuditRecord }) => (
+  <>
+    <span class="quiet">{kindWords[record.kind ?? 'token']}</span> <code>{subjectOf(record)}</code>
+  </>
+);
 
 const tenantOf = ({ tenantId, tenantAsked }: AuditRecord, names: Names): string =>
   names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
@@ -110,7 +116,9 @@ function Caller({ record, filter, names, onOpen }: RecordProps & OpenProps) {
       <span class="sub">
         <Opener {...{ record, names, onOpen }} /> {tenantOf(record, names)}
       </span>
-      <span class="sub">{subjectOf(record)}</span>
+      <span class="sub">
+        <What record={record} />
+      </span>
     </>
   );
 }
@@ -169,7 +177,7 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
       }
     >
       <div class="cmd">
-        <code>{subjectOf(record)}</code>
+        <What record={record} />
       </div>
       {code === undefined ? null : (
         <p>

@@ -1,15 +1,14 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, periodOf, useAuditPages } from './audit-pages.ts';
-import { AuditTable, useNames } from './audit-table.tsx';
-import { useSignedIn } from './context.ts';
+import { type AuditPages, type AuditRecord, useAuditPages } from './audit-pages.ts';
+import { AuditTable, type Names, useNames } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
-import { count, localDay, relative } from './format.ts';
-import { Empty, Fact, Failure, Head, Loading, MoreButton, Panel, Time, ToneBadge } from './pieces.tsx';
+import { count, localClock, localDay, relative } from './format.ts';
+import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { readPages } from './paging.ts';
 import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { Check, Choice, Field } from './choice.tsx';
 import { goTo } from './route.ts';
@@ -17,7 +16,8 @@ import type { Api } from './api.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { FailureBars } from './charts.tsx';
 import { Command } from './copy.tsx';
-import { Paragraphs } from '../shared/text.tsx';
+import { Dialog, DialogButton } from './dialog.tsx';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 
 export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
@@ -26,11 +26,17 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const names = useNames(pages.callerNames);
   const { records, range, busy, failure } = pages;
   // A filter that the broker refuses is asked once.
-  const answered = useRef(filter);
-  if (!busy && failure === undefined) answered.current = filter;
+  const asked = busy || failure !== undefined ? undefined : range;
+  const load = async (api: Api) => asked && readPeriod(api, filter, asked);
+  const period = usePolling(load, `audit period ${auditLink(filter)} ${asked?.to}`).value;
   return (
     <>
-      <Head title={headline(pages)} name="Audit" lede={range && <Period range={range} />}>
+      <Head
+        title={headline(pages, period)}
+        name="Audit"
+        lede={range && <Lede range={range} period={period} names={names} />}
+        about={<Proof />}
+      >
         <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
           <Icon name="again" /> Reload
         </button>
@@ -39,10 +45,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         <span role="status">{busy ? 'Loading…' : countText(pages)}</span>
       </AuditFilters>
       <Failure failure={failure} />
-      <div class="cols">
-        {range === undefined || failure !== undefined ? null : <Days filter={answered.current} />}
-        <Proof />
-      </div>
+      {period === undefined ? null : <PeriodBars filter={filter} period={period} />}
       <div aria-busy={busy}>
         {range === undefined && failure === undefined ? <Loading /> : null}
         {records.length === 0 ? (
@@ -53,95 +56,145 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           <AuditTable records={records} filter={filter} names={names} />
         )}
       </div>
-      <More pages={pages} />
+      <MoreButton
+        text={records.length === 0 ? 'Look further back' : 'Show more'}
+        busy={busy}
+        onMore={pages.loadMore}
+        end={records.length === 0 ? undefined : 'There are no older records in this period.'}
+      />
     </>
   );
 }
 
-/** How much of what was read was denied. */
-function headline({ records, loadMore }: AuditPages): string {
-  if (records.length === 0) return 'Audit';
-  const denied = records.filter(({ outcome }) => outcome === 'denied').length;
-  const all = `${count(records.length, 'record')}${loadMore === undefined ? '' : ' so far'}`;
-  return `${all}, ${denied === 0 ? 'none' : denied.toLocaleString('en')} denied`;
+/** How much was recorded, and how much of it was denied: in the period, or until that is read, on the page. */
+function headline({ records, loadMore }: AuditPages, period: Period | undefined): string {
+  const all = period?.records ?? records;
+  if (all.length === 0) return 'Audit';
+  const denied = all.filter(isDenied).length;
+  const words = count(all.length, 'record');
+  const known =
+    period === undefined
+      ? `${words}${loadMore === undefined ? '' : ' so far'}`
+      : `${period.isAll ? '' : 'The last '}${words}`;
+  return `${known}, ${denied === 0 ? 'none' : denied.toLocaleString('en')} denied`;
 }
 
-const Period = ({ range }: { readonly range: NonNullable<AuditPages['range']> }) => (
-  <>
-    From <Time iso={range.from} exact /> to <Time iso={range.to} exact />, newest first.
-  </>
-);
+const isDenied = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
 
-const daysShown = 30;
-/** Pages of 1,000 records that the days are counted from: a busy broker has more in a day. */
-const dayPages = 4;
-
-interface Day {
-  /** Midnight in the reader's zone. */
-  readonly startMs: number;
-  denied: number;
-  others: number;
+interface LedeProps {
+  readonly range: NonNullable<AuditPages['range']>;
+  readonly period: Period | undefined;
+  readonly names: Names;
 }
 
-/** The records of each day that was read as a whole, oldest first. */
-async function readDays(api: Api, filter: AuditFilter, nowMs: number): Promise<readonly Day[]> {
-  const first = new Date(nowMs).setHours(0, 0, 0, 0);
-  const days = Array.from({ length: daysShown }, (_, at): Day => {
-    const startMs = new Date(first).setDate(new Date(first).getDate() - (daysShown - 1 - at));
-    return { startMs, denied: 0, others: 0 };
-  });
-  const query = { ...filter, from: new Date(days[0]?.startMs ?? 0).toISOString(), limit: '1000' };
-  const pages = await readPages<AuditAnswer>({
-    read: (continuation, first) => api.audit({ ...query, ...periodOf(first), continuation }),
-    isEnough: () => false,
-    most: dayPages,
-  });
-  let readMs = nowMs;
-  for (const { at, outcome } of pages.flatMap(({ entries }) => entries)) {
-    readMs = Date.parse(at);
-    const day = days.findLast(({ startMs }) => startMs <= readMs);
-    if (day !== undefined) day[outcome === 'denied' ? 'denied' : 'others'] += 1;
-  }
-  return pages.at(-1)?.continuation === undefined ? days : days.filter(({ startMs }) => startMs > readMs);
-}
-
-/** How many records each of the last days has, and how many of them say that something was denied. */
-function Days({ filter }: { readonly filter: AuditFilter }) {
-  const { api } = useSignedIn();
-  const { from: _, to: __, ...who } = filter;
-  const days = usePolling(() => readDays(api, who, Date.now()), `days of ${auditLink(who)}`, undefined).value ?? [];
-  const known = days.slice(
-    Math.max(
-      0,
-      days.findIndex(({ denied, others }) => denied + others > 0),
-    ),
+/** Of which time, by whom, and why something was denied. */
+function Lede({ range, period, names }: LedeProps) {
+  const { records = [] } = period ?? {};
+  const [callers, causes] = useMemo(
+    () => [
+      mostOf(records.map((record) => names.whoIn(record).name)),
+      mostOf(records.filter(isDenied).map(({ code, outcome }) => titleOf(code ?? outcome))),
+    ],
+    [records, names],
   );
-  if (known.length < 2) return null;
-  const day = (ms: number): string => localDay(new Date(ms).toISOString());
-  const denied = known.reduce((sum, each) => sum + each.denied, 0);
   return (
-    <Panel title="Records by day" more={<span class="small">{denied.toLocaleString('en')} denied, in red</span>}>
-      <FailureBars
-        label={`Records in each of ${count(known.length, 'day')}, ${denied.toLocaleString('en')} of them denied`}
-        ends={[day(known[0]?.startMs ?? 0), 'today']}
-        bars={known.map(({ startMs, denied: value, others }) => ({
+    <>
+      {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} exact />
+      {Date.parse(range.to) > Date.now() ? null : (
+        <>
+          {' '}
+          to <Time iso={range.to} exact />
+        </>
+      )}
+      , newest first.
+      {callers === '' ? '' : ` Most by ${callers}.`}
+      {causes === '' ? '' : ` Denied for: ${causes}.`}
+    </>
+  );
+}
+
+const mostNamed = 3;
+
+/** `one (31), two (7) and 3 others`: the most frequent texts. */
+function mostOf(texts: readonly string[]): string {
+  const groups = [...Map.groupBy(texts, (text) => text)].toSorted(([, a], [, b]) => b.length - a.length);
+  const named = groups.slice(0, mostNamed).map(([text, { length }]) => `${text} (${length.toLocaleString('en')})`);
+  const more = groups.length - named.length;
+  return `${named.join(', ')}${more > 0 ? ` and ${count(more, 'other')}` : ''}`;
+}
+
+/** Pages of 1,000 records of a period that are read: a busy broker has more in a day. */
+const periodPages = 4;
+/** A shorter period is shown by hours. */
+const hoursUntilMs = 2 * 86_400_000;
+
+/** The records of a period, and the parts of it that were read as a whole. */
+interface Period {
+  readonly records: readonly AuditRecord[];
+  readonly isAll: boolean;
+  readonly isHours: boolean;
+  /** Starts of its hours or days in the reader's zone from the oldest record on, and the end of the last one. */
+  readonly startsMs: readonly number[];
+}
+
+async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps['range']): Promise<Period> {
+  const pages = await readPages<AuditAnswer>({
+    read: (continuation) => api.audit({ ...filter, ...range, limit: '1000', continuation }),
+    isEnough: () => false,
+    most: periodPages,
+  });
+  const records = pages.flatMap(({ entries }) => entries);
+  const isAll = pages.at(-1)?.continuation === undefined;
+  const endMs = Math.min(Date.parse(range.to), Date.now());
+  const isHours = Date.parse(range.to) - Date.parse(range.from) <= hoursUntilMs;
+  const start = new Date(records.at(-1)?.at ?? range.from);
+  if (isHours) start.setMinutes(0, 0, 0);
+  else start.setHours(0, 0, 0, 0);
+  const startsMs = [start.getTime()];
+  while (start.getTime() < endMs) {
+    if (isHours) start.setHours(start.getHours() + 1);
+    else start.setDate(start.getDate() + 1);
+    startsMs.push(start.getTime());
+  }
+  return { records, isAll, isHours, startsMs: isAll ? startsMs : startsMs.slice(1) };
+}
+
+/** How many records each hour or day has, and how many of them say that something was denied. */
+function PeriodBars({
+  filter,
+  period: { records, isHours, startsMs },
+}: {
+  readonly filter: AuditFilter;
+  readonly period: Period;
+}) {
+  if (startsMs.length < 3 || records.length === 0) return null;
+  const word = (ms = 0): string => {
+    const iso = new Date(ms).toISOString();
+    return isHours ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
+  };
+  const parts = Map.groupBy(records, ({ at }) => startsMs.findLast((startMs) => startMs <= Date.parse(at)));
+  return (
+    <FailureBars
+      label={`Records in each ${isHours ? 'hour' : 'day'}, those denied in red`}
+      ends={[word(startsMs[0]), 'red: denied', word(startsMs.at(-2))]}
+      bars={startsMs.slice(0, -1).map((startMs, at) => {
+        const some = parts.get(startMs) ?? [];
+        const value = some.filter(isDenied).length;
+        const [from, to] = [startMs, startsMs[at + 1] ?? 0].map((ms) => new Date(ms).toISOString());
+        return {
           key: String(startMs),
-          title: `${day(startMs)}: ${count(value + others, 'record')}, ${value} denied`,
+          title: `${word(startMs)}: ${count(some.length, 'record')}, ${value} denied`,
           value,
-          others,
-          href: auditLink({
-            ...who,
-            from: new Date(startMs).toISOString(),
-            to: new Date(new Date(startMs).setDate(new Date(startMs).getDate() + 1)).toISOString(),
-          }),
-        }))}
-      />
-    </Panel>
+          others: some.length - value,
+          href: auditLink({ ...filter, from, to }),
+        };
+      })}
+    />
   );
 }
 
 const proofWords = {
-  current: ['good', 'signed'],
+  current: ['good', 'order signed'],
   none: ['idle', 'not signed yet'],
   off: ['warn', 'not signed: the timer is disabled'],
   late: ['bad', 'not signed lately'],
@@ -149,46 +202,42 @@ const proofWords = {
 
 /** Up to when the order of the records is signed, and how to have it proven. */
 function Proof() {
-  const { api } = useSignedIn();
-  const health = usePolling(api.health, 'health', undefined).value;
+  const health = usePolling((api) => api.health(), 'health').value;
   if (health === undefined || !('applications' in health)) return null;
   const { state = 'none', lastAt, problem } = health.auditCheckpoints;
   const [tone, word] = proofWords[state];
   return (
-    <Panel title="Proof" more={<ToneBadge tone={tone}>{word}</ToneBadge>}>
-      <dl>
-        <Fact name="Last checkpoint">
-          {lastAt && (
-            <>
-              <Time iso={lastAt} short /> <span class="quiet">{relative(lastAt, Date.now())}</span>
-            </>
-          )}
-        </Fact>
-      </dl>
-      <Paragraphs
-        text={problem ?? 'A checkpoint signs the order of all records before it. This proves that none is missing:'}
-      />
-      <Command text="ptb audit verify" />
-    </Panel>
+    <>
+      <ToneBadge tone={tone}>{word}</ToneBadge>
+      {lastAt === undefined ? null : (
+        <span>
+          up to{' '}
+          <b>
+            <Time iso={lastAt} short />
+          </b>
+          , {relative(lastAt)}
+        </span>
+      )}
+      {problem === undefined ? null : <span>{problem}</span>}
+      <DialogButton class="link" dialog={proofDialog}>
+        Prove it…
+      </DialogButton>
+    </>
   );
 }
+
+const proofDialog = (onClose: () => void) => (
+  <Dialog title="Is a record missing or changed?" onClose={onClose}>
+    <p>A checkpoint signs the order of all records before it. This proves that none is missing or changed:</p>
+    <Command text="ptb audit verify" />
+  </Dialog>
+);
 
 function countText({ records, loadMore, failure }: AuditPages): string {
   if (failure !== undefined) return '';
   const loaded = count(records.length, 'record');
   if (loadMore !== undefined) return `${loaded} so far`;
   return records.length === 0 ? 'No records' : `${loaded} in total`;
-}
-
-function More({ pages: { loadMore, busy, records } }: { readonly pages: AuditPages }) {
-  return (
-    <MoreButton
-      text={records.length === 0 ? 'Look further back' : 'Show more'}
-      busy={busy}
-      onMore={loadMore}
-      end={records.length === 0 ? undefined : 'There are no older records in this period.'}
-    />
-  );
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -48,10 +48,10 @@ describe('audit view', skippedBecause(noBrowser), () => {
     // The audit log has ids alone. That of an unknown application is in the title of its start.
     const who = expect.stringContaining(`application ${helpdesk.clientId.slice(0, 8)}…`) as string;
     const denied = expect.stringMatching(/^ *The caller is not allowed to do this *$/) as string;
-    expect(unknown?.slice(1)).toEqual([who, customer.domain, 'exchange', '', denied]);
-    expect(refused?.slice(1)).toEqual([who, customer.name, 'graph', '', denied]);
+    expect(unknown?.slice(1)).toEqual([who, customer.domain, 'Token exchange', '', denied]);
+    expect(refused?.slice(1)).toEqual([who, customer.name, 'Token graph', '', denied]);
     const issued = expect.stringMatching(/^ *issued \d+ excess scopes$/) as string;
-    expect(repeated?.slice(1)).toEqual([who, customer.name, 'graph', rule, issued]);
+    expect(repeated?.slice(1)).toEqual([who, customer.name, 'Token graph', rule, issued]);
     expect(first?.[4]).toBe(rule);
     expect(ofJob?.[1]).toContain('Access to each tenant');
     expect(ofJob?.[4]).toBe('job:access-check');

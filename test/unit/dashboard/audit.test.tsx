@@ -138,9 +138,9 @@ it('shows the steps of an approval with reason and link, also of two people who 
   const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
   const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
   expect(rows.map((row) => [row.children[3]?.textContent, row.children[5]?.textContent?.trim()])).toEqual([
-    ['approval: graph', 'approved'],
-    ['approval: graph', 'approved'],
-    ['approval: graph', 'asked'],
+    ['Approval graph', 'approved'],
+    ['Approval graph', 'approved'],
+    ['Approval graph', 'asked'],
   ]);
   expect(rows).toHaveLength(3);
   await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
@@ -237,56 +237,79 @@ it('filters by approval and emergencies, and keeps both in the address', async (
 });
 
 describe('what stands above the records', () => {
-  const nowMs = Date.parse('2026-11-24T12:00:00Z');
-  const at = (day: number, outcome: string) => ({
+  const nowMs = new Date(2026, 10, 24, 12).getTime();
+  /** Midnight in the reader's zone: the API answers until a day from now. */
+  const endMs = new Date(2026, 10, 25).getTime();
+  const caller = { applicationId: 'a-1', objectId: 'p-1', kind: 'user' };
+  const at = (day: number, outcome: string, more: object = {}) => ({
     ...record(`${day} ${outcome}`),
-    at: `2026-11-${day}T09:00:00.000Z`,
+    at: new Date(2026, 10, day, 9).toISOString(),
     outcome,
+    caller,
+    ...more,
   });
   const health = (auditCheckpoints: object) => ({ applications: [], auditCheckpoints }) as never;
 
-  /** The page over answers for the days, each with the entries of one request. */
-  async function view(days: readonly object[][], checkpoints: object = { state: 'current' }) {
+  /** The page over answers for the period, each with the entries of one request. */
+  async function view(answers: readonly object[][], checkpoints: object = { state: 'current' }, days = 4) {
     vi.setSystemTime(nowMs);
     const queries: Query[] = [];
+    const range = { from: new Date(endMs - days * 86_400_000).toISOString(), to: new Date(endMs).toISOString() };
     const audit: Api['audit'] = async (query) => {
-      if (query['limit'] !== '1000') return page([]);
+      if (query['limit'] !== '1000') return { ...page([]), ...range };
       queries.push(query);
-      const entries = days[queries.length - 1] ?? [];
-      return { ...page([], queries.length < days.length ? 'more' : undefined), entries } as Answer;
+      const entries = answers[queries.length - 1] ?? [];
+      return { ...page([], queries.length < answers.length ? 'more' : undefined), entries } as Answer;
     };
     const api = apiWith({ audit, health: async () => health(checkpoints) });
     const shown = await rendered(
       <SignedInContext.Provider value={{ api, session }}>
-        <AuditView filter={{ caller: 'c', from: '2026-11-23T00:00:00.000Z' }} />
+        <AuditView filter={{ caller: 'c' }} />
       </SignedInContext.Provider>,
     );
-    // The days come after the first answer.
+    // The period comes after the first answer.
     await settled();
     await settled();
-    return { ...shown, queries };
+    const bars = () => [...shown.root.querySelectorAll('.chart title')].map(({ textContent }) => textContent);
+    return { ...shown, queries, bars, h1: () => shown.root.querySelector('h1')?.textContent };
   }
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is a bar for each day, with what was denied, and leads to the day', async () => {
-    const { root, queries, unmount } = await view([[at(24, 'issued'), at(24, 'denied'), at(22, 'denied')]]);
-    expect([...root.querySelectorAll('.chart title')].map(({ textContent }) => textContent)).toEqual([
+  it('is how much was recorded and denied, by whom and why, with a bar for each day that leads to it', async () => {
+    const days = [at(24, 'issued'), at(24, 'denied', { code: 'consent_required' }), at(22, 'denied')];
+    const { root, queries, bars, h1, unmount } = await view([days]);
+    expect(h1()).toBe('3 records, 2 denied');
+    expect(root.querySelector('.lede')?.textContent).toMatch(
+      /newest first\. Most by person p-1 \(3\)\. Denied for: No consent for the application \(1\), denied \(1\)\.$/,
+    );
+    expect(bars()).toEqual([
       '22 Nov: 1 record, 1 denied',
       '23 Nov: 0 records, 0 denied',
       '24 Nov: 2 records, 1 denied',
     ]);
-    expect(queries).toMatchObject([{ caller: 'c', limit: '1000' }]);
-    await act(() => void root.querySelector<SVGElement>('.goes')?.dispatchEvent(new Event('click', { bubbles: true })));
-    expect(new URLSearchParams(location.hash.split('?')[1]).get('caller')).toBe('c');
-    expect(Date.parse(new URLSearchParams(location.hash.split('?')[1]).get('to') ?? '')).toBe(
+    expect(queries).toMatchObject([{ caller: 'c', limit: '1000', to: new Date(endMs).toISOString() }]);
+    const goes = root.querySelector<SVGElement>('.goes');
+    await act(() => void goes?.dispatchEvent(new Event('click', { bubbles: true })));
+    const query = new URLSearchParams(location.hash.split('?')[1]);
+    expect(query.get('caller')).toBe('c');
+    expect([query.get('from'), query.get('to')].map((iso) => Date.parse(iso ?? ''))).toEqual([
+      new Date(2026, 10, 22).getTime(),
       new Date(2026, 10, 23).getTime(),
+    ]);
+    await unmount();
+  });
+
+  it('has a bar for each hour of a short period, until now', async () => {
+    const { bars, unmount } = await view([[at(24, 'issued')]], undefined, 1);
+    expect(bars()).toEqual(
+      ['09', '10', '11'].map((hour) => `24 Nov, ${hour}:00: ${hour === '09' ? '1 record' : '0 records'}, 0 denied`),
     );
     await unmount();
   });
 
-  it('leaves out days of which it has not read every record', async () => {
-    const { root, queries, unmount } = await view([
+  it('says that it is of the last records alone, and leaves out days of which it has not read every record', async () => {
+    const { queries, bars, h1, unmount } = await view([
       [at(24, 'issued')],
       [at(23, 'issued')],
       [at(22, 'issued')],
@@ -294,23 +317,25 @@ describe('what stands above the records', () => {
       [],
     ]);
     expect(queries).toHaveLength(4);
-    expect(root.querySelectorAll('.chart title')).toHaveLength(3);
+    expect(h1()).toBe('The last 4 records, none denied');
+    expect(bars()).toHaveLength(3);
     await unmount();
   });
 
   it.each([
-    [{ state: 'current', lastAt: '2026-11-24T11:55:00.000Z' }, 'signed', '5 minutes ago'],
+    [{ state: 'current', lastAt: new Date(2026, 10, 24, 11, 55).toISOString() }, 'order signed', '5 minutes ago'],
     [
-      { state: 'late', lastAt: '2026-11-24T09:00:00.000Z', problem: 'Key Vault is away.' },
+      { state: 'late', lastAt: new Date(2026, 10, 24, 9).toISOString(), problem: 'Key Vault is away.' },
       'not signed lately',
       'Key Vault is away.',
     ],
-    [{ state: 'off' }, 'not signed: the timer is disabled', 'ptb audit verify'],
-  ])('says up to when the order of the records is signed: %o', async (checkpoints, word, text) => {
+    [{ state: 'off' }, 'not signed: the timer is disabled', ''],
+  ])('says up to when the order of the records is signed, and how to prove it: %o', async (checkpoints, word, text) => {
     const { root, unmount } = await view([], checkpoints);
-    const proof = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.includes('Proof'));
-    expect(proof?.querySelector('.badge')?.textContent).toBe(word);
-    expect(proof?.textContent).toContain(text);
+    expect(root.querySelector('.head .badge')?.textContent).toBe(word);
+    expect(root.querySelector('.about')?.textContent).toContain(text);
+    await act(() => root.querySelector<HTMLElement>('.about button')?.click());
+    expect(root.querySelector('dialog')?.textContent).toContain('ptb audit verify');
     await unmount();
   });
 });
