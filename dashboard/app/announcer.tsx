@@ -5,7 +5,9 @@ import { Icon } from './icon.tsx';
 /** What was done, shown for a while. */
 interface Toast {
   readonly text: string;
-  /** Takes it back. */
+  /** Default: `good`. */
+  readonly tone?: 'good' | 'bad';
+  /** Takes it back, or tries again. */
   readonly action?: { readonly label: string; readonly run: () => void } | undefined;
 }
 
@@ -47,10 +49,10 @@ export function Announcer({ children }: { readonly children: ComponentChildren }
 }
 
 export function ToastCard({ toast, onClose }: { readonly toast: Toast; readonly onClose: () => void }) {
-  const { text, action } = toast;
+  const { text, tone = 'good', action } = toast;
   return (
-    <div class="toast">
-      <Icon name="good" />
+    <div class={`toast ${tone}`}>
+      <Icon name={tone} />
       <span>{text}</span>
       {action === undefined ? (
         <span />

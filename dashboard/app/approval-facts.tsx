@@ -30,7 +30,7 @@ export const shortName = (name: string, kind = 'application'): string =>
   isGuid(name) ? `${kind} ${name.slice(0, 8)}…` : name;
 
 export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
-  return <ToneBadge tone={statusTone[status]}>{statusWord[status]}</ToneBadge>;
+  return <ToneBadge tone={statuses[status][0]}>{statusWord(status)}</ToneBadge>;
 }
 
 /** How far an approval is, and until when that holds. */
@@ -46,7 +46,7 @@ export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
           : ['closed', closedAt];
   return iso === undefined ? null : (
     <span>
-      {words} <Time iso={iso} short />, {relative(iso, Date.now())}
+      {words} <Time iso={iso} short />, {relative(iso)}
     </span>
   );
 }
@@ -121,25 +121,18 @@ export const decisionWords: Readonly<Record<DecisionKind, { readonly verb: strin
   revoke: { verb: 'Revoke', done: 'revoked' },
 };
 
-const statusTone: Readonly<Record<ApprovalSummary['status'], 'good' | 'warn' | 'bad' | 'idle'>> = {
-  pending: 'warn',
-  approved: 'good',
-  denied: 'bad',
-  revoked: 'bad',
-  expired: 'idle',
-  used: 'idle',
-  ended: 'idle',
+/** Tone and word of each status. */
+const statuses: Readonly<Record<ApprovalSummary['status'], readonly ['good' | 'warn' | 'bad' | 'idle', string]>> = {
+  pending: ['warn', 'waits'],
+  approved: ['good', 'approved'],
+  denied: ['bad', 'denied'],
+  revoked: ['bad', 'revoked'],
+  expired: ['idle', 'expired'],
+  used: ['idle', 'used'],
+  ended: ['idle', 'no longer valid'],
 };
 
-export const statusWord: Readonly<Record<ApprovalSummary['status'], string>> = {
-  pending: 'waits',
-  approved: 'approved',
-  denied: 'denied',
-  revoked: 'revoked',
-  expired: 'expired',
-  used: 'used',
-  ended: 'no longer valid',
-};
+export const statusWord = (status: ApprovalSummary['status']): string => statuses[status][1];
 
 export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>
   objectId !== undefined && asker.objectId === objectId;

@@ -60,11 +60,16 @@ export function useDeciding(onChange: () => void): Deciding {
   const [order, setOrder] = useState<{ readonly approvalId: string; readonly decision: DecisionKind }>();
   const waiting = useContext(WaitingContext);
   const toast = useToast();
+  /** Reasons that were typed, by approval: the dialog may be closed before its decision is answered. */
+  const reasons = useRef(new Map<string, string>()).current;
   const begin: Deciding['begin'] = (approvalId, decision) => setOrder({ approvalId, decision });
   if (order === undefined) return { begin, dialog: null };
   const { approvalId, decision } = order;
   const decided = (approval: ApprovalAnswer): void => {
     const { possibleDecisions, validUntil, title } = approval;
+    reasons.delete(approvalId);
+    // By now the dialog may be that of another request.
+    setOrder((current) => (current?.approvalId === approvalId ? undefined : current));
     const until =
       decision === 'approve' && validUntil !== undefined ? ` It holds until ${localClock(validUntil, false)}.` : '';
     const mayRevoke = decision === 'approve' && possibleDecisions.includes('revoke');
@@ -81,35 +86,47 @@ export function useDeciding(onChange: () => void): Deciding {
     waiting?.polled.reload();
     onChange();
   };
-  const close = (): void => setOrder(undefined);
+  const failed = ({ title, message }: ApiFailure): void =>
+    toast({
+      tone: 'bad',
+      text: `You have not ${decisionWords[decision].done} it. ${title}. ${message}`,
+      action: { label: 'Review…', run: () => begin(approvalId, decision) },
+    });
+  const events = { onBegin: begin, onClose: () => setOrder(undefined), onChange: change, onDecided: decided };
   return {
     begin,
-    dialog: <DecisionDialog {...order} onBegin={begin} onClose={close} onChange={change} onDecided={decided} />,
+    dialog: <DecisionDialog key={approvalId} {...order} {...events} reasons={reasons} onFailedLater={failed} />,
   };
 }
 
 interface DialogProps {
   readonly approvalId: string;
   readonly decision: DecisionKind;
+  readonly reasons: Map<string, string>;
   /** The person decides otherwise. */
   readonly onBegin: Deciding['begin'];
   readonly onClose: () => void;
   /** The decision was made, or refused because the approval has changed. */
   readonly onChange: () => void;
   readonly onDecided: (approval: ApprovalAnswer) => void;
+  /** The decision was refused when the dialog had been closed. */
+  readonly onFailedLater: (failure: ApiFailure) => void;
 }
 
 /** Shows again everything that is decided on, says what the decision does, and asks for a reason. */
-function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDecided }: DialogProps) {
+function DecisionDialog(props: DialogProps) {
+  const { approvalId, decision, reasons, onBegin, onClose, onChange, onDecided, onFailedLater } = props;
   const { api, session } = useSignedIn();
   // What was known before may have changed, and is not shown.
   const [openedAtMs] = useState(Date.now);
-  const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`, undefined);
-  const [reason, setReason] = useState('');
+  const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`);
+  const [reason, setReason] = useState(reasons.get(approvalId) ?? '');
   const [problem, setProblem] = useState<string>();
   const [failure, setFailure] = useState<ApiFailure>();
   const { busy, run } = useAction(setFailure);
   const field = useRef<HTMLTextAreaElement>(null);
+  const isClosed = useRef(false);
+  useEffect(() => () => void (isClosed.current = true), []);
   const { title = 'this request', possibleDecisions = [] } = polled.value ?? {};
   const isPossible = possibleDecisions.includes(decision);
   const { verb } = decisionWords[decision];
@@ -123,10 +140,9 @@ function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDe
   };
   const send = async (): Promise<void> => {
     try {
-      const decided = await api.decide(approvalId, { decision, reason: reason.trim() });
-      onClose();
-      onDecided(decided);
+      onDecided(await api.decide(approvalId, { decision, reason: reason.trim() }));
     } catch (thrown) {
+      if (isClosed.current) onFailedLater(thrown as ApiFailure);
       // It has changed since it was shown, or the person's roles have.
       polled.reload();
       throw thrown;
@@ -181,6 +197,7 @@ function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDe
                   aria-describedby={`decision-consequence${problem === undefined ? '' : ' decision-problem'}`}
                   onInput={(event) => {
                     setReason(event.currentTarget.value);
+                    reasons.set(approvalId, event.currentTarget.value);
                     setProblem(undefined);
                   }}
                 />
@@ -192,14 +209,14 @@ function DecisionDialog({ approvalId, decision, onBegin, onClose, onChange, onDe
               </>
             ) : null}
             <Failure failure={failure}>
-              <p>The request is now shown as it is: {statusWord[approval.status]}.</p>
+              <p>The request is now shown as it is: {statusWord(approval.status)}.</p>
             </Failure>
             {isPossible || failure !== undefined ? null : (
               <p role="status">
                 <Sentence
                   text={
                     whyNotApprove(approval, session) ??
-                    `This decision is not possible any more: ${statusWord[approval.status]}.`
+                    `This decision is not possible any more: ${statusWord(approval.status)}.`
                   }
                 />
               </p>

@@ -69,7 +69,7 @@ async function page(view: keyof typeof views, methods: Partial<Api>, roles: read
           session,
           source: { token: async () => '', renew: async () => undefined } as never,
         }}
-        route={{ view: 'approvals' }}
+        route={{ view: 'approvals', query: '' }}
         onSignOut={() => undefined}
       />
       <main id="content">{views[view]()}</main>
@@ -203,6 +203,45 @@ describe('the list of approvals', () => {
     expect(root.querySelector('dialog [role=alert]')).toBeNull();
     await send('The ticket is closed already.');
     expect(decide.mock.calls.map(([, { decision }]) => decision)).toEqual(['approve', 'deny']);
+  });
+
+  it('says so if a decision fails whose dialog was closed meanwhile, and still has its reason', async () => {
+    const { api } = broker(approval());
+    let fail: (failure: ApiFailure) => void = () => undefined;
+    const decide: Api['decide'] = () => new Promise((_, reject) => (fail = reject));
+    const { root, press, send } = await page('list', { ...api, decide });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Cancel');
+    expect(root.querySelector('dialog')).toBeNull();
+    fail(new ApiFailure({ title: 'The broker is slow', detail: 'No.', advice: 'Wait.', transient: true }));
+    await settle();
+    expect(root.querySelector('.toast.bad')?.textContent).toContain(
+      'You have not approved it. The broker is slow. No.',
+    );
+    await press('Review…');
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve PATCH /);
+    expect(root.querySelector('textarea')?.value).toBe('Agreed with the customer.');
+  });
+
+  it('closes no dialog of another request when a decision is answered late', async () => {
+    const [one, two] = [approval(), approval({ id: 'second', title: 'DELETE /v1.0/users/0a1b at graph in Contoso' })];
+    let answer: (approval: ApprovalAnswer) => void = () => undefined;
+    const { root, press, send } = await page('list', {
+      approvals: async () => ({ approvals: [one, two] }),
+      approval: async (id) => (id === two.id ? two : one),
+      decide: () => new Promise((resolve) => (answer = resolve)),
+    });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Cancel');
+    await press('Deny… DELETE');
+    await send('too short');
+    answer({ ...one, status: 'approved', possibleDecisions: [] });
+    await settle();
+    expect(root.querySelector('.toast')?.textContent).toContain('You have approved it: PATCH');
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny DELETE /);
+    expect(root.querySelector('textarea')?.value).toBe('too short');
   });
 
   it('lets a person who may only deny do so from the dialog of an approval, and says why', async () => {
