@@ -99,11 +99,11 @@ function Lede({ range, period, names }: LedeProps) {
   );
   return (
     <>
-      {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} exact />
+      {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} short />
       {Date.parse(range.to) > Date.now() ? null : (
         <>
           {' '}
-          to <Time iso={range.to} exact />
+          to <Time iso={range.to} short />
         </>
       )}
       , newest first.
@@ -113,7 +113,7 @@ function Lede({ range, period, names }: LedeProps) {
   );
 }
 
-const mostNamed = 3;
+const mostNamed = 2;
 
 /** `one (31), two (7) and 3 others`: the most frequent texts. */
 function mostOf(texts: readonly string[]): string {

@@ -19,26 +19,36 @@ export interface JobColumn {
 /**
  * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
  * @param hasMarks whether some tenant has groups or tags: a column shows them.
+ * @param isGrouped headings say whether and why there is no access.
  * @param jobs undefined if the results of jobs could not be read: one column says so.
  */
 export function tenantColumns(
   jobs: readonly JobColumn[] | undefined,
   hasMarks: boolean,
+  isGrouped: boolean,
 ): readonly RowsColumn<Tenant>[] {
   return [
     { id: 'tenant', title: 'Tenant', width: 12, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
-    ...((jobs?.length ?? 0) > 4 ? [] : [domainColumn]),
-    { id: 'access', title: 'Access', width: 6.5, sortable: true, cell: (tenant) => <Access tenant={tenant} /> },
+    ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) ? [] : [domainColumn]),
+    ...(isGrouped ? [] : [accessColumn]),
     { id: 'ends', title: 'Ends', width: 7.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
     ...(hasMarks ? [marksColumn] : []),
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
   ];
 }
 
+const accessColumn: RowsColumn<Tenant> = {
+  id: 'access',
+  title: 'Access',
+  width: 6.5,
+  sortable: true,
+  cell: (tenant) => <Access tenant={tenant} />,
+};
+
 const domainColumn: RowsColumn<Tenant> = {
   id: 'domain',
   title: 'Domain',
-  width: 9.5,
+  width: 12,
   cell: ({ defaultDomain }) => <span class="quiet">{defaultDomain}</span>,
 };
 
@@ -109,9 +119,9 @@ export const narrowColumns = (
   },
 ];
 
-function NameLink({ tenant: { tenantId, name, defaultDomain } }: { readonly tenant: Tenant }) {
+function NameLink({ tenant: { tenantId, name, defaultDomain, explanation } }: { readonly tenant: Tenant }) {
   return (
-    <a href={tenantLink(tenantId)} tabIndex={-1} title={`${name}, ${defaultDomain ?? tenantId}`}>
+    <a href={tenantLink(tenantId)} tabIndex={-1} title={`${name}, ${defaultDomain ?? tenantId}. ${explanation}`}>
       {name}
     </a>
   );

@@ -127,7 +127,7 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
-  const columns = useMemo(() => tenantColumns(jobColumns, hasMarks), [jobColumns, hasMarks]);
+  const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
   const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   const items = useMemo(
     () => (isGrouped ? grouped(found, causes, jobColumns) : found),
