@@ -265,6 +265,8 @@ interface Who {
 export interface Names {
   readonly tenants: ReadonlyMap<string, string>;
   readonly whoIn: (record: Pick<AuditRecord, 'caller' | 'rule'>) => Who;
+  /** Of an application or object id: its name, or its start. */
+  readonly nameOf: (id: string) => string;
 }
 
 /**
@@ -295,6 +297,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     return {
       tenants: new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])),
+      nameOf: (id) => byId.get(id) ?? start(id),
       whoIn: ({ caller: { applicationId, objectId, kind, actsFor }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
         if (applicationId === nilUuid)

@@ -271,7 +271,7 @@ export function AuditFilters(props: { readonly filter: AuditFilter; readonly chi
   const since = (days: number): string =>
     auditLink({ ...untilNow, from: new Date(Date.now() - days * dayMs).toISOString() });
   return (
-    <form class="filters" aria-label="Filter" onSubmit={show}>
+    <form class="filters short" aria-label="Filter" onSubmit={show}>
       <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
       <Field label="Caller" placeholder="application id" {...field('caller')} />
       <Choice label="Kind" options={auditKinds} {...choice('kind')} />

@@ -53,7 +53,7 @@ function JobList() {
                 columns={[
                   [
                     'Job',
-                    undefined,
+                    'wrap',
                     ({ job }) => (
                       <>
                         <a href={jobLink(job.name)}>{job.title}</a>{' '}

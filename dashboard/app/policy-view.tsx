@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { useNames } from './audit-table.tsx';
+import { type Names, useNames } from './audit-table.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { count, localTime } from './format.ts';
@@ -34,7 +34,6 @@ function Policy() {
           all={false}
         />
       </Head>
-      <TryPolicy days={days} />
       <Loaded polled={polled}>
         {({ use, readFrom }) =>
           use === undefined ? (
@@ -46,6 +45,7 @@ function Policy() {
           )
         }
       </Loaded>
+      <TryPolicy days={days} />
     </>
   );
 }
@@ -193,6 +193,7 @@ function RequestCell({ group }: { readonly group: Group }) {
 
 /** Rules with their last use, and what nothing needed. */
 function InForce({ use: { rules, roles, permissions }, since }: { readonly use: Use; readonly since: string }) {
+  const { nameOf } = useNames();
   const needless = permissions.filter(({ unused }) => unused.length > 0);
   return (
     <>
@@ -204,7 +205,7 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
             items={rules}
             keyOf={({ rule }) => rule}
             columns={[
-              ['Rule', 'wrap', ({ rule, unused }) => <RuleCell rule={rule} unused={unused} />],
+              ['Rule', 'wrap', ({ rule, unused }) => <RuleCell rule={rule} unused={unused} nameOf={nameOf} />],
               [
                 'Last used',
                 'w-m end',
@@ -231,7 +232,7 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
             ))}
             {roles.map((held) => (
               <li key={held.caller}>
-                Roles of the caller {held.caller}: {held.roles.join(', ')}.
+                Roles of the caller <span title={held.caller}>{nameOf(held.caller)}</span>: {held.roles.join(', ')}.
               </li>
             ))}
           </ul>
@@ -241,12 +242,13 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
   );
 }
 
-const RuleCell = ({ rule, unused }: Pick<Use['rules'][number], 'rule' | 'unused'>) => (
+const RuleCell = ({ rule, unused, nameOf }: Pick<Use['rules'][number], 'rule' | 'unused'> & Pick<Names, 'nameOf'>) => (
   <>
     {rule}
     {Object.entries(unused).map(([part, entries]) => (
       <div key={part} class="small quiet">
-        Not used: {part === 'changes' ? 'change jobs' : part} {entries.join(', ')}
+        Not used: {part === 'changes' ? 'change jobs' : part}{' '}
+        <span title={entries.join(', ')}>{entries.map(part === 'callers' ? nameOf : (entry) => entry).join(', ')}</span>
       </div>
     ))}
   </>

@@ -116,6 +116,7 @@ it('keeps text that is typed before the first effects run, and shows the filter 
 const nobody = '00000000-0000-0000-0000-000000000000';
 const names: Names = {
   tenants: new Map(),
+  nameOf: (id) => id,
   whoIn: ({ caller }) =>
     caller.kind === 'agent'
       ? { kind: 'agent', name: `agent ${caller.applicationId}` }

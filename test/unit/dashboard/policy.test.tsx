@@ -48,7 +48,7 @@ async function tried(changes: Partial<ReplayAnswer>) {
   const shown = {
     summary: root.querySelector('[role=status]')?.textContent,
     lede: root.querySelector('.lede')?.textContent,
-    rules: [...root.querySelectorAll('h2')].at(-1)?.textContent,
+    rules: root.querySelector('h2')?.textContent,
     unused: [...root.querySelectorAll('.badge')].map(({ textContent }) => textContent),
   };
   await unmount();
