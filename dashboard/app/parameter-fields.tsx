@@ -1,6 +1,6 @@
 import { type ParameterField, parameterWords } from '../../src/lib/core/parameters.ts';
 import { Sentence } from '../shared/text.tsx';
-import type { FieldContent, FormContent } from './parameter-form.ts';
+import type { FieldContent } from './parameter-form.ts';
 import { Check } from './choice.tsx';
 
 interface FieldProps {
