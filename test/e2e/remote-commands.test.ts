@@ -277,7 +277,7 @@ describe('ptb run and ptb runs', () => {
     const name = demo.cloud.tenants.find(({ tenantId }) => tenantId === healthy())?.name ?? '';
     const { stdout, code } = await ptb(['runs', 'show', broken, '--tenant', name]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`${name} (${healthy()}): failed, job_failed`);
+    expect(stdout).toContain(`${name} (${healthy()}): failed: The job failed in this tenant (job_failed)`);
     expect(stdout).toMatch(
       /The job threw:\n {2}BrokerError: [\s\S]*\n {6}at .*\(jobs\/secret-expiry-report\.ts:\d+:\d+\)/,
     );

@@ -36,7 +36,7 @@ export function tenantLines(tenant: RunTenantDetailsAnswer): Line[] {
   const { name, tenantId, outcome, code, detail, advice, attempts, rows, error, log, droppedLines } = tenant;
   const times = logTimes();
   return [
-    [`${name} (${tenantId}): `, outcomePiece(outcome), code === undefined ? '' : `, ${titleOf(code)} (${code})`],
+    [`${name} (${tenantId}): `, outcomePiece(outcome), code === undefined ? '' : `: ${titleOf(code)} (${code})`],
     `${counted(attempts, 'attempt')}, ${counted(rows, 'row')}`,
     ...(detail === undefined ? [] : [detail]),
     ...(advice === undefined ? [] : [`What to do: ${advice}`]),
