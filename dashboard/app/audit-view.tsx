@@ -24,9 +24,8 @@ export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 function Records({ filter }: { readonly filter: AuditFilter }) {
   const pages = useAuditPages(filter);
   const names = useNames(pages.callerNames);
-  const { records, range, busy, failure } = pages;
-  // A filter that the broker refuses is asked once.
-  const asked = busy || failure !== undefined ? undefined : range;
+  const { records, range, busy, isStale, failure } = pages;
+  const asked = isStale ? undefined : range;
   const load = async (api: Api) => asked && readPeriod(api, filter, asked);
   const period = usePolling(load, `audit period ${auditLink(filter)} ${asked?.to}`).value;
   return (

@@ -38,6 +38,8 @@ export async function readPages<P extends Page>(reading: Reading<P>): Promise<re
 export interface Pages<P> {
   readonly pages: readonly P[];
   readonly busy: boolean;
+  /** The pages are those of before: the newest are being read in their place. */
+  readonly isStale: boolean;
   readonly failure: ApiFailure | undefined;
   /** Reads on. Undefined if there is no more. */
   readonly loadMore: (() => void) | undefined;
@@ -50,6 +52,7 @@ interface State<P> {
   readonly key: string | undefined;
   readonly pages: readonly P[];
   readonly busy: boolean;
+  readonly isStale?: boolean;
   readonly failure?: ApiFailure;
 }
 
@@ -76,7 +79,11 @@ export function usePages<P extends Page>(
       const own = (sequence.current += 1);
       const isCurrent = (): boolean => sequence.current === own;
       const { isEnough } = latest.current;
-      setState((current) => ({ ...(isNewest ? current : { key, pages: known }), busy: true }));
+      setState((current) => ({
+        ...(isNewest ? current : { key, pages: known }),
+        busy: true,
+        isStale: known.length === 0,
+      }));
       try {
         const wanted = { ...latest.current, known, isEnough: (page: P) => !isCurrent() || isEnough(page) };
         const pages = await readPages(wanted);
@@ -101,6 +108,7 @@ export function usePages<P extends Page>(
     pages,
     // As soon as the list changes, before the request is sent.
     busy: isMine ? state.busy : isNewest,
+    isStale: !isMine || (state.busy && state.isStale === true),
     failure: isMine ? state.failure : undefined,
     loadMore: continuation === undefined ? undefined : () => void load(isMine ? pages : []),
     reload: () => void load([]),

@@ -252,12 +252,17 @@ describe('what stands above the records', () => {
   const health = (auditCheckpoints: object) => ({ applications: [], auditCheckpoints }) as never;
 
   /** The page over answers for the period, each with the entries of one request. */
-  async function view(answers: readonly object[][], checkpoints: object = { state: 'current' }, days = 4) {
+  async function view(
+    answers: readonly object[][],
+    checkpoints: object = { state: 'current' },
+    days = 4,
+    listed: Partial<Answer> = {},
+  ) {
     vi.setSystemTime(nowMs);
     const queries: Query[] = [];
     const range = { from: new Date(endMs - days * 86_400_000).toISOString(), to: new Date(endMs).toISOString() };
     const audit: Api['audit'] = async (query) => {
-      if (query['limit'] !== '1000') return { ...page([]), ...range };
+      if (query['limit'] !== '1000') return { ...page([]), ...listed, ...range };
       queries.push(query);
       const entries = answers[queries.length - 1] ?? [];
       return { ...page([], queries.length < answers.length ? 'more' : undefined), entries } as Answer;
@@ -320,6 +325,24 @@ describe('what stands above the records', () => {
     expect(queries).toHaveLength(4);
     expect(h1()).toBe('The last 4 records, none denied');
     expect(bars()).toHaveLength(3);
+    await unmount();
+  });
+
+  it('stays, and is not read again, while more records are read', async () => {
+    const listed = { entries: [entry({ at: new Date(2026, 10, 24, 9).toISOString() })], continuation: 'c1' };
+    const days = [at(24, 'issued'), at(24, 'denied'), at(22, 'denied')];
+    const { root, queries, bars, h1, unmount } = await view([days], undefined, undefined, listed);
+    const more = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more');
+    await act(() => more?.click());
+    expect([h1(), bars().length]).toEqual(['3 records, 2 denied', 3]);
+    await settled();
+    await settled();
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('2 records so far');
+    expect([h1(), bars().length, queries.length]).toEqual(['3 records, 2 denied', 3, 1]);
+    await act(() => root.querySelector<HTMLElement>('.head button:has(svg)')?.click());
+    await settled();
+    await settled();
+    expect(queries).toHaveLength(2);
     await unmount();
   });
 
