@@ -8,7 +8,7 @@ import { forRole } from './role-needed.tsx';
 import { readPages } from './paging.ts';
 import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { Check, Choice, Field } from './choice.tsx';
 import { goTo } from './route.ts';
@@ -67,15 +67,14 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
 
 /** How much was recorded, and how much of it was denied: in the period, or until that is read, on the page. */
 function headline({ records, loadMore }: AuditPages, period: Period | undefined): string {
-  const all = period?.records ?? records;
-  if (all.length === 0) return 'Audit';
-  const denied = all.filter(isDenied).length;
-  const words = count(all.length, 'record');
+  const all = period?.all ?? talliedOf(records);
+  if (all.records === 0) return 'Audit';
+  const words = count(all.records, 'record');
   const known =
     period === undefined
       ? `${words}${loadMore === undefined ? '' : ' so far'}`
       : `${period.isAll ? '' : 'The last '}${words}`;
-  return `${known}, ${denied === 0 ? 'none' : denied.toLocaleString('en')} denied`;
+  return `${known}, ${all.denied === 0 ? 'none' : all.denied.toLocaleString('en')} denied`;
 }
 
 const isDenied = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
@@ -88,14 +87,8 @@ interface LedeProps {
 
 /** Of which time, by whom, and why something was denied. */
 function Lede({ range, period, names }: LedeProps) {
-  const { records = [] } = period ?? {};
-  const [callers, causes] = useMemo(
-    () => [
-      mostOf(records.map((record) => names.whoIn(record).name)),
-      mostOf(records.filter(isDenied).map(({ code, outcome }) => titleOf(code ?? outcome))),
-    ],
-    [records, names],
-  );
+  const callers = mostOf(period?.callers.map(([who, n]) => [names.whoIn(who).name, n]));
+  const causes = mostOf(period?.causes.map(([cause, n]) => [titleOf(cause), n]));
   return (
     <>
       {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} short />
@@ -115,9 +108,11 @@ function Lede({ range, period, names }: LedeProps) {
 const mostNamed = 2;
 
 /** `one (31), two (7) and 3 others`: the most frequent texts. */
-function mostOf(texts: readonly string[]): string {
-  const groups = [...Map.groupBy(texts, (text) => text)].toSorted(([, a], [, b]) => b.length - a.length);
-  const named = groups.slice(0, mostNamed).map(([text, { length }]) => `${text} (${length.toLocaleString('en')})`);
+function mostOf(counted: readonly Counted<string>[] = []): string {
+  const groups = [...Map.groupBy(counted, ([text]) => text)]
+    .map(([text, same]) => [text, same.reduce((sum, [, n]) => sum + n, 0)] as const)
+    .toSorted(([, a], [, b]) => b - a);
+  const named = groups.slice(0, mostNamed).map(([text, n]) => `${text} (${n.toLocaleString('en')})`);
   const more = groups.length - named.length;
   return `${named.join(', ')}${more > 0 ? ` and ${count(more, 'other')}` : ''}`;
 }
@@ -127,16 +122,35 @@ const periodPages = 4;
 /** A shorter period is shown by hours. */
 const hoursUntilMs = 2 * 86_400_000;
 
-/** The records of a period, and the parts of it that were read as a whole. */
-interface Period {
-  readonly records: readonly AuditRecord[];
-  readonly isAll: boolean;
-  readonly isHours: boolean;
-  /** Starts of its hours or days in the reader's zone from the oldest record on, and the end of the last one. */
-  readonly startsMs: readonly number[];
+interface Tallied {
+  readonly records: number;
+  readonly denied: number;
 }
 
-async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps['range']): Promise<Period> {
+const talliedOf = (records: readonly AuditRecord[]): Tallied => ({
+  records: records.length,
+  denied: records.filter(isDenied).length,
+});
+
+type Counted<T> = readonly [T, number];
+
+/** How often each is there. */
+const countedOf = <T,>(items: readonly T[]): readonly Counted<T>[] =>
+  [...Map.groupBy(items, (item) => JSON.stringify(item)).values()].map((same) => [same[0] as T, same.length]);
+
+/** What is shown of a period. The session keeps it, without the thousands of records. */
+interface Period {
+  readonly all: Tallied;
+  readonly isAll: boolean;
+  readonly callers: readonly Counted<Parameters<Names['whoIn']>[0]>[];
+  /** Error codes and outcomes of what was denied. */
+  readonly causes: readonly Counted<string>[];
+  readonly isHours: boolean;
+  /** Its hours or days in the reader's zone that were read as a whole, from the oldest record on. Unix times in milliseconds. */
+  readonly parts: readonly (Tallied & { readonly startMs: number; readonly endMs: number })[];
+}
+
+export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps['range']): Promise<Period> {
   const pages = await readPages<AuditAnswer>({
     read: (continuation) => api.audit({ ...filter, ...range, limit: '1000', continuation }),
     isEnough: () => false,
@@ -155,36 +169,44 @@ async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps['range
     else start.setDate(start.getDate() + 1);
     startsMs.push(start.getTime());
   }
-  return { records, isAll, isHours, startsMs: isAll ? startsMs : startsMs.slice(1) };
+  const byPart = Map.groupBy(records, ({ at }) => startsMs.findLast((startMs) => startMs <= Date.parse(at)));
+  const parts = startsMs
+    .slice(0, -1)
+    .map((startMs, at) => ({ startMs, endMs: startsMs[at + 1] ?? 0, ...talliedOf(byPart.get(startMs) ?? []) }));
+  return {
+    all: talliedOf(records),
+    isAll,
+    callers: countedOf(records.map(({ caller, rule }) => ({ caller, rule }))),
+    causes: countedOf(records.filter(isDenied).map(({ code, outcome }) => code ?? outcome)),
+    isHours,
+    parts: isAll ? parts : parts.slice(1),
+  };
 }
 
 /** How many records each hour or day has, and how many of them say that something was denied. */
 function PeriodBars({
   filter,
-  period: { records, isHours, startsMs },
+  period: { all, isHours, parts },
 }: {
   readonly filter: AuditFilter;
   readonly period: Period;
 }) {
-  if (startsMs.length < 3 || records.length === 0) return null;
+  if (parts.length < 2 || all.records === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
     return isHours ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
-  const parts = Map.groupBy(records, ({ at }) => startsMs.findLast((startMs) => startMs <= Date.parse(at)));
   return (
     <FailureBars
       label={`Records in each ${isHours ? 'hour' : 'day'}, those denied in red`}
-      ends={[word(startsMs[0]), 'red: denied', word(startsMs.at(-2))]}
-      bars={startsMs.slice(0, -1).map((startMs, at) => {
-        const some = parts.get(startMs) ?? [];
-        const value = some.filter(isDenied).length;
-        const [from, to] = [startMs, startsMs[at + 1] ?? 0].map((ms) => new Date(ms).toISOString());
+      ends={[word(parts[0]?.startMs), 'red: denied', word(parts.at(-1)?.startMs)]}
+      bars={parts.map(({ startMs, endMs, records, denied }) => {
+        const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
-          title: `${word(startMs)}: ${count(some.length, 'record')}, ${value} denied`,
-          value,
-          others: some.length - value,
+          title: `${word(startMs)}: ${count(records, 'record')}, ${denied} denied`,
+          value: denied,
+          others: records - denied,
           href: auditLink({ ...filter, from, to }),
         };
       })}

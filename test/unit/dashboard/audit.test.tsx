@@ -3,7 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
-import { AuditFilters, AuditView } from '../../../dashboard/app/audit-view.tsx';
+import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import { AuditTable, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
@@ -344,6 +344,18 @@ describe('what stands above the records', () => {
     await settled();
     expect(queries).toHaveLength(2);
     await unmount();
+  });
+
+  it('keeps of thousands of records what it shows: the session keeps what it has loaded', async () => {
+    vi.setSystemTime(nowMs);
+    const entries = Array.from({ length: 1_000 }, (_, n) => at(20 + (n % 5), n % 10 === 0 ? 'denied' : 'issued'));
+    const answer = { ...page([], 'more'), entries: entries.toReversed() } as unknown as Answer;
+    const period = await readPeriod(
+      apiWith({ audit: async () => answer }),
+      {},
+      { from, to: new Date(endMs).toISOString() },
+    );
+    expect(JSON.stringify(period).length).toBeLessThan(10_000);
   });
 
   it.each([
