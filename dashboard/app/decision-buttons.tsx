@@ -60,14 +60,13 @@ export function useDeciding(onChange: () => void): Deciding {
   const [order, setOrder] = useState<{ readonly approvalId: string; readonly decision: DecisionKind }>();
   const waiting = useContext(WaitingContext);
   const toast = useToast();
-  /** Reasons that were typed, by approval: the dialog may be closed before its decision is answered. */
+  /** Reasons that were sent, by what they are for: the dialog may be closed before its decision is answered. */
   const reasons = useRef(new Map<string, string>()).current;
   const begin: Deciding['begin'] = (approvalId, decision) => setOrder({ approvalId, decision });
   if (order === undefined) return { begin, dialog: null };
   const { approvalId, decision } = order;
   const decided = (approval: ApprovalAnswer): void => {
     const { possibleDecisions, validUntil, title } = approval;
-    reasons.delete(approvalId);
     // By now the dialog may be that of another request.
     setOrder((current) => (current?.approvalId === approvalId ? undefined : current));
     const until =
@@ -120,7 +119,8 @@ function DecisionDialog(props: DialogProps) {
   // What was known before may have changed, and is not shown.
   const [openedAtMs] = useState(Date.now);
   const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`);
-  const [reason, setReason] = useState(reasons.get(approvalId) ?? '');
+  const reasonFor = `${decision} ${approvalId}`;
+  const [reason, setReason] = useState(reasons.get(reasonFor) ?? '');
   const [problem, setProblem] = useState<string>();
   const [failure, setFailure] = useState<ApiFailure>();
   const { busy, run } = useAction(setFailure);
@@ -139,8 +139,11 @@ function DecisionDialog(props: DialogProps) {
     onBegin(approvalId, 'deny');
   };
   const send = async (): Promise<void> => {
+    reasons.set(reasonFor, reason);
     try {
-      onDecided(await api.decide(approvalId, { decision, reason: reason.trim() }));
+      const approval = await api.decide(approvalId, { decision, reason: reason.trim() });
+      reasons.delete(reasonFor);
+      onDecided(approval);
     } catch (thrown) {
       if (isClosed.current) onFailedLater(thrown as ApiFailure);
       // It has changed since it was shown, or the person's roles have.
@@ -197,7 +200,6 @@ function DecisionDialog(props: DialogProps) {
                   aria-describedby={`decision-consequence${problem === undefined ? '' : ' decision-problem'}`}
                   onInput={(event) => {
                     setReason(event.currentTarget.value);
-                    reasons.set(approvalId, event.currentTarget.value);
                     setProblem(undefined);
                   }}
                 />

@@ -41,6 +41,8 @@ const approval = (more: Partial<ApprovalAnswer> = {}): ApprovalAnswer => ({
   ...more,
 });
 
+const slow = new ApiFailure({ title: 'The broker is slow', detail: 'No.', advice: 'Wait.', transient: true });
+
 const decider = ['Approvals.Decide'];
 
 let cleanUp: () => Promise<void> = async () => undefined;
@@ -85,18 +87,21 @@ async function page(view: keyof typeof views, methods: Partial<Api>, roles: read
     await act(() => button(text)?.click());
     await settle();
   };
-  const send = async (reason: string): Promise<void> => {
+  const type = async (reason: string): Promise<void> => {
     const field = root.querySelector('textarea')!;
     await act(() => {
       field.value = reason;
       field.dispatchEvent(new Event('input', { bubbles: true }));
     });
+  };
+  const send = async (reason: string): Promise<void> => {
+    await type(reason);
     await act(() => {
       root.querySelector('dialog form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
     });
     await settle();
   };
-  return { root, button, press, send };
+  return { root, button, press, type, send };
 }
 
 /** A broker that keeps one approval. */
@@ -195,7 +200,7 @@ describe('the list of approvals', () => {
     await send('Agreed with the customer.');
     await press('Deny instead…');
     expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve PATCH /);
-    fail(new ApiFailure({ title: 'The broker is slow', detail: 'No.', advice: 'Wait.', transient: true }));
+    fail(slow);
     await settle();
     expect(root.querySelector('dialog [role=alert]')?.textContent).toContain('The broker is slow');
     await press('Deny instead…');
@@ -203,6 +208,25 @@ describe('the list of approvals', () => {
     expect(root.querySelector('dialog [role=alert]')).toBeNull();
     await send('The ticket is closed already.');
     expect(decide.mock.calls.map(([, { decision }]) => decision)).toEqual(['approve', 'deny']);
+  });
+
+  it('fills in no reason that was not sent: it may be that of the opposite decision', async () => {
+    const { root, press, type } = await page('list', broker(approval()).api);
+    await press('Deny…');
+    await type('Looks like phishing, not agreed.');
+    await press('Cancel');
+    await press('Approve…');
+    expect(root.querySelector('textarea')?.value).toBe('');
+  });
+
+  it('fills in no reason of a failed approval when the person denies', async () => {
+    const { api } = broker(approval());
+    const { root, press, send } = await page('list', { ...api, decide: () => Promise.reject(slow) });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Cancel');
+    await press('Deny…');
+    expect(root.querySelector('textarea')?.value).toBe('');
   });
 
   it('says so if a decision fails whose dialog was closed meanwhile, and still has its reason', async () => {
@@ -214,7 +238,7 @@ describe('the list of approvals', () => {
     await send('Agreed with the customer.');
     await press('Cancel');
     expect(root.querySelector('dialog')).toBeNull();
-    fail(new ApiFailure({ title: 'The broker is slow', detail: 'No.', advice: 'Wait.', transient: true }));
+    fail(slow);
     await settle();
     expect(root.querySelector('.toast.bad')?.textContent).toContain(
       'You have not approved it. The broker is slow. No.',
