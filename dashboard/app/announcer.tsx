@@ -1,8 +1,8 @@
 import { type ComponentChildren, createContext } from 'preact';
-import { useCallback, useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Icon } from './icon.tsx';
 
-/** What was done, shown for a while. */
+/** What was done, shown for a while, or what failed, until it is dismissed. */
 interface Toast {
   readonly text: string;
   /** Default: `good`. */
@@ -27,14 +27,16 @@ const shownMs = 12_000;
 
 export function Announcer({ children }: { readonly children: ComponentChildren }) {
   const [text, setText] = useState('');
-  const [toast, setToast] = useState<Toast>();
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const show = useCallback((next: Toast | undefined): void => {
-    clearTimeout(timer.current);
-    setToast(next);
-    if (next !== undefined) timer.current = setTimeout(() => setToast(undefined), shownMs);
+  const [toasts, setToasts] = useState<readonly Toast[]>([]);
+  const close = (toast: Toast): void => setToasts((current) => current.filter((shown) => shown !== toast));
+  const value = useMemo(() => {
+    const toast = (next: Toast): void => {
+      // Failures stay: the dialog that is open lies over them.
+      setToasts((current) => [...current.filter(({ tone, text }) => tone === 'bad' && text !== next.text), next]);
+      if (next.tone !== 'bad') setTimeout(() => close(next), shownMs);
+    };
+    return { say: setText, toast };
   }, []);
-  const value = useMemo(() => ({ say: setText, toast: show }), [show]);
   return (
     <Announce.Provider value={value}>
       {children}
@@ -42,7 +44,9 @@ export function Announcer({ children }: { readonly children: ComponentChildren }
         {text}
       </div>
       <div class="toasts" role="status">
-        {toast === undefined ? null : <ToastCard toast={toast} onClose={() => show(undefined)} />}
+        {toasts.map((toast) => (
+          <ToastCard key={toast.text} toast={toast} onClose={() => close(toast)} />
+        ))}
       </div>
     </Announce.Provider>
   );

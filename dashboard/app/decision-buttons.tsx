@@ -10,10 +10,12 @@ import { localClock } from './format.ts';
 import { reasonLength } from '../../src/lib/core/text.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
+import type { Api } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { Failure, Loaded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { approvalLink, goTo } from './route.ts';
 
 /** A button for each decision that the person may make now. */
 export function DecisionButtons(props: {
@@ -60,9 +62,11 @@ export function useDeciding(onChange: () => void): Deciding {
   const [order, setOrder] = useState<{ readonly approvalId: string; readonly decision: DecisionKind }>();
   const waiting = useContext(WaitingContext);
   const toast = useToast();
-  /** Reasons that were sent, by what they are for: the dialog may be closed before its decision is answered. */
-  const reasons = useRef(new Map<string, string>()).current;
-  const begin: Deciding['begin'] = (approvalId, decision) => setOrder({ approvalId, decision });
+  const isGone = useRef(false);
+  useEffect(() => () => void (isGone.current = true), []);
+  /** The button of a toast may be pressed after the view was left. */
+  const begin: Deciding['begin'] = (approvalId, decision) =>
+    isGone.current ? goTo(approvalLink(approvalId)) : setOrder({ approvalId, decision });
   if (order === undefined) return { begin, dialog: null };
   const { approvalId, decision } = order;
   const decided = (approval: ApprovalAnswer): void => {
@@ -85,40 +89,44 @@ export function useDeciding(onChange: () => void): Deciding {
     waiting?.polled.reload();
     onChange();
   };
-  const failed = ({ title, message }: ApiFailure): void =>
+  const failed = ({ title, message }: ApiFailure, request: string): void =>
     toast({
       tone: 'bad',
-      text: `You have not ${decisionWords[decision].done} it. ${title}. ${message}`,
+      text: `The decision on ${request} was not confirmed. ${title}. ${message}`,
       action: { label: 'Review…', run: () => begin(approvalId, decision) },
     });
   const events = { onBegin: begin, onClose: () => setOrder(undefined), onChange: change, onDecided: decided };
   return {
     begin,
-    dialog: <DecisionDialog key={approvalId} {...order} {...events} reasons={reasons} onFailedLater={failed} />,
+    dialog: <DecisionDialog key={approvalId} {...order} {...events} onFailedLater={failed} />,
   };
 }
 
 interface DialogProps {
   readonly approvalId: string;
   readonly decision: DecisionKind;
-  readonly reasons: Map<string, string>;
   /** The person decides otherwise. */
   readonly onBegin: Deciding['begin'];
   readonly onClose: () => void;
   /** The decision was made, or refused because the approval has changed. */
   readonly onChange: () => void;
   readonly onDecided: (approval: ApprovalAnswer) => void;
-  /** The decision was refused when the dialog had been closed. */
-  readonly onFailedLater: (failure: ApiFailure) => void;
+  /** The decision failed when the dialog had been closed. */
+  readonly onFailedLater: (failure: ApiFailure, title: string) => void;
 }
+
+/** Reasons that were sent in a session, by what they are for: the dialog may be closed before its decision is answered. */
+const sentReasons = new WeakMap<Api, Map<string, string>>();
 
 /** Shows again everything that is decided on, says what the decision does, and asks for a reason. */
 function DecisionDialog(props: DialogProps) {
-  const { approvalId, decision, reasons, onBegin, onClose, onChange, onDecided, onFailedLater } = props;
+  const { approvalId, decision, onBegin, onClose, onChange, onDecided, onFailedLater } = props;
   const { api, session } = useSignedIn();
   // What was known before may have changed, and is not shown.
   const [openedAtMs] = useState(Date.now);
   const polled = usePolling(() => api.approval(approvalId), `decide ${approvalId} ${openedAtMs}`);
+  const reasons = sentReasons.get(api) ?? new Map<string, string>();
+  sentReasons.set(api, reasons);
   const reasonFor = `${decision} ${approvalId}`;
   const [reason, setReason] = useState(reasons.get(reasonFor) ?? '');
   const [problem, setProblem] = useState<string>();
@@ -145,7 +153,7 @@ function DecisionDialog(props: DialogProps) {
       reasons.delete(reasonFor);
       onDecided(approval);
     } catch (thrown) {
-      if (isClosed.current) onFailedLater(thrown as ApiFailure);
+      if (isClosed.current) onFailedLater(thrown as ApiFailure, title);
       // It has changed since it was shown, or the person's roles have.
       polled.reload();
       throw thrown;

@@ -10,6 +10,7 @@ import { approvalsLink, parseApprovalsFilter } from '../../../dashboard/app/view
 import { Side } from '../../../dashboard/app/side.tsx';
 import { Waiting } from '../../../dashboard/app/waiting.tsx';
 import type { ApprovalAnswer, ApprovalsAnswer } from '../../../src/lib/api/answers/approvals.ts';
+import { goTo, useRoute } from '../../../dashboard/app/route.ts';
 import { rendered, session } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 
@@ -56,10 +57,18 @@ async function settle(): Promise<void> {
   for (let round = 0; round < 4; round += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
 }
 
+function ByAddress() {
+  const { view, id } = useRoute();
+  if (view !== 'approvals') return <h1>Elsewhere</h1>;
+  return id === undefined ? <ApprovalsView filter={{}} /> : <ApprovalView approvalId={id} />;
+}
+
 const views = {
   list: () => <ApprovalsView filter={{}} />,
   one: () => <ApprovalView approvalId={approval().id} />,
   overview: () => <OverviewView />,
+  /** What the address names. Elsewhere nothing is decided. */
+  address: () => <ByAddress />,
 };
 
 async function page(view: keyof typeof views, methods: Partial<Api>, roles: readonly string[] = decider) {
@@ -240,12 +249,57 @@ describe('the list of approvals', () => {
     expect(root.querySelector('dialog')).toBeNull();
     fail(slow);
     await settle();
+    // The broker may have decided although its answer did not arrive.
     expect(root.querySelector('.toast.bad')?.textContent).toContain(
-      'You have not approved it. The broker is slow. No.',
+      `The decision on ${approval().title} was not confirmed. The broker is slow. No.`,
     );
     await press('Review…');
     expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve PATCH /);
     expect(root.querySelector('textarea')?.value).toBe('Agreed with the customer.');
+  });
+
+  it.each([
+    ['a decision that failed', 'Review…', async () => Promise.reject(slow)],
+    ['what was approved', 'Revoke…', async () => approval({ status: 'approved', possibleDecisions: ['revoke'] })],
+  ])('leads to %s also from a view without it', async (_, label, decide) => {
+    let go: () => void = () => undefined;
+    const gone = new Promise<void>((resolve) => (go = resolve));
+    location.hash = '#/approvals';
+    const { api } = broker(approval());
+    const { root, press, send } = await page('address', { ...api, decide: () => gone.then(decide) });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Cancel');
+    await act(() => goTo('#/jobs'));
+    go();
+    await settle();
+    await press(label);
+    expect(location.hash).toBe(`#/approvals/${approval().id}`);
+    await press('Approve…');
+    expect(root.querySelector('textarea')?.value).toBe(label === 'Review…' ? 'Agreed with the customer.' : '');
+  });
+
+  it('says that a decision failed until that is dismissed: a dialog may be open over it, and decide on another request', async () => {
+    const [one, two] = [approval(), approval({ id: 'second', title: 'DELETE /v1.0/users/0a1b at graph in Contoso' })];
+    let fail: (failure: ApiFailure) => void = () => undefined;
+    const { root, button, press, send } = await page('list', {
+      approvals: async () => ({ approvals: [one, two] }),
+      approval: async (id) => (id === two.id ? two : one),
+      decide: (id) => (id === two.id ? Promise.resolve(two) : new Promise((_, reject) => (fail = reject))),
+    });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Cancel');
+    await press('Deny… DELETE');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    await act(async () => fail(slow));
+    await act(async () => void (await vi.advanceTimersByTimeAsync(60_000)));
+    vi.useRealTimers();
+    await send('The ticket is closed already.');
+    expect([...root.querySelectorAll('.toast')].map(({ className }) => className)).toEqual(['toast bad', 'toast good']);
+    await act(() => root.querySelector<HTMLElement>('.toast.bad [aria-label=Dismiss]')?.click());
+    expect(root.querySelectorAll('.toast.bad')).toHaveLength(0);
+    expect(button('Review…')).toBeUndefined();
   });
 
   it('closes no dialog of another request when a decision is answered late', async () => {
