@@ -203,12 +203,21 @@ function grouped(
     const some = byGroup.get(key);
     if (some === undefined) return [];
     const cause = causes.find((known) => known.cause === key);
-    const [since] = jobs.flatMap(({ nights }) => (cause && trendOf(cause, nights)?.since) ?? []);
+    const since = cause?.tenants.length === some.length ? sinceOf(cause, jobs) : undefined;
     return [
       new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} {...{ since, cause }} />),
       ...some,
     ];
   });
+}
+
+/** Since when there is a cause, if all jobs that failed for it say the same. */
+function sinceOf(cause: Cause, jobs: readonly JobColumn[]): string | undefined {
+  const failed = new Set(cause.tenants.flatMap(({ results }) => results.map(({ job }) => job)));
+  const [since, ...others] = new Set(
+    jobs.filter(({ name }) => failed.has(name)).map(({ nights }) => trendOf(cause, nights)?.since),
+  );
+  return others.length === 0 ? since : undefined;
 }
 
 interface FiltersProps extends FilterProps {

@@ -2,6 +2,7 @@
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import type { Api } from '../../../dashboard/app/api.ts';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
 import { parseTenantFilter, type TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
@@ -60,13 +61,14 @@ const failedRuns = async () => ({
   runs: [{ ...first!, failed: { consent_required: ['id-Alpine'] } }, ...others.map((run) => ({ ...run, failed: {} }))],
 });
 
-async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenants) {
+async function matrix(filter: TenantFilter = {}, list: readonly Tenant[] = tenants, methods: Partial<Api> = {}) {
   const answer = { tenants: list, groups: [], warnings: ['An old list.'], asOf: '2026-11-24T07:07:00.000Z' };
   const api = {
     tenants: async () => answer,
     jobs: async () => ({ jobs: [...idleJobs, job] }),
     runs: async () => ({ runs }),
     failedRuns,
+    ...methods,
   };
   const page = await rendered(signedIn(api, <TenantsView filter={filter} />));
   await settle();
@@ -102,6 +104,39 @@ describe('the matrix of tenants', () => {
     expect(root.querySelector('h1')?.textContent).toBe('1 tenant is well, 2 are not');
     expect(root.querySelector('[role=status]')?.textContent).toBe('3 tenants');
     expect(root.textContent).toContain('An old list.');
+    await unmount();
+  });
+
+  it.each<[string, TenantFilter, readonly string[]]>([
+    ['its jobs have it since different nights', {}, ['check', 'report']],
+    ['some of its tenants are shown', { search: 'alpine' }, ['report']],
+    ['a night of one of its jobs is not known', {}, ['report', 'other']],
+  ])('does not say since when there is a cause if %s', async (_, filter, names) => {
+    const list = ['Alpine', 'Beta'].map((name) =>
+      tenant(name, { lastResults: names.map((job) => failed(job, 'consent_required')) }),
+    );
+    const nights = ['2026-11-23T05:00:00.000Z', '2026-11-22T05:00:00.000Z'].flatMap((startedAt, at) =>
+      ['check', 'report'].map((name) => ({
+        ...first!,
+        runId: `${name}@${at}`,
+        job: name,
+        startedAt,
+        finishedAt: startedAt,
+      })),
+    );
+    const { cells, unmount } = await matrix(filter, list, {
+      jobs: async () => ({ jobs: ['check', 'report', 'other'].map((name) => ({ ...job, name, title: name })) }),
+      runs: async () => ({ runs: nights }),
+      // The report fails in both nights, the check in the last one.
+      failedRuns: async (_limit, name) => ({
+        runs: nights
+          .filter((run) => run.job === name)
+          .map((run) => ({ ...run, failed: run.runId === 'check@1' ? {} : { consent_required: ['id-Alpine'] } })),
+      }),
+    });
+    expect(cells()[1]).toEqual([
+      `${filter.search === undefined ? 2 : 1}No consent for the application Copy the command`,
+    ]);
     await unmount();
   });
 
