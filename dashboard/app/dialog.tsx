@@ -27,16 +27,21 @@ interface DialogProps {
 /** A button that opens a dialog. */
 export function DialogButton(props: {
   readonly class?: string;
+  /** Without its button, a dialog that is open stays. */
+  readonly isOffered?: boolean;
   readonly dialog: (onClose: () => void) => VNode;
   readonly children: ComponentChildren;
 }) {
+  const { class: name, isOffered = true, dialog, children } = props;
   const [isOpen, setOpen] = useState(false);
   return (
     <>
-      <button type="button" class={props.class} aria-haspopup="dialog" onClick={() => setOpen(true)}>
-        {props.children}
-      </button>
-      {isOpen ? props.dialog(() => setOpen(false)) : null}
+      {isOffered ? (
+        <button type="button" class={name} aria-haspopup="dialog" onClick={() => setOpen(true)}>
+          {children}
+        </button>
+      ) : null}
+      {isOpen ? dialog(() => setOpen(false)) : null}
     </>
   );
 }

@@ -21,9 +21,9 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
   const startable = jobs.filter(useMayStart());
   return (
     <>
-      {mayAsk && tenants === undefined ? (
-        <DialogButton dialog={(onClose) => <AskDialog onClose={onClose} />}>Ask many tenants</DialogButton>
-      ) : null}
+      <DialogButton isOffered={mayAsk && tenants === undefined} dialog={(onClose) => <AskDialog onClose={onClose} />}>
+        Ask many tenants
+      </DialogButton>
       {startable.length > 0 ? (
         <DialogButton
           class="primary"

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { AskDialog } from '../../../dashboard/app/ask-dialog.tsx';
+import { StartButtons } from '../../../dashboard/app/start-buttons.tsx';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { tenant } from './tenants.ts';
@@ -124,6 +125,27 @@ export default defineQueryJob({
     expect(root.querySelector('#job-when')?.textContent).toBe('At 05:00 UTC');
     await type('#ask-path', '/groups');
     expect(root.querySelector('.query-job')).toBeNull();
+  });
+
+  it('stays open when its button goes, because a list of tenants was read again', async () => {
+    const buttons = (tenants?: readonly string[]) =>
+      signedIn(
+        { tenants: async () => ({ tenants: [], groups: [] }) as never },
+        <StartButtons jobs={[]} {...(tenants && { tenants })} />,
+        ['Requests.Send'],
+      );
+    const { root, rerender, unmount } = await rendered(buttons());
+    cleanUp = unmount;
+    const button = () => root.querySelector<HTMLElement>('button[aria-haspopup=dialog]');
+    await act(() => button()?.click());
+    const field = root.querySelector<HTMLInputElement>('#ask-path')!;
+    await act(() => {
+      field.value = '/users';
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    await rerender(buttons(['id-Alpine']));
+    expect(button()).toBeNull();
+    expect(root.querySelector<HTMLInputElement>('#ask-path')?.value).toBe('/users');
   });
 
   it('stays open with the refusal', async () => {
