@@ -265,7 +265,7 @@ interface Who {
 export interface Names {
   readonly tenants: ReadonlyMap<string, string>;
   readonly whoIn: (record: Pick<AuditRecord, 'caller' | 'rule'>) => Who;
-  /** Of an application or object id: its name, or its start. */
+  /** An application or object id, after its name if that is known: the policy has the id. */
   readonly nameOf: (id: string) => string;
 }
 
@@ -297,7 +297,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     return {
       tenants: new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])),
-      nameOf: (id) => byId.get(id) ?? start(id),
+      nameOf: (id) => (byId.has(id) ? `${byId.get(id)} (${id})` : id),
       whoIn: ({ caller: { applicationId, objectId, kind, actsFor }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
         if (applicationId === nilUuid)

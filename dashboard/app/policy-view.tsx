@@ -232,7 +232,7 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
             ))}
             {roles.map((held) => (
               <li key={held.caller}>
-                Roles of the caller <span title={held.caller}>{nameOf(held.caller)}</span>: {held.roles.join(', ')}.
+                Roles of the caller {nameOf(held.caller)}: {held.roles.join(', ')}.
               </li>
             ))}
           </ul>
@@ -248,7 +248,7 @@ const RuleCell = ({ rule, unused, nameOf }: Pick<Use['rules'][number], 'rule' | 
     {Object.entries(unused).map(([part, entries]) => (
       <div key={part} class="small quiet">
         Not used: {part === 'changes' ? 'change jobs' : part}{' '}
-        <span title={entries.join(', ')}>{entries.map(part === 'callers' ? nameOf : (entry) => entry).join(', ')}</span>
+        {entries.map(part === 'callers' ? nameOf : (entry) => entry).join(', ')}
       </div>
     ))}
   </>

@@ -67,6 +67,32 @@ it.each<[string, Partial<ReplayAnswer>, string]>([
   expect((await tried(changes)).summary).toBe(summary);
 });
 
+it('shows the whole id of a caller, by which the policy has it, and the name if it is known', async () => {
+  const [portal, bot, ada] = ['a', 'b', 'c'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000001`);
+  const use = {
+    rules: [{ rule: 'spare', records: 0, unused: { callers: [portal!, bot!] } }],
+    roles: [{ caller: ada!, roles: ['Tokens.Request' as const] }],
+    permissions: [],
+  };
+  const { root, unmount } = await rendered(
+    signedIn(
+      {
+        replay: async () => ({ ...answer, use }),
+        tenants: async () => ({ tenants: [] }) as never,
+        jobs: async () => ({ jobs: [] }),
+        runs: async () => ({ runs: [{ starter: { objectId: ada, name: 'ada@partner.example' } }] }) as never,
+      },
+      <PolicyView />,
+    ),
+  );
+  await act(() => new Promise((resolve) => setTimeout(resolve)));
+  expect(root.querySelector('.small.quiet')?.textContent).toBe(`Not used: callers ${portal}, ${bot}`);
+  expect(root.querySelector('.panel li')?.textContent).toBe(
+    `Roles of the caller ada@partner.example (${ada}): Tokens.Request.`,
+  );
+  await unmount();
+});
+
 it('says since when nobody used a rule, and why it did not look further back', async () => {
   const all = await tried({});
   expect(all.rules).toMatch(/^Rules in force, and their use since 17 Nov 2026/);
