@@ -42,7 +42,7 @@ export function createProgress(
     for (const { tenantId, name, title } of run.failures) {
       if (named.has(tenantId) || named.size >= namedFailures) continue;
       named.add(tenantId);
-      stream.write(`${clear}  ${visibleText(name)}: ${title}\n`);
+      stream.write(`${clear}  ${visibleText(name)}: ${visibleText(title)}\n`);
     }
   };
   return {

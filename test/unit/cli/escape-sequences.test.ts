@@ -12,7 +12,7 @@ import { Command } from 'commander';
 // Clears the screen, starts a new line, and sets the colour with a C1 control.
 const name = 'Contoso\u001b[2J\nFabrikam\u009b31m';
 const shown = 'Contoso\\u001b[2J\\nFabrikam\\u009b31m';
-const failure = { tenantId: 't', name, code: 'access_denied', title: 'Denied', advice: 'Ask.', detail: name } as const;
+const failure = { tenantId: 't', name, code: 'access_denied', title: name, advice: 'Ask.', detail: name } as const;
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -54,6 +54,6 @@ it('shows them as text in progress and in advice', () => {
     failures: [failure],
   } as const;
   createProgress(stream as unknown as NodeJS.WriteStream, () => 0, { failures: true }).update(run);
-  expect(String(stream.read())).toContain(`  ${shown}: Denied\n`);
+  expect(String(stream.read())).toContain(`  ${shown}: ${shown}\n`);
   expect(advice([run]).map((line) => shownLine(line, process.stdout))).toContain(`  ${shown}: ${shown}`);
 });
