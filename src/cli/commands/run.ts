@@ -12,7 +12,7 @@ import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/c
 import { exitByRun, followRun, runPath } from '../remote/follow-run.ts';
 import { namedTenants, tenantForms } from '../remote/named-tenants.ts';
 import { createProgress } from '../remote/progress.ts';
-import { advice } from '../remote/report.ts';
+import { advice, stopText } from '../remote/report.ts';
 import { print } from '../sign-in/output.ts';
 import { longTime } from '../times.ts';
 
@@ -90,9 +90,7 @@ export function runLines(run: RunAnswer, skippedBecause: readonly string[] = [])
     ...(run.asked === undefined ? [] : [`Tenants: ${requestedText(run.asked)}`]),
     ...(run.parameters === undefined ? [] : [`Parameters: ${parametersText(run.parameters)}`]),
     ...run.warnings.map((warning) => `Note: ${warning}`),
-    ...(run.stoppedBy === undefined
-      ? []
-      : [`Stopped by ${run.stoppedBy.code}: ${run.stoppedBy.detail} ${run.stoppedBy.advice}`]),
+    ...(run.stoppedBy === undefined ? [] : [`Stopped: ${stopText(run.stoppedBy)}`]),
     ...(run.failures.length === 0 ? [] : ['', ...advice([run])]),
   ];
 }

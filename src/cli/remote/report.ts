@@ -1,4 +1,5 @@
 import type { RunAnswer, RunTenantsAnswer } from '../../lib/api/answers/runs.ts';
+import { titleOf } from '../../lib/api/trouble.ts';
 import type { TenantView } from '../demo/api.ts';
 import type { DemoSummary } from '../demo/run-demo.ts';
 import { counted } from '../counted.ts';
@@ -25,11 +26,15 @@ function report(runs: readonly ReportedRun[], known: readonly TenantView[]): Lin
     ...outcomes.map((of) => cell(of.get(tenant.tenantId))),
   ]);
   const stops = runs.flatMap(({ run: { job, stoppedBy } }) =>
-    stoppedBy === undefined ? [] : [`${job} stopped, ${stoppedBy.code}: ${stoppedBy.detail} ${stoppedBy.advice}`, ''],
+    stoppedBy === undefined ? [] : [`${job} stopped: ${stopText(stoppedBy)}`, ''],
   );
   const head = ['tenant', 'domain', ...runs.map(({ run }) => run.job)];
   return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs.map(({ run }) => run))];
 }
+
+/** Why a run stopped, and what helps. */
+export const stopText = ({ code, detail, advice }: NonNullable<RunAnswer['stoppedBy']>): string =>
+  `${titleOf(code)} (${code}). ${detail} ${advice}`;
 
 const cell = ({ outcome = 'not_attempted', code }: Partial<ReportedRun['tenants'][number]> = {}): Piece =>
   resultPiece({ outcome, code });

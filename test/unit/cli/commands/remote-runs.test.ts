@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { registerRun } from '../../../../src/cli/commands/run.ts';
 import { registerRuns } from '../../../../src/cli/commands/runs.ts';
 import { maxPageRows } from '../../../../src/lib/runs/store/run.ts';
+import { errorTable } from '../../../../src/lib/core/errors.ts';
 import { outcomeWord } from '../../../../src/lib/core/outcomes.ts';
 import { onTerminal, runCommand } from './command-stage.ts';
 
@@ -232,7 +233,7 @@ describe('ptb runs show', () => {
       `${run.runId}: ${outcomeWord('stopped')}, started 2026-01-01T00:00:00Z by timer, 12.3 s`,
       '3 tenants: 2 succeeded, 1 failed, 0 skipped, 0 not attempted',
       'Note: The list of tenants is old.',
-      'Stopped by credential_expired: It expired. Run ptb consent.',
+      `Stopped: ${errorTable.credential_expired.title} (credential_expired). It expired. Run ptb consent.`,
       '',
       'Consent is missing: 1 tenant (consent_required)',
     ]);
