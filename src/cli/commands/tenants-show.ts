@@ -58,7 +58,7 @@ function tenantLines(tenant: TenantDetailsAnswer): Line[] {
   ]);
   const columns = [
     { head: 'job', min: 26 },
-    { head: 'last result', min: 20 },
+    { head: 'last result', min: 20, wrap: true },
     'rows',
     { head: 'finished', min: 11 },
     { head: 'run', min: 44, optional: true },

@@ -28,7 +28,7 @@ function report(runs: readonly ReportedRun[], known: readonly TenantView[]): Lin
   const stops = runs.flatMap(({ run: { job, stoppedBy } }) =>
     stoppedBy === undefined ? [] : [`${job} stopped: ${stopText(stoppedBy)}`, ''],
   );
-  const head = ['tenant', 'domain', ...runs.map(({ run }) => run.job)];
+  const head = ['tenant', 'domain', ...runs.map(({ run }) => ({ head: run.job, wrap: true }))];
   return [...(rows.length === 0 ? [] : [...table(head, rows), '']), ...stops, ...advice(runs.map(({ run }) => run))];
 }
 

@@ -243,6 +243,12 @@ describe('ptb tenants show', () => {
     ]);
   });
 
+  it('cuts no cause on a narrow terminal', async () => {
+    const { out } = await onTerminal(54, () => show('one'));
+    const [line = '', below = ''] = stripVTControlCharacters(out).split('\nreport ')[1]?.split('\n') ?? [];
+    expect([line.trim().split(/ {2,}/)[0], below.trim()]).toEqual(['No consent for the', 'application']);
+  });
+
   it('says why a tenant is not reachable and what to do, and what is not known', async () => {
     const away = { ...details, reachable: false, reason: 'gdap_expired', lastResults: undefined, tags: undefined };
     const { out } = await runCommand(registerTenants, ['tenants', 'show', id(1)], [away, { events: [] }]);
