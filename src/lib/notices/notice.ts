@@ -1,4 +1,3 @@
-import { type ErrorCode, errorTable } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 
 /** What notices tell of. */
@@ -78,9 +77,6 @@ export const silentNotifier: Notifier = { send: () => Promise.resolve() };
 export const cut = (text: string, length: number): string =>
   (text.length > length ? `${text.slice(0, length - 1)}…` : text).toWellFormed();
 
-/** The title of an error within a sentence. */
-const causeIn = (code: ErrorCode): string => errorTable[code].title.replace(/^./, (letter) => letter.toLowerCase());
-
 /** What each kind says of a tenant, behind its name. */
 export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
   'tenant.appeared': 'new customer tenant',
@@ -91,10 +87,10 @@ export const tenantTitles: Readonly<Record<TenantNoticeKind, string>> = {
   'tenant.included': 'no longer excluded',
   'tenant.ending': 'the GDAP relationship ends soon',
   'tenant.extended': 'the GDAP relationship was extended',
-  'tenant.consent_missing': causeIn('consent_required'),
+  'tenant.consent_missing': 'the consent is missing',
   'tenant.consent_differs': 'the consent lacks permissions',
   'tenant.consent_given': 'the consent is there again',
-  'tenant.role_missing': causeIn('access_denied'),
+  'tenant.role_missing': 'a job was refused access',
   'tenant.role_given': 'jobs have access again',
   'tenant.tags_changed': 'the tags were changed',
   'tenant.auto_consented': 'the broker consented',

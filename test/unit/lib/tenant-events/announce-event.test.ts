@@ -56,6 +56,14 @@ describe('the explanation of an event', () => {
   });
 });
 
+it('says in a title what its end takes back, in words that also fit several tenants', async () => {
+  const titleOf = async (kind: TenantEvent['kind']) => (await noticeOf({ kind })).notice?.title;
+  expect(await titleOf('role_missing')).toBe('Contoso: a job was refused access');
+  expect(await titleOf('role_given')).toBe('Contoso: jobs have access again');
+  expect(await titleOf('consent_missing')).toBe('Contoso: the consent is missing');
+  expect(await titleOf('consent_given')).toBe('Contoso: the consent is there again');
+});
+
 describe('the advice for an event', () => {
   const own = `--tenant ${tenant(1)}`;
   it.each<[Partial<TenantEvent>, string | undefined]>([
