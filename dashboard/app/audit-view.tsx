@@ -67,13 +67,14 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
 
 /** How much was recorded, and how much of it was denied: in the period, or until that is read, on the page. */
 function headline({ records, loadMore }: AuditPages, period: Period | undefined): string {
-  const all = period?.all ?? talliedOf(records);
+  // A period that is read in part may have its first record after that part.
+  const isRead = period !== undefined && period.all.records > 0;
+  const all = isRead ? period.all : talliedOf(records);
   if (all.records === 0) return 'Audit';
   const words = count(all.records, 'record');
-  const known =
-    period === undefined
-      ? `${words}${loadMore === undefined ? '' : ' so far'}`
-      : `${period.isAll ? '' : 'The last '}${words}`;
+  const known = isRead
+    ? `${period.isAll ? '' : 'The last '}${words}`
+    : `${words}${loadMore === undefined ? '' : ' so far'}`;
   return `${known}, ${all.denied === 0 ? 'none' : all.denied.toLocaleString('en')} denied`;
 }
 

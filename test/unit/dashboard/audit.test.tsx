@@ -262,7 +262,7 @@ describe('what stands above the records', () => {
     const queries: Query[] = [];
     const range = { from: new Date(endMs - days * 86_400_000).toISOString(), to: new Date(endMs).toISOString() };
     const audit: Api['audit'] = async (query) => {
-      if (query['limit'] !== '1000') return { ...page([]), ...listed, ...range };
+      if (query['limit'] !== '1000') return { ...page([]), ...range, ...listed };
       queries.push(query);
       const entries = answers[queries.length - 1] ?? [];
       return { ...page([], queries.length < answers.length ? 'more' : undefined), entries } as Answer;
@@ -270,7 +270,7 @@ describe('what stands above the records', () => {
     const api = apiWith({ audit, health: async () => health(checkpoints) });
     const shown = await rendered(
       <SignedInContext.Provider value={{ api, session }}>
-        <AuditView filter={{ caller: 'c' }} />
+        <AuditView filter={{ caller: 'c', ...(listed.to === undefined ? {} : { to: listed.to }) }} />
       </SignedInContext.Provider>,
     );
     // The period comes after the first answer.
@@ -343,6 +343,13 @@ describe('what stands above the records', () => {
     await settled();
     await settled();
     expect(queries).toHaveLength(2);
+    await unmount();
+  });
+
+  it('is of the records shown if the period is read in part and these are older', async () => {
+    const listed = { entries: [entry({ at: new Date(2026, 10, 22, 9).toISOString() })], continuation: 'c1' };
+    const { h1, unmount } = await view([[], [], [], [], []], undefined, undefined, listed);
+    expect(h1()).toBe('1 record so far, none denied');
     await unmount();
   });
 
