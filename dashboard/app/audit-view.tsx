@@ -147,7 +147,7 @@ interface Period {
   /** Error codes and outcomes of what was denied. */
   readonly causes: readonly Counted<string>[];
   readonly isHours: boolean;
-  /** Its hours or days in the reader's zone that were read as a whole, from the oldest record on. Unix times in milliseconds. */
+  /** Its hours or days in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
   readonly parts: readonly (Tallied & { readonly startMs: number; readonly endMs: number })[];
 }
 
@@ -171,9 +171,12 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
     startsMs.push(start.getTime());
   }
   const byPart = Map.groupBy(records, ({ at }) => startsMs.findLast((startMs) => startMs <= Date.parse(at)));
-  const parts = startsMs
-    .slice(0, -1)
-    .map((startMs, at) => ({ startMs, endMs: startsMs[at + 1] ?? 0, ...talliedOf(byPart.get(startMs) ?? []) }));
+  const parts = startsMs.slice(0, -1).map((startMs, at) => ({
+    // No more than was asked for.
+    startMs: Math.max(startMs, Date.parse(range.from)),
+    endMs: Math.min(startsMs[at + 1] ?? 0, filter.to === undefined ? Infinity : Date.parse(range.to)),
+    ...talliedOf(byPart.get(startMs) ?? []),
+  }));
   return {
     all: talliedOf(records),
     isAll,
@@ -195,7 +198,8 @@ function PeriodBars({
   if (parts.length < 2 || all.records === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
-    return isHours ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
+    const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
+    return isHours || !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
   return (
     <FailureBars

@@ -346,6 +346,23 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
+  it('leads from its first and its last bar to no more records than they show', async () => {
+    const [from, to] = [new Date(2026, 10, 21, 6, 30), new Date(2026, 10, 23, 18)].map((time) => time.toISOString());
+    const days = [at(23, 'issued'), at(21, 'issued')];
+    const { root, bars, unmount } = await view([days], undefined, undefined, { from: from!, to: to! });
+    expect(root.querySelector('.lede')?.textContent).toMatch(/^From .* to .*, newest first/);
+    const goes = [...root.querySelectorAll('.goes')];
+    const periodOf = async (bar: Element | undefined) => {
+      await act(() => void bar?.dispatchEvent(new Event('click', { bubbles: true })));
+      const query = new URLSearchParams(location.hash.split('?')[1]);
+      return [query.get('from'), query.get('to')];
+    };
+    expect(bars()[0]).toBe('21 Nov, 06:30: 1 record, 0 denied');
+    expect((await periodOf(goes[0]))[0]).toBe(from);
+    expect((await periodOf(goes.at(-1)))[1]).toBe(to);
+    await unmount();
+  });
+
   it('is of the records shown if the period is read in part and these are older', async () => {
     const listed = { entries: [entry({ at: new Date(2026, 10, 22, 9).toISOString() })], continuation: 'c1' };
     const { h1, unmount } = await view([[], [], [], [], []], undefined, undefined, listed);
