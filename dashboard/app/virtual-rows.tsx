@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type ActiveCell, cellAfter, type KeptCell, useCellFocus, useKeptPlace } from './cell-focus.ts';
 import { useRowWindow } from './row-window.ts';
 
@@ -141,10 +141,15 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
     event.preventDefault();
     moveTo(next);
   };
-  const onFocusIn = (event: FocusEvent): void => {
-    const cell = cellOf(event.target);
+  const followTo = (target: EventTarget | null): void => {
+    const cell = cellOf(target);
     if (cell !== undefined) follow(cell);
   };
+  // A column may have come before the one with the focus.
+  useLayoutEffect(() => {
+    if (ref.current?.contains(document.activeElement) === true) followTo(document.activeElement);
+  }, [columns]);
+  const onFocusIn = (event: FocusEvent): void => followTo(event.target);
   return { keyAt, shown, active, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
 }
 

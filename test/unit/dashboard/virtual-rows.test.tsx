@@ -235,6 +235,21 @@ describe('VirtualRows', () => {
     await unmount();
   });
 
+  it('keeps its tab stop at the heading with the focus when a column comes before it', async () => {
+    const list = items(50);
+    const more = { onSort: () => undefined };
+    const { root, cell, show, press, at, unmount } = await grid(list, more);
+    await act(() => cell(1, 2)?.querySelector('button')?.focus());
+    const [first, ...others] = columns;
+    const access: RowsColumn<Item> = { id: 'access', title: 'Access', width: 5, cell: () => 'yes' };
+    await show(list, { columns: [first!, access, ...others] });
+    expect(at()).toBe('1,3');
+    expect([...root.querySelectorAll('[tabindex="0"]')]).toEqual([document.activeElement]);
+    await press('ArrowRight');
+    expect(at()).toBe('1,4');
+    await unmount();
+  });
+
   it('opens the item of a row on Enter and on a click, but not for a link in it', async () => {
     const { cell, press, opened, unmount } = await grid(items(50), { openKey: 't1' });
     await act(() => cell(3, 1)?.focus());
