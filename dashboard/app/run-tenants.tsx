@@ -9,7 +9,7 @@ import { count, countOf, duration } from './format.ts';
 import { Clock, Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
-import { RowGroup, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
+import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
 import { auditLink } from './view-filter.ts';
@@ -102,11 +102,7 @@ export function RunTenants({ answer, job }: RunTenantsProps) {
   return (
     <section class="stack" aria-label="Tenants">
       <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={setFilter}>
-        {isGrouped ? null : (
-          <button type="button" onClick={() => setSort(firstSort)}>
-            Sort by trouble
-          </button>
-        )}
+        {isGrouped ? null : <SortByTrouble onSort={() => setSort(firstSort)} />}
       </Filters>
       {shown.length === 0 ? (
         <Empty title="No tenant matches the filter." />

@@ -34,7 +34,7 @@ import {
   titleOf,
   troublesOf,
 } from '../../src/lib/api/trouble.ts';
-import { RowGroup, VirtualRows } from './virtual-rows.tsx';
+import { RowGroup, SortByTrouble, VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
 /** Nights of each job that the matrix shows. */
@@ -278,11 +278,7 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
           />
         );
       })}
-      {filter.sort === undefined ? null : (
-        <button type="button" onClick={() => show({ ...filter, sort: '' })}>
-          Sort by trouble
-        </button>
-      )}
+      {filter.sort === undefined ? null : <SortByTrouble onSort={() => show({ ...filter, sort: '' })} />}
       {children}
     </form>
   );

@@ -26,6 +26,19 @@ export interface RowsSort {
   readonly descending: boolean;
 }
 
+/** Leads back to the first order. It goes when it is pressed, so the rows get the focus. */
+export const SortByTrouble = ({ onSort }: { readonly onSort: () => void }) => (
+  <button
+    type="button"
+    onClick={() => {
+      document.querySelector<HTMLElement>('[role=grid] [tabindex="0"]')?.focus({ preventScroll: true });
+      onSort();
+    }}
+  >
+    Sort by trouble
+  </button>
+);
+
 /** A heading over the rows that follow it. */
 export class RowGroup {
   /** Unique among the groups. */

@@ -142,6 +142,8 @@ describe('the page of a run', () => {
     await press('Sort by trouble');
     expect(grid()).toEqual(causes);
     expect(root.textContent).not.toContain('Sort by trouble');
+    // The button that had the focus is gone.
+    expect(document.activeElement?.closest('[role=grid]')).not.toBeNull();
     await unmount();
     happyDOM.setViewport({ width: 1024 });
   });

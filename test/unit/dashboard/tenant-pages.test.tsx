@@ -231,6 +231,15 @@ describe('the matrix of tenants', () => {
     await empty.unmount();
   });
 
+  it('gives the focus to the rows when the button for the first order goes', async () => {
+    const { root, unmount } = await matrix({ sort: 'tenant' });
+    await act(() =>
+      [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Sort by trouble')?.click(),
+    );
+    expect(document.activeElement?.closest('[role=grid]')).not.toBeNull();
+    await unmount();
+  });
+
   it('writes the filter and the order into the address', async () => {
     const { root, unmount } = await matrix({ show: 'unreachable' });
     const search = root.querySelector<HTMLInputElement>('input[type=search]')!;
