@@ -7,7 +7,7 @@ interface Toast {
   readonly text: string;
   /** Default: `good`. */
   readonly tone?: 'good' | 'bad';
-  /** Takes it back, or tries again. */
+  /** Takes it back, or leads to it. */
   readonly action?: { readonly label: string; readonly run: () => void } | undefined;
 }
 

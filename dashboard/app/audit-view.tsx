@@ -100,7 +100,7 @@ function Lede({ range, period, names }: LedeProps) {
         </>
       )}
       , newest first.
-      {callers === '' ? '' : ` Most by ${callers}.`}
+      {callers === '' ? '' : ` Mostly by ${callers}.`}
       {causes === '' ? '' : ` Denied for: ${causes}.`}
     </>
   );
@@ -144,7 +144,7 @@ interface Period {
   readonly all: Tallied;
   readonly isAll: boolean;
   readonly callers: readonly Counted<Parameters<Names['whoIn']>[0]>[];
-  /** Error codes and outcomes of what was denied. */
+  /** Error codes of what was denied. */
   readonly causes: readonly Counted<string>[];
   readonly isHours: boolean;
   /** Its hours or days in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
@@ -181,7 +181,7 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
     all: talliedOf(records),
     isAll,
     callers: countedOf(records.map(({ caller, rule }) => ({ caller, rule }))),
-    causes: countedOf(records.filter(isDenied).map(({ code, outcome }) => code ?? outcome)),
+    causes: countedOf(records.filter(isDenied).map(({ code }) => code ?? 'no code')),
     isHours,
     parts: isAll ? parts : parts.slice(1),
   };

@@ -203,7 +203,9 @@ describe('ptb demo', () => {
   test('stays up with a dead credential, shows no tenant as a success, and ends its child processes when it is killed', async () => {
     const command = await startCommand([...deadCredential, '--port', '0']);
     const report = command.output();
-    expect(report).toContain('access-check stopped: The refresh token was revoked or is unusable, or its account is blocked (credential_revoked).');
+    expect(report).toContain(
+      'access-check stopped: The refresh token was revoked or is unusable, or its account is blocked (credential_revoked).',
+    );
     expect(report).not.toMatch(/^.*\.(example|com) .*succeeded/m);
     const url = /http:\/\/[\d.]+:\d+(?=\/api)/.exec(report)?.[0] ?? '';
     expect((await fetch(`${url}/api/health`)).status).toBe(503);

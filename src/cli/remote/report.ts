@@ -14,7 +14,7 @@ export interface ReportedRun {
   readonly tenants: RunTenantsAnswer['tenants'];
 }
 
-/** Lists all tenants with their outcome in each run, then why runs stopped, then the advice for each error code. */
+/** Lists all tenants with their outcome in each run, then why runs stopped, then the advice for each cause. */
 function report(runs: readonly ReportedRun[], known: readonly TenantView[]): Line[] {
   const names = new Map<string, TenantView>(runs.flatMap(({ tenants }) => tenants.map((one) => [one.tenantId, one])));
   for (const tenant of known) names.set(tenant.tenantId, tenant);
@@ -39,7 +39,7 @@ export const stopText = ({ code, detail, advice }: NonNullable<RunAnswer['stoppe
 const cell = ({ outcome = 'not_attempted', code }: Partial<ReportedRun['tenants'][number]> = {}): Piece =>
   resultPiece({ outcome, code });
 
-/** Lists the failures by error code, with advice. */
+/** Lists the failures by cause, with advice. */
 export function advice(runs: readonly Pick<RunAnswer, 'failures'>[]): Line[] {
   const byCode = new Map<string, RunAnswer['failures'][number][]>();
   for (const failure of runs.flatMap((run) => run.failures)) {

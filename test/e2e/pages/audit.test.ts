@@ -158,7 +158,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('requests older pages while pages are empty, and offers a button after five pages', async () => {
     let requests = 0;
     await page.route('**/api/audit?*', async (route) => {
-      // The records by day are read in larger pages.
+      // The records of the period are read in larger pages.
       if (route.request().url().includes('limit=1000')) return route.fallback();
       requests += 1;
       const response = await route.fetch();

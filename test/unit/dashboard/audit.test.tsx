@@ -239,7 +239,7 @@ it('filters by approval and emergencies, and keeps both in the address', async (
 
 describe('what stands above the records', () => {
   const nowMs = new Date(2026, 10, 24, 12).getTime();
-  /** Midnight in the reader's zone: the API answers until a day from now. */
+  /** Midnight in the reader's zone. */
   const endMs = new Date(2026, 10, 25).getTime();
   const caller = { applicationId: 'a-1', objectId: 'p-1', kind: 'user' };
   const at = (day: number, outcome: string, more: object = {}) => ({
@@ -287,7 +287,7 @@ describe('what stands above the records', () => {
     const { root, queries, bars, h1, unmount } = await view([days]);
     expect(h1()).toBe('3 records, 2 denied');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /newest first\. Most by person p-1 \(3\)\. Denied for: No consent for the application \(1\), denied \(1\)\.$/,
+      /newest first\. Mostly by person p-1 \(3\)\. Denied for: No consent for the application \(1\), no code \(1\)\.$/,
     );
     expect(bars()).toEqual([
       '22 Nov: 1 record, 1 denied',
