@@ -236,6 +236,7 @@ function Details({ record }: { readonly record: AuditRecord }) {
       <Fact name="Request id of the resource">{record.requestId && <code>{record.requestId}</code>}</Fact>
       <Fact name="Size of the answer">{record.bytes === undefined ? undefined : count(record.bytes, 'byte')}</Fact>
       <Fact name="SHA-256 of the body">{record.bodySha256 && <code>{record.bodySha256}</code>}</Fact>
+      <Fact name="SHA-256 of the change in its plan">{record.changeSha256 && <code>{record.changeSha256}</code>}</Fact>
       <Fact name="SHA-256 of the token">{record.tokenFingerprint && <code>{record.tokenFingerprint}</code>}</Fact>
       <Fact name="Correlation id">
         <code>{record.correlationId}</code>

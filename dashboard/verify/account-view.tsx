@@ -19,6 +19,8 @@ import {
   subjectOf,
   summaryOf,
 } from './account.ts';
+import { differenceOf, objectName } from '../../src/lib/changes/difference.ts';
+import { visibleText } from '../../src/lib/core/text.ts';
 import type { Checked } from './check.ts';
 import { type LogProps, SignInsPanel } from './sign-ins-view.tsx';
 import { counted, dayOf, Some, When, zone } from './parts.tsx';
@@ -242,7 +244,7 @@ function Unproven({ account }: { readonly account: Account }) {
           <b>Nothing signs these entries: whoever had the file can have added or changed them.</b> No figure and no list
           above has them. Those that are true are proven in an extract that your partner makes later.
         </p>
-        <Lines items={account.happenings} noun="line" account={account} withReason />
+        <Lines items={account.happenings} noun="line" account={account} withReason withValues />
       </div>
     </section>
   );
@@ -402,7 +404,7 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
             </dd>
           </>
         ) : null}
-        <BeforeAfter one={one} />
+        <BeforeAfter one={one} account={account} />
         <dt>Request</dt>
         <dd>
           <code>{one.kind === 'tags' ? 'no request to your tenant' : requestText(one)}</code>
@@ -412,8 +414,81 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
   );
 }
 
-/** Records hold the values of tags, and of what is sent to Microsoft the names alone. */
-function BeforeAfter({ one: { kind, added, removed, bodyNames, plan } }: { readonly one: Happening }) {
+const withoutValues = {
+  gone: 'The file lacks the values: your partner says that it has deleted the plan since.',
+  withheld: 'Your partner withholds the values.',
+  'too many': 'The file has more values than this page shows. They are proven, and “ptb audit verify” lists them.',
+} as const;
+
+interface OneOf {
+  readonly one: Happening;
+  readonly account: Account;
+}
+
+/** The values of a change of a plan. They are as proven as the record that names them. */
+function Values({ one, account }: OneOf) {
+  const values = account.valuesOf(one);
+  if (values === undefined || typeof values === 'string')
+    return values === undefined ? null : <span class="quiet">{withoutValues[values]}</span>;
+  const { target, before, after } = values;
+  const name = objectName(before, after) ?? account.nameOf(target.split('/').at(-1) ?? '');
+  const differences = differenceOf(before, after);
+  return (
+    <>
+      <code>{visibleText(target)}</code>
+      {target.includes(name) ? null : (
+        <>
+          {' '}
+          “<Named text={visibleText(name)} />”
+        </>
+      )}
+      {differences.length === 0 ? null : (
+        <table class="plain values">
+          <thead>
+            <tr>
+              <th scope="col">Property</th>
+              <th scope="col">Before</th>
+              <th scope="col">After</th>
+            </tr>
+          </thead>
+          <tbody>
+            {differences.map(({ place, lost, gained, isList }) => (
+              <tr key={place}>
+                <th scope="row">
+                  <Named text={visibleText(place)} />
+                </th>
+                <td data-title="Before">
+                  <Texts texts={lost} none={isList ? 'without these' : 'not there'} />
+                </td>
+                <td data-title="After">
+                  <Texts texts={gained} none={isList ? 'without these' : 'not there'} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </>
+  );
+}
+
+/** @param none stands for no value. */
+const Texts = ({ texts, none }: { readonly texts: readonly string[]; readonly none: string }) =>
+  texts.length === 0 ? (
+    <span class="quiet">{none}</span>
+  ) : (
+    <>
+      {texts.map((text) => (
+        <div key={text}>
+          <bdi>{visibleText(text)}</bdi>
+        </div>
+      ))}
+    </>
+  );
+
+/** Records hold the values of tags, a digest of those of plans, and of what else is sent to Microsoft the names alone. */
+function BeforeAfter({ one, account }: OneOf) {
+  const { kind, added, removed, bodyNames, plan } = one;
   if (kind === 'tags')
     return (
       <>
@@ -427,6 +502,18 @@ function BeforeAfter({ one: { kind, added, removed, bodyNames, plan } }: { reado
           ]
             .filter((text) => text !== '')
             .join(', ')}
+        </dd>
+      </>
+    );
+  if (account.valuesOf(one) !== undefined)
+    return (
+      <>
+        <dt>What was set</dt>
+        <dd>
+          <Values one={one} account={account} />
+          {typeof account.valuesOf(one) === 'object' ? (
+            <span class="quiet">Proven with the record, which has the hash of these values.</span>
+          ) : null}
         </dd>
       </>
     );
@@ -451,10 +538,11 @@ interface LinesProps {
   readonly noun: string;
   readonly account: Account;
   readonly withReason?: boolean;
+  readonly withValues?: boolean;
 }
 
 /** A line for each happening, under the day on which it was. */
-function Lines({ items, noun, account, withReason = false }: LinesProps) {
+function Lines({ items, noun, account, withReason = false, withValues = false }: LinesProps) {
   return (
     <Some items={items} noun={noun}>
       {(shown) => (
@@ -470,6 +558,7 @@ function Lines({ items, noun, account, withReason = false }: LinesProps) {
                       <Named text={summaryOf(one, account.named)} /> by <Who who={one.who} /> <Result one={one} />
                       {withReason && one.reason !== undefined ? <Reason text={one.reason} /> : null}
                       {requestText(one) === '' ? null : <code class="sub">{requestText(one)}</code>}
+                      {withValues ? <Values one={one} account={account} /> : null}
                     </div>
                   </li>
                 ))}

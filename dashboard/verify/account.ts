@@ -1,3 +1,4 @@
+import type { ChangeValues } from '../../src/lib/audit/proof/verify-extract.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
 import { actionOf, dataOf, isChange, kindOf, type Request } from './words.ts';
@@ -38,6 +39,8 @@ export interface Happening extends Request {
   readonly fromCache: boolean;
   readonly tool?: string | undefined;
   readonly plan?: string | undefined;
+  /** Names the values before and after. Absent in records of earlier versions. */
+  readonly changeSha256?: string | undefined;
   readonly added: readonly string[];
   readonly removed: readonly string[];
 }
@@ -65,6 +68,8 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** More happenings than these are counted and not listed. A page that holds more gets slow. */
 const mostListed = 250_000;
+/** Characters of values before and after. */
+const mostValues = 100_000_000;
 
 /** Collects records of one extract: those that the proof is about, or the others. Those of both are never mixed. */
 export class Account {
@@ -78,6 +83,8 @@ export class Account {
   /** Names those parties that have ids. */
   readonly #toName: (() => void)[] = [];
   #names: ReadonlyMap<string, string> = new Map();
+  readonly #values = new Map<string, ChangeValues | 'too many'>();
+  #valuesLeft = mostValues;
 
   add(row: Row): void {
     const text = (name: string): string | undefined => this.#text(row[name]);
@@ -115,6 +122,7 @@ export class Account {
       fromCache: row['fromCache'] === true,
       tool: text('tool'),
       plan: text('plan'),
+      changeSha256: text('changeSha256'),
       added: list('tagsAdded'),
       removed: list('tagsRemoved'),
       resource: text('resource'),
@@ -145,6 +153,17 @@ export class Account {
     for (const name of this.#toName) name();
     this.#sent.clear();
     this.happenings.sort((one, other) => one.atMs - other.atMs);
+  }
+
+  addValues(sha256: string, values: ChangeValues): void {
+    if (typeof values !== 'string')
+      this.#valuesLeft -= values.target.length + (values.before?.length ?? 0) + (values.after?.length ?? 0);
+    this.#values.set(sha256, this.#valuesLeft < 0 ? 'too many' : values);
+  }
+
+  /** What the file has of a change of a plan, as proven as its record. Undefined: the record does not name it. */
+  valuesOf({ changeSha256 }: Happening): ChangeValues | 'too many' | undefined {
+    return changeSha256 === undefined ? undefined : this.#values.get(changeSha256);
   }
 
   /** The same text many times takes the memory of one. */

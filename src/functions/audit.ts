@@ -29,6 +29,7 @@ import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
 import type { StoredRecord } from '../lib/audit/chain/checkpoint.ts';
 import { timeOfKeys } from '../lib/audit/log/audit-row.ts';
+import { plannedRows } from '../lib/changes/plan-rows.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
@@ -152,13 +153,30 @@ const callerColumns = ['callerApplication', 'callerObject', 'callerBlueprint', '
 
 /** Which records an extract withholds. A filter for people, so upper and lower case are the same. */
 function isWithheldBy({ withholdBefore, withhold = [] }: Withheld): (record: StoredRecord) => boolean {
-  const texts = withhold.map((text) => text.toLowerCase());
   return ({ PartitionKey, RowKey, ...columns }) =>
     (withholdBefore !== undefined && (timeOfKeys(PartitionKey, RowKey) ?? 0) < withholdBefore) ||
-    Object.values(columns).some(
-      (value) => typeof value === 'string' && texts.some((text) => value.toLowerCase().includes(text)),
-    );
+    Object.values(columns).some((value) => typeof value === 'string' && hasOneOf(withhold, value));
 }
+
+const hasOneOf = (texts: readonly string[], value: string): boolean =>
+  texts.some((text) => value.toLowerCase().includes(text.toLowerCase()));
+
+/** The rows of plans that records name. Those with a text that is withheld are undefined. */
+async function changesIn(
+  { runs }: Pick<Services, 'runs'>,
+  records: readonly StoredRecord[],
+  tenantId: TenantId,
+  { withhold = [] }: Withheld,
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const applies = new Set(records.flatMap(({ run }) => (typeof run === 'string' ? run : [])));
+  // A row is JSON in JSON in JSON.
+  const texts = withhold.flatMap((text) => [0, 1, 2].map((times) => escaped(text, times)));
+  const rows = await plannedRows(runs, applies, tenantId);
+  return new Map([...rows].map(([sha256, row]) => [sha256, hasOneOf(texts, row) ? undefined : row]));
+}
+
+const escaped = (text: string, times: number): string =>
+  times === 0 ? text : escaped(JSON.stringify(text).slice(1, -1), times - 1);
 
 interface Withheld {
   /** Milliseconds. */
@@ -228,6 +246,7 @@ route(
     const page = await services.evidence.extract(query, continuation, {
       isWithheld: isWithheldBy(withheld),
       names: (records) => (records.length === 0 ? nameOf(services, tenantId) : namesIn(services, records)),
+      changes: (records) => changesIn(services, records, tenantId, withheld),
     });
     const answer = { ...page } as unknown as AuditExtractAnswer;
     return { status: 200, headers: uncached, jsonBody: answer };

@@ -64,6 +64,19 @@ async function shownBy(
         },
       },
     },
+    runs: {
+      log: {
+        request: async (apply: string) =>
+          apply === 'adjust@apply-1' ? { change: { kind: 'apply', plan: 'adjust@plan' } } : undefined,
+        findOutcome: async (plan: string, of: string) =>
+          plan === 'adjust@plan' && of === tenant(7) ? { rowsName: 'rows' } : undefined,
+      },
+      results: {
+        rows: async function* () {
+          yield* [`${planRow('ann@contoso.com')}\n${planRow('say "x"')}`, '\n'];
+        },
+      },
+    },
     evidence: {
       extract: async (_query: unknown, _continuation: unknown, shown: Shown) => {
         given = shown;
@@ -85,7 +98,11 @@ async function shownBy(
     ?.answer(services, call);
   return given as Required<Shown>;
 }
-type Shown = Pick<ExtractDeps, 'isWithheld' | 'names'>;
+const planRow = (value: string): string => {
+  const after = JSON.stringify({ value });
+  return JSON.stringify({ action: 'update', after, content: JSON.stringify({ after }), target: '/users/1' });
+};
+type Shown = Pick<ExtractDeps, 'isWithheld' | 'names' | 'changes'>;
 const stored = (changes: Readonly<Record<string, unknown>> = {}): StoredRecord => ({
   ...storedRecord({ ...toRow(issued({ atMs: Date.UTC(2026, 10, 20) }), guid(6)) }),
   ...changes,
@@ -125,6 +142,16 @@ it('withholds records of an extract by their time and by texts in any column', a
   expect(await isWithheld({ withhold: 'bob@contoso.com' })).toBe(false);
   expect(await isWithheld({ withhold: 'bob@contoso.com,ANN@contoso.com' })).toBe(true);
   expect(await isWithheld({ withhold: String(record['callerObject']) })).toBe(true);
+});
+
+it('gives an extract what plans hold, but what has a text that is withheld', async () => {
+  const records = [stored({ run: 'adjust@apply-1' }), stored({ run: 'purged@apply-2' }), stored()];
+  const changes = async (query: Readonly<Record<string, string>>) => [
+    ...(await (await shownBy(query)).changes(records)).values(),
+  ];
+  expect(await changes({})).toEqual([planRow('ann@contoso.com'), planRow('say "x"')]);
+  expect(await changes({ withhold: 'ANN@contoso.com' })).toEqual([undefined, planRow('say "x"')]);
+  expect(await changes({ withhold: 'say "x"' })).toEqual([planRow('ann@contoso.com'), undefined]);
 });
 
 it('tells checkpoints how long records are kept, and logs each that was written', async () => {

@@ -38,6 +38,7 @@ export function testAuditLog(make: () => AuditLog): void {
       roles: ['Tokens.Request', 'Requests.Send'],
       requestedScopes: ['User.Read.All'],
       bodySha256: 'ab'.repeat(32),
+      changeSha256: 'cd'.repeat(32),
       uti: 'token-1',
       status: 201,
       requestId: 'request-1',

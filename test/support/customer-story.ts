@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { toRow } from '../../src/lib/audit/log/audit-row.ts';
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
 import type { ExtractLine } from '../../src/lib/audit/proof/layout.ts';
@@ -17,6 +18,8 @@ export const hostile = '<img src=x onerror="document.title=\'ran\'"> \u202Egnp.e
 /** A partner whose customer has a day like any other: people, a job, an approval, an emergency at night and refusals. */
 export class Story {
   readonly world = new ProofWorld(7, 3, calm);
+  /** The rows of the plan that was applied. */
+  readonly #planned = new Map<string, string>();
   #ids = 0x1000;
 
   get names(): ReadonlyMap<string, string> {
@@ -62,6 +65,16 @@ export class Story {
     this.world.audit.nowMs += 600;
   }
 
+  /** A change of a plan that a person applied. */
+  change(target: string, before: object | null, after: object | null, entry: Partial<AuditEntry>): void {
+    const [old, aim] = [before, after].map((state) => (state === null ? null : JSON.stringify(state)));
+    const row = JSON.stringify({ action: 'update', after: aim, before: old, content: `nonce ${target}`, target });
+    const changeSha256 = hash('sha256', row, 'hex');
+    // One that is left out here is of a plan that was purged.
+    if (before !== null || after !== null) this.#planned.set(changeSha256, row);
+    this.request({ rule: 'engineers may apply', plan: 'ab'.repeat(32), changeSha256, ...entry }, 204);
+  }
+
   /** @param hour of the day, in UTC. */
   async until(hour: number, minutes = 0): Promise<void> {
     const ms = Date.UTC(2026, 10, 24, hour, minutes) - this.world.audit.nowMs;
@@ -69,7 +82,10 @@ export class Story {
   }
 
   extract(sinceMs = startMs, untilMs = this.world.audit.nowMs): Promise<ExtractLine[]> {
-    return this.world.extract(this.tenant, sinceMs, untilMs, { names: async () => this.names });
+    return this.world.extract(this.tenant, sinceMs, untilMs, {
+      names: async () => this.names,
+      changes: async () => this.#planned,
+    });
   }
 }
 
@@ -142,6 +158,36 @@ export async function storyOfADay(): Promise<Story> {
     },
     403,
   );
+  await story.until(15);
+  const kept = 'ManagePermissionGrantsForOwnedResource.microsoft-dynamically-managed-permissions-for-team';
+  const policy = {
+    method: 'PATCH',
+    path: '/v1.0/policies/authorizationPolicy',
+    bodyNames: ['defaultUserRolePermissions'],
+  };
+  story.change(
+    '/policies/authorizationPolicy',
+    {
+      defaultUserRolePermissions: {
+        permissionGrantPoliciesAssigned: ['ManagePermissionGrantsForSelf.microsoft-user-default-legacy', kept],
+      },
+    },
+    { defaultUserRolePermissions: { permissionGrantPoliciesAssigned: [kept] } },
+    { ...policy, template: policy.path },
+  );
+  const location = '/identity/conditionalAccess/namedLocations/33333333-0000-4000-8000-000000000003';
+  story.change(
+    location,
+    { displayName: hostile, isTrusted: true },
+    { displayName: 'Office', isTrusted: false },
+    {
+      method: 'PATCH',
+      path: `/v1.0${location}`,
+      template: '/v1.0/identity/conditionalAccess/namedLocations/*',
+      bodyNames: ['displayName', 'isTrusted'],
+    },
+  );
+  story.change('/groups/1', null, null, { method: 'DELETE', path: '/v1.0/groups/1', template: '/v1.0/groups/*' });
   await story.until(21, 40);
   const emergency = {
     breakGlass: true,

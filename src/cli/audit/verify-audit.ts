@@ -11,6 +11,7 @@ import { RecordedTokens } from '../../lib/audit/proof/join-sign-ins.ts';
 import { compareSignIns, comparisonLines, isClear } from './compare-sign-ins.ts';
 import { exportAudit } from './export-audit.ts';
 import { openExport } from './export-file.ts';
+import { RecordedChanges } from './recorded-changes.ts';
 import { trustedKeys } from './trusted-keys.ts';
 import { extractLines, isExtract, publishedHeads, verifyExtractFile } from './verify-extract-file.ts';
 import { verificationLines } from './verification-lines.ts';
@@ -54,7 +55,8 @@ async function verifyFile(
     if (tenant !== undefined && parseTenantId(tenant) === undefined)
       throw new UsageError('--tenant: is not the id of a tenant (GUID).');
     const tokens = new RecordedTokens();
-    const verdict = await verifyExtractFile(file, given, { published, tenant, tokens });
+    const changes = new RecordedChanges();
+    const verdict = await verifyExtractFile(file, given, { published, tenant, tokens, changes });
     const join = signIns === undefined ? undefined : await compareSignIns(signIns, verdict, tokens);
     const keysFrom = given.length > 0 ? 'option' : 'extract';
     print(
@@ -63,10 +65,12 @@ async function verifyFile(
         verdict: verdict.isProven ? 'proven' : 'tampered',
         keysFrom,
         ...verdict,
+        ...(verdict.isProven && { changes: changes.view() }),
         ...(join && { signIns: { ...join, partner: [...join.partner] } }),
       },
       [
         ...extractLines(verdict, given.length > 0, published !== undefined, tenant !== undefined),
+        ...(verdict.isProven ? changes.lines(verdict.names) : []),
         ...(join === undefined ? [] : comparisonLines(join)),
       ],
     );

@@ -4,12 +4,13 @@ import type { JWK } from 'jose';
 import * as z from 'zod';
 import type { RecordedTokens } from '../../lib/audit/proof/join-sign-ins.ts';
 import type { EcKey } from '../../lib/audit/proof/layout.ts';
-import { type ExtractVerdict, verifyExtract } from '../../lib/audit/proof/verify-extract.ts';
+import { type ExtractVerdict, type VerifyOptions, verifyExtract } from '../../lib/audit/proof/verify-extract.ts';
 import { parseJson } from '../../lib/core/outbound.ts';
 import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
 import { UsageError } from '../run-program.ts';
 import { fileLines } from './file-lines.ts';
+import type { RecordedChanges } from './recorded-changes.ts';
 
 /** Whether a file is the extract of a tenant: its first bytes say so. */
 export async function isExtract(file: string): Promise<boolean> {
@@ -37,7 +38,7 @@ export async function publishedHeads(files: readonly string[]): Promise<readonly
 /**
  * @param keys that must have signed. Empty: those in the file.
  * @param wanted published heads, among which those of the file must be, and the id of the tenant that it must be about.
- * Undefined: not compared. `tokens` gets those that the records name.
+ * Undefined: not compared. `tokens` and `changes` get those that the records name.
  */
 export async function verifyExtractFile(
   file: string,
@@ -46,12 +47,17 @@ export async function verifyExtractFile(
     readonly published: readonly string[] | undefined;
     readonly tenant: string | undefined;
     readonly tokens: RecordedTokens;
+    readonly changes: RecordedChanges;
   },
 ): Promise<ExtractVerdict> {
-  const { published: heads, tenant, tokens } = wanted;
+  const { published: heads, tenant, tokens, changes } = wanted;
   const trusted = keys.map(({ x = '', y = '', kid = '' }): EcKey => ({ kty: 'EC', crv: 'P-256', x, y, kid }));
-  const onRecord = tokens.add.bind(tokens);
-  const options = { keys: trusted, nowMs: Date.now(), onRecord, ...(tenant === undefined ? {} : { tenant }) };
+  const onRecord: VerifyOptions['onRecord'] = (record, checkpoint) => {
+    tokens.add(record, checkpoint);
+    changes.add(record, checkpoint);
+  };
+  const onChange = changes.addValues.bind(changes);
+  const options = { keys: trusted, nowMs: Date.now(), onRecord, onChange, ...(tenant === undefined ? {} : { tenant }) };
   return verifyExtract(fileLines(file), heads === undefined ? options : { ...options, heads });
 }
 

@@ -105,6 +105,11 @@ export interface AuditEntry extends GatewayRequestFields {
   readonly run?: string;
   /** Digest of the plan that a change belongs to. */
   readonly plan?: string;
+  /**
+   * SHA-256 of the change with the values before and after, as the plan holds it, in hexadecimal. It has a random part, so it tells
+   * nothing about the values.
+   */
+  readonly changeSha256?: string;
   readonly tenantId?: TenantId;
   /** The tenant as the caller wrote it, if it is not a known tenant. */
   readonly tenantAsked?: string;

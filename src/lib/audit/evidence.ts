@@ -228,14 +228,14 @@ export class AuditEvidence {
 
   /**
    * One page of the extract of a tenant. All lines are a file that anybody can verify (proof/verify-extract.ts).
-   * @param shown says which records are withheld, and what callers are called.
+   * @param shown says which records are withheld, what callers are called, and what plans hold.
    * @throws BrokerError request_invalid if no checkpoint has accounts for the period; storage_unavailable,
    * key_vault_unavailable.
    */
   async extract(
     query: Omit<ExtractQuery, 'nowMs'>,
     continuation: string | undefined,
-    shown: Pick<ExtractDeps, 'isWithheld' | 'names'> = {},
+    shown: Pick<ExtractDeps, 'isWithheld' | 'names' | 'changes'> = {},
   ): Promise<ExtractPage> {
     const { broker, clock, indexKey, signer } = this.#deps;
     const tree = await this.#openTree();

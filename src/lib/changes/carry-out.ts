@@ -488,7 +488,8 @@ async function send(
       await stages.step(index, (now) => (isSameStage(now, stage) ? ended(now, why, clock.nowMs()) : undefined));
       return;
     }
-    const request = { ...kindOf(change).request(change, visit.tenant.tenantId), ifMatch };
+    const { sha256 } = work.planned[index] as PlannedChange;
+    const request = { ...kindOf(change).request(change, visit.tenant.tenantId), ifMatch, sha256 };
     const answer = await sendChange(sending, request, take);
     const isBrought = bringersOf(work, index).length > 0;
     await settle(answerOf(change, answer, { isBrought, isCompared: ifMatch !== undefined, nowMs: clock.nowMs() }));
@@ -616,7 +617,7 @@ async function planUndo(deps: CarryOutDeps, { handedOut }: AttemptDeps, visit: U
     else left.changed += 1;
   });
   const inverses = backwards.flatMap(([index]) => found.get(index) ?? []);
-  const rows = planRows(await planChanges(inverses, reader));
+  const rows = planRows(await planChanges(inverses, reader), deps.newId);
   const note = [
     ...(left.changed > 0 ? [`${left.changed} changed since and left alone.`] : []),
     ...(left.irreversible > 0 ? [`${left.irreversible} cannot be undone.`] : []),

@@ -1,4 +1,4 @@
-import { isObject } from '../core/objects.ts';
+import { isObject, textOf } from '../core/objects.ts';
 import { isSame } from './values.ts';
 
 /** What one property loses and gains. Both: its value changes, or items of its list do. */
@@ -22,6 +22,16 @@ export function differenceOf(before: string | null, after: string | null): reado
     const gained = isList ? lacking(is, was) : aim.has(place) ? [is] : [];
     return [{ place, lost: lost.map(shown), gained: gained.map(shown), isList }];
   });
+}
+
+/** What people call the object of a change, if its state before or after it has a name. Both as JSON. */
+export function objectName(before: string | null, after: string | null): string | undefined {
+  const states = [after, before]
+    .map((json): unknown => (json === null ? undefined : JSON.parse(json)))
+    .filter(isObject);
+  return states
+    .flatMap((state) => ['displayName', 'userPrincipalName', 'DisplayName', 'Name'].map((name) => textOf(state, name)))
+    .find((name) => name !== undefined && name !== '');
 }
 
 /** The items that another list lacks. Their order means nothing. */

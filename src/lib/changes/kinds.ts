@@ -23,6 +23,8 @@ export interface ChangeRequest {
   readonly body: JsonObject | undefined;
   /** The version that it changes, and no other one. */
   readonly ifMatch?: string | undefined;
+  /** Of the row of the plan. */
+  readonly sha256?: string | undefined;
   readonly cmdlet?: { readonly name: string; readonly parameters: readonly string[] };
 }
 

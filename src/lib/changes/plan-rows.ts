@@ -1,6 +1,10 @@
+import { hash } from 'node:crypto';
 import { BrokerError } from '../core/errors.ts';
+import type { TenantId } from '../core/identifiers.ts';
 import { defined, type JsonObject } from '../core/objects.ts';
 import type { Row } from '../runs/job/row.ts';
+import type { RunId } from '../runs/store/run.ts';
+import type { Runs } from '../runs/store/runs.ts';
 import { type Change, needsOf, withCreated } from './change.ts';
 import { kindOf, type Reader, readFacts, type State } from './kinds.ts';
 import { canonicalJson, partOf } from './values.ts';
@@ -12,6 +16,11 @@ export interface PlannedChange {
   readonly before?: State | undefined;
   /** What the change rests on. Absent: nothing. */
   readonly facts?: State | undefined;
+  /**
+   * SHA-256 of the stored row, in hexadecimal: the records of the change name it. Absent in plans of earlier versions, whose rows
+   * others could guess.
+   */
+  readonly sha256?: string | undefined;
 }
 
 /** The columns of a plan, as people read it. */
@@ -22,7 +31,7 @@ export const planColumns = [
   { name: 'before', title: 'Before', type: 'text' },
   { name: 'after', title: 'After', type: 'text' },
   { name: 'undo', title: 'Can be undone', type: 'text' },
-  { name: 'content', title: 'The change as data', type: 'text' },
+  { name: 'content', title: 'The change as data', type: 'text', compare: false },
 ] as const;
 
 /** Most changes in one tenant. More are not read by the people who approve them. */
@@ -59,10 +68,13 @@ function describe(planned: PlannedChange, position: number) {
   };
 }
 
-/** The row of a change. Its members have the order of RFC 8785, so the stored text is canonical. */
-function planRow(planned: PlannedChange, position: number): Row {
+/**
+ * The row of a change. Its members have the order of RFC 8785, so the stored text is canonical.
+ * @param nonce makes its digest tell nothing to whoever can guess the rest: one tenant could find others in the digest of a plan.
+ */
+function planRow(planned: PlannedChange, position: number, nonce: string): Row {
   const { action, after, before, change, target, undo } = describe(planned, position);
-  const content = canonicalJson(planned);
+  const content = canonicalJson({ ...planned, nonce });
   if (content.length > maxLength)
     throw new BrokerError(
       'job_failed',
@@ -71,22 +83,51 @@ function planRow(planned: PlannedChange, position: number): Row {
   return { action, after, before, change, content, target, undo };
 }
 
-/** The rows of the changes, which the people who approve a plan read. @throws BrokerError job_failed */
-export function planRows(planned: readonly PlannedChange[]): readonly Row[] {
+/**
+ * The rows of the changes, which the people who approve a plan read.
+ * @param newId random, and never the same again.
+ * @throws BrokerError job_failed
+ */
+export function planRows(planned: readonly PlannedChange[], newId: () => string): readonly Row[] {
   if (planned.length > maxChanges)
     throw new BrokerError(
       'job_failed',
       `The plan has ${planned.length} changes in this tenant; ${maxChanges} is the most.`,
     );
-  return planned.map((change, index) => planRow(change, index + 1));
+  return planned.map((change, index) => planRow(change, index + 1, newId()));
 }
 
 /** Reads the stored rows of one tenant of a plan. The caller has checked their digest. */
 export const readPlanRows = (jsonLines: string): readonly PlannedChange[] =>
-  jsonLines
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse((JSON.parse(line) as { content: string }).content) as PlannedChange);
+  linesOf(jsonLines).map((line) => {
+    const { content } = JSON.parse(line) as { readonly content: string };
+    const { nonce, ...planned } = JSON.parse(content) as PlannedChange & { readonly nonce?: string };
+    return nonce === undefined ? planned : { ...planned, sha256: digestOfRow(line) };
+  });
+
+const linesOf = (jsonLines: string): readonly string[] => jsonLines.split('\n').filter((line) => line !== '');
+const digestOfRow = (line: string): string => hash('sha256', line, 'hex');
+
+/**
+ * The stored rows of one tenant in the plans of some applies, by their digests. Those of a plan that was purged are missing.
+ * @throws BrokerError storage_unavailable
+ */
+export async function plannedRows(
+  { log, results }: Pick<Runs, 'log' | 'results'>,
+  applies: Iterable<RunId>,
+  tenantId: TenantId,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = new Map<string, string>();
+  for (const apply of applies) {
+    const change = (await log.request(apply))?.change;
+    if (change?.kind !== 'apply') continue;
+    const { rowsName } = (await log.findOutcome(change.plan, tenantId)) ?? {};
+    if (rowsName === undefined) continue;
+    const text = (await Array.fromAsync(results.rows(change.plan, rowsName))).join('');
+    for (const line of linesOf(text)) rows.set(digestOfRow(line), line);
+  }
+  return rows;
+}
 
 /** The row of a change in an apply. */
 export const applyRow = (

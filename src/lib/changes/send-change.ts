@@ -107,6 +107,7 @@ export async function sendChange(
     application: rule.application,
     grant: 'delegated' as const,
     plan: apply.digest,
+    changeSha256: request.sha256,
     approvalId: apply.approvalId,
     scopes: [],
   });

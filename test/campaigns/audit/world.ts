@@ -89,6 +89,8 @@ export class AuditWorld {
   isKeyDisabled = false;
   /** Whether the first version with checkpoints writes them. */
   isFirstVersion = false;
+  /** The rows of plans that records name, by their digests. */
+  readonly planned = new Map<string, string>();
   /** How many tenants the records are of. */
   tenants = 1;
   /** Keeps the accounts of the tenants. */
@@ -297,7 +299,25 @@ export class AuditWorld {
       path: `/v1.0/users/${number}`,
       status: 200,
       bytes: number,
+      ...(number % 2 === 0 ? this.#change(number) : {}),
     };
+  }
+
+  /** Of a plan. Some are made twice, after an unknown outcome. */
+  #change(number: number): Partial<AuditEntry> {
+    const place = number % 400;
+    const [before, after] = [{ city: `Rom ${place}` }, { city: `Bern ${place}` }].map((state) => JSON.stringify(state));
+    const change = { after, before, nonce: place };
+    const row = JSON.stringify({
+      action: 'update',
+      after,
+      before,
+      content: JSON.stringify(change),
+      target: '/users/1',
+    });
+    const changeSha256 = createHash('sha256').update(row).digest('hex');
+    this.planned.set(changeSha256, row);
+    return { method: 'PATCH', plan: 'ab'.repeat(32), run: 'adjust@apply-1', changeSha256 };
   }
 
   /** One of the tenants, or none. */

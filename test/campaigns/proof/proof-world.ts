@@ -162,6 +162,7 @@ export class ProofWorld {
           records.length === 0 ? [tenantId, 'Contoso'] : [String(records[0]?.['callerApplication']), 'Helpdesk'],
         ]),
       read: (fromMs, toMs) => this.audit.read(fromMs, toMs),
+      changes: async () => this.audit.planned,
       ...given,
     };
     const pages: (readonly ExtractLine[])[] = [];

@@ -99,6 +99,7 @@ const otherRecords =
     return counted([
       ...sources.lines.filter(({ type }) => isFront({ type } as ExtractLine) || type === 'seal'),
       ...taken,
+      ...of(from(sources), 'change'),
       ...of(sources.lines, 'unsigned'),
       ...of(sources.lines, 'end'),
     ]);
@@ -113,6 +114,30 @@ const onText =
     const text = change(all[at] ?? '', random);
     return text === undefined ? undefined : all.with(at, text);
   };
+/** Changes the row of one change, whose record stays. @returns undefined for a row that stays as it is. */
+const onChange =
+  (change: (row: string, sources: Sources) => string | undefined): Change =>
+  (sources) => {
+    const line = pick(
+      of(sources.lines, 'change').filter(({ row }) => row !== undefined),
+      sources.random,
+    );
+    const row = line?.row === undefined ? undefined : change(line.row, sources);
+    return line === undefined || row === undefined || row === line.row
+      ? undefined
+      : swap(sources.lines, line, { ...line, row });
+  };
+const otherRow = (from: (sources: Sources) => readonly ExtractLine[]): Change =>
+  onChange((row, sources) => {
+    const others = of(from(sources), 'change').flatMap((line) => line.row ?? []);
+    return pick(
+      others.filter((other) => other !== row),
+      sources.random,
+    );
+  });
+/** A change that is true, of a plan that no record of the file names. */
+const unnamed = 'invented by somebody';
+
 const hours = (text: string, random: () => number): string =>
   new Date(Date.parse(text) + Math.round((random() - 0.5) * 7_200_000)).toISOString();
 
@@ -186,6 +211,50 @@ export const changes: Readonly<Record<string, Change>> = {
   'records of a neighbour': otherRecords(({ neighbour }) => neighbour),
   'records of another period': otherRecords(({ period }) => period),
   'records of another broker': otherRecords(({ stranger }) => stranger),
+  'value before changed': onChange((row) => row.replace(/Rom/, 'Paris')),
+  'value after changed': onChange((row) => row.replace(/Bern/, 'Paris')),
+  'value before and after exchanged': onChange((row) =>
+    row.replace('"after"', '"x"').replace('"before"', '"after"').replace('"x"', '"before"'),
+  ),
+  'object of a change changed': onChange((row) => row.replace('/users/1', '/users/2')),
+  'other value in front of a change': onChange((row) => row.replace('{', '{"after":"1",')),
+  'values of another change': otherRow(({ lines }) => lines),
+  'values of a plan of another period': otherRow(({ period }) => period),
+  'values of a plan of a neighbour': otherRow(({ neighbour }) => neighbour),
+  'values under the digest of another change': ({ lines, random }) => {
+    const changed = of(lines, 'change').filter(({ row }) => row !== undefined);
+    const [one, other] = [pick(changed, random), pick(changed, random)];
+    if (one === undefined || other === undefined || one === other) return undefined;
+    return lines.map((line) =>
+      line === one ? { ...one, sha256: other.sha256 } : line === other ? { ...other, sha256: one.sha256 } : line,
+    );
+  },
+  'values left out': (sources) => {
+    const line = pick(of(sources.lines, 'change'), sources.random);
+    const isAgain = of(sources.lines, 'change').filter(({ sha256 }) => sha256 === line?.sha256).length > 1;
+    return isAgain ? undefined : swap(sources.lines, line);
+  },
+  'values added that no record names': ({ lines }) => {
+    const row = JSON.stringify({ action: 'update', after: '1', before: '2', target: unnamed });
+    const change: ExtractLine = { type: 'change', sha256: hash('sha256', row, 'hex'), row };
+    const end = lines.at(-1);
+    return end === undefined ? undefined : swap(lines, end, change, end);
+  },
+  'values before their record': ({ lines }) => {
+    const [change] = of(lines, 'change');
+    const [seal] = of(lines, 'seal');
+    return change === undefined || seal === undefined ? undefined : swap(swap(lines, change) ?? [], seal, seal, change);
+  },
+  'values and a reason for none': (sources) => {
+    const line = pick(of(sources.lines, 'change'), sources.random);
+    if (line?.row === undefined) return undefined;
+    return swap(sources.lines, line, { ...line, missing: 'gone' });
+  },
+  'digest of a change in its record': onRecord((line, { random }) =>
+    typeof line.record['changeSha256'] !== 'string'
+      ? undefined
+      : [{ ...line, record: { ...line.record, changeSha256: bend(line.record['changeSha256'], random) } }],
+  ),
   'count changed': onShown((account, random) => ({
     ...account,
     count: Math.max(0, account.count + (random() < 0.5 ? 1 : -1)),

@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { changeTenant } from 'microsoft-cloud/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Ended, runInProcess } from '../../support/command-in-process.ts';
-import { startQuietDemo } from '../../support/running-demo.ts';
+import { runTimer, startQuietDemo } from '../../support/running-demo.ts';
 import type { WatchedDemo } from '../../support/watched-demo.ts';
 
 // `ptb plan`, `ptb apply` and `ptb plans` against a running broker.
@@ -71,6 +71,33 @@ it('plans, applies a canary, goes on, takes it back, and plans to take that back
   expect([forward.exitCode, forward.stdout]).toEqual([0, expect.stringContaining(difference)]);
   const { stdout } = await ptb('plans');
   expect(stdout).toMatch(new RegExp(`^${undoId} +applied `, 'm'));
+});
+
+it('gives a customer what was changed in its tenant, with the values before and after', async () => {
+  await runTimer(demo, 'checkpoint-audit');
+  const [first, other] = reachable;
+  const tenantId = first?.tenantId ?? '';
+  const file = join(folder, 'extract.jsonl');
+  const period = ['--since', '2020-01-01', '--until', new Date(Date.now() + 86_400_000).toISOString()];
+  const extract = () => ptb('audit', 'extract', '--tenant', tenantId, ...period, '--out', file);
+  // The first checkpoint may be on its way.
+  await expect.poll(async () => (await extract()).exitCode, { interval: 500, timeout: 20_000 }).toBe(0);
+  const { exitCode, stdout } = await ptb('audit', 'verify', file, '--tenant', tenantId);
+  expect([exitCode, stdout]).toEqual([0, expect.stringContaining(difference)]);
+  // The checkpoint is older than these records.
+  const [proven = '', unproven = ''] = stdout.split('Changes whose records no checkpoint covers: nothing proves');
+  expect(proven).not.toContain('ManagePermissionGrantsForSelf');
+  // It was changed, and changed back.
+  expect(unproven).toContain('      + ManagePermissionGrantsForSelf.');
+  expect(await readFile(file, 'utf8')).not.toContain(other?.tenantId);
+  const hidden = join(folder, 'hidden.jsonl');
+  await ptb('audit', 'extract', '--tenant', tenantId, ...period, '--withhold', 'ForSelf', '--out', hidden);
+  const withheld = await ptb('audit', 'verify', hidden);
+  expect([withheld.exitCode, withheld.stdout]).toEqual([
+    0,
+    expect.stringContaining('the partner withholds the values'),
+  ]);
+  expect(withheld.stdout).not.toContain('ManagePermissionGrantsForSelf');
 });
 
 it('ends with 1 when it is held, says why, and ends when a person says so', async () => {

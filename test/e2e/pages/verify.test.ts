@@ -84,6 +84,51 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await page.close();
   });
 
+  it('shows the values of a plan before and after, which its records prove, and why others are not there', async () => {
+    const { page, complaints } = await opened();
+    await give(page, fileOf(lines));
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    const textOf = async (what: string): Promise<string> =>
+      (await page.locator('#changes > .pad > ol > li').filter({ hasText: what }).innerText()).replaceAll(/\s+/g, ' ');
+    expect(await textOf('Changed what users may do')).toContain(
+      'defaultUserRolePermissions.permissionGrantPoliciesAssigned ManagePermissionGrantsForSelf.microsoft-user-default-legacy without these Proven with the record',
+    );
+    const location = await textOf('/namedLocations/');
+    expect(location).toContain('“Office”');
+    expect(location).toContain('isTrusted true false');
+    expect(location).toContain(hostile.replace('\u202E', String.raw`\u202e`));
+    expect(await textOf('/v1.0/groups/1')).toContain('your partner says that it has deleted the plan since');
+    expect([await page.locator('main img').count(), complaints]).toEqual([0, []]);
+    await page.close();
+  });
+
+  it('keeps the values of a record that nothing signs apart', async () => {
+    const row = JSON.stringify({
+      action: 'update',
+      after: '{"city":"Bern"}',
+      before: '{"city":"Rom"}',
+      target: '/users/1',
+    });
+    const sha256 = createHash('sha256').update(row).digest('hex');
+    const { record } = lines.find((line) => line.type === 'record') ?? expect.fail('no record');
+    const unsigned = {
+      ...record,
+      RowKey: '1',
+      outcome: 'sent',
+      kind: 'request',
+      method: 'PATCH',
+      changeSha256: sha256,
+    };
+    const end = { ...lines.at(-1), unsigned: 1 } as ExtractLine;
+    const added: ExtractLine[] = [{ type: 'unsigned', record: unsigned }, { type: 'change', sha256, row }, end];
+    const { page } = await opened();
+    await give(page, fileOf([...lines.slice(0, -1), ...added]));
+    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await expect(page.locator('#unproven').innerText()).resolves.toMatch(/city\s+Rom\s+Bern/);
+    await expect(page.locator('#changes').innerText()).resolves.not.toContain('Bern');
+    await page.close();
+  });
+
   it('is written with the SHA-256 that a customer can compare', async () => {
     const page = join(folder, 'verify.html');
     const sha256 = createHash('sha256')
@@ -150,6 +195,11 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
       'ends early',
       (text: string) => text.split('\n').slice(0, 12).join('\n'),
       'The file is not whole: it was cut off.',
+    ],
+    [
+      'has another value of a plan',
+      (text: string) => text.replace('microsoft-user-default-legacy', 'microsoft-user-default-low'),
+      'the values before and after are not those of the change that its record names.',
     ],
     ['was edited', (text: string) => text.replace('Ticket 4711', 'Ticket 4712'), 'A record was changed'],
     ['is of a future version', (text: string) => text.replace('"v":1', '"v":2'), 'a newer version has written it.'],

@@ -20,7 +20,10 @@ interface Planned {
 }
 
 const plannedIn = (rows: readonly Raw[]): readonly Planned[] =>
-  rows.map(({ content }) => JSON.parse(String(content)) as Planned);
+  rows.map(({ content }) => {
+    const { nonce: _nonce, ...planned } = JSON.parse(String(content)) as Planned & { readonly nonce: string };
+    return planned;
+  });
 const planIn = async (job: Job, customer: Customer, parameters = {}): Promise<readonly Planned[]> =>
   plannedIn((await reportOn(job, customer, { parameters })).rows);
 

@@ -28,6 +28,7 @@ const auditEntrySchema = z
       'Id of the run that sent the request: a query, or the apply of a plan. Of a tool: the run that it reads.',
     ),
     plan: optionalText('Digest of the plan that a change belongs to.'),
+    changeSha256: optionalText('SHA-256 of the change with its values, as the plan holds it, in hexadecimal.'),
     tenantId: guid.optional(),
     tenantAsked: optionalText('The tenant as the caller named it.'),
     resource: optionalText('Absent if `route` is present.'),

@@ -123,6 +123,7 @@ const columns = new Columns({
   bytes: number.optional(),
   run: name.optional(),
   plan: name.optional(),
+  changeSha256: text.optional(),
   tagsAdded: list.optional(),
   tagsRemoved: list.optional(),
 });

@@ -45,6 +45,11 @@ export interface ExtractDeps {
   readonly isWithheld?: (record: StoredRecord) => boolean;
   /** What the partner calls the callers in these records, by id. Without records: what it calls the tenant. */
   readonly names?: (records: readonly StoredRecord[]) => Promise<ReadonlyMap<string, string>>;
+  /**
+   * The rows of plans that these records name, by their digests. Undefined: one that must not be shown. A plan that is purged has
+   * none.
+   */
+  readonly changes?: (records: readonly StoredRecord[]) => Promise<ReadonlyMap<string, string | undefined>>;
   /** Tenant id of the partner. */
   readonly broker: string;
   /** Records before this time may be gone. Milliseconds. */
@@ -278,6 +283,7 @@ async function pageOfSize(
   records.sort((one, other) => isBefore(one.record.RowKey, other.record.RowKey));
   const known = new Set<SeenRecord>();
   const lines: ExtractLine[] = [];
+  const hidden = new Set<unknown>();
   let cover = await startCover(deps, before, place);
   const covered = cover;
   for (const { checkpoint } of following.slice(0, page.length + lookAhead)) {
@@ -288,7 +294,10 @@ async function pageOfSize(
     for (const { record, seen, atMs } of records) {
       if (atMs < startMs || atMs >= endMs || !isCovered(seen)) continue;
       known.add(seen);
-      if (checkpoint.number <= (end?.checkpoint.number ?? 0)) lines.push(lineOf(deps, checkpoint.number, record, seen));
+      if (checkpoint.number > (end?.checkpoint.number ?? 0)) continue;
+      const line = lineOf(deps, checkpoint.number, record, seen);
+      if (line.type === 'withheld') hidden.add(record['changeSha256']);
+      lines.push(line);
     }
   }
   const [judgedFromMs, judgedToMs] = [fromMs - overlapMs, isNewest ? untilMs : toMs - overlapMs];
@@ -299,6 +308,7 @@ async function pageOfSize(
   for (const { record } of unsigned) lines.push({ type: 'unsigned', record: shown(record) });
   const named = lines.flatMap((line) => ('record' in line ? [line.record as StoredRecord] : []));
   if (named.length > 0) lines.unshift(...(await nameLines(deps, named)));
+  lines.push(...(await changeLines(deps, named, hidden)));
   const count = (type: ExtractLine['type']): number => lines.filter((line) => line.type === type).length;
   const [signed, withheld, others] = place.counts;
   const counts = [signed + count('record'), withheld + count('withheld'), others + unsigned.length] as const;
@@ -347,6 +357,21 @@ function lineOf({ isWithheld }: ExtractDeps, checkpoint: number, record: StoredR
 async function nameLines({ names }: ExtractDeps, records: readonly StoredRecord[]): Promise<ExtractLine[]> {
   const known = (await names?.(records)) ?? new Map<string, string>();
   return [...known].map(([id, name]) => ({ type: 'name', id, name: name.slice(0, longestName).toWellFormed() }));
+}
+
+/** @param hidden changes of which a record is withheld. */
+async function changeLines(
+  { changes }: ExtractDeps,
+  records: readonly StoredRecord[],
+  hidden: ReadonlySet<unknown>,
+): Promise<ExtractLine[]> {
+  const named = records.filter((record) => typeof record['changeSha256'] === 'string');
+  const rows = (named.length === 0 ? undefined : await changes?.(named)) ?? new Map<string, string | undefined>();
+  return [...new Set(named.map((record) => String(record['changeSha256'])))].map((sha256) => {
+    const row = hidden.has(sha256) ? undefined : rows.get(sha256);
+    if (row !== undefined) return { type: 'change', sha256, row };
+    return { type: 'change', sha256, missing: hidden.has(sha256) || rows.has(sha256) ? 'withheld' : 'gone' };
+  });
 }
 
 const shown = (record: StoredRecord): Readonly<Record<string, unknown>> =>

@@ -218,6 +218,16 @@ export type ExtractLine =
   | { readonly type: 'withheld'; readonly checkpoint: number; readonly hash: string }
   /** A record that no checkpoint covers. */
   | { readonly type: 'unsigned'; readonly record: Named }
+  /**
+   * A change that a record before names (`changeSha256`): the row of the plan, whose SHA-256 that is. Without it, why: the plan is
+   * gone, or the change is withheld. Nobody signs the reason.
+   */
+  | {
+      readonly type: 'change';
+      readonly sha256: string;
+      readonly row?: string;
+      readonly missing?: 'gone' | 'withheld';
+    }
   | { readonly type: 'end'; readonly records: number; readonly withheld: number; readonly unsigned: number };
 
 /** Bytes to base64url, without Node. */

@@ -59,7 +59,21 @@ export interface VerifyOptions {
    * had the file can have added the latter: keep them apart, and conclude nothing from them.
    */
   readonly onRecord?: (record: Readonly<Record<string, unknown>>, checkpoint: number | undefined) => void;
+  /** Gets what the file has of each change that a record names (`changeSha256`). It is as proven as the record. */
+  readonly onChange?: (sha256: string, values: ChangeValues) => void;
 }
+
+/** A change as its plan holds it. */
+interface PlannedValues {
+  readonly action: string;
+  readonly target: string;
+  /** JSON. Null: it was not, or will not be, there. */
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/** What an extract has of a change: its values, or why not. Nobody signs the reason. */
+export type ChangeValues = PlannedValues | 'gone' | 'withheld';
 
 export interface ExtractVerdict {
   readonly isProven: boolean;
@@ -133,6 +147,7 @@ const members: Readonly<Record<ExtractLine['type'], readonly string[]>> = {
   record: ['checkpoint', 'record'],
   withheld: ['checkpoint', 'hash'],
   unsigned: ['record'],
+  change: ['sha256', 'row?', 'missing?'],
   end: ['records', 'withheld', 'unsigned'],
 };
 
@@ -261,6 +276,8 @@ class Check {
   #contradicted = 0;
   /** By id; undefined for whoever has two. */
   readonly #names = new Map<string, string | undefined>();
+  /** By the digest that records name, what the file has of it so far. */
+  readonly #changes = new Map<string, 'nothing' | 'values' | 'gone' | 'withheld'>();
   #unsignedKeys = new Set<string>();
 
   constructor(options: VerifyOptions) {
@@ -279,6 +296,7 @@ class Check {
     if (this.#front.length > mostFrontLines) throw new Problem('it has more lines before the seal than any extract.');
     if (isFront !== ['tenant-extract', 'key', 'index', 'account'].includes(line.type) && line.type !== 'seal')
       throw new Problem('it is not where such a line stands in an extract.');
+    if (line.type === 'record' || line.type === 'unsigned') this.#nameChange(line.record);
     switch (line.type) {
       case 'tenant-extract':
         return this.#begin(line);
@@ -298,6 +316,8 @@ class Check {
         return this.#addName(line);
       case 'unsigned':
         return this.#addUnsigned(line.record);
+      case 'change':
+        return this.#addChange(line);
       case 'end':
         await this.#fold();
         if (line.records !== this.#records || line.withheld !== this.#withheld || line.unsigned !== this.#unsigned)
@@ -501,6 +521,25 @@ class Check {
     this.#names.set(key, this.#names.has(key) && this.#names.get(key) !== name ? undefined : name);
   }
 
+  #nameChange({ changeSha256 }: Readonly<Record<string, unknown>>): void {
+    if (typeof changeSha256 === 'string' && !this.#changes.has(changeSha256))
+      this.#changes.set(changeSha256, 'nothing');
+  }
+
+  async #addChange({ sha256: named, row, missing }: Line<'change'>): Promise<void> {
+    const known = this.#changes.get(named);
+    if (known === undefined) throw new Problem('it has a change that no record before it names.');
+    if ((row === undefined) === (missing === undefined) || ![undefined, 'gone', 'withheld'].includes(missing))
+      throw new Problem('it does not have the members that such a line has.');
+    const isRow = typeof row === 'string' && hexOf(await hashOfText(row)) === named;
+    if (row !== undefined && !isRow)
+      throw new Problem('the values before and after are not those of the change that its record names.');
+    // The next page of an extract may have it again.
+    if (known === 'values') return;
+    this.#changes.set(named, missing ?? 'values');
+    this.#options.onChange?.(named, missing ?? valuesIn(String(row)));
+  }
+
   /** @throws Problem unless the records lead from the first account to the last. */
   async end(): Promise<void> {
     if (!this.isWhole) {
@@ -518,6 +557,8 @@ class Check {
       throw new Problem(
         'A record was changed, exchanged or moved: the records are not those of the signed checkpoints.',
       );
+    const without = this.#changesWith('nothing');
+    if (without > 0) throw new Problem(`The values before and after of ${without} changes were left out of the file.`);
     if (this.#options.heads !== undefined) await this.#compare(this.#options.heads);
     if (this.#period() === undefined) throw new Problem('No signed checkpoint covers any of the period.');
   }
@@ -595,6 +636,10 @@ class Check {
     return isWhole;
   }
 
+  #changesWith(what: 'nothing' | 'gone' | 'withheld'): number {
+    return [...this.#changes.values()].filter((has) => has === what).length;
+  }
+
   /** The part of the period that the checkpoints cover, milliseconds. */
   #period(): { readonly fromMs: number; readonly toMs: number } | undefined {
     const [first] = this.#accounts;
@@ -630,6 +675,11 @@ class Check {
       if (this.#withheld > 0)
         notes.push(
           `${this.#withheld} records are withheld: the proof counts them, and the file shows only their hashes.`,
+        );
+      const [gone, hidden] = [this.#changesWith('gone'), this.#changesWith('withheld')];
+      if (gone + hidden > 0)
+        notes.push(
+          `The values before and after of ${gone + hidden} changes are not in the file. The partner says, and nobody signs, that ${gone} are of plans that it has purged, and that it withholds ${hidden}.`,
         );
       if (this.#names.size > 0)
         notes.push(
@@ -685,6 +735,30 @@ function jsonOf(part: string): Record<string, unknown> | undefined {
     return undefined;
   }
 }
+
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** @throws Problem for a text that is no row of a plan. */
+function valuesIn(row: string): PlannedValues {
+  try {
+    const { action, target, before = null, after = null } = JSON.parse(row) as Readonly<Record<string, unknown>>;
+    const areValues = [before, after].every(
+      (value) => value === null || (typeof value === 'string' && depthOf(JSON.parse(value)) <= deepest),
+    );
+    if (typeof action === 'string' && typeof target === 'string' && areValues)
+      return { action, target, before: before as string | null, after: after as string | null };
+  } catch {
+    // No JSON, or far too deep.
+  }
+  throw new Problem('it has a change that no broker writes.');
+}
+
+/** Levels of a value. Who shows it goes through them. */
+const deepest = 200;
+const depthOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null
+    ? Object.values(value).reduce<number>((most, part) => Math.max(most, depthOf(part) + 1), 1)
+    : 0;
 
 /** The account of an index in the tree of a head: that in its bucket, or none. @throws Problem */
 async function accountIn(proof: AccountProof, head: TreeHead, index: Uint8Array<ArrayBuffer>): Promise<Account> {

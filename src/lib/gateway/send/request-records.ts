@@ -35,6 +35,7 @@ export type RequestFacts = Pick<
   | 'bodyNames'
   | 'cmdlet'
   | 'plan'
+  | 'changeSha256'
 > &
   MetCondition['facts'];
 

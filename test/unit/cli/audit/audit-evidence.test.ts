@@ -7,6 +7,7 @@ import { AuditWorld, type Exported, partner } from '../../../campaigns/audit/wor
 import { calm, ProofWorld } from '../../../campaigns/proof/proof-world.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { guid } from '../../../support/audit-entries.ts';
+import { fileOf, storyOfADay } from '../../../support/customer-story.ts';
 import { runCommand } from '../commands/command-stage.ts';
 
 let folder: string;
@@ -343,6 +344,37 @@ describe('ptb audit extract', () => {
     expect(await readFile(join(place, `${one}.jsonl`), 'utf8')).toBe(
       '{"type":"end","records":0,"withheld":0,"unsigned":0}\n',
     );
+  });
+
+  it('shows each change of a plan with the values before and after, and says why others have none', async () => {
+    const story = await storyOfADay();
+    const file = newFile();
+    await writeFile(file, fileOf(await story.extract()));
+    const nowMs = story.world.audit.nowMs + 60_000;
+    const { exit, out } = await verify([file], nowMs);
+    expect(exit).toBe(0);
+    const [, shown = ''] = out.split('Changes, with the values that their records prove:\n');
+    expect(shown.split('\n')).toEqual([
+      `~ /policies/authorizationPolicy  2026-11-24T15:00:00.000Z by Alice Adams (${guid(0xb1)})`,
+      '    defaultUserRolePermissions.permissionGrantPoliciesAssigned:',
+      '      - ManagePermissionGrantsForSelf.microsoft-user-default-legacy',
+      expect.stringContaining('(Office)  2026-11-24T15:00:01.000Z'),
+      expect.stringMatching(/^ {4}displayName: <img src=x .*\\u202egnp\.exe -> Office$/),
+      '    isTrusted: true -> false',
+      expect.stringContaining('~ DELETE /v1.0/groups/1  2026-11-24T15:00:02.000Z by Alice Adams'),
+      '    the partner says that it has purged the plan',
+      '',
+    ]);
+    const { changes } = JSON.parse((await verify([file, '--json'], nowMs)).out) as { readonly changes: unknown };
+    expect(changes).toMatchObject([
+      { target: '/policies/authorizationPolicy', values: 'proven' },
+      { before: expect.stringContaining('"isTrusted":true'), after: '{"displayName":"Office","isTrusted":false}' },
+      { path: '/v1.0/groups/1', values: 'gone' },
+    ]);
+    await writeFile(file, fileOf(await story.extract()).replace('user-default-legacy', 'user-default-low'));
+    const changed = await verify([file], nowMs);
+    expect([changed.exit, changed.out]).toEqual([1, expect.stringContaining('are not those of the change')]);
+    expect(changed.out).not.toContain('user-default-low');
   });
 
   it('says what is wrong with an extract that lacks a record', async () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { act, addReference, type Change, create, created, remove, update } from '../../../../src/lib/changes/change.ts';
 import type { Reader } from '../../../../src/lib/changes/kinds.ts';
@@ -91,12 +92,15 @@ describe('a plan', () => {
 });
 
 describe('the rows of a plan', () => {
+  let ids = 0;
+  const newId = (): string => `nonce-${(ids += 1)}`;
+
   test('show a change as people read it, and hold it as data', () => {
     const planned = [
       { change: update('/users/1', { city: '<b>' }), before: { city: null } },
       { change: group, before: null },
     ];
-    const rows = planRows(planned);
+    const rows = planRows(planned, newId);
     expect(rows).toMatchObject([
       {
         change: 1,
@@ -108,11 +112,22 @@ describe('the rows of a plan', () => {
       },
       { change: 2, action: 'create', target: '/groups (displayName: Pilot)', before: null, undo: 'yes' },
     ]);
-    expect(readPlanRows(rows.map((row) => JSON.stringify(row)).join('\n'))).toEqual(planned);
+    const lines = rows.map((row) => JSON.stringify(row));
+    const sha256 = lines.map((line) => hash('sha256', line, 'hex'));
+    expect(readPlanRows(lines.join('\n'))).toEqual(planned.map((each, at) => ({ ...each, sha256: sha256[at] })));
+  });
+
+  test('have a random part, so that nobody finds a tenant in the digest of a plan by guessing its changes', () => {
+    const change = { change: update('/users/1', { city: 'Bern' }), before: { city: 'Rom' } };
+    const [one, other] = planRows([change, change], newId);
+    expect(one?.['content']).not.toBe(other?.['content']);
+    // Those of earlier versions have none, so records do not name them.
+    const old = JSON.stringify({ ...one, content: JSON.stringify(change) });
+    expect(readPlanRows(old)).toEqual([change]);
   });
 
   test('have their members in the order of RFC 8785', () => {
-    const [row = {}] = planRows([{ change: act('/users/1/x'), before: null }]);
+    const [row = {}] = planRows([{ change: act('/users/1/x'), before: null }], newId);
     expect(Object.keys(row)).toEqual(Object.keys(row).toSorted());
   });
 
@@ -127,14 +142,24 @@ describe('the rows of a plan', () => {
       'no: Microsoft Graph does not show the value of a',
     ],
   ])('say whether %s can be undone', (_, change, before, undo) => {
-    expect(planRows([{ change, before }])).toMatchObject([{ undo }]);
+    expect(planRows([{ change, before }], newId)).toMatchObject([{ undo }]);
   });
 
   test('are refused above 1,000 changes of a tenant, and above 64 KiB of one', () => {
     const change = { change: act('/users/1/x'), before: null };
-    expect(planRows(Array.from({ length: 1_000 }, () => change))).toHaveLength(1_000);
-    expect(() => planRows(Array.from({ length: 1_001 }, () => change))).toThrow(/1001 changes/);
+    expect(
+      planRows(
+        Array.from({ length: 1_000 }, () => change),
+        newId,
+      ),
+    ).toHaveLength(1_000);
+    expect(() =>
+      planRows(
+        Array.from({ length: 1_001 }, () => change),
+        newId,
+      ),
+    ).toThrow(/1001 changes/);
     const long = { change: update('/users/1', { text: 'x'.repeat(64 * 1024) }), before: null };
-    expect(() => planRows([long])).toThrow(/a plan holds 65536 of one change/);
+    expect(() => planRows([long], newId)).toThrow(/a plan holds 65536 of one change/);
   });
 });

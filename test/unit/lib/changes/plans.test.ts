@@ -128,7 +128,7 @@ async function stagePlan({ rules = [rule()], changes = [[move()], [move()], [mov
     const attempt = customers.map(({ tenantId, name }) => ({ tenantId, name }));
     const { digest } = await results.putPlan(runId, { job, attempt, decided: [], ...asked });
     for (const [index, planned] of of.entries()) {
-      const written = writeRows(planRows(planned), [], { by: 'action', without: new Set() });
+      const written = writeRows(planRows(planned, deps.newId), [], { by: 'action', without: new Set() });
       const text = written.jsonLines;
       const rowsName = `${tenant(index + 1)}.${runId}`;
       await results.putRows(runId, rowsName, text);

@@ -1,0 +1,148 @@
+import { hash } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { AuditEntry } from '../../../../../src/lib/audit/audit-log.ts';
+import type { ExtractDeps } from '../../../../../src/lib/audit/proof/extract.ts';
+import type { ExtractLine } from '../../../../../src/lib/audit/proof/layout.ts';
+import { type ChangeValues, verifyExtract } from '../../../../../src/lib/audit/proof/verify-extract.ts';
+import { update } from '../../../../../src/lib/changes/change.ts';
+import { plannedRows } from '../../../../../src/lib/changes/plan-rows.ts';
+import { textsOf } from '../../../../campaigns/proof/proof-world.ts';
+import { startMs, Story } from '../../../../support/customer-story.ts';
+import { applyId, planId, stageChanges } from '../../changes/stage.ts';
+import { tenantId } from '../../runs/store/stage.ts';
+
+const user = '/users/11111111-0000-4000-8000-000000000001';
+const other = '/users/22222222-0000-4000-8000-000000000002';
+const objects = {
+  [user]: { department: 'old', city: 'Rom' },
+  [other]: { department: 'old', city: 'Rom' },
+};
+
+/** Applies a plan in two tenants, and puts the records of the first into a log that checkpoints cover. */
+async function applied() {
+  const stage = await stageChanges({
+    objects,
+    waves: [2],
+    plan: () => [update(user, { department: 'new' }), update(other, { city: 'Bern' })],
+  });
+  await stage.settle(0);
+  await stage.settle(1);
+  const story = new Story();
+  await story.until(9, 40);
+  const own = stage.audit.entries.filter((entry) => entry.tenantId === tenantId(0));
+  for (const entry of own) story.write({ ...entry, tenantId: story.tenant, atMs: (story.world.audit.nowMs += 250) });
+  await story.until(10);
+  const read = async () => plannedRows({ log: stage.runLog, results: stage.results }, [applyId], tenantId(0));
+  const extract = (given: Partial<ExtractDeps> = {}) =>
+    story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { changes: read, ...given });
+  return { ...stage, extract, own, read, story };
+}
+
+async function verified(lines: readonly ExtractLine[], { world }: Story) {
+  const changes: [string, ChangeValues][] = [];
+  const options = { keys: world.keys, nowMs: world.audit.nowMs };
+  const verdict = await verifyExtract(textsOf(lines), { ...options, onChange: (...given) => changes.push(given) });
+  return { ...verdict, changes };
+}
+
+const values = [
+  { action: 'update', target: user, before: '{"department":"old"}', after: '{"department":"new"}' },
+  { action: 'update', target: other, before: '{"city":"Rom"}', after: '{"city":"Bern"}' },
+];
+const digestsOf = (entries: readonly AuditEntry[]) =>
+  new Set(entries.flatMap(({ changeSha256 }) => changeSha256 ?? []));
+
+describe('the changes of an extract', () => {
+  let made: Awaited<ReturnType<typeof applied>>;
+  beforeAll(async () => {
+    made = await applied();
+  });
+
+  it('are proven by the records of what was sent, with the values before and after', async () => {
+    const { extract, own, story } = made;
+    const verdict = await verified(await extract(), story);
+    expect(verdict).toMatchObject({ isProven: true, problems: [], unsigned: 0 });
+    expect(verdict.changes.map(([, shown]) => shown)).toEqual(values);
+    expect(verdict.changes.map(([sha256]) => sha256)).toEqual([...digestsOf(own)]);
+  });
+
+  it('tell nothing about another tenant of the plan, although its changes are the same', async () => {
+    const { extract, audit, own, request } = made;
+    const theirs = digestsOf(audit.entries.filter((entry) => entry.tenantId === tenantId(1)));
+    expect(theirs.size).toBe(2);
+    expect([...digestsOf(own)].filter((sha256) => theirs.has(sha256))).toEqual([]);
+    const lines = await extract();
+    const rows = lines.flatMap((line) => (line.type === 'change' && line.row !== undefined ? line.row : []));
+    const leaf = hash('sha256', rows.map((row) => `${row}\n`).join(''), 'hex');
+    // Who guesses that the other tenant has the same changes does not find it in the digest of the plan.
+    const guessed = [tenantId(0), tenantId(1)].map((id) => `${id} ${leaf}\n`).join('');
+    expect(request.digest).not.toBe(hash('sha256', guessed, 'hex'));
+    expect([...theirs].filter((sha256) => JSON.stringify(lines).includes(sha256))).toEqual([]);
+  });
+
+  it('are said to be gone when the plan is purged', async () => {
+    const { extract, runLog, results, story } = await applied();
+    await runLog.remove(planId);
+    await results.remove(planId);
+    const verdict = await verified(await extract(), story);
+    expect(verdict.changes.map(([, shown]) => shown)).toEqual(['gone', 'gone']);
+    expect(verdict.isProven).toBe(true);
+    expect(verdict.notes.join(' ')).toContain('2 are of plans that it has purged, and that it withholds 0.');
+  });
+
+  it('are withheld with each record that names them, and by themselves', async () => {
+    const { extract, own, read, story } = made;
+    const [hidden = ''] = digestsOf(own);
+    const isWithheld = ({ outcome, changeSha256 }: Readonly<Record<string, unknown>>): boolean =>
+      changeSha256 === hidden && outcome === 'sent';
+    const withRecord = await verified(await extract({ isWithheld }), story);
+    expect(withRecord).toMatchObject({ isProven: true, withheld: 1 });
+    expect(withRecord.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
+    const changes = async () => new Map<string, string | undefined>([...(await read()), [hidden, undefined]]);
+    const alone = await verified(await extract({ changes }), story);
+    expect(alone).toMatchObject({ isProven: true, withheld: 0 });
+    expect(alone.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
+  });
+
+  it.each<[string, (line: Extract<ExtractLine, { type: 'change' }>) => ExtractLine | undefined, RegExp]>([
+    [
+      'another value',
+      (line) => ({ ...line, row: line.row?.replace('old', 'older') ?? '' }),
+      /are not those of the change/,
+    ],
+    ['no line', () => undefined, /The values before and after of 1 changes were left out/],
+    ['a digest that no record names', (line) => ({ ...line, sha256: 'ab'.repeat(32) }), /no record before it names/],
+    ['neither values nor a reason', ({ type, sha256 }) => ({ type, sha256 }), /does not have the members/],
+    ['another reason', ({ type, sha256 }) => ({ type, sha256, missing: 'lost' as never }), /does not have the members/],
+  ])('are refused with %s', async (_, change, problem) => {
+    const { extract, story } = made;
+    const lines = await extract();
+    const at = lines.findIndex(({ type }) => type === 'change');
+    const after = change(lines[at] as Extract<ExtractLine, { type: 'change' }>);
+    const { isProven, problems } = await verified(
+      lines.toSpliced(at, 1, ...(after === undefined ? [] : [after])),
+      story,
+    );
+    expect([isProven, problems.join(' ')]).toEqual([false, expect.stringMatching(problem)]);
+  });
+
+  it.each([
+    ['is no JSON', 'no row'],
+    ['has no values', '{"action":"update"}'],
+    [
+      'is nested far too deep',
+      JSON.stringify({ action: 'act', target: '/x', after: `${'['.repeat(9_000)}${']'.repeat(9_000)}` }),
+    ],
+  ])('are refused if what a record names %s', async (_, row) => {
+    const story = new Story();
+    const changeSha256 = hash('sha256', row, 'hex');
+    await story.until(9, 40);
+    story.request({ plan: 'ab', changeSha256 });
+    await story.until(10);
+    const changes = async () => new Map([[changeSha256, row]]);
+    const lines = await story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { changes });
+    expect((await verified(lines, story)).problems).toEqual([
+      expect.stringContaining('a change that no broker writes'),
+    ]);
+  });
+});
