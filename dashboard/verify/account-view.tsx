@@ -478,10 +478,11 @@ const Texts = ({ texts, none }: { readonly texts: readonly string[]; readonly no
     <span class="quiet">{none}</span>
   ) : (
     <>
-      {texts.map((text) => (
-        <div key={text}>
+      {texts.map((text, at) => (
+        <span key={at}>
+          {at === 0 ? null : <br />}
           <bdi>{visibleText(text)}</bdi>
-        </div>
+        </span>
       ))}
     </>
   );
@@ -508,7 +509,7 @@ function BeforeAfter({ one, account }: OneOf) {
   if (account.valuesOf(one) !== undefined)
     return (
       <>
-        <dt>What was set</dt>
+        <dt>Before and after</dt>
         <dd>
           <Values one={one} account={account} />
           {typeof account.valuesOf(one) === 'object' ? (

@@ -19,6 +19,8 @@ interface RecordedChange {
   /** Whether a checkpoint covers the record. */
   readonly isSigned: boolean;
   readonly sha256: string | undefined;
+  /** What Microsoft answered. Undefined: no answer is recorded. */
+  status?: number;
 }
 
 /** What is known of the values of a change. `unrecorded`: a version wrote the record that did not name them. */
@@ -33,22 +35,34 @@ const whyNone: Readonly<Record<Exclude<KnownValues, object>, string>> = {
 /** The changes of plans that an extract shows, with the values before and after. */
 export class RecordedChanges {
   readonly #changes: RecordedChange[] = [];
+  /** By the id that the records of a request share. */
+  readonly #sent = new Map<string, RecordedChange>();
   readonly #values = new Map<string, ChangeValues>();
   #left = 0;
 
   add(record: Recorded, checkpoint: number | undefined): void {
-    const text = (name: string): string => String(record[name] ?? '');
-    if (record['outcome'] !== 'sent' || text('plan') === '') return;
-    if (this.#changes.length >= mostKept) this.#left += 1;
-    else
-      this.#changes.push({
-        at: text('at'),
-        method: text('method'),
-        path: record['cmdlet'] === undefined ? text('path') : text('cmdlet'),
-        by: record['callerKind'] === 'user' ? text('callerObject') : text('callerApplication'),
-        isSigned: checkpoint !== undefined,
-        sha256: record['changeSha256'] === undefined ? undefined : text('changeSha256'),
-      });
+    const text = (name: string): string => (typeof record[name] === 'string' ? record[name] : '');
+    if (text('plan') === '') return;
+    const isSigned = checkpoint !== undefined;
+    // Anybody can add an unsigned record, so it says nothing about a signed one.
+    const key = `${isSigned} ${text('tokenId')}`;
+    const sent = this.#sent.get(key);
+    if (sent !== undefined && typeof record['status'] === 'number') sent.status = record['status'];
+    if (record['outcome'] !== 'sent') return;
+    if (this.#changes.length >= mostKept) {
+      this.#left += 1;
+      return;
+    }
+    const change: RecordedChange = {
+      at: text('at'),
+      method: text('method'),
+      path: record['cmdlet'] === undefined ? text('path') : text('cmdlet'),
+      by: record['callerKind'] === 'user' ? text('callerObject') : text('callerApplication'),
+      isSigned,
+      sha256: record['changeSha256'] === undefined ? undefined : text('changeSha256'),
+    };
+    this.#changes.push(change);
+    this.#sent.set(key, change);
   }
 
   addValues(sha256: string, values: ChangeValues): void {
@@ -94,9 +108,11 @@ export class RecordedChanges {
   }
 
   #change(change: RecordedChange, names: Readonly<Record<string, string>>): Line[] {
-    const { at, by, method, path } = change;
+    const { at, by, method, path, status } = change;
+    const ended =
+      status === undefined ? 'no answer is recorded' : `${status < 400 ? 'done' : 'Microsoft refused it'} (${status})`;
     const values = this.#valuesOf(change);
-    const who = `  ${at} by ${names[by] === undefined ? by : `${names[by]} (${by})`}`;
+    const who = `  ${at} by ${names[by] === undefined ? by : `${names[by]} (${by})`}, ${ended}`;
     if (typeof values === 'string') return [`~ ${method} ${path}${who}`, `    ${whyNone[values]}`];
     const { target, before, after } = values;
     const name = objectName(before, after) ?? names[target.split('/').at(-1) ?? ''];

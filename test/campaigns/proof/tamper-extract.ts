@@ -313,11 +313,11 @@ export const changes: Readonly<Record<string, Change>> = {
       ? undefined
       : swap(sources.lines, index, { ...index, witnesses: index.witnesses.slice(1) });
   },
-  'keys of another broker': (sources) => [
-    ...sources.lines.slice(0, 1),
-    ...of(sources.stranger, 'key'),
-    ...sources.lines.filter(({ type }) => type !== 'key').slice(1),
-  ],
+  'keys of another broker': (sources) => {
+    const keys = of(sources.stranger, 'key');
+    const others = sources.lines.filter(({ type }) => type !== 'key').slice(1);
+    return keys.length === 0 ? undefined : [...sources.lines.slice(0, 1), ...keys, ...others];
+  },
   'other tenant': onHeader((_header, { neighbour }) => ({ tenant: of(neighbour, 'tenant-extract')[0]?.tenant })),
   'other broker': onHeader(() => ({ broker: '00000000-0000-4000-8000-0000000000b1' })),
   'other start': onHeader(({ since }, { random }) => ({ since: hours(since, random) })),
@@ -363,6 +363,7 @@ const sealedOnly: ReadonlySet<string> = new Set([
   'other end',
   'other time of making',
   'another seal',
+  'account of another period',
   'last account left out',
   'first account left out',
 ]);

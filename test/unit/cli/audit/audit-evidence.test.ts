@@ -355,7 +355,7 @@ describe('ptb audit extract', () => {
     expect(exit).toBe(0);
     const [, shown = ''] = out.split('Changes, with the values that their records prove:\n');
     expect(shown.split('\n')).toEqual([
-      `~ /policies/authorizationPolicy  2026-11-24T15:00:00.000Z by Alice Adams (${guid(0xb1)})`,
+      `~ /policies/authorizationPolicy  2026-11-24T15:00:00.000Z by Alice Adams (${guid(0xb1)}), done (204)`,
       '    defaultUserRolePermissions.permissionGrantPoliciesAssigned:',
       '      - ManagePermissionGrantsForSelf.microsoft-user-default-legacy',
       expect.stringContaining('(Office)  2026-11-24T15:00:01.000Z'),
