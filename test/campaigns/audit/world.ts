@@ -306,7 +306,9 @@ export class AuditWorld {
   /** Of a plan. Some are made twice, after an unknown outcome. */
   #change(number: number): Partial<AuditEntry> {
     const place = number % 400;
-    const [before, after] = [{ city: `Rom ${place}` }, { city: `Bern ${place}` }].map((state) => JSON.stringify(state));
+    const [before, after] = [{ city: `Rom \uFFFD${place}` }, { city: `Bern ${place}` }].map((state) =>
+      JSON.stringify(state),
+    );
     const change = { after, before, nonce: place };
     const row = JSON.stringify({
       action: 'update',

@@ -213,6 +213,7 @@ export const changes: Readonly<Record<string, Change>> = {
   'records of another broker': otherRecords(({ stranger }) => stranger),
   'value before changed': onChange((row) => row.replace(/Rom/, 'Paris')),
   'value after changed': onChange((row) => row.replace(/Bern/, 'Paris')),
+  'half a character in a value': onChange((row) => row.replace('\uFFFD', '\uD800')),
   'value before and after exchanged': onChange((row) =>
     row.replace('"after"', '"x"').replace('"before"', '"after"').replace('"x"', '"before"'),
   ),

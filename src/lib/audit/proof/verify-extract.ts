@@ -531,7 +531,8 @@ class Check {
     if (known === undefined) throw new Problem('it has a change that no record before it names.');
     if ((row === undefined) === (missing === undefined) || ![undefined, 'gone', 'withheld'].includes(missing))
       throw new Problem('it does not have the members that such a line has.');
-    const isRow = typeof row === 'string' && hexOf(await hashOfText(row)) === named;
+    // A half of a surrogate pair has the hash of U+FFFD.
+    const isRow = typeof row === 'string' && row.isWellFormed() && hexOf(await hashOfText(row)) === named;
     if (row !== undefined && !isRow)
       throw new Problem('the values before and after are not those of the change that its record names.');
     // The next page of an extract may have it again.

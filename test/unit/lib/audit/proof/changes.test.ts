@@ -104,6 +104,23 @@ describe('the changes of an extract', () => {
     expect(alone.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
   });
 
+  it('are refused if half a character stands for one that could not be decoded, which has the same hash', async () => {
+    const story = new Story();
+    await story.until(9, 40);
+    story.change('/users/1', { name: 'a\uFFFD' }, { name: 'b\uFFFD' }, { method: 'PATCH', path: '/v1.0/users/1' });
+    await story.until(10);
+    const lines = await story.extract();
+    expect((await verified(lines, story)).isProven).toBe(true);
+    const forged = lines.map((line) =>
+      line.type === 'change' ? { ...line, row: String(line.row).replaceAll('\uFFFD', '\uD800') } : line,
+    );
+    expect(await verified(forged, story)).toMatchObject({
+      isProven: false,
+      problems: [expect.stringMatching(/are not those of the change/)],
+      changes: [],
+    });
+  });
+
   it.each<[string, (line: Extract<ExtractLine, { type: 'change' }>) => ExtractLine | undefined, RegExp]>([
     [
       'another value',
