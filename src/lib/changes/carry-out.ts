@@ -16,7 +16,7 @@ import { writeRows } from '../runs/job/row.ts';
 import { type ChangeVisit, type ChangeVisitEnd, jobTenant } from '../runs/engine/tenant-run.ts';
 import type { ApplyRequest, Asker, PlannedTenant, Run, RunId } from '../runs/store/run.ts';
 import { recordDeleted, type Runs } from '../runs/store/runs.ts';
-import { digestOf, planChanged } from '../runs/store/stored-plan.ts';
+import { isLeafOf, planChanged } from '../runs/store/stored-plan.ts';
 import { type Change, needsOf, withCreated } from './change.ts';
 import { holdOf } from './judge-wave.ts';
 import { besides, kindOf, type Reader, readFacts, type State, versionOf } from './kinds.ts';
@@ -107,7 +107,7 @@ async function plannedChanges(
   const known = memory.planned.get(key);
   if (known !== undefined) return known;
   const text = (await Array.fromAsync(results.rows(planId, planned.rowsName))).join('');
-  if (digestOf(text) !== planned.rowsDigest) throw planChanged(planId);
+  if (!isLeafOf(planned.rowsDigest, text)) throw planChanged(planId);
   const changes = readPlanRows(text);
   // A tenant without changes has an empty text, and the cache takes no size of 0.
   memory.planned.set(key, changes, { size: Math.max(1, text.length) });

@@ -23,7 +23,7 @@ import {
   type TenantRun,
 } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
-import { digestOf } from '../store/stored-plan.ts';
+import { leafOf } from '../store/stored-plan.ts';
 import { type TraceDeps, TraceRecorder } from '../job/tenant-trace.ts';
 
 /** Input of the activity `tenant-run`. The history stores it, so it is small and contains no secrets. */
@@ -290,8 +290,8 @@ async function attempt(
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
   await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines).finally(written.release);
   const { count, columns, numbers } = written;
-  // The leaf of the tenant in the digest of a plan.
-  const rowsDigest = deps.jobs.find(plan.job)?.changes === true ? digestOf(written.jsonLines) : undefined;
+  const isChange = deps.jobs.find(plan.job)?.changes === true;
+  const rowsDigest = isChange ? leafOf(written.jsonLines, deps.newId()) : undefined;
   return record(defined({ outcome, rowsName, rowsDigest, ...about, numbers }), count, columns);
 }
 

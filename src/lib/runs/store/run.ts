@@ -235,7 +235,10 @@ export interface TenantRun {
   readonly more?: true | undefined;
   /** Name of the stored rows of the valid attempt; absent without rows. */
   readonly rowsName?: string | undefined;
-  /** SHA-256 of the stored rows of a plan: the leaf of this tenant in the digest of the plan. */
+  /**
+   * The leaf of this tenant in the digest of a plan: SHA-256 of its stored rows, and after a point a random text, which no
+   * extract has. Earlier versions wrote no random text.
+   */
   readonly rowsDigest?: string | undefined;
   readonly columns: readonly string[];
   /** Of the rows, for the history. Lists leave them out. Absent without rows, and for a query. */

@@ -81,6 +81,12 @@ export const digestOfLeaves = (leaves: ReadonlyMap<TenantId, string>): string =>
       .join(''),
   );
 
+/** @param nonce random. Without it a tenant, which may learn its own rows and the digest, could tell whether others are in the plan. */
+export const leafOf = (rows: string | Uint8Array, nonce: string): string => `${digestOf(rows)}.${nonce}`;
+
+/** Whether these are the rows of a leaf. */
+export const isLeafOf = (leaf: string | undefined, rows: string): boolean => leaf?.split('.')[0] === digestOf(rows);
+
 /** The digests of the rows of each tenant of a plan that has changes. */
 export async function leavesOf(runLog: Pick<RunLog, 'tenants'>, planId: RunId): Promise<Map<TenantId, TenantRun>> {
   const leaves = new Map<TenantId, TenantRun>();

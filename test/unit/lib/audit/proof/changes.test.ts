@@ -18,15 +18,14 @@ const objects = {
   [other]: { department: 'old', city: 'Rom' },
 };
 
-/** Applies a plan in two tenants, and puts the records of the first into a log that checkpoints cover. */
-async function applied() {
+/** Applies a plan in some tenants, and puts the records of the first into a log that checkpoints cover. */
+async function applied(tenants = 2) {
   const stage = await stageChanges({
     objects,
-    waves: [2],
+    waves: [tenants],
     plan: () => [update(user, { department: 'new' }), update(other, { city: 'Bern' })],
   });
-  await stage.settle(0);
-  await stage.settle(1);
+  for (let index = 0; index < tenants; index += 1) await stage.settle(index);
   const story = new Story();
   await story.until(9, 40);
   const own = stage.audit.entries.filter((entry) => entry.tenantId === tenantId(0));
@@ -78,6 +77,20 @@ describe('the changes of an extract', () => {
     const guessed = [tenantId(0), tenantId(1)].map((id) => `${id} ${leaf}\n`).join('');
     expect(request.digest).not.toBe(hash('sha256', guessed, 'hex'));
     expect([...theirs].filter((sha256) => JSON.stringify(lines).includes(sha256))).toEqual([]);
+  });
+
+  it('do not tell whether another tenant was in the plan', async () => {
+    const { extract, request, runLog } = await applied(1);
+    const lines = await extract();
+    const rows = lines.flatMap((line) => (line.type === 'change' && line.row !== undefined ? line.row : []));
+    const own = hash('sha256', rows.map((row) => `${row}\n`).join(''), 'hex');
+    const { rowsDigest = '' } = (await runLog.findOutcome(planId, tenantId(0))) ?? {};
+    const [leaf, nonce] = rowsDigest.split('.');
+    // The tenant can compute this much.
+    expect(leaf).toBe(own);
+    expect(request.digest).not.toBe(hash('sha256', `${tenantId(0)} ${own}\n`, 'hex'));
+    expect(nonce).toMatch(/./);
+    expect(JSON.stringify(lines)).not.toContain(rowsDigest);
   });
 
   it('are said to be gone when the plan is purged', async () => {
