@@ -34,6 +34,7 @@ import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
 import { BrokerError } from '../lib/core/errors.ts';
 import { parseDomainName, parseTenantId, type TenantId } from '../lib/core/identifiers.ts';
+import { visibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import { route } from './route.ts';
 import { timer } from './timer.ts';
 
@@ -153,26 +154,44 @@ const callerColumns = ['callerApplication', 'callerObject', 'callerBlueprint', '
 
 /** Which records an extract withholds. A filter for people, so upper and lower case are the same. */
 function isWithheldBy({ withholdBefore, withhold = [] }: Withheld): (record: StoredRecord) => boolean {
+  const isNamed = hasOneOf(withhold);
   return ({ PartitionKey, RowKey, ...columns }) =>
     (withholdBefore !== undefined && (timeOfKeys(PartitionKey, RowKey) ?? 0) < withholdBefore) ||
-    Object.values(columns).some((value) => typeof value === 'string' && hasOneOf(withhold, value));
+    Object.values(columns).some((value) => typeof value === 'string' && isNamed(value));
 }
 
-const hasOneOf = (texts: readonly string[], value: string): boolean =>
-  texts.some((text) => value.toLowerCase().includes(text.toLowerCase()));
+function hasOneOf(texts: readonly string[]): (value: string) => boolean {
+  const wanted = new Set(texts.map((text) => text.toLowerCase()));
+  if (wanted.size === 0) return () => false;
+  return (value) => {
+    // A row of a plan is long.
+    const lower = value.toLowerCase();
+    return [...wanted].some((text) => lower.includes(text));
+  };
+}
 
-/** The rows of plans that records name. Those with a text that is withheld are undefined. */
+/**
+ * The rows of plans that records name, for whoever may read plans. Those with a text that is withheld are undefined.
+ * @param most characters. @returns undefined if there are more.
+ */
 async function changesIn(
-  { runs }: Pick<Services, 'runs'>,
-  records: readonly StoredRecord[],
-  tenantId: TenantId,
+  services: Services,
+  caller: Caller,
+  {
+    records,
+    tenantId,
+    most,
+  }: { readonly records: readonly StoredRecord[]; readonly tenantId: TenantId; readonly most: number },
   { withhold = [] }: Withheld,
-): Promise<ReadonlyMap<string, string | undefined>> {
+): Promise<ReadonlyMap<string, string | undefined> | undefined> {
+  const wanted = new Set(records.map(({ changeSha256 }) => String(changeSha256)));
+  if (!caller.roles.includes('Runs.Read')) return new Map([...wanted].map((sha256) => [sha256, undefined]));
   const applies = new Set(records.flatMap(({ run }) => (typeof run === 'string' ? run : [])));
+  const { log, results } = await visibleRuns(services, caller);
+  const rows = await plannedRows({ requests: services.runs.log, log, results }, { applies, wanted, tenantId, most });
   // A row is JSON in JSON in JSON.
-  const texts = withhold.flatMap((text) => [0, 1, 2].map((times) => escaped(text, times)));
-  const rows = await plannedRows(runs, applies, tenantId);
-  return new Map([...rows].map(([sha256, row]) => [sha256, hasOneOf(texts, row) ? undefined : row]));
+  const isWithheld = hasOneOf(withhold.flatMap((text) => [0, 1, 2].map((times) => escaped(text, times))));
+  return rows && new Map([...rows].map(([sha256, row]) => [sha256, isWithheld(row) ? undefined : row]));
 }
 
 const escaped = (text: string, times: number): string =>
@@ -246,7 +265,7 @@ route(
     const page = await services.evidence.extract(query, continuation, {
       isWithheld: isWithheldBy(withheld),
       names: (records) => (records.length === 0 ? nameOf(services, tenantId) : namesIn(services, records)),
-      changes: (records) => changesIn(services, records, tenantId, withheld),
+      changes: (records, most) => changesIn(services, caller, { records, tenantId, most }, withheld),
     });
     const answer = { ...page } as unknown as AuditExtractAnswer;
     return { status: 200, headers: uncached, jsonBody: answer };

@@ -1,11 +1,13 @@
+import { hash } from 'node:crypto';
 import { HttpRequest } from '@azure/functions';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { writeCheckpoint } from '../../src/functions/audit.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
 import { type StoredRecord, storedRecord } from '../../src/lib/audit/chain/checkpoint.ts';
 import { toRow } from '../../src/lib/audit/log/audit-row.ts';
 import type { ExtractDeps } from '../../src/lib/audit/proof/extract.ts';
+import type { CallerRole } from '../../src/lib/core/caller.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { guid, issued, tenant } from '../support/audit-entries.ts';
@@ -39,7 +41,10 @@ it.each([
 /** What the route of extracts gives the evidence, for a broker with these callers and approvals. */
 async function shownBy(
   query: Readonly<Record<string, string>>,
-  wait: () => Promise<void> = async () => undefined,
+  {
+    wait = async () => undefined,
+    roles = ['Audit.Read', 'Runs.Read'],
+  }: { readonly wait?: () => Promise<void>; readonly roles?: readonly CallerRole[] } = {},
 ): Promise<Required<Shown>> {
   let given: Shown = {};
   const approval = {
@@ -86,7 +91,7 @@ async function shownBy(
   } as unknown as Services;
   const all = { tenant: tenant(7), since: '2026-11-01', until: '2026-12-01', ...query };
   const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit/extract', query: all });
-  const caller = { applicationId: guid(1), objectId: guid(2), kind: 'application', roles: ['Audit.Read'] } as const;
+  const caller = { applicationId: guid(1), objectId: guid(2), kind: 'application', roles } as const;
   const call = {
     request,
     caller: { ...caller, tenantId: tenant(9), name: 'x' },
@@ -120,13 +125,14 @@ it('names callers in an extract as the policy does, people as approvals do, and 
 
 it('reads some approvals of a page of an extract at the same time', async () => {
   let [now, most, read] = [0, 0, 0];
-  const { names } = await shownBy({}, async () => {
+  const wait = async () => {
     now += 1;
     read += 1;
     most = Math.max(most, now);
     await Promise.resolve();
     now -= 1;
-  });
+  };
+  const { names } = await shownBy({}, { wait });
   await names(Array.from({ length: 100 }, (_, number) => stored({ approvalId: `b${number}` })));
   expect(read).toBe(100);
   expect(most).toBeGreaterThan(4);
@@ -144,14 +150,39 @@ it('withholds records of an extract by their time and by texts in any column', a
   expect(await isWithheld({ withhold: String(record['callerObject']) })).toBe(true);
 });
 
+const planned = [planRow('ann@contoso.com'), planRow('say "x"')];
+const naming = planned.map((row) => stored({ run: 'adjust@apply-1', changeSha256: hash('sha256', row, 'hex') }));
+
 it('gives an extract what plans hold, but what has a text that is withheld', async () => {
-  const records = [stored({ run: 'adjust@apply-1' }), stored({ run: 'purged@apply-2' }), stored()];
+  const records = [...naming, stored({ run: 'purged@apply-2', changeSha256: 'ab'.repeat(32) })];
   const changes = async (query: Readonly<Record<string, string>>) => [
-    ...(await (await shownBy(query)).changes(records)).values(),
+    ...((await (await shownBy(query)).changes(records, Infinity)) ?? []).values(),
   ];
-  expect(await changes({})).toEqual([planRow('ann@contoso.com'), planRow('say "x"')]);
+  expect(await changes({})).toEqual(planned);
   expect(await changes({ withhold: 'ANN@contoso.com' })).toEqual([undefined, planRow('say "x"')]);
   expect(await changes({ withhold: 'say "x"' })).toEqual([planRow('ann@contoso.com'), undefined]);
+});
+
+it('withholds what plans hold from a caller that may not read plans', async () => {
+  const { changes } = await shownBy({}, { roles: ['Audit.Read'] });
+  expect([...((await changes(naming, Infinity)) ?? [])]).toEqual(
+    naming.map(({ changeSha256 }) => [changeSha256, undefined]),
+  );
+});
+
+it('keeps of a plan what the records name alone, and no more than the page has room for', async () => {
+  const { changes } = await shownBy({});
+  const [one = '', other = ''] = planned;
+  expect([...((await changes(naming.slice(1), other.length)) ?? []).values()]).toEqual([other]);
+  expect(await changes(naming, one.length + other.length - 1)).toBeUndefined();
+});
+
+it('compares each row of a plan with all withheld texts at once', async () => {
+  const { changes } = await shownBy({ withhold: Array.from({ length: 20 }, (_, at) => `p${at}@x.example`).join() });
+  const lowered = vi.spyOn(String.prototype, 'toLowerCase');
+  await changes(naming, Infinity);
+  expect(lowered.mock.contexts.filter((text) => planned.includes(String(text)))).toHaveLength(planned.length);
+  lowered.mockRestore();
 });
 
 it('tells checkpoints how long records are kept, and logs each that was written', async () => {

@@ -19,7 +19,7 @@ export const hostile = '<img src=x onerror="document.title=\'ran\'"> \u202Egnp.e
 export class Story {
   readonly world = new ProofWorld(7, 3, calm);
   /** The rows of the plan that was applied. */
-  readonly #planned = new Map<string, string>();
+  readonly planned = new Map<string, string>();
   #ids = 0x1000;
 
   get names(): ReadonlyMap<string, string> {
@@ -71,7 +71,7 @@ export class Story {
     const row = JSON.stringify({ action: 'update', after: aim, before: old, content: `nonce ${target}`, target });
     const changeSha256 = hash('sha256', row, 'hex');
     // One that is left out here is of a plan that was purged.
-    if (before !== null || after !== null) this.#planned.set(changeSha256, row);
+    if (before !== null || after !== null) this.planned.set(changeSha256, row);
     this.request({ rule: 'engineers may apply', plan: 'ab'.repeat(32), changeSha256, ...entry }, 204);
   }
 
@@ -84,7 +84,7 @@ export class Story {
   extract(sinceMs = startMs, untilMs = this.world.audit.nowMs): Promise<ExtractLine[]> {
     return this.world.extract(this.tenant, sinceMs, untilMs, {
       names: async () => this.names,
-      changes: async () => this.#planned,
+      changes: async () => this.planned,
     });
   }
 }

@@ -3,8 +3,8 @@ import { BrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { defined, type JsonObject } from '../core/objects.ts';
 import type { Row } from '../runs/job/row.ts';
-import type { RunId } from '../runs/store/run.ts';
-import type { Runs } from '../runs/store/runs.ts';
+import type { RunSource } from '../runs/reading/visible-runs.ts';
+import type { RunId, RunLog } from '../runs/store/run.ts';
 import { type Change, needsOf, withCreated } from './change.ts';
 import { kindOf, type Reader, readFacts, type State } from './kinds.ts';
 import { canonicalJson, partOf } from './values.ts';
@@ -108,23 +108,39 @@ export const readPlanRows = (jsonLines: string): readonly PlannedChange[] =>
 const linesOf = (jsonLines: string): readonly string[] => jsonLines.split('\n').filter((line) => line !== '');
 const digestOfRow = (line: string): string => hash('sha256', line, 'hex');
 
+/** Rows that are read by their digests. */
+interface WantedRows {
+  readonly applies: Iterable<RunId>;
+  readonly wanted: ReadonlySet<string>;
+  readonly tenantId: TenantId;
+  /** Characters. */
+  readonly most: number;
+}
+
 /**
  * The stored rows of one tenant in the plans of some applies, by their digests. Those of a plan that was purged are missing.
+ * @returns undefined if they have too many characters.
  * @throws BrokerError storage_unavailable
  */
 export async function plannedRows(
-  { log, results }: Pick<Runs, 'log' | 'results'>,
-  applies: Iterable<RunId>,
-  tenantId: TenantId,
-): Promise<ReadonlyMap<string, string>> {
+  { requests, log, results }: RunSource & { readonly requests: Pick<RunLog, 'request'> },
+  { applies, wanted, tenantId, most }: WantedRows,
+): Promise<ReadonlyMap<string, string> | undefined> {
   const rows = new Map<string, string>();
+  let left = most;
   for (const apply of applies) {
-    const change = (await log.request(apply))?.change;
+    const change = (await requests.request(apply))?.change;
     if (change?.kind !== 'apply') continue;
     const { rowsName } = (await log.findOutcome(change.plan, tenantId)) ?? {};
     if (rowsName === undefined) continue;
     const text = (await Array.fromAsync(results.rows(change.plan, rowsName))).join('');
-    for (const line of linesOf(text)) rows.set(digestOfRow(line), line);
+    for (const line of linesOf(text)) {
+      const sha256 = digestOfRow(line);
+      if (!wanted.has(sha256)) continue;
+      left -= line.length;
+      if (left < 0) return undefined;
+      rows.set(sha256, line);
+    }
   }
   return rows;
 }

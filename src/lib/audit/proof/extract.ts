@@ -28,6 +28,8 @@ import { headOf, type OwnCheckpoint, type TenantTree, type TreeState } from './t
 const checkpointsPerPage = 96;
 /** A page with more records ends earlier, if it has more than one checkpoint. */
 const recordsPerPage = 2_000;
+/** The same for characters of what plans hold. */
+const charactersPerPage = 4_000_000;
 /** The same within which accounts that are lost are looked for beyond the period. */
 const longestSearch = 24;
 /** A record that is late is covered by one of the next two. */
@@ -48,8 +50,12 @@ export interface ExtractDeps {
   /**
    * The rows of plans that these records name, by their digests. Undefined: one that must not be shown. A plan that is purged has
    * none.
+   * @param most characters. @returns undefined if there are more.
    */
-  readonly changes?: (records: readonly StoredRecord[]) => Promise<ReadonlyMap<string, string | undefined>>;
+  readonly changes?: (
+    records: readonly StoredRecord[],
+    most: number,
+  ) => Promise<ReadonlyMap<string, string | undefined> | undefined>;
   /** Tenant id of the partner. */
   readonly broker: string;
   /** Records before this time may be gone. Milliseconds. */
@@ -250,7 +256,7 @@ async function recordPage(deps: ExtractDeps, query: ExtractQuery, place: Place):
   }
 }
 
-/** @returns undefined if it would have too many records. A page of one checkpoint has all of them. */
+/** @returns undefined if it would have too much. A page of one checkpoint has all of them. */
 async function pageOfSize(
   deps: ExtractDeps,
   { tenant, untilMs }: ExtractQuery,
@@ -308,7 +314,9 @@ async function pageOfSize(
   for (const { record } of unsigned) lines.push({ type: 'unsigned', record: shown(record) });
   const named = lines.flatMap((line) => ('record' in line ? [line.record as StoredRecord] : []));
   if (named.length > 0) lines.unshift(...(await nameLines(deps, named)));
-  lines.push(...(await changeLines(deps, named, hidden)));
+  const changes = await changeLines(deps, named, { hidden, most: size > 1 ? charactersPerPage : Infinity });
+  if (changes === undefined) return undefined;
+  lines.push(...changes);
   const count = (type: ExtractLine['type']): number => lines.filter((line) => line.type === type).length;
   const [signed, withheld, others] = place.counts;
   const counts = [signed + count('record'), withheld + count('withheld'), others + unsigned.length] as const;
@@ -359,14 +367,16 @@ async function nameLines({ names }: ExtractDeps, records: readonly StoredRecord[
   return [...known].map(([id, name]) => ({ type: 'name', id, name: name.slice(0, longestName).toWellFormed() }));
 }
 
-/** @param hidden changes of which a record is withheld. */
+/** @param hidden changes of which a record is withheld. @returns undefined if they have too many characters. */
 async function changeLines(
   { changes }: ExtractDeps,
   records: readonly StoredRecord[],
-  hidden: ReadonlySet<unknown>,
-): Promise<ExtractLine[]> {
+  { hidden, most }: { readonly hidden: ReadonlySet<unknown>; readonly most: number },
+): Promise<ExtractLine[] | undefined> {
   const named = records.filter((record) => typeof record['changeSha256'] === 'string');
-  const rows = (named.length === 0 ? undefined : await changes?.(named)) ?? new Map<string, string | undefined>();
+  if (named.length === 0) return [];
+  const rows = changes === undefined ? new Map<string, string>() : await changes(named, most);
+  if (rows === undefined) return undefined;
   return [...new Set(named.map((record) => String(record['changeSha256'])))].map((sha256) => {
     const row = hidden.has(sha256) ? undefined : rows.get(sha256);
     if (row !== undefined) return { type: 'change', sha256, row };

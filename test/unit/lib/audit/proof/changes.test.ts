@@ -31,7 +31,14 @@ async function applied(tenants = 2) {
   const own = stage.audit.entries.filter((entry) => entry.tenantId === tenantId(0));
   for (const entry of own) story.write({ ...entry, tenantId: story.tenant, atMs: (story.world.audit.nowMs += 250) });
   await story.until(10);
-  const read = async () => plannedRows({ log: stage.runLog, results: stage.results }, [applyId], tenantId(0));
+  const runs = { requests: stage.runLog, log: stage.runLog, results: stage.results };
+  const read = async (records: readonly Readonly<Record<string, unknown>>[], most: number) =>
+    plannedRows(runs, {
+      applies: [applyId],
+      wanted: new Set(records.map(({ changeSha256 }) => String(changeSha256))),
+      tenantId: tenantId(0),
+      most,
+    });
   const extract = (given: Partial<ExtractDeps> = {}) =>
     story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { changes: read, ...given });
   return { ...stage, extract, own, read, story };
@@ -79,6 +86,26 @@ describe('the changes of an extract', () => {
     expect([...theirs].filter((sha256) => JSON.stringify(lines).includes(sha256))).toEqual([]);
   });
 
+  it('make a page shorter when they are long', async () => {
+    const story = new Story();
+    await story.until(9, 40);
+    for (let hour = 10; hour < 14; hour += 1) {
+      story.change('/users/1', { hour }, { hour: hour + 1 }, { method: 'PATCH', path: '/v1.0/users/1' });
+      await story.until(hour);
+    }
+    const asked: [number, number][] = [];
+    const changes: ExtractDeps['changes'] = async (records, most) => {
+      asked.push([records.length, most]);
+      // More than one, and the page could be shorter.
+      return records.length > 2 && most < Infinity ? undefined : story.planned;
+    };
+    const lines = await story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { changes });
+    const verdict = await verified(lines, story);
+    expect([verdict.isProven, verdict.changes.length]).toEqual([true, 4]);
+    expect(asked.filter(([records]) => records > 2).length).toBeGreaterThan(0);
+    expect(asked.filter(([records]) => records === 2)).toHaveLength(4);
+  });
+
   it('do not tell whether another tenant was in the plan', async () => {
     const { extract, request, runLog } = await applied(1);
     const lines = await extract();
@@ -111,7 +138,8 @@ describe('the changes of an extract', () => {
     const withRecord = await verified(await extract({ isWithheld }), story);
     expect(withRecord).toMatchObject({ isProven: true, withheld: 1 });
     expect(withRecord.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
-    const changes = async () => new Map<string, string | undefined>([...(await read()), [hidden, undefined]]);
+    const changes: ExtractDeps['changes'] = async (...given) =>
+      new Map([...((await read(...given)) ?? []), [hidden, undefined]]);
     const alone = await verified(await extract({ changes }), story);
     expect(alone).toMatchObject({ isProven: true, withheld: 0 });
     expect(alone.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
