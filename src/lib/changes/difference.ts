@@ -1,5 +1,5 @@
 import { isObject, textOf } from '../core/objects.ts';
-import { isSame } from './values.ts';
+import { isSame, meaning } from './values.ts';
 
 /** What one property loses and gains. Both: its value changes, or items of its list do. */
 export interface Difference {
@@ -35,8 +35,10 @@ export function objectName(before: string | null, after: string | null): string 
 }
 
 /** The items that another list lacks. Their order means nothing. */
-const lacking = (items: readonly unknown[], others: readonly unknown[]): readonly unknown[] =>
-  items.filter((item) => !others.some((other) => isSame(item, other)));
+function lacking(items: readonly unknown[], others: readonly unknown[]): readonly unknown[] {
+  const known = new Set(others.map(meaning));
+  return items.filter((item) => !known.has(meaning(item)));
+}
 
 const shown = (value: unknown): string => (typeof value === 'string' && value !== '' ? value : JSON.stringify(value));
 

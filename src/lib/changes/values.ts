@@ -36,7 +36,7 @@ export function partOf(value: unknown, aim: unknown, absentIsNull = false): unkn
 const caseless = /^(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|[^@\s]+@[^@\s]+)$/i;
 
 /** A text that two values share if and only if they mean the same. The order and the repeats of a list mean nothing. */
-function meaning(value: unknown): string {
+export function meaning(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(caseless.test(value) ? value.toLowerCase() : value);
   if (Array.isArray(value)) return `[${[...new Set(value.map(meaning))].toSorted().join()}]`;
   if (!isObject(value)) return JSON.stringify(value) ?? 'null';
