@@ -415,9 +415,9 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
 }
 
 const withoutValues = {
-  gone: 'The file lacks the values: your partner says that it has deleted the plan since.',
-  withheld: 'Your partner withholds the values.',
-  'too many': 'The file has more values than this page shows. They are proven, and “ptb audit verify” lists them.',
+  gone: 'The file lacks the values: it says that the plan was deleted or changed since. Nobody signs that.',
+  withheld: 'The file lacks the values: it says that your partner withholds them. Nobody signs that.',
+  'too many': 'The file has more values than this page can show.',
 } as const;
 
 interface OneOf {
@@ -431,12 +431,12 @@ function Values({ one, account }: OneOf) {
   if (values === undefined || typeof values === 'string')
     return values === undefined ? null : <span class="quiet">{withoutValues[values]}</span>;
   const { target, before, after } = values;
-  const name = objectName(before, after) ?? account.nameOf(target.split('/').at(-1) ?? '');
+  const name = objectName(before, after);
   const differences = differenceOf(before, after);
   return (
     <>
       <code>{visibleText(target)}</code>
-      {target.includes(name) ? null : (
+      {name === undefined || target.includes(name) ? null : (
         <>
           {' '}
           “<Named text={visibleText(name)} />”

@@ -1,4 +1,5 @@
 // @vitest-environment happy-dom
+import { hash } from 'node:crypto';
 import { useState } from 'preact/hooks';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -77,6 +78,23 @@ describe('what nothing signs', () => {
     expect(where.map(({ id }) => id)).toEqual(['unproven']);
     expect(textOf(root, '#unproven')).toContain('whoever had the file can have added or changed them');
     expect(textOf(root, '#emergencies header')).toBe('Emergencies2');
+  });
+
+  it('names no object of a change, whose own values alone do', async () => {
+    const row = JSON.stringify({ action: 'update', target: `/users/${carol}`, before: null, after: '{"city":"Bern"}' });
+    const sha256 = hash('sha256', row, 'hex');
+    const sent = recordWith({ kind: 'request', outcome: 'sent' });
+    const of = await checked(
+      withAdded(
+        unsigned({ ...sent, RowKey: `${String(sent['RowKey'])}0`, changeSha256: sha256 }),
+        { type: 'change', sha256, row },
+        { type: 'name', id: carol, name: 'Carol Chief' },
+      ),
+    );
+    expect(of.verdict.isProven).toBe(true);
+    const root = await shown(of);
+    expect(textOf(root, '#unproven')).toContain(`/users/${carol}Property`);
+    expect(root.textContent).not.toContain('Carol Chief');
   });
 
   it('has no panel in a file without it', async () => {
