@@ -1,3 +1,4 @@
+import { KeptValues } from '../../src/lib/audit/proof/kept-values.ts';
 import type { ChangeValues } from '../../src/lib/audit/proof/verify-extract.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
@@ -68,8 +69,6 @@ type Row = Readonly<Record<string, unknown>>;
 
 /** More happenings than these are counted and not listed. A page that holds more gets slow. */
 const mostListed = 250_000;
-/** Characters of values before and after. */
-const mostValues = 100_000_000;
 
 /** Collects records of one extract: those that the proof is about, or the others. Those of both are never mixed. */
 export class Account {
@@ -83,8 +82,7 @@ export class Account {
   /** Names those parties that have ids. */
   readonly #toName: (() => void)[] = [];
   #names: ReadonlyMap<string, string> = new Map();
-  readonly #values = new Map<string, ChangeValues | 'too many'>();
-  #valuesLeft = mostValues;
+  readonly #values = new KeptValues();
 
   add(row: Row): void {
     const text = (name: string): string | undefined => this.#text(row[name]);
@@ -156,14 +154,12 @@ export class Account {
   }
 
   addValues(sha256: string, values: ChangeValues): void {
-    if (typeof values !== 'string')
-      this.#valuesLeft -= values.target.length + (values.before?.length ?? 0) + (values.after?.length ?? 0);
-    this.#values.set(sha256, this.#valuesLeft < 0 ? 'too many' : values);
+    this.#values.add(sha256, values);
   }
 
   /** What the file has of a change of a plan, as proven as its record. Undefined: the record does not name it. */
-  valuesOf({ changeSha256 }: Happening): ChangeValues | 'too many' | undefined {
-    return changeSha256 === undefined ? undefined : this.#values.get(changeSha256);
+  valuesOf({ changeSha256 }: Happening): ReturnType<KeptValues['of']> {
+    return this.#values.of(changeSha256);
   }
 
   /** The same text many times takes the memory of one. */

@@ -49,10 +49,7 @@ export async function checkFile(file: Blob, { heads, nowMs, onProgress, signal }
       (checkpoint === undefined ? unproven : account).add(record);
       tokens.add(record, checkpoint);
     },
-    onChange: (sha256, values) => {
-      account.addValues(sha256, values);
-      unproven.addValues(sha256, values);
-    },
+    onChange: (sha256, values, isSigned) => (isSigned ? account : unproven).addValues(sha256, values),
   });
   account.end(verdict.names);
   unproven.end(verdict.names);

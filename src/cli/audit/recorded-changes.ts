@@ -1,9 +1,10 @@
+import { KeptValues } from '../../lib/audit/proof/kept-values.ts';
 import type { ChangeValues } from '../../lib/audit/proof/verify-extract.ts';
 import { objectName } from '../../lib/changes/difference.ts';
 import type { Line } from '../line.ts';
 import { differenceLines } from '../plans/difference.ts';
 
-/** Changes that are kept: more are counted. */
+/** Changes of signed records that are kept, and of others: more are counted. */
 const mostKept = 10_000;
 /** Those that people see. */
 const mostShown = 50;
@@ -16,41 +17,49 @@ interface RecordedChange {
   readonly path: string;
   /** Who applied the plan, by id. */
   readonly by: string;
-  /** Whether a checkpoint covers the record. */
-  readonly isSigned: boolean;
   readonly sha256: string | undefined;
   /** What Microsoft answered. Undefined: no answer is recorded. */
   status?: number;
 }
 
 /** What is known of the values of a change. `unrecorded`: a version wrote the record that did not name them. */
-type KnownValues = ChangeValues | 'unrecorded';
+type KnownValues = ChangeValues | 'too many' | 'unrecorded';
 
 const whyNone: Readonly<Record<Exclude<KnownValues, object>, string>> = {
-  gone: 'the partner says that it has purged the plan',
-  withheld: 'the partner withholds the values',
+  gone: 'the file says, and nobody signs, that the plan was purged or changed since',
+  withheld: 'the file says, and nobody signs, that the partner withholds the values',
+  'too many': 'the file has more values than this command keeps',
   unrecorded: 'the record is of a version that did not name the values',
 };
 
+/** The changes of signed records, or of others. */
+class Part {
+  readonly changes: RecordedChange[] = [];
+  /** By the id that the records of a request share. */
+  readonly sent = new Map<string, RecordedChange>();
+  readonly values = new KeptValues();
+  left = 0;
+
+  valuesOf({ sha256 }: RecordedChange): KnownValues {
+    return this.values.of(sha256) ?? 'unrecorded';
+  }
+}
+
 /** The changes of plans that an extract shows, with the values before and after. */
 export class RecordedChanges {
-  readonly #changes: RecordedChange[] = [];
-  /** By the id that the records of a request share. */
-  readonly #sent = new Map<string, RecordedChange>();
-  readonly #values = new Map<string, ChangeValues>();
-  #left = 0;
+  readonly #signed = new Part();
+  /** Anybody can add an unsigned record, so it says nothing about a signed one. */
+  readonly #unsigned = new Part();
 
   add(record: Recorded, checkpoint: number | undefined): void {
     const text = (name: string): string => (typeof record[name] === 'string' ? record[name] : '');
     if (text('plan') === '') return;
-    const isSigned = checkpoint !== undefined;
-    // Anybody can add an unsigned record, so it says nothing about a signed one.
-    const key = `${isSigned} ${text('tokenId')}`;
-    const sent = this.#sent.get(key);
+    const part = checkpoint === undefined ? this.#unsigned : this.#signed;
+    const sent = part.sent.get(text('tokenId'));
     if (sent !== undefined && typeof record['status'] === 'number') sent.status = record['status'];
     if (record['outcome'] !== 'sent') return;
-    if (this.#changes.length >= mostKept) {
-      this.#left += 1;
+    if (part.changes.length >= mostKept) {
+      part.left += 1;
       return;
     }
     const change: RecordedChange = {
@@ -58,65 +67,60 @@ export class RecordedChanges {
       method: text('method'),
       path: record['cmdlet'] === undefined ? text('path') : text('cmdlet'),
       by: record['callerKind'] === 'user' ? text('callerObject') : text('callerApplication'),
-      isSigned,
       sha256: record['changeSha256'] === undefined ? undefined : text('changeSha256'),
     };
-    this.#changes.push(change);
-    this.#sent.set(key, change);
+    part.changes.push(change);
+    part.sent.set(text('tokenId'), change);
   }
 
-  addValues(sha256: string, values: ChangeValues): void {
-    // Those of one page of an extract may come before its records do.
-    if (this.#values.size < 2 * mostKept) this.#values.set(sha256, values);
-  }
-
-  #valuesOf({ sha256 }: RecordedChange): KnownValues {
-    return sha256 === undefined ? 'unrecorded' : (this.#values.get(sha256) ?? 'gone');
+  addValues(sha256: string, values: ChangeValues, isSigned: boolean): void {
+    (isSigned ? this.#signed : this.#unsigned).values.add(sha256, values);
   }
 
   /** For programs: `values` says whether they are `proven`, `unproven` as the record is, or why there are none. */
   view() {
-    return this.#changes.map(({ isSigned, ...change }) => {
-      const values = this.#valuesOf(change as RecordedChange);
-      const isThere = typeof values === 'object';
-      return {
-        ...change,
-        values: isThere ? (isSigned ? 'proven' : 'unproven') : values,
-        ...(isThere ? values : {}),
-      };
-    });
+    return [this.#signed, this.#unsigned].flatMap((part) =>
+      part.changes.map((change) => {
+        const values = part.valuesOf(change);
+        if (typeof values === 'string') return { ...change, values };
+        return { ...change, ...values, values: part === this.#signed ? 'proven' : 'unproven' };
+      }),
+    );
   }
 
   /** For people. @param names by id. */
   lines(names: Readonly<Record<string, string>>): Line[] {
-    const part = (title: string, isSigned: boolean): Line[] => {
-      const changes = this.#changes.filter((change) => change.isSigned === isSigned);
-      const more = changes.length - mostShown + (isSigned ? this.#left : 0);
+    const linesOf = (title: string, part: Part): Line[] => {
+      const { changes, left } = part;
+      const more = changes.length - mostShown + left;
       return changes.length === 0
         ? []
         : [
             '',
             title,
-            ...changes.slice(0, mostShown).flatMap((change) => this.#change(change, names)),
+            ...changes.slice(0, mostShown).flatMap((change) => changeLines(change, part.valuesOf(change), names)),
             ...(more > 0 ? [`… and ${more} more; --json has up to ${mostKept}.`] : []),
           ];
     };
     return [
-      ...part('Changes, with the values that their records prove:', true),
-      ...part('Changes whose records no checkpoint covers: nothing proves them or their values.', false),
+      ...linesOf('Changes, with the values that their records prove:', this.#signed),
+      ...linesOf('Changes whose records no checkpoint covers: nothing proves them or their values.', this.#unsigned),
     ];
   }
+}
 
-  #change(change: RecordedChange, names: Readonly<Record<string, string>>): Line[] {
-    const { at, by, method, path, status } = change;
-    const ended =
-      status === undefined ? 'no answer is recorded' : `${status < 400 ? 'done' : 'Microsoft refused it'} (${status})`;
-    const values = this.#valuesOf(change);
-    const who = `  ${at} by ${names[by] === undefined ? by : `${names[by]} (${by})`}, ${ended}`;
-    if (typeof values === 'string') return [`~ ${method} ${path}${who}`, `    ${whyNone[values]}`];
-    const { target, before, after } = values;
-    const name = objectName(before, after) ?? names[target.split('/').at(-1) ?? ''];
-    const called = name === undefined || target.includes(name) ? target : `${target} (${name})`;
-    return differenceLines({ ...values, target: called, undo: 'yes' }, [who]);
-  }
+function changeLines(
+  { at, by, method, path, status }: RecordedChange,
+  values: KnownValues,
+  names: Readonly<Record<string, string>>,
+): Line[] {
+  const ended =
+    status === undefined ? 'no answer is recorded' : `${status < 400 ? 'done' : 'Microsoft refused it'} (${status})`;
+  const key = by.toLowerCase();
+  const who = `  ${at} by ${Object.hasOwn(names, key) ? `${names[key]} (${by})` : by}, ${ended}`;
+  if (typeof values === 'string') return [`~ ${method} ${path}${who}`, `    ${whyNone[values]}`];
+  const { target, before, after } = values;
+  const name = objectName(before, after);
+  const called = name === undefined || target.includes(name) ? target : `${target} (${name})`;
+  return differenceLines({ ...values, target: called, undo: 'yes' }, [who]);
 }

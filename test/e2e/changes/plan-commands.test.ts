@@ -95,7 +95,7 @@ it('gives a customer what was changed in its tenant, with the values before and 
   const withheld = await ptb('audit', 'verify', hidden);
   expect([withheld.exitCode, withheld.stdout]).toEqual([
     0,
-    expect.stringContaining('the partner withholds the values'),
+    expect.stringContaining('that the partner withholds the values'),
   ]);
   expect(withheld.stdout).not.toContain('ManagePermissionGrantsForSelf');
 });

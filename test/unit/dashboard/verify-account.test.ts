@@ -40,6 +40,16 @@ describe('the account of a tenant', () => {
     expect(happenings.filter(isChanging)).toHaveLength(1);
   });
 
+  it('keeps why a change has no values when there are too many of others', () => {
+    const account = accountOf([]);
+    const long = { action: 'update', target: '/x', before: JSON.stringify('x'.repeat(500_000)), after: null };
+    for (let at = 0; at < 250; at += 1) account.addValues(`${at}`, long);
+    account.addValues('a', 'gone');
+    account.addValues('b', { ...long, before: null });
+    const valuesOf = (changeSha256: string) => account.valuesOf({ changeSha256 } as never);
+    expect([valuesOf('0'), valuesOf('a'), valuesOf('b')]).toEqual([long, 'gone', 'too many']);
+  });
+
   it('keeps a request whose outcome alone is in the period', () => {
     expect(
       accountOf([{ kind: 'request', tokenId: 't', method: 'GET', outcome: 'answered', status: 200 }]).happenings,

@@ -59,8 +59,11 @@ export interface VerifyOptions {
    * had the file can have added the latter: keep them apart, and conclude nothing from them.
    */
   readonly onRecord?: (record: Readonly<Record<string, unknown>>, checkpoint: number | undefined) => void;
-  /** Gets what the file has of each change that a record names (`changeSha256`). It is as proven as the record. */
-  readonly onChange?: (sha256: string, values: ChangeValues) => void;
+  /**
+   * Gets what the file has of each change that a record names (`changeSha256`), before or after the record itself. If signed
+   * and other records name it, it comes for each of the two.
+   */
+  readonly onChange?: (sha256: string, values: ChangeValues, isSigned: boolean) => void;
 }
 
 /** A change as its plan holds it. */
@@ -276,8 +279,8 @@ class Check {
   #contradicted = 0;
   /** By id; undefined for whoever has two. */
   readonly #names = new Map<string, string | undefined>();
-  /** By the digest that records name, what the file has of it so far. */
-  readonly #changes = new Map<string, 'nothing' | 'values' | 'gone' | 'withheld'>();
+  /** By the digest that signed records name, and others, what the file has of it after them. */
+  readonly #changes = { signed: new Map<string, KnownChange>(), unsigned: new Map<string, KnownChange>() };
   #unsignedKeys = new Set<string>();
 
   constructor(options: VerifyOptions) {
@@ -296,7 +299,8 @@ class Check {
     if (this.#front.length > mostFrontLines) throw new Problem('it has more lines before the seal than any extract.');
     if (isFront !== ['tenant-extract', 'key', 'index', 'account'].includes(line.type) && line.type !== 'seal')
       throw new Problem('it is not where such a line stands in an extract.');
-    if (line.type === 'record' || line.type === 'unsigned') this.#nameChange(line.record);
+    if (line.type === 'record') nameChange(this.#changes.signed, line.record);
+    if (line.type === 'unsigned') nameChange(this.#changes.unsigned, line.record);
     switch (line.type) {
       case 'tenant-extract':
         return this.#begin(line);
@@ -521,24 +525,21 @@ class Check {
     this.#names.set(key, this.#names.has(key) && this.#names.get(key) !== name ? undefined : name);
   }
 
-  #nameChange({ changeSha256 }: Readonly<Record<string, unknown>>): void {
-    if (typeof changeSha256 === 'string' && !this.#changes.has(changeSha256))
-      this.#changes.set(changeSha256, 'nothing');
-  }
-
   async #addChange({ sha256: named, row, missing }: Line<'change'>): Promise<void> {
-    const known = this.#changes.get(named);
-    if (known === undefined) throw new Problem('it has a change that no record before it names.');
+    const naming = [this.#changes.signed, this.#changes.unsigned].filter((changes) => changes.has(named));
+    if (naming.length === 0) throw new Problem('it has a change that no record before it names.');
     if ((row === undefined) === (missing === undefined) || ![undefined, 'gone', 'withheld'].includes(missing))
       throw new Problem('it does not have the members that such a line has.');
     // A half of a surrogate pair has the hash of U+FFFD.
     const isRow = typeof row === 'string' && row.isWellFormed() && hexOf(await hashOfText(row)) === named;
     if (row !== undefined && !isRow)
       throw new Problem('the values before and after are not those of the change that its record names.');
-    // The next page of an extract may have it again.
-    if (known === 'values') return;
-    this.#changes.set(named, missing ?? 'values');
-    this.#options.onChange?.(named, missing ?? valuesIn(String(row)));
+    for (const changes of naming) {
+      // The next page of an extract may have it again.
+      if (changes.get(named) === 'values') continue;
+      changes.set(named, missing ?? 'values');
+      this.#options.onChange?.(named, missing ?? valuesIn(String(row)), changes === this.#changes.signed);
+    }
   }
 
   /** @throws Problem unless the records lead from the first account to the last. */
@@ -558,8 +559,12 @@ class Check {
       throw new Problem(
         'A record was changed, exchanged or moved: the records are not those of the signed checkpoints.',
       );
-    const without = this.#changesWith('nothing');
-    if (without > 0) throw new Problem(`The values before and after of ${without} changes were left out of the file.`);
+    const { signed, unsigned } = this.#changes;
+    const without = changesWith(signed, 'nothing') + changesWith(unsigned, 'nothing');
+    if (without > 0)
+      throw new Problem(
+        `Values before and after were left out of the file (changes: ${without}), or an older version of the broker made it. Ask for a new extract.`,
+      );
     if (this.#options.heads !== undefined) await this.#compare(this.#options.heads);
     if (this.#period() === undefined) throw new Problem('No signed checkpoint covers any of the period.');
   }
@@ -637,10 +642,6 @@ class Check {
     return isWhole;
   }
 
-  #changesWith(what: 'nothing' | 'gone' | 'withheld'): number {
-    return [...this.#changes.values()].filter((has) => has === what).length;
-  }
-
   /** The part of the period that the checkpoints cover, milliseconds. */
   #period(): { readonly fromMs: number; readonly toMs: number } | undefined {
     const [first] = this.#accounts;
@@ -677,10 +678,11 @@ class Check {
         notes.push(
           `${this.#withheld} records are withheld: the proof counts them, and the file shows only their hashes.`,
         );
-      const [gone, hidden] = [this.#changesWith('gone'), this.#changesWith('withheld')];
+      const { signed } = this.#changes;
+      const [gone, hidden] = [changesWith(signed, 'gone'), changesWith(signed, 'withheld')];
       if (gone + hidden > 0)
         notes.push(
-          `The values before and after of ${gone + hidden} changes are not in the file. The partner says, and nobody signs, that ${gone} are of plans that it has purged, and that it withholds ${hidden}.`,
+          `The values before and after of ${gone + hidden} changes are not in the file. It says, and nobody signs, that ${gone} are of plans that were purged or changed since, and that ${hidden} are withheld.`,
         );
       if (this.#names.size > 0)
         notes.push(
@@ -738,6 +740,24 @@ function jsonOf(part: string): Record<string, unknown> | undefined {
 }
 
 const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+type KnownChange = 'nothing' | 'values' | 'gone' | 'withheld';
+
+/** @throws Problem for a record that names no digest: it is kept to the end. */
+function nameChange(
+  changes: Map<string, KnownChange>,
+  { changeSha256: named }: Readonly<Record<string, unknown>>,
+): void {
+  if (named === undefined) return;
+  if (typeof named !== 'string' || !digestPattern.test(named))
+    throw new Problem('it has a record that no broker writes.');
+  if (!changes.has(named)) changes.set(named, 'nothing');
+}
+
+const digestPattern = /^[\da-f]{64}$/;
+
+const changesWith = (changes: ReadonlyMap<string, KnownChange>, what: KnownChange): number =>
+  [...changes.values()].filter((has) => has === what).length;
 
 /** @throws Problem for a text that is no row of a plan. */
 function valuesIn(row: string): PlannedValues {

@@ -45,7 +45,7 @@ async function applied(tenants = 2) {
 }
 
 async function verified(lines: readonly ExtractLine[], { world }: Story) {
-  const changes: [string, ChangeValues][] = [];
+  const changes: [string, ChangeValues, boolean][] = [];
   const options = { keys: world.keys, nowMs: world.audit.nowMs };
   const verdict = await verifyExtract(textsOf(lines), { ...options, onChange: (...given) => changes.push(given) });
   return { ...verdict, changes };
@@ -127,7 +127,9 @@ describe('the changes of an extract', () => {
     const verdict = await verified(await extract(), story);
     expect(verdict.changes.map(([, shown]) => shown)).toEqual(['gone', 'gone']);
     expect(verdict.isProven).toBe(true);
-    expect(verdict.notes.join(' ')).toContain('2 are of plans that it has purged, and that it withholds 0.');
+    expect(verdict.notes.join(' ')).toContain(
+      '2 are of plans that were purged or changed since, and that 0 are withheld.',
+    );
   });
 
   it('are withheld with each record that names them, and by themselves', async () => {
@@ -143,6 +145,45 @@ describe('the changes of an extract', () => {
     const alone = await verified(await extract({ changes }), story);
     expect(alone).toMatchObject({ isProven: true, withheld: 0 });
     expect(alone.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
+  });
+
+  it('are given for each record that names them, signed or not, so that nobody takes them from the proven ones', async () => {
+    const { extract, own, story } = made;
+    const lines = await extract();
+    const [sha256 = '', other = ''] = digestsOf(own);
+    const rows = lines.filter((line) => line.type === 'change');
+    const seal = lines.findIndex(({ type }) => type === 'seal');
+    const added: ExtractLine = {
+      type: 'unsigned',
+      record: { tenantId: story.tenant, PartitionKey: 'x', RowKey: '1', changeSha256: sha256 },
+    };
+    const end = lines.at(-1);
+    if (end?.type !== 'end') expect.fail('no end');
+    const forged = [
+      ...lines.slice(0, seal + 1),
+      added,
+      ...rows.slice(0, 1),
+      ...lines.slice(seal + 1, -1),
+      { ...end, unsigned: 1 },
+    ];
+    const verdict = await verified(forged, story);
+    expect([verdict.isProven, verdict.problems]).toEqual([true, []]);
+    expect(verdict.changes).toEqual([
+      [sha256, values[0], false],
+      [sha256, values[0], true],
+      [other, values[1], true],
+    ]);
+    const without = forged.filter((line, at) => line.type !== 'change' || line.sha256 !== sha256 || at < seal + 4);
+    expect((await verified(without, story)).problems.join(' ')).toContain('left out of the file');
+  });
+
+  it('are refused if a record names them by anything but a digest, which could have any length', async () => {
+    const { extract, story } = made;
+    const lines = await extract();
+    const added: ExtractLine = { type: 'unsigned', record: { PartitionKey: 'x', RowKey: 'y', changeSha256: 'x' } };
+    expect((await verified(lines.toSpliced(-1, 0, added), story)).problems).toEqual([
+      expect.stringContaining('it has a record that no broker writes'),
+    ]);
   });
 
   it('are refused if half a character stands for one that could not be decoded, which has the same hash', async () => {
@@ -168,7 +209,7 @@ describe('the changes of an extract', () => {
       (line) => ({ ...line, row: line.row?.replace('old', 'older') ?? '' }),
       /are not those of the change/,
     ],
-    ['no line', () => undefined, /The values before and after of 1 changes were left out/],
+    ['no line', () => undefined, /left out of the file \(changes: 1\), or an older version/],
     ['a digest that no record names', (line) => ({ ...line, sha256: 'ab'.repeat(32) }), /no record before it names/],
     ['neither values nor a reason', ({ type, sha256 }) => ({ type, sha256 }), /does not have the members/],
     ['another reason', ({ type, sha256 }) => ({ type, sha256, missing: 'lost' as never }), /does not have the members/],
