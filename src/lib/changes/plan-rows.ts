@@ -133,7 +133,7 @@ export async function plannedRows(
     if (change?.kind !== 'apply') continue;
     const { rowsName } = (await log.findOutcome(change.plan, tenantId)) ?? {};
     if (rowsName === undefined) continue;
-    const text = (await Array.fromAsync(results.rows(change.plan, rowsName))).join('');
+    const text = await textOfRows(results, change.plan, rowsName);
     for (const line of linesOf(text)) {
       const sha256 = digestOfRow(line);
       if (!wanted.has(sha256)) continue;
@@ -143,6 +143,16 @@ export async function plannedRows(
     }
   }
   return rows;
+}
+
+async function textOfRows(results: RunSource['results'], plan: RunId, rowsName: string): Promise<string> {
+  try {
+    return (await Array.fromAsync(results.rows(plan, rowsName))).join('');
+  } catch (thrown) {
+    // A purge deletes what is large before the records.
+    if ((await results.plan({ runId: plan })) === undefined) return '';
+    throw thrown;
+  }
 }
 
 /** The row of a change in an apply. */

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AuditEntry } from '../../../../../src/lib/audit/audit-log.ts';
 import type { ExtractDeps } from '../../../../../src/lib/audit/proof/extract.ts';
 import type { ExtractLine } from '../../../../../src/lib/audit/proof/layout.ts';
 import { type ChangeValues, verifyExtract } from '../../../../../src/lib/audit/proof/verify-extract.ts';
 import { update } from '../../../../../src/lib/changes/change.ts';
 import { plannedRows } from '../../../../../src/lib/changes/plan-rows.ts';
+import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { textsOf } from '../../../../campaigns/proof/proof-world.ts';
 import { startMs, Story } from '../../../../support/customer-story.ts';
 import { applyId, planId, stageChanges } from '../../changes/stage.ts';
@@ -120,9 +121,12 @@ describe('the changes of an extract', () => {
     expect(JSON.stringify(lines)).not.toContain(rowsDigest);
   });
 
-  it('are said to be gone when the plan is purged', async () => {
+  it.each([
+    ['purged', true],
+    ['purged in part: its rows and not yet its records', false],
+  ])('are said to be gone when the plan is %s', async (_, isWhole) => {
     const { extract, runLog, results, story } = await applied();
-    await runLog.remove(planId);
+    if (isWhole) await runLog.remove(planId);
     await results.remove(planId);
     const verdict = await verified(await extract(), story);
     expect(verdict.changes.map(([, shown]) => shown)).toEqual(['gone', 'gone']);
@@ -130,6 +134,14 @@ describe('the changes of an extract', () => {
     expect(verdict.notes.join(' ')).toContain(
       '2 are of plans that were purged or changed since, and that 0 are withheld.',
     );
+  });
+
+  it('are not given while storage does not answer', async () => {
+    const { extract, results } = await applied();
+    vi.spyOn(results, 'rows').mockImplementation(async function* () {
+      yield await Promise.reject(new BrokerError('storage_unavailable', 'It did not answer.'));
+    });
+    await expect(extract()).rejects.toMatchObject({ code: 'storage_unavailable', detail: 'It did not answer.' });
   });
 
   it('are withheld with each record that names them, and by themselves', async () => {
