@@ -12,6 +12,7 @@ import {
   isChanging,
   isOutside,
   isRefused,
+  isTried,
   keyOf,
   type Party,
   requestText,
@@ -77,6 +78,7 @@ function Proven({ account, withheld }: { readonly account: Account; readonly wit
     const people = happenings.filter(({ who }) => who.kind === 'person');
     return {
       changes: happenings.filter(isChanging),
+      tried: happenings.filter(isTried),
       emergencies: happenings.filter((one) => one.isEmergency && one.kind !== 'approval'),
       refused: happenings.filter(isRefused),
       data: dataRead(happenings),
@@ -90,12 +92,16 @@ function Proven({ account, withheld }: { readonly account: Account; readonly wit
     [found, hours],
   );
   const approvals = useMemo(() => [...account.approvals.values()], [account]);
+  const given = approvals.filter(({ steps }) => steps.some(({ outcome }) => outcome === 'approved')).length;
   return (
     <Hidden.Provider value={withheld}>
       <Glance
         items={[
           ['changes', found.changes.length, 'change'],
-          ['approvals', approvals.length, 'approval'],
+          ...(found.tried.length === 0
+            ? []
+            : [['tried', found.tried.length, 'change that failed', 'changes that failed'] as const]),
+          ['approvals', given, 'approval given', 'approvals given'],
           ['emergencies', found.emergencies.length, 'emergency', 'emergencies'],
           ['outside', outside.length, 'access outside business hours', 'accesses outside business hours'],
           ['people', found.people.length, 'person', 'people'],
@@ -104,8 +110,8 @@ function Proven({ account, withheld }: { readonly account: Account; readonly wit
         ]}
       />
       <p class="small zone">
-        Times are in {zone}. Nobody signs names: whoever had the file can have changed them, so the id stands beside
-        each. Rules and reasons are your partner’s words.
+        Times are in {zone}. Rules and reasons are your partner’s words, and nobody signs names: rely on the id beside
+        each.
         {account.left === 0
           ? ''
           : ` The file has ${account.left.toLocaleString('en')} more entries than this page lists; they are proven and not shown.`}
@@ -135,7 +141,17 @@ function Proven({ account, withheld }: { readonly account: Account; readonly wit
           )}
         </Some>
       </Panel>
-      <Panel id="approvals" title="Approvals" count={approvals.length}>
+      {found.tried.length === 0 ? null : (
+        <Panel id="tried" title="Changes that failed" count={found.tried.length} about="None of them changed anything.">
+          <Lines items={found.tried} noun="line" account={account} withReason />
+        </Panel>
+      )}
+      <Panel
+        id="approvals"
+        title="Approvals"
+        count={approvals.length}
+        words={`${given.toLocaleString('en')} of ${approvals.length.toLocaleString('en')} given`}
+      >
         <Some items={approvals} noun="approval">
           {(shown) => (
             <ol class="cards">
@@ -268,6 +284,8 @@ interface PanelProps {
   readonly id: string;
   readonly title: string;
   readonly count: number;
+  /** In the place of the count. */
+  readonly words?: string;
   readonly about?: string;
   readonly children: ComponentChildren;
 }
@@ -276,13 +294,13 @@ interface PanelProps {
 const Hidden = createContext(0);
 
 /** A part of the account. An empty one says so in a word: that there is nothing is a finding, too. */
-function Panel({ id, title, count, about, children }: PanelProps) {
+function Panel({ id, title, count, words, about, children }: PanelProps) {
   const none = useContext(Hidden) === 0 ? 'none' : 'none that is shown';
   return (
     <section class="panel" id={id} aria-labelledby={`${id}-title`}>
       <header>
         <h2 id={`${id}-title`}>{title}</h2>
-        <span class="quiet">{count === 0 ? none : count.toLocaleString('en')}</span>
+        <span class="quiet">{count === 0 ? none : (words ?? count.toLocaleString('en'))}</span>
       </header>
       {count === 0 && id !== 'outside' ? null : (
         <div class="pad">
@@ -621,7 +639,7 @@ interface ActivitiesProps {
 }
 
 function Activities({ id, title, list, nobody }: ActivitiesProps) {
-  const columns = ['Tokens', 'Reads', 'Changes', 'Approvals', 'Refused'] as const;
+  const columns = ['Tokens', 'Reads', 'Changes', 'Decisions', 'Refused'] as const;
   return (
     <Panel id={id} title={title} count={list.length} about={list.length === 0 ? nobody : ''}>
       <Some items={list} noun="row">
@@ -639,12 +657,12 @@ function Activities({ id, title, list, nobody }: ActivitiesProps) {
               </tr>
             </thead>
             <tbody>
-              {shown.map(({ party, tokens, reads, changes, approvals, refused, firstMs, lastMs }) => (
+              {shown.map(({ party, tokens, reads, changes, decisions, refused, firstMs, lastMs }) => (
                 <tr key={keyOf(party)}>
                   <th scope="row">
                     <NameAndId party={party} />
                   </th>
-                  {[tokens, reads, changes, approvals, refused].map((value, at) => (
+                  {[tokens, reads, changes, decisions, refused].map((value, at) => (
                     <td class="number" key={columns[at]} data-title={columns[at]}>
                       {value.toLocaleString('en')}
                     </td>
@@ -666,7 +684,7 @@ const kinds = ['everything', 'changes', 'requests', 'tokens', 'approvals'] as co
 type Kind = (typeof kinds)[number];
 const fits: Readonly<Record<Kind, (one: Happening) => boolean>> = {
   everything: () => true,
-  changes: isChanging,
+  changes: (one) => isChanging(one) || isTried(one),
   requests: hasLeft,
   tokens: ({ kind }) => kind === 'token',
   approvals: ({ kind }) => kind === 'approval',
@@ -747,13 +765,8 @@ const NotProven = () => (
           Access to your tenant without your partner’s service, such as with another account. Your own sign-in log shows
           it: compare it above.
         </li>
-        <li>The newest minutes, which no checkpoint covers yet. The verdict names the time.</li>
-        <li>That you were shown the same history as others, unless you compare the published heads.</li>
-        <li>
-          Names: nobody signs them, and whoever had the file can have changed them. The proof is about ids, times,
-          requests and reasons.
-        </li>
-        <li>Entries that no checkpoint covers. They stand apart, and anybody can have added them.</li>
+        <li>The newest minutes, which nobody has signed yet. The verdict names the time.</li>
+        <li>That you were shown the same history as others, unless you compare the published checkpoints.</li>
       </ul>
     </div>
   </section>

@@ -59,8 +59,8 @@ export interface Activity {
   reads: number;
   changes: number;
   refused: number;
-  /** Steps of approvals, such as asking and deciding. */
-  approvals: number;
+  /** Of approvals. Asking for one and using it are none. */
+  decisions: number;
   firstMs: number;
   lastMs: number;
 }
@@ -235,7 +235,15 @@ const isRequest = ({ kind }: Happening): boolean => kind === 'request';
 /** Whether a request left the partner. */
 export const hasLeft = (one: Happening): boolean => isRequest(one) && one.outcome !== 'denied';
 export const isRefused = ({ kind, outcome }: Happening): boolean => outcome === 'denied' && kind !== 'approval';
-export const isChanging = (one: Happening): boolean => (hasLeft(one) && isChange(one)) || one.kind === 'tags';
+/** Whether a request left the partner, and Microsoft did not do it. */
+const isInVain = (one: Happening): boolean => hasLeft(one) && (one.status ?? 0) >= 400;
+const aimsToChange = (one: Happening): boolean => (hasLeft(one) && isChange(one)) || one.kind === 'tags';
+const hasFailed = (one: Happening): boolean => isInVain(one) || (one.kind === 'tags' && one.outcome === 'failed');
+/** Whether it changed something, or may have: of some requests no answer is known. */
+export const isChanging = (one: Happening): boolean => aimsToChange(one) && !hasFailed(one);
+/** Whether it was to change something, and nothing was changed. */
+export const isTried = (one: Happening): boolean => aimsToChange(one) && hasFailed(one);
+const decisions: ReadonlySet<string> = new Set(['approved', 'denied', 'revoked']);
 
 /** An agent is another party than the application that it is, and two parties may have one name. */
 export const keyOf = ({ id, name }: Party): string => `${id} ${name}`;
@@ -251,20 +259,20 @@ export function activities(happenings: readonly Happening[], partyOf: (one: Happ
       reads: 0,
       changes: 0,
       refused: 0,
-      approvals: 0,
+      decisions: 0,
       firstMs: one.atMs,
       lastMs: one.atMs,
     };
     found.set(keyOf(party), known);
-    if (isRefused(one)) known.refused += 1;
+    if (isRefused(one) || isInVain(one)) known.refused += 1;
     else if (isChanging(one)) known.changes += 1;
     else if (hasLeft(one)) known.reads += 1;
     else if (one.kind === 'token') known.tokens += 1;
-    else if (one.kind === 'approval') known.approvals += 1;
+    else if (one.kind === 'approval' && decisions.has(one.outcome)) known.decisions += 1;
     known.lastMs = one.atMs;
   }
-  const total = ({ tokens, reads, changes, refused, approvals }: Activity): number =>
-    tokens + reads + changes + refused + approvals;
+  const total = ({ tokens, reads, changes, refused, decisions: decided }: Activity): number =>
+    tokens + reads + changes + refused + decided;
   return [...found.values()].toSorted((one, other) => total(other) - total(one));
 }
 
@@ -289,7 +297,7 @@ export function dataRead(happenings: readonly Happening[]): readonly DataRead[] 
     return known;
   };
   for (const one of happenings) {
-    if (hasLeft(one) && !isChange(one)) {
+    if (hasLeft(one) && !isChange(one) && !isInVain(one)) {
       const read = of(dataOf(one));
       read.requests += 1;
       read.parties.set(keyOf(one.who), one.who);
@@ -367,20 +375,19 @@ const stepWords: Readonly<Record<string, string>> = {
 
 /** What became of it, and whether that is good, bad or neither. */
 export function resultOf(one: Happening): readonly [tone: 'good' | 'bad' | 'warn' | 'idle', words: string] {
-  const { kind, outcome, status, code } = one;
-  if (outcome === 'denied') return ['idle', `refused by the partner’s rules${codeText(code)}`];
-  if (outcome === 'failed')
-    return ['warn', kind === 'tags' ? 'the tags stayed as they were' : `no answer is known${codeText(code)}`];
+  const { kind, outcome, status } = one;
+  if (outcome === 'denied') return ['idle', 'refused by the partner’s rules'];
+  if (outcome === 'failed') return ['warn', kind === 'tags' ? 'the tags stayed as they were' : 'no answer is known'];
   if (outcome === 'sent') return ['warn', 'sent; no answer is recorded'];
-  if (outcome === 'answered')
-    return (status ?? 0) >= 400
-      ? ['idle', `Microsoft refused it (${status})`]
-      : ['good', `done (${status ?? 'answered'})`];
+  if (outcome === 'answered') return (status ?? 0) >= 400 ? ['idle', 'Microsoft refused it'] : ['good', 'done'];
   return ['good', outcome === 'changed' ? 'done' : outcome];
 }
 
-const codeText = (code: string | undefined): string => (code === undefined ? '' : ` (${code})`);
-
-/** The request, as it was sent. */
-export const requestText = ({ method, path, cmdlet, resource }: Happening): string =>
-  cmdlet === undefined ? [method, path].filter((part) => part !== undefined).join(' ') : `${resource ?? ''} ${cmdlet}`;
+/** The request as it was sent, and the status or the error that answered it. */
+export const requestText = ({ method, path, cmdlet, resource, status, code }: Happening): string =>
+  [
+    ...(cmdlet === undefined ? [method, path] : [resource, cmdlet]),
+    ...(status === undefined && code === undefined ? [] : ['→', status ?? code]),
+  ]
+    .filter((part) => part !== undefined)
+    .join(' ');

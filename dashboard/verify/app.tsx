@@ -4,7 +4,7 @@ import { Notice } from '../shared/text.tsx';
 import { AccountView } from './account-view.tsx';
 import { type Checked, checkFile, type Heads, isExtract, mostBytes, noHeads } from './check.ts';
 import { Drop } from './parts.tsx';
-import { Verdict } from './verdict.tsx';
+import { comparisonsOf, type Expected, nothingExpected, Verdict } from './verdict.tsx';
 
 /** What the page does with a file. */
 type State =
@@ -28,6 +28,7 @@ const noCryptography =
 export function VerifyPage() {
   const [state, setState] = useState<State>({ is: 'empty' });
   const [heads, setHeads] = useState(noHeads);
+  const [expected, setExpected] = useState(nothingExpected);
   const [log, setLog] = useState<readonly File[]>([]);
   const running = useRef<{ readonly file: File; readonly stop: AbortController }>(undefined);
 
@@ -110,6 +111,8 @@ export function VerifyPage() {
           running.current?.stop.abort();
           setState({ is: 'empty' });
         }}
+        expected={expected}
+        onExpected={setExpected}
         heads={heads}
         onHeads={compare}
         log={log}
@@ -117,6 +120,12 @@ export function VerifyPage() {
       />
     </main>
   );
+}
+
+/** Whether it is about another tenant, or signed with another key, than the reader knows. */
+function isOther({ checked, against }: Extract<State, { is: 'done' }>, expected: Expected): boolean {
+  const { tenant, key } = comparisonsOf(checked.verdict, expected, against);
+  return tenant === 'other' || key === 'other';
 }
 
 /** What is nested too deeply, or has too many parts, ends in a RangeError. */
@@ -130,6 +139,8 @@ const tooBig = (bytes: number): string =>
 
 interface ShownProps {
   readonly state: State;
+  readonly expected: Expected;
+  readonly onExpected: (expected: Expected) => void;
   readonly heads: Heads;
   readonly onStop: () => void;
   readonly onHeads: (heads: Heads) => void;
@@ -138,7 +149,7 @@ interface ShownProps {
   readonly onLog: (files: readonly File[]) => void;
 }
 
-function Shown({ state, heads, onStop, onHeads, log, onLog }: ShownProps) {
+function Shown({ state, expected, onExpected, heads, onStop, onHeads, log, onLog }: ShownProps) {
   return (
     <>
       <div role="status">
@@ -165,12 +176,14 @@ function Shown({ state, heads, onStop, onHeads, log, onLog }: ShownProps) {
           <Verdict
             name={state.name}
             verdict={state.checked.verdict}
+            expected={expected}
+            onExpected={onExpected}
             heads={{ ...state.against, ...(heads.problem !== undefined && { problem: heads.problem }) }}
             onHeads={onHeads}
           />
         ) : null}
       </div>
-      {state.is === 'done' && state.checked.verdict.isProven ? (
+      {state.is === 'done' && state.checked.verdict.isProven && !isOther(state, expected) ? (
         <AccountView {...state.checked} log={log} onLog={onLog} />
       ) : null}
     </>

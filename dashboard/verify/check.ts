@@ -132,7 +132,7 @@ export async function withHeads(known: Heads, files: readonly File[]): Promise<H
   let { names, heads } = known;
   for (const file of files) {
     const found = file.size > mostHeadBytes ? [] : await headsIn(file);
-    if (found.length === 0) return { names, heads, problem: `${file.name} has no published heads.` };
+    if (found.length === 0) return { names, heads, problem: `${file.name} has no published checkpoints.` };
     names = [...names, file.name];
     heads = [...new Set([...heads, ...found])];
   }

@@ -104,5 +104,14 @@ export function When({ ms, short = false }: WhenProps) {
   );
 }
 
+/** A sentence, with its times in the reader's zone. */
+export const Times = ({ text }: { readonly text: string }) => (
+  <>
+    {text
+      .split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)/)
+      .map((part, at) => (at % 2 === 1 ? <When key={at} ms={Date.parse(part)} /> : part))}
+  </>
+);
+
 /** `1 change`, `25 changes`. */
 export const counted = (n: number, noun: string): string => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;

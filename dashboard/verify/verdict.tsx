@@ -1,52 +1,133 @@
-import { useState } from 'preact/hooks';
 import type { ExtractVerdict } from '../../src/lib/audit/proof/verify-extract.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
 import { Notice } from '../shared/text.tsx';
 import { type Heads, noHeads, withHeads } from './check.ts';
-import { counted, Drop, When } from './parts.tsx';
+import { counted, Drop, Times, When, zone } from './parts.tsx';
+
+/** What the reader knows by another way than the file, as typed. */
+export interface Expected {
+  readonly tenant: string;
+  readonly key: string;
+}
+
+export const nothingExpected: Expected = { tenant: '', key: '' };
+
+/** `open`: not compared yet, or not typed to its end. */
+type Answer = 'open' | 'same' | 'other';
+
+export interface Comparisons {
+  readonly tenant: Answer;
+  readonly key: Answer;
+  readonly heads: Answer;
+}
+
+/** What was compared of a proven file. Published heads that differ make it one that is not proven. */
+export function comparisonsOf({ header, keys, missingHeads }: ExtractVerdict, expected: Expected, heads: Heads) {
+  const tenant = answerOf(expected.tenant.trim().toLowerCase(), [header?.tenant ?? '']);
+  const key = answerOf(
+    plain(expected.key),
+    keys.map(({ thumbprint }) => thumbprint),
+  );
+  const isCompared = heads.heads.length > 0 && missingHeads.length === 0;
+  return { tenant, key, heads: isCompared ? 'same' : 'open' } as const satisfies Comparisons;
+}
+
+function answerOf(typed: string, wanted: readonly string[]): Answer {
+  const left = wanted.filter((each) => !typed.includes(each));
+  const rest = wanted.reduce((text, each) => text.replace(each, ''), typed);
+  if (wanted.length > 0 && left.length === 0) return 'same';
+  return rest === '' || left.some((each) => each.startsWith(rest)) ? 'open' : 'other';
+}
 
 interface VerdictProps {
   readonly name: string;
   readonly verdict: ExtractVerdict;
+  readonly expected: Expected;
+  readonly onExpected: (expected: Expected) => void;
   readonly heads: Heads;
   readonly onHeads: (heads: Heads) => void;
 }
 
-/** Whether the file is proven, what it rests on, and what nothing proves. */
-export function Verdict({ name, verdict, heads, onHeads }: VerdictProps) {
-  const { isProven, notes, proven, records, withheld } = verdict;
-  if (!isProven) return <NotProven name={name} verdict={verdict} heads={heads} onHeads={onHeads} />;
+/** Whether the file is proven, what was compared, and what nothing proves. */
+export function Verdict(props: VerdictProps) {
+  const { name, verdict, expected, heads } = props;
+  if (!verdict.isProven) return <NotProven {...props} />;
+  const compared = comparisonsOf(verdict, expected, heads);
   return (
     <section class="stack" aria-label="Verdict">
-      <div class="note proven">
-        <div>
-          <h2>PROVEN</h2>
-          <p>
-            {name} has {counted(records + withheld, 'record')} about the tenant below
-            {proven === undefined ? null : (
-              <>
-                {' '}
-                from <When ms={Date.parse(proven.from)} /> to <When ms={Date.parse(proven.to)} />
-              </>
-            )}
-            . They are all that the signed checkpoints hold for this tenant in this time, and no other.
-          </p>
-          <p>
-            <b>Two things only you can check:</b> whether it is your tenant, and whether it is your partner’s key. With
-            another tenant or another key, this file says nothing about you.
-          </p>
-          {notes.map((note) => (
-            <p key={note}>{note}</p>
-          ))}
-          <p class="print-only">
-            Checked on <When ms={Date.now()} /> by verify.html.
-          </p>
-        </div>
-      </div>
-      <Tenant verdict={verdict} />
-      <Keys verdict={verdict} />
-      <Published verdict={verdict} heads={heads} onHeads={onHeads} />
+      {compared.tenant === 'other' || compared.key === 'other' ? (
+        <Notice kind="bad">
+          <h2>NOT PROVEN</h2>
+          {compared.tenant === 'other' ? (
+            <p>
+              <b>{name} is about another tenant than the one whose id you typed: it says nothing about yours.</b>
+            </p>
+          ) : null}
+          {compared.key === 'other' ? (
+            <p>
+              <b>
+                {name} is signed with another key than the one that you typed. Do not rely on it before your partner has
+                explained the difference.
+              </b>
+            </p>
+          ) : null}
+          <p>What the file says is not shown.</p>
+        </Notice>
+      ) : (
+        <Proven name={name} verdict={verdict} compared={compared} />
+      )}
+      <Tenant {...props} answer={compared.tenant} />
+      <Keys {...props} answer={compared.key} />
+      <Published {...props} />
     </section>
+  );
+}
+
+const subjects: Readonly<Record<keyof Comparisons, string>> = {
+  tenant: 'the tenant',
+  key: 'the key',
+  heads: 'what others were shown',
+};
+
+interface ProvenProps extends Pick<VerdictProps, 'name' | 'verdict'> {
+  readonly compared: Comparisons;
+}
+
+function Proven({ name, verdict: { notes, proven, records, withheld }, compared }: ProvenProps) {
+  const open = (['tenant', 'key', 'heads'] as const).filter((each) => compared[each] === 'open');
+  const isOwn = compared.tenant === 'same' && compared.key === 'same';
+  return (
+    <div class={isOwn ? 'note proven' : 'note warn'}>
+      <div>
+        <h2>{isOwn ? 'PROVEN' : 'PROVEN, not compared yet'}</h2>
+        <p>
+          {name} has {counted(records + withheld, 'record')} about the tenant below
+          {proven === undefined ? null : (
+            <>
+              {' '}
+              from <When ms={Date.parse(proven.from)} /> to <When ms={Date.parse(proven.to)} /> ({zone})
+            </>
+          )}
+          : all that the key below has signed for it, and no other.
+        </p>
+        {open.length === 0 ? null : (
+          <p>
+            <b>
+              Not compared yet: {open.map((each) => subjects[each]).join(', ')}.
+              {isOwn ? '' : ' Until then, the file may be about another tenant, or from anybody.'}
+            </b>
+          </p>
+        )}
+        {notes.map((note) => (
+          <p key={note}>
+            <Times text={note} />
+          </p>
+        ))}
+        <p class="print-only">
+          Checked on <When ms={Date.now()} /> by verify.html.
+        </p>
+      </div>
+    </div>
   );
 }
 
@@ -58,24 +139,24 @@ function NotProven({ name, verdict: { header, problems }, heads, onHeads }: Verd
         {name}
         {typeof header?.tenant === 'string' ? (
           <>
-            , for the tenant <code>{visibleText(header.tenant)}</code>,
+            , for the tenant <code>{visibleText(header.tenant)}</code>
           </>
-        ) : null}{' '}
-        is not the file that your partner’s service signed:
+        ) : null}
+        :
       </p>
       {problems.map((problem) => (
         <p key={problem}>
           <b>{visibleText(problem)}</b>
         </p>
       ))}
-      <p>
-        A download that broke off or a program that saved the file anew can be the reason. Ask for the file once more.
-        If a fresh copy is not proven either, ask your partner why. What the file says is not shown, because nothing
-        speaks for it.
-      </p>
-      {heads.heads.length === 0 ? null : (
+      {heads.heads.length === 0 ? (
+        <p>
+          A download that broke off or a program that saved the file anew can be the reason: ask for the file once more.
+          If a fresh copy is not proven either, ask your partner why. What the file says is not shown.
+        </p>
+      ) : (
         <button type="button" onClick={() => onHeads(noHeads)}>
-          Check it without the published heads
+          Check it without the published checkpoints
         </button>
       )}
     </Notice>
@@ -87,12 +168,14 @@ const grouped = (thumbprint: string): string => thumbprint.replaceAll(/(.{4})(?=
 
 const plain = (text: string): string => text.replaceAll(/[\s:]/g, '').replace(/^(sha-?256[:=-]?)/i, '');
 
+interface ComparedProps extends Pick<VerdictProps, 'verdict' | 'expected' | 'onExpected'> {
+  readonly answer: Answer;
+}
+
 /** The tenant of the file. Its name is no help: nobody signs names. */
-function Tenant({ verdict: { header, names } }: Pick<VerdictProps, 'verdict'>) {
-  const [expected, setExpected] = useState('');
+function Tenant({ verdict: { header, names }, expected, onExpected, answer }: ComparedProps) {
   const tenant = header?.tenant ?? '';
   const name = names[tenant];
-  const wanted = expected.trim().toLowerCase();
   return (
     <section class="panel" aria-labelledby="tenant">
       <header>
@@ -100,8 +183,8 @@ function Tenant({ verdict: { header, names } }: Pick<VerdictProps, 'verdict'>) {
       </header>
       <div class="pad">
         <p>
-          The file is about the tenant with this id. Compare it with yours: the Microsoft Entra admin center shows it
-          under Overview as Tenant ID.
+          The file is about the tenant with this id. Yours is in the Microsoft Entra admin center under Overview, as
+          Tenant ID.
         </p>
         <code class="fingerprint">{tenant}</code>
         {name === undefined ? null : (
@@ -109,25 +192,34 @@ function Tenant({ verdict: { header, names } }: Pick<VerdictProps, 'verdict'>) {
             The file calls it “<bdi>{visibleText(name)}</bdi>”. Nobody signs names, so rely on the id alone.
           </p>
         )}
-        <Expected id="own-tenant" label="The id of your tenant" value={expected} onInput={setExpected} />
-        <p role="status">
-          {wanted === '' ? (
-            <span class="warn-text">Not compared yet: this page cannot know which tenant is yours.</span>
-          ) : wanted === tenant ? (
-            <span class="good-text">It is this tenant.</span>
-          ) : (
-            <span class="problem">It is another tenant. This file says nothing about yours.</span>
-          )}
-        </p>
+        <Field
+          id="own-tenant"
+          label="The id of your tenant"
+          value={expected.tenant}
+          onInput={(text) => onExpected({ ...expected, tenant: text })}
+        />
+        <Answered answer={answer} same="It is this tenant." other="It is another tenant." />
         <p>
-          The checkpoints were signed for the partner with the tenant id <code>{header?.broker}</code>.
+          The file was signed for the partner with the tenant id <code>{header?.broker}</code>.
         </p>
       </div>
     </section>
   );
 }
 
-interface ExpectedProps {
+const Answered = (words: { readonly answer: Answer; readonly same: string; readonly other: string }) => (
+  <p role="status">
+    {words.answer === 'open' ? (
+      <span class="warn-text">Not compared yet.</span>
+    ) : words.answer === 'same' ? (
+      <span class="good-text">{words.same}</span>
+    ) : (
+      <span class="problem">{words.other}</span>
+    )}
+  </p>
+);
+
+interface FieldProps {
   readonly id: string;
   readonly label: string;
   readonly value: string;
@@ -135,7 +227,7 @@ interface ExpectedProps {
 }
 
 /** A field for what the reader knows by another way. */
-const Expected = ({ id, label, value, onInput }: ExpectedProps) => (
+const Field = ({ id, label, value, onInput }: FieldProps) => (
   <div class="compare no-print">
     <label for={id}>{label}</label>
     <input
@@ -149,10 +241,7 @@ const Expected = ({ id, label, value, onInput }: ExpectedProps) => (
 );
 
 /** The keys that signed, and how to find out whose they are. */
-function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
-  const [expected, setExpected] = useState('');
-  const wanted = plain(expected);
-  const isMatch = keys.length > 0 && keys.every(({ thumbprint }) => wanted.includes(thumbprint));
+function Keys({ verdict: { keys }, expected, onExpected, answer }: ComparedProps) {
   return (
     <section class="panel" aria-labelledby="keys">
       <header>
@@ -160,9 +249,9 @@ function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
       </header>
       <div class="pad">
         <p>
-          Anybody can make a key and sign a file with it. The file is your partner’s only if this fingerprint is the one
-          that your partner gave you <b>by another way than this file</b>: in the contract, on its website, in a DNS
-          record, or on the telephone.
+          Anybody can sign a file with a key of their own. It is your partner’s only if your partner gave you this
+          fingerprint <b>by another way than this file</b>: in the contract, on its website, in a DNS record, or on the
+          telephone.
         </p>
         {keys.map(({ kid, thumbprint }) => (
           <div class="signer" key={thumbprint}>
@@ -170,37 +259,38 @@ function Keys({ verdict: { keys } }: Pick<VerdictProps, 'verdict'>) {
             <span class="small">{visibleText(kid)}</span>
           </div>
         ))}
-        <Expected
+        <Field
           id="expected"
           label={
             keys.length === 1
               ? 'The fingerprint that you got by another way'
               : 'The fingerprints that you got by another way'
           }
-          value={expected}
-          onInput={setExpected}
+          value={expected.key}
+          onInput={(text) => onExpected({ ...expected, key: text })}
         />
-        <p role="status">
-          {wanted === '' ? (
-            <span class="warn-text">Not compared yet: this page cannot know whose key it is.</span>
-          ) : isMatch ? (
-            <span class="good-text">It is the same key. The file is from whoever gave you that fingerprint.</span>
-          ) : (
-            <span class="problem">
-              It is another key. Do not rely on this file before your partner has explained the difference.
-            </span>
-          )}
-        </p>
+        <Answered
+          answer={answer}
+          same="It is the same key. The file is from whoever gave you that fingerprint."
+          other="It is another key."
+        />
       </div>
     </section>
   );
 }
 
 /** The comparison with what others were shown. */
-function Published({ verdict: { checkpoints, proven }, heads: known, onHeads }: Omit<VerdictProps, 'name'>) {
+function Published({ verdict: { checkpoints, missingHeads }, heads: known, onHeads }: VerdictProps) {
   const { names, heads, problem } = known;
-  // The answer has the heads of the hour before, too.
-  const addressOf = (time: string): string => `/api/audit/heads?from=${time}`;
+  const numbers = (of: typeof checkpoints): string =>
+    `${of.length === 1 ? 'number' : 'numbers'} ${of.map(({ number }) => number).join(' and ')}`;
+  const addresses = (missingHeads.length > 0 ? missingHeads : checkpoints).map(({ to }, at) => (
+    <>
+      {at === 0 ? '' : ' and '}
+      <code>/api/audit/heads?from={to}</code>
+    </>
+  ));
+  const added = `the ${counted(heads.length, 'published checkpoint')} that you added (${names.map(visibleText).join(', ')})`;
   return (
     <section class="panel" aria-labelledby="published">
       <header>
@@ -209,22 +299,24 @@ function Published({ verdict: { checkpoints, proven }, heads: known, onHeads }: 
       <div class="pad">
         {heads.length === 0 ? (
           <p>
-            The proof rests on {checkpoints.length === 1 ? 'checkpoint' : 'checkpoints'} {checkpoints.join(' and ')} of
-            your partner’s service. Every customer must see the same ones, so your partner’s service publishes them: at{' '}
-            <code>{addressOf(proven?.from ?? '')}</code> and <code>{addressOf(proven?.to ?? '')}</code>. Save both
-            lists, or get it from somebody else who did, and drop it here. Without it, nothing shows that you were not
-            given a history of your own.
+            Every five minutes your partner’s service signs and publishes a checkpoint, which must be the same for
+            everybody. This file rests on {numbers(checkpoints)}. Save what your partner’s service answers at{' '}
+            {addresses}, or get it from somebody else who did, and add it here. Without it, nothing shows that you were
+            not given a history of your own.
+          </p>
+        ) : missingHeads.length === 0 ? (
+          <p class="good-text">
+            Checkpoint {numbers(checkpoints)}: the same as among {added}.
           </p>
         ) : (
-          <p class="good-text">
-            {checkpoints.length === 1 ? 'Checkpoint' : 'Checkpoints'} {checkpoints.join(' and ')}{' '}
-            {checkpoints.length === 1 ? 'is' : 'are'} among the {counted(heads.length, 'published head')} that you added
-            ({names.map(visibleText).join(', ')}).
+          <p class="warn-text">
+            Not compared: checkpoint {numbers(missingHeads)} with {added}. Add what your partner’s service answers at{' '}
+            {addresses}.
           </p>
         )}
         <Drop
           id="heads"
-          label="Add published heads"
+          label="Add published checkpoints"
           multiple
           onFiles={(files) => void withHeads(known, files).then(onHeads)}
         />

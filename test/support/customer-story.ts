@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { toRow } from '../../src/lib/audit/log/audit-row.ts';
 import type { AuditEntry } from '../../src/lib/audit/audit-log.ts';
-import type { ExtractLine } from '../../src/lib/audit/proof/layout.ts';
+import { type ExtractLine, headType } from '../../src/lib/audit/proof/layout.ts';
 import { nilUuid, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { calm, ProofWorld, textsOf } from '../campaigns/proof/proof-world.ts';
 import { guid } from './audit-entries.ts';
@@ -79,6 +79,13 @@ export class Story {
   async until(hour: number, minutes = 0): Promise<void> {
     const ms = Date.UTC(2026, 10, 24, hour, minutes) - this.world.audit.nowMs;
     await this.world.run(Math.max(1, Math.round(ms / 1000)));
+  }
+
+  /** Another head of the number of this one, signed by the partner: a second history. */
+  async fork(jws: string): Promise<string> {
+    const head = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as object;
+    const key = await this.world.audit.signer().current();
+    return this.world.tree.sign('id' in key ? key.id : '', headType, { ...head, root: 'A'.repeat(43) });
   }
 
   extract(sinceMs = startMs, untilMs = this.world.audit.nowMs): Promise<ExtractLine[]> {

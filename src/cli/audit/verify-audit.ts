@@ -59,10 +59,12 @@ async function verifyFile(
     const verdict = await verifyExtractFile(file, given, { published, tenant, tokens, changes });
     const join = signIns === undefined ? undefined : await compareSignIns(signIns, verdict, tokens);
     const keysFrom = given.length > 0 ? 'option' : 'extract';
+    const isCompared = verdict.missingHeads.length === 0;
+    const outcome = !verdict.isProven ? 'tampered' : isCompared ? 'proven' : 'unproven';
     print(
       json,
       {
-        verdict: verdict.isProven ? 'proven' : 'tampered',
+        verdict: outcome,
         keysFrom,
         ...verdict,
         ...(verdict.isProven && { changes: changes.view() }),
@@ -74,7 +76,7 @@ async function verifyFile(
         ...(join === undefined ? [] : comparisonLines(join)),
       ],
     );
-    if (!verdict.isProven) throw new CommandOutcome(exitCodes.failure);
+    if (outcome !== 'proven') throw new CommandOutcome(exitOf[outcome]);
     if (join !== undefined && !isClear(join)) throw new CommandOutcome(exitCodes.partial);
     return;
   }

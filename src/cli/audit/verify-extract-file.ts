@@ -68,7 +68,7 @@ export function extractLines(
   areCompared: boolean,
   isTenantGiven: boolean,
 ): Line[] {
-  const { isProven, problems, notes, header, proven, records, withheld, keys, names } = verdict;
+  const { isProven, problems, notes, header, proven, records, withheld, keys, names, missingHeads } = verdict;
   const called = names[header?.tenant ?? ''];
   const total = counted(records + withheld, 'record');
   const first: Line = isProven
@@ -77,8 +77,13 @@ export function extractLines(
         `${total} of tenant ${header?.tenant ?? ''}${called === undefined ? '' : ` (“${called}” in the file)`} from ${proven?.from ?? ''} to ${proven?.to ?? ''}: all that the signed checkpoints hold, and no other.`,
       ]
     : [styled('bad', 'NOT PROVEN: '), problems.join(' ')];
+  const notCompared: Line[] = missingHeads.map(({ number, to }) => [
+    styled('warn', 'NOT COMPARED: '),
+    `checkpoint ${number} with the published heads that you gave. Add those of its hour: GET /api/audit/heads?from=${to}`,
+  ]);
   const named = keys.map(({ kid, thumbprint }) => `  ${kid}  thumbprint ${thumbprint}`);
   return [
+    ...(isProven ? notCompared : []),
     first,
     ...(isTenantGiven || header === undefined
       ? []
@@ -93,6 +98,6 @@ export function extractLines(
             : 'Signatures were checked with the keys in the file. Compare them with those that the partner publishes, or give them with --key:',
           ...named,
         ]),
-    `Not proven: that records were true when they were written${areCompared ? '. The checkpoints are among the published ones.' : ', and that others were shown the same checkpoints: --heads compares them.'}`,
+    `Not proven: that records were true when they were written${areCompared && missingHeads.length === 0 ? '. The checkpoints are among the published ones.' : ', and that others were shown the same checkpoints: --heads compares them.'}`,
   ];
 }

@@ -66,13 +66,13 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
   it('proves an extract and says who reset a password, when, why and with whose approval', async () => {
     const { page, complaints, origins } = await opened();
     await give(page, fileOf(lines));
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     const change = page.locator('#changes li').filter({ hasText: 'Reset the password of vera@customer.example' });
     const text = (await change.innerText()).replaceAll(/\s+/g, ' ');
     expect(text).toContain('When 24 Nov 2026, 10:11');
     expect(text).toContain('Why Ticket 4711: Vera called, she is locked out.');
     expect(text).toContain('24 Nov 2026, 10:09 Called Vera back on the number we have.');
-    expect(text).toContain('Result done (204)');
+    expect(text).toMatch(/Result done .* → 204/);
     await expect(page.locator('#emergencies').innerText()).resolves.toContain(
       'Signed tom@customer.example out everywhere',
     );
@@ -150,7 +150,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     const { page, complaints } = await opened();
     await give(page, fileOf(lines), '<img src=x onerror=document.title="ran">.jsonl');
     const change = page
-      .locator('#changes li')
+      .locator('#tried li')
       .filter({ hasText: 'Tried, and Microsoft refused: changed the user tom' })
       .first();
     await change.waitFor();
@@ -184,6 +184,8 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await page.keyboard.type('AAAA');
     const answer = panel.getByRole('status');
     await expect.poll(() => answer.innerText()).toContain('It is another key.');
+    await page.getByRole('heading', { name: 'NOT PROVEN' }).waitFor();
+    expect(await page.getByRole('heading', { name: 'Timeline' }).count()).toBe(0);
     await page.getByLabel(/fingerprint that you got/).fill(`sha256=${thumbprint}`);
     await expect.poll(() => answer.innerText()).toContain('It is the same key.');
     await page.close();
@@ -228,21 +230,29 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
   it('compares the checkpoints with published heads', async () => {
     const { page } = await opened();
     await give(page, fileOf(lines));
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
-    await give(page, JSON.stringify({ heads }), 'heads.json', /^Add published heads/);
+    await give(page, JSON.stringify({ heads }), 'heads.json', /^Add published checkpoints/);
     await expect.poll(() => page.locator('main').innerText()).toMatch(/ among the .* that you added/);
-    await give(page, 'Dear customer', 'letter.txt', /^Add published heads/);
-    await expect.poll(() => page.getByRole('alert').innerText()).toBe('letter.txt has no published heads.');
+    await give(page, 'Dear customer', 'letter.txt', /^Add published checkpoints/);
+    await expect.poll(() => page.getByRole('alert').innerText()).toBe('letter.txt has no published checkpoints.');
     await page.reload();
     await give(page, fileOf(lines));
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     const [start] = heads[0]?.split('.') ?? [];
     const others = JSON.stringify({ heads: [`${start}.aaaaaaaaaaaa.bbbbbbbbbbbb`] });
-    await give(page, others, 'heads.json', /^Add published heads/);
-    await expect.poll(() => page.getByRole('alert').innerText()).toMatch(/Checkpoint \d+ .*is not among the published/);
-    await page.getByRole('button', { name: 'Check it without the published heads' }).click();
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await give(page, others, 'heads.json', /^Add published checkpoints/);
+    const panel = page.getByRole('region', { name: 'Were others shown the same?' });
+    await expect
+      .poll(() => panel.innerText())
+      .toMatch(/Not compared: checkpoint number.* with the 1 published checkpoint that you added/);
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
+    // Signed, of the same number, and another one.
+    const fork = await story.fork(heads[0] ?? '');
+    await give(page, JSON.stringify({ heads: [fork] }), 'fork.json', /^Add published checkpoints/);
+    await expect.poll(() => page.getByRole('alert').innerText()).toMatch(/others were shown another history/);
+    await page.getByRole('button', { name: 'Check it without the published checkpoints' }).click();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     await page.close();
   });
 
@@ -298,7 +308,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await download.saveAs(file);
     const text = await readFile(file, 'utf8');
     expect(text).toBe(fileOf(lines));
-    expect(await verdictOf(text)).toContain('PROVEN extract.jsonl has');
+    expect(await verdictOf(text)).toContain('PROVEN, not compared yet extract.jsonl has');
     await dashboard.page.close();
     await broker.close();
   });
@@ -325,7 +335,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     await expect.poll(() => page.getByRole('progressbar').count()).toBe(0);
     await page.evaluate(() => (globalThis as unknown as { letGo: () => void }).letGo());
     await give(page, fileOf(lines), 'second.jsonl');
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     expect(await page.locator('main').innerText()).toContain('second.jsonl has');
     await page.close();
   });

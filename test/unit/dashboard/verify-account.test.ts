@@ -6,6 +6,7 @@ import {
   dataRead,
   isChanging,
   isOutside,
+  isTried,
   summaryOf,
 } from '../../../dashboard/verify/account.ts';
 import { actionOf, dataOf, isChange, isConsent } from '../../../dashboard/verify/words.ts';
@@ -116,6 +117,27 @@ describe('the account of a tenant', () => {
       ['E-mail', 1, 1],
       ['Users', 0, 1],
     ]);
+  });
+
+  it('counts what Microsoft refused as neither read nor changed', () => {
+    const request = { kind: 'request', outcome: 'answered', status: 403, template: '/v1.0/users/*', resource: 'graph' };
+    const { happenings } = accountOf([
+      { ...request, method: 'GET' },
+      { ...request, method: 'PATCH' },
+      { ...request, method: 'PATCH', status: 204 },
+      { kind: 'tags', outcome: 'failed' },
+    ]);
+    expect(dataRead(happenings)).toEqual([]);
+    expect([happenings.filter(isChanging), happenings.filter(isTried)].map(({ length }) => length)).toEqual([1, 2]);
+    expect(activities(happenings, applicationOf)).toMatchObject([{ reads: 0, changes: 1, refused: 2 }]);
+  });
+
+  it('counts the decisions of a person, and neither what it asked for nor what it used', () => {
+    const step = { kind: 'approval', approvalId: 'a', tokenId: '00000000-0000-0000-0000-000000000000' };
+    const { happenings } = accountOf(
+      ['asked', 'approved', 'used', 'expired', 'revoked', 'denied'].map((outcome) => ({ ...step, outcome })),
+    );
+    expect(activities(happenings, ({ who }) => who)).toMatchObject([{ decisions: 3, refused: 0 }]);
   });
 
   it('gathers the steps of an approval', () => {

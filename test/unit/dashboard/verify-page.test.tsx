@@ -7,8 +7,7 @@ import { AccountView } from '../../../dashboard/verify/account-view.tsx';
 import { VerifyPage } from '../../../dashboard/verify/app.tsx';
 import { type Checked, checkFile, noHeads, takeTurns, withHeads } from '../../../dashboard/verify/check.ts';
 import { SignInsPanel } from '../../../dashboard/verify/sign-ins-view.tsx';
-import { Verdict } from '../../../dashboard/verify/verdict.tsx';
-import type { ExtractLine } from '../../../src/lib/audit/proof/layout.ts';
+import type { ExtractLine, TreeHead } from '../../../src/lib/audit/proof/layout.ts';
 import { guid } from '../../support/audit-entries.ts';
 import { fileOf, startMs, type Story, storyOfADay } from '../../support/customer-story.ts';
 import { rendered } from './rendered.ts';
@@ -73,7 +72,7 @@ describe('what nothing signs', () => {
     expect(after.tokens.all).toEqual(before.tokens.all);
     const root = await shown(after);
     const where = [...root.querySelectorAll('section')].filter(({ textContent }) =>
-      /Carol Chief|I approve this|Microsoft refused it \(403\) Access/.test(textContent ?? ''),
+      /Carol Chief|I approve this|Microsoft refused it Access/.test(textContent ?? ''),
     );
     expect(where.map(({ id }) => id)).toEqual(['unproven']);
     expect(textOf(root, '#unproven')).toContain('whoever had the file can have added or changed them');
@@ -147,33 +146,109 @@ describe('names', () => {
       expect([panel, textOf(root, `#${panel}`).includes(`Alice Adams ${alice}`)]).toEqual([panel, true]);
     expect(textOf(root, '#applications')).toContain(`Helpdesk portal ${guid(0xa1)}`);
     expect(textOf(root, '#data')).toContain(`</script> ${guid(0xa2)}`);
-    expect(textOf(root, '.zone')).toContain('Nobody signs names: whoever had the file can have changed them');
+    expect(textOf(root, '.zone')).toContain('nobody signs names: rely on the id beside each');
   });
 
   it('of the tenant is not what the verdict is about: its id stands large and has to be compared', async () => {
-    const of = await checked(lines);
-    const { root, unmount } = await rendered(
-      <Verdict name="extract.jsonl" verdict={of.verdict} heads={noHeads} onHeads={() => undefined} />,
-    );
-    cleanUp = unmount;
-    expect(root.querySelector('.note.proven')?.textContent).not.toContain('Customer GmbH');
-    expect(root.querySelector('.note.proven')?.textContent).toContain('whether it is your tenant');
+    const root = await page();
+    expect(textOf(root, '.note')).toContain('about the tenant below');
+    expect(textOf(root, '.note')).not.toContain('Customer GmbH');
     const panel = root.querySelector('section[aria-labelledby=tenant]');
     expect(panel?.querySelector('.fingerprint')?.textContent).toBe(story.tenant);
     expect(panel?.textContent).toContain('The file calls it “Customer GmbH”. Nobody signs names');
-    const answer = (): string => panel?.querySelector('[role=status]')?.textContent ?? '';
-    const type = (text: string): Promise<void> =>
-      act(() => {
-        const input = panel?.querySelector('input');
-        if (input) input.value = text;
-        input?.dispatchEvent(new Event('input', { bubbles: true }));
-      });
-    expect(answer()).toContain('Not compared yet');
-    await type(guid(0xdead));
-    expect(answer()).toBe('It is another tenant. This file says nothing about yours.');
-    await type(` ${story.tenant.toUpperCase()} `);
-    expect(answer()).toBe('It is this tenant.');
   });
+});
+
+/** The page, with a file that it has read. */
+async function page(): Promise<HTMLElement> {
+  const { root, unmount } = await rendered(<VerifyPage />);
+  cleanUp = unmount;
+  await give(root, '#extract', [new File([fileOf(lines)], 'a.jsonl')], 'PROVEN');
+  return root;
+}
+
+async function give(root: HTMLElement, field: string, files: readonly File[], until: string): Promise<void> {
+  const input = root.querySelector(field);
+  Object.defineProperty(input, 'files', { value: files, configurable: true });
+  await act(() => void input?.dispatchEvent(new Event('change', { bubbles: true })));
+  await vi.waitFor(async () => {
+    await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+    expect(root.textContent).toContain(until);
+  });
+}
+
+describe('the verdict', () => {
+  const type = (root: HTMLElement, id: string, text: string): Promise<void> =>
+    act(() => {
+      const input = root.querySelector<HTMLInputElement>(`#${id}`);
+      if (input) input.value = text;
+      input?.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+  const box = (root: HTMLElement) => {
+    const { className, textContent } = root.querySelector('section[aria-label=Verdict] > .note') ?? {};
+    const isShown = root.querySelector('#timeline') !== null;
+    return { looks: className, says: textContent ?? '', title: textOf(root, 'section > .note h2'), isShown };
+  };
+  const thumbprintOf = (root: HTMLElement): string => textOf(root, '.signer .fingerprint');
+
+  it('names what is not compared yet, and is green only once tenant and key are', async () => {
+    const root = await page();
+    const open = 'Not compared yet: the tenant, the key, what others were shown. Until then';
+    expect(box(root)).toMatchObject({ looks: 'note warn', title: 'PROVEN, not compared yet', isShown: true });
+    expect(box(root).says).toContain(open);
+    await type(root, 'own-tenant', ` ${story.tenant.toUpperCase()} `);
+    expect(box(root).says).toContain('Not compared yet: the key, what others were shown. Until then');
+    expect(textOf(root, '[aria-labelledby=tenant] [role=status]')).toBe('It is this tenant.');
+    await type(root, 'expected', `sha256=${thumbprintOf(root)}`);
+    expect(box(root)).toMatchObject({ looks: 'note proven', title: 'PROVEN', isShown: true });
+    expect(box(root).says).toContain('Not compared yet: what others were shown.');
+    const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    await give(root, '#heads', [new File([JSON.stringify({ heads })], 'heads.json')], 'the same as among');
+    expect(box(root)).toMatchObject({ looks: 'note proven', title: 'PROVEN' });
+    expect(box(root).says).not.toContain('Not compared');
+  });
+
+  it('turns red and shows no account if the tenant or the key is another one', async () => {
+    const root = await page();
+    await type(root, 'own-tenant', guid(0xdead));
+    expect(box(root)).toMatchObject({ looks: 'note bad', title: 'NOT PROVEN', isShown: false });
+    expect(box(root).says).toContain('about another tenant than the one whose id you typed');
+    await type(root, 'own-tenant', '');
+    expect(box(root)).toMatchObject({ looks: 'note warn', isShown: true });
+    await type(root, 'expected', thumbprintOf(root).replaceAll(' ', '').toLowerCase());
+    expect(box(root)).toMatchObject({ looks: 'note bad', title: 'NOT PROVEN', isShown: false });
+    expect(box(root).says).toContain('signed with another key than the one that you typed');
+  });
+
+  it('stays as it is while the right id or fingerprint is typed', async () => {
+    const root = await page();
+    for (const [id, text] of [
+      ['own-tenant', story.tenant],
+      ['expected', thumbprintOf(root)],
+    ] as const)
+      for (const end of [1, 8, 15]) {
+        await type(root, id, text.slice(0, end));
+        expect(box(root)).toMatchObject({ title: 'PROVEN, not compared yet', isShown: true });
+      }
+  });
+
+  it('says its times in the zone of the reader, and which it is', async () => {
+    const root = await page();
+    const { says } = box(root);
+    expect(says).toContain(`(${Intl.DateTimeFormat().resolvedOptions().timeZone})`);
+    expect(says).toContain('Nothing is signed yet of the time from 24 Nov 2026, ');
+    expect(says).not.toMatch(/\d{4}-\d\d-\d\dT/);
+  });
+});
+
+it('counts a change that Microsoft refused apart, and approvals by those that were given', async () => {
+  const root = await shown(await checked(lines));
+  expect(textOf(root, '.glance')).toContain('4 changes1 change that failed1 approval given');
+  expect(textOf(root, '#changes')).not.toContain('Tried');
+  expect(textOf(root, '#tried')).toContain('Tried, and Microsoft refused: changed the user tom');
+  expect(textOf(root, '#approvals header')).toBe('Approvals1 of 1 given');
+  expect(textOf(root, '#people tr:nth-child(2)')).toContain('Bob Brown');
+  expect(root.querySelector('.result')?.textContent).not.toMatch(/\d/);
 });
 
 it('says of a line that is nested too deeply that nothing speaks for it, and no name of an error', async () => {
@@ -282,28 +357,25 @@ describe('the comparison with the sign-in log', () => {
 
 describe('published heads', () => {
   it('are said to agree only after the file was checked against them', async () => {
-    const { root, unmount } = await rendered(<VerifyPage />);
-    const text = (): string => root.textContent ?? '';
-    const give = async (field: string, files: readonly File[], isDone: () => boolean): Promise<void> => {
-      const input = root.querySelector(field);
-      Object.defineProperty(input, 'files', { value: files, configurable: true });
-      await act(() => void input?.dispatchEvent(new Event('change', { bubbles: true })));
-      while (!isDone()) await act(() => new Promise((resolve) => setTimeout(resolve, 20)));
-    };
-    await give('#extract', [new File([fileOf(lines)], 'a.jsonl')], () => text().includes('PROVEN'));
+    const root = await page();
     const noHead = ['e', 'p', 's'].map((letter) => letter.repeat(20)).join('.');
     const files = [new File([JSON.stringify({ heads: [noHead] })], 'start.json'), new File(['{}'], 'end.json')];
-    await give('#heads', files, () => text().includes('NOT PROVEN'));
-    expect(text()).toContain('is not among the published heads that you gave');
+    await give(root, '#heads', files, 'end.json has no published checkpoints');
+    const panel = textOf(root, '[aria-labelledby=published]');
+    const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    const [{ number, to }] = heads.map((jws) => JSON.parse(atob(jws.split('.')[1] ?? ''))) as [TreeHead];
+    expect(panel).toMatch(new RegExp(`Not compared: checkpoint numbers? ${number}\\b.*start.json.*heads.from=${to}`));
     expect(root.querySelector('[aria-labelledby=published] .good-text')).toBeNull();
-    await unmount();
+    // A list that is too short says nothing about the file.
+    expect(textOf(root, 'section > .note h2')).toBe('PROVEN, not compared yet');
+    expect(textOf(root, 'section > .note')).toContain('what others were shown');
   });
 });
 
 describe('long work', () => {
   it('reads a file of heads made to be slow in a moment, and finds heads across pieces', async () => {
     const slow = new File(['a'.repeat(1_000_000)], 'slow.json');
-    expect(await withHeads(noHeads, [slow])).toMatchObject({ problem: 'slow.json has no published heads.' });
+    expect(await withHeads(noHeads, [slow])).toMatchObject({ problem: 'slow.json has no published checkpoints.' });
     const [head = ''] = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
     const whole = new File([JSON.stringify({ heads: [head, `${'x'.repeat(200_000)}.${head}`] })], 'heads.json');
     expect(await withHeads(noHeads, [whole])).toEqual({ names: ['heads.json'], heads: [head] });

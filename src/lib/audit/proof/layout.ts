@@ -149,6 +149,8 @@ export const settledMs = 3 * 60_000;
 /** The media types of what the key of the checkpoints signs for customers. */
 export const headType = 'ptb-audit-head+jws';
 export const extractType = 'ptb-audit-extract+jws';
+/** The header of what that key signs. What begins otherwise is none of it. */
+export const jwsHeader = (kid: string, typ: string): string => JSON.stringify({ alg: 'ES256', kid, typ });
 
 /**
  * What a checkpoint says about the tenants, signed on its own: the rest of a checkpoint tells how much others do. Times are

@@ -29,7 +29,7 @@ import {
   type TenantAccount,
   treeOf,
 } from './accounts.ts';
-import { headType, indexText, nonceText, thumbprintText, type TreeHead } from './layout.ts';
+import { headType, indexText, jwsHeader, nonceText, thumbprintText, type TreeHead } from './layout.ts';
 
 /** Keeps texts by name. All that it says is believed only if a signed root confirms it. */
 export interface AccountStore {
@@ -189,8 +189,8 @@ export class TenantTree {
 
   /** Signs a statement with the key of the checkpoints. */
   async sign(keyId: string, typ: string, payload: object): Promise<string> {
-    const encode = (value: object): string => textOf(Buffer.from(JSON.stringify(value)));
-    const signed = `${encode({ alg: 'ES256', kid: keyId, typ })}.${encode(payload)}`;
+    const encode = (text: string): string => textOf(Buffer.from(text));
+    const signed = `${encode(jwsHeader(keyId, typ))}.${encode(JSON.stringify(payload))}`;
     return `${signed}.${textOf(await this.#deps.signer.sign(keyId, Buffer.from(signed)))}`;
   }
 

@@ -19,6 +19,7 @@ import {
   hiddenColumns,
   indexText,
   isBefore,
+  jwsHeader,
   levelsOf,
   longestName,
   mostBits,
@@ -49,8 +50,9 @@ export interface VerifyOptions {
   /** Id of the tenant that the file must be about. Undefined: whichever it names, which the reader has to compare. */
   readonly tenant?: string;
   /**
-   * Heads that the broker has published, or that another customer has: JWS, in any order. Those of the file must be among them,
-   * and they must be one history. Lines that no key of the file has signed do not count: anybody may have added them.
+   * Heads that the broker has published, or that another customer has: JWS, in any order. They must be one history, and none
+   * may differ from one of the file. Lines that no key of the file has signed do not count: anybody may have added them. At
+   * most {@link mostHeads}.
    */
   readonly heads?: readonly string[];
   readonly nowMs: number;
@@ -79,6 +81,7 @@ interface PlannedValues {
 export type ChangeValues = PlannedValues | 'gone' | 'withheld';
 
 export interface ExtractVerdict {
+  /** Whether the records are those of the signed checkpoints. With published heads, see {@link missingHeads}, too. */
   readonly isProven: boolean;
   /** What is wrong. Plain sentences; they quote nothing that could be markup. Empty if it is proven. */
   readonly problems: readonly string[];
@@ -94,9 +97,22 @@ export interface ExtractVerdict {
   readonly names: Readonly<Record<string, string>>;
   /** SHA-256 thumbprints (RFC 7638) of the keys that signed. */
   readonly keys: readonly { readonly kid: string; readonly thumbprint: string }[];
-  /** Numbers of the checkpoints that the proof rests on. */
-  readonly checkpoints: readonly number[];
+  /** The checkpoints that the proof rests on. */
+  readonly checkpoints: readonly CheckpointName[];
+  /** Those of them that the published heads lack, so that they were not compared. Empty also without published heads. */
+  readonly missingHeads: readonly CheckpointName[];
 }
+
+export interface CheckpointName {
+  readonly number: number;
+  /** Up to when it covers records. ISO 8601: the heads of this time have it. */
+  readonly to: string;
+}
+
+/** Published heads that can be compared: those of two years, at one in five minutes. */
+export const mostHeads = 210_000;
+/** Lines that look like heads and are not signed. In a list that somebody got from the broker there is none. */
+const mostInvalid = 1_000;
 
 /** Longest line, characters. A record has at most about 60,000. */
 const longestLine = 1_000_000;
@@ -240,6 +256,7 @@ const isSameTree = (one: TreeHead, other: TreeHead): boolean =>
   one.began.number === other.began.number && one.began.from === other.began.from && one.indexKey === other.indexKey;
 
 const payloadOf = (jws: string): string => jws.split('.')[1] ?? '';
+const nameOf = ({ number, to }: TreeHead): CheckpointName => ({ number, to });
 
 /** The account of the tenant at a checkpoint. */
 interface ProvenAccount {
@@ -256,7 +273,10 @@ class Check {
   readonly #keys = new Map<string, EcKey>();
   /** False if published heads between those of the file were not given. */
   #areHeadsWhole = true;
+  #missingHeads: readonly CheckpointName[] = [];
+  #areHeadsTooMany = false;
   readonly #signers = new Map<string, { kid: string; thumbprint: string }>();
+  readonly #imported = new Map<string, PublicKey>();
   #index: { readonly bytes: Uint8Array<ArrayBuffer>; readonly key: string } | undefined;
   readonly #accounts: ProvenAccount[] = [];
   /** Lines before the seal. */
@@ -379,9 +399,7 @@ class Check {
   }
 
   async #addAccount(line: { readonly jws: string } & AccountProof): Promise<void> {
-    const { payload, signer } = await this.#signed(line.jws, headType);
-    const head = this.#head(payload);
-    this.#signers.set(signer.kid, signer);
+    const head = this.#head(await this.#signed(line.jws, headType));
     const index = this.#index;
     if (index === undefined) throw new Problem('it comes before the index.');
     if (head.indexKey !== index.key) throw new Problem('the checkpoint is of a tree with another key for indexes.');
@@ -411,30 +429,35 @@ class Check {
   }
 
   /** The payload of a JWS that a key of the checkpoints has signed. @throws Problem */
-  async #signed(
-    jws: unknown,
-    typ: string,
-  ): Promise<{ readonly payload: Record<string, unknown>; readonly signer: { kid: string; thumbprint: string } }> {
+  async #signed(jws: unknown, typ: string): Promise<Record<string, unknown>> {
     const parts = typeof jws === 'string' ? jws.split('.') : [];
     const [header, payload] = parts.map((part) => jsonOf(part));
     if (parts.length !== 3 || header === undefined || payload === undefined)
       throw new Problem('it has no signature that can be read.');
     if (header['alg'] !== 'ES256' || header['typ'] !== typ) throw new Problem('its signature is for something else.');
     const kid = String(header['kid']);
-    const trusted = this.#options.keys ?? [];
-    const key = trusted.length > 0 ? trusted.find((each) => each.kid === kid) : this.#keys.get(kid);
+    const key = this.#trusted().find((each) => each.kid === kid);
     if (key === undefined) throw new Problem('the key that signed it is not among those that are trusted.');
-    const imported = await importKey({ kty: 'EC', crv: 'P-256', x: key.x, y: key.y }, es256);
+    const imported =
+      this.#imported.get(kid) ?? (await importKey({ kty: 'EC', crv: 'P-256', x: key.x, y: key.y }, es256));
+    this.#imported.set(kid, imported);
     const signed = encoder.encode(`${parts[0]}.${parts[1]}`);
     if (!(await crypto.subtle.verify({ name: 'ECDSA', hash: 'SHA-256' }, imported, bytesOf(parts[2]), signed)))
       throw new Problem('its signature is not valid.');
-    const thumbprint = toText(await hashOfText(thumbprintText({ ...key, kty: 'EC', crv: 'P-256' })));
-    return { payload, signer: { kid, thumbprint } };
+    if (!this.#isSealed && !this.#signers.has(kid)) {
+      const thumbprint = toText(await hashOfText(thumbprintText({ ...key, kty: 'EC', crv: 'P-256' })));
+      this.#signers.set(kid, { kid, thumbprint });
+    }
+    return payload;
+  }
+
+  #trusted(): readonly EcKey[] {
+    const { keys = [] } = this.#options;
+    return keys.length > 0 ? keys : [...this.#keys.values()];
   }
 
   async #checkSeal(jws: string): Promise<void> {
-    const { payload, signer } = await this.#signed(jws, extractType);
-    this.#signers.set(signer.kid, signer);
+    const payload = await this.#signed(jws, extractType);
     const lines = this.#front.map((text) => `${text}\n`).join('');
     if (this.#isSealed || payload['v'] !== 1 || payload['lines'] !== toText(await hashOfText(lines)))
       throw new Problem(
@@ -572,37 +595,42 @@ class Check {
   /** @throws Problem unless the published heads are one history, with the checkpoints of the file. */
   async #compare(published: readonly string[]): Promise<void> {
     const heads = new Map<number, PublishedHead>();
-    for (const jws of new Set(published)) {
+    const headers = new Set(this.#trusted().map(({ kid }) => toText(encoder.encode(jwsHeader(kid, headType)))));
+    // Most of what is no head ends here: the list comes from anybody, and a signature takes time.
+    const likely = new Set(published.filter((jws) => headers.has(jws.slice(0, jws.indexOf('.')))));
+    let invalid = 0;
+    for (const jws of likely) {
+      this.#areHeadsTooMany = likely.size > mostHeads || invalid > mostInvalid;
+      if (this.#areHeadsTooMany) break;
       const head = await this.#publishedHead(jws);
-      if (head === undefined) continue;
+      if (head === undefined) {
+        invalid += 1;
+        continue;
+      }
       const known = heads.get(head.number);
       const found = known ?? { head, payload: payloadOf(jws), hashes: new Set<string>() };
       // Anybody can make a second valid signature of one, so what is signed counts.
       if (found.payload !== payloadOf(jws))
         throw new Problem(
-          `Two different heads of checkpoint ${head.number} are among the published ones, and both are signed: the partner has two histories.`,
+          `Two different heads of checkpoint ${head.number} are in the published list, and both are signed: the partner has two histories.`,
         );
       found.hashes.add(toText(await hashOfText(jws)));
       heads.set(head.number, found);
     }
-    for (const { jws, head } of this.#accounts) {
-      const found = heads.get(head.number);
-      if (found === undefined)
+    for (const { jws, head } of this.#accounts)
+      if ((heads.get(head.number)?.payload ?? payloadOf(jws)) !== payloadOf(jws))
         throw new Problem(
-          `Checkpoint ${head.number} is not among the published heads that you gave. Get those of ${head.to}.`,
+          `Checkpoint ${head.number} of the file is another one than the published checkpoint of this number: others were shown another history.`,
         );
-      if (found.payload !== payloadOf(jws))
-        throw new Problem(
-          `Checkpoint ${head.number} of the file is not among the published ones: others were shown another history.`,
-        );
-    }
     this.#areHeadsWhole = this.#follow(heads);
+    const isRead = ({ number }: TreeHead): boolean => !this.#areHeadsTooMany && heads.has(number);
+    this.#missingHeads = this.#accounts.flatMap(({ head }) => (isRead(head) ? [] : [nameOf(head)]));
   }
 
   /** Undefined for a line that no key of the file has signed. */
   async #publishedHead(jws: string): Promise<TreeHead | undefined> {
     try {
-      return this.#head((await this.#signed(jws, headType)).payload);
+      return this.#head(await this.#signed(jws, headType));
     } catch (thrown) {
       if (thrown instanceof Problem) return undefined;
       throw thrown;
@@ -662,13 +690,13 @@ class Check {
     if (isProven && header !== undefined && period !== undefined) {
       if (period.fromMs > Date.parse(header.since))
         notes.push(
-          `Nothing is proven of the time from ${header.since} to ${iso(period.fromMs)}: the proof begins then. Before it there was no tree, or the records are purged.`,
+          `Nothing is proven of the time from ${header.since} to ${iso(period.fromMs)}: the proof begins then. Nothing was signed for customers before, or the records are purged.`,
         );
       if (period.toMs < Date.parse(header.until))
-        notes.push(`No checkpoint covers the time from ${iso(period.toMs)} to ${header.until} yet.`);
+        notes.push(`Nothing is signed yet of the time from ${iso(period.toMs)} to ${header.until}.`);
       if (this.#unsigned > 0)
         notes.push(
-          `${this.#unsigned} records are shown that no checkpoint covers: nothing speaks for or against them, and whoever had the file can have added or changed them.`,
+          `${this.#unsigned} records are shown that nobody has signed: whoever had the file can have added or changed them.`,
         );
       if (this.#contradicted > 0)
         notes.push(
@@ -690,9 +718,13 @@ class Check {
         );
       const doubtful = [...this.#names.values()].filter((name) => name === undefined).length;
       if (doubtful > 0) notes.push(`${doubtful} ids have several names in the file: they are shown without one.`);
-      if (!this.#areHeadsWhole)
+      if (!this.#areHeadsWhole && this.#missingHeads.length === 0)
         notes.push(
-          'The published heads that you gave are not all of this time: the checkpoints of the file are among them, and those between were not compared.',
+          'The published list that you gave is not all of this time: the checkpoints of the file are among them, and those between were not compared.',
+        );
+      if (this.#areHeadsTooMany)
+        notes.push(
+          `The published list that you gave has more than ${mostHeads} heads, or more than ${mostInvalid} that nobody signed: it was not compared. Give that of a shorter time.`,
         );
     }
     return {
@@ -708,7 +740,8 @@ class Check {
         [...this.#names].flatMap(([id, name]): [string, string][] => (name === undefined ? [] : [[id, name]])),
       ),
       keys: [...this.#signers.values()],
-      checkpoints: this.#accounts.map(({ head }) => head.number),
+      checkpoints: this.#accounts.map(({ head }) => nameOf(head)),
+      missingHeads: this.#missingHeads,
     };
   }
 }

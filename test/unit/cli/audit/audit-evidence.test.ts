@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
+import type { TreeHead } from '../../../../src/lib/audit/proof/layout.ts';
 import { AuditWorld, type Exported, partner } from '../../../campaigns/audit/world.ts';
 import { calm, ProofWorld } from '../../../campaigns/proof/proof-world.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
@@ -298,8 +299,16 @@ describe('ptb audit extract', () => {
     await writeFile(none, '<html>');
     const compared = await verify([file, '--heads', other, same], world.audit.nowMs + 60_000);
     expect([compared.exit, compared.out]).toEqual([0, expect.stringContaining('are among the published ones.\n')]);
-    const differing = await verify([file, '--heads', other], world.audit.nowMs + 60_000);
-    expect([differing.exit, differing.out]).toEqual([1, expect.stringContaining('is not among the published heads')]);
+    const { number, to } = JSON.parse(Buffer.from(heads[0]?.split('.')[1] ?? '', 'base64url').toString()) as TreeHead;
+    const short = await verify([file, '--heads', other], world.audit.nowMs + 60_000);
+    expect([short.exit, short.out]).toEqual([
+      3,
+      expect.stringMatching(
+        `^NOT COMPARED: checkpoint ${number} with the published heads that you gave. Add those of its hour: GET /api/audit/heads.from=${to}\n[^]*PROVEN: `,
+      ),
+    ]);
+    const { out } = await verify([file, '--heads', other, '--json'], world.audit.nowMs + 60_000);
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'unproven', missingHeads: [{ number, to }] });
     const wrong = await verify([file, '--heads', none], world.audit.nowMs + 60_000);
     expect([wrong.exit, wrong.err]).toEqual([2, expect.stringContaining('has no heads.')]);
     const ofExport = await verify([await exportedFile(), '--heads', same]);

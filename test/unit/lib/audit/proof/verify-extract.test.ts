@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, hash, randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { partitionKeyAt } from '../../../../../src/lib/audit/log/audit-row.ts';
 import { hashOf, type StoredRecord } from '../../../../../src/lib/audit/chain/checkpoint.ts';
 import type { ExtractDeps } from '../../../../../src/lib/audit/proof/extract.ts';
@@ -88,10 +88,10 @@ describe('verifyExtract', () => {
     expect(isProven).toBe(true);
     expect(Date.parse(proven?.from ?? '')).toBeGreaterThan(startMs + 10 * minute);
     expect(notes.filter((note) => !note.startsWith('Nobody signs names'))).toEqual([
-      `Nothing is proven of the time from ${new Date(since).toISOString()} to ${proven?.from}: the proof begins then. Before it there was no tree, or the records are purged.`,
-      `No checkpoint covers the time from ${proven?.to} to ${new Date(world.audit.nowMs).toISOString()} yet.`,
+      `Nothing is proven of the time from ${new Date(since).toISOString()} to ${proven?.from}: the proof begins then. Nothing was signed for customers before, or the records are purged.`,
+      `Nothing is signed yet of the time from ${proven?.to} to ${new Date(world.audit.nowMs).toISOString()}.`,
       expect.stringMatching(
-        /^\d+ records are shown that no checkpoint covers: nothing speaks for or against them, and whoever had the file can have added or changed them.$/,
+        /^\d+ records are shown that nobody has signed: whoever had the file can have added or changed them.$/,
       ),
     ]);
   });
@@ -354,17 +354,42 @@ describe('verifyExtract', () => {
       expect((await compare(all)).notes.join(' ')).not.toContain('those between were not compared');
     });
 
-    it('and says which head the list lacks', async () => {
-      const { problems } = await compare(all.filter((jws) => jws !== last));
-      expect(problems).toEqual([
-        `Checkpoint ${payload(last).number} is not among the published heads that you gave. Get those of ${payload(last).to}.`,
-      ]);
+    it.each([
+      ['is too short', () => all.filter((jws) => jws !== last), () => [last]],
+      ['is empty', () => [], () => own],
+    ])('and says which heads a list lacks that %s, which is no fork', async (_how, listOf, missing) => {
+      const { isProven, problems, missingHeads, notes } = await compare(listOf());
+      expect([isProven, problems]).toEqual([true, []]);
+      expect(missingHeads).toEqual(missing().map((jws) => ({ number: payload(jws).number, to: payload(jws).to })));
+      expect(notes.join(' ')).not.toContain('published list');
+    });
+
+    it('and compares no list that is made to be slow', async () => {
+      const verify = vi.spyOn(crypto.subtle, 'verify');
+      await compare([]);
+      const { length: alone } = verify.mock.calls;
+      const [header = '', claims = ''] = last.split('.');
+      const decode = vi.spyOn(globalThis, 'atob');
+      const junk = Array.from({ length: 400_000 }, (_, at) => `${header}x.${claims}.${at}`);
+      expect((await compare([...junk, ...all])).missingHeads).toEqual([]);
+      expect(decode.mock.calls.length).toBeLessThan(5_000);
+      decode.mockRestore();
+      expect(verify.mock.calls.length).toBe(2 * alone + all.length);
+      // They have the header of a head.
+      const forged = junk.slice(0, 20_000).map((_, at) => `${header}.${claims}.${'A'.repeat(80)}${1e5 + at}A`);
+      const { missingHeads, notes } = await compare([...forged, ...all]);
+      expect(missingHeads).toHaveLength(2);
+      expect(notes.at(-1)).toContain('more than 1000 that nobody signed: it was not compared');
+      const many = Array.from({ length: 210_001 }, (_, at) => `${header}.${at}`);
+      expect((await compare(many)).missingHeads).toHaveLength(2);
+      expect(verify.mock.calls.length).toBeLessThan(4 * alone + all.length + 1_100);
+      verify.mockRestore();
     });
 
     it('and refuses another head of the same number', async () => {
       const other = await signed({ ...payload(last), root: payload(first).root });
       expect((await compare(all.map((jws) => (jws === last ? other : jws)))).problems).toEqual([
-        expect.stringContaining('is not among the published ones: others were shown another history.'),
+        expect.stringContaining('is another one than the published checkpoint of this number: others were shown'),
       ]);
     });
 
