@@ -3,6 +3,7 @@ import {
   type JoinedApplication,
   joinSignIns,
   mergedLogs,
+  type Period,
   readSignIns,
   type RecordedToken,
   type RecordedTokens,
@@ -136,14 +137,15 @@ interface ComparedProps {
   readonly isWhole: boolean;
   readonly withheld: number;
   readonly tokens: readonly RecordedToken[];
-  readonly period: { readonly fromMs: number; readonly toMs: number };
+  readonly period: Period;
   readonly partner: ReadonlySet<string> | undefined;
   readonly onPartner: (partner: ReadonlySet<string>) => void;
 }
 
-function Compared({ log: { signIns, unread }, isWhole, withheld, tokens, period, partner, onPartner }: ComparedProps) {
-  const join = joinSignIns(tokens, signIns, period, partner);
-  const { fromMs, toMs, withoutRecord, withoutSignIn, otherProviders, recorded, applications } = join;
+function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }: ComparedProps) {
+  const join = joinSignIns(tokens, log, period, partner);
+  const { covered, uncovered, withoutRecord, withoutSignIn, notCovered, otherProviders, recorded, applications } = join;
+  const { signIns, unread } = log;
   const choose = (id: string, isChosen: boolean): void => {
     const next = new Set(join.partner);
     if (isChosen) next.add(id);
@@ -160,7 +162,7 @@ function Compared({ log: { signIns, unread }, isWhole, withheld, tokens, period,
         </p>
       </Notice>
     );
-  if (!(fromMs < toMs))
+  if (covered.length === 0)
     return (
       <>
         {limits}
@@ -173,10 +175,21 @@ function Compared({ log: { signIns, unread }, isWhole, withheld, tokens, period,
     <>
       {limits}
       <p>
-        Both cover the time from <When ms={fromMs} /> to <When ms={toMs} />: {counted(signIns.length, 'sign-in')} in the
-        log, {counted(tokens.length, 'token')} in the records, {recorded.toLocaleString('en')} of your partner’s
-        sign-ins with a record.
+        Both cover the time <Periods periods={covered} />: {counted(signIns.length, 'sign-in')} in the log,{' '}
+        {counted(tokens.length, 'token')} in the records, {recorded.toLocaleString('en')} of your partner’s sign-ins
+        with a record.
       </p>
+      {uncovered.length === 0 ? null : (
+        <p class="warn-text">
+          Not compared: the time <Periods periods={uncovered} />, which no download covers.
+        </p>
+      )}
+      {notCovered === 0 ? null : (
+        <p class="warn-text">
+          Not compared: {counted(notCovered, 'token')} of the records. No download has the sign-ins of users, or of
+          service principals, of their time.
+        </p>
+      )}
       <Applications applications={applications} partner={join.partner} onChoose={choose} />
       {join.partner.size === 0 ? (
         <Notice kind="warn">
@@ -214,10 +227,7 @@ function Compared({ log: { signIns, unread }, isWhole, withheld, tokens, period,
       {withoutSignIn.length === 0 ? null : (
         <Notice kind="plain">
           <h3>{counted(withoutSignIn.length, 'token')} without a sign-in</h3>
-          <p>
-            Records speak of them, and the log does not. A log may be late by hours, or lack a tab (non-interactive
-            users, service principals).
-          </p>
+          <p>Records speak of them, and the log does not. A log may be late by hours.</p>
           <Some items={withoutSignIn} noun="token">
             {(shown) => (
               <ul class="records">
@@ -234,6 +244,16 @@ function Compared({ log: { signIns, unread }, isWhole, withheld, tokens, period,
     </>
   );
 }
+
+const Periods = ({ periods }: { readonly periods: readonly Period[] }) => (
+  <>
+    {periods.map(({ fromMs, toMs }, at) => (
+      <span key={fromMs}>
+        {at === 0 ? '' : ' and '}from <When ms={fromMs} /> to <When ms={toMs} />
+      </span>
+    ))}
+  </>
+);
 
 /** Applications of the log that are shown: a tenant may have thousands. */
 const mostApplications = 12;

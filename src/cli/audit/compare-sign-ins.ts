@@ -3,6 +3,7 @@ import {
   type Join,
   joinSignIns,
   mergedLogs,
+  type Period,
   readSignIns,
   type RecordedTokens,
   type SignIn,
@@ -24,8 +25,8 @@ export interface Comparison extends Join {
 }
 
 /** Whether every sign-in of the partner has a record, and the downloads and the extract could show it. */
-export const isClear = ({ fromMs, toMs, partner, withoutRecord, unread }: Comparison): boolean =>
-  fromMs < toMs && partner.size > 0 && withoutRecord.length === 0 && unread === 0;
+export const isClear = ({ covered, partner, withoutRecord, unread }: Comparison): boolean =>
+  covered.length > 0 && partner.size > 0 && withoutRecord.length === 0 && unread === 0;
 
 /**
  * Compares the records of an extract with downloads of the sign-in log of its tenant.
@@ -38,10 +39,10 @@ export async function compareSignIns(
   { proven, withheld }: ExtractVerdict,
   tokens: RecordedTokens,
 ): Promise<Comparison | undefined> {
-  const { signIns, unread } = mergedLogs(await Promise.all(files.map(signInsOf)));
+  const log = mergedLogs(await Promise.all(files.map(signInsOf)));
   if (proven === undefined) return undefined;
   const period = { fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) };
-  return { ...joinSignIns(tokens.all, signIns, period), unread, withheld };
+  return { ...joinSignIns(tokens.all, log, period), unread: log.unread, withheld };
 }
 
 async function signInsOf(file: string): Promise<SignInLog> {
@@ -57,13 +58,13 @@ const shown = 20;
 
 /** The result for people. */
 export function comparisonLines(comparison: Comparison): Line[] {
-  const { fromMs, toMs, applications, partner, recorded, withoutRecord, otherProviders, withoutSignIn } = comparison;
-  const { unread, withheld } = comparison;
+  const { covered, uncovered, applications, partner, recorded, withoutRecord, otherProviders } = comparison;
+  const { withoutSignIn, notCovered, unread, withheld } = comparison;
   const limits: Line[] =
     unread === 0
       ? []
       : [[styled('warn', counted(unread, 'row')), ' of the log cannot be read: nothing is said of them.']];
-  if (!(fromMs < toMs)) return ['The sign-in log and the extract have no time in common.', ...limits];
+  if (covered.length === 0) return ['The sign-in log and the extract have no time in common.', ...limits];
   if (partner.size === 0)
     return [
       ...limits,
@@ -79,7 +80,7 @@ export function comparisonLines(comparison: Comparison): Line[] {
     ...(signIns.length > shown ? [`  … and ${signIns.length - shown} more`] : []),
   ];
   return [
-    `Sign-in log from ${isoTime(fromMs)} to ${isoTime(toMs)}: ${counted(recorded, 'sign-in')} of ${named.join(', ')} with a record.`,
+    `Sign-in log ${timesOf(covered)}: ${counted(recorded, 'sign-in')} of ${named.join(', ')} with a record.`,
     withoutRecord.length === 0
       ? [styled(unread === 0 ? 'good' : 'warn', 'None'), unread === 0 ? ' without one.' : ' of the others without one.']
       : [
@@ -91,6 +92,7 @@ export function comparisonLines(comparison: Comparison): Line[] {
       ? [`The extract withholds ${counted(withheld, 'record')}, of which some may be theirs.`]
       : []),
     ...limits,
+    ...(uncovered.length === 0 ? [] : [`Not compared: the time ${timesOf(uncovered)}, which no download covers.`]),
     ...(otherProviders.length === 0
       ? []
       : [`${counted(otherProviders.length, 'sign-in')} of service providers with other applications:`]),
@@ -98,5 +100,13 @@ export function comparisonLines(comparison: Comparison): Line[] {
     ...(withoutSignIn.length === 0
       ? []
       : [`${counted(withoutSignIn.length, 'token')} of the records are not in the log, which may be late by hours.`]),
+    ...(notCovered === 0
+      ? []
+      : [
+          `${counted(notCovered, 'token')} of the records were not compared: no download has the sign-ins of users, or of service principals, of their time.`,
+        ]),
   ];
 }
+
+const timesOf = (periods: readonly Period[]): string =>
+  periods.map(({ fromMs, toMs }) => `from ${isoTime(fromMs)} to ${isoTime(toMs)}`).join(' and ');

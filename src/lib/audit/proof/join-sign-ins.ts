@@ -12,6 +12,8 @@ export interface SignIn {
   /** User or service principal. */
   readonly who: string;
   readonly address: string;
+  /** Whether a user signed in, or a service principal: Entra has logs for both. Undefined if the row names neither. */
+  readonly isUser: boolean | undefined;
   /** Whether a token was issued. */
   readonly succeeded: boolean;
   /** Whether Microsoft marks it as access of a service provider, such as a partner. */
@@ -24,6 +26,14 @@ export interface RecordedToken {
   readonly firstMs: number;
   /** Whether the first record says that Microsoft issued it then. Otherwise it may be older. */
   readonly isFresh: boolean;
+  /** Whether a user got it. Undefined if the record does not say. */
+  readonly isUser: boolean | undefined;
+}
+
+/** Both inclusive, milliseconds. */
+export interface Period {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 /** A file is no sign-in log, in one sentence. */
@@ -34,6 +44,11 @@ export class SignInFileError extends Error {
 /** What downloads of a sign-in log have. */
 export interface SignInLog {
   readonly signIns: readonly SignIn[];
+  /**
+   * From the first to the last sign-in of users, and of service principals, in each download. Of other times nothing is known:
+   * two downloads may have a gap between them.
+   */
+  readonly covered: readonly (Period & Pick<SignIn, 'isUser'>)[];
   /** Rows that may be sign-ins and cannot be read, so a comparison does not see them. */
   readonly unread: number;
 }
@@ -46,7 +61,17 @@ export function mergedLogs(logs: readonly SignInLog[]): SignInLog {
     unread += log.unread;
     for (const one of log.signIns) found.set(`${one.uti} ${one.atMs} ${one.applicationId}`, one);
   }
-  return { signIns: [...found.values()], unread };
+  return { signIns: [...found.values()], covered: logs.flatMap(({ covered }) => covered), unread };
+}
+
+/** What one download covers. */
+function coveredBy(signIns: readonly SignIn[]): SignInLog['covered'] {
+  return [true, false, undefined].flatMap((isUser) => {
+    let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const { atMs, isUser: isOfUser } of signIns)
+      if (isOfUser === isUser) [fromMs, toMs] = [Math.min(fromMs, atMs), Math.max(toMs, atMs)];
+    return fromMs > toMs ? [] : [{ fromMs, toMs, isUser }];
+  });
 }
 
 type Values = ReadonlyMap<string, unknown>;
@@ -57,7 +82,8 @@ const columns = {
   at: ['createddatetime', 'dateutc', 'date', 'timegenerated', 'timegeneratedutc', 'time'],
   applicationId: ['appid', 'applicationid'],
   application: ['appdisplayname', 'application'],
-  who: ['userprincipalname', 'username', 'userdisplayname', 'user', 'serviceprincipalname', 'serviceprincipalid'],
+  user: ['userprincipalname', 'username', 'userdisplayname', 'user'],
+  principal: ['serviceprincipalname', 'serviceprincipalid'],
   address: ['ipaddress', 'callipaddress', 'calleripaddress'],
   access: ['crosstenantaccesstype'],
   code: ['signinerrorcode', 'resulttype', 'errorcode'],
@@ -86,7 +112,8 @@ export async function readSignIns(text: string, turn?: () => Promise<void> | und
     const waiting = turn?.();
     if (waiting !== undefined) await waiting;
   }
-  if (signIns.length > 0) return { signIns, unread: unread.rows + unread.identifiers + unread.times };
+  if (signIns.length > 0)
+    return { signIns, covered: coveredBy(signIns), unread: unread.rows + unread.identifiers + unread.times };
   throw new SignInFileError(
     unread.times > 0
       ? 'The file has times of a form that can be understood differently. Export the sign-in log as JSON, or with times such as 2026-11-24T09:30:00Z.'
@@ -253,13 +280,15 @@ function signInOf(values: Values): SignIn | 'identifiers' | 'times' | undefined 
   const uti = text(columns.uti);
   const atMs = timeOf(text(columns.at));
   if (uti === '' || !Number.isFinite(atMs)) return succeeded ? (uti === '' ? 'identifiers' : 'times') : undefined;
+  const [user, principal] = [text(columns.user), text(columns.principal)];
   return {
     uti,
     atMs,
     applicationId: text(columns.applicationId).toLowerCase(),
     application: text(columns.application),
-    who: text(columns.who),
+    who: user || principal,
     address: text(columns.address),
+    isUser: user !== '' ? true : principal !== '' ? false : undefined,
     succeeded,
     isProvider: plain(text(columns.access)) === 'serviceprovider',
   };
@@ -297,9 +326,10 @@ export interface JoinedApplication {
 }
 
 export interface Join {
-  /** The time that both cover, milliseconds. */
-  readonly fromMs: number;
-  readonly toMs: number;
+  /** The parts of the period of which the log speaks. */
+  readonly covered: readonly Period[];
+  /** The others, but those of some minutes: nothing is compared there. */
+  readonly uncovered: readonly Period[];
   /** Those of the log: those of the partner first, then those of service providers. */
   readonly applications: readonly JoinedApplication[];
   /** Applications that count as the partner's. */
@@ -310,8 +340,10 @@ export interface Join {
   readonly withoutRecord: readonly SignIn[];
   /** Access that Microsoft marks as that of a service provider, with other applications. */
   readonly otherProviders: readonly SignIn[];
-  /** Tokens of records that the log does not have. */
+  /** Tokens of records that the log does not have, although it covers their time. */
   readonly withoutSignIn: readonly RecordedToken[];
+  /** Tokens of records that the log does not have, and could not: their time, or their kind of sign-in, is in no download. */
+  readonly notCovered: number;
 }
 
 /** Clocks differ, and a record is written after the sign-in. */
@@ -319,50 +351,76 @@ const toleratedMs = 5 * 60_000;
 
 /**
  * Matches both by the identifiers of tokens.
- * @param period of the records, milliseconds.
+ * @param period of the records.
  * @param partner ids of the partner's applications. Absent: those with at least one recorded sign-in.
  */
 export function joinSignIns(
   tokens: readonly RecordedToken[],
-  signIns: readonly SignIn[],
-  period: { readonly fromMs: number; readonly toMs: number },
+  { signIns, covered }: Omit<SignInLog, 'unread'>,
+  period: Period,
   partner?: ReadonlySet<string>,
 ): Join {
   const known = new Set(tokens.map(({ uti }) => uti));
   const seen = new Set(signIns.map(({ uti }) => uti));
   const applications = new Map<string, JoinedApplication>();
-  let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { uti, atMs, applicationId: id, application: name, isProvider } of signIns) {
+  for (const { uti, applicationId: id, application: name, isProvider } of signIns) {
     const found = applications.get(id) ?? { id, name, signIns: 0, recorded: 0, provider: 0 };
     applications.set(id, found);
     found.signIns += 1;
     if (isProvider) found.provider += 1;
     if (known.has(uti)) found.recorded += 1;
-    firstMs = Math.min(firstMs, atMs);
-    lastMs = Math.max(lastMs, atMs);
   }
   const all = [...applications.values()].toSorted(
     (one, other) => other.recorded - one.recorded || other.provider - one.provider || other.signIns - one.signIns,
   );
   const own = partner ?? new Set(all.filter(({ recorded }) => recorded > 0).map(({ id }) => id));
-  const fromMs = Math.max(firstMs, period.fromMs);
-  const toMs = Math.min(lastMs, period.toMs);
-  const isWithin = (atMs: number): boolean => atMs >= fromMs && atMs <= toMs;
-  const isUnknown = (one: SignIn): boolean => one.succeeded && isWithin(one.atMs) && !known.has(one.uti);
+  const parts = joined(covered, period);
+  const isUnknown = (one: SignIn): boolean => one.succeeded && isIn(period, one.atMs) && !known.has(one.uti);
+  const missing = tokens.filter(({ uti, firstMs, isFresh }) => isFresh && isIn(period, firstMs) && !seen.has(uti));
+  // Rows without a name count for both.
+  const [users, principals] = [true, false].map((isUser) => joined(covered.filter((each) => each.isUser !== !isUser)));
+  // A token that was issued before a download begins is not in it.
+  const isOf = (some: readonly Period[] | undefined, atMs: number): boolean =>
+    some?.some(({ fromMs, toMs }) => atMs >= fromMs + toleratedMs && atMs <= toMs - toleratedMs) === true;
+  const withoutSignIn = missing.filter(
+    ({ firstMs, isUser }) =>
+      (isUser === false || isOf(users, firstMs)) && (isUser === true || isOf(principals, firstMs)),
+  );
   return {
-    fromMs,
-    toMs,
+    covered: parts,
+    uncovered: between(parts, period),
     applications: all,
     partner: own,
     recorded: signIns.filter(({ uti, applicationId }) => own.has(applicationId) && known.has(uti)).length,
     withoutRecord: signIns.filter((one) => own.has(one.applicationId) && isUnknown(one)),
     otherProviders: signIns.filter((one) => !own.has(one.applicationId) && one.isProvider && isUnknown(one)),
-    // A token that was issued before the log begins is not in it.
-    withoutSignIn: tokens.filter(
-      ({ uti, firstMs: atMs, isFresh }) =>
-        isFresh && atMs >= fromMs + toleratedMs && atMs <= toMs - toleratedMs && !seen.has(uti),
-    ),
+    withoutSignIn,
+    notCovered: missing.length - withoutSignIn.length,
   };
+}
+
+const isIn = ({ fromMs, toMs }: Period, atMs: number): boolean => atMs >= fromMs && atMs <= toMs;
+
+/** Periods without those that overlap, in order. @param within leaves out what is outside of it. */
+function joined(periods: readonly Period[], within?: Period): readonly Period[] {
+  const found: { fromMs: number; toMs: number }[] = [];
+  for (const each of periods.toSorted((one, other) => one.fromMs - other.fromMs)) {
+    const fromMs = Math.max(each.fromMs, within?.fromMs ?? each.fromMs);
+    const toMs = Math.min(each.toMs, within?.toMs ?? each.toMs);
+    const last = found.at(-1);
+    if (last !== undefined && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
+    else if (fromMs < toMs) found.push({ fromMs, toMs });
+  }
+  return found;
+}
+
+/** What lies between some periods, and beside them. */
+function between(parts: readonly Period[], { fromMs, toMs }: Period): readonly Period[] {
+  const starts = [fromMs, ...parts.map((part) => part.toMs)];
+  const ends = [...parts.map((part) => part.fromMs), toMs];
+  return starts
+    .map((startMs, at) => ({ fromMs: startMs, toMs: ends[at] ?? toMs }))
+    .filter((gap) => gap.toMs - gap.fromMs > toleratedMs);
 }
 
 /** Gathers the tokens that records name. */
@@ -371,9 +429,10 @@ export class RecordedTokens {
 
   /** @param checkpoint that covers the record. One without is passed over: anybody can have added it to the file. */
   add(record: Readonly<Record<string, unknown>>, checkpoint: number | undefined): void {
-    const { uti, at, fromCache } = record;
+    const { uti, at, fromCache, grant } = record;
     if (checkpoint === undefined || typeof uti !== 'string' || typeof at !== 'string' || this.#tokens.has(uti)) return;
-    this.#tokens.set(uti, { uti, firstMs: Date.parse(at), isFresh: fromCache === false });
+    const isUser = grant === 'delegated' ? true : grant === 'application' ? false : undefined;
+    this.#tokens.set(uti, { uti, firstMs: Date.parse(at), isFresh: fromCache === false, isUser });
   }
 
   get all(): readonly RecordedToken[] {

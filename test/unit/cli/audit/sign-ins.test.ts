@@ -88,6 +88,10 @@ describe('ptb audit verify --sign-ins', () => {
     const { exit, out } = await compare(log([{ createdDateTime: '2026-11-24T12:00:00Z' }]));
     expect(out).toContain('None of the others without one.\n1 row of the log cannot be read: nothing is said of them.');
     expect(exit).toBe(3);
+    const gap = [{ uniqueTokenIdentifier: 'c', createdDateTime: '2026-11-24T23:50:00Z', userPrincipalName: 'carol' }];
+    expect((await compare(log(gap))).out).toMatch(
+      /\nNot compared: the time from \S+ to \S+ and from \S+ to \S+, which no download covers\.\n/,
+    );
     const other = await compare(
       JSON.stringify([{ uniqueTokenIdentifier: 'a', createdDateTime: '2025-11-24T12:00:00Z' }]),
     );

@@ -19,6 +19,7 @@ const expected = {
   application: 'Partner "portal", EU',
   who: 'alice@partner.example',
   address: '198.51.100.7',
+  isUser: true,
   succeeded: true,
   isProvider: true,
 };
@@ -62,7 +63,8 @@ describe('readSignIns', () => {
       `"TimeGenerated [UTC]",UniqueTokenIdentifier,AppDisplayName,AppId,UserPrincipalName,IPAddress,CrossTenantAccessType,ResultType\n"11/24/2026, 9:00:00.000 AM",aB-1_c,"Partner ""portal"", EU",${asGraph.appId},alice@partner.example,198.51.100.7,serviceProvider,0`,
     ],
   ])('reads %s', async (_what, text) => {
-    await expect(readSignIns(text)).resolves.toEqual({ signIns: [expected], unread: 0 });
+    const covered = [{ fromMs: startMs, toMs: startMs, isUser: true }];
+    await expect(readSignIns(text)).resolves.toEqual({ signIns: [expected], covered, unread: 0 });
   });
 
   it('reads several JSON Lines, and which sign-ins failed', async () => {
@@ -159,12 +161,13 @@ describe('readSignIns', () => {
 describe('mergedLogs', () => {
   it('counts a sign-in of two downloads once, and adds what could not be read', () => {
     const [one, other] = [signIn('one', 0), signIn('other', 1)];
+    const [first, second] = [1, 2].map((end) => ({ fromMs: 0, toMs: end, isUser: true }));
     expect(
       mergedLogs([
-        { signIns: [one], unread: 1 },
-        { signIns: [{ ...one }, other], unread: 2 },
+        { signIns: [one], covered: [first as never], unread: 1 },
+        { signIns: [{ ...one }, other], covered: [second as never], unread: 2 },
       ]),
-    ).toEqual({ signIns: [one, other], unread: 3 });
+    ).toEqual({ signIns: [one, other], covered: [first, second], unread: 3 });
   });
 });
 
@@ -175,47 +178,109 @@ const signIn = (uti: string, minutes: number, more: Partial<SignIn> = {}): SignI
   isProvider: false,
   ...more,
 });
-const tokensOf = (...records: readonly (readonly [uti: string, minutes: number, fromCache: boolean])[]) => {
+type Recorded = readonly [uti: string, minutes: number, fromCache: boolean, grant?: string];
+const tokensOf = (...records: readonly Recorded[]) => {
   const tokens = new RecordedTokens();
-  for (const [uti, minutes, fromCache] of records) tokens.add({ uti, at: at(minutes), fromCache }, 1);
+  for (const [uti, minutes, fromCache, grant = 'delegated'] of records)
+    tokens.add({ uti, at: at(minutes), fromCache, grant }, 1);
   return tokens.all;
 };
+/** The log that some downloads are. */
+const logOf = async (...downloads: readonly (readonly SignIn[])[]) =>
+  mergedLogs(
+    await Promise.all(
+      downloads.map((signIns) =>
+        readSignIns(
+          JSON.stringify(
+            signIns.map(({ uti, atMs, applicationId, application, who, address, isUser, succeeded, isProvider }) => ({
+              createdDateTime: new Date(atMs).toISOString(),
+              uniqueTokenIdentifier: uti,
+              appId: applicationId,
+              appDisplayName: application,
+              [isUser ? 'userPrincipalName' : 'servicePrincipalName']: who,
+              ipAddress: address,
+              crossTenantAccessType: isProvider ? 'serviceProvider' : 'none',
+              status: { errorCode: succeeded ? 0 : 1 },
+            })),
+          ),
+        ),
+      ),
+    ),
+  );
 const period = { fromMs: startMs, toMs: startMs + 600 * minute };
 const edges = [signIn('first', 0, { applicationId: 'other' }), signIn('last', 600, { applicationId: 'other' })];
 
 describe('joinSignIns', () => {
-  it('finds tokens of the partner of which no record speaks, and tokens that the log lacks', () => {
+  it('finds tokens of the partner of which no record speaks, and tokens that the log lacks', async () => {
     const join = joinSignIns(
       tokensOf(['one', 60, false], ['one', 90, true], ['ours', 120, false]),
-      [...edges, signIn('one', 60), signIn('stolen', 200)],
+      await logOf([...edges, signIn('one', 60), signIn('stolen', 200)]),
       period,
     );
-    expect(join.recorded).toBe(1);
+    expect(join).toMatchObject({ recorded: 1, covered: [period], uncovered: [], notCovered: 0 });
     expect(join.withoutRecord.map(({ uti }) => uti)).toEqual(['stolen']);
     expect(join.withoutSignIn.map(({ uti }) => uti)).toEqual(['ours']);
     expect([...join.partner]).toEqual([expected.applicationId]);
   });
 
-  it('leaves out failed sign-ins, other applications, and what is outside of the time that both cover', () => {
+  it('leaves out failed sign-ins, other applications, and what is outside of the time that both cover', async () => {
     const join = joinSignIns(
       tokensOf(['one', 60, false], ['before the log', -90, false], ['older', 30, true]),
-      [
+      await logOf([
         ...edges,
         signIn('one', 60),
         signIn('failed', 70, { succeeded: false }),
         signIn('theirs', 80, { applicationId: 'other' }),
         signIn('too late', 601),
-      ],
+      ]),
       period,
     );
     expect(join.withoutRecord).toEqual([]);
     expect(join.withoutSignIn).toEqual([]);
   });
 
-  it('names access of service providers with other applications', () => {
+  it('compares nothing of the time between two downloads, and says so', async () => {
+    const [morning, evening] = [
+      [signIn('first', 0), signIn('one', 60), signIn('last', 120)],
+      [signIn('again', 400), signIn('end', 600)],
+    ];
+    const tokens = tokensOf(
+      ['one', 60, false],
+      ['lost', 100, false],
+      ['between', 250, false],
+      ['at the edge', 118, false],
+    );
+    const join = joinSignIns(tokens, await logOf(morning, evening), period);
+    const part = (from: number, to: number) => ({ fromMs: startMs + from * minute, toMs: startMs + to * minute });
+    expect(join.covered).toEqual([part(0, 120), part(400, 600)]);
+    expect(join.uncovered).toEqual([part(120, 400)]);
+    expect(join.withoutSignIn.map(({ uti }) => uti)).toEqual(['lost']);
+    expect(join.notCovered).toBe(2);
+    // Downloads that overlap are one time.
+    const whole = joinSignIns(tokens, await logOf(morning, [signIn('mid', 110), ...evening]), period);
+    expect([whole.covered, whole.uncovered]).toEqual([[period], []]);
+    expect(whole.withoutSignIn.map(({ uti }) => uti)).toEqual(['lost', 'between', 'at the edge']);
+    const late = joinSignIns(tokens, await logOf(evening), period);
+    expect([late.uncovered, late.withoutSignIn, late.notCovered]).toEqual([[part(0, 400)], [], 4]);
+  });
+
+  it('compares the tokens of applications with sign-ins of service principals, and those of people with those of users', async () => {
+    const tokens = tokensOf(['app', 200, false, 'application'], ['user', 300, false], ['unsaid', 400, false, '']);
+    const principals = edges.map((each) => ({ ...each, uti: `${each.uti}!`, isUser: false }));
+    const missing = async (...downloads: readonly (readonly SignIn[])[]) => {
+      const { withoutSignIn, notCovered } = joinSignIns(tokens, await logOf(...downloads), period);
+      return [withoutSignIn.map(({ uti }) => uti), notCovered];
+    };
+    expect(await missing(edges)).toEqual([['user'], 2]);
+    expect(await missing(principals)).toEqual([['app'], 2]);
+    expect(await missing(edges, principals)).toEqual([['app', 'user', 'unsaid'], 0]);
+    expect(await missing(edges.map((each) => ({ ...each, who: '' })))).toEqual([['app', 'user', 'unsaid'], 0]);
+  });
+
+  it('names access of service providers with other applications', async () => {
     const portal = signIn('portal', 90, { applicationId: 'azure portal', isProvider: true });
-    const join = joinSignIns(tokensOf(['one', 60, false]), [...edges, signIn('one', 60), portal], period);
-    expect(join.otherProviders).toEqual([portal]);
+    const log = await logOf([...edges, signIn('one', 60), portal]);
+    expect(joinSignIns(tokensOf(['one', 60, false]), log, period).otherProviders).toEqual([portal]);
   });
 
   it('takes no token of a record that no checkpoint covers', () => {
@@ -224,16 +289,18 @@ describe('joinSignIns', () => {
     expect(tokens.all).toEqual([]);
   });
 
-  it('puts applications of service providers before those with more sign-ins', () => {
+  it('puts applications of service providers before those with more sign-ins', async () => {
     const many = Array.from({ length: 9 }, (_, minute) => signIn(`u${minute}`, minute, { applicationId: 'busy' }));
     const rare = signIn('rare', 90, { applicationId: 'rare', isProvider: true });
-    const { applications } = joinSignIns(tokensOf(['one', 60, false]), [...many, rare, signIn('one', 60)], period);
+    const log = await logOf([...many, rare, signIn('one', 60)]);
+    const { applications } = joinSignIns(tokensOf(['one', 60, false]), log, period);
     expect(applications.map(({ id }) => id)).toEqual([expected.applicationId, 'rare', 'busy']);
   });
 
-  it('takes the applications that somebody chooses', () => {
-    const join = joinSignIns([], [...edges, signIn('unknown', 60)], period, new Set([expected.applicationId]));
+  it('takes the applications that somebody chooses', async () => {
+    const log = await logOf([...edges, signIn('unknown', 60)]);
+    const join = joinSignIns([], log, period, new Set([expected.applicationId]));
     expect(join.withoutRecord.map(({ uti }) => uti)).toEqual(['unknown']);
-    expect(joinSignIns([], [...edges, signIn('unknown', 60)], period).partner.size).toBe(0);
+    expect(joinSignIns([], log, period).partner.size).toBe(0);
   });
 });
