@@ -144,6 +144,8 @@ export interface EntitySet extends Common, CollectionRules {
   readonly kind: 'set';
   /** @param keys values for each `{id}` of the path. */
   readonly rows: (tenant: TenantView, ...keys: readonly string[]) => readonly Row[];
+  /** More rows, which a list has only for a query that names the property. */
+  readonly more?: { readonly property: string; readonly rows: (tenant: TenantView) => readonly Row[] };
   /** Property that is the key. Default: `id`. */
   readonly key?: string;
   /**

@@ -38,7 +38,8 @@ const complexProperties: ReadonlySet<string> = new Set(
     'from sender torecipients ccrecipients bccrecipients replyto body start end organizer attendees flag emailaddresses ' +
     'createdby lastmodifiedby parentreference file folder fields methodsregistered systempreferredauthenticationmethods ' +
     'scheduleinfo principalscope accessdetails customer detail details licenseassignmentstates verifieddomains ' +
-    'assignmentfiltertype target deviceactionresults configurationmanagerclientenabledfeatures userexperienceanalytics'
+    'assignmentfiltertype target deviceactionresults configurationmanagerclientenabledfeatures userexperienceanalytics ' +
+    'signineventtypes'
   ).split(' '),
 );
 

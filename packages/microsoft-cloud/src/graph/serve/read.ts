@@ -98,9 +98,13 @@ const tagged = (row: Row, declared: Declaration | undefined): Row =>
 
 /** Only what the caller may read and the list returns, so that it cannot filter by the rest either. */
 const visibleRows = (request: ReadRequest): readonly Row[] => {
-  const { located, places } = request;
-  const { listed } = collectionRules(located.declared);
-  const rows = rowsOf(located, places).map((row) => visible(request, row, located.declared));
+  const { located, places, options } = request;
+  const { declared } = located;
+  const { listed } = collectionRules(declared);
+  const more = declared?.kind === 'set' ? declared.more : undefined;
+  const isAsked = more !== undefined && uses(options, more.property.toLowerCase());
+  const all = [...rowsOf(located, places), ...(isAsked ? more.rows(places.view) : [])];
+  const rows = all.map((row) => visible(request, row, declared));
   return listed === undefined ? rows : rows.map((row) => limited(row, listed));
 };
 

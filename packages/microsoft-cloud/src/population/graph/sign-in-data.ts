@@ -208,6 +208,8 @@ function deviceDetail(device: DeviceData | undefined, isBrowser: boolean): Row {
   };
 }
 
+const interactive = ['interactiveUser'] as const;
+
 /** `auditLogs/signIns`. */
 export function signInRow(facts: TenantFacts, signIn: SignInData): Row {
   const { profile, errorCode, device } = signIn;
@@ -228,6 +230,7 @@ export function signInRow(facts: TenantFacts, signIn: SignInData): Row {
     correlationId: idOf(facts, 'correlation', signIn.id),
     conditionalAccessStatus: statusOf(applied),
     isInteractive: true,
+    signInEventTypes: interactive,
     riskDetail: risk?.detail ?? 'none',
     riskLevelAggregated: risk?.level ?? 'none',
     riskLevelDuringSignIn: risk?.level ?? 'none',

@@ -230,6 +230,7 @@ export const queryCases: readonly Case[] = [
   ['allow', "GET /v1.0/users?$filter=extension_0123456789abcdef0123456789abcdef_badge eq 'a'", users],
   ['allow', "GET /v1.0/users?$filter=extabc12345_course/id eq 'a'", users],
   ['allow', 'GET /v1.0/auditLogs/signIns?$filter=status/errorCode eq 50053', 'AuditLog.Read.All'],
+  ['allow', "GET /beta/auditLogs/signIns?$filter=signInEventTypes/any(t:t eq 'servicePrincipal')", 'AuditLog.Read.All'],
   [memberOf, "GET /v1.0/users?$filter=memberOf/any(m:m/id eq '{u}')", users],
   [memberOf, 'GET /v1.0/users?filter=memberOf/any()', users],
   [memberOf, 'GET /v1.0/users?$filter=memberOf/$count gt 1', users],
