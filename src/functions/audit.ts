@@ -15,6 +15,7 @@ import {
   exampleTime,
   exampleTokenId,
 } from '../lib/api/examples.ts';
+import { etagOf, matches } from '../lib/api/page-answer.ts';
 import { directoryFailures, jsonContent, type RouteDocument } from '../lib/api/route.ts';
 import {
   auditCheckpointsQuerySchema,
@@ -282,11 +283,32 @@ route(
     failures: ['storage_unavailable', 'busy'],
     document: documentHeads,
   },
-  async ({ evidence }, { query: { from = 0, continuation } }) => {
-    const answer: AuditHeadsAnswer = await evidence.heads(from, continuation);
-    return { status: 200, headers: { 'cache-control': 'public, max-age=60' }, jsonBody: answer };
+  async ({ evidence }, { caller, request, query: { from = 0, continuation } }) => {
+    const who = caller?.applicationId ?? networkOf(request.headers.get('x-forwarded-for') ?? '');
+    const answer: AuditHeadsAnswer = await evidence.heads(from, continuation, who);
+    const etag = etagOf(answer.heads.join('\n'));
+    // More follows, so nothing is added to this part. A day only: a cache must not hide for long that it was changed.
+    const seconds = answer.continuation === undefined ? 60 : dayMs / 1_000;
+    const headers = { 'cache-control': `public, max-age=${seconds}`, etag };
+    return matches(request.headers.get('if-none-match'), etag)
+      ? { status: 304, headers }
+      : { status: 200, headers, jsonBody: answer };
   },
 );
+/**
+ * Where a request comes from: the last of its addresses, which the front end of the platform adds (not tried in Azure). The
+ * addresses of one IPv6 network (/64) are one. Empty without a front end.
+ */
+function networkOf(forwarded: string): string {
+  const last = forwarded.slice(forwarded.lastIndexOf(',') + 1).trim();
+  const address = last.startsWith('[') ? last.slice(1, last.indexOf(']')) : last;
+  if (address.split(':').length <= 2) return address.replace(/:\d+$/, '');
+  // Two colons stand for the groups of zeros that are missing.
+  const [start = [], end = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: Math.max(0, 8 - start.length - end.length) }, () => '0');
+  return [...start, ...zeros, ...end].slice(0, 4).join(':');
+}
+
 
 /** A part of the records proves nothing, so only callers that may read all of them get any. */
 async function refuseLimited(services: Services, caller: Caller): Promise<void> {
@@ -487,6 +509,7 @@ async function documentHeads(): Promise<RouteDocument> {
       'What signed checkpoints say about the accounts of all tenants, oldest first, from an hour before `from`. Public, so that customers can compare: each must see the same heads. It tells nothing about any tenant. An answer may be a minute old. Follow `continuation` until it is absent.',
     queryExample: { from: '2026-11-24' },
     answers: [
+      { status: 304, description: "The client's copy is current (`If-None-Match`).", contents: [] },
       { status: 200, description: 'One page.', contents: [jsonContent(auditHeadsAnswerSchema, { heads: [jws] })] },
     ],
   };

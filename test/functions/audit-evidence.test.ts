@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { HttpRequest } from '@azure/functions';
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Services } from '../../src/composition.ts';
 import { writeCheckpoint } from '../../src/functions/audit.ts';
 import { boundRoutes } from '../../src/functions/route.ts';
@@ -8,10 +8,10 @@ import { type StoredRecord, storedRecord } from '../../src/lib/audit/chain/check
 import { toRow } from '../../src/lib/audit/log/audit-row.ts';
 import type { ExtractDeps } from '../../src/lib/audit/proof/extract.ts';
 import type { CallerRole } from '../../src/lib/core/caller.ts';
-import { silentLogger } from '../../src/lib/core/log.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { guid, issued, tenant } from '../support/audit-entries.ts';
 import { openPolicy } from '../support/open-policy.ts';
+import { auditCall } from '../support/route-call.ts';
 
 const day = 24 * 3_600_000;
 
@@ -27,15 +27,8 @@ it.each([
   } as unknown as Services;
   const query = { from, ...(to === undefined ? {} : { to }) };
   const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit/records', query });
-  const caller = { applicationId: guid(1), objectId: guid(2), kind: 'application', roles: ['Audit.Read'] } as const;
-  const call = {
-    request,
-    caller: { ...caller, tenantId: tenant(9), name: 'x' },
-    correlationId: guid(3),
-    log: silentLogger,
-  };
   const route = boundRoutes().find(({ definition }) => definition.name === 'audit-records');
-  await expect(route?.answer(services, call)).rejects.toMatchObject({ code: 'request_invalid' });
+  await expect(route?.answer(services, auditCall(request))).rejects.toMatchObject({ code: 'request_invalid' });
 });
 
 /** What the route of extracts gives the evidence, for a broker with these callers and approvals. */
@@ -91,22 +84,58 @@ async function shownBy(
   } as unknown as Services;
   const all = { tenant: tenant(7), since: '2026-11-01', until: '2026-12-01', ...query };
   const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit/extract', query: all });
-  const caller = { applicationId: guid(1), objectId: guid(2), kind: 'application', roles } as const;
-  const call = {
-    request,
-    caller: { ...caller, tenantId: tenant(9), name: 'x' },
-    correlationId: guid(3),
-    log: silentLogger,
-  };
+  const call = auditCall(request);
   await boundRoutes()
     .find(({ definition }) => definition.name === 'audit-extract')
-    ?.answer(services, call);
+    ?.answer(services, { ...call, caller: { ...call.caller, roles } });
   return given as Required<Shown>;
 }
 const planRow = (value: string): string => {
   const after = JSON.stringify({ value });
   return JSON.stringify({ action: 'update', after, content: JSON.stringify({ after }), target: '/users/1' });
 };
+
+describe('GET /api/audit/heads', () => {
+  const ask = async (headers: Readonly<Record<string, string>>, page: object = { heads: ['a', 'b'] }) => {
+    const asked: unknown[] = [];
+    const evidence = {
+      heads: async (...given: readonly unknown[]) => {
+        asked.push(given.at(2));
+        return page;
+      },
+    };
+    const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit/heads', headers });
+    const answer = await boundRoutes()
+      .find(({ definition }) => definition.name === 'audit-heads')
+      ?.answer({ evidence } as unknown as Services, { ...auditCall(request), caller: undefined } as never);
+    return { ...answer, who: asked[0] };
+  };
+
+  it.each([
+    ['198.51.100.7:50123', '198.51.100.7'],
+    ['203.0.113.9, 198.51.100.7:50123', '198.51.100.7'],
+    ['203.0.113.9,198.51.100.7', '198.51.100.7'],
+    ['[2001:db8:1:2:3:4:5:6]:50123', '2001:db8:1:2'],
+    ['2001:db8:1:2:ffff::1', '2001:db8:1:2'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['2001::1:2:3:4:5:6', '2001:0:1:2'],
+    ['', ''],
+  ])('counts what %j asks for as of %j', async (forwarded, who) => {
+    expect((await ask({ 'x-forwarded-for': forwarded })).who).toBe(who);
+  });
+
+  it('says how long a copy is good, and answers 304 to whoever has it', async () => {
+    const newest = await ask({});
+    expect(newest).toMatchObject({ status: 200, headers: { 'cache-control': 'public, max-age=60' } });
+    const past = await ask({}, { heads: ['a'], continuation: '7.0' });
+    expect(past.headers).toMatchObject({ 'cache-control': 'public, max-age=86400' });
+    const etag = (newest.headers as Record<string, string>)['etag'] ?? '';
+    const again = await ask({ 'if-none-match': etag });
+    expect([again.status, again.jsonBody, etag]).toEqual([304, undefined, expect.stringMatching(/^".{22}"$/)]);
+    expect((await ask({ 'if-none-match': etag }, { heads: ['a'] })).status).toBe(200);
+  });
+});
+
 type Shown = Pick<ExtractDeps, 'isWithheld' | 'names' | 'changes'>;
 const stored = (changes: Readonly<Record<string, unknown>> = {}): StoredRecord => ({
   ...storedRecord({ ...toRow(issued({ atMs: Date.UTC(2026, 10, 20) }), guid(6)) }),

@@ -12,8 +12,10 @@ export interface StaticFile {
 }
 
 export function staticFile(text: string, contentType: string): StaticFile {
-  return { text, contentType, etag: `"${hash('sha256', text, 'base64url').slice(0, 22)}"` };
+  return { text, contentType, etag: etagOf(text) };
 }
+
+export const etagOf = (text: string): string => `"${hash('sha256', text, 'base64url').slice(0, 22)}"`;
 
 /**
  * Allows only files of this origin, and no inline scripts or styles, frames or form targets. Trusted Types reject
@@ -59,7 +61,7 @@ export function staticAnswer(file: StaticFile, ifNoneMatch: string | null, conne
 }
 
 /** RFC 9110 section 13.1.2. A proxy that compresses turns the tag into a weak one. */
-const matches = (ifNoneMatch: string | null, etag: string): boolean =>
+export const matches = (ifNoneMatch: string | null, etag: string): boolean =>
   ifNoneMatch !== null &&
   ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 

@@ -24,8 +24,13 @@ const lateMs = 15 * minuteMs;
 /** Maximum time of one timer call. After an outage of more than an hour, the next call goes on. */
 const longestWriteMs = 3 * minuteMs;
 
-/** Anybody may ask for heads. The newest page is kept for a minute, and an instance reads this many parts of the log in it. */
-const headReadsPerMinute = 60;
+/**
+ * Anybody may ask for heads. An instance reads this many parts of the log in a minute for them: for one who asks, so that nobody
+ * keeps others from comparing, and for all, so that they cost the storage little. What is kept costs nothing.
+ */
+const headReadsPerMinute = { each: 30, all: 300 };
+/** Bytes of heads that are kept. Those of a day are 200 kB. */
+const mostKeptHeads = 16 * 2 ** 20;
 /** Checkpoints, about a day, whose accounts may be lost where a purge ends. With more it waits. */
 const longestPurgeSearch = 288;
 /** Parts of the log that are searched for heads. A day of a large fleet has more than one. */
@@ -54,11 +59,18 @@ export interface SignedPage {
   readonly continuation?: string;
 }
 
+/** Parts of the log that were read in a minute: for all, and for each who asked. */
+interface HeadReads {
+  readonly minute: number;
+  all: number;
+  readonly each: Map<string, number>;
+}
+
 interface KeptHeads {
   readonly atMs: number;
   readonly page: Promise<HeadPage>;
   /** Whether nothing that is written later can change it. */
-  isFinal: boolean;
+  readonly isFinal: boolean;
 }
 
 /** What some checkpoints say about tenants. */
@@ -108,8 +120,8 @@ export class AuditEvidence {
   #tree: TenantTree | undefined;
   /** Checkpoints whose signature was checked: the pages of an extract read the same ones. */
   readonly #own = new LRUCache<string, Checkpoint>({ max: 1_200 });
-  readonly #heads = new LRUCache<string, KeptHeads>({ max: 64 });
-  #headReads = { minute: 0, count: 0 };
+  readonly #heads = new LRUCache<string, KeptHeads>({ maxSize: mostKeptHeads });
+  #headReads: HeadReads = { minute: 0, all: 0, each: new Map() };
 
   constructor(deps: EvidenceDeps) {
     this.#deps = deps;
@@ -258,10 +270,11 @@ export class AuditEvidence {
 
   /**
    * One page of what checkpoints say about tenants, oldest first: JWS. Tells nothing about any tenant. Anybody may ask, so it
-   * costs little: readers check the signatures.
+   * costs little: readers check the signatures. A page with a continuation never changes.
+   * @param who asks, such as an address.
    * @throws BrokerError; busy if too many pages are read.
    */
-  async heads(fromMs: number, continuation?: string): Promise<HeadPage> {
+  async heads(fromMs: number, continuation?: string, who = ''): Promise<HeadPage> {
     // Those of the hours around come too, so that one page has what an extract from this time begins with, or to it ends with.
     const startMs = (Math.floor(fromMs / hourMs) - 1) * hourMs;
     const key = `${startMs} ${continuation ?? ''}`;
@@ -269,27 +282,30 @@ export class AuditEvidence {
     const kept = this.#heads.get(key);
     if (kept !== undefined && (kept.isFinal || Math.abs(nowMs - kept.atMs) < minuteMs)) return kept.page;
     const minute = Math.floor(nowMs / minuteMs);
-    this.#headReads = this.#headReads.minute === minute ? this.#headReads : { minute, count: 0 };
-    if (this.#headReads.count >= headReadsPerMinute)
+    if (this.#headReads.minute !== minute) this.#headReads = { minute, all: 0, each: new Map() };
+    const { all, each } = this.#headReads;
+    if (all >= headReadsPerMinute.all || (each.get(who) ?? 0) >= headReadsPerMinute.each)
       throw new BrokerError('busy', 'Too many different pages of heads were asked for.', { retryAfterSeconds: 60 });
-    const page = this.#readHeads(startMs, continuation);
+    const page = this.#readHeads(startMs, continuation, who);
     // Those who ask meanwhile wait for the same. The first heads are soon there.
-    const entry: KeptHeads = { atMs: nowMs, page, isFinal: false };
-    this.#heads.set(key, entry);
+    this.#heads.set(key, { atMs: nowMs, page, isFinal: false }, { size: 1 });
     const forget = (): boolean => this.#heads.delete(key);
     void page.then(({ heads, continuation: next }) => {
+      if (heads.length === 0) return forget();
+      const size = heads.reduce((sum, { length }) => sum + length, 0);
       // The log only grows at its end.
-      entry.isFinal = next !== undefined;
-      return heads.length > 0 || forget();
+      return this.#heads.set(key, { atMs: nowMs, page, isFinal: next !== undefined }, { size });
     }, forget);
     return page;
   }
 
-  async #readHeads(startMs: number, continuation: string | undefined): Promise<HeadPage> {
+  async #readHeads(startMs: number, continuation: string | undefined, who: string): Promise<HeadPage> {
     let next = continuation;
     const heads: string[] = [];
     for (let read = 1; ; read += 1) {
-      this.#headReads.count += 1;
+      const { each } = this.#headReads;
+      this.#headReads.all += 1;
+      each.set(who, (each.get(who) ?? 0) + 1);
       const page = await this.#deps.checkpoints.page(startMs, next);
       const said = page.checkpoints.map((jws) => partOf(jws, 1)['tenants']);
       heads.push(...said.filter((head) => typeof head === 'string').filter((jws) => toMsOf(jws) >= startMs));

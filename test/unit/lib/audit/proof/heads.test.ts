@@ -72,4 +72,21 @@ describe('published heads', () => {
     expect(asked.filter(({ status }) => status === 'rejected').length).toBe(0);
     await expect(evidence.heads(Date.UTC(2026, 11, 1))).rejects.toMatchObject({ code: 'busy' });
   });
+
+  it('of a stranger who asks for many hours keep nobody else from theirs, until the storage has enough', async () => {
+    const { evidence, reads, later } = evidenceOf([6, 40, 10]);
+    const ask = (who: string, hour: number) => evidence.heads(Date.UTC(2026, 11, 1, hour), '2', who);
+    const hours = Array.from({ length: 40 }, (_, hour) => hour);
+    const asked = await Promise.allSettled(hours.map((hour) => ask('stranger', hour)));
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(30);
+    await expect(ask('customer', 100)).resolves.toBeDefined();
+    // What is kept costs nothing.
+    await expect(ask('stranger', 0)).resolves.toBeDefined();
+    for (let each = 0; each < 20; each += 1)
+      await Promise.allSettled(hours.map((hour) => ask(`stranger ${each}`, 200 + 40 * each + hour)));
+    expect(reads()).toBe(300);
+    await expect(ask('another customer', 2_000)).rejects.toMatchObject({ code: 'busy' });
+    later(1);
+    await expect(ask('another customer', 2_000)).resolves.toBeDefined();
+  });
 });
