@@ -296,7 +296,17 @@ function bitsFor(accounts: readonly TenantAccount[]): number {
 export interface Accounts {
   readonly cover: Cover;
   readonly tenants: ReadonlyMap<TenantId, TenantAccount>;
+  /** See {@link indexesIn}. */
+  indexes?: string;
 }
+
+/** JSON that says which index is whose. Kept, because it stays as it is from one checkpoint to the next until a tenant is added. */
+export const indexesIn = (accounts: Accounts): string =>
+  (accounts.indexes ??= JSON.stringify(
+    [...accounts.tenants]
+      .map(([tenant, { index }]) => `${tenant} ${Buffer.from(index).toString('base64url')}`)
+      .toSorted(),
+  ));
 
 /**
  * Adds what a checkpoint is the first to cover.
@@ -327,5 +337,7 @@ export async function nextAccounts(
     if (account !== undefined)
       tenants.set(tenant, { index: account.index, ...nextAccount(account, checkpoint.number, covered) });
   }
-  return { accounts: { cover, tenants }, changed: [...touched.keys()] };
+  const { indexes } = added.length === 0 ? before : {};
+  const accounts = { cover, tenants, ...(indexes === undefined ? {} : { indexes }) };
+  return { accounts, changed: [...touched.keys()] };
 }

@@ -21,6 +21,7 @@ import {
   type AccountTree,
   type Cover,
   coverOf,
+  indexesIn,
   isCoveredBy,
   nextAccounts,
   nextCover,
@@ -433,12 +434,11 @@ const openPlaces = ({ cover }: Accounts): [string, [number, number][]][] =>
 /** What the nonces of a tree depend on, so that its root confirms too which places are open, and which index is whose. */
 const basisOf = ({ at, from, to, previous, chains, unchained }: Checkpoint, accounts: Accounts): string =>
   hashOf(
-    JSON.stringify([
+    `${JSON.stringify([
       [at, from, to, previous, unchained.digest],
       chains.map(({ id, seq, head }) => [id, seq, head]),
       openPlaces(accounts),
-      [...accounts.tenants].map(([tenant, { index }]) => `${tenant} ${textOf(index)}`).toSorted(),
-    ]),
+    ]).slice(0, -1)},${indexesIn(accounts)}]`,
   );
 
 const nameOf = (number: number, root: string): string => `${String(number).padStart(7, '0')}-${root}`;

@@ -138,6 +138,18 @@ describe('verifyExtract', () => {
     expect(Date.parse(verdict.proven?.from ?? '')).toBeLessThan(startMs + 5 * minute);
   });
 
+  it('reads its accounts again after tenants were added', async () => {
+    const world = new ProofWorld(6, 8, calm);
+    world.audit.tenants = 3;
+    world.audit.startInstance();
+    await world.run(900);
+    world.audit.tenants = 8;
+    await world.run(900);
+    const last = (await ownOf(world)).at(-1);
+    const state = last && (await world.newTree().state(last));
+    expect(state?.accounts.tenants.size).toBe(8);
+  });
+
   it('begins anew, and says so, if accounts are lost and their records are gone', async () => {
     const world = await fleet(900);
     world.stored.clear();
