@@ -4,7 +4,7 @@ import type { AuditExtractAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { defined } from '../../lib/core/objects.ts';
 import type { BrokerClient } from '../remote/broker-client.ts';
-import { say } from '../sign-in/output.ts';
+import { progress, say } from '../sign-in/output.ts';
 
 /** What an extract has, as given on the command line. */
 export interface ExtractContent {
@@ -77,6 +77,7 @@ export async function writeExtracts(
   const counts = { written: 0, present: 0, failed: 0 };
   const work = async (): Promise<void> => {
     for (let tenant = waiting.shift(); tenant !== undefined; tenant = waiting.shift()) {
+  const total = tenants.length;
       try {
         await writeExtract(client, join(folder, `${tenant}.jsonl`), { ...content, tenant });
         counts.written += 1;
@@ -87,6 +88,8 @@ export async function writeExtracts(
       }
     }
   };
+      const done = counts.written + counts.present + counts.failed;
+      if (done % 50 === 0) progress(`${done} of ${total} tenants.`);
   await Promise.all(Array.from({ length: atOnce }, work));
   return counts;
 }

@@ -32,6 +32,8 @@ const recordsPerPage = 2_000;
 const charactersPerPage = 4_000_000;
 /** The same within which accounts that are lost are looked for beyond the period. */
 const longestSearch = 24;
+/** Shortest time that is searched for a record: that of a page. */
+const shortestSearchMs = 8 * hourMs;
 /** A record that is late is covered by one of the next two. */
 const lookAhead = 2;
 
@@ -250,10 +252,47 @@ async function firstKept(tree: TenantTree, candidates: readonly OwnCheckpoint[])
 async function recordPage(deps: ExtractDeps, query: ExtractQuery, place: Place): Promise<ExtractPage> {
   const found = await checkpointsAfter(deps, place);
   const due = found.slice(1).filter((own) => own !== undefined && own.checkpoint.number <= place.last).length;
+  if (due > checkpointsPerPage) {
+    const later = await laterPlace(deps, query, place);
+    if (later.after > place.after) return recordPage(deps, query, later);
+  }
   for (let size = Math.min(due, checkpointsPerPage); ; size = Math.floor(size / 2)) {
     const page = await pageOfSize(deps, query, { place, found, size });
     if (page !== undefined) return page;
   }
+}
+
+/**
+ * Passes over the checkpoints that cover no record of the tenant, because it has none of their time: most tenants have records
+ * in few hours of a month.
+ */
+async function laterPlace(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, place: Place): Promise<Place> {
+  const endMs = untilMs + settledMs;
+  let fromMs = place.afterMs - overlapMs;
+  // Twice as long each time, and half as long once there is one.
+  let lengthMs = shortestSearchMs;
+  for (let isFound = false; fromMs < endMs; ) {
+    const toMs = Math.min(fromMs + lengthMs, endMs);
+    if (await hasRecord(deps, tenant, fromMs, toMs)) {
+      if (lengthMs <= shortestSearchMs) break;
+      isFound = true;
+    } else fromMs = toMs;
+    lengthMs *= isFound ? 0.5 : 2;
+  }
+  let later = place;
+  for await (const { checkpoint } of deps.checkpoints(fromMs - settleMs)) {
+    const { number, to } = checkpoint;
+    if (number > place.last || Date.parse(to) + settleMs > fromMs) break;
+    if (number > later.after && headOf(checkpoint) !== undefined)
+      later = { ...place, after: number, afterMs: Date.parse(to) };
+  }
+  return later;
+}
+
+async function hasRecord({ read }: ExtractDeps, tenant: TenantId, fromMs: number, toMs: number): Promise<boolean> {
+  if (tenant === nilUuid) return true;
+  for await (const record of read(fromMs, toMs, tenant)) if (record['tenantId'] === tenant) return true;
+  return false;
 }
 
 /** @returns undefined if it would have too much. A page of one checkpoint has all of them. */

@@ -80,6 +80,8 @@ type Kept = Omit<TreeState, 'tree'>;
 const longestChanges = 24;
 /** How far accounts that were lost are computed again, in checkpoints: about a day. Beyond it, the tree begins anew. */
 const longestRebuild = 288;
+/** Trees that are kept: the extracts of all tenants for a period begin and end with the same two. One takes some megabytes. */
+const mostTrees = 4;
 /** Signatures that are kept: nine of a key, and one of each tenant. */
 const mostSignatures = 20_000;
 /** Requests to Key Vault at the same time. */
@@ -123,6 +125,8 @@ const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 export class TenantTree {
   readonly #deps: TenantTreeDeps;
   #last: TreeState | undefined;
+  /** Trees that a signed root has confirmed, by their name. */
+  readonly #states = new LRUCache<string, TreeState>({ max: mostTrees });
   /** A text has one signature, so it is asked for once. By key and text. */
   readonly #signatures = new LRUCache<string, Promise<string>>({ max: mostSignatures });
 
@@ -206,6 +210,8 @@ export class TenantTree {
     const { began } = head;
     if (this.#last?.number === head.number && this.#last.tree.root === head.root) return { ...this.#last, began };
     const name = nameOf(head.number, head.root);
+    const known = this.#states.get(name);
+    if (known !== undefined) return { ...known, began };
     const parts = await this.#parts(name);
     const newest = parts.at(-1);
     if (newest === undefined) return undefined;
@@ -220,7 +226,9 @@ export class TenantTree {
     const accounts = { cover: coverIn(newest, checkpoint), tenants };
     const tree = await this.#tree(keyId, accounts, checkpoint, head.previous);
     if (tree.root !== head.root) return undefined;
-    return { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
+    const state = { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
+    this.#states.set(name, state);
+    return state;
   }
 
   /**
