@@ -263,12 +263,11 @@ route(
     const visible = await visibleTenants(services, caller);
     const tenantId = await resolveTenant(services, { caller, visible }, tenant);
     const query = { tenant: tenantId, sinceMs: since, untilMs: until };
-    const page = await services.evidence.extract(query, continuation, {
+    const answer: AuditExtractAnswer = await services.evidence.extract(query, continuation, {
       isWithheld: isWithheldBy(withheld),
       names: (records) => (records.length === 0 ? nameOf(services, tenantId) : namesIn(services, records)),
       changes: (records, most) => changesIn(services, caller, { records, tenantId, most }, withheld),
     });
-    const answer = { ...page } as unknown as AuditExtractAnswer;
     return { status: 200, headers: uncached, jsonBody: answer };
   },
 );
@@ -295,6 +294,7 @@ route(
       : { status: 200, headers, jsonBody: answer };
   },
 );
+
 /**
  * Where a request comes from: the last of its addresses, which the front end of the platform adds (not tried in Azure). The
  * addresses of one IPv6 network (/64) are one. Empty without a front end.
@@ -308,7 +308,6 @@ function networkOf(forwarded: string): string {
   const zeros = Array.from({ length: Math.max(0, 8 - start.length - end.length) }, () => '0');
   return [...start, ...zeros, ...end].slice(0, 4).join(':');
 }
-
 
 /** A part of the records proves nothing, so only callers that may read all of them get any. */
 async function refuseLimited(services: Services, caller: Caller): Promise<void> {
@@ -509,8 +508,8 @@ async function documentHeads(): Promise<RouteDocument> {
       'What signed checkpoints say about the accounts of all tenants, oldest first, from an hour before `from`. Public, so that customers can compare: each must see the same heads. It tells nothing about any tenant. An answer may be a minute old. Follow `continuation` until it is absent.',
     queryExample: { from: '2026-11-24' },
     answers: [
-      { status: 304, description: "The client's copy is current (`If-None-Match`).", contents: [] },
       { status: 200, description: 'One page.', contents: [jsonContent(auditHeadsAnswerSchema, { heads: [jws] })] },
+      { status: 304, description: "The client's copy is current (`If-None-Match`).", contents: [] },
     ],
   };
 }

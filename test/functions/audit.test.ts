@@ -6,12 +6,12 @@ import type { PolicyStore } from '../../src/lib/access/policy/policy-store.ts';
 import { auditAnswerSchema } from '../../src/lib/api/answers/audit.ts';
 import { isoTime } from '../../src/lib/core/clock.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import { silentLogger } from '../../src/lib/core/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { openPolicy } from '../support/open-policy.ts';
 import { auditStartMs, denied, guid, issued, tenant } from '../support/audit-entries.ts';
 import { delegatedTenant } from '../support/delegated-tenant.ts';
+import { auditCall } from '../support/route-call.ts';
 
 const contoso = delegatedTenant(tenant(1), 'Contoso');
 
@@ -22,19 +22,7 @@ async function request(log: MemoryAuditLog, query: Record<string, string>, polic
     clock: new FakeClock(auditStartMs),
     directory: { find: (domain: string) => Promise.resolve(domain === 'contoso.com' ? contoso : undefined) },
   };
-  const call = {
-    request: new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit', query }),
-    caller: {
-      applicationId: guid(1),
-      objectId: guid(2),
-      kind: 'application',
-      roles: ['Audit.Read'],
-      tenantId: tenant(9),
-      name: 'x',
-    },
-    correlationId: guid(3),
-    log: silentLogger,
-  } as const;
+  const call = auditCall(new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit', query }));
   try {
     const { status, jsonBody } = await audit.answer(services as unknown as Services, call);
     return { status, body: jsonBody };

@@ -11,11 +11,11 @@ import { denyAll } from '../../src/lib/access/policy/policy.ts';
 import type { AuditEntry, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 import { hourMs } from '../../src/lib/core/clock.ts';
 import { Turns } from '../../src/lib/core/limiter.ts';
-import { silentLogger } from '../../src/lib/core/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';
 import { auditStartMs, guid, issued, tenant } from '../support/audit-entries.ts';
+import { auditCall } from '../support/route-call.ts';
 
 const rule = {
   name: 'tokens',
@@ -63,19 +63,7 @@ async function replay(
     url: 'http://localhost/api/policy/replays',
     body: { string: JSON.stringify(body) },
   });
-  const answer = await route?.answer(services, {
-    request,
-    caller: {
-      applicationId: caller,
-      objectId: guid(2),
-      kind: 'application',
-      roles: ['Audit.Read'],
-      tenantId: tenant(9),
-      name: 'x',
-    },
-    correlationId: guid(3),
-    log: silentLogger,
-  });
+  const answer = await route?.answer(services, auditCall(request, caller));
   return replayAnswerSchema.parse(answer?.jsonBody);
 }
 

@@ -47,8 +47,10 @@ export async function writeExtract(
     } while (page.continuation !== undefined);
     await handle.close();
     await rename(part, file);
-    const { records = 0, withheld = 0, unsigned = 0 } = (page.lines.at(-1) ?? {}) as Partial<Record<string, number>>;
-    return { records: records + withheld, unsigned };
+    const end = page.lines.at(-1);
+    return end?.type === 'end'
+      ? { records: end.records + end.withheld, unsigned: end.unsigned }
+      : { records: 0, unsigned: 0 };
   } catch (thrown) {
     await handle.close();
     await rm(part, { force: true });
@@ -75,9 +77,9 @@ export async function writeExtracts(
   await mkdir(folder, { recursive: true });
   const waiting = tenants.map(({ tenantId }) => tenantId);
   const counts = { written: 0, present: 0, failed: 0 };
+  const total = tenants.length;
   const work = async (): Promise<void> => {
     for (let tenant = waiting.shift(); tenant !== undefined; tenant = waiting.shift()) {
-  const total = tenants.length;
       try {
         await writeExtract(client, join(folder, `${tenant}.jsonl`), { ...content, tenant });
         counts.written += 1;
@@ -86,10 +88,10 @@ export async function writeExtracts(
         counts[isThere ? 'present' : 'failed'] += 1;
         if (!isThere) say(`${tenant}: ${thrown instanceof Error ? thrown.message : 'failed'}`);
       }
-    }
-  };
       const done = counts.written + counts.present + counts.failed;
       if (done % 50 === 0) progress(`${done} of ${total} tenants.`);
+    }
+  };
   await Promise.all(Array.from({ length: atOnce }, work));
   return counts;
 }

@@ -45,3 +45,11 @@ export async function startWorld(random: () => number): Promise<AuditWorld> {
   await world.run(1200 + Math.floor(random() * 200));
   return world;
 }
+
+/** The log of one instance over a quarter of an hour, to which nothing happened. */
+export async function calmLog(): Promise<Exported> {
+  const world = new AuditWorld(seededRandom(3), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
+  world.startInstance();
+  await world.run(900);
+  return world.export();
+}

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { registerPolicy } from '../../../src/cli/commands/policy.ts';
-import { AuditWorld, type Exported, partner } from '../../campaigns/audit/world.ts';
-import { seededRandom } from '../../fakes/fake-clock.ts';
+import { type Exported, partner } from '../../campaigns/audit/world.ts';
+import { calmLog } from '../../campaigns/audit/worlds.ts';
 import { guid } from '../../support/audit-entries.ts';
 import { runCommand } from './commands/command-stage.ts';
 
@@ -12,10 +12,7 @@ let folder: string;
 let exported: Exported;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-replay-'));
-  const world = new AuditWorld(seededRandom(3), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
-  world.startInstance();
-  await world.run(900);
-  exported = world.export();
+  exported = await calmLog();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(() => {

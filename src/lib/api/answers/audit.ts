@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { auditOutcomes } from '../../audit/audit-log.ts';
+import type { ExtractLine } from '../../audit/proof/layout.ts';
 import { callerRoles } from '../../core/caller.ts';
 import { grants } from '../../core/secrets.ts';
 import { callerKindFields, errorCodeSchema, guid, isoTime, optionalText, optionalTexts, texts } from './shared.ts';
@@ -125,7 +126,10 @@ export const auditExtractAnswerSchema = z
     continuation,
   })
   .meta({ id: 'AuditExtract' });
-export type AuditExtractAnswer = z.output<typeof auditExtractAnswerSchema>;
+/** The schema says of the lines what clients need. */
+export type AuditExtractAnswer = Omit<z.output<typeof auditExtractAnswerSchema>, 'lines'> & {
+  readonly lines: readonly ExtractLine[];
+};
 
 export const auditHeadsAnswerSchema = z
   .object({

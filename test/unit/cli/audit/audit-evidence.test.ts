@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { registerAudit } from '../../../../src/cli/commands/audit.ts';
 import type { TreeHead } from '../../../../src/lib/audit/proof/layout.ts';
 import { AuditWorld, type Exported, partner } from '../../../campaigns/audit/world.ts';
+import { calmLog } from '../../../campaigns/audit/worlds.ts';
 import { calm, ProofWorld } from '../../../campaigns/proof/proof-world.ts';
 import { seededRandom } from '../../../fakes/fake-clock.ts';
 import { guid } from '../../../support/audit-entries.ts';
@@ -16,10 +17,7 @@ let exported: Exported;
 let files = 0;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ptb-evidence-'));
-  const world = new AuditWorld(seededRandom(3), { writes: 0.05, failedWrites: 0, crashes: 0, failedCheckpoints: 0 });
-  world.startInstance();
-  await world.run(900);
-  exported = world.export();
+  exported = await calmLog();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(() => {
