@@ -15,7 +15,7 @@ export const nothingExpected: Expected = { tenant: '', key: '' };
 /** `open`: not compared yet, or not typed to its end. */
 type Answer = 'open' | 'same' | 'other';
 
-export interface Comparisons {
+interface Comparisons {
   readonly tenant: Answer;
   readonly key: Answer;
   readonly heads: Answer;

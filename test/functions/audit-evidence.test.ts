@@ -107,7 +107,7 @@ describe('GET /api/audit/heads', () => {
     const request = new HttpRequest({ method: 'GET', url: 'http://localhost/api/audit/heads', headers });
     const answer = await boundRoutes()
       .find(({ definition }) => definition.name === 'audit-heads')
-      ?.answer({ evidence } as unknown as Services, { ...auditCall(request), caller: undefined } as never);
+      ?.answer({ evidence } as unknown as Services, { ...auditCall(request), caller: undefined });
     return { ...answer, who: asked[0] };
   };
 

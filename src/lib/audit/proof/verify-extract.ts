@@ -103,14 +103,14 @@ export interface ExtractVerdict {
   readonly missingHeads: readonly CheckpointName[];
 }
 
-export interface CheckpointName {
+interface CheckpointName {
   readonly number: number;
   /** Up to when it covers records. ISO 8601: the heads of this time have it. */
   readonly to: string;
 }
 
 /** Published heads that can be compared: those of two years, at one in five minutes. */
-export const mostHeads = 210_000;
+const mostHeads = 210_000;
 /** Lines that look like heads and are not signed. In a list that somebody got from the broker there is none. */
 const mostInvalid = 1_000;
 
