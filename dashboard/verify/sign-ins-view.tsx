@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import {
   type JoinedApplication,
   joinSignIns,
+  type KindPeriod,
   mergedLogs,
   type Period,
   readSignIns,
@@ -152,6 +153,7 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
     else next.delete(id);
     onPartner(next);
   };
+  const isAll = isWhole && uncovered.length === 0;
   const limits =
     unread === 0 ? null : (
       <Notice kind="warn">
@@ -175,13 +177,14 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
     <>
       {limits}
       <p>
-        Both cover the time <Periods periods={covered} />: {counted(signIns.length, 'sign-in')} in the log,{' '}
+        Both have sign-ins of <Periods periods={covered} />: {counted(signIns.length, 'sign-in')} in the log,{' '}
         {counted(tokens.length, 'token')} in the records, {recorded.toLocaleString('en')} of your partner’s sign-ins
         with a record.
       </p>
       {uncovered.length === 0 ? null : (
         <p class="warn-text">
-          Not compared: the time <Periods periods={uncovered} />, which no download covers.
+          Not compared: sign-ins of <Periods periods={uncovered} />, which no download covers. It covers the time from
+          its first to its last row, so let it begin before the file does and end later.
         </p>
       )}
       {notCovered === 0 ? null : (
@@ -196,12 +199,11 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
           No sign-in has a record, so this page cannot tell which application is your partner’s. Choose it above.
         </Notice>
       ) : withoutRecord.length === 0 ? (
-        <div class={isWhole ? 'note proven' : 'note'}>
+        <div class={isAll ? 'note proven' : 'note'}>
           <div>
-            <h3>{isWhole ? 'Nothing without a record' : 'Nothing without a record in what was read'}</h3>
+            <h3>{isAll ? 'Nothing without a record' : 'Nothing without a record in what was compared'}</h3>
             <p>
-              In this log and this time, Microsoft gave no token to your partner’s application of which the file does
-              not speak.
+              In these sign-ins, Microsoft gave no token to your partner’s application of which the file does not speak.
             </p>
           </div>
         </div>
@@ -245,11 +247,12 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
   );
 }
 
-const Periods = ({ periods }: { readonly periods: readonly Period[] }) => (
+const Periods = ({ periods }: { readonly periods: readonly KindPeriod[] }) => (
   <>
-    {periods.map(({ fromMs, toMs }, at) => (
-      <span key={fromMs}>
-        {at === 0 ? '' : ' and '}from <When ms={fromMs} /> to <When ms={toMs} />
+    {periods.map(({ fromMs, toMs, isUser }, at) => (
+      <span key={`${isUser} ${fromMs}`}>
+        {at === 0 ? '' : ' and '}
+        {isUser ? 'users' : 'service principals'} from <When ms={fromMs} /> to <When ms={toMs} />
       </span>
     ))}
   </>

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import {
   type Join,
   joinSignIns,
+  type KindPeriod,
   mergedLogs,
-  type Period,
   readSignIns,
   type RecordedTokens,
   type SignIn,
@@ -25,8 +25,8 @@ export interface Comparison extends Join {
 }
 
 /** Whether every sign-in of the partner has a record, and the downloads and the extract could show it. */
-export const isClear = ({ covered, partner, withoutRecord, unread }: Comparison): boolean =>
-  covered.length > 0 && partner.size > 0 && withoutRecord.length === 0 && unread === 0;
+export const isClear = ({ uncovered, partner, withoutRecord, unread }: Comparison): boolean =>
+  uncovered.length === 0 && partner.size > 0 && withoutRecord.length === 0 && unread === 0;
 
 /**
  * Compares the records of an extract with downloads of the sign-in log of its tenant.
@@ -80,9 +80,11 @@ export function comparisonLines(comparison: Comparison): Line[] {
     ...(signIns.length > shown ? [`  … and ${signIns.length - shown} more`] : []),
   ];
   return [
-    `Sign-in log ${timesOf(covered)}: ${counted(recorded, 'sign-in')} of ${named.join(', ')} with a record.`,
+    `Sign-in log of ${timesOf(covered)}: ${counted(recorded, 'sign-in')} of ${named.join(', ')} with a record.`,
     withoutRecord.length === 0
-      ? [styled(unread === 0 ? 'good' : 'warn', 'None'), unread === 0 ? ' without one.' : ' of the others without one.']
+      ? isClear(comparison)
+        ? [styled('good', 'None'), ' without one.']
+        : [styled('warn', 'None'), ' without one in what was compared.']
       : [
           styled('bad', counted(withoutRecord.length, 'sign-in')),
           ' without one: a token that the broker did not record, or got and handed to nobody.',
@@ -92,7 +94,7 @@ export function comparisonLines(comparison: Comparison): Line[] {
       ? [`The extract withholds ${counted(withheld, 'record')}, of which some may be theirs.`]
       : []),
     ...limits,
-    ...(uncovered.length === 0 ? [] : [`Not compared: the time ${timesOf(uncovered)}, which no download covers.`]),
+    ...(uncovered.length === 0 ? [] : [`Not compared: sign-ins of ${timesOf(uncovered)}, which no download covers.`]),
     ...(otherProviders.length === 0
       ? []
       : [`${counted(otherProviders.length, 'sign-in')} of service providers with other applications:`]),
@@ -108,5 +110,12 @@ export function comparisonLines(comparison: Comparison): Line[] {
   ];
 }
 
-const timesOf = (periods: readonly Period[]): string =>
-  periods.map(({ fromMs, toMs }) => `from ${isoTime(fromMs)} to ${isoTime(toMs)}`).join(' and ');
+const timesOf = (periods: readonly KindPeriod[]): string =>
+  [true, false]
+    .map((isOfUsers) => periods.filter(({ isUser }) => isUser === isOfUsers))
+    .filter(({ length }) => length > 0)
+    .map(
+      (some) =>
+        `${some[0]?.isUser === true ? 'users' : 'service principals'} ${some.map(({ fromMs, toMs }) => `from ${isoTime(fromMs)} to ${isoTime(toMs)}`).join(' and ')}`,
+    )
+    .join(', ');

@@ -284,9 +284,15 @@ describe('the comparison with the sign-in log', () => {
     }
     const { root, unmount } = await rendered(<Panel />);
     cleanUp = unmount;
-    const known = tokens.all.map(({ uti, firstMs }) =>
-      signIn(uti, 'portal', { createdDateTime: new Date(firstMs).toISOString() }),
+    const edges = ['2026-11-24T09:00:00Z', '2026-11-24T23:00:00Z'].map((createdDateTime) =>
+      signIn(createdDateTime, 'other', { createdDateTime }),
     );
+    const known = [
+      ...tokens.all.map(({ uti, firstMs }) =>
+        signIn(uti, 'portal', { createdDateTime: new Date(firstMs).toISOString() }),
+      ),
+      ...edges,
+    ];
     const drop = async (name: string, rows: readonly object[]): Promise<void> => {
       await act(() => {
         const event = new Event('drop', { bubbles: true });
@@ -326,7 +332,18 @@ describe('the comparison with the sign-in log', () => {
     await drop('users.json', known);
     expect(root.querySelector('.note.proven')).not.toBeNull();
     await drop('letter.json', []);
-    expect(root.textContent).toContain('Nothing without a record in what was read');
+    expect(root.textContent).toContain('Nothing without a record in what was compared');
+    expect(root.querySelector('.note.proven')).toBeNull();
+  });
+
+  it('calls a comparison without the log of service principals no proof, although no record is of one', async () => {
+    const { root, known, drop } = await panel();
+    await drop(
+      'users.json',
+      known.map((row) => ({ ...row, userPrincipalName: 'carol' })),
+    );
+    expect(root.textContent).toContain('Nothing without a record in what was compared');
+    expect(root.textContent).toContain('Not compared: sign-ins of service principals from ');
     expect(root.querySelector('.note.proven')).toBeNull();
   });
 
@@ -334,7 +351,7 @@ describe('the comparison with the sign-in log', () => {
     const { root, known, drop } = await panel();
     await drop('users.json', [...known, signIn('')]);
     expect(root.textContent).toContain('1 row cannot be read');
-    expect(root.textContent).toContain('Nothing without a record in what was read');
+    expect(root.textContent).toContain('Nothing without a record in what was compared');
     expect(root.querySelector('.note.proven')).toBeNull();
   });
 

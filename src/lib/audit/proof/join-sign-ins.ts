@@ -325,11 +325,14 @@ export interface JoinedApplication {
   provider: number;
 }
 
+/** Times of one kind of sign-ins. */
+export type KindPeriod = Period & { readonly isUser: boolean };
+
 export interface Join {
-  /** The parts of the period of which the log speaks. */
-  readonly covered: readonly Period[];
-  /** The others, but those of some minutes: nothing is compared there. */
-  readonly uncovered: readonly Period[];
+  /** The parts of the period of which the log speaks, for users and for service principals. */
+  readonly covered: readonly KindPeriod[];
+  /** The others, but those of some minutes: nothing is compared there. A token can be of either kind. */
+  readonly uncovered: readonly KindPeriod[];
   /** Those of the log: those of the partner first, then those of service providers. */
   readonly applications: readonly JoinedApplication[];
   /** Applications that count as the partner's. */
@@ -374,21 +377,23 @@ export function joinSignIns(
     (one, other) => other.recorded - one.recorded || other.provider - one.provider || other.signIns - one.signIns,
   );
   const own = partner ?? new Set(all.filter(({ recorded }) => recorded > 0).map(({ id }) => id));
-  const parts = joined(covered, period);
   const isUnknown = (one: SignIn): boolean => one.succeeded && isIn(period, one.atMs) && !known.has(one.uti);
   const missing = tokens.filter(({ uti, firstMs, isFresh }) => isFresh && isIn(period, firstMs) && !seen.has(uti));
   // Rows without a name count for both.
-  const [users, principals] = [true, false].map((isUser) => joined(covered.filter((each) => each.isUser !== !isUser)));
+  const periodsOf = (isUser: boolean): SignInLog['covered'] => covered.filter((each) => each.isUser !== !isUser);
+  const [users, principals] = [joined(periodsOf(true)), joined(periodsOf(false))];
+  const ofKinds = (times: (own: SignInLog['covered']) => readonly Period[]): KindPeriod[] =>
+    [true, false].flatMap((isUser) => times(periodsOf(isUser)).map((each) => ({ ...each, isUser })));
   // A token that was issued before a download begins is not in it.
-  const isOf = (some: readonly Period[] | undefined, atMs: number): boolean =>
-    some?.some(({ fromMs, toMs }) => atMs >= fromMs + toleratedMs && atMs <= toMs - toleratedMs) === true;
+  const isOf = (some: readonly Period[], atMs: number): boolean =>
+    some.some(({ fromMs, toMs }) => atMs >= fromMs + toleratedMs && atMs <= toMs - toleratedMs);
   const withoutSignIn = missing.filter(
     ({ firstMs, isUser }) =>
       (isUser === false || isOf(users, firstMs)) && (isUser === true || isOf(principals, firstMs)),
   );
   return {
-    covered: parts,
-    uncovered: between(parts, period),
+    covered: ofKinds((own) => joined(own, period)),
+    uncovered: ofKinds((own) => between(joined(own, period), period)),
     applications: all,
     partner: own,
     recorded: signIns.filter(({ uti, applicationId }) => own.has(applicationId) && known.has(uti)).length,

@@ -25,12 +25,16 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** A sign-in for each token of the records, and another one. */
+/** A sign-in for each token of the records, those of others around them, and some more. */
 function log(extra: readonly object[] = []): string {
   const tokens = lines.flatMap((line) => (line.type === 'record' && 'uti' in line.record ? [line.record] : []));
   const app = { appId: 'portal', appDisplayName: 'The portal', status: { errorCode: 0 } };
   return JSON.stringify([
     ...tokens.map(({ uti, at }) => ({ ...app, uniqueTokenIdentifier: uti, createdDateTime: at })),
+    ...['2026-11-24T09:00:00Z', '2026-11-24T23:00:00Z'].map((createdDateTime) => ({
+      uniqueTokenIdentifier: createdDateTime,
+      createdDateTime,
+    })),
     ...extra.map((each) => ({ ...app, ...each })),
   ]);
 }
@@ -45,7 +49,9 @@ async function compare(file: string, words: readonly string[] = [], of = extract
 describe('ptb audit verify --sign-ins', () => {
   it('says that every sign-in of the partner has a record', async () => {
     const { exit, out } = await compare(log());
-    expect(out).toMatch(/Sign-in log from \S+ to \S+: 12 sign-ins of The portal with a record.\nNone without one.\n/);
+    expect(out).toMatch(
+      /Sign-in log of users from \S+ to \S+, service principals from \S+ to \S+: 12 sign-ins of The portal with a record.\nNone without one.\n/,
+    );
     expect(exit).toBe(0);
   });
 
@@ -86,16 +92,22 @@ describe('ptb audit verify --sign-ins', () => {
 
   it('says how many rows it cannot read, and that a log is of another time, and ends with 3', async () => {
     const { exit, out } = await compare(log([{ createdDateTime: '2026-11-24T12:00:00Z' }]));
-    expect(out).toContain('None of the others without one.\n1 row of the log cannot be read: nothing is said of them.');
-    expect(exit).toBe(3);
-    const gap = [{ uniqueTokenIdentifier: 'c', createdDateTime: '2026-11-24T23:50:00Z', userPrincipalName: 'carol' }];
-    expect((await compare(log(gap))).out).toMatch(
-      /\nNot compared: the time from \S+ to \S+ and from \S+ to \S+, which no download covers\.\n/,
+    expect(out).toContain(
+      'None without one in what was compared.\n1 row of the log cannot be read: nothing is said of them.',
     );
+    expect(exit).toBe(3);
     const other = await compare(
       JSON.stringify([{ uniqueTokenIdentifier: 'a', createdDateTime: '2025-11-24T12:00:00Z' }]),
     );
     expect(other).toMatchObject({ exit: 3, out: expect.stringContaining('no time in common') });
+  });
+
+  it('says which kind of sign-in it did not see, and ends with 3', async () => {
+    const rows = JSON.parse(log()) as object[];
+    const { exit, out } = await compare(JSON.stringify(rows.map((row) => ({ ...row, userPrincipalName: 'carol' }))));
+    expect(out).toContain('None without one in what was compared.');
+    expect(out).toMatch(/\nNot compared: sign-ins of service principals from \S+ to \S+, which no download covers\.\n/);
+    expect(exit).toBe(3);
   });
 
   it('says that a sign-in without a record may be one of a withheld record', async () => {

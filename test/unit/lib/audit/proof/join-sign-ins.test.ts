@@ -208,6 +208,12 @@ const logOf = async (...downloads: readonly (readonly SignIn[])[]) =>
     ),
   );
 const period = { fromMs: startMs, toMs: startMs + 600 * minute };
+const ofKind = (isUser: boolean) => (from: number, to: number) => ({
+  fromMs: startMs + from * minute,
+  toMs: startMs + to * minute,
+  isUser,
+});
+const [usersIn, principalsIn] = [ofKind(true), ofKind(false)];
 const edges = [signIn('first', 0, { applicationId: 'other' }), signIn('last', 600, { applicationId: 'other' })];
 
 describe('joinSignIns', () => {
@@ -217,7 +223,7 @@ describe('joinSignIns', () => {
       await logOf([...edges, signIn('one', 60), signIn('stolen', 200)]),
       period,
     );
-    expect(join).toMatchObject({ recorded: 1, covered: [period], uncovered: [], notCovered: 0 });
+    expect(join).toMatchObject({ recorded: 1, covered: [usersIn(0, 600)], notCovered: 0 });
     expect(join.withoutRecord.map(({ uti }) => uti)).toEqual(['stolen']);
     expect(join.withoutSignIn.map(({ uti }) => uti)).toEqual(['ours']);
     expect([...join.partner]).toEqual([expected.applicationId]);
@@ -251,17 +257,36 @@ describe('joinSignIns', () => {
       ['at the edge', 118, false],
     );
     const join = joinSignIns(tokens, await logOf(morning, evening), period);
-    const part = (from: number, to: number) => ({ fromMs: startMs + from * minute, toMs: startMs + to * minute });
-    expect(join.covered).toEqual([part(0, 120), part(400, 600)]);
-    expect(join.uncovered).toEqual([part(120, 400)]);
+    expect(join.covered).toEqual([usersIn(0, 120), usersIn(400, 600)]);
+    expect(join.uncovered).toEqual([usersIn(120, 400), principalsIn(0, 600)]);
     expect(join.withoutSignIn.map(({ uti }) => uti)).toEqual(['lost']);
     expect(join.notCovered).toBe(2);
     // Downloads that overlap are one time.
     const whole = joinSignIns(tokens, await logOf(morning, [signIn('mid', 110), ...evening]), period);
-    expect([whole.covered, whole.uncovered]).toEqual([[period], []]);
+    expect([whole.covered, whole.uncovered]).toEqual([[usersIn(0, 600)], [principalsIn(0, 600)]]);
     expect(whole.withoutSignIn.map(({ uti }) => uti)).toEqual(['lost', 'between', 'at the edge']);
     const late = joinSignIns(tokens, await logOf(evening), period);
-    expect([late.uncovered, late.withoutSignIn, late.notCovered]).toEqual([[part(0, 400)], [], 4]);
+    expect([late.uncovered, late.withoutSignIn, late.notCovered]).toEqual([
+      [usersIn(0, 400), principalsIn(0, 600)],
+      [],
+      4,
+    ]);
+  });
+
+  it('says of which kind of sign-in no download has a time, although none of the records is of that kind', async () => {
+    const tokens = tokensOf(['one', 60, false]);
+    const users = [...edges, signIn('one', 60)];
+    const principal = (uti: string, minutes: number) => signIn(uti, minutes, { isUser: false });
+    const uncovered = async (...downloads: readonly (readonly SignIn[])[]) =>
+      joinSignIns(tokens, await logOf(...downloads), period).uncovered;
+    expect(await uncovered(users)).toEqual([principalsIn(0, 600)]);
+    expect(await uncovered(users, [principal('a', 100), principal('b', 300)])).toEqual([
+      principalsIn(0, 100),
+      principalsIn(300, 600),
+    ]);
+    expect(await uncovered(users, [principal('a', 4), principal('b', 596)])).toEqual([]);
+    // Rows that name neither may be of both.
+    expect(await uncovered(edges.map((each) => ({ ...each, who: '' })))).toEqual([]);
   });
 
   it('compares the tokens of applications with sign-ins of service principals, and those of people with those of users', async () => {
