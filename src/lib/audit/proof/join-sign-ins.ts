@@ -414,7 +414,7 @@ function joined(periods: readonly Period[], within?: Period): readonly Period[] 
     const toMs = Math.min(each.toMs, within?.toMs ?? each.toMs);
     const last = found.at(-1);
     if (last !== undefined && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
-    else if (fromMs < toMs) found.push({ fromMs, toMs });
+    else if (fromMs <= toMs) found.push({ fromMs, toMs });
   }
   return found;
 }

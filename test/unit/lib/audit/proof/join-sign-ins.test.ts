@@ -302,6 +302,13 @@ describe('joinSignIns', () => {
     expect(await missing(edges.map((each) => ({ ...each, who: '' })))).toEqual([['app', 'user', 'unsaid'], 0]);
   });
 
+  it('names a sign-in without a record that is the only one of its kind, and the time of which the download has it', async () => {
+    const stolen = signIn('stolen', 200, { isUser: false });
+    const join = joinSignIns(tokensOf(['one', 60, false]), await logOf([signIn('one', 60), stolen]), period);
+    expect(join.covered).toEqual([usersIn(60, 60), principalsIn(200, 200)]);
+    expect(join.withoutRecord).toEqual([stolen]);
+  });
+
   it('names access of service providers with other applications', async () => {
     const portal = signIn('portal', 90, { applicationId: 'azure portal', isProvider: true });
     const log = await logOf([...edges, signIn('one', 60), portal]);
