@@ -133,6 +133,9 @@ describe('GET /api/audit/heads', () => {
     const again = await ask({ 'if-none-match': etag });
     expect([again.status, again.jsonBody, etag]).toEqual([304, undefined, expect.stringMatching(/^".{22}"$/)]);
     expect((await ask({ 'if-none-match': etag }, { heads: ['a'] })).status).toBe(200);
+    // The same heads, and now others follow.
+    const followed = await ask({ 'if-none-match': etag }, { heads: ['a', 'b'], continuation: '7.0' });
+    expect(followed).toMatchObject({ status: 200, jsonBody: { continuation: '7.0' } });
   });
 });
 
