@@ -235,8 +235,10 @@ const isRequest = ({ kind }: Happening): boolean => kind === 'request';
 /** Whether a request left the partner. */
 export const hasLeft = (one: Happening): boolean => isRequest(one) && one.outcome !== 'denied';
 export const isRefused = ({ kind, outcome }: Happening): boolean => outcome === 'denied' && kind !== 'approval';
+/** A change whose answer is an error of the server may be done. */
+const isUnclear = (one: Happening): boolean => (one.status ?? 0) >= 500 && isChange(one);
 /** Whether a request left the partner, and Microsoft did not do it. */
-const isInVain = (one: Happening): boolean => hasLeft(one) && (one.status ?? 0) >= 400;
+const isInVain = (one: Happening): boolean => hasLeft(one) && (one.status ?? 0) >= 400 && !isUnclear(one);
 const aimsToChange = (one: Happening): boolean => (hasLeft(one) && isChange(one)) || one.kind === 'tags';
 const hasFailed = (one: Happening): boolean => isInVain(one) || (one.kind === 'tags' && one.outcome === 'failed');
 /** Whether it changed something, or may have: of some requests no answer is known. */
@@ -340,7 +342,7 @@ export function summaryOf(one: Happening, nameOf: (id: string) => string): strin
   if (kind === 'request') {
     const subject = subjectOf(one, nameOf);
     if (outcome === 'denied') return `Tried, and was refused: ${lowerFirst(subject)}`;
-    return (one.status ?? 0) >= 400 ? `Tried, and Microsoft refused: ${lowerFirst(subject)}` : subject;
+    return isInVain(one) ? `Tried, and Microsoft refused: ${lowerFirst(subject)}` : subject;
   }
   const opened = scopes.length === 0 ? '' : `: ${scopes.slice(0, 4).join(', ')}${scopes.length > 4 ? ' …' : ''}`;
   return outcome === 'denied'
@@ -379,6 +381,7 @@ export function resultOf(one: Happening): readonly [tone: 'good' | 'bad' | 'warn
   if (outcome === 'denied') return ['idle', 'refused by the partner’s rules'];
   if (outcome === 'failed') return ['warn', kind === 'tags' ? 'the tags stayed as they were' : 'no answer is known'];
   if (outcome === 'sent') return ['warn', 'sent; no answer is recorded'];
+  if (outcome === 'answered' && isUnclear(one)) return ['warn', 'Microsoft answered with an error; it may be done'];
   if (outcome === 'answered') return (status ?? 0) >= 400 ? ['idle', 'Microsoft refused it'] : ['good', 'done'];
   return ['good', outcome === 'changed' ? 'done' : outcome];
 }

@@ -7,6 +7,7 @@ import {
   isChanging,
   isOutside,
   isTried,
+  resultOf,
   summaryOf,
 } from '../../../dashboard/verify/account.ts';
 import { actionOf, dataOf, isChange, isConsent } from '../../../dashboard/verify/words.ts';
@@ -130,6 +131,24 @@ describe('the account of a tenant', () => {
     expect(dataRead(happenings)).toEqual([]);
     expect([happenings.filter(isChanging), happenings.filter(isTried)].map(({ length }) => length)).toEqual([1, 2]);
     expect(activities(happenings, applicationOf)).toMatchObject([{ reads: 0, changes: 1, refused: 2 }]);
+  });
+
+  it('counts a change that ends in an error of the server among the changes: it may be done', () => {
+    const { happenings } = accountOf(
+      [500, 504].map((status) => ({
+        kind: 'request',
+        outcome: 'answered',
+        method: 'PATCH',
+        template: '/v1.0/users/*',
+        status,
+      })),
+    );
+    expect([happenings.filter(isChanging), happenings.filter(isTried)].map(({ length }) => length)).toEqual([2, 0]);
+    expect(activities(happenings, applicationOf)).toMatchObject([{ changes: 2, refused: 0 }]);
+    for (const one of happenings) {
+      expect(resultOf(one)).toEqual(['warn', 'Microsoft answered with an error; it may be done']);
+      expect(summaryOf(one, (id) => id)).not.toContain('refused');
+    }
   });
 
   it('counts the decisions of a person, and neither what it asked for nor what it used', () => {
