@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { JWK } from 'jose';
-import { hourMs, isoTime } from '../../core/clock.ts';
+import { dayMs, hourMs, isoTime } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { nilUuid, type TenantId } from '../../core/identifiers.ts';
 import { once } from '../../core/single-flight.ts';
@@ -34,6 +34,8 @@ const charactersPerPage = 4_000_000;
 const longestSearch = 24;
 /** Shortest time that is searched for a record: that of a page. */
 const shortestSearchMs = 8 * hourMs;
+/** Longest time that one request searches: storage reads the records of all tenants of it, and clients wait for a minute. */
+const longestSearchMs = 4 * dayMs;
 /** A record that is late is covered by one of the next two. */
 const lookAhead = 2;
 
@@ -253,8 +255,9 @@ async function recordPage(deps: ExtractDeps, query: ExtractQuery, place: Place):
   const found = await checkpointsAfter(deps, place);
   const due = found.slice(1).filter((own) => own !== undefined && own.checkpoint.number <= place.last).length;
   if (due > checkpointsPerPage) {
-    const later = await laterPlace(deps, query, place);
-    if (later.after > place.after) return recordPage(deps, query, later);
+    const { later, isFound } = await laterPlace(deps, query, place);
+    if (later.after > place.after)
+      return isFound ? recordPage(deps, query, later) : { lines: [], continuation: textOfPlace(later) };
   }
   for (let size = Math.min(due, checkpointsPerPage); ; size = Math.floor(size / 2)) {
     const page = await pageOfSize(deps, query, { place, found, size });
@@ -266,9 +269,13 @@ async function recordPage(deps: ExtractDeps, query: ExtractQuery, place: Place):
  * Passes over the checkpoints that cover no record of the tenant, because it has none of their time: most tenants have records
  * in few hours of a month.
  */
-async function laterPlace(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, place: Place): Promise<Place> {
-  const endMs = untilMs + settledMs;
+async function laterPlace(
+  deps: ExtractDeps,
+  { tenant, untilMs }: ExtractQuery,
+  place: Place,
+): Promise<{ readonly later: Place; readonly isFound: boolean }> {
   let fromMs = place.afterMs - overlapMs;
+  const endMs = Math.min(untilMs + settledMs, fromMs + longestSearchMs);
   // Twice as long each time, and half as long once there is one.
   let lengthMs = shortestSearchMs;
   for (let isFound = false; fromMs < endMs; ) {
@@ -277,7 +284,7 @@ async function laterPlace(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
       if (lengthMs <= shortestSearchMs) break;
       isFound = true;
     } else fromMs = toMs;
-    lengthMs *= isFound ? 0.5 : 2;
+    lengthMs = isFound ? Math.max(lengthMs / 2, shortestSearchMs) : lengthMs * 2;
   }
   let later = place;
   for await (const { checkpoint } of deps.checkpoints(fromMs - settleMs)) {
@@ -286,7 +293,7 @@ async function laterPlace(deps: ExtractDeps, { tenant, untilMs }: ExtractQuery, 
     if (number > later.after && headOf(checkpoint) !== undefined)
       later = { ...place, after: number, afterMs: Date.parse(to) };
   }
-  return later;
+  return { later, isFound: fromMs < endMs };
 }
 
 async function hasRecord({ read }: ExtractDeps, tenant: TenantId, fromMs: number, toMs: number): Promise<boolean> {

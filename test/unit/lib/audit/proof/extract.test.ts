@@ -1,7 +1,8 @@
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { extractPage } from '../../../../../src/lib/audit/proof/extract.ts';
 import type { OwnCheckpoint } from '../../../../../src/lib/audit/proof/tenant-tree.ts';
 import { verifyExtract } from '../../../../../src/lib/audit/proof/verify-extract.ts';
-import { nilUuid } from '../../../../../src/lib/core/identifiers.ts';
+import { nilUuid, type TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { runProofCampaign } from '../../../../campaigns/proof/proof-campaign.ts';
 import { calm, ProofWorld, textsOf } from '../../../../campaigns/proof/proof-world.ts';
 import { guid } from '../../../../support/audit-entries.ts';
@@ -56,4 +57,60 @@ it('of a hundred tenants with records in a few hours of a week takes few pages a
   expect(Math.max(...pages)).toBeLessThan(5);
   // Of each page one, for the records that are covered by then; of two trees the changes of some hours.
   expect(read.mock.calls.length).toBeLessThan(2 * pages.length);
+});
+
+describe('a page of a long time without records', () => {
+  const fromMs = Date.UTC(2026, 0, 1);
+  const day = 86_400_000;
+  const days = 30;
+  const tenant = guid(1) as TenantId;
+  const own = Array.from({ length: days * 288 }, (_, at): OwnCheckpoint => {
+    const toMs = fromMs + (at + 1) * 300_000;
+    const [from, to] = [new Date(toMs - 300_000).toISOString(), new Date(toMs).toISOString()];
+    const began = { number: 1, from };
+    const head = { v: 1, broker: 'b', number: at + 1, to, root: 'r', bits: 1, began, indexKey: 'k', previous: null };
+    const tenants = `x.${Buffer.from(JSON.stringify(head)).toString('base64url')}.y`;
+    const more = { previous: '', chains: [], unchained: { digest: '' }, tenants };
+    return { jws: 'j', checkpoint: { number: at + 1, from, to, at: to, ...more } as never };
+  });
+  /** Asks for the page that follows a place. */
+  async function ask(continuation: string, read: (atMs: number, toMs: number) => Iterable<object>) {
+    const asked: number[] = [];
+    const deps = {
+      tree: { cover: async () => new Map() },
+      checkpoints: async function* (atMs: number) {
+        yield* own.slice(Math.max(0, Math.floor((atMs - fromMs) / 300_000) - 1));
+      },
+      read: async function* (atMs: number, toMs: number) {
+        asked.push((toMs - atMs) / day);
+        yield* read(atMs, toMs);
+      },
+    };
+    const query = { tenant, sinceMs: fromMs, untilMs: fromMs + days * day, nowMs: fromMs + days * day };
+    return { ...(await extractPage(deps as never, query, continuation)), asked };
+  }
+  const first = `1.${fromMs + 300_000}.${own.length}.0.0.0`;
+
+  it('reads some days of it, and leaves the rest to the next', async () => {
+    let continuation: string | undefined = first;
+    let pages = 0;
+    while (continuation !== undefined) {
+      const page = await ask(continuation, () => []);
+      expect(page.asked.reduce((sum, each) => sum + each, 0)).toBeLessThan(5);
+      expect(page.lines.length).toBe(page.continuation === undefined ? 1 : 0);
+      continuation = page.continuation;
+      pages += 1;
+    }
+    expect(pages).toBeLessThan(12);
+  });
+
+  it('ends although a record that it found is purged meanwhile', async () => {
+    let reads = 0;
+    const { continuation } = await ask(first, () => {
+      reads += 1;
+      if (reads > 100) throw new Error('It reads for ever.');
+      return reads === 2 ? [{ tenantId: tenant }] : [];
+    });
+    expect(continuation).toBeDefined();
+  });
 });
