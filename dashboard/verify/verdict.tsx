@@ -23,20 +23,24 @@ interface Comparisons {
 
 /** What was compared of a proven file. Published heads that differ make it one that is not proven. */
 export function comparisonsOf({ header, keys, missingHeads }: ExtractVerdict, expected: Expected, heads: Heads) {
-  const tenant = answerOf(expected.tenant.trim().toLowerCase(), [header?.tenant ?? '']);
+  const tenant = answerOf(expected.tenant.toLowerCase(), [header?.tenant ?? '']);
   const key = answerOf(
-    plain(expected.key),
+    expected.key,
     keys.map(({ thumbprint }) => thumbprint),
   );
   const isCompared = heads.heads.length > 0 && missingHeads.length === 0;
   return { tenant, key, heads: isCompared ? 'same' : 'open' } as const satisfies Comparisons;
 }
 
-function answerOf(typed: string, wanted: readonly string[]): Answer {
-  const left = wanted.filter((each) => !typed.includes(each));
-  const rest = wanted.reduce((text, each) => text.replace(each, ''), typed);
-  if (wanted.length > 0 && left.length === 0) return 'same';
-  return rest === '' || left.some((each) => each.startsWith(rest)) ? 'open' : 'other';
+/**
+ * A fingerprint may stand in groups, with its prefix, in quotation marks and beside others. What is shorter than one is not
+ * typed to its end.
+ */
+export function answerOf(typed: string, wanted: readonly string[]): Answer {
+  const text = typed.replaceAll(/sha-?256[:=-]?/gi, '').replaceAll(/[^\w-]/g, '');
+  const found = wanted.filter((each) => text.includes(each)).length;
+  if (wanted.length > 0 && found === wanted.length) return 'same';
+  return found === 0 && text.length >= (wanted[0]?.length ?? Number.POSITIVE_INFINITY) ? 'other' : 'open';
 }
 
 interface VerdictProps {
@@ -165,8 +169,6 @@ function NotProven({ name, verdict: { header, problems }, heads, onHeads }: Verd
 
 /** SHA-256 in groups that people can compare by eye or on the telephone. */
 const grouped = (thumbprint: string): string => thumbprint.replaceAll(/(.{4})(?=.)/g, '$1 ');
-
-const plain = (text: string): string => text.replaceAll(/[\s:]/g, '').replace(/^(sha-?256[:=-]?)/i, '');
 
 interface ComparedProps extends Pick<VerdictProps, 'verdict' | 'expected' | 'onExpected'> {
   readonly answer: Answer;

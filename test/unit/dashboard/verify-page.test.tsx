@@ -7,6 +7,7 @@ import { AccountView } from '../../../dashboard/verify/account-view.tsx';
 import { VerifyPage } from '../../../dashboard/verify/app.tsx';
 import { type Checked, checkFile, noHeads, takeTurns, withHeads } from '../../../dashboard/verify/check.ts';
 import { SignInsPanel } from '../../../dashboard/verify/sign-ins-view.tsx';
+import { answerOf } from '../../../dashboard/verify/verdict.tsx';
 import type { ExtractLine, TreeHead } from '../../../src/lib/audit/proof/layout.ts';
 import { guid } from '../../support/audit-entries.ts';
 import { fileOf, startMs, type Story, storyOfADay } from '../../support/customer-story.ts';
@@ -224,12 +225,27 @@ describe('the verdict', () => {
     const root = await page();
     for (const [id, text] of [
       ['own-tenant', story.tenant],
-      ['expected', thumbprintOf(root)],
+      ['expected', `sha256=${thumbprintOf(root)}`],
     ] as const)
-      for (const end of [1, 8, 15]) {
+      for (const end of [1, 4, 6, 8, 15, 24]) {
         await type(root, id, text.slice(0, end));
         expect(box(root)).toMatchObject({ title: 'PROVEN, not compared yet', isShown: true });
       }
+  });
+
+  const [one, two, retired] = ['a', 'b', 'c'].map((letter) => letter.repeat(43)) as [string, string, string];
+  it.each([
+    [`"sha256=${one}"`, 'open'],
+    [`${one},`, 'open'],
+    [`${one} ${retired}`, 'open'],
+    [`${one} sha256=${two.slice(0, 9)}`, 'open'],
+    [`"sha256=${one}", "sha256=${two}"`, 'same'],
+    [`${two.replaceAll(/(.{4})/g, '$1 ')}\n${one} ${retired}`, 'same'],
+    [`"sha256=${retired}"`, 'other'],
+    [`${retired} ${one.slice(0, 20)}`, 'other'],
+    ['', 'open'],
+  ])('takes %j for two fingerprints as %s', (typed, answer) => {
+    expect(answerOf(typed, [one, two])).toBe(answer);
   });
 
   it('says its times in the zone of the reader, and which it is', async () => {
