@@ -284,7 +284,7 @@ route(
   },
   async ({ evidence }, { caller, request, query: { from = 0, continuation } }) => {
     const who = caller?.applicationId ?? networkOf(request.headers.get('x-forwarded-for') ?? '');
-    const answer: AuditHeadsAnswer = await evidence.heads(from, continuation, who);
+    const answer: AuditHeadsAnswer = await evidence.heads(from, continuation, who, caller !== undefined);
     const etag = etagOf(JSON.stringify(answer));
     // More follows, so nothing is added to this part. A day only: a cache must not hide for long that it was changed.
     const seconds = answer.continuation === undefined ? 60 : dayMs / 1_000;

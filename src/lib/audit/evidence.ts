@@ -25,10 +25,11 @@ const lateMs = 15 * minuteMs;
 const longestWriteMs = 3 * minuteMs;
 
 /**
- * Anybody may ask for heads. An instance reads this many parts of the log in a minute for them: for one who asks, so that nobody
- * keeps others from comparing, and for all, so that they cost the storage little. What is kept costs nothing.
+ * Anybody may ask for heads. An instance begins no more reads of the log in a minute for them: for one who asks, so that a single
+ * address does not keep others from comparing; for all strangers, so that many do not keep callers from it; and for all, so
+ * that they cost the storage little. What is kept costs nothing.
  */
-const headReadsPerMinute = { each: 30, all: 300 };
+const headReadsPerMinute = { each: 30, strangers: 240, all: 300 };
 /** Bytes of heads that are kept. Those of a day are 200 kB. */
 const mostKeptHeads = 16 * 2 ** 20;
 /** Checkpoints, about a day, whose accounts may be lost where a purge ends. With more it waits. */
@@ -272,9 +273,10 @@ export class AuditEvidence {
    * One page of what checkpoints say about tenants, oldest first: JWS. Tells nothing about any tenant. Anybody may ask, so it
    * costs little: readers check the signatures. A page with a continuation never changes.
    * @param who asks, such as an address.
+   * @param isCaller whether they are signed in.
    * @throws BrokerError; busy if too many pages are read.
    */
-  async heads(fromMs: number, continuation?: string, who = ''): Promise<HeadPage> {
+  async heads(fromMs: number, continuation?: string, who = '', isCaller = false): Promise<HeadPage> {
     // Those of the hours around come too, so that one page has what an extract from this time begins with, or to it ends with.
     const startMs = (Math.floor(fromMs / hourMs) - 1) * hourMs;
     const key = `${startMs} ${continuation ?? ''}`;
@@ -284,7 +286,7 @@ export class AuditEvidence {
     const minute = Math.floor(nowMs / minuteMs);
     if (this.#headReads.minute !== minute) this.#headReads = { minute, all: 0, each: new Map() };
     const { all, each } = this.#headReads;
-    if (all >= headReadsPerMinute.all || (each.get(who) ?? 0) >= headReadsPerMinute.each)
+    if (all >= headReadsPerMinute[isCaller ? 'all' : 'strangers'] || (each.get(who) ?? 0) >= headReadsPerMinute.each)
       throw new BrokerError('busy', 'Too many different pages of heads were asked for.', { retryAfterSeconds: 60 });
     const page = this.#readHeads(startMs, continuation, who);
     // Those who ask meanwhile wait for the same. The first heads are soon there.

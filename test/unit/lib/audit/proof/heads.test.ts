@@ -75,7 +75,8 @@ describe('published heads', () => {
 
   it('of a stranger who asks for many hours keep nobody else from theirs, until the storage has enough', async () => {
     const { evidence, reads, later } = evidenceOf([6, 40, 10]);
-    const ask = (who: string, hour: number) => evidence.heads(Date.UTC(2026, 11, 1, hour), '2', who);
+    const ask = (who: string, hour: number, isCaller = false) =>
+      evidence.heads(Date.UTC(2026, 11, 1, hour), '2', who, isCaller);
     const hours = Array.from({ length: 40 }, (_, hour) => hour);
     const asked = await Promise.allSettled(hours.map((hour) => ask('stranger', hour)));
     expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(30);
@@ -84,8 +85,12 @@ describe('published heads', () => {
     await expect(ask('stranger', 0)).resolves.toBeDefined();
     for (let each = 0; each < 20; each += 1)
       await Promise.allSettled(hours.map((hour) => ask(`stranger ${each}`, 200 + 40 * each + hour)));
-    expect(reads()).toBe(300);
+    expect(reads()).toBe(240);
     await expect(ask('another customer', 2_000)).rejects.toMatchObject({ code: 'busy' });
+    // Callers have the rest.
+    for (const who of ['one', 'two', 'three'])
+      await Promise.allSettled(hours.map((hour) => ask(`caller ${who}`, 3_000 + hour * who.length, true)));
+    expect(reads()).toBe(300);
     later(1);
     await expect(ask('another customer', 2_000)).resolves.toBeDefined();
   });
