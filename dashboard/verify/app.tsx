@@ -183,8 +183,11 @@ function Shown({ state, expected, onExpected, heads, onStop, onHeads, log, onLog
           />
         ) : null}
       </div>
-      {state.is === 'done' && state.checked.verdict.isProven && !isOther(state, expected) ? (
-        <AccountView {...state.checked} log={log} onLog={onLog} />
+      {state.is === 'done' && state.checked.verdict.isProven ? (
+        // It stays there: what the reader chose in it and the logs that were read outlast a slip in a field.
+        <div class="stack" hidden={isOther(state, expected)}>
+          <AccountView {...state.checked} log={log} onLog={onLog} />
+        </div>
       ) : null}
     </>
   );

@@ -187,7 +187,7 @@ describe('the verdict', () => {
     });
   const box = (root: HTMLElement) => {
     const { className, textContent } = root.querySelector('section[aria-label=Verdict] > .note') ?? {};
-    const isShown = root.querySelector('#timeline') !== null;
+    const isShown = root.querySelector(':not([hidden]) > #timeline') !== null;
     return { looks: className, says: textContent ?? '', title: textOf(root, 'section > .note h2'), isShown };
   };
   const thumbprintOf = (root: HTMLElement): string => textOf(root, '.signer .fingerprint');
@@ -231,6 +231,16 @@ describe('the verdict', () => {
         await type(root, id, text.slice(0, end));
         expect(box(root)).toMatchObject({ title: 'PROVEN, not compared yet', isShown: true });
       }
+  });
+
+  it('keeps what the reader chose in the account through a slip in a field', async () => {
+    const root = await page();
+    const account = root.querySelector('#timeline');
+    await type(root, 'own-tenant', guid(0xdead));
+    expect(box(root).isShown).toBe(false);
+    await type(root, 'own-tenant', story.tenant);
+    expect(box(root).isShown).toBe(true);
+    expect(root.querySelector('#timeline')).toBe(account);
   });
 
   const [one, two, retired] = ['a', 'b', 'c'].map((letter) => letter.repeat(43)) as [string, string, string];
