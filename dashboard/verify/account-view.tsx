@@ -425,7 +425,7 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
         <BeforeAfter one={one} account={account} />
         <dt>Request</dt>
         <dd>
-          <code>{one.kind === 'tags' ? 'no request to your tenant' : requestText(one)}</code>
+          <code>{one.kind === 'tags' ? `no request to your tenant ${requestText(one)}`.trim() : requestText(one)}</code>
         </dd>
       </dl>
     </li>

@@ -386,11 +386,11 @@ export function resultOf(one: Happening): readonly [tone: 'good' | 'bad' | 'warn
   return ['good', outcome === 'changed' ? 'done' : outcome];
 }
 
-/** The request as it was sent, and the status or the error that answered it. */
-export const requestText = ({ method, path, cmdlet, resource, status, code }: Happening): string =>
-  [
-    ...(cmdlet === undefined ? [method, path] : [resource, cmdlet]),
-    ...(status === undefined && code === undefined ? [] : ['→', status ?? code]),
-  ]
-    .filter((part) => part !== undefined)
-    .join(' ');
+/** The request as it was sent, and what answered it: the status, the code of an error, or both. */
+export function requestText({ method, path, cmdlet, resource, status, code }: Happening): string {
+  const textOf = (...parts: readonly (string | number | undefined)[]): string =>
+    parts.filter((part) => part !== undefined).join(' ');
+  const sent = cmdlet === undefined ? textOf(method, path) : textOf(resource, cmdlet);
+  const answer = textOf(status, code);
+  return sent === '' || answer === '' ? `${sent}${answer}` : `${sent} → ${answer}`;
+}

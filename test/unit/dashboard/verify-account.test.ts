@@ -7,6 +7,7 @@ import {
   isChanging,
   isOutside,
   isTried,
+  requestText,
   resultOf,
   summaryOf,
 } from '../../../dashboard/verify/account.ts';
@@ -149,6 +150,19 @@ describe('the account of a tenant', () => {
       expect(resultOf(one)).toEqual(['warn', 'Microsoft answered with an error; it may be done']);
       expect(summaryOf(one, (id) => id)).not.toContain('refused');
     }
+  });
+
+  it.each([
+    [
+      { kind: 'request', method: 'GET', path: '/v1.0/users', status: 403, code: 'Forbidden' },
+      'GET /v1.0/users → 403 Forbidden',
+    ],
+    [{ kind: 'request', method: 'GET', path: '/v1.0/users', code: 'timed_out' }, 'GET /v1.0/users → timed_out'],
+    [{ kind: 'request', cmdlet: 'Get-Mailbox', resource: 'exchange', status: 200 }, 'exchange Get-Mailbox → 200'],
+    [{ outcome: 'denied', code: 'policy_denied' }, 'policy_denied'],
+    [{ outcome: 'issued' }, ''],
+  ])('writes %j with all that answered it', (row, text) => {
+    expect(accountOf([row]).happenings.map(requestText)).toEqual([text]);
   });
 
   it('counts the decisions of a person, and neither what it asked for nor what it used', () => {
