@@ -189,8 +189,8 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
       )}
       {notCovered === 0 ? null : (
         <p class="warn-text">
-          Not compared: {counted(notCovered, 'token')} of the records. No download has the sign-ins of users, or of
-          service principals, of their time.
+          Not compared: {counted(notCovered, 'token')} of the records. Their time, or their kind of sign-in, is in no
+          download or at the edge of one.
         </p>
       )}
       <Applications applications={applications} partner={join.partner} onChoose={choose} />

@@ -153,12 +153,11 @@ function NotProven({ name, verdict: { header, problems }, heads, onHeads }: Verd
           <b>{visibleText(problem)}</b>
         </p>
       ))}
-      {heads.heads.length === 0 ? (
-        <p>
-          A download that broke off or a program that saved the file anew can be the reason: ask for the file once more.
-          If a fresh copy is not proven either, ask your partner why. What the file says is not shown.
-        </p>
-      ) : (
+      <p>
+        A download that broke off or a program that saved the file anew can be the reason: ask for the file once more.
+        If a fresh copy is not proven either, ask your partner why. What the file says is not shown.
+      </p>
+      {heads.heads.length === 0 ? null : (
         <button type="button" onClick={() => onHeads(noHeads)}>
           Check it without the published checkpoints
         </button>
@@ -312,8 +311,8 @@ function Published({ verdict: { checkpoints, missingHeads }, heads: known, onHea
           </p>
         ) : (
           <p class="warn-text">
-            Not compared: checkpoint {numbers(missingHeads)} with {added}. Add what your partner’s service answers at{' '}
-            {addresses}.
+            Not compared: checkpoint {numbers(missingHeads)} with {added}. Your partner’s service publishes what is
+            missing at {addresses}.
           </p>
         )}
         <Drop

@@ -105,7 +105,7 @@ export function comparisonLines(comparison: Comparison): Line[] {
     ...(notCovered === 0
       ? []
       : [
-          `${counted(notCovered, 'token')} of the records were not compared: no download has the sign-ins of users, or of service principals, of their time.`,
+          `${counted(notCovered, 'token')} of the records were not compared: their time, or their kind of sign-in, is in no download or at the edge of one.`,
         ]),
   ];
 }

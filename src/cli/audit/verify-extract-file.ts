@@ -79,7 +79,7 @@ export function extractLines(
     : [styled('bad', 'NOT PROVEN: '), problems.join(' ')];
   const notCompared: Line[] = missingHeads.map(({ number, to }) => [
     styled('warn', 'NOT COMPARED: '),
-    `checkpoint ${number} with the published heads that you gave. Add those of its hour: GET /api/audit/heads?from=${to}`,
+    `checkpoint ${number} with the published heads that you gave. It is among those of its hour: GET /api/audit/heads?from=${to}`,
   ]);
   const named = keys.map(({ kid, thumbprint }) => `  ${kid}  thumbprint ${thumbprint}`);
   return [

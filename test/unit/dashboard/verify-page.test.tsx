@@ -413,6 +413,17 @@ describe('published heads', () => {
     expect(textOf(root, 'section > .note h2')).toBe('PROVEN, not compared yet');
     expect(textOf(root, 'section > .note')).toContain('what others were shown');
   });
+
+  it('are not all that is named for a file that is not whole', async () => {
+    const root = await page();
+    const heads = lines.flatMap((line) => (line.type === 'account' ? [line.jws] : []));
+    await give(root, '#heads', [new File([JSON.stringify({ heads })], 'heads.json')], 'the same as among');
+    const part = fileOf(lines).split('\n').slice(0, -3).join('\n');
+    await give(root, '#extract', [new File([part], 'part.jsonl')], 'NOT PROVEN');
+    expect(root.textContent).toContain('ask for the file once more');
+    expect(root.textContent).toContain('What the file says is not shown');
+    expect(root.textContent).toContain('Check it without the published checkpoints');
+  });
 });
 
 describe('long work', () => {

@@ -302,7 +302,7 @@ describe('ptb audit extract', () => {
     expect([short.exit, short.out]).toEqual([
       3,
       expect.stringMatching(
-        `^NOT COMPARED: checkpoint ${number} with the published heads that you gave. Add those of its hour: GET /api/audit/heads.from=${to}\n[^]*PROVEN: `,
+        `^NOT COMPARED: checkpoint ${number} with the published heads that you gave. It is among those of its hour: GET /api/audit/heads.from=${to}\n[^]*PROVEN: `,
       ),
     ]);
     const { out } = await verify([file, '--heads', other, '--json'], world.audit.nowMs + 60_000);
