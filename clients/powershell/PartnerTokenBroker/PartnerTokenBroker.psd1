@@ -1,6 +1,6 @@
 @{
     RootModule           = 'PartnerTokenBroker.psm1'
-    ModuleVersion        = '0.1.0'
+    ModuleVersion        = '0.2.0'
     GUID                 = 'f4a4a6d0-6c0b-4c53-9a0e-0f5a3a6f3b61'
     Author               = 'The partner-token-broker authors'
     CompanyName          = 'The partner-token-broker authors'
