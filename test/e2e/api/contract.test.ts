@@ -464,6 +464,7 @@ describe('other routes', () => {
     ['docs', {}],
     ['dashboard', {}],
     ['assets', { file: 'dashboard.js' }],
+    ['audit-heads', {}],
   ])('%s needs no token and supports revalidation', async (name, path) => {
     const { status, headers } = await visitor.visit(name, { path });
     expect(status).toBe(200);

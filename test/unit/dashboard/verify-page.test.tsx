@@ -269,7 +269,7 @@ describe('the verdict', () => {
 
 it('counts a change that Microsoft refused apart, and approvals by those that were given', async () => {
   const root = await shown(await checked(lines));
-  expect(textOf(root, '.glance')).toContain('4 changes1 change that failed1 approval given');
+  expect(textOf(root, '.glance')).toContain('7 changes1 change that failed1 approval given');
   expect(textOf(root, '#changes')).not.toContain('Tried');
   expect(textOf(root, '#tried')).toContain('Tried, and Microsoft refused: changed the user tom');
   expect(textOf(root, '#approvals header')).toBe('Approvals1 of 1 given');
