@@ -222,7 +222,7 @@ describe('ptb demo', () => {
     const once = await run(process.execPath, [ptbScript, 'demo', '--app', appFolder, '--once', ...deadCredential], {
       cwd: folder,
     }).catch((error: unknown) => error);
-    expect(once).toMatchObject({ code: 1, stdout: expect.stringContaining('access-check stopped,') as string });
+    expect(once).toMatchObject({ code: 1, stdout: expect.stringContaining('access-check stopped: ') as string });
   });
 
   test('says what it waits for while Key Vault does not answer', async () => {

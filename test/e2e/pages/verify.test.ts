@@ -87,7 +87,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
   it('shows the values of a plan before and after, which its records prove, and why others are not there', async () => {
     const { page, complaints } = await opened();
     await give(page, fileOf(lines));
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     const textOf = async (what: string): Promise<string> =>
       (await page.locator('#changes > .pad > ol > li').filter({ hasText: what }).innerText()).replaceAll(/\s+/g, ' ');
     expect(await textOf('Changed what users may do')).toContain(
@@ -123,7 +123,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     const added: ExtractLine[] = [{ type: 'unsigned', record: unsigned }, { type: 'change', sha256, row }, end];
     const { page } = await opened();
     await give(page, fileOf([...lines.slice(0, -1), ...added]));
-    await page.getByRole('heading', { name: 'PROVEN', exact: true }).waitFor();
+    await page.getByRole('heading', { name: 'PROVEN, not compared yet' }).waitFor();
     await expect(page.locator('#unproven').innerText()).resolves.toMatch(/city\s+Rom\s+Bern/);
     await expect(page.locator('#changes').innerText()).resolves.not.toContain('Bern');
     await page.close();
