@@ -29,8 +29,8 @@ const places: Readonly<Record<string, RegExp>> = {
   'clients/typescript/package.json': manifest,
   'package-lock.json':
     /(?<=^  "version": "|^    "(?:packages\/[\w-]+)?": \{\n(?:      "name": "[\w-]+",\n)?      "version": "|"(?:functions-host|graph-permissions|microsoft-cloud)": ")\d[^"]*/gm,
-  'clients/powershell/PartnerTokenBroker/PartnerTokenBroker.psd1': /(?<=ModuleVersion\s+= ')[^']+/,
-  'azure.yaml': /(?<=template: partner-token-broker@)\S+/,
+  'clients/powershell/PartnerTokenBroker/PartnerTokenBroker.psd1': /(?<=ModuleVersion\s+= ')[^']+/g,
+  'azure.yaml': /(?<=template: partner-token-broker@)\S+/g,
 };
 
 if (import.meta.main) {
@@ -40,6 +40,6 @@ if (import.meta.main) {
   else {
     writeFileSync('CHANGELOG.md', withRelease(changelog, version));
     for (const [file, place] of Object.entries(places))
-      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(new RegExp(place, 'gm'), version));
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(place, version));
   }
 }

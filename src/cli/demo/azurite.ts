@@ -127,8 +127,8 @@ function launch(folder: string, accountKey: string, options: AzuriteOptions): Ch
 }
 
 /**
- * In memory, Azurite removes what deleted blobs leave one by one from an index that it builds anew each time. After ten minutes of a
- * demo with thousands of customers that holds its event loop for minutes. This starts it with the next collection in 24 days.
+ * In memory, Azurite collects garbage every ten minutes: it removes one piece after another, and builds an index anew for each. With
+ * thousands of customers it then answers nothing for minutes. This option puts the first collection off by 24 days.
  */
 export function keepsGarbage(script: string): string {
   const constants = JSON.stringify(join(script, '../blob/utils/constants.js'));
