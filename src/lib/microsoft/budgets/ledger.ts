@@ -168,7 +168,10 @@ interface Outcome {
   readonly isSettled: boolean;
 }
 
-/** From this size on, a budget that several share keeps one unit for an instance that has none yet. */
+/**
+ * From this size on, a budget keeps one unit for an instance that has none yet. Without it, an instance that follows one that
+ * was ended would wait until the lease of that one expires.
+ */
 const minTotalWithReserve = 16;
 
 /**
@@ -191,7 +194,7 @@ export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, exp
     const demands = { ...theirs, [id]: own };
     const part = unlistedPart({ total, whole }, size);
     const isQuiet = !whole && Object.values(demands).every((demand) => wantedOf(demand) <= part);
-    const reserve = whole && size > 1 && total >= minTotalWithReserve ? 1 : 0;
+    const reserve = whole && total >= minTotalWithReserve ? 1 : 0;
     const target = isQuiet ? part : (fairShares(total - reserve, demands, whole)[id] ?? 0);
     const free = total - sum(Object.keys(others).map((other) => theirs[other]?.share ?? part));
     // With more instances than units, each may use one.

@@ -95,8 +95,11 @@ describe('a number of operations', () => {
     expect(says({ total, whole: true }, 'a', jobs(100), others).limits).toEqual({ x: limit });
   });
 
-  it('of 16 belongs to a member that is alone', () => {
-    expect(says({ total: 16, whole: true }, 'a', jobs(100), emptyLedger).limits).toEqual({ x: 16 });
+  it('gives one unit at once to a member that follows one whose lease has not expired yet', () => {
+    const sixteen: Budget = { total: 16, whole: true };
+    const { ledger, limits } = says(sixteen, 'a', jobs(100), emptyLedger);
+    expect(limits).toEqual({ x: 15 });
+    expect(says(sixteen, 'b', jobs(1), ledger).limits).toEqual({ x: 1 });
   });
 
   it('is one for each member only if there are more members than units', () => {
