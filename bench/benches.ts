@@ -5,6 +5,7 @@ import { cloud } from './cloud.ts';
 import { coldStorm } from './cold-storm.ts';
 import { dashboard } from './dashboard.ts';
 import { exec } from './exec.ts';
+import { extract } from './extract.ts';
 import { fanOut } from './fan-out.ts';
 import { interactive } from './interactive.ts';
 import { redemptions } from './redemptions.ts';
@@ -40,6 +41,7 @@ export const benches: readonly Bench[] = [
   query,
   changes,
   auditChain,
+  extract,
   dashboard,
   cloud,
 ];
