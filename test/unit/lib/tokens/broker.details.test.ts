@@ -68,6 +68,15 @@ describe('TokenBroker with a newer credential in Key Vault', () => {
       grant.kind === 'delegated' ? reply(grant.refreshToken.reveal(), tenantId) : undefined;
   };
 
+  test('serves the request that found it, and those after it', async () => {
+    await storeNewerCredential((secret) => (secret === 'refresh-token-1' ? aadstsFailure(70000) : undefined));
+    for (const n of [2, 3]) {
+      const token = broker.getToken(request(n));
+      await clock.advance(60_000);
+      expect((await token).secret.reveal()).toMatch(/^token-/);
+    }
+  });
+
   test('declares the newer credential dead when Entra refuses it as well', async () => {
     await storeNewerCredential(() => aadstsFailure(70000));
     await expect(broker.getToken(request(2))).rejects.toMatchObject({ scope: 'credential' });

@@ -420,13 +420,24 @@ describe("TokenBroker for the partner's own tenant", () => {
 });
 
 describe('TokenBroker with several applications', () => {
-  test('holds back only the requests of the application whose failure is being checked', async () => {
+  beforeEach(async () => {
     await store.saveClientCredential('reader', {
       clientId: '33333333-3333-4333-8333-333333333333',
       tenantId: partner,
       credential: { kind: 'secret', secret: new Secret('s') },
     });
     await store.saveRefreshToken('reader', refreshTokenOf('reader-refresh-token', clock.nowMs()));
+  });
+
+  test('never serves the token of one application for another', async () => {
+    const tokens = [await broker.getToken(request(1)), await broker.getToken(request(1, { application: 'reader' }))];
+    expect(tokens.map(({ application, fromCache }) => [application, fromCache])).toEqual([
+      ['default', false],
+      ['reader', false],
+    ]);
+  });
+
+  test('holds back only the requests of the application whose failure is being checked', async () => {
     redeemer.delayMs = 10;
     redeemer.script = ({ clientId, tenantId }) =>
       clientId.startsWith('1111') && tenantId !== partner ? aadstsFailure(53003) : undefined;
