@@ -265,6 +265,12 @@ export const queryCases: readonly Case[] = [
     "GET /v1.0/groups/{u}/members?$filter=startswith(displayName,'a')",
     'GroupMember.Read.All',
   ],
+  ['allow', "GET /v1.0/groups/{u}/members?$filter=id eq '1'", 'GroupMember.Read.All'],
+  [
+    'A filter, search or order on objects of several types',
+    "GET /v1.0/groups/{u}/members?$filter=id eq '1' and startswith(displayName,'a')",
+    'GroupMember.Read.All',
+  ],
   [
     'A filter, search or order on objects of several types',
     "GET /v1.0/groups/{u}/members/$count?$filter=startswith(displayName,'a')",
