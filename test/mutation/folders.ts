@@ -9,7 +9,7 @@ const glob = (pattern: string): string[] => globSync(pattern, { cwd: projectRoot
 export function mutatedFolders(): string[] {
   const rooms = globSync('src/lib/*', { cwd: projectRoot, withFileTypes: true }).filter((entry) => entry.isDirectory());
   const lib = rooms.map(({ name }) => `src/lib/${name}`).toSorted();
-  return [...lib, 'src/operator', 'src/functions', 'src/cli', ...glob('packages/*/src')];
+  return [...lib, 'src/operator', 'src/functions', 'src/cli', 'clients/typescript/src', ...glob('packages/*/src')];
 }
 
 /**

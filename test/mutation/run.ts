@@ -4,9 +4,12 @@
  *
  *     npm run mutation -- [FOLDER ...] [--since REF] [--sample PERCENT] [--raise] [--concurrency N] [--survivors]
  *
- * Without FOLDER it mutates every folder. `--since` mutates only the files that differ from the Git ref and puts them
- * into the stored reports; `--sample` mutates a share of the functions, stores nothing and compares with no threshold;
- * `--raise` raises the thresholds to the scores; `--survivors` lists undetected mutants.
+ * Without FOLDER it mutates every folder. `--since` mutates only the files that differ from the Git ref; `--sample`
+ * mutates a share of the functions, stores nothing and compares with no threshold; `--raise` raises the thresholds to the
+ * scores; `--survivors` lists undetected mutants.
+ *
+ * A report is stored for each folder, also if the run is interrupted. The next run adds to it: it repeats no mutant whose
+ * code and tests are the same.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,16 +17,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '../paths.ts';
 import { dataTables, mutatedFolders, needsIsolation, testsOf } from './folders.ts';
-import {
-  mergedReport,
-  raised,
-  type Report,
-  type Score,
-  scoreOf,
-  shortfalls,
-  type Thresholds,
-  untested,
-} from './scores.ts';
+import { raised, type Report, type Score, scoreOf, shortfalls, type Thresholds, untested } from './scores.ts';
 
 const reports = join(projectRoot, '.local/mutation');
 const thresholdsFile = join(import.meta.dirname, 'thresholds.json');
@@ -37,29 +31,29 @@ function changedSince(ref: string): string[] {
   const base = git('merge-base', ref, 'HEAD')[0] ?? ref;
   const changed = [
     ...git('diff', '--name-only', '--diff-filter=d', base),
-    ...git('ls-files', '--others', 'src', 'packages'),
+    ...git('ls-files', '--others', 'src', 'packages', 'clients'),
   ];
   return changed.filter((file) => /\.tsx?$/.test(file));
 }
 
-/** Runs Stryker on one folder, and stores its report. Returns undefined if there is nothing to mutate. */
+/** Runs Stryker on one folder. Returns its stored report, or undefined if there is nothing to mutate. */
 function mutate(folder: string, files: readonly string[] | undefined, concurrency: number): Report | undefined {
   const only = files?.filter((file) => file.startsWith(`${folder}/`) && !dataTables.includes(file));
   if (only?.length === 0) return undefined;
   const name = folder.replaceAll('/', '.');
-  const stored = join(reports, `${name}.json`);
-  const fresh = join(reports, `${name}.fresh.json`);
+  const isSample = Number(values.sample) < 100;
+  const stored = join(reports, isSample ? `${name}.sample.json` : `${name}.json`);
   const config = join(reports, `${name}.config.json`);
   const patterns = only ?? [`${folder}/**/*.{ts,tsx}`, ...dataTables.map((file) => `!${file}`)];
   const base = readJson(join(import.meta.dirname, 'stryker.json')) as object;
   const options = {
     mutate: patterns,
     concurrency,
-    jsonReporter: { fileName: fresh },
+    incrementalFile: stored,
     tempDirName: `.local/stryker/${name}`,
   };
   writeFileSync(config, JSON.stringify({ ...base, ...options }));
-  rmSync(fresh, { force: true });
+  if (isSample) rmSync(stored, { force: true });
   const { status } = spawnSync('stryker', ['run', config], {
     cwd: projectRoot,
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -72,15 +66,11 @@ function mutate(folder: string, files: readonly string[] | undefined, concurrenc
   });
   if (status !== 0) throw new Error(`Stryker failed for ${folder}. Run its tests: ${testsOf(folder).join(' ')}`);
   // Stryker writes no report about files without mutants, e.g. types.
-  const report: Report = existsSync(fresh) ? (readJson(fresh) as Report) : { files: {} };
+  const report: Report = existsSync(stored) ? (readJson(stored) as Report) : { files: {} };
   const count = untested(report);
   if (count > 0)
     throw new Error(`${folder}: ${count} mutants survived tests that did not run. The score would be wrong.`);
-  if (Number(values.sample) < 100) return report;
-  const before = only && existsSync(stored) ? (readJson(stored) as Report) : undefined;
-  const merged = mergedReport(before, report, (file) => existsSync(join(projectRoot, file)));
-  writeFileSync(stored, JSON.stringify(merged));
-  return merged;
+  return report;
 }
 
 interface LocatedMutant {

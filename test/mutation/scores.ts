@@ -51,12 +51,6 @@ export const untested = ({ files }: Report): number =>
       ({ status, coveredBy = [], testsCompleted = 0 }) => status === 'Survived' && testsCompleted < coveredBy.length,
     ).length;
 
-/** The stored report with the files of the new one in place of its own, without files that no longer exist. */
-export function mergedReport(stored: Report | undefined, fresh: Report, exists: (file: string) => boolean): Report {
-  const kept = Object.entries(stored?.files ?? {}).filter(([file]) => exists(file));
-  return { ...fresh, files: { ...Object.fromEntries(kept), ...fresh.files } };
-}
-
 /** A line for each folder whose score is below its threshold. A folder without a threshold passes. */
 export function shortfalls(scores: readonly Score[], thresholds: Thresholds): string[] {
   return scores.flatMap(({ folder, percent }) => {

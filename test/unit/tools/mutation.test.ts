@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { dataTables, mutatedFolders, needsIsolation, testsOf } from '../../mutation/folders.ts';
 import { isProse, strykerPlugins } from '../../mutation/prose.ts';
 import { isSampled, strykerPlugins as samplePlugins } from '../../mutation/sample.ts';
-import { mergedReport, raised, scoreOf, shortfalls, untested } from '../../mutation/scores.ts';
+import { raised, scoreOf, shortfalls, untested } from '../../mutation/scores.ts';
 import { projectRoot } from '../../paths.ts';
 
 const file = (...statuses: string[]) => ({ mutants: statuses.map((status) => ({ status })) });
@@ -32,15 +32,6 @@ describe('scoreOf', () => {
 
   it('gives a folder without mutants 100 %', () => {
     expect(scoreOf('src/a', { files: {} }).percent).toBe(100);
-  });
-});
-
-describe('mergedReport', () => {
-  it('replaces the files of the new report, keeps the others, and drops files that are gone', () => {
-    const stored = { files: { 'a.ts': file('Killed'), 'b.ts': file('Killed'), 'gone.ts': file('Survived') } };
-    const fresh = { files: { 'b.ts': file('Survived') } };
-    const { files } = mergedReport(stored, fresh, (name) => name !== 'gone.ts');
-    expect(files).toEqual({ 'a.ts': file('Killed'), 'b.ts': file('Survived') });
   });
 });
 
@@ -81,7 +72,7 @@ describe('the thresholds', () => {
 });
 
 describe('the mutated folders', () => {
-  it('are all of src/lib, the functions, the command line and the workspaces, and each has tests', () => {
+  it('are all of src/lib, the functions, the command line, the client and the workspaces, and each has tests', () => {
     const folders = mutatedFolders();
     expect(folders).toEqual(
       expect.arrayContaining([
@@ -89,6 +80,7 @@ describe('the mutated folders', () => {
         'src/operator',
         'src/functions',
         'src/cli',
+        'clients/typescript/src',
         'packages/functions-host/src',
       ]),
     );
