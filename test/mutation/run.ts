@@ -12,7 +12,7 @@
  * code and tests are the same.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '../paths.ts';
@@ -50,7 +50,8 @@ function mutate(folder: string, files: readonly string[] | undefined, concurrenc
     mutate: patterns,
     concurrency,
     incrementalFile: stored,
-    tempDirName: `.local/stryker/${name}`,
+    // Vitest names test files by their real path, which Stryker compares with this one.
+    tempDirName: join(realpathSync(reports), '../stryker', name),
   };
   writeFileSync(config, JSON.stringify({ ...base, ...options }));
   if (isSample) rmSync(stored, { force: true });
