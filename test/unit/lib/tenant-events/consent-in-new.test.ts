@@ -140,6 +140,13 @@ it('consents in 20 tenants a look, those first that have waited longest', async 
   expect(new Set(attempts.map((each) => each.split(' ')[0])).size).toBe(45);
 });
 
+it('asks again only after those that have not been asked', async () => {
+  listed.push(...Array.from({ length: 45 }, (_, index) => customer(index + 10)));
+  answer = later;
+  await lookFor(0.5);
+  expect(new Set(attempts.map((each) => each.split(' ')[0])).size).toBe(45);
+});
+
 it('leaves no consent out and tells none twice, wherever a host is killed or storage fails', async () => {
   for (const how of ['killed before', 'killed after', 'refused', 'reply lost', 'sent twice'] as const) {
     for (let at = 1; at < 30; at += 1) {
@@ -191,6 +198,17 @@ it('asks again soon if a clock that was far ahead set the next attempt', async (
   await stage.clock.advance(-720 * hourMs);
   answer = given;
   expect(await lookFor(0.2)).toEqual(['1 auto_consented']);
+});
+
+it('waits for an attempt that a clock a few minutes ahead has set', async () => {
+  listed.push(customer(1));
+  answer = later;
+  expect(await lookFor(23)).toEqual(isNew);
+  // Ten minutes ago the next attempt was set to a day later.
+  expect(attempts.at(-1)).toBe('1 1370');
+  await stage.clock.advance(-14 * minuteMs);
+  expect((await stage.pass()).outcome).toBe('read');
+  expect(attempts.at(-1)).toBe('1 1370');
 });
 
 it('believes no result of a job from before the consent, also if another job works later', async () => {

@@ -111,6 +111,14 @@ describe('the end of a relationship', () => {
     expect(told(seen(), seen({ endsAtMs: inDays(3) }))[1]).toEqual([]);
   });
 
+  it('is not told again because the tenant was excluded meanwhile', () => {
+    expect(told(seen(), expiring(6), excluded(), expiring(6)).slice(1)).toEqual([
+      ['ending 7'],
+      ['excluded excluded'],
+      ['included'],
+    ]);
+  });
+
   it('is told again after a loss', () => {
     expect(told(seen(), expiring(5), gone('gdap_expired'), expiring(5)).at(-1)).toEqual([
       'back gdap_expiring',

@@ -56,6 +56,27 @@ describe('the rows of the log', () => {
     });
   });
 
+  it('are written in as few transactions as storage allows, and in none without a change', async () => {
+    const claim = await log.claim();
+    const sizes: number[] = [];
+    const { submitTransaction } = table;
+    table.submitTransaction = async (actions) => {
+      sizes.push(actions.length);
+      await submitTransaction(actions);
+    };
+    await claim?.commit([]);
+    expect(sizes).toEqual([]);
+    // Each has a state and an event twice, and each transaction the head.
+    await claim?.commit(Array.from({ length: 34 }, (_, index) => change(tenant(index + 1), tags('a'))));
+    expect(sizes).toEqual([100, 4]);
+  });
+
+  it('give an event an id of 32 hexadecimal characters', async () => {
+    const claim = await log.claim();
+    await claim?.commit([change(tenant(1), tags('a'))]);
+    expect((await log.query({ limit: 1 })).events[0]?.id).toMatch(/^[0-9a-f]{32}$/);
+  });
+
   it('give back the head as it was written', async () => {
     const claim = await log.claim();
     const [baselineAtMs, readAtMs] = [clock.nowMs(), clock.nowMs() + 1];
@@ -74,6 +95,30 @@ describe('the rows of the log', () => {
     expect((await log.query({ limit: 9 })).events.map(({ sequence }) => sequence)).toEqual([2]);
     expect(recorder.events()).toEqual(['tenant_events.unreadable']);
     expect(recorder.lines[0]?.line).toContain('e-999999999998');
+  });
+
+  it('that are no pending events are left out, and said as an error', async () => {
+    const claim = await log.claim();
+    await claim?.commit([change(tenant(1), tags('a')), change(tenant(2), tags('b'))]);
+    const row = table.rows.get('events/e-999999999998');
+    if (row !== undefined) await table.upsertEntity({ ...row, kind: 'of a later version' });
+    expect((await claim?.pending())?.map(({ event }) => event.sequence)).toEqual([2]);
+    expect(recorder.lines).toMatchObject([{ level: 'error' }]);
+    expect(recorder.lines[0]?.line).toContain('e-999999999998');
+  });
+
+  it('that hold no state leave their tenant without one, and are said, and keys of no tenant are passed over', async () => {
+    const claim = await log.claim();
+    await claim?.commit([change(tenant(1)), change(tenant(2))]);
+    await table.upsertEntity({ partitionKey: 'events', rowKey: `s-${tenant(1)}`, state: '[]' });
+    await table.upsertEntity({ partitionKey: 'events', rowKey: 's-nobody', state: '[]' });
+    expect([...((await claim?.states()) ?? [])]).toEqual([
+      [tenant(1), undefined],
+      [tenant(2), state('Customer 2')],
+    ]);
+    expect(recorder.events()).toEqual(['tenant_events.state_unreadable']);
+    expect(recorder.lines).toMatchObject([{ level: 'warn' }]);
+    expect(recorder.lines[0]?.line).toContain(tenant(1));
   });
 });
 
