@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Change, remove, removeReference, update } from '../../../../src/lib/changes/change.ts';
-import { answerOf } from '../../../../src/lib/changes/send-change.ts';
+import { answerOf, sendChange, type Sending } from '../../../../src/lib/changes/send-change.ts';
+import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
+import { portal } from '../gateway/send/stage.ts';
+import { tenantId } from '../runs/store/stage.ts';
 
 const policy = '/policies/authorizationPolicy';
 const group = '/groups/4f1b8a52-0c6e-4d3a-9a77-2f6f5f0a1c01/members';
@@ -112,5 +115,43 @@ describe('the answer to a change', () => {
     [403, 'It does not exist.'],
   ])('with %i and "%s" refuses it, also after an object was brought', (status, message) => {
     expect(says(change, status, { message }, { isBrought: true }).kind).toBe('refused');
+  });
+});
+
+describe('a cmdlet', () => {
+  const cmdlet = { name: 'Set-Mailbox', parameters: ['Identity', 'ForwardingSmtpAddress'] };
+  /** What keeps the cmdlet from being sent. */
+  async function refusal(permissions: readonly string[], protect?: readonly string[]): Promise<unknown> {
+    const rule = {
+      name: 'adjusts',
+      callers: { applications: [portal.applicationId] },
+      tenants: ['*'],
+      changes: ['adjust'],
+      ...(protect && { protect }),
+    };
+    const parsed = parsePolicy(JSON.stringify({ version: 1, rules: [rule] }));
+    if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+    const sending = {
+      rule: parsed.policy.rules[0],
+      job: { permissions, application: 'default' },
+      tenant: { tenantId: tenantId(0), name: 'Contoso' },
+      // It is refused before anything else is looked at.
+      gateway: {},
+    } as unknown as Sending;
+    const request = { resource: 'exchange', method: 'POST', path: '/InvokeCommand', body: {}, cmdlet } as const;
+    return sendChange(sending, request, () => Promise.reject(new Error('not claimed'))).catch((thrown) => thrown);
+  }
+
+  it('of a job that does not declare the permission of Exchange is refused', async () => {
+    const detail = 'The job does not declare the permission Exchange.Manage.';
+    expect(await refusal(['User.ReadWrite.All'])).toMatchObject({ code: 'caller_forbidden', detail });
+  });
+
+  it('under a rule that protects users is refused, because it does not show whom it changes', async () => {
+    expect(await refusal(['Exchange.Manage'], ['administrators'])).toMatchObject({
+      code: 'caller_forbidden',
+      detail: expect.stringContaining('protects nobody') as string,
+    });
+    expect(await refusal(['Exchange.Manage'])).toBeInstanceOf(TypeError);
   });
 });
