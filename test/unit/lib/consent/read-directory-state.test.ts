@@ -2,8 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { Secret, type StoredClientCredential } from '../../../../src/lib/core/secrets.ts';
 import { createGraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
-import { applicationTag, findApplication, readDirectoryState } from '../../../../src/lib/consent/directory-state.ts';
-import { profiles } from '../../../../src/lib/consent/permissions.ts';
+import {
+  applicationTag,
+  findApplication,
+  isLocked,
+  readDirectoryState,
+} from '../../../../src/lib/consent/directory-state.ts';
+import { graphAppId, profiles } from '../../../../src/lib/consent/permissions.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 import { type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
@@ -94,6 +99,54 @@ describe('readDirectoryState', () => {
     });
   });
 
+  it('reads the registered application, who is assigned to it, and the resources that are there', async () => {
+    const { state } = read([
+      [
+        "displayName eq 'Broker",
+        [
+          {
+            id: 'mine',
+            appId: 'client',
+            displayName: "Broker's own",
+            signInAudience: 'AzureADMultipleOrgs',
+            ...tagged,
+            web: { redirectUris: ['https://web'] },
+            spa: { redirectUris: ['https://spa'] },
+            publicClient: { redirectUris: ['http://localhost'] },
+            requiredResourceAccess: [
+              {
+                resourceAppId: 'GRAPH',
+                resourceAccess: [{ id: 'A', type: 'Scope' }, 'odd', { id: 'b', type: 'Role' }],
+              },
+            ],
+            passwordCredentials: [{ keyId: 'secret' }],
+            keyCredentials: [{ keyId: 'key' }],
+            servicePrincipalLockConfiguration: { isEnabled: true, allProperties: true },
+          },
+        ],
+      ],
+      ["appId eq 'client'", [{ id: 'principal', appRoleAssignmentRequired: true }]],
+      [`appId eq '${graphAppId}'`, [{ id: 'graph' }]],
+      ['/appRoleAssignedTo', [{ principalId: 'ann' }, {}]],
+    ]);
+    const found = await state;
+    expect(found.application).toEqual({
+      objectId: 'mine',
+      clientId: 'client',
+      displayName: "Broker's own",
+      signInAudience: 'AzureADMultipleOrgs',
+      tags: [applicationTag('default')],
+      redirectUris: ['https://web'],
+      otherRedirectUris: { spa: ['https://spa'], publicClient: ['http://localhost'] },
+      permissions: ['graph scope a', 'graph role b'],
+      secrets: [{ keyId: 'secret' }],
+      keyCredentials: [{ keyId: 'key' }],
+      isLocked: true,
+    });
+    expect(found).toMatchObject({ requiresAssignment: true, assignedIds: ['ann', ''] });
+    expect([...found.resourceIds]).toEqual([[graphAppId, 'graph']]);
+  });
+
   it('returns empty values where Graph omits properties', async () => {
     const { state } = read([
       [
@@ -122,4 +175,16 @@ describe('readDirectoryState', () => {
       isOwner: false,
     });
   });
+});
+
+it.each<[object | undefined, boolean]>([
+  [{ isEnabled: true, allProperties: true }, true],
+  [{ isEnabled: true, credentialsWithUsageVerify: true }, true],
+  [{ isEnabled: true, credentialsWithUsageSign: true }, false],
+  [{ isEnabled: true }, false],
+  [{ isEnabled: false, allProperties: true }, false],
+  [{ allProperties: true }, false],
+  [undefined, false],
+])('the keys of the service principals with the lock %j are locked: %s', (lock, locked) => {
+  expect(isLocked(lock === undefined ? {} : { servicePrincipalLockConfiguration: { ...lock } })).toBe(locked);
 });
