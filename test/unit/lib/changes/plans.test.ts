@@ -510,6 +510,25 @@ describe('an approval', () => {
     }
   });
 
+  test('is given back if storage does not confirm that it still holds, and lets the next request through', async () => {
+    const { apply, ask, approve, approvals, orchestrations } = await stagePlan({ rules: [strict] });
+    const id = await ask();
+    await approve(id);
+    const { approvalLog } = approvals;
+    const find = approvalLog.find.bind(approvalLog);
+    let isAway = false;
+    approvalLog.find = async (wanted) => {
+      const found = await find(wanted);
+      if (isAway || found?.approval.status !== 'used') return found;
+      isAway = true;
+      throw new BrokerError('storage_unavailable', 'Away.');
+    };
+    await expect(apply()).rejects.toEqual(refused('storage_unavailable'));
+    expect(approvalLog.rows.get(id)?.approval.status).toBe('approved');
+    expect(orchestrations.started.map(({ name }) => name)).toEqual(['approval']);
+    expect(await apply()).toMatchObject({ runId: applyIdOf({ runId: planId, job: 'adjust' }) });
+  });
+
   type Stage = Awaited<ReturnType<typeof stagePlan>>;
   test.each<[string, (stage: Stage) => unknown, ApplyOptions, Caller?]>([
     ['another division into waves', () => undefined, { waves: ['50%', '100%'] }],
