@@ -142,6 +142,13 @@ describe('tags', () => {
   });
 });
 
+it('remembers tags that changed, so that they are told once', () => {
+  expect(told(seen({ tags: ['a'] }), seen({ tags: ['b'] }), seen({ tags: ['b'] })).slice(1)).toEqual([
+    ['tags_changed'],
+    [],
+  ]);
+});
+
 describe('consent and role', () => {
   const consent = (state: 'missing' | 'differs' | 'given' | 'complete', atMs: number, scopes?: string[]) =>
     seen({ consent: { state, atMs, ...(scopes ? { scopes } : {}) } });
@@ -182,9 +189,36 @@ describe('consent and role', () => {
     expect(deriveEvents(state, consent('given', nowMs), nowMs).events).toEqual([{ kind: 'consent_given' }]);
   });
 
+  it('tells which jobs, permissions and application a missing consent is about, and which jobs a missing role', () => {
+    const [before, missing] = [baselineOf(seen(), nowMs), { state: 'missing', atMs: 1, jobs: ['a'] } as const];
+    const more = { scopes: ['User.Read'], application: 'reader' };
+    expect(deriveEvents(before, seen({ consent: { ...missing, ...more } }), nowMs).events).toEqual([
+      { kind: 'consent_missing', jobs: ['a'], ...more },
+    ]);
+    expect(deriveEvents(before, seen({ role: missing }), nowMs).events).toEqual([
+      { kind: 'role_missing', jobs: ['a'] },
+    ]);
+    expect(deriveEvents(before, seen({ role: { state: 'missing', atMs: 1 } }), nowMs).events).toEqual([
+      { kind: 'role_missing' },
+    ]);
+  });
+
+  it('tells nothing of a role or consent that is as it should be when it is first seen', () => {
+    const good = seen({ role: { state: 'held', atMs: 1 }, consent: { state: 'given', atMs: 1 } });
+    expect(deriveEvents(baselineOf(seen(), nowMs), good, nowMs).events).toEqual([]);
+  });
+
   it('tells of a missing role and of its return', () => {
     const reads = [role('held', 1), role('missing', 2), role('missing', 3), role('held', 4), role('held', 5)];
     expect(told(...reads).slice(1)).toEqual([['role_missing'], [], ['role_given'], []]);
+    expect(told(...reads, role('missing', 6), role('missing', 7)).slice(-2)).toEqual([['role_missing'], []]);
+  });
+
+  it('believes an observation of a clock that is five minutes ahead', () => {
+    const minuteMs = 60_000;
+    expect(told(seen(), consent('missing', nowMs + 5 * minuteMs))[1]).toEqual(['consent_missing']);
+    const known = { ...baselineOf(seen(), nowMs), consent: { state: 'missing', atMs: nowMs + 5 * minuteMs } } as const;
+    expect(deriveEvents(known, consent('given', nowMs), nowMs).events).toEqual([]);
   });
 });
 

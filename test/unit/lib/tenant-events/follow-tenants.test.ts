@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { parseTenantId } from '../../../../src/lib/core/identifiers.ts';
+import { followTenants } from '../../../../src/lib/tenant-events/follow-tenants.ts';
+import { TableEventLog, TableToldStates } from '../../../../src/lib/tenant-events/table-event-log.ts';
+import type { TenantEvent } from '../../../../src/lib/tenant-events/tenant-event.ts';
 import { runLifecycleCampaign } from '../../../campaigns/lifecycle/campaign.ts';
 import { Stage } from '../../../campaigns/lifecycle/stage.ts';
 import type { DelegatedTenant } from '../../../../src/lib/tenants/tenant.ts';
@@ -111,6 +115,74 @@ it('waits for no event that it cannot read, and says so once', async () => {
   expect([told(), recorder.events()]).toEqual([['1 back'], ['tenant_events.unreadable', 'tenant_events.stored']]);
 });
 
+describe('what is announced is noted', () => {
+  /** Looks twice, at the lists before and after. @returns the places that were noted. */
+  async function notedOf(
+    before: readonly DelegatedTenant[],
+    after: readonly DelegatedTenant[],
+    announce: (event: TenantEvent) => Promise<unknown>,
+  ): Promise<number[]> {
+    const { clock, events, told: toldTable, log } = stage;
+    let ids = 0;
+    const deps = { clock, log, newId: () => `id-${(ids += 1)}` };
+    const noted: number[] = [];
+    const { upsertEntity } = toldTable;
+    toldTable.upsertEntity = async (row) => {
+      if (row.rowKey === 'newest') noted.push(Number(row['sequence']));
+      await upsertEntity(row);
+    };
+    for (const tenants of [before, after])
+      await followTenants({
+        ...deps,
+        eventLog: new TableEventLog(async () => events.client, deps),
+        toldStates: new TableToldStates(async () => toldTable.client),
+        completeReads: { completeRead: async () => ({ tenants, refused: [] }) },
+        observe: async () => ({ tagsOf: () => [], consentOf: () => undefined, roleOf: () => undefined }),
+        announce: async (event) => void (await announce(event)),
+      });
+    return noted;
+  }
+  const some = (count: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant[] =>
+    Array.from({ length: count }, (_, index) => customer(index + 1, more));
+
+  it('after 20 events', async () => {
+    expect(await notedOf(some(45), some(45, gone), async () => undefined)).toEqual([20, 40, 45]);
+  });
+
+  it('after a minute', async () => {
+    expect(await notedOf(some(5), some(5, gone), () => stage.clock.advance(30_000))).toEqual([2, 4, 5]);
+  });
+
+  it('not between events that were written together', async () => {
+    // The first tenant is lost, and each of the others has two events.
+    const after = [customer(1, gone), ...some(13).slice(1)];
+    expect(await notedOf(some(1), after, async () => undefined)).toEqual([21, 25]);
+  });
+
+  it('up to the first failure, which is logged with how many wait', async () => {
+    const recorder = recordingLogger();
+    stage.log = recorder.log;
+    const failing = async ({ sequence }: TenantEvent) => {
+      if (sequence === 3) throw new BrokerError('storage_unavailable', 'Away.');
+    };
+    expect(await notedOf(some(5), some(5, gone), failing)).toEqual([2]);
+    expect(recorder.events()).toEqual(['tenant_events.stored', 'tenant_events.stored', 'tenant_events.not_announced']);
+    expect(recorder.lines[2]?.level).toBe('warn');
+    expect(JSON.parse(recorder.lines[2]?.line ?? '')).toMatchObject({ waiting: 3, code: 'storage_unavailable' });
+    expect(JSON.parse(recorder.lines[1]?.line ?? '')).toMatchObject({ tenants: 5, events: 5, isBaseline: false });
+  });
+});
+
+it('writes no state of a tenant that has not changed, and logs nothing', async () => {
+  await stage.pass();
+  const recorder = recordingLogger();
+  stage.log = recorder.log;
+  const etags = () => [...stage.events.rows.values()].filter(({ rowKey }) => rowKey.startsWith('s-'));
+  const before = etags();
+  await stage.pass();
+  expect([etags(), recorder.events()]).toEqual([before, []]);
+});
+
 it('is done by one instance at a time', async () => {
   const outcomes = await Promise.all([stage.pass(), stage.pass()]);
   expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['busy', 'read']);
@@ -125,8 +197,13 @@ describe('a table from yesterday', () => {
     expect(told()).toEqual(['1 lost']);
     stage.events.restore(copy);
     listed = [customer(1, gone), customer(2, gone)];
+    const recorder = recordingLogger();
+    stage.log = recorder.log;
     await stage.pass();
     expect(told()).toEqual(['2 lost']);
+    expect(recorder.events()).toEqual(['tenant_events.restored', 'tenant_events.stored']);
+    expect(recorder.lines[0]?.level).toBe('warn');
+    expect(JSON.parse(recorder.lines[0]?.line ?? '')).toMatchObject({ tenants: 1, missing: 1 });
     listed = [customer(1), customer(2)];
     await stage.pass();
     expect(told()).toEqual(['1 back', '2 back']);

@@ -60,6 +60,39 @@ describe('the last results of jobs', () => {
     expect(judgeRole([result('a', 5, 'consent_required')])).toBeUndefined();
   });
 
+  it('are those of the jobs that are asked about, of one tenant, and since a consent', async () => {
+    const asked: (readonly string[])[] = [];
+    const results = [result('a', 3, 'consent_required'), result('b', 5, 'access_denied')];
+    const deps = {
+      tenantTags: { current: async () => undefined as never },
+      lastResults: {
+        read: async (names: readonly string[]) => {
+          asked.push(names);
+          return new Map([[tenant(1), results]]);
+        },
+      },
+      consentWatch: { consentOf: () => ({ state: 'complete', atMs: Date.parse(at(6)) }) as const },
+      log: recordingLogger().log,
+    };
+    const observed = await observeTenants(deps as never, [
+      { name: 'a', application: 'reader' },
+      { name: 'b', application: 'default' },
+    ]);
+    expect(asked).toEqual([['a', 'b']]);
+    expect(observed.roleOf(tenant(1))).toEqual({ state: 'missing', atMs: Date.parse(at(5)), jobs: ['b'] });
+    expect(observed.roleOf(tenant(2))).toBeUndefined();
+    const missing = { state: 'missing', atMs: Date.parse(at(3)), jobs: ['a'], application: 'reader' };
+    expect(observed.consentOf(tenant(1))).toEqual(missing);
+    expect(observed.consentOf(tenant(1), Date.parse(at(3)))).toEqual(missing);
+    expect(observed.consentOf(tenant(1), Date.parse(at(4)))?.state).toBe('complete');
+    expect(observed.consentOf(tenant(1), Date.parse(at(7)))).toBeUndefined();
+  });
+
+  it('count by the latest of them whose time can be read', () => {
+    const odd = { ...result('c', 1), finishedAt: 'soon' };
+    expect(judgeRole([result('a', 5), result('b', 3), odd])).toEqual({ state: 'held', atMs: Date.parse(at(5)) });
+  });
+
   it('decide nothing while they cannot be read', async () => {
     const away = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
     const recorder = recordingLogger();
@@ -75,7 +108,15 @@ describe('the last results of jobs', () => {
       undefined,
       undefined,
     ]);
-    expect(recorder.events()).toEqual(['tenant_events.not_observed', 'tenant_events.not_observed']);
+    const lines = recorder.lines.map(({ level, line }) => ({ level, ...(JSON.parse(line) as object) }));
+    expect(lines).toMatchObject(
+      ['tags', 'results'].map((what) => ({
+        level: 'warn',
+        event: 'tenant_events.not_observed',
+        what,
+        code: 'storage_unavailable',
+      })),
+    );
   });
 });
 
