@@ -74,7 +74,7 @@ describe('the last results of jobs', () => {
       consentWatch: { consentOf: () => ({ state: 'complete', atMs: Date.parse(at(6)) }) as const },
       log: recordingLogger().log,
     };
-    const observed = await observeTenants(deps as never, [
+    const observed = await observeTenants(deps, [
       { name: 'a', application: 'reader' },
       { name: 'b', application: 'default' },
     ]);
