@@ -116,8 +116,8 @@ export class ConsentBench {
     );
   }
 
-  async give(orders: readonly ConsentPlan[]) {
-    const results = consentInTenants(this.run, orders);
+  async give(orders: readonly ConsentPlan[], report?: Parameters<typeof consentInTenants>[2]) {
+    const results = consentInTenants(this.run, orders, report);
     await this.clock.advance(900_000);
     return results;
   }

@@ -100,6 +100,24 @@ describe('consentInTenants', () => {
     expect(bench.seen).toHaveLength(8);
   });
 
+  it('tries the customers after those that Partner Center refuses one by one', async () => {
+    const orders = bench.orders(9);
+    bench.answer = ({ url }) => (url.pathname.includes(orders[8]!.tenantId) ? undefined : refusal(403, 20002));
+    expect((await bench.give(orders)).map(({ outcome }) => outcome)).toEqual([...Array(8).fill('failed'), 'consented']);
+  });
+
+  it('needs no token for a customer that lacks nothing', async () => {
+    bench.granted.set(tenants(9)[8]!, { grants: [graph, exchange], visibleAtMs: 0 });
+    bench.answer = () => refusal(401);
+    expect((await bench.give(bench.orders(9))).at(-1)).toMatchObject({ outcome: 'already' });
+  });
+
+  it('tells each result when it is known', async () => {
+    const told: string[] = [];
+    await bench.give(bench.orders(2), ({ tenantId, outcome }) => told.push(`${tenantId} ${outcome}`));
+    expect(told).toEqual([`${first} consented`, `${second} consented`]);
+  });
+
   it('counts a 409 only after reading the consent back', async () => {
     bench.granted.set(second, { grants: [graph, exchange], visibleAtMs: 0 });
     bench.answer = () => refusal(409, 2000, 'Permission entry already exists.');

@@ -87,6 +87,16 @@ describe('consentInTenants with a withdrawal', () => {
     expect(bench.journal.size).toBe(0);
   });
 
+  it.each([
+    ['a resource that the customer had not consented to', 'Exchange.Manage'],
+    ['former permissions', 'user_impersonation'],
+  ])('gives nothing back after a refusal of %s', async (_what, scope) => {
+    bench.answer = ({ body }) => (body?.includes(scope) ? refusal(400, 2000, 'Refused.') : undefined);
+    await bench.give(bench.orders(1, true));
+    expect(bench.posted()).toHaveLength(3);
+    expect(new Set(bench.posted()).size).toBe(3);
+  });
+
   it('keeps the journal when a withdrawal is refused after an attempt that may have worked', async () => {
     bench.answer = (request, count) => {
       if (count > 1) return refusal(403, 20002);

@@ -54,6 +54,12 @@ it('tries no further customer when Partner Center refuses the token', async () =
   expect(bench.seen).toHaveLength(8);
 });
 
+it('tries the customers after those that Partner Center refuses one by one', async () => {
+  const last = tenants(9)[8]!;
+  bench.answer = ({ url }) => (url.pathname.includes(last) ? undefined : refusal(403, 20002));
+  expect((await withdraw(9)).map(({ outcome }) => outcome)).toEqual([...Array(8).fill('failed'), 'removed']);
+});
+
 it('starts no further customer after an interruption', async () => {
   bench.answer = () => {
     bench.interrupt();
