@@ -78,9 +78,12 @@ function hasReplacedModules(file: string): boolean {
   return texts.some((text) => replacesModules.test(text));
 }
 
-/** `src/lib/audit` → `test/unit/lib/audit`, `packages/x/src` → `packages/x/test/unit`. */
-const mirror = (folder: string): string =>
-  folder.startsWith('packages/') ? folder.replace(/src$/, 'test/unit') : folder.replace(/^src/, 'test/unit');
+/** `src/lib/audit` → `test/unit/lib/audit`, `clients/x/src` → `test/unit/clients/x`, `packages/x/src` → `packages/x/test/unit`. */
+function mirror(folder: string): string {
+  if (folder.startsWith('packages/')) return folder.replace(/src$/, 'test/unit');
+  if (folder.startsWith('clients/')) return `test/unit/${folder.replace(/\/src$/, '')}`;
+  return folder.replace(/^src/, 'test/unit');
+}
 
 /** Tests that reach a folder through a tool: the OpenAPI document holds the texts and examples of every route. */
 const throughTools: Readonly<Record<string, readonly string[]>> = {

@@ -101,6 +101,7 @@ describe('testsOf', () => {
     const tests = testsOf('src/lib/audit');
     expect(tests).toContain('test/unit/lib/audit/log/rising-time.test.ts');
     expect(tests).toContain('test/functions/audit-retention.test.ts');
+    expect(testsOf('clients/typescript/src')).toContain('test/unit/clients/typescript/broker-request-error.test.ts');
   });
 
   it('leaves out tests that load an app, except where each test has a process of its own', () => {
