@@ -110,6 +110,12 @@ describe('PartnerTokenCredential.getToken', () => {
     expect(getEventListeners(abortSignal, 'abort')).toEqual([]);
   });
 
+  it('rejects a caller that has aborted before', async () => {
+    broker.answers = [() => broker.token('t1')];
+    const asked = broker.credential().getToken(graph, { abortSignal: AbortSignal.abort() });
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
   it('rejects a caller that aborts, and still resolves for the others', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>();
     broker.answers = [() => promise];

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { PartnerTokenCredential, runResults } from '../../../../clients/typescript/src/index.ts';
+import { GatewayClient, PartnerTokenCredential, runResults } from '../../../../clients/typescript/src/index.ts';
 import { FakeClock } from '../../../fakes/fake-clock.ts';
 
 // With the `fetch` of Node, which follows redirects unless the request says otherwise. A fake cannot show that.
@@ -58,5 +58,11 @@ it('does not follow a redirect of a page of results', async () => {
     'job@w',
   );
   await expect(rows.next()).rejects.toMatchObject({ code: 'network' });
+  expect(stolen).toEqual([]);
+});
+
+it('does not follow a redirect of a request through the gateway', async () => {
+  const gateway = new GatewayClient({ ...options(), tenant: 'contoso.com' });
+  await expect(gateway.request('GET', '/v1.0/users')).rejects.toMatchObject({ code: 'unexpected', status: 302 });
   expect(stolen).toEqual([]);
 });
