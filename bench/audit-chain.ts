@@ -73,7 +73,23 @@ function processorTime(name: string, work: () => unknown): Figure {
 
 /** What a checkpoint adds for the proofs of customers, every five minutes: it is no part of a token. */
 async function treeOfTenants(): Promise<Figure> {
-  const { audit, tree } = new ProofWorld(1, customers, calm);
+  const world = new ProofWorld(1, customers, calm);
+  const { audit, indexKey } = world;
+  const cpuMs = (since?: NodeJS.CpuUsage): number => {
+    const { user, system } = process.cpuUsage(since);
+    return (user + system) / 1000;
+  };
+  // Key Vault signs: that is no work of the app.
+  let inVaultMs = 0;
+  const tree = world.newTree({
+    ...indexKey,
+    sign: async (...of) => {
+      const before = process.cpuUsage();
+      const signature = await indexKey.sign(...of);
+      inVaultMs += cpuMs(before);
+      return signature;
+    },
+  });
   const chain = new RecordChain(() => id(1));
   let written = 0;
   const checkpoint = async (touched: number): Promise<void> => {
@@ -91,10 +107,10 @@ async function treeOfTenants(): Promise<Figure> {
   const samples: number[] = [];
   const head = tree.head.bind(tree);
   tree.head = async (...of) => {
+    inVaultMs = 0;
     const before = process.cpuUsage();
     const text = await head(...of);
-    const { user, system } = process.cpuUsage(before);
-    samples.push((user + system) / 1000);
+    samples.push(cpuMs(before) - inVaultMs);
     return text;
   };
   for (let at = 0; at < 60; at += 1) await checkpoint(batch);
