@@ -212,6 +212,17 @@ describe('list', () => {
     expect(seen.map(({ url }) => url.search)).toEqual(['?$top=2', '?$skiptoken=a', '?$skiptoken=b']);
   });
 
+  test('sends its headers with each page', async () => {
+    const { client, seen } = stage(
+      inTurn(
+        () => ({ value: [], '@odata.nextLink': `${baseUrl}/v1.0/users?$skiptoken=a` }),
+        () => ({ value: [{ id: 1 }] }),
+      ),
+    );
+    await all(client.list('/users?$count=true', { headers: { ConsistencyLevel: 'eventual' } }));
+    expect(seen.map(({ headers }) => headers.get('consistencylevel'))).toEqual(['eventual', 'eventual']);
+  });
+
   test('fetches a page only when its items are requested', async () => {
     const { client, seen } = stage(() => ({
       value: [{ id: 1 }],
