@@ -147,6 +147,11 @@ describe('ptb exec', () => {
     expect(err).toContain('c1.example: ended because of --timeout');
   });
 
+  it('takes --timeout in seconds', async () => {
+    const { exit } = await exec(['--timeout', '300'], ['setTimeout(() => undefined, 500)'], { tenants: [customer(1)] });
+    expect(exit).toBe(0);
+  });
+
   it('writes each line and each result as a document with --json', async () => {
     const { out } = await exec(['--json'], [`console.log('one'); console.error('two')`], { tenants: [customer(1)] });
     const of = { tenantId: idOf(1), domain: 'c1.example' };

@@ -72,6 +72,14 @@ describe('ptb request', () => {
     expect(sent).toEqual([{ url: `${base}/v1.0/users`, method: 'GET', headers, body: undefined }]);
   });
 
+  it('sends a reason that is not ASCII, and says when it asks for an approval again or for none', async () => {
+    const reason = 'Ticket 4711 – 50 % of Müller’s mail';
+    const { sent } = await run([...users, '--reason', reason, '--ask-again', '--break-glass'], [answer('{}')]);
+    const { 'x-reason': header = '', ...others } = sent[0]?.headers ?? {};
+    expect(decodeURIComponent(header)).toBe(reason);
+    expect(others).toMatchObject({ 'x-ask-again': 'true', 'x-break-glass': 'true' });
+  });
+
   it('indents JSON on a terminal, keeps the digits of numbers, and shows control characters as text', async () => {
     const body = '{"big":12345678901234567890,"rate":1.50,"name":"a\\u202eb\\u001b[2J"}';
     const { out } = await run(users, [answer(body)], { isTerminal: true });
