@@ -21,4 +21,22 @@ describe('RequestGate', () => {
     (await visits[3])?.();
     expect(await gate.enter()).toBeTypeOf('function');
   });
+
+  it('admits no more at once after a slot has passed from one request to the next', async () => {
+    const gate = new RequestGate(1, 10);
+    const first = await gate.enter();
+    const second = gate.enter();
+    first?.();
+    const release = await second;
+    let isThirdRunning = false;
+    const third = gate.enter().then(() => {
+      isThirdRunning = true;
+    });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(isThirdRunning).toBe(false);
+    release?.();
+    await third;
+    expect(isThirdRunning).toBe(true);
+  });
 });
