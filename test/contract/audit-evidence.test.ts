@@ -1,4 +1,5 @@
 import { createSign, generateKeyPairSync, randomUUID } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { TableClient } from '@azure/data-tables';
 import { ContainerClient } from '@azure/storage-blob';
 import type { JWK } from 'jose';
@@ -203,6 +204,38 @@ describe('the records and checkpoints in storage', () => {
     expect((await extract()).problems).toEqual([
       '1 records are missing that the signed checkpoints count for this tenant.',
     ]);
+  });
+
+  it('cost an extract few requests to storage, and another tenant the same', async () => {
+    const log = instance();
+    const sinceMs = clock.nowMs() - minute;
+    await record(log, 10);
+    for (let tenants = 1; tenants <= 4; tenants += 1) {
+      await log.record(issued({ atMs: clock.nowMs(), tenantId: tenant(tenants) }));
+      aheadMinutes += 100;
+      while ((await evidenceOfTenants().write(year)) !== undefined);
+    }
+    const evidence = evidenceOfTenants();
+    const requests = async (of: number): Promise<number> => {
+      let count = 0;
+      const counted = (): void => void (count += 1);
+      subscribe('http.client.request.start', counted);
+      try {
+        let continuation: string | undefined;
+        do {
+          const query = { tenant: tenant(of), sinceMs, untilMs: clock.nowMs() };
+          ({ continuation } = await evidence.extract(query, continuation));
+        } while (continuation !== undefined);
+      } finally {
+        unsubscribe('http.client.request.start', counted);
+      }
+      return count;
+    };
+    // Forty checkpoints. The first reads the accounts of two of them in parts, and where the log begins.
+    expect(await requests(1)).toBeLessThan(50);
+    const others = [await requests(2), await requests(3)];
+    expect(Math.min(...others)).toBeGreaterThan(4);
+    expect(Math.max(...others)).toBeLessThan(16);
   });
 
   it('give heads from the hour before a time to anybody, and read storage for few of those who ask', async () => {

@@ -1,5 +1,5 @@
-import { ContainerClient } from '@azure/storage-blob';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BlobClient, ContainerClient } from '@azure/storage-blob';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createBlobCheckpointLog } from '../../src/lib/audit/chain/blob-checkpoint-log.ts';
 import type { CheckpointLog } from '../../src/lib/audit/chain/checkpoint-log.ts';
 import { type Azurite, emptyAzurite } from '../support/azurite.ts';
@@ -18,11 +18,17 @@ function newLog(): () => CheckpointLog {
   return () => createBlobCheckpointLog(async () => new ContainerClient(azurite.connectionString, name));
 }
 
+/** When a checkpoint was written, by its number: a day has as many as a blob. */
+const timeOf = (number: number): number => Date.UTC(2026, 0, 1) + number * 300_000;
 /** A line with this number that counts as the app's, unless it says that somebody else wrote it. */
-const line = (number: number, text = 'app'): string =>
-  `e30.${Buffer.from(JSON.stringify({ number, text })).toString('base64url')}.c2lnbmVk`;
-const textOf = (jws: string | undefined): unknown =>
-  JSON.parse(Buffer.from(jws?.split('.')[1] ?? '', 'base64url').toString());
+const line = (number: number, text = 'app', atMs = timeOf(number)): string =>
+  `e30.${Buffer.from(JSON.stringify({ number, text, at: new Date(atMs).toISOString() })).toString('base64url')}.c2lnbmVk`;
+const textOf = (jws: string | undefined): unknown => {
+  const { at: _, ...rest } = JSON.parse(Buffer.from(jws?.split('.')[1] ?? '', 'base64url').toString()) as object & {
+    at?: string;
+  };
+  return rest;
+};
 const isOwn = async (jws: string): Promise<boolean> =>
   jws.endsWith('.c2lnbmVk') && !JSON.stringify(textOf(jws)).includes('foreign');
 
@@ -45,14 +51,14 @@ describe('the log of checkpoints in blobs', () => {
   it('is empty before the first, also without its container', async () => {
     const log = newLog()();
     expect(await log.last(isOwn)).toBeUndefined();
-    expect(await log.page(0)).toEqual({ checkpoints: [] });
+    expect(await log.page(0, isOwn)).toEqual({ checkpoints: [] });
   });
 
   it('keeps checkpoints in their order', async () => {
     const log = newLog()();
     await fill(log, 1, 3);
     expect((await log.last(isOwn))?.jws).toBe(line(3));
-    expect(await log.page(0)).toEqual({ checkpoints: [line(1), line(2), line(3)] });
+    expect(await log.page(0, isOwn)).toEqual({ checkpoints: [line(1), line(2), line(3)] });
   });
 
   it('takes one of two checkpoints that follow the same one, whoever wrote it', async () => {
@@ -63,7 +69,7 @@ describe('the log of checkpoints in blobs', () => {
     const taken = await Promise.all([one, other].map((log, index) => log.append(line(2, `of ${index}`), 2, before)));
     expect(taken.filter(Boolean)).toHaveLength(1);
     expect((await one.last(isOwn))?.jws).toBe(line(2, `of ${taken.indexOf(true)}`));
-    expect((await one.page(0)).checkpoints).toHaveLength(2);
+    expect((await one.page(0, isOwn)).checkpoints).toHaveLength(2);
   });
 
   it('takes one of two first checkpoints', async () => {
@@ -71,7 +77,7 @@ describe('the log of checkpoints in blobs', () => {
     const logs = Array.from({ length: 5 }, () => open());
     const taken = await Promise.all(logs.map((log, index) => log.append(line(1, `of ${index}`), 1, undefined)));
     expect(taken.filter(Boolean)).toHaveLength(1);
-    expect((await open().page(0)).checkpoints).toHaveLength(1);
+    expect((await open().page(0, isOwn)).checkpoints).toHaveLength(1);
   });
 
   it('knows its own checkpoint again after a lost reply', async () => {
@@ -80,7 +86,7 @@ describe('the log of checkpoints in blobs', () => {
     const before = await log.last(isOwn);
     expect(await log.append(line(2), 2, before)).toBe(true);
     expect(await log.append(line(2), 2, before)).toBe(true);
-    expect((await log.page(0)).checkpoints).toEqual([line(1), line(2)]);
+    expect((await log.page(0, isOwn)).checkpoints).toEqual([line(1), line(2)]);
   });
 
   it('finds the last checkpoint behind large ones, and a large one', async () => {
@@ -94,7 +100,7 @@ describe('the log of checkpoints in blobs', () => {
     }
     const pages: string[][] = [];
     for (let next: string | undefined, done = false; !done; done = next === undefined) {
-      const page = await log.page(0, next);
+      const page = await log.page(0, isOwn, next);
       next = page.continuation;
       pages.push([...page.checkpoints]);
     }
@@ -113,14 +119,64 @@ describe('the log of checkpoints in blobs', () => {
     await fillFirstBlob(new ContainerClient(azurite.connectionString, `checkpoints${containers}`), 3);
     await fill(log, perBlob - 1, perBlob + 1);
     expect((await log.last(isOwn))?.jws).toBe(line(perBlob + 1));
-    const first = await log.page(0);
+    const first = await log.page(0, isOwn);
     expect(first.checkpoints).toHaveLength(perBlob);
-    const second = await log.page(0, first.continuation);
+    const second = await log.page(0, isOwn, first.continuation);
     expect(second).toEqual({ checkpoints: [line(perBlob + 1)] });
     await fill(log, perBlob + 2, perBlob + 2);
-    // Both blobs are older, so only the last one can have a checkpoint for a later time.
-    expect((await log.page(Date.now() + 60_000)).checkpoints).toEqual([line(perBlob + 1), line(perBlob + 2)]);
-    await expect(log.page(0, '1')).rejects.toMatchObject({ code: 'request_invalid' });
+    // From a checkpoint before the time, which only the last blob has for what follows its first.
+    expect((await log.page(timeOf(perBlob + 2), isOwn)).checkpoints).toEqual([line(perBlob + 1), line(perBlob + 2)]);
+    expect((await log.page(timeOf(perBlob + 1), isOwn)).checkpoints[0]).toBe(line(1));
+    await expect(log.page(0, isOwn, '1')).rejects.toMatchObject({ code: 'request_invalid' });
+  });
+
+  describe('of ninety days that are written at once, as after a restore', () => {
+    const blobs = 90;
+    /** Of each blob only the first two and the last. */
+    const linesOf = (blob: number): string[] => [1, 2, perBlob].map((place) => line(blob * perBlob + place));
+    let log: CheckpointLog;
+    let container: ContainerClient;
+    beforeAll(async () => {
+      log = newLog()();
+      container = new ContainerClient(azurite.connectionString, `checkpoints${containers}`);
+      await container.create();
+      for (let blob = 0; blob < blobs; blob += 1) {
+        const client = container.getAppendBlobClient(`checkpoints-${String(blob).padStart(7, '0')}.jsonl`);
+        const text = linesOf(blob).map((each) => `${each}\n`);
+        await client.create();
+        await client.appendBlock(text.join(''), text.join('').length);
+      }
+    });
+    const readFrom = async (fromMs: number): Promise<[first: string | undefined, requests: number]> => {
+      const downloads = vi.spyOn(BlobClient.prototype, 'downloadToBuffer');
+      const { checkpoints } = await log.page(fromMs, isOwn);
+      const requests = downloads.mock.calls.length;
+      downloads.mockRestore();
+      return [checkpoints[0], requests];
+    };
+
+    it('is read from the blob of a time, which a few requests find, and none the next time', async () => {
+      const [first, requests] = await readFrom(timeOf(61 * perBlob + 2));
+      expect(first).toBe(line(61 * perBlob + 1));
+      expect(requests).toBeGreaterThan(1);
+      expect(requests).toBeLessThan(10);
+      expect(await readFrom(timeOf(61 * perBlob + 200))).toEqual([first, 1]);
+      expect(await readFrom(timeOf(61 * perBlob + 1))).toEqual([line(60 * perBlob + 1), 1]);
+      expect((await readFrom(timeOf(0)))[0]).toBe(line(1));
+      expect((await readFrom(timeOf(1_000_000)))[0]).toBe(line((blobs - 1) * perBlob + 1));
+    });
+
+    it('is read from an earlier blob if others have begun one with lines of a wrong time', async () => {
+      const client = container.getAppendBlobClient('checkpoints-0000090.jsonl');
+      await client.create();
+      const long = timeOf(90 * perBlob + 1);
+      const foreign = [line(90 * perBlob + 1, 'foreign', 0), line(1), 'garbage', line(90 * perBlob + 1)];
+      for (const each of foreign.slice(0, 3)) await client.appendBlock(`${each}\n`, each.length + 1);
+      expect((await readFrom(long + 1))[0]).toBe(line(89 * perBlob + 1));
+      await client.appendBlock(`${foreign[3]}\n`, (foreign[3]?.length ?? 0) + 1);
+      expect((await readFrom(long + 1))[0]).toBe(foreign[0]);
+      expect((await readFrom(long))[0]).toBe(line(89 * perBlob + 1));
+    });
   });
 
   describe('with lines that the app has not written', () => {
@@ -136,7 +192,7 @@ describe('the log of checkpoints in blobs', () => {
       await fill(log, 1, 3);
     });
     const numbers = async (): Promise<unknown[]> =>
-      (await log.page(0)).checkpoints.map((jws) => (jws.startsWith('e30.') ? textOf(jws) : jws));
+      (await log.page(0, isOwn)).checkpoints.map((jws) => (jws.startsWith('e30.') ? textOf(jws) : jws));
 
     it.each([
       ['text', 'garbage\n'],
@@ -173,7 +229,7 @@ describe('the log of checkpoints in blobs', () => {
       await add('garbage', 1);
       await fillFirstBlob(container, 4);
       await fill(log, perBlob - 1, perBlob + 2);
-      const second = await log.page(0, '1.0');
+      const second = await log.page(0, isOwn, '1.0');
       expect(second.checkpoints).toEqual(['garbage', line(perBlob + 1), line(perBlob + 2)]);
     });
 

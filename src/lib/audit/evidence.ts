@@ -36,6 +36,8 @@ const mostKeptHeads = 16 * 2 ** 20;
 const longestPurgeSearch = 288;
 /** Parts of the log that are searched for heads. A day of a large fleet has more than one. */
 const longestSearch = 24;
+/** Checkpoints before a time that are read with those after it. Each is verified, and a day has 288. */
+const checkpointsBefore = 24;
 /** So many checkpoints are verified before others get their turn, about 5 ms: the process issues tokens meanwhile. */
 const checkpointsPerTurn = 12;
 
@@ -143,7 +145,7 @@ export class AuditEvidence {
 
   /** One page of checkpoints, from one before `fromMs`. @throws BrokerError. */
   async checkpoints(fromMs: number, continuation?: string): Promise<SignedPage> {
-    const page = await this.#deps.checkpoints.page(fromMs, continuation);
+    const page = await this.#deps.checkpoints.page(fromMs, this.#isOwn, continuation);
     const ids = new Set(page.checkpoints.map(keyIdOf).filter((id) => id !== ''));
     const keys = await Promise.all([...ids].map((id) => this.#deps.signer.publicKey(id)));
     return { broker: this.#deps.broker, ...page, keys: keys.filter((key) => key !== undefined) };
@@ -230,12 +232,8 @@ export class AuditEvidence {
 
   /** The last checkpoint that the app's key has signed, and whether there are lines of others. */
   async #last(): Promise<{ readonly checkpoint?: Checkpoint; readonly hasForeign: boolean }> {
-    const { checkpoints, signer } = this.#deps;
-    // Its schema is loaded when it is needed.
-    const { ownCheckpoint } = await import('./chain/write-checkpoint.ts');
-    const found = await checkpoints.last(async (jws) => (await ownCheckpoint(jws, signer)) !== undefined);
-    const { jws, hasForeign = false } = found ?? {};
-    const checkpoint = jws === undefined ? undefined : await ownCheckpoint(jws, signer);
+    const { jws, hasForeign = false } = (await this.#deps.checkpoints.last(this.#isOwn)) ?? {};
+    const checkpoint = jws === undefined ? undefined : await this.#ownOf(jws);
     return { hasForeign, ...(checkpoint === undefined ? {} : { checkpoint }) };
   }
 
@@ -308,7 +306,7 @@ export class AuditEvidence {
       const { each } = this.#headReads;
       this.#headReads.all += 1;
       each.set(who, (each.get(who) ?? 0) + 1);
-      const page = await this.#deps.checkpoints.page(startMs, next);
+      const page = await this.#deps.checkpoints.page(startMs, this.#isOwn, next);
       const said = page.checkpoints.map((jws) => partOf(jws, 1)['tenants']);
       heads.push(...said.filter((head) => typeof head === 'string').filter((jws) => toMsOf(jws) >= startMs));
       next = page.continuation;
@@ -324,31 +322,50 @@ export class AuditEvidence {
     if (accounts === undefined || indexKey === undefined) return undefined;
     const { TenantTree } = await import('./proof/tenant-tree.ts');
     const read = (fromMs: number, toMs: number): AsyncIterable<StoredRecord> => this.#read(fromMs, toMs);
-    this.#tree ??= new TenantTree({ ...this.#deps, accounts, indexKey, read });
+    const checkpoints = (fromMs: number): AsyncIterable<OwnCheckpoint> => this.#ownCheckpoints(fromMs);
+    this.#tree ??= new TenantTree({ ...this.#deps, accounts, indexKey, checkpoints, read });
     return this.#tree;
   }
 
-  /** The checkpoints of the app, each after the one that it names. Lines of others are left out. */
-  async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
+  /** The checkpoint in a line, if it is one of the app. */
+  async #ownOf(jws: string): Promise<Checkpoint | undefined> {
+    const hash = hashOf(jws);
+    const known = this.#own.get(hash);
+    if (known !== undefined) return known;
+    // Its schema is loaded when it is needed.
     const { ownCheckpoint } = await import('./chain/write-checkpoint.ts');
-    let last: OwnCheckpoint | undefined;
-    let lastHash = '';
-    let continuation: string | undefined;
+    const checkpoint = await ownCheckpoint(jws, this.#deps.signer);
+    if (checkpoint !== undefined) this.#own.set(hash, checkpoint);
+    return checkpoint;
+  }
+
+  readonly #isOwn = async (jws: string): Promise<boolean> => (await this.#ownOf(jws)) !== undefined;
+
+  /**
+   * The checkpoints of the app, each after the one that it names. Lines of others are left out. Some from before the time come
+   * first: the accounts of the last one before it may be lost.
+   */
+  async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
+    let lastHash: string | undefined;
+    // An older line may have been appended again at the start.
+    let isChain = false;
+    let page: CheckpointPage | undefined;
     let read = 0;
     do {
-      const page: CheckpointPage = await this.#deps.checkpoints.page(fromMs, continuation);
-      for (const jws of page.checkpoints) {
-        const hash = hashOf(jws);
+      const lines: CheckpointPage = await this.#deps.checkpoints.page(fromMs, this.#isOwn, page?.continuation);
+      const start = page === undefined ? startIn(lines.checkpoints, fromMs) : 0;
+      for (const jws of lines.checkpoints.slice(start)) {
         read += 1;
         if (read % checkpointsPerTurn === 0) await setImmediate();
-        const checkpoint = this.#own.get(hash) ?? (await ownCheckpoint(jws, this.#deps.signer));
-        if (checkpoint === undefined || (last !== undefined && checkpoint.previous !== lastHash)) continue;
-        this.#own.set(hash, checkpoint);
-        [last, lastHash] = [{ checkpoint, jws }, hash];
-        yield last;
+        const checkpoint = await this.#ownOf(jws);
+        if (checkpoint === undefined) continue;
+        const follows = checkpoint.previous === lastHash;
+        if (isChain && !follows) continue;
+        [lastHash, isChain] = [hashOf(jws), follows];
+        yield { checkpoint, jws };
       }
-      continuation = page.continuation;
-    } while (continuation !== undefined);
+      page = lines;
+    } while (page.continuation !== undefined);
   }
 
   /** How far the clock of this instance is behind that of storage, milliseconds. Negative if it is ahead. */
@@ -370,6 +387,12 @@ export class AuditEvidence {
       continuation = page.continuation;
     } while (continuation !== undefined);
   }
+}
+
+/** The line with which reading from a time begins: some before the first that says it was written then or later. */
+function startIn(lines: readonly string[], fromMs: number): number {
+  const first = lines.findIndex((jws) => Date.parse(String(partOf(jws, 1)['at'])) >= fromMs);
+  return Math.max(0, (first === -1 ? lines.length : first) - checkpointsBefore);
 }
 
 /** Up to when a head covers records. Negative infinity for text that is none. */

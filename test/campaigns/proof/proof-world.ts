@@ -76,7 +76,7 @@ export class ProofWorld {
       indexKey: key,
       broker: partner,
       signer: { sign: (id, data) => this.audit.signer().sign(id, data) },
-      checkpoints: this.audit.log,
+      checkpoints: () => this.checkpoints(),
       read: this.audit.read,
       log: silentLogger,
     });

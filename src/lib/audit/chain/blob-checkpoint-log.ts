@@ -7,6 +7,7 @@ import {
   type BlobEnd,
   type CheckpointLog,
   type CheckpointPage,
+  type IsOwn,
   partOf,
   type StoredCheckpoint,
 } from './checkpoint-log.ts';
@@ -23,7 +24,8 @@ const contentType = 'application/jsonl';
 
 interface BlobFacts {
   readonly number: number;
-  readonly changedMs: number;
+  /** When storage created it: after its first checkpoint was written, if it was restored from a copy. */
+  readonly createdMs: number;
   /** Bytes when it was listed. It only grows. */
   readonly size: number;
 }
@@ -36,6 +38,8 @@ interface BlobFacts {
  */
 export function createBlobCheckpointLog(container: () => Promise<ContainerClient>): CheckpointLog {
   const open = once(container);
+  /** When the first checkpoint of a blob was written. By number and time of creation: nothing before it changes. */
+  const starts = new Map<string, number>();
   let isThere = false;
   const list = async (): Promise<BlobFacts[]> => {
     const found: BlobFacts[] = [];
@@ -44,7 +48,7 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
       const size = properties.contentLength ?? 0;
       // A blob is created before its first line is appended.
       if (number !== undefined && size > 0)
-        found.push({ number: Number(number), changedMs: properties.lastModified.getTime(), size });
+        found.push({ number: Number(number), createdMs: properties.createdOn?.getTime() ?? 0, size });
     }
     isThere = true;
     return found.toSorted((one, other) => one.number - other.number);
@@ -70,8 +74,12 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
         async () => appendLine(await open(), jws, { number, before }),
         'The checkpoint could not be written.',
       ),
-    page: (fromMs, continuation) =>
-      storageCall(async () => pageOf(await open(), await blobs(), { fromMs, continuation }), unreadable),
+    page: (fromMs, isOwn, continuation) =>
+      storageCall(async () => {
+        const [opened, found] = [await open(), await blobs()];
+        const start = async (): Promise<string> => `${await startAt(opened, found, { fromMs, isOwn, starts })}.0`;
+        return pageOf(opened, found, continuation ?? (await start()));
+      }, unreadable),
   };
 }
 
@@ -82,8 +90,6 @@ const linesOf = (text: string): string[] => text.split('\n').filter((line) => li
 
 /** First part of the end of a blob to read. Enough for several checkpoints of a large fleet. */
 const tailBytes = 256 * 1024;
-
-type IsOwn = (jws: string) => Promise<boolean>;
 
 /** The newest checkpoint that the app has written. Blobs and lines after it are foreign. */
 async function lastOf(
@@ -121,11 +127,13 @@ function numberOf(jws: string): number {
   return typeof number === 'number' ? number : Number.NaN;
 }
 
+const blobOf = (number: number): number => Math.floor((number - 1) / checkpointsPerBlob);
+
 /** The checkpoint with the largest number. An older one may have been appended again. */
 async function newestOwn(lines: readonly string[], blob: number, isOwn: IsOwn): Promise<string | undefined> {
   const known = lines
     .map((jws) => ({ jws, number: numberOf(jws) }))
-    .filter(({ number }) => Math.floor((number - 1) / checkpointsPerBlob) === blob)
+    .filter(({ number }) => blobOf(number) === blob)
     .toSorted((one, other) => other.number - one.number);
   for (const { jws } of known) if (await isOwn(jws)) return jws;
   return undefined;
@@ -159,7 +167,7 @@ interface Next {
 
 /** @returns whether the line is there, also if an earlier try whose reply was lost has put it there. */
 async function appendLine(container: ContainerClient, jws: string, { number, before }: Next): Promise<boolean> {
-  const index = Math.floor((number - 1) / checkpointsPerBlob);
+  const index = blobOf(number);
   const blob = container.getAppendBlobClient(nameOf(index));
   const isFirst = (number - 1) % checkpointsPerBlob === 0;
   const end = before?.positions?.get(index);
@@ -200,14 +208,9 @@ function ignoreConflict(thrown: unknown): void {
 const pageBytes = 1024 * 1024;
 const continuationPattern = /^(\d{1,7})\.(\d{1,15})$/;
 
-/** The continuation is the number of a blob, and the byte in it. */
-async function pageOf(
-  container: ContainerClient,
-  blobs: readonly BlobFacts[],
-  { fromMs, continuation }: { readonly fromMs: number; readonly continuation: string | undefined },
-): Promise<CheckpointPage> {
-  const [, number, byte] =
-    continuation === undefined ? ['', startAt(blobs, fromMs), 0] : (continuationPattern.exec(continuation) ?? []);
+/** @param place as in a continuation: the number of a blob, and the byte in it. */
+async function pageOf(container: ContainerClient, blobs: readonly BlobFacts[], place: string): Promise<CheckpointPage> {
+  const [, number, byte] = continuationPattern.exec(place) ?? [];
   if (number === undefined) throw wrongContinuation('is not valid');
   const index = blobs.findIndex((blob) => blob.number >= Number(number));
   const found = blobs[index];
@@ -222,9 +225,9 @@ async function pageOf(
 }
 
 /** Complete lines from a byte on, one at least. */
-async function linesFrom(blob: BlobClient, offset: number, size: number): Promise<Buffer> {
+async function linesFrom(blob: BlobClient, offset: number, size: number, least = pageBytes): Promise<Buffer> {
   if (offset >= size) return Buffer.alloc(0);
-  for (let bytes = pageBytes; ; bytes *= 2) {
+  for (let bytes = least; ; bytes *= 2) {
     const count = Math.min(bytes, size - offset);
     const text = await blob.downloadToBuffer(offset, count);
     const end = text.lastIndexOf('\n') + 1;
@@ -233,8 +236,47 @@ async function linesFrom(blob: BlobClient, offset: number, size: number): Promis
   }
 }
 
-/** The blob before the first that was written after this time: its last checkpoint is from before. */
-function startAt(sorted: readonly BlobFacts[], fromMs: number): number {
-  const first = sorted.find(({ changedMs }) => changedMs >= fromMs);
-  return Math.max(0, ((first ?? sorted.at(-1))?.number ?? 0) - (first === undefined ? 0 : 1));
+/** First part of a blob in which its first checkpoint is looked for. */
+const startBytes = 16 * 1024;
+
+interface Start {
+  readonly fromMs: number;
+  readonly isOwn: IsOwn;
+  readonly starts: Map<string, number>;
+}
+
+/**
+ * The number of the last blob that begins before a time, by bisection. What its checkpoints say counts, and not the times of
+ * storage, which are all new once an account was restored.
+ */
+async function startAt(container: ContainerClient, sorted: readonly BlobFacts[], start: Start): Promise<number> {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const blob = sorted[middle];
+    // A blob of which the start is not known counts as later: the page only begins earlier.
+    if (blob !== undefined && ((await startOf(container, blob, start)) ?? Infinity) < start.fromMs) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[Math.max(0, low - 1)]?.number ?? 0;
+}
+
+/** When the first checkpoint of a blob was written; undefined if none of the app is found where it should be. */
+async function startOf(
+  container: ContainerClient,
+  { number, createdMs, size }: BlobFacts,
+  { isOwn, starts }: Start,
+): Promise<number | undefined> {
+  const name = `${number} ${createdMs}`;
+  const known = starts.get(name);
+  if (known !== undefined) return known;
+  const text = await linesFrom(container.getBlobClient(nameOf(number)), 0, size, startBytes);
+  for (const jws of linesOf(text.toString('utf8'))) {
+    // An older one may have been appended again.
+    if (blobOf(numberOf(jws)) !== number || !(await isOwn(jws))) continue;
+    const ms = Date.parse(String(partOf(jws, 1)['at']));
+    starts.set(name, ms);
+    return ms;
+  }
+  return undefined;
 }

@@ -51,14 +51,16 @@ export interface CheckpointPage {
   readonly continuation?: string;
 }
 
+/** Whether a line is a checkpoint of the app: others may have appended lines, too. */
+export type IsOwn = (jws: string) => Promise<boolean>;
+
 /** The checkpoints in storage, in their order. Nothing in it is ever changed. */
 export interface CheckpointLog {
   /**
    * The last one that the app has written.
-   * @param isOwn whether a line is a checkpoint of the app.
    * @throws BrokerError storage_unavailable, and what `isOwn` throws.
    */
-  last(isOwn: (jws: string) => Promise<boolean>): Promise<StoredCheckpoint | undefined>;
+  last(isOwn: IsOwn): Promise<StoredCheckpoint | undefined>;
   /**
    * Adds the next one.
    * @returns false if another instance has added one after `before`.
@@ -66,8 +68,9 @@ export interface CheckpointLog {
    */
   append(jws: string, number: number, before: StoredCheckpoint | undefined): Promise<boolean>;
   /**
-   * Reads checkpoints, oldest first, from one that was written before `fromMs`, if there is one.
-   * @throws BrokerError storage_unavailable; request_invalid for a continuation that no page had.
+   * Reads checkpoints, oldest first, from one that was written before `fromMs`, if there is one. At most about a day of earlier
+   * ones comes before it.
+   * @throws BrokerError storage_unavailable; request_invalid for a continuation that no page had; what `isOwn` throws.
    */
-  page(fromMs: number, continuation?: string): Promise<CheckpointPage>;
+  page(fromMs: number, isOwn: IsOwn, continuation?: string): Promise<CheckpointPage>;
 }

@@ -187,12 +187,13 @@ async function boundsOf(
     (await firstKept(tree, newestFirst(await around(checkpoints(query.untilMs + settledMs), query, isFar)))) ??
     (await firstKept(tree, newestFirst(await all())));
   if (end === undefined) throw noAccounts();
+  const { began } = end.state;
   const { before, within, beyond } = await around(
-    checkpoints(sinceMs),
+    // The tree has no accounts before it began.
+    checkpoints(Math.max(sinceMs, Date.parse(began.from))),
     query,
     (found) => found.within.length + found.beyond.length > 0,
   );
-  const { began } = end.state;
   const isWhole = (iso: string): boolean => Date.parse(iso) >= purgedBeforeMs + purgeMarginMs;
   const isOfTree = ({ checkpoint: { number, to } }: OwnCheckpoint): boolean =>
     number >= began.number && number < end.own.checkpoint.number && isWhole(to);

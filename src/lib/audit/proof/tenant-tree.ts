@@ -6,12 +6,11 @@ import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import type { Logger } from '../../core/log.ts';
 import { parseJson } from '../../core/outbound.ts';
 import { collectCheckpoint } from '../chain/collect-checkpoint.ts';
-import { type CheckpointLog, type CheckpointSigner, partOf } from '../chain/checkpoint-log.ts';
+import { type CheckpointSigner, partOf } from '../chain/checkpoint-log.ts';
 import {
   canonicalText,
   type ChainLink,
   type Checkpoint,
-  checkpointSchema,
   hashOf,
   readLink,
   type StoredRecord,
@@ -49,7 +48,8 @@ export interface TenantTreeDeps {
   readonly signer: Pick<CheckpointSigner, 'sign'>;
   /** Tenant id of the partner. */
   readonly broker: string;
-  readonly checkpoints: Pick<CheckpointLog, 'page'>;
+  /** The checkpoints of the app, from one before this time. */
+  readonly checkpoints: (fromMs: number) => AsyncIterable<OwnCheckpoint>;
   readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
   readonly log: Logger;
 }
@@ -391,18 +391,9 @@ export class TenantTree {
     const found = new Map<string, OwnCheckpoint>();
     // Five minutes each, and some more.
     const fromMs = Date.parse(checkpoint.from) - longestRebuild * 2 * 5 * minuteMs;
-    let continuation: string | undefined;
-    do {
-      const page = await this.#deps.checkpoints.page(fromMs, continuation);
-      for (const jws of page.checkpoints) {
-        const parsed = checkpointSchema.safeParse(partOf(jws, 1));
-        if (parsed.success && parsed.data.number <= checkpoint.number)
-          found.set(hashOf(jws), { checkpoint: parsed.data, jws });
-      }
-      continuation = page.continuation;
-    } while (continuation !== undefined);
+    for await (const own of this.#deps.checkpoints(fromMs)) found.set(hashOf(own.jws), own);
     const recent: OwnCheckpoint[] = [];
-    // Each names the one before by its hash, so lines of others are not among them.
+    // Each names the one before by its hash.
     for (let each: OwnCheckpoint | undefined = newest; each !== undefined && recent.length < longestRebuild; ) {
       recent.unshift(each);
       each = found.get(each.checkpoint.previous ?? '');

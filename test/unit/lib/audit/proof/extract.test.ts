@@ -59,6 +59,26 @@ it('of a hundred tenants with records in a few hours of a week takes few pages a
   expect(read.mock.calls.length).toBeLessThan(2 * pages.length);
 });
 
+it('reads no checkpoint from before the accounts began, however long before them the period begins', async () => {
+  const world = new ProofWorld(9, 3, calm);
+  world.audit.startInstance();
+  // Checkpoints of a version without accounts.
+  await world.audit.leap(20 * 60);
+  const beganMs = world.audit.nowMs;
+  await world.run(1_200);
+  const asked: number[] = [];
+  const checkpoints = (fromMs: number) => {
+    asked.push(fromMs);
+    return world.checkpoints();
+  };
+  const [, tenant = nilUuid as TenantId] = world.tenants;
+  const lines = await world.extract(tenant, beganMs - 19 * 3_600_000, world.audit.nowMs, { checkpoints });
+  const verdict = await verifyExtract(textsOf(lines), { keys: world.keys, nowMs: world.audit.nowMs });
+  expect(verdict).toMatchObject({ isProven: true, problems: [] });
+  expect(verdict.records).toBeGreaterThan(0);
+  expect(Math.min(...asked)).toBeGreaterThan(beganMs - 20 * 60_000);
+});
+
 describe('a page of a long time without records', () => {
   const fromMs = Date.UTC(2026, 0, 1);
   const day = 86_400_000;

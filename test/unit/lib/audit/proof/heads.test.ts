@@ -16,7 +16,7 @@ function evidenceOf(parts: readonly number[]) {
   });
   let reads = 0;
   let nowMs = Date.UTC(2026, 11, 1, 12);
-  const page: CheckpointLog['page'] = async (_fromMs, continuation = '0') => {
+  const page: CheckpointLog['page'] = async (_fromMs, _isOwn, continuation = '0') => {
     reads += 1;
     const part = Number(continuation);
     const start = parts.slice(0, part).reduce((sum, each) => sum + each, 0);
