@@ -181,32 +181,28 @@ export function treeOf(checkpoint: number, secret: Uint8Array, accounts: Iterabl
   const table = random.update(Buffer.alloc(buckets * stride));
   const starts = random.update(Buffer.alloc(buckets));
   const nonces = random.update(Buffer.alloc(all.length * digestBytes));
-  const tenants = new Map<number, Entry[]>();
   const tagged = Buffer.from(tagInput(checkpoint, emptyAccount.head));
-  for (const account of all) {
-    const bucket = bucketOf(account.index, bits);
-    // The inputs of hashes differ in some bytes only, and thousands of them are hashed.
+  // The inputs of hashes differ in some bytes only, and thousands of them are hashed.
+  const tags = all.map((account) => {
     tagged.write(bytesIn(account), tagged.length - digestBytes, digestBytes, 'latin1');
-    const entry = { account, tag: sha256Text(tagged), nonceAt: 0 };
-    const others = tenants.get(bucket);
-    if (others === undefined) tenants.set(bucket, [entry]);
-    else others.push(entry);
-  }
+    return sha256Text(tagged);
+  });
+  const placesIn = placesByBucket(all, tags, bits);
+  const nonceAt = new Uint32Array(all.length);
   const committed = Buffer.from(commitmentInput(emptyAccount.head, emptyAccount.head, emptyAccount));
-  let nonceAt = 0;
+  let noncesUsed = 0;
   for (let bucket = 0; bucket < buckets; bucket += 1) {
-    const entries = tenants.get(bucket) ?? [];
-    if (entries.length > 1) entries.sort((one, other) => (one.tag < other.tag ? -1 : 1));
-    for (const [rank, entry] of entries.entries()) {
-      // A random start, so that a place tells nothing about the tenants beside it.
-      const slot = ((starts[bucket] ?? 0) + rank) % entriesPerBucket;
-      const at = bucket * stride + 1 + slot * entryBytes;
-      table.write(entry.tag, at, tagBytes, 'latin1');
-      nonces.copy(committed, 1, nonceAt, nonceAt + digestBytes);
-      committed.write(bytesIn(entry.account), 1 + digestBytes, 'latin1');
+    // A random start, so that a place tells nothing about the tenants beside it.
+    let slot = starts[bucket] ?? 0;
+    for (const place of placesIn(bucket)) {
+      const at = bucket * stride + 1 + (slot % entriesPerBucket) * entryBytes;
+      table.write(tags[place] ?? '', at, tagBytes, 'latin1');
+      nonces.copy(committed, 1, noncesUsed, noncesUsed + digestBytes);
+      committed.write(bytesIn(all[place] as TenantAccount), 1 + digestBytes, 'latin1');
       table.write(sha256Text(committed), at + tagBytes, digestBytes, 'latin1');
-      entry.nonceAt = nonceAt;
-      nonceAt += digestBytes;
+      nonceAt[place] = noncesUsed;
+      noncesUsed += digestBytes;
+      slot += 1;
     }
   }
   const sizes = levelsOf(bits);
@@ -222,7 +218,7 @@ export function treeOf(checkpoint: number, secret: Uint8Array, accounts: Iterabl
     bits,
     proof: (index) => {
       const bucket = bucketOf(index, bits);
-      const found = tenants.get(bucket)?.find(({ account }) => Buffer.compare(account.index, index) === 0);
+      const found = placesIn(bucket).find((at) => Buffer.compare(all[at]?.index ?? emptyAccount.head, index) === 0);
       const path: string[] = [];
       let place = bucket;
       for (const [depth, size] of sizes.entries()) {
@@ -238,24 +234,43 @@ export function treeOf(checkpoint: number, secret: Uint8Array, accounts: Iterabl
       return {
         bucket: table.toString('base64url', bucket * stride + 1, (bucket + 1) * stride),
         path,
-        ...(found === undefined ? {} : { account: shownAccount(found, nonces) }),
+        ...(found === undefined ? {} : { account: shownAccount(all[found] ?? emptyAccount, nonces, nonceAt[found]) }),
       };
     },
   };
 }
 
-interface Entry {
-  readonly account: TenantAccount;
-  /** Whose first bytes are shown. */
-  readonly tag: string;
-  /** Where its nonce is. */
-  nonceAt: number;
+/**
+ * The places of the accounts of each bucket, in the order of their tags. A chain for each bucket in two arrays: thousands of
+ * lists, and sorting each, take as long as the hashes.
+ */
+function placesByBucket(
+  accounts: readonly TenantAccount[],
+  tags: readonly string[],
+  bits: number,
+): (bucket: number) => readonly number[] {
+  const first = new Int32Array(2 ** bits).fill(-1);
+  const next = new Int32Array(accounts.length);
+  for (const [place, tag] of tags.entries()) {
+    const bucket = bucketOf(accounts[place]?.index ?? emptyAccount.head, bits);
+    let before = -1;
+    let after = first[bucket] ?? -1;
+    while (after >= 0 && (tags[after] ?? '') < tag) [before, after] = [after, next[after] ?? -1];
+    next[place] = after;
+    if (before < 0) first[bucket] = place;
+    else next[before] = place;
+  }
+  return (bucket) => {
+    const places: number[] = [];
+    for (let place = first[bucket] ?? -1; place >= 0; place = next[place] ?? -1) places.push(place);
+    return places;
+  };
 }
 
-const shownAccount = ({ account, nonceAt }: Entry, nonces: Buffer): NonNullable<AccountProof['account']> => ({
-  nonce: nonces.toString('base64url', nonceAt, nonceAt + digestBytes),
-  count: account.count,
-  head: Buffer.from(account.head).toString('base64url'),
+const shownAccount = ({ count, head }: Account, nonces: Buffer, at = 0): NonNullable<AccountProof['account']> => ({
+  nonce: nonces.toString('base64url', at, at + digestBytes),
+  count,
+  head: Buffer.from(head).toString('base64url'),
 });
 
 /**
@@ -268,11 +283,13 @@ function hashAll(bytes: Buffer, stride: number, kind: number, groupSize: number 
   const group = groupSize === undefined ? 1 : 2 ** groupSize;
   const gap = groupSize === undefined ? 0 : 1;
   const result = Buffer.alloc((count / group) * (gap + group * digestBytes));
+  const piece = Buffer.alloc(stride);
   let at = 0;
   for (let each = 0; each < count; each += 1) {
     if (each % group === 0) at += gap;
-    bytes[each * stride] = kind;
-    at += result.write(sha256Text(bytes.subarray(each * stride, (each + 1) * stride)), at, digestBytes, 'latin1');
+    bytes.copy(piece, 0, each * stride, (each + 1) * stride);
+    piece[0] = kind;
+    at += result.write(sha256Text(piece), at, digestBytes, 'latin1');
   }
   return result;
 }
@@ -297,15 +314,17 @@ export interface Accounts {
   readonly cover: Cover;
   readonly tenants: ReadonlyMap<TenantId, TenantAccount>;
   /** See {@link indexesIn}. */
-  indexes?: string;
+  indexes?: Uint8Array;
 }
 
 /** JSON that says which index is whose. Kept, because it stays as it is from one checkpoint to the next until a tenant is added. */
-export const indexesIn = (accounts: Accounts): string =>
-  (accounts.indexes ??= JSON.stringify(
-    [...accounts.tenants]
-      .map(([tenant, { index }]) => `${tenant} ${Buffer.from(index).toString('base64url')}`)
-      .toSorted(),
+export const indexesIn = (accounts: Accounts): Uint8Array =>
+  (accounts.indexes ??= Buffer.from(
+    JSON.stringify(
+      [...accounts.tenants]
+        .map(([tenant, { index }]) => `${tenant} ${Buffer.from(index).toString('base64url')}`)
+        .toSorted(),
+    ),
   ));
 
 /**
