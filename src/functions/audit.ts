@@ -30,6 +30,8 @@ import { longestLifeMs } from '../lib/approvals/watch-approvals.ts';
 import type { AuditEntry } from '../lib/audit/audit-log.ts';
 import type { StoredRecord } from '../lib/audit/chain/checkpoint.ts';
 import { timeOfKeys } from '../lib/audit/log/audit-row.ts';
+import type { PlanRows } from '../lib/audit/proof/extract.ts';
+import type { MissingChange } from '../lib/audit/proof/layout.ts';
 import { plannedRows } from '../lib/changes/plan-rows.ts';
 import { type Caller, callerIdOf } from '../lib/core/caller.ts';
 import { dayMs, isoTime } from '../lib/core/clock.ts';
@@ -172,7 +174,7 @@ function hasOneOf(texts: readonly string[]): (value: string) => boolean {
 }
 
 /**
- * The rows of plans that records name, for whoever may read plans. Those with a text that is withheld are undefined.
+ * The rows of plans that records name, for whoever may read plans.
  * @param most characters. @returns undefined if there are more.
  */
 async function changesIn(
@@ -184,15 +186,24 @@ async function changesIn(
     most,
   }: { readonly records: readonly StoredRecord[]; readonly tenantId: TenantId; readonly most: number },
   { withhold = [] }: Withheld,
-): Promise<ReadonlyMap<string, string | undefined> | undefined> {
-  const wanted = new Set(records.map(({ changeSha256 }) => String(changeSha256)));
-  if (!caller.roles.includes('Runs.Read')) return new Map([...wanted].map((sha256) => [sha256, undefined]));
-  const applies = new Set(records.flatMap(({ run }) => (typeof run === 'string' ? run : [])));
+): Promise<PlanRows | undefined> {
+  const withheld = { missing: 'withheld' } as const;
+  if (!caller.roles.includes('Runs.Read'))
+    return new Map(records.map(({ changeSha256 }) => [String(changeSha256), withheld]));
+  const applied = new Map<string, Set<string>>();
+  for (const { run, changeSha256 } of records)
+    if (typeof run === 'string') applied.set(run, (applied.get(run) ?? new Set()).add(String(changeSha256)));
   const { log, results } = await visibleRuns(services, caller);
-  const rows = await plannedRows({ requests: services.runs.log, log, results }, { applies, wanted, tenantId, most });
+  const found = await plannedRows({ requests: services.runs.log, log, results }, { applied, tenantId, most });
+  if (found === undefined) return undefined;
+  for (const [plan, { length }] of found.changed)
+    services.log.log('error', 'audit.plan_rows_changed', { plan, tenantId, changes: length });
   // A row is JSON in JSON in JSON.
   const isWithheld = hasOneOf(withhold.flatMap((text) => [0, 1, 2].map((times) => escaped(text, times))));
-  return rows && new Map([...rows].map(([sha256, row]) => [sha256, isWithheld(row) ? undefined : row]));
+  return new Map<string, string | { readonly missing: MissingChange }>([
+    ...[...found.changed.values()].flat().map((sha256) => [sha256, { missing: 'changed' }] as const),
+    ...[...found.rows].map(([sha256, row]) => [sha256, isWithheld(row) ? withheld : row] as const),
+  ]);
 }
 
 const escaped = (text: string, times: number): string =>

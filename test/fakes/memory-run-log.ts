@@ -202,9 +202,17 @@ export class MemoryRunResults implements RunResults {
     this.#rows.set(`${runId} ${rowsName}`, Buffer.from(jsonLines as string).toString());
   }
 
+  /** The same, with rows. */
+  removeRows(runId: RunId, rowsName: string): void {
+    this.#rows.delete(`${runId} ${rowsName}`);
+  }
+
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
     const text = this.#rows.get(`${runId} ${rowsName}`);
-    if (text === undefined) throw new BrokerError('storage_unavailable', 'There are no such rows.');
+    if (text === undefined)
+      throw new BrokerError('storage_unavailable', 'There are no such rows.', {
+        logFields: { storageCode: 'BlobNotFound' },
+      });
     yield Buffer.from(text).subarray(fromByte).toString();
   }
 

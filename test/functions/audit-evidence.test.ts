@@ -8,6 +8,7 @@ import { type StoredRecord, storedRecord } from '../../src/lib/audit/chain/check
 import { toRow } from '../../src/lib/audit/log/audit-row.ts';
 import type { ExtractDeps } from '../../src/lib/audit/proof/extract.ts';
 import type { CallerRole } from '../../src/lib/core/caller.ts';
+import { type Logger, silentLogger } from '../../src/lib/core/log.ts';
 import { recordingLogger } from '../fakes/recording-logger.ts';
 import { guid, issued, tenant } from '../support/audit-entries.ts';
 import { openPolicy } from '../support/open-policy.ts';
@@ -37,7 +38,14 @@ async function shownBy(
   {
     wait = async () => undefined,
     roles = ['Audit.Read', 'Runs.Read'],
-  }: { readonly wait?: () => Promise<void>; readonly roles?: readonly CallerRole[] } = {},
+    rows = [`${planRow('ann@contoso.com')}\n${planRow('say "x"')}`, '\n'],
+    log = silentLogger,
+  }: {
+    readonly wait?: () => Promise<void>;
+    readonly roles?: readonly CallerRole[];
+    readonly rows?: readonly string[];
+    readonly log?: Logger;
+  } = {},
 ): Promise<Required<Shown>> {
   let given: Shown = {};
   const approval = {
@@ -45,6 +53,7 @@ async function shownBy(
     decisions: [{ decider: { kind: 'user', applicationId: guid(1), objectId: guid(5), name: 'Bob' } }],
   };
   const services = {
+    log,
     callers: {
       policy: {
         current: async () => ({
@@ -71,7 +80,7 @@ async function shownBy(
       },
       results: {
         rows: async function* () {
-          yield* [`${planRow('ann@contoso.com')}\n${planRow('say "x"')}`, '\n'];
+          yield* rows;
         },
       },
     },
@@ -191,14 +200,35 @@ it('gives an extract what plans hold, but what has a text that is withheld', asy
     ...((await (await shownBy(query)).changes(records, Infinity)) ?? []).values(),
   ];
   expect(await changes({})).toEqual(planned);
-  expect(await changes({ withhold: 'ANN@contoso.com' })).toEqual([undefined, planRow('say "x"')]);
-  expect(await changes({ withhold: 'say "x"' })).toEqual([planRow('ann@contoso.com'), undefined]);
+  expect(await changes({ withhold: 'ANN@contoso.com' })).toEqual([{ missing: 'withheld' }, planRow('say "x"')]);
+  expect(await changes({ withhold: 'say "x"' })).toEqual([planRow('ann@contoso.com'), { missing: 'withheld' }]);
+});
+
+it('tells what somebody has changed in storage from what was purged, and reports it', async () => {
+  const { log, lines } = recordingLogger();
+  const { changes } = await shownBy({}, { rows: [`${planned[0]}\n${planRow('forged')}\n`], log });
+  const purged = stored({ run: 'purged@apply-2', changeSha256: 'ab'.repeat(32) });
+  const found = await changes([...naming, purged], Infinity);
+  expect(naming.map(({ changeSha256 }) => found?.get(String(changeSha256)))).toEqual([
+    planned[0],
+    { missing: 'changed' },
+  ]);
+  expect(found?.has('ab'.repeat(32))).toBe(false);
+  expect(lines.map(({ line }) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({
+      level: 'error',
+      event: 'audit.plan_rows_changed',
+      plan: 'adjust@plan',
+      tenantId: tenant(7),
+      changes: 1,
+    }),
+  ]);
 });
 
 it('withholds what plans hold from a caller that may not read plans', async () => {
   const { changes } = await shownBy({}, { roles: ['Audit.Read'] });
   expect([...((await changes(naming, Infinity)) ?? [])]).toEqual(
-    naming.map(({ changeSha256 }) => [changeSha256, undefined]),
+    naming.map(({ changeSha256 }) => [changeSha256, { missing: 'withheld' }]),
   );
 });
 

@@ -26,7 +26,8 @@ interface RecordedChange {
 type KnownValues = ChangeValues | 'too many' | 'unrecorded';
 
 const whyNone: Readonly<Record<Exclude<KnownValues, object>, string>> = {
-  gone: 'the file says, and nobody signs, that the plan was purged or changed since',
+  gone: 'the file says, and nobody signs, that the plan was purged since',
+  changed: 'the file says, and nobody signs, that somebody changed or deleted the values in storage since',
   withheld: 'the file says, and nobody signs, that the partner withholds the values',
   'too many': 'the file has more values than this command keeps',
   unrecorded: 'the record is of a version that did not name the values',

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { BrokerError } from '../core/errors.ts';
+import { isBlobMissing } from '../core/rows/table.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import { defined, type JsonObject } from '../core/objects.ts';
 import type { Row } from '../runs/job/row.ts';
@@ -110,30 +111,38 @@ const digestOfRow = (line: string): string => hash('sha256', line, 'hex');
 
 /** Rows that are read by their digests. */
 interface WantedRows {
-  readonly applies: Iterable<RunId>;
-  readonly wanted: ReadonlySet<string>;
+  /** Digests of rows, by the apply that made their changes. */
+  readonly applied: ReadonlyMap<RunId, ReadonlySet<string>>;
   readonly tenantId: TenantId;
   /** Characters. */
   readonly most: number;
 }
 
+interface FoundRows {
+  /** By their digests. Those of a plan that was purged are missing. */
+  readonly rows: ReadonlyMap<string, string>;
+  /** Plans that are there, and digests of their rows that are not: somebody has changed or deleted rows. */
+  readonly changed: ReadonlyMap<RunId, readonly string[]>;
+}
+
 /**
- * The stored rows of one tenant in the plans of some applies, by their digests. Those of a plan that was purged are missing.
+ * The stored rows of one tenant in the plans of some applies.
  * @returns undefined if they have too many characters.
  * @throws BrokerError storage_unavailable
  */
 export async function plannedRows(
   { requests, log, results }: RunSource & { readonly requests: Pick<RunLog, 'request'> },
-  { applies, wanted, tenantId, most }: WantedRows,
-): Promise<ReadonlyMap<string, string> | undefined> {
+  { applied, tenantId, most }: WantedRows,
+): Promise<FoundRows | undefined> {
   const rows = new Map<string, string>();
+  const changed = new Map<RunId, readonly string[]>();
   let left = most;
-  for (const apply of applies) {
+  for (const [apply, wanted] of applied) {
     const change = (await requests.request(apply))?.change;
     if (change?.kind !== 'apply') continue;
     const { rowsName } = (await log.findOutcome(change.plan, tenantId)) ?? {};
-    if (rowsName === undefined) continue;
-    const text = await textOfRows(results, change.plan, rowsName);
+    const text = rowsName === undefined ? undefined : await textOfRows(results, change.plan, rowsName);
+    if (text === undefined) continue;
     for (const line of linesOf(text)) {
       const sha256 = digestOfRow(line);
       if (!wanted.has(sha256)) continue;
@@ -141,16 +150,20 @@ export async function plannedRows(
       if (left < 0) return undefined;
       rows.set(sha256, line);
     }
+    const missing = [...wanted].filter((sha256) => !rows.has(sha256));
+    if (missing.length > 0) changed.set(change.plan, [...(changed.get(change.plan) ?? []), ...missing]);
   }
-  return rows;
+  return { rows, changed };
 }
 
-async function textOfRows(results: RunSource['results'], plan: RunId, rowsName: string): Promise<string> {
+/** Undefined if the plan was purged. Empty if the rows alone were deleted. */
+async function textOfRows(results: RunSource['results'], plan: RunId, rowsName: string): Promise<string | undefined> {
   try {
     return (await Array.fromAsync(results.rows(plan, rowsName))).join('');
   } catch (thrown) {
     // A purge deletes what is large before the records.
-    if ((await results.plan({ runId: plan })) === undefined) return '';
+    if ((await results.plan({ runId: plan })) === undefined) return undefined;
+    if (isBlobMissing(thrown)) return '';
     throw thrown;
   }
 }

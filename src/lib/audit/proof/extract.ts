@@ -18,6 +18,7 @@ import {
   indexText,
   isBefore,
   longestName,
+  type MissingChange,
   type RsaKey,
   settledMs,
   witnessTexts,
@@ -39,6 +40,9 @@ const longestSearchMs = 4 * dayMs;
 /** A record that is late is covered by one of the next two. */
 const lookAhead = 2;
 
+/** Rows of plans by their digests. */
+export type PlanRows = ReadonlyMap<string, string | { readonly missing: MissingChange }>;
+
 export interface ExtractDeps {
   readonly tree: TenantTree;
   readonly signer: Pick<CheckpointSigner, 'publicKey' | 'current'>;
@@ -52,14 +56,10 @@ export interface ExtractDeps {
   /** What the partner calls the callers in these records, by id. Without records: what it calls the tenant. */
   readonly names?: (records: readonly StoredRecord[]) => Promise<ReadonlyMap<string, string>>;
   /**
-   * The rows of plans that these records name, by their digests. Undefined: one that must not be shown. A plan that is purged has
-   * none.
+   * The rows of plans that these records name, by their digests, or why one is missing. A plan that is purged has none.
    * @param most characters. @returns undefined if there are more.
    */
-  readonly changes?: (
-    records: readonly StoredRecord[],
-    most: number,
-  ) => Promise<ReadonlyMap<string, string | undefined> | undefined>;
+  readonly changes?: (records: readonly StoredRecord[], most: number) => Promise<PlanRows | undefined>;
   /** Tenant id of the partner. */
   readonly broker: string;
   /** Records before this time may be gone. Milliseconds. */
@@ -422,12 +422,11 @@ async function changeLines(
 ): Promise<ExtractLine[] | undefined> {
   const named = records.filter((record) => typeof record['changeSha256'] === 'string');
   if (named.length === 0) return [];
-  const rows = changes === undefined ? new Map<string, string>() : await changes(named, most);
+  const rows: PlanRows | undefined = changes === undefined ? new Map() : await changes(named, most);
   if (rows === undefined) return undefined;
   return [...new Set(named.map((record) => String(record['changeSha256'])))].map((sha256) => {
-    const row = hidden.has(sha256) ? undefined : rows.get(sha256);
-    if (row !== undefined) return { type: 'change', sha256, row };
-    return { type: 'change', sha256, missing: hidden.has(sha256) || rows.has(sha256) ? 'withheld' : 'gone' };
+    const found = hidden.has(sha256) ? { missing: 'withheld' as const } : (rows.get(sha256) ?? { missing: 'gone' });
+    return { type: 'change', sha256, ...(typeof found === 'string' ? { row: found } : found) };
   });
 }
 

@@ -221,16 +221,23 @@ export type ExtractLine =
   /** A record that no checkpoint covers. */
   | { readonly type: 'unsigned'; readonly record: Named }
   /**
-   * A change that a record before names (`changeSha256`): the row of the plan, whose SHA-256 that is. Without it, why: the plan is
-   * gone, or the change is withheld. Nobody signs the reason.
+   * A change that a record before names (`changeSha256`): the row of the plan, whose SHA-256 that is. Without it, why. Nobody
+   * signs the reason.
    */
   | {
       readonly type: 'change';
       readonly sha256: string;
       readonly row?: string;
-      readonly missing?: 'gone' | 'withheld';
+      readonly missing?: MissingChange;
     }
   | { readonly type: 'end'; readonly records: number; readonly withheld: number; readonly unsigned: number };
+
+/**
+ * Why the row of a change is not there: its plan was purged; its plan is there, and the row was changed or deleted in storage;
+ * or it is withheld.
+ */
+export type MissingChange = (typeof missingChanges)[number];
+export const missingChanges = ['gone', 'changed', 'withheld'] as const;
 
 /** Bytes to base64url, without Node. */
 export function toText(bytes: Uint8Array): string {

@@ -22,6 +22,8 @@ import {
   jwsHeader,
   levelsOf,
   longestName,
+  missingChanges,
+  type MissingChange,
   mostBits,
   settledMs,
   shownText,
@@ -78,7 +80,7 @@ interface PlannedValues {
 }
 
 /** What an extract has of a change: its values, or why not. Nobody signs the reason. */
-export type ChangeValues = PlannedValues | 'gone' | 'withheld';
+export type ChangeValues = PlannedValues | MissingChange;
 
 export interface ExtractVerdict {
   /** Whether the records are those of the signed checkpoints. With published heads, see {@link missingHeads}, too. */
@@ -551,7 +553,7 @@ class Check {
   async #addChange({ sha256: named, row, missing }: Line<'change'>): Promise<void> {
     const naming = [this.#changes.signed, this.#changes.unsigned].filter((changes) => changes.has(named));
     if (naming.length === 0) throw new Problem('it has a change that no record before it names.');
-    if ((row === undefined) === (missing === undefined) || ![undefined, 'gone', 'withheld'].includes(missing))
+    if ((row === undefined) === (missing === undefined) || ![undefined, ...missingChanges].includes(missing))
       throw new Problem('it does not have the members that such a line has.');
     // A half of a surrogate pair has the hash of U+FFFD.
     const isRow = typeof row === 'string' && row.isWellFormed() && hexOf(await hashOfText(row)) === named;
@@ -707,10 +709,10 @@ class Check {
           `${this.#withheld} records are withheld: the proof counts them, and the file shows only their hashes.`,
         );
       const { signed } = this.#changes;
-      const [gone, hidden] = [changesWith(signed, 'gone'), changesWith(signed, 'withheld')];
-      if (gone + hidden > 0)
+      const [gone = 0, changed = 0, hidden = 0] = missingChanges.map((why) => changesWith(signed, why));
+      if (gone + changed + hidden > 0)
         notes.push(
-          `The values before and after of ${gone + hidden} changes are not in the file. It says, and nobody signs, that ${gone} are of plans that were purged or changed since, and that ${hidden} are withheld.`,
+          `The values before and after of ${gone + changed + hidden} changes are not in the file. It says, and nobody signs, that ${gone} are of plans that were purged, that ${changed} were changed or deleted in storage since, and that ${hidden} are withheld.`,
         );
       if (this.#names.size > 0)
         notes.push(
@@ -774,7 +776,7 @@ function jsonOf(part: string): Record<string, unknown> | undefined {
 
 const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-type KnownChange = 'nothing' | 'values' | 'gone' | 'withheld';
+type KnownChange = 'nothing' | 'values' | MissingChange;
 
 /** @throws Problem for a record that names no digest: it is kept to the end. */
 function nameChange(

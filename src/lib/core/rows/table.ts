@@ -347,6 +347,10 @@ export const isDeleted = (thrown: unknown): boolean => deletedCodes.has(storageC
 export const isTableDeleted = (thrown: unknown): boolean =>
   thrown instanceof BrokerError && deletedCodes.has(String(thrown.logFields['storageCode']));
 
+/** Whether a BrokerError of storage says that a blob does not exist. */
+export const isBlobMissing = (thrown: unknown): boolean =>
+  thrown instanceof BrokerError && thrown.logFields['storageCode'] === 'BlobNotFound';
+
 /** Whether the entity does not exist, but its table does; or the blob, but its container does. */
 export const isItemMissing = (thrown: unknown): boolean => isStorageMissing(thrown) && !isDeleted(thrown);
 

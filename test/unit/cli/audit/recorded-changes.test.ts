@@ -41,7 +41,7 @@ describe('the changes of an extract', () => {
     changes.addValues('later', values, true);
     expect(changes.view().map((change) => change.values)).toEqual(['gone', 'too many', 'proven']);
     const [, gone, , later] = shown(changes).split('\n').slice(2);
-    expect(gone).toContain('nobody signs, that the plan was purged or changed since');
+    expect(gone).toContain('nobody signs, that the plan was purged since');
     expect(later).toContain('more values than');
   });
 

@@ -33,13 +33,12 @@ async function applied(tenants = 2) {
   for (const entry of own) story.write({ ...entry, tenantId: story.tenant, atMs: (story.world.audit.nowMs += 250) });
   await story.until(10);
   const runs = { requests: stage.runLog, log: stage.runLog, results: stage.results };
-  const read = async (records: readonly Readonly<Record<string, unknown>>[], most: number) =>
-    plannedRows(runs, {
-      applies: [applyId],
-      wanted: new Set(records.map(({ changeSha256 }) => String(changeSha256))),
-      tenantId: tenantId(0),
-      most,
-    });
+  const read: NonNullable<ExtractDeps['changes']> = async (records, most) => {
+    const applied = new Map([[applyId, new Set(records.map(({ changeSha256 }) => String(changeSha256)))]]);
+    const { rows, changed } = (await plannedRows(runs, { applied, tenantId: tenantId(0), most })) ?? expect.fail();
+    const missing = [...changed.values()].flat().map((sha256) => [sha256, { missing: 'changed' as const }] as const);
+    return new Map([...rows, ...missing] as [string, string][]);
+  };
   const extract = (given: Partial<ExtractDeps> = {}) =>
     story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { changes: read, ...given });
   return { ...stage, extract, own, read, story };
@@ -132,8 +131,25 @@ describe('the changes of an extract', () => {
     expect(verdict.changes.map(([, shown]) => shown)).toEqual(['gone', 'gone']);
     expect(verdict.isProven).toBe(true);
     expect(verdict.notes.join(' ')).toContain(
-      '2 are of plans that were purged or changed since, and that 0 are withheld.',
+      '2 are of plans that were purged, that 0 were changed or deleted in storage since, and that 0 are withheld.',
     );
+  });
+
+  it.each([
+    ['deleted', undefined, ['changed', 'changed']],
+    ['edited', (text: string) => text.replace('old', 'older'), ['changed', values[1]]],
+  ])('are said to be changed in storage when their rows were %s there', async (_, edit, shown) => {
+    const { extract, runLog, results, story } = await applied();
+    const { rowsName = '' } = (await runLog.findOutcome(planId, tenantId(0))) ?? {};
+    if (edit === undefined) results.removeRows(planId, rowsName);
+    else {
+      const text = (await Array.fromAsync(results.rows(planId, rowsName))).join('');
+      await results.putRows(planId, rowsName, edit(text) as never);
+    }
+    const verdict = await verified(await extract(), story);
+    expect(verdict.changes.map(([, change]) => change)).toEqual(shown);
+    expect(verdict.isProven).toBe(true);
+    expect(verdict.notes.join(' ')).toContain('were changed or deleted in storage since');
   });
 
   it('are not given while storage does not answer', async () => {
@@ -153,7 +169,7 @@ describe('the changes of an extract', () => {
     expect(withRecord).toMatchObject({ isProven: true, withheld: 1 });
     expect(withRecord.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
     const changes: ExtractDeps['changes'] = async (...given) =>
-      new Map([...((await read(...given)) ?? []), [hidden, undefined]]);
+      new Map([...((await read(...given)) ?? []), [hidden, { missing: 'withheld' }]]);
     const alone = await verified(await extract({ changes }), story);
     expect(alone).toMatchObject({ isProven: true, withheld: 0 });
     expect(alone.changes.map(([, shown]) => shown)).toEqual(['withheld', values[1]]);
