@@ -1,4 +1,5 @@
 import { KeptValues } from '../../src/lib/audit/proof/kept-values.ts';
+import { RequestPairs } from '../../src/lib/audit/proof/request-pairs.ts';
 import type { ChangeValues } from '../../src/lib/audit/proof/verify-extract.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
@@ -76,7 +77,7 @@ export class Account {
   readonly approvals = new Map<string, Approval>();
   /** Happenings that are not in the list. */
   left = 0;
-  readonly #sent = new Map<string, Happening>();
+  readonly #requests = new RequestPairs<Happening>();
   readonly #texts = new Map<string, string>();
   readonly #parties = new Map<string, Party>();
   /** Names those parties that have ids. */
@@ -90,10 +91,9 @@ export class Account {
     const outcome = text('outcome') ?? '';
     const kind = (text('kind') ?? 'token') as Happening['kind'];
     const status = typeof row['status'] === 'number' ? row['status'] : undefined;
-    const sent = tokenId === undefined ? undefined : this.#sent.get(tokenId);
-    if (sent !== undefined && (outcome === 'answered' || outcome === 'failed')) {
+    const sent = this.#requests.endedBy(row);
+    if (sent !== undefined) {
       Object.assign(sent, { outcome, status, code: text('code') });
-      this.#sent.delete(tokenId ?? '');
       return;
     }
     if (this.happenings.length >= mostListed) {
@@ -131,9 +131,7 @@ export class Account {
       bodyNames: text('bodyNames'),
     };
     this.happenings.push(happening);
-    // A change of tags has a second record only if it failed.
-    if ((outcome === 'sent' || (kind === 'tags' && outcome === 'changed')) && tokenId !== undefined)
-      this.#sent.set(tokenId, happening);
+    this.#requests.begin(row, happening);
     if (kind === 'approval' && happening.approvalId !== undefined) {
       const known = this.approvals.get(happening.approvalId);
       if (known === undefined)
@@ -149,7 +147,6 @@ export class Account {
   end(names: Readonly<Record<string, string>>): void {
     this.#names = new Map(Object.entries(names).map(([id, name]) => [id.toLowerCase(), visibleText(name)]));
     for (const name of this.#toName) name();
-    this.#sent.clear();
     this.happenings.sort((one, other) => one.atMs - other.atMs);
   }
 

@@ -1,4 +1,5 @@
 import { KeptValues } from '../../lib/audit/proof/kept-values.ts';
+import { RequestPairs } from '../../lib/audit/proof/request-pairs.ts';
 import type { ChangeValues } from '../../lib/audit/proof/verify-extract.ts';
 import { objectName } from '../../lib/changes/difference.ts';
 import type { Line } from '../line.ts';
@@ -36,8 +37,7 @@ const whyNone: Readonly<Record<Exclude<KnownValues, object>, string>> = {
 /** The changes of signed records, or of others. */
 class Part {
   readonly changes: RecordedChange[] = [];
-  /** By the id that the records of a request share. */
-  readonly sent = new Map<string, RecordedChange>();
+  readonly requests = new RequestPairs<RecordedChange>();
   readonly values = new KeptValues();
   left = 0;
 
@@ -56,7 +56,7 @@ export class RecordedChanges {
     const text = (name: string): string => (typeof record[name] === 'string' ? record[name] : '');
     if (text('plan') === '') return;
     const part = checkpoint === undefined ? this.#unsigned : this.#signed;
-    const sent = part.sent.get(text('tokenId'));
+    const sent = part.requests.endedBy(record);
     if (sent !== undefined && typeof record['status'] === 'number') sent.status = record['status'];
     if (record['outcome'] !== 'sent') return;
     if (part.changes.length >= mostKept) {
@@ -71,7 +71,7 @@ export class RecordedChanges {
       sha256: record['changeSha256'] === undefined ? undefined : text('changeSha256'),
     };
     part.changes.push(change);
-    part.sent.set(text('tokenId'), change);
+    part.requests.begin(record, change);
   }
 
   addValues(sha256: string, values: ChangeValues, isSigned: boolean): void {
