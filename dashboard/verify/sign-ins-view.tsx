@@ -47,6 +47,8 @@ async function readingOf(file: File): Promise<SignInLog | string> {
 export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files, onLog }: Props) {
   const [readings, setReadings] = useState<ReadonlyMap<File, SignInLog | string>>(new Map());
   const [partner, setPartner] = useState<ReadonlySet<string>>();
+  /** Kinds (whether of users) of which the reader says that the log is empty. */
+  const [empty, setEmpty] = useState<readonly boolean[]>([]);
   const panel = useRef<HTMLElement>(null);
   // One after the other: each is a large text.
   const next = files.find((file) => !readings.has(file));
@@ -109,6 +111,7 @@ export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files
               class="s no-print"
               onClick={() => {
                 setPartner(undefined);
+                setEmpty([]);
                 onLog([]);
               }}
             >
@@ -118,7 +121,8 @@ export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files
         )}
         {next !== undefined || whole.length === 0 || proven === undefined ? null : (
           <Compared
-            log={merged}
+            log={{ ...merged, empty }}
+            onEmpty={setEmpty}
             isWhole={merged.unread === 0 && whole.length === files.length}
             withheld={withheld}
             tokens={tokens.all}
@@ -133,7 +137,8 @@ export function SignInsPanel({ tokens, verdict: { proven, withheld }, log: files
 }
 
 interface ComparedProps {
-  readonly log: SignInLog;
+  readonly log: SignInLog & Required<Pick<SignInLog, 'empty'>>;
+  readonly onEmpty: (kinds: readonly boolean[]) => void;
   /** Whether everything that was added could be read. */
   readonly isWhole: boolean;
   readonly withheld: number;
@@ -143,7 +148,7 @@ interface ComparedProps {
   readonly onPartner: (partner: ReadonlySet<string>) => void;
 }
 
-function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }: ComparedProps) {
+function Compared({ log, onEmpty, isWhole, withheld, tokens, period, partner, onPartner }: ComparedProps) {
   const join = joinSignIns(tokens, log, period, partner);
   const { covered, uncovered, withoutRecord, withoutSignIn, notCovered, otherProviders, recorded, applications } = join;
   const { signIns, unread } = log;
@@ -154,6 +159,11 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
     onPartner(next);
   };
   const isAll = isWhole && uncovered.length === 0;
+  const kindsWithout = [true, false].filter(
+    (isUser) =>
+      join.saidEmpty.includes(isUser) ||
+      (signIns.every((one) => one.isUser !== isUser) && uncovered.some((each) => each.isUser === isUser)),
+  );
   const limits =
     unread === 0 ? null : (
       <Notice kind="warn">
@@ -187,6 +197,21 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
           its first to its last row, so let it begin before the file does and end later.
         </p>
       )}
+      {kindsWithout.map((isUser) => (
+        <label class="check" key={String(isUser)}>
+          <input
+            type="checkbox"
+            checked={log.empty.includes(isUser)}
+            onChange={({ currentTarget }) =>
+              onEmpty([...log.empty.filter((kind) => kind !== isUser), ...(currentTarget.checked ? [isUser] : [])])
+            }
+          />
+          <span>
+            My log has no sign-in of {kindName(isUser)} in the time of the file: its download was empty.{' '}
+            <span class="quiet">Nothing here proves it.</span>
+          </span>
+        </label>
+      ))}
       {notCovered === 0 ? null : (
         <p class="warn-text">
           Not compared: {counted(notCovered, 'token')} of the records. Their time, or their kind of sign-in, is in no
@@ -204,6 +229,7 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
             <h3>{isAll ? 'Nothing without a record' : 'Nothing without a record in what was compared'}</h3>
             <p>
               In these sign-ins, Microsoft gave no token to your partner’s application of which the file does not speak.
+              {join.saidEmpty.map((isUser) => ` It rests on your word that the log of ${kindName(isUser)} was empty.`)}
             </p>
           </div>
         </div>
@@ -247,12 +273,14 @@ function Compared({ log, isWhole, withheld, tokens, period, partner, onPartner }
   );
 }
 
+const kindName = (isUser: boolean): string => (isUser ? 'users' : 'service principals');
+
 const Periods = ({ periods }: { readonly periods: readonly KindPeriod[] }) => (
   <>
     {periods.map(({ fromMs, toMs, isUser }, at) => (
       <span key={`${isUser} ${fromMs}`}>
         {at === 0 ? '' : ' and '}
-        {isUser ? 'users' : 'service principals'} from <When ms={fromMs} /> to <When ms={toMs} />
+        {kindName(isUser)} from <When ms={fromMs} /> to <When ms={toMs} />
       </span>
     ))}
   </>

@@ -16,6 +16,9 @@ import { counted } from '../counted.ts';
 import { type Line, styled } from '../line.ts';
 import { UsageError } from '../run-program.ts';
 
+/** Entra has a log for each. */
+export type SignInKind = 'users' | 'service-principals';
+
 /** A comparison, and what it does not see. */
 export interface Comparison extends Join {
   /** Rows of the downloads that cannot be read. */
@@ -30,19 +33,21 @@ export const isClear = ({ uncovered, partner, withoutRecord, unread }: Compariso
 
 /**
  * Compares the records of an extract with downloads of the sign-in log of its tenant.
+ * @param empty kinds of which the customer says that the log has none.
  * @param tokens of the records.
  * @returns undefined for an extract that is not proven.
  * @throws UsageError for a file that is no sign-in log.
  */
 export async function compareSignIns(
-  files: readonly string[],
+  { files, empty }: { readonly files: readonly string[]; readonly empty: readonly SignInKind[] },
   { proven, withheld }: ExtractVerdict,
   tokens: RecordedTokens,
 ): Promise<Comparison | undefined> {
   const log = mergedLogs(await Promise.all(files.map(signInsOf)));
   if (proven === undefined) return undefined;
   const period = { fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) };
-  return { ...joinSignIns(tokens.all, log, period), unread: log.unread, withheld };
+  const said = { ...log, empty: empty.map((kind) => kind === 'users') };
+  return { ...joinSignIns(tokens.all, said, period), unread: log.unread, withheld };
 }
 
 async function signInsOf(file: string): Promise<SignInLog> {
@@ -59,7 +64,10 @@ const shown = 20;
 /** The result for people. */
 export function comparisonLines(comparison: Comparison): Line[] {
   const { covered, uncovered, applications, partner, recorded, withoutRecord, otherProviders } = comparison;
-  const { withoutSignIn, notCovered, unread, withheld } = comparison;
+  const { withoutSignIn, notCovered, saidEmpty, unread, withheld } = comparison;
+  const lacking = [true, false].filter(
+    (isUser) => !saidEmpty.includes(isUser) && covered.every((each) => each.isUser !== isUser),
+  );
   const limits: Line[] =
     unread === 0
       ? []
@@ -94,7 +102,11 @@ export function comparisonLines(comparison: Comparison): Line[] {
       ? [`The extract withholds ${counted(withheld, 'record')}, of which some may be theirs.`]
       : []),
     ...limits,
+    ...saidEmpty.map(
+      (isUser): Line => `You say that the log has no sign-ins of ${nameOf(isUser)} in this time: nothing proves it.`,
+    ),
     ...(uncovered.length === 0 ? [] : [`Not compared: sign-ins of ${timesOf(uncovered)}, which no download covers.`]),
+    ...lacking.map((isUser) => `If the log of ${nameOf(isUser)} was empty, say so: --empty-log ${kindOf(isUser)}.`),
     ...(otherProviders.length === 0
       ? []
       : [`${counted(otherProviders.length, 'sign-in')} of service providers with other applications:`]),
@@ -116,6 +128,9 @@ const timesOf = (periods: readonly KindPeriod[]): string =>
     .filter(({ length }) => length > 0)
     .map(
       (some) =>
-        `${some[0]?.isUser === true ? 'users' : 'service principals'} ${some.map(({ fromMs, toMs }) => `from ${isoTime(fromMs)} to ${isoTime(toMs)}`).join(' and ')}`,
+        `${nameOf(some[0]?.isUser === true)} ${some.map(({ fromMs, toMs }) => `from ${isoTime(fromMs)} to ${isoTime(toMs)}`).join(' and ')}`,
     )
     .join(', ');
+
+const kindOf = (isUser: boolean): SignInKind => (isUser ? 'users' : 'service-principals');
+const nameOf = (isUser: boolean): string => kindOf(isUser).replace('-', ' ');

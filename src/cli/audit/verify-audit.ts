@@ -8,7 +8,7 @@ import { connect, type ConnectionFlags } from '../remote/connection.ts';
 import { CommandOutcome, UsageError } from '../run-program.ts';
 import { print, progress } from '../sign-in/output.ts';
 import { RecordedTokens } from '../../lib/audit/proof/join-sign-ins.ts';
-import { compareSignIns, comparisonLines, isClear } from './compare-sign-ins.ts';
+import { compareSignIns, comparisonLines, isClear, type SignInKind } from './compare-sign-ins.ts';
 import { exportAudit } from './export-audit.ts';
 import { openExport } from './export-file.ts';
 import { RecordedChanges } from './recorded-changes.ts';
@@ -23,6 +23,7 @@ export interface VerifyFlags extends ConnectionFlags {
   readonly heads?: readonly string[];
   readonly tenant?: string;
   readonly signIns?: readonly string[];
+  readonly emptyLog?: readonly SignInKind[];
   readonly json?: true;
 }
 
@@ -44,7 +45,7 @@ export async function verifyAudit(file: string | undefined, flags: VerifyFlags):
 
 async function verifyFile(
   file: string,
-  { from, to, key = [], heads, tenant, signIns, json }: VerifyFlags,
+  { from, to, key = [], heads, tenant, signIns, emptyLog = [], json }: VerifyFlags,
 ): Promise<void> {
   const period = { fromMs: msOf(from, Number.NEGATIVE_INFINITY), toMs: msOf(to, Number.POSITIVE_INFINITY) };
   const given = await trustedKeys(key);
@@ -54,10 +55,13 @@ async function verifyFile(
     const published = heads === undefined ? undefined : await publishedHeads(heads);
     if (tenant !== undefined && parseTenantId(tenant) === undefined)
       throw new UsageError('--tenant: is not the id of a tenant (GUID).');
+    if (emptyLog.length > 0 && signIns === undefined)
+      throw new UsageError('--empty-log: says what downloads do not show. Give these with --sign-ins.');
     const tokens = new RecordedTokens();
     const changes = new RecordedChanges();
     const verdict = await verifyExtractFile(file, given, { published, tenant, tokens, changes });
-    const join = signIns === undefined ? undefined : await compareSignIns(signIns, verdict, tokens);
+    const join =
+      signIns === undefined ? undefined : await compareSignIns({ files: signIns, empty: emptyLog }, verdict, tokens);
     const keysFrom = given.length > 0 ? 'option' : 'extract';
     const isCompared = verdict.missingHeads.length === 0;
     const outcome = !verdict.isProven ? 'tampered' : isCompared ? 'proven' : 'unproven';
@@ -80,8 +84,8 @@ async function verifyFile(
     if (join !== undefined && !isClear(join)) throw new CommandOutcome(exitCodes.partial);
     return;
   }
-  if (heads !== undefined || tenant !== undefined || signIns !== undefined)
-    throw new UsageError('--heads, --tenant, --sign-ins: are for extracts of `ptb audit extract`.');
+  if (heads !== undefined || tenant !== undefined || signIns !== undefined || emptyLog.length > 0)
+    throw new UsageError('--heads, --tenant, --sign-ins, --empty-log: are for extracts of `ptb audit extract`.');
   const evidence = await openExport(file, period, Date.now());
   const keys = given.length > 0 ? given : evidence.keys;
   const verification = await verifyExport({ ...evidence, keys });

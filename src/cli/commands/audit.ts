@@ -142,6 +142,12 @@ function registerVerify(audit: Command): void {
       '--sign-ins <file...>',
       'downloads of the customer’s sign-in log, JSON or CSV, that the records of an extract are compared with',
     )
+    .addOption(
+      new Option(
+        '--empty-log <kind...>',
+        'sign-ins of which this log has none in the time of the extract: an empty download tells neither its kind nor its time',
+      ).choices(['users', 'service-principals']),
+    )
     .option('--json', 'one JSON document');
   addConnectionOptions(command).action(async (file: string | undefined) => {
     const { verifyAudit } = await import('../audit/verify-audit.ts');

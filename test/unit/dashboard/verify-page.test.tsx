@@ -168,14 +168,16 @@ async function page(): Promise<HTMLElement> {
   return root;
 }
 
+async function textAfterATurn(root: HTMLElement): Promise<string | null> {
+  await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  return root.textContent;
+}
+
 async function give(root: HTMLElement, field: string, files: readonly File[], until: string): Promise<void> {
   const input = root.querySelector(field);
   Object.defineProperty(input, 'files', { value: files, configurable: true });
   await act(() => void input?.dispatchEvent(new Event('change', { bubbles: true })));
-  await vi.waitFor(async () => {
-    await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
-    expect(root.textContent).toContain(until);
-  });
+  await expect.poll(() => textAfterATurn(root)).toContain(until);
 }
 
 describe('the verdict', () => {
@@ -288,7 +290,7 @@ it('says of a line that is nested too deeply that nothing speaks for it, and no 
     Object.assign(event, { dataTransfer: { files: [file] } });
     root.querySelector('.drop')?.dispatchEvent(event);
   });
-  await vi.waitFor(() => expect(root.textContent).toMatch(/NOT PROVEN|Not checked/));
+  await expect.poll(() => root.textContent).toMatch(/NOT PROVEN|Not checked/);
   expect(root.textContent).not.toContain('RangeError');
 });
 
@@ -325,10 +327,7 @@ describe('the comparison with the sign-in log', () => {
         Object.assign(event, { dataTransfer: { files: [new File([JSON.stringify(rows)], name)] } });
         root.querySelector('.drop')?.dispatchEvent(event);
       });
-      await vi.waitFor(async () => {
-        await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
-        expect(root.textContent).not.toContain('Reading');
-      });
+      await expect.poll(() => textAfterATurn(root)).not.toContain('Reading');
     };
     return { root, known, drop };
   }
@@ -348,8 +347,8 @@ describe('the comparison with the sign-in log', () => {
   it('keeps what it has read if a file is no log', async () => {
     const { root, known, drop } = await panel();
     await drop('users.json', [...known, signIn('stolen')]);
-    await drop('letter.json', []);
-    expect(root.querySelector('[role=alert]')?.textContent).toBe('letter.json: The file has no sign-ins.');
+    await drop('letter.json', [{}]);
+    expect(root.querySelector('[role=alert]')?.textContent).toContain('letter.json: The file has no identifiers');
     expect(root.textContent).toContain('1 sign-in without a record');
   });
 
@@ -357,9 +356,34 @@ describe('the comparison with the sign-in log', () => {
     const { root, known, drop } = await panel();
     await drop('users.json', known);
     expect(root.querySelector('.note.proven')).not.toBeNull();
-    await drop('letter.json', []);
+    await drop('letter.json', [{}]);
     expect(root.textContent).toContain('Nothing without a record in what was compared');
     expect(root.querySelector('.note.proven')).toBeNull();
+  });
+
+  it('takes an empty download for what the reader says of it, and repeats that nothing proves it', async () => {
+    const { root, known, drop } = await panel();
+    await drop('principals.json', []);
+    expect(root.textContent).toContain('no time in common');
+    await drop(
+      'users.json',
+      known.map((row) => ({ ...row, userPrincipalName: 'carol' })),
+    );
+    expect(root.querySelector('.note.proven')).toBeNull();
+    const said = () =>
+      [...root.querySelectorAll('label')].filter(({ textContent }) => textContent.includes('My log has no sign-in'));
+    expect(said()).toHaveLength(1);
+    await act(() => said()[0]?.querySelector('input')?.click());
+    expect(root.textContent).toContain('no sign-in of service principals in the time of the file');
+    expect(root.textContent).toContain('It rests on your word that the log of service principals was empty.');
+    expect(root.textContent).not.toMatch(/Both have sign-ins of [^.]*service principals/);
+    expect(root.textContent).not.toContain('Not compared: sign-ins');
+    expect(root.querySelector('.note.proven')).not.toBeNull();
+    await drop('more.json', [
+      signIn('x', 'other', { servicePrincipalName: 'Agent', createdDateTime: '2026-11-24T10:00:00Z' }),
+    ]);
+    expect(said()).toHaveLength(0);
+    expect(root.textContent).toContain('Not compared: sign-ins of service principals');
   });
 
   it('calls a comparison without the log of service principals no proof, although no record is of one', async () => {

@@ -51,6 +51,11 @@ export interface SignInLog {
   readonly covered: readonly (Period & Pick<SignIn, 'isUser'>)[];
   /** Rows that may be sign-ins and cannot be read, so a comparison does not see them. */
   readonly unread: number;
+  /**
+   * Kinds (whether of users) of which somebody says that the log has no sign-in in the time that is compared. An empty download
+   * tells neither its kind nor its time.
+   */
+  readonly empty?: readonly boolean[];
 }
 
 /** Several downloads as one. A sign-in that two of them have counts once. */
@@ -99,6 +104,7 @@ const mostColumns = 1_000;
  * The sign-ins in an export: JSON as the Entra admin center or Microsoft Graph writes it, JSON Lines as diagnostic settings
  * write it, or CSV from the admin center or Log Analytics.
  * @param turn called after each row; what it returns is awaited, so that a page can answer meanwhile.
+ * @returns without sign-ins for an empty download, which covers no time.
  * @throws SignInFileError for a file that is no log or not whole, or of which no row can be read.
  */
 export async function readSignIns(text: string, turn?: () => Promise<void> | undefined): Promise<SignInLog> {
@@ -112,16 +118,18 @@ export async function readSignIns(text: string, turn?: () => Promise<void> | und
     const waiting = turn?.();
     if (waiting !== undefined) await waiting;
   }
-  if (signIns.length > 0)
-    return { signIns, covered: coveredBy(signIns), unread: unread.rows + unread.identifiers + unread.times };
+  const all = unread.rows + unread.identifiers + unread.times;
+  if (signIns.length > 0 || all === 0) return { signIns, covered: coveredBy(signIns), unread: all };
   throw new SignInFileError(
     unread.times > 0
       ? 'The file has times of a form that can be understood differently. Export the sign-in log as JSON, or with times such as 2026-11-24T09:30:00Z.'
       : unread.identifiers > 0
         ? 'The file has no identifiers of tokens. Export the sign-in log with the column “Unique token identifier”.'
-        : 'The file has no sign-ins.',
+        : noLog,
   );
 }
+
+const noLog = 'The file is no sign-in log.';
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -238,7 +246,7 @@ function* csvRows(text: string): Generator<Values | undefined> {
     let column = 0;
     let end: number;
     do {
-      if (names === undefined && column === mostColumns) throw new SignInFileError('The file is no sign-in log.');
+      if (names === undefined && column === mostColumns) throw new SignInFileError(noLog);
       end = cellEnd(text, at);
       // Most columns are of no use here.
       if (names === undefined || wanted.has(names[column] ?? '')) cells[column] = cellOf(text.slice(at, end));
@@ -249,6 +257,7 @@ function* csvRows(text: string): Generator<Values | undefined> {
     if (names === undefined) names = cells.map(plain);
     else yield column < names.length ? undefined : new Map(names.map((name, place) => [name, cells[place] ?? '']));
   }
+  if (names?.some((name) => wanted.has(name)) !== true) throw new SignInFileError(noLog);
 }
 
 /** Where the comma or the line end behind a cell is. */
@@ -331,6 +340,8 @@ export type KindPeriod = Period & { readonly isUser: boolean };
 export interface Join {
   /** The parts of the period of which the log speaks, for users and for service principals. */
   readonly covered: readonly KindPeriod[];
+  /** Kinds (whether of users) that count as neither covered nor uncovered: somebody says that there is no sign-in. */
+  readonly saidEmpty: readonly boolean[];
   /** The others, but those of some minutes: nothing is compared there. A token can be of either kind. */
   readonly uncovered: readonly KindPeriod[];
   /** Those of the log: those of the partner first, then those of service providers. */
@@ -359,7 +370,7 @@ const toleratedMs = 5 * 60_000;
  */
 export function joinSignIns(
   tokens: readonly RecordedToken[],
-  { signIns, covered }: Omit<SignInLog, 'unread'>,
+  { signIns, covered: downloaded, empty = [] }: Omit<SignInLog, 'unread'>,
   period: Period,
   partner?: ReadonlySet<string>,
 ): Join {
@@ -379,6 +390,8 @@ export function joinSignIns(
   const own = partner ?? new Set(all.filter(({ recorded }) => recorded > 0).map(({ id }) => id));
   const isUnknown = (one: SignIn): boolean => one.succeeded && isIn(period, one.atMs) && !known.has(one.uti);
   const missing = tokens.filter(({ uti, firstMs, isFresh }) => isFresh && isIn(period, firstMs) && !seen.has(uti));
+  const saidEmpty = empty.filter((isUser) => signIns.every((one) => one.isUser !== isUser));
+  const covered = [...downloaded, ...saidEmpty.map((isUser) => ({ ...period, isUser }))];
   // Rows without a name count for both.
   const periodsOf = (isUser: boolean): SignInLog['covered'] => covered.filter((each) => each.isUser !== !isUser);
   const [users, principals] = [joined(periodsOf(true)), joined(periodsOf(false))];
@@ -392,7 +405,8 @@ export function joinSignIns(
       (isUser === false || isOf(users, firstMs)) && (isUser === true || isOf(principals, firstMs)),
   );
   return {
-    covered: ofKinds((own) => joined(own, period)),
+    covered: ofKinds((own) => joined(own, period)).filter(({ isUser }) => !saidEmpty.includes(isUser)),
+    saidEmpty,
     uncovered: ofKinds((own) => between(joined(own, period), period)),
     applications: all,
     partner: own,

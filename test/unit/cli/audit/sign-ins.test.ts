@@ -107,7 +107,29 @@ describe('ptb audit verify --sign-ins', () => {
     const { exit, out } = await compare(JSON.stringify(rows.map((row) => ({ ...row, userPrincipalName: 'carol' }))));
     expect(out).toContain('None without one in what was compared.');
     expect(out).toMatch(/\nNot compared: sign-ins of service principals from \S+ to \S+, which no download covers\.\n/);
+    expect(out).toContain('If the log of service principals was empty, say so: --empty-log service-principals.');
     expect(exit).toBe(3);
+  });
+
+  it('takes the word of who says that a log was empty, repeats it, and believes no one that is not', async () => {
+    const rows = JSON.parse(log()) as object[];
+    const users = JSON.stringify(rows.map((row) => ({ ...row, userPrincipalName: 'carol' })));
+    const empty = join(folder, 'empty.json');
+    await writeFile(empty, '{"@odata.context":"x","value":[]}');
+    const saying = (...kinds: readonly string[]) => compare(users, [empty, '--empty-log', ...kinds]);
+    const { exit, out } = await saying('service-principals');
+    expect(out).toMatch(/Sign-in log of users from \S+ to \S+: 12 sign-ins/);
+    expect(out).toContain('None without one.\n');
+    expect(out).not.toContain('If the log of');
+    expect(out).toContain(
+      'You say that the log has no sign-ins of service principals in this time: nothing proves it.',
+    );
+    expect(exit).toBe(0);
+    const wrong = await saying('users');
+    expect(wrong.out).not.toContain('You say');
+    expect(wrong.exit).toBe(3);
+    const alone = await runCommand(registerAudit, ['audit', 'verify', extract, '--empty-log', 'users'], []);
+    expect([alone.exit, alone.err]).toEqual([2, expect.stringContaining('Give these with --sign-ins')]);
   });
 
   it('says that a sign-in without a record may be one of a withheld record', async () => {

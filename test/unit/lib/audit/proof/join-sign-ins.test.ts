@@ -77,10 +77,9 @@ describe('readSignIns', () => {
   });
 
   it.each([
-    ['an empty file', '', 'no sign-ins'],
-    ['no list', '{"value":[]}', 'no sign-ins'],
+    ['an empty file', '', 'no sign-in log'],
     ['another list', '[{"id":"1"}]', 'no identifiers'],
-    ['a text', 'Dear partner, please find attached.', 'no sign-ins'],
+    ['a text', 'Dear partner, please find attached.', 'no sign-in log'],
     ['a CSV file that is cut off', 'a,b\n"unfinished', 'not whole'],
     ['a list that is cut off between rows', `[${JSON.stringify(asGraph)},\n`, 'not whole'],
     [
@@ -97,6 +96,14 @@ describe('readSignIns', () => {
     const reading = readSignIns(text);
     await expect(reading).rejects.toThrow(SignInFileError);
     await expect(reading).rejects.toThrow(sentence);
+  });
+
+  it.each([
+    ['JSON', '[]'],
+    ['an answer of Microsoft Graph', '{"@odata.context":"x","value":[]}'],
+    ['CSV', 'Date (UTC),Unique token identifier,Status\r\n'],
+  ])('takes an empty download as %s, which covers no time', async (_what, text) => {
+    expect(await readSignIns(text)).toEqual({ signIns: [], covered: [], unread: 0 });
   });
 
   it('counts rows that it cannot read', async () => {
@@ -287,6 +294,20 @@ describe('joinSignIns', () => {
     expect(await uncovered(users, [principal('a', 4), principal('b', 596)])).toEqual([]);
     // Rows that name neither may be of both.
     expect(await uncovered(edges.map((each) => ({ ...each, who: '' })))).toEqual([]);
+  });
+
+  it('covers a kind of which somebody says that there was no sign-in, unless there is one', async () => {
+    const tokens = tokensOf(['one', 60, false], ['app', 200, false, 'application']);
+    const users = [...edges, signIn('one', 60)];
+    const saying = async (empty: readonly boolean[], ...more: readonly SignIn[][]) =>
+      joinSignIns(tokens, { ...(await logOf(users, ...more)), empty }, period);
+    expect(await saying([])).toMatchObject({ saidEmpty: [], uncovered: [principalsIn(0, 600)], withoutSignIn: [] });
+    const said = await saying([false]);
+    expect(said).toMatchObject({ saidEmpty: [false], covered: [usersIn(0, 600)], uncovered: [] });
+    // The records tell of one.
+    expect(said.withoutSignIn.map(({ uti }) => uti)).toEqual(['app']);
+    const wrong = await saying([true, false], [signIn('agent', 300, { isUser: false })]);
+    expect(wrong).toMatchObject({ saidEmpty: [], uncovered: [principalsIn(0, 300), principalsIn(300, 600)] });
   });
 
   it('compares the tokens of applications with sign-ins of service principals, and those of people with those of users', async () => {
