@@ -46,6 +46,7 @@ export function attemptOf(
 } {
   const tokens: string[] = [];
   const asked: string[] = [];
+  let ids = 0;
   const { log, lines }: { log: Logger; lines: { line: string }[] } = recordingLogger();
   const deps: AttemptDeps = {
     fetch,
@@ -54,6 +55,7 @@ export function attemptOf(
     handedOut: [],
     runId: `${job.name}@try`,
     random: () => 0,
+    newId: () => `00000000-0000-4000-8000-${String((ids += 1)).padStart(12, '0')}`,
     resolveTxt: async (name) => {
       asked.push(name);
       if (options.resolveTxt !== undefined) return options.resolveTxt(name);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type * as z from 'zod';
 import { defineJob, type Job, type JobContext, type JobDefinition } from '../runs/job/job.ts';
 import type { Change } from './change.ts';
@@ -39,7 +38,7 @@ export function defineChange<P extends z.ZodObject = NoParameters>(definition: C
     columns: planColumns,
     key: ['action', 'target', 'after'],
     historyBy: 'action',
-    run: async (context) => planRows(await planChanges(await plan(context), context), randomUUID),
+    run: async (context) => planRows(await planChanges(await plan(context), context), context.newId),
   });
   return { ...job, changes: true };
 }

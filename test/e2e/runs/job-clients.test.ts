@@ -43,6 +43,7 @@ async function run<T>(work: (context: JobContext) => Promise<T>, tenantId = tena
     clock: systemClock,
     resolveTxt: async () => [],
     random: () => 0,
+    newId: () => 'unused',
     log: recordingLogger().log,
     trace: new TraceRecorder({ clock: systemClock, jobPositions: (stack) => stack }, []),
     handedOut: [],

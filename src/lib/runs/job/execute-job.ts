@@ -98,6 +98,7 @@ export interface ExecuteDeps extends Omit<ExchangeDeps, 'limiter'>, JobGateDeps 
   readonly partnerTenantId: TenantId;
   readonly resources: ResourceRegistry;
   readonly log: Logger;
+  readonly newId: () => string;
 }
 
 /** What one attempt of a job needs. */
@@ -254,6 +255,7 @@ export function jobContext(deps: AttemptDeps, job: Job, { tenant, parameters, si
     signal,
     parameters,
     nowMs: deps.clock.nowMs(),
+    newId: deps.newId,
   };
 }
 

@@ -111,6 +111,8 @@ export interface JobContext<P = Readonly<Record<string, unknown>>> {
   /** The parameters of the run, checked by the job's schema, with its defaults. */
   readonly parameters: Readonly<P>;
   readonly nowMs: number;
+  /** Another id (UUID) with each call. */
+  readonly newId: () => string;
 }
 
 /** A column of the result. Documents the column and fixes its position in exports. */
