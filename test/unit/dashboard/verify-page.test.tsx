@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { useState } from 'preact/hooks';
 import { act } from 'preact/test-utils';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AccountView } from '../../../dashboard/verify/account-view.tsx';
 import { VerifyPage } from '../../../dashboard/verify/app.tsx';
 import { type Checked, checkFile, noHeads, takeTurns, withHeads } from '../../../dashboard/verify/check.ts';

@@ -36,8 +36,8 @@ async function applied(tenants = 2) {
   const read: NonNullable<ExtractDeps['changes']> = async (records, most) => {
     const applied = new Map([[applyId, new Set(records.map(({ changeSha256 }) => String(changeSha256)))]]);
     const { rows, changed } = (await plannedRows(runs, { applied, tenantId: tenantId(0), most })) ?? expect.fail();
-    const missing = [...changed.values()].flat().map((sha256) => [sha256, { missing: 'changed' as const }] as const);
-    return new Map([...rows, ...missing] as [string, string][]);
+    const missing = [...changed.values()].flat().map((sha256) => [sha256, { missing: 'changed' }] as const);
+    return new Map<string, string | { readonly missing: 'changed' }>([...rows, ...missing]);
   };
   const extract = (given: Partial<ExtractDeps> = {}) =>
     story.world.extract(story.tenant, startMs, story.world.audit.nowMs, { changes: read, ...given });
@@ -144,7 +144,7 @@ describe('the changes of an extract', () => {
     if (edit === undefined) results.removeRows(planId, rowsName);
     else {
       const text = (await Array.fromAsync(results.rows(planId, rowsName))).join('');
-      await results.putRows(planId, rowsName, edit(text) as never);
+      await results.putRows(planId, rowsName, edit(text));
     }
     const verdict = await verified(await extract(), story);
     expect(verdict.changes.map(([, change]) => change)).toEqual(shown);
