@@ -18,6 +18,8 @@ interface RecordedChange {
   readonly path: string;
   /** Who applied the plan, by id. */
   readonly by: string;
+  /** Digest of the plan. */
+  readonly plan: string;
   readonly sha256: string | undefined;
   /** What Microsoft answered. Undefined: no answer is recorded. */
   status?: number;
@@ -68,6 +70,7 @@ export class RecordedChanges {
       method: text('method'),
       path: record['cmdlet'] === undefined ? text('path') : text('cmdlet'),
       by: record['callerKind'] === 'user' ? text('callerObject') : text('callerApplication'),
+      plan: text('plan'),
       sha256: record['changeSha256'] === undefined ? undefined : text('changeSha256'),
     };
     part.changes.push(change);
@@ -111,7 +114,7 @@ export class RecordedChanges {
 }
 
 function changeLines(
-  { at, by, method, path, status }: RecordedChange,
+  { at, by, method, path, plan, status }: RecordedChange,
   values: KnownValues,
   names: Readonly<Record<string, string>>,
 ): Line[] {
@@ -119,7 +122,8 @@ function changeLines(
     status === undefined ? 'no answer is recorded' : `${status < 400 ? 'done' : 'Microsoft refused it'} (${status})`;
   const key = by.toLowerCase();
   const who = `  ${at} by ${Object.hasOwn(names, key) ? `${names[key]} (${by})` : by}, ${ended}`;
-  if (typeof values === 'string') return [`~ ${method} ${path}${who}`, `    ${whyNone[values]}`];
+  const ofPlan = values === 'changed' ? `: plan with the digest ${plan}` : '';
+  if (typeof values === 'string') return [`~ ${method} ${path}${who}`, `    ${whyNone[values]}${ofPlan}`];
   const { target, before, after } = values;
   const name = objectName(before, after);
   const called = name === undefined || target.includes(name) ? target : `${target} (${name})`;

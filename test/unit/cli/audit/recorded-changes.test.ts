@@ -36,10 +36,14 @@ describe('the changes of an extract', () => {
   it('are listed without their values when the file has too many, and say so', () => {
     const changes = new RecordedChanges();
     for (let at = 0; at < 250; at += 1) changes.addValues(`${at}`, long, true);
-    for (const changeSha256 of ['gone', 'later', '1']) changes.add({ ...sent, changeSha256 }, 1);
+    for (const changeSha256 of ['gone', 'later', '1', 'edited']) changes.add({ ...sent, changeSha256 }, 1);
     changes.addValues('gone', 'gone', true);
+    changes.addValues('edited', 'changed', true);
     changes.addValues('later', values, true);
-    expect(changes.view().map((change) => change.values)).toEqual(['gone', 'too many', 'proven']);
+    expect(changes.view().map((change) => change.values)).toEqual(['gone', 'too many', 'proven', 'changed']);
+    expect(shown(changes)).toContain(
+      'somebody changed or deleted the values in storage since: plan with the digest ab',
+    );
     const [, gone, , later] = shown(changes).split('\n').slice(2);
     expect(gone).toContain('nobody signs, that the plan was purged since');
     expect(later).toContain('more values than');
