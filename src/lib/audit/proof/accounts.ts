@@ -312,17 +312,30 @@ function bitsFor(accounts: readonly TenantAccount[]): number {
 /** The accounts after a checkpoint. */
 export interface Accounts {
   readonly cover: Cover;
-  readonly tenants: ReadonlyMap<TenantId, TenantAccount>;
+  /** Where the account of a tenant is in the list. Shared by checkpoints: most add no tenant, and a copy takes a while. */
+  readonly places: ReadonlyMap<TenantId, number>;
+  readonly list: readonly TenantAccount[];
   /** See {@link indexesIn}. */
   indexes?: Uint8Array;
 }
+
+/** Accounts by tenant. */
+export const accountsOf = (cover: Cover, tenants: ReadonlyMap<TenantId, TenantAccount>): Accounts => ({
+  cover,
+  places: new Map([...tenants.keys()].map((tenant, place) => [tenant, place])),
+  list: [...tenants.values()],
+});
+
+/** Undefined for a tenant without records. */
+export const accountIn = ({ places, list }: Accounts, tenant: TenantId): TenantAccount | undefined =>
+  list[places.get(tenant) ?? -1];
 
 /** JSON that says which index is whose. Kept, because it stays as it is from one checkpoint to the next until a tenant is added. */
 export const indexesIn = (accounts: Accounts): Uint8Array =>
   (accounts.indexes ??= Buffer.from(
     JSON.stringify(
-      [...accounts.tenants]
-        .map(([tenant, { index }]) => `${tenant} ${Buffer.from(index).toString('base64url')}`)
+      [...accounts.places.keys()]
+        .map((tenant) => `${tenant} ${Buffer.from(accountIn(accounts, tenant)?.index ?? '').toString('base64url')}`)
         .toSorted(),
     ),
   ));
@@ -347,16 +360,19 @@ export async function nextAccounts(
     if (others === undefined) touched.set(record.holder, [record]);
     else others.push(record);
   }
-  const tenants = new Map(before.tenants);
-  const added = [...touched.keys()].filter((tenant) => !tenants.has(tenant));
-  for (const [place, index] of (await indexesOf(added)).entries())
-    tenants.set(added[place] ?? nobody, { ...emptyAccount, index });
+  const added = [...touched.keys()].filter((tenant) => !before.places.has(tenant));
+  const list = [...before.list, ...(await indexesOf(added)).map((index) => ({ ...emptyAccount, index }))];
+  const places =
+    added.length === 0
+      ? before.places
+      : new Map([...before.places, ...added.map((tenant, at) => [tenant, before.list.length + at] as const)]);
   for (const [tenant, covered] of touched) {
-    const account = tenants.get(tenant);
+    const place = places.get(tenant) ?? -1;
+    const account = list[place];
     if (account !== undefined)
-      tenants.set(tenant, { index: account.index, ...nextAccount(account, checkpoint.number, covered) });
+      list[place] = { index: account.index, ...nextAccount(account, checkpoint.number, covered) };
   }
   const { indexes } = added.length === 0 ? before : {};
-  const accounts = { cover, tenants, ...(indexes === undefined ? {} : { indexes }) };
+  const accounts = { cover, places, list, ...(indexes === undefined ? {} : { indexes }) };
   return { accounts, changed: [...touched.keys()] };
 }

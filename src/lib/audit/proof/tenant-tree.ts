@@ -16,7 +16,9 @@ import {
   type StoredRecord,
 } from '../chain/checkpoint.ts';
 import {
+  accountIn,
   type Accounts,
+  accountsOf,
   type AccountTree,
   type Cover,
   coverOf,
@@ -153,7 +155,7 @@ export class TenantTree {
     const known = before === undefined ? undefined : await this.#stateAfter(before);
     if (known === undefined) this.#deps.log.log('info', 'audit.accounts_begin', { number: checkpoint.number });
     const start = known ?? {
-      accounts: { cover: coverOf(before?.checkpoint), tenants: new Map() },
+      accounts: accountsOf(coverOf(before?.checkpoint), new Map()),
       began: { number: checkpoint.number, from: minuteOf(checkpoint.from) },
       // A new version of the key would be another index for each tenant, so a tree keeps the one that it began with.
       keyId: key.id,
@@ -168,13 +170,13 @@ export class TenantTree {
     const parts = (known?.parts ?? longestChanges) + 1;
     const isWhole = parts > longestChanges;
     const name = nameOf(number, tree.root);
-    const written = isWhole ? [...accounts.tenants.keys()] : changed;
+    const written = isWhole ? [...accounts.places.keys()] : changed;
     const stored: StoredState = {
       v: 1,
       base: isWhole ? null : (known?.name ?? null),
       keyId: start.keyId,
       open: Object.fromEntries(openPlaces(accounts)),
-      tenants: Object.fromEntries(written.map((tenant) => [tenant, storedAccount(accounts.tenants.get(tenant))])),
+      tenants: Object.fromEntries(written.map((tenant) => [tenant, storedAccount(accountIn(accounts, tenant))])),
     };
     await this.#deps.accounts.write(name, JSON.stringify(stored));
     this.#last = { ...start, number, accounts, tree, name, parts: isWhole ? 1 : parts };
@@ -223,7 +225,7 @@ export class TenantTree {
       }
     const { keyId } = newest;
     if ((await this.#thumbprint(keyId)) !== head.indexKey) return undefined;
-    const accounts = { cover: coverIn(newest, checkpoint), tenants };
+    const accounts = accountsOf(coverIn(newest, checkpoint), tenants);
     const tree = await this.#tree(keyId, accounts, checkpoint, head.previous);
     if (tree.root !== head.root) return undefined;
     const state = { number: head.number, accounts, tree, began, keyId, name, parts: parts.length };
@@ -305,7 +307,7 @@ export class TenantTree {
     const { number } = checkpoint;
     const text = nonceText(number, previous, basisOf(checkpoint, accounts));
     const signature = await this.#deps.indexKey.sign(keyId, Buffer.from(text));
-    return treeOf(number, hash('sha256', signature, 'buffer'), accounts.tenants.values());
+    return treeOf(number, hash('sha256', signature, 'buffer'), accounts.list);
   }
 
   async #thumbprint(keyId: string): Promise<string> {
@@ -346,7 +348,7 @@ export class TenantTree {
     if (kept !== undefined || head?.began.number !== next?.checkpoint.number || head === undefined) return kept;
     const key = await this.#deps.indexKey.current();
     if ('missing' in key || (await this.#thumbprint(key.id)) !== head.indexKey) return undefined;
-    const accounts = { cover: coverOf(each?.checkpoint), tenants: new Map<TenantId, TenantAccount>() };
+    const accounts = accountsOf(coverOf(each?.checkpoint), new Map());
     return { number: head.number - 1, accounts, began: head.began, keyId: key.id, name: '', parts: longestChanges };
   }
 

@@ -147,7 +147,7 @@ describe('verifyExtract', () => {
     await world.run(900);
     const last = (await ownOf(world)).at(-1);
     const state = last && (await world.newTree().state(last));
-    expect(state?.accounts.tenants.size).toBe(8);
+    expect(state?.accounts.list.length).toBe(8);
   });
 
   it('begins anew, and says so, if accounts are lost and their records are gone', async () => {
