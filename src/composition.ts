@@ -138,8 +138,8 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const callers = createCallers({ ...runtime, readPolicy }, callerSettings(settings));
   const redeemer = createRedeemer(runtime, settings, identity);
   const resources = createResourceRegistry(cloud, settings.RESOURCES);
-  const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity);
-  const indexKey = createCheckpointSigner(settings.KEY_VAULT_URL, identity, 'audit-index');
+  const signer = createCheckpointSigner(settings.KEY_VAULT_URL, identity, runtime.clock);
+  const indexKey = createCheckpointSigner(settings.KEY_VAULT_URL, identity, runtime.clock, 'audit-index');
   const keys = { signer, indexKey, broker: partnerTenantId };
   const { audit, evidence } = createAudits({ ...runtime, ...storage, ...keys, resources, isFunctionDisabled });
   const ruleUse = new RuleUse({ ...runtime, ...storage });

@@ -124,9 +124,8 @@ describe('the log of checkpoints in blobs', () => {
     const second = await log.page(0, isOwn, first.continuation);
     expect(second).toEqual({ checkpoints: [line(perBlob + 1)] });
     await fill(log, perBlob + 2, perBlob + 2);
-    // From a checkpoint before the time, which only the last blob has for what follows its first.
-    expect((await log.page(timeOf(perBlob + 2), isOwn)).checkpoints).toEqual([line(perBlob + 1), line(perBlob + 2)]);
-    expect((await log.page(timeOf(perBlob + 1), isOwn)).checkpoints[0]).toBe(line(1));
+    // A day comes before the time.
+    expect((await log.page(timeOf(perBlob + 2), isOwn)).checkpoints[0]).toBe(line(1));
     await expect(log.page(0, isOwn, '1')).rejects.toMatchObject({ code: 'request_invalid' });
   });
 
@@ -147,35 +146,85 @@ describe('the log of checkpoints in blobs', () => {
         await client.appendBlock(text.join(''), text.join('').length);
       }
     });
-    const readFrom = async (fromMs: number): Promise<[first: string | undefined, requests: number]> => {
+    /** @param isKnown whether the vault has the key of a line. */
+    const readFrom = async (
+      fromMs: number,
+      { of = log, isKnown = isOwn } = {},
+    ): Promise<[first: string | undefined, requests: number]> => {
       const downloads = vi.spyOn(BlobClient.prototype, 'downloadToBuffer');
-      const { checkpoints } = await log.page(fromMs, isOwn);
-      const requests = downloads.mock.calls.length;
-      downloads.mockRestore();
-      return [checkpoints[0], requests];
+      try {
+        const { checkpoints } = await of.page(fromMs, isKnown);
+        return [checkpoints[0], downloads.mock.calls.length];
+      } finally {
+        downloads.mockRestore();
+      }
     };
 
-    it('is read from the blob of a time, which a few requests find, and none the next time', async () => {
+    it('is read from a day before a time, which a few requests find, and none the next time', async () => {
       const [first, requests] = await readFrom(timeOf(61 * perBlob + 2));
-      expect(first).toBe(line(61 * perBlob + 1));
+      expect(first).toBe(line(60 * perBlob + 1));
       expect(requests).toBeGreaterThan(1);
-      expect(requests).toBeLessThan(10);
+      expect(requests).toBeLessThan(16);
       expect(await readFrom(timeOf(61 * perBlob + 200))).toEqual([first, 1]);
-      expect(await readFrom(timeOf(61 * perBlob + 1))).toEqual([line(60 * perBlob + 1), 1]);
+      expect(await readFrom(timeOf(61 * perBlob + 1))).toEqual([line(59 * perBlob + 1), 1]);
       expect((await readFrom(timeOf(0)))[0]).toBe(line(1));
       expect((await readFrom(timeOf(1_000_000)))[0]).toBe(line((blobs - 1) * perBlob + 1));
+    });
+
+    it('is read from a day before a time although the vault no longer has the key of two thirds of it', async () => {
+      const of = createBlobCheckpointLog(async () => container);
+      const asked: number[] = [];
+      const isKnown = async (jws: string): Promise<boolean> => {
+        const { number } = textOf(jws) as { readonly number: number };
+        asked.push(number);
+        return number > 60 * perBlob && isOwn(jws);
+      };
+      const [first] = await readFrom(timeOf(80 * perBlob + 2), { of, isKnown });
+      expect(first).toBe(line(79 * perBlob + 1));
+      asked.length = 0;
+      expect(await readFrom(timeOf(80 * perBlob + 2), { of, isKnown })).toEqual([first, 1]);
+      expect(await readFrom(timeOf(30 * perBlob + 2), { of, isKnown })).toEqual([line(1), 1]);
+      expect(asked).toEqual([]);
+    });
+
+    it('is searched from where storage says that it was written, so old keys are not asked for', async () => {
+      const listed = new ContainerClient(azurite.connectionString, container.containerName);
+      const all = await Array.fromAsync(container.listBlobsFlat({ prefix: 'checkpoints-' }));
+      const times = all.map((item, blob) => {
+        const lastModified = new Date(timeOf((blob + 1) * perBlob));
+        return { ...item, properties: { ...item.properties, lastModified } };
+      });
+      vi.spyOn(listed, 'listBlobsFlat').mockImplementation(() => times.values() as never);
+      const of = createBlobCheckpointLog(async () => listed);
+      const asked: number[] = [];
+      const isKnown = async (jws: string): Promise<boolean> => {
+        asked.push((textOf(jws) as { readonly number: number }).number);
+        return isOwn(jws);
+      };
+      expect(await readFrom(timeOf(80 * perBlob + 2), { of, isKnown })).toEqual([line(79 * perBlob + 1), 2]);
+      expect(asked).toEqual([81 * perBlob + 1]);
     });
 
     it('is read from an earlier blob if others have begun one with lines of a wrong time', async () => {
       const client = container.getAppendBlobClient('checkpoints-0000090.jsonl');
       await client.create();
       const long = timeOf(90 * perBlob + 1);
-      const foreign = [line(90 * perBlob + 1, 'foreign', 0), line(1), 'garbage', line(90 * perBlob + 1)];
-      for (const each of foreign.slice(0, 3)) await client.appendBlock(`${each}\n`, each.length + 1);
+      const own = line(90 * perBlob + 1);
+      for (const each of [line(90 * perBlob + 1, 'foreign', 0), line(1), 'garbage'])
+        await client.appendBlock(`${each}\n`, each.length + 1);
+      expect((await readFrom(long + 1))[0]).toBe(line(88 * perBlob + 1));
+      await client.appendBlock(`${own}\n`, own.length + 1);
       expect((await readFrom(long + 1))[0]).toBe(line(89 * perBlob + 1));
-      await client.appendBlock(`${foreign[3]}\n`, (foreign[3]?.length ?? 0) + 1);
-      expect((await readFrom(long + 1))[0]).toBe(foreign[0]);
-      expect((await readFrom(long))[0]).toBe(line(89 * perBlob + 1));
+      expect((await readFrom(long))[0]).toBe(line(88 * perBlob + 1));
+      // Another one in its place.
+      await client.delete();
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      await client.create();
+      const later = line(90 * perBlob + 1, 'app', long + 60_000);
+      for (const each of [line(90 * perBlob + 1, 'foreign', 0), line(1), 'garbage', later])
+        await client.appendBlock(`${each}\n`, each.length + 1);
+      expect((await readFrom(long + 1))[0]).toBe(line(88 * perBlob + 1));
+      await client.delete();
     });
   });
 
@@ -231,6 +280,17 @@ describe('the log of checkpoints in blobs', () => {
       await fill(log, perBlob - 1, perBlob + 2);
       const second = await log.page(0, isOwn, '1.0');
       expect(second.checkpoints).toEqual(['garbage', line(perBlob + 1), line(perBlob + 2)]);
+    });
+
+    it('has no copies of checkpoints from other blobs: the first that is read is none', async () => {
+      await fillFirstBlob(container, 4);
+      await blobOf(1).create();
+      await add(`${line(2)}\n${line(3)}\n`, 1);
+      await fill(log, perBlob - 1, perBlob + 2);
+      await add(`${line(perBlob + 1)}\n${line(perBlob + 2)}\n`);
+      expect((await numbers()).at(-1)).toEqual({ number: perBlob, text: 'app' });
+      const second = await log.page(0, isOwn, '1.0');
+      expect(second.checkpoints).toEqual([line(perBlob + 1), line(perBlob + 2)]);
     });
 
     it('starts anew if none is its own', async () => {

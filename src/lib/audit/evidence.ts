@@ -36,8 +36,6 @@ const mostKeptHeads = 16 * 2 ** 20;
 const longestPurgeSearch = 288;
 /** Parts of the log that are searched for heads. A day of a large fleet has more than one. */
 const longestSearch = 24;
-/** Checkpoints before a time that are read with those after it. Each is verified, and a day has 288. */
-const checkpointsBefore = 24;
 /** So many checkpoints are verified before others get their turn, about 5 ms: the process issues tokens meanwhile. */
 const checkpointsPerTurn = 12;
 
@@ -322,8 +320,8 @@ export class AuditEvidence {
     if (accounts === undefined || indexKey === undefined) return undefined;
     const { TenantTree } = await import('./proof/tenant-tree.ts');
     const read = (fromMs: number, toMs: number): AsyncIterable<StoredRecord> => this.#read(fromMs, toMs);
-    const checkpoints = (fromMs: number): AsyncIterable<OwnCheckpoint> => this.#ownCheckpoints(fromMs);
-    this.#tree ??= new TenantTree({ ...this.#deps, accounts, indexKey, checkpoints, read });
+    const lines = (fromMs: number): AsyncIterable<string> => this.#lines(fromMs);
+    this.#tree ??= new TenantTree({ ...this.#deps, accounts, indexKey, lines, read });
     return this.#tree;
   }
 
@@ -342,29 +340,29 @@ export class AuditEvidence {
   readonly #isOwn = async (jws: string): Promise<boolean> => (await this.#ownOf(jws)) !== undefined;
 
   /**
-   * The checkpoints of the app, each after the one that it names. Lines of others are left out. Some from before the time come
-   * first: the accounts of the last one before it may be lost.
+   * The checkpoints of the app, each after the one that it names, from about a day before a time: the accounts of the last one
+   * before it may be lost. Lines of others are left out. The first is none that was appended again: reading begins with a blob,
+   * and has none from another one.
    */
   async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
     let lastHash: string | undefined;
-    // An older line may have been appended again at the start.
-    let isChain = false;
-    let page: CheckpointPage | undefined;
     let read = 0;
+    for await (const jws of this.#lines(fromMs)) {
+      read += 1;
+      if (read % checkpointsPerTurn === 0) await setImmediate();
+      const checkpoint = await this.#ownOf(jws);
+      if (checkpoint === undefined || (lastHash !== undefined && checkpoint.previous !== lastHash)) continue;
+      lastHash = hashOf(jws);
+      yield { checkpoint, jws };
+    }
+  }
+
+  /** What is in the log of checkpoints, from about a day before a time. */
+  async *#lines(fromMs: number): AsyncIterable<string> {
+    let page: CheckpointPage | undefined;
     do {
-      const lines: CheckpointPage = await this.#deps.checkpoints.page(fromMs, this.#isOwn, page?.continuation);
-      const start = page === undefined ? startIn(lines.checkpoints, fromMs) : 0;
-      for (const jws of lines.checkpoints.slice(start)) {
-        read += 1;
-        if (read % checkpointsPerTurn === 0) await setImmediate();
-        const checkpoint = await this.#ownOf(jws);
-        if (checkpoint === undefined) continue;
-        const follows = checkpoint.previous === lastHash;
-        if (isChain && !follows) continue;
-        [lastHash, isChain] = [hashOf(jws), follows];
-        yield { checkpoint, jws };
-      }
-      page = lines;
+      page = await this.#deps.checkpoints.page(fromMs, this.#isOwn, page?.continuation);
+      yield* page.checkpoints;
     } while (page.continuation !== undefined);
   }
 
@@ -387,12 +385,6 @@ export class AuditEvidence {
       continuation = page.continuation;
     } while (continuation !== undefined);
   }
-}
-
-/** The line with which reading from a time begins: some before the first that says it was written then or later. */
-function startIn(lines: readonly string[], fromMs: number): number {
-  const first = lines.findIndex((jws) => Date.parse(String(partOf(jws, 1)['at'])) >= fromMs);
-  return Math.max(0, (first === -1 ? lines.length : first) - checkpointsBefore);
 }
 
 /** Up to when a head covers records. Negative infinity for text that is none. */

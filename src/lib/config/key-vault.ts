@@ -2,7 +2,9 @@ import type { TokenCredential } from '@azure/identity';
 import type { KeyVaultKey } from '@azure/keyvault-keys';
 import type { SecretClient } from '@azure/keyvault-secrets';
 import type { JWK } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { CheckpointSigner, KeyInUse } from '../audit/chain/checkpoint-log.ts';
+import { type Clock, minuteMs } from '../core/clock.ts';
 import { BrokerError } from '../core/errors.ts';
 import { httpStatusOf } from '../core/outbound.ts';
 import { once } from '../core/single-flight.ts';
@@ -31,6 +33,9 @@ const indexKeyName = 'audit-index';
 const auditKeys = { [checkpointKeyName]: 'ES256', [indexKeyName]: 'RS256' } as const;
 type AuditKeyName = keyof typeof auditKeys;
 
+/** A key that was deleted can be recovered, so the vault is asked again after this time. */
+const goneMs = minuteMs;
+
 /** Maximum duration of one request, milliseconds, including the retries of the SDK. */
 const deadlineMs = 20_000;
 
@@ -38,6 +43,7 @@ const deadlineMs = 20_000;
 export function createCheckpointSigner(
   vaultUrl: string,
   identity: () => Promise<TokenCredential>,
+  clock: Pick<Clock, 'nowMs'>,
   name: AuditKeyName = checkpointKeyName,
 ): CheckpointSigner {
   const open = once(async () => {
@@ -51,6 +57,8 @@ export function createCheckpointSigner(
   const get = async (abortSignal: AbortSignal, version?: string): Promise<KeyVaultKey> =>
     (await open()).keys.getKey(name, { abortSignal, ...(version === undefined ? {} : { version }) });
   const known = new Map<string, JWK>();
+  /** Until when a version counts as gone, milliseconds. Old checkpoints may name it by the thousand. */
+  const gone = new LRUCache<string, number>({ max: 100 });
   return {
     current: () => unlessMissing(name, async (signal) => usable(name, await get(signal))),
     sign: (keyId, data) =>
@@ -63,9 +71,12 @@ export function createCheckpointSigner(
       if (kept !== undefined) return kept;
       // Anybody who may write to the log of checkpoints can put an id there.
       const version = versionOf(name, keyId);
-      if (version === '') return undefined;
+      if (version === '' || (gone.get(keyId) ?? 0) > clock.nowMs()) return undefined;
       const found = await guarded(async (signal) => publicPart(await get(signal, version))).catch(unlessGone);
-      if (found?.kid !== keyId) return undefined;
+      if (found?.kid !== keyId) {
+        gone.set(keyId, clock.nowMs() + goneMs);
+        return undefined;
+      }
       known.set(keyId, found);
       return found;
     },

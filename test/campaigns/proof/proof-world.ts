@@ -1,6 +1,7 @@
 import { createSign, generateKeyPairSync } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { JWK } from 'jose';
-import type { CheckpointSigner } from '../../../src/lib/audit/chain/checkpoint-log.ts';
+import { type CheckpointSigner, partOf } from '../../../src/lib/audit/chain/checkpoint-log.ts';
 import { hashOf, type StoredRecord } from '../../../src/lib/audit/chain/checkpoint.ts';
 import { ownCheckpoint } from '../../../src/lib/audit/chain/write-checkpoint.ts';
 import { extractPage, type ExtractDeps } from '../../../src/lib/audit/proof/extract.ts';
@@ -14,6 +15,7 @@ import { tenant } from '../../support/audit-entries.ts';
 import { AuditWorld, partner } from '../audit/world.ts';
 
 const minute = 60_000;
+const dayBefore = 24 * 60 * minute;
 const mishaps = { writes: 0.03, failedWrites: 0.1, crashes: 0.002, failedCheckpoints: 0.05 };
 
 /** A key for indexes, as in Key Vault. */
@@ -76,7 +78,7 @@ export class ProofWorld {
       indexKey: key,
       broker: partner,
       signer: { sign: (id, data) => this.audit.signer().sign(id, data) },
-      checkpoints: () => this.checkpoints(),
+      lines: (fromMs) => Readable.from(this.lines(fromMs)),
       read: this.audit.read,
       log: silentLogger,
     });
@@ -106,9 +108,14 @@ export class ProofWorld {
     }
   }
 
-  async *checkpoints(): AsyncIterable<OwnCheckpoint> {
+  /** As the log gives them: some come before the time. */
+  lines(fromMs: number): readonly string[] {
+    return this.audit.checkpoints.filter((jws) => Date.parse(String(partOf(jws, 1)['at'])) >= fromMs - dayBefore);
+  }
+
+  async *checkpoints(fromMs = 0): AsyncIterable<OwnCheckpoint> {
     let last: OwnCheckpoint | undefined;
-    for (const jws of this.audit.checkpoints) {
+    for (const jws of this.lines(fromMs)) {
       const checkpoint = await ownCheckpoint(jws, this.audit.signer());
       if (checkpoint === undefined || (last !== undefined && checkpoint.previous !== hashOf(last.jws))) continue;
       last = { checkpoint, jws };
@@ -155,7 +162,7 @@ export class ProofWorld {
       tree: this.tree,
       signer: this.audit.signer(),
       indexKey,
-      checkpoints: () => this.checkpoints(),
+      checkpoints: (fromMs) => this.checkpoints(fromMs),
       purgedBeforeMs: await this.purgedBeforeMs(),
       names: async (records) =>
         new Map([

@@ -24,8 +24,8 @@ const contentType = 'application/jsonl';
 
 interface BlobFacts {
   readonly number: number;
-  /** When storage created it: after its first checkpoint was written, if it was restored from a copy. */
   readonly createdMs: number;
+  readonly changedMs: number;
   /** Bytes when it was listed. It only grows. */
   readonly size: number;
 }
@@ -38,8 +38,7 @@ interface BlobFacts {
  */
 export function createBlobCheckpointLog(container: () => Promise<ContainerClient>): CheckpointLog {
   const open = once(container);
-  /** When the first checkpoint of a blob was written. By number and time of creation: nothing before it changes. */
-  const starts = new Map<string, number>();
+  const starts: Starts = new Map();
   let isThere = false;
   const list = async (): Promise<BlobFacts[]> => {
     const found: BlobFacts[] = [];
@@ -48,7 +47,12 @@ export function createBlobCheckpointLog(container: () => Promise<ContainerClient
       const size = properties.contentLength ?? 0;
       // A blob is created before its first line is appended.
       if (number !== undefined && size > 0)
-        found.push({ number: Number(number), createdMs: properties.createdOn?.getTime() ?? 0, size });
+        found.push({
+          number: Number(number),
+          createdMs: properties.createdOn?.getTime() ?? 0,
+          changedMs: properties.lastModified.getTime(),
+          size,
+        });
     }
     isThere = true;
     return found.toSorted((one, other) => one.number - other.number);
@@ -220,7 +224,11 @@ async function pageOf(container: ContainerClient, blobs: readonly BlobFacts[], p
   const end = offset + text.length;
   const next = blobs[index + 1];
   const following = end < found.size ? `${found.number}.${end}` : next === undefined ? undefined : `${next.number}.0`;
-  const checkpoints = linesOf(text.toString('utf8'));
+  // A checkpoint in another blob than its own is a copy that others have appended.
+  const checkpoints = linesOf(text.toString('utf8')).filter((jws) => {
+    const place = blobOf(numberOf(jws));
+    return Number.isNaN(place) || place === found.number;
+  });
   return following === undefined ? { checkpoints } : { checkpoints, continuation: following };
 }
 
@@ -239,44 +247,63 @@ async function linesFrom(blob: BlobClient, offset: number, size: number, least =
 /** First part of a blob in which its first checkpoint is looked for. */
 const startBytes = 16 * 1024;
 
+/**
+ * When the first checkpoint of a blob was written; undefined if none of the app is found where it should be. By number, time of
+ * creation, and how much of the blob was there: nothing of that changes.
+ */
+type Starts = Map<string, number | undefined>;
+
 interface Start {
   readonly fromMs: number;
   readonly isOwn: IsOwn;
-  readonly starts: Map<string, number>;
+  readonly starts: Starts;
 }
 
 /**
- * The number of the last blob that begins before a time, by bisection. What its checkpoints say counts, and not the times of
- * storage, which are all new once an account was restored.
+ * The number of the blob with which reading from a time begins: the one before the last that begins before it, so that all
+ * checkpoints of a blob come before the time. The times of storage say from where on to search: nothing was written to a blob
+ * after its last change. Once an account was restored they are all new, so from there on the checkpoints themselves say it.
  */
 async function startAt(container: ContainerClient, sorted: readonly BlobFacts[], start: Start): Promise<number> {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const blob = sorted[middle];
-    // A blob of which the start is not known counts as later: the page only begins earlier.
-    if (blob !== undefined && ((await startOf(container, blob, start)) ?? Infinity) < start.fromMs) low = middle + 1;
-    else high = middle;
+  const changed = sorted.findIndex(({ changedMs }) => changedMs >= start.fromMs);
+  let [low, high] = [changed === -1 ? sorted.length : changed, sorted.length];
+  // The times of storage are right mostly, so the next blob is asked first.
+  for (let step = 1; low + 1 < high; step *= 2) {
+    const probe = Math.min(low + step, (low + high) >> 1);
+    // One whose start is not known says nothing, so the next ones are asked, and then those before.
+    const asked = [...sorted.slice(probe, high), ...sorted.slice(low + 1, probe).toReversed()];
+    const known = await firstKnown(container, asked, start);
+    if (known === undefined) break;
+    const at = sorted.indexOf(known.blob);
+    if (known.ms < start.fromMs) low = at;
+    else high = at;
   }
   return sorted[Math.max(0, low - 1)]?.number ?? 0;
 }
 
-/** When the first checkpoint of a blob was written; undefined if none of the app is found where it should be. */
+async function firstKnown(container: ContainerClient, blobs: readonly BlobFacts[], start: Start) {
+  for (const blob of blobs) {
+    const ms = await startOf(container, blob, start);
+    if (ms !== undefined) return { blob, ms };
+  }
+  return undefined;
+}
+
 async function startOf(
   container: ContainerClient,
   { number, createdMs, size }: BlobFacts,
   { isOwn, starts }: Start,
 ): Promise<number | undefined> {
-  const name = `${number} ${createdMs}`;
-  const known = starts.get(name);
-  if (known !== undefined) return known;
+  const name = `${number} ${createdMs} ${Math.min(size, startBytes)}`;
+  if (starts.has(name)) return starts.get(name);
   const text = await linesFrom(container.getBlobClient(nameOf(number)), 0, size, startBytes);
+  let ms: number | undefined;
   for (const jws of linesOf(text.toString('utf8'))) {
     // An older one may have been appended again.
     if (blobOf(numberOf(jws)) !== number || !(await isOwn(jws))) continue;
-    const ms = Date.parse(String(partOf(jws, 1)['at']));
-    starts.set(name, ms);
-    return ms;
+    ms = Date.parse(String(partOf(jws, 1)['at']));
+    break;
   }
-  return undefined;
+  starts.set(name, ms);
+  return ms;
 }

@@ -68,8 +68,9 @@ export interface CheckpointLog {
    */
   append(jws: string, number: number, before: StoredCheckpoint | undefined): Promise<boolean>;
   /**
-   * Reads checkpoints, oldest first, from one that was written before `fromMs`, if there is one. At most about a day of earlier
-   * ones comes before it.
+   * Reads checkpoints, oldest first, from about a day before `fromMs`, if there are so many. Earlier ones come, too, if the times
+   * of storage are wrong and no own checkpoint is found where a blob begins. Of the app's own lines, the copies that others have
+   * appended to another blob are left out.
    * @throws BrokerError storage_unavailable; request_invalid for a continuation that no page had; what `isOwn` throws.
    */
   page(fromMs: number, isOwn: IsOwn, continuation?: string): Promise<CheckpointPage>;

@@ -11,6 +11,7 @@ import {
   canonicalText,
   type ChainLink,
   type Checkpoint,
+  checkpointSchema,
   hashOf,
   readLink,
   type StoredRecord,
@@ -50,8 +51,8 @@ export interface TenantTreeDeps {
   readonly signer: Pick<CheckpointSigner, 'sign'>;
   /** Tenant id of the partner. */
   readonly broker: string;
-  /** The checkpoints of the app, from one before this time. */
-  readonly checkpoints: (fromMs: number) => AsyncIterable<OwnCheckpoint>;
+  /** What is in the log of checkpoints, from before this time. Others may have appended lines. */
+  readonly lines: (fromMs: number) => AsyncIterable<string>;
   readonly read: (fromMs: number, toMs: number) => AsyncIterable<StoredRecord>;
   readonly log: Logger;
 }
@@ -393,9 +394,13 @@ export class TenantTree {
     const found = new Map<string, OwnCheckpoint>();
     // Five minutes each, and some more.
     const fromMs = Date.parse(checkpoint.from) - longestRebuild * 2 * 5 * minuteMs;
-    for await (const own of this.#deps.checkpoints(fromMs)) found.set(hashOf(own.jws), own);
+    for await (const jws of this.#deps.lines(fromMs)) {
+      const parsed = checkpointSchema.safeParse(partOf(jws, 1));
+      if (parsed.success && parsed.data.number <= checkpoint.number)
+        found.set(hashOf(jws), { checkpoint: parsed.data, jws });
+    }
     const recent: OwnCheckpoint[] = [];
-    // Each names the one before by its hash.
+    // Each names the one before by its hash, so lines of others are not among them.
     for (let each: OwnCheckpoint | undefined = newest; each !== undefined && recent.length < longestRebuild; ) {
       recent.unshift(each);
       each = found.get(each.checkpoint.previous ?? '');
