@@ -162,7 +162,7 @@ function Compared({ log, onEmpty, isWhole, withheld, tokens, period, partner, on
   const kindsWithout = [true, false].filter(
     (isUser) =>
       join.saidEmpty.includes(isUser) ||
-      (signIns.every((one) => one.isUser !== isUser) && uncovered.some((each) => each.isUser === isUser)),
+      (uncovered.some((each) => each.isUser === isUser) && join.notEmpty.every((each) => each.isUser !== isUser)),
   );
   const limits =
     unread === 0 ? null : (
@@ -212,6 +212,13 @@ function Compared({ log, onEmpty, isWhole, withheld, tokens, period, partner, on
           </span>
         </label>
       ))}
+      {join.notEmpty
+        .filter(({ isUser, by }) => by === 'records' && covered.every((each) => each.isUser !== isUser))
+        .map(({ isUser }) => (
+          <p class="warn-text" key={String(isUser)}>
+            The log of {kindName(isUser)} is missing here: proven records have tokens of that kind in this time.
+          </p>
+        ))}
       {notCovered === 0 ? null : (
         <p class="warn-text">
           Not compared: {counted(notCovered, 'token')} of the records. Their time, or their kind of sign-in, is in no

@@ -25,6 +25,8 @@ export interface Comparison extends Join {
   readonly unread: number;
   /** Records whose tokens the extract does not show. */
   readonly withheld: number;
+  /** Kinds of which the customer says that the log has none, although there were sign-ins. */
+  readonly refused: Join['notEmpty'];
 }
 
 /** Whether every sign-in of the partner has a record, and the downloads and the extract could show it. */
@@ -47,7 +49,9 @@ export async function compareSignIns(
   if (proven === undefined) return undefined;
   const period = { fromMs: Date.parse(proven.from), toMs: Date.parse(proven.to) };
   const said = { ...log, empty: empty.map((kind) => kind === 'users') };
-  return { ...joinSignIns(tokens.all, said, period), unread: log.unread, withheld };
+  const join = joinSignIns(tokens.all, said, period);
+  const refused = join.notEmpty.filter(({ isUser }) => said.empty.includes(isUser));
+  return { ...join, refused, unread: log.unread, withheld };
 }
 
 async function signInsOf(file: string): Promise<SignInLog> {
@@ -64,18 +68,29 @@ const shown = 20;
 /** The result for people. */
 export function comparisonLines(comparison: Comparison): Line[] {
   const { covered, uncovered, applications, partner, recorded, withoutRecord, otherProviders } = comparison;
-  const { withoutSignIn, notCovered, saidEmpty, unread, withheld } = comparison;
+  const { withoutSignIn, notCovered, saidEmpty, notEmpty, refused, unread, withheld } = comparison;
   const lacking = [true, false].filter(
-    (isUser) => !saidEmpty.includes(isUser) && covered.every((each) => each.isUser !== isUser),
+    (isUser) => !saidEmpty.includes(isUser) && [...covered, ...notEmpty].every((each) => each.isUser !== isUser),
   );
+  const said = [
+    ...saidEmpty.map(
+      (isUser): Line => `You say that the log has no sign-ins of ${nameOf(isUser)} in this time: nothing proves it.`,
+    ),
+    ...refused.map(
+      ({ isUser, by }): Line =>
+        `The log of ${nameOf(isUser)} was not empty: ${by === 'log' ? 'a download has a sign-in' : 'proven records have tokens'} of that kind in this time. Download it again, and add it.`,
+    ),
+  ];
   const limits: Line[] =
     unread === 0
       ? []
       : [[styled('warn', counted(unread, 'row')), ' of the log cannot be read: nothing is said of them.']];
-  if (covered.length === 0) return ['The sign-in log and the extract have no time in common.', ...limits];
+  if (covered.length === 0 && saidEmpty.length === 0)
+    return ['The sign-in log and the extract have no time in common.', ...limits, ...said];
   if (partner.size === 0)
     return [
       ...limits,
+      ...said,
       styled('warn', 'No sign-in has a record: the log has none of the partner, or is of another tenant.'),
     ];
   const named = applications.filter(({ id }) => partner.has(id)).map(({ name, id }) => (name === '' ? id : name));
@@ -102,9 +117,7 @@ export function comparisonLines(comparison: Comparison): Line[] {
       ? [`The extract withholds ${counted(withheld, 'record')}, of which some may be theirs.`]
       : []),
     ...limits,
-    ...saidEmpty.map(
-      (isUser): Line => `You say that the log has no sign-ins of ${nameOf(isUser)} in this time: nothing proves it.`,
-    ),
+    ...said,
     ...(uncovered.length === 0 ? [] : [`Not compared: sign-ins of ${timesOf(uncovered)}, which no download covers.`]),
     ...lacking.map((isUser) => `If the log of ${nameOf(isUser)} was empty, say so: --empty-log ${kindOf(isUser)}.`),
     ...(otherProviders.length === 0

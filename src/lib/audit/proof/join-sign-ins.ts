@@ -342,6 +342,8 @@ export interface Join {
   readonly covered: readonly KindPeriod[];
   /** Kinds (whether of users) that count as neither covered nor uncovered: somebody says that there is no sign-in. */
   readonly saidEmpty: readonly boolean[];
+  /** Kinds of which there were sign-ins, and what shows it: who says that there were none is wrong. */
+  readonly notEmpty: readonly { readonly isUser: boolean; readonly by: 'log' | 'records' }[];
   /** The others, but those of some minutes: nothing is compared there. A token can be of either kind. */
   readonly uncovered: readonly KindPeriod[];
   /** Those of the log: those of the partner first, then those of service providers. */
@@ -390,7 +392,13 @@ export function joinSignIns(
   const own = partner ?? new Set(all.filter(({ recorded }) => recorded > 0).map(({ id }) => id));
   const isUnknown = (one: SignIn): boolean => one.succeeded && isIn(period, one.atMs) && !known.has(one.uti);
   const missing = tokens.filter(({ uti, firstMs, isFresh }) => isFresh && isIn(period, firstMs) && !seen.has(uti));
-  const saidEmpty = empty.filter((isUser) => signIns.every((one) => one.isUser !== isUser));
+  const certain = { fromMs: period.fromMs + toleratedMs, toMs: period.toMs - toleratedMs };
+  const notEmpty = [true, false].flatMap((isUser): Join['notEmpty'] => {
+    if (signIns.some((one) => one.isUser === isUser && isIn(period, one.atMs))) return [{ isUser, by: 'log' }];
+    const isShown = tokens.some((one) => one.isUser === isUser && one.isFresh && isIn(certain, one.firstMs));
+    return isShown ? [{ isUser, by: 'records' }] : [];
+  });
+  const saidEmpty = [...new Set(empty)].filter((kind) => notEmpty.every(({ isUser }) => isUser !== kind));
   const covered = [...downloaded, ...saidEmpty.map((isUser) => ({ ...period, isUser }))];
   // Rows without a name count for both.
   const periodsOf = (isUser: boolean): SignInLog['covered'] => covered.filter((each) => each.isUser !== !isUser);
@@ -407,6 +415,7 @@ export function joinSignIns(
   return {
     covered: ofKinds((own) => joined(own, period)).filter(({ isUser }) => !saidEmpty.includes(isUser)),
     saidEmpty,
+    notEmpty,
     uncovered: ofKinds((own) => between(joined(own, period), period)),
     applications: all,
     partner: own,

@@ -125,8 +125,10 @@ describe('ptb audit verify --sign-ins', () => {
       'You say that the log has no sign-ins of service principals in this time: nothing proves it.',
     );
     expect(exit).toBe(0);
-    const wrong = await saying('users');
+    const wrong = await saying('users', 'users');
     expect(wrong.out).not.toContain('You say');
+    expect(wrong.out.match(/The log of users was not empty: a download has a sign-in of that kind/g)).toHaveLength(1);
+    expect(wrong.out).toContain('If the log of service principals was empty, say so');
     expect(wrong.exit).toBe(3);
     const alone = await runCommand(registerAudit, ['audit', 'verify', extract, '--empty-log', 'users'], []);
     expect([alone.exit, alone.err]).toEqual([2, expect.stringContaining('Give these with --sign-ins')]);

@@ -297,17 +297,37 @@ describe('joinSignIns', () => {
   });
 
   it('covers a kind of which somebody says that there was no sign-in, unless there is one', async () => {
-    const tokens = tokensOf(['one', 60, false], ['app', 200, false, 'application']);
+    // One of an application that may be from before the period.
+    const tokens = tokensOf(['one', 60, false], ['app', 4, false, 'application']);
     const users = [...edges, signIn('one', 60)];
     const saying = async (empty: readonly boolean[], ...more: readonly SignIn[][]) =>
       joinSignIns(tokens, { ...(await logOf(users, ...more)), empty }, period);
     expect(await saying([])).toMatchObject({ saidEmpty: [], uncovered: [principalsIn(0, 600)], withoutSignIn: [] });
-    const said = await saying([false]);
+    const said = await saying([false, false]);
     expect(said).toMatchObject({ saidEmpty: [false], covered: [usersIn(0, 600)], uncovered: [] });
-    // The records tell of one.
-    expect(said.withoutSignIn.map(({ uti }) => uti)).toEqual(['app']);
+    // One from before the period says nothing of it.
+    expect(await saying([false], [signIn('old', -10, { isUser: false })])).toMatchObject({ saidEmpty: [false] });
     const wrong = await saying([true, false], [signIn('agent', 300, { isUser: false })]);
-    expect(wrong).toMatchObject({ saidEmpty: [], uncovered: [principalsIn(0, 300), principalsIn(300, 600)] });
+    expect(wrong).toMatchObject({
+      saidEmpty: [],
+      notEmpty: [
+        { isUser: true, by: 'log' },
+        { isUser: false, by: 'log' },
+      ],
+      uncovered: [principalsIn(0, 300), principalsIn(300, 600)],
+    });
+  });
+
+  it('does not cover a kind of which somebody says that there was no sign-in, although records have its tokens', async () => {
+    const users = [...edges, signIn('one', 60)];
+    const saying = async (...tokens: Parameters<typeof tokensOf>) =>
+      joinSignIns(tokensOf(['one', 60, false], ...tokens), { ...(await logOf(users)), empty: [false] }, period);
+    const refuted = await saying(['app', 200, false, 'application']);
+    expect(refuted).toMatchObject({ saidEmpty: [], uncovered: [principalsIn(0, 600)], notCovered: 1 });
+    expect(refuted.notEmpty).toContainEqual({ isUser: false, by: 'records' });
+    // A token that was kept may be older, and one that could be of either kind is of the other.
+    expect(await saying(['kept', 200, true, 'application'])).toMatchObject({ saidEmpty: [false] });
+    expect(await saying(['either', 200, false, ''])).toMatchObject({ saidEmpty: [false] });
   });
 
   it('compares the tokens of applications with sign-ins of service principals, and those of people with those of users', async () => {
