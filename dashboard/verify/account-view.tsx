@@ -433,9 +433,8 @@ function Change({ one, account }: { readonly one: Happening; readonly account: A
 }
 
 const withoutValues = {
-  gone: 'The file lacks the values: it says that the plan was purged since. Nobody signs that.',
-  changed:
-    'The file lacks the values: it says that somebody changed or deleted them in your partner’s storage since. Nobody signs that. Ask your partner.',
+  gone: 'The file lacks the values: it says that the plan was purged or deleted since. Nobody signs that.',
+  changed: 'The file lacks the values: it says that they were changed or deleted in storage since. Nobody signs that.',
   withheld: 'The file lacks the values: it says that your partner withholds them. Nobody signs that.',
   'too many': 'The file has more values than this page can show.',
 } as const;

@@ -86,7 +86,7 @@ var rules = [
   {
     name: 'audit-unavailable'
     title: 'The audit log does not work'
-    description: 'Records cannot be written, so that callers get 503 instead of tokens, or old records cannot be deleted: see docs/operations.md, "The audit log is unavailable". Or somebody changed stored plans (audit.plan_rows_changed): see docs/incident.md.'
+    description: 'Records cannot be written, so that callers get 503 instead of tokens, or old records cannot be deleted: see docs/operations.md, "The audit log is unavailable". Or somebody changed stored plans (audit.plan_rows_changed): see there, "Stored plans were changed".'
     severity: 1
     query: '${events}| where (level == "error" and event startswith "audit.") or code == "audit_unavailable"'
     frequency: 'PT15M'

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { bootLog, type Services } from '../composition.ts';
 import type {
   AuditAnswer,
@@ -173,6 +174,9 @@ function hasOneOf(texts: readonly string[]): (value: string) => boolean {
   };
 }
 
+/** Plans and tenants whose changed rows this instance has reported: each page of each extract meets them again. */
+const reported = new LRUCache<string, true>({ max: 1_000 });
+
 /**
  * The rows of plans that records name, for whoever may read plans.
  * @param most characters. @returns undefined if there are more.
@@ -196,8 +200,12 @@ async function changesIn(
   const { log, results } = await visibleRuns(services, caller);
   const found = await plannedRows({ requests: services.runs.log, log, results }, { applied, tenantId, most });
   if (found === undefined) return undefined;
-  for (const [plan, { length }] of found.changed)
+  for (const [plan, { length }] of found.changed) {
+    const what = `${plan} ${tenantId}`;
+    if (reported.has(what)) continue;
+    reported.set(what, true);
     services.log.log('error', 'audit.plan_rows_changed', { plan, tenantId, changes: length });
+  }
   // A row is JSON in JSON in JSON.
   const isWithheld = hasOneOf(withhold.flatMap((text) => [0, 1, 2].map((times) => escaped(text, times))));
   return new Map<string, string | { readonly missing: MissingChange }>([

@@ -29,7 +29,7 @@ interface RecordedChange {
 type KnownValues = ChangeValues | 'too many' | 'unrecorded';
 
 const whyNone: Readonly<Record<Exclude<KnownValues, object>, string>> = {
-  gone: 'the file says, and nobody signs, that the plan was purged since',
+  gone: 'the file says, and nobody signs, that the plan was purged or deleted since',
   changed: 'the file says, and nobody signs, that somebody changed or deleted the values in storage since',
   withheld: 'the file says, and nobody signs, that the partner withholds the values',
   'too many': 'the file has more values than this command keeps',

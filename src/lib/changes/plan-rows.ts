@@ -119,7 +119,7 @@ interface WantedRows {
 }
 
 interface FoundRows {
-  /** By their digests. Those of a plan that was purged are missing. */
+  /** By their digests. Those of a plan that was purged or deleted are missing. */
   readonly rows: ReadonlyMap<string, string>;
   /** Plans that are there, and digests of their rows that are not: somebody has changed or deleted rows. */
   readonly changed: ReadonlyMap<RunId, readonly string[]>;
@@ -156,7 +156,7 @@ export async function plannedRows(
   return { rows, changed };
 }
 
-/** Undefined if the plan was purged. Empty if the rows alone were deleted. */
+/** Undefined if the plan was purged or deleted. Empty if the rows alone were deleted. */
 async function textOfRows(results: RunSource['results'], plan: RunId, rowsName: string): Promise<string | undefined> {
   try {
     return (await Array.fromAsync(results.rows(plan, rowsName))).join('');

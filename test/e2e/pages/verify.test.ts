@@ -97,7 +97,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
     expect(location).toContain('“Office”');
     expect(location).toContain('isTrusted true false');
     expect(location).toContain(hostile.replace('\u202E', String.raw`\u202e`));
-    expect(await textOf('/v1.0/groups/1')).toContain('it says that the plan was purged since');
+    expect(await textOf('/v1.0/groups/1')).toContain('it says that the plan was purged or deleted since');
     expect([await page.locator('main img').count(), complaints]).toEqual([0, []]);
     await page.close();
   });

@@ -233,8 +233,8 @@ export type ExtractLine =
   | { readonly type: 'end'; readonly records: number; readonly withheld: number; readonly unsigned: number };
 
 /**
- * Why the row of a change is not there: its plan was purged; its plan is there, and the row was changed or deleted in storage;
- * or it is withheld.
+ * Why the row of a change is not there: its plan was purged or deleted; its plan is there, and the row was changed or deleted in
+ * storage; or it is withheld. Verifiers of version 0.2.0 refuse a file with `changed`.
  */
 export type MissingChange = (typeof missingChanges)[number];
 export const missingChanges = ['gone', 'changed', 'withheld'] as const;

@@ -712,7 +712,7 @@ class Check {
       const [gone = 0, changed = 0, hidden = 0] = missingChanges.map((why) => changesWith(signed, why));
       if (gone + changed + hidden > 0)
         notes.push(
-          `The values before and after of ${gone + changed + hidden} changes are not in the file. It says, and nobody signs, that ${gone} are of plans that were purged, that ${changed} were changed or deleted in storage since, and that ${hidden} are withheld.`,
+          `The values before and after of ${gone + changed + hidden} changes are not in the file. It says, and nobody signs, that ${gone} are of plans that were purged or deleted, that ${changed} were changed or deleted in storage since, and that ${hidden} are withheld.`,
         );
       if (this.#names.size > 0)
         notes.push(

@@ -369,7 +369,7 @@ describe('ptb audit extract', () => {
       expect.stringMatching(/^ {4}displayName: <img src=x .*\\u202egnp\.exe -> Office$/),
       '    isTrusted: true -> false',
       expect.stringContaining('~ DELETE /v1.0/groups/1  2026-11-24T15:00:02.000Z by Alice Adams'),
-      '    the file says, and nobody signs, that the plan was purged since',
+      '    the file says, and nobody signs, that the plan was purged or deleted since',
       '',
     ]);
     const { changes } = JSON.parse((await verify([file, '--json'], nowMs)).out) as { readonly changes: unknown };

@@ -45,7 +45,7 @@ describe('the changes of an extract', () => {
       'somebody changed or deleted the values in storage since: plan with the digest ab',
     );
     const [, gone, , later] = shown(changes).split('\n').slice(2);
-    expect(gone).toContain('nobody signs, that the plan was purged since');
+    expect(gone).toContain('nobody signs, that the plan was purged or deleted since');
     expect(later).toContain('more values than');
   });
 

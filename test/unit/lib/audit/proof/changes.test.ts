@@ -131,7 +131,7 @@ describe('the changes of an extract', () => {
     expect(verdict.changes.map(([, shown]) => shown)).toEqual(['gone', 'gone']);
     expect(verdict.isProven).toBe(true);
     expect(verdict.notes.join(' ')).toContain(
-      '2 are of plans that were purged, that 0 were changed or deleted in storage since, and that 0 are withheld.',
+      '2 are of plans that were purged or deleted, that 0 were changed or deleted in storage since, and that 0 are withheld.',
     );
   });
 
@@ -150,6 +150,24 @@ describe('the changes of an extract', () => {
     expect(verdict.changes.map(([, change]) => change)).toEqual(shown);
     expect(verdict.isProven).toBe(true);
     expect(verdict.notes.join(' ')).toContain('were changed or deleted in storage since');
+  });
+
+  it('are said to be changed for each of two applies of the same plan', async () => {
+    const { runLog, results, own } = await applied();
+    const { rowsName = '' } = (await runLog.findOutcome(planId, tenantId(0))) ?? {};
+    results.removeRows(planId, rowsName);
+    const [one = '', two = ''] = digestsOf(own);
+    const again = 'adjust@again' as typeof applyId;
+    const requests = { request: () => runLog.request(applyId) };
+    const each = new Map([
+      [applyId, new Set([one])],
+      [again, new Set([two])],
+    ]);
+    const found = await plannedRows(
+      { requests, log: runLog, results },
+      { applied: each, tenantId: tenantId(0), most: Infinity },
+    );
+    expect(found?.changed).toEqual(new Map([[planId, [one, two]]]));
   });
 
   it('are not given while storage does not answer', async () => {

@@ -320,7 +320,7 @@ describe('joinSignIns', () => {
 
   it('does not cover a kind of which somebody says that there was no sign-in, although records have its tokens', async () => {
     const users = [...edges, signIn('one', 60)];
-    const saying = async (...tokens: Parameters<typeof tokensOf>) =>
+    const saying = async (...tokens: readonly Recorded[]) =>
       joinSignIns(tokensOf(['one', 60, false], ...tokens), { ...(await logOf(users)), empty: [false] }, period);
     const refuted = await saying(['app', 200, false, 'application']);
     expect(refuted).toMatchObject({ saidEmpty: [], uncovered: [principalsIn(0, 600)], notCovered: 1 });
