@@ -206,6 +206,49 @@ describe('the records and checkpoints in storage', () => {
     ]);
   });
 
+  it('prove a tenant although others have appended earlier checkpoints again, and the accounts are lost', async () => {
+    const sinceMs = clock.nowMs() - minute;
+    const log = instance();
+    const checkpoints = new ContainerClient(azurite.connectionString, `evidence${stores}`);
+    const blob = checkpoints.getAppendBlobClient('checkpoints-0000000.jsonl');
+    const accounts = new ContainerClient(azurite.connectionString, `accounts${stores}`);
+    for (let number = 1; number <= 6; number += 1) {
+      await record(log, 3);
+      aheadMinutes += 5;
+      await evidenceOfTenants().write(year);
+      if (number === 6) break;
+      const [one = '', two = ''] = (await evidence().checkpoints(0)).checkpoints;
+      const pair = number === 3 ? `${one}\n${two}\n` : `${one}\n`;
+      await blob.appendBlock(pair, pair.length);
+    }
+    // The next checkpoint rebuilds the accounts of the last one from those of the one before.
+    const names = await Array.fromAsync(accounts.listBlobsFlat(), ({ name }) => name);
+    expect(names).toHaveLength(6);
+    await accounts.deleteBlob(String(names.at(-1)));
+    await record(log, 3);
+    aheadMinutes += 5;
+    await evidenceOfTenants().write(year);
+    const extract = async (fromMs: number): Promise<ExtractVerdict> => {
+      const query = { tenant: tenant(1), sinceMs: fromMs, untilMs: clock.nowMs() };
+      const lines: unknown[] = [];
+      let continuation: string | undefined;
+      do {
+        const page: ExtractPage = await evidenceOfTenants().extract(query, continuation);
+        lines.push(...page.lines);
+        continuation = page.continuation;
+      } while (continuation !== undefined);
+      const { x = '', y = '' } = jwk;
+      const keys = [{ kty: 'EC', crv: 'P-256', x, y, kid: 'key-1' } as const];
+      return verifyExtract(
+        lines.map((line) => JSON.stringify(line)),
+        { keys, nowMs: clock.nowMs() },
+      );
+    };
+    expect(await extract(sinceMs)).toMatchObject({ isProven: true, problems: [], records: 21, unsigned: 0 });
+    // It begins with the accounts of the last checkpoint before it.
+    expect(await extract(clock.nowMs() - 12 * minute)).toMatchObject({ isProven: true, problems: [], records: 9 });
+  });
+
   it('cost an extract few requests to storage, and another tenant the same', async () => {
     const log = instance();
     const sinceMs = clock.nowMs() - minute;
