@@ -304,8 +304,9 @@ describe('the comparison with the sign-in log', () => {
     ...more,
   });
 
-  async function panel() {
+  async function panel(record?: Readonly<Record<string, unknown>>) {
     const { tokens, verdict } = await checked(lines);
+    if (record !== undefined) tokens.add(record, 1);
     function Panel() {
       const [log, setLog] = useState<readonly File[]>([]);
       return <SignInsPanel tokens={tokens} verdict={verdict} log={log} onLog={setLog} />;
@@ -384,6 +385,19 @@ describe('the comparison with the sign-in log', () => {
     ]);
     expect(said()).toHaveLength(0);
     expect(root.textContent).toContain('Not compared: sign-ins of service principals');
+  });
+
+  it('takes no word that a log was empty if proven records have tokens of its kind', async () => {
+    const at = '2026-11-24T12:00:00Z';
+    const { root, known, drop } = await panel({ uti: 'agent', at, fromCache: false, grant: 'application' });
+    const users = known.filter(({ uniqueTokenIdentifier: uti }) => uti !== 'agent');
+    await drop(
+      'users.json',
+      users.map((row) => ({ ...row, userPrincipalName: 'carol' })),
+    );
+    expect(root.textContent).toContain('The log of service principals is missing here: proven records have tokens');
+    expect(root.textContent).not.toContain('My log has no sign-in');
+    expect(root.querySelector('.note.proven')).toBeNull();
   });
 
   it('calls a comparison without the log of service principals no proof, although no record is of one', async () => {

@@ -119,6 +119,8 @@ export async function readSignIns(text: string, turn?: () => Promise<void> | und
     if (waiting !== undefined) await waiting;
   }
   const all = unread.rows + unread.identifiers + unread.times;
+  // An answer without rows may say that others follow.
+  if (signIns.length === 0 && all === 0 && start.includes('"@odata.nextLink"')) throw cutOff();
   if (signIns.length > 0 || all === 0) return { signIns, covered: coveredBy(signIns), unread: all };
   throw new SignInFileError(
     unread.times > 0

@@ -90,6 +90,7 @@ describe('readSignIns', () => {
     ['an answer that is cut off', JSON.stringify({ value: [asGraph] }).slice(0, -1), 'not whole'],
     ['an object that is cut off', JSON.stringify(asGraph, undefined, 2).slice(0, -1), 'not whole'],
     ['a list of texts', '["a"]', 'not whole'],
+    ['an empty answer before others', '{"value":[],"@odata.nextLink":"https://graph.example/2"}', 'not whole'],
     ['times that could be two', `Date,uti,Status\n03/04/2026 09:00,a,Success\n`, 'understood differently'],
     ['times of another country', `Date,uti,Status\n24.11.2026 10:00:00,a,Success\n`, 'understood differently'],
   ])('says what is wrong with %s', async (_what, text, sentence) => {
