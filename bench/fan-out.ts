@@ -20,6 +20,8 @@ const delaysPerTenant = 2;
 const concurrency = tuning.tenantConcurrency - 1;
 const rounds = 3;
 const pollMs = 500;
+/** Of the large run: the time as a multiple of the bound, and processor time of the app per tenant, milliseconds. */
+const most = { times: 1.25, appMs: 3 };
 /** Tenants over which the script's time is measured before it is scaled up. */
 const sampleTenants = 100;
 
@@ -156,6 +158,7 @@ function resultOf(
       ),
     ),
   );
+  const appMs = processorTimes[1]?.median ?? Number.NaN;
   const usedMs = processorTimes
     .filter(({ name }) => name.endsWith(`${large} tenants`))
     .reduce((sum, { median }) => sum + median, 0);
@@ -201,10 +204,15 @@ function resultOf(
         value: `${round(total.median / bound)}`,
       },
       {
-        goal: 'at most 1.2 times the bound at 5,000 tenants',
-        reached: largeByBound <= 1.2,
+        goal: `at most ${most.times} times the bound at 5,000 tenants`,
+        reached: largeByBound <= most.times,
         value: `${round(largeByBound)}`,
-        ...(largeByBound <= 1.2 ? {} : { reason: busyReason(usedMs, perTenant[1]?.median ?? Number.NaN) }),
+        ...(largeByBound <= most.times ? {} : { reason: busyReason(usedMs, perTenant[1]?.median ?? Number.NaN) }),
+      },
+      {
+        goal: `at most ${most.appMs} ms of processor time of the app per tenant at 5,000 tenants`,
+        reached: appMs <= most.appMs,
+        value: `${round(appMs)}`,
       },
       {
         goal: `at least 10 times as fast as the script at ${small.toLocaleString('en')} tenants`,

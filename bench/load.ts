@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-export interface Load {
+interface Load {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly connections: number;
@@ -29,12 +29,12 @@ export interface PostLoad extends Load {
   readonly body: string;
 }
 
-/** Sends POST requests as {@link get} sends its own. */
+/**
+ * Sends POST requests from a separate process (autocannon).
+ * @throws Error if a reply was not 2xx: failures are fast and would distort the figure.
+ */
 export const post = ({ body, ...load }: PostLoad): Promise<LoadResult> =>
   measure(load, ['--method', 'POST', '--body', body]);
-
-/** Sends GET requests from a separate process (autocannon). @throws Error if a reply was not 2xx: failures are fast and would distort the figure. */
-export const get = (load: Load): Promise<LoadResult> => measure(load, []);
 
 interface MixedRequest {
   readonly url: string;
@@ -46,7 +46,7 @@ export interface MixedLoad extends Omit<Load, 'url' | 'headers'> {
   readonly requests: readonly MixedRequest[];
 }
 
-/** Sends different GET requests as {@link get} sends its own. autocannon reads them from an HTTP archive (HAR). */
+/** Sends different GET requests as {@link post} sends its own. autocannon reads them from an HTTP archive (HAR). */
 export async function getMixed({ requests, ...load }: MixedLoad): Promise<LoadResult> {
   const entries = requests.map(({ url, headers }) => ({
     request: { method: 'GET', url, headers: Object.entries(headers).map(([name, value]) => ({ name, value })) },

@@ -146,7 +146,8 @@ function goalsOf(costs: readonly Cost[]): Goal[] {
   const [small, large] = [find('extension', 1_000), find('extension', 20_000)];
   const [first, last] = [find('embedded', 1_000), find('embedded', 20_000)];
   return [
-    ...goal('extension: at most 5 ms of processor time per tenant', 5, small?.cpuMsPerTenant),
+    ...goal('extension: at most 5 ms of processor time per tenant over 1,000', 5, small?.cpuMsPerTenant),
+    ...goal('extension: at most 5 ms of processor time per tenant over 20,000', 5, large?.cpuMsPerTenant),
     ...goal('extension: at most 0.5 requests to the hub per tenant', 0.5, small?.hubPerTenant),
     ...goal(
       'extension: time per tenant at 20,000 at most 1.2 times that at 1,000',

@@ -17,6 +17,8 @@ const run = promisify(execFile);
 /** Inside the project, so that the unbundled app finds node_modules. */
 const workFolder = join(root, '.local/bench-start-up');
 const runs = 5;
+/** Time until the functions are registered as a part of that of the unbundled app, and size of the archive, MB. */
+const most = { share: 0.35, archive: 0.95 };
 
 interface Variant {
   readonly name: string;
@@ -71,11 +73,15 @@ function goals(figures: readonly Figure[]) {
   const archive = median('bundled: archive');
   return [
     {
-      goal: 'bundled: registered in at most 0.4 of the time of unbundled',
-      reached: ratio <= 0.4,
+      goal: `bundled: registered in at most ${most.share} of the time of unbundled`,
+      reached: ratio <= most.share,
       value: `${round(ratio)}`,
     },
-    { goal: 'archive of at most 0.75 MB', reached: archive <= 0.75, value: `${round(archive)} MB` },
+    {
+      goal: `archive of at most ${most.archive} MB`,
+      reached: archive <= most.archive,
+      value: `${round(archive)} MB`,
+    },
   ];
 }
 
