@@ -28,6 +28,8 @@ export const app = {
   outdir: 'dist',
   conditions: ['workspace-source', 'module'],
   external: ['@azure/functions-core'],
+  // Leaves the experimental parsers of undici out, as the bundle within Node.js does.
+  define: { esbuildDetection: 'true' },
   plugins: [standIns, jobsApart],
   metafile: true,
 } satisfies BuildOptions;
