@@ -52,7 +52,7 @@ export const asset =
 /** Produced on the first request, in a chunk of its own, so that it costs nothing at start-up. */
 const openApiFile = once(async (): Promise<StaticFile> => {
   const { openApiDocument } = await import('../lib/api/openapi.ts');
-  return staticFile(JSON.stringify(openApiDocument(await documentRoutes(declaredRoutes()))), 'application/json');
+  return staticFile(JSON.stringify(await openApiDocument(await documentRoutes(declaredRoutes()))), 'application/json');
 });
 
 route(

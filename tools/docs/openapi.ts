@@ -7,5 +7,5 @@ import { openApiDocument } from '../../src/lib/api/openapi.ts';
 export async function openApiText(): Promise<string> {
   // Loads the app, so only when the document is asked for.
   const { routes } = await import('./declared-routes.ts');
-  return `${JSON.stringify(openApiDocument(routes.map(({ bodySchema: _bodySchema, ...route }) => route)), null, 2)}\n`;
+  return `${JSON.stringify(await openApiDocument(routes.map(({ bodySchema: _bodySchema, ...route }) => route)), null, 2)}\n`;
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { atOnce } from './limiter.ts';
 
 /** Thrown for a text that is not JSON, or exceeds {@link JsonLimits}. */
 export class JsonTextError extends Error {
@@ -17,6 +18,8 @@ export interface JsonLimits {
   readonly depth?: number;
   /** How many values it may have, with objects and arrays. Each takes time, however short: 4 MiB have room for two million. */
   readonly values?: number;
+  /** How many members an object may have. */
+  readonly members?: number;
 }
 
 /** A part of a JSON text: a bracket, the name of a member, a string that is a value, or a number or literal. */
@@ -40,14 +43,22 @@ function skipBlanks(json: string, at: number): number {
   return next;
 }
 
-function skipString(json: string, at: number): number {
-  for (let next = json[at] === '"' ? at + 1 : json.length; next < json.length; next += 1) {
+/** Characters that are read at a time. They take some milliseconds. */
+const stepLength = 200_000;
+
+/**
+ * Reads a string from a place behind its first quote.
+ * @returns the place behind its end; or, below 0, the negative place at which to read on after {@link stepLength} characters.
+ */
+function stringEnd(json: string, at: number): number {
+  for (let next = at; next < json.length; next += 1) {
     const code = json.charCodeAt(next);
     if (code === 0x22) return next + 1;
     if (code < 0x20) break;
     if (code === 0x5c)
       next = shortEscapes.has(json.charCodeAt(next + 1)) ? next + 1 : placeBehind(unicodeEscape, json, next) - 1;
     if (next < 0) break;
+    if (next - at > stepLength) return -(next + 1);
   }
   throw new JsonTextError('a string is not JSON');
 }
@@ -59,23 +70,32 @@ function skipString(json: string, at: number): number {
  * @throws JsonTextError
  */
 export function scanJson(json: string, visit: VisitToken, limits?: JsonLimits): void {
-  const steps = scanSteps(json, visit, limits);
-  while (steps.next().done !== true);
+  atOnce(scanSteps(json, visit, limits));
 }
 
-type VisitToken = (token: JsonToken, from: number, to: number) => void;
+/**
+ * For answers of Microsoft: they are nested less than ten levels, and their objects have less than 200 members. An object with
+ * very many members is built in one turn, however it is read.
+ */
+export const answerLimits: JsonLimits = { depth: 64, members: 10_000 };
 
-/** Characters that are read at a time. They take some milliseconds. */
-const stepLength = 200_000;
+/** May return what it takes beside the reading of the token, as the time for so many characters. */
+type VisitToken = (token: JsonToken, from: number, to: number) => number | void;
 
 /** The same in steps, between which others may have their turn. */
 export function* scanSteps(
   json: string,
   visit: VisitToken,
-  { depth = Number.POSITIVE_INFINITY, values = Number.POSITIVE_INFINITY }: JsonLimits = {},
+  {
+    depth = Number.POSITIVE_INFINITY,
+    values = Number.POSITIVE_INFINITY,
+    members = Number.POSITIVE_INFINITY,
+  }: JsonLimits = {},
 ): Generator<void, void> {
   /** The brackets that close what is open. */
   const open: ('}' | ']')[] = [];
+  /** How many members each open object has. */
+  const counts: number[] = [];
   let at = skipBlanks(json, 0);
   let left = values;
   let stepEnd = stepLength;
@@ -91,19 +111,27 @@ export function* scanSteps(
     if (isOpening) {
       if (open.push(sign === '{' ? '}' : ']') > depth)
         throw new JsonTextError('the text is nested too deeply', 'depth');
-      visit(sign, from, (at += 1));
-    } else if (sign === '"') visit('string', from, (at = skipString(json, from)));
-    else {
+      counts.push(0);
+      stepEnd -= visit(sign, from, (at += 1)) ?? 0;
+    } else if (sign === '"') {
+      for (at = stringEnd(json, from + 1); at < 0; at = stringEnd(json, -at)) yield;
+      stepEnd -= visit('string', from, at) ?? 0;
+    } else {
       at = placeBehind(scalar, json, from);
       if (at === -1) throw new JsonTextError('a value is not JSON');
-      visit('scalar', from, at);
+      stepEnd -= visit('scalar', from, at) ?? 0;
     }
     at = skipBlanks(json, at);
     let isBehindValue = !isOpening;
     let closing = open.at(-1);
     while (closing !== undefined && json[at] === closing) {
       open.pop();
-      visit(closing, at, (at += 1));
+      counts.pop();
+      stepEnd -= visit(closing, at, (at += 1)) ?? 0;
+      if (at > stepEnd) {
+        stepEnd = at + stepLength;
+        yield;
+      }
       at = skipBlanks(json, at);
       closing = open.at(-1);
       isBehindValue = true;
@@ -111,8 +139,13 @@ export function* scanSteps(
     if (closing === undefined) break;
     if (isBehindValue) at = skipSign(',', json, at);
     if (closing === '}') {
-      const end = skipString(json, at);
-      visit('name', at, end);
+      if (json[at] !== '"') throw new JsonTextError('a name is missing');
+      const count = (counts.pop() ?? 0) + 1;
+      if (count > members) throw new JsonTextError('an object has too many members', 'members');
+      counts.push(count);
+      let end = stringEnd(json, at + 1);
+      for (; end < 0; end = stringEnd(json, -end)) yield;
+      stepEnd -= visit('name', at, end) ?? 0;
       at = skipSign(':', json, skipBlanks(json, end));
     }
   }
@@ -123,6 +156,44 @@ export function* scanSteps(
 function skipSign(sign: ',' | ':', json: string, at: number): number {
   if (json[at] !== sign) throw new JsonTextError('a comma or colon is missing');
   return skipBlanks(json, at + 1);
+}
+
+/** To build a value takes as long as to read so many characters. */
+const buildLength = 20;
+
+/**
+ * The value of a JSON text. A long one is built in steps, between which others may have their turn; that takes several times as
+ * long as JSON.parse, which reads a short one.
+ * @throws JsonTextError, also for a long text beyond {@link answerLimits} or with more than two million values; or SyntaxError
+ */
+export function* parseSteps(json: string): Generator<void, unknown> {
+  if (json.length <= stepLength) return JSON.parse(json);
+  const open: (unknown[] | Record<string, unknown>)[] = [];
+  let root: unknown;
+  let name = '';
+  const put = (value: unknown): void => {
+    const into = open.at(-1);
+    if (into === undefined) root = value;
+    else if (Array.isArray(into)) into.push(value);
+    // As JSON.parse does it: an assignment to `__proto__` would add no member.
+    else if (name === '__proto__')
+      Object.defineProperty(into, name, { value, writable: true, enumerable: true, configurable: true });
+    else into[name] = value;
+  };
+  const visit = (token: JsonToken, from: number, to: number): number => {
+    if (token === 'name') name = stringAt(json, from, to);
+    else if (token === '}' || token === ']') open.pop();
+    else if (token === '{' || token === '[') {
+      const made = token === '{' ? {} : [];
+      put(made);
+      open.push(made);
+      // A part of the text itself would keep all of it in memory.
+    } else put(JSON.parse(json.slice(from, to)));
+    return buildLength;
+  };
+  // Nor could a longer list grow in one turn. Answers have at least ten characters for a value, with its name.
+  yield* scanSteps(json, visit, { ...answerLimits, values: 2_000_000 });
+  return root;
 }
 
 /** What the string at a place says, without quotes and escapes. */

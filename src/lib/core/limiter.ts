@@ -71,6 +71,14 @@ export async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
   }
 }
 
+/** Does such work without a break. @throws what the work throws. */
+export function atOnce<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
 /**
  * Lets pieces of background work take turns on the event loop, one in each pass. Requests that arrive meanwhile are served
  * between two pieces, and not after all that are ready. While nothing else happens, passes follow each other at once.

@@ -31,7 +31,7 @@ export interface GatewayDeps extends RequestRecordsDeps, RequestedTenantDeps {
   /** Limits that all instances of the app share. Absent: this process is alone. */
   readonly budgets?: RequestBudget | undefined;
   readonly upstream: Upstream;
-  readonly largeAnswers: LargeAnswers;
+  readonly largeAnswers: Pick<LargeAnswers, 'slot'>;
   /** Limits the concurrent requests to a resource, and lets callers take turns. */
   readonly limiterOf: (resource: Resource) => FairLimiter;
   /** Host of Graph in the cloud, for example `graph.microsoft.com`. */

@@ -86,7 +86,7 @@ async function sendBatch(
     headers: { ...headers, 'content-type': 'application/json' },
     body: JSON.stringify({ requests: requests.map(({ id, sent }) => ({ id, ...sent })) }),
   });
-  const items = itemsOf(binding.peer, valueOf(binding.peer, reply, deps.clock.nowMs()), 'responses');
+  const items = itemsOf(binding.peer, await valueOf(binding.peer, reply, deps.clock.nowMs()), 'responses');
   return new Map(items.map((item) => [textOf(item, 'id') ?? '', item]));
 }
 

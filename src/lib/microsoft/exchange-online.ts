@@ -95,7 +95,7 @@ export function createExchangeOnlineClient(
     const items = pages(bound.peer, { key: from }, async ({ key: path }) => {
       await admit(body);
       const request = { method: 'POST', url: bound.baseUrl + path, headers: headersOf(parameters), body } as const;
-      const page = valueOf(bound.peer, await exchange(deps, bound, request), deps.clock.nowMs());
+      const page = await valueOf(bound.peer, await exchange(deps, bound, request), deps.clock.nowMs());
       return { items: itemsOf(bound.peer, page, 'value'), next: nextOf(page) };
     });
     for await (const item of items) yield options.shape === undefined ? item : shaped(bound.peer, options.shape, item);

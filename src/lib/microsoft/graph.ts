@@ -29,7 +29,7 @@ interface AdmittedRequest {
   /** For the requests that follow links of the answer. */
   readonly selected: readonly string[];
   /** The part of an answer's value that the requester may see. */
-  readonly visible: (value: unknown) => unknown;
+  readonly visible: (value: unknown) => Promise<unknown>;
 }
 
 /** Decides whether a client may read something. */
@@ -40,7 +40,7 @@ export interface RequestGate {
 
 /** Admits every request as it is. */
 const openGate: RequestGate = {
-  admit: async ({ path, headers, selected = [] }) => ({ path, headers, selected, visible: (value) => value }),
+  admit: async ({ path, headers, selected = [] }) => ({ path, headers, selected, visible: async (value) => value }),
 };
 
 /**
@@ -95,7 +95,7 @@ async function gatedRead(
   // Graph throttles requests of low priority first, so that jobs do not slow people down (Graph "Throttling guidance").
   const headers = { 'x-ms-throttle-priority': 'low', ...admitted.headers };
   const reply = await exchange(deps, bound, { method: 'GET', url: bound.baseUrl + admitted.path, headers });
-  const value = admitted.visible(valueOf(bound.peer, reply, deps.clock.nowMs()));
+  const value = await admitted.visible(await valueOf(bound.peer, reply, deps.clock.nowMs()));
   return { value, selected: admitted.selected };
 }
 
@@ -175,8 +175,8 @@ async function batchOf(
     return { id, path: `/v1.0${url}`, sent: { method: 'GET', url } };
   });
   for (const reply of await send(open)) {
-    const { visible } = admitted.get(reply.id) ?? { visible: (value: unknown) => value };
-    replies.set(reply.id, reply.ok ? { ...reply, value: visible(reply.value) } : reply);
+    const { visible } = admitted.get(reply.id) ?? { visible: async (value: unknown) => value };
+    replies.set(reply.id, reply.ok ? { ...reply, value: await visible(reply.value) } : reply);
   }
   return requests.flatMap(({ id }) => replies.get(id) ?? []);
 }
@@ -223,15 +223,15 @@ export function createGraphWriter(deps: ExchangeDeps, binding: Omit<Binding, 'pe
   return {
     post: async (path, body) => {
       const reply = await post(deps, bound, url(path), JSON.stringify(body));
-      return asObject(valueOf(bound.peer, reply, deps.clock.nowMs()));
+      return asObject(await valueOf(bound.peer, reply, deps.clock.nowMs()));
     },
     patch: async (path, body) => {
       const request = { method: 'PATCH', url: url(path), headers: json, body: JSON.stringify(body) } as const;
-      valueOf(bound.peer, await exchange(deps, bound, request), deps.clock.nowMs());
+      await valueOf(bound.peer, await exchange(deps, bound, request), deps.clock.nowMs());
     },
     remove: async (path) => {
       const reply = await exchange(deps, bound, { method: 'DELETE', url: url(path) });
-      if (reply.status !== 404) valueOf(bound.peer, reply, deps.clock.nowMs());
+      if (reply.status !== 404) await valueOf(bound.peer, reply, deps.clock.nowMs());
     },
   };
 }

@@ -35,7 +35,7 @@ export function createPartnerCenterClient(
         url: binding.baseUrl + admitted,
         headers: { ...headers, 'MS-CorrelationId': binding.correlationId, 'X-Locale': 'en-US' },
       });
-      const page = valueOf(bound.peer, reply, deps.clock.nowMs());
+      const page = await valueOf(bound.peer, reply, deps.clock.nowMs());
       return { items: itemsOf(bound.peer, page, 'items'), next: nextOf(binding.baseUrl, page) };
     });
     for await (const item of items) yield options.shape === undefined ? item : shaped(bound.peer, options.shape, item);

@@ -1,7 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
+import { JsonTextError, parseSteps } from '../core/json.ts';
+import { inTurns } from '../core/limiter.ts';
 import { scrubReply } from '../core/log.ts';
 import { asObject, isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
-import { type OutboundReply, parseJson, retryAfterSeconds } from '../core/outbound.ts';
+import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
 
 /** The API that answered, as details and logs name it. */
 export type Peer = 'Microsoft Graph' | 'Partner Center' | 'Exchange Online' | 'Azure Resource Manager';
@@ -76,15 +79,18 @@ export function failureOf(peer: Peer, status: number, body: unknown, retryAfter:
  * The JSON value of a reply, undefined for 204.
  * @throws BrokerError access_denied, resource_unavailable, throttled, job_failed or resource_error.
  */
-export function valueOf(peer: Peer, reply: OutboundReply, nowMs: number): unknown {
+export async function valueOf(peer: Peer, reply: OutboundReply, nowMs: number): Promise<unknown> {
   if (reply.status === 204) return undefined;
   // Partner Center's bodies start with a byte order mark.
-  const body = parseJson(reply.body.replace(/^\uFEFF/, ''));
+  let why = 'that is not JSON';
+  const body = await inTurns(parseSteps(reply.body.replace(/^\uFEFF/, ''))).catch((thrown: unknown) => {
+    if (thrown instanceof JsonTextError && thrown.exceeds !== undefined) why = `that cannot be read: ${thrown.message}`;
+  });
   if (reply.status < 200 || reply.status > 299) {
     throw failureOf(peer, reply.status, body, retryAfterSeconds(reply.headers, nowMs));
   }
   if (body === undefined) {
-    throw new BrokerError('resource_error', `${peer} sends a reply that is not JSON.`, {
+    throw new BrokerError('resource_error', `${peer} sends a reply ${why}.`, {
       logFields: {
         peer,
         status: reply.status,
@@ -110,6 +116,8 @@ export function shaped<T>(peer: Peer, shape: Shape<T>, item: JsonObject): T {
   }
 }
 
+/** Items of a page between which others get their turn. Real pages have at most 999. */
+const itemsPerTurn = 500;
 /** 10,000 pages of 999 users are ten million users. A server that sends more pages is assumed to be in a loop. */
 const maxPages = 10_000;
 
@@ -131,7 +139,10 @@ export async function* pages<Next extends { readonly key: string }>(
   let from = first;
   for (let count = 1; count <= maxPages; count += 1) {
     const page = await fetchPage(from);
-    yield* page.items;
+    for (const [at, item] of page.items.entries()) {
+      if (at % itemsPerTurn === itemsPerTurn - 1) await setImmediate();
+      yield item;
+    }
     if (page.next === undefined) return;
     if (page.next.key === from.key) break;
     from = page.next;

@@ -289,6 +289,17 @@ for (const { displayName } of value) console.log(displayName);
   });
 });
 
+it('a large answer arrives whole', async () => {
+  const mebibyte = 1024 * 1024;
+  for (const length of [mebibyte, mebibyte + 1, 2 * mebibyte, 2 * mebibyte + 1]) {
+    const body = `{"id":"${'0123456789'.repeat(length).slice(0, length - 9)}"}`;
+    await addFault(demo.cloud.control, { service: 'graph', path: '/v1\\.0/users', status: 200, body });
+    const { status, text } = await ask(users, '/v1.0/users');
+    await clearFaults(demo.cloud.control);
+    expect([status, text.length, text === body]).toEqual([200, length, true]);
+  }
+});
+
 describe('a collection', () => {
   it('is read page by page through links of the gateway, by its caller alone', async () => {
     const first = await ask(users, '/v1.0/users?$top=2&$select=id');

@@ -1,5 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { isObject } from '../../core/objects.ts';
 import { BrokerError } from '../../core/errors.ts';
+import { parseSteps } from '../../core/json.ts';
+import { inTurns } from '../../core/limiter.ts';
 import { scrub } from '../../core/log.ts';
 import { objectRow, type StoredRow } from '../../runs/job/row.ts';
 import type { QueryRows } from '../../runs/engine/tenant-run.ts';
@@ -10,7 +13,7 @@ export const rowLimits = { rows: 50_000, bytes: 16 * 1024 * 1024, rowBytes: 1024
 
 /** A page of an answer. */
 export interface AnswerPage {
-  readonly rows: readonly StoredRow[];
+  readonly rows: Iterable<StoredRow>;
   /** Link to the next page, as the gateway rewrote it. */
   readonly next: string | undefined;
 }
@@ -19,26 +22,31 @@ export interface AnswerPage {
  * The rows of an answer: the members of `value`, or the one object.
  * @throws BrokerError request_invalid for an answer that has no rows.
  */
-export function pageOf(contentType: string | undefined, body: Uint8Array): AnswerPage {
+export async function pageOf(contentType: string | undefined, body: Uint8Array): Promise<AnswerPage> {
   if (body.length === 0) return { rows: [], next: undefined };
-  const answer = parsed(
+  const answer = await parsed(
     contentType,
     Buffer.from(body)
       .toString('utf8')
       .replace(/^\uFEFF/, ''),
   );
-  if (!isObject(answer)) return { rows: listOf(answer).map(rowOf), next: undefined };
+  if (!isObject(answer)) return { rows: rowsOf(listOf(answer)), next: undefined };
   const { value } = answer;
   const next = answer['@odata.nextLink'] ?? answer['@nextLink'];
   // An object may have a property `value` that is a list, beside others.
   const isList = next !== undefined || Object.keys(answer).every((name) => name === 'value' || name.includes('@'));
   if (!Array.isArray(value) || !isList) return { rows: [rowOf(answer)], next: undefined };
-  return { rows: value.map(rowOf), next: typeof next === 'string' ? next : undefined };
+  return { rows: rowsOf(value), next: typeof next === 'string' ? next : undefined };
 }
 
 const listOf = (answer: unknown): readonly unknown[] => (Array.isArray(answer) ? answer : [answer]);
 
-function parsed(contentType = '', text: string): unknown {
+/** Made when they are read: a collector may take only some. */
+function* rowsOf(items: readonly unknown[]): Generator<StoredRow> {
+  for (const item of items) yield rowOf(item);
+}
+
+async function parsed(contentType = '', text: string): Promise<unknown> {
   // `/users/$count` is a plain number.
   if (/^text\/plain\b/i.test(contentType) && /^\d{1,15}$/.test(text.trim())) return Number(text);
   if (!/^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)) {
@@ -46,13 +54,16 @@ function parsed(contentType = '', text: string): unknown {
     throw new BrokerError('request_invalid', `Microsoft Graph answers with ${type}; a query reads JSON only.`);
   }
   try {
-    return JSON.parse(text);
+    return await inTurns(parseSteps(text));
   } catch (cause) {
     throw new BrokerError('resource_error', 'Microsoft Graph answers with JSON that cannot be read.', { cause });
   }
 }
 
 const rowOf = (item: unknown): StoredRow => (isObject(item) ? objectRow(item) : { value: item });
+
+/** Rows that are read in one turn of the event loop. They take some milliseconds. */
+const rowsPerTurn = 500;
 
 /** Memory for rows of all tenants that this instance asks, in bytes. */
 export class RowMemory {
@@ -99,14 +110,15 @@ export class RowCollector {
   }
 
   /**
-   * A row that is too large is left out.
+   * A row that is too large is left out. Others may have their turn meanwhile.
    * @returns false if rows were left out because there are too many.
    * @throws BrokerError busy, see {@link RowMemory}.
    */
-  add(rows: readonly StoredRow[]): boolean {
+  async add(rows: Iterable<StoredRow>): Promise<boolean> {
     const lines: string[] = [];
-    let [bytes, isWhole] = [0, true];
+    let [bytes, isWhole, seen] = [0, true, 0];
     for (const row of rows) {
+      if ((seen += 1) % rowsPerTurn === 0) await setImmediate();
       const safe = safeRow(row);
       const length = Buffer.byteLength(safe.line) + 1;
       if (length > rowLimits.rowBytes) {

@@ -1,3 +1,4 @@
+import { callerIdOf } from '../../core/caller.ts';
 import type { GatewayDeps } from '../gateway.ts';
 import type { Sender } from '../send/request-records.ts';
 import type { Answer } from '../send/rewrite-answer.ts';
@@ -57,7 +58,7 @@ interface TenantQuery extends AskTenantDeps {
 }
 
 async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: RowCollector): Promise<QueryRows> {
-  const { clock } = deps.gateway;
+  const { clock, largeAnswers } = deps.gateway;
   const untilMs = clock.nowMs() + pageLimits.ms;
   const request = {
     tenant: visit.tenantId,
@@ -70,17 +71,26 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
   };
   let url = query.path;
   for (let page = 1; ; page += 1) {
-    const answer = await serveRequest(deps.gateway, { ...request, url }, sender);
-    if (answer.status === 404) {
-      if (page === 1) return { ...rows.done(), note: 'Microsoft Graph answers 404: there is no such object.' };
-      return rows.done(`The answer was cut: Microsoft Graph answers 404 for page ${page}.`);
+    const slot = largeAnswers.slot(callerIdOf(sender.caller));
+    // Parsed, a large answer takes several times its size, so it keeps its slot until its rows are written.
+    const gateway = { ...deps.gateway, largeAnswers: { slot: () => ({ ...slot, leave: () => undefined }) } };
+    let link: string | undefined;
+    try {
+      const answer = await serveRequest(gateway, { ...request, url }, sender);
+      if (answer.status === 404) {
+        if (page === 1) return { ...rows.done(), note: 'Microsoft Graph answers 404: there is no such object.' };
+        return rows.done(`The answer was cut: Microsoft Graph answers 404 for page ${page}.`);
+      }
+      const read = await readAnswer(answer, clock.nowMs());
+      if (!(await rows.add(read.rows))) return rows.done(tooMany(rows.count));
+      link = read.next;
+    } finally {
+      slot.leave();
     }
-    const read = readAnswer(answer, clock.nowMs());
-    if (!rows.add(read.rows)) return rows.done(tooMany(rows.count));
-    if (read.next === undefined) return rows.done();
+    if (link === undefined) return rows.done();
     if (!query.allPages) return rows.done('The answer has more pages, and only the first was read.');
     if (page >= pageLimits.pages || clock.nowMs() >= untilMs) return rows.done(tooManyPages(page, rows.count));
-    const next = belowGateway(visit.tenantId, read.next);
+    const next = belowGateway(visit.tenantId, link);
     if (next === url) throw new BrokerError('resource_error', 'Microsoft Graph sends pages that do not end.');
     url = next;
     const stop = await deps.runs.stops.find(visit.runId);
@@ -108,7 +118,7 @@ const never = (): never => {
 const noOrchestrations: Sender['orchestrations'] = { start: never, state: never, raise: never };
 
 /** @throws BrokerError if Graph does not answer with rows. */
-function readAnswer({ status, headers, body }: Answer, nowMs: number): AnswerPage {
+async function readAnswer({ status, headers, body }: Answer, nowMs: number): Promise<AnswerPage> {
   if (status >= 200 && status <= 299) return pageOf(headers['content-type'], body);
   if (status >= 300 && status <= 399) {
     throw new BrokerError('request_invalid', 'Microsoft Graph answers with a redirect; a query reads JSON only.');

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
-import { JsonTextError, scanSteps, stringAt } from '../../core/json.ts';
+import { answerLimits, JsonTextError, scanSteps, stringAt } from '../../core/json.ts';
 import { utf8Text } from '../../core/text.ts';
 import { type AnswerLimits, typeAnnotations, visibleParts } from '../../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
@@ -40,21 +40,53 @@ export function* rewriteAnswer({ status, headers, body }: Answer, rules: AnswerR
 export const isJson = (contentType: string | undefined): boolean =>
   /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 
+/** Of a longer text, this much is looked at in one turn. */
+const stepLength = 1_000_000;
+
 function* rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Generator<void, Uint8Array> {
+  const isLong = body.length > stepLength;
+  if (isLong) yield;
   const text = utf8Text(body);
+  if (isLong) yield;
   if (text === undefined) throw new BrokerError('resource_error', 'The resource answers with text that is not UTF-8.');
   // An error is no object of the directory.
   const limits = isSuccess ? rules.limits : { ...rules.limits, typedMembers: [] };
   const names = namesOf(limits);
   // Most answers have nothing to change. An escaped letter could hide a name.
-  if (!limits.typedMembers?.length && !text.includes(String.raw`\u00`) && !names.some((name) => text.includes(name)))
-    return body;
+  if (!limits.typedMembers?.length && !(yield* includesOne(text, [String.raw`\u00`, ...names]))) return body;
   try {
-    return Buffer.from(yield* editSteps(text, editsFor({ ...rules, limits })));
+    return yield* encodeSteps(yield* editSteps(text, editsFor({ ...rules, limits })));
   } catch (error) {
     if (!(error instanceof JsonTextError)) throw error;
     throw new BrokerError('resource_error', 'The resource answers with JSON that cannot be read.', { cause: error });
   }
+}
+
+/** Whether a text contains one of these, in steps. */
+function* includesOne(text: string, sought: readonly string[]): Generator<void, boolean> {
+  const longest = Math.max(...sought.map(({ length }) => length));
+  for (let at = 0; ; at += stepLength) {
+    const part = text.length <= stepLength ? text : text.slice(at, at + stepLength + longest);
+    if (sought.some((each) => part.includes(each))) return true;
+    if (at + stepLength >= text.length) return false;
+    yield;
+  }
+}
+
+/** The bytes of a text, in steps. */
+function* encodeSteps(text: string): Generator<void, Uint8Array> {
+  if (text.length <= stepLength) return Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (let at = 0; at < text.length; ) {
+    yield;
+    const end = at + stepLength;
+    // The two halves of a character stay together.
+    const next = (text.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
+    parts.push(Buffer.from(text.slice(at, next)));
+    at = next;
+  }
+  yield;
+  return Buffer.concat(parts);
 }
 
 /** OData 4.01 allows the annotations without `odata.` ("OData JSON Format", section 4.6.4). */
@@ -71,11 +103,19 @@ const namesOf = ({ remove, readableTypes, plainLinks = false }: AnswerLimits): r
 
 function editsFor({ limits, rewriteLink }: AnswerRules): JsonEdits {
   const { hides, kept } = visibleParts(limits);
+  let links = 0;
   return {
     member: (name, text, within) => {
       if (hides(name)) return 'drop';
-      if (text === undefined || !(isLink(name) || (isPlainLink(name, limits, within) && text !== ''))) return undefined;
-      const rewritten = rewriteLink(text);
+      if (!isLink(name) && !isPlainLink(name, limits, within)) return undefined;
+      const link = text();
+      if (link === undefined || (link === '' && !isLink(name))) return undefined;
+      if ((links += 1) > maximumLinks)
+        throw new BrokerError(
+          'resource_error',
+          `The resource answers with more than ${maximumLinks} links. Ask for fewer objects, for example with $top.`,
+        );
+      const rewritten = rewriteLink(link);
       if (rewritten !== undefined) return { value: JSON.stringify(rewritten) };
       throw new BrokerError('resource_error', 'The resource answers with a link to another host.');
     },
@@ -92,7 +132,7 @@ const isPlainLink = (name: string, { plainLinks = false }: AnswerLimits, within:
 /** A member of an object in a JSON text. */
 interface Member {
   readonly name: string;
-  /** The value, if it is a text. */
+  /** The value, if it is a text. Read when it is asked for: few are, and some are long. */
   readonly text: string | undefined;
   /** Name and value as JSON. */
   readonly json: string;
@@ -102,11 +142,12 @@ interface Member {
 export interface JsonEdits {
   /**
    * The JSON of the value to put in place; `drop` removes the member, undefined leaves it.
+   * @param text reads the value; undefined if it is no text.
    * @param within As for `object`.
    */
   member(
     name: string,
-    text: string | undefined,
+    text: () => string | undefined,
     within: readonly string[],
   ): { readonly value: string } | 'drop' | undefined;
   /**
@@ -116,23 +157,27 @@ export interface JsonEdits {
   object(members: readonly Member[], within: readonly string[]): readonly Member[] | undefined;
 }
 
-/** Graph's answers are nested less than ten levels. */
-const maximumDepth = 64;
-/** Graph's objects have less than 200 members. All members of an object are held until its end. */
-const maximumMembers = 10_000;
+const noText = (): string | undefined => undefined;
+/** A text is joined so many times as fast as it is read. */
+const joinSpeed = 10;
+/** A link is signed, which takes as long as to read so many characters. */
+const editLength = 10_000;
+
+/** A batch of twenty pages has 20,000 objects. Each link becomes longer, so with many more of them the answer would not stay small. */
+const maximumLinks = 50_000;
+const mostPieces = 2_000;
 
 /** An object or array whose end was not read yet. */
 interface Level {
   readonly from: number;
   readonly members: Member[];
-  /** Members of the object so far, dropped ones too. */
-  count: number;
   /** A member of the object was edited or dropped. */
   isChanged: boolean;
   /** Where the name of the current member stands. */
   key: { readonly from: number; readonly to: number };
-  /** What changed in the array, with what stands before it. */
+  /** What changed in the array, with what stands before it. Many pieces become one: to join all at the end takes long. */
   readonly pieces: string[];
+  readonly joined: string[];
   /** The text before this index is in the pieces. */
   copied: number;
 }
@@ -147,23 +192,33 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, st
   const open: Level[] = [];
   const within: string[] = [];
   let whole = source;
-  const value = (from: number, to: number, edited: string | undefined, text?: string): void => {
+  /** @returns what it took, as for {@link scanSteps}. */
+  const value = (from: number, to: number, edited: string | undefined, text = noText): number => {
     const level = open.at(-1);
     if (level === undefined) whole = edited ?? source;
     else if (source[level.from] === '[') {
-      if (edited === undefined) return;
+      if (edited === undefined) return 0;
       level.pieces.push(source.slice(level.copied, from), edited);
+      if (level.pieces.length >= mostPieces) level.joined.push(level.pieces.splice(0).join(''));
       level.copied = to;
     } else {
       const { key } = level;
       const name = within.pop() ?? '';
       const edit = edits.member(name, text, within);
       level.isChanged ||= edit !== undefined || edited !== undefined;
-      if (edit === 'drop') return;
+      if (edit === 'drop') return 0;
       const written = edit === undefined ? edited : edit.value;
       const json = written === undefined ? source.slice(key.from, to) : `${source.slice(key.from, key.to)}:${written}`;
-      level.members.push({ name, text, json });
+      level.members.push({
+        name,
+        get text() {
+          return text();
+        },
+        json,
+      });
+      if (edit !== undefined) return editLength;
     }
+    return 0;
   };
   const editedObject = ({ members, isChanged }: Level): string | undefined => {
     const kept = edits.object(members, within);
@@ -174,19 +229,32 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, st
     (token, from, to) => {
       const level = open.at(-1);
       if (token === '{' || token === '[') {
-        open.push({ from, members: [], count: 0, isChanged: false, key: { from, to }, pieces: [], copied: from });
+        open.push({
+          from,
+          members: [],
+          isChanged: false,
+          key: { from, to },
+          pieces: [],
+          joined: [],
+          copied: from,
+        });
       } else if (token === 'name' && level !== undefined) {
-        if ((level.count += 1) > maximumMembers) throw new JsonTextError('an object has too many members');
         level.key = { from, to };
         within.push(stringAt(source, from, to));
       } else if (level !== undefined && (token === '}' || token === ']')) {
         open.pop();
-        const { pieces, copied } = level;
-        if (token === '}') value(level.from, to, editedObject(level));
-        else value(level.from, to, pieces.length === 0 ? undefined : pieces.join('') + source.slice(copied, to));
-      } else value(from, to, undefined, token === 'string' ? stringAt(source, from, to) : undefined);
+        const { pieces, joined, copied } = level;
+        const edited =
+          token === '}'
+            ? editedObject(level)
+            : copied === level.from
+              ? undefined
+              : [...joined, ...pieces, source.slice(copied, to)].join('');
+        return (edited?.length ?? 0) / joinSpeed + value(level.from, to, edited);
+      } else return value(from, to, undefined, token === 'string' ? () => stringAt(source, from, to) : noText);
+      return 0;
     },
-    { depth: maximumDepth },
+    answerLimits,
   );
   return whole;
 }

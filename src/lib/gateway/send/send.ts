@@ -3,6 +3,7 @@ import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { retry } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
+import { inTurns } from '../../core/limiter.ts';
 import { defined } from '../../core/objects.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
 import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
@@ -187,25 +188,74 @@ const hasFailed = (error: unknown, failure: OutboundError['failure']): boolean =
 /** Shorter parts of a token could stand in an answer by chance. */
 const shortestPart = 24;
 
-/** An escaped ASCII letter, digit or sign in JSON. JSON inside of JSON has several backslashes; a match starts at the first. */
-const escapedSign = /(?<!\\)\\+u00([2-7][\da-f])/gi;
-
 /**
  * Whether an answer contains the token that went with its request. Its signature alone counts, because the rest of a token
  * is worth nothing without it. In JSON, each of its characters may be written as an escape.
  */
-function quotesToken({ headers, body }: Answer, token: Secret): boolean {
+function* quotesToken({ headers, body }: Answer, token: Secret): Generator<void, boolean> {
   const value = token.reveal();
   const signature = value.slice(value.lastIndexOf('.') + 1);
   const sought = signature.length >= shortestPart ? signature : value;
   if (Object.values(headers).some((text) => text.includes(sought))) return true;
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (bytes.includes(sought, 0, 'latin1')) return true;
-  if (!bytes.includes(String.raw`\u00`)) return false;
-  const decoded = bytes
-    .toString('latin1')
-    .replace(escapedSign, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-  return decoded.includes(sought);
+  let hasEscapes = false;
+  for (let at = 0; at < bytes.length; at += stepBytes) {
+    if (at > 0) yield;
+    const part = bytes.subarray(at, at + stepBytes + sought.length);
+    if (part.includes(sought, 0, 'latin1')) return true;
+    hasEscapes ||= part.includes(String.raw`\u00`);
+  }
+  return hasEscapes && (yield* containsEscaped(bytes, Buffer.from(sought, 'latin1')));
+}
+
+/** Bytes that are read at a time. They take some milliseconds. */
+const stepBytes = 500_000;
+
+/**
+ * Whether bytes contain a text of which any character may be an escape of JSON. JSON inside of JSON has several backslashes.
+ * The algorithm of Knuth, Morris and Pratt reads each byte once.
+ */
+function* containsEscaped(bytes: Uint8Array, sought: Uint8Array): Generator<void, boolean> {
+  const shorter = shorterMatches(sought);
+  let found = 0;
+  let stepEnd = stepBytes;
+  for (let at = 0; at < bytes.length; ) {
+    if (at > stepEnd) {
+      stepEnd = at + stepBytes;
+      yield;
+    }
+    let byte = bytes[at++];
+    if (byte === 0x5c) {
+      if (bytes[at] === 0x5c) continue;
+      const escaped = escapedAt(bytes, at);
+      if (escaped !== undefined) {
+        byte = escaped;
+        at += 5;
+      }
+    }
+    while (found > 0 && sought[found] !== byte) found = shorter[found - 1] ?? 0;
+    if (sought[found] === byte) found += 1;
+    if (found === sought.length) return true;
+  }
+  return false;
+}
+
+/** For each start of a text, how long the longest shorter start is with which it ends. */
+function shorterMatches(text: Uint8Array): readonly number[] {
+  const shorter = [0];
+  for (let at = 1, found = 0; at < text.length; at += 1) {
+    while (found > 0 && text[found] !== text[at]) found = shorter[found - 1] ?? 0;
+    if (text[found] === text[at]) found += 1;
+    shorter.push(found);
+  }
+  return shorter;
+}
+
+/** The character of an escape `u00XX` that begins here, behind its backslash. */
+function escapedAt(bytes: Uint8Array, at: number): number | undefined {
+  if (((bytes[at] ?? 0) | 0x20) !== 0x75 || bytes[at + 1] !== 0x30 || bytes[at + 2] !== 0x30) return undefined;
+  const digits = String.fromCharCode(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0);
+  return /^[\da-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : undefined;
 }
 
 /**
@@ -259,7 +309,7 @@ export async function sendRecorded<T>(
       progress.isSent = true;
     };
     const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, slot });
-    const isQuoted = quotesToken(received.answer, received.token.secret);
+    const isQuoted = await inTurns(quotesToken(received.answer, received.token.secret));
     progress.outcome = outcomeOf(received, isQuoted);
     const result = await read(usable(received.answer, isQuoted));
     record.ended(facts, progress.outcome);

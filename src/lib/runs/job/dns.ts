@@ -57,8 +57,8 @@ export function createDnsClient(
         if (!/^\/(?:v1\.0|beta)\/domains(?:$|[/?])/i.test(admitted.path)) return admitted;
         return {
           ...admitted,
-          visible: (value) => {
-            const shown = admitted.visible(value);
+          visible: async (value) => {
+            const shown = await admitted.visible(value);
             for (const { id, isVerified } of isObject(shown) ? objectsIn(shown['value']) : [])
               if (typeof id === 'string' && isVerified === true) domains.add(id.toLowerCase());
             return shown;

@@ -14,12 +14,13 @@ import type { ExchangeDeps } from '../../microsoft/exchange.ts';
 import { createExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
-import { isObject } from '../../core/objects.ts';
+import { inTurns } from '../../core/limiter.ts';
+import { asObject, isObject } from '../../core/objects.ts';
 import type { RunId } from '../store/run.ts';
 import { createDnsClient, type ResolveTxt } from './dns.ts';
 import { readParameters } from './job-parameters.ts';
 import { countingOf, type Job, type JobContext, type JobTenant } from './job.ts';
-import { secretForms, writeRows, type WrittenRows } from './row.ts';
+import { rowSteps, secretForms, type WrittenRows } from './row.ts';
 import type { TraceRecorder } from './tenant-trace.ts';
 
 interface JobGateDeps {
@@ -68,13 +69,29 @@ export const jobGate = ({ permissionMap, endpoints }: JobGateDeps, job: Pick<Job
         path: request.url.slice(`https://${grant.host}`.length),
         headers: request.headers,
         selected: verdict.selected,
-        visible: (value) => visible(value, visibleParts(answer)),
+        visible: (value) => inTurns(visiblePage(value, visibleParts(answer))),
       };
     },
   };
 };
 
+/** Rows of a page that are looked at in one turn. Real pages have at most 999. */
+const rowsPerTurn = 500;
+
 /** The part of an answer that a token with only these permissions would have got. */
+function* visiblePage(page: unknown, parts: VisibleParts): Generator<void, unknown> {
+  if (!isObject(page) || !Array.isArray(page['value'])) return visible(page, parts);
+  const { value: rows } = page;
+  const shown: unknown[] = [];
+  const { value: kept, ...others } = asObject(visible({ ...page, value: [] }, parts));
+  if (kept === undefined) return others;
+  for (let at = 0; at < rows.length; at += rowsPerTurn) {
+    if (at > 0) yield;
+    shown.push(...rows.slice(at, at + rowsPerTurn).map((row) => visible(row, parts, ['value'])));
+  }
+  return { ...others, value: shown };
+}
+
 function visible(value: unknown, parts: VisibleParts, within: readonly string[] = []): unknown {
   if (Array.isArray(value)) return value.map((item) => visible(item, parts, within));
   if (!isObject(value)) return value;
@@ -138,7 +155,8 @@ export async function executeJob(
     const context = jobContext(deps, job, { tenant, parameters, signal: deadline.signal });
     // A job that ignores its abort signal must not delay the run, so its result is abandoned.
     const returned = await Promise.race([callJob(deps, job, context), timedOut]);
-    return readable(deps.trace, () => checkColumns(job, writeRows(returned, deps.handedOut, countingOf(job))));
+    const writing = rowSteps(returned, deps.handedOut, countingOf(job));
+    return await readable(deps.trace, async () => checkColumns(job, await inTurns(writing)));
   } finally {
     finished.abort(noLongerNeeded);
   }
@@ -148,7 +166,7 @@ async function callJob({ trace, handedOut }: AttemptDeps, job: Job, context: Job
   try {
     return await job.run(context);
   } catch (thrown) {
-    throw readable(trace, (): unknown => {
+    throw await readable(trace, (): unknown => {
       trace.threw(thrown);
       if (thrown instanceof BrokerError) return withoutSecrets(thrown, handedOut);
       if (context.signal.aborted) return context.signal.reason;
@@ -163,9 +181,9 @@ async function callJob({ trace, handedOut }: AttemptDeps, job: Job, context: Job
  * Reads a value of a job. Its getters, and a proxy, may throw anything.
  * @throws BrokerError of `read`; job_failed if it throws something else.
  */
-function readable<T>(trace: TraceRecorder, read: () => T): T {
+async function readable<T>(trace: TraceRecorder, read: () => T | Promise<T>): Promise<T> {
   try {
-    return read();
+    return await read();
   } catch (thrown) {
     if (isBrokerError(thrown)) throw thrown;
     const failure = new BrokerError('job_failed', 'The job returned or threw a value that cannot be read.');

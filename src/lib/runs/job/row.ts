@@ -1,4 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
+import { atOnce } from '../../core/limiter.ts';
 import { scrub } from '../../core/log.ts';
 import type { Secret } from '../../core/secrets.ts';
 import type { JsonObject } from '../../core/objects.ts';
@@ -57,7 +58,17 @@ export interface WrittenRows {
  * @param counting what the history keeps of the rows.
  * @throws BrokerError job_failed that names the row and column, never the value.
  */
-export function writeRows(returned: unknown, handedOut: readonly Secret[], counting: Counting): WrittenRows {
+export const writeRows = (...given: Parameters<typeof rowSteps>): WrittenRows => atOnce(rowSteps(...given));
+
+/** Rows that are written at a time. They take some milliseconds. */
+const rowsPerStep = 500;
+
+/** The same in steps, between which others may have their turn. */
+export function* rowSteps(
+  returned: unknown,
+  handedOut: readonly Secret[],
+  counting: Counting,
+): Generator<void, WrittenRows> {
   if (returned !== undefined && returned !== null && !Array.isArray(returned))
     refuse('The job must return a list of rows.');
   const rows: readonly unknown[] = Array.isArray(returned) ? returned : [];
@@ -67,6 +78,7 @@ export function writeRows(returned: unknown, handedOut: readonly Secret[], count
   const forbidden = handedOut.flatMap(secretForms);
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
+    if (index % rowsPerStep === rowsPerStep - 1) yield;
     checkRow(row, index, forbidden);
     for (const name of Object.keys(row)) columns.add(name);
     counter.add(row);

@@ -41,24 +41,24 @@ interface Operation extends Json {
   readonly parameters?: readonly Json[];
 }
 
-function documentOf(...routes: readonly DocumentedRoute[]) {
-  const document = openApiDocument(routes);
+async function documentOf(...routes: readonly DocumentedRoute[]) {
+  const document = await openApiDocument(routes);
   const paths = document['paths'] as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   return { document, paths };
 }
 
-function operationOf(more: Partial<DocumentedRoute> = {}): Operation {
-  const { paths } = documentOf({ ...route, ...more });
+async function operationOf(more: Partial<DocumentedRoute> = {}): Promise<Operation> {
+  const { paths } = await documentOf({ ...route, ...more });
   const [operation] = Object.values(Object.values(paths)[0] ?? {});
   if (operation === undefined) throw new Error('There is no operation.');
   return operation;
 }
 
-it('describes path, query and body', () => {
-  const { paths } = documentOf(route);
+it('describes path, query and body', async () => {
+  const { paths } = await documentOf(route);
   expect(Object.keys(paths)).toEqual(['/things/{thing}/{rest}']);
   expect(Object.keys(Object.values(paths)[0] ?? {})).toEqual(['post']);
-  const operation = operationOf();
+  const operation = await operationOf();
   expect(operation).toMatchObject({
     operationId: 'parts-change',
     tags: ['Tenants'],
@@ -95,8 +95,8 @@ it('describes path, query and body', () => {
   });
 });
 
-it('allows answers to have more properties than requests', () => {
-  const { responses } = operationOf();
+it('allows answers to have more properties than requests', async () => {
+  const { responses } = await operationOf();
   expect(responses['200']).toEqual({
     description: 'The parts.',
     headers: { ...correlation, Location: { description: 'Where the parts are.', schema: { type: 'string' } } },
@@ -114,8 +114,8 @@ it('allows answers to have more properties than requests', () => {
   expect(responses['204']).toEqual({ description: 'There are none.', headers: correlation });
 });
 
-it('collects the failures of a status, with the time to wait where a later attempt may succeed', () => {
-  const { responses } = operationOf({
+it('collects the failures of a status, with the time to wait where a later attempt may succeed', async () => {
+  const { responses } = await operationOf({
     failures: ['tenant_unknown', 'run_not_found', 'entra_unavailable'],
     answers: [
       {
@@ -158,13 +158,13 @@ it.each<[DocumentedRoute['access'], unknown]>([
     ['Audit.Read', 'Runs.Read'],
     [{ entra: ['Audit.Read'] }, { entra: ['Runs.Read'] }],
   ],
-])('a route for %j demands one of %j', (access, security) => {
-  expect(operationOf({ access })['security']).toEqual(security);
+])('a route for %j demands one of %j', async (access, security) => {
+  expect((await operationOf({ access }))['security']).toEqual(security);
 });
 
-it('leaves out what a route does not have', () => {
+it('leaves out what a route does not have', async () => {
   const { query: _query, body: _body, pathParameters: _parameters, bodyExample: _example, ...bare } = route;
-  const { paths, document } = documentOf(
+  const { paths, document } = await documentOf(
     { ...bare, name: 'page', path: '/page', group: 'Pages', method: 'GET' },
     { ...bare, name: 'other', path: '/other', method: 'GET' },
     { ...bare, name: 'more', path: '/more', method: 'GET' },
@@ -178,9 +178,9 @@ it('leaves out what a route does not have', () => {
   expect(document['tags']).toEqual([{ name: 'Pages' }, { name: 'Tenants' }]);
 });
 
-it('describes each method of a route that forwards bytes, and a body only where there is one', () => {
+it('describes each method of a route that forwards bytes, and a body only where there is one', async () => {
   const { body: _body, bodyExample: _example, ...bare } = route;
-  const { paths } = documentOf({ ...bare, method: 'GET', furtherMethods: ['PATCH', 'DELETE'], rawBody: true });
+  const { paths } = await documentOf({ ...bare, method: 'GET', furtherMethods: ['PATCH', 'DELETE'], rawBody: true });
   const operations = Object.values(paths)[0] ?? {};
   expect(Object.entries(operations).map(([method, { operationId }]) => [method, operationId])).toEqual([
     ['get', 'parts-change'],
@@ -192,9 +192,9 @@ it('describes each method of a route that forwards bytes, and a body only where 
   expect(operations['delete']).not.toHaveProperty('requestBody');
 });
 
-it('documents two methods of one path together, and the body that says more than the one that is parsed', () => {
+it('documents two methods of one path together, and the body that says more than the one that is parsed', async () => {
   const bodySchema = z.strictObject({ part, note: z.string() });
-  const { paths } = documentOf({ ...route, method: 'PUT' }, { ...route, name: 'again', bodySchema });
+  const { paths } = await documentOf({ ...route, method: 'PUT' }, { ...route, name: 'again', bodySchema });
   const operations = paths['/things/{thing}/{rest}'] ?? {};
   expect(Object.keys(operations)).toEqual(['put', 'post']);
   expect(operations['post']).toMatchObject({
@@ -204,9 +204,9 @@ it('documents two methods of one path together, and the body that says more than
   });
 });
 
-it('names the shared schemas in alphabetical order, the scheme and the server', () => {
+it('names the shared schemas in alphabetical order, the scheme and the server', async () => {
   const zebra = z.object({ n: z.number() }).meta({ id: 'Zebra' });
-  const { document } = documentOf({ ...route, body: z.strictObject({ zebra, part }) });
+  const { document } = await documentOf({ ...route, body: z.strictObject({ zebra, part }) });
   expect(document).toMatchObject({
     openapi: '3.1.0',
     info: { title: 'Partner Token Broker' },

@@ -7,7 +7,7 @@ import { parameterNames } from '../../../../src/lib/api/call.ts';
 import { createAnswerChecks } from '../../../support/answer-checks.ts';
 import { routes } from '../../../../tools/docs/declared-routes.ts';
 
-const document = openApiDocument(routes);
+const document = await openApiDocument(routes);
 const text = JSON.stringify(document);
 
 describe('openApiDocument', () => {

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { duplicateKey, JsonTextError, nestingDepth, scanJson, stringAt } from '../../../../src/lib/core/json.ts';
+import {
+  duplicateKey,
+  JsonTextError,
+  nestingDepth,
+  parseSteps,
+  scanJson,
+  scanSteps,
+  stringAt,
+} from '../../../../src/lib/core/json.ts';
 
 it.each<[string, string | undefined]>([
   ['{"a":1,"a":2}', 'a'],
@@ -153,4 +161,66 @@ describe('scanJson', () => {
     expect(() => built('[[[]]]', 2)).toThrow(JsonTextError);
     expect(() => built('['.repeat(200_000), 64)).toThrow(/nested too deeply/);
   });
+});
+
+describe('parseSteps', () => {
+  const parsed = (json: string) => {
+    const steps = parseSteps(json);
+    let count = 0;
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return { value, count };
+      count += 1;
+    }
+  };
+
+  it('gives what JSON.parse gives, of long texts in steps', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 6 }), (json) => {
+        const long = `[${json},"${'a'.repeat(210_000)}",{"__proto__":${json},"a":1,"a":2}]`;
+        const { value, count } = parsed(long);
+        expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(long)));
+        expect(count).toBeGreaterThan(0);
+        expect(parsed(json)).toEqual({ value: JSON.parse(json), count: 0 });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('builds few values in a step, however short they are', () => {
+    for (const value of ['1', '{}', '""', '[]', '{"a":1}']) {
+      const { count } = parsed(`[${`${value},`.repeat(200_000)}1]`);
+      expect(count).toBeGreaterThan(20);
+    }
+  });
+
+  it('refuses a long text with an object of very many members, very many values, or very many levels', () => {
+    const members = (count: number) =>
+      `{${Array.from({ length: count }, (_, at) => `"name${at}":1000000000`).join(',')}}`;
+    expect(Object.keys(parsed(members(10_000)).value as object)).toHaveLength(10_000);
+    expect(() => parsed(members(10_001))).toThrow('too many members');
+    expect(() => parsed(`[${'1,'.repeat(2_000_000)}1]`)).toThrow('too many values');
+    expect(() => parsed('['.repeat(200_001))).toThrow('too deeply');
+  });
+
+  it('gives no object another prototype', () => {
+    const { value } = parsed(`{"__proto__":{"polluted":1},"a":"${'a'.repeat(210_000)}"}`);
+    expect((value as { polluted?: number }).polluted).toBeUndefined();
+  });
+
+  it.each(['[1', '{"a":1,}', `"${'a'.repeat(300_000)}`, `["${'a'.repeat(300_000)}"] x`])(
+    'refuses other texts (%#)',
+    (json) => {
+      expect(() => parsed(json)).toThrow();
+    },
+  );
+});
+
+it('a long string is read in steps, also one of escapes', () => {
+  for (const string of ['a'.repeat(1_000_000), '\\u0061'.repeat(200_000), '\\"'.repeat(500_000)]) {
+    const found: number[] = [];
+    const steps = [...scanSteps(`{"${string}":"${string}"}`, (_, from, to) => void found.push(to - from))];
+    expect(steps.length).toBeGreaterThan(8);
+    expect(found).toEqual([1, string.length + 2, string.length + 2, 1]);
+  }
 });

@@ -106,30 +106,39 @@ describe('valueOf', () => {
   const value = (status: number, body: string, headers?: Record<string, string>) =>
     valueOf('Partner Center', reply(status, body, headers), nowMs);
 
-  it('parses JSON with or without a byte order mark, and returns undefined for a 204', () => {
-    expect(value(200, '\uFEFF{"a":1}')).toEqual({ a: 1 });
-    expect(value(299, '[1]')).toEqual([1]);
-    expect(value(204, 'ignored')).toBeUndefined();
-    expect(() => value(200, '{}\uFEFF')).toThrow('not JSON');
+  it('parses JSON with or without a byte order mark, and returns undefined for a 204', async () => {
+    expect(await value(200, '\uFEFF{"a":1}')).toEqual({ a: 1 });
+    expect(await value(299, '[1]')).toEqual([1]);
+    expect(await value(204, 'ignored')).toBeUndefined();
+    await expect(value(200, '{}\uFEFF')).rejects.toThrow('not JSON');
   });
 
-  it('throws for a body that is not JSON, and describes it for the log', () => {
-    expect(() => value(200, '<html>', { 'content-type': 'text/html' })).toThrow(
+  it('throws for a body that is not JSON, and describes it for the log', async () => {
+    await expect(value(200, '<html>', { 'content-type': 'text/html' })).rejects.toThrow(
       expect.objectContaining({
         code: 'resource_error',
         detail: 'Partner Center sends a reply that is not JSON.',
         logFields: { peer: 'Partner Center', status: 200, contentType: 'text/html', bytes: 6 },
       }),
     );
-    expect(() => value(200, '')).toThrow(
+    await expect(value(200, '')).rejects.toThrow(
       expect.objectContaining({ logFields: expect.objectContaining({ contentType: undefined }) as object }),
     );
   });
 
-  it('throws for a status outside of 200 to 299', () => {
-    expect(() => value(199, '{}')).toThrow(expect.objectContaining({ code: 'resource_error' }));
-    expect(() => value(300, '{}')).toThrow(expect.objectContaining({ code: 'resource_error' }));
-    expect(() => value(429, 'slow', { 'retry-after': '3' })).toThrow(expect.objectContaining({ retryAfterSeconds: 3 }));
+  it('says that a reply holds too much to be read', async () => {
+    const members = Array.from({ length: 20_000 }, (_, at) => `"name${at}":1`).join(',');
+    await expect(value(200, `{${members}}`)).rejects.toThrow(
+      'Partner Center sends a reply that cannot be read: an object has too many members.',
+    );
+  });
+
+  it('throws for a status outside of 200 to 299', async () => {
+    await expect(value(199, '{}')).rejects.toThrow(expect.objectContaining({ code: 'resource_error' }));
+    await expect(value(300, '{}')).rejects.toThrow(expect.objectContaining({ code: 'resource_error' }));
+    await expect(value(429, 'slow', { 'retry-after': '3' })).rejects.toThrow(
+      expect.objectContaining({ retryAfterSeconds: 3 }),
+    );
   });
 });
 

@@ -2,15 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { pageOf, RowCollector, RowMemory, rowLimits } from '../../../../../src/lib/gateway/queries/answer-rows.ts';
 import { listText, readList } from '../../../../../src/lib/runs/store/run-entity.ts';
 
-const page = (text: string, type: string | undefined = 'application/json; charset=utf-8') =>
-  pageOf(type, Buffer.from(text));
+const page = async (text: string, type: string | undefined = 'application/json; charset=utf-8') => {
+  const { rows, next } = await pageOf(type, Buffer.from(text));
+  return { rows: [...rows], next };
+};
 
 describe('the rows of an answer', () => {
-  it('are the members of value, without annotations but the type', () => {
+  it('are the members of value, without annotations but the type', async () => {
     const members = [
       { '@odata.type': '#user', '@odata.etag': 'x', id: '1', 'members@odata.nextLink': 'y', a: { b: [1] } },
     ];
-    expect(page(JSON.stringify({ '@odata.context': 'c', '@odata.nextLink': 'next', value: members }))).toEqual({
+    expect(await page(JSON.stringify({ '@odata.context': 'c', '@odata.nextLink': 'next', value: members }))).toEqual({
       rows: [{ '@odata.type': '#user', id: '1', a: { b: [1] } }],
       next: 'next',
     });
@@ -30,35 +32,35 @@ describe('the rows of an answer', () => {
     ['', []],
     ['\u{FEFF}{"value":[{"id":1}]}', [{ id: 1 }]],
     ['{"id":"a\u{FEFF}"}', [{ id: 'a\u{FEFF}' }]],
-  ])('of %s', (text, rows) => {
-    expect(page(text).rows).toEqual(rows);
+  ])('of %s', async (text, rows) => {
+    expect((await page(text)).rows).toEqual(rows);
   });
 
-  it('do not hide the columns of the tenant', () => {
+  it('do not hide the columns of the tenant', async () => {
     const text = JSON.stringify({ value: [{ tenantId: 'other', tenantName: 'n', id: 1 }] });
-    expect(page(text).rows).toEqual([{ 'graph.tenantId': 'other', 'graph.tenantName': 'n', id: 1 }]);
+    expect((await page(text)).rows).toEqual([{ 'graph.tenantId': 'other', 'graph.tenantName': 'n', id: 1 }]);
   });
 
-  it('keep a property with the name __proto__ as data', () => {
-    const [row] = page('{"value":[{"__proto__":{"polluted":1}}]}').rows;
+  it('keep a property with the name __proto__ as data', async () => {
+    const [row] = (await page('{"value":[{"__proto__":{"polluted":1}}]}')).rows;
     expect(JSON.stringify(row)).toBe('{"__proto__":{"polluted":1}}');
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
   });
 
-  it.each(['text/plain', 'TEXT/PLAIN; charset=utf-8'])('are the number of a plain count with %s', (type) => {
-    expect(pageOf(type, Buffer.from('42\r\n')).rows).toEqual([{ value: 42 }]);
+  it.each(['text/plain', 'TEXT/PLAIN; charset=utf-8'])('are the number of a plain count with %s', async (type) => {
+    expect((await page('42\r\n', type)).rows).toEqual([{ value: 42 }]);
   });
 
   it.each(['application/json', 'Application/JSON', 'application/vnd.ms+json', 'application/x.y-z+json; charset=utf-8'])(
     'are read with %s',
-    (type) => {
-      expect(pageOf(type, Buffer.from('{"id":1}')).rows).toEqual([{ id: 1 }]);
+    async (type) => {
+      expect((await page('{"id":1}', type)).rows).toEqual([{ id: 1 }]);
     },
   );
 
-  it('go on at the link of the older form of OData, and at no link that is not a text', () => {
-    expect(page('{"value":[],"@nextLink":"older"}').next).toBe('older');
-    expect(page('{"value":[{"id":1}],"@odata.nextLink":5}')).toEqual({ rows: [{ id: 1 }], next: undefined });
+  it('go on at the link of the older form of OData, and at no link that is not a text', async () => {
+    expect((await page('{"value":[],"@nextLink":"older"}')).next).toBe('older');
+    expect(await page('{"value":[{"id":1}],"@odata.nextLink":5}')).toEqual({ rows: [{ id: 1 }], next: undefined });
   });
 
   it.each<readonly [string | undefined, string, string]>([
@@ -73,8 +75,8 @@ describe('the rows of an answer', () => {
     ['image/jpeg', 'x', 'Microsoft Graph answers with image/jpeg; a query reads JSON only.'],
     [undefined, '{}', 'Microsoft Graph answers with no type; a query reads JSON only.'],
     ['application/json', '{"value":', 'Microsoft Graph answers with JSON that cannot be read.'],
-  ])('cannot be read from %s %j', (type, text, detail) => {
-    expect(() => pageOf(type, Buffer.from(text))).toThrow(expect.objectContaining({ detail }) as Error);
+  ])('cannot be read from %s %j', async (type, text, detail) => {
+    await expect(pageOf(type, Buffer.from(text))).rejects.toThrow(expect.objectContaining({ detail }) as Error);
   });
 });
 
@@ -86,10 +88,10 @@ const linesOf = (rows: RowCollector) =>
     .slice(0, -1);
 
 describe('collected rows', () => {
-  it('have no text that looks like a token, at any depth', () => {
+  it('have no text that looks like a token, at any depth', async () => {
     const token = `eyJ${'a'.repeat(40)}.eyJ${'b'.repeat(40)}.${'c'.repeat(40)}`;
     const rows = collector();
-    rows.add([{ a: { list: ['x', `Bearer ${token}`], [token]: 1 }, [token]: 2 }, { b: 'plain' }]);
+    await rows.add([{ a: { list: ['x', `Bearer ${token}`], [token]: 1 }, [token]: 2 }, { b: 'plain' }]);
     const { jsonLines, columns } = rows.done();
     const lines = Buffer.from(jsonLines as string)
       .toString()
@@ -100,9 +102,9 @@ describe('collected rows', () => {
     expect(columns.join()).not.toContain('eyJ');
   });
 
-  it('have no value that its name gives away as a secret', () => {
+  it('have no value that its name gives away as a secret', async () => {
     const rows = collector();
-    rows.add([
+    await rows.add([
       { refresh_token: 'opaque', id: 1, nested: { access_token: 'abcdef', code: '0123456789abcdef0123', code2: 'x' } },
       {
         access_token: { inner: 'abcdef' },
@@ -121,44 +123,48 @@ describe('collected rows', () => {
     ]);
   });
 
-  it('end at the limits', () => {
+  it('end at the limits', async () => {
     const many = collector();
     const row = { id: 1 };
-    expect(many.add(Array.from({ length: rowLimits.rows }, () => row))).toBe(true);
-    expect(many.add([row])).toBe(false);
+    expect(await many.add(Array.from({ length: rowLimits.rows }, () => row))).toBe(true);
+    expect(await many.add([row])).toBe(false);
     expect(many.done('why')).toMatchObject({ count: rowLimits.rows, columns: ['id'], missing: 'why' });
     const large = collector();
     const part = { text: 'x'.repeat(rowLimits.rowBytes - 100) };
-    expect(large.add(Array.from({ length: 17 }, () => part))).toBe(false);
+    expect(await large.add(Array.from({ length: 17 }, () => part))).toBe(false);
     expect(large.count).toBe(16);
   });
 
-  it('hold a row of exactly the largest size, and exactly as many bytes as are kept', () => {
+  it('hold a row of exactly the largest size, and exactly as many bytes as are kept', async () => {
     const rows = collector();
     // With quotes, braces, the name, and the end of the line.
     const text = 'x'.repeat(rowLimits.rowBytes - '{"t":""}\n'.length);
-    expect(rows.add([{ t: text }, { t: `${text}x` }])).toBe(true);
+    expect(await rows.add([{ t: text }, { t: `${text}x` }])).toBe(true);
     expect(rows.done()).toMatchObject({ count: 1, missing: 'Rows of more than 1 MiB are left out: 1.' });
     const full = collector();
-    expect(full.add(Array.from({ length: 16 }, () => ({ t: text })))).toBe(true);
-    expect(full.add([{}])).toBe(false);
+    expect(await full.add(Array.from({ length: 16 }, () => ({ t: text })))).toBe(true);
+    expect(await full.add([{}])).toBe(false);
   });
 
-  it('count the rows of all pages for the limit', () => {
+  it('count the rows of all pages for the limit', async () => {
     const rows = collector();
     const half = Array.from({ length: rowLimits.rows / 2 }, () => ({ id: 1 }));
-    expect([rows.add(half), rows.add(half.slice(1)), rows.add(half.slice(0, 2))]).toEqual([true, true, false]);
+    expect([await rows.add(half), await rows.add(half.slice(1)), await rows.add(half.slice(0, 2))]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     expect(rows.count).toBe(rowLimits.rows);
   });
 
-  it('are whole without a row', () => {
-    expect(collector().add([])).toBe(true);
+  it('are whole without a row', async () => {
+    expect(await collector().add([])).toBe(true);
   });
 
-  it('lack a row that is too large in bytes, and no other', () => {
+  it('lack a row that is too large in bytes, and no other', async () => {
     const huge = collector();
     const text = '\u{1F600}'.repeat(rowLimits.rowBytes / 4);
-    expect(huge.add([{ id: 1 }, { text }, { id: 2 }])).toBe(true);
+    expect(await huge.add([{ id: 1 }, { text }, { id: 2 }])).toBe(true);
     expect(huge.done('Why.')).toMatchObject({
       count: 2,
       columns: ['id'],
@@ -166,10 +172,10 @@ describe('collected rows', () => {
     });
   });
 
-  it('say that the list of their columns was cut', () => {
+  it('say that the list of their columns was cut', async () => {
     const rows = collector();
-    rows.add([Object.fromEntries(Array.from({ length: 3_001 }, (_, index) => [`customProperty${index}`, 1]))]);
-    rows.add([{ ['x'.repeat(29_900)]: 1, id: 1 }]);
+    await rows.add([Object.fromEntries(Array.from({ length: 3_001 }, (_, index) => [`customProperty${index}`, 1]))]);
+    await rows.add([{ ['x'.repeat(29_900)]: 1, id: 1 }]);
     const { columns, note, missing } = rows.done();
     expect(JSON.stringify(columns).length).toBeLessThanOrEqual(30_000);
     expect(readList(listText(columns))).toEqual(columns);
@@ -180,44 +186,44 @@ describe('collected rows', () => {
     expect(columns).not.toContain('x'.repeat(29_900));
   });
 
-  it('say each reason once, and both what is missing and what else there is to know', () => {
+  it('say each reason once, and both what is missing and what else there is to know', async () => {
     const rows = collector();
-    rows.add([{ ['x'.repeat(30_001)]: 1 }, { t: 'x'.repeat(rowLimits.rowBytes) }]);
+    await rows.add([{ ['x'.repeat(30_001)]: 1 }, { t: 'x'.repeat(rowLimits.rowBytes) }]);
     expect(rows.done()).toMatchObject({
       missing: 'Rows of more than 1 MiB are left out: 1.',
       note: 'Rows of more than 1 MiB are left out: 1. The rows have more properties than a CSV shows; JSON Lines have all.',
     });
   });
 
-  it('list a column once, and up to exactly the length that the record of a tenant keeps', () => {
+  it('list a column once, and up to exactly the length that the record of a tenant keeps', async () => {
     const rows = collector();
     // Two quotes and a comma for each name, and two brackets around all.
     const name = 'x'.repeat(29_998 - 3);
-    rows.add([{ [name]: 1 }, { [name]: 2 }]);
+    await rows.add([{ [name]: 1 }, { [name]: 2 }]);
     expect(rows.done()).toMatchObject({ columns: [name] });
     expect(rows.done()).not.toHaveProperty('note');
     const longer = collector();
-    longer.add([{ [`${name}x`]: 1 }]);
+    await longer.add([{ [`${name}x`]: 1 }]);
     expect(longer.done()).toMatchObject({ columns: [], note: expect.any(String) as string });
   });
 
-  it('may take exactly the memory that is left', () => {
+  it('may take exactly the memory that is left', async () => {
     const memory = new RowMemory(9);
-    collector(memory).add([{ id: 1 }]);
-    expect(() => collector(memory).add([{}])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    await collector(memory).add([{ id: 1 }]);
+    await expect(collector(memory).add([{}])).rejects.toThrow(expect.objectContaining({ code: 'busy' }) as Error);
   });
 
-  it('share the memory of all tenants until they are stored', () => {
+  it('share the memory of all tenants until they are stored', async () => {
     const memory = new RowMemory(20);
     const [first, second] = [collector(memory), collector(memory)];
-    first.add([{ id: 1 }]);
-    first.add([{ id: 2 }]);
-    expect(() => second.add([{ id: 3 }])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    await first.add([{ id: 1 }]);
+    await first.add([{ id: 2 }]);
+    await expect(second.add([{ id: 3 }])).rejects.toThrow(expect.objectContaining({ code: 'busy' }) as Error);
     const { jsonLines, release } = first.done();
     expect(jsonLines).toEqual(Buffer.from('{"id":1}\n{"id":2}\n'));
-    expect(() => second.add([{ id: 3 }])).toThrow(expect.objectContaining({ code: 'busy' }) as Error);
+    await expect(second.add([{ id: 3 }])).rejects.toThrow(expect.objectContaining({ code: 'busy' }) as Error);
     release?.();
-    second.add([{ id: 3 }]);
+    await second.add([{ id: 3 }]);
     expect(second.count).toBe(1);
   });
 });

@@ -4,6 +4,7 @@ import { askTenant, createRowMemory } from '../../../../../src/lib/gateway/queri
 import type { RunStop } from '../../../../../src/lib/runs/store/run.ts';
 import { silentLogger } from '../../../../../src/lib/core/log.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
+import { LargeAnswers, type UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
 import { contoso, json, portal, stage, usersRule } from '../send/stage.ts';
 
 const runId = 'query@manual-1';
@@ -115,6 +116,27 @@ describe('the pages of a query', () => {
       `${graph}/v1.0/users?$skiptoken=c`,
     ]);
     expect(staged.audit.entries.filter(({ outcome }) => outcome === 'sent')).toHaveLength(3);
+  });
+
+  it('keep the place of a large answer until their rows are written, so that few are parsed at a time', async () => {
+    const events: string[] = [];
+    const rowMemory = createRowMemory();
+    const take = rowMemory.take.bind(rowMemory);
+    rowMemory.take = (bytes) => {
+      events.push('written');
+      take(bytes);
+    };
+    const staged = stage();
+    Object.assign(staged.deps, {
+      largeAnswers: new LargeAnswers(1),
+      upstream: async ({ large }: UpstreamRequest) => {
+        await large();
+        events.push('held');
+        return json({ value: users(0, 40_000) });
+      },
+    });
+    await Promise.all([1, 2, 3].map(() => ask(staged, '/v1.0/users', { rowMemory })));
+    expect(events).toEqual(['held', 'written', 'held', 'written', 'held', 'written']);
   });
 
   it('are not read unless the query wants them, and the result says that there are more', async () => {

@@ -7,17 +7,11 @@ import {
   type JsonEdits,
   rewriteAnswer as rewriteSteps,
 } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
+import { atOnce } from '../../../../../src/lib/core/limiter.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
 
-/** Takes all steps at once. */
-function finished<T>(steps: Generator<void, T>): T {
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
-}
-const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => finished(rewriteSteps(...given));
-const editJson = (...given: Parameters<typeof editSteps>) => finished(editSteps(...given));
+const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => atOnce(rewriteSteps(...given));
+const editJson = (...given: Parameters<typeof editSteps>) => atOnce(editSteps(...given));
 
 const json = { 'content-type': 'application/json;odata.metadata=minimal' };
 const answer = (body: unknown, more: Partial<Answer> = {}): Answer => ({
@@ -214,6 +208,38 @@ describe('a large answer', () => {
     for (; step.done !== true; step = steps.next()) count += 1;
     expect(count).toBeGreaterThan(10);
     expect(Buffer.from(step.value.body).includes('uploadUrl')).toBe(false);
+  });
+
+  /** Longer than a step, with a character of two halves where one ends. */
+  const long = `${'a'.repeat(999_990)}${'😀'.repeat(300_000)}`;
+
+  it('keeps each character, within a long text and where it is cut', () => {
+    expect(JSON.parse(text(answer({ value: [{ uploadUrl: 1, long }, { long }] })))).toEqual({
+      value: [{ long }, { long }],
+    });
+  });
+
+  it('has a name or an escape that stands where a step ends', () => {
+    for (const at of [999_988, 999_993, 999_996, 1_000_000]) {
+      const before = 'a'.repeat(at);
+      expect(JSON.parse(text(answer(`{"x":"${before}","uploadUrl":1,"y":"${long}"}`)))).toEqual({ x: before, y: long });
+      expect(JSON.parse(text(answer(`{"x":"${before}","upload\\u0055rl":1,"y":"${long}"}`)))).toEqual({
+        x: before,
+        y: long,
+      });
+    }
+  });
+
+  it('has at most 50,000 links', () => {
+    const links = (count: number): object => ({
+      value: Array.from({ length: count }, () => ({
+        'members@odata.nextLink': 'https://graph.microsoft.com/v1.0/groups',
+      })),
+    });
+    expect(text(answer(links(50_000)))).toContain('gateway');
+    expect(() => text(answer(links(50_001)))).toThrow(
+      'The resource answers with more than 50000 links. Ask for fewer objects, for example with $top.',
+    );
   });
 });
 

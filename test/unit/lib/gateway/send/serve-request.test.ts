@@ -239,6 +239,8 @@ describe('an answer', () => {
     ['by its signature', json({ echo: 's'.repeat(40) })],
     ['by its signature with an escape', { ...json({}), body: Buffer.from(`{"x":"${bearer.slice(0, -1)}\\u0073"}`) }],
     ['in JSON inside of JSON', json({ x: `{"y":"${bearer.slice(0, -1)}\\u0073"}` })],
+    ['with every character escaped', { ...json({}), body: Buffer.from(`{"x":"${'\\u0073'.repeat(40)}"}`) }],
+    ['far behind', { ...json({}), body: Buffer.from(`{"x":"${'s '.repeat(400_000)}${'s'.repeat(39)}\\u0073"}`) }],
     ['in an error', json({ error: { message: bearer } }, { status: 400 })],
   ])('that quotes the token %s is dropped and recorded as failed', async (_, quoting) => {
     const { world, audit, send } = stage();
@@ -247,6 +249,15 @@ describe('an answer', () => {
     expect(audit.entries.at(-1)).toMatchObject({ outcome: 'failed', code: 'resource_error' });
     expect(JSON.stringify(audit.entries)).not.toContain('s'.repeat(40));
   });
+
+  it.each([`${'s'.repeat(39)}\\u0074`, `${'s'.repeat(39)} \\u0073`, `\\u0073${'s'.repeat(38)}`])(
+    'with %s quotes no token',
+    async (text) => {
+      const { world, send } = stage();
+      world.answers.push({ ...json({}), body: Buffer.from(`{"x":"${text}"}`) });
+      expect((await send('/v1.0/users')).status).toBe(200);
+    },
+  );
 
   it('loses cookies and unknown headers', async () => {
     const { world, send } = stage();
