@@ -1,4 +1,5 @@
 import { createCipheriv, hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { nilUuid, parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import { type ChainHead, type Checkpoint, readLink, type StoredRecord } from '../chain/checkpoint.ts';
@@ -340,6 +341,9 @@ export const indexesIn = (accounts: Accounts): Uint8Array =>
     ),
   ));
 
+/** The process issues tokens meanwhile, so after this many records others get their turn. It takes some milliseconds. */
+const recordsPerTurn = 500;
+
 /**
  * Adds what a checkpoint is the first to cover.
  * @param records all of its time, in any order, also others.
@@ -354,7 +358,9 @@ export async function nextAccounts(
 ): Promise<{ readonly accounts: Accounts; readonly changed: readonly TenantId[] }> {
   const [cover, isCovered] = nextCover(before.cover, checkpoint);
   const touched = new Map<TenantId, SeenRecord[]>();
+  let read = 0;
   for (const record of records) {
+    if ((read += 1) % recordsPerTurn === 0) await setImmediate();
     if (!isCovered(record)) continue;
     const others = touched.get(record.holder);
     if (others === undefined) touched.set(record.holder, [record]);
@@ -366,7 +372,13 @@ export async function nextAccounts(
     added.length === 0
       ? before.places
       : new Map([...before.places, ...added.map((tenant, at) => [tenant, before.list.length + at] as const)]);
+  let counted = 0;
   for (const [tenant, covered] of touched) {
+    counted += covered.length;
+    if (counted >= recordsPerTurn) {
+      counted = 0;
+      await setImmediate();
+    }
     const place = places.get(tenant) ?? -1;
     const account = list[place];
     if (account !== undefined)
