@@ -8,6 +8,7 @@ import { exec } from './exec.ts';
 import { extract } from './extract.ts';
 import { fanOut } from './fan-out.ts';
 import { interactive } from './interactive.ts';
+import { longestSlice } from './longest-slice.ts';
 import { redemptions } from './redemptions.ts';
 import { resultPages } from './result-pages.ts';
 import { gateway } from './gateway.ts';
@@ -29,6 +30,7 @@ export const benches: readonly Bench[] = [
   coldStorm,
   fanOut,
   interactive,
+  longestSlice,
   resultPages,
   scale,
   startUp,

@@ -1,4 +1,4 @@
-import { Agent, createServer, type ServerResponse } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
@@ -31,9 +31,8 @@ async function startHost(stage: Stage, settings: Readonly<Record<string, string>
   const bearer = (application: string) => ({
     authorization: stage.forge.bearer({ application, roles: ['Requests.Send'] }),
   });
-  const change = (user: string, body: object | string, agent?: Agent) =>
+  const change = (user: string, body: object) =>
     host.ask({
-      ...(agent === undefined ? {} : { agent }),
       method: 'PATCH',
       path: `/api/gateway/${tenant.tenantId}/graph/v1.0/users/${user}`,
       headers: { ...bearer(attacker), 'x-reason': 'Ticket 4711 of today' },
@@ -46,41 +45,6 @@ async function startHost(stage: Stage, settings: Readonly<Record<string, string>
     });
   return { host, bearer, change, emergency };
 }
-
-/** Each takes seconds of the processor if it is read before its size is judged. */
-const costly: readonly (readonly [what: string, body: string])[] = [
-  ['texts', `{"otherMails":[${'"a=",'.repeat(800_000)}""]}`],
-  ['objects', `{"a":[${'{},'.repeat(1_300_000)}1]}`],
-  ['numbers', `{"a":[${'1,'.repeat(2_000_000)}1]}`],
-  ['members', `{${Array.from({ length: 300_000 }, (_, at) => `"k${at}":1`).join(',')}}`],
-  ['levels', `{"a":${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}}`],
-];
-/** A request in between waits for one body at most. */
-const longestMs = 1_000;
-
-export const costlyBodies: Attack = {
-  name: 'costly-bodies',
-  tries: 'bodies of 4 MiB for people to approve, which keep the processor busy',
-  promise: 'One caller does not stop another.',
-  run: async (stage, { full }, tally) => {
-    const { host, change } = await startHost(stage);
-    const asked = await change('none-1', { displayName: 'x' });
-    control(asked.status === 202, `the attacker may not ask: ${asked.status} ${asked.text.slice(0, 200)}`);
-    const own = new Agent({ keepAlive: true });
-    for (const [what, body] of costly.slice(0, full ? undefined : 2)) {
-      const sent = Promise.all([change('none-1', body, own), change('none-1', body, own)]);
-      let slowest = 0;
-      const state = { isOver: false };
-      void sent.then(() => (state.isOver = true));
-      while (!state.isOver) slowest = Math.max(slowest, (await host.ask({ path: '/api/health' })).ms);
-      for (const { status, code } of await sent)
-        tally.attempt(status === 400 || status === 413, `${what}: the attacker gets ${status} ${code}`);
-      tally.attempt(slowest < longestMs, `${what}: another request took ${slowest.toFixed(0)} ms`);
-      tally.note(`${what}: the slowest other request took ${slowest.toFixed(0)} ms`);
-    }
-    await host.stop();
-  },
-};
 
 /** What would hide what is decided if everything (no JWT: `leaks` searches all answers for these) that looks like a secret were left out. */
 const disguised = ['smtp:assertion=attacker@evil.example', `${'aaa1Q~'.repeat(6)}.evil.example`];

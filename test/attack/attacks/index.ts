@@ -1,5 +1,5 @@
 import type { Attack } from '../attack.ts';
-import { costlyBodies, floodedChat, hiddenValues } from './approvals.ts';
+import { floodedChat, hiddenValues } from './approvals.ts';
 import { bombsAttack } from './bombs.ts';
 import { breaker } from './breaker.ts';
 import { collision } from './collision.ts';
@@ -13,6 +13,7 @@ import { headers } from './headers.ts';
 import { hosts } from './hosts.ts';
 import { jwt } from './jwt.ts';
 import { leaks } from './leaks.ts';
+import { longestSlice } from './longest-slice.ts';
 import { spreadsheet, terminal } from './output.ts';
 import { patterns } from './patterns.ts';
 import { editedPlan, plannedRun, withdrawnPolicy } from './planned-run.ts';
@@ -29,7 +30,7 @@ export const attacks: readonly Attack[] = [
   roles,
   gateway,
   hiddenValues,
-  costlyBodies,
+  longestSlice,
   floodedChat,
   policy,
   exec,

@@ -1,0 +1,344 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import { startChild } from '../../../src/cli/demo/child.ts';
+import { type Attack, control } from '../attack.ts';
+import type { Answered } from '../ask.ts';
+import { allRoles, attacker } from '../forge.ts';
+import { ended, startRun } from '../runs.ts';
+import type { Host, Stage } from '../stage.ts';
+
+const watchLoop = join(import.meta.dirname, '../watch-loop.ts');
+/** Goal for the longest time that one request holds the event loop, milliseconds of processor time. */
+export const goalMs = 50;
+/** Processors differ, and garbage of earlier requests is collected at some time. */
+const generous = 3;
+
+const mebibyte = 1024 * 1024;
+const filled = (head: string, item: string, tail: string, bytes = 4 * mebibyte): string =>
+  head + item.repeat(Math.floor((bytes - head.length - tail.length) / item.length)) + tail;
+
+/** How long a request held the event loop of the app. */
+export interface Slice {
+  readonly what: string;
+  /** What the app answered: status, and the code of a failure or how a run ended. */
+  readonly answered: string;
+  readonly ms: number;
+}
+
+interface Watched {
+  readonly stage: Stage;
+  readonly host: Host;
+  /** The longest hold since the last call, milliseconds. */
+  readonly longestMs: () => Promise<number>;
+}
+
+/** Milliseconds of processor time of the longest hold since the last question. */
+const longestOf =
+  (socketPath = '') =>
+  async (): Promise<number> => {
+    const answer = await new Promise<NodeJS.ReadableStream>((resolve, reject) => {
+      request({ socketPath }, resolve).once('error', reject).end();
+    });
+    return Number(await text(answer));
+  };
+
+/** A hundred rules, of which only the last two let requests out: one to groups once people approve, and one to users. */
+const rules = (tenant: string): readonly object[] => [
+  ...Array.from({ length: 98 }, (_, number) => ({
+    name: `rule ${number}`,
+    callers: { applications: [attacker] },
+    tenants: [tenant],
+    resources: ['graph'],
+    scopes: ['User.Read.All', `Files.Read.All`, number % 2 === 0 ? 'Group.Read.All' : 'Directory.Read.All'],
+    via: ['gateway'],
+    requests: { paths: [`/v1.0/none-${number}/*/members`] },
+  })),
+  {
+    name: 'asks people',
+    callers: { applications: [attacker] },
+    tenants: [tenant],
+    resources: ['graph'],
+    scopes: ['Group.ReadWrite.All'],
+    via: ['gateway'],
+    approval: {},
+    requests: { methods: ['PATCH'], paths: ['/v1.0/groups/*'] },
+  },
+  {
+    name: 'the last rule',
+    callers: { applications: [attacker] },
+    tenants: ['*'],
+    resources: ['graph'],
+    scopes: ['User.ReadWrite.All', 'Directory.Read.All', 'Organization.Read.All'],
+    via: ['gateway'],
+    requests: { paths: ['/v1.0/users', '/v1.0/users/*'] },
+  },
+];
+
+const nobody = '0a1b2c3d-0000-4000-8000-000000000001';
+
+const bearer = ({ stage }: Watched) => ({
+  authorization: stage.forge.bearer({ roles: [...allRoles, 'Requests.Send', 'Tenants.Write'] }),
+  'x-reason': 'The longest slice',
+});
+
+const gateway = (watched: Watched, method: string, path: string, body = ''): Promise<Answered> =>
+  watched.host.ask({
+    method,
+    path: `/api/gateway/${watched.stage.tenants[0]?.tenantId}/graph${path}`,
+    headers: bearer(watched),
+    ...(body === '' ? {} : { body }),
+  });
+
+const api = (watched: Watched, method: string, path: string, body = ''): Promise<Answered> =>
+  watched.host.ask({ method, path: `/api${path}`, headers: bearer(watched), ...(body === '' ? {} : { body }) });
+
+const part = (id: number, body: string): string =>
+  `{"id":"${id}","method":"PATCH","url":"/users/${nobody}","headers":{"content-type":"application/json"},"body":${body}}`;
+const batchOf = (body: string): string =>
+  `{"requests":[${Array.from({ length: 20 }, (_, id) => part(id, body)).join(',')}]}`;
+
+/** What the app answered. */
+type Said = Pick<Answered, 'status' | 'code'>;
+type Try = readonly [what: string, expected: string, send: (watched: Watched) => Promise<Said>];
+
+/** Bodies that the app refuses, and some that it sends, as large as it lets them be. */
+const bodies: readonly (readonly [what: string, body: string, expected: string])[] = [
+  ['texts', filled('{"otherMails":[', '"a=",', '""]}'), '403 caller_forbidden'],
+  ['objects', filled('{"a":[', '{},', '1]}'), '403 caller_forbidden'],
+  ['numbers', filled('{"a":[', '1,', '1]}'), '403 caller_forbidden'],
+  ['members', `{${Array.from({ length: 300_000 }, (_, at) => `"k${at}":1`).join(',')}}`, '403 caller_forbidden'],
+  ['levels', `{"a":${'['.repeat(2_000_000)}${']'.repeat(2_000_000)}}`, '403 caller_forbidden'],
+  ['one text', filled('{"displayName":"', 'a', '"}'), '404'],
+  ['one text of escapes', filled('{"displayName":"', String.raw`\u0061`, '"}'), '404'],
+  ['one text of characters with three bytes', filled('{"displayName":"', '漢', '"}', 1.3 * mebibyte), '404'],
+  ['blanks', filled('{', ' ', '"displayName":"a"}'), '404'],
+  ['49,000 texts', filled('{"businessPhones":[', `"${'a'.repeat(80)}",`, '""]}'), '403 caller_forbidden'],
+  ['4,900 names', `{${Array.from({ length: 4_900 }, (_, at) => `"n${at}":"${'a'.repeat(830)}"`).join(',')}}`, '404'],
+];
+
+/** Answers of Microsoft Graph of almost 20 MiB. Links have to be rewritten, so all of it is read. */
+const answers = (graph: string): readonly (readonly [what: string, body: string])[] => {
+  const head = `{"@odata.nextLink":"${graph}/v1.0/users?$skiptoken=a","value":[`;
+  const bytes = 19.9 * mebibyte;
+  return [
+    ['objects', filled(head, '{"id":"0a1b2c3d-0000-4000-8000-000000000001","displayName":"Ada"},', '{}]}', bytes)],
+    ['one text', filled(`${head}{"displayName":"`, 'a', '"}]}', bytes)],
+    ['escapes', filled(`${head}{"displayName":"`, String.raw`\u0061`, '"}]}', bytes)],
+    ['backslashes', filled(`${head}{"displayName":"`, '\\\\', String.raw`\u0061"}]}`, bytes)],
+    ['numbers', filled(head, '1,', '1]}', bytes)],
+    ['links', filled(head, `{"a@odata.nextLink":"${graph}/v1.0/users?$skiptoken=b"},`, '{}]}', bytes)],
+  ];
+};
+
+const withAnswer =
+  (path: string, body: string, send: Try[2]): Try[2] =>
+  async (watched) => {
+    const { faults } = watched.stage.cloud;
+    const fault = faults.add({ service: 'graph', path, status: 200, body });
+    try {
+      return await send(watched);
+    } finally {
+      faults.clear(fault);
+    }
+  };
+
+let runs = 0;
+const run = async ({ host, stage }: Watched): Promise<Said> => {
+  runs += 1;
+  const order = { tenants: stage.tenants.slice(0, 1).map(({ tenantId }) => tenantId), window: `slice-${runs}` };
+  return endOf(host, stage, await startRun(host, stage, order));
+};
+
+/** How a run that was started ends for its one tenant. */
+async function endOf(host: Host, stage: Stage, { status, code, body }: Answered): Promise<Said> {
+  if (status !== 202) return { status, code };
+  const { failures, tenants } = await ended(host, stage, String(body['runId']));
+  return { status, code: failures[0]?.code ?? (tenants.succeeded === 1 ? 'succeeded' : 'neither') };
+}
+
+const query = async (watched: Watched): Promise<Said> => {
+  const { host, stage } = watched;
+  const order = { tenants: [stage.tenants[0]?.tenantId], path: '/v1.0/users' };
+  return endOf(host, stage, await api(watched, 'POST', '/queries', JSON.stringify(order)));
+};
+
+const policyOf = (bytes: number): string => {
+  const rule = { ...(rules('*')[0] as object), name: 'rule' };
+  // A policy has at most 1,000 rules.
+  const count = Math.min(1_000, Math.floor(bytes / (JSON.stringify(rule).length * 1.2)));
+  const many = Array.from({ length: count }, (_, number) => ({ ...rule, name: `rule ${number}` }));
+  return JSON.stringify({ policy: JSON.stringify({ version: 1, rules: many }) });
+};
+
+/** Answers of Microsoft Graph of almost 20 MiB, of which a job or query builds values. */
+const values: readonly (readonly [what: string, expected: string, body: string])[] = [
+  ['numbers', '202 resource_error', filled('{"value":[', '1,', '1]}', 19.9 * mebibyte)],
+  ['empty objects', '202 resource_error', filled('{"value":[', '{},', '{}]}', 19.9 * mebibyte)],
+  ['levels', '202 resource_error', `{"value":${'['.repeat(10_000_000)}${']'.repeat(10_000_000)}}`],
+  [
+    'members whose names are numbers',
+    '202 resource_error',
+    `{"value":[{${Array.from({ length: 1_500_000 }, (_, at) => `"${(at * 7_919) % 4_294_967}":1`).join(',')}}]}`,
+  ],
+];
+
+function triesOf(graph: string): readonly Try[] {
+  const users = (body: string): Try[2] =>
+    withAnswer('/v1\\.0/users', body, (watched) => gateway(watched, 'GET', '/v1.0/users'));
+  const longFilter = Array.from({ length: 200 }, (_, at) => `id eq '${at}'`).join(' or ');
+  const names = Array.from({ length: 5_000 }, (_, at) => `"t${at}.${'a'.repeat(60)}.example"`).join(',');
+  const tags = Array.from({ length: 10_000 }, () => '"a"').join(',');
+  return [
+    ...bodies.map(
+      ([what, body, expected]): Try => [
+        `body of 4 MiB: ${what}`,
+        expected,
+        (watched) => gateway(watched, 'PATCH', `/v1.0/users/${nobody}`, body),
+      ],
+    ),
+    ...bodies.map(
+      ([what, body, expected]): Try => [
+        `body of 4 MiB for people to approve: ${what}`,
+        // What is read as a whole is refused as too long to be shown.
+        expected === '404' ? '400 request_invalid' : expected,
+        (watched) => gateway(watched, 'PATCH', `/v1.0/groups/${nobody}`, body),
+      ],
+    ),
+    [
+      'body of 32 KiB for people to approve',
+      '202',
+      (watched) => gateway(watched, 'PATCH', `/v1.0/groups/${nobody}`, filled('{', ' ', '"displayName":"a"}', 32_000)),
+    ],
+    [
+      'body of 4 MiB for a token',
+      '413 request_too_large',
+      (watched) => api(watched, 'POST', '/tokens', bodies[0]?.[1]),
+    ],
+    [
+      'body of 64 KiB for a token',
+      '400 request_invalid',
+      (watched) => api(watched, 'POST', '/tokens', filled('{"a":[', '{},', '1]}', 65_000)),
+    ],
+    [
+      'batch of 4 MiB',
+      '200',
+      (watched) => gateway(watched, 'POST', '/v1.0/$batch', batchOf(filled('{"a":"', 'a', '"}', 200_000))),
+    ],
+    [
+      'batch of 48,000 values',
+      '200',
+      (watched) => gateway(watched, 'POST', '/v1.0/$batch', batchOf(filled('{"a":[', '1,', '1]}', 4_800))),
+    ],
+    [
+      'query with a filter of 200 parts',
+      '400',
+      (watched) => gateway(watched, 'GET', `/v1.0/users?$filter=${encodeURIComponent(longFilter)}`),
+    ],
+    ...answers(graph).map(
+      ([what, body]): Try => [
+        `answer of 20 MiB: ${what}`,
+        what === 'links' ? '502 resource_error' : '200',
+        users(body),
+      ],
+    ),
+    [
+      'answer of 20 MiB to a job',
+      '202 succeeded',
+      withAnswer(
+        'subscribedSkus',
+        filled(
+          '{"value":[',
+          '{"skuId":"a","skuPartNumber":"b","consumedUnits":1,"prepaidUnits":{"enabled":1}},',
+          '{"skuId":"a","skuPartNumber":"b","consumedUnits":1,"prepaidUnits":{"enabled":1}}]}',
+          19.9 * mebibyte,
+        ),
+        run,
+      ),
+    ],
+    ['answer of 20 MiB to a query', '202 succeeded', withAnswer('/v1\\.0/users', answers(graph)[0]?.[1] ?? '', query)],
+    ...values.map(
+      ([what, expected, body]): Try => [
+        `answer of 20 MiB to a query: ${what}`,
+        expected,
+        withAnswer('/v1\\.0/users', body, query),
+      ],
+    ),
+    [
+      '5,000 domains for a run',
+      '404 tenant_unknown',
+      (watched) => api(watched, 'POST', '/jobs/licence-report/runs', `{"tenants":[${names}]}`),
+    ],
+    [
+      '5,000 domains for a query',
+      '404 tenant_unknown',
+      (watched) => api(watched, 'POST', '/queries', `{"tenants":[${names}],"path":"/v1.0/users"}`),
+    ],
+    ['policy of 500 KiB', '200', (watched) => api(watched, 'POST', '/policy/replays', policyOf(500_000))],
+    [
+      '10,000 tags',
+      '400 request_invalid',
+      (watched) => api(watched, 'PUT', `/tenants/${watched.stage.tenants[0]?.tenantId}/tags`, `{"tags":[${tags}]}`),
+    ],
+    ['tenants', '200', (watched) => api(watched, 'GET', '/tenants')],
+    ['description of the API', '200', (watched) => api(watched, 'GET', '/openapi.json')],
+    ['audit log', '200', (watched) => api(watched, 'GET', '/audit')],
+    ['health', '200', (watched) => api(watched, 'GET', '/health')],
+  ];
+}
+
+/**
+ * Tries what costs most, one after another, each several times. A checkpoint of 960,000 records is not among them, because storage
+ * takes minutes to get so many; a unit test of `nextAccounts` holds its steps.
+ * @returns the longest slice of each, and that of an empty loop in the same time.
+ */
+export async function longestSlices(stage: Stage, times = 3): Promise<{ slices: Slice[]; emptyMs: number }> {
+  const [appSocket, emptySocket] = ['app', 'empty'].map((name) => join(stage.folder, `${name}-${process.pid}.socket`));
+  const empty = await startChild(watchLoop, [], { environment: { LOOP_SOCKET: emptySocket } });
+  try {
+    const host = await stage.startHost({
+      policy: { version: 1, rules: rules(stage.tenants[0]?.tenantId ?? '') },
+      settings: { NODE_OPTIONS: `--import=${pathToFileURL(watchLoop).href}`, LOOP_SOCKET: appSocket ?? '' },
+    });
+    try {
+      const watched: Watched = { stage, host, longestMs: longestOf(appSocket) };
+      const usual = await gateway(watched, 'GET', '/v1.0/users?$top=1&$select=id');
+      control(usual.status === 200, `a usual request is answered with ${usual.status} ${usual.text.slice(0, 200)}`);
+      const slices: Slice[] = [];
+      for (const [what, expected, send] of triesOf(stage.cloud.document.graph)) {
+        let ms = 0;
+        let answered = '';
+        for (let time = 0; time < times; time += 1) {
+          await watched.longestMs();
+          const { status, code } = await send(watched);
+          ms = Math.max(ms, await watched.longestMs());
+          answered = `${status} ${code ?? ''}`.trim();
+          // Another answer may cost less.
+          control(answered === expected, `${what}: the app answers ${answered}, and not ${expected}`);
+        }
+        slices.push({ what, answered, ms });
+      }
+      return { slices, emptyMs: await longestOf(emptySocket)() };
+    } finally {
+      await host.stop();
+    }
+  } finally {
+    await empty.stop();
+  }
+}
+
+export const longestSlice: Attack = {
+  name: 'longest-slice',
+  tries: 'bodies, answers and queries that hold the processor as long as the app lets them',
+  promise: 'One caller does not stop another.',
+  run: async (stage, { full }, tally) => {
+    const { slices, emptyMs } = await longestSlices(stage, full ? 3 : 1);
+    const most = generous * (goalMs + emptyMs);
+    for (const { what, answered, ms } of slices) {
+      const said = `${what}: held for ${ms.toFixed(0)} ms of processor time (${answered})`;
+      tally.attempt(ms <= most, said);
+      if (full) tally.note(said);
+    }
+  },
+};
