@@ -215,6 +215,7 @@ const examplePlan = {
     tenants: { ...exampleCounts, succeeded: 3 },
     wave: 1,
     waves: [3, 22],
+    waveNames: ['10%', '100%'],
     waits: true,
   },
 };

@@ -76,12 +76,13 @@ function readyLines(plan: PlanAnswer, nowMs: number): Line[] {
 }
 
 function applyLines({ planId }: PlanAnswer, apply: NonNullable<PlanAnswer['apply']>): Line[] {
-  const { runId, status, wave, waves, waits, hold, outcomes = {}, approvalId } = apply;
+  const { runId, status, wave, waves, waveNames, waits, hold, outcomes = {}, approvalId } = apply;
   const counts = Object.entries(outcomes).map(([outcome, count]) => outcomePiece(outcome, `${count} ${outcome}`));
   const isUnderWay = status === 'pending' || status === 'running';
+  const sizes = waves.map((size, at) => (waveNames === undefined ? size : `${size} (${waveNames[at]})`));
   return [
     ['Apply: ', applyState(apply), `, ${runId}`],
-    `Waves of ${waves.join(', ')} tenants${wave === undefined ? '' : `; the last one begun is wave ${wave}`}`,
+    `Waves of ${sizes.join(', ')} tenants${wave === undefined ? '' : `; the last one begun is wave ${wave}`}`,
     ...(approvalId === undefined ? [] : [`Approved: ${approvalId}`]),
     ...(counts.length === 0
       ? []

@@ -251,14 +251,15 @@ export async function applyPlan(
     plan: planId,
     digest,
     expiresAtMs,
-    waves: waves.map((wave) => wave.length),
+    waves: waves.map((wave) => wave.tenants.length),
+    waveNames: waves.map(({ entry }) => entry),
     stop: { failed: options.stop?.failed ?? 3, unclear: options.stop?.unclear ?? 1 },
     pauseMinutes,
     confirmWaves: options.confirmWaves ?? true,
     rules: rules.map(ruleDigest),
   };
   // Of the tenants themselves: a tag may be given to others after an approval.
-  const wavesDigest = digestOf(JSON.stringify(waves));
+  const wavesDigest = digestOf(JSON.stringify(waves.map((wave) => wave.tenants)));
   const asked: Asked = { run, request: { ...request, entries, wavesDigest }, tenants, rules };
   const met = await meetApproval(deps, asked, options, deciding);
   if ('pending' in met) return met;
@@ -271,7 +272,7 @@ export async function applyPlan(
       startedBy: caller.applicationId,
       starter: actorOf(caller),
       correlationId,
-      limits: async () => ({ tenants: waves.flat() }),
+      limits: async () => ({ tenants: waves.flatMap((wave) => wave.tenants) }),
       change: {
         request: defined({ ...request, approvalId }),
         asker: { ...caller, correlationId },
@@ -551,7 +552,7 @@ async function viewApply(visible: RunSource, run: Run, request: ApplyRequest | u
     status: run.status,
     tenants: isOver ? run.tenants : { ...run.tenants, ...(await countsSoFar(visible, run)) },
     wave: run.wave?.wave ?? (isOver || run.startedAtMs === undefined ? undefined : 1),
-    waves: request === undefined ? [] : await wavesOf(visible, run, request),
+    ...(request === undefined ? { waves: [] } : await wavesOf(visible, run, request)),
     waits: waitsFor(run) !== undefined,
     waitsFor: waitsFor(run),
     hold: hold && { code: hold.code, detail: hold.detail, at: isoTime(hold.atMs) },
@@ -559,11 +560,11 @@ async function viewApply(visible: RunSource, run: Run, request: ApplyRequest | u
   });
 }
 
-/** Tenants in each wave, as far as the reader sees them. */
-async function wavesOf({ results }: RunSource, run: Run, { waves }: ApplyRequest): Promise<readonly number[]> {
-  if (run.tenants.total === waves.reduce((sum, size) => sum + size, 0)) return waves;
+/** Tenants in each wave, as far as the reader sees them. A name may be that of a tenant, so whoever does not see all has none. */
+async function wavesOf({ results }: RunSource, run: Run, { waves, waveNames }: ApplyRequest) {
+  if (run.tenants.total === waves.reduce((sum, size) => sum + size, 0)) return { waves, waveNames };
   const { attempt = [] } = (await results.plan(run)) ?? {};
-  return waves.map((_, index) => attempt.filter(({ wave }) => wave === index + 1).length);
+  return { waves: waves.map((_, index) => attempt.filter(({ wave }) => wave === index + 1).length) };
 }
 
 async function countsSoFar({ log }: RunSource, { runId }: Run) {

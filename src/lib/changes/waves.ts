@@ -4,6 +4,13 @@ import type { TenantId } from '../core/identifiers.ts';
 
 const share = /^(\d{1,3})%$/;
 
+/** Tenants of a plan that are changed before those of the next wave. */
+export interface Wave {
+  /** What named them: a share, a group, a tag or a tenant. */
+  readonly entry: string;
+  readonly tenants: readonly TenantId[];
+}
+
 /** The waves of a plan that names none: a tenth of the tenants, then all. */
 export const defaultWaves = (tenants: number): readonly string[] => (tenants > 1 ? ['10%', '100%'] : ['100%']);
 
@@ -19,10 +26,10 @@ export async function divide(
   tenants: readonly TenantId[],
   digest: string,
   selectedBy: (entry: string) => Promise<(tenantId: TenantId) => boolean>,
-): Promise<readonly (readonly TenantId[])[]> {
+): Promise<readonly Wave[]> {
   const place = (tenantId: TenantId): string => hash('sha256', `${digest} ${tenantId}`, 'hex');
   const order = tenants.toSorted((one, other) => (place(one) < place(other) ? -1 : 1));
-  const waves: TenantId[][] = [];
+  const waves: Wave[] = [];
   const taken = new Map<TenantId, string>();
   let reached = 0;
   for (const entry of entries) {
@@ -35,7 +42,7 @@ export async function divide(
     if (wave.length === 0 && percent !== undefined) continue;
     if (wave.length === 0) throw new BrokerError('request_invalid', `The wave "${entry}" has no tenant of the plan.`);
     for (const tenantId of wave) taken.set(tenantId, entry);
-    waves.push(wave);
+    waves.push({ entry, tenants: wave });
   }
   const left = tenants.length - taken.size;
   if (left > 0)

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { runStatuses } from '../../runs/store/run.ts';
-import { count, errorCodeSchema, isoTime, optionalText, text } from './shared.ts';
+import { count, errorCodeSchema, isoTime, optionalText, optionalTexts, text } from './shared.ts';
 import { pendingApprovalSchema } from './approvals.ts';
 import { startedRunSchema, tenantCountsSchema } from './runs.ts';
 
@@ -13,6 +13,9 @@ const applySchema = z
     waves: z.array(count).readonly().meta({
       description: 'Tenants in each wave. Empty in a list of plans once the apply has ended.',
     }),
+    waveNames: optionalTexts(
+      'What names the tenants of each wave, as it was asked for: `group:pilot`, `10%`. Absent where `waves` is empty, for a caller that the policy limits to some tenants, and for an apply that an earlier version started.',
+    ),
     waits: z.boolean().meta({ description: 'Whether it waits for a person: `POST /api/plans/{planId}/go-on`.' }),
     waitsFor: optionalText('What it waits for: the id of a hold, or the end of a wave, as `wave-1`.'),
     hold: z

@@ -120,6 +120,7 @@ const runTenantSchema = z
     more: z.literal(true).optional().meta({
       description: 'Of a query: Microsoft Graph has more rows than these. `detail` says why they are missing.',
     }),
+    wave: count.optional().meta({ description: 'In an apply: the wave of the tenant, from 1.' }),
     startedAt: isoTime.optional().meta({ description: 'Start of the last attempt.' }),
     finishedAt: isoTime.optional().meta({ description: 'End of the last attempt.' }),
   })

@@ -99,6 +99,7 @@ const changeRequestSchema: z.ZodType<ChangeRequest> = z.discriminatedUnion('kind
     plan: z.string(),
     digest: z.string(),
     waves: z.array(z.number()),
+    waveNames: z.array(z.string()).optional(),
     stop: stopLimitsSchema,
     pauseMinutes: z.number(),
     confirmWaves: z.boolean(),

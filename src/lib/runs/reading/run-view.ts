@@ -4,7 +4,7 @@ import type { TenantId } from '../../core/identifiers.ts';
 import { Limiter } from '../../core/limiter.ts';
 import { defined } from '../../core/objects.ts';
 import { runOutcome, type TenantState } from '../../core/outcomes.ts';
-import { isEnded, type Run, type RunLog, type TenantRun } from '../store/run.ts';
+import { isEnded, type PlannedTenant, type Run, type RunLog, type TenantRun } from '../store/run.ts';
 import type { RunSource } from './visible-runs.ts';
 
 // What the API shows of runs. The types of its answers describe the members (api/answers/runs.ts, api/answers/tenants.ts).
@@ -89,9 +89,9 @@ export async function viewRunTenants(runs: RunSource, run: Run, outcome?: Tenant
   for await (const record of runs.log.tenants(runId)) records.set(record.tenantId, record);
   const unvisited = { outcome: isEnded(status) ? 'not_attempted' : 'waiting', attempts: 0, rows: 0 } as const;
   const tenants = [...(plan?.attempt ?? []), ...(plan?.decided ?? [])]
-    .map(({ tenantId, name }): TenantView => {
+    .map(({ tenantId, name, wave }: Pick<PlannedTenant, 'tenantId' | 'name' | 'wave'>): TenantView => {
       const record = records.get(tenantId);
-      return record === undefined ? { tenantId, name, ...unvisited } : viewRecord(record);
+      return defined({ ...(record === undefined ? { tenantId, name, ...unvisited } : viewRecord(record)), wave });
     })
     .filter((tenant) => outcome === undefined || tenant.outcome === outcome);
   const codes = new Set(tenants.flatMap(({ code }) => code ?? []));
@@ -123,6 +123,7 @@ export async function viewRunTenant(runs: RunSource, run: Run, tenantId: TenantI
 /** A tenant without a record has no times. */
 type TenantView = Omit<ReturnType<typeof viewRecord>, 'outcome' | 'startedAt' | 'finishedAt'> & {
   readonly outcome: TenantState;
+  readonly wave?: number | undefined;
   readonly startedAt?: string;
   readonly finishedAt?: string;
 };

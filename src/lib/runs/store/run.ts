@@ -90,6 +90,8 @@ export interface ApplyRequest {
   readonly digest: string;
   /** Tenants in each wave, as many of the request's tenants in their order. */
   readonly waves: readonly number[];
+  /** What named the tenants of each wave: a share, a group, a tag or a tenant. Absent in earlier versions. */
+  readonly waveNames?: readonly string[] | undefined;
   readonly stop: StopLimits;
   /** How long a wave is left alone before it is read again and the next one begins. */
   readonly pauseMinutes: number;

@@ -147,6 +147,11 @@ Apply it until 2026-11-25T11:00:00Z with: ptb apply ${planId}`);
     ],
     [{ apply: { ...apply, status: 'cancelled' as const } }, 'ended', `Take it back with: ptb plans undo ${planId}`],
     [{ apply: { ...apply, status: 'failed' as const, outcomes: {} } }, 'stopped', 'Waves of 1, 1 tenants'],
+    [
+      { apply: { ...apply, waveNames: ['group:pilot', '100%'] } },
+      'wave 1 of 2',
+      'Waves of 1 (group:pilot), 1 (100%) tenants',
+    ],
     [{ apply: { ...apply, status: 'completed' as const } }, 'partly applied', 'Changes: 1 applied'],
     [
       { apply: { ...apply, status: 'completed' as const, tenants: { ...counts, failed: 0 }, approvalId: 'a-1' } },

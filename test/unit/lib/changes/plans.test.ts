@@ -204,6 +204,7 @@ describe('a plan is applied', () => {
       plan: planId,
       digest: (await show(engineer)).digest,
       waves: [2, 1],
+      waveNames: ['group:west', '100%'],
       stop: { failed: 0, unclear: 1 },
       pauseMinutes: 5,
       confirmWaves: false,
@@ -845,7 +846,13 @@ describe('a view of a plan', () => {
       expect(await show(engineer)).toMatchObject({
         groups: before,
         changes: 3,
-        apply: { wave: 2, waves: [1, 2], outcomes: { applied: 2, drifted: 1 }, tenants: { failed: 3 } },
+        apply: {
+          wave: 2,
+          waves: [1, 2],
+          waveNames: ['group:pilot', '100%'],
+          outcomes: { applied: 2, drifted: 1 },
+          tenants: { failed: 3 },
+        },
       });
     }
     expect(read).not.toContain(applyId);
@@ -862,6 +869,8 @@ describe('a view of a plan', () => {
       hold: { detail: 'Only callers that may read every tenant see the details.' },
     });
     expect(apply?.outcomes).toEqual({ applied: 1, refused: 1 });
+    // A wave may be named after a tenant.
+    expect(apply).not.toHaveProperty('waveNames');
     expect((await show(engineer)).apply?.hold?.detail).toBe('2 tenants failed; 1 may.');
   });
 

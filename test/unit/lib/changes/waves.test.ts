@@ -10,12 +10,13 @@ const groups: Readonly<Record<string, readonly TenantId[]>> = {
   'group:north': [tenantId(4), tenantId(5)],
   'group:nobody': [tenantId(99)],
 };
-const divided = (entries: readonly string[], of = tenants, digest = 'digest') =>
+const waves = (entries: readonly string[], of = tenants, digest = 'digest') =>
   divide(entries, of, digest, async (entry) => {
     const group = groups[entry];
     if (group === undefined) throw new BrokerError('request_invalid', `There is no group "${entry}".`);
     return (id) => group.includes(id);
   });
+const divided = async (...given: Parameters<typeof waves>) => (await waves(...given)).map((wave) => wave.tenants);
 const sizes = async (...given: Parameters<typeof divided>) => (await divided(...given)).map(({ length }) => length);
 
 test('shares count all tenants of the plan, rounded up', async () => {
@@ -34,6 +35,11 @@ test('a share that the waves before it reach is left out, however small the plan
   expect(await sizes(['group:pilot', '5%', '100%'])).toEqual([2, 28]);
   expect(await sizes(['1%', '10%', '100%'], tenants.slice(0, 3))).toEqual([1, 2]);
   expect(await sizes(['group:pilot', '100%'], [tenantId(3), tenantId(4)])).toEqual([2]);
+});
+
+test('each wave has the entry that named it, also after one that is left out', async () => {
+  const named = (await waves(['group:pilot', '5%', '100%'])).map(({ entry }) => entry);
+  expect(named).toEqual(['group:pilot', '100%']);
 });
 
 test('each tenant is in one wave', async () => {
