@@ -54,7 +54,7 @@ export function createProgress(
         stream.write(`${text(run)}\n`);
       }
     },
-    note: (text) => stream.write(`${clear}${text}\n`),
+    note: (text) => stream.write(`${clear}${visibleText(text)}\n`),
     done: (run) => {
       nameFailures(run);
       stream.write(`${clear}${text(run)}\n`);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { line, type ProgressRun } from '../../../../src/cli/remote/progress.ts';
+import { createProgress, line, type ProgressRun } from '../../../../src/cli/remote/progress.ts';
 
 const run = (outcome: ProgressRun['outcome'], total: number, failed = 0): ProgressRun => ({
   job: 'mfa-report',
@@ -26,4 +26,11 @@ it('shortens the bar, then leaves it out, then cuts the text, so that the line f
   expect(line(given, 78)).toBe(full.replace(/\[.*\] /u, ''));
   expect(line(given, 40)).toBe('mfa-report       1/4 tenants, 1 failed,');
   for (let width = 1; width < 120; width += 1) expect(line(given, width).length).toBeLessThan(width);
+});
+
+it('shows what a note quotes as text, so that no terminal obeys it', () => {
+  let written = '';
+  const stream = { write: (text: string) => (written += text) } as unknown as NodeJS.WriteStream;
+  createProgress(stream, () => 0).note('Waits: \u001b[2JContoso\n');
+  expect(written).toBe('Waits: \\u001b[2JContoso\\n\n');
 });
