@@ -106,7 +106,8 @@ export async function readReport(
 ): Promise<TenantReport> {
   const details = await source.tenant(tenant);
   const { jobs } = await source.jobs();
-  const reporting = jobs.filter(({ columns }) => columns !== undefined);
+  // The rows of a plan are changes.
+  const reporting = jobs.filter(({ columns, changes }) => columns !== undefined && changes !== true);
   const sections: Section[] = [];
   for (let start = 0; start < reporting.length; start += concurrentJobs) {
     const read = reporting
