@@ -16,11 +16,12 @@ import { isoTime } from '../lib/core/clock.ts';
 import { adviceForTenant, errorTable } from '../lib/core/errors.ts';
 import type { TenantId } from '../lib/core/identifiers.ts';
 import { errorFields, type Logger } from '../lib/core/log.ts';
+import { defined } from '../lib/core/objects.ts';
 import { readTenantHistory } from '../lib/runs/reading/run-view.ts';
 import { readInTime, VisibleRuns } from '../lib/runs/reading/visible-runs.ts';
 import type { LastResults } from '../lib/runs/store/schedule-log.ts';
 import { changeTags } from '../lib/tenants/change-tags.ts';
-import { type DelegatedTenant, reasonTexts } from '../lib/tenants/tenant.ts';
+import { type DelegatedTenant, reasonTexts, reasonTitles } from '../lib/tenants/tenant.ts';
 import { jobRegistry } from './job-registry.ts';
 import { route } from './route.ts';
 
@@ -85,8 +86,11 @@ route(
     // The warnings may name any tenant.
     const warnings = visible === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const codes = new Set([...(last?.get(found.tenantId) ?? []), ...(history ?? [])].flatMap(({ code }) => code ?? []));
+    const { relationshipStartedAtMs: startedAtMs, relationshipRenews, roles } = found;
     const answer: TenantDetailsAnswer = {
       ...viewTenant(found, last, marks),
+      ...(startedAtMs === undefined ? {} : { relationshipStartedAt: isoTime(startedAtMs) }),
+      ...defined({ relationshipRenews, roles }),
       ...(history === undefined ? {} : { history }),
       codes: [...codes].map((code) => ({
         code,
@@ -166,6 +170,7 @@ const viewTenant = (
   ...(relationshipEndsAtMs === undefined ? {} : { relationshipEndsAt: isoTime(relationshipEndsAtMs) }),
   reachable,
   reason,
+  reasonTitle: reasonTitles[reason],
   explanation: reasonTexts[reason],
   sources,
   ...marks.of(tenantId),
@@ -181,6 +186,7 @@ const exampleTenant = {
   relationshipEndsAt: '2027-06-30T00:00:00.000Z',
   reachable: true,
   reason: 'gdap_active',
+  reasonTitle: 'GDAP relationship active',
   explanation: 'A GDAP relationship is active.',
   sources: ['relationships', 'contracts', 'partner-center'],
   tags: ['managed', 'threshold=30'],
@@ -227,6 +233,9 @@ async function documentShow(): Promise<RouteDocument> {
   };
   const example = {
     ...exampleTenant,
+    relationshipStartedAt: '2026-06-30T00:00:00.000Z',
+    relationshipRenews: true,
+    roles: ['Directory Readers', 'License Administrator'],
     lastResults: [result],
     history: [{ ...result, attempts: 1, rows: 0, startedAt: exampleTime }],
     codes: [{ ...exampleFailureText, advice: adviceForTenant('consent_required', exampleTenant.tenantId) }],

@@ -80,6 +80,7 @@ describe('GET /api/tenants', () => {
           relationshipEndsAt: '2027-01-01T00:00:00.000Z',
           reachable: false,
           reason: 'gdap_expired',
+          reasonTitle: 'GDAP relationship expired',
           explanation: 'The GDAP relationship has expired.',
           sources: ['relationships'],
           tags: ['managed'],

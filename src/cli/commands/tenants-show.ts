@@ -71,6 +71,7 @@ function tenantLines(tenant: TenantDetailsAnswer): Line[] {
       : [
           `The relationship ${reason === 'gdap_expired' || reason === 'gdap_terminated' ? 'ended' : 'ends'} ${longTime(relationshipEndsAt)}.`,
         ]),
+    ...(tenant.roles === undefined ? [] : [`Roles of the relationship: ${listed(tenant.roles)}`]),
     `Groups: ${listed(tenant.groups)}`,
     `Tags: ${listed(tenant.tags)}`,
     ...troublesOf(tenant).flatMap(({ cause, tone, results: failed }): Line[] => {

@@ -8,7 +8,8 @@ import type { TokenSource } from '../core/secrets.ts';
 import type { Binding, ExchangeDeps } from '../microsoft/exchange.ts';
 import { createGraphClient } from '../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../microsoft/partner-center.ts';
-import { type JsonObject, objectOf, textOf } from '../core/objects.ts';
+import { roleName } from '../microsoft/directory-roles.ts';
+import { type JsonObject, objectOf, objectsIn, textOf } from '../core/objects.ts';
 import type { ServedTenants } from './selection.ts';
 import { type DelegatedTenant, type ReachabilityReason, type TenantSource, tenantSources } from './tenant.ts';
 
@@ -18,15 +19,21 @@ interface GdapState {
   readonly name: string | undefined;
   readonly reason: ReachabilityReason;
   readonly active: boolean;
+  readonly startsAtMs: number | undefined;
   readonly endsAtMs: number | undefined;
+  readonly renews: boolean;
+  readonly roles: readonly string[];
 }
 
 interface Relationship {
   readonly tenantId: TenantId;
   readonly name: string | undefined;
   readonly status: string;
+  readonly startsAtMs: number | undefined;
   readonly endsAtMs: number | undefined;
   readonly renewsItself: boolean;
+  /** Template ids of all its roles. They are fixed when it is created. */
+  readonly roleIds: readonly string[];
   readonly microsoftLed: boolean;
 }
 
@@ -50,17 +57,28 @@ export function parseRelationship(item: JsonObject): Relationship | undefined {
   const customer = objectOf(item, 'customer');
   const tenantId = parseTenantId(customer?.['tenantId']);
   if (tenantId === undefined) return undefined;
-  const endsAtMs = Date.parse(textOf(item, 'endDateTime') ?? '');
+  const timeOf = (name: string): number | undefined => {
+    const ms = Date.parse(textOf(item, name) ?? '');
+    return Number.isNaN(ms) ? undefined : ms;
+  };
   const extension = textOf(item, 'autoExtendDuration') ?? 'P0D';
   return {
     tenantId,
     name: textOf(customer, 'displayName'),
     status: textOf(item, 'status') ?? 'unknown',
-    endsAtMs: Number.isNaN(endsAtMs) ? undefined : endsAtMs,
+    startsAtMs: timeOf('activatedDateTime'),
+    endsAtMs: timeOf('endDateTime'),
     renewsItself: !/^P(?:T?0[DS])$/.test(extension),
+    roleIds: roleIdsOf(item),
     microsoftLed: (textOf(item, 'displayName') ?? '').startsWith('MLT_'),
   };
 }
+
+/** Template ids of the roles of a relationship or of one of its assignments. */
+export const roleIdsOf = (item: JsonObject): readonly string[] =>
+  objectsIn(objectOf(item, 'accessDetails')?.['unifiedRoles']).flatMap(
+    (role) => textOf(role, 'roleDefinitionId')?.toLowerCase() ?? [],
+  );
 
 /** "expiring" is still active. The status may lag behind the end date, so the date decides. */
 export const isActive = ({ status, endsAtMs, microsoftLed }: Relationship, nowMs: number): boolean =>
@@ -69,6 +87,7 @@ export const isActive = ({ status, endsAtMs, microsoftLed }: Relationship, nowMs
 function stateOf(tenantId: TenantId, relationships: readonly Relationship[], nowMs: number): GdapState {
   const active = relationships.filter((relationship) => isActive(relationship, nowMs));
   const counted = active.length > 0 ? active : relationships;
+  const starts = counted.flatMap(({ startsAtMs }) => startsAtMs ?? []);
   const ends = counted.flatMap(({ endsAtMs }) => endsAtMs ?? []);
   const endsAtMs = ends.length === 0 ? undefined : Math.max(...ends);
   const renewed = active.some(({ renewsItself, endsAtMs: end }) => renewsItself || end === undefined);
@@ -78,7 +97,10 @@ function stateOf(tenantId: TenantId, relationships: readonly Relationship[], now
     name: relationships.find(({ name }) => name)?.name,
     active: active.length > 0,
     reason: active.length === 0 ? whyNot(relationships, nowMs) : soon ? 'gdap_expiring' : 'gdap_active',
+    startsAtMs: starts.length === 0 ? undefined : Math.min(...starts),
     endsAtMs,
+    renews: renewed,
+    roles: [...new Set(active.flatMap(({ roleIds }) => roleIds.map(roleName)))].toSorted(),
   };
 }
 
@@ -174,7 +196,10 @@ function decide(entry: Entry, gdap: GdapState | undefined, selection: ServedTena
     name: names['partner-center'] || names.relationships || names.contracts || domain || tenantId,
     defaultDomain: domain,
     relationship,
+    ...(gdap?.startsAtMs === undefined ? {} : { relationshipStartedAtMs: gdap.startsAtMs }),
     ...(gdap?.endsAtMs === undefined ? {} : { relationshipEndsAtMs: gdap.endsAtMs }),
+    ...(gdap?.active === true ? { relationshipRenews: gdap.renews } : {}),
+    ...(gdap === undefined || gdap.roles.length === 0 ? {} : { roles: gdap.roles }),
     reachable: reason === own && (gdap?.active ?? own === 'reseller_contract'),
     reason,
     sources: tenantSources.filter((source) => names[source] !== undefined),
@@ -192,7 +217,7 @@ export interface ListsDeps extends ExchangeDeps {
 
 /** Graph returns at most 300 relationships per page. */
 const relationshipsPath =
-  '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,endDateTime,autoExtendDuration';
+  '/tenantRelationships/delegatedAdminRelationships?$top=300&$select=id,displayName,customer,status,activatedDateTime,endDateTime,autoExtendDuration,accessDetails';
 /** Without `$top`, Graph returns 100 contracts per page, one after another. */
 const contractsPath = '/contracts?$top=999&$select=customerId,defaultDomainName,displayName,contractType';
 

@@ -62,8 +62,14 @@ export interface DelegatedTenant {
   readonly name: string;
   readonly defaultDomain: DomainName | undefined;
   readonly relationship: 'gdap' | 'dap' | 'none';
+  /** The first start of the same relationships. */
+  readonly relationshipStartedAtMs?: number;
   /** The latest end of the active relationships, or of all relationships if none is active. */
   readonly relationshipEndsAtMs?: number;
+  /** Whether an active relationship is extended by itself. */
+  readonly relationshipRenews?: boolean;
+  /** Directory roles of the active relationships, by name. The template id stands for a role without a known name. */
+  readonly roles?: readonly string[];
   /** If false, the broker sends no request to Entra for the tenant. */
   readonly reachable: boolean;
   readonly reason: ReachabilityReason;

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, objectOf, objectsIn, textOf } from '../../li
 import { type BrokerError, toBrokerError } from '../../lib/core/errors.ts';
 import type { TenantId } from '../../lib/core/identifiers.ts';
 import { Limiter } from '../../lib/core/limiter.ts';
-import { isActive, parseRelationship } from '../../lib/tenants/lists.ts';
+import { isActive, parseRelationship, roleIdsOf } from '../../lib/tenants/lists.ts';
 
 /** A security group that gets roles of a relationship. Its status starts as `pending`. */
 export interface AccessAssignment {
@@ -134,17 +134,12 @@ const assignmentsOf = (items: readonly JsonObject[]): readonly AccessAssignment[
     roleIds: roleIdsOf(item),
   }));
 
-const roleIdsOf = (item: JsonObject): readonly string[] =>
-  objectsIn(objectOf(item, 'accessDetails')?.['unifiedRoles']).flatMap(
-    (role) => textOf(role, 'roleDefinitionId')?.toLowerCase() ?? [],
-  );
-
 /** Undefined unless the relationship is active. */
 function parse(item: JsonObject, nowMs: number): Omit<Relationship, 'assignments'> | undefined {
   const id = textOf(item, 'id');
   const read = parseRelationship(item);
   if (id === undefined || read === undefined || !isActive(read, nowMs)) return undefined;
-  const { tenantId, name: customer = tenantId, endsAtMs, renewsItself: autoExtends } = read;
+  const { tenantId, name: customer = tenantId, endsAtMs, renewsItself: autoExtends, roleIds } = read;
   return {
     id,
     name: textOf(item, 'displayName') ?? '',
@@ -152,6 +147,6 @@ function parse(item: JsonObject, nowMs: number): Omit<Relationship, 'assignments
     customer,
     endsAtMs,
     autoExtends,
-    roleIds: roleIdsOf(item),
+    roleIds,
   };
 }

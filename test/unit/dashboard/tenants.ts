@@ -1,7 +1,7 @@
 import type { Tenant } from '../../../src/lib/api/trouble.ts';
 import type { LastResult } from '../../../src/lib/api/answers/tenants.ts';
 import type { ErrorCode } from '../../../src/lib/core/errors.ts';
-import { reasonTexts } from '../../../src/lib/tenants/tenant.ts';
+import { reasonTexts, reasonTitles } from '../../../src/lib/tenants/tenant.ts';
 
 /** A reachable tenant without results. */
 export const tenant = (name: string, more: Partial<Tenant> = {}): Tenant => {
@@ -13,6 +13,7 @@ export const tenant = (name: string, more: Partial<Tenant> = {}): Tenant => {
     relationship: 'gdap',
     reachable: true,
     reason,
+    reasonTitle: reasonTitles[reason],
     explanation: reasonTexts[reason],
     sources: ['relationships'],
     lastResults: [],

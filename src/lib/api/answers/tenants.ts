@@ -35,6 +35,7 @@ const tenantSchema = z
     relationshipEndsAt: isoTime.optional(),
     reachable: z.boolean().meta({ description: 'If false, no token is issued for the tenant and no job visits it.' }),
     reason: z.enum(reasons),
+    reasonTitle: text('The reason in a few words, as lists of tenants and headings have it.'),
     explanation: text('The reason as a sentence.'),
     sources: z
       .array(z.enum(tenantSources))
@@ -69,6 +70,13 @@ const tenantResultSchema = lastResultSchema
 
 export const tenantDetailsSchema = tenantSchema
   .extend({
+    relationshipStartedAt: isoTime.optional(),
+    relationshipRenews: z.boolean().optional().meta({
+      description: 'Whether the GDAP relationship is extended by itself before it ends. Absent without an active one.',
+    }),
+    roles: optionalTexts(
+      'The directory roles of the active GDAP relationships, by name. What the service account has of them, its security groups decide.',
+    ),
     history: z.array(tenantResultSchema).readonly().optional().meta({
       description: 'The results in the newest 14 runs of each job, the newest first. Absent if they could not be read.',
     }),

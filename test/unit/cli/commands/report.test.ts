@@ -56,6 +56,7 @@ const tenant: TenantDetailsAnswer = {
   relationshipEndsAt: '2027-06-30T00:00:00.000Z',
   reachable: true,
   reason: 'gdap_active',
+  reasonTitle: 'GDAP relationship active',
   explanation: 'A GDAP relationship is active.',
   sources: ['relationships'],
   lastResults: [

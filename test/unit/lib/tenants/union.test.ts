@@ -83,6 +83,25 @@ describe('uniteTenants with the GDAP relationships of one customer', () => {
     expect(result).toMatchObject({ reachable: true, reason: 'gdap_active', relationshipEndsAtMs: nowMs + 90 * day });
   });
 
+  test('knows the first start, the roles of all and the renewal of the active ones', () => {
+    const roles = (...ids: string[]) => ({ unifiedRoles: ids.map((roleDefinitionId) => ({ roleDefinitionId })) });
+    const [reader, unknown] = ['F2EF992C-3AFB-46B9-B7CF-A126EE74C451', id('7')];
+    const result = standing(
+      relationship(a, 'expired', at(-5), { activatedDateTime: at(-700), accessDetails: roles(id('8')) }),
+      relationship(a, 'active', at(90), { activatedDateTime: at(-40), accessDetails: roles(reader, unknown) }),
+      relationship(a, 'active', at(95), { activatedDateTime: at(-60), accessDetails: roles(reader) }),
+    );
+    expect(result).toMatchObject({
+      relationshipStartedAtMs: nowMs - 60 * day,
+      relationshipRenews: false,
+      roles: [unknown, 'Global Reader'],
+    });
+    expect(standing(relationship(a, 'active', at(90), { autoExtendDuration: 'P180D' }))?.relationshipRenews).toBe(true);
+    expect(
+      Object.keys(standing(relationship(a, 'expired', at(-5), { accessDetails: roles(reader) })) ?? {}),
+    ).not.toContain('roles');
+  });
+
   test('reports gdap_active if one of two relationships that end soon renews automatically', () => {
     expect(
       standing(relationship(a, 'active', at(10)), relationship(a, 'active', at(12), { autoExtendDuration: 'P180D' })),
@@ -125,6 +144,7 @@ describe('uniteTenants', () => {
         defaultDomain: 'contoso.onmicrosoft.com',
         relationship: 'gdap',
         relationshipEndsAtMs: nowMs + 100 * day,
+        relationshipRenews: false,
         reachable: true,
         reason: 'gdap_active',
         sources: ['relationships', 'contracts', 'partner-center'],
