@@ -5,8 +5,10 @@ import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { AuditAnswer, AuditCheckpointsAnswer } from '../../src/lib/api/answers/audit.ts';
 import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
-import type { RunsAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
+import type { RunsAnswer, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { applyChange } from '../../src/cli/demo/customer-changes.ts';
 import { runDemoJobs } from '../../src/cli/demo/run-demo.ts';
 import { dayMs, hourMs, isoTime } from '../../src/lib/core/clock.ts';
 import { type Ended, runInProcess } from '../support/command-in-process.ts';
@@ -127,6 +129,25 @@ test('the checkpoints reach the start of the demo, so that the app has none to m
   const payload = Buffer.from(last.split('.')[1] ?? '', 'base64url').toString();
   const { to } = JSON.parse(payload) as { readonly to: string };
   expect(Date.parse(to)).toBeGreaterThan(startedMs - hourMs / 4);
+});
+
+test('a change waits for a person after its second wave, with one tenant that refused it', async () => {
+  await applyChange(demo, new AbortController().signal);
+  const { plans } = await read<PlansAnswer>('plans');
+  expect(plans.map(({ job, apply }) => [job, apply?.status])).toEqual([
+    ['sharepoint-sharing-level', undefined],
+    ['block-user-consent', 'running'],
+  ]);
+  const plan = () => read<PlanAnswer>(`plans/${encodeURIComponent(plans[1]?.planId ?? '')}`);
+  await expect
+    .poll(async () => (await plan()).apply, { timeout: 60_000 })
+    .toMatchObject({ wave: 2, waits: true, waitsFor: 'wave-2', waveNames: ['group:gold', '50%', '100%'] });
+  const { apply, changes } = await plan();
+  const [gold = 0, half = 0] = apply?.waves ?? [];
+  expect(apply?.outcomes).toEqual({ applied: gold + half - 1, refused: 1 });
+  expect(changes).toBeGreaterThan(gold + half);
+  const { tenants } = await read<RunTenantsAnswer>(`runs/${encodeURIComponent(apply?.runId ?? '')}/tenants`);
+  expect(tenants.filter(({ wave }) => wave === 1).length).toBe(gold);
 });
 
 test('a policy that the past suggests refuses nothing of it, before and after it is stored', async () => {

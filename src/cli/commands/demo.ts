@@ -76,10 +76,12 @@ async function demo(flags: DemoFlags): Promise<void> {
       await showRuns(running, flags, interrupted.signal);
       if (file !== undefined) {
         const { askForApproval } = await import('../demo/local-policy.ts');
-        const { changeCustomers, tagCustomers } = await import('../demo/customer-changes.ts');
+        const { applyChange, changeCustomers, tagCustomers } = await import('../demo/customer-changes.ts');
         await tagCustomers(running);
         await askForApproval(running.cloud, running.url);
-        void changeCustomers(running, interrupted.signal);
+        const { signal } = interrupted;
+        void changeCustomers(running, signal);
+        void applyChange(running, signal);
         await stayUp(running, interrupted.signal);
       }
     } finally {

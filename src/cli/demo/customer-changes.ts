@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { changeTenant } from 'microsoft-cloud/client';
+import type { PlanAnswer } from '../../lib/api/answers/plans.ts';
 import type { EventsAnswer, TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import { dayMs } from '../../lib/core/clock.ts';
+import { isEnded } from '../../lib/runs/store/run.ts';
+import { tokenAs } from './running-demo.ts';
 import type { Demo } from './start-demo.ts';
 
 type Changing = Pick<Demo, 'callerToken' | 'cloud' | 'masterKey' | 'url'>;
@@ -31,11 +34,7 @@ export async function changeCustomers(demo: Changing, signal: AbortSignal): Prom
     while (((await read('events?limit=1')) as Partial<EventsAnswer>).lookedAt === undefined)
       await delay(pollMs, undefined, { signal });
     const { tenants = [] } = (await read('tenants')) as Partial<TenantsAnswer>;
-    const works = new Set(cloud.tenants.flatMap(({ state, tenantId }) => (state === 'ok' ? [tenantId] : [])));
-    // What its jobs last found must not contradict what happens now.
-    const [ending, ended] = tenants
-      .filter(({ reason, tenantId }) => reason === 'gdap_active' && works.has(tenantId))
-      .toReversed();
+    const [ended, ending] = withRelationship(demo, tenants).slice(-2);
     if (ending === undefined || ended === undefined) return;
     await changeTenant(cloud.control, ending.tenantId, { relationshipEndsInMs: 6 * dayMs });
     await changeTenant(cloud.control, ended.tenantId, { state: 'gdap_expired' });
@@ -44,6 +43,15 @@ export async function changeCustomers(demo: Changing, signal: AbortSignal): Prom
     // The demo also runs with faults, and may end at any time.
   }
 }
+
+/** Customers whose relationship is active. What jobs last found in them does not contradict what happens to them. */
+const withRelationship = (
+  { cloud }: Pick<Demo, 'cloud'>,
+  tenants: TenantsAnswer['tenants'],
+): TenantsAnswer['tenants'] => {
+  const works = new Set(cloud.tenants.flatMap(({ state, tenantId }) => (state === 'ok' ? [tenantId] : [])));
+  return tenants.filter(({ reason, tenantId }) => reason === 'gdap_active' && works.has(tenantId));
+};
 
 /** Tags customers as the examples of the documentation do. It does nothing while the broker cannot take it. */
 export async function tagCustomers(demo: Omit<Changing, 'masterKey'>): Promise<void> {
@@ -54,5 +62,63 @@ export async function tagCustomers(demo: Omit<Changing, 'masterKey'>): Promise<v
     const body = JSON.stringify({ add: at === 0 ? ['managed', 'trial'] : ['managed'] });
     const address = `${url}/api/tenants/${tenantId}/tags`;
     await fetch(address, { method: 'PUT', headers, body, signal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+  }
+}
+
+/** The change that the demo applies, as people who approve it read it, and one that it only plans. */
+const [changeJob, changeReason] = ['block-user-consent', 'Ticket 4690: consent phishing at two customers'];
+const otherJob = 'sharepoint-sharing-level';
+
+/** Three customers first, then half of all. */
+const applied = {
+  waves: ['group:gold', '50%', '100%'],
+  stop: { failed: 3, unclear: 1 },
+  pauseMinutes: 0,
+  reason: changeReason,
+};
+
+/**
+ * Plans two changes, has one approved and applies it, so that a visitor finds one under way, which waits after its second wave. A
+ * customer of the first wave takes a role back before, so its change is refused, and a person lets the rest go on. Does nothing
+ * while the broker cannot take it. Takes about half a minute.
+ */
+export async function applyChange(demo: Pick<Demo, 'cloud' | 'url'>, signal: AbortSignal): Promise<void> {
+  const { cloud, url } = demo;
+  const place = { url, control: cloud.control, caFile: cloud.caCertificatePath };
+  const callAs = async (person: string) => {
+    const headers = { authorization: `Bearer ${await tokenAs(place, person)}`, 'content-type': 'application/json' };
+    return async <T>(path: string, body?: object): Promise<T> => {
+      const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      const response = await fetch(`${url}/api/${path}`, { ...sent, headers, signal });
+      if (!response.ok) throw new Error(`${path}: ${response.status}`);
+      return (await response.json()) as T;
+    };
+  };
+  try {
+    const [operate, approve] = await Promise.all([callAs('operator'), callAs('approver')]);
+    const { tenants } = await operate<TenantsAnswer>('tenants');
+    // Without those to whom something else happens: that must not decide how the change ends.
+    const ids = withRelationship(demo, tenants)
+      .slice(0, -2)
+      .map(({ tenantId }) => tenantId);
+    const { runId } = await operate<{ readonly runId: string }>(`jobs/${changeJob}/plans`, { tenants: ids });
+    await operate(`jobs/${otherJob}/plans`, { tenants: ids });
+    const path = `plans/${encodeURIComponent(runId)}`;
+    while (!isEnded((await operate<PlanAnswer>(path)).status)) await delay(pollMs, undefined, { signal });
+    const gold = cloud.tenants.filter(({ state }) => state === 'ok')[2];
+    if (gold !== undefined) await changeTenant(cloud.control, gold.tenantId, { moreRoles: [] });
+    const { approvalId } = await operate<{ readonly approvalId: string }>(`${path}/apply`, applied);
+    await approve(`approvals/${approvalId}/decision`, {
+      decision: 'approve',
+      reason: 'The customers were told on Monday',
+    });
+    await operate(`${path}/apply`, applied);
+    for (let wave = 1; wave === 1; await delay(pollMs, undefined, { signal })) {
+      const { apply } = await operate<PlanAnswer>(path);
+      wave = apply?.wave ?? 1;
+      if (wave === 1 && apply?.waits === true) await operate(`${path}/go-on`, { waitsFor: apply.waitsFor });
+    }
+  } catch {
+    // The demo also runs with faults, and may end at any time.
   }
 }

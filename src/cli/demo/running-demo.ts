@@ -91,7 +91,10 @@ export function trustAuthority(caCertificatePath: string): void {
 }
 
 /** A token for the broker of the demo as one of its people, such as `approver`. @throws UsageError for nobody. */
-export async function tokenAs({ url, control, caFile }: RunningDemo, person: string): Promise<string> {
+export async function tokenAs(
+  { url, control, caFile }: Pick<RunningDemo, 'url' | 'control' | 'caFile'>,
+  person: string,
+): Promise<string> {
   const [cloud, { readBrokerSignIn }, { personSignInDeps, signInRequest }, { signIn }] = await Promise.all([
     import('microsoft-cloud/client'),
     import('../login/broker-sign-in.ts'),

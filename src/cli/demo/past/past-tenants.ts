@@ -45,7 +45,16 @@ interface Story {
  * change in the days whose runs the broker still has, so that trends show something.
  */
 const stories: Readonly<Record<string, readonly Story[]>> = {
-  ok: [{}, { refused: [53003, 3.4, 1.4] }, {}, {}, { listed: 71 }, {}],
+  // A policy that shut the partner out of several at once.
+  ok: [
+    {},
+    { refused: [53003, 3.4, 1.4] },
+    { refused: [53003, 26, 21] },
+    { refused: [53003, 26, 23] },
+    { listed: 71 },
+    { refused: [53003, 26, 18] },
+    {},
+  ],
   no_consent: [{ refused: [65001, 21, -1] }, { listed: 40, refused: [90099, forever, -1] }],
   conditional_access: [{ refused: [53003, 2.4, -1] }],
   deleted: [{ refused: [90002, 50, -1] }],

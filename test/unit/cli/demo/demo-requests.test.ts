@@ -3,7 +3,7 @@ import type { CloudDocument } from 'microsoft-cloud';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { callerTokens, fullCaller } from '../../../../src/cli/demo/caller-token.ts';
 import { createCheckpointKey } from '../../../../src/cli/demo/checkpoint-key.ts';
-import { changeCustomers } from '../../../../src/cli/demo/customer-changes.ts';
+import { applyChange, changeCustomers } from '../../../../src/cli/demo/customer-changes.ts';
 import { askForApproval, localPolicy } from '../../../../src/cli/demo/local-policy.ts';
 import { parsePolicy } from '../../../../src/lib/access/policy/parse-policy.ts';
 
@@ -185,6 +185,17 @@ describe('changeCustomers', () => {
       throw new TypeError('fetch failed');
     });
     await expect(changeCustomers(demo, none)).resolves.toBeUndefined();
+  });
+});
+
+describe('applyChange', () => {
+  it('gives up if the broker cannot take it', async () => {
+    const sent = answering(() => {
+      throw new TypeError('fetch failed');
+    });
+    const { signal } = new AbortController();
+    await expect(applyChange({ cloud, url: 'http://app.test' }, signal)).resolves.toBeUndefined();
+    expect(sent.length).toBeGreaterThan(0);
   });
 });
 
