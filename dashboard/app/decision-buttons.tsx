@@ -80,10 +80,6 @@ export function useDeciding(onChange: () => void): Deciding {
       text: `You have ${decisionWords[decision].done} it: ${title}.${until}`,
       ...(mayRevoke ? { action: { label: 'Revoke…', run: () => begin(approvalId, 'revoke') } } : {}),
     });
-    // The button that opened the dialog may be gone.
-    const heading = document.querySelector<HTMLElement>('#content h1');
-    if (heading !== null) heading.tabIndex = -1;
-    heading?.focus();
   };
   const change = (): void => {
     waiting?.polled.reload();
@@ -100,6 +96,19 @@ export function useDeciding(onChange: () => void): Deciding {
     begin,
     dialog: <DecisionDialog key={approvalId} {...order} {...events} onFailedLater={failed} />,
   };
+}
+
+/**
+ * Closed, the dialog has given the focus back to the button that opened it, which goes with its row: the next row gets it, or the
+ * one before, or without another row the heading.
+ */
+function leaveRow(): void {
+  const row = document.activeElement?.closest('li');
+  const rows = [row?.nextElementSibling, row?.previousElementSibling];
+  const [link] = rows.flatMap((other) => other?.querySelector<HTMLElement>('a') ?? []);
+  const heading = document.querySelector<HTMLElement>('#content h1');
+  if (heading !== null) heading.tabIndex = -1;
+  (link ?? heading)?.focus({ preventScroll: link === undefined });
 }
 
 interface DialogProps {
@@ -151,6 +160,10 @@ function DecisionDialog(props: DialogProps) {
     try {
       const approval = await api.decide(approvalId, { decision, reason: reason.trim() });
       reasons.delete(reasonFor);
+      // The person may have closed it, and be elsewhere by now.
+      const dialog = field.current?.closest('dialog');
+      dialog?.close();
+      if (dialog) leaveRow();
       onDecided(approval);
     } catch (thrown) {
       if (isClosed.current) onFailedLater(thrown as ApiFailure, title);

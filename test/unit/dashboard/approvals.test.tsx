@@ -195,6 +195,43 @@ describe('the list of approvals', () => {
     expect(document.activeElement).toBe(root.querySelector('textarea'));
   });
 
+  it('leaves the focus with the next request, and without another with the heading', async () => {
+    const waiting = ['a', 'b', 'c'].map((id) => approval({ id, title: `Request ${id}` }));
+    const { root, press, send } = await page('list', {
+      approvals: async () => ({ approvals: [...waiting] }),
+      approval: async (id) => waiting.find((one) => one.id === id)!,
+      decide: async (id) =>
+        waiting.splice(
+          waiting.findIndex((one) => one.id === id),
+          1,
+        )[0]!,
+    });
+    for (const place of ['Request b', 'Request c', 'Nothing waits for a decision']) {
+      root.querySelector<HTMLElement>('.approval button.primary')?.focus();
+      await press('Approve…');
+      await send('Agreed with the customer.');
+      expect(root.querySelector('dialog')).toBeNull();
+      expect(document.activeElement?.textContent).toBe(place);
+    }
+  });
+
+  it('leaves the focus where the person is if the dialog was closed before the decision was answered', async () => {
+    const { api } = broker(approval());
+    let answer: () => void = () => undefined;
+    const decide: Api['decide'] = () =>
+      new Promise((resolve) => (answer = () => resolve(approval({ status: 'approved' }))));
+    const { root, press, send } = await page('list', { ...api, decide });
+    await press('Approve…');
+    await send('Agreed with the customer.');
+    await press('Cancel');
+    const search = root.querySelector<HTMLElement>('.find')!;
+    search.focus();
+    answer();
+    await settle();
+    expect(root.querySelector('.toast')?.textContent).toContain('You have approved it');
+    expect(document.activeElement).toBe(search);
+  });
+
   it('stays an approval while it is being sent, and a refusal after a failed approval has its own state', async () => {
     const { api } = broker(approval());
     let fail: (failure: ApiFailure) => void = () => undefined;
