@@ -16,7 +16,15 @@ export function PartyName({ party }: { readonly party: Party }) {
   const name = kind === 'user' && isGuid(given) ? shortName(objectId, 'person') : shortName(given, kind);
   return (
     <span title={idsOf(party)}>
-      <strong>{name}</strong>
+      <strong>
+        {name.split(/(?=@)/).map((part, at) => (
+          // Breaks the line before a domain, and not in it.
+          <>
+            {at === 0 ? null : <wbr />}
+            {part}
+          </>
+        ))}
+      </strong>
       {kind === 'user' || name.startsWith(`${kind} `) ? null : <span class="quiet"> {kind}</span>}
     </span>
   );

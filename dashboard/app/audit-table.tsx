@@ -55,7 +55,7 @@ const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =
  * The resource of a token, or the request to it, or the one that an approval is for, or the tags that a tenant got and lost, or
  * the tool that an agent called.
  */
-const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord): string =>
+export const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord): string =>
   [
     record.tool ?? record.resource ?? record.route,
     record.method,
@@ -74,8 +74,9 @@ const What = ({ record }: { readonly record: AuditRecord }) => (
   </>
 );
 
-const tenantOf = ({ tenantId, tenantAsked }: AuditRecord, names: Names): string =>
-  names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '';
+/** Approvals of plans have the nil id. */
+export const tenantOf = ({ tenantId, tenantAsked }: AuditRecord, names: Names): string =>
+  tenantId === nilUuid ? 'several tenants' : (names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '');
 
 const icons = { person: undefined, application: 'api', agent: 'api', job: 'jobs' } as const;
 
@@ -126,7 +127,7 @@ function Caller({ record, filter, names, onOpen }: RecordProps & OpenProps) {
 function Tenant({ record, filter, names }: RecordProps) {
   const { tenantId } = record;
   const tenant = tenantOf(record, names);
-  return tenantId === undefined ? (
+  return tenantId === undefined || tenantId === nilUuid ? (
     <span class="quiet">{tenant}</span>
   ) : (
     <a href={auditLink({ ...filter, tenant: tenantId })} title={`${tenant}, ${tenantId}`}>
@@ -165,7 +166,7 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
       onClose={onClose}
       actions={
         <>
-          {tenantId === undefined ? null : (
+          {tenantId === undefined || tenantId === nilUuid ? null : (
             <a class="btn" href={tenantLink(tenantId)}>
               Open the tenant
             </a>

@@ -1,16 +1,17 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditPages, type AuditRecord, useAuditPages } from './audit-pages.ts';
-import { AuditTable, type Names, useNames } from './audit-table.tsx';
+import { AuditTable, type Names, subjectOf, tenantOf, useNames } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
-import { count, localClock, localDay, relative } from './format.ts';
+import { count, countOf, localClock, localDay, relative } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { readPages } from './paging.ts';
 import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
-import { Check, Choice, Field } from './choice.tsx';
+import { Check, Choice, Field, Search } from './choice.tsx';
+import { saveFile } from './save-file.ts';
 import { goTo } from './route.ts';
 import type { Api } from './api.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
@@ -28,31 +29,40 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const asked = isStale ? undefined : range;
   const load = async (api: Api) => asked && readPeriod(api, filter, asked);
   const period = usePolling(load, `audit period ${auditLink(filter)} ${asked?.to}`).value;
+  const [text, setText] = useState('');
+  const found = useMemo(() => searched(records, text, names), [records, text, names]);
   return (
     <>
       <Head
         title={headline(pages, period)}
         name="Audit"
-        lede={range && <Lede range={range} period={period} names={names} />}
+        lede={range && <Lede range={range} period={period} />}
         about={<Proof />}
       >
         <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
           <Icon name="again" /> Reload
         </button>
+        <DialogButton dialog={(onClose) => <Export range={range} records={found} onClose={onClose} />}>
+          <Icon name="download" /> Export…
+        </DialogButton>
       </Head>
-      <AuditFilters filter={filter}>
-        <span role="status">{busy ? 'Loading…' : countText(pages)}</span>
+      <AuditFilters filter={filter} text={text} onText={setText}>
+        <span role="status">
+          {busy ? 'Loading…' : text === '' ? countText(pages) : countOf(found.length, records.length, 'record')}
+        </span>
       </AuditFilters>
       <Failure failure={failure} />
       {period === undefined ? null : <PeriodBars filter={filter} period={period} />}
       <div aria-busy={busy}>
         {range === undefined && failure === undefined ? <Loading /> : null}
-        {records.length === 0 ? (
+        {found.length === 0 ? (
           range === undefined || busy ? null : (
-            <Empty title="No record matches in this period." />
+            <Empty
+              title={text === '' ? 'No record matches in this period.' : 'None of the records so far has this text.'}
+            />
           )
         ) : (
-          <AuditTable records={records} filter={filter} names={names} />
+          <AuditTable records={found} filter={filter} names={names} />
         )}
       </div>
       <MoreButton
@@ -62,6 +72,55 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         end={records.length === 0 ? undefined : 'There are no older records in this period.'}
       />
     </>
+  );
+}
+
+/** The records that have a text in who, tenant, rule or what, as the table shows them. */
+function searched(records: readonly AuditRecord[], text: string, names: Names): readonly AuditRecord[] {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === '') return records;
+  return records.filter((record) =>
+    [
+      names.whoIn(record).name,
+      tenantOf(record, names),
+      record.rule,
+      subjectOf(record),
+      record.code && titleOf(record.code),
+    ]
+      .join(' ')
+      .toLowerCase()
+      .includes(wanted),
+  );
+}
+
+interface ExportProps {
+  readonly range: AuditPages['range'];
+  readonly records: readonly AuditRecord[];
+  readonly onClose: () => void;
+}
+
+/** What is shown as a file, and the command for all that is stored. */
+function Export({ range, records, onClose }: ExportProps) {
+  const save = (): void => {
+    saveFile(new Blob(records.map((record) => `${JSON.stringify(record)}\n`)), 'audit.jsonl');
+    onClose();
+  };
+  return (
+    <Dialog title="Export the records" onClose={onClose}>
+      <p>The records of this page, one JSON object a line:</p>
+      <p>
+        <button type="button" onClick={save}>
+          <Icon name="download" /> Download {count(records.length, 'record')}
+        </button>
+      </p>
+      <p>
+        All stored records of the period with the checkpoints that prove them, for <code>ptb audit verify</code>{' '}
+        anywhere:
+      </p>
+      <Command
+        text={`ptb audit export --output audit.jsonl${range === undefined ? '' : ` --from ${range.from} --to ${range.to}`}`}
+      />
+    </Dialog>
   );
 }
 
@@ -83,12 +142,10 @@ const isDenied = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
 interface LedeProps {
   readonly range: NonNullable<AuditPages['range']>;
   readonly period: Period | undefined;
-  readonly names: Names;
 }
 
-/** Of which time, by whom, and why something was denied. */
-function Lede({ range, period, names }: LedeProps) {
-  const callers = mostOf(period?.callers.map(([who, n]) => [names.whoIn(who).name, n]));
+/** Of which time, and why something was denied. */
+function Lede({ range, period }: LedeProps) {
   const causes = mostOf(period?.causes.map(([cause, n]) => [titleOf(cause), n]));
   return (
     <>
@@ -99,9 +156,7 @@ function Lede({ range, period, names }: LedeProps) {
           to <Time iso={range.to} short />
         </>
       )}
-      , newest first.
-      {callers === '' ? '' : ` Mostly by ${callers}.`}
-      {causes === '' ? '' : ` Denied for: ${causes}.`}
+      .{causes === '' ? '' : ` Denied for: ${causes}.`}
     </>
   );
 }
@@ -120,8 +175,9 @@ function mostOf(counted: readonly Counted<string>[] = []): string {
 
 /** Pages of 1,000 records of a period that are read: a busy broker has more in a day. */
 const periodPages = 4;
-/** A shorter period is shown by hours. */
-const hoursUntilMs = 2 * 86_400_000;
+/** Lengths of the parts of a period, in minutes, and how many parts are shown at most. */
+const [partMinutes, mostParts] = [[10, 20, 60, 180, 360], 90] as const;
+const dayMinutes = 1440;
 
 interface Tallied {
   readonly records: number;
@@ -143,11 +199,9 @@ const countedOf = <T,>(items: readonly T[]): readonly Counted<T>[] =>
 interface Period {
   readonly all: Tallied;
   readonly isAll: boolean;
-  readonly callers: readonly Counted<Parameters<Names['whoIn']>[0]>[];
   /** Error codes of what was denied. */
   readonly causes: readonly Counted<string>[];
-  readonly isHours: boolean;
-  /** Its hours or days in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
+  /** Its parts of equal length in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
   readonly parts: readonly (Tallied & { readonly startMs: number; readonly endMs: number })[];
 }
 
@@ -160,14 +214,14 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
   const records = pages.flatMap(({ entries }) => entries);
   const isAll = pages.at(-1)?.continuation === undefined;
   const endMs = Math.min(Date.parse(range.to), Date.now());
-  const isHours = Date.parse(range.to) - Date.parse(range.from) <= hoursUntilMs;
+  const lengthMinutes = (Date.parse(range.to) - Date.parse(range.from)) / 60_000;
+  const step = partMinutes.find((minutes) => lengthMinutes / minutes <= mostParts) ?? dayMinutes;
   const start = new Date(records.at(-1)?.at ?? range.from);
-  if (isHours) start.setMinutes(0, 0, 0);
-  else start.setHours(0, 0, 0, 0);
+  const minute = 60 * start.getHours() + start.getMinutes();
+  start.setHours(0, minute - (minute % step), 0, 0);
   const startsMs = [start.getTime()];
   while (start.getTime() < endMs) {
-    if (isHours) start.setHours(start.getHours() + 1);
-    else start.setDate(start.getDate() + 1);
+    start.setMinutes(start.getMinutes() + step);
     startsMs.push(start.getTime());
   }
   const byPart = Map.groupBy(records, ({ at }) => startsMs.findLast((startMs) => startMs <= Date.parse(at)));
@@ -180,31 +234,23 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
   return {
     all: talliedOf(records),
     isAll,
-    callers: countedOf(records.map(({ caller, rule }) => ({ caller, rule }))),
     causes: countedOf(records.filter(isDenied).map(({ code }) => code ?? 'no code')),
-    isHours,
     parts: isAll ? parts : parts.slice(1),
   };
 }
 
-/** How many records each hour or day has, and how many of them say that something was denied. */
-function PeriodBars({
-  filter,
-  period: { all, isHours, parts },
-}: {
-  readonly filter: AuditFilter;
-  readonly period: Period;
-}) {
+/** How many records each part of a period has, and how many of them say that something was denied. */
+function PeriodBars({ filter, period: { all, parts } }: { readonly filter: AuditFilter; readonly period: Period }) {
   if (parts.length < 2 || all.records === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
     const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
-    return isHours || !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
+    return !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
   return (
     <FailureBars
-      label={`Records in each ${isHours ? 'hour' : 'day'}, those denied in red`}
-      ends={[word(parts[0]?.startMs), 'red: denied', word(parts.at(-1)?.startMs)]}
+      label="Records over the period, those denied in red"
+      ends={[word(parts[0]?.startMs), <PeriodKeys key="keys" />, word(parts.at(-1)?.startMs)]}
       bars={parts.map(({ startMs, endMs, records, denied }) => {
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
@@ -218,6 +264,19 @@ function PeriodBars({
     />
   );
 }
+
+const PeriodKeys = () => (
+  <span class="keys">
+    <span>
+      <span class="key succeeded" />
+      served
+    </span>
+    <span>
+      <span class="key failed" />
+      denied
+    </span>
+  </span>
+);
 
 const proofWords = {
   current: ['good', 'order signed'],
@@ -271,8 +330,14 @@ const dayMs = 24 * 60 * 60 * 1000;
 type Fields = Readonly<Partial<Record<keyof AuditFilter, string | undefined>>>;
 
 /** Form for the filter. The filter takes effect when the form is submitted, not while the user types. */
-export function AuditFilters(props: { readonly filter: AuditFilter; readonly children?: ComponentChildren }) {
-  const { filter, children } = props;
+export function AuditFilters(props: {
+  readonly filter: AuditFilter;
+  /** What the loaded records are searched for, at once. */
+  readonly text: string;
+  readonly onText: (text: string) => void;
+  readonly children?: ComponentChildren;
+}) {
+  const { filter, text, onText, children } = props;
   const link = auditLink(filter);
   // The input belongs to one address: links in the table and the browser's back button change the address, and then the
   // form shows the new filter.
@@ -298,13 +363,14 @@ export function AuditFilters(props: { readonly filter: AuditFilter; readonly chi
     auditLink({ ...untilNow, from: new Date(Date.now() - days * dayMs).toISOString() });
   return (
     <form class="filters short" aria-label="Filter" onSubmit={show}>
-      <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
-      <Field label="Caller" placeholder="application id" {...field('caller')} />
+      <Search value={text} placeholder="Who, tenant, rule or path" onInput={onText} />
       <Choice label="Kind" options={auditKinds} {...choice('kind')} />
       <Choice label="Outcome" options={auditOutcomes} {...choice('outcome')} />
-      <details open={filter.approval !== undefined || filter.to !== undefined}>
+      <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>
         <summary class="btn">More</summary>
         <div class="filters">
+          <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
+          <Field label="Caller" placeholder="application id" {...field('caller')} />
           <Field label="Approval" placeholder="id" {...field('approval')} />
           <Field label="From" type="datetime-local" {...field('from')} />
           <Field label="To" type="datetime-local" {...field('to')} />

@@ -51,7 +51,7 @@ interface Axes {
   /** The chart in a sentence. */
   readonly label?: string | undefined;
   /** What stands below the first value, the last one, and any between. */
-  readonly ends: readonly string[];
+  readonly ends: readonly ComponentChildren[];
 }
 
 /** A chart between its axes: numbers at the side, lines at them, and the ends below. */
@@ -64,10 +64,12 @@ export function Plot(
     readonly control?: HTMLAttributes<HTMLDivElement>;
     /** Between the drawing and the ends. */
     readonly below?: ComponentChildren;
+    /** A word at a place, in a hundredth of the width. */
+    readonly note?: { readonly at: number; readonly text: string } | undefined;
     readonly children: ComponentChildren;
   } & Axes,
 ) {
-  const { scale, width, height, label, ends, control, below, children } = props;
+  const { scale, width, height, label, ends, control, below, note, children } = props;
   const placed = placeOf(scale, height);
   return (
     <div class="plot">
@@ -76,7 +78,15 @@ export function Plot(
           <span key={tick}>{tick.toLocaleString('en', { maximumFractionDigits: 2 })}</span>
         ))}
       </div>
-      <div {...control}>
+      <div class={note && 'noted'} {...control}>
+        {note === undefined ? null : (
+          <span
+            class={note.at > 50 ? 'mark before' : 'mark'}
+            style={note.at > 50 ? { right: `${100 - note.at}%` } : { left: `${note.at}%` }}
+          >
+            {note.text}
+          </span>
+        )}
         <Drawing class="chart" box={[0, 0, width, height]} height={height} label={label}>
           {scale.ticks.map((tick) => (
             <path key={tick} class={tick === 0 ? 'c-axis' : 'c-grid'} d={`M0 ${placed(tick)}H${width}`} />
@@ -94,12 +104,29 @@ export function Plot(
   );
 }
 
-/** Failures night by night. The last one is strong, the others are pale; a night without a number is a grey line. */
-export function FailureBars({ bars, ...axes }: { readonly bars: readonly Bar[] } & Axes) {
+/**
+ * Failures night by night. The last one is strong, the others are pale; a night without a number is a grey line.
+ * @param props.note a word at one of the bars, by its place.
+ */
+export function FailureBars({
+  bars,
+  note,
+  ...axes
+}: {
+  readonly bars: readonly Bar[];
+  readonly note?: { readonly at: number; readonly text: string } | undefined;
+} & Axes) {
   const scale = scaleOf(bars.map(({ value = 0, others = 0 }) => value + others));
   const tallOf = (value: number): number => (value / scale.max) * height;
+  const units = bars.length * 20 - (20 - width);
   return (
-    <Plot scale={scale} width={bars.length * 20 - (20 - width)} height={height} {...axes}>
+    <Plot
+      scale={scale}
+      width={units}
+      height={height}
+      note={note && { text: note.text, at: ((note.at * 20) / units) * 100 }}
+      {...axes}
+    >
       {bars.map(({ key, title, value, others = 0, href }, index) => {
         // One failure among thousands still shows.
         const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, tallOf(value));
@@ -198,13 +225,15 @@ export function Marks(props: {
 
 /** The same over the whole width, each mark with its title. */
 export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {
+  // Of few, the last one is still at the end.
+  const places = Math.max(14, marks.length);
   return (
-    <Drawing class="marks wide" box={[0, 0, Math.max(1, marks.length) * 8, 14]} label={label}>
+    <Drawing class="marks wide" box={[0, 0, places * 8 - 2, 14]} label={label}>
       {marks.map(({ title, tone }, index) => (
         <rect
           key={index}
           class={classOf(tone, index === marks.length - 1)}
-          x={index * 8}
+          x={(places - marks.length + index) * 8}
           y={isDone(tone) ? 0 : 6}
           width={6}
           height={isDone(tone) ? 14 : 2}

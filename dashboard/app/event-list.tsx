@@ -9,8 +9,11 @@ import { Clock, Table, Time, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
-export const kindTitle = (kind: string): string =>
-  Object.hasOwn(eventSeverities, kind) ? tenantTitles[`tenant.${kind as EventKind}`] : kind;
+export const kindTitle = (kind: string): string => {
+  const title = Object.hasOwn(eventSeverities, kind) ? tenantTitles[`tenant.${kind as EventKind}`] : kind;
+  // Notices have it within a sentence.
+  return `${title.charAt(0).toUpperCase()}${title.slice(1)}`;
+};
 
 const goodNews: ReadonlySet<string> = new Set([
   'reachable',

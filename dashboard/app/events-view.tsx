@@ -36,7 +36,9 @@ function Events({ filter }: FilterProps) {
         {({ lookedAt }) => (
           <>
             <p class="quiet">
-              <span role="status">{known === '' ? '' : `${known}. `}</span>
+              <span role="status" class="visually-hidden">
+                {known === '' ? '' : `${known}. `}
+              </span>
               {lookedAt === undefined ? (
                 'The broker has not looked at the tenants yet. It does so every ten minutes.'
               ) : (

@@ -64,7 +64,7 @@ function JobList() {
                   ],
                   ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
                   ['Nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={14} />],
-                  ['Schedule', 'w-c p3 quiet', ({ job }) => scheduleOf(job), ({ job }) => job.schedule],
+                  ['Schedule', 'w-l p3 quiet', ({ job }) => scheduleOf(job), ({ job }) => job.schedule],
                   ['Next', 'w-m p2', ({ job }) => job.nextAt && <Time iso={job.nextAt} short />],
                   ['Start', 'w-s end', ({ job }) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />],
                 ]}

@@ -158,8 +158,9 @@ export function useFailures(
           if (run.finishedAt !== undefined) found.set(run.runId, { run, codes: new Map(codes) });
         }
         if (stopped) return;
-        setRead((n) => n + 1);
       }
+      // Once for all jobs: each time, every row of a list is drawn anew.
+      if (lacking.length > 0) setRead((n) => n + 1);
     };
     void readAll();
     return () => {

@@ -4,7 +4,7 @@ import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { PartyName } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
-import { CountsBar, FailedNights, FailureBars } from './charts.tsx';
+import { CountsBar, Drawing, FailedNights, FailureBars } from './charts.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
@@ -12,11 +12,13 @@ import { count, duration, localClock, localDay, numberWord, relative } from './f
 import { type JobRuns, mainJob, nightsOf, readHistory, readHistoryOf, readJobRuns, useFailures } from './nights.ts';
 import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { approvalLink, runLink, tenantLink } from './route.ts';
+import { stateOf } from './plan-words.ts';
+import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { WaitingContext } from './waiting.tsx';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
@@ -157,6 +159,7 @@ function NightBars(props: {
       </div>
       <FailureBars
         label={label}
+        note={steepest(nights)}
         ends={[
           day(nights[0]?.dayMs),
           day(nights[Math.floor(nights.length / 2)]?.dayMs),
@@ -175,6 +178,17 @@ function NightBars(props: {
       />
     </section>
   );
+}
+
+/** The night in which the failures rose most. Undefined for a rise by one, which says little. */
+function steepest(nights: Nights) {
+  const failed = nights.map(({ run }) => run?.tenants.failed);
+  const rises = failed.map((now, at) => (now ?? 0) - (at === 0 ? (now ?? 0) : (failed[at - 1] ?? now ?? 0)));
+  const most = Math.max(...rises);
+  const at = rises.lastIndexOf(most);
+  return most < 2
+    ? undefined
+    : { at, text: `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more` };
 }
 
 type Past = ReadonlyMap<string, Awaited<ReturnType<typeof readHistory>>> | undefined;
@@ -203,30 +217,30 @@ function withPast({ job, runs }: JobRuns, past: Past) {
 function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past: Past }) {
   if (jobs.length === 0) return <NoJobs />;
   // Jobs that somebody starts now and then would hide those of every night.
-  const [shown, others] = [true, false].map((isShown) =>
-    jobs.filter(({ job, runs }) => (job.schedule !== undefined || runs.length > 0) === isShown),
-  );
+  const isShown = ({ job, runs }: JobRuns): boolean =>
+    job.changes !== true && (job.schedule !== undefined || runs.length > 0);
+  const [shown, others] = [jobs.filter(isShown), jobs.filter((one) => !isShown(one))];
   return (
     <>
       <Table<JobRuns>
-        items={shown ?? []}
+        items={shown}
         keyOf={({ job }) => job.name}
         columns={[
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
           ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
           [
             'Failed',
-            'w-s end',
+            'w-xs end',
             ({ runs: [last] }) => (
               <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>
             ),
           ],
           ['Nights', 'w-m p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
-          ['Took', 'w-m end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
+          ['Took', 'w-s end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
         ]}
       />
-      {others?.length ? (
+      {others.length > 0 ? (
         <footer>
           <a href="#/jobs">{count(others.length, 'job')} on demand</a>
         </footer>
@@ -254,15 +268,17 @@ function Next({ iso }: { readonly iso: string | undefined }) {
   return Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
 }
 
-/** Requests that the person may decide on, where they can be decided. */
+/** Requests that the person may decide on, where they can be decided, and applies that the person may let go on. */
 function WaitsForYou() {
   const waiting = useContext(WaitingContext);
   const { begin, dialog } = useDeciding(() => undefined);
-  if (waiting === undefined) return null;
-  const mine = (waiting.polled.value?.approvals ?? []).filter(({ possibleDecisions }) =>
+  const applies = [useRole('Runs.Read'), useRole('Changes.Apply')].every(Boolean);
+  const plans = usePolling(async (api) => (applies ? api.plans() : undefined), 'plans', runsIntervalMs).value?.plans;
+  const underWay = (plans ?? []).filter(({ apply }) => apply !== undefined && !isEnded(apply.status));
+  const mine = (waiting?.polled.value?.approvals ?? []).filter(({ possibleDecisions }) =>
     possibleDecisions.includes('deny'),
   );
-  if (mine.length === 0) return dialog;
+  if (mine.length + underWay.length === 0) return dialog;
   return (
     <Panel title="Waits for you" bare>
       {dialog}
@@ -282,6 +298,19 @@ function WaitsForYou() {
             </button>
           </li>
         ))}
+        {underWay.slice(0, 3).map((plan) => (
+          <li key={plan.planId} class="ask">
+            <div>
+              <b>
+                <a href={planLink(plan.planId)}>{plan.title}</a>
+              </b>
+              <div class="small">{stateOf(plan)[1]}</div>
+            </div>
+            <a class="btn s" href={planLink(plan.planId)}>
+              Follow<span class="visually-hidden"> {plan.title}</span>
+            </a>
+          </li>
+        ))}
       </ul>
       {mine.length > 5 ? (
         <footer>
@@ -294,14 +323,29 @@ function WaitsForYou() {
 
 const endsShown = 6;
 
-/** Relationships that end within 30 days and do not renew by themselves, the next end first. */
+const weeksShown = 13;
+const weekMs = 7 * 86_400_000;
+
+/** Relationships by the week of their end, and those that end within 30 days and do not renew by themselves. */
 function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] }) {
-  const ending = tenants
-    .filter(endsSoon)
+  const ends = tenants
+    .filter(({ relationshipEndsAt = '', reachable }) => reachable && Date.parse(relationshipEndsAt) > Date.now())
     .toSorted((a, b) => (a.relationshipEndsAt ?? '').localeCompare(b.relationshipEndsAt ?? ''));
-  if (ending.length === 0) return null;
+  const weekOf = ({ relationshipEndsAt = '' }: Tenant): number =>
+    Math.floor((Date.parse(relationshipEndsAt) - Date.now()) / weekMs);
+  const weeks = Array.from({ length: weeksShown }, (_, week) => ends.filter((tenant) => weekOf(tenant) === week));
+  const ending = ends.filter(endsSoon);
+  if (weeks.flat().length + ending.length === 0) return null;
+  const last = localDay(new Date(Date.now() + weeksShown * weekMs).toISOString());
   return (
-    <Panel title="GDAP relationships that end soon" more={<span class="small">30 days</span>} bare>
+    <Panel title="Relationships that end" more={<span class="small">{weeksShown} weeks</span>} bare>
+      <div class="pad">
+        <WeekBars weeks={weeks} />
+        <div class="x" aria-hidden="true">
+          <span>this week</span>
+          <span>{last}</span>
+        </div>
+      </div>
       <ul class="list">
         {ending.slice(0, endsShown).map(({ tenantId, name, relationshipEndsAt = '' }) => (
           <li key={tenantId}>
@@ -318,5 +362,24 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
         </footer>
       ) : null}
     </Panel>
+  );
+}
+
+/** How many relationships end in each week: in amber those of which one does not renew by itself within 30 days. */
+function WeekBars({ weeks }: { readonly weeks: readonly (readonly Tenant[])[] }) {
+  const most = Math.max(1, ...weeks.map(({ length }) => length));
+  const label = `Relationships that end, week by week: ${weeks.map(({ length }) => length).join(', ')}`;
+  return (
+    <Drawing class="chart" box={[0, 0, weeks.length * 20 - 4, 44]} height={44} label={label}>
+      {weeks.map((some, week) => {
+        const height = some.length === 0 ? 1 : (some.length / most) * 44;
+        const tone = some.length === 0 ? 'rest' : some.some(endsSoon) ? 'warn' : 'ok';
+        return (
+          <rect key={week} class={tone} x={week * 20} y={44 - height} width={16} height={height}>
+            <title>{`${week === 0 ? 'this week' : `in ${count(week, 'week')}`}: ${some.length}`}</title>
+          </rect>
+        );
+      })}
+    </Drawing>
   );
 }

@@ -162,6 +162,25 @@ export function Panel({ title, more, bare = false, class: name = '', children }:
   );
 }
 
+/** Numbers beside each other, each with its name above, and what it is a part of or how it changed beside it. */
+export function Metrics(props: {
+  readonly of: readonly (readonly [name: string, value: string, about: string, tone?: Tone])[];
+  readonly class?: string;
+}) {
+  return (
+    <dl class={`metrics ${props.class ?? ''}`}>
+      {props.of.map(([name, value, about, tone]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class={tone}>
+            {value} <small>{about}</small>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 /** One entry of a `<dl>`. Shows nothing without content. */
 export function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
   if (children === undefined || children === '') return null;

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
-import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
@@ -14,7 +14,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Failure, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
+import { Clock, Failure, Head, Loaded, Metrics, OutcomeBadge, Panel, Time } from './pieces.tsx';
 import { type Apply, canApply, differenceLines, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
@@ -25,9 +25,12 @@ import { RunSummary } from './run-summary.tsx';
 import type { PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { Check, TextField } from './choice.tsx';
 import { entriesIn } from './view-filter.ts';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 
 /** While something happens, and while somebody may apply the plan. */
 const [busyMs, idleMs] = [2_000, 15_000];
+/** The waves, whose tenants may be thousands. */
+const wavesMs = 5_000;
 const namesShown = 10;
 
 export const PlanView = forRole(['Runs.Read'], 'Plan', OnePlan);
@@ -68,6 +71,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
   const { planId, apply, tenants, status } = plan;
   const mayApply = useRole('Changes.Apply');
   const [failure, setFailure] = useState<ApiFailure>();
+  const applied = useApplied(apply);
   const headline = headlineOf(plan, mayApply);
   useProgressAnnouncement(headline, apply === undefined ? isEnded(status) : isEnded(apply.status) || apply.waits);
   const pending = apply === undefined ? pendingOf(planId) : undefined;
@@ -98,16 +102,19 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       {apply === undefined ? (
         <Difference plan={plan} />
       ) : (
-        <div class="cols">
-          <div class="stack">
-            <Waves apply={apply} />
-            <Difference plan={plan} />
+        <>
+          <Outcomes plan={plan} apply={apply} />
+          <div class="cols">
+            <div class="stack">
+              {applied === undefined || apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied} />}
+              <Difference plan={plan} />
+            </div>
+            <div class="stack">
+              {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
+              {applied === undefined ? null : <WantALook tenants={applied} runId={apply.runId} />}
+            </div>
           </div>
-          <div class="stack">
-            <Outcomes plan={plan} apply={apply} />
-            {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
-          </div>
-        </div>
+        </>
       )}
     </article>
   );
@@ -249,31 +256,49 @@ function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly appl
   );
 }
 
-/** How far each wave is. The tenants of a wave are visited after those of the waves before. */
-function Waves({ apply }: { readonly apply: Apply }) {
-  const { waves, wave: current = 1, status } = apply;
-  const done = doneOf(apply);
+/** Tenants of the apply with their outcomes. Undefined until they are read. */
+function useApplied(apply: Apply | undefined): readonly RunTenant[] | undefined {
+  const load = async (api: Api) => apply && (await api.runTenants(apply.runId)).tenants;
+  const isUnderWay = apply !== undefined && !isEnded(apply.status);
+  return usePolling(load, `tenants of ${apply?.runId}`, isUnderWay ? wavesMs : undefined).value;
+}
+
+interface AppliedProps {
+  readonly apply: Apply;
+  readonly tenants: readonly RunTenant[];
+}
+
+/** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
+function Waves({ apply, tenants }: AppliedProps) {
+  const { waves, waveNames, wave: current = 1, status } = apply;
+  const byWave = Map.groupBy(tenants, ({ wave }) => wave);
   return (
-    <Panel title="Waves">
-      <ol class="lanes waves">
+    <Panel title="Waves" bare>
+      <ol>
         {waves.map((size, index) => {
-          const before = waves.slice(0, index).reduce((sum, each) => sum + each, 0);
-          const ended = Math.min(size, Math.max(0, done - before));
+          const some = byWave.get(index + 1) ?? [];
           const isNow = index + 1 === current && !isEnded(status);
-          const words =
-            ended === size
-              ? 'done'
-              : ended > 0 || isNow
-                ? `${ended.toLocaleString('en')} done`
-                : isEnded(status)
-                  ? 'not begun'
-                  : 'to come';
+          const counts = countsOf(some);
+          const ends = some.flatMap(({ finishedAt }) => finishedAt ?? []).toSorted();
           return (
-            <li key={index}>
-              <span>{isNow ? <b>Wave {index + 1}</b> : `Wave ${index + 1}`}</span>
-              <StackedBar parts={[[isNow ? 'active' : 'succeeded', ended]]} total={size} />
-              <span>
-                {count(size, 'tenant')}, {words}
+            <li key={index} class={isNow ? 'wave now' : 'wave'}>
+              <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
+              <div>
+                <b>{waveNames?.[index]?.replace(':', ' ') ?? `Wave ${index + 1}`}</b>
+                <div class="small">{count(size, 'tenant')}</div>
+              </div>
+              <div>
+                <StackedBar parts={counts.map(([tone, , n]) => [tone, n])} total={size} />
+                <div class="small">
+                  {counts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ') || 'to come'}
+                </div>
+              </div>
+              <span class="small">
+                {ends.length === 0 ? null : (
+                  <>
+                    last at <Clock iso={ends.at(-1) ?? ''} exact />
+                  </>
+                )}
               </span>
             </li>
           );
@@ -283,27 +308,60 @@ function Waves({ apply }: { readonly apply: Apply }) {
   );
 }
 
+const waveWords = {
+  succeeded: ['good', 'done'],
+  failed: ['bad', 'failed'],
+  retrying: ['active', 'in work'],
+  skipped: ['rest', 'skipped'],
+} as const;
+
+/** Tenants of a wave by what became of them: tone, word and number. */
+const countsOf = (tenants: readonly RunTenant[]) =>
+  (['succeeded', 'failed', 'retrying', 'skipped'] as const).flatMap((outcome) => {
+    const n = tenants.filter((tenant) => tenant.outcome === outcome).length;
+    return n === 0 ? [] : [[...waveWords[outcome], n] as const];
+  });
+
 /** The changes by what became of them. */
-function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
-  const { outcomes = {}, runId } = apply;
-  const known = [...outcomeTones].filter(([name]) => (outcomes[name] ?? 0) > 0);
-  const left = plan.changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
+function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
+  const { outcomes = {}, status } = apply;
+  const known = [...outcomeTones].flatMap(([name, tone]) =>
+    name === 'applied' || outcomes[name] ? [[name, tone] as const] : [],
+  );
+  const left = changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
+  const figures = [
+    ...known.map(([name, tone]) => [name, outcomes[name] ?? 0, tone] as const),
+    ...(left > 0 ? [[isEnded(status) ? 'not sent' : 'to come', left, 'idle'] as const] : []),
+    ['can be undone', changes - irreversible, 'idle'] as const,
+  ];
+  const of = `of ${count(changes, 'change')}`;
+  return <Metrics class="panel" of={figures.map(([name, n, tone]) => [name, n.toLocaleString('en'), of, tone])} />;
+}
+
+/** The tenants in which it went wrong. */
+function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[]; readonly runId: string }) {
+  const failed = tenants.filter(({ outcome }) => outcome === 'failed');
+  if (failed.length === 0) return null;
   return (
-    <Panel title="What became of the changes" bare>
+    <Panel title="Want a look" bare>
       <ul class="list">
-        {known.map(([name, tone]) => (
-          <li key={name}>
-            <ToneBadge tone={tone}>{name}</ToneBadge>
-            <a href={runLink(runId, 'rows')}>{count(outcomes[name] ?? 0, 'change')}</a>
+        {failed.slice(0, namesShown).map(({ tenantId, name, outcome, code, detail }) => (
+          <li key={tenantId} class="ask">
+            <div>
+              <b>
+                <a href={tenantLink(tenantId)}>{name}</a>
+              </b>
+              <div class="small">{detail ?? titleOf(code ?? outcome)}</div>
+            </div>
+            <OutcomeBadge outcome={outcome} />
           </li>
         ))}
-        {left > 0 ? (
-          <li>
-            <span class="quiet">{isEnded(apply.status) ? 'not sent' : 'no outcome yet'}</span>
-            <span>{count(left, 'change')}</span>
-          </li>
-        ) : null}
       </ul>
+      <footer>
+        <a href={runLink(runId, 'tenants')}>
+          {failed.length > namesShown ? `All ${count(failed.length, 'tenant')}` : 'What Microsoft said'}
+        </a>
+      </footer>
     </Panel>
   );
 }
@@ -347,6 +405,7 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
   const { action, target, before, after, undo, tenants } = group;
   const [wasOpened, setOpened] = useState(isOpen);
   const isLasting = undo.startsWith('no');
+  const lines = differenceLines(before, after);
   return (
     <details
       class={isLasting ? 'cause bad' : 'cause ok'}
@@ -359,6 +418,7 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
           <h3 class="cut" title={target}>
             {outcomeWord(action.replaceAll('-', '_'))} {target}
           </h3>
+          <div class="whom quiet cut">{lines.join(', ')}</div>
         </div>
         <span class="spark" />
         <span class="since">{isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}</span>
@@ -369,7 +429,7 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
         <figure class="patch">
           <figcaption>in {count(tenants, 'tenant')}</figcaption>
           <pre tabIndex={0}>
-            {differenceLines(before, after).map((line, index) => {
+            {lines.map((line, index) => {
               const Line = line.startsWith('-') ? 'del' : 'ins';
               return line.startsWith('~') ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
             })}

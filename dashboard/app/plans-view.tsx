@@ -50,7 +50,7 @@ function PlanList() {
                   ['State', 'w-c', (plan) => <StateBadge plan={plan} />],
                   ['Tenants', 'w-s end p2', ({ tenants }) => tenants.total.toLocaleString('en')],
                   ['Made', 'w-s end', ({ madeAt }) => <Clock iso={madeAt} />],
-                  ['By', 'w-m p3 quiet', ({ madeBy }) => madeBy, ({ madeBy }) => madeBy],
+                  ['By', 'w-l p3 quiet', ({ madeBy }) => madeBy, ({ madeBy }) => madeBy],
                 ]}
               />
             </div>

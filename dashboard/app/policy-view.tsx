@@ -226,7 +226,7 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
           <ul>
             {needless.map(({ application, unused, tokens }) => (
               <li key={application}>
-                Permissions of the application {application}: {unused.join(', ')}.
+                Permissions of the application {application}: <Folded names={unused} />
                 {tokens === 0 ? '' : ` ${count(tokens, 'token')} that named no scopes may have needed them.`}
               </li>
             ))}
@@ -248,8 +248,25 @@ const RuleCell = ({ rule, unused, nameOf }: Pick<Use['rules'][number], 'rule' | 
     {Object.entries(unused).map(([part, entries]) => (
       <div key={part} class="small quiet">
         Not used: {part === 'changes' ? 'change jobs' : part}{' '}
-        {entries.map(part === 'callers' ? nameOf : (entry) => entry).join(', ')}
+        <Folded names={part === 'callers' ? entries.map(nameOf) : entries} />
       </div>
     ))}
   </>
 );
+
+/** Names that stay in sight. */
+const namesShown = 4;
+
+/** Names, those of a long list behind their number. */
+function Folded({ names }: { readonly names: readonly string[] }) {
+  const more = names.length - namesShown;
+  if (more <= 1) return <>{names.join(', ')}</>;
+  return (
+    <details>
+      <summary class="quiet">
+        {names.slice(0, namesShown).join(', ')} and {count(more, 'other')}
+      </summary>
+      {names.slice(namesShown).join(', ')}
+    </details>
+  );
+}

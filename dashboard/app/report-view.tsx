@@ -17,17 +17,17 @@ import {
   jobsText,
   numberText,
   periodText,
-  rowsText,
 } from '../../src/lib/api/report/report-words.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Sentence, Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
 import { Icon } from './icon.tsx';
-import { Head, Loaded, Panel } from './pieces.tsx';
+import { type Column, Head, Loaded, Metrics, Panel, Table } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { runLink, tenantLink } from './route.ts';
+import { useNarrow } from './virtual-rows.tsx';
 
 /** Rows and changes of each job. */
 const shownRows = 10;
@@ -100,8 +100,10 @@ function Content({ report: { sections, gaps, warnings } }: { readonly report: Te
 }
 
 function OneSection({ section }: { readonly section: Section }) {
-  const { title, description, asOf, runId, rowCount, rows, columns, counts, since, changed } = section;
+  const { title, description, asOf, runId, rowCount, rows, columns, counts, figures, since, changed } = section;
   const more = rowCount - rows.length;
+  // The rows are a figure, too.
+  const others = figures.filter((figure) => figure.title !== 'Rows');
   const link = (
     <a href={runLink(runId, 'rows')} class="small">
       {dayText(asOf)}
@@ -110,13 +112,13 @@ function OneSection({ section }: { readonly section: Section }) {
   return (
     <Panel title={title} more={link}>
       {description === undefined ? null : <p class="quiet">{description}</p>}
-      <p>
-        {rowsText(rowCount)};{' '}
-        {since === undefined
-          ? 'nothing to compare with yet'
-          : `since ${dayText(since)}: ${[...figureTexts(section), changesText(section)].join(', ')}`}
-        .
-      </p>
+      <Metrics
+        of={[
+          ['Rows', numberText(rowCount), since === undefined ? 'nothing to compare with yet' : changesText(section)],
+          ...others.map((figure) => [figure.title, numberText(figure.now), differenceText(figure)] as const),
+        ]}
+      />
+      {since === undefined ? null : <p class="small quiet">Compared with {dayText(since)}.</p>}
       {counts === undefined || counts.values.length === 0 ? null : (
         <p>
           {counts.title}: {countsText(counts)}
@@ -138,35 +140,49 @@ function OneSection({ section }: { readonly section: Section }) {
       {rows.length === 0 ? null : (
         <>
           <h3>{more === 0 ? 'Rows' : `The first ${rows.length} of ${numberText(rowCount)} rows`}</h3>
-          <ul class="records">
-            {rows.map((row, at) => (
-              <li key={at}>
-                {columns.map(({ name, title: head, type }, place) =>
-                  place === 0 ? (
-                    <b key={name} dir="auto">
-                      {cellText(row[name], type)}
-                    </b>
-                  ) : (
-                    <span key={name}>
-                      <span class="quiet">{head}:</span> <bdi>{cellText(row[name], type)}</bdi>
-                    </span>
-                  ),
-                )}
-              </li>
-            ))}
-          </ul>
+          {columns.length <= mostColumns[useNarrow() ? 'phone' : 'screen'] ? (
+            <RowTable rows={rows} columns={columns} />
+          ) : (
+            <ul class="records">
+              {rows.map((row, at) => (
+                <li key={at}>
+                  {columns.map(({ name, title: head, type }, place) =>
+                    place === 0 ? (
+                      <b key={name} dir="auto">
+                        {cellText(row[name], type)}
+                      </b>
+                    ) : (
+                      <span key={name}>
+                        <span class="quiet">{head}:</span> <bdi>{cellText(row[name], type)}</bdi>
+                      </span>
+                    ),
+                  )}
+                </li>
+              ))}
+            </ul>
+          )}
         </>
       )}
     </Panel>
   );
 }
 
-/** The numbers that differ from the earlier run. */
-const figureTexts = ({ figures }: Section): readonly string[] =>
-  figures.flatMap((figure) => {
-    const difference = differenceText(figure);
-    return difference === '' ? [] : [`${figure.title} ${numberText(figure.now)} (${difference})`];
-  });
+/** Columns of a table that fits. More are shown as texts. */
+const mostColumns = { phone: 3, screen: 8 };
+
+const RowTable = ({ rows, columns }: Pick<Section, 'rows' | 'columns'>) => (
+  <Table
+    items={[...rows.entries()]}
+    keyOf={([at]) => String(at)}
+    columns={columns.map(
+      ({ name, title, type }): Column<[number, Section['rows'][number]]> => [
+        title,
+        type === 'number' ? 'w-s end wrap' : 'wrap',
+        ([, row]) => <bdi>{cellText(row[name], type)}</bdi>,
+      ],
+    )}
+  />
+);
 
 function Gaps({ gaps }: { readonly gaps: readonly Gap[] }) {
   return (

@@ -5,6 +5,7 @@ import { parametersText } from '../../src/lib/core/parameters.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Problem, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './charts.tsx';
+import { CopyButton } from './copy.tsx';
 import { count, duration, relative } from './format.ts';
 import { OutcomeBadge, Time } from './pieces.tsx';
 import { jobLink } from './route.ts';
@@ -66,10 +67,15 @@ export function RunFacts({ run, title, stored }: FactsProps) {
       ) : parameters === undefined ? null : (
         <span>Parameters: {parametersText(parameters)}</span>
       )}
-      <code>{run.runId}</code>
+      <span>
+        run <code title={run.runId}>{shortRunId(run.runId)}</code> <CopyButton text={run.runId} what="run id" />
+      </span>
     </>
   );
 }
+
+/** The beginning of a long id: commands accept it, too. */
+const shortRunId = (runId: string): string => (runId.length > 36 ? `${runId.slice(0, 34)}…` : runId);
 
 /** Why a run ended early, how far it is, and what its list of tenants lacks. */
 export function RunSummary({ run }: { readonly run: RunAnswer }) {

@@ -60,7 +60,7 @@ const columnsOf = (titles: ReadonlyMap<string, string>): readonly Column<RunSumm
   ['Tenants', 'w-c p2', (run) => <Tenants run={run} />],
   ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
   ['Took', 'w-m end p2 quiet', (run) => `${run.finishedAt === undefined ? 'so far ' : ''}${duration(run.durationMs)}`],
-  ['Started by', 'w-m p3 quiet', (run) => <StartedBy run={run} />],
+  ['Started by', 'w-l p3 quiet', (run) => <StartedBy run={run} />],
 ];
 
 /** The schedule, or the name of the caller: the ids are in its title. */

@@ -153,7 +153,7 @@ function grouped(
             count={some.length}
             title={isBad && code !== undefined ? (text?.title ?? titleOf(code)) : outcomeWord(outcome)}
             tone={isBad ? outcomeStyle(outcome).tone : undefined}
-            advice={isBad ? text?.advice : undefined}
+            advice={isBad ? text?.advice.replaceAll(' --tenant <id>', '') : undefined}
             cause={isBad && code !== undefined ? { cause: code, tenants } : undefined}
           />,
         ),

@@ -17,6 +17,7 @@ import { RunTenants } from './run-tenants.tsx';
 import { RunTimeline } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
+import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { saveFile } from './save-file.ts';
@@ -194,15 +195,22 @@ function RunActions(props: {
   };
   return (
     <>
-      <div class="seg" role="group" aria-label="Downloads">
-        {formats.map(([format, name]) => (
-          <ActionButton key={format} work={() => save(format)} onFailure={onFailure}>
-            <Icon name="download" />
-            <span class="visually-hidden">Download </span>
-            {name}
-          </ActionButton>
-        ))}
-      </div>
+      <DialogButton
+        dialog={(onClose) => (
+          <Dialog title="Download the rows" onClose={onClose}>
+            <p class="quiet">As a spreadsheet opens it, one object a line, or one array.</p>
+            <div class="actions">
+              {formats.map(([format, name]) => (
+                <ActionButton key={format} work={() => save(format).finally(onClose)} onFailure={onFailure}>
+                  <Icon name="download" /> {name}
+                </ActionButton>
+              ))}
+            </div>
+          </Dialog>
+        )}
+      >
+        <Icon name="download" /> Download…
+      </DialogButton>
       {mayCancel && !ended ? (
         <ActionButton work={onCancel} onFailure={onFailure} done={run.cancelRequested === true}>
           Cancel

@@ -55,16 +55,33 @@ const domainColumn: RowsColumn<Tenant> = {
 const marksColumn: RowsColumn<Tenant> = {
   id: 'tags',
   title: 'Groups and tags',
-  width: 6.5,
-  cell: ({ groups = [], tags = [] }) => {
-    const names = [...groups, ...tags].join(', ');
+  width: 8.5,
+  cell: (tenant) => {
+    const names = marksOf(tenant);
     return (
-      <span class="quiet" title={names}>
-        {names}
+      <span title={names.join(', ')}>
+        <TagList names={names} />
       </span>
     );
   },
 };
+
+/** The names of its groups and tags. A group may be called like the tag that it is made of. */
+export const marksOf = ({
+  groups = [],
+  tags = [],
+}: Partial<Pick<Tenant, 'groups' | 'tags'>> = {}): readonly string[] => [...new Set([...groups, ...tags])];
+
+/** Groups and tags, each in a box. */
+export const TagList = ({ names }: { readonly names: readonly string[] }) => (
+  <>
+    {names.map((name) => (
+      <>
+        <span class="tag">{name}</span>{' '}
+      </>
+    ))}
+  </>
+);
 
 const unknownResults: RowsColumn<Tenant> = {
   id: 'results',
@@ -73,9 +90,16 @@ const unknownResults: RowsColumn<Tenant> = {
   cell: () => <span class="quiet">not known</span>,
 };
 
+/** Of a job in a narrow column: `MFA`, `Secret expiry`. The name says it in fewer words than the title. */
+function shortName(job: string): string {
+  const words = job.replace(/-(?:report|check)$/, '').replaceAll('-', ' ');
+  return words.length <= 3 ? words.toUpperCase() : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
 const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   id: job.name,
-  title: job.title,
+  title: shortName(job.name),
+  hint: job.title,
   width: 5.9,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,

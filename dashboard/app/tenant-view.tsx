@@ -11,7 +11,7 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { Access } from './tenant-columns.tsx';
+import { Access, marksOf, TagList } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantHistory, TenantJobs, TenantOverTime } from './tenant-history.tsx';
@@ -58,6 +58,9 @@ function About({ tenantId, tenant }: { readonly tenantId: string; readonly tenan
       <span>{tenant?.defaultDomain}</span>
       <span>
         id <code>{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
+      </span>
+      <span>
+        <TagList names={marksOf(tenant)} />
       </span>
     </>
   );
@@ -141,6 +144,7 @@ function WhatToDo({ tenant }: TenantProps) {
 
 function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
   const { cause, tone, results } = trouble;
+  const { titleOf: titleOfJob } = useJobs();
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const since = results.flatMap(({ job }) => failingSince(tenant, job) ?? []).toSorted()[0];
@@ -149,7 +153,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
       <h2>{titleOf(cause)}</h2>
       {results.length === 0 ? null : (
         <p>
-          {results.length === 1 ? results[0]?.job : count(results.length, 'job')}{' '}
+          {results.length === 1 ? titleOfJob(results[0]?.job ?? '') : count(results.length, 'job')}{' '}
           {results.length === 1 ? 'fails' : 'fail'}
           {since === undefined ? '' : ` since ${localDay(since)}`}.
         </p>
@@ -173,18 +177,23 @@ const sourceNames = {
 } as const;
 
 function Relationship({ tenant }: TenantProps) {
-  const { relationship, relationshipEndsAt, explanation, sources, asOf } = tenant;
+  const { relationship, relationshipRenews, roles = [], explanation, sources, asOf } = tenant;
+  const shown = roles.slice(0, rolesShown);
+  const more = roles.length - shown.length;
   return (
     <Panel title="Relationship">
       <p>{explanation}</p>
+      <Life tenant={tenant} />
       <dl>
         <Fact name="Kind">{relationship === 'none' ? 'none' : relationship.toUpperCase()}</Fact>
-        <Fact name="Ends">
-          {relationshipEndsAt && (
-            <>
-              <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>{' '}
-              <span class="quiet">{relative(relationshipEndsAt)}</span>
-            </>
+        <Fact name="Renews">
+          {relationshipRenews === undefined ? undefined : relationshipRenews ? 'by itself' : 'not by itself'}
+        </Fact>
+        <Fact name="Roles">
+          {roles.length === 0 ? undefined : (
+            <span title={roles.join(', ')}>
+              {shown.join(', ')} {more > 0 ? <span class="quiet">+{more}</span> : null}
+            </span>
           )}
         </Fact>
         <Fact name="Listed in">{sources.map((source) => sourceNames[source]).join(', ')}</Fact>
@@ -193,6 +202,30 @@ function Relationship({ tenant }: TenantProps) {
         </Fact>
       </dl>
     </Panel>
+  );
+}
+
+const rolesShown = 3;
+
+/** From its start to its end, with how much of it is over. */
+function Life({ tenant: { relationshipStartedAt: start, relationshipEndsAt: end, reason } }: TenantProps) {
+  if (end === undefined) return null;
+  const ended = Date.parse(end) <= Date.now();
+  const words = `${ended ? 'ended' : 'ends'} ${localDate(end)}, ${relative(end)}`;
+  if (start === undefined) return <p class="small">{words}</p>;
+  const [total, over] = [Date.parse(end) - Date.parse(start), Date.now() - Date.parse(start)];
+  return (
+    <figure>
+      <StackedBar
+        parts={[[ended ? 'failed' : reason === 'gdap_expiring' ? 'warn' : 'succeeded', Math.min(total, over)]]}
+        total={total}
+        label={`Since ${localDate(start)}, ${words}`}
+      />
+      <figcaption class="x">
+        <span>{localDate(start)}</span>
+        <span>{words}</span>
+      </figcaption>
+    </figure>
   );
 }
 

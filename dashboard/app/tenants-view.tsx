@@ -170,7 +170,10 @@ function jobColumnsOf(
   failures: readonly Failures[],
 ): readonly JobColumn[] | undefined {
   if (!areResultsKnown(tenants)) return undefined;
-  const names = [...new Set(tenants.flatMap(({ lastResults = [] }) => lastResults.map(({ job }) => job)))].toSorted();
+  // A plan is no nightly result.
+  const changing = new Set(jobs.flatMap(({ job }) => (job.changes === true ? [job.name] : [])));
+  const all = new Set(tenants.flatMap(({ lastResults = [] }) => lastResults.map(({ job }) => job)));
+  const names = [...all].filter((name) => !changing.has(name)).toSorted();
   return names.map((name) => ({
     name,
     title: jobs.find(({ job }) => job.name === name)?.job.title ?? name,

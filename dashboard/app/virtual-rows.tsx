@@ -7,6 +7,8 @@ export interface RowsColumn<Item> {
   /** Unique among the columns. */
   readonly id: string;
   readonly title: string;
+  /** The whole title, if `title` is a short one. */
+  readonly hint?: string;
   /** Minimum width in rem. Columns share further space in proportion to it. */
   readonly width: number;
   /** Numbers are aligned at their end. */
@@ -114,7 +116,7 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
 }
 
 /** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
-function useNarrow(): boolean {
+export function useNarrow(): boolean {
   const query = useMemo(() => matchMedia('(max-width: 720px)'), []);
   const [isNarrow, setNarrow] = useState(query.matches);
   useEffect(() => {
@@ -208,7 +210,7 @@ function Headings<Item>({ columns, sort, onSort }: Pick<VirtualRowsProps<Item>, 
   return (
     <div role="rowgroup" class="rows-head">
       <div role="row" aria-rowindex={1} class="rows-row">
-        {columns.map(({ id, title, align, sortable }, index) => {
+        {columns.map(({ id, title, hint = title, align, sortable }, index) => {
           const isSorted = sort?.column === id;
           const order = sort?.descending === true ? 'descending' : 'ascending';
           const next = { column: id, descending: isSorted && !sort.descending };
@@ -222,7 +224,7 @@ function Headings<Item>({ columns, sort, onSort }: Pick<VirtualRowsProps<Item>, 
               tabIndex={-1}
             >
               {sortable === true && onSort !== undefined ? (
-                <button type="button" title={title} tabIndex={-1} onClick={() => onSort(next)}>
+                <button type="button" title={hint} tabIndex={-1} onClick={() => onSort(next)}>
                   {title}
                 </button>
               ) : (

@@ -64,9 +64,9 @@ describe('the page of events', skippedBecause(noBrowser), () => {
   });
 
   it('keeps its filter in the address, so that a link and the Back button show the same', async () => {
-    await page.getByRole('form', { name: 'Filter' }).locator('select').selectOption('access is lost');
+    await page.getByRole('form', { name: 'Filter' }).locator('select').selectOption('Access is lost');
     await expect.poll(() => page.url()).toMatch(/#\/events\?kind=lost$/);
-    await expect.poll(() => page.locator('.event .badge').allTextContents()).not.toContain('access is back');
+    await expect.poll(() => page.locator('.event .badge').allTextContents()).not.toContain('Access is back');
     const tag = world.tenants.find(({ tags = [] }) => tags.length > 0)?.tags?.[0] ?? '';
     await page.getByLabel('Tenants', { exact: true }).fill(`tag:${tag}`);
     await page.keyboard.press('Enter');

@@ -151,14 +151,14 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await changeTenant(demo.cloud.control, String(failing), { moreRoles: [] });
     await operator.press('Go on');
     await operator.heading('The apply is held in wave 2 of 2 and waits for you').waitFor();
-    await page.locator('li', { hasText: /^refused/ }).waitFor();
+    await page.locator('.metrics', { hasText: 'refused1' }).waitFor();
     await operator.look();
 
     await operator.press('Go on');
     const applied = reachable.length - 1;
     await operator.heading(`${applied} of ${reachable.length} changes applied, 1 refused`).waitFor();
     expect(await open()).toEqual([failing]);
-    await page.locator('.lanes', { hasText: `Wave 2${applied} tenants, done` }).waitFor();
+    await page.locator('.wave', { hasText: `2100%${applied} tenants` }).waitFor();
     await operator.look();
 
     await operator.press('Plan to undo');

@@ -10,6 +10,10 @@ import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole } from './signed-in.tsx';
 
+const Filters = ({ filter }: Pick<Parameters<typeof AuditFilters>[0], 'filter'>) => (
+  <AuditFilters filter={filter} text="" onText={() => undefined} />
+);
+
 type Query = Readonly<Record<string, string | undefined>>;
 type Answer = Awaited<ReturnType<Api['audit']>>;
 
@@ -95,8 +99,8 @@ it('keeps the records of earlier pages when the next page fails', async () => {
 });
 
 it('keeps text that is typed before the first effects run, and shows the filter of a new address', async () => {
-  const { root, rerender } = await rendered(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
-  const tenant = (): HTMLInputElement => root.querySelector('input')!;
+  const { root, rerender } = await rendered(<Filters filter={{ tenant: 'contoso.com' }} />);
+  const tenant = (): HTMLInputElement => root.querySelector('details input')!;
   const type = (text: string): Promise<void> =>
     act(() => {
       tenant().value = text;
@@ -104,12 +108,12 @@ it('keeps text that is typed before the first effects run, and shows the filter 
     });
   expect(tenant().value).toBe('contoso.com');
   await type('fabrikam');
-  await rerender(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
+  await rerender(<Filters filter={{ tenant: 'contoso.com' }} />);
   expect(tenant().value).toBe('fabrikam');
-  await rerender(<AuditFilters filter={{ tenant: 'adatum.com' }} />);
+  await rerender(<Filters filter={{ tenant: 'adatum.com' }} />);
   expect(tenant().value).toBe('adatum.com');
   // The browser's back button returns to the filter, not to the text that was typed there.
-  await rerender(<AuditFilters filter={{ tenant: 'contoso.com' }} />);
+  await rerender(<Filters filter={{ tenant: 'contoso.com' }} />);
   expect(tenant().value).toBe('contoso.com');
 });
 
@@ -222,7 +226,7 @@ it('marks what a rule for emergencies served, and only that', async () => {
 });
 
 it('filters by approval and emergencies, and keeps both in the address', async () => {
-  const { root, unmount } = await rendered(<AuditFilters filter={{ approval: 'a1', kind: 'approval' }} />);
+  const { root, unmount } = await rendered(<Filters filter={{ approval: 'a1', kind: 'approval' }} />);
   await act(() => root.querySelector<HTMLInputElement>('input[type=checkbox]')!.click());
   await act(() => {
     root.querySelector('form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
@@ -255,7 +259,7 @@ describe('what stands above the records', () => {
   async function view(
     answers: readonly object[][],
     checkpoints: object = { state: 'current' },
-    days = 4,
+    days = 100,
     listed: Partial<Answer> = {},
   ) {
     vi.setSystemTime(nowMs);
@@ -282,12 +286,12 @@ describe('what stands above the records', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is how much was recorded and denied, by whom and why, with a bar for each day that leads to it', async () => {
+  it('is how much was recorded and denied, and why, with a bar for each day that leads to it', async () => {
     const days = [at(24, 'issued'), at(24, 'denied', { code: 'consent_required' }), at(22, 'denied')];
     const { root, queries, bars, h1, unmount } = await view([days]);
     expect(h1()).toBe('3 records, 2 denied');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /newest first\. Mostly by person p-1 \(3\)\. Denied for: No consent for the application \(1\), no code \(1\)\.$/,
+      /^Since .*\. Denied for: No consent for the application \(1\), no code \(1\)\.$/,
     );
     expect(bars()).toEqual([
       '22 Nov: 1 record, 1 denied',
@@ -306,11 +310,43 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
-  it('has a bar for each hour of a short period, until now', async () => {
-    const { bars, unmount } = await view([[at(24, 'issued')]], undefined, 1);
-    expect(bars()).toEqual(
-      ['09', '10', '11'].map((hour) => `24 Nov, ${hour}:00: ${hour === '09' ? '1 record' : '0 records'}, 0 denied`),
-    );
+  it.each([
+    [1, 9, '24 Nov, 09:20'],
+    [3, 3, '24 Nov, 10:00'],
+    [7, 1, undefined],
+  ])('has parts of a period of %i days that are short, until now', async (days, length, second) => {
+    const { bars, unmount } = await view([[at(24, 'issued')]], undefined, days);
+    // A part alone is no chart.
+    expect(bars()).toHaveLength(length === 1 ? 0 : length);
+    if (second !== undefined) expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 record, 0 denied' });
+    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 records, 0 denied`);
+    await unmount();
+  });
+
+  it('finds who, tenant, rule and what among the records that are loaded', async () => {
+    const entries = [
+      { ...at(24, 'issued'), rule: 'the portal reads users', path: '/v1.0/users', scopes: [], correlationId: 'c' },
+      { ...at(23, 'denied'), code: 'consent_required', scopes: [], correlationId: 'd' },
+    ];
+    const { root, unmount } = await view([[]], undefined, undefined, { entries: entries as never });
+    const found = async (text: string): Promise<number> => {
+      const search = root.querySelector<HTMLInputElement>('input[type=search]')!;
+      await act(() => {
+        search.value = text;
+        search.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+      return root.querySelectorAll('table.audit tbody tr:has(time)').length;
+    };
+    for (const [text, length] of [
+      ['', 2],
+      ['PORTAL', 1],
+      ['v1.0/users', 1],
+      ['no consent', 1],
+      ['p-1', 2],
+      ['x', 0],
+    ] as const)
+      expect([text, await found(text)]).toEqual([text, length]);
+    expect(root.querySelector('.empty')?.textContent).toBe('None of the records so far has this text.');
     await unmount();
   });
 
@@ -347,17 +383,17 @@ describe('what stands above the records', () => {
   });
 
   it('leads from its first and its last bar to no more records than they show', async () => {
-    const [from, to] = [new Date(2026, 10, 21, 6, 30), new Date(2026, 10, 23, 18)].map((time) => time.toISOString());
-    const days = [at(23, 'issued'), at(21, 'issued')];
+    const [from, to] = [new Date(2026, 6, 21, 6, 30), new Date(2026, 10, 23, 18)].map((time) => time.toISOString());
+    const days = [at(23, 'issued'), { ...at(21, 'issued'), at: new Date(2026, 6, 21, 9).toISOString() }];
     const { root, bars, unmount } = await view([days], undefined, undefined, { from: from!, to: to! });
-    expect(root.querySelector('.lede')?.textContent).toMatch(/^From .* to .*, newest first/);
+    expect(root.querySelector('.lede')?.textContent).toMatch(/^From .* to .*\.$/);
     const goes = [...root.querySelectorAll('.goes')];
     const periodOf = async (bar: Element | undefined) => {
       await act(() => void bar?.dispatchEvent(new Event('click', { bubbles: true })));
       const query = new URLSearchParams(location.hash.split('?')[1]);
       return [query.get('from'), query.get('to')];
     };
-    expect(bars()[0]).toBe('21 Nov, 06:30: 1 record, 0 denied');
+    expect(bars()[0]).toBe('21 Jul, 06:30: 1 record, 0 denied');
     expect((await periodOf(goes[0]))[0]).toBe(from);
     expect((await periodOf(goes.at(-1)))[1]).toBe(to);
     await unmount();

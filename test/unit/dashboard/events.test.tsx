@@ -148,7 +148,7 @@ describe('the list of events', () => {
     const [lost, tags] = [...root.querySelectorAll('.event')];
     expect(names()).toEqual(['Customer 2', 'Customer 1']);
     expect(lost?.querySelector('.badge')?.className).toBe('badge bad');
-    expect(lost?.textContent).toContain('access is lostThe broker can no longer reach the tenant.');
+    expect(lost?.textContent).toContain('Access is lostThe broker can no longer reach the tenant.');
     const details = async (row: Element | undefined): Promise<string> => {
       await act(() => row?.querySelector('button')?.click());
       return root.querySelector('dialog .in')?.textContent ?? '';
@@ -159,7 +159,7 @@ describe('the list of events', () => {
     expect(status()).toBe('2 events. ');
     expect(root.textContent).toContain('The broker last looked at the tenants at ');
     expect(eventKinds.map((kind) => kindTitle(kind))).not.toContain(undefined);
-    expect(kindTitle('of a later version')).toBe('of a later version');
+    expect(kindTitle('of a later version')).toBe('Of a later version');
   });
 
   it('asks for later events only, and puts them on top', async () => {

@@ -65,6 +65,60 @@ describe('the overview', () => {
     await unmount();
   });
 
+  it('names the night in which failures rose most, the weeks in which relationships end, and applies under way', async () => {
+    const api = apiOf();
+    const end = (days: number): string => new Date(nowMs + days * 86_400_000).toISOString();
+    const { root, unmount } = await overview(
+      {
+        ...api,
+        runs: async (limit, job) => {
+          const { runs } = await api.runs!(limit, job);
+          return { runs: runs.map((run, at) => ({ ...run, tenants: { ...run.tenants, failed: at <= 4 ? 12 : 2 } })) };
+        },
+        tenants: async () => ({
+          ...(await api.tenants!()),
+          tenants: world.tenants.map((tenant, at) => ({
+            ...tenant,
+            reachable: true,
+            reason: at === 0 ? ('gdap_expiring' as const) : ('gdap_active' as const),
+            relationshipEndsAt: end(at < 2 ? 3 : at === 2 ? 90 : 400),
+          })),
+        }),
+        plans: async () =>
+          ({
+            plans: [
+              {
+                planId: 'p@1',
+                title: 'Harden',
+                status: 'completed',
+                apply: { status: 'running', wave: 1, waves: [1, 2], waits: true },
+              },
+              {
+                planId: 'p@2',
+                title: 'Others',
+                status: 'completed',
+                apply: { status: 'completed', tenants: {}, waves: [] },
+              },
+            ],
+          }) as never,
+      },
+      [...everyRole, 'Changes.Apply'],
+    );
+    expect(root.querySelector('.nights .mark')?.textContent).toBe('20 Nov: 10 more');
+    const ending = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Relationships'));
+    expect(ending?.querySelector('svg')?.getAttribute('aria-label')).toBe(
+      `Relationships that end, week by week: 2${', 0'.repeat(11)}, 1`,
+    );
+    expect([...(ending?.querySelectorAll('rect') ?? [])].map((bar) => bar.getAttribute('class'))).toEqual([
+      'warn',
+      ...Array.from({ length: 11 }, () => 'rest'),
+      'ok',
+    ]);
+    const waits = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Waits for you'));
+    expect(waits?.textContent).toBe('Waits for youHardenwaits after wave 1 of 2Follow Harden');
+    await unmount();
+  });
+
   it('has a line per job: its last run, the nights before, and when it runs next', async () => {
     const { root, unmount } = await overview();
     const row = root.querySelector('table tbody tr');

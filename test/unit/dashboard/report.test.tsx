@@ -44,7 +44,7 @@ const methods = {
       },
     ],
   }),
-  jobs: async () => ({ jobs: [report('licences'), report('mfa')] }),
+  jobs: async () => ({ jobs: [report('licences'), report('mfa'), { ...report('harden'), changes: true }] }),
   tenantHistory: async (_tenant: string, job: string) => ({
     columns: [{ name: 'free', title: 'Free' }],
     runs: job === 'licences' ? [run(24), run(20)] : [],
@@ -87,17 +87,20 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'A GDAP relationship is active. It ends on 2027-06-30.',
     'The list is old.',
     'What it answers.',
-    '1,001 rows; since 2026-11-20: Free 24 (+4), 1 changed.',
+    'Rows1,001 1 changedFree24 +4',
+    'Compared with 2026-11-20.',
     'E5 changed Free: 1 → 2',
     'The first 10 of 1,001 rows',
     '<b>E3</b>',
-    'Free: 9',
+    'Product 99',
     'The service is missing',
     'Title of mfa (mfa)',
     'skipped, 2026-11-23',
     'Buy it.',
   ])
     expect(text).toContain(part);
+  // A plan is no report.
+  expect(text).not.toContain('harden');
   // Ids say nothing to people.
   expect(text).not.toContain('06ebc4ee');
   expect(methods.rowsOfTenant.mock.calls).toEqual([

@@ -87,7 +87,7 @@ describe('the matrix of tenants', () => {
   it('has a column per job with its nights, and the tenants under their causes', async () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
-      ['Tenant', 'Domain', 'Ends', 'access-check', 'licence-report'],
+      ['Tenant', 'Domain', 'Ends', 'Access', 'Licence'],
       ['1No consent for the application since 23 Nov Copy the command'],
       ['Alpine', 'alpine.example', '–', 'No consent for the application, failed in 1 of 2 nights before', 'no result'],
       ['1GDAP relationship expired'],
@@ -349,7 +349,7 @@ describe('tags and groups in the matrix', () => {
 
   it('has a column of groups and tags if a tenant has any', async () => {
     const { cells, unmount } = await matrix({ search: 'contoso' }, tagged);
-    expect(cells().map((row) => row[3])).toEqual(['Groups and tags', undefined, 'managed, tier=gold']);
+    expect(cells().map((row) => row[3])).toEqual(['Groups and tags', undefined, 'managed tier=gold ']);
     await unmount();
   });
 
