@@ -1,14 +1,17 @@
 /**
  * `npm run screenshots`: takes the pictures of the dashboard in docs, of the demo that `npm start` shows.
- * `npm run screenshots -- FOLDER`: takes every view as a whole into a folder, at three widths and in both colour schemes,
+ * `npm run screenshots -- FOLDER [VIEW …]`: takes every view as a whole, or some, into a folder, at three widths and in both colour schemes,
  * to look at after a change.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type Browser, chromium } from 'playwright-core';
+import type { PlansAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunsAnswer } from '../../../src/lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../../src/lib/api/answers/tenants.ts';
 import { troublesOf } from '../../../src/lib/api/trouble.ts';
+import { applyChange, changeCustomers, tagCustomers } from '../../../src/cli/demo/customer-changes.ts';
 import { askForApproval } from '../../../src/cli/demo/local-policy.ts';
 import { runDemoJobs } from '../../../src/cli/demo/run-demo.ts';
 import { type Demo, startDemo } from '../../../src/cli/demo/start-demo.ts';
@@ -27,12 +30,13 @@ interface Picture {
 
 const docs = join(import.meta.dirname, '../../../docs');
 
-const ofDocs = ({ tenant, job }: Views): readonly Picture[] =>
+const ofDocs = ({ tenant, job, plan }: Views): readonly Picture[] =>
   [
     { view: 'overview', path: 'dashboard.png', height: 1260 },
     { view: 'tenants', path: 'dashboard-tenants.png', height: 640 },
     { view: tenant, path: 'dashboard-tenant.png', height: 640 },
     { view: job, path: 'dashboard-job.png', height: 670 },
+    { view: plan, path: 'dashboard-plan.png', height: 760 },
   ].map(({ path, ...picture }) => ({
     ...picture,
     path: join(docs, path),
@@ -43,12 +47,14 @@ const ofDocs = ({ tenant, job }: Views): readonly Picture[] =>
 
 const toLookAt = (folder: string, views: Views): readonly Picture[] =>
   Object.entries(views).flatMap(([name, view]) =>
-    [1440, 390, 1920].flatMap((width) =>
-      (['light', 'dark'] as const).map((colorScheme) => {
-        const path = join(folder, `${name}-${width}-${colorScheme}.png`);
-        return { view, path, width, height: 900, colorScheme, fullPage: true };
-      }),
-    ),
+    wanted.length > 0 && !wanted.includes(name)
+      ? []
+      : [1440, 390, 1920].flatMap((width) =>
+          (['light', 'dark'] as const).map((colorScheme) => {
+            const path = join(folder, `${name}-${width}-${colorScheme}.png`);
+            return { view, path, width, height: 900, colorScheme, fullPage: true };
+          }),
+        ),
   );
 
 type Views = Awaited<ReturnType<typeof viewsOf>>;
@@ -62,6 +68,8 @@ async function viewsOf({ url, callerToken }: Demo) {
   const { tenants } = await read<TenantsAnswer>('tenants');
   const { runs } = await read<RunsAnswer>('runs?limit=10&job=licence-report');
   const troubled = tenants.find((tenant) => tenant.reachable && troublesOf(tenant).length > 0) ?? tenants[0];
+  const { plans } = await read<PlansAnswer>('plans');
+  const plan = plans.find(({ apply }) => apply !== undefined);
   const run = `runs/${encodeURIComponent(runs[0]?.runId ?? '')}`;
   return {
     overview: 'overview',
@@ -73,7 +81,11 @@ async function viewsOf({ url, callerToken }: Demo) {
     run: `${run}?show=tenants`,
     rows: `${run}?show=rows`,
     changes: `${run}?show=changes`,
+    plans: 'plans',
+    plan: `plans/${encodeURIComponent(plan?.planId ?? '')}`,
     approvals: 'approvals',
+    approval: `approvals/${plan?.apply?.approvalId}`,
+    policy: 'policy',
     events: 'events',
     jobs: 'jobs',
     job: 'jobs/licence-report?column=free',
@@ -107,7 +119,7 @@ async function take(browser: Browser, { url }: Demo, pictures: readonly Picture[
   await page.close();
 }
 
-const [folder] = process.argv.slice(2);
+const [folder, ...wanted] = process.argv.slice(2);
 if (folder !== undefined) await mkdir(folder, { recursive: true });
 const say = (line: string): void => console.log(line);
 const options = { tenants: 25, faults: undefined, delayMs: undefined, port: 0, past: true, ptbScript, appFolder, say };
@@ -117,7 +129,13 @@ await runDemoJobs(
   { update: () => undefined, note: say, done: ({ runId }) => say(runId) },
   new AbortController().signal,
 );
+const { signal } = new AbortController();
+await tagCustomers(demo);
 await askForApproval(demo.cloud, demo.url);
+await changeCustomers(demo, signal);
+await applyChange(demo, signal);
+// The second wave, which takes about twelve seconds.
+await setTimeout(20_000);
 const browser = await chromium.launch(launchOptions);
 const views = await viewsOf(demo);
 await take(browser, demo, folder === undefined ? ofDocs(views) : toLookAt(folder, views));
