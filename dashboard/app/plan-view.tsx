@@ -14,10 +14,11 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Failure, Head, Loaded, Metrics, OutcomeBadge, Panel, Time } from './pieces.tsx';
+import { Clock, Connection, Failure, Head, Loaded, Metrics, OutcomeBadge, Panel, Time } from './pieces.tsx';
 import { type Apply, canApply, differenceLines, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
+import { isGuid } from './result-columns.ts';
 import { forRole } from './role-needed.tsx';
 import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './route.ts';
 import { StartedBy } from './run-table.tsx';
@@ -106,12 +107,13 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           <Outcomes plan={plan} apply={apply} />
           <div class="cols">
             <div class="stack">
-              {applied === undefined || apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied} />}
+              <Connection of={[applied]} />
+              {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
               <Difference plan={plan} />
             </div>
             <div class="stack">
               {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
-              {applied === undefined ? null : <WantALook tenants={applied} runId={apply.runId} />}
+              {applied.value === undefined ? null : <WantALook tenants={applied.value} runId={apply.runId} />}
             </div>
           </div>
         </>
@@ -256,22 +258,27 @@ function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly appl
   );
 }
 
-/** Tenants of the apply with their outcomes. Undefined until they are read. */
-function useApplied(apply: Apply | undefined): readonly RunTenant[] | undefined {
+/**
+ * Tenants of the apply with their outcomes. While it waits, for hours maybe, nothing happens to them: they are read again when
+ * it goes on, ends or waits for something else.
+ */
+function useApplied(apply: Apply | undefined) {
   const load = async (api: Api) => apply && (await api.runTenants(apply.runId)).tenants;
-  const isUnderWay = apply !== undefined && !isEnded(apply.status);
-  return usePolling(load, `tenants of ${apply?.runId}`, isUnderWay ? wavesMs : undefined).value;
+  const changes = apply !== undefined && !isEnded(apply.status) && !apply.waits;
+  const key = `tenants of ${apply?.runId} ${apply?.status} ${apply?.waits === true ? apply.waitsFor : ''}`;
+  return usePolling(load, key, changes ? wavesMs : undefined);
 }
 
-interface AppliedProps {
+interface WavesProps {
   readonly apply: Apply;
-  readonly tenants: readonly RunTenant[];
+  /** Undefined until they are read. */
+  readonly tenants: readonly RunTenant[] | undefined;
 }
 
 /** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
-function Waves({ apply, tenants }: AppliedProps) {
+function Waves({ apply, tenants }: WavesProps) {
   const { waves, waveNames, wave: current = 1, status } = apply;
-  const byWave = Map.groupBy(tenants, ({ wave }) => wave);
+  const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
   return (
     <Panel title="Waves" bare>
       <ol>
@@ -279,18 +286,27 @@ function Waves({ apply, tenants }: AppliedProps) {
           const some = byWave.get(index + 1) ?? [];
           const isNow = index + 1 === current && !isEnded(status);
           const counts = countsOf(some);
+          const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
+          const parts = [
+            ...counts,
+            ...(left > 0 ? [['rest', isEnded(status) ? 'not sent' : 'to come', left] as const] : []),
+          ];
           const ends = some.flatMap(({ finishedAt }) => finishedAt ?? []).toSorted();
           return (
             <li key={index} class={isNow ? 'wave now' : 'wave'}>
               <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
               <div>
-                <b>{waveNames?.[index]?.replace(':', ' ') ?? `Wave ${index + 1}`}</b>
+                <b>
+                  <WaveName entry={waveNames?.[index]} isLast={index + 1 === waves.length} tenants={some} />
+                </b>
                 <div class="small">{count(size, 'tenant')}</div>
               </div>
               <div>
                 <StackedBar parts={counts.map(([tone, , n]) => [tone, n])} total={size} />
                 <div class="small">
-                  {counts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ') || 'to come'}
+                  {tenants === undefined
+                    ? ''
+                    : parts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ')}
                 </div>
               </div>
               <span class="small">
@@ -306,6 +322,28 @@ function Waves({ apply, tenants }: AppliedProps) {
       </ol>
     </Panel>
   );
+}
+
+interface WaveNameProps {
+  /** Who asked for the apply named the wave so. An apply of an earlier version does not have it. */
+  readonly entry: string | undefined;
+  readonly isLast: boolean;
+  readonly tenants: readonly RunTenant[];
+}
+
+/** A share counts the tenants of the waves before it, so its number alone would be wrong for the wave. */
+function WaveName({ entry, isLast, tenants }: WaveNameProps) {
+  const [, kind, mark] = /^(group|tag):(.*)$/.exec(entry ?? '') ?? [];
+  if (kind !== undefined)
+    return (
+      <>
+        {kind} <span class="tag">{mark}</span>
+      </>
+    );
+  if (entry === '100%') return <>{isLast ? 'all others' : 'all'}</>;
+  if (entry?.endsWith('%') === true) return <>up to {entry} of all</>;
+  const named = tenants.find(({ tenantId }) => tenantId === entry);
+  return <>{named?.name ?? (entry === undefined || isGuid(entry) ? 'one tenant' : entry)}</>;
 }
 
 const waveWords = {
@@ -332,10 +370,18 @@ function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: P
   const figures = [
     ...known.map(([name, tone]) => [name, outcomes[name] ?? 0, tone] as const),
     ...(left > 0 ? [[isEnded(status) ? 'not sent' : 'to come', left, 'idle'] as const] : []),
-    ['can be undone', changes - irreversible, 'idle'] as const,
   ];
-  const of = `of ${count(changes, 'change')}`;
-  return <Metrics class="panel" of={figures.map(([name, n, tone]) => [name, n.toLocaleString('en'), of, tone])} />;
+  const shown = figures.map(
+    ([name, n, tone], at) =>
+      [name, n.toLocaleString('en'), at === 0 ? `of ${count(changes, 'change')}` : '', tone] as const,
+  );
+  // Which of the changes were made is not known here: if some cannot be undone, the number would be a guess.
+  const made = outcomes['applied'] ?? 0;
+  const undone =
+    irreversible === 0 && made > 0
+      ? [['can be undone', made.toLocaleString('en'), `of ${made.toLocaleString('en')} applied`, 'idle'] as const]
+      : [];
+  return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
 /** The tenants in which it went wrong. */

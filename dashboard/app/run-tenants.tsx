@@ -8,7 +8,7 @@ import { Choice, Search, Segments } from './choice.tsx';
 import { count, countOf, duration } from './format.ts';
 import { Clock, Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
-import { titleOf } from '../../src/lib/api/trouble.ts';
+import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
@@ -153,7 +153,7 @@ function grouped(
             count={some.length}
             title={isBad && code !== undefined ? (text?.title ?? titleOf(code)) : outcomeWord(outcome)}
             tone={isBad ? outcomeStyle(outcome).tone : undefined}
-            advice={isBad ? text?.advice.replaceAll(' --tenant <id>', '') : undefined}
+            advice={isBad && code !== undefined ? adviceOf(code) || text?.advice : undefined}
             cause={isBad && code !== undefined ? { cause: code, tenants } : undefined}
           />,
         ),

@@ -58,21 +58,23 @@ afterEach(() => cleanUp?.());
 
 const everyRole = ['Runs.Read', 'Changes.Plan', 'Changes.Apply'];
 
+const runWith = (status = 'running') =>
+  ({
+    runId: 'harden@apply-1',
+    status,
+    startedBy: 'x',
+    startedAt: inHours(0),
+    failures: [],
+    warnings: [],
+    tenants: counts,
+    progress: { done: 0, retrying: 0, total: 12 },
+  }) as unknown as RunAnswer;
+
 async function open(plan: PlanAnswer | (() => PlanAnswer), methods: Partial<Api> = {}, roles = everyRole) {
   const shown = typeof plan === 'function' ? plan : () => plan;
   const api: Partial<Api> = {
     plan: async () => shown(),
-    run: async () =>
-      ({
-        runId: 'harden@apply-1',
-        status: shown().apply?.status,
-        startedBy: 'x',
-        startedAt: inHours(0),
-        failures: [],
-        warnings: [],
-        tenants: counts,
-        progress: { done: 0, retrying: 0, total: 12 },
-      }) as unknown as RunAnswer,
+    run: async () => runWith(shown().apply?.status),
     rows: async () => ({ rows: [] }),
     runTenants: async () => ({ tenants: [] }) as never,
     ...methods,
@@ -155,16 +157,89 @@ describe('the page of a plan', () => {
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
     expect(first).toMatch(/^1group pilot2 tenants1 done, 1 failedlast at \d\d:\d\d:\d\d$/);
-    expect(second).toBe('2100%1 tenantto come');
+    expect(second).toBe('2all others1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
-      'refused1 of 30 changes',
-      'to come24 of 30 changes',
-      'can be undone29 of 30 changes',
+      'refused1 ',
+      'to come24 ',
     ]);
     const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Want a look'));
     expect(look?.textContent).toContain('Contoso');
     expect(look?.textContent).not.toContain('Adatum');
+  });
+
+  const waves = (root: Element) => [...root.querySelectorAll('.wave')].map(({ textContent }) => textContent);
+
+  it('says what a wave left out, once the apply has ended', async () => {
+    const runTenants = async () => ({
+      tenants: [
+        { tenantId: 't1', name: 'Adatum', outcome: 'succeeded', wave: 1 },
+        { tenantId: 't2', name: 'Contoso', outcome: 'not_attempted', wave: 1 },
+        { tenantId: 't3', name: 'Fabrikam', outcome: 'not_attempted', wave: 2 },
+      ],
+    });
+    const apply = applyWith({ status: 'cancelled', waves: [2, 1], waveNames: ['50%', '100%'] });
+    const { root, settle } = await open(planWith({ apply }), {
+      runTenants: runTenants as unknown as Api['runTenants'],
+    });
+    await settle();
+    expect(waves(root)).toEqual(['1up to 50% of all2 tenants1 done, 1 not sent', '2all others1 tenant1 not sent']);
+  });
+
+  it('shows the waves and says so while the tenants of an apply that waits cannot be read', async () => {
+    const runTenants = async () => {
+      throw new ApiFailure({ code: 'storage_unavailable', title: 'Storage', detail: 'x', advice: '', transient: true });
+    };
+    const apply = applyWith({ waits: true, waveNames: ['group:pilot', '100%'] });
+    const { root, settle, text } = await open(planWith({ apply }), { runTenants });
+    await settle();
+    expect(waves(root)).toEqual(['1group pilot2 tenants', '2all others10 tenants']);
+    expect(text()).toContain('Storage');
+  });
+
+  it('reads the tenants of an apply that waits once, and again when it goes on', async () => {
+    vi.useFakeTimers();
+    try {
+      const runTenants = vi.fn(async () => ({ tenants: [] }) as never);
+      let apply = applyWith({ waits: true, waitsFor: 'wave-1' });
+      const plan = async () => planWith({ planId: 'harden@waits', apply });
+      const api = { plan, run: async () => runWith(), rows: async () => ({ rows: [] }) as never, runTenants };
+      cleanUp = (await rendered(signedIn(api, <PlanView planId="harden@waits" />, everyRole))).unmount;
+      const pass = async (seconds: number): Promise<void> => {
+        for (let n = 0; n < seconds; n += 1) await act(() => vi.advanceTimersByTimeAsync(1_000));
+      };
+      await pass(30);
+      expect(runTenants).toHaveBeenCalledTimes(1);
+      apply = applyWith({ waits: true, waitsFor: 'wave-2', wave: 2 });
+      await pass(4);
+      expect(runTenants).toHaveBeenCalledTimes(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it.each([
+    ['8502769a-97a1-4164-a737-38027a2e180e', 'Adatum'],
+    ['7777769a-97a1-4164-a737-38027a2e180e', 'one tenant'],
+    ['tag:tier=gold', 'tag tier=gold'],
+  ])('names the wave %s as people know it', async (entry, name) => {
+    const runTenants = async () => ({
+      tenants: [{ tenantId: '8502769a-97a1-4164-a737-38027a2e180e', name: 'Adatum', outcome: 'succeeded', wave: 1 }],
+    });
+    const { root, settle } = await open(planWith({ apply: applyWith({ waveNames: [entry, '100%'] }) }), {
+      runTenants: runTenants as unknown as Api['runTenants'],
+    });
+    await settle();
+    expect(root.querySelector('.wave b')?.textContent).toBe(name);
+  });
+
+  it.each([
+    [1, []],
+    [0, ['can be undone5 of 5 applied']],
+  ])('with %d changes that cannot be undone, says of those made how many can be: %j', async (irreversible, told) => {
+    const { root } = await open(planWith({ irreversible, apply: applyWith({ outcomes: { applied: 5, refused: 1 } }) }));
+    const figures = [...root.querySelectorAll('.metrics > div')].map(({ textContent }) => textContent);
+    expect(figures.filter((text) => text.startsWith('can be undone'))).toEqual(told);
   });
 
   it('shows what cannot be undone first, with the tenants of the first group, and texts as texts', async () => {
