@@ -326,10 +326,13 @@ const endsShown = 6;
 const weeksShown = 13;
 const weekMs = 7 * 86_400_000;
 
-/** Relationships by the week of their end, and those that end within 30 days and do not renew by themselves. */
+/** Relationships that do not renew by themselves, by the week of their end, and those of them that end within 30 days. */
 function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] }) {
   const ends = tenants
-    .filter(({ relationshipEndsAt = '', reachable }) => reachable && Date.parse(relationshipEndsAt) > Date.now())
+    .filter(
+      ({ relationshipEndsAt = '', relationshipRenews, reachable }) =>
+        reachable && relationshipRenews !== true && Date.parse(relationshipEndsAt) > Date.now(),
+    )
     .toSorted((a, b) => (a.relationshipEndsAt ?? '').localeCompare(b.relationshipEndsAt ?? ''));
   const weekOf = ({ relationshipEndsAt = '' }: Tenant): number =>
     Math.floor((Date.parse(relationshipEndsAt) - Date.now()) / weekMs);
@@ -365,7 +368,7 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
   );
 }
 
-/** How many relationships end in each week: in amber those of which one does not renew by itself within 30 days. */
+/** How many relationships end in each week, in amber within 30 days. */
 function WeekBars({ weeks }: { readonly weeks: readonly (readonly Tenant[])[] }) {
   const most = Math.max(1, ...weeks.map(({ length }) => length));
   const label = `Relationships that end, week by week: ${weeks.map(({ length }) => length).join(', ')}`;

@@ -86,11 +86,11 @@ route(
     // The warnings may name any tenant.
     const warnings = visible === '*' || list.warnings.length === 0 ? list.warnings : [incompleteList];
     const codes = new Set([...(last?.get(found.tenantId) ?? []), ...(history ?? [])].flatMap(({ code }) => code ?? []));
-    const { relationshipStartedAtMs: startedAtMs, relationshipRenews, roles } = found;
+    const { relationshipStartedAtMs: startedAtMs, roles } = found;
     const answer: TenantDetailsAnswer = {
       ...viewTenant(found, last, marks),
       ...(startedAtMs === undefined ? {} : { relationshipStartedAt: isoTime(startedAtMs) }),
-      ...defined({ relationshipRenews, roles }),
+      ...defined({ roles }),
       ...(history === undefined ? {} : { history }),
       codes: [...codes].map((code) => ({
         code,
@@ -159,7 +159,7 @@ async function readLastResults({ lastResults }: Services['runs'], log: Logger): 
  * @param last undefined if the results could not be read. The answer then has none, because none is not "no failure".
  */
 const viewTenant = (
-  { tenantId, name, defaultDomain, relationship, relationshipEndsAtMs, reachable, reason, sources }: DelegatedTenant,
+  { tenantId, name, defaultDomain, relationship, reachable, reason, sources, ...delegated }: DelegatedTenant,
   last: LastResults | undefined,
   marks: TenantMarks,
 ) => ({
@@ -167,7 +167,10 @@ const viewTenant = (
   name,
   ...(defaultDomain === undefined ? {} : { defaultDomain }),
   relationship,
-  ...(relationshipEndsAtMs === undefined ? {} : { relationshipEndsAt: isoTime(relationshipEndsAtMs) }),
+  ...(delegated.relationshipEndsAtMs === undefined
+    ? {}
+    : { relationshipEndsAt: isoTime(delegated.relationshipEndsAtMs) }),
+  ...defined({ relationshipRenews: delegated.relationshipRenews }),
   reachable,
   reason,
   reasonTitle: reasonTitles[reason],
@@ -184,6 +187,7 @@ const exampleTenant = {
   defaultDomain: exampleDomain,
   relationship: 'gdap',
   relationshipEndsAt: '2027-06-30T00:00:00.000Z',
+  relationshipRenews: true,
   reachable: true,
   reason: 'gdap_active',
   reasonTitle: 'GDAP relationship active',
@@ -234,7 +238,6 @@ async function documentShow(): Promise<RouteDocument> {
   const example = {
     ...exampleTenant,
     relationshipStartedAt: '2026-06-30T00:00:00.000Z',
-    relationshipRenews: true,
     roles: ['Directory Readers', 'License Administrator'],
     lastResults: [result],
     history: [{ ...result, attempts: 1, rows: 0, startedAt: exampleTime }],

@@ -33,6 +33,9 @@ const tenantSchema = z
     defaultDomain: z.string().optional(),
     relationship: z.enum(['gdap', 'dap', 'none']),
     relationshipEndsAt: isoTime.optional(),
+    relationshipRenews: z.boolean().optional().meta({
+      description: 'Whether the GDAP relationship is extended by itself before it ends. Absent without an active one.',
+    }),
     reachable: z.boolean().meta({ description: 'If false, no token is issued for the tenant and no job visits it.' }),
     reason: z.enum(reasons),
     reasonTitle: text('The reason in a few words, as lists of tenants and headings have it.'),
@@ -71,9 +74,6 @@ const tenantResultSchema = lastResultSchema
 export const tenantDetailsSchema = tenantSchema
   .extend({
     relationshipStartedAt: isoTime.optional(),
-    relationshipRenews: z.boolean().optional().meta({
-      description: 'Whether the GDAP relationship is extended by itself before it ends. Absent without an active one.',
-    }),
     roles: optionalTexts(
       'The directory roles of the active GDAP relationships, by name. What the service account has of them, its security groups decide.',
     ),
