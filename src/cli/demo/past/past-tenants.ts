@@ -58,7 +58,8 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
   no_consent: [{ refused: [65001, 21, -1] }, { listed: 40, refused: [90099, forever, -1] }],
   conditional_access: [{ refused: [53003, 2.4, -1] }],
   deleted: [{ refused: [90002, 50, -1] }],
-  gdap_expired: [{ ended: 33 }],
+  // As the simulated cloud has it: other pages show the date that it tells.
+  gdap_expired: [{ ended: 20 }],
 };
 
 interface Deps {

@@ -86,7 +86,7 @@ async function readCallers({ control, partnerTenantId, brokerApplication, accoun
 }
 
 /** Days before now on which somebody looked at the lists and something had changed, or is about to. */
-const looks = [pastDays, 71, 63, 40, 39, 34, 33, 21, 0];
+const looks = [pastDays, 71, 50, 40, 39, 21, 20, 0];
 
 /** Follows the tenants as the timer does, at the times at which there was something to see. */
 async function writeEvents({ storage, tenants, toMs }: Past): Promise<void> {
