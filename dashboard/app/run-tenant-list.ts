@@ -1,5 +1,5 @@
 import type { RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { titleOf } from '../../src/lib/api/trouble.ts';
+import { causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import type { RowsSort } from './virtual-rows.tsx';
 import { sortBy } from './sort.ts';
 
@@ -8,7 +8,7 @@ export interface RunTenantFilter {
   readonly search: string;
   /** An outcome, or empty for all. */
   readonly outcome: string;
-  /** An error code, or empty for all. */
+  /** A cause, or empty for all. */
   readonly code: string;
 }
 
@@ -21,8 +21,8 @@ export function filterTenants(
   return tenants.filter(
     (tenant) =>
       (outcome === '' || tenant.outcome === outcome) &&
-      (code === '' || tenant.code === code) &&
-      `${tenant.name} ${tenant.tenantId} ${tenant.code ?? ''} ${tenant.code === undefined ? '' : titleOf(tenant.code)}`
+      (code === '' || causeOfVisit(tenant) === code) &&
+      `${tenant.name} ${tenant.tenantId} ${tenant.code ?? ''} ${titleOf(causeOfVisit(tenant) ?? '')}`
         .toLowerCase()
         .includes(wanted),
   );
@@ -50,7 +50,7 @@ function keyOf(tenant: RunTenant, column: string): string | number | undefined {
   switch (column) {
     case 'outcome':
       // An outcome of a newer broker is trouble until somebody knows better. Failures of one kind stay together.
-      return `${Math.max(0, order.indexOf(tenant.outcome))} ${tenant.code ?? ''}`;
+      return `${Math.max(0, order.indexOf(tenant.outcome))} ${causeOfVisit(tenant) ?? ''}`;
     case 'attempts':
       return tenant.attempts;
     case 'rows':

@@ -8,7 +8,7 @@ import { Choice, Search, Segments } from './choice.tsx';
 import { count, countOf, duration } from './format.ts';
 import { Clock, Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
-import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
+import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
@@ -65,11 +65,12 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
 ];
 
 /** What Microsoft said of a failure: its heading names the cause. */
-function outcomeOf({ outcome, code, detail }: RunTenant) {
+function outcomeOf(tenant: RunTenant) {
+  const { outcome, code, detail } = tenant;
   if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
   return (
     <span title={detail}>
-      <span class="visually-hidden">failed: {code === undefined ? '' : titleOf(code)} </span>
+      <span class="visually-hidden">failed: {titleOf(causeOfVisit(tenant) ?? '')} </span>
       <Sentence text={detail} />
     </span>
   );
@@ -133,7 +134,9 @@ function grouped(
 ): readonly (RunTenant | RowGroup)[] {
   const isTrouble = (outcome: string): boolean => outcome === 'failed' || outcome === 'retrying';
   const groups = [
-    ...Map.groupBy(shown, ({ outcome, code }) => (isTrouble(outcome) ? `${outcome} ${code ?? ''}` : outcome)),
+    ...Map.groupBy(shown, (tenant) =>
+      isTrouble(tenant.outcome) ? `${tenant.outcome} ${causeOfVisit(tenant) ?? ''}` : tenant.outcome,
+    ),
   ];
   return groups
     .toSorted(
@@ -142,8 +145,10 @@ function grouped(
         (isTrouble(a[0]?.outcome ?? '') ? b.length - a.length : 0),
     )
     .flatMap(([key, some]) => {
-      const [{ outcome, code } = { outcome: 'waiting', code: undefined }] = some;
-      const text = codes.find((known) => known.code === code);
+      const [first] = some;
+      const { outcome = 'waiting' } = first ?? {};
+      const cause = first && causeOfVisit(first);
+      const text = codes.find((known) => known.code === cause);
       const tenants = some.map((tenant) => ({ tenant, results: [{ job, runId }] }));
       const isBad = isTrouble(outcome);
       return [
@@ -151,10 +156,10 @@ function grouped(
           key,
           <GroupHead
             count={some.length}
-            title={isBad && code !== undefined ? (text?.title ?? titleOf(code)) : outcomeWord(outcome)}
+            title={isBad && cause !== undefined ? (text?.title ?? titleOf(cause)) : outcomeWord(outcome)}
             tone={isBad ? outcomeStyle(outcome).tone : undefined}
-            advice={isBad && code !== undefined ? adviceOf(code) || text?.advice : undefined}
-            cause={isBad && code !== undefined ? { cause: code, tenants } : undefined}
+            advice={isBad && cause !== undefined ? adviceOf(cause) || text?.advice : undefined}
+            cause={isBad && cause !== undefined ? { cause, tenants } : undefined}
           />,
         ),
         ...some,
@@ -172,7 +177,7 @@ function Filters(props: {
 }) {
   const { filter, tenants, shown, onChange, children } = props;
   const counts = Map.groupBy(tenants, ({ outcome }) => outcome);
-  const causes = [...new Set(tenants.flatMap(({ code }) => code ?? []))];
+  const causes = [...new Set(tenants.flatMap((tenant) => causeOfVisit(tenant) ?? []))];
   return (
     <div class="filters">
       <Search
@@ -236,7 +241,7 @@ function RunTenantDetails(props: {
   return (
     <Dialog
       title={name}
-      about={<OutcomeBadge outcome={outcome} code={code} />}
+      about={<OutcomeBadge outcome={outcome} code={causeOfVisit(tenant)} />}
       kind="drawer"
       onClose={onClose}
       actions={<Links tenantId={tenantId} />}

@@ -3,7 +3,7 @@ import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Flow, StackedBar } from './charts.tsx';
 import { count, duration, localClock } from './format.ts';
 import { Panel } from './pieces.tsx';
-import { titleOf } from '../../src/lib/api/trouble.ts';
+import { causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 
 /** How a run went: tenants finished over its time, and its rounds below. The texts say the same as the drawings. */
 export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) {
@@ -17,15 +17,18 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
       </Panel>
     );
   const axis = { startMs, totalMs: Math.max(1, run.durationMs) };
+  const showsFlow = axis.totalMs >= flowFromMs;
   const listedMs = first.period === undefined ? 0 : Math.max(0, first.period.fromMs - startMs);
   const untried = tenants.filter(({ attempts, outcome }) => attempts === 0 && outcome !== 'waiting');
   return (
-    <Panel title="How it went" more={<span class="small">tenants finished per second</span>}>
-      <Flow
-        values={finishedPerSecond(tenants, axis)}
-        label={`Tenants finished per second over ${duration(axis.totalMs)}`}
-        ends={[startMs, startMs + axis.totalMs].map((ms) => localClock(new Date(ms).toISOString(), true))}
-      />
+    <Panel title="How it went" more={showsFlow ? <span class="small">tenants finished per second</span> : undefined}>
+      {showsFlow ? (
+        <Flow
+          values={finishedPerSecond(tenants, axis)}
+          label={`Tenants finished per second over ${duration(axis.totalMs)}`}
+          ends={[startMs, startMs + axis.totalMs].map((ms) => localClock(new Date(ms).toISOString(), true))}
+        />
+      ) : null}
       <ol class="lanes">
         <li>
           <span>Listing</span>
@@ -49,10 +52,10 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
 
 /** Why tenants needed no attempt, as titles. */
 const reasonsOf = (untried: readonly RunTenant[]): string =>
-  [...new Set(untried.map(({ code, outcome }) => (code === undefined ? outcomeWord(outcome) : titleOf(code))))].join(
-    ', ',
-  );
+  [...new Set(untried.map((tenant) => titleOf(causeOfVisit(tenant) ?? tenant.outcome)))].join(', ');
 
+/** In a shorter run, a rate says nothing: one tenant in a part of a second would be many per second. */
+const flowFromMs = 30_000;
 /** Equal parts of the time of a run. */
 const flowParts = 60;
 

@@ -1,6 +1,6 @@
 import type { LastResult, TenantsAnswer } from './answers/tenants.ts';
 import { adviceFor, errorTable, isErrorCode } from '../core/errors.ts';
-import { adviceForReason, isExcluded, reasonTitles } from '../tenants/tenant.ts';
+import { adviceForReason, isExcluded, reasonTexts, reasonTitles } from '../tenants/tenant.ts';
 import { outcomeStyle } from '../core/outcomes.ts';
 
 export type Tenant = TenantsAnswer['tenants'][number];
@@ -56,6 +56,20 @@ export const titleOf = (cause: string): string =>
 
 const titleOfReason = (cause: string): string | undefined =>
   Object.hasOwn(reasonTitles, cause) ? reasonTitles[cause as Tenant['reason']] : undefined;
+
+const reasonsByText = new Map(Object.entries(reasonTexts).map(([reason, text]) => [text as string, reason]));
+
+/**
+ * The cause of what became of a tenant in a run. A tenant without access has one error code for all reasons, and the reason as
+ * its detail: lists of tenants name the reason, so runs do as well. Undefined without a code.
+ */
+export const causeOfVisit = ({ code, detail }: Visited): string | undefined =>
+  code === 'tenant_not_delegated' ? (reasonsByText.get(detail ?? '') ?? code) : code;
+
+interface Visited {
+  readonly code?: string | undefined;
+  readonly detail?: string | undefined;
+}
 
 /** What to do about a cause, without the ids of tenants. */
 export function adviceOf(cause: string): string {

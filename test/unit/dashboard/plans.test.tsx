@@ -206,7 +206,10 @@ describe('the page of a plan', () => {
       const api = { plan, run: async () => runWith(), rows: async () => ({ rows: [] }) as never, runTenants };
       cleanUp = (await rendered(signedIn(api, <PlanView planId="harden@waits" />, everyRole))).unmount;
       const pass = async (seconds: number): Promise<void> => {
-        for (let n = 0; n < seconds; n += 1) await act(() => vi.advanceTimersByTimeAsync(1_000));
+        for (let n = 0; n < seconds; n += 1)
+          await act(async () => {
+            await vi.advanceTimersByTimeAsync(1_000);
+          });
       };
       await pass(30);
       expect(runTenants).toHaveBeenCalledTimes(1);

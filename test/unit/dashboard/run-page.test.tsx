@@ -108,7 +108,10 @@ describe('the page of a run', () => {
     expect(root.querySelector('.about')?.textContent).toContain('partly failedProbe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
-      ['1Consent is missingAsk for <id>. Copy the command', undefined],
+      [
+        '1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy the command',
+        undefined,
+      ],
       ['Fabrikam', 'failed: No consent for the application AADSTS65001.'],
       ['1skipped', undefined],
       ['Contoso', 'skipped'],
@@ -127,7 +130,7 @@ describe('the page of a run', () => {
     const { grid, root, unmount } = await open({});
     const causes = [
       ['Tenant', 'Rows'],
-      ['1Consent is missingAsk for <id>. Copy the command'],
+      ['1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy the command'],
       ['Fabrikamfailed: No consent for the application AADSTS65001.', '01.5 s'],
       ['1skipped'],
       ['Contososkipped', '0'],

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { timeLeftMs, timeLeftText } from '../../../dashboard/app/run-summary.tsx';
 import { roundsOf, roundText } from '../../../dashboard/app/run-timeline.tsx';
 import { filterTenants, sortTenants } from '../../../dashboard/app/run-tenant-list.ts';
+import { causeOfVisit } from '../../../src/lib/api/trouble.ts';
+import { reasonTexts } from '../../../src/lib/tenants/tenant.ts';
 import type { RunTenant } from '../../../src/lib/api/answers/runs.ts';
 
 const at = (seconds: number): string => new Date(Date.UTC(2026, 10, 24, 5) + seconds * 1000).toISOString();
@@ -113,4 +115,18 @@ describe('the tenants of a run', () => {
     expect(found('consent', 'waiting')).toEqual([]);
     expect(found(' ')).toHaveLength(6);
   });
+});
+
+it('names a tenant without access by its reason, as the list of tenants does', () => {
+  const [expired, denied, other] = [
+    { code: 'tenant_not_delegated', detail: reasonTexts.gdap_expired },
+    { code: 'tenant_not_delegated', detail: 'AADSTS50020: refused.' },
+    { code: 'consent_required', detail: reasonTexts.gdap_expired },
+  ];
+  expect([expired, denied, other, {}].map(causeOfVisit)).toEqual([
+    'gdap_expired',
+    'tenant_not_delegated',
+    'consent_required',
+    undefined,
+  ]);
 });
