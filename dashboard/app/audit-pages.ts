@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { useSignedIn } from './context.ts';
@@ -28,13 +28,36 @@ export function useAuditPages(filter: AuditFilter): AuditPages {
     read: (continuation, first) => api.audit({ ...filter, ...periodOf(first), continuation, limit: String(pageSize) }),
     isEnough: ({ entries }) => entries.length > 0,
   });
-  const shown = useMemo(
+  return { ...state, ...useShown(pages) };
+}
+
+const useShown = (pages: readonly AuditAnswer[]) =>
+  useMemo(
     () => ({
       records: pages.flatMap(({ entries }) => entries),
       range: periodOf(pages[0]),
-      callerNames: Object.assign({}, ...pages.map(({ callerNames }) => callerNames)),
+      callerNames: Object.assign({}, ...pages.map(({ callerNames }) => callerNames)) as AuditPages['callerNames'],
     }),
     [pages],
   );
-  return { ...state, ...shown };
+
+/** In one answer, where all records of a period are wanted. */
+export const largePageSize = 1000;
+
+/**
+ * The newest thousands of records of a period, for a search: the list has the newest hundred.
+ * @param isSearching false: nothing is read. @param range undefined: it is not known yet.
+ */
+export function useWholePeriod(filter: AuditFilter, range: AuditPages['range'], isSearching: boolean) {
+  const { api } = useSignedIn();
+  const key = `${auditLink(filter)} ${range?.to}`;
+  const { pages, ...state } = usePages<AuditAnswer>(key, 'on demand', {
+    read: (continuation) => api.audit({ ...filter, ...range, continuation, limit: String(largePageSize) }),
+    isEnough: () => false,
+  });
+  const wanted = isSearching && range !== undefined;
+  useEffect(() => {
+    if (wanted && pages.length === 0) state.reload();
+  }, [wanted, key]);
+  return { ...state, ...useShown(pages), isRead: pages.length > 0 };
 }

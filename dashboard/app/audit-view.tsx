@@ -1,5 +1,5 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, type AuditRecord, useAuditPages } from './audit-pages.ts';
+import { type AuditPages, type AuditRecord, largePageSize, useAuditPages, useWholePeriod } from './audit-pages.ts';
 import { AuditTable, type Names, subjectOf, tenantOf, useNames } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
 import { count, countOf, localClock, localDay, relative } from './format.ts';
@@ -24,12 +24,15 @@ export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
 function Records({ filter }: { readonly filter: AuditFilter }) {
   const pages = useAuditPages(filter);
-  const names = useNames(pages.callerNames);
-  const { records, range, busy, isStale, failure } = pages;
+  const { range, busy, isStale, failure } = pages;
   const asked = isStale ? undefined : range;
   const load = async (api: Api) => asked && readPeriod(api, filter, asked);
   const period = usePolling(load, `audit period ${auditLink(filter)} ${asked?.to}`).value;
   const [text, setText] = useState('');
+  const isSearching = text.trim() !== '';
+  const whole = useWholePeriod(filter, asked, isSearching);
+  const { records, callerNames, loadMore } = isSearching && whole.isRead ? whole : pages;
+  const names = useNames(callerNames);
   const found = useMemo(() => searched(records, text, names), [records, text, names]);
   return (
     <>
@@ -42,37 +45,54 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
           <Icon name="again" /> Reload
         </button>
-        <DialogButton dialog={(onClose) => <Export range={range} records={found} onClose={onClose} />}>
+        <DialogButton
+          dialog={(onClose) => <Export range={range} records={found} isSearching={isSearching} onClose={onClose} />}
+        >
           <Icon name="download" /> Export…
         </DialogButton>
       </Head>
       <AuditFilters filter={filter} text={text} onText={setText}>
         <span role="status">
-          {busy ? 'Loading…' : text === '' ? countText(pages) : countOf(found.length, records.length, 'record')}
+          {busy
+            ? 'Loading…'
+            : !isSearching
+              ? countText(pages)
+              : whole.busy
+                ? 'Searching…'
+                : `${countOf(found.length, records.length, 'record')}${loadMore === undefined ? '' : ' so far'}`}
         </span>
       </AuditFilters>
-      <Failure failure={failure} />
+      <Failure failure={failure ?? (isSearching ? whole.failure : undefined)} />
       {period === undefined ? null : <PeriodBars filter={filter} period={period} />}
       <div aria-busy={busy}>
         {range === undefined && failure === undefined ? <Loading /> : null}
         {found.length === 0 ? (
-          range === undefined || busy ? null : (
-            <Empty
-              title={text === '' ? 'No record matches in this period.' : 'None of the records so far has this text.'}
-            />
+          range === undefined || busy || (isSearching && whole.busy) ? null : (
+            <Empty title={emptyText(isSearching, loadMore !== undefined)} />
           )
         ) : (
-          <AuditTable records={found} filter={filter} names={names} />
+          <AuditTable records={found.slice(0, isSearching ? foundShown : undefined)} filter={filter} names={names} />
         )}
+        {isSearching && found.length > foundShown ? (
+          <p class="quiet">The newest {foundShown} are shown; the export has all that were found.</p>
+        ) : null}
       </div>
       <MoreButton
-        text={records.length === 0 ? 'Look further back' : 'Show more'}
-        busy={busy}
-        onMore={pages.loadMore}
+        text={records.length === 0 || isSearching ? 'Look further back' : 'Show more'}
+        busy={busy || whole.busy}
+        onMore={loadMore}
         end={records.length === 0 ? undefined : 'There are no older records in this period.'}
       />
     </>
   );
+}
+
+/** Rows of a table that a search fills. */
+const foundShown = 500;
+
+function emptyText(isSearching: boolean, hasMore: boolean): string {
+  if (!isSearching) return 'No record matches in this period.';
+  return hasMore ? 'None of the records so far has this text.' : 'No record of this period has this text.';
 }
 
 /** The records that have a text in who, tenant, rule or what, as the table shows them. */
@@ -96,18 +116,23 @@ function searched(records: readonly AuditRecord[], text: string, names: Names): 
 interface ExportProps {
   readonly range: AuditPages['range'];
   readonly records: readonly AuditRecord[];
+  readonly isSearching: boolean;
   readonly onClose: () => void;
 }
 
 /** What is shown as a file, and the command for all that is stored. */
-function Export({ range, records, onClose }: ExportProps) {
+function Export({ range, records, isSearching, onClose }: ExportProps) {
+  const period = range === undefined ? '' : `-${range.from.slice(0, 10)}-${range.to.slice(0, 10)}`;
   const save = (): void => {
-    saveFile(new Blob(records.map((record) => `${JSON.stringify(record)}\n`)), 'audit.jsonl');
+    saveFile(new Blob(records.map((record) => `${JSON.stringify(record)}\n`)), `audit${period}.jsonl`);
     onClose();
   };
   return (
     <Dialog title="Export the records" onClose={onClose}>
-      <p>The records of this page, one JSON object a line:</p>
+      <p>
+        {isSearching ? 'What the filter and the search have found so far' : 'What the page has of the filter so far'},
+        one JSON object a line:
+      </p>
       <p>
         <button type="button" onClick={save}>
           <Icon name="download" /> Download {count(records.length, 'record')}
@@ -207,7 +232,7 @@ interface Period {
 
 export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps['range']): Promise<Period> {
   const pages = await readPages<AuditAnswer>({
-    read: (continuation) => api.audit({ ...filter, ...range, limit: '1000', continuation }),
+    read: (continuation) => api.audit({ ...filter, ...range, limit: String(largePageSize), continuation }),
     isEnough: () => false,
     most: periodPages,
   });
@@ -384,7 +409,11 @@ export function AuditFilters(props: {
       <button type="submit">Show</button>
       <a href={since(7)}>Last 7 days</a>
       <a href={since(30)}>Last 30 days</a>
-      {link === auditLink({}) ? null : <a href={auditLink({})}>Clear filter</a>}
+      {link === auditLink({}) && text === '' ? null : (
+        <a href={auditLink({})} onClick={() => onText('')}>
+          Clear filter
+        </a>
+      )}
       {children}
     </form>
   );

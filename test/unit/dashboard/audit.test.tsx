@@ -268,7 +268,7 @@ describe('what stands above the records', () => {
     const audit: Api['audit'] = async (query) => {
       if (query['limit'] !== '1000') return { ...page([]), ...range, ...listed };
       queries.push(query);
-      const entries = answers[queries.length - 1] ?? [];
+      const entries = answers[queries.length - 1] ?? answers.at(-1) ?? [];
       return { ...page([], queries.length < answers.length ? 'more' : undefined), entries } as Answer;
     };
     const api = apiWith({ audit, health: async () => health(checkpoints) });
@@ -323,22 +323,26 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
-  it('finds who, tenant, rule and what among the records that are loaded', async () => {
+  it('finds who, tenant, rule and what in the whole period, and says of how many', async () => {
     const entries = [
       { ...at(24, 'issued'), rule: 'the portal reads users', path: '/v1.0/users', scopes: [], correlationId: 'c' },
       { ...at(23, 'denied'), code: 'consent_required', scopes: [], correlationId: 'd' },
     ];
-    const { root, unmount } = await view([[]], undefined, undefined, { entries: entries as never });
+    const listed = { entries: [entries[0]] as never, continuation: 'more' };
+    const { root, queries, unmount } = await view([entries], undefined, undefined, listed);
+    // Of the chart.
+    expect(queries).toHaveLength(1);
     const found = async (text: string): Promise<number> => {
       const search = root.querySelector<HTMLInputElement>('input[type=search]')!;
       await act(() => {
         search.value = text;
         search.dispatchEvent(new Event('input', { bubbles: true }));
       });
+      await settled();
       return root.querySelectorAll('table.audit tbody tr:has(time)').length;
     };
     for (const [text, length] of [
-      ['', 2],
+      ['', 1],
       ['PORTAL', 1],
       ['v1.0/users', 1],
       ['no consent', 1],
@@ -346,7 +350,13 @@ describe('what stands above the records', () => {
       ['x', 0],
     ] as const)
       expect([text, await found(text)]).toEqual([text, length]);
-    expect(root.querySelector('.empty')?.textContent).toBe('None of the records so far has this text.');
+    expect(root.querySelector('.empty')?.textContent).toBe('No record of this period has this text.');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('0 of 2 records');
+    const clear = [...root.querySelectorAll('a')].find(({ textContent }) => textContent.trim() === 'Clear filter');
+    await act(() => clear?.click());
+    expect(root.querySelector<HTMLInputElement>('input[type=search]')?.value).toBe('');
+    // The text is searched for in what was read once.
+    expect(queries).toHaveLength(2);
     await unmount();
   });
 
