@@ -81,12 +81,17 @@ const applied = {
  * Plans two changes, has one approved and applies it, so that a visitor finds one under way, which waits after its second wave. A
  * customer of the first wave takes a role back before, so its change is refused, and a person lets the rest go on. Does nothing
  * while the broker cannot take it. Takes about half a minute.
+ * @param tokenOf signs a person of the demo in.
  */
-export async function applyChange(demo: Pick<Demo, 'cloud' | 'url'>, signal: AbortSignal): Promise<void> {
+export async function applyChange(
+  demo: Pick<Demo, 'cloud' | 'url'>,
+  signal: AbortSignal,
+  tokenOf: typeof tokenAs = tokenAs,
+): Promise<void> {
   const { cloud, url } = demo;
   const place = { url, control: cloud.control, caFile: cloud.caCertificatePath };
   const callAs = async (person: string) => {
-    const headers = { authorization: `Bearer ${await tokenAs(place, person)}`, 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${await tokenOf(place, person)}`, 'content-type': 'application/json' };
     return async <T>(path: string, body?: object): Promise<T> => {
       const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
       const response = await fetch(`${url}/api/${path}`, { ...sent, headers, signal });
@@ -113,10 +118,15 @@ export async function applyChange(demo: Pick<Demo, 'cloud' | 'url'>, signal: Abo
       reason: 'The customers were told on Monday',
     });
     await operate(`${path}/apply`, applied);
-    for (let wave = 1; wave === 1; await delay(pollMs, undefined, { signal })) {
+    for (;;) {
       const { apply } = await operate<PlanAnswer>(path);
-      wave = apply?.wave ?? 1;
-      if (wave === 1 && apply?.waits === true) await operate(`${path}/go-on`, { waitsFor: apply.waitsFor });
+      // A visitor may end it, and decides about what is not part of the story.
+      if (apply === undefined || isEnded(apply.status) || (apply.wave ?? 1) > 1) return;
+      if (apply.waits) {
+        if (apply.hold !== undefined && apply.tenants.failed !== 1) return;
+        await operate(`${path}/go-on`, { waitsFor: apply.waitsFor });
+      }
+      await delay(pollMs, undefined, { signal });
     }
   } catch {
     // The demo also runs with faults, and may end at any time.

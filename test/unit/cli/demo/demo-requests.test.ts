@@ -197,6 +197,24 @@ describe('applyChange', () => {
     await expect(applyChange({ cloud, url: 'http://app.test' }, signal)).resolves.toBeUndefined();
     expect(sent.length).toBeGreaterThan(0);
   });
+
+  const held = { hold: { code: 'apply_held' }, waits: true, waitsFor: 'h1', wave: 1, status: 'running' };
+  it.each([
+    ['ends in its first wave', { status: 'cancelled', wave: 1, waits: false }, 0],
+    ['is held for more than the refusal that is part of the story', { ...held, tenants: { failed: 2 } }, 0],
+    ['is held for that refusal', { ...held, tenants: { failed: 1 } }, 1],
+  ])('leaves the visitor alone with an apply that %s', async (_, apply, released) => {
+    const sent = answering((url, before) => {
+      if (url.endsWith('/api/tenants')) return { tenants: [] };
+      if (url.endsWith('/plans')) return { runId: 'p@1' };
+      if (url.endsWith('/apply')) return { approvalId: 'a1' };
+      const wentOn = before.some((one) => one.url.endsWith('/go-on'));
+      return { status: 'completed', apply: wentOn ? { ...apply, wave: 2 } : apply };
+    });
+    await applyChange({ cloud, url: 'http://app.test' }, new AbortController().signal, async () => 'token');
+    expect(sent.filter(({ url }) => url.endsWith('/go-on'))).toHaveLength(released);
+    expect(sent.filter(({ url }) => url.endsWith('/decision'))).toHaveLength(1);
+  });
 });
 
 describe('createCheckpointKey', () => {
