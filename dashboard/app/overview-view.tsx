@@ -18,8 +18,7 @@ import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
-import { isEnded } from '../../src/lib/runs/store/run.ts';
-import { WaitingContext } from './waiting.tsx';
+import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
 const healthIntervalMs = 30_000;
@@ -268,22 +267,23 @@ function Next({ iso }: { readonly iso: string | undefined }) {
   return Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
 }
 
+/** Of each kind. */
+const waitingShown = 5;
+
 /** Requests that the person may decide on, where they can be decided, and applies that the person may let go on. */
 function WaitsForYou() {
   const waiting = useContext(WaitingContext);
   const { begin, dialog } = useDeciding(() => undefined);
-  const applies = [useRole('Runs.Read'), useRole('Changes.Apply')].every(Boolean);
-  const plans = usePolling(async (api) => (applies ? api.plans() : undefined), 'plans', runsIntervalMs).value?.plans;
-  const underWay = (plans ?? []).filter(({ apply }) => apply !== undefined && !isEnded(apply.status));
+  const held = useContext(HeldPlansContext);
   const mine = (waiting?.polled.value?.approvals ?? []).filter(({ possibleDecisions }) =>
     possibleDecisions.includes('deny'),
   );
-  if (mine.length + underWay.length === 0) return dialog;
+  if (mine.length + held.length === 0) return dialog;
   return (
     <Panel title="Waits for you" bare>
       {dialog}
       <ul class="list">
-        {mine.slice(0, 5).map(({ id, title, asker, expiresAt }) => (
+        {mine.slice(0, waitingShown).map(({ id, title, asker, expiresAt }) => (
           <li key={id} class="ask">
             <div>
               <b>
@@ -298,7 +298,7 @@ function WaitsForYou() {
             </button>
           </li>
         ))}
-        {underWay.slice(0, 3).map((plan) => (
+        {held.slice(0, waitingShown).map((plan) => (
           <li key={plan.planId} class="ask">
             <div>
               <b>
@@ -307,14 +307,15 @@ function WaitsForYou() {
               <div class="small">{stateOf(plan)[1]}</div>
             </div>
             <a class="btn s" href={planLink(plan.planId)}>
-              Follow<span class="visually-hidden"> {plan.title}</span>
+              Decide<span class="visually-hidden"> {plan.title}</span>
             </a>
           </li>
         ))}
       </ul>
-      {mine.length > 5 ? (
-        <footer>
-          <a href="#/approvals">All {mine.length}</a>
+      {Math.max(mine.length, held.length) > waitingShown ? (
+        <footer class="actions">
+          {mine.length > waitingShown ? <a href="#/approvals">All {count(mine.length, 'request')}</a> : null}
+          {held.length > waitingShown ? <a href="#/plans">All {count(held.length, 'plan')} that wait</a> : null}
         </footer>
       ) : null}
     </Panel>

@@ -7,7 +7,7 @@ import { useJobs } from './nights.ts';
 import { usePolling } from './polling.ts';
 import { type Route, views } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
-import { WaitingContext } from './waiting.tsx';
+import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 import { StackedBar } from './charts.tsx';
 
 interface SideProps {
@@ -60,7 +60,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
                 <a href={`#/${view}`} aria-current={route.view === view ? 'page' : undefined}>
                   <Icon name={view} />
                   {title}
-                  {view === 'approvals' ? <WaitingCount /> : null}
+                  {view === 'approvals' ? <WaitingCount /> : view === 'plans' ? <HeldCount /> : null}
                 </a>
               </li>
             ))}
@@ -84,16 +84,23 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
 function WaitingCount() {
   const waiting = useContext(WaitingContext);
   if (waiting === undefined || waiting.count === 0) return null;
-  const { count, isAll } = waiting;
-  return (
-    <span class="count">
-      <span class="visually-hidden"> (</span>
-      {count.toLocaleString('en')}
-      {isAll ? '' : '+'}
-      <span class="visually-hidden"> {count === 1 ? 'waits' : 'wait'} for your decision)</span>
-    </span>
-  );
+  return <Count of={waiting.count} isAll={waiting.isAll} />;
 }
+
+/** How many applies wait for the person. */
+function HeldCount() {
+  const { length } = useContext(HeldPlansContext);
+  return length === 0 ? null : <Count of={length} isAll />;
+}
+
+const Count = ({ of, isAll }: { readonly of: number; readonly isAll: boolean }) => (
+  <span class="count">
+    <span class="visually-hidden"> (</span>
+    {of.toLocaleString('en')}
+    {isAll ? '' : '+'}
+    <span class="visually-hidden"> {of === 1 ? 'waits' : 'wait'} for your decision)</span>
+  </span>
+);
 
 const healthIntervalMs = 60_000;
 

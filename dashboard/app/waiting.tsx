@@ -1,7 +1,8 @@
 import { type ComponentChildren, createContext } from 'preact';
-import { useContext } from 'preact/hooks';
+import { useContext, useMemo } from 'preact/hooks';
 import { SignedInContext } from './context.ts';
 import { readPages } from './paging.ts';
+import type { PlanSummary } from './plan-words.ts';
 import { type Polled, usePolling } from './polling.ts';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { ApprovalStatus } from '../../src/lib/approvals/approval.ts';
@@ -22,17 +23,27 @@ interface WaitingRequests {
 /** Undefined for a person who cannot decide. */
 export const WaitingContext = createContext<WaitingRequests | undefined>(undefined);
 
-/** Knows what waits for the decision of the person, for the navigation and for the list. */
+/** Plans whose apply waits for a person. Empty for somebody who cannot let it go on. */
+export const HeldPlansContext = createContext<readonly PlanSummary[]>([]);
+
+/** Knows what waits for the decision of the person, for the navigation and for the lists. */
 export function Waiting({ children }: { readonly children: ComponentChildren }) {
   const signedIn = useContext(SignedInContext);
   const api = signedIn?.session.roles.includes('Approvals.Decide') === true ? signedIn.api : undefined;
   const load = async (): Promise<ApprovalList | undefined> => (api === undefined ? undefined : readApprovals(api, {}));
   const polled = usePolling(load, `waiting ${signedIn?.session.name}`, api === undefined ? undefined : intervalMs);
+  const applies = ['Runs.Read', 'Changes.Apply'].every((role) => signedIn?.session.roles.includes(role) === true);
+  const plans = usePolling(
+    async (from) => (applies ? (await from.plans()).plans : []),
+    `plans that wait ${signedIn?.session.name}`,
+    applies ? intervalMs : undefined,
+  ).value;
+  const held = useMemo(() => (plans ?? []).filter(({ apply }) => apply?.waits === true), [plans]);
   const { approvals = [], isAll = true } = polled.value ?? {};
   const count = approvals.filter(({ possibleDecisions }) => possibleDecisions.includes('deny')).length;
   return (
     <WaitingContext.Provider value={api === undefined ? undefined : { count, isAll, polled }}>
-      {children}
+      <HeldPlansContext.Provider value={held}>{children}</HeldPlansContext.Provider>
     </WaitingContext.Provider>
   );
 }

@@ -12,6 +12,7 @@ import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
 import { causesOf } from '../../../src/lib/api/trouble.ts';
 import { failedIn } from '../../e2e/pages/fixture/run.ts';
 import { rendered } from './rendered.ts';
+import { Waiting } from '../../../dashboard/app/waiting.tsx';
 import { everyRole, signedIn } from './signed-in.tsx';
 
 const nowMs = Date.parse('2026-11-24T07:10:00Z');
@@ -39,7 +40,15 @@ const apiOf = (): Partial<Api> => ({
 const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
 
 async function overview(methods: Partial<Api> = apiOf(), roles = everyRole) {
-  const page = await rendered(signedIn(methods, <OverviewView />, roles));
+  const page = await rendered(
+    signedIn(
+      methods,
+      <Waiting>
+        <OverviewView />
+      </Waiting>,
+      roles,
+    ),
+  );
   await pass(0);
   return page;
 }
@@ -96,6 +105,12 @@ describe('the overview', () => {
                 apply: { status: 'running', wave: 1, waves: [1, 2], waits: true },
               },
               {
+                planId: 'p@3',
+                title: 'Running',
+                status: 'completed',
+                apply: { status: 'running', wave: 1, waves: [1, 2], waits: false },
+              },
+              {
                 planId: 'p@2',
                 title: 'Others',
                 status: 'completed',
@@ -117,7 +132,7 @@ describe('the overview', () => {
       'ok',
     ]);
     const waits = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Waits for you'));
-    expect(waits?.textContent).toBe('Waits for youHardenwaits after wave 1 of 2Follow Harden');
+    expect(waits?.textContent).toBe('Waits for youHardenwaits after wave 1 of 2Decide Harden');
     await unmount();
   });
 
