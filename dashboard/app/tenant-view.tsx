@@ -16,7 +16,7 @@ import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantHistory, TenantJobs, TenantOverTime } from './tenant-history.tsx';
 import { TenantTags } from './tenant-tags.tsx';
-import { adviceOf, endsSoon, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
+import { adviceOf, endsSoon, hasEnded, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
 import { StackedBar } from './charts.tsx';
 import { shownValue } from './result-columns.ts';
@@ -189,7 +189,7 @@ function Relationship({ tenant }: TenantProps) {
         <Fact name="Renews">
           {relationshipRenews === undefined ? undefined : relationshipRenews ? 'by itself' : 'not by itself'}
         </Fact>
-        <Fact name="Roles">
+        <Fact name="Roles of the relationship">
           {roles.length === 0 ? undefined : (
             <span title={roles.join(', ')}>
               {shown.join(', ')} {more > 0 ? <span class="quiet">+{more}</span> : null}
@@ -208,10 +208,15 @@ function Relationship({ tenant }: TenantProps) {
 const rolesShown = 3;
 
 /** From its start to its end, with how much of it is over. */
-function Life({ tenant: { relationshipStartedAt: start, relationshipEndsAt: end, reason } }: TenantProps) {
+function Life({ tenant }: TenantProps) {
+  const { relationshipStartedAt: start, relationshipEndsAt: end, reason } = tenant;
   if (end === undefined) return null;
-  const ended = Date.parse(end) <= Date.now();
-  const words = `${ended ? 'ended' : 'ends'} ${localDate(end)}, ${relative(end)}`;
+  const ended = hasEnded(tenant) || Date.parse(end) <= Date.now();
+  // The day on which a relationship was terminated is not known.
+  const isEarly = ended && Date.parse(end) > Date.now();
+  const words = isEarly
+    ? `ended before ${localDate(end)}`
+    : `${ended ? 'ended' : 'ends'} ${localDate(end)}, ${relative(end)}`;
   if (start === undefined) return <p class="small">{words}</p>;
   const [total, over] = [Date.parse(end) - Date.parse(start), Date.now() - Date.parse(start)];
   return (

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { EventsAnswer, TenantDetailsAnswer } from '../../lib/api/answers/tenants.ts';
 import { stepFor } from '../../lib/api/next-step.ts';
-import { adviceOf, titleOf, troublesOf } from '../../lib/api/trouble.ts';
+import { adviceOf, hasEnded, titleOf, troublesOf } from '../../lib/api/trouble.ts';
 import { type Line, styled } from '../line.ts';
 import { resultPiece } from '../outcome-piece.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
@@ -41,8 +41,7 @@ async function showTenant(reference: string, flags: ConnectionFlags & { readonly
 }
 
 function tenantLines(tenant: TenantDetailsAnswer): Line[] {
-  const { name, tenantId, defaultDomain, reachable, reason, explanation, relationshipEndsAt, lastResults, history } =
-    tenant;
+  const { name, tenantId, defaultDomain, reachable, explanation, relationshipEndsAt, lastResults, history } = tenant;
   const listed = (words: readonly string[] | undefined): string =>
     words === undefined ? 'not known' : words.join(', ') || 'none';
   const rowsOf = (runId: string, job: string): string => {
@@ -68,9 +67,7 @@ function tenantLines(tenant: TenantDetailsAnswer): Line[] {
     ['Reachable: ', styled(reachable ? 'good' : 'bad', reachable ? 'yes' : 'no'), `. ${explanation}`],
     ...(relationshipEndsAt === undefined
       ? []
-      : [
-          `The relationship ${reason === 'gdap_expired' || reason === 'gdap_terminated' ? 'ended' : 'ends'} ${longTime(relationshipEndsAt)}.`,
-        ]),
+      : [`The relationship ${hasEnded(tenant) ? 'ended' : 'ends'} ${longTime(relationshipEndsAt)}.`]),
     ...(tenant.roles === undefined ? [] : [`Roles of the relationship: ${listed(tenant.roles)}`]),
     `Groups: ${listed(tenant.groups)}`,
     `Tags: ${listed(tenant.tags)}`,

@@ -50,6 +50,10 @@ const toneOf = (cause: string): Tone => (isErrorCode(cause) && errorTable[cause]
 /** Whether the relationship ends within 30 days and does not renew by itself. */
 export const endsSoon = ({ reason }: Tenant): boolean => reason === 'gdap_expiring';
 
+/** Whether the relationship is over, whatever its end: a terminated one ends before it. */
+export const hasEnded = ({ reason }: Pick<Tenant, 'reason'>): boolean =>
+  reason === 'gdap_expired' || reason === 'gdap_terminated';
+
 /** The title of a cause: a sentence without its full stop. */
 export const titleOf = (cause: string): string =>
   titleOfReason(cause) ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));

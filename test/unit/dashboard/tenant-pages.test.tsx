@@ -397,6 +397,33 @@ describe('the page of a tenant', () => {
     await unmount();
   });
 
+  it.each([
+    ['gdap_active', true, 200, 'succeeded', /^ends .* 20\d\d, in \d+ days$/],
+    ['gdap_expiring', false, 12, 'warn', /^ends .* 20\d\d, in \d+ days$/],
+    ['gdap_expired', undefined, -12, 'failed', /^ended .* 20\d\d, \d+ days ago$/],
+    // Its end was agreed: it was terminated before.
+    ['gdap_terminated', undefined, 164, 'failed', /^ended before .* 20\d\d$/],
+  ] as const)('tells the life of a relationship that is %s', async (reason, renews, endsInDays, tone, words) => {
+    const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+    const { root, unmount } = await tenantPage({
+      reason,
+      reachable: renews !== undefined,
+      relationshipStartedAt: day(-100),
+      relationshipEndsAt: day(endsInDays),
+      relationshipRenews: renews,
+      roles: ['Directory Readers', 'Global Reader', 'License Administrator', 'User Administrator'],
+    });
+    const panel = [...root.querySelectorAll('.panel')].find(({ textContent }) =>
+      textContent.startsWith('Relationship'),
+    );
+    expect(panel?.querySelector('figcaption span:last-child')?.textContent).toMatch(words);
+    expect(panel?.querySelector(`rect.${tone}`)).not.toBeNull();
+    const facts = panel?.querySelector('dl')?.textContent;
+    if (renews !== undefined) expect(facts).toContain(`Renews${renews ? 'by itself' : 'not by itself'}`);
+    expect(facts).toContain('Roles of the relationshipDirectory Readers, Global Reader, License Administrator +1');
+    await unmount();
+  });
+
   it('draws one mark per result, the oldest first, and lists them the newest first', async () => {
     const { root, unmount } = await tenantPage();
     const marks = [...root.querySelectorAll('.marks rect')].map((mark) => mark.getAttribute('class'));
