@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
@@ -108,7 +109,7 @@ export function GroupHead(props: {
   /** Undefined: nothing is wrong. */
   readonly tone?: string | undefined;
   readonly advice?: string | undefined;
-  readonly since?: string | undefined;
+  readonly since?: ComponentChildren;
   readonly cause?: Parameters<typeof stepFor>[0] | undefined;
 }) {
   const { count: n, title, tone, advice, since, cause } = props;

@@ -5,12 +5,12 @@ import { GroupHead, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
-import { count, countOf } from './format.ts';
+import { count, countOf, localDay } from './format.ts';
 import { type Failures, nightsOf, readJobRuns, trendOf, useFailures } from './nights.ts';
 import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { goTo, replaceAddress, tenantLink } from './route.ts';
+import { goTo, replaceAddress, runLink, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
@@ -125,13 +125,14 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
     jobs.flatMap(({ runs }) => runs),
   );
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
+  const titles = useMemo(() => new Map(jobs.map(({ job }) => [job.name, job.title])), [jobs]);
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
   const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
   const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   const items = useMemo(
-    () => (isGrouped ? grouped(found, causes, jobColumns) : found),
-    [found, causes, jobColumns, isGrouped],
+    () => (isGrouped ? grouped(found, causes, jobColumns, titles) : found),
+    [found, causes, jobColumns, titles, isGrouped],
   );
   return (
     <>
@@ -199,6 +200,7 @@ function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   jobs: readonly JobColumn[] = [],
+  titles: ReadonlyMap<string, string> = new Map(),
 ): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
   const order = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups];
@@ -206,12 +208,28 @@ function grouped(
     const some = byGroup.get(key);
     if (some === undefined) return [];
     const cause = causes.find((known) => known.cause === key);
-    const since = cause?.tenants.length === some.length ? sinceOf(cause, jobs) : undefined;
+    const since = cause && (cause.tenants.length === some.length ? sinceOf(cause, jobs) : undefined);
+    const where = cause && whereElse(cause, jobs, titles);
     return [
-      new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} {...{ since, cause }} />),
+      new RowGroup(
+        key,
+        <GroupHead count={some.length} title={title} tone={cause?.tone} since={since ?? where} cause={cause} />,
+      ),
       ...some,
     ];
   });
+}
+
+/** The run in which a cause arose, if it is of no job that has a column: changes are no nightly results. */
+function whereElse(cause: Cause, jobs: readonly JobColumn[], titles: ReadonlyMap<string, string>) {
+  const results = cause.tenants.flatMap((each) => each.results);
+  const [last] = results.toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt));
+  if (last === undefined || results.some(({ job }) => jobs.some(({ name }) => name === job))) return undefined;
+  return (
+    <a href={runLink(last.runId, 'tenants')} tabIndex={-1}>
+      {titles.get(last.job) ?? last.job}, {localDay(last.finishedAt)}
+    </a>
+  );
 }
 
 /** Since when there is a cause, if all jobs that failed for it say the same. */

@@ -107,6 +107,19 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
+  it('leads from the failures of a change, which has no column, to its run', async () => {
+    const [last] = runs;
+    const list = [tenant('Alpine', { lastResults: [{ ...failed('harden', 'change_failed'), runId: 'harden@apply' }] })];
+    const { root, cells, unmount } = await matrix({}, list, {
+      jobs: async () => ({ jobs: [job, { ...job, name: 'harden', title: 'Users consent', changes: true }] }),
+      runs: async () => ({ runs: [last!] }),
+    });
+    expect(cells()[0]?.join()).not.toContain('Harden');
+    expect(root.querySelector('.group a')?.textContent).toBe('Users consent, 24 Nov');
+    expect(root.querySelector('.group a')?.getAttribute('href')).toContain('harden%40apply');
+    await unmount();
+  });
+
   it.each<[string, TenantFilter, readonly string[]]>([
     ['its jobs have it since different nights', {}, ['check', 'report']],
     ['some of its tenants are shown', { search: 'alpine' }, ['report']],
