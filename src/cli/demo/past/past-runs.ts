@@ -121,7 +121,9 @@ async function visit(past: Past & { readonly kept: boolean }, job: Job, tenant: 
       application: defaultApplication,
     } as const;
     const issued = { outcome: 'issued', expiresAtMs: atMs + 70 * minuteMs, fromCache: false } as const;
-    if (kept && refusal === undefined) await past.audit.record({ ...about, ...issued, scopes: job.permissions ?? [] });
+    // A permission of another API has its name behind it, which no token has.
+    const scopes = (job.permissions ?? []).filter((permission) => !permission.includes(' '));
+    if (kept && refusal === undefined) await past.audit.record({ ...about, ...issued, scopes });
     else if (kept)
       await past.audit.record({ ...about, outcome: 'denied', scopes: [], code: refusal?.code ?? 'internal' });
     if (refusal !== undefined) throw refusal;
