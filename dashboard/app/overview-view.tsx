@@ -187,7 +187,7 @@ function steepest(nights: Nights) {
   const at = rises.lastIndexOf(most);
   return most < 2
     ? undefined
-    : { at, text: `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more` };
+    : { at, text: `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more failed` };
 }
 
 type Past = ReadonlyMap<string, Awaited<ReturnType<typeof readHistory>>> | undefined;

@@ -59,12 +59,14 @@ const toLookAt = (folder: string, views: Views): readonly Picture[] =>
 
 type Views = Awaited<ReturnType<typeof viewsOf>>;
 
+async function readOf<T>({ url, callerToken }: Demo, path: string): Promise<T> {
+  const response = await fetch(`${url}/api/${path}`, { headers: { authorization: `Bearer ${await callerToken()}` } });
+  return (await response.json()) as T;
+}
+
 /** Every view, with the tenant and the run that have most to show. */
-async function viewsOf({ url, callerToken }: Demo) {
-  const read = async <T>(path: string): Promise<T> => {
-    const response = await fetch(`${url}/api/${path}`, { headers: { authorization: `Bearer ${await callerToken()}` } });
-    return (await response.json()) as T;
-  };
+async function viewsOf(shown: Demo) {
+  const read = <T>(path: string): Promise<T> => readOf<T>(shown, path);
   const { tenants } = await read<TenantsAnswer>('tenants');
   const { runs } = await read<RunsAnswer>('runs?limit=10&job=licence-report');
   const troubled = tenants.find((tenant) => tenant.reachable && troublesOf(tenant).length > 0) ?? tenants[0];
@@ -134,8 +136,11 @@ await tagCustomers(demo);
 await askForApproval(demo.cloud, demo.url);
 await changeCustomers(demo, signal);
 await applyChange(demo, signal);
-// The second wave, which takes about twelve seconds.
-await setTimeout(20_000);
+// The picture of the plan is of an apply that waits for a person.
+for (let waits = false; !waits; await setTimeout(500)) {
+  const { plans } = await readOf<PlansAnswer>(demo, 'plans');
+  waits = plans.some(({ apply }) => apply?.waits === true && apply.wave === 2);
+}
 const browser = await chromium.launch(launchOptions);
 const views = await viewsOf(demo);
 await take(browser, demo, folder === undefined ? ofDocs(views) : toLookAt(folder, views));

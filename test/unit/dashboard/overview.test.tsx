@@ -121,7 +121,7 @@ describe('the overview', () => {
       },
       [...everyRole, 'Changes.Apply'],
     );
-    expect(root.querySelector('.nights .mark')?.textContent).toBe('20 Nov: 10 more');
+    expect(root.querySelector('.nights .mark')?.textContent).toBe('20 Nov: 10 more failed');
     const ending = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Relationships'));
     expect(ending?.querySelector('svg')?.getAttribute('aria-label')).toBe(
       `Relationships that end, week by week: 1${', 0'.repeat(11)}, 1`,
