@@ -267,7 +267,7 @@ interface Who {
 export interface Names {
   readonly tenants: ReadonlyMap<string, string>;
   readonly whoIn: (record: Pick<AuditRecord, 'caller' | 'rule'>) => Who;
-  /** An application or object id, after its name if that is known: the policy has the id. */
+  /** The name of an application or object id, or else the start of the id, which a search in the policy finds. */
   readonly nameOf: (id: string) => string;
 }
 
@@ -299,7 +299,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     return {
       tenants: new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])),
-      nameOf: (id) => (byId.has(id) ? `${byId.get(id)} (${id})` : id),
+      nameOf: (id) => byId.get(id) ?? start(id),
       whoIn: ({ caller: { applicationId, objectId, kind, actsFor }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
         if (applicationId === nilUuid)

@@ -232,7 +232,7 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
             ))}
             {roles.map((held) => (
               <li key={held.caller}>
-                Roles of the caller {nameOf(held.caller)}: {held.roles.join(', ')}.
+                Roles of the caller <span title={held.caller}>{nameOf(held.caller)}</span>: {held.roles.join(', ')}.
               </li>
             ))}
           </ul>
@@ -248,7 +248,7 @@ const RuleCell = ({ rule, unused, nameOf }: Pick<Use['rules'][number], 'rule' | 
     {Object.entries(unused).map(([part, entries]) => (
       <div key={part} class="small quiet">
         Not used: {part === 'changes' ? 'change jobs' : part}{' '}
-        <Folded names={part === 'callers' ? entries.map(nameOf) : entries} />
+        <Folded names={entries} {...(part === 'callers' ? { nameOf } : {})} />
       </div>
     ))}
   </>
@@ -258,15 +258,23 @@ const RuleCell = ({ rule, unused, nameOf }: Pick<Use['rules'][number], 'rule' | 
 const namesShown = 4;
 
 /** Names, those of a long list behind their number. */
-function Folded({ names }: { readonly names: readonly string[] }) {
+function Folded({ names, nameOf }: { readonly names: readonly string[]; readonly nameOf?: Names['nameOf'] }) {
   const more = names.length - namesShown;
-  if (more <= 1) return <>{names.join(', ')}</>;
+  // The start of an id is enough to read, and the whole id is to be found.
+  const listed = (some: readonly string[]) =>
+    some.map((name, at) => (
+      <span key={name} title={nameOf && name}>
+        {at === 0 ? '' : ', '}
+        {nameOf?.(name) ?? name}
+      </span>
+    ));
+  if (more <= 1) return <>{listed(names)}</>;
   return (
     <details>
       <summary class="quiet">
-        {names.slice(0, namesShown).join(', ')} and {count(more, 'other')}
+        {listed(names.slice(0, namesShown))} and {count(more, 'other')}
       </summary>
-      {names.slice(namesShown).join(', ')}
+      {listed(names.slice(namesShown))}
     </details>
   );
 }

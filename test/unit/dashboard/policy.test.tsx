@@ -67,7 +67,7 @@ it.each<[string, Partial<ReplayAnswer>, string]>([
   expect((await tried(changes)).summary).toBe(summary);
 });
 
-it('shows the whole id of a caller, by which the policy has it, and the name if it is known', async () => {
+it('shows the name of a caller, or the start of its id, with the whole id as a title', async () => {
   const [portal, bot, ada] = ['a', 'b', 'c'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000001`);
   const use = {
     rules: [{ rule: 'spare', records: 0, unused: { callers: [portal!, bot!] } }],
@@ -86,10 +86,11 @@ it('shows the whole id of a caller, by which the policy has it, and the name if 
     ),
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  expect(root.querySelector('.small.quiet')?.textContent).toBe(`Not used: callers ${portal}, ${bot}`);
-  expect(root.querySelector('.panel li')?.textContent).toBe(
-    `Roles of the caller ada@partner.example (${ada}): Tokens.Request.`,
-  );
+  const unused = root.querySelector('.small.quiet');
+  expect(unused?.textContent).toBe('Not used: callers aaaaaaaa…, bbbbbbbb…');
+  expect([...(unused?.querySelectorAll('span') ?? [])].map(({ title }) => title)).toEqual([portal, bot]);
+  expect(root.querySelector('.panel li')?.textContent).toBe('Roles of the caller ada@partner.example: Tokens.Request.');
+  expect(root.querySelector<HTMLElement>('.panel li span')?.title).toBe(ada);
   await unmount();
 });
 
