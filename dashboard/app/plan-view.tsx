@@ -15,7 +15,16 @@ import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Connection, Failure, Head, Loaded, Metrics, OutcomeBadge, Panel, Time } from './pieces.tsx';
-import { type Apply, canApply, differenceLines, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
+import {
+  type Apply,
+  canApply,
+  differenceLines,
+  differenceWords,
+  doneOf,
+  headlineOf,
+  outcomeTones,
+  targetInWords,
+} from './plan-words.ts';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
 import { isGuid } from './result-columns.ts';
@@ -462,9 +471,9 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
         <span class="n">{tenants.toLocaleString('en')}</span>
         <div class="cut">
           <h3 class="cut" title={target}>
-            {outcomeWord(action.replaceAll('-', '_'))} {target}
+            {outcomeWord(action.replaceAll('-', '_'))} {targetInWords(target)}
           </h3>
-          <div class="whom quiet cut">{lines.join(', ')}</div>
+          <div class="words quiet">{differenceWords(before, after).join('; ')}</div>
         </div>
         <span class="spark" />
         <span class="since">{isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}</span>

@@ -1,6 +1,7 @@
 import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
 import { differenceOf } from '../../src/lib/changes/difference.ts';
 import type { OutcomeStyle } from '../../src/lib/core/outcomes.ts';
+import { isObject } from '../../src/lib/core/objects.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { count } from './format.ts';
 
@@ -89,3 +90,34 @@ export const differenceLines = (before: string | null, after: string | null): re
     if (!isList && lost.length > 0 && gained.length > 0) return [`~ ${name}${lost[0]} → ${gained[0]}`];
     return [...lost.map((text) => `- ${name}${text}`), ...gained.map((text) => `+ ${name}${text}`)];
   });
+
+/** `defaultUserRolePermissions.allowedToCreateApps`: "default user role permissions, allowed to create apps". */
+const inWords = (place: string): string =>
+  place
+    .replaceAll('.', ', ')
+    .replaceAll(/(?<=[a-z\d])(?=[A-Z])/g, ' ')
+    .toLowerCase();
+
+/** What a change is made to, such as "authorization policy" of `/policies/authorizationPolicy`. An id stays as it is. */
+export function targetInWords(target: string): string {
+  const last = target.split('/').at(-1) ?? '';
+  return /^[a-z]+(?:[A-Z][a-z]+)+$/.test(last) ? inWords(last) : target;
+}
+
+/** What changes, as sentences without their full stop: what a list loses and gains, and if nothing is left of it. */
+export const differenceWords = (before: string | null, after: string | null): readonly string[] =>
+  differenceOf(before, after).map(({ place, lost, gained, isList }) => {
+    const name = inWords(place);
+    if (!isList && lost.length > 0 && gained.length > 0) return `${name}: ${lost[0]} → ${gained[0]}`;
+    if (!isList) return `${name}: ${lost.length > 0 ? `${lost[0]} → nothing` : gained[0]}`;
+    const isEmptied = gained.length === 0 && isEmptyAt(after, place);
+    if (isEmptied) return `${name}: ${lost.join(', ')} → none`;
+    return `${name}: ${[...lost.map((item) => `without ${item}`), ...gained.map((item) => `with ${item}`)].join(', ')}`;
+  });
+
+/** Whether the list in this place has no items. */
+function isEmptyAt(json: string | null, place: string): boolean {
+  let value: unknown = json === null ? undefined : JSON.parse(json);
+  for (const name of place === '' ? [] : place.split('.')) value = isObject(value) ? value[name] : undefined;
+  return Array.isArray(value) && value.length === 0;
+}

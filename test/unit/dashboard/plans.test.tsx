@@ -4,7 +4,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
-import { differenceLines, headlineOf, stateOf } from '../../../dashboard/app/plan-words.ts';
+import {
+  differenceLines,
+  differenceWords,
+  headlineOf,
+  stateOf,
+  targetInWords,
+} from '../../../dashboard/app/plan-words.ts';
 import { PlanView } from '../../../dashboard/app/plan-view.tsx';
 import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
@@ -102,6 +108,24 @@ describe('the difference of a change', () => {
   ])('from %s to %s is told property by property', (before, after, lines) => {
     expect(differenceLines(before, after)).toEqual(lines);
   });
+});
+
+it.each([
+  ['{"a":{"mayCreateApps":true}}', '{"a":{"mayCreateApps":false}}', 'a, may create apps: true → false'],
+  ['{"policiesAssigned":["legacy"]}', '{"policiesAssigned":[]}', 'policies assigned: legacy → none'],
+  ['{"list":["one","two"]}', '{"list":["two","three"]}', 'list: without one, with three'],
+  ['{"list":["one","two"]}', '{"list":["two"]}', 'list: without one'],
+  [null, '{"name":"N"}', 'name: N'],
+  ['{"name":"N"}', null, 'name: N → nothing'],
+])('the difference from %s to %s is told in words', (before, after, words) => {
+  expect(differenceWords(before, after).join('; ')).toBe(words);
+});
+
+it('names what a change is made to in words, and an object by its path', () => {
+  expect(['/policies/authorizationPolicy', '/users/4f1c-2'].map(targetInWords)).toEqual([
+    'authorization policy',
+    '/users/4f1c-2',
+  ]);
 });
 
 describe('the headline of a plan', () => {
