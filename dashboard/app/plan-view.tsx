@@ -306,7 +306,7 @@ function Waves({ apply, tenants }: WavesProps) {
               <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
               <div>
                 <b>
-                  <WaveName entry={waveNames?.[index]} isLast={index + 1 === waves.length} tenants={some} />
+                  <WaveName entry={waveNames?.[index]} isFirst={index === 0} tenants={some} />
                 </b>
                 <div class="small">{count(size, 'tenant')}</div>
               </div>
@@ -336,12 +336,12 @@ function Waves({ apply, tenants }: WavesProps) {
 interface WaveNameProps {
   /** Who asked for the apply named the wave so. An apply of an earlier version does not have it. */
   readonly entry: string | undefined;
-  readonly isLast: boolean;
+  readonly isFirst: boolean;
   readonly tenants: readonly RunTenant[];
 }
 
 /** A share counts the tenants of the waves before it, so its number alone would be wrong for the wave. */
-function WaveName({ entry, isLast, tenants }: WaveNameProps) {
+function WaveName({ entry, isFirst, tenants }: WaveNameProps) {
   const [, kind, mark] = /^(group|tag):(.*)$/.exec(entry ?? '') ?? [];
   if (kind !== undefined)
     return (
@@ -349,7 +349,7 @@ function WaveName({ entry, isLast, tenants }: WaveNameProps) {
         {kind} <span class="tag">{mark}</span>
       </>
     );
-  if (entry === '100%') return <>{isLast ? 'all others' : 'all'}</>;
+  if (entry === '100%') return <>{isFirst ? 'all' : 'all others'}</>;
   if (entry?.endsWith('%') === true) return <>up to {entry} of all</>;
   const named = tenants.find(({ tenantId }) => tenantId === entry);
   return <>{named?.name ?? (entry === undefined || isGuid(entry) ? 'one tenant' : entry)}</>;

@@ -158,7 +158,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     const applied = reachable.length - 1;
     await operator.heading(`${applied} of ${reachable.length} changes applied, 1 refused`).waitFor();
     expect(await open()).toEqual([failing]);
-    await page.locator('.wave', { hasText: `2100%${applied} tenants` }).waitFor();
+    await page.locator('.wave', { hasText: `2all others${applied} tenants` }).waitFor();
     await operator.look();
 
     await operator.press('Plan to undo');

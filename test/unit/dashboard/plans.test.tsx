@@ -224,7 +224,7 @@ describe('the page of a plan', () => {
   it('reads the tenants of an apply that waits once, and again when it goes on', async () => {
     vi.useFakeTimers();
     try {
-      const runTenants = vi.fn(async () => ({ tenants: [] }) as never);
+      const runTenants = vi.fn<Api['runTenants']>(async () => ({ tenants: [] }) as never);
       let apply = applyWith({ waits: true, waitsFor: 'wave-1' });
       const plan = async () => planWith({ planId: 'harden@waits', apply });
       const api = { plan, run: async () => runWith(), rows: async () => ({ rows: [] }) as never, runTenants };
@@ -249,6 +249,7 @@ describe('the page of a plan', () => {
     ['8502769a-97a1-4164-a737-38027a2e180e', 'Adatum'],
     ['7777769a-97a1-4164-a737-38027a2e180e', 'one tenant'],
     ['tag:tier=gold', 'tag tier=gold'],
+    ['100%', 'all'],
   ])('names the wave %s as people know it', async (entry, name) => {
     const runTenants = async () => ({
       tenants: [{ tenantId: '8502769a-97a1-4164-a737-38027a2e180e', name: 'Adatum', outcome: 'succeeded', wave: 1 }],
