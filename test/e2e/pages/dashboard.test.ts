@@ -4,7 +4,7 @@ import { tenantOf, tokenOfCaller } from '../../support/running-demo.ts';
 import { findings } from './assistive.ts';
 import { noBrowser, poorContrast } from './browser.ts';
 import { dashboardFixture, type DashboardFixture } from './dashboard-fixture.ts';
-import { adviceOf } from '../../../src/lib/api/trouble.ts';
+import { adviceOf, causeOfVisit } from '../../../src/lib/api/trouble.ts';
 import { skippedBecause } from '../../support/skipped.ts';
 
 describe('dashboard', skippedBecause(noBrowser), () => {
@@ -72,16 +72,16 @@ describe('dashboard', skippedBecause(noBrowser), () => {
       .getByRole('group', { name: 'Outcome' })
       .getByRole('button', { name: /^failed/ })
       .click();
-    const codes = new Set(failures.map(({ code }) => code));
+    const causes = new Set(failures.flatMap((failure) => causeOfVisit(failure) ?? []));
     // The heading, the failures, and a heading over those of each cause.
-    expect(await rows()).toBe(1 + failures.length + codes.size);
+    expect(await rows()).toBe(1 + failures.length + causes.size);
     const groups: string[] = [];
-    for (const code of codes) {
-      await page.getByLabel('Cause').selectOption(code);
+    for (const cause of causes) {
+      await page.getByLabel('Cause').selectOption(cause);
       groups.push((await grid.locator('.group').textContent()) ?? '');
     }
     // Texts between backticks are shown as code. The command that is copied has the ids.
-    for (const code of codes) expect(groups.join()).toContain(adviceOf(code).replaceAll('`', ''));
+    for (const cause of causes) expect(groups.join()).toContain(adviceOf(cause).replaceAll('`', ''));
   });
 
   it('supports the keyboard: the grid is one tab stop, arrow keys move, Enter opens the details of a tenant', async () => {
