@@ -159,6 +159,27 @@ const entities = async (): Promise<Record<string, unknown>[]> => {
   return found;
 };
 
+/** An extract of the first tenant up to now, as its verifier judges it. */
+async function extractSince(
+  sinceMs: number,
+  options: Pick<Parameters<typeof verifyExtract>[1], 'heads'> = {},
+): Promise<ExtractVerdict> {
+  const query = { tenant: tenant(1), sinceMs, untilMs: clock.nowMs() };
+  const lines: unknown[] = [];
+  let continuation: string | undefined;
+  do {
+    const page: ExtractPage = await evidenceOfTenants().extract(query, continuation);
+    lines.push(...page.lines);
+    continuation = page.continuation;
+  } while (continuation !== undefined);
+  const { x = '', y = '' } = jwk;
+  const keys = [{ kty: 'EC', crv: 'P-256', x, y, kid: 'key-1' } as const];
+  return verifyExtract(
+    lines.map((line) => JSON.stringify(line)),
+    { ...options, keys, nowMs: clock.nowMs() },
+  );
+}
+
 describe('the records and checkpoints in storage', () => {
   it('prove two instances, whose records have the canonical form in storage that was hashed', async () => {
     const [one, other] = [instance(), instance()];
@@ -173,23 +194,8 @@ describe('the records and checkpoints in storage', () => {
   it('prove the records of one tenant, whichever instance keeps the accounts, and what is removed', async () => {
     const log = instance();
     const sinceMs = clock.nowMs() - minute;
-    const extract = async (): Promise<ExtractVerdict> => {
-      const lines: unknown[] = [];
-      let continuation: string | undefined;
-      do {
-        const query = { tenant: tenant(1), sinceMs, untilMs: clock.nowMs() };
-        const page: ExtractPage = await evidenceOfTenants().extract(query, continuation);
-        lines.push(...page.lines);
-        continuation = page.continuation;
-      } while (continuation !== undefined);
-      const { x = '', y = '' } = jwk;
-      const keys = [{ kty: 'EC', crv: 'P-256', x, y, kid: 'key-1' } as const];
-      const options = { keys, nowMs: clock.nowMs(), heads: (await evidenceOfTenants().heads(0)).heads };
-      return verifyExtract(
-        lines.map((line) => JSON.stringify(line)),
-        options,
-      );
-    };
+    const extract = async (): Promise<ExtractVerdict> =>
+      extractSince(sinceMs, { heads: (await evidenceOfTenants().heads(0)).heads });
     await record(log, 60);
     aheadMinutes += 5;
     await evidenceOfTenants().write(year);
@@ -228,25 +234,9 @@ describe('the records and checkpoints in storage', () => {
     await record(log, 3);
     aheadMinutes += 5;
     await evidenceOfTenants().write(year);
-    const extract = async (fromMs: number): Promise<ExtractVerdict> => {
-      const query = { tenant: tenant(1), sinceMs: fromMs, untilMs: clock.nowMs() };
-      const lines: unknown[] = [];
-      let continuation: string | undefined;
-      do {
-        const page: ExtractPage = await evidenceOfTenants().extract(query, continuation);
-        lines.push(...page.lines);
-        continuation = page.continuation;
-      } while (continuation !== undefined);
-      const { x = '', y = '' } = jwk;
-      const keys = [{ kty: 'EC', crv: 'P-256', x, y, kid: 'key-1' } as const];
-      return verifyExtract(
-        lines.map((line) => JSON.stringify(line)),
-        { keys, nowMs: clock.nowMs() },
-      );
-    };
-    expect(await extract(sinceMs)).toMatchObject({ isProven: true, problems: [], records: 21, unsigned: 0 });
+    expect(await extractSince(sinceMs)).toMatchObject({ isProven: true, problems: [], records: 21, unsigned: 0 });
     // It begins with the accounts of the last checkpoint before it.
-    expect(await extract(clock.nowMs() - 12 * minute)).toMatchObject({ isProven: true, problems: [], records: 9 });
+    expect(await extractSince(clock.nowMs() - 12 * minute)).toMatchObject({ isProven: true, problems: [], records: 9 });
   });
 
   it('cost an extract few requests to storage, and another tenant the same', async () => {
