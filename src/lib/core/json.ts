@@ -191,7 +191,7 @@ export function* parseSteps(json: string): Generator<void, unknown> {
     } else put(JSON.parse(json.slice(from, to)));
     return buildLength;
   };
-  // Nor could a longer list grow in one turn. Answers have at least ten characters for a value, with its name.
+  // A list of more values could not grow in one turn either. Answers have ten characters or more for each value, with its name.
   yield* scanSteps(json, visit, { ...answerLimits, values: 2_000_000 });
   return root;
 }
