@@ -128,6 +128,7 @@ type KeptBudgets = Pick<BudgetKeeper, keyof SharedBudgets | 'release' | 'hasPaus
 /** Holds requests to resources to the limits of Microsoft Graph, and to the pauses that any instance has heard of. */
 export class RequestBudgets implements RequestBudget {
   readonly #deps: { readonly budgets: KeptBudgets; readonly clock: Clock; readonly random: Random };
+  /** In the order of their last use. */
   readonly #rates = new Map<string, RateLimiter>();
 
   constructor(deps: { readonly budgets: KeptBudgets; readonly clock: Clock; readonly random: Random }) {
@@ -176,17 +177,23 @@ export class RequestBudgets implements RequestBudget {
   }
 
   #rate(name: string, whole: RateLimit): RateLimiter {
-    const known = this.#rates.get(name);
-    if (known !== undefined) return known;
+    const rate = this.#rates.get(name) ?? this.#newRate(name, whole);
+    this.#rates.delete(name);
+    this.#rates.set(name, rate);
+    return rate;
+  }
+
+  /** Also releases the rates that nobody has used for long. A run has thousands, so the others are not looked at. */
+  #newRate(name: string, whole: RateLimit): RateLimiter {
     const { budgets, clock } = this.#deps;
+    const nowMs = clock.nowMs();
     for (const [other, { waiting, usedAtMs }] of this.#rates) {
-      if (waiting > 0 || clock.nowMs() - usedAtMs < idleMs) continue;
+      if (nowMs - usedAtMs < idleMs) break;
+      if (waiting > 0) continue;
       this.#rates.delete(other);
       budgets.release(other);
     }
-    const rate = new RateLimiter(clock, budgets.share(name), whole);
-    this.#rates.set(name, rate);
-    return rate;
+    return new RateLimiter(clock, budgets.share(name), whole);
   }
 }
 

@@ -240,4 +240,17 @@ describe('a rate that nobody uses', () => {
     await requests.admit(requestTo(users, job, { tenantId: another }));
     expect(released).toEqual([]);
   });
+
+  it('is found behind one that began earlier and is still used, and behind one that requests wait for', async () => {
+    const { clock, requests, released } = stage({ rate: 0 });
+    await requests.admit(requestTo(users, job));
+    void requests.admit(requestTo(users, job));
+    await requests.admit(requestTo(users, job, { tenantId: 'used' }));
+    await requests.admit(requestTo(users, job, { tenantId: another }));
+    await clock.advance(29_999);
+    void requests.admit(requestTo(users, job, { tenantId: 'used' }));
+    await clock.advance(1);
+    await requests.admit(requestTo(users, job, { tenantId: 'third' }));
+    expect(released).toEqual([`graph-units ${another} default`]);
+  });
 });
