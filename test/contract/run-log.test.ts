@@ -5,7 +5,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts';
 import { BlobRunResults } from '../../src/lib/runs/store/blob-run-results.ts';
-import type { RunLog, RunPlan, RunResults, TenantRun } from '../../src/lib/runs/store/run.ts';
+import {
+  type NewTenantRun,
+  recordedRowsName,
+  type RunLog,
+  type RunPlan,
+  type RunResults,
+} from '../../src/lib/runs/store/run.ts';
 import { systemClock } from '../../src/lib/core/clock.ts';
 import { TableRunLog } from '../../src/lib/runs/store/table-run-log.ts';
 import { MemoryRunLog, MemoryRunResults } from '../fakes/memory-run-log.ts';
@@ -23,15 +29,16 @@ const tableLog = (options: TableServiceClientOptions = {}): RunLog =>
     randomUUID,
     systemClock,
   );
-const blobResults = (): RunResults =>
+const blobResults = (log: RunLog = tableLog()): RunResults =>
   new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name), {
     clock: systemClock,
     newId: randomUUID,
+    recordedRows: (...of) => log.recordedRows(...of),
   });
 
 const tenant = (number: number): TenantId =>
   parseTenantId(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`)!;
-const record = (number: number, more: Partial<TenantRun> = {}): TenantRun => ({
+const record = (number: number, more: Partial<NewTenantRun> = {}): NewTenantRun => ({
   tenantId: tenant(number),
   name: `Tenant ${number}`,
   outcome: 'succeeded',
@@ -407,9 +414,9 @@ describe.each([
 });
 
 describe.each([
-  ['in memory', () => new MemoryRunResults()],
-  ['in blobs', blobResults],
-])('the results %s', (_name, make) => {
+  ['in memory', (log: RunLog = new MemoryRunLog()): RunResults => new MemoryRunResults(log), () => new MemoryRunLog()],
+  ['in blobs', blobResults, tableLog],
+])('the results %s', (_name, make, makeLog) => {
   const plan = (name: string): RunPlan => ({
     job: 'job',
     parameters: { days: 3 },
@@ -457,6 +464,32 @@ describe.each([
     expect(await from(11)).toBe('{"n":2}\n');
     expect(await from(10)).toBe('\n{"n":2}\n');
     expect(await from(500)).toBe('');
+  });
+
+  test('return short rows from the record of their tenant, from a byte on', async () => {
+    const log = makeLog();
+    const results = make(log);
+    const rowsName = recordedRowsName(tenant(1));
+    const rowsText = `{"n":"ü"}\n{"n":"${'\\"'.repeat(8_000)}"}\n`;
+    const read = async (byte = 0) => (await all(results.rows('short@w', rowsName, byte))).join('');
+    await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
+    await log.recordTenant('short@w', record(1, { rowsName, rowsText }));
+    await log.recordTenant('short@w', record(2));
+    expect(await read()).toBe(rowsText);
+    expect(await read(10)).toBe(rowsText.slice(9));
+    expect(await read(50_000)).toBe('');
+    await expect(all(results.rows('short@w', recordedRowsName(tenant(2))))).rejects.toMatchObject({
+      code: 'storage_unavailable',
+    });
+    const shown = [
+      await log.findTenant('short@w', tenant(1)),
+      await log.findOutcome('short@w', tenant(1)),
+      ...(await log.findOutcomes('short@w', [tenant(1)])),
+      ...(await all(log.tenants('short@w'))),
+    ];
+    expect(shown).toHaveLength(5);
+    expect(shown[0]).toMatchObject({ rowsName });
+    expect(JSON.stringify(shown)).not.toContain('rowsText');
   });
 
   test('store an export of many blocks, replace it when the next one is whole, and remove it with the run', async () => {

@@ -3,6 +3,7 @@ import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import type { ParameterValues } from '../../src/lib/core/parameters.ts';
 import {
   type NewRun,
+  type NewTenantRun,
   type OutcomeCounts,
   type PlannedRun,
   type Run,
@@ -19,6 +20,7 @@ import {
   type StoredPlan,
   type TenantOutcome,
   type TenantRun,
+  tenantOfRecordedRows,
 } from '../../src/lib/runs/store/run.ts';
 import { recordDeleted } from '../../src/lib/runs/store/runs.ts';
 import type { RowText } from '../../src/lib/runs/job/row.ts';
@@ -34,6 +36,7 @@ export class MemoryRunLog implements RunLog {
   finds = 0;
   readonly #runs = new Map<RunId, { run: Run; request: RunRequest }>();
   readonly #tenants = new Map<RunId, Map<TenantId, TenantRun>>();
+  readonly #rows = new Map<string, string | undefined>();
 
   async create(run: NewRun, request: RunRequest): Promise<boolean> {
     this.#touch();
@@ -107,18 +110,21 @@ export class MemoryRunLog implements RunLog {
     return change;
   }
 
-  async recordTenant(runId: RunId, record: TenantRun): Promise<TenantRun> {
+  async recordTenant(runId: RunId, record: NewTenantRun): Promise<TenantRun> {
     this.#touch();
-    const tenants = this.#of(runId);
-    const earlier = tenants.get(record.tenantId);
+    const earlier = this.#of(runId).get(record.tenantId);
     if (earlier !== undefined && earlier.round >= record.round) return earlier;
-    tenants.set(record.tenantId, record);
-    return record;
+    return this.#set(runId, record);
   }
 
-  async recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
+  async recordTenants(runId: RunId, records: readonly NewTenantRun[]): Promise<void> {
     this.#touch();
-    for (const record of records) this.#of(runId).set(record.tenantId, record);
+    for (const record of records) this.#set(runId, record);
+  }
+
+  async recordedRows(runId: RunId, tenantId: TenantId): Promise<string | undefined> {
+    this.#touch();
+    return this.#of(runId).has(tenantId) ? this.#rows.get(`${runId} ${tenantId}`) : undefined;
   }
 
   async findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
@@ -160,6 +166,12 @@ export class MemoryRunLog implements RunLog {
       yield { tenantId, outcome, rows, ...(numbers === undefined ? {} : { numbers }) };
   }
 
+  #set(runId: RunId, { rowsText, ...record }: NewTenantRun): TenantRun {
+    this.#of(runId).set(record.tenantId, record);
+    this.#rows.set(`${runId} ${record.tenantId}`, rowsText);
+    return record;
+  }
+
   #of(runId: RunId): Map<TenantId, TenantRun> {
     const tenants = this.#tenants.get(runId) ?? new Map<TenantId, TenantRun>();
     this.#tenants.set(runId, tenants);
@@ -177,8 +189,14 @@ const stored = (plan: RunPlan): StoredPlan => ({ ...structuredClone(plan), diges
 export class MemoryRunResults implements RunResults {
   readonly #plans = new Map<RunId, StoredPlan>();
   readonly #rows = new Map<string, string>();
+  readonly #log: Pick<RunLog, 'recordedRows'> | undefined;
   /** Number of plan reads. */
   planReads = 0;
+
+  /** @param log has the rows that are short. */
+  constructor(log?: Pick<RunLog, 'recordedRows'>) {
+    this.#log = log;
+  }
 
   async putPlan(runId: RunId, plan: RunPlan): Promise<StoredPlan> {
     const kept = this.#plans.get(runId) ?? stored(plan);
@@ -208,7 +226,9 @@ export class MemoryRunResults implements RunResults {
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
-    const text = this.#rows.get(`${runId} ${rowsName}`);
+    const recordOf = tenantOfRecordedRows(rowsName);
+    const text =
+      recordOf === undefined ? this.#rows.get(`${runId} ${rowsName}`) : await this.#log?.recordedRows(runId, recordOf);
     if (text === undefined)
       throw new BrokerError('storage_unavailable', 'There are no such rows.', {
         logFields: { storageCode: 'BlobNotFound' },

@@ -14,8 +14,10 @@ import {
   type Asker,
   type ChangeRequest,
   longestRetryAfterSeconds,
+  type NewTenantRun,
   type PlannedTenant,
   parseRunId,
+  recordedRowsName,
   type RunId,
   type RunPlan,
   type RunStop,
@@ -73,6 +75,12 @@ export interface QueryRows extends Omit<WrittenRows, 'jsonLines'> {
   /** Gives the memory of the rows back, once they are stored. */
   readonly release?: () => void;
 }
+
+/**
+ * Longest rows that a record has, in bytes. A property may have 32,768 characters ("Understanding the Table service data
+ * model", Azure Table storage).
+ */
+const shortRowsBytes = 30_000;
 
 /** One tenant of an apply, or of a plan that takes an apply back. */
 export interface ChangeVisit {
@@ -237,8 +245,8 @@ async function attempt(
   const started = { tenantId: tenant.tenantId, name: tenant.name, round: input.round, startedAtMs: deps.clock.nowMs() };
   const record = async (
     rest: Pick<
-      TenantRun,
-      'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'rowsDigest' | 'more' | 'numbers'
+      NewTenantRun,
+      'outcome' | 'code' | 'detail' | 'retryAfterSeconds' | 'rowsName' | 'rowsText' | 'rowsDigest' | 'more' | 'numbers'
     >,
     rows = 0,
     columns: readonly string[] = [],
@@ -286,12 +294,22 @@ async function attempt(
   const about = failure === undefined ? aboutRows(written) : { code: failure.code, detail: scrub(failure.detail) };
   const outcome = failure === undefined ? 'succeeded' : 'failed';
   if (written.count === 0) return record({ outcome, ...about });
+  const { count, columns, numbers, jsonLines } = written;
+  const isChange = deps.jobs.find(plan.job)?.changes === true;
+  // A later attempt of a change replaces the record, and must not replace the rows.
+  if (!isChange && Buffer.byteLength(jsonLines) <= shortRowsBytes) {
+    const rowsText = typeof jsonLines === 'string' ? jsonLines : Buffer.from(jsonLines).toString('utf8');
+    written.release?.();
+    return record(
+      defined({ outcome, rowsName: recordedRowsName(tenant.tenantId), rowsText, ...about, numbers }),
+      count,
+      columns,
+    );
+  }
   // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;
-  await deps.runs.results.putRows(input.runId, rowsName, written.jsonLines).finally(written.release);
-  const { count, columns, numbers } = written;
-  const isChange = deps.jobs.find(plan.job)?.changes === true;
-  const rowsDigest = isChange ? leafOf(written.jsonLines, deps.newId()) : undefined;
+  await deps.runs.results.putRows(input.runId, rowsName, jsonLines).finally(written.release);
+  const rowsDigest = isChange ? leafOf(jsonLines, deps.newId()) : undefined;
   return record(defined({ outcome, rowsName, rowsDigest, ...about, numbers }), count, columns);
 }
 

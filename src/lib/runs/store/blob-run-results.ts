@@ -1,7 +1,18 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ContainerClient } from '@azure/storage-blob';
-import type { PlannedRun, RunId, RunPlan, RunResults, StoredDocument, StoredFormat, StoredPlan } from './run.ts';
+import {
+  type PlannedRun,
+  type RunId,
+  type RunLog,
+  type RunPlan,
+  type RunResults,
+  type StoredDocument,
+  type StoredFormat,
+  type StoredPlan,
+  tenantOfRecordedRows,
+} from './run.ts';
+import { BrokerError } from '../../core/errors.ts';
 import type { RowText } from '../job/row.ts';
 import { runPlanSchema } from '../engine/run-schemas.ts';
 import { checkPlanDigest, digestOf } from './stored-plan.ts';
@@ -26,21 +37,23 @@ const replyMs = 30_000;
 const uploadMs = 120_000;
 
 /**
- * Stores plans, rows and exports as blobs: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
+ * Stores plans, rows and exports as blobs, but reads short rows from the record of their tenant: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
  * `{runId}/starts/…`, `{runId}/documents/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
  */
 export class BlobRunResults implements RunResults {
   readonly #container: Created<ContainerClient>;
   readonly #clock: Clock;
   readonly #newId: () => string;
+  readonly #recordedRows: RunLog['recordedRows'];
 
   /** @param container returns the client for a container name. The container is created on first use. */
   constructor(
     container: (name: string) => Promise<ContainerClient>,
-    deps: { readonly clock: Clock; readonly newId: () => string },
+    deps: { readonly clock: Clock; readonly newId: () => string } & Pick<RunLog, 'recordedRows'>,
   ) {
     this.#clock = deps.clock;
     this.#newId = deps.newId;
+    this.#recordedRows = deps.recordedRows;
     this.#container = new Created(
       () => container(resultsContainer),
       (client) => withDeadline(this.#clock, replyMs, (abortSignal) => client.createIfNotExists({ abortSignal })),
@@ -83,12 +96,13 @@ export class BlobRunResults implements RunResults {
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
-    const [tenantId] = rowsName.split('.');
-    yield* this.#text(
-      blobName(runId, rowsName),
-      { fromByte },
-      `To read the other rows, leave out its tenant: except=${tenantId}.`,
-    );
+    const remedy = `To read the other rows, leave out its tenant: except=${rowsName.split('.', 1)[0]}.`;
+    const recordOf = tenantOfRecordedRows(rowsName);
+    if (recordOf === undefined) return yield* this.#text(blobName(runId, rowsName), { fromByte }, remedy);
+    const text = await this.#recordedRows(runId, recordOf);
+    if (text === undefined)
+      throw new BrokerError('storage_unavailable', `The record of the tenant no longer has its rows. ${remedy}`);
+    yield Buffer.from(text).toString('utf8', fromByte);
   }
 
   async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {

@@ -66,7 +66,11 @@ interface RunsDeps {
 
 export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
   const log = new RecentCountsRunLog((name) => storage.table(name), newId, clock);
-  const results = new BlobRunResults((name) => storage.container(name), { clock, newId });
+  const results = new BlobRunResults((name) => storage.container(name), {
+    clock,
+    newId,
+    recordedRows: (...of) => log.recordedRows(...of),
+  });
   return {
     log,
     schedules: new TableScheduleLog((name) => storage.table(name)),

@@ -42,6 +42,7 @@ import {
   runStatuses,
   scopeOf,
   tenantOutcomes,
+  type NewTenantRun,
   type TenantRun,
   type WaveProgress,
 } from './run.ts';
@@ -183,7 +184,7 @@ export const tenantNames: readonly string[] = ['rowKey', ...new Columns(listedTe
 export const numbersNames = ['rowKey', 'outcome', 'rows', 'numbers'];
 export const outcomeColumns = new Columns({ outcome });
 
-export const tenantColumns = new Columns({
+const readTenant = {
   ...listedTenant,
   numbers: json(tenantNumbersSchema).lenient(),
   trace: group({
@@ -191,12 +192,15 @@ export const tenantColumns = new Columns({
     log: json<TenantTrace['log']>(z.array(tracedLineSchema)).damagedAs([]),
     droppedLines: count,
   }).lenient(),
-});
+};
+export const tenantColumns = new Columns(readTenant);
+export const rowsColumns = new Columns({ rowsText: text.lenient() });
+const newTenantColumns = new Columns({ ...readTenant, rowsText: text.lenient() });
 
-export const tenantRunRow = (runId: string, record: TenantRun): Keys & TableEntity => ({
+export const tenantRunRow = (runId: string, record: NewTenantRun): Keys & TableEntity => ({
   partitionKey: runId,
   rowKey: record.tenantId,
-  ...tenantColumns.encode(record),
+  ...newTenantColumns.encode(record),
 });
 
 /** @returns undefined if the row key is not a tenant id. */

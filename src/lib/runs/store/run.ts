@@ -1,7 +1,7 @@
 import type { RequestedTenants } from '../../access/tenants/selected-tenants.ts';
 import type { Actor, Caller } from '../../core/caller.ts';
 import { BrokerError, type ErrorCode } from '../../core/errors.ts';
-import type { TenantId } from '../../core/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import type { ParameterValues } from '../../core/parameters.ts';
 import type { TenantNumbers } from '../history/tenant-numbers.ts';
 import type { RowText } from '../job/row.ts';
@@ -253,6 +253,23 @@ export interface TenantRun {
   readonly trace?: TenantTrace | undefined;
 }
 
+/** A record to be stored. */
+export interface NewTenantRun extends TenantRun {
+  /** The rows, if they are short: {@link recordedRowsName}. No read of records returns them. */
+  readonly rowsText?: string | undefined;
+}
+
+/** The name of rows that are so short that the record has them, which saves a request for the rows of a tenant. */
+export const recordedRowsName = (tenantId: TenantId): string => `${tenantId}.${inRecord}`;
+/** In the place of an attempt. */
+const inRecord = 'record';
+
+/** The tenant whose record has the rows. Undefined: they are stored apart. */
+export function tenantOfRecordedRows(rowsName: string): TenantId | undefined {
+  const [tenantId, attempt] = rowsName.split('.');
+  return attempt === inRecord ? parseTenantId(tenantId) : undefined;
+}
+
 /** A record that was read. */
 export interface StoredTenantRun extends TenantRun {
   /** Names what was read, so that nothing else is replaced. */
@@ -364,9 +381,11 @@ export interface RunLog {
    * @param replaced the record that the tenant has, if it is known to have one.
    * @returns the record that is now stored.
    */
-  recordTenant(runId: RunId, record: TenantRun, replaced?: StoredTenantRun): Promise<TenantRun>;
+  recordTenant(runId: RunId, record: NewTenantRun, replaced?: StoredTenantRun): Promise<TenantRun>;
   /** Writes many records in batches. Idempotent. */
-  recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void>;
+  recordTenants(runId: RunId, records: readonly NewTenantRun[]): Promise<void>;
+  /** The rows that the record of a tenant has, as JSON Lines. Undefined: it has none. */
+  recordedRows(runId: RunId, tenantId: TenantId): Promise<string | undefined>;
   /** The record with its trace. */
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   /** The record without its trace, which is most of what is stored. */
@@ -405,7 +424,7 @@ export interface RunResults {
    * @throws BrokerError plan_changed if the plan is not the one whose digest the run's record has.
    */
   plan(run: PlannedRun): Promise<StoredPlan | undefined>;
-  /** @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
+  /** Stores rows apart. @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
   putRows(runId: RunId, rowsName: string, jsonLines: RowText): Promise<void>;
   /**
    * Yields the stored JSON Lines in chunks of any size.

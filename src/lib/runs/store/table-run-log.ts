@@ -21,6 +21,7 @@ import {
   readRequest,
   readRun,
   readTenantRun,
+  rowsColumns,
   runColumns,
   runNames,
   tenantNames,
@@ -28,6 +29,7 @@ import {
 } from './run-entity.ts';
 import type {
   NewRun,
+  NewTenantRun,
   OutcomeCounts,
   Run,
   RunChange,
@@ -77,7 +79,7 @@ export class NewestRuns {
 
 /**
  * A transaction may have 4 MiB ("Performing entity group transactions", Azure Table storage), and a record with the longest
- * trace has about 80 KiB.
+ * trace and rows has about 140 KiB.
  */
 const maxBatch = 25;
 /** One insert is in flight, so that records gather. This many do not wait for it: storage may have lost it. */
@@ -128,7 +130,7 @@ export class TenantRecords {
    * @returns the record that is now stored.
    * @throws DeadlineError, or the failure of the SDK.
    */
-  async record(runId: RunId, record: TenantRun, replaced?: StoredTenantRun): Promise<TenantRun> {
+  async record(runId: RunId, record: NewTenantRun, replaced?: StoredTenantRun): Promise<TenantRun> {
     const entity = tenantRunRow(runId, record);
     if (await this.#writeWithOthers({ entity, version: replaced?.version })) return record;
     return withDeadline(this.#clock, deadlineMs, (signal) => this.#recordAlone(entity, record, signal));
@@ -253,17 +255,23 @@ export class TableRunLog implements RunLog {
     if (keys !== undefined) await this.#runs.remove(keys);
   }
 
-  async recordTenant(runId: RunId, record: TenantRun, replaced?: StoredTenantRun): Promise<TenantRun> {
+  async recordTenant(runId: RunId, record: NewTenantRun, replaced?: StoredTenantRun): Promise<TenantRun> {
     return storageCall(() => this.#tenantRecords.record(runId, record, replaced));
   }
 
-  recordTenants(runId: RunId, records: readonly TenantRun[]): Promise<void> {
+  recordTenants(runId: RunId, records: readonly NewTenantRun[]): Promise<void> {
     return this.#tenantRuns.putAll(records.map((record) => tenantRunRow(runId, record)));
   }
 
   async findTenant(runId: RunId, tenantId: TenantId, select?: readonly string[]): Promise<TenantRun | undefined> {
     const row = await this.#tenantRuns.find({ partitionKey: runId, rowKey: tenantId }, select && selected(select));
     return row && readTenantRun(row);
+  }
+
+  async recordedRows(runId: RunId, tenantId: TenantId): Promise<string | undefined> {
+    const keys = { partitionKey: runId, rowKey: tenantId };
+    const row = await this.#tenantRuns.find(keys, selected(rowsColumns.names));
+    return row && rowsColumns.require(row).rowsText;
   }
 
   findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {

@@ -36,7 +36,8 @@ it('begins one piece of the work of all tenants in each pass of the event loop',
   const run = async ({ graph }: JobContext): Promise<unknown> => {
     pieces.push('start');
     await graph.get('/organization');
-    return [{ id: '1' }];
+    // Too long for the record, so that the rows are written apart.
+    return [{ id: '1'.repeat(30_000) }];
   };
   const { deps } = await stageRun(run, 4, { permissions: ['Organization.Read.All'] });
   const seen =

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { BrokerError, type ErrorCode } from '../../../../../src/lib/core/errors.ts';
 import { announceRun } from '../../../../../src/lib/runs/engine/announce-run.ts';
 import { exportRun } from '../../../../../src/lib/runs/reading/result-page.ts';
@@ -29,6 +29,21 @@ describe('runTenant', () => {
     const { rowsName = '' } = (await runLog.findTenant(runId, tenantId(1))) ?? {};
     for await (const piece of results.rows(runId, rowsName)) rows += piece;
     expect(rows).toBe('{"a":1}\n{"a":2,"b":"x"}\n');
+  });
+
+  test('leaves rows of up to 30,000 bytes in the record, and stores longer ones apart', async () => {
+    // {"a":"…"} and a line break have 9 bytes, and each ü has 2.
+    const { attempt, runLog, results } = await stageRun(async ({ tenant }) => [
+      { a: tenant.tenantId === tenantId(0) ? `${'ü'.repeat(14_995)}1` : 'ü'.repeat(14_996) },
+    ]);
+    const putRows = vi.spyOn(results, 'putRows');
+    await attempt(0);
+    expect(putRows).not.toHaveBeenCalled();
+    expect((await runLog.findTenant(runId, tenantId(0)))?.rowsName).toBe(`${tenantId(0)}.record`);
+    expect(await runLog.recordedRows(runId, tenantId(0))).toHaveLength(15_005);
+    await attempt(1);
+    expect(putRows).toHaveBeenCalledOnce();
+    expect(await runLog.recordedRows(runId, tenantId(1))).toBeUndefined();
   });
 
   test.each<[ErrorCode, 'failed' | 'retrying' | 'skipped']>([
@@ -541,7 +556,8 @@ describe('a tenant of a query', () => {
 
   test.each([false, true])('gives its memory back once its rows are stored, or cannot be: %s', async (isBroken) => {
     const released: number[] = [];
-    const { visit, results } = await staged(async () => ({ ...rows, release: () => void released.push(1) }));
+    const long = { ...rows, jsonLines: `{"n":"${'1'.repeat(30_000)}"}\n`, release: () => void released.push(1) };
+    const { visit, results } = await staged(async () => long);
     const putRows = results.putRows.bind(results);
     results.putRows = async (...given) => {
       expect(released).toEqual([]);
@@ -550,6 +566,18 @@ describe('a tenant of a query', () => {
     };
     await visit();
     expect(released).toEqual([1]);
+  });
+
+  test('with short rows gives its memory back', async () => {
+    const released: number[] = [];
+    const { visit, record } = await staged(async () => ({
+      ...rows,
+      jsonLines: Buffer.from(rows.jsonLines),
+      release: () => void released.push(1),
+    }));
+    await visit();
+    expect(released).toEqual([1]);
+    expect(await record()).toMatchObject({ outcome: 'succeeded', rowsName: `${tenantId(0)}.record` });
   });
 
   test.each<[ErrorCode, TenantRun['outcome']]>([

@@ -277,11 +277,15 @@ describe('pages', () => {
       ],
       2,
     );
+    const record = (await runLog.findTenant(runId, tenantId(0)))!;
+    const attempt = async (round: number, lines: readonly string[]): Promise<void> => {
+      const rowsName = `${tenantId(0)}.attempt-${round}`;
+      await results.putRows(runId, rowsName, lines.map((line) => `${line}\n`).join(''));
+      await runLog.recordTenant(runId, { ...record, round, rows: lines.length, rowsName });
+    };
+    await attempt(2, ['{"tenant":0,"n":1}', '{"tenant":0,"n":2}']);
     const { continuation } = await page({ limit: 1 });
-    const earlier = (await runLog.findTenant(runId, tenantId(0)))!;
-    const rowsName = `${tenantId(0)}.other`;
-    await results.putRows(runId, rowsName, '{"other":1}\n{"other":2}\n{"other":3}\n');
-    await runLog.recordTenant(runId, { ...earlier, round: 2, rows: 3, rowsName });
+    await attempt(3, ['{"other":1}', '{"other":2}', '{"other":3}']);
     const rest = (await page({ continuation })).text
       .trimEnd()
       .split('\n')
@@ -337,8 +341,8 @@ describe('a continuation', () => {
     await expect(
       readResultPage(limited, run, undefined, { format: 'jsonl', limit: 9, continuation }),
     ).rejects.toMatchObject({ code: 'request_invalid' });
-    const other = (await runLog.findTenant(runId, tenantId(0)))?.rowsName?.slice(37) ?? '';
-    const own = change(continuation ?? '', { tenant: tenantId(1), attempt: other });
+    await results.putRows(runId, `${tenantId(0)}.attempt`, '{"n":1}\n{"n":2}\n');
+    const own = change(continuation ?? '', { tenant: tenantId(1), attempt: 'attempt' });
     await expect(
       readResultPage(limited, run, undefined, { format: 'jsonl', limit: 9, continuation: own }),
     ).rejects.toMatchObject({ code: 'storage_unavailable' });
@@ -369,9 +373,9 @@ describe('a page that storage fails half-way', () => {
   });
 
   it('names the tenant whose stored rows are damaged, and what to do', async () => {
-    const { page, results, runLog } = await stagedRows(() => [{ n: 1 }], 2);
-    const { rowsName = '' } = (await runLog.findTenant(runId, tenantId(1))) ?? {};
-    await results.putRows(runId, rowsName, '{"n":');
+    const { page, runLog } = await stagedRows(() => [{ n: 1 }], 2);
+    const record = (await runLog.findTenant(runId, tenantId(1)))!;
+    await runLog.recordTenant(runId, { ...record, round: 2, rowsText: '{"n":' });
     await expect(page({})).rejects.toMatchObject({
       code: 'storage_unavailable',
       detail: expect.stringMatching(/^The stored rows of Tenant 1 .* Run the job again for this tenant\.$/) as string,

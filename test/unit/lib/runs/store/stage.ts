@@ -52,7 +52,7 @@ export async function stageRun(
 ): Promise<RunStage> {
   const clock = new FakeClock();
   const runLog = new MemoryRunLog();
-  const results = new MemoryRunResults();
+  const results = new MemoryRunResults(runLog);
   const logger = recordingLogger();
   const started: TenantId[] = [];
   let ids = 0;
