@@ -477,6 +477,7 @@ describe.each([
     await log.recordTenant('short@w', record(2));
     expect(await read()).toBe(rowsText);
     expect(await read(10)).toBe(rowsText.slice(9));
+    expect(await all(log.allRecordedRows('short@w'))).toEqual([{ tenantId: tenant(1), rowsText }]);
     expect(await read(50_000)).toBe('');
     await expect(all(results.rows('short@w', recordedRowsName(tenant(2))))).rejects.toMatchObject({
       code: 'storage_unavailable',

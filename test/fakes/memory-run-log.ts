@@ -166,6 +166,14 @@ export class MemoryRunLog implements RunLog {
       yield { tenantId, outcome, rows, ...(numbers === undefined ? {} : { numbers }) };
   }
 
+  async *allRecordedRows(runId: RunId): ReturnType<RunLog['allRecordedRows']> {
+    this.#touch();
+    for (const tenantId of this.#of(runId).keys()) {
+      const rowsText = this.#rows.get(`${runId} ${tenantId}`);
+      if (rowsText !== undefined) yield { tenantId, rowsText };
+    }
+  }
+
   #set(runId: RunId, { rowsText, ...record }: NewTenantRun): TenantRun {
     this.#of(runId).set(record.tenantId, record);
     this.#rows.set(`${runId} ${record.tenantId}`, rowsText);

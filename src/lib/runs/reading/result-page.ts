@@ -6,7 +6,7 @@ import { errorFields, type Logger } from '../../core/log.ts';
 import { decodeContinuation, encodeContinuation, wrongContinuation } from '../../core/rows/continuation.ts';
 import type { Job, JobRegistry } from '../job/job.ts';
 import { cellsOf, csvLine, selectedFirst, type StoredRow, tenantColumns } from '../job/row.ts';
-import { type ExportFormat, isEnded, queryJob, type Run, type RunId } from '../store/run.ts';
+import { type ExportFormat, isEnded, queryJob, recordedRowsName, type Run, type RunId } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
 import { resultParts, rowOf, type RowPosition, type RowsPart, succeededTenants } from './result-rows.ts';
 import type { RunSource } from './visible-runs.ts';
@@ -243,8 +243,33 @@ export async function exportRun(deps: ExportRunDeps, runId: RunId): Promise<{ ex
 }
 
 async function* jsonLines(runs: ExportRunDeps['runs'], run: Run): AsyncGenerator<string, void, undefined> {
-  for await (const part of resultParts(runs, run))
+  const source = { log: runs.log, results: await withRecordedRows(runs, run) };
+  for await (const part of resultParts(source, run))
     yield part.lines.map((line) => `${JSON.stringify(rowOf(part, line))}\n`).join('');
+}
+
+/** Characters of the rows that an export holds, so that it does not ask storage for those of each tenant. */
+const heldCharacters = 16 * 1024 * 1024;
+
+async function withRecordedRows(
+  { log, results }: ExportRunDeps['runs'],
+  { runId }: Run,
+): Promise<RunSource['results']> {
+  const held = new Map<string, string>();
+  let left = heldCharacters;
+  for await (const { tenantId, rowsText } of log.allRecordedRows(runId)) {
+    left -= rowsText.length;
+    if (left < 0) break;
+    held.set(recordedRowsName(tenantId), rowsText);
+  }
+  return {
+    plan: (of) => results.plan(of),
+    rows: async function* (of, rowsName, fromByte = 0) {
+      const text = held.get(rowsName);
+      if (text === undefined) yield* results.rows(of, rowsName, fromByte);
+      else yield Buffer.from(text).toString('utf8', fromByte);
+    },
+  };
 }
 
 async function* csvOf(

@@ -386,6 +386,8 @@ export interface RunLog {
   recordTenants(runId: RunId, records: readonly NewTenantRun[]): Promise<void>;
   /** The rows that the record of a tenant has, as JSON Lines. Undefined: it has none. */
   recordedRows(runId: RunId, tenantId: TenantId): Promise<string | undefined>;
+  /** The rows of all records that have some, in any order. */
+  allRecordedRows(runId: RunId): AsyncIterable<{ readonly tenantId: TenantId; readonly rowsText: string }>;
   /** The record with its trace. */
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   /** The record without its trace, which is most of what is stored. */

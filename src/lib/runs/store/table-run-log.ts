@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { type Clock, DeadlineError, withDeadline } from '../../core/clock.ts';
-import type { TenantId } from '../../core/identifiers.ts';
+import { parseTenantId, type TenantId } from '../../core/identifiers.ts';
 import { httpStatusOf } from '../../core/outbound.ts';
 import { GroupCommit } from '../../core/rows/group-commit.ts';
 import {
@@ -272,6 +272,13 @@ export class TableRunLog implements RunLog {
     const keys = { partitionKey: runId, rowKey: tenantId };
     const row = await this.#tenantRuns.find(keys, selected(rowsColumns.names));
     return row && rowsColumns.require(row).rowsText;
+  }
+
+  async *allRecordedRows(runId: RunId): ReturnType<RunLog['allRecordedRows']> {
+    for await (const row of this.#rowsOf(runId, ['rowKey', ...rowsColumns.names])) {
+      const [tenantId, rowsText] = [parseTenantId(row.rowKey), rowsColumns.require(row).rowsText];
+      if (tenantId !== undefined && rowsText !== undefined) yield { tenantId, rowsText };
+    }
   }
 
   findOutcome(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { exportRun } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { readPages } from '../../../../support/result-pages.ts';
@@ -42,6 +42,22 @@ describe('exportRun', () => {
     expect(await stored(stage, 'csv')).toBe(whole);
   });
 
+  it('asks for the short rows of all tenants together, up to 16 MiB of them', async () => {
+    // The stored rows of the other tenants have 29,912 characters.
+    const stage = await stageRun(
+      async ({ tenant }) => [{ text: 'x'.repeat(tenant.name === 'Tenant 1' ? 30_000 : 29_900) }],
+      600,
+    );
+    for (let index = 0; index < 600; index += 1) await stage.attempt(index);
+    await stage.runLog.change(runId, { status: 'completed' });
+    const [ofRecord, any] = [vi.spyOn(stage.runLog, 'recordedRows'), vi.spyOn(stage.results, 'rows')];
+    await exportRun(stage.deps, runId);
+    expect(ofRecord).toHaveBeenCalledTimes(599 - 560);
+    const ofTenants = any.mock.calls.filter(([, name]) => !name.startsWith('export.'));
+    expect(ofTenants).toHaveLength(1 + 599 - 560);
+    expect((await stored(stage, 'jsonl')).match(/x{29900,}/g)).toHaveLength(600);
+  });
+
   it('leaves a run in progress alone', async () => {
     const stage = await endedRun();
     await stage.runLog.change(runId, { status: 'running' });
@@ -58,9 +74,9 @@ describe('exportRun', () => {
 
   it('is given up after ten minutes', async () => {
     const stage = await endedRun();
-    const { results, clock } = stage;
-    const rows = results.rows.bind(results);
-    results.rows = async function* (...args) {
+    const { runLog, clock } = stage;
+    const rows = runLog.allRecordedRows.bind(runLog);
+    runLog.allRecordedRows = async function* (...args) {
       await clock.advance(11 * 60_000);
       yield* rows(...args);
     };
