@@ -282,7 +282,7 @@ const createRedeemer = (runtime: Runtime, settings: Settings, identity: () => Pr
   );
 
 const redeemerLibraries = (settings: Settings, identity: () => Promise<TokenCredential>) => ({
-  loadMsal: () => import('@azure/msal-node'),
+  loadMsal: once(() => import('@azure/msal-node')),
   federatedAssertion: async () => federatedAssertion(await identity(), settings.cloud.federationAudience),
   applicationIds: new Map(
     settings.RESOURCES.flatMap(([, identifier, id]) => (id === undefined ? [] : [[identifier, id]])),

@@ -16,6 +16,7 @@ import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
 import { inTurns } from '../../core/limiter.ts';
 import { asObject, isObject } from '../../core/objects.ts';
+import { once } from '../../core/single-flight.ts';
 import type { RunId } from '../store/run.ts';
 import { createDnsClient, type ResolveTxt } from './dns.ts';
 import { readParameters } from './job-parameters.ts';
@@ -44,6 +45,9 @@ async function judged<T>(judge: () => Promise<() => T>): Promise<T> {
   return 'passed' in verdict ? verdict.passed : refuse(verdict);
 }
 
+/** Loaded at the first request of a job, to keep start-up short. Once, because each `import()` passes through the module loader. */
+const loadJudge = once(() => import('../../judge/judge.ts'));
+
 /**
  * Holds a job's Graph client to the `permissions` of its definition, by the judge that holds callers of the gateway to their
  * rule. The token carries everything that the application was consented for, so without this a job could use, and come to
@@ -60,8 +64,7 @@ export const jobGate = ({ permissionMap, endpoints }: JobGateDeps, job: Pick<Job
   return {
     admit: async ({ path, headers, selected }) => {
       const link = selected === undefined ? undefined : { selected };
-      // Loaded at the first request of a job, to keep start-up short.
-      const { judgeRequest } = await import('../../judge/judge.ts');
+      const { judgeRequest } = await loadJudge();
       const verdict = judgeRequest(await permissionMap(), grant, { method: 'GET', url: path, headers, link });
       if (!verdict.allowed) return refuse(verdict);
       const { request, answer } = verdict;
