@@ -7,7 +7,7 @@ import { parseTenantId, type TenantId } from '../../src/lib/core/identifiers.ts'
 import { BlobRunResults } from '../../src/lib/runs/store/blob-run-results.ts';
 import {
   type NewTenantRun,
-  recordedRowsName,
+  shortRowsName,
   type RunLog,
   type RunPlan,
   type RunResults,
@@ -33,7 +33,7 @@ const blobResults = (log: RunLog = tableLog()): RunResults =>
   new BlobRunResults(async (name) => new ContainerClient(azurite.connectionString, name), {
     clock: systemClock,
     newId: randomUUID,
-    recordedRows: (...of) => log.recordedRows(...of),
+    shortRows: (...of) => log.shortRows(...of),
   });
 
 const tenant = (number: number): TenantId =>
@@ -469,7 +469,7 @@ describe.each([
   test('return short rows from the record of their tenant, from a byte on', async () => {
     const log = makeLog();
     const results = make(log);
-    const rowsName = recordedRowsName(tenant(1));
+    const rowsName = shortRowsName(tenant(1), 'a');
     const rowsText = `{"n":"ü"}\n{"n":"${'\\"'.repeat(8_000)}"}\n`;
     const read = async (byte = 0) => (await all(results.rows('short@w', rowsName, byte))).join('');
     await expect(read()).rejects.toMatchObject({ code: 'storage_unavailable' });
@@ -477,9 +477,12 @@ describe.each([
     await log.recordTenant('short@w', record(2));
     expect(await read()).toBe(rowsText);
     expect(await read(10)).toBe(rowsText.slice(9));
-    expect(await all(log.allRecordedRows('short@w'))).toEqual([{ tenantId: tenant(1), rowsText }]);
+    expect(await all(log.allShortRows('short@w'))).toEqual([{ rowsName, rowsText }]);
+    await expect(all(results.rows('short@w', shortRowsName(tenant(1), 'b')))).rejects.toMatchObject({
+      code: 'request_invalid',
+    });
     expect(await read(50_000)).toBe('');
-    await expect(all(results.rows('short@w', recordedRowsName(tenant(2))))).rejects.toMatchObject({
+    await expect(all(results.rows('short@w', shortRowsName(tenant(2), 'a')))).rejects.toMatchObject({
       code: 'storage_unavailable',
     });
     const shown = [

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
+import { wrongContinuation } from '../../src/lib/core/rows/continuation.ts';
 import type { ParameterValues } from '../../src/lib/core/parameters.ts';
 import {
   type NewRun,
@@ -14,13 +15,14 @@ import {
   type RunPlan,
   type RunRequest,
   type RunResults,
+  type ShortRows,
   scopeOf,
   type StoredDocument,
   type StoredFormat,
   type StoredPlan,
   type TenantOutcome,
   type TenantRun,
-  tenantOfRecordedRows,
+  tenantOfShortRows,
 } from '../../src/lib/runs/store/run.ts';
 import { recordDeleted } from '../../src/lib/runs/store/runs.ts';
 import type { RowText } from '../../src/lib/runs/job/row.ts';
@@ -36,7 +38,7 @@ export class MemoryRunLog implements RunLog {
   finds = 0;
   readonly #runs = new Map<RunId, { run: Run; request: RunRequest }>();
   readonly #tenants = new Map<RunId, Map<TenantId, TenantRun>>();
-  readonly #rows = new Map<string, string | undefined>();
+  readonly #rows = new Map<string, ShortRows>();
 
   async create(run: NewRun, request: RunRequest): Promise<boolean> {
     this.#touch();
@@ -93,6 +95,7 @@ export class MemoryRunLog implements RunLog {
     this.#touch();
     this.#tenants.delete(runId);
     this.#runs.delete(runId);
+    for (const key of this.#rows.keys()) if (key.startsWith(`${runId} `)) this.#rows.delete(key);
   }
 
   async change(runId: RunId, change: RunChange): Promise<void> {
@@ -122,9 +125,9 @@ export class MemoryRunLog implements RunLog {
     for (const record of records) this.#set(runId, record);
   }
 
-  async recordedRows(runId: RunId, tenantId: TenantId): Promise<string | undefined> {
+  async shortRows(runId: RunId, tenantId: TenantId): Promise<ShortRows | undefined> {
     this.#touch();
-    return this.#of(runId).has(tenantId) ? this.#rows.get(`${runId} ${tenantId}`) : undefined;
+    return this.#rows.get(`${runId} ${tenantId}`);
   }
 
   async findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined> {
@@ -166,17 +169,17 @@ export class MemoryRunLog implements RunLog {
       yield { tenantId, outcome, rows, ...(numbers === undefined ? {} : { numbers }) };
   }
 
-  async *allRecordedRows(runId: RunId): ReturnType<RunLog['allRecordedRows']> {
+  async *allShortRows(runId: RunId): AsyncGenerator<ShortRows, void, undefined> {
     this.#touch();
-    for (const tenantId of this.#of(runId).keys()) {
-      const rowsText = this.#rows.get(`${runId} ${tenantId}`);
-      if (rowsText !== undefined) yield { tenantId, rowsText };
-    }
+    for (const [key, rows] of this.#rows) if (key.startsWith(`${runId} `)) yield rows;
   }
 
   #set(runId: RunId, { rowsText, ...record }: NewTenantRun): TenantRun {
     this.#of(runId).set(record.tenantId, record);
-    this.#rows.set(`${runId} ${record.tenantId}`, rowsText);
+    const { rowsName } = record;
+    const key = `${runId} ${record.tenantId}`;
+    if (rowsName === undefined || rowsText === undefined) this.#rows.delete(key);
+    else this.#rows.set(key, { rowsName, rowsText });
     return record;
   }
 
@@ -197,12 +200,12 @@ const stored = (plan: RunPlan): StoredPlan => ({ ...structuredClone(plan), diges
 export class MemoryRunResults implements RunResults {
   readonly #plans = new Map<RunId, StoredPlan>();
   readonly #rows = new Map<string, string>();
-  readonly #log: Pick<RunLog, 'recordedRows'> | undefined;
+  readonly #log: Pick<RunLog, 'shortRows'> | undefined;
   /** Number of plan reads. */
   planReads = 0;
 
   /** @param log has the rows that are short. */
-  constructor(log?: Pick<RunLog, 'recordedRows'>) {
+  constructor(log?: Pick<RunLog, 'shortRows'>) {
     this.#log = log;
   }
 
@@ -234,9 +237,11 @@ export class MemoryRunResults implements RunResults {
   }
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
-    const recordOf = tenantOfRecordedRows(rowsName);
-    const text =
-      recordOf === undefined ? this.#rows.get(`${runId} ${rowsName}`) : await this.#log?.recordedRows(runId, recordOf);
+    const tenantId = tenantOfShortRows(rowsName);
+    const short = tenantId && (await this.#log?.shortRows(runId, tenantId));
+    if (short !== undefined && short.rowsName !== rowsName)
+      throw wrongContinuation('names rows that a later attempt has replaced');
+    const text = short?.rowsText ?? this.#rows.get(`${runId} ${rowsName}`);
     if (text === undefined)
       throw new BrokerError('storage_unavailable', 'There are no such rows.', {
         logFields: { storageCode: 'BlobNotFound' },

@@ -3,7 +3,7 @@ import type { CallerRole } from '../core/caller.ts';
 import { adviceForError, BrokerError, type ErrorCode, errorTable, type Lack, toBrokerError } from '../core/errors.ts';
 import { defined } from '../core/objects.ts';
 
-/** The answer of a handler, in the shape that `@azure/functions` accepts. */
+/** The answer of a handler. */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;

@@ -17,7 +17,7 @@ import {
   type NewTenantRun,
   type PlannedTenant,
   parseRunId,
-  recordedRowsName,
+  shortRowsName,
   type RunId,
   type RunPlan,
   type RunStop,
@@ -300,11 +300,8 @@ async function attempt(
   if (!isChange && Buffer.byteLength(jsonLines) <= shortRowsBytes) {
     const rowsText = typeof jsonLines === 'string' ? jsonLines : Buffer.from(jsonLines).toString('utf8');
     written.release?.();
-    return record(
-      defined({ outcome, rowsName: recordedRowsName(tenant.tenantId), rowsText, ...about, numbers }),
-      count,
-      columns,
-    );
+    const rowsName = shortRowsName(tenant.tenantId, deps.newId());
+    return record(defined({ outcome, rowsName, rowsText, ...about, numbers }), count, columns);
   }
   // A unique name, so that an overlapping second delivery cannot overwrite the rows of the first record.
   const rowsName = `${tenant.tenantId}.${deps.newId()}`;

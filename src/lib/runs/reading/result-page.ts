@@ -6,7 +6,7 @@ import { errorFields, type Logger } from '../../core/log.ts';
 import { decodeContinuation, encodeContinuation, wrongContinuation } from '../../core/rows/continuation.ts';
 import type { Job, JobRegistry } from '../job/job.ts';
 import { cellsOf, csvLine, selectedFirst, type StoredRow, tenantColumns } from '../job/row.ts';
-import { type ExportFormat, isEnded, queryJob, recordedRowsName, type Run, type RunId } from '../store/run.ts';
+import { type ExportFormat, isEnded, queryJob, type Run, type RunId } from '../store/run.ts';
 import type { Runs } from '../store/runs.ts';
 import { resultParts, rowOf, type RowPosition, type RowsPart, succeededTenants } from './result-rows.ts';
 import type { RunSource } from './visible-runs.ts';
@@ -243,7 +243,7 @@ export async function exportRun(deps: ExportRunDeps, runId: RunId): Promise<{ ex
 }
 
 async function* jsonLines(runs: ExportRunDeps['runs'], run: Run): AsyncGenerator<string, void, undefined> {
-  const source = { log: runs.log, results: await withRecordedRows(runs, run) };
+  const source = { log: runs.log, results: await withShortRows(runs, run) };
   for await (const part of resultParts(source, run))
     yield part.lines.map((line) => `${JSON.stringify(rowOf(part, line))}\n`).join('');
 }
@@ -251,16 +251,13 @@ async function* jsonLines(runs: ExportRunDeps['runs'], run: Run): AsyncGenerator
 /** Characters of the rows that an export holds, so that it does not ask storage for those of each tenant. */
 const heldCharacters = 16 * 1024 * 1024;
 
-async function withRecordedRows(
-  { log, results }: ExportRunDeps['runs'],
-  { runId }: Run,
-): Promise<RunSource['results']> {
+async function withShortRows({ log, results }: ExportRunDeps['runs'], { runId }: Run): Promise<RunSource['results']> {
   const held = new Map<string, string>();
   let left = heldCharacters;
-  for await (const { tenantId, rowsText } of log.allRecordedRows(runId)) {
+  for await (const { rowsName, rowsText } of log.allShortRows(runId)) {
     left -= rowsText.length;
     if (left < 0) break;
-    held.set(recordedRowsName(tenantId), rowsText);
+    held.set(rowsName, rowsText);
   }
   return {
     plan: (of) => results.plan(of),

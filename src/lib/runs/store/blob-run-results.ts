@@ -10,9 +10,10 @@ import {
   type StoredDocument,
   type StoredFormat,
   type StoredPlan,
-  tenantOfRecordedRows,
+  tenantOfShortRows,
 } from './run.ts';
 import { BrokerError } from '../../core/errors.ts';
+import { wrongContinuation } from '../../core/rows/continuation.ts';
 import type { RowText } from '../job/row.ts';
 import { runPlanSchema } from '../engine/run-schemas.ts';
 import { checkPlanDigest, digestOf } from './stored-plan.ts';
@@ -37,23 +38,24 @@ const replyMs = 30_000;
 const uploadMs = 120_000;
 
 /**
- * Stores plans, rows and exports as blobs, but reads short rows from the record of their tenant: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
- * `{runId}/starts/…`, `{runId}/documents/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`.
+ * Stores plans, rows and exports as blobs: `{runId}/plan.json`, `{runId}/rows/{tenantId}.{attempt}.jsonl`,
+ * `{runId}/starts/…`, `{runId}/documents/…`, `{runId}/export.jsonl.gz` and `{runId}/export.csv.gz`. Short rows are in the
+ * record of their tenant.
  */
 export class BlobRunResults implements RunResults {
   readonly #container: Created<ContainerClient>;
   readonly #clock: Clock;
   readonly #newId: () => string;
-  readonly #recordedRows: RunLog['recordedRows'];
+  readonly #shortRows: RunLog['shortRows'];
 
   /** @param container returns the client for a container name. The container is created on first use. */
   constructor(
     container: (name: string) => Promise<ContainerClient>,
-    deps: { readonly clock: Clock; readonly newId: () => string } & Pick<RunLog, 'recordedRows'>,
+    deps: { readonly clock: Clock; readonly newId: () => string } & Pick<RunLog, 'shortRows'>,
   ) {
     this.#clock = deps.clock;
     this.#newId = deps.newId;
-    this.#recordedRows = deps.recordedRows;
+    this.#shortRows = deps.shortRows;
     this.#container = new Created(
       () => container(resultsContainer),
       (client) => withDeadline(this.#clock, replyMs, (abortSignal) => client.createIfNotExists({ abortSignal })),
@@ -97,12 +99,13 @@ export class BlobRunResults implements RunResults {
 
   async *rows(runId: RunId, rowsName: string, fromByte = 0): AsyncGenerator<string, void, undefined> {
     const remedy = `To read the other rows, leave out its tenant: except=${rowsName.split('.', 1)[0]}.`;
-    const recordOf = tenantOfRecordedRows(rowsName);
-    if (recordOf === undefined) return yield* this.#text(blobName(runId, rowsName), { fromByte }, remedy);
-    const text = await this.#recordedRows(runId, recordOf);
-    if (text === undefined)
-      throw new BrokerError('storage_unavailable', `The record of the tenant no longer has its rows. ${remedy}`);
-    yield Buffer.from(text).toString('utf8', fromByte);
+    const tenantId = tenantOfShortRows(rowsName);
+    if (tenantId === undefined) return yield* this.#text(blobName(runId, rowsName), { fromByte }, remedy);
+    const found = await this.#shortRows(runId, tenantId);
+    if (found === undefined)
+      throw new BrokerError('storage_unavailable', `The record of the tenant ${tenantId} has no rows. ${remedy}`);
+    if (found.rowsName !== rowsName) throw wrongContinuation('names rows that a later attempt has replaced');
+    yield Buffer.from(found.rowsText).toString('utf8', fromByte);
   }
 
   async putExport(runId: RunId, format: StoredFormat, text: AsyncIterable<string>): Promise<void> {

@@ -69,7 +69,7 @@ export function createRuns({ storage, clock, newId }: RunsDeps): Runs {
   const results = new BlobRunResults((name) => storage.container(name), {
     clock,
     newId,
-    recordedRows: (...of) => log.recordedRows(...of),
+    shortRows: (...of) => log.shortRows(...of),
   });
   return {
     log,

@@ -194,7 +194,7 @@ const readTenant = {
   }).lenient(),
 };
 export const tenantColumns = new Columns(readTenant);
-export const rowsColumns = new Columns({ rowsText: text.lenient() });
+export const shortRowsColumns = new Columns({ rowsName: text, rowsText: text });
 const newTenantColumns = new Columns({ ...readTenant, rowsText: text.lenient() });
 
 export const tenantRunRow = (runId: string, record: NewTenantRun): Keys & TableEntity => ({

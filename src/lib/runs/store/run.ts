@@ -255,19 +255,28 @@ export interface TenantRun {
 
 /** A record to be stored. */
 export interface NewTenantRun extends TenantRun {
-  /** The rows, if they are short: {@link recordedRowsName}. No read of records returns them. */
+  /** The rows, if they are short: {@link shortRowsName}. No read of records returns them. */
   readonly rowsText?: string | undefined;
 }
 
-/** The name of rows that are so short that the record has them, which saves a request for the rows of a tenant. */
-export const recordedRowsName = (tenantId: TenantId): string => `${tenantId}.${inRecord}`;
-/** In the place of an attempt. */
-const inRecord = 'record';
+/**
+ * The name of rows that are so short that the record of their tenant has them, which saves a request to write them.
+ * @param attempt unique.
+ */
+export const shortRowsName = (tenantId: TenantId, attempt: string): string => `${tenantId}.${inRecord}${attempt}`;
+const inRecord = 'record-';
 
 /** The tenant whose record has the rows. Undefined: they are stored apart. */
-export function tenantOfRecordedRows(rowsName: string): TenantId | undefined {
-  const [tenantId, attempt] = rowsName.split('.');
-  return attempt === inRecord ? parseTenantId(tenantId) : undefined;
+export function tenantOfShortRows(rowsName: string): TenantId | undefined {
+  const [tenantId, attempt = ''] = rowsName.split('.');
+  return attempt.startsWith(inRecord) ? parseTenantId(tenantId) : undefined;
+}
+
+/** The short rows of a tenant, as its record has them. */
+export interface ShortRows {
+  readonly rowsName: string;
+  /** JSON Lines. */
+  readonly rowsText: string;
 }
 
 /** A record that was read. */
@@ -384,10 +393,10 @@ export interface RunLog {
   recordTenant(runId: RunId, record: NewTenantRun, replaced?: StoredTenantRun): Promise<TenantRun>;
   /** Writes many records in batches. Idempotent. */
   recordTenants(runId: RunId, records: readonly NewTenantRun[]): Promise<void>;
-  /** The rows that the record of a tenant has, as JSON Lines. Undefined: it has none. */
-  recordedRows(runId: RunId, tenantId: TenantId): Promise<string | undefined>;
-  /** The rows of all records that have some, in any order. */
-  allRecordedRows(runId: RunId): AsyncIterable<{ readonly tenantId: TenantId; readonly rowsText: string }>;
+  /** Undefined: the record of the tenant has no rows, or there is none. */
+  shortRows(runId: RunId, tenantId: TenantId): Promise<ShortRows | undefined>;
+  /** The short rows of all tenants, in any order. */
+  allShortRows(runId: RunId): AsyncIterable<ShortRows>;
   /** The record with its trace. */
   findTenant(runId: RunId, tenantId: TenantId): Promise<TenantRun | undefined>;
   /** The record without its trace, which is most of what is stored. */
@@ -426,7 +435,10 @@ export interface RunResults {
    * @throws BrokerError plan_changed if the plan is not the one whose digest the run's record has.
    */
   plan(run: PlannedRun): Promise<StoredPlan | undefined>;
-  /** Stores rows apart. @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows. */
+  /**
+   * Stores rows apart from the record of their tenant.
+   * @param rowsName unique per attempt. If attempts overlap, the tenant's record names the valid rows.
+   */
   putRows(runId: RunId, rowsName: string, jsonLines: RowText): Promise<void>;
   /**
    * Yields the stored JSON Lines in chunks of any size.

@@ -39,11 +39,10 @@ describe('runTenant', () => {
     const putRows = vi.spyOn(results, 'putRows');
     await attempt(0);
     expect(putRows).not.toHaveBeenCalled();
-    expect((await runLog.findTenant(runId, tenantId(0)))?.rowsName).toBe(`${tenantId(0)}.record`);
-    expect(await runLog.recordedRows(runId, tenantId(0))).toHaveLength(15_005);
+    expect((await runLog.shortRows(runId, tenantId(0)))?.rowsText).toHaveLength(15_005);
     await attempt(1);
     expect(putRows).toHaveBeenCalledOnce();
-    expect(await runLog.recordedRows(runId, tenantId(1))).toBeUndefined();
+    expect(await runLog.shortRows(runId, tenantId(1))).toBeUndefined();
   });
 
   test.each<[ErrorCode, 'failed' | 'retrying' | 'skipped']>([
@@ -577,7 +576,10 @@ describe('a tenant of a query', () => {
     }));
     await visit();
     expect(released).toEqual([1]);
-    expect(await record()).toMatchObject({ outcome: 'succeeded', rowsName: `${tenantId(0)}.record` });
+    expect(await record()).toMatchObject({
+      outcome: 'succeeded',
+      rowsName: expect.stringContaining('.record-') as string,
+    });
   });
 
   test.each<[ErrorCode, TenantRun['outcome']]>([

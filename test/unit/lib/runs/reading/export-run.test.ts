@@ -50,7 +50,7 @@ describe('exportRun', () => {
     );
     for (let index = 0; index < 600; index += 1) await stage.attempt(index);
     await stage.runLog.change(runId, { status: 'completed' });
-    const [ofRecord, any] = [vi.spyOn(stage.runLog, 'recordedRows'), vi.spyOn(stage.results, 'rows')];
+    const [ofRecord, any] = [vi.spyOn(stage.runLog, 'shortRows'), vi.spyOn(stage.results, 'rows')];
     await exportRun(stage.deps, runId);
     expect(ofRecord).toHaveBeenCalledTimes(599 - 560);
     const ofTenants = any.mock.calls.filter(([, name]) => !name.startsWith('export.'));
@@ -75,8 +75,8 @@ describe('exportRun', () => {
   it('is given up after ten minutes', async () => {
     const stage = await endedRun();
     const { runLog, clock } = stage;
-    const rows = runLog.allRecordedRows.bind(runLog);
-    runLog.allRecordedRows = async function* (...args) {
+    const rows = runLog.allShortRows.bind(runLog);
+    runLog.allShortRows = async function* (...args) {
       await clock.advance(11 * 60_000);
       yield* rows(...args);
     };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, test, vi } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { cellsOf, csvLine, type Row } from '../../../../../src/lib/runs/job/row.ts';
-import type { ExportFormat } from '../../../../../src/lib/runs/store/run.ts';
+import { type ExportFormat, shortRowsName } from '../../../../../src/lib/runs/store/run.ts';
 import { defineJob, type Job } from '../../../../../src/lib/runs/job/job.ts';
 import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';
 import { maxPageBytes, type PageRequest, readResultPage } from '../../../../../src/lib/runs/reading/result-page.ts';
@@ -278,14 +278,12 @@ describe('pages', () => {
       2,
     );
     const record = (await runLog.findTenant(runId, tenantId(0)))!;
-    const attempt = async (round: number, lines: readonly string[]): Promise<void> => {
-      const rowsName = `${tenantId(0)}.attempt-${round}`;
-      await results.putRows(runId, rowsName, lines.map((line) => `${line}\n`).join(''));
-      await runLog.recordTenant(runId, { ...record, round, rows: lines.length, rowsName });
-    };
-    await attempt(2, ['{"tenant":0,"n":1}', '{"tenant":0,"n":2}']);
+    const rowsName = `${tenantId(0)}.attempt`;
+    await results.putRows(runId, rowsName, '{"tenant":0,"n":1}\n{"tenant":0,"n":2}\n');
+    await runLog.recordTenant(runId, { ...record, round: 2, rowsName });
     const { continuation } = await page({ limit: 1 });
-    await attempt(3, ['{"other":1}', '{"other":2}', '{"other":3}']);
+    const others = { rowsName: shortRowsName(tenantId(0), 'b'), rowsText: '{"other":1}\n{"other":2}\n{"other":3}\n' };
+    await runLog.recordTenant(runId, { ...record, round: 3, rows: 3, ...others });
     const rest = (await page({ continuation })).text
       .trimEnd()
       .split('\n')
@@ -295,6 +293,24 @@ describe('pages', () => {
       [1, 1, undefined],
       [1, 2, undefined],
     ]);
+  });
+});
+
+it('refuses to continue short rows that a later attempt has replaced', async () => {
+  const { page, runLog } = await stagedRows(
+    (tenant) => [
+      { tenant, n: 1 },
+      { tenant, n: 2 },
+    ],
+    2,
+  );
+  const { continuation } = await page({ limit: 1 });
+  const record = (await runLog.findTenant(runId, tenantId(0)))!;
+  const others = { rowsName: shortRowsName(tenantId(0), 'b'), rowsText: '{"tenant":0,"n":3}\n{"tenant":0,"n":4}\n' };
+  await runLog.recordTenant(runId, { ...record, round: 2, ...others });
+  await expect(page({ continuation })).rejects.toMatchObject({
+    code: 'request_invalid',
+    detail: expect.stringContaining('a later attempt has replaced') as string,
   });
 });
 

@@ -47,7 +47,7 @@ async function blobs(method: 'GET' | 'PUT', first: Serve) {
   const results = new BlobRunResults(async (name) => new ContainerClient(connection, name), {
     clock,
     newId: () => '00000000-0000-4000-8000-000000000001',
-    recordedRows: async () => undefined,
+    shortRows: async () => undefined,
   });
   return { results, clock, stalled };
 }
@@ -130,7 +130,7 @@ it('closes what an export is made of if storage cannot be reached', async () => 
   const results = new BlobRunResults(noStorage, {
     clock: new FakeClock(),
     newId: () => '1',
-    recordedRows: async () => undefined,
+    shortRows: async () => undefined,
   });
   await expect(results.putExport(runId, 'jsonl', endless())).rejects.toThrow();
   await closed.promise;

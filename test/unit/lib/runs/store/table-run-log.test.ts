@@ -114,7 +114,7 @@ it('stores plans and rows in blobs, and reports their failures', async () => {
   const blobs = (blob: object) =>
     new BlobRunResults(
       async () => ({ createIfNotExists: async () => undefined, getBlockBlobClient: () => blob }) as never,
-      { clock: new FakeClock(), newId: () => 'id', recordedRows: async () => undefined },
+      { clock: new FakeClock(), newId: () => 'id', shortRows: async () => undefined },
     );
   const plan = { job: 'probe', parameters: {}, attempt: [], decided: [] };
   await expect(blobs({ upload: fail(busy) }).putPlan('probe@w', plan)).rejects.toMatchObject(unavailable);
