@@ -414,7 +414,7 @@ describe.each([
 });
 
 describe.each([
-  ['in memory', (log: RunLog = new MemoryRunLog()): RunResults => new MemoryRunResults(log), () => new MemoryRunLog()],
+  ['in memory', (log?: RunLog): RunResults => new MemoryRunResults(log), () => new MemoryRunLog()],
   ['in blobs', blobResults, tableLog],
 ])('the results %s', (_name, make, makeLog) => {
   const plan = (name: string): RunPlan => ({
