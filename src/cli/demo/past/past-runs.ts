@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
-import { defaultApplication, nilUuid } from '../../../lib/core/identifiers.ts';
+import { defaultApplication, nilUuid, type TenantId } from '../../../lib/core/identifiers.ts';
 import { dayMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { BrokerError, toBrokerError } from '../../../lib/core/errors.ts';
 import { silentLogger } from '../../../lib/core/log.ts';
@@ -12,7 +12,7 @@ import { readParameters } from '../../../lib/runs/job/job-parameters.ts';
 import { writeRows } from '../../../lib/runs/job/row.ts';
 import { historyTable, TableHistory } from '../../../lib/runs/history/table-history.ts';
 import { createRuns } from '../../../lib/runs/store/create-runs.ts';
-import { runIdOf, scheduledWindow } from '../../../lib/runs/store/run.ts';
+import { areShort, runIdOf, scheduledWindow, shortRowsName } from '../../../lib/runs/store/run.ts';
 import type { Runs } from '../../../lib/runs/store/runs.ts';
 import { comparedDays } from '../../../lib/api/report/read-report.ts';
 import { jobs } from '../../../jobs/index.ts';
@@ -20,10 +20,10 @@ import { insertAll } from './past-audit.ts';
 import type { Past, PastTenant } from './past-tenants.ts';
 
 /**
- * Whether the demo has the rows of a run. Each tenant of such a run is a blob, and a start must not take long: it has those of a
- * few days, and those about a month before the latest ones, with which a report compares.
+ * Whether the demo has the records and rows of a run. A start must not take long: it has those of a week, and those about a
+ * month before the latest ones, with which a report compares.
  */
-const isKept = (days: number): boolean => days < 3.5 || (days > comparedDays - 0.6 && days < comparedDays + 1.1);
+const isKept = (days: number): boolean => days < 7.5 || (days > comparedDays - 0.6 && days < comparedDays + 1.1);
 
 /** The scheduled runs: of the last days with their records and rows, of earlier ones the history. */
 export async function writePastRuns(past: Past): Promise<void> {
@@ -85,18 +85,20 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
   };
   await runs.log.create({ ...run, startedBy: 'timer', createdAtMs: atMs }, { parameters });
   await planRun(deps, run);
+  const nameOf = (tenantId: TenantId, text: string): string =>
+    areShort(text) ? shortRowsName(tenantId, randomUUID()) : `${tenantId}.${randomUUID()}`;
   const records = visited.map(({ text, ...found }, index) => ({
     ...found,
     round: 1,
-    text,
-    ...(found.rows > 0 ? { rowsName: `${found.tenantId}.${randomUUID()}` } : {}),
+    rowsName: found.rows === 0 ? undefined : nameOf(found.tenantId, text),
+    rowsText: found.rows > 0 && areShort(text) ? text : undefined,
     startedAtMs: startedAtMs + 150 * index,
     finishedAtMs: startedAtMs + 150 * index + 400 + Math.floor(past.random() * 2_000),
   }));
-  await Promise.all([
-    runs.log.recordTenants(run.runId, records),
-    ...records.map(({ rowsName, text }) => rowsName && runs.results.putRows(run.runId, rowsName, text)),
-  ]);
+  await runs.log.recordTenants(run.runId, records);
+  for (const [index, { rowsName, rowsText }] of records.entries())
+    if (rowsName !== undefined && rowsText === undefined)
+      await runs.results.putRows(run.runId, rowsName, visited[index]?.text ?? '');
   const endedMs = Math.max(startedAtMs, ...records.map(({ finishedAtMs }) => finishedAtMs)) + 1_000;
   await finishRun({ ...deps, clock: { ...systemClock, nowMs: () => endedMs } }, run);
 }

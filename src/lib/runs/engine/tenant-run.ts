@@ -11,6 +11,7 @@ import { readParameters } from '../job/job-parameters.ts';
 import type { RowText, WrittenRows } from '../job/row.ts';
 import {
   type ApplyRequest,
+  areShort,
   type Asker,
   type ChangeRequest,
   longestRetryAfterSeconds,
@@ -75,12 +76,6 @@ export interface QueryRows extends Omit<WrittenRows, 'jsonLines'> {
   /** Gives the memory of the rows back, once they are stored. */
   readonly release?: () => void;
 }
-
-/**
- * Longest rows that a record has, in bytes. A property may have 32,768 characters ("Understanding the Table service data
- * model", Azure Table storage).
- */
-const shortRowsBytes = 30_000;
 
 /** One tenant of an apply, or of a plan that takes an apply back. */
 export interface ChangeVisit {
@@ -297,7 +292,7 @@ async function attempt(
   const { count, columns, numbers, jsonLines } = written;
   const isChange = deps.jobs.find(plan.job)?.changes === true;
   // A later attempt of a change replaces the record, and must not replace the rows.
-  if (!isChange && Buffer.byteLength(jsonLines) <= shortRowsBytes) {
+  if (!isChange && areShort(jsonLines)) {
     const rowsText = typeof jsonLines === 'string' ? jsonLines : Buffer.from(jsonLines).toString('utf8');
     written.release?.();
     const rowsName = shortRowsName(tenant.tenantId, deps.newId());

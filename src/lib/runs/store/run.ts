@@ -266,6 +266,14 @@ export interface NewTenantRun extends TenantRun {
 export const shortRowsName = (tenantId: TenantId, attempt: string): string => `${tenantId}.${inRecord}${attempt}`;
 const inRecord = 'record-';
 
+/**
+ * Longest rows that a record has, in bytes. A property may have 32,768 characters ("Understanding the Table service data
+ * model", Azure Table storage).
+ */
+const shortRowsBytes = 30_000;
+
+export const areShort = (rows: RowText): boolean => Buffer.byteLength(rows) <= shortRowsBytes;
+
 /** The tenant whose record has the rows. Undefined: they are stored apart. */
 export function tenantOfShortRows(rowsName: string): TenantId | undefined {
   const [tenantId, attempt = ''] = rowsName.split('.');
