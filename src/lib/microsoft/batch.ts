@@ -53,9 +53,9 @@ export async function readBatch(
       const again: typeof open = [];
       let waitSeconds = 0;
       for (const request of open) {
-        const { reply, retryAfter, demanded } = judge(binding, request.id, answers.get(request.id));
+        const { reply, retryAfter, demanded, scope } = judge(binding, request.id, answers.get(request.id));
         replies.set(request.id, reply);
-        if (!reply.ok && reply.error.code === 'throttled') tellThrottled(deps, binding, request, demanded);
+        if (!reply.ok && reply.error.code === 'throttled') tellThrottled(deps, binding, request, { demanded, scope });
         if (retryAfter === undefined || retryAfter > maxWaitSeconds) continue;
         again.push(request);
         waitSeconds = Math.max(waitSeconds, retryAfter);
@@ -95,31 +95,34 @@ function tellThrottled(
   { budgets }: ExchangeDeps,
   { counted }: Binding,
   { path }: BatchPart,
-  demanded: number | undefined,
+  { demanded, scope }: Pick<ReturnType<typeof judge>, 'demanded' | 'scope'>,
 ): void {
   if (demanded === undefined || counted === undefined) return;
-  budgets?.throttled({ ...counted, method: 'GET', paths: [path] }, demanded);
+  budgets?.throttled({ ...counted, method: 'GET', paths: [path] }, demanded, scope);
 }
 
 /**
- * The reply to one item. `retryAfter` (seconds) is set if the item may succeed when sent again, and `demanded` is its
- * Retry-After.
+ * The reply to one item. `retryAfter` (seconds) is set if the item may succeed when sent again, `demanded` is its Retry-After,
+ * and `scope` says what is throttled.
  */
 function judge(
   binding: Binding,
   id: string,
   answer: JsonObject | undefined,
-): { reply: BatchReply; retryAfter?: number; demanded?: number | undefined } {
+): { reply: BatchReply; retryAfter?: number; demanded?: number | undefined; scope?: string | undefined } {
   const status = typeof answer?.['status'] === 'number' ? answer['status'] : 0;
   if (status >= 200 && status <= 299) return { reply: { id, ok: true, value: answer?.['body'] } };
-  const headers = objectOf(answer, 'headers') ?? {};
-  const header = Object.entries(headers).find(([name]) => name.toLowerCase() === 'retry-after')?.[1];
+  const headers = Object.entries(objectOf(answer, 'headers') ?? {});
+  const valueOfHeader = (wanted: string): unknown => headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+  const header = valueOfHeader('retry-after');
+  const scope = valueOfHeader('x-ms-throttle-scope');
   const seconds = typeof header === 'string' || typeof header === 'number' ? Number(header) : Number.NaN;
   const demanded = Number.isFinite(seconds) && seconds >= 0 ? Math.min(maxRetryAfterSeconds, seconds) : undefined;
   const error = failureOf(binding.peer, status, answer?.['body'], demanded);
   return {
     reply: { id, ok: false, error },
     demanded,
+    scope: typeof scope === 'string' ? scope : undefined,
     ...(isTransientStatus(status) ? { retryAfter: demanded ?? 1 } : {}),
   };
 }

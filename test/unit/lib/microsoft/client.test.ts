@@ -3,21 +3,26 @@ import type { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { createGraphClient, type GraphClient } from '../../../../src/lib/microsoft/graph.ts';
 import type { JsonObject } from '../../../../src/lib/core/objects.ts';
 import { Limiter } from '../../../../src/lib/core/limiter.ts';
+import { type RequestBudget, Requesters } from '../../../../src/lib/core/share.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
 import { FakeClock, settle } from '../../../fakes/fake-clock.ts';
 import { inTurn, problem, type Scripted, scriptedFetch, type SeenRequest } from '../../../fakes/scripted-fetch.ts';
 
 const baseUrl = 'https://graph.test';
 
+const counted = { resource: 'graph', tenantId: 't', application: 'default', requesters: new Requesters() };
+
 function stage(answer: (request: SeenRequest, count: number) => Scripted | Promise<Scripted>, signal?: AbortSignal) {
+  const throttled: Parameters<RequestBudget['throttled']>[] = [];
+  const budgets: RequestBudget = { admit: async () => {}, throttled: (...told) => void throttled.push(told) };
   const clock = new FakeClock();
   const { fetch, seen } = scriptedFetch(answer);
   let tokens = 0;
   const client = createGraphClient(
-    { fetch, clock, random: () => 0.5, limiter: new Limiter(4) },
-    { baseUrl, signal, correlationId: 'c0', token: () => Promise.resolve(new Secret(`token-${++tokens}`)) },
+    { fetch, clock, random: () => 0.5, limiter: new Limiter(4), budgets },
+    { baseUrl, signal, correlationId: 'c0', counted, token: () => Promise.resolve(new Secret(`token-${++tokens}`)) },
   );
-  return { client, clock, seen };
+  return { client, clock, seen, throttled };
 }
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -289,11 +294,10 @@ describe('batch', () => {
   });
 
   test('retries only the throttled items, after their Retry-After', async () => {
-    const { client, clock, seen } = stage((request, count) => ({
+    const headers = { 'Retry-After': '3', 'x-ms-throttle-scope': 'Tenant_Application/Read/x' };
+    const { client, clock, seen, throttled } = stage((request, count) => ({
       responses: requestsOf(request).map(({ id }) =>
-        id === 'r1' && count === 1
-          ? { id, status: 429, headers: { 'Retry-After': '3' }, body: {} }
-          : { id, status: 200, body: { count } },
+        id === 'r1' && count === 1 ? { id, status: 429, headers, body: {} } : { id, status: 200, body: { count } },
       ),
     }));
     const batch = client.batch(wanted(3));
@@ -303,6 +307,9 @@ describe('batch', () => {
     const replies = await batch;
     expect(seen.map((request) => requestsOf(request).map(({ id }) => id))).toEqual([['r0', 'r1', 'r2'], ['r1']]);
     expect(replies.map((reply) => reply.ok && reply.value)).toEqual([{ count: 1 }, { count: 2 }, { count: 1 }]);
+    expect(throttled).toMatchObject([
+      [{ resource: 'graph', paths: ['/v1.0/users/1'] }, 3, 'Tenant_Application/Read/x'],
+    ]);
   });
 
   test('waits for the longest Retry-After of a batch, whatever its position', async () => {

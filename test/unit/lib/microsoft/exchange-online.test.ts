@@ -244,7 +244,12 @@ describe('batch', () => {
       responses: partsOf(request).map(({ id }) => {
         if (id === 'm0') return { id, status: 403, body: { error: { code: 'Forbidden' } } };
         if (id === 'm1' && throttled++ === 0)
-          return { id, status: 429, headers: { 'Retry-After': '3' }, body: { error: { code: 'TooManyRequests' } } };
+          return {
+            id,
+            status: 429,
+            headers: { 'Retry-After': '3', 'X-Ms-Throttle-Scope': 'Tenant_Application/Read' },
+            body: { error: { code: 'TooManyRequests' } },
+          };
         return { id, status: 200, body: { value: [{ Name: id === 'm2' ? 5 : id }] } };
       }),
     }));
@@ -260,7 +265,7 @@ describe('batch', () => {
       ['m0', 'm1', 'm2', 'm3'],
       ['m1'],
     ]);
-    expect(staged.paused).toMatchObject([[{ resource: 'exchange' }, 3]]);
+    expect(staged.paused).toMatchObject([[{ resource: 'exchange' }, 3, 'Tenant_Application/Read']]);
   });
 
   test('reads the further pages of a cmdlet', async () => {
