@@ -47,6 +47,7 @@ import { createRuns } from './lib/runs/store/create-runs.ts';
 import { ConsentWatch } from './lib/tenant-events/observe-tenants.ts';
 import { lazyTenantEvents } from './lib/tenant-events/tenant-events.ts';
 import { systemClock } from './lib/core/clock.ts';
+import { parseTenantId } from './lib/core/identifiers.ts';
 import { createLogger, errorFields, type Logger } from './lib/core/log.ts';
 import { createInvocationLog, withJobPositions } from './lib/core/invocation-log.ts';
 import { AppMetrics } from './lib/core/metrics.ts';
@@ -143,7 +144,12 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const keys = { signer, indexKey, broker: partnerTenantId };
   const { audit, evidence } = createAudits({ ...runtime, ...storage, ...keys, resources, isFunctionDisabled });
   const ruleUse = new RuleUse({ ...runtime, ...storage });
-  const budgets = createLazyBudgets({ ...runtime, ...storage }, settings.ENTRA_CONCURRENCY);
+  const runs = createRuns({ ...runtime, storage });
+  const usersOf = async (tenant: string): Promise<number | undefined> => {
+    const tenantId = parseTenantId(tenant);
+    return tenantId && runs.history.usersOf(tenantId, runtime.clock.nowMs());
+  };
+  const budgets = createLazyBudgets({ ...runtime, ...storage, usersOf }, settings.ENTRA_CONCURRENCY);
   const broker = createBroker({ ...runtime, budgets, redeemer }, credentials, settings, () => directory);
   const tenantTags = new TableTenantTags(() => storage.table(tenantTagsTable), runtime);
   const isSelected = createIsSelected({ ...callers, tenantTags }, () => directory);
@@ -171,7 +177,6 @@ async function build(environment: NodeJS.ProcessEnv): Promise<Services> {
   const visibleTo = (person: Caller) => visibleTenants({ callers, directory, tenantTags }, person);
   const approvals = createApprovals({ ...shared, storage, visibleTo, signInClientId });
   const gated = { ...shared, approvals, directory, tokens: new GatedTokens({ ...shared, directory }) };
-  const runs = createRuns({ ...runtime, storage });
   const permissionMap = new MapStore({ ...runtime, blobs: new MapBlobs(() => storage.container(mapContainer)) });
   return {
     ...runtime,

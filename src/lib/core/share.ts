@@ -74,6 +74,8 @@ export interface ShareUser {
   demand(): Demand;
   /** Units that cannot be given back yet, because work uses them. */
   held(): number;
+  /** The total of the budget to which this process agrees, also the usual one. Undefined: any that others know. */
+  total?(): number | undefined;
   /** Called after the amount has changed. */
   changed(): void;
 }

@@ -31,13 +31,18 @@ const conflictPauseMs = 60;
 const assumedMembers = 4;
 /** The date of a reply is in whole seconds. */
 const dateResolutionMs = 1_000;
-/** Number of pauses in the ledger. The longest are kept. */
+/** Number of pauses in the ledger. The longest are kept, and refusals only where there is room: they last a day. */
 const maxShared = 200;
 /**
  * A pause in the ledger becomes longer only by more than this. Its age is known in whole seconds only, and each instance
  * writes it again: if smaller differences counted, these echoes would never end.
  */
 const driftMs = 5_000;
+
+const refusal = 'larger ';
+/** The name of the pause, of no request, during which a budget is not larger. In the ledger, it reaches all instances. */
+export const refusalOf = (budget: string): string => `${refusal}${budget}`;
+const isRefusal = (name: string): boolean => name.startsWith(refusal);
 
 /** Finds instances that have stopped to write. Compares no clocks: it measures how long a count stays the same. */
 export class Leases {
@@ -59,20 +64,22 @@ export class Leases {
 /** When requests may leave again, by name. The times are of the clock of this process, and only durations are shared. */
 export class Pauses {
   readonly #untilMs = new Map<string, number>();
+  #stopsAny = false;
 
   /** Milliseconds until requests of this name may leave; 0: now. */
   leftMs(name: string, nowMs: number): number {
     return Math.max(0, (this.#untilMs.get(name) ?? 0) - nowMs);
   }
 
-  get isEmpty(): boolean {
-    return this.#untilMs.size === 0;
+  /** Whether one is known that stops requests, perhaps one that is over. */
+  get stopsAny(): boolean {
+    return this.#stopsAny;
   }
 
   /** Begins a pause, or makes it longer. @returns false if it was as long already. */
   extend(name: string, untilMs: number): boolean {
     if ((this.#untilMs.get(name) ?? 0) >= untilMs) return false;
-    this.#untilMs.set(name, untilMs);
+    this.#set(name, untilMs);
     return true;
   }
 
@@ -80,16 +87,23 @@ export class Pauses {
   join({ ledger, ageMs }: StoredLedger, nowMs: number): void {
     for (const [name, leftMs] of Object.entries(ledger.pauses)) {
       const untilMs = nowMs + leftMs - ageMs;
-      if (untilMs - driftMs > (this.#untilMs.get(name) ?? nowMs - driftMs)) this.#untilMs.set(name, untilMs);
+      if (untilMs - driftMs > (this.#untilMs.get(name) ?? nowMs - driftMs)) this.#set(name, untilMs);
     }
   }
 
   /** The pauses for the ledger: milliseconds that are left. Forgets those that are over everywhere. */
   shared(nowMs: number): Record<string, number> {
     for (const [name, untilMs] of this.#untilMs) if (untilMs + driftMs <= nowMs) this.#untilMs.delete(name);
+    this.#stopsAny = [...this.#untilMs.keys()].some((name) => !isRefusal(name));
     const left = [...this.#untilMs].map(([name, untilMs]) => [name, Math.round(untilMs - nowMs)] as const);
     const longest = left.filter(([, ms]) => ms > 0).toSorted(([, a], [, b]) => b - a);
-    return Object.fromEntries(longest.slice(0, maxShared));
+    const refusalsLast = longest.toSorted(([a], [b]) => Number(isRefusal(a)) - Number(isRefusal(b)));
+    return Object.fromEntries(refusalsLast.slice(0, maxShared));
+  }
+
+  #set(name: string, untilMs: number): void {
+    this.#untilMs.set(name, untilMs);
+    this.#stopsAny ||= !isRefusal(name);
   }
 }
 
@@ -117,6 +131,8 @@ export class BudgetKeeper implements SharedBudgets {
   readonly #pauses = new Pauses();
   /** What the ledger gives this process, by name of the budget. */
   #limits: Readonly<Record<string, number>> = {};
+  /** What all instances together may use, as of the last heartbeat. */
+  #totals: Readonly<Record<string, number>> = {};
   /** Instances that the ledger named last; this process is one of them. */
   #members = assumedMembers;
   /** Heartbeats so far. It never starts again: the lease of an instance whose count stays the same expires. */
@@ -158,9 +174,14 @@ export class BudgetKeeper implements SharedBudgets {
     if (this.#pauses.extend(name, this.#deps.clock.nowMs() + ms)) this.#use();
   }
 
-  /** Whether any pause is known, perhaps one that is over. */
+  /** Whether any pause of requests is known, perhaps one that is over. */
   get hasPauses(): boolean {
-    return !this.#pauses.isEmpty;
+    return this.#pauses.stopsAny;
+  }
+
+  /** Whether the instances agree to more than the usual total. */
+  isLarger(name: string): boolean {
+    return (this.#totals[name] ?? 0) > this.#deps.budgetOf(name).total;
   }
 
   pausedMs(name: string): number {
@@ -227,9 +248,12 @@ export class BudgetKeeper implements SharedBudgets {
       const stored = await store.read();
       const nowMs = clock.nowMs();
       this.#pauses.join(stored, nowMs);
-      const wants = Object.fromEntries(users.map(({ name, user, demand }) => [name, { ...demand, held: user.held() }]));
+      const wants = Object.fromEntries(
+        users.map(({ name, user, demand }) => [name, { ...demand, held: user.held(), total: user.total?.() }]),
+      );
       const found = { expired: this.#leases.expired(stored, nowMs), pauses: this.#pauses.shared(nowMs) };
-      const { ledger, limits, isSettled } = afterHeartbeat(stored.ledger, { id, count, budgetOf, wants, ...found });
+      const heartbeat = { id, count, budgetOf, wants, ...found };
+      const { ledger, limits, totals, isSettled } = afterHeartbeat(stored.ledger, heartbeat);
       const members = Object.keys(ledger.members).length;
       // Others may read what is given up before this process knows that it is written.
       this.#limits = mapValues(limits, (limit, name) => Math.min(limit, this.#limit(name)));
@@ -239,6 +263,7 @@ export class BudgetKeeper implements SharedBudgets {
       signal.throwIfAborted();
       if (isWritten) {
         this.#limits = limits;
+        this.#totals = totals;
         this.#members = members;
         this.#leasedUntilMs = startedAtMs + leaseMs;
         return isSettled;

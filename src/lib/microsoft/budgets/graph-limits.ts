@@ -21,7 +21,7 @@ const within = (units: number, seconds: number): RateLimit => {
 };
 
 export const graphLimits = {
-  /** Identity and access, resource units of a tenant with fewer than 50 users. Larger tenants have more. */
+  /** Identity and access, resource units of a tenant with fewer than 50 users. Larger ones: {@link unitsPerSecond}. */
   'graph-units': within(3_500, 10),
   'graph-writes': within(3_000, 150),
   /** Identity and access reports: sign-ins, audits, registration of authentication methods. */
@@ -29,6 +29,12 @@ export const graphLimits = {
   /** Identity protection and Conditional Access: one request per second, of all applications. */
   'graph-access': { perSecond: 1, burst: 1 },
 } as const satisfies Readonly<Record<string, RateLimit>>;
+
+/** Resource units per second of a tenant, by the number of its users. */
+export function unitsPerSecond(users: number): number {
+  if (users < 50) return graphLimits['graph-units'].perSecond;
+  return within(users <= 500 ? 5_000 : 8_000, 10).perSecond;
+}
 
 type GraphLimit = keyof typeof graphLimits;
 
@@ -73,6 +79,31 @@ export function limitOf(path: string): 'graph-reports' | 'graph-access' | undefi
   return access.some(isBelow) ? 'graph-access' : undefined;
 }
 
+const directory = [
+  'applications',
+  'contracts',
+  'devices',
+  'directoryobjects',
+  'directoryroles',
+  'domains',
+  'groups',
+  'oauth2permissiongrants',
+  'organization',
+  'serviceprincipals',
+  'subscribedskus',
+  'users',
+];
+
+/**
+ * Whether a 429 is about resource units, unless it says otherwise: a request to the directory itself. Others, as of mailboxes,
+ * Teams and Intune, may have limits of their own. Pure.
+ */
+export function isLimitedByUnits(path: string): boolean {
+  const segments = segmentsOf(path);
+  if (limitOf(path) !== undefined || !directory.includes(segments[0] ?? '')) return false;
+  return segments.length <= 2 || costs.has(segments.at(-1) ?? '');
+}
+
 /**
  * Resource units of a request: the cost of its path, changed by its options. Never less than 1. Pure.
  * @param path path and query with the version.
@@ -113,5 +144,6 @@ export const budgetNamed =
     if (name === 'entra') return { total: entraConcurrency, whole: true };
     const limit = Object.entries(graphLimits).find(([known]) => name.startsWith(`${known} `));
     // An unknown one is from a newer version. It is kept in the ledger, and this version gives it nothing.
-    return { total: limit?.[1].perSecond ?? 0, whole: false };
+    const rate = { total: limit?.[1].perSecond ?? 0, whole: false };
+    return limit?.[0] === 'graph-units' ? { ...rate, largest: unitsPerSecond(Infinity) } : rate;
   };

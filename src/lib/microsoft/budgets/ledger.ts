@@ -13,13 +13,20 @@ export interface Budget {
    * which an instance lists only while somebody wants more than the unlisted part.
    */
   readonly whole: boolean;
+  /** The total may be larger where instances know it and all agree, but never above this. Absent: it never is. */
+  readonly largest?: number;
 }
+
+/** What an instance agrees to that does not know the total: to what others know. It is above every total. */
+const anyTotal = 9_999;
 
 export const noDemand: Demand = { interactive: 0, background: 0 };
 
 /** What an instance wants of a budget, and the part that it holds. */
 export interface Entry extends Demand {
   readonly share: number;
+  /** The largest total that it agrees to. Absent: not more than the usual one, as instances of earlier versions. */
+  readonly agreesTo?: number | undefined;
 }
 
 /**
@@ -70,13 +77,17 @@ const twoDecimals = (value: number): number => Math.round(value * 100) / 100;
 
 /**
  * The ledger as text of about 20 characters for each instance and budget. A share is rounded down, so that the sum does not
- * grow. The zeros are numbers of callers and runs, by which earlier versions divided the budget.
+ * grow. An instance that wants and holds nothing is 1 if it agrees to any total, otherwise 0: earlier versions read both as
+ * nothing. The third number, and the fifth without a larger total, are numbers of callers and runs, by which earlier versions
+ * divided the budget. Version 0.2.0 writes 0 in their place, also for other instances.
  */
 export const encodeLedger = ({ members, budgets, pauses }: Ledger): string => {
-  const encodeEntry = ({ share, interactive, background }: Entry): readonly number[] | 0 =>
-    share + interactive + background === 0
-      ? 0
-      : [Math.floor(share * 100) / 100, twoDecimals(interactive), 0, twoDecimals(background), 0];
+  const encodeEntry = ({ share, interactive, background, agreesTo = 0 }: Entry): readonly number[] | 0 | 1 => {
+    const isNothing = share + interactive + background === 0;
+    if (isNothing && agreesTo === 0) return 0;
+    if (isNothing && agreesTo === anyTotal) return 1;
+    return [Math.floor(share * 100) / 100, twoDecimals(interactive), 0, twoDecimals(background), agreesTo];
+  };
   const encoded = mapValues(budgets, (entries) => mapValues(entries, encodeEntry));
   return JSON.stringify({ v: 1, m: members, b: encoded, p: pauses });
 };
@@ -84,9 +95,17 @@ export const encodeLedger = ({ members, budgets, pauses }: Ledger): string => {
 const amount = z.number().nonnegative().catch(0);
 const amounts = z.record(z.string(), amount).catch({});
 const entry = z
-  .array(amount)
-  .catch([])
-  .transform(([share = 0, interactive = 0, , background = 0]): Entry => ({ share, interactive, background }));
+  .literal(1)
+  .transform(() => [0, 0, 0, 0, anyTotal])
+  .or(z.array(amount).catch([]))
+  .transform(
+    ([share = 0, interactive = 0, , background = 0, agreesTo = 0]): Entry => ({
+      share,
+      interactive,
+      background,
+      ...(agreesTo > 0 ? { agreesTo } : {}),
+    }),
+  );
 const stored = z.object({
   v: z.literal(1),
   m: amounts,
@@ -152,8 +171,8 @@ export interface Heartbeat {
   /** A number that the instance says once. */
   readonly count: number;
   readonly budgetOf: (name: string) => Budget;
-  /** What it wants of the budgets that it uses, and the units that it cannot give back yet. */
-  readonly wants: Readonly<Record<string, Demand & { readonly held: number }>>;
+  /** What it wants of the budgets that it uses, the units that it cannot give back yet, and the total if it knows it. */
+  readonly wants: Readonly<Record<string, Demand & { readonly held: number; readonly total?: number | undefined }>>;
   /** Instances whose lease has expired. Their shares are free. */
   readonly expired: ReadonlySet<string>;
   /** The pauses of the ledger, and what this instance has heard. */
@@ -164,6 +183,8 @@ interface Outcome {
   readonly ledger: Ledger;
   /** What the instance may use from now on, by name of the budget. It may still hold more. */
   readonly limits: Readonly<Record<string, number>>;
+  /** What all instances together may use, by name of the budget. */
+  readonly totals: Readonly<Record<string, number>>;
   /** Whether nothing is to be moved soon: neither to this instance, nor from it, nor to others that have started with it. */
   readonly isSettled: boolean;
 }
@@ -178,7 +199,8 @@ const minTotalWithReserve = 16;
  * The ledger after a heartbeat. An instance takes only what is free, and others give up what is above their part at their own
  * next heartbeat. So concurrent operations never exceed their number, unless there are more instances than units. A rate is
  * exceeded while instances join: until their next heartbeat, others use the unlisted part of those that they know, by a
- * twelfth of the rate too much for one that joins. Pure.
+ * twelfth of the rate too much for one that joins. The total of a rate is the smallest that a listed instance agrees to, so
+ * that all count with the same one, and one instance is enough to lower it. Unlisted parts are of the usual total. Pure.
  */
 export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, expired, pauses }: Heartbeat): Outcome {
   const others = pick(before.members, (other) => other !== id && !expired.has(other));
@@ -186,13 +208,18 @@ export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, exp
   const size = Object.keys(members).length;
   const budgets: Record<string, Readonly<Record<string, Entry>>> = {};
   const limits: Record<string, number> = {};
+  const totals: Record<string, number> = {};
   let isSettled = id in before.members;
   for (const name of new Set([...Object.keys(before.budgets), ...Object.keys(wants)])) {
-    const { total, whole } = budgetOf(name);
-    const { held, ...own } = wants[name] ?? { ...noDemand, held: 0 };
+    const budget = budgetOf(name);
+    const { whole } = budget;
+    const { held, total: known = anyTotal, ...own } = wants[name] ?? { ...noDemand, held: 0 };
     const theirs = pick(before.budgets[name] ?? {}, (other) => other in others);
     const demands = { ...theirs, [id]: own };
-    const part = unlistedPart({ total, whole }, size);
+    const part = unlistedPart(budget, size);
+    const total = agreedTotal(budget, [known, ...Object.values(theirs).map(({ agreesTo = 0 }) => agreesTo)]);
+    totals[name] = total;
+    const agreesTo = budget.largest === undefined ? {} : { agreesTo: known };
     const isQuiet = !whole && Object.values(demands).every((demand) => wantedOf(demand) <= part);
     const reserve = whole && total >= minTotalWithReserve ? 1 : 0;
     const target = isQuiet ? part : (fairShares(total - reserve, demands, whole)[id] ?? 0);
@@ -203,10 +230,16 @@ export function afterHeartbeat(before: Ledger, { id, count, budgetOf, wants, exp
     if (limit < target / 2 || held > limit) isSettled = false;
     const isUnlisted = isQuiet && limit === part;
     // What work still uses stays claimed, also above the limit.
-    const entries = isUnlisted ? theirs : { ...theirs, [id]: { ...own, share: Math.max(held, limit) } };
+    const entries = isUnlisted ? theirs : { ...theirs, [id]: { ...own, share: Math.max(held, limit), ...agreesTo } };
     if (Object.keys(entries).length > 0) budgets[name] = entries;
   }
-  return { ledger: { members, budgets, pauses }, limits, isSettled };
+  return { ledger: { members, budgets, pauses }, limits, totals, isSettled };
+}
+
+/** The total of a budget, by what the instances agree to. If none of them knows it, the usual one. */
+function agreedTotal({ total, largest = total }: Budget, agreed: readonly number[]): number {
+  const smallest = Math.min(...agreed);
+  return smallest > largest ? total : Math.max(total, smallest);
 }
 
 /** How much of a budget goes to the background while callers could use all of it, so that jobs end. */

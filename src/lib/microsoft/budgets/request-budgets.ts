@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TableClient } from '@azure/data-tables';
-import type { Clock, Random } from '../../core/clock.ts';
+import { type Clock, dayMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { FairLimiter, kindOf } from '../../core/fair-limiter.ts';
 import type {
@@ -13,12 +13,29 @@ import type {
   SharedBudgets,
   ShareUser,
 } from '../../core/share.ts';
-import { BudgetKeeper, type KeeperDeps } from './budget-keeper.ts';
-import { budgetNamed, graphLimits, limitOf, type RateLimit, segmentsOf, spendsOf } from './graph-limits.ts';
+import { BudgetKeeper, type KeeperDeps, refusalOf } from './budget-keeper.ts';
+import {
+  budgetNamed,
+  graphLimits,
+  isLimitedByUnits,
+  limitOf,
+  type RateLimit,
+  segmentsOf,
+  spendsOf,
+  unitsPerSecond,
+} from './graph-limits.ts';
 import { budgetsTable, TableLedgerStore } from './ledger.ts';
 
 /** Waiting requests of one caller. */
 const maxWaiting = 100;
+
+/** Finds out the limit for all instances together, where it may be another than the usual one. */
+interface LimitFinder {
+  /** Units per second. Undefined while nothing is known. */
+  total(): number | undefined;
+  /** Called for each request that has to wait. */
+  isShort(): void;
+}
 
 /**
  * A token bucket whose rate is a share that changes. Callers take turns and come before jobs, as in {@link FairLimiter}. A
@@ -36,8 +53,10 @@ export class RateLimiter implements ShareUser {
   #spent = { interactive: 0, background: 0 };
   #readAtMs: number;
   usedAtMs: number;
+  /** Absent: the limit is the usual one. */
+  finder: LimitFinder | undefined;
 
-  /** @param whole the limit for all instances together. */
+  /** @param whole the usual limit for all instances together. A larger one has no larger burst. */
   constructor(clock: Clock, share: Share, whole: RateLimit) {
     this.#clock = clock;
     this.#share = share;
@@ -48,7 +67,9 @@ export class RateLimiter implements ShareUser {
         amount: () => (this.#fill() >= 1 ? Infinity : 0),
         wanted: (isShort) => {
           share.wanted(isShort);
-          if (isShort) this.#startLater();
+          if (!isShort) return;
+          this.#startLater();
+          this.finder?.isShort();
         },
         attach: () => undefined,
       },
@@ -89,6 +110,10 @@ export class RateLimiter implements ShareUser {
     return 0;
   }
 
+  total(): number | undefined {
+    return this.finder?.total();
+  }
+
   changed(): void {
     this.#queue.changed();
     if (this.#queue.waiting > 0) this.#startLater();
@@ -123,15 +148,27 @@ const spreadMs = 500;
 /** How long a rate that nobody uses is kept: the bucket is full long before. */
 const idleMs = 30_000;
 
-type KeptBudgets = Pick<BudgetKeeper, keyof SharedBudgets | 'release' | 'hasPauses'>;
+/** After this time, a tenant whose requests wait may have another number of users, also if the reading failed. */
+const usersReadAgainMs = 600_000;
+/** How long all instances use the usual limit after Graph has refused a larger one: until there is a new report. */
+const refusedMs = dayMs;
+
+type KeptBudgets = Pick<BudgetKeeper, keyof SharedBudgets | 'release' | 'hasPauses' | 'isLarger'>;
+
+interface RequestBudgetsDeps extends Pick<BudgetDeps, 'random' | 'background' | 'usersOf'> {
+  readonly budgets: KeptBudgets;
+  readonly clock: Clock;
+}
 
 /** Holds requests to resources to the limits of Microsoft Graph, and to the pauses that any instance has heard of. */
 export class RequestBudgets implements RequestBudget {
-  readonly #deps: { readonly budgets: KeptBudgets; readonly clock: Clock; readonly random: Random };
+  readonly #deps: RequestBudgetsDeps;
   /** In the order of their last use. */
   readonly #rates = new Map<string, RateLimiter>();
+  /** By tenant, in the order of the readings: rates come and go with each burst. */
+  readonly #users = new Map<string, { count: number | undefined; readonly readAgainAtMs: number }>();
 
-  constructor(deps: { readonly budgets: KeptBudgets; readonly clock: Clock; readonly random: Random }) {
+  constructor(deps: RequestBudgetsDeps) {
     this.#deps = deps;
   }
 
@@ -142,7 +179,9 @@ export class RequestBudgets implements RequestBudget {
     for (const { limit, units } of spendsOf(request)) {
       const { tenantId, application } = request;
       const name = limit === 'graph-access' ? `${limit} ${tenantId}` : `${limit} ${tenantId} ${application}`;
-      await this.#rate(name, graphLimits[limit]).take(units, request.requesters, signal);
+      const rate = this.#rate(name, graphLimits[limit]);
+      if (limit === 'graph-units') rate.finder ??= this.#unitsFinder(name, tenantId);
+      await rate.take(units, request.requesters, signal);
     }
     // It may have begun while the request waited.
     await this.#paused(request, signal);
@@ -156,8 +195,44 @@ export class RequestBudgets implements RequestBudget {
       ['tenant', names.tenant],
       ['tenant_application', names.both],
     ]);
-    const stopped = named.get(scope?.split('/')[0]?.toLowerCase() ?? '') ?? names.objects;
+    const [kind = '', counted] = scope?.split('/') ?? [];
+    const stopped = named.get(kind.toLowerCase()) ?? names.objects;
     for (const name of stopped) this.#deps.budgets.pause(name, retryAfterSeconds * 1000);
+    // Other scopes, and answers without one, may be about one mailbox or site. The second part says which requests count:
+    // Read, Write or ReadWrite. Units are of all requests.
+    const limitName = `graph-units ${request.tenantId} ${request.application}`;
+    const isOfUnits = stopped === names.both && counted?.toLowerCase() !== 'write';
+    if (request.resource !== 'graph' || !isOfUnits || !request.paths.some(isLimitedByUnits)) return;
+    // Also where this instance knows nothing of the users: it may use what others know.
+    if (this.#deps.budgets.isLarger(limitName)) this.#deps.budgets.pause(refusalOf(limitName), refusedMs);
+  }
+
+  #unitsFinder(limitName: string, tenantId: string): LimitFinder {
+    return {
+      total: () => {
+        if (this.#deps.budgets.pausedMs(refusalOf(limitName)) > 0) return unitsPerSecond(0);
+        const users = this.#users.get(tenantId)?.count;
+        return users === undefined ? undefined : unitsPerSecond(users);
+      },
+      isShort: () => this.#readUsers(tenantId),
+    };
+  }
+
+  /** Called when requests of a tenant wait, so that most tenants cost nothing. */
+  #readUsers(tenantId: string): void {
+    const { clock, background, usersOf } = this.#deps;
+    const nowMs = clock.nowMs();
+    const before = this.#users.get(tenantId);
+    if (before !== undefined && nowMs < before.readAgainAtMs) return;
+    for (const [other, { readAgainAtMs }] of this.#users) {
+      if (nowMs < readAgainAtMs) break;
+      this.#users.delete(other);
+    }
+    // What was known before stays until the reading succeeds.
+    const users = { count: before?.count, readAgainAtMs: nowMs + usersReadAgainMs };
+    this.#users.set(tenantId, users);
+    const read = async (): Promise<void> => void (users.count = await usersOf(tenantId));
+    background(() => void read().catch(() => undefined));
   }
 
   async #paused(request: BudgetedRequest, signal: AbortSignal | undefined): Promise<void> {
@@ -223,6 +298,8 @@ export interface BudgetDeps extends Pick<KeeperDeps, 'random' | 'log' | 'backgro
   readonly clock: Pick<Clock, 'sleep'>;
   readonly newId: () => string;
   readonly table: (name: string) => Promise<TableClient>;
+  /** How many users a tenant has at least; undefined if that is not known. All instances get it from the same place. */
+  readonly usersOf: (tenantId: string) => Promise<number | undefined>;
 }
 
 /** The budgets of the app, with the ledger in its storage account. */

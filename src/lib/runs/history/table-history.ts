@@ -1,4 +1,5 @@
 import type { TableClient, TableEntity } from '@azure/data-tables';
+import { dayMs } from '../../core/clock.ts';
 import type { TenantId } from '../../core/identifiers.ts';
 import { Limiter } from '../../core/limiter.ts';
 import { parameterValuesSchema } from '../job/job-parameters.ts';
@@ -27,6 +28,9 @@ const shards = 64;
 const shardOf = (tenantId: TenantId): number => Number.parseInt(tenantId.slice(-2), 16) % shards;
 
 const largestMs = 9_999_999_999_999;
+
+/** The job with a row for each user of a tenant who is not disabled. */
+const usersReport = 'mfa-report';
 
 /** Prefix of the keys of the runs' own rows. */
 const runPrefix = 'run';
@@ -181,6 +185,17 @@ export class TableHistory {
       if (key !== undefined && point !== undefined) found.set(historyKey(key), point);
     }
     return found;
+  }
+
+  /** How many users a tenant has, by its newest {@link usersReport} of three days. Undefined if none has succeeded there. */
+  async usersOf(tenantId: TenantId, nowMs: number): Promise<number | undefined> {
+    const period = { job: usersReport, sinceMs: nowMs - 3 * dayMs, untilMs: nowMs };
+    // Newer runs come first.
+    for await (const row of this.#rows(shardPrefix(shardOf(tenantId)), period, shardColumns.names)) {
+      const found = new ReadShard(row, undefined).point(tenantId)?.found;
+      if (found !== undefined) return found.numbers[0];
+    }
+    return undefined;
   }
 
   /** Deletes what is kept of runs that started before. @returns the number of runs. */

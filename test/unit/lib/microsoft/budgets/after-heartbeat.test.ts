@@ -213,6 +213,23 @@ describe('a rate', () => {
   });
 });
 
+describe('the total of a rate that may be larger', () => {
+  const twelve: Budget = { total: 12, whole: false, largest: 30 };
+  it.each<[string, number | undefined, number | undefined, number]>([
+    ['is the smallest to which an instance agrees', 30, 20, 20],
+    ['is the smallest, also if this instance agrees to less', 20, 30, 20],
+    ['is what one instance knows, where the other agrees to any', undefined, 20, 20],
+    ['is the usual one beside an instance that writes none', 30, undefined, 12],
+    ['is the usual one if all agree to any', undefined, 9_999, 12],
+    ['is never below the usual one', 5, 30, 12],
+  ])('%s', (_, own, other, expected) => {
+    const before = ledgerOf({ b: { ...entry(0, 100), agreesTo: other } }, ['a', 'b']);
+    const { totals, limits, ledger } = says(twelve, 'a', { ...jobs(100), total: own }, before);
+    expect([totals, limits]).toEqual([{ x: expected }, { x: expected / 2 }]);
+    expect(ledger.budgets['x']?.['a']?.agreesTo).toBe(own ?? 9_999);
+  });
+});
+
 describe('a heartbeat is followed by another soon', () => {
   const eight: Budget = { total: 8, whole: true };
   it.each<[string, Ledger, ReturnType<typeof jobs>, boolean]>([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { budgetNamed, unitsOf } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
+import { budgetNamed, unitsOf, unitsPerSecond } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
 import { spendsOf } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
 
 describe('the units of a request to Microsoft Graph', () => {
@@ -50,6 +50,23 @@ describe('what a request spends', () => {
     const spends = spendsOf({ method, paths });
     expect(Object.fromEntries(spends.map(({ limit, units }) => [limit, units]))).toEqual(expected);
   });
+});
+
+it.each([
+  [0, 3_500],
+  [49, 3_500],
+  [50, 5_000],
+  [500, 5_000],
+  [501, 8_000],
+])('a tenant of %i users has 0.95 of %i units in ten seconds', (users, units) => {
+  expect(unitsPerSecond(users)).toBeCloseTo((units * 0.95) / 10);
+});
+
+it('only the resource units may be more where instances agree', () => {
+  const budgetOf = budgetNamed(32);
+  expect(budgetOf('graph-units tenant default').largest).toBeCloseTo(760);
+  for (const name of ['entra', 'graph-writes t a', 'graph-reports t a', 'graph-access t', 'graph-mail t a'])
+    expect(budgetOf(name)).not.toHaveProperty('largest');
 });
 
 it('gives nothing of a budget that this version does not know', () => {

@@ -116,6 +116,7 @@ describe('the budgets of the app', () => {
           names.push(name);
           return table.client;
         },
+        usersOf: async () => undefined,
       },
       12,
     );

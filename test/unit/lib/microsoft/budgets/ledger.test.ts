@@ -42,9 +42,20 @@ it('a share is rounded down, so that the parts never exceed the whole, and a dem
   expect(budgets['entra']?.['a']).toEqual({ ...entry, share: 2.66, interactive: 1.01, background: 0 });
 });
 
-it('a ledger of an earlier version, which counted callers and runs, is read without them', () => {
+it.each([760, 9_999])('a ledger has that an instance agrees to %i, also if it wants and holds nothing', (agreesTo) => {
+  const entry = { ...noDemand, share: 0, agreesTo };
+  const stored = { ...ledger, budgets: { entra: { a: entry } } };
+  expect(decodeLedger(encodeLedger(stored))).toEqual(stored);
+});
+
+it('a member that wants nothing and agrees to any total costs one character, which earlier versions read as nothing', () => {
+  const entry = { ...noDemand, share: 0, agreesTo: 9_999 };
+  expect(JSON.parse(encodeLedger({ ...ledger, budgets: { x: { a: entry } } }))).toMatchObject({ b: { x: { a: 1 } } });
+});
+
+it('the number of runs in a ledger of an earlier version is below every larger total', () => {
   expect(decodeLedger('{"v":1,"m":{"a":3},"b":{"entra":{"a":[8,1.5,2,3.25,1]}},"p":{}}').budgets).toEqual({
-    entra: { a: { share: 8, interactive: 1.5, background: 3.25 } },
+    entra: { a: { share: 8, interactive: 1.5, background: 3.25, agreesTo: 1 } },
   });
 });
 

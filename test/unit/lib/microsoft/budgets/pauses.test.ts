@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pauses } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
+import { Pauses, refusalOf } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
 import { emptyLedger } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import { seededRandom } from '../../../../fakes/fake-clock.ts';
 
@@ -108,4 +108,30 @@ describe('what the ledger says of pauses', () => {
     expect(shared).not.toHaveProperty('p50');
     expect(pauses.leftMs('p50', 0)).toBe(50);
   });
+
+  it('has refusals of larger budgets only where pauses of requests leave room', () => {
+    const pauses = new Pauses();
+    for (let n = 1; n <= 250; n += 1) pauses.extend(refusalOf(`b${n}`), 86_400_000 + n);
+    pauses.extend('entra x', 300_000);
+    const shared = pauses.shared(0);
+    expect(Object.keys(shared)).toHaveLength(200);
+    expect(shared).toMatchObject({ 'entra x': 300_000, [refusalOf('b250')]: 86_400_250 });
+    expect(shared).not.toHaveProperty([refusalOf('b51')]);
+  });
+});
+
+it('requests are stopped by pauses, not by refusals of larger budgets', () => {
+  const pauses = new Pauses();
+  pauses.extend(refusalOf('b'), 86_400_000);
+  pauses.join(stored({ [refusalOf('c')]: 86_400_000 }, 0), 0);
+  expect(pauses.stopsAny).toBe(false);
+  pauses.extend('x', 20_000);
+  pauses.extend(refusalOf('d'), 86_400_000);
+  expect(pauses.stopsAny).toBe(true);
+  pauses.shared(24_999);
+  expect(pauses.stopsAny).toBe(true);
+  pauses.shared(25_000);
+  expect(pauses.stopsAny).toBe(false);
+  pauses.join(stored({ y: 10_000 }, 0), 25_000);
+  expect(pauses.stopsAny).toBe(true);
 });

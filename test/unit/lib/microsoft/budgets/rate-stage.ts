@@ -1,6 +1,7 @@
 import { BudgetKeeper } from '../../../../../src/lib/microsoft/budgets/budget-keeper.ts';
 import { budgetNamed } from '../../../../../src/lib/microsoft/budgets/graph-limits.ts';
 import { RequestBudgets } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
+import { type Ledger, type LedgerStore, mapValues } from '../../../../../src/lib/microsoft/budgets/ledger.ts';
 import { type BudgetedRequest, type Requester, Requesters } from '../../../../../src/lib/core/share.ts';
 import { FakeClock, seededRandom } from '../../../../fakes/fake-clock.ts';
 import { MemoryLedgerStore } from '../../../../fakes/memory-ledger-store.ts';
@@ -22,8 +23,35 @@ export const requestTo = (
   ...more,
 });
 
-/** Instances that send requests to a resource which counts them, in any time of `windowMs`. Seeded. */
-export function rateStage(limit: { requests: number; windowMs: number }, seed = 1) {
+/** The store as a version sees it that knows the usual totals only. It writes 0 for the others, also for other instances. */
+const earlier = (store: LedgerStore): LedgerStore => {
+  const strip = (ledger: Ledger): Ledger => ({
+    ...ledger,
+    budgets: mapValues(ledger.budgets, (entries) =>
+      mapValues(entries, ({ share, interactive, background }) => ({ share, interactive, background })),
+    ),
+  });
+  return {
+    read: async () => {
+      const stored = await store.read();
+      return { ...stored, ledger: strip(stored.ledger) };
+    },
+    write: (ledger, version) => store.write(strip(ledger), version),
+  };
+};
+
+interface StartOptions {
+  /** What this instance finds out about the number of users. Default: it is not known. */
+  readonly users?: number;
+  /** Whether the instance is of the version before larger totals. */
+  readonly isEarlier?: boolean;
+}
+
+/**
+ * Instances that send requests to a resource which counts them, in any time of `windowMs`. It refuses nothing, but tells the
+ * instance whose request is above the limit, with the `scope` if there is one. Seeded.
+ */
+export function rateStage(limit: { requests: number; windowMs: number; scope?: string }, seed = 1) {
   const clock = new FakeClock();
   const random = seededRandom(seed);
   const store = new MemoryLedgerStore(clock);
@@ -31,25 +59,32 @@ export function rateStage(limit: { requests: number; windowMs: number }, seed = 
   let instances = 0;
   const sentMs: number[] = [];
   const upstream = { throttled: 0, sent: sentMs };
-  const start = (skewMs = 0) => {
+  const start = (skewMs = 0, { users, isEarlier = false }: StartOptions = {}) => {
     const own = { nowMs: () => clock.nowMs() + skewMs, sleep: clock.sleep.bind(clock) };
     const budgets = new BudgetKeeper({
       id: `i${instances++}`,
-      budgetOf: budgetNamed(32),
-      store: store.client(),
+      budgetOf: (name) => {
+        const budget = budgetNamed(32)(name);
+        return isEarlier ? { total: budget.total, whole: budget.whole } : budget;
+      },
+      store: isEarlier ? earlier(store.client()) : store.client(),
       clock: own,
       random,
       log: silentLogger,
       background: (work) => work(),
     });
-    return { budgets, requests: new RequestBudgets({ budgets, clock: own, random }) };
+    const background = (work: () => void): void => work();
+    const usersOf = async (): Promise<number | undefined> => users;
+    return { budgets, requests: new RequestBudgets({ budgets, clock: own, random, background, usersOf }) };
   };
   type Instance = ReturnType<typeof start>;
-  const leave = (): void => {
+  const leave = (): boolean => {
     const nowMs = clock.nowMs();
     sentMs.push(nowMs);
     const first = sentMs.at(-1 - limit.requests);
-    if (first !== undefined && nowMs - first < limit.windowMs) upstream.throttled += 1;
+    const isAbove = first !== undefined && nowMs - first < limit.windowMs;
+    if (isAbove) upstream.throttled += 1;
+    return isAbove;
   };
   /** Sends one request after another on `width` lines, until the end of the test. @returns how many it has sent. */
   const load = (instance: Instance, width: number, request: BudgetedRequest) => {
@@ -58,7 +93,7 @@ export function rateStage(limit: { requests: number; windowMs: number }, seed = 
       for (;;) {
         await instance.requests.admit(request);
         count.sent += 1;
-        leave();
+        if (leave() && limit.scope !== undefined) instance.requests.throttled(request, 10, limit.scope);
         await clock.sleep(50 + random() * 100);
       }
     };

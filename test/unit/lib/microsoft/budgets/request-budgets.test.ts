@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RequestBudgets } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
-import { wholeBudget } from '../../../../../src/lib/core/share.ts';
+import { type BudgetDeps, RequestBudgets } from '../../../../../src/lib/microsoft/budgets/request-budgets.ts';
+import { type BudgetedRequest, type ShareUser, wholeBudget } from '../../../../../src/lib/core/share.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { requestTo } from './rate-stage.ts';
 
@@ -9,18 +9,22 @@ const users = '/v1.0/users?$select=id';
 const tenant = '00000000-0000-4000-8000-000000000001';
 const another = '00000000-0000-4000-8000-000000000002';
 
+const unknownUsers: BudgetDeps['usersOf'] = async () => undefined;
+
 /** Budgets of which each is enough, with pauses that a test sets. A wait ends half of its spread later. */
-function stage({ rate = 1_000 } = {}) {
+function stage({ rate = 1_000, usersOf = unknownUsers } = {}) {
   const clock = new FakeClock(0);
   const shares: string[] = [];
+  const attached = new Map<string, ShareUser>();
   const released: string[] = [];
   const paused: Record<string, number> = {};
   const untilMs = new Map<string, number>();
+  const larger = new Set<string>();
   let readies = 0;
   const budgets = {
     share: (name: string) => {
       shares.push(name);
-      return wholeBudget(rate);
+      return { ...wholeBudget(rate), attach: (user: ShareUser) => void attached.set(name, user) };
     },
     release: (name: string) => void released.push(name),
     ready: async (signal?: AbortSignal) => {
@@ -33,16 +37,24 @@ function stage({ rate = 1_000 } = {}) {
     get hasPauses() {
       return untilMs.size > 0;
     },
+    isLarger: (name: string) => larger.has(name),
     pausedMs: (name: string) => Math.max(0, (untilMs.get(name) ?? 0) - clock.nowMs()),
   };
-  const requests = new RequestBudgets({ budgets, clock, random: () => 0.5 });
+  const requests = new RequestBudgets({
+    budgets,
+    clock,
+    random: () => 0.5,
+    background: (work) => work(),
+    usersOf,
+  });
   /** Resolves with the time at which the request may leave. */
   const leavesAt = async (request: Parameters<typeof requests.admit>[0], waitMs = 60_000): Promise<number> => {
     const admitted = requests.admit(request).then(() => clock.nowMs());
     await clock.advance(waitMs);
     return admitted;
   };
-  return { clock, requests, shares, released, paused, untilMs, leavesAt, readies: () => readies };
+  const total = (name = `graph-units ${tenant} default`): number | undefined => attached.get(name)?.total?.();
+  return { clock, requests, total, shares, released, paused, untilMs, larger, leavesAt, readies: () => readies };
 }
 
 describe('a request', () => {
@@ -201,6 +213,148 @@ describe('an answer 429', () => {
     expect(Object.keys(pausesOf('Tenant_Application/x', batch))).toEqual([
       `graph ${tenant} default`,
       `graph-reports ${tenant} default`,
+    ]);
+  });
+});
+
+const refusal = `larger graph-units ${tenant} default`;
+
+describe('the size of a tenant', () => {
+  const request = requestTo(users, job);
+  /** What is known of a tenant after the answers, of which each is read ten minutes after the one before. */
+  const afterAnswers = async (...answers: readonly (number | undefined | 'failure')[]) => {
+    const asked: string[] = [];
+    const { clock, requests, total, untilMs } = stage({
+      rate: 0.001,
+      usersOf: async (tenantId) => {
+        const answer = answers[asked.push(tenantId) - 1];
+        if (answer === 'failure') throw new Error('away');
+        return answer;
+      },
+    });
+    const send = () => void requests.admit(request);
+    send();
+    for (const _ of answers) {
+      send();
+      await clock.advance(600_000);
+    }
+    return { clock, requests, total, asked, untilMs, send };
+  };
+
+  it('is asked for when requests wait, and not before', async () => {
+    const asked: string[] = [];
+    const { clock, requests, total } = stage({ usersOf: async (tenantId) => void asked.push(tenantId) });
+    for (let n = 0; n < 20; n += 1) await requests.admit(request);
+    await clock.advance(1_000);
+    expect([asked, total()]).toEqual([[], undefined]);
+    expect((await afterAnswers(800)).asked).toEqual([tenant]);
+  });
+
+  it('is asked for once in ten minutes', async () => {
+    const { clock, asked, send } = await afterAnswers(800);
+    for (let n = 0; n < 5; n += 1) send();
+    await clock.advance(599_000);
+    send();
+    await clock.advance(500);
+    expect(asked).toHaveLength(2);
+    await clock.advance(500);
+    send();
+    await clock.advance(0);
+    expect(asked).toHaveLength(3);
+  });
+
+  it.each([
+    [[undefined], undefined],
+    [['failure'], undefined],
+    [[10], 332.5],
+    [[200], 475],
+    [[800], 760],
+    [[800, 200], 475],
+    [[800, 'failure'], 760],
+    [[800, undefined], undefined],
+  ] as const)('after the answers %j gives the total %s', async (answers, expected) => {
+    expect((await afterAnswers(...answers)).total()).toBe(expected);
+  });
+
+  it('is asked for no other limit', async () => {
+    const asked: string[] = [];
+    const { clock, requests, total } = stage({ rate: 0.001, usersOf: async (id) => asked.push(id) });
+    for (let n = 0; n < 5; n += 1) void requests.admit(requestTo('/v1.0/auditLogs/signIns', job));
+    await clock.advance(1_000);
+    expect([asked, total(`graph-reports ${tenant} default`)]).toEqual([[], undefined]);
+  });
+
+  it('is asked for once in ten minutes for each tenant, also if it sends in bursts', async () => {
+    const asked: string[] = [];
+    const { clock, requests, total } = stage({ rate: 1, usersOf: async (id) => asked.push(id) + 799 });
+    for (let minute = 0; minute < 20; minute += 1) {
+      for (const tenantId of [tenant, another]) {
+        for (let n = 0; n < 2; n += 1) void requests.admit({ ...request, tenantId });
+        await clock.advance(30_000);
+      }
+      expect(total()).toBe(760);
+    }
+    expect(asked).toEqual([tenant, another, tenant, another]);
+  });
+
+  it('is forgotten after ten minutes, when another one is asked for', async () => {
+    const { requests, total, clock } = await afterAnswers(800);
+    expect(total()).toBe(760);
+    for (let n = 0; n < 2; n += 1) void requests.admit({ ...request, tenantId: another });
+    await clock.advance(0);
+    expect(total()).toBeUndefined();
+  });
+
+  it('counts for nothing while a refusal of the larger limit is known', async () => {
+    const { untilMs, clock, total } = await afterAnswers(800);
+    // As another instance reads it.
+    untilMs.set(refusal, clock.nowMs() + 5_000);
+    expect(total()).toBe(332.5);
+    await clock.advance(5_000);
+    expect(total()).toBe(760);
+  });
+});
+
+describe('a 429 while the larger limit of a tenant is in force', () => {
+  const refusalsAfter = (refused: BudgetedRequest, scope: string | undefined, isLarger = true) => {
+    const { requests, paused, larger } = stage();
+    if (isLarger) for (const id of [tenant, another]) larger.add(`graph-units ${id} default`);
+    requests.throttled(refused, 7, scope);
+    return Object.entries(paused).filter(([name]) => name.startsWith('larger'));
+  };
+
+  it.each([
+    ['Tenant_Application/ReadWrite/x/y', users],
+    ['tenant_application/read', '/v1.0/users/x'],
+    ['Tenant_Application', '/v1.0/groups/x/transitiveMembers?$top=5'],
+  ])('of the scope %s for %s refuses it for a day, also where nobody here knows the users', (scope, path) => {
+    expect(refusalsAfter(requestTo(path, job), scope)).toEqual([[refusal, 86_400_000]]);
+  });
+
+  it.each([
+    [undefined, users],
+    ['Tenant/Read', users],
+    ['Application/ReadWrite', users],
+    ['User/Read', users],
+    ['Tenant_Application/Write/x/y', '/v1.0/users/x'],
+    ['Tenant_Application/write', '/v1.0/users/x'],
+    ['Tenant_Application/Read', '/v1.0/auditLogs/signIns'],
+    ['Tenant_Application/Read', '/v1.0/users?$select=signInActivity'],
+    ['Tenant_Application/ReadWrite/17s', '/v1.0/deviceManagement/managedDevices'],
+    ['Tenant_Application/Read', '/v1.0/teams/x'],
+    ['Tenant_Application/Read', '/v1.0/users/x/messages'],
+    ['Tenant_Application/Read', '/v1.0/groups/x/drive/items/y'],
+  ])('of the scope %s for %s changes nothing', (scope, path) => {
+    expect(refusalsAfter(requestTo(path, job), scope)).toEqual([]);
+  });
+
+  it('of Exchange, or where the usual limit is in force, changes nothing', () => {
+    const scope = 'Tenant_Application/Read';
+    expect(refusalsAfter(requestTo(users, job, { resource: 'exchange' }), scope)).toEqual([]);
+    expect(refusalsAfter(requestTo(users, job), scope, false)).toEqual([]);
+    expect(refusalsAfter(requestTo(users, job, { tenantId: another }), scope)).not.toContainEqual([
+      refusal,
+      expect.anything(),
     ]);
   });
 });

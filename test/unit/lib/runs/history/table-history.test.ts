@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { TableHistory } from '../../../../../src/lib/runs/history/table-history.ts';
 import { historyKey, type TenantNumbers } from '../../../../../src/lib/runs/history/tenant-numbers.ts';
 import { TransactionTable } from '../../../../fakes/transaction-table.ts';
+import { jobs } from '../../../../../src/jobs/index.ts';
+import { dayMs } from '../../../../../src/lib/core/clock.ts';
 import { period, run, succeeded, tenant } from './stored-run.ts';
 
 // Limits and failures that a real table cannot show. The contract is in test/contract/result-history.test.ts.
@@ -134,6 +136,22 @@ describe('reading the history', () => {
     restore(`{"names":["a"],"tenants":{"x":[[1]],"${tenant(1)}":[["1"]],"${tenant(65)}":"new"},"total":[7]}`);
     expect(await history.ofTenant(tenant(1), period)).toEqual(new Map([[historyKey(run), { outcome: 'succeeded' }]]));
     expect((await history.totals(period)).get(historyKey(run))).not.toHaveProperty('sum');
+  });
+
+  it('tells the users of a tenant: the rows of its newest mfa-report of three days', async () => {
+    const report = jobs.find(({ name }) => name === 'mfa-report');
+    // A row for each user.
+    expect(report?.key).toEqual(['id']);
+    const { history } = noting();
+    const at = (startedAtMs: number, job = 'mfa-report') => ({ ...run, job, window: `w${startedAtMs}`, startedAtMs });
+    const rows = (count: number): TenantNumbers => ({ names: [], all: [count] });
+    await history.add(at(dayMs), [succeeded(1, rows(70)), succeeded(2, rows(9))]);
+    await history.add(at(2 * dayMs), [succeeded(1, rows(80))]);
+    await history.add(at(3 * dayMs), [{ tenantId: tenant(1), outcome: 'failed', rows: 0 }]);
+    await history.add(at(3 * dayMs, 'licences'), [succeeded(1, rows(5)), succeeded(3, rows(5))]);
+    const found = (number: number, days: number) => history.usersOf(tenant(number), days * dayMs);
+    expect(await Promise.all([found(1, 3.5), found(2, 3.5), found(3, 3.5)])).toEqual([80, 9, undefined]);
+    expect(await Promise.all([found(1, 4.5), found(2, 4.5), found(1, 5.5)])).toEqual([80, undefined, undefined]);
   });
 
   it('ends when it is aborted', async () => {
