@@ -35,7 +35,7 @@ export default defineJob({
   historyBy: 'product',
   async run({ graph }) {
     // A long table, which few jobs need.
-    const { productName } = await import('./product-names.ts');
+    const { freeProducts, productName } = await import('./product-names.ts');
     const rows = [];
     // This collection has no $top: Graph returns all of it.
     for await (const sku of graph.list(
@@ -43,15 +43,17 @@ export default defineJob({
       { shape: subscribedSku },
     )) {
       const licences = sku.prepaidUnits.enabled + (sku.prepaidUnits.warning ?? 0);
+      const isFree = freeProducts.test(sku.skuPartNumber);
       rows.push({
         product: productName(sku.skuPartNumber),
         skuPartNumber: sku.skuPartNumber,
         skuId: sku.skuId,
         status: sku.capabilityStatus ?? 'Unknown',
-        licences,
+        // Microsoft states 10,000 or more of a product that costs nothing: in a sum, they would hide what was bought.
+        licences: isFree ? null : licences,
         assigned: sku.consumedUnits,
         // Negative for an expired subscription, which has more assigned than bought licences.
-        free: licences - sku.consumedUnits,
+        free: isFree ? null : licences - sku.consumedUnits,
         suspended: sku.prepaidUnits.suspended ?? 0,
         warning: sku.prepaidUnits.warning ?? 0,
       });

@@ -23,9 +23,6 @@ const user = z.object({
 });
 type Licence = NonNullable<z.output<typeof user>['assignedLicenses']>[number];
 
-/** Products that cost nothing, from memory: they are left out. */
-const freeProducts =
-  /_FREE$|VIRAL|^(?:POWER_BI_STANDARD|TEAMS_EXPLORATORY|STREAM|WINDOWS_STORE|RIGHTSMANAGEMENT_ADHOC|FORMS_PRO|MICROSOFT_BUSINESS_CENTER)$/;
 /** A product of which a tenant has as many licences mostly costs nothing. From memory. */
 const manyLicences = 10_000;
 
@@ -72,7 +69,7 @@ export default defineJob({
   historyBy: 'kind',
   async run({ graph }) {
     // A long table, which few jobs need.
-    const { productName } = await import('./product-names.ts');
+    const { freeProducts, productName } = await import('./product-names.ts');
     const skus = new Map<string, Sku>();
     const rows: Row[] = [];
     for await (const sku of graph.list(

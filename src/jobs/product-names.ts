@@ -138,6 +138,10 @@ const names: Readonly<Record<string, string>> = {
   WORKPLACE_ANALYTICS: 'Microsoft Workplace Analytics',
 };
 
+/** Products that cost nothing, from memory. */
+export const freeProducts =
+  /_FREE$|VIRAL|^(?:POWER_BI_STANDARD|TEAMS_EXPLORATORY|STREAM|WINDOWS_STORE|RIGHTSMANAGEMENT_ADHOC|FORMS_PRO|MICROSOFT_BUSINESS_CENTER)$/;
+
 /** Returns the product name, or the part number if it is unknown. */
 export const productName = (skuPartNumber: string): string =>
   Object.hasOwn(names, skuPartNumber) ? (names[skuPartNumber] ?? skuPartNumber) : skuPartNumber;

@@ -33,6 +33,15 @@ describe('licence-report', () => {
     ]);
   });
 
+  test('does not count licences of a product that costs nothing, and counts many that were bought', async () => {
+    const value = [sku('FLOW_FREE', 10_000, 20), sku('SPE_E5', 12_000, 11_000)];
+    const { rows } = await tryJob(licenceReport, { graph: { '/subscribedSkus': { value } } });
+    expect(rows).toMatchObject([
+      { licences: null, assigned: 20, free: null },
+      { licences: 12_000, assigned: 11_000, free: 1_000 },
+    ]);
+  });
+
   test('returns no rows for a tenant without subscriptions', async () => {
     expect((await tryJob(licenceReport, { graph: { '/subscribedSkus': { value: [] } } })).rows).toEqual([]);
   });
