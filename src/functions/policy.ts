@@ -79,9 +79,25 @@ async function document(): Promise<RouteDocument> {
     moreGroups: 0,
     ungrouped: 0,
     use: {
-      rules: [{ rule: 'helpdesk reads users', records: 602, lastAt: exampleTime, unused: { scopes: ['Mail.Read'] } }],
+      rules: [
+        {
+          rule: 'helpdesk reads users',
+          allows: {
+            callers: [exampleCallerId],
+            kinds: 'people, applications and agents',
+            may: 'get delegated tokens for graph, under User.Read.All, Mail.Read',
+            terms: {},
+            tenants: ['group:gold'],
+            except: [],
+          },
+          records: 602,
+          lastAt: exampleTime,
+          unused: { scopes: ['Mail.Read'] },
+        },
+      ],
       roles: [],
       permissions: [{ application: 'default', unused: ['Mail.Read'], tokens: 0 }],
+      callerNames: { [exampleCallerId]: 'Helpdesk portal' },
     },
   };
   return {

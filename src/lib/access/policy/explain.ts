@@ -18,7 +18,10 @@ import {
   readsOf,
   type Stage,
 } from './decide.ts';
-import type { AccessPolicy, Rule } from './policy.ts';
+import { listed } from '../../core/text.ts';
+import { type AccessPolicy, type AllowList, deciderRole, grantOf, type Rule } from './policy.ts';
+import { judgedBy } from '../../core/resources.ts';
+import type { Grant } from '../../core/secrets.ts';
 
 /**
  * Returns which entry of a list contains a tenant, with the groups that lead to it, such as `group:gold → tag:managed`;
@@ -134,4 +137,129 @@ export function explainReading(policy: AccessPolicy, caller: PolicyCaller, tenan
     limited: policy.rules.some((rule) => limitsReading(rule, caller)),
     rules: policy.rules.map(findingOf),
   };
+}
+
+/** What a rule opens: who may do what in which tenants. */
+export interface RuleScope {
+  /** Application ids in lower case. `*`: all callers of `kinds`. */
+  readonly callers: readonly string[];
+  /** Which kinds of callers, in words. */
+  readonly kinds: string;
+  /** Object ids of the only people and service principals, in lower case. Absent: all. */
+  readonly objects?: readonly string[];
+  /** Further conditions on the caller, in words. Absent: none. */
+  readonly only?: string;
+  /** What they may do, in words that follow "may". */
+  readonly may: string;
+  /** Whole lists of the policy of which `may` says less, by the names that the policy has for them. */
+  readonly terms: Readonly<Record<string, readonly string[]>>;
+  /** Entries of the rule: ids, domains, groups and tags. `*`: every customer tenant. */
+  readonly tenants: readonly string[];
+  readonly except: readonly string[];
+  /** Entries of the tenants that the callers may read. Empty: none. Absent: the rule does not limit reading. */
+  readonly reads?: readonly string[];
+}
+
+/** Puts a rule into words. They name each limit: a narrow rule must not look like a wide one. Pure. */
+export function scopeOf(rule: Rule): RuleScope {
+  const { callers, objects, kinds, blueprints, roles, reads, written } = rule;
+  const only = [
+    blueprints === '*' ? [] : `agents of the blueprints ${listed([...blueprints])}`,
+    roles.length === 0 ? [] : `with the app roles ${listed(roles)}`,
+  ].flat();
+  const entriesOf = (list: 'tenants' | 'except' | 'reads'): readonly string[] => written[list].map(textOfEntry);
+  const { may, terms } = whatIn(rule);
+  return {
+    callers: callers === '*' ? ['*'] : [...callers],
+    kinds: kindsIn(kinds, callers, blueprints),
+    ...(objects === '*' ? {} : { objects: [...objects] }),
+    ...(only.length === 0 ? {} : { only: only.join(', ') }),
+    may,
+    terms,
+    tenants: entriesOf('tenants'),
+    except: entriesOf('except'),
+    ...(reads === undefined ? {} : { reads: entriesOf('reads') }),
+  };
+}
+
+/** Without kinds, a rule is for agents only if it names them. */
+function kindsIn(kinds: AllowList, callers: AllowList, blueprints: AllowList): string {
+  if (kinds !== '*') return [...kinds].map((kind) => kindsInWords[kind] ?? kind).join(' and ');
+  if (blueprints !== '*') return 'agents';
+  return callers === '*' ? 'people and applications' : 'people, applications and agents';
+}
+
+const kindsInWords: Readonly<Record<string, string>> = { user: 'people', application: 'applications', agent: 'agents' };
+
+/** Entries of a list that words name. */
+const namedInWords = 3;
+
+function whatIn(rule: Rule): Pick<RuleScope, 'may' | 'terms'> {
+  const { tokens, gateway, changes, grants, resources, requests, approval, breakGlass, protect, application } = rule;
+  const terms: Record<string, readonly string[]> = {};
+  /** Short in words. Then the whole list is a term, also if words say less of its entries. */
+  const inWords = (name: string, entries: readonly string[], whole = entries): string => {
+    if (entries.length > namedInWords || whole !== entries) terms[name] = whole;
+    const more = entries.length - namedInWords;
+    return more <= 0 ? entries.join(', ') : `${entries.slice(0, namedInWords).join(', ')} and ${more} more`;
+  };
+  const list = (name: string, entries: AllowList, all: string): string =>
+    entries === '*' ? all : inWords(name, [...entries]);
+  const resource = list('resources', resources, 'every resource');
+  const granted = [...grants].map((grant) => grantsInWords[grant]);
+  const methods = requests?.methods === undefined ? '' : `${[...requests.methods].join(', ')} `;
+  const what = [
+    tokens ? `get ${granted.join(' and ')} tokens for ${resource}` : [],
+    gateway ? `send ${grantsInWords[grantOf(rule)]} ${methods}requests to ${resource}${whereIn(rule, inWords)}` : [],
+    changes === undefined ? [] : `apply plans of ${list('changes', changes, 'every change job')}`,
+  ].flat();
+  const protectedOnes = protect && [
+    ...(protect.administrators ? ['administrators'] : []),
+    ...[...protect.groups].map((group) => `group:${group}`),
+  ];
+  const deciders = approval?.from.filter((role) => role !== deciderRole) ?? [];
+  const limits = [
+    rule.scopes === undefined
+      ? []
+      : `under ${inWords('scopes', rule.scopes)}${tokens && rule.excessScopes === 'record' ? ' (other scopes of a token are recorded, not refused)' : ''}`,
+    changes !== undefined || application === 'default' ? [] : `through the application ${application} of the broker`,
+    protectedOnes === undefined ? [] : `but not change ${inWords('protect', protectedOnes)}`,
+    approval === undefined
+      ? []
+      : `after ${approval.count} ${approval.count === 1 ? 'approval' : 'approvals'} each${deciders.length === 0 ? '' : ` by people with the app roles ${listed(deciders)}`}`,
+    breakGlass ? 'in an emergency, with a reason' : [],
+  ].flat();
+  return { may: [what.join(' and '), ...limits].join(', '), terms };
+}
+
+const grantsInWords: Readonly<Record<Grant, string>> = { delegated: 'delegated', application: 'app-only' };
+
+/** The paths and cmdlets that the gateway opens. */
+function whereIn(
+  { resources, requests }: Rule,
+  inWords: (name: string, entries: readonly string[], whole?: readonly string[]) => string,
+): string {
+  const paths = requests?.paths?.map((segments) => `/${segments.join('/')}`);
+  const cmdlets = [...(requests?.cmdlets ?? [])];
+  const isNarrow = cmdlets.some(([, parameters]) => parameters !== '*');
+  const names = cmdlets.map(([name]) => name);
+  const whole = cmdlets.map(([name, parameters]) =>
+    parameters === '*' ? `${name}: all parameters` : `${name}: ${[...parameters].join(', ') || 'no parameters'}`,
+  );
+  const hasGraph = resources === '*' || [...resources].some((alias) => judgedBy(alias) === 'permissions');
+  const hasCmdlets = resources === '*' || [...resources].some((alias) => judgedBy(alias) === 'cmdlets');
+  return [
+    paths === undefined
+      ? hasGraph
+        ? ' at all paths but those of /beta and /me'
+        : []
+      : ` at ${inWords('requests.paths', paths)}`,
+    !hasCmdlets
+      ? []
+      : cmdlets.length === 0
+        ? ' without cmdlets'
+        : ` with the cmdlets ${inWords('requests.cmdlets', names, isNarrow ? whole : names)}${isNarrow ? ' (with some parameters only)' : ''}`,
+  ]
+    .flat()
+    .join(' and');
 }

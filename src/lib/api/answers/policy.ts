@@ -27,6 +27,21 @@ const useSchema = z.object({
     .array(
       z.object({
         rule: z.string(),
+        allows: z.object({
+          callers: texts('Application ids. `*`: all callers of `kinds`.'),
+          kinds: text('Which kinds of callers, in words.'),
+          objects: texts('Object ids of the only people and service principals. Absent: all.').optional(),
+          only: optionalText('Further conditions on the caller, in words. Absent: none.'),
+          may: text('What they may do, in words that follow "may".'),
+          terms: z.record(z.string(), texts('All entries.')).readonly().meta({
+            description: 'Lists of the policy of which `may` says less, such as `scopes` and `requests.paths`.',
+          }),
+          tenants: texts('Entries of the rule: ids, domains, groups and tags. `*`: every customer tenant.'),
+          except: texts('Entries that the rule leaves out.'),
+          reads: texts(
+            'Tenants that the callers may read. Empty: none. Absent: the rule does not limit reading.',
+          ).optional(),
+        }),
         records: count,
         lastAt: isoTime.optional().meta({ description: 'Absent: nobody used the rule.' }),
         unused: z.record(z.string(), texts('Entries of the rule.')).meta({
@@ -53,6 +68,9 @@ const useSchema = z.object({
       }),
     )
     .readonly(),
+  callerNames: z.record(z.string(), z.string()).readonly().meta({
+    description: 'The names that the policy gives to callers, by application or object id in lower case.',
+  }),
 });
 
 export const replayAnswerSchema = z

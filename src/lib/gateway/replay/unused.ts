@@ -1,3 +1,4 @@
+import { type RuleScope, scopeOf } from '../../access/policy/explain.ts';
 import { type AllowList, type Rule, shortName } from '../../access/policy/policy.ts';
 import { textOfEntry } from '../../access/tenants/tenant-set.ts';
 import type { AuditEntry } from '../../audit/audit-log.ts';
@@ -26,6 +27,7 @@ const entriesOf: Readonly<Record<RulePart, (rule: Rule) => Iterable<string>>> = 
 /** A rule with what nobody needed of it. */
 export interface RuleUse {
   readonly rule: string;
+  readonly allows: RuleScope;
   readonly records: number;
   /** Absent: nobody used the rule. */
   readonly lastAt?: string;
@@ -54,6 +56,8 @@ export interface UseReport {
   /** Of tokens, requests and plans. Other roles leave no record of their use. */
   readonly roles: readonly UnusedRoles[];
   readonly permissions: readonly PermissionUse[];
+  /** The names that the policy gives to callers, by application or object id in lower case. */
+  readonly callerNames: Readonly<Record<string, string>>;
 }
 
 interface Seen {
@@ -145,7 +149,7 @@ export class UnusedFinder {
     return {
       rules: this.#judge.policy.rules
         .filter(({ tokens, gateway, changes }) => tokens || gateway || changes !== undefined)
-        .map((rule) => ruleUse(rule, this.#rules.get(rule.name))),
+        .map((rule) => ruleUse(rule, scopeOf(rule), this.#rules.get(rule.name))),
       roles: [...this.#callers].flatMap(([caller, each]) => {
         const roles = left(each) as CallerRole[];
         return roles.length === 0 ? [] : [{ caller, roles }];
@@ -155,6 +159,7 @@ export class UnusedFinder {
         unused: left(each).filter((name) => !signIn.has(name)),
         tokens: each.tokens,
       })),
+      callerNames: Object.fromEntries(this.#judge.policy.callerNames ?? []),
     };
   }
 }
@@ -162,12 +167,12 @@ export class UnusedFinder {
 /** Every token of a person may carry these. */
 const signIn: ReadonlySet<string> = new Set(['openid', 'profile', 'email', 'offline_access', '.default']);
 
-function ruleUse(rule: Rule, seen: Seen | undefined): RuleUse {
-  if (seen === undefined) return { rule: rule.name, records: 0, unused: {} };
+function ruleUse(rule: Rule, allows: RuleScope, seen: Seen | undefined): RuleUse {
+  if (seen === undefined) return { rule: rule.name, allows, records: 0, unused: {} };
   const { records, lastMs, names } = seen;
   const lists = ruleParts.flatMap((part): [RulePart, readonly string[]][] => {
     const unused = [...entriesOf[part](rule)].filter((name) => !names[part].has(name.toLowerCase()));
     return unused.length === 0 ? [] : [[part, unused]];
   });
-  return { rule: rule.name, records, lastAt: isoTime(lastMs), unused: Object.fromEntries(lists) };
+  return { rule: rule.name, allows, records, lastAt: isoTime(lastMs), unused: Object.fromEntries(lists) };
 }

@@ -1,5 +1,6 @@
 import { partnerMap } from 'graph-permissions/partner-table';
 import { expect, it } from 'vitest';
+import { scopeOf } from '../../../../../src/lib/access/policy/explain.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import type { PolicyDocument } from '../../../../../src/lib/access/policy/policy-document.ts';
 import { nilUuid } from '../../../../../src/lib/core/identifiers.ts';
@@ -29,13 +30,17 @@ const policy: PolicyDocument = {
     { name: 'reading', callers: { applications: ['*'] }, reads: [] },
   ],
   tenantGroups: { more: [tenant(3)] },
+  callerNames: { [guid(0xa9)]: 'Robot' },
 };
 
-function finderBy(permissionsOf: (job: string) => readonly string[] = () => []): UnusedFinder {
-  const parsed = parsePolicy(JSON.stringify(policy));
-  if (!parsed.ok) throw new Error(parsed.problems.join(' '));
-  return new UnusedFinder(new RecordJudge(parsed.policy, { map: partnerMap(), tenants: [] }), permissionsOf);
+function parsed(document: PolicyDocument) {
+  const result = parsePolicy(JSON.stringify(document));
+  if (!result.ok) throw new Error(result.problems.join(' '));
+  return result.policy;
 }
+
+const finderBy = (permissionsOf: (job: string) => readonly string[] = () => []): UnusedFinder =>
+  new UnusedFinder(new RecordJudge(parsed(policy), { map: partnerMap(), tenants: [] }), permissionsOf);
 
 const roles = ['Tokens.Request', 'Requests.Send'] as const;
 const path = '/v1.0/groups';
@@ -57,9 +62,12 @@ it('names rules, scopes, callers, tenants, resources, cmdlets and change jobs th
     }),
   );
   finder.add(undefined);
+  const [helpdesk, forgotten, changes] = parsed(policy).rules.map(scopeOf);
+  expect(finder.report().callerNames).toEqual({ [guid(0xa9)]: 'Robot' });
   expect(finder.report().rules).toEqual([
     {
       rule: 'helpdesk',
+      allows: helpdesk,
       records: 2,
       lastAt: '2026-11-25T00:00:00.000Z',
       unused: {
@@ -70,9 +78,10 @@ it('names rules, scopes, callers, tenants, resources, cmdlets and change jobs th
         cmdlets: ['get-mailbox'],
       },
     },
-    { rule: 'forgotten', records: 0, unused: {} },
+    { rule: 'forgotten', allows: forgotten, records: 0, unused: {} },
     {
       rule: 'changes',
+      allows: changes,
       records: 1,
       lastAt: '2026-11-24T09:30:00.000Z',
       unused: { tenants: [tenant(2)], changes: ['block-mail'] },
