@@ -213,10 +213,11 @@ const examplePlan = {
     runId: 'block-user-consent@apply-0b8f1c2d3e4f50617283940a1b2c3d4e',
     status: 'running',
     tenants: { ...exampleCounts, succeeded: 3 },
-    wave: 1,
-    waves: [3, 22],
-    waveNames: ['10%', '100%'],
+    wave: 2,
+    waves: [1, 2, 22],
+    waveNames: ['group:pilot', '10%', '100%'],
     waits: true,
+    gates: [{ wave: 1, at: exampleTime, by: 'ada@partner.example' }],
   },
 };
 

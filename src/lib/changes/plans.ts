@@ -457,7 +457,15 @@ export async function goOn(
   const bad = await badTenants(deps, run.runId);
   // Who ends a hold in a wave has not seen what the rest of it brings.
   const seenWave = hold === undefined ? wave : (run.goneOn?.wave ?? 0);
-  const goneOn = defined({ hold: run.hold?.id, wave: seenWave, bad, by: callerIdOf(caller) });
+  const before = run.goneOn?.gates ?? [];
+  const gates = hold === undefined ? [...before, { wave, atMs: deps.clock.nowMs(), by: caller.name }] : before;
+  const goneOn = defined({
+    hold: run.hold?.id,
+    wave: seenWave,
+    bad,
+    by: callerIdOf(caller),
+    gates: gates.length === 0 ? undefined : gates,
+  });
   await deps.runs.log.change(run.runId, { goneOn });
   log.log('info', 'apply.gone_on', { runId: run.runId, wave });
   await orchestrations.raise(run.runId, 'decided');
@@ -556,6 +564,7 @@ async function viewApply(visible: RunSource, run: Run, request: ApplyRequest | u
     waits: waitsFor(run) !== undefined,
     waitsFor: waitsFor(run),
     hold: hold && { code: hold.code, detail: hold.detail, at: isoTime(hold.atMs) },
+    gates: run.goneOn?.gates?.map(({ wave, atMs, by }) => ({ wave, at: isoTime(atMs), by })),
     approvalId: request?.approvalId,
   });
 }

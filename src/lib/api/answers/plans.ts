@@ -22,6 +22,19 @@ const applySchema = z
       .object({ code: errorCodeSchema, detail: z.string(), at: isoTime })
       .optional()
       .meta({ description: 'Why no further tenant is begun.' }),
+    gates: z
+      .array(
+        z.object({
+          wave: count,
+          at: isoTime,
+          by: text('The name of the caller, or the application id of one without.'),
+        }),
+      )
+      .optional()
+      .meta({
+        description:
+          'Who let it go on after which wave, from 1. Absent if nobody did, if an earlier version recorded it, and in lists for an apply that has ended.',
+      }),
     approvalId: optionalText('The approval under which it was started. Absent where `waves` is empty.'),
     outcomes: z
       .record(z.string(), count)

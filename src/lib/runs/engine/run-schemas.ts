@@ -122,6 +122,7 @@ export const goneOnSchema: z.ZodType<GoneOn> = z.object({
   wave: z.number(),
   bad: stopLimitsSchema.extend({ unconfirmed: z.number() }),
   by: z.string(),
+  gates: z.array(z.object({ wave: z.number(), atMs: z.number(), by: z.string() })).optional(),
 });
 
 export const waveProgressSchema: z.ZodType<WaveProgress> = z.object({

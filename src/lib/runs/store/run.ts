@@ -131,6 +131,17 @@ export interface GoneOn {
   /** Tenants that had ended badly by then. They do not stop the apply again. */
   readonly bad: BadTenants;
   readonly by: string;
+  /** Who let it go on after each wave. Absent: no wave, or an earlier version recorded it. */
+  readonly gates?: readonly Gate[] | undefined;
+}
+
+/** The end of a wave, after which a person let the apply go on. */
+interface Gate {
+  /** From 1. */
+  readonly wave: number;
+  readonly atMs: number;
+  /** The name of the caller, or the application id of one without a name. */
+  readonly by: string;
 }
 
 /** Where an apply is. */

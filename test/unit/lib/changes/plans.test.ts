@@ -725,18 +725,22 @@ describe('an apply that waits', () => {
   });
 
   test('does not go on past what the person has not seen', async () => {
-    const { deps, as, runLog, applyId, orchestrations } = await stageApply();
+    const { deps, as, runLog, applyId, orchestrations, show } = await stageApply();
     const decide = (seen: string) => goOn(deps, planId, { ...as(colleague), seen });
     await runLog.change(applyId, { wave: { wave: 1, endedAtMs: 0, waits: true } });
     expect(await decide('wave-1')).toBe(applyId);
-    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ wave: 1 });
+    const gates = [{ wave: 1, atMs: deps.clock.nowMs(), by: colleague.name }];
+    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ wave: 1, gates });
     await runLog.change(applyId, { hold, wave: { wave: 2 } });
     // Repeated, or from a page that is older than the hold.
     expect(await decide('wave-1')).toBe(applyId);
     await expect(decide('wave-2')).rejects.toEqual(refused('request_invalid', /something else/));
     expect((await runLog.find(applyId))?.goneOn?.hold).toBeUndefined();
     expect(await decide('h')).toBe(applyId);
-    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ hold: 'h', wave: 1 });
+    const [gate] = (await show(engineer)).apply?.gates ?? [];
+    expect(gate).toEqual({ wave: 1, at: new Date(deps.clock.nowMs()).toISOString(), by: colleague.name });
+    // The end of a hold is no gate, and keeps those before.
+    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ hold: 'h', wave: 1, gates });
     expect(await decide('h')).toBe(applyId);
     await expect(decide('other')).rejects.toEqual(refused('request_invalid', /does not wait/));
     expect(orchestrations.raised).toHaveLength(4);
