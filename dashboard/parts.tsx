@@ -126,8 +126,12 @@ function Parts() {
           <Notice kind="plain">The token has no app role of the broker.</Notice>
         </Panel>
         <Panel title="Causes" bare>
-          <CauseRow cause={cause('consent_required', 'bad', ['Ashford Instruments', longName])} nights={[]} isOpen />
-          <CauseRow cause={cause('gdap_pending', 'warn', ['Cedar Timber'])} nights={[]} isOpen={false} />
+          <CauseRow
+            cause={cause('consent_required', 'bad', ['Ashford Instruments', longName])}
+            trendOf={() => undefined}
+            isOpen
+          />
+          <CauseRow cause={cause('gdap_pending', 'warn', ['Cedar Timber'])} trendOf={() => undefined} isOpen={false} />
         </Panel>
         <Panel title="Nothing" bare>
           <Empty title="Nothing waits for a decision">Requests come here when a rule wants a second person.</Empty>

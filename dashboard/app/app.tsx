@@ -41,7 +41,13 @@ export function App() {
   const context = useMemo(() => {
     if (api === undefined || session === undefined || source === undefined) return undefined;
     const command = (role: string): string => grantCommand(settings, session, role);
-    return { api, session, grantCommand: command, ...(microsoft === undefined ? {} : { renew: source.renew }) };
+    return {
+      api,
+      session,
+      grantCommand: command,
+      ...(settings !== undefined && 'clientId' in settings ? { signInClientId: settings.clientId } : {}),
+      ...(microsoft === undefined ? {} : { renew: source.renew }),
+    };
   }, [api, session, settings]);
   return (
     <Announcer>

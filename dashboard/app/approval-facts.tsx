@@ -3,6 +3,7 @@ import type { ApprovalSummary } from './waiting.tsx';
 import { count, relative } from './format.ts';
 import { Fact, Time, ToneBadge } from './pieces.tsx';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
+import { useOwnName } from './context.ts';
 import type { Session } from './session.ts';
 import { isGuid } from './result-columns.ts';
 import { planLink } from './route.ts';
@@ -14,20 +15,24 @@ export function PartyName({ party }: { readonly party: Party }) {
   const { kind, objectId, name: given } = party;
   // A person without a name has that of the application, which others use, too.
   const name = kind === 'user' && isGuid(given) ? shortName(objectId, 'person') : shortName(given, kind);
+  const ids = idsOf(party);
   return (
-    <span title={idsOf(party)}>
+    <span title={ids}>
       <strong>
-        {name.split(/(?=@)/).map((part, at) => (
-          // Breaks the line before a domain, and not in it.
-          <>
-            {at === 0 ? null : <wbr />}
-            {part}
-          </>
-        ))}
+        <Person name={name} title={ids} />
       </strong>
       {kind === 'user' || name.startsWith(`${kind} `) ? null : <span class="quiet"> {kind}</span>}
     </span>
   );
+}
+
+/**
+ * A name. That of a person in the partner's own tenant, who has the domain of the reader, is without the domain.
+ * @param props.title instead of the whole name, such as its ids.
+ */
+export function Person({ name, title = name }: { readonly name: string; readonly title?: string }) {
+  const own = useOwnName();
+  return <span title={title}>{own(name)}</span>;
 }
 
 const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
@@ -67,7 +72,13 @@ type NamedText = ApprovalAnswer['facts'][number];
 /** A fact as it is: what looks like an id at the end of a name may be part of a name that the customer chose. */
 const factOf = ({ name, value }: NamedText) => (
   <Fact key={name} name={name}>
-    {name === 'Plan' ? <a href={planLink(value)}>{value}</a> : value}
+    {name === 'Plan' ? (
+      <a href={planLink(value)} title={value}>
+        Show the plan
+      </a>
+    ) : (
+      value
+    )}
   </Fact>
 );
 
@@ -107,6 +118,9 @@ export function ApprovalFacts({ approval }: { readonly approval: ApprovalAnswer 
         <summary class="quiet">Rule, deciders, ids and hashes</summary>
         <dl>
           <Fact name="Rule">{rule}</Fact>
+          <Fact name="Approval id">
+            <code>{approval.id}</code>
+          </Fact>
           <Fact name="Deciders need">{from.join(' and ')}</Fact>
           {hashes.map(factOf)}
           <Fact name="Asker">{idsOf(asker)}</Fact>
@@ -136,7 +150,7 @@ const statuses: Readonly<Record<ApprovalSummary['status'], readonly ['good' | 'w
   denied: ['bad', 'denied'],
   revoked: ['bad', 'revoked'],
   expired: ['idle', 'expired'],
-  used: ['idle', 'used'],
+  used: ['good', 'approved and used'],
   ended: ['idle', 'no longer valid'],
 };
 

@@ -10,6 +10,9 @@ import {
   StatusBadge,
   whyNotApprove,
 } from './approval-facts.tsx';
+import type { Api } from './api.ts';
+import { finalAnswer } from './api-failure.ts';
+import { Difference } from './plan-difference.tsx';
 import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -38,21 +41,13 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, title, status, possibleDecisions } = approval;
+  const { id, title, status, possibleDecisions, facts } = approval;
+  const planId = facts.find(({ name }) => name === 'Plan')?.value;
   const { begin, dialog } = useDeciding(onChange);
   const showsAudit = useRole('Audit.Read');
   return (
     <>
-      <Head
-        title={title}
-        in={['#/approvals', 'Approvals']}
-        about={
-          <>
-            <StatusBadge status={status} />
-            <code>{id}</code>
-          </>
-        }
-      >
+      <Head title={title} in={['#/approvals', 'Approvals']} about={<StatusBadge status={status} />}>
         {showsAudit ? (
           <a class="btn" href={auditLink({ approval: id })}>
             Audit records of this approval
@@ -62,13 +57,24 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       {dialog}
       {isClosed(approval) && possibleDecisions.length === 0 ? null : <Decision approval={approval} onDecide={begin} />}
       <div class="cols">
-        <Panel title="What is decided on">
-          <ApprovalFacts approval={approval} />
-        </Panel>
+        <div class="stack">
+          <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
+            <ApprovalFacts approval={approval} />
+          </Panel>
+          {planId === undefined || approval.details.length > 0 ? null : <PlanDifference planId={planId} />}
+        </div>
         <History approval={approval} />
       </div>
     </>
   );
+}
+
+/** What the plan changes: a closed approval does not have it any more. Nothing for somebody who may not read plans. */
+function PlanDifference({ planId }: { readonly planId: string }) {
+  const reads = useRole('Runs.Read');
+  const load = async (api: Api) => (reads ? finalAnswer(api.plan(planId)) : undefined);
+  const plan = usePolling(load, `plan of an approval ${planId}`).value?.answer;
+  return plan === undefined ? null : <Difference plan={plan} />;
 }
 
 /** Who decides now, until when, and the buttons, or why there are none. */
@@ -102,24 +108,24 @@ export function History({ approval, title = 'What happened' }: ApprovalProps & {
     <Panel title={title}>
       <ol class="timeline">
         <li>
-          <Time iso={askedAt} exact /> <PartyName party={asker} /> asked.
+          <Time iso={askedAt} short /> <PartyName party={asker} /> asked.
           {reason === undefined ? null : <q>{reason}</q>}
         </li>
         {decisions.map(({ decision, decider, reason: why, at }) => (
           <li key={`${at} ${decider.objectId} ${decision}`} class={decision === 'approve' ? 'good' : 'bad'}>
-            <Time iso={at} exact /> <PartyName party={decider} /> {decisionWords[decision].done} it.
+            <Time iso={at} short /> <PartyName party={decider} /> {decisionWords[decision].done} it.
             <q>{why}</q>
           </li>
         ))}
         {approvedAt === undefined || validUntil === undefined ? null : (
           <li>
-            <Time iso={approvedAt} exact /> It has all approvals, and is served{approval.servedOnce ? ' once' : ''}{' '}
-            until <Time iso={validUntil} exact />.
+            <Time iso={approvedAt} short /> It has all approvals. Valid{approval.servedOnce ? ' once,' : ''} until{' '}
+            <Time iso={validUntil} short />.
           </li>
         )}
         {use === undefined ? null : (
           <li>
-            <Time iso={use.at} exact />{' '}
+            <Time iso={use.at} short />{' '}
             {use.answered
               ? 'It was sent and answered.'
               : 'It left, and no answer is known: the change may have been made or not.'}
@@ -127,7 +133,7 @@ export function History({ approval, title = 'What happened' }: ApprovalProps & {
         )}
         {isClosed(approval) && endedByTime ? (
           <li>
-            <Time iso={(status === 'ended' ? validUntil : closedAt) ?? expiresAt} exact />{' '}
+            <Time iso={(status === 'ended' ? validUntil : closedAt) ?? expiresAt} short />{' '}
             {status === 'expired' ? 'It expired without enough approvals.' : 'Its validity ended.'}
           </li>
         ) : null}

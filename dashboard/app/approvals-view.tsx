@@ -42,7 +42,7 @@ function Approvals({ filter }: FilterProps) {
         name="Approvals"
         lede={
           mayDecide
-            ? 'Requests of callers that a rule serves only after other people have approved them.'
+            ? 'A rule lets these requests through only after other people have approved them.'
             : 'What you asked for. Others decide on it: you need the app role Approvals.Decide to decide yourself.'
         }
       />

@@ -9,7 +9,7 @@ import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
-import { useRole, useSignedIn } from './context.ts';
+import { useOwnName, useRole, useSignedIn } from './context.ts';
 import { usePolling, useTenants } from './polling.ts';
 import { useJobs } from './nights.ts';
 
@@ -18,17 +18,17 @@ interface TableContext {
   readonly names: Names;
 }
 
-/** One line a record. What else is known of it is in a drawer. */
+/** One line a record, or a request ({@link oneARequest}). What else is known of it is in a drawer. */
 export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly AuditRecord[] }) {
   const [open, setOpen] = useState<AuditRecord>();
   const { filter, names } = context;
   const columns: readonly Column<AuditRecord>[] = [
     ['Time', 'w-s p2', (record) => <Opener record={record} names={names} onOpen={setOpen} />],
-    ['Who', 'w-l', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
+    ['Who', 'w-x', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
     ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
     ['What', 'p2', (record) => <What record={record} />, subjectOf],
-    ['By the rule', 'w-m p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
-    ['Outcome', 'w-x', (record) => <Outcome record={record} />],
+    ['By the rule', 'w-l p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
+    ['Outcome', 'w-l', (record) => <Outcome record={record} />],
   ];
   return (
     <div class="panel">
@@ -45,6 +45,22 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       )}
     </div>
   );
+}
+
+interface ShownRecord extends AuditRecord {
+  /** When the request left, if the record is that of its answer. */
+  readonly sentAt?: string;
+}
+
+/** Records with one for each request: that of its answer, with what the record from before the request says. */
+export function oneARequest(records: readonly AuditRecord[]): readonly ShownRecord[] {
+  const sent = new Map(records.flatMap((record) => (record.outcome === 'sent' ? [[record.tokenId, record]] : [])));
+  const answered = new Set(records.flatMap(({ outcome, tokenId }) => (outcome === 'answered' ? [tokenId] : [])));
+  return records.flatMap((record): ShownRecord[] => {
+    if (record.outcome === 'sent') return answered.has(record.tokenId) ? [] : [record];
+    const before = record.outcome === 'answered' ? sent.get(record.tokenId) : undefined;
+    return [before === undefined ? record : { ...before, ...record, sentAt: before.at }];
+  });
 }
 
 /** The two records of a request through the gateway share their id, and the steps of approvals have none of their own. */
@@ -117,9 +133,6 @@ function Caller({ record, filter, names, onOpen }: RecordProps & OpenProps) {
       <span class="sub">
         <Opener {...{ record, names, onOpen }} /> {tenantOf(record, names)}
       </span>
-      <span class="sub">
-        <What record={record} />
-      </span>
     </>
   );
 }
@@ -143,7 +156,7 @@ function Outcome({ record }: { readonly record: AuditRecord }) {
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
-      <Badge state={(status ?? 200) >= 400 ? 'degraded' : outcome}>{code === undefined ? word : titleOf(code)}</Badge>{' '}
+      <Badge state={(status ?? 200) >= 400 ? 'failed' : outcome}>{code === undefined ? word : titleOf(code)}</Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
     </>
   );
@@ -205,10 +218,11 @@ function scopesName({ kind, outcome }: AuditRecord): string {
   return outcome === 'issued' ? 'Token scopes' : 'Requested scopes';
 }
 
-function Details({ record }: { readonly record: AuditRecord }) {
-  const { caller, scopes, excessScopes, expiresAt } = record;
+function Details({ record }: { readonly record: ShownRecord }) {
+  const { caller, scopes, excessScopes, expiresAt, sentAt } = record;
   return (
     <dl class="long">
+      <Fact name="Sent">{sentAt && <Time iso={sentAt} exact />}</Fact>
       <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
       <Fact name="Reason">{record.reason}</Fact>
       <Fact name="Approval">
@@ -280,6 +294,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const [readsRuns, decides] = [useRole('Runs.Read'), useRole('Approvals.Decide')];
   const tenants = useTenants()?.tenants;
   const { titleOf } = useJobs();
+  const own = useOwnName();
   const people = usePolling(
     async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
@@ -297,6 +312,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
         byId.set(asker.kind === 'user' ? asker.objectId : asker.applicationId, asker.name.replace(/^agent /, ''));
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
+    for (const [id, name] of byId) byId.set(id, own(name));
     return {
       tenants: new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])),
       nameOf: (id) => byId.get(id) ?? start(id),

@@ -1,6 +1,6 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditPages, type AuditRecord, largePageSize, useAuditPages, useWholePeriod } from './audit-pages.ts';
-import { AuditTable, type Names, subjectOf, tenantOf, useNames } from './audit-table.tsx';
+import { AuditTable, type Names, oneARequest, subjectOf, tenantOf, useNames } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
 import { count, countOf, localClock, localDay, relative } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
@@ -10,10 +10,11 @@ import { usePolling } from './polling.ts';
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
-import { Check, Choice, Field, Search } from './choice.tsx';
+import { Check, Choice, Field, Search, withChosen } from './choice.tsx';
 import { saveFile } from './save-file.ts';
 import { goTo } from './route.ts';
 import type { Api } from './api.ts';
+import type { ErrorCode } from '../../src/lib/core/errors.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { FailureBars } from './charts.tsx';
 import { Command } from './copy.tsx';
@@ -33,7 +34,10 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const whole = useWholePeriod(filter, asked, isSearching);
   const { records, callerNames, loadMore } = isSearching && whole.isRead ? whole : pages;
   const names = useNames(callerNames);
-  const found = useMemo(() => searched(records, text, names), [records, text, names]);
+  // A text may be that of one of the two records of a request: their line has both.
+  const lines = useMemo(() => oneARequest(records), [records]);
+  const found = useMemo(() => searched(lines, text, names), [lines, text, names]);
+  const wanted = useMemo(() => new Set(found.map(({ tokenId }) => tokenId)), [found]);
   return (
     <>
       <Head
@@ -46,7 +50,14 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           <Icon name="again" /> Reload
         </button>
         <DialogButton
-          dialog={(onClose) => <Export range={range} records={found} isSearching={isSearching} onClose={onClose} />}
+          dialog={(onClose) => (
+            <Export
+              range={range}
+              records={isSearching ? records.filter(({ tokenId }) => wanted.has(tokenId)) : records}
+              isSearching={isSearching}
+              onClose={onClose}
+            />
+          )}
         >
           <Icon name="download" /> Export…
         </DialogButton>
@@ -56,10 +67,10 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           {busy
             ? 'Loading…'
             : !isSearching
-              ? countText(pages)
+              ? countText(pages, lines.length)
               : whole.busy
                 ? 'Searching…'
-                : `${countOf(found.length, records.length, 'record')}${loadMore === undefined ? '' : ' so far'}`}
+                : `${countOf(found.length, lines.length, lines.length === records.length ? 'record' : 'line')}${loadMore === undefined ? '' : ' so far'}`}
         </span>
       </AuditFilters>
       <Failure failure={failure ?? (isSearching ? whole.failure : undefined)} />
@@ -149,7 +160,7 @@ function Export({ range, records, isSearching, onClose }: ExportProps) {
   );
 }
 
-/** How much was recorded, and how much of it was denied: in the period, or until that is read, on the page. */
+/** How much was recorded, how much of it was without success, and how much the policy denied: in the period, or until that is read, on the page. */
 function headline({ records, loadMore }: AuditPages, period: Period | undefined): string {
   // A period that is read in part may have its first record after that part.
   const isRead = period !== undefined && period.all.records > 0;
@@ -159,17 +170,28 @@ function headline({ records, loadMore }: AuditPages, period: Period | undefined)
   const known = isRead
     ? `${period.isAll ? '' : 'The last '}${words}`
     : `${words}${loadMore === undefined ? '' : ' so far'}`;
-  return `${known}, ${all.denied === 0 ? 'none' : all.denied.toLocaleString('en')} denied`;
+  if (all.failed === 0) return `${known}, none without success`;
+  const denied = all.denied === 0 ? '' : `, ${all.denied.toLocaleString('en')} denied by the policy`;
+  return `${known}, ${all.failed.toLocaleString('en')} without success${denied}`;
 }
 
-const isDenied = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
+/** The log calls each request denied that was not served, also for what Microsoft answered. */
+const isFailed = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
+
+const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
+  'caller_forbidden',
+  'resource_not_allowed',
+  'scope_not_allowed',
+  'target_protected',
+  'tenant_excluded',
+]);
 
 interface LedeProps {
   readonly range: NonNullable<AuditPages['range']>;
   readonly period: Period | undefined;
 }
 
-/** Of which time, and why something was denied. */
+/** Of which time, and why something was without success. */
 function Lede({ range, period }: LedeProps) {
   const causes = mostOf(period?.causes.map(([cause, n]) => [titleOf(cause), n]));
   return (
@@ -181,7 +203,7 @@ function Lede({ range, period }: LedeProps) {
           to <Time iso={range.to} short />
         </>
       )}
-      .{causes === '' ? '' : ` Denied for: ${causes}.`}
+      .{causes === '' ? '' : ` Without success for: ${causes}.`}
     </>
   );
 }
@@ -206,12 +228,15 @@ const dayMinutes = 1440;
 
 interface Tallied {
   readonly records: number;
+  readonly failed: number;
+  /** Of these, by the policy. */
   readonly denied: number;
 }
 
 const talliedOf = (records: readonly AuditRecord[]): Tallied => ({
   records: records.length,
-  denied: records.filter(isDenied).length,
+  failed: records.filter(isFailed).length,
+  denied: records.filter((record) => isFailed(record) && policyCodes.has(record.code)).length,
 });
 
 type Counted<T> = readonly [T, number];
@@ -224,7 +249,7 @@ const countedOf = <T,>(items: readonly T[]): readonly Counted<T>[] =>
 interface Period {
   readonly all: Tallied;
   readonly isAll: boolean;
-  /** Error codes of what was denied. */
+  /** Error codes of what was without success. */
   readonly causes: readonly Counted<string>[];
   /** Its parts of equal length in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
   readonly parts: readonly (Tallied & { readonly startMs: number; readonly endMs: number })[];
@@ -259,12 +284,12 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
   return {
     all: talliedOf(records),
     isAll,
-    causes: countedOf(records.filter(isDenied).map(({ code }) => code ?? 'no code')),
+    causes: countedOf(records.filter(isFailed).map(({ code }) => code ?? 'no code')),
     parts: isAll ? parts : parts.slice(1),
   };
 }
 
-/** How many records each part of a period has, and how many of them say that something was denied. */
+/** How many records each part of a period has, and how many of them were without success. */
 function PeriodBars({ filter, period: { all, parts } }: { readonly filter: AuditFilter; readonly period: Period }) {
   if (parts.length < 2 || all.records === 0) return null;
   const word = (ms = 0): string => {
@@ -274,15 +299,15 @@ function PeriodBars({ filter, period: { all, parts } }: { readonly filter: Audit
   };
   return (
     <FailureBars
-      label="Records over the period, those denied in red"
+      label="Records over the period, those without success in red"
       ends={[word(parts[0]?.startMs), <PeriodKeys key="keys" />, word(parts.at(-1)?.startMs)]}
-      bars={parts.map(({ startMs, endMs, records, denied }) => {
+      bars={parts.map(({ startMs, endMs, records, failed }) => {
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
-          title: `${word(startMs)}: ${count(records, 'record')}, ${denied} denied`,
-          value: denied,
-          others: records - denied,
+          title: `${word(startMs)}: ${count(records, 'record')}, ${failed} without success`,
+          value: failed,
+          others: records - failed,
           href: auditLink({ ...filter, from, to }),
         };
       })}
@@ -298,13 +323,13 @@ const PeriodKeys = () => (
     </span>
     <span>
       <span class="key failed" />
-      denied
+      without success
     </span>
   </span>
 );
 
 const proofWords = {
-  current: ['good', 'order signed'],
+  current: ['good', 'signed'],
   none: ['idle', 'not signed yet'],
   off: ['warn', 'not signed: the timer is disabled'],
   late: ['bad', 'not signed lately'],
@@ -318,34 +343,28 @@ function Proof() {
   const [tone, word] = proofWords[state];
   return (
     <>
-      <ToneBadge tone={tone}>{word}</ToneBadge>
+      {state === 'current' ? <Icon name="lock" /> : <ToneBadge tone={tone}>{word}</ToneBadge>}
       {lastAt === undefined ? null : (
         <span>
-          up to{' '}
+          The order of the records is signed up to{' '}
           <b>
             <Time iso={lastAt} short />
           </b>
-          , {relative(lastAt)}
+          , {relative(lastAt)}.
         </span>
       )}
       {problem === undefined ? null : <span>{problem}</span>}
-      <DialogButton class="link" dialog={proofDialog}>
-        Prove it…
-      </DialogButton>
+      <span>
+        <code>ptb audit verify</code> proves that no record is missing or changed.
+      </span>
     </>
   );
 }
 
-const proofDialog = (onClose: () => void) => (
-  <Dialog title="Is a record missing or changed?" onClose={onClose}>
-    <p>A checkpoint signs the order of all records before it. This proves that none is missing or changed:</p>
-    <Command text="ptb audit verify" />
-  </Dialog>
-);
-
-function countText({ records, loadMore, failure }: AuditPages): string {
+/** A request and its answer are two records in one line. */
+function countText({ records, loadMore, failure }: AuditPages, lines: number): string {
   if (failure !== undefined) return '';
-  const loaded = count(records.length, 'record');
+  const loaded = `${count(records.length, 'record')}${lines === records.length ? '' : ` in ${count(lines, 'line')}`}`;
   if (loadMore !== undefined) return `${loaded} so far`;
   return records.length === 0 ? 'No records' : `${loaded} in total`;
 }
@@ -354,7 +373,17 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 type Fields = Readonly<Partial<Record<keyof AuditFilter, string | undefined>>>;
 
-/** Form for the filter. The filter takes effect when the form is submitted, not while the user types. */
+/** Lengths of a period until now, in days. The second is that of the API. */
+const periods = ['1', '7', '30', '90'];
+
+/** The length that the filter has, give or take the time that the page has been open. */
+function periodOf({ from, to }: AuditFilter): string {
+  if (from === undefined && to === undefined) return '7';
+  const days = (Date.now() - Date.parse(from ?? '')) / dayMs;
+  return periods.find((known) => to === undefined && days >= Number(known) && days < Number(known) + 0.5) ?? 'other';
+}
+
+/** Form for the filter. A choice takes effect at once, and fields when the form is submitted, not while the user types. */
 export function AuditFilters(props: {
   readonly filter: AuditFilter;
   /** What the loaded records are searched for, at once. */
@@ -377,22 +406,35 @@ export function AuditFilters(props: {
     onInput: (value: string): void =>
       setInput((current) => ({ link, fields: { ...fieldsNow(current), [name]: value } })),
   });
-  const choice = (name: 'kind' | 'outcome') => ({ value: field(name).value, onChoose: field(name).onInput });
-  const show = (event: Event): void => {
-    event.preventDefault();
+  const show = (change: AuditFilter = {}): void => {
     const trimmed = Object.fromEntries(Object.entries(fields).map(([name, value = '']) => [name, value.trim()]));
-    goTo(auditLink({ ...trimmed, from: isoTime(fields.from, filter.from), to: isoTime(fields.to, filter.to) }));
+    const period = { from: isoTime(fields.from, filter.from), to: isoTime(fields.to, filter.to) };
+    goTo(auditLink({ ...trimmed, ...period, ...change }));
   };
-  const { to: _, ...untilNow } = filter;
-  const since = (days: number): string =>
-    auditLink({ ...untilNow, from: new Date(Date.now() - days * dayMs).toISOString() });
+  const choice = (name: 'kind' | 'outcome') => ({
+    value: filter[name] ?? '',
+    onChoose: (value: string): void => show({ [name]: value }),
+  });
+  const period = periodOf(filter);
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    show();
+  };
   return (
-    <form class="filters short" aria-label="Filter" onSubmit={show}>
-      <Search value={text} placeholder="Who, tenant, rule or path" onInput={onText} />
+    <form class="filters short" aria-label="Filter" onSubmit={submit}>
+      <Search value={text} placeholder="Who, tenant, rule, path" onInput={onText} />
+      <Choice
+        label="Period"
+        all={false}
+        value={period}
+        options={withChosen(periods, period)}
+        textOf={(days) => (periods.includes(days) ? count(Number(days), 'day') : days)}
+        onChoose={(days) => show({ from: new Date(Date.now() - Number(days) * dayMs).toISOString(), to: '' })}
+      />
       <Choice label="Kind" options={auditKinds} {...choice('kind')} />
       <Choice label="Outcome" options={auditOutcomes} {...choice('outcome')} />
       <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>
-        <summary class="btn">More</summary>
+        <summary class="btn">More…</summary>
         <div class="filters">
           <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
           <Field label="Caller" placeholder="application id" {...field('caller')} />
@@ -404,11 +446,9 @@ export function AuditFilters(props: {
             checked={field('breakGlass').value !== ''}
             onChange={(checked) => field('breakGlass').onInput(checked ? 'true' : '')}
           />
+          <button type="submit">Show</button>
         </div>
       </details>
-      <button type="submit">Show</button>
-      <a href={since(7)}>Last 7 days</a>
-      <a href={since(30)}>Last 30 days</a>
       {link === auditLink({}) && text === '' ? null : (
         <a href={auditLink({})} onClick={() => onText('')}>
           Clear filter

@@ -6,7 +6,7 @@ import { CopyButton, StepFor } from './copy.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
-import { type Failures, type readHistoryOf, trendOf } from './nights.ts';
+import type { useTrends } from './nights.ts';
 import { Empty } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { tenantsLink } from './tenant-filter.ts';
@@ -20,13 +20,11 @@ export const noTenant = 'There is no customer tenant that you may see.';
 
 interface CausesProps {
   readonly answer: TenantsAnswer;
-  readonly nights: readonly Failures[];
-  /** By cause, if the nights are few. */
-  readonly past?: Awaited<ReturnType<typeof readHistoryOf>> | undefined;
+  readonly trendOf: ReturnType<typeof useTrends>;
 }
 
 /** Tenants that need somebody to act, by cause. */
-export function Causes({ answer: { tenants, warnings }, nights, past }: CausesProps) {
+export function Causes({ answer: { tenants, warnings }, trendOf }: CausesProps) {
   const causes = causesOf(tenants);
   if (tenants.length === 0) return <Empty title={noTenant} />;
   if (!areResultsKnown(tenants) && causes.length === 0)
@@ -39,7 +37,7 @@ export function Causes({ answer: { tenants, warnings }, nights, past }: CausesPr
   return (
     <>
       {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} nights={nights} past={past} isOpen={index === 0} />
+        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} />
       ))}
       {areResultsKnown(tenants) ? null : (
         <footer>It is not known whether jobs failed in the tenants that the broker can reach.</footer>
@@ -48,36 +46,27 @@ export function Causes({ answer: { tenants, warnings }, nights, past }: CausesPr
   );
 }
 
-interface RowProps extends Pick<CausesProps, 'nights' | 'past'> {
+interface RowProps extends Pick<CausesProps, 'trendOf'> {
   readonly cause: Cause;
   readonly isOpen: boolean;
 }
 
 /** Whom a cause concerns, since when, and what helps. */
-export function CauseRow({ cause, nights, past, isOpen }: RowProps) {
+export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
   const { tone, tenants } = cause;
-  const trend = trendOf(cause, nights, past?.get(cause.cause));
+  const trend = trendOf(cause);
   const title = titleOf(cause.cause);
   const shown = tenants.slice(0, namesShown);
   const more = tenants.length - namesShown;
   return (
     <details class={`cause ${tone}`} name="cause" open={isOpen}>
-      <summary>
-        <span class="n">{tenants.length.toLocaleString('en')}</span>
-        <div class="cut">
-          <h3 class="cut" title={title}>
-            {title}
-          </h3>
-          <div class="whom quiet cut">{shown.map(({ tenant }) => tenant.name).join(', ')}</div>
-        </div>
-        {trend === undefined ? (
-          <span class="spark" />
-        ) : (
-          <Spark values={trend.values} label={`Tenants with this cause, night by night: ${trend.values.join(', ')}`} />
-        )}
-        <span class="since">{trend?.since}</span>
-        <Icon name="turn" turns />
-      </summary>
+      <CauseHead
+        count={tenants.length}
+        title={title}
+        about={<div class="whom quiet cut">{shown.map(({ tenant }) => tenant.name).join(', ')}</div>}
+        trend={trend}
+        since={trend?.since}
+      />
       <div>
         <ul class="names">
           {shown.map(({ tenant, results }) => (
@@ -96,6 +85,37 @@ export function CauseRow({ cause, nights, past, isOpen }: RowProps) {
         <StepFor cause={cause} />
       </div>
     </details>
+  );
+}
+
+/** What is seen of a folded cause or group: how many tenants, what, whom or what of it, and since when. */
+export function CauseHead(props: {
+  readonly count: number;
+  readonly title: string;
+  /** The whole of a title that may be cut. */
+  readonly whole?: string;
+  readonly about: ComponentChildren;
+  readonly trend?: ReturnType<CausesProps['trendOf']>;
+  readonly since: string | undefined;
+}) {
+  const { count: n, title, whole = title, about, trend, since } = props;
+  return (
+    <summary>
+      <span class="n">{n.toLocaleString('en')}</span>
+      <div class="cut">
+        <h3 class="cut" title={whole}>
+          {title}
+        </h3>
+        {about}
+      </div>
+      {trend === undefined ? (
+        <span class="spark" />
+      ) : (
+        <Spark values={trend.values} label={`Tenants with this cause, night by night: ${trend.values.join(', ')}`} />
+      )}
+      <span class="since">{since}</span>
+      <Icon name="turn" turns />
+    </summary>
   );
 }
 
@@ -124,7 +144,7 @@ export function GroupHead(props: {
           <Sentence text={advice} />
         </span>
       )}
-      {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} />}
+      {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} isAlone />}
     </>
   );
 }

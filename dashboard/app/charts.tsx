@@ -160,7 +160,7 @@ const lineOf = (values: readonly number[], width: number, height: number, top: n
 
 /** A line without numbers, beside the last of its values. It is red if that grew. @param props.label says it in words. */
 export function Spark({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
-  if (values.length < 2) return <span />;
+  if (values.length < 2) return <span class="spark" />;
   const most = Math.max(1, ...values);
   const line = lineOf(values, 80, 18, most);
   const grows = (values.at(-1) ?? 0) > Math.max(...values.slice(-8, -1));
@@ -304,3 +304,7 @@ export function countsText(counts: Counts): string {
   const texts = parts.filter((part) => counts[part] > 0).map((part) => `${counts[part]} ${partWord(part)}`);
   return `${texts.join(', ') || 'none done'} of ${counts.total}`;
 }
+
+/** `5 of 25 failed`, or how many tenants there were. */
+export const failedText = ({ total, failed }: Counts): string =>
+  failed === 0 ? count(total, 'tenant') : `${failed.toLocaleString('en')} of ${total.toLocaleString('en')} failed`;

@@ -6,6 +6,8 @@ import type { Session } from './session.ts';
 interface SignedIn {
   readonly api: Api;
   readonly session: Session;
+  /** The application through which people sign in to the dashboard. Absent if that is not set up. */
+  readonly signInClientId?: string;
   /** The command with which an administrator gives the person an app role. */
   readonly grantCommand?: (role: string) => string;
   /** Gets a new token, with the roles that the person has now. Absent for a pasted token. */
@@ -22,6 +24,18 @@ export function useSignedIn(): SignedIn {
 }
 
 export const useRole = (role: string): boolean => useSignedIn().session.roles.includes(role);
+
+/** The reader by the full name, and others with the reader's domain without it. Without a reader, names stay as they are. */
+export function useOwnName(): (name: string) => string {
+  const { name: reader, fullName } = useContext(SignedInContext)?.session ?? {};
+  const [, domain] = reader?.split('@') ?? [];
+  return (name) =>
+    name === reader && fullName !== undefined
+      ? fullName
+      : domain !== undefined && name.endsWith(`@${domain}`)
+        ? name.slice(0, -domain.length - 1)
+        : name;
+}
 
 /** Whether the person may start a run of a job, or make a plan of one that changes tenants. */
 export function useMayStart(): (job: { readonly changes?: true | undefined }) => boolean {

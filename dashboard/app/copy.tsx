@@ -12,8 +12,10 @@ export function CopyButton(props: {
   readonly what: string;
   /** In a grid: -1. */
   readonly tabIndex?: number;
+  /** What it copies does not stand beside it, so it says what that is. */
+  readonly isAlone?: boolean;
 }) {
-  const { text, what, tabIndex } = props;
+  const { text, what, tabIndex, isAlone = false } = props;
   const [state, setState] = useState<'ready' | 'copied' | 'failed'>('ready');
   const announce = useAnnounce();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -34,8 +36,8 @@ export function CopyButton(props: {
   };
   return (
     <button type="button" class="copy s" tabIndex={tabIndex} onClick={copy}>
-      <Icon name="copy" /> {{ ready: 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
-      <span class="visually-hidden"> the {what}</span>
+      <Icon name="copy" /> {{ ready: isAlone ? `Copy ${what}` : 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
+      {isAlone ? null : <span class="visually-hidden"> the {what}</span>}
     </button>
   );
 }

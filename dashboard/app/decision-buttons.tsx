@@ -43,9 +43,11 @@ export function DecisionButtons(props: {
   );
 }
 
-/** Of two decisions that end a pending request, one is enough. */
+/** Of two decisions that end a pending request, one is enough. The main button is the last one. */
 function offers({ possibleDecisions }: ApprovalSummary): readonly DecisionKind[] {
-  return possibleDecisions.filter((decision) => decision !== 'revoke' || !possibleDecisions.includes('deny'));
+  return possibleDecisions
+    .filter((decision) => decision !== 'revoke' || !possibleDecisions.includes('deny'))
+    .toSorted((one, other) => Number(one === 'approve') - Number(other === 'approve'));
 }
 
 interface Deciding {

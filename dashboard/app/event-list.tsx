@@ -1,19 +1,29 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { EventView } from '../../src/lib/api/answers/tenants.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 import { Dialog } from './dialog.tsx';
-import { byDay } from './format.ts';
-import { Clock, Table, Time, ToneBadge } from './pieces.tsx';
+import { byDay, localDay, localTime } from './format.ts';
+import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
 export const kindTitle = (kind: string): string => {
   const title = Object.hasOwn(eventSeverities, kind) ? tenantTitles[`tenant.${kind as EventKind}`] : kind;
   // Notices have it within a sentence.
-  return `${title.charAt(0).toUpperCase()}${title.slice(1)}`;
+  return capitalized(title);
 };
+
+/** What other pages call what is wrong since then. Undefined if the event is no cause, or its words say more. */
+function titleOfCause({ kind, reason, endsAt }: EventView): string | undefined {
+  if (kind === 'ending' && endsAt !== undefined) return `${titleOf('gdap_expiring')}, on ${localDay(endsAt)}`;
+  if (kind === 'consent_missing') return titleOf('consent_required');
+  return kind === 'lost' && reason !== undefined && reason !== 'not_listed' ? titleOf(reason) : undefined;
+}
 
 const goodNews: ReadonlySet<string> = new Set([
   'reachable',
@@ -26,20 +36,38 @@ const goodNews: ReadonlySet<string> = new Set([
 
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
 
-const toneOf = (kind: EventKind): 'good' | 'idle' | 'warn' | 'bad' =>
-  goodNews.has(kind) ? 'good' : tones[eventSeverities[kind] ?? 'info'];
+const toneOf = (kind: EventKind): Tone => (goodNews.has(kind) ? 'good' : tones[eventSeverities[kind] ?? 'info']);
 
-/** Events of one tenant, the newest first. */
-export function EventList({ events }: { readonly events: readonly EventView[] }) {
+/** What is in a list by time. */
+interface TimelineEntry {
+  readonly id: string;
+  readonly at: string;
+  readonly tone: Tone;
+  readonly title: string;
+  readonly details: ComponentChildren;
+}
+
+export const entryOf = (event: EventView): TimelineEntry => ({
+  id: event.id,
+  at: event.at,
+  tone: toneOf(event.kind),
+  title: kindTitle(event.kind),
+  details: <Details event={event} />,
+});
+
+/** The newest first. */
+export function Timeline({ entries }: { readonly entries: readonly TimelineEntry[] }) {
   return (
     <ol class="timeline" reversed>
-      {events.map((event) => (
-        <li key={event.id} class={`event ${toneOf(event.kind)}`}>
-          <Time iso={event.at} short />
-          <b>{kindTitle(event.kind)}</b>
-          <Details event={event} />
-        </li>
-      ))}
+      {entries
+        .toSorted((one, other) => other.at.localeCompare(one.at))
+        .map(({ id, at, tone, title, details }) => (
+          <li key={id} class={`event ${tone}`}>
+            <Time iso={at} short />
+            <b>{title}</b>
+            {details}
+          </li>
+        ))}
     </ol>
   );
 }
@@ -47,28 +75,36 @@ export function EventList({ events }: { readonly events: readonly EventView[] })
 /** Events of many tenants, one line each, by day. What a line lacks is in a drawer. */
 export function EventTable({ events }: { readonly events: readonly EventView[] }) {
   const [open, setOpen] = useState<EventView>();
+  const days = byDay(events, ({ at }) => at);
+  // A heading for each of a few events would be half of the list.
+  const isSparse = events.length < 3 * days.length;
+  const today = new Date().setHours(0, 0, 0, 0);
   return (
     <div class="panel">
       <Table
         class="events"
         columns={[
-          ['Time', 'w-s', (event) => <Opener event={event} onOpen={() => setOpen(event)} />],
-          ['Tenant', 'w-c', tenantOf, ({ tenantName }) => tenantName],
+          ['Time', 'w-m', (event) => <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />],
+          ['Tenant', 'w-x', tenantOf, ({ tenantName }) => tenantName],
           [
             'What happened',
-            'w-c',
-            ({ kind }) => (
-              <ToneBadge tone={toneOf(kind)} title={kindTitle(kind)}>
-                {kindTitle(kind)}
-              </ToneBadge>
+            'wrap',
+            (event) => (
+              <>
+                <ToneBadge tone={toneOf(event.kind)}>{titleOfCause(event) ?? kindTitle(event.kind)}</ToneBadge>{' '}
+                {titleOfCause(event) === undefined ? (
+                  <span class="quiet p2">
+                    <Sentence text={inLocalTime(event.explanation)} />
+                  </span>
+                ) : null}
+              </>
             ),
           ],
-          ['In words', 'p2 quiet', ({ explanation }) => <Sentence text={explanation} />, (event) => event.explanation],
         ]}
         items={events}
         keyOf={({ id }) => id}
-        rowClass={() => 'event'}
-        groupsOf={(items) => byDay(items, ({ at }) => at)}
+        rowClass={({ at }) => (Date.parse(at) < today ? 'event past' : 'event')}
+        {...(isSparse ? {} : { groupsOf: () => days })}
       />
       {open === undefined ? null : (
         <Dialog
@@ -93,11 +129,16 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
   );
 }
 
+/** The API writes times in UTC, and the page has them in the reader's zone. */
+const inLocalTime = (text: string): string =>
+  text.replaceAll(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, day, time) => localTime(`${day}T${time}Z`));
+
 const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(tenantId)}>{tenantName}</a>;
 
-const Opener = ({ event, onOpen }: { readonly event: EventView; readonly onOpen: () => void }) => (
-  <button type="button" class="link" aria-haspopup="dialog" onClick={onOpen}>
-    <Clock iso={event.at} />
+/** @param props.hasDay no heading says the day. */
+const Opener = (props: { readonly event: EventView; readonly hasDay: boolean; readonly onOpen: () => void }) => (
+  <button type="button" class="link" aria-haspopup="dialog" onClick={props.onOpen}>
+    {props.hasDay ? <Time iso={props.event.at} short /> : <Clock iso={props.event.at} />}
     <span class="visually-hidden">, details</span>
   </button>
 );
@@ -113,7 +154,7 @@ function Details({ event }: { readonly event: EventView }) {
   ];
   return (
     <>
-      <Paragraphs text={explanation} />
+      <Paragraphs text={inLocalTime(explanation)} />
       <Paragraphs text={advice} />
       {parts.length === 0 ? null : <p>{parts.join(' ')}</p>}
     </>

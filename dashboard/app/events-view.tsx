@@ -4,8 +4,8 @@ import { Choice, TextField } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { entriesIn, type EventsFilter, eventsLink } from './view-filter.ts';
 import { EventTable, kindTitle } from './event-list.tsx';
-import { count } from './format.ts';
-import { Empty, Failure, Head, Loaded, MoreButton, Time } from './pieces.tsx';
+import { count, shortLocalTime } from './format.ts';
+import { Empty, Failure, Head, Loaded, MoreButton } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { type Polled, usePolling, useTenants } from './polling.ts';
 import { goTo } from './route.ts';
@@ -29,24 +29,15 @@ function Events({ filter }: FilterProps) {
       <Head
         title={headline(known, events)}
         name="Events"
-        lede="What happened to customer tenants: access gained and lost, relationships that end, consent, roles and tags."
+        lede={`What happened to customer tenants. ${polled.value === undefined ? '' : lookedText(polled.value)}`}
       />
       <Filters filter={filter} />
       <Loaded polled={polled}>
-        {({ lookedAt }) => (
+        {() => (
           <>
-            <p class="quiet">
-              <span role="status" class="visually-hidden">
-                {known === '' ? '' : `${known}. `}
-              </span>
-              {lookedAt === undefined ? (
-                'The broker has not looked at the tenants yet. It does so every ten minutes.'
-              ) : (
-                <>
-                  The broker last looked at the tenants at <Time iso={lookedAt} short />.
-                </>
-              )}
-            </p>
+            <span role="status" class="visually-hidden">
+              {known === '' ? '' : `${known}. `}
+            </span>
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : (
@@ -65,6 +56,11 @@ function Events({ filter }: FilterProps) {
     </>
   );
 }
+
+const lookedText = ({ lookedAt }: EventsAnswer): string =>
+  lookedAt === undefined
+    ? 'The broker has not looked at the tenants yet. It does so every ten minutes.'
+    : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
 
 /** How much of the newest events is bad news. */
 function headline(known: string, events: readonly EventView[]): string {
@@ -110,7 +106,7 @@ function Filters({ filter }: FilterProps) {
         <TextField
           id="event-tenants"
           label="Tenants"
-          placeholder="domain, id, group:NAME or tag:NAME"
+          placeholder="domain, group: or tag:"
           value={text}
           onText={(next) => setTyped({ link, text: next })}
           onLeave={choose}

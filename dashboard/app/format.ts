@@ -1,24 +1,15 @@
 import cronstrue from 'cronstrue';
 
-/** Formats a time in the reader's zone. */
-const local = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+/** A time in the reader's zone, without its year if that is the year of now: `24 Nov, 05:00`. */
+export const localTime = (iso: string): string => `${localDate(iso)}, ${localClock(iso, false)}`;
 
-export const localTime = (iso: string): string => local.format(new Date(iso));
+const isOfThisYear = (iso: string): boolean => new Date(iso).getFullYear() === new Date().getFullYear();
 
-const localToSecond = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+/** The same, or the day alone if it is in another year. */
+export const shortLocalTime = (iso: string): string => (isOfThisYear(iso) ? localTime(iso) : localDate(iso));
 
-const localWithoutYear = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  hour: '2-digit',
-  minute: '2-digit',
-});
-
-/** The time without its year if that is the year of now: `24 Nov, 05:00`. */
-export const shortLocalTime = (iso: string): string =>
-  new Date(iso).getFullYear() === new Date().getFullYear() ? localWithoutYear.format(new Date(iso)) : localDate(iso);
-
-export const exactLocalTime = (iso: string): string => localToSecond.format(new Date(iso));
+/** `24 Nov, 05:00:09`. */
+export const exactLocalTime = (iso: string): string => `${localDate(iso)}, ${localClock(iso, true)}`;
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
 const clockToSecond = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
@@ -33,6 +24,7 @@ export const utcTime = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice
 export function duration(ms: number): string {
   // Round first: 59.97 s must become 1 min 00 s and not 60.0 s.
   const seconds = Math.round(ms / 100) / 10;
+  if (seconds === 0) return '< 0.1 s';
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${pad(Math.floor(seconds % 60))} s`;
@@ -73,7 +65,8 @@ export function relative(iso: string, nowMs = Date.now()): string {
 
 const wholeDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
 
-export const localDate = (iso: string): string => wholeDay.format(new Date(iso));
+/** `24 Nov`, or `2 Sept 2031` in another year than that of now. */
+export const localDate = (iso: string): string => (isOfThisYear(iso) ? localDay(iso) : wholeDay.format(new Date(iso)));
 
 const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 

@@ -166,16 +166,18 @@ function RunBars({ points, x }: { readonly points: readonly HistoryPoint[]; read
 /** Says what the marks without a number and the bars are, where there are any. */
 function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
   const shown = parts.filter((part) => points.some(({ tenants }) => tenants !== undefined && tenants[part] > 0));
-  const hasGap = points.some(({ number }) => number === undefined);
-  if (shown.length === 0 && !hasGap) return null;
+  const gaps = new Set(
+    points.flatMap(({ number, tone }) => (number === undefined ? (tone === 'bad' ? 'failed' : 'rest') : [])),
+  );
+  if (shown.length === 0 && gaps.size === 0) return null;
   return (
     <p class="keys">
-      {hasGap ? (
-        <span>
-          <span class="key rest" aria-hidden="true" />
-          run without a number
+      {[...gaps].map((gap) => (
+        <span key={gap}>
+          <span class={`key ${gap}`} aria-hidden="true" />
+          {gap === 'failed' ? 'failed run, without a number' : 'run without a number'}
         </span>
-      ) : null}
+      ))}
       {shown.length === 0 ? null : <span>Tenants of each run:</span>}
       {shown.toReversed().map((part) => (
         <span key={part}>

@@ -25,6 +25,8 @@ const paths = {
   bad: 'M3.5 3.5l9 9M12.5 3.5l-9 9',
   warn: 'M8 2.5v7M8 13v.01',
   idle: 'M3.5 8h9',
+  clock: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 4.8V8l2.3 1.4',
+  lock: 'M3.5 7h9v6.5h-9zM5.5 7V5a2.5 2.5 0 0 1 5 0v2',
   active: 'M8 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8z',
 } as const;
 export type IconName = keyof typeof paths;

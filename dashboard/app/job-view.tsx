@@ -4,18 +4,26 @@ import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useMayStart } from './context.ts';
 import { DialogButton } from './dialog.tsx';
-import { relative, scheduleWords } from './format.ts';
+import { count, relative, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
-import { Head, Time } from './pieces.tsx';
+import { Head, OutcomeBadge, Panel, Time } from './pieces.tsx';
+import { usePolling, useTenants } from './polling.ts';
+import { CauseRow } from './causes.tsx';
+import { failedText } from './charts.tsx';
+import { causesOf } from '../../src/lib/api/trouble.ts';
+import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { forRole } from './role-needed.tsx';
-import { jobLink, replaceAddress } from './route.ts';
+import { jobLink, replaceAddress, runLink } from './route.ts';
 import { entriesIn, runsLink } from './view-filter.ts';
 import { Field } from './choice.tsx';
-import { useJobs } from './nights.ts';
+import { readJobRuns, useJobs, useTrends } from './nights.ts';
+
+const intervalMs = 60_000;
+const runsShown = 8;
 
 interface JobViewProps {
   readonly name: string;
@@ -28,6 +36,7 @@ export const JobView = forRole(['Runs.Read'], 'Job', OneJob);
 function OneJob({ name, choice }: JobViewProps) {
   const { jobs, failure } = useJobs();
   const job = jobs?.find((known) => known.name === name);
+  const runs = usePolling((api) => api.runs(runsShown, name), `runs of ${name}`, intervalMs).value?.runs ?? [];
   return (
     <article>
       {/* Not the name first: it would be the title of the page. */}
@@ -50,21 +59,80 @@ function OneJob({ name, choice }: JobViewProps) {
           {job === undefined ? null : <Start job={job} />}
         </Head>
       )}
-      <HistoryCard
-        page={jobLink(name)}
-        choice={choice}
-        job={name}
-        name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
-        load={(api) => api.jobHistory(name, historyQuery(choice))}
-        pointsOf={jobPoints}
-      >
-        <Tenants name={name} choice={choice} />
-      </HistoryCard>
+      <div class="cols">
+        <div class="stack">
+          <Failing name={name} />
+          <HistoryCard
+            page={jobLink(name)}
+            choice={choice}
+            job={name}
+            name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
+            load={(api) => api.jobHistory(name, historyQuery(choice))}
+            pointsOf={jobPoints}
+          >
+            <Tenants name={name} choice={choice} />
+          </HistoryCard>
+        </div>
+        <LastRuns runs={runs} />
+      </div>
     </article>
   );
 }
 
 type Job = JobsAnswer['jobs'][number];
+
+interface RunsProps {
+  /** The newest first. */
+  readonly runs: readonly RunSummaryAnswer[];
+}
+
+/** In which tenants the last run failed, by cause. */
+function Failing({ name }: Pick<JobViewProps, 'name'>) {
+  const tenants = useTenants()?.tenants ?? [];
+  const jobs = usePolling(readJobRuns, 'job runs', intervalMs).value ?? [];
+  const trendOf = useTrends(jobs, tenants);
+  const failed = tenants.filter(({ lastResults = [] }) =>
+    lastResults.some(({ job, outcome }) => job === name && outcome === 'failed'),
+  );
+  // What failed in another job alone is not of this one. Without access, every job fails.
+  const causes = causesOf(failed).flatMap((cause) => {
+    const some = cause.tenants
+      .map(({ results, ...each }) => ({ ...each, results: results.filter(({ job }) => job === name) }))
+      .filter(({ tenant, results }) => !tenant.reachable || results.length > 0);
+    return some.length === 0 ? [] : { ...cause, tenants: some };
+  });
+  if (causes.length === 0) return null;
+  const named = new Set(causes.flatMap(({ tenants: some }) => some.map(({ tenant }) => tenant.tenantId)));
+  return (
+    <Panel title={`${count(named.size, 'tenant')} failed last time`} bare>
+      {causes.map((cause, index) => (
+        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} />
+      ))}
+    </Panel>
+  );
+}
+
+function LastRuns({ runs }: RunsProps) {
+  if (runs.length === 0) return null;
+  return (
+    <Panel title="Last runs" bare>
+      <ul class="list">
+        {runs.map(({ runId, startedAt, outcome, tenants }) => (
+          <li key={runId}>
+            <a href={runLink(runId)}>
+              <Time iso={startedAt} short />
+            </a>
+            {outcome === 'succeeded' || outcome === 'partly_failed' ? (
+              <span class={tenants.failed === 0 ? 'quiet' : undefined}>{failedText(tenants)}</span>
+            ) : (
+              <OutcomeBadge outcome={outcome} />
+            )}
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
 
 function Start({ job }: { readonly job: Job }) {
   const mayStart = useMayStart();
@@ -81,9 +149,9 @@ function About({ job }: { readonly job: Job }) {
     <>
       <code>{name}</code>
       {job.changes ? <span>changes tenants, by a plan</span> : null}
-      <span>{schedule === undefined ? 'on demand' : scheduleWords(schedule)}</span>
+      {schedule === undefined ? <span>on demand</span> : null}
       {nextAt === undefined ? null : (
-        <span>
+        <span title={schedule && scheduleWords(schedule)}>
           next{' '}
           <b>
             <Time iso={nextAt} short />
@@ -92,7 +160,7 @@ function About({ job }: { readonly job: Job }) {
         </span>
       )}
       {job.tenants === undefined && job.except === undefined ? null : <span>tenants: {requestedText(job)}</span>}
-      <span>{resources.join(', ')}</span>
+      <span>resources: {resources.join(', ')}</span>
       <span>at most {timeoutSeconds} s a tenant</span>
     </>
   );

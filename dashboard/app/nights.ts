@@ -5,9 +5,10 @@ import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Api } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { localDay } from './format.ts';
-import type { Cause } from '../../src/lib/api/trouble.ts';
+import { type Cause, causesOf, type Tenant } from '../../src/lib/api/trouble.ts';
 import { usePolling } from './polling.ts';
 import type { ApiFailure } from './api-failure.ts';
+import { isApply } from './tenant-filter.ts';
 import { systemClock } from '../../src/lib/core/clock.ts';
 
 /** A job with its newest runs, the newest first. */
@@ -29,11 +30,14 @@ export function useJobs() {
 /** Runs of all jobs that are read for those without a schedule. */
 const newestRead = 200;
 
+/** Of each job: the trends of causes need them. */
+const runsPerJob = 30;
+
 /**
- * The runs of each job. One request for each job with a schedule: in one list, the runs of a frequent job would displace
+ * The newest runs of each job. One request for each job with a schedule: in one list, the runs of a frequent job would displace
  * those of a daily one. The runs that somebody started are few, and come in one list.
  */
-export async function readJobRuns(api: Api, runsPerJob: number): Promise<readonly JobRuns[]> {
+export async function readJobRuns(api: Api): Promise<readonly JobRuns[]> {
   const [{ jobs }, newest] = await Promise.all([api.jobs(), api.runs(newestRead)]);
   const runsOf = async ({ name, schedule }: JobRuns['job']): Promise<readonly RunSummaryAnswer[]> =>
     schedule === undefined
@@ -110,7 +114,7 @@ export async function readHistory(
 const mostInAddress = 100;
 
 /** In how many tenants of each cause a job failed night by night, for causes of few tenants. None if it cannot be read. */
-export const readHistoryOf = async (api: Api, job: string, days: number, causes: readonly Cause[]) =>
+const readHistoryOf = async (api: Api, job: string, days: number, causes: readonly Cause[]) =>
   new Map(
     await Promise.all(
       causes
@@ -183,7 +187,7 @@ const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['r
 const trendMost = 60;
 
 /** How many tenants had a cause in each night, and the night since which some have it. */
-export interface Trend {
+interface Trend {
   readonly values: readonly number[];
   /** `since 24 Nov`, or `for 14 nights or more`. */
   readonly since: string;
@@ -212,6 +216,30 @@ export function trendOf(
   const values = counted.map(([, value]) => value);
   const before = values.lastIndexOf(0);
   const [since] = counted[before + 1] ?? [];
-  if (since === undefined) return undefined;
+  if (since === undefined) return trendOfApply(tenants.flatMap(({ results }) => results));
   return { values, since: before === -1 ? `for ${values.length} nights or more` : `since ${localDay(since)}` };
+}
+
+/** A change is made once, and not night by night. */
+function trendOfApply(results: Cause['tenants'][number]['results']): Trend | undefined {
+  const [first] = results.map(({ finishedAt }) => finishedAt).toSorted();
+  return first === undefined || !results.every(isApply) ? undefined : { values: [], since: `since ${localDay(first)}` };
+}
+
+/** Nights of the main job in which each failure is looked up. The nights before are in its history. */
+const nightsLookedUp = 14;
+const historyIntervalMs = 300_000;
+
+/** Since when each cause has been there: the same on every page, by the nights of the main job. */
+export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]): (cause: Cause) => Trend | undefined {
+  const main = mainJob(jobs);
+  const nights = nightsOf(main?.runs ?? [], nightsLookedUp).flatMap(({ run }) => run ?? []);
+  const failures = useFailures(nights, main?.runs ?? []);
+  const causes = main === undefined || nights.length === nightsLookedUp ? [] : causesOf(tenants);
+  const past = usePolling(
+    (api) => readHistoryOf(api, main?.job.name ?? '', trendMost, causes),
+    `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
+    historyIntervalMs,
+  ).value;
+  return (cause) => trendOf(cause, failures, past?.get(cause.cause));
 }

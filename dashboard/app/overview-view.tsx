@@ -9,15 +9,16 @@ import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
-import { type JobRuns, mainJob, nightsOf, readHistory, readHistoryOf, readJobRuns, useFailures } from './nights.ts';
+import { type JobRuns, mainJob, nightsOf, readHistory, readJobRuns, useTrends } from './nights.ts';
 import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { tenantsLink } from './tenant-filter.ts';
+import { isApply, tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import { useNarrow } from './virtual-rows.tsx';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
@@ -28,9 +29,7 @@ const historyIntervalMs = 300_000;
 const nightsShown = 60;
 /** Of each job in the list. */
 const jobNights = 30;
-/** Runs of each job: the trend needs them, and the nights before them are in the history. */
-const runsRead = 30;
-/** Nights that the trend of a cause covers. */
+/** Nights in the chart at least. It says how many failed so many nights ago. */
 const trendNights = 14;
 
 /** How many customers need me, is it better or worse, why, and what helps? Then what waits, what ends, and the jobs. */
@@ -38,11 +37,7 @@ export function OverviewView() {
   const [showsTenants, showsRuns] = [useRole('Tenants.Read'), useRole('Runs.Read')];
   const health = usePolling((api) => api.health(), 'health', healthIntervalMs);
   const tenants = usePolling(async (api) => (showsTenants ? api.tenants() : undefined), 'tenants', tenantsIntervalMs);
-  const jobs = usePolling(
-    async (api) => (showsRuns ? readJobRuns(api, runsRead) : undefined),
-    'overview jobs',
-    runsIntervalMs,
-  );
+  const jobs = usePolling(async (api) => (showsRuns ? readJobRuns(api) : undefined), 'job runs', runsIntervalMs);
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
   const past = usePolling(
@@ -50,17 +45,11 @@ export function OverviewView() {
     `nights of ${(jobs.value ?? []).map(({ job }) => job.name).join()}`,
     historyIntervalMs,
   ).value;
-  const kept = new Map(main?.runs.map((run) => [run.runId, run]));
+  const kept = new Set(main?.runs.map(({ runId }) => runId));
   const runs = main === undefined ? [] : withPast(main, past);
   const nights = nightsOf(runs, nightsShown, trendNights);
-  const lately = nights.slice(-trendNights).flatMap(({ run }) => kept.get(run?.runId ?? '') ?? []);
-  const failures = useFailures(lately, main?.runs ?? []);
-  const causes = main === undefined || lately.length === trendNights ? [] : causesOf(tenants.value?.tenants ?? []);
-  const pastOf = usePolling(
-    (api) => readHistoryOf(api, main?.job.name ?? '', nightsShown, causes),
-    `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
-    historyIntervalMs,
-  ).value;
+  const trendOf = useTrends(jobs.value ?? [], tenants.value?.tenants ?? []);
+  const narrow = useNarrow();
   return (
     <>
       <Head
@@ -79,28 +68,29 @@ export function OverviewView() {
       {report === undefined ? null : <Findings report={report} />}
       <Warnings texts={tenants.value?.warnings} />
       {main === undefined || nights.length === 0 ? null : <NightBars job={main.job} nights={nights} kept={kept} />}
+      {narrow ? <WaitsForYou /> : null}
       <div class="cols">
         <div class="stack">
           {showsTenants ? (
             <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
               <Loaded polled={tenants} isPart>
-                {(answer) => <Causes answer={answer} nights={failures} past={pastOf} />}
-              </Loaded>
-            </Panel>
-          ) : null}
-          {showsRuns ? (
-            <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
-              <Loaded polled={jobs} isPart>
-                {(some) => <Jobs jobs={some} past={past} />}
+                {(answer) => <Causes answer={answer} trendOf={trendOf} />}
               </Loaded>
             </Panel>
           ) : null}
         </div>
         <div class="stack">
-          <WaitsForYou />
+          {narrow ? null : <WaitsForYou />}
           {tenants.value === undefined ? null : <EndingRelationships tenants={tenants.value.tenants} />}
         </div>
       </div>
+      {showsRuns ? (
+        <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
+          <Loaded polled={jobs} isPart>
+            {(some) => <Jobs jobs={some} past={past} />}
+          </Loaded>
+        </Panel>
+      ) : null}
     </>
   );
 }
@@ -117,13 +107,21 @@ function headline(tenants: readonly Tenant[] | undefined): string {
 
 function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: Nights }) {
   if (answer === undefined) return null;
-  const causes = causesOf(answer.tenants).length;
-  const before = nights.at(-1 - trendNights)?.run;
+  const { tenants } = answer;
+  const causes = causesOf(tenants).length;
+  const refused = tenants.filter((tenant) => {
+    const troubles = troublesOf(tenant);
+    return troubles.length > 0 && troubles.every(({ results }) => results.length > 0 && results.every(isApply));
+  }).length;
+  const [last, before] = [nights.at(-1)?.run, nights.at(-1 - trendNights)?.run];
   const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf);
   return (
     <>
       {causes === 0 ? '' : `${numberWord(causes)} ${causes === 1 ? 'cause' : 'causes'}. `}
-      {before === undefined ? '' : `Two weeks ago ${count(before.tenants.failed, 'tenant')} failed. `}
+      {last === undefined ? '' : `${count(last.tenants.failed, 'tenant')} failed in the last night`}
+      {before === undefined ? '' : `, two weeks ago ${before.tenants.failed.toLocaleString('en')}`}
+      {last === undefined ? '' : '. '}
+      {refused === 0 ? '' : `A change was not made in ${count(refused, 'tenant')}. `}
       Looked at {localClock(answer.asOf, false)}, {looked}.
     </>
   );
@@ -136,7 +134,7 @@ function NightBars(props: {
   readonly job: JobRuns['job'];
   readonly nights: Nights;
   /** The runs that the broker still has: the others are in the history alone. */
-  readonly kept: ReadonlyMap<string, unknown>;
+  readonly kept: ReadonlySet<string>;
 }) {
   const { job, nights, kept } = props;
   const runs = nights.flatMap(({ run }) => run ?? []);
@@ -152,7 +150,7 @@ function NightBars(props: {
       <div class="pair">
         <h2 id="nights-title">Tenants that failed, night by night</h2>
         <span class="small">
-          {job.title}: {least === most ? '' : `${least.toLocaleString('en')} to `}
+          “{job.title}” visited {least === most ? '' : `${least.toLocaleString('en')} to `}
           {count(most, 'tenant')} in {nightsInWords}
         </span>
       </div>
@@ -226,7 +224,7 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
         keyOf={({ job }) => job.name}
         columns={[
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
-          ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
+          ['Last run', 'w-l', ({ runs: [last] }) => <LastRun run={last} />],
           [
             'Failed',
             'w-xs end',
@@ -234,7 +232,7 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
               <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>
             ),
           ],
-          ['Nights', 'w-m p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
+          ['Nights', 'w-x p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
           ['Took', 'w-s end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
         ]}

@@ -1,3 +1,4 @@
+import { capitalized } from '../../src/lib/core/text.ts';
 import { type ParameterField, parameterWords } from '../../src/lib/core/parameters.ts';
 import { Sentence } from '../shared/text.tsx';
 import type { FieldContent } from './parameter-form.ts';
@@ -68,7 +69,7 @@ function rule(field: ParameterField): string | undefined {
   const isLimited = kind === 'number' || (kind === 'text' && parameterWords(field) !== 'a text');
   const isCounted = kind === 'choices' && (schema.minItems !== undefined || schema.maxItems !== undefined);
   const words = parameterWords(field);
-  return isLimited || isCounted ? `${words.charAt(0).toUpperCase()}${words.slice(1)}.` : undefined;
+  return isLimited || isCounted ? `${capitalized(words)}.` : undefined;
 }
 
 function defaultHint({ kind, schema: { default: value } }: ParameterField): string | undefined {

@@ -8,7 +8,7 @@ import { Icon } from './icon.tsx';
 import type { Polled } from './polling.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
-type Tone = ReturnType<typeof outcomeStyle>['tone'];
+export type Tone = ReturnType<typeof outcomeStyle>['tone'];
 
 const tones: Readonly<Record<string, Tone>> = {
   ok: 'good',
@@ -19,7 +19,6 @@ const tones: Readonly<Record<string, Tone>> = {
   called: 'good',
   sent: 'idle',
   degraded: 'warn',
-  asked: 'warn',
   down: 'bad',
   denied: 'bad',
   revoked: 'bad',
@@ -87,8 +86,8 @@ interface HeadProps {
   readonly title: ComponentChildren;
   /** Names the view in the title of the window. Default: `title`, then a text. */
   readonly name?: string;
-  /** Where the view belongs to: address and name of the list. */
-  readonly in?: readonly [string, string];
+  /** Where the view belongs to: address and name of the list, and the address of what the view is named after. */
+  readonly in?: readonly [string, string, string?];
   readonly lede?: ComponentChildren;
   readonly about?: ComponentChildren;
   /** Buttons. */
@@ -103,6 +102,8 @@ export function Head({ title, name, in: list, lede, about, children }: HeadProps
         {list === undefined ? null : (
           <nav class="crumbs" aria-label="Breadcrumb">
             <a href={list[0]}>{list[1]}</a>
+            <span aria-hidden="true">/</span>
+            {list[2] === undefined ? <span class="cut">{name ?? title}</span> : <a href={list[2]}>{name ?? title}</a>}
           </nav>
         )}
         <h1 data-name={name}>{title}</h1>
@@ -145,14 +146,13 @@ interface PanelProps {
   readonly more?: ComponentChildren;
   /** The content has its own space at the sides: a table or list. */
   readonly bare?: boolean;
-  readonly class?: string;
   readonly children: ComponentChildren;
 }
 
-export function Panel({ title, more, bare = false, class: name = '', children }: PanelProps) {
+export function Panel({ title, more, bare = false, children }: PanelProps) {
   const id = useId();
   return (
-    <section class={`panel ${name}`} aria-labelledby={id}>
+    <section class="panel" aria-labelledby={id}>
       <header>
         <h2 id={id}>{title}</h2>
         {more}

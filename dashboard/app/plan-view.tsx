@@ -1,3 +1,4 @@
+import { type ComponentChildren, Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
@@ -8,23 +9,16 @@ import { ActionButton, useAction } from './action.tsx';
 import type { Api } from './api.ts';
 import { useProgressAnnouncement } from './announcer.tsx';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
+import { Person } from './approval-facts.tsx';
 import { History } from './approval-view.tsx';
 import { StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Connection, Failure, Head, Loaded, Metrics, OutcomeBadge, Panel, Time } from './pieces.tsx';
-import {
-  type Apply,
-  canApply,
-  differenceLines,
-  differenceWords,
-  doneOf,
-  headlineOf,
-  outcomeTones,
-  targetInWords,
-} from './plan-words.ts';
+import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Time } from './pieces.tsx';
+import { type Apply, canApply, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
+import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
 import { isGuid } from './result-columns.ts';
@@ -92,7 +86,12 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
   );
   return (
     <article>
-      <Head title={headline} name={plan.title} in={['#/plans', 'Plans']} about={<About plan={plan} run={run} />}>
+      <Head
+        title={plan.title}
+        in={['#/plans', 'Plans']}
+        lede={apply?.waits === true ? undefined : headline}
+        about={<About plan={plan} run={run} />}
+      >
         <Actions plan={plan} reload={reload} onFailure={setFailure} />
       </Head>
       <Failure failure={failure} />
@@ -102,7 +101,9 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           The run that made the plan was {outcomeWord(status)}.
         </Notice>
       ) : null}
-      {apply?.waits === true ? <Decision plan={plan} apply={apply} reload={reload} onFailure={setFailure} /> : null}
+      {apply?.waits === true ? (
+        <Decision plan={plan} apply={apply} headline={headline} reload={reload} onFailure={setFailure} />
+      ) : null}
       {run !== undefined && (isEnded(run.status) || run.cancelRequested === true) ? <RunSummary run={run} /> : null}
       {tenants.failed > 0 && isEnded(status) ? (
         <Notice kind="warn" actions={why}>
@@ -121,8 +122,8 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
               <Difference plan={plan} />
             </div>
             <div class="stack">
-              {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
               {applied.value === undefined ? null : <WantALook tenants={applied.value} runId={apply.runId} />}
+              {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
             </div>
           </div>
         </>
@@ -133,13 +134,17 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
 
 /** Where it is, who made it, who applied it, and until when it can be applied. */
 function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run: undefined }) {
-  const { job, title, madeAt, madeBy, expiresAt, digest, undoes, apply } = plan;
+  const { job, madeAt, madeBy, expiresAt, digest, undoes, apply } = plan;
   return (
     <>
       <StateBadge plan={plan} />
-      <a href={jobLink(job)}>{title}</a>
+      <a href={jobLink(job)}>{job}</a>
       <span>
-        made by <b>{madeBy}</b>, <Time iso={madeAt} short />
+        made by{' '}
+        <b>
+          <Person name={madeBy} />
+        </b>
+        , <Time iso={madeAt} short />
       </span>
       {run === undefined ? null : (
         <span>
@@ -156,7 +161,11 @@ function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run:
         </span>
       )}
       {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>takes back an apply</a>}
-      {digest === undefined ? null : <code title={`SHA-256 of the changes: ${digest}`}>{digest.slice(0, 12)}…</code>}
+      {digest === undefined ? null : (
+        <span title={`SHA-256 of the changes: ${digest}`}>
+          digest <code>{digest.slice(0, 12)}…</code>
+        </span>
+      )}
     </>
   );
 }
@@ -177,7 +186,7 @@ function Actions({ plan, reload, onFailure }: ActProps) {
   return (
     <>
       <a class="btn" href={runLink(apply?.runId ?? planId, 'rows')}>
-        Every change
+        Changes by tenant
       </a>
       {mayApply && isUnderWay && !apply.waits ? <EndButton plan={plan} reload={reload} onFailure={onFailure} /> : null}
       {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
@@ -220,19 +229,17 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
       <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
     </Dialog>
   );
-  return (
-    <DialogButton class="stop" dialog={dialog}>
-      End…
-    </DialogButton>
-  );
+  return <DialogButton dialog={dialog}>{plan.apply?.waits === true ? 'End here…' : 'End…'}</DialogButton>;
 }
 
 /** Why an apply waits, and the two ways on. */
-function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly apply: Apply }) {
+function Decision(props: ActProps & { readonly apply: Apply; readonly headline: string }) {
+  const { plan, apply, headline, reload, onFailure } = props;
   const { api } = useSignedIn();
   const mayApply = useRole('Changes.Apply');
   const { hold, wave = 1, waves } = apply;
   const left = apply.tenants.total - doneOf(apply);
+  const { failed } = apply.tenants;
   const goOn = async (): Promise<void> => {
     await api.goOn(plan.planId, apply.waitsFor);
     reload();
@@ -245,7 +252,7 @@ function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly appl
           <span class="actions">
             <EndButton plan={plan} reload={reload} onFailure={onFailure} />
             <ActionButton work={goOn} onFailure={onFailure} primary>
-              <Icon name="play" /> Go on
+              <Icon name="play" /> {hold === undefined ? `Go on with wave ${wave + 1}` : 'Go on'}
             </ActionButton>
           </span>
         ) : (
@@ -255,12 +262,14 @@ function Decision({ plan, apply, reload, onFailure }: ActProps & { readonly appl
         )
       }
     >
-      <strong>{hold === undefined ? `Wave ${wave} is done.` : 'No further tenant is begun.'}</strong>{' '}
+      <strong>{headline}.</strong>{' '}
       {hold === undefined ? (
-        `Wave ${wave + 1} has ${count(waves[wave] ?? 0, 'tenant')} and starts when a person goes on.`
+        `Wave ${wave + 1} has ${count(waves[wave] ?? 0, 'tenant')} and starts when a person goes on.${
+          failed === 0 ? '' : ` Look first at what went wrong in ${count(failed, 'tenant')}.`
+        }`
       ) : (
         <>
-          {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} wait.
+          {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
         </>
       )}
     </Notice>
@@ -286,14 +295,16 @@ interface WavesProps {
 
 /** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
 function Waves({ apply, tenants }: WavesProps) {
-  const { waves, waveNames, wave: current = 1, status } = apply;
+  const { waves, waveNames, wave: current = 1, status, waits, hold, gates = [] } = apply;
   const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
   return (
     <Panel title="Waves" bare>
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
-          const isNow = index + 1 === current && !isEnded(status);
+          const isGate = index + 1 === current && waits && hold === undefined;
+          const isNow = index + 1 === current && !isEnded(status) && !isGate;
+          const gate = gates.find(({ wave }) => wave === index + 1);
           const counts = countsOf(some);
           const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
           const parts = [
@@ -302,30 +313,38 @@ function Waves({ apply, tenants }: WavesProps) {
           ];
           const ends = some.flatMap(({ finishedAt }) => finishedAt ?? []).toSorted();
           return (
-            <li key={index} class={isNow ? 'wave now' : 'wave'}>
-              <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
-              <div>
-                <b>
-                  <WaveName entry={waveNames?.[index]} isFirst={index === 0} tenants={some} />
-                </b>
-                <div class="small">{count(size, 'tenant')}</div>
-              </div>
-              <div>
-                <StackedBar parts={counts.map(([tone, , n]) => [tone, n])} total={size} />
-                <div class="small">
-                  {tenants === undefined
-                    ? ''
-                    : parts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ')}
+            <Fragment key={index}>
+              <li class={isNow ? 'wave now' : 'wave'}>
+                <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
+                <div>
+                  <b class="sentence">
+                    <WaveName entry={waveNames?.[index]} isFirst={index === 0} tenants={some} />
+                  </b>
+                  <div class="small">{count(size, 'tenant')}</div>
                 </div>
-              </div>
-              <span class="small">
-                {ends.length === 0 ? null : (
-                  <>
-                    last at <Clock iso={ends.at(-1) ?? ''} exact />
-                  </>
-                )}
-              </span>
-            </li>
+                <div>
+                  <StackedBar parts={counts.map(([tone, , n]) => [tone, n])} total={size} />
+                  <div class="small">
+                    {tenants === undefined
+                      ? ''
+                      : parts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ')}
+                  </div>
+                </div>
+                <span class="small">
+                  {ends.length === 0 ? null : (
+                    <>
+                      last at <Clock iso={ends.at(-1) ?? ''} exact />
+                    </>
+                  )}
+                </span>
+              </li>
+              {gate === undefined ? null : (
+                <Gate who={<Person name={gate.by} />} what="let it go on at" iso={gate.at} />
+              )}
+              {isGate ? (
+                <Gate who="A person" what="is to let it go on. It waits since" iso={ends.at(-1)} isNow />
+              ) : null}
+            </Fragment>
           );
         })}
       </ol>
@@ -355,9 +374,19 @@ function WaveName({ entry, isFirst, tenants }: WaveNameProps) {
   return <>{named?.name ?? (entry === undefined || isGuid(entry) ? 'one tenant' : entry)}</>;
 }
 
+/** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */
+const Gate = (props: { who: ComponentChildren; what: string; iso: string | undefined; isNow?: true }) => (
+  <li class={props.isNow ? 'gate now' : 'gate'}>
+    <Icon name={props.isNow ? 'clock' : 'good'} />
+    <span>
+      <b>{props.who}</b> {props.what} {props.iso === undefined ? '…' : <Clock iso={props.iso} exact />}
+    </span>
+  </li>
+);
+
 const waveWords = {
   succeeded: ['good', 'done'],
-  failed: ['bad', 'failed'],
+  failed: ['bad', 'to look at'],
   retrying: ['active', 'in work'],
   skipped: ['rest', 'skipped'],
 } as const;
@@ -365,9 +394,19 @@ const waveWords = {
 /** Tenants of a wave by what became of them: tone, word and number. */
 const countsOf = (tenants: readonly RunTenant[]) =>
   (['succeeded', 'failed', 'retrying', 'skipped'] as const).flatMap((outcome) => {
-    const n = tenants.filter((tenant) => tenant.outcome === outcome).length;
-    return n === 0 ? [] : [[...waveWords[outcome], n] as const];
+    const some = tenants.filter((tenant) => tenant.outcome === outcome);
+    const [tone, word] = waveWords[outcome];
+    return some.length === 0
+      ? []
+      : [[tone, outcome === 'failed' ? failedWords(some, word) : word, some.length] as const];
   });
+
+/** What went wrong, with the first tenants by name: `refused: Contoso`. */
+const failedWords = (tenants: readonly RunTenant[], word: string): string => {
+  const isRefused = tenants.every(({ detail }) => /^[\d,]+ refused\.$/.test(detail ?? ''));
+  const names = tenants.slice(0, 2).map(({ name }) => name);
+  return `${isRefused ? 'refused' : word}: ${names.join(', ')}${tenants.length > 2 ? ' and others' : ''}`;
+};
 
 /** The changes by what became of them. */
 function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
@@ -401,14 +440,9 @@ function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[];
     <Panel title="Want a look" bare>
       <ul class="list">
         {failed.slice(0, namesShown).map(({ tenantId, name, outcome, code, detail }) => (
-          <li key={tenantId} class="ask">
-            <div>
-              <b>
-                <a href={tenantLink(tenantId)}>{name}</a>
-              </b>
-              <div class="small">{detail ?? titleOf(code ?? outcome)}</div>
-            </div>
-            <OutcomeBadge outcome={outcome} />
+          <li key={tenantId}>
+            <a href={tenantLink(tenantId)}>{name}</a>
+            <span class="problem">{detail?.replace(/\.$/, '') ?? titleOf(code ?? outcome)}</span>
           </li>
         ))}
       </ul>
@@ -429,97 +463,6 @@ function Approved({ approvalId }: { readonly approvalId: string }) {
     <Panel title="Approved">
       <a href={approvalLink(approvalId)}>Show the approval</a>
     </Panel>
-  );
-}
-
-/** What is the same in many tenants, those that cannot be undone first. */
-function Difference({ plan }: { readonly plan: PlanAnswer }) {
-  const { groups, changes, irreversible, more, planId } = plan;
-  if (groups.length === 0) return null;
-  const undoable = irreversible === 0 ? 'each can be undone' : `${irreversible.toLocaleString('en')} cannot be undone`;
-  return (
-    <Panel title="What changes" more={<span class="small">{`${count(changes, 'change')}, ${undoable}`}</span>} bare>
-      {groups.map((group, index) => (
-        <Group key={index} planId={planId} group={group} isOpen={index === 0} />
-      ))}
-      {more ? (
-        <footer>
-          <a href={runLink(planId, 'rows')}>There are more kinds: every change</a>
-        </footer>
-      ) : null}
-    </Panel>
-  );
-}
-
-interface GroupProps {
-  readonly planId: string;
-  readonly group: PlanAnswer['groups'][number];
-}
-
-function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolean }) {
-  const { action, target, before, after, undo, tenants } = group;
-  const [wasOpened, setOpened] = useState(isOpen);
-  const isLasting = undo.startsWith('no');
-  const lines = differenceLines(before, after);
-  return (
-    <details
-      class={isLasting ? 'cause bad' : 'cause ok'}
-      open={isOpen}
-      onToggle={(event) => event.currentTarget.open && setOpened(true)}
-    >
-      <summary>
-        <span class="n">{tenants.toLocaleString('en')}</span>
-        <div class="cut">
-          <h3 class="cut" title={target}>
-            {outcomeWord(action.replaceAll('-', '_'))} {targetInWords(target)}
-          </h3>
-          <div class="words quiet">{differenceWords(before, after).join('; ')}</div>
-        </div>
-        <span class="spark" />
-        <span class="since">{isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}</span>
-        <Icon name="turn" turns />
-      </summary>
-      <div>
-        {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
-        <figure class="patch">
-          <figcaption>in {count(tenants, 'tenant')}</figcaption>
-          <pre tabIndex={0}>
-            {lines.map((line, index) => {
-              const Line = line.startsWith('-') ? 'del' : 'ins';
-              return line.startsWith('~') ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
-            })}
-          </pre>
-        </figure>
-        {wasOpened ? <Tenants planId={planId} group={group} /> : null}
-      </div>
-    </details>
-  );
-}
-
-const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
-
-/** The tenants of a group, from the first page of the rows. */
-function Tenants({ planId, group }: GroupProps) {
-  const load = (api: Api) => api.rows(planId, undefined, new AbortController().signal);
-  const { value } = usePolling(load, `rows of ${planId}`);
-  const rows = value?.rows.filter((row) => compared.every((name) => row[name] === group[name])) ?? [];
-  const names = new Map(rows.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
-  const left = group.tenants - Math.min(names.size, namesShown);
-  return (
-    <ul class="names">
-      {[...names].slice(0, namesShown).map(([tenantId, name]) => (
-        <li key={tenantId}>
-          <a href={tenantLink(tenantId)}>{name}</a>
-        </li>
-      ))}
-      {left > 0 ? (
-        <li>
-          <a href={runLink(planId, 'rows')}>
-            {names.size === 0 ? count(left, 'tenant') : `and ${count(left, 'other')}`}
-          </a>
-        </li>
-      ) : null}
-    </ul>
   );
 }
 

@@ -38,7 +38,7 @@ export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'], stri
   const { status, apply } = plan;
   if (!isEnded(status)) return ['active', 'being made'];
   if (status !== 'completed') return ['bad', status];
-  if (apply === undefined) return isExpired(plan) ? ['idle', 'expired'] : ['active', 'not applied'];
+  if (apply === undefined) return isExpired(plan) ? ['idle', 'expired'] : ['idle', 'not applied'];
   if (apply.status === 'cancelled') return ['warn', 'ended early'];
   if (apply.status === 'failed') return ['bad', 'stopped'];
   if (isEnded(apply.status))
@@ -88,7 +88,8 @@ export const differenceLines = (before: string | null, after: string | null): re
   differenceOf(before, after).flatMap(({ place, lost, gained, isList }) => {
     const name = place === '' ? '' : `${place}: `;
     if (!isList && lost.length > 0 && gained.length > 0) return [`~ ${name}${lost[0]} → ${gained[0]}`];
-    return [...lost.map((text) => `- ${name}${text}`), ...gained.map((text) => `+ ${name}${text}`)];
+    const rest = isList && gained.length === 0 && isEmptyAt(after, place) ? ['[]'] : gained;
+    return [...lost.map((text) => `- ${name}${text}`), ...rest.map((text) => `+ ${name}${text}`)];
   });
 
 /** `defaultUserRolePermissions.allowedToCreateApps`: "default user role permissions, allowed to create apps". */
@@ -102,6 +103,20 @@ const inWords = (place: string): string =>
 export function targetInWords(target: string): string {
   const last = target.split('/').at(-1) ?? '';
   return /^[a-z]+(?:[A-Z][a-z]+)+$/.test(last) ? inWords(last) : target;
+}
+
+/** What users may consent to under the policies that Microsoft has built in. */
+const consents: ReadonlyMap<string, string> = new Map([
+  ['ManagePermissionGrantsForSelf.microsoft-user-default-legacy', 'Users may consent to any application'],
+  ['ManagePermissionGrantsForSelf.microsoft-user-default-low', 'Users may consent to applications of low risk'],
+]);
+
+/** A change of what users may consent to, for people: "Users may consent to any application → nobody may". Undefined for others. */
+export function plainWords(before: string | null, after: string | null): string | undefined {
+  const [only, ...others] = differenceOf(before, after);
+  if (only === undefined || others.length > 0 || !isEmptyAt(after, only.place)) return undefined;
+  const known = consents.get(only.lost[0] ?? '');
+  return known === undefined || only.lost.length > 1 ? undefined : `${known} → nobody may`;
 }
 
 /** What changes, as sentences without their full stop: what a list loses and gains, and if nothing is left of it. */

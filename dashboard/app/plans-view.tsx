@@ -2,8 +2,10 @@ import { useMayStart } from './context.ts';
 import { DialogButton } from './dialog.tsx';
 import { byDay, count } from './format.ts';
 import { useJobs } from './nights.ts';
-import { Clock, Empty, Head, Loaded, Table, ToneBadge } from './pieces.tsx';
-import { type PlanSummary, stateOf } from './plan-words.ts';
+import { Person } from './approval-facts.tsx';
+import { Empty, Head, Loaded, Table, Time, ToneBadge } from './pieces.tsx';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
+import { doneOf, type PlanSummary, stateOf } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { planLink } from './route.ts';
@@ -44,13 +46,25 @@ function PlanList() {
               <Table<PlanSummary>
                 items={plans}
                 keyOf={({ planId }) => planId}
-                groupsOf={(items) => byDay(items, ({ madeAt }) => madeAt)}
+                groupsOf={byNeed}
                 columns={[
-                  ['Plan', undefined, ({ planId, title }) => <a href={planLink(planId)}>{title}</a>, ({ job }) => job],
+                  [
+                    'Plan',
+                    'wrap',
+                    ({ planId, title, madeBy, madeAt }) => (
+                      <>
+                        <a href={planLink(planId)}>{title}</a>
+                        <span class="sub">
+                          <Person name={madeBy} />, <Time iso={madeAt} short />
+                        </span>
+                      </>
+                    ),
+                    ({ job }) => job,
+                  ],
                   ['State', 'w-c', (plan) => <StateBadge plan={plan} />],
-                  ['Tenants', 'w-s end p2', ({ tenants }) => tenants.total.toLocaleString('en')],
-                  ['Made', 'w-s end', ({ madeAt }) => <Clock iso={madeAt} />],
-                  ['By', 'w-l p3 quiet', ({ madeBy }) => madeBy, ({ madeBy }) => madeBy],
+                  ['Tenants', 'w-m p2', tenantsOf],
+                  ['Made', 'w-m p2', ({ madeAt }) => <Time iso={madeAt} short />],
+                  ['By', 'w-l p3 quiet', ({ madeBy }) => <Person name={madeBy} />],
                 ]}
               />
             </div>
@@ -61,13 +75,30 @@ function PlanList() {
   );
 }
 
+/** How many tenants it changes; of an apply that is under way, how many of them are done. */
+const tenantsOf = ({ tenants, apply }: PlanSummary): string =>
+  apply === undefined || isEnded(apply.status)
+    ? tenants.total.toLocaleString('en')
+    : `${doneOf(apply).toLocaleString('en')} of ${apply.tenants.total.toLocaleString('en')}`;
+
+/** Those that wait for a person, then the others by day. */
+function byNeed(plans: readonly PlanSummary[]) {
+  const waits = ({ apply }: PlanSummary): boolean => apply?.waits === true;
+  const waiting = plans.filter(waits);
+  const days = byDay(
+    plans.filter((plan) => !waits(plan)),
+    ({ madeAt }) => madeAt,
+  );
+  return waiting.length === 0 ? days : [{ title: 'Wait for a person', items: waiting }, ...days];
+}
+
 /** How many wait for a person. */
 function headline(plans: readonly PlanSummary[]): string {
   const waiting = plans.filter(({ apply }) => apply?.waits === true).length;
   if (plans.length === 0) return 'Plans';
   return waiting === 0
-    ? `${count(plans.length, 'plan')}, and no apply waits for a person`
-    : `${count(waiting, 'apply').replace('applys', 'applies')} ${waiting === 1 ? 'waits' : 'wait'} for a person`;
+    ? `${count(plans.length, 'plan')}, and none waits for a person`
+    : `${count(waiting, 'plan')} ${waiting === 1 ? 'waits' : 'wait'} for a person`;
 }
 
 /** Where a plan or its apply is. */

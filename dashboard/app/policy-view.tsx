@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
@@ -6,13 +6,17 @@ import { type Names, useNames } from './audit-table.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { count, localTime } from './format.ts';
-import { Empty, Failure, Head, Loaded, Panel, Table, Time, ToneBadge } from './pieces.tsx';
+import { Empty, Fact, Failure, Head, Loaded, Panel, Table, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
+import { isGuid } from './result-columns.ts';
+import { TagList } from './tenant-columns.tsx';
+import { capitalized, listed } from '../../src/lib/core/text.ts';
 
 export const PolicyView = forRole(['Audit.Read'], 'Policy', Policy);
 
 type Use = NonNullable<ReplayAnswer['use']>;
+type Rule = Use['rules'][number];
 type Group = ReplayAnswer['groups'][number];
 
 const periods = ['7', '30', '90'];
@@ -63,7 +67,7 @@ function Read({ answer }: { readonly answer: ReplayAnswer }) {
   const open = Object.values(unknown).reduce((sum, records) => sum + records, 0);
   return (
     <>
-      From <Time iso={readFrom} exact /> to <Time iso={period.to} exact />: {count(judged, 'decision')} judged.
+      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged.
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
       {readFrom === period.from ? '' : ' Older records were not read: there are too many, or it took too long.'}
@@ -93,8 +97,9 @@ function TryPolicy({ days }: { readonly days: string }) {
   };
   return (
     <Panel title="Try another policy">
+      <p class="quiet">Judges what was recorded in the period by the rules of another file. Nothing is stored.</p>
       <form class="try-policy" onSubmit={submit} noValidate>
-        <label for="policy-file">A policy file. Nothing is stored.</label>
+        <label for="policy-file">Policy file</label>
         <input
           id="policy-file"
           type="file"
@@ -104,7 +109,8 @@ function TryPolicy({ days }: { readonly days: string }) {
         <label for="policy-text">Or its text</label>
         <textarea
           id="policy-text"
-          rows={4}
+          rows={6}
+          placeholder='{ "version": 1, "rules": [] }'
           spellcheck={false}
           autoComplete="off"
           value={text}
@@ -191,21 +197,28 @@ function RequestCell({ group }: { readonly group: Group }) {
   );
 }
 
-/** Rules with their last use, and what nothing needed. */
-function InForce({ use: { rules, roles, permissions }, since }: { readonly use: Use; readonly since: string }) {
-  const { nameOf } = useNames();
-  const needless = permissions.filter(({ unused }) => unused.length > 0);
+/** Rules in words with their last use, and what nothing needed. */
+function InForce({ use, since }: { readonly use: Use; readonly since: string }) {
+  const { signInClientId } = useSignedIn();
+  const { rules, roles, callerNames } = use;
+  // It needs no name in the policy.
+  const known = useMemo(
+    () => ({ ...(signInClientId && { [signInClientId]: 'people who sign in here' }), ...callerNames }),
+    [signInClientId, callerNames],
+  );
+  const names = useNames(known);
+  const needless = use.permissions.filter(({ unused }) => unused.length > 0);
   return (
     <>
       <Panel title={`Rules in force, and their use since ${localTime(since)}`} bare>
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
-          <Table<Use['rules'][number]>
+          <Table<Rule>
             items={rules}
             keyOf={({ rule }) => rule}
             columns={[
-              ['Rule', 'wrap', ({ rule, unused }) => <RuleCell rule={rule} unused={unused} nameOf={nameOf} />],
+              ['Who may do what', 'wrap', (rule) => <RuleCell rule={rule} names={names} />],
               [
                 'Last used',
                 'w-m end',
@@ -223,58 +236,128 @@ function InForce({ use: { rules, roles, permissions }, since }: { readonly use: 
       </Panel>
       {needless.length + roles.length === 0 ? null : (
         <Panel title="Held and not needed">
-          <ul>
+          <dl>
             {needless.map(({ application, unused, tokens }) => (
-              <li key={application}>
-                Permissions of the application {application}: <Folded names={unused} />
-                {tokens === 0 ? '' : ` ${count(tokens, 'token')} that named no scopes may have needed them.`}
-              </li>
+              <Fact key={application} name={`Application ${application}`}>
+                <Folded names={unused} noun="permission" />
+                {tokens === 0 ? null : (
+                  <span class="quiet small">{count(tokens, 'token')} that named no scopes may have needed them.</span>
+                )}
+              </Fact>
             ))}
             {roles.map((held) => (
-              <li key={held.caller}>
-                Roles of the caller <span title={held.caller}>{nameOf(held.caller)}</span>: {held.roles.join(', ')}.
-              </li>
+              <Fact key={held.caller} name={names.nameOf(held.caller)}>
+                <span title={held.caller}>
+                  <Folded names={held.roles} noun="app role" />
+                </span>
+              </Fact>
             ))}
-          </ul>
+          </dl>
         </Panel>
       )}
     </>
   );
 }
 
-const RuleCell = ({ rule, unused, nameOf }: Pick<Use['rules'][number], 'rule' | 'unused'> & Pick<Names, 'nameOf'>) => (
-  <>
-    {rule}
-    {Object.entries(unused).map(([part, entries]) => (
-      <div key={part} class="small quiet">
-        Not used: {part === 'changes' ? 'change jobs' : part}{' '}
-        <Folded names={entries} {...(part === 'callers' ? { nameOf } : {})} />
-      </div>
-    ))}
-  </>
-);
+const nouns: Readonly<Record<string, string>> = {
+  scopes: 'scope',
+  callers: 'caller',
+  tenants: 'tenant',
+  resources: 'resource',
+  cmdlets: 'cmdlet',
+  changes: 'change job',
+  'requests.paths': 'path',
+  'requests.cmdlets': 'cmdlet',
+};
+
+/** What a rule allows, and below it its name in the policy, whole lists of it, and what nobody used of it. */
+function RuleCell({ rule: { rule, allows, unused }, names }: { readonly rule: Rule; readonly names: Names }) {
+  const { tenantId: partner } = useSignedIn().session;
+  const tenantOf = (entry: string): string => {
+    if (entry === '*') return 'every customer tenant';
+    if (entry === partner) return 'the partner tenant';
+    return names.tenants.get(entry) ?? (isGuid(entry) ? `tenant ${names.nameOf(entry)}` : entry);
+  };
+  const lists = [
+    ...Object.entries(allows?.terms ?? {}).map(
+      ([part, entries]) => [part, `In the policy, ${part}: `, entries] as const,
+    ),
+    ...Object.entries(unused).map(([part, entries]) => [part, 'Not used: ', entries] as const),
+  ];
+  return (
+    <>
+      {/* A broker of another version does not say it. */}
+      {allows === undefined ? rule : <Sentences allows={allows} tenantOf={tenantOf} nameOf={names.nameOf} />}
+      {allows === undefined ? null : <div class="small quiet">Rule: {rule}</div>}
+      {lists.map(([part, before, entries]) => (
+        <div key={before + part} class="small quiet">
+          <Folded
+            names={entries}
+            before={before}
+            noun={nouns[part] ?? 'entry'}
+            {...(part === 'callers' ? { nameOf: names.nameOf } : {})}
+          />
+        </div>
+      ))}
+    </>
+  );
+}
+
+interface SentencesProps extends Pick<Names, 'nameOf'> {
+  readonly allows: Rule['allows'];
+  readonly tenantOf: (entry: string) => string;
+}
+
+/** Who may do what, where, and what they may read. */
+function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
+  const { callers, kinds, objects, only, may, tenants, except, reads } = allows;
+  const through = callers.includes('*') ? undefined : callers;
+  const ids = objects ?? through;
+  const about = [
+    ...(ids === undefined ? [] : [kinds]),
+    ...(objects === undefined || through === undefined ? [] : [`through ${someOf(through.map(nameOf))}`]),
+    ...(only === undefined ? [] : [only]),
+  ];
+  return (
+    <>
+      <b title={ids?.join(', ')}>{ids === undefined ? `All ${kinds}` : capitalized(someOf(ids.map(nameOf)))}</b>
+      {about.length === 0 ? '' : ` (${about.join(', ')})`} may {may}, in <b>{someOf(tenants.map(tenantOf))}</b>
+      {except.length === 0 ? '' : `, except ${someOf(except.map(tenantOf))}`}.
+      {reads === undefined
+        ? ''
+        : ` They may read ${reads.length === 0 ? 'no tenant' : someOf(reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry))))}.`}
+    </>
+  );
+}
 
 /** Names that stay in sight. */
 const namesShown = 4;
 
-/** Names, those of a long list behind their number. */
-function Folded({ names, nameOf }: { readonly names: readonly string[]; readonly nameOf?: Names['nameOf'] }) {
+/** The first names of a list, and how many others there are. */
+function someOf(names: readonly string[]): string {
   const more = names.length - namesShown;
-  // The start of an id is enough to read, and the whole id is to be found.
-  const listed = (some: readonly string[]) =>
-    some.map((name, at) => (
-      <span key={name} title={nameOf && name}>
-        {at === 0 ? '' : ', '}
-        {nameOf?.(name) ?? name}
-      </span>
-    ));
-  if (more <= 1) return <>{listed(names)}</>;
-  return (
+  return more <= 1 ? listed(names) : `${names.slice(0, namesShown).join(', ')} and ${count(more, 'other')}`;
+}
+
+/** How many there are of something, and their names in boxes: those of a long list on request. */
+export function Folded(props: {
+  readonly names: readonly string[];
+  /** What they are, such as `scope`. */
+  readonly noun: string;
+  readonly before?: string;
+  readonly nameOf?: Names['nameOf'];
+}) {
+  const { names, noun, before = '', ...tags } = props;
+  const heading = `${before}${count(names.length, noun)}`;
+  const boxes = <TagList names={names} {...tags} />;
+  return names.length <= namesShown ? (
+    <>
+      {heading} {boxes}
+    </>
+  ) : (
     <details>
-      <summary class="quiet">
-        {listed(names.slice(0, namesShown))} and {count(more, 'other')}
-      </summary>
-      {listed(names.slice(namesShown))}
+      <summary>{heading}</summary>
+      {boxes}
     </details>
   );
 }

@@ -14,23 +14,22 @@ import {
   countsText,
   dayText,
   differenceText,
-  jobsText,
   numberText,
-  periodText,
 } from '../../src/lib/api/report/report-words.ts';
-import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { parseGuid } from '../../src/lib/core/identifiers.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
-import { Sentence, Warnings } from '../shared/text.tsx';
+import { Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
+import { useSignedIn } from './context.ts';
 import { Icon } from './icon.tsx';
-import { type Column, Head, Loaded, Metrics, Panel, Table } from './pieces.tsx';
+import { Head, Loaded, Metrics, Panel, Table, type Column as TableColumn } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { runLink, tenantLink } from './route.ts';
+import { tenantLink } from './route.ts';
 import { useNarrow } from './virtual-rows.tsx';
 
 /** Rows and changes of each job. */
-const shownRows = 10;
+const shownRows = 25;
 
 /** What all jobs say about one customer, to print: the content of `ptb report`. */
 export const ReportView = forRole(['Runs.Read'], 'Customer report', OneReport);
@@ -39,6 +38,8 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   const load = (api: Api) => readReport(sourceOf(api), { tenant: tenantId, limit: shownRows, nowMs: Date.now() });
   const polled = usePolling(load, `report ${tenantId}`);
   const { value: report } = polled;
+  // The token names no organisation.
+  const [, partner] = useSignedIn().session.name.split('@');
   return (
     <article class="report">
       {report === undefined ? null : (
@@ -46,7 +47,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           title={report.name}
           name={`${report.name}: report`}
           in={[tenantLink(tenantId), 'Tenant']}
-          lede={`Report of ${dayText(report.createdAt)}. ${periodText(report)}`}
+          lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${periodOf(report)}`}
           about={
             <>
               <span>{report.defaultDomain ?? tenantId}</span>
@@ -64,6 +65,13 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   );
 }
 
+/** `2 Nov 2026 to 1 Dec 2026`: from the first run that is compared with. */
+function periodOf({ sections, createdAt }: TenantReport): string {
+  const [first = createdAt] = sections.flatMap(({ since, asOf }) => since ?? asOf).toSorted();
+  const [from, to] = [first, createdAt].map(dayText);
+  return from === to ? `${to}` : `${from} to ${to}`;
+}
+
 const sourceOf = (api: Api): ReportSource => ({
   tenant: api.tenant,
   jobs: api.jobs,
@@ -79,11 +87,18 @@ const sourceOf = (api: Api): ReportSource => ({
   changesSince: api.changes,
 });
 
+/** Licences first: what the customer pays for. */
+const topicsOf = (sections: readonly Section[]) =>
+  byTopic(sections).toSorted(([one], [other]) => Number(other === 'licences') - Number(one === 'licences'));
+
+/** The title of a job without what it says to the partner, who has many tenants: "Licences per tenant". */
+const titleFor = (title: string): string => title.replace(/ (?:per|to each|in each|of each) tenant$/, '');
+
 function Content({ report: { sections, gaps, warnings } }: { readonly report: TenantReport }) {
   return (
     <>
       <Warnings texts={warnings} />
-      {byTopic(sections).map(([topic, group]) => (
+      {topicsOf(sections).map(([topic, group]) => (
         <section key={topic} class="stack" aria-label={topicTitle(topic)}>
           <h2>{topicTitle(topic)}</h2>
           {group.map((section) => (
@@ -91,7 +106,7 @@ function Content({ report: { sections, gaps, warnings } }: { readonly report: Te
           ))}
         </section>
       ))}
-      {gaps.length === 0 ? null : <Gaps gaps={gaps} />}
+      <Missing gaps={gaps} />
       <p class="print-only small">
         Every request into this tenant is in an audit log whose order can be proven. Made by Partner Token Broker.
       </p>
@@ -100,30 +115,26 @@ function Content({ report: { sections, gaps, warnings } }: { readonly report: Te
 }
 
 function OneSection({ section }: { readonly section: Section }) {
-  const { title, description, asOf, runId, rowCount, rows, columns, counts, figures, since, changed } = section;
+  const { title, asOf, rowCount, rows, columns, changes, counts, since, changed } = section;
   const more = rowCount - rows.length;
-  // The rows are a figure, too.
-  const others = figures.filter((figure) => figure.title !== 'Rows');
-  const link = (
-    <a href={runLink(runId, 'rows')} class="small">
+  const isAsBefore = changes !== undefined && Object.values(changes).every((n) => n === 0);
+  const about = since === undefined ? '' : isAsBefore ? 'as before' : changesText(section);
+  // What occurs once each, or alone, is said by the table.
+  const says = counts !== undefined && counts.values.length > 1 && counts.values.some(([, n]) => n > 1);
+  const times = (
+    <span class="small">
       {dayText(asOf)}
-    </a>
+      {since === undefined ? '' : `, compared with ${dayText(since)}`}
+    </span>
   );
   return (
-    <Panel title={title} more={link}>
-      {description === undefined ? null : <p class="quiet">{description}</p>}
-      <Metrics
-        of={[
-          ['Rows', numberText(rowCount), since === undefined ? 'nothing to compare with yet' : changesText(section)],
-          ...others.map((figure) => [figure.title, numberText(figure.now), differenceText(figure)] as const),
-        ]}
-      />
-      {since === undefined ? null : <p class="small quiet">Compared with {dayText(since)}.</p>}
-      {counts === undefined || counts.values.length === 0 ? null : (
+    <Panel title={titleFor(title)} more={times}>
+      <Metrics of={[[nounOf(section), numberText(rowCount), about], ...figuresOf(section)]} />
+      {says ? (
         <p>
           {counts.title}: {countsText(counts)}
         </p>
-      )}
+      ) : null}
       {changed.length === 0 ? null : (
         <>
           <h3>What changed</h3>
@@ -139,70 +150,106 @@ function OneSection({ section }: { readonly section: Section }) {
       )}
       {rows.length === 0 ? null : (
         <>
-          <h3>{more === 0 ? 'Rows' : `The first ${rows.length} of ${numberText(rowCount)} rows`}</h3>
-          {columns.length <= mostColumns[useNarrow() ? 'phone' : 'screen'] ? (
-            <RowTable rows={rows} columns={columns} />
-          ) : (
-            <ul class="records">
-              {rows.map((row, at) => (
-                <li key={at}>
-                  {columns.map(({ name, title: head, type }, place) =>
-                    place === 0 ? (
-                      <b key={name} dir="auto">
-                        {cellText(row[name], type)}
-                      </b>
-                    ) : (
-                      <span key={name}>
-                        <span class="quiet">{head}:</span> <bdi>{cellText(row[name], type)}</bdi>
-                      </span>
-                    ),
-                  )}
-                </li>
-              ))}
-            </ul>
-          )}
+          {more === 0 ? null : <h3>{`The first ${rows.length} of ${numberText(rowCount)}`}</h3>}
+          <Rows section={section} />
         </>
       )}
     </Panel>
   );
 }
 
-/** Columns of a table that fits. More are shown as texts. */
-const mostColumns = { phone: 3, screen: 8 };
+/** What the rows are: `Products`, if each has another one. */
+function nounOf({ columns: [first], rows }: Section): string {
+  if (first === undefined || first.type !== 'text') return 'Entries';
+  return new Set(rows.map((row) => row[first.name])).size < rows.length ? 'Entries' : `${first.title}s`;
+}
 
-const RowTable = ({ rows, columns }: Pick<Section, 'rows' | 'columns'>) => (
-  <Table
-    items={[...rows.entries()]}
-    keyOf={([at]) => String(at)}
-    columns={columns.map(
-      ({ name, title, type }): Column<[number, Section['rows'][number]]> => [
-        title,
-        type === 'number' ? 'w-s end wrap' : 'wrap',
-        ([, row]) => <bdi>{cellText(row[name], type)}</bdi>,
-      ],
-    )}
-  />
-);
+/** Numbers with their difference. Of a column with yes and no, how many are yes. */
+function figuresOf({ figures, rowCount }: Section): readonly (readonly [string, string, string])[] {
+  const titles = new Set(figures.map((figure) => figure.title));
+  return figures.flatMap((figure) => {
+    const { title, now } = figure;
+    const [, name = title, answer] = /^(.*): (yes|no)$/.exec(title) ?? [];
+    // The number of all rows stands before.
+    if (title === 'Rows' || (answer === 'no' && titles.has(`${name}: yes`))) return [];
+    if (answer === undefined) return [[name, numberText(now), differenceText(figure)] as const];
+    const about = answer === 'no' ? '' : differenceText(figure);
+    return [[name, numberText(answer === 'no' ? 0 : now), `of ${numberText(rowCount)} ${about}`.trim()] as const];
+  });
+}
 
-function Gaps({ gaps }: { readonly gaps: readonly Gap[] }) {
+type Column = Section['columns'][number];
+type Row = Section['rows'][number];
+
+/** Columns beside the first one that fit on paper. */
+const mostColumns = 7;
+
+/** The value in a cell. Of an id, its start tells two rows apart. */
+const textOf = (row: Row, column: Column): string => {
+  const text = cellText(row[column.name], column);
+  return parseGuid(text) === undefined ? text : `${text.slice(0, 8)}…`;
+};
+
+/** The rows as a table. Of many columns, and on a phone, a few have a place, and the others are one text a row. */
+function Rows({ section: { rows, columns, counts } }: { readonly section: Section }) {
+  const isPhone = useNarrow();
+  const person = columns.find(({ name }) => name === 'displayName');
+  const [first = person, ...others] = columns.filter((column) => column !== person);
+  if (first === undefined) return null;
+  // First what the rows are counted by, which is the answer, then what tells them apart.
+  const weightOf = ({ name, title, type }: Column): number => {
+    const values = new Set(rows.map((row) => row[name]));
+    if (title === counts?.title) return Infinity;
+    if (type === 'date' || type === 'boolean' || [...values].some((value) => parseGuid(String(value)))) return 0;
+    return values.size + (isPhone && type === 'number' ? rows.length : 0);
+  };
+  const isShort = isPhone || others.length > mostColumns;
+  const ordered = isShort ? others.toSorted((one, other) => weightOf(other) - weightOf(one)) : others;
+  const fitting = ordered.slice(0, isPhone ? 1 : isShort ? 2 : mostColumns);
+  const rest = (row: Row): string =>
+    ordered
+      .slice(fitting.length)
+      .flatMap((column) => {
+        const text = textOf(row, column);
+        if (column.type === 'boolean') return text === 'yes' ? column.title : [];
+        return text === '–' ? [] : `${column.title} ${text}`;
+      })
+      .join(', ');
   return (
-    <Panel title="What could not be read">
-      <ul class="records">
-        {gaps.map((gap) => (
-          <li key={jobsText(gap)}>
-            <b>{gap.reason}</b>
-            <span>{jobsText(gap)}</span>
-            {gap.outcome === undefined ? null : (
-              <span class="quiet">
-                {outcomeWord(gap.outcome)}, {dayText(gap.at ?? '')}
-              </span>
-            )}
-            <span>
-              <Sentence text={gap.advice} />
-            </span>
-          </li>
-        ))}
-      </ul>
-    </Panel>
+    <Table<readonly [number, Row]>
+      items={[...rows.entries()]}
+      keyOf={([at]) => String(at)}
+      columns={[
+        [
+          (person ?? first).title,
+          'w-c wrap',
+          ([, row]) => (
+            <>
+              <bdi>{textOf(row, person ?? first)}</bdi>
+              {person === undefined ? null : <div class="small quiet">{textOf(row, first)}</div>}
+              {isPhone ? <div class="small quiet">{rest(row)}</div> : null}
+            </>
+          ),
+        ],
+        ...fitting.map(
+          (column): TableColumn<readonly [number, Row]> => [
+            column.title,
+            column.type === 'number' ? 'end wrap' : 'wrap',
+            ([, row]) => <bdi>{textOf(row, column)}</bdi>,
+          ],
+        ),
+        ...(isShort && !isPhone
+          ? [['More', 'w-c wrap quiet', ([, row]) => rest(row)] satisfies TableColumn<readonly [number, Row]>]
+          : []),
+      ]}
+    />
   );
+}
+
+/** What is not in the report, because the last visit failed. A job that nobody ran here says nothing. */
+function Missing({ gaps }: { readonly gaps: readonly Gap[] }) {
+  const failed = gaps.filter(({ outcome }) => outcome !== undefined);
+  if (failed.length === 0) return null;
+  const texts = failed.map(({ jobs, reason }) => `${jobs.map(({ title }) => titleFor(title)).join(', ')} (${reason})`);
+  return <p class="quiet">Not in this report: {texts.join('; ')}.</p>;
 }

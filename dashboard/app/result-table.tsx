@@ -14,7 +14,7 @@ import {
   type RowFilter,
   sortRows,
 } from './row-filter.ts';
-import { type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
+import { type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { Icon } from './icon.tsx';
 
 interface TableProps {
@@ -35,6 +35,7 @@ export function ResultTable({ rows, declared }: TableProps) {
     () => columns.filter((column) => column.isShown !== toggled.has(column.name)).map(gridColumn),
     [columns, toggled],
   );
+  const narrow = useMemo(() => narrowColumns(visible), [visible]);
   return (
     <>
       <div class="filters">
@@ -60,6 +61,7 @@ export function ResultTable({ rows, declared }: TableProps) {
         <VirtualRows
           label="Rows of the run"
           columns={visible}
+          narrow={narrow}
           items={shown}
           keyOf={keyOf}
           sort={sort}
@@ -93,6 +95,22 @@ const gridColumn = ({ name, title, type, width }: ResultColumn): RowsColumn<Resu
   sortable: true,
   cell: (row) => shownValue(row[name] ?? null, type),
 });
+
+/** On a phone: the tenant with the first text below it, and the first number. The row opens with all values. */
+function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly RowsColumn<ResultRow>[] {
+  const [tenant, ...others] = columns;
+  if (tenant === undefined) return columns;
+  const number = others.find(({ align }) => align === 'end');
+  const text = others.find(({ align }) => align === undefined);
+  return [
+    {
+      ...tenant,
+      width: 12,
+      cell: (row) => <TwoLines below={text?.cell(row)}>{tenant.cell(row)}</TwoLines>,
+    },
+    ...(number === undefined ? [] : [{ ...number, width: Math.min(number.width, 6) }]),
+  ];
+}
 
 function ColumnChooser(props: {
   readonly columns: readonly ResultColumn[];

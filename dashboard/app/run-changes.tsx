@@ -5,7 +5,7 @@ import { Choice } from './choice.tsx';
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
-import { count, localDay } from './format.ts';
+import { count, localTime } from './format.ts';
 import { columnOptions } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
 import { useFailures } from './nights.ts';
@@ -13,7 +13,7 @@ import { Empty, Fact, Failure, Loaded, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { type DeclaredColumns, isGuid, type RowValue, shownValue, typeOf } from './result-columns.ts';
 import { runLink, tenantLink } from './route.ts';
-import { type RowsColumn, VirtualRows } from './virtual-rows.tsx';
+import { type RowsColumn, TwoLines, VirtualRows } from './virtual-rows.tsx';
 
 const namesShown = 5;
 const totalsShown = 3;
@@ -37,7 +37,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
   const failedSame = failsNow.length + worksAgain.length === 0;
   return (
-    <Panel title="Since the run before" more={<span class="small">{localDay(before.startedAt)}</span>} bare>
+    <Panel title="Since the run before" more={<span class="small">{localTime(before.startedAt)}</span>} bare>
       <ul class="list">
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
@@ -148,6 +148,18 @@ const columns: readonly RowsColumn<ChangeInWords>[] = [
   { id: 'values', title: 'Values', width: 24, cell: ({ values }) => values.join(', ') },
 ];
 
+/** On a phone. */
+const narrow: readonly RowsColumn<ChangeInWords>[] = [
+  {
+    id: 'tenant',
+    title: 'Tenant and row',
+    width: 18,
+    cell: ({ tenant, change, row, values }) => (
+      <TwoLines below={values.join(', ')}>{`${signs[change]} ${row === '' ? tenant : `${tenant}, ${row}`}`}</TwoLines>
+    ),
+  },
+];
+
 const signs: Readonly<Record<Change['change'], string>> = { added: '+', removed: '−', changed: '→' };
 
 function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; readonly declared: DeclaredColumns }) {
@@ -160,12 +172,15 @@ function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; read
     <>
       <p role="status">
         {truncated ? 'More than ' : ''}
-        {count(changes.length, 'change')} in {count(comparedTenants, 'tenant')} since{' '}
-        <a href={runLink(comparedWith)}>{comparedWith}</a>.
+        {count(changes.length, 'change')} in {count(comparedTenants, 'tenant')} since the{' '}
+        <a href={runLink(comparedWith)} title={comparedWith}>
+          run before
+        </a>
+        .
       </p>
       <NotCompared answer={answer} />
       {changes.length === 0 ? (
-        <Empty title="Every row is as it was." />
+        <Empty title="Every row is as it was in the run before." />
       ) : (
         <>
           <div class="filters">
@@ -178,6 +193,7 @@ function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; read
             <VirtualRows
               label="Changes"
               columns={columns}
+              narrow={narrow}
               items={shown}
               keyOf={keyOf}
               onOpen={setOpen}

@@ -6,9 +6,8 @@ import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Problem, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './charts.tsx';
 import { CopyButton } from './copy.tsx';
-import { count, duration, relative } from './format.ts';
+import { count, duration } from './format.ts';
 import { OutcomeBadge, Time } from './pieces.tsx';
-import { jobLink } from './route.ts';
 import { StartedBy } from './run-table.tsx';
 
 /** How many tenants answered. */
@@ -31,25 +30,22 @@ export function headlineOf(run: RunAnswer): string {
 
 interface FactsProps {
   readonly run: RunAnswer;
-  /** Of the job. */
-  readonly title: string;
   /** Rows, if they are known. */
   readonly stored: number | undefined;
 }
 
 /** What ran, when, for how long, and who started it. */
-export function RunFacts({ run, title, stored }: FactsProps) {
+export function RunFacts({ run, stored }: FactsProps) {
   const { query, parameters, asked } = run;
   return (
     <>
       <OutcomeBadge outcome={run.outcome} />
-      {query === undefined ? <a href={jobLink(run.job)}>{title}</a> : <span>{title}</span>}
       <span>
         started{' '}
         <b>
-          <Time iso={run.startedAt} exact />
+          <Time iso={run.startedAt} short />
         </b>
-        , {relative(run.startedAt)}, by{' '}
+        , by{' '}
         <b>
           <StartedBy run={run} />
         </b>
@@ -67,15 +63,10 @@ export function RunFacts({ run, title, stored }: FactsProps) {
       ) : parameters === undefined ? null : (
         <span>Parameters: {parametersText(parameters)}</span>
       )}
-      <span>
-        run <code title={run.runId}>{shortRunId(run.runId)}</code> <CopyButton text={run.runId} what="run id" />
-      </span>
+      <CopyButton text={run.runId} what="run id" isAlone />
     </>
   );
 }
-
-/** The beginning of a long id: commands accept it, too. */
-const shortRunId = (runId: string): string => (runId.length > 36 ? `${runId.slice(0, 34)}…` : runId);
 
 /** Why a run ended early, how far it is, and what its list of tenants lacks. */
 export function RunSummary({ run }: { readonly run: RunAnswer }) {

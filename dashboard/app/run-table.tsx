@@ -1,25 +1,28 @@
+import { useContext } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { CountsBar, countsText } from './charts.tsx';
+import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
+import { CountsBar, countsText, failedText } from './charts.tsx';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byDay, count, duration } from './format.ts';
-import { Badge, Clock, type Column, Empty, OutcomeBadge, Table } from './pieces.tsx';
+import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
+import { HeldPlansContext } from './waiting.tsx';
 import { runLink } from './route.ts';
-import { shortName } from './approval-facts.tsx';
+import { Person, shortName } from './approval-facts.tsx';
 
 interface RunTableProps {
   readonly runs: readonly RunSummaryAnswer[];
-  /** Titles of the jobs by their names. */
-  readonly titles?: ReadonlyMap<string, string>;
+  readonly jobs?: JobsAnswer['jobs'] | undefined;
 }
 
 /** Runs under the days that they started on. */
-export function RunTable({ runs, titles = new Map() }: RunTableProps) {
+export function RunTable({ runs, jobs = [] }: RunTableProps) {
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
   return (
     <div class="panel">
       <Table
         class="runs"
-        columns={columnsOf(titles)}
+        columns={columnsOf(new Map(jobs.map((job) => [job.name, job])))}
         items={runs}
         keyOf={({ runId }) => runId}
         groupsOf={(items) => byDay(items, ({ startedAt }) => startedAt)}
@@ -28,47 +31,58 @@ export function RunTable({ runs, titles = new Map() }: RunTableProps) {
   );
 }
 
-/** The title of the job, or what a run without a job is. */
-const titleOf = (
-  { job, query }: Pick<RunSummaryAnswer, 'job' | 'query'>,
-  titles: ReadonlyMap<string, string>,
-): string => (query === undefined ? (titles.get(job) ?? job) : 'Query');
+/** By their names. */
+type Jobs = ReadonlyMap<string, JobsAnswer['jobs'][number]>;
 
-const columnsOf = (titles: ReadonlyMap<string, string>): readonly Column<RunSummaryAnswer>[] => [
+/** What a run of a job that changes tenants is: its plan, or what applies one. */
+const kindOf = ({ job, window }: RunSummaryAnswer, jobs: Jobs): string | undefined =>
+  isApplyWindow(window) ? 'apply' : jobs.get(job)?.changes ? 'plan' : undefined;
+
+const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
   [
     'Job',
-    undefined,
-    (run) => (
-      <>
-        <a href={runLink(run.runId)}>{titleOf(run, titles)}</a>
-        {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
-        <span class="sub">{run.finishedAt === undefined ? '' : countsText(run.tenants)}</span>
-      </>
-    ),
+    'wrap',
+    (run) => {
+      const kind = kindOf(run, jobs);
+      return (
+        <>
+          <a href={runLink(run.runId)}>{run.query === undefined ? (jobs.get(run.job)?.title ?? run.job) : 'Query'}</a>{' '}
+          {kind === undefined ? null : <span class="tag">{kind}</span>}
+          {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
+          <span class="sub">{run.finishedAt === undefined ? '' : failedText(run.tenants)}</span>
+        </>
+      );
+    },
     ({ query, job }) => (query === undefined ? job : `GET ${query}`),
   ],
   [
     'Outcome',
     'w-m',
-    ({ outcome, warnings }) => (
+    (run) => (
       <>
-        <OutcomeBadge outcome={outcome} />{' '}
-        {warnings.length === 0 ? null : <Badge state="degraded">{count(warnings.length, 'warning')}</Badge>}
+        <RunOutcome run={run} />{' '}
+        {run.warnings.length === 0 ? null : <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>}
       </>
     ),
   ],
-  ['Tenants', 'w-c p2', (run) => <Tenants run={run} />],
+  ['Tenants', 'w-x p2', (run) => <Tenants run={run} />],
   ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
   ['Took', 'w-m end p2 quiet', (run) => `${run.finishedAt === undefined ? 'so far ' : ''}${duration(run.durationMs)}`],
   ['Started by', 'w-l p3 quiet', (run) => <StartedBy run={run} />],
 ];
 
-/** The schedule, or the name of the caller: the ids are in its title. */
+/** How a run went. An apply that waits for the reader does not run. */
+export function RunOutcome({ run: { runId, outcome } }: { readonly run: RunSummaryAnswer }) {
+  const waits = useContext(HeldPlansContext).some(({ apply }) => apply?.runId === runId);
+  return waits ? <ToneBadge tone="warn">waits for you</ToneBadge> : <OutcomeBadge outcome={outcome} />;
+}
+
+/** The schedule, or the name of the caller, with its ids as the title. */
 export function StartedBy({ run }: { readonly run: Pick<RunSummaryAnswer, 'startedBy' | 'starter'> }) {
   const { startedBy, starter } = run;
   if (startedBy === 'timer') return <>schedule</>;
   const ids = `Application id ${startedBy}${starter === undefined ? '' : `, object id ${starter.objectId}`}`;
-  return <span title={ids}>{starter?.name ?? shortName(startedBy)}</span>;
+  return <Person name={starter?.name ?? shortName(startedBy)} title={ids} />;
 }
 
 /** The list knows the counts of a run in progress only once it has ended. */

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Choice, Search, Segments } from './choice.tsx';
@@ -9,7 +10,7 @@ import { count, countOf, duration } from './format.ts';
 import { Clock, Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
-import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, VirtualRows } from './virtual-rows.tsx';
+import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
 import { auditLink } from './view-filter.ts';
@@ -21,9 +22,16 @@ import { TenantTrace } from './tenant-trace.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
   { id: 'name', title: 'Tenant', width: 12, sortable: true, cell: ({ name }) => name },
-  { id: 'outcome', title: 'What came of it', width: 18, sortable: true, cell: outcomeOf },
+  { id: 'outcome', title: 'What came of it', width: 30, sortable: true, cell: outcomeOf },
   { id: 'rows', title: 'Rows', width: 4.5, align: 'end', sortable: true, cell: rowsText },
-  { id: 'attempts', title: 'Attempts', width: 5, align: 'end', sortable: true, cell: ({ attempts }) => attempts },
+  {
+    id: 'attempts',
+    title: 'Attempts',
+    width: 5,
+    align: 'end',
+    sortable: true,
+    cell: ({ attempts }) => attempts || none,
+  },
   { id: 'took', title: 'Took', width: 5, align: 'end', sortable: true, cell: tookText },
   {
     id: 'finished',
@@ -35,6 +43,9 @@ const columns: readonly RowsColumn<RunTenant>[] = [
   },
 ];
 
+/** In place of a zero that says nothing. */
+const none = <span class="quiet">–</span>;
+
 /** On a phone: what came of it stands below the name. */
 const narrow: readonly RowsColumn<RunTenant>[] = [
   {
@@ -42,12 +53,7 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
     title: 'Tenant',
     width: 14,
     sortable: true,
-    cell: (tenant) => (
-      <span class="two-lines">
-        <span>{tenant.name}</span>
-        <span class="small">{outcomeOf(tenant)}</span>
-      </span>
-    ),
+    cell: (tenant) => <TwoLines below={outcomeOf(tenant)}>{tenant.name}</TwoLines>,
   },
   {
     id: 'rows',
@@ -55,12 +61,7 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
     width: 4,
     align: 'end',
     sortable: true,
-    cell: (tenant) => (
-      <span class="two-lines">
-        <span>{rowsText(tenant)}</span>
-        <span class="small">{tookText(tenant)}</span>
-      </span>
-    ),
+    cell: (tenant) => <TwoLines below={tookText(tenant)}>{rowsText(tenant)}</TwoLines>,
   },
 ];
 
@@ -71,8 +72,19 @@ function outcomeOf(tenant: RunTenant) {
   return (
     <span title={detail}>
       <span class="visually-hidden">failed: {titleOf(causeOfVisit(tenant) ?? '')} </span>
-      <Sentence text={detail} />
+      <Detail text={detail} />
     </span>
+  );
+}
+
+/** A text of Microsoft's, with the number that one searches for first. */
+function Detail({ text }: { readonly text: string }) {
+  const [given, number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
+  if (given === undefined) return <Sentence text={text} />;
+  return (
+    <>
+      <code>{number}</code> <Sentence text={text.replace(given, '')} />
+    </>
   );
 }
 
@@ -156,7 +168,7 @@ function grouped(
           key,
           <GroupHead
             count={some.length}
-            title={isBad && cause !== undefined ? (text?.title ?? titleOf(cause)) : outcomeWord(outcome)}
+            title={isBad && cause !== undefined ? (text?.title ?? titleOf(cause)) : capitalized(outcomeWord(outcome))}
             tone={isBad ? outcomeStyle(outcome).tone : undefined}
             advice={isBad && cause !== undefined ? adviceOf(cause) || text?.advice : undefined}
             cause={isBad && cause !== undefined ? { cause, tenants } : undefined}
@@ -192,7 +204,9 @@ function Filters(props: {
           ['', 'All', tenants.length],
           ...tenantStates.flatMap((state) => {
             const some = counts.get(state);
-            return some === undefined ? [] : [[state, outcomeWord(state), some.length] as [string, string, number]];
+            return some === undefined
+              ? []
+              : [[state, capitalized(outcomeWord(state)), some.length] as [string, string, number]];
           }),
         ]}
         onChoose={(outcome) => onChange({ ...filter, outcome })}
@@ -212,7 +226,8 @@ function Filters(props: {
   );
 }
 
-function rowsText({ rows, more }: RunTenant): string {
+function rowsText({ rows, more, outcome }: RunTenant) {
+  if (rows === 0 && outcome !== 'succeeded') return none;
   return `${rows.toLocaleString('en')}${more === true ? '+' : ''}`;
 }
 
@@ -249,7 +264,7 @@ function RunTenantDetails(props: {
       {text === undefined && detail === undefined ? null : (
         <p>
           {text === undefined ? null : <strong>{text.title}. </strong>}
-          {detail === undefined ? null : <Sentence text={detail} />}
+          {detail === undefined ? null : <Detail text={detail} />}
         </p>
       )}
       <Paragraphs text={advice} />

@@ -30,19 +30,22 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
         />
       ) : null}
       <ol class="lanes">
-        <li>
-          <span>Listing</span>
-          <Bar axis={axis} fromMs={startMs} toMs={startMs + listedMs} parts={[['active', 1]]} />
-          <span>{duration(listedMs)} to list the tenants and to start</span>
-        </li>
+        {listedMs < listedFromMs ? null : (
+          <li>
+            <span>Listing</span>
+            <Bar axis={axis} fromMs={startMs} toMs={startMs + listedMs} parts={[['active', 1]]} />
+            <span>{duration(listedMs)} to list the tenants and to start</span>
+          </li>
+        )}
         {rounds.map((round) => (
-          <RoundLine key={round.number} round={round} axis={axis} />
+          <RoundLine key={round.number} round={round} axis={axis} isOnly={rounds.length === 1} />
         ))}
         {untried.length === 0 ? null : (
           <li>
             <span>Not tried</span>
-            <span class="cut">{reasonsOf(untried)}</span>
-            <span>{count(untried.length, 'tenant')}</span>
+            <span>
+              {count(untried.length, 'tenant')}: {reasonsOf(untried)}
+            </span>
           </li>
         )}
       </ol>
@@ -56,6 +59,8 @@ const reasonsOf = (untried: readonly RunTenant[]): string =>
 
 /** In a shorter run, a rate says nothing: one tenant in a part of a second would be many per second. */
 const flowFromMs = 30_000;
+/** A shorter time for the list of tenants is nothing to see. */
+const listedFromMs = 500;
 /** Equal parts of the time of a run. */
 const flowParts = 60;
 
@@ -75,7 +80,8 @@ interface Axis {
   readonly totalMs: number;
 }
 
-function RoundLine({ round, axis }: { readonly round: Round; readonly axis: Axis }) {
+function RoundLine(props: { readonly round: Round; readonly axis: Axis; readonly isOnly: boolean }) {
+  const { round, axis, isOnly } = props;
   const { number, counts, retried, period } = round;
   const parts = [
     ['succeeded', counts.succeeded],
@@ -85,7 +91,7 @@ function RoundLine({ round, axis }: { readonly round: Round; readonly axis: Axis
   ] as const;
   return (
     <li>
-      <span>Round {number}</span>
+      <span title={isOnly ? undefined : roundMeaning}>{isOnly ? 'Visited' : `Round ${number}`}</span>
       {period === undefined ? <span /> : <Bar axis={axis} {...period} parts={parts} />}
       <span>
         {roundText(round)}
@@ -94,6 +100,8 @@ function RoundLine({ round, axis }: { readonly round: Round; readonly axis: Axis
     </li>
   );
 }
+
+const roundMeaning = 'Tenants that failed for a reason that may pass are visited again in the next round.';
 
 /** `3 tenants: 2 succeeded, 1 failed` */
 export function roundText({ counts, retried }: Round): string {

@@ -9,7 +9,7 @@ import { Empty, Failure, Head, Loaded } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import type { DeclaredColumns } from './result-columns.ts';
-import { goTo, planLink, runLink, type RunPart } from './route.ts';
+import { goTo, jobLink, planLink, runLink, type RunPart } from './route.ts';
 import { RunChanges, SinceBefore } from './run-changes.tsx';
 import { RunRows } from './run-rows.tsx';
 import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.tsx';
@@ -95,8 +95,8 @@ function RunPage({
       <Head
         title={headlineOf(run)}
         name={title}
-        in={['#/runs', 'Runs']}
-        about={<RunFacts run={run} title={title} stored={stored} />}
+        in={isQuery ? ['#/runs', 'Runs'] : ['#/runs', 'Runs', jobLink(run.job)]}
+        about={<RunFacts run={run} stored={stored} />}
       >
         {job?.changes && !isApplyWindow(run.window) ? (
           <a class="btn" href={planLink(runId)}>
@@ -218,7 +218,7 @@ function RunActions(props: {
       ) : null}
       {repeats && mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
         <ActionButton work={repeat} onFailure={onFailure} primary>
-          {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
+          <Icon name="again" /> {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>
       ) : null}
     </>

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useContext, useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
@@ -12,6 +12,7 @@ import { RunTable } from './run-table.tsx';
 import { type RunsFilter, runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { useJobs } from './nights.ts';
+import { HeldPlansContext } from './waiting.tsx';
 
 const intervalMs = 5_000;
 const maxRuns = 200;
@@ -25,13 +26,14 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const { job, outcome } = filter;
   const polled = usePolling((api) => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
   const { titles, jobs } = useJobs();
+  const held = new Set(useContext(HeldPlansContext).map(({ apply }) => apply?.runId));
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
   const [limit, setLimit] = useState(step);
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
-      <Head title={headline(runs)} name="Runs">
+      <Head title={headline(runs, held)} name="Runs">
         <StartButtons jobs={jobs} />
       </Head>
       <Filters filter={filter} titles={titles} runs={runs} shown={polled.value && shown.length} />
@@ -42,7 +44,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
               <a href={runsLink({})}>Show all runs</a>
             </Empty>
           ) : (
-            <RunTable runs={shown.slice(0, limit)} titles={titles} />
+            <RunTable runs={shown.slice(0, limit)} jobs={jobs} />
           )
         }
       </Loaded>
@@ -61,12 +63,17 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
 }
 
 /** What became of the newest run of each job. */
-function headline(runs: readonly RunSummaryAnswer[]): string {
+function headline(runs: readonly RunSummaryAnswer[], held: ReadonlySet<string | undefined>): string {
   if (runs.length === 0) return 'Runs';
   const newest = [...Map.groupBy(runs, ({ job }) => job).values()].flatMap(([run]) => run ?? []);
-  const active = newest.filter(({ finishedAt }) => finishedAt === undefined).length;
+  const open = newest.filter(({ finishedAt }) => finishedAt === undefined);
+  const waiting = open.filter(({ runId }) => held.has(runId)).length;
+  const active = open.length - waiting;
   const troubled = newest.filter(({ outcome }) => ['bad', 'warn'].includes(outcomeStyle(outcome).tone)).length;
-  const now = active === 0 ? '' : `, ${active.toLocaleString('en')} running`;
+  const now = [
+    active === 0 ? '' : `, ${active.toLocaleString('en')} running`,
+    waiting === 0 ? '' : `, ${waiting.toLocaleString('en')} ${waiting === 1 ? 'waits' : 'wait'} for you`,
+  ].join('');
   return troubled === 0
     ? `The last run of each job went well${now}`
     : `${troubled.toLocaleString('en')} of ${count(newest.length, 'job')} had failures last time${now}`;

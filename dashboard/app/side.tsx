@@ -127,14 +127,14 @@ function Fuse() {
 
 function Person({ signedIn, onSignOut }: Pick<SideProps, 'signedIn' | 'onSignOut'>) {
   const { session, microsoft, delay } = signedIn;
-  const { name, roles, expiresAtMs } = session;
+  const { name, fullName = name.split('@')[0] ?? name, roles, expiresAtMs } = session;
   // A token that renews itself needs no countdown, except while it cannot.
   const showsLife = microsoft === undefined || delay !== undefined;
   return (
     <div class="who">
-      <Face name={name} />
+      <Face name={fullName} />
       <div class="cut" title={`${name}. Roles: ${roles.join(', ') || 'none'}`}>
-        <span>{name.split('@')[0]}</span>
+        <span>{fullName}</span>
         <small class="cut">{showsLife ? <TokenLife expiresAtMs={expiresAtMs} /> : name}</small>
         {delay === undefined ? null : (
           <span class="badge warn" role="status" title={delay.message}>

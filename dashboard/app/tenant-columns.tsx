@@ -1,19 +1,20 @@
-import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { Marks } from './charts.tsx';
 import { localDate } from './format.ts';
 import type { Failures } from './nights.ts';
 import { ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
+import { changesColumn, lastOf } from './tenant-filter.ts';
 import { endsSoon, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
-import type { RowsColumn } from './virtual-rows.tsx';
+import { type RowsColumn, TwoLines } from './virtual-rows.tsx';
 
-/** A job in the matrix, with its last nights as far as they are known. */
+/** A job in the matrix, with its last nights as far as they are known. `changesColumn`: all applies of change jobs. */
 export interface JobColumn {
   readonly name: string;
   readonly title: string;
-  /** Oldest first. */
-  readonly nights: readonly Failures[];
+  /** Oldest first, with a place for each night. Undefined: no run, or not known. */
+  readonly nights: readonly (Failures | undefined)[];
 }
 
 /**
@@ -31,7 +32,7 @@ export function tenantColumns(
     { id: 'tenant', title: 'Tenant', width: 12, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
     ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) ? [] : [domainColumn]),
     ...(isGrouped ? [] : [accessColumn]),
-    { id: 'ends', title: 'Ends', width: 7.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    { id: 'ends', title: 'Access ends', width: 8, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
     ...(hasMarks ? [marksColumn] : []),
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
   ];
@@ -48,7 +49,7 @@ const accessColumn: RowsColumn<Tenant> = {
 const domainColumn: RowsColumn<Tenant> = {
   id: 'domain',
   title: 'Domain',
-  width: 12,
+  width: 15,
   cell: ({ defaultDomain }) => <span class="quiet">{defaultDomain}</span>,
 };
 
@@ -60,11 +61,14 @@ const marksColumn: RowsColumn<Tenant> = {
     const names = marksOf(tenant);
     return (
       <span title={names.join(', ')}>
-        <TagList names={names} />
+        <TagList names={names.slice(0, marksShown)} />
+        {names.length > marksShown ? <span class="quiet small">+{names.length - marksShown}</span> : null}
       </span>
     );
   },
 };
+
+const marksShown = 2;
 
 /** The names of its groups and tags. A group may be called like the tag that it is made of. */
 export const marksOf = ({
@@ -72,12 +76,17 @@ export const marksOf = ({
   tags = [],
 }: Partial<Pick<Tenant, 'groups' | 'tags'>> = {}): readonly string[] => [...new Set([...groups, ...tags])];
 
-/** Groups and tags, each in a box. */
-export const TagList = ({ names }: { readonly names: readonly string[] }) => (
+/**
+ * Names, each in a box.
+ * @param props.nameOf shows ids by their names. Then the ids are their titles.
+ */
+export const TagList = (props: { readonly names: readonly string[]; readonly nameOf?: (id: string) => string }) => (
   <>
-    {names.map((name) => (
+    {props.names.map((name) => (
       <>
-        <span class="tag">{name}</span>{' '}
+        <span class="tag" title={props.nameOf && name}>
+          {props.nameOf?.(name) ?? name}
+        </span>{' '}
       </>
     ))}
   </>
@@ -91,16 +100,16 @@ const unknownResults: RowsColumn<Tenant> = {
 };
 
 /** Of a job in a narrow column: `MFA`, `Secret expiry`. The name says it in fewer words than the title. */
-function shortName(job: string): string {
+export function shortName(job: string): string {
   const words = job.replace(/-(?:report|check)$/, '').replaceAll('-', ' ');
-  return words.length <= 3 ? words.toUpperCase() : `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+  return words.length <= 3 ? words.toUpperCase() : capitalized(words);
 }
 
 const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   id: job.name,
-  title: shortName(job.name),
+  title: job.name === changesColumn ? 'Changes' : shortName(job.name),
   hint: job.title,
-  width: 5.9,
+  width: 5.2,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,
 });
@@ -119,10 +128,11 @@ export const narrowColumns = (
     width: 12,
     sortable: true,
     cell: (tenant) => (
-      <span class="two-lines">
+      <TwoLines
+        below={isGrouped ? tenant.defaultDomain : [stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')}
+      >
         <NameLink tenant={tenant} />
-        <span class="small">{[isGrouped ? [] : stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')}</span>
-      </span>
+      </TwoLines>
     ),
   },
   {
@@ -134,9 +144,10 @@ export const narrowColumns = (
       <Marks
         areAllNow
         label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
-        tones={(jobs ?? []).map(({ name }) => {
-          const outcome = lastResults?.find(({ job }) => job === name)?.outcome;
-          return outcome === undefined ? 'idle' : outcomeStyle(outcome).tone;
+        tones={(jobs ?? []).flatMap((job) => {
+          const outcome = lastOf(lastResults, job.name)?.outcome;
+          if (outcome === undefined) return job.name === changesColumn ? [] : 'idle';
+          return outcomeStyle(outcome).tone;
         })}
       />
     ),
@@ -166,25 +177,43 @@ export function Access({ tenant }: { readonly tenant: Tenant }) {
   );
 }
 
+const monthMs = 30 * 86_400_000;
+
 function End({ tenant }: { readonly tenant: Tenant }) {
-  const { relationshipEndsAt } = tenant;
+  const { relationshipEndsAt, relationshipRenews } = tenant;
   if (relationshipEndsAt === undefined) return <span class="quiet">–</span>;
   const date = <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>;
-  return endsSoon(tenant) ? <ToneBadge tone="warn">{date}</ToneBadge> : <span class="quiet">{date}</span>;
+  if (endsSoon(tenant)) return <ToneBadge tone="warn">{date}</ToneBadge>;
+  const isNear = Date.parse(relationshipEndsAt) - Date.now() < monthMs;
+  return (
+    <span class="quiet">
+      {date}
+      {isNear && relationshipRenews === true ? ', renews' : ''}
+    </span>
+  );
 }
+
+const dayOf = (iso: string): string => new Date(iso).toDateString();
 
 /** The last result of a job, after those of the nights before. */
 function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: Tenant; readonly job: JobColumn }) {
-  const last = lastResults?.find((known) => known.job === job.name);
-  if (last === undefined) return <span class="quiet">no result</span>;
-  const before = job.nights.filter(({ run }) => run.runId !== last.runId);
-  const failed = before.filter(({ codes }) => codes.has(tenantId)).length;
+  const last = lastOf(lastResults, job.name);
+  if (last === undefined) return <span class="quiet">{job.name === changesColumn ? '' : 'no result'}</span>;
+  // The last result takes the place of the last night, also if only some tenants were visited again later that day.
+  const lastNight = job.nights.at(-1)?.run.startedAt ?? '';
+  const isNew = last.finishedAt > lastNight && dayOf(last.finishedAt) !== dayOf(lastNight);
+  const before = isNew ? job.nights.slice(1) : job.nights.slice(0, -1);
+  const known = before.flatMap((night) => night ?? []);
+  const failed = known.filter(({ codes }) => codes.has(tenantId)).length;
   const text = last.code === undefined || last.outcome !== 'failed' ? outcomeWord(last.outcome) : titleOf(last.code);
   return (
     <span title={text}>
       <Marks
-        label={`${text}${before.length === 0 ? '' : `, failed in ${failed} of ${before.length} nights before`}`}
-        tones={[...before.map(({ codes }) => (codes.has(tenantId) ? 'bad' : 'good')), outcomeStyle(last.outcome).tone]}
+        label={`${text}${known.length === 0 ? '' : `, failed in ${failed} of ${known.length} nights before`}`}
+        tones={[
+          ...before.map((night) => (night === undefined ? 'idle' : night.codes.has(tenantId) ? 'bad' : 'good')),
+          outcomeStyle(last.outcome).tone,
+        ]}
       />
     </span>
   );

@@ -44,7 +44,7 @@ export function TenantExtract({ tenantId }: { readonly tenantId: string }) {
         A file with every record about this customer, and the proof that none is missing or changed. It names people,
         and tells nothing about other customers.
       </p>
-      <form class="filters" aria-label="Extract for the customer" onSubmit={(event) => void download(event)}>
+      <form class="filters period" aria-label="Extract for the customer" onSubmit={(event) => void download(event)}>
         <Field label="From" type="date" required value={since} onInput={setSince} />
         <Field label="To" type="date" required value={until} onInput={setUntil} />
         <button type="submit" aria-disabled={isBusy}>

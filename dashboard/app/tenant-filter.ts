@@ -1,6 +1,8 @@
 import { anyText, viewFilter } from './view-filter.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
 import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import type { LastResult } from '../../src/lib/api/answers/tenants.ts';
+import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
 import { sortBy } from './sort.ts';
 
 const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
@@ -8,11 +10,11 @@ const shows: Readonly<Record<string, (tenant: Tenant) => boolean>> = {
   unreachable: ({ reachable }) => !reachable,
   'last run failed': ({ lastResults = [] }) => lastResults.some(({ outcome }) => outcome === 'failed'),
   'ends soon': endsSoon,
-  'no trouble': isWell,
+  'no trouble': (tenant) => groupOf(tenant) === 'well',
 };
 
 /** Values of `show`. */
-export const showOptions = Object.keys(shows);
+const showOptions = Object.keys(shows);
 
 /** Filter and order of the tenants. */
 export const { parse: parseTenantFilter, link: tenantsLink } = viewFilter('#/tenants', {
@@ -70,6 +72,20 @@ export const sortTenants = (tenants: readonly Tenant[], { column, descending }: 
     ({ name }) => name,
   );
 
+/** The column of all applies. No job can have this name. */
+export const changesColumn = '~changes';
+
+/** Whether a run changed the tenant, or tried to: a plan of the same job only looked. */
+export const isApply = ({ runId }: Pick<LastResult, 'runId'>): boolean =>
+  isApplyWindow(runId.slice(runId.indexOf('@') + 1));
+
+/** The last result that a column shows. Of several applies, one that failed. */
+export function lastOf(results: readonly LastResult[] = [], column: string): LastResult | undefined {
+  if (column !== changesColumn) return results.find(({ job }) => job === column);
+  const applied = results.filter(isApply);
+  return applied.find(({ outcome }) => outcome === 'failed') ?? applied[0];
+}
+
 /** Failed results come first. */
 const outcomeRank: Readonly<Record<string, number>> = { failed: 0, retrying: 1, skipped: 2, succeeded: 3 };
 
@@ -78,7 +94,7 @@ function keyOf(tenant: Tenant, column: string): number | string | undefined {
   if (column === 'tenant') return tenant.name;
   if (column === 'access') return tenant.reachable ? 1 : 0;
   if (column === 'ends') return tenant.relationshipEndsAt;
-  const result = tenant.lastResults?.find(({ job }) => job === column);
+  const result = lastOf(tenant.lastResults, column);
   return result && (outcomeRank[result.outcome] ?? 1);
 }
 

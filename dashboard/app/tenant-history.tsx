@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks';
-import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { isApply } from './tenant-filter.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { WideMarks } from './charts.tsx';
 import { useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
-import { localTime, relative } from './format.ts';
-import { Empty, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
+import { count, localTime, relative } from './format.ts';
+import { Empty, OutcomeBadge, Panel, Table, Time, ToneBadge } from './pieces.tsx';
 import { replaceAddress, runLink, tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -18,9 +19,33 @@ import { tenantPoints } from './history-points.ts';
 
 type Result = NonNullable<TenantDetailsAnswer['history']>[number];
 
-/** The last result of each job in the tenant, and the results before as a line of marks. */
-export function TenantJobs({ tenant: { lastResults, history } }: { readonly tenant: TenantDetailsAnswer }) {
+interface TenantProps {
+  readonly tenant: TenantDetailsAnswer;
+}
+
+/** The names of the jobs that change tenants. */
+function useChanging(): ReadonlySet<string> {
+  const { jobs } = useJobs();
+  return new Set(jobs?.flatMap(({ name, changes }) => (changes ? name : [])));
+}
+
+/** What became of a visit. A plan that was made has changed nothing. */
+function ResultBadge({ result, changing }: { readonly result: LastResult; readonly changing: ReadonlySet<string> }) {
+  const { job, outcome, code } = result;
+  return outcome === 'succeeded' && changing.has(job) && !isApply(result) ? (
+    <ToneBadge tone="idle" title="Nothing was changed yet.">
+      planned
+    </ToneBadge>
+  ) : (
+    <OutcomeBadge outcome={outcome} code={code} />
+  );
+}
+
+/** The last result of each job in the tenant, and the results before as a line of marks; on request, each result. */
+export function TenantJobs({ tenant }: TenantProps) {
+  const { lastResults, history } = tenant;
   const { titleOf: titleOfJob } = useJobs();
+  const changing = useChanging();
   return (
     <Panel title="Jobs" bare>
       {lastResults === undefined || lastResults.length === 0 ? (
@@ -34,7 +59,7 @@ export function TenantJobs({ tenant: { lastResults, history } }: { readonly tena
           columns={[
             ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
             ['Nights', 'w-l', ({ job }) => <ResultMarks results={history?.filter((result) => result.job === job)} />],
-            ['Last result', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
+            ['Last result', 'w-c', (result) => <ResultBadge result={result} changing={changing} />],
             [
               'Finished',
               'w-m end p2 quiet',
@@ -44,6 +69,7 @@ export function TenantJobs({ tenant: { lastResults, history } }: { readonly tena
           ]}
         />
       )}
+      <AllResults tenant={tenant} changing={changing} />
     </Panel>
   );
 }
@@ -62,22 +88,22 @@ function ResultMarks({ results }: { readonly results: readonly Result[] | undefi
   );
 }
 
-const shownAtFirst = 8;
-
-/** The results of a tenant in earlier runs, the newest first. */
-export function TenantHistory({ tenant: { tenantId, history } }: { readonly tenant: TenantDetailsAnswer }) {
+/** The results of a tenant in earlier runs, the newest first, for those who ask for them. */
+function AllResults({
+  tenant: { tenantId, history },
+  changing,
+}: TenantProps & { readonly changing: ReadonlySet<string> }) {
   const [isAll, setAll] = useState(false);
   const [open, setOpen] = useState<Result>();
   const showsLog = useRole('Runs.Read');
   const { titleOf: titleOfJob } = useJobs();
   if (history?.length === 0) return null;
+  if (history === undefined) return <footer>The results in earlier runs are not known.</footer>;
   return (
-    <Panel title="History" bare class="no-print">
-      {history === undefined ? (
-        <Empty title="The results in earlier runs are not known." />
-      ) : (
+    <>
+      {isAll ? (
         <Table
-          items={isAll ? history : history.slice(0, shownAtFirst)}
+          items={history}
           keyOf={({ runId }) => runId}
           columns={[
             [
@@ -93,20 +119,18 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
               ),
             ],
             ['Finished', 'w-m quiet p2', ({ finishedAt }) => <Time iso={finishedAt} short />],
-            ['Outcome', 'w-c', ({ outcome, code }) => <OutcomeBadge outcome={outcome} code={code} />],
+            ['Outcome', 'w-c', (result) => <ResultBadge result={result} changing={changing} />],
             ['Rows', 'w-s end p2', ({ rows }) => rows.toLocaleString('en')],
             ['Attempts', 'w-s end p2', ({ attempts }) => attempts],
             ['Log', 'w-xs end', (result) => showsLog && <OpenLog result={result} onOpen={setOpen} />],
           ]}
         />
-      )}
-      {history === undefined || history.length <= shownAtFirst ? null : (
-        <footer>
-          <button type="button" class="link" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
-            {isAll ? 'Show fewer' : `Show all ${history.length} results`}
-          </button>
-        </footer>
-      )}
+      ) : null}
+      <footer class="no-print">
+        <button type="button" class="link" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
+          {isAll ? 'Show the last results only' : `Show all ${count(history.length, 'result')}`}
+        </button>
+      </footer>
       {open === undefined ? null : (
         <Dialog
           title={titleOfJob(open.job)}
@@ -117,7 +141,7 @@ export function TenantHistory({ tenant: { tenantId, history } }: { readonly tena
           <TenantTrace runId={open.runId} tenantId={tenantId} />
         </Dialog>
       )}
-    </Panel>
+    </>
   );
 }
 

@@ -5,6 +5,7 @@ import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
+import { Icon } from './icon.tsx';
 import type { HistoryChoice } from './history-choice.ts';
 import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -14,7 +15,7 @@ import { StartButtons } from './start-buttons.tsx';
 import { Access, marksOf, TagList } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
-import { TenantHistory, TenantJobs, TenantOverTime } from './tenant-history.tsx';
+import { TenantJobs, TenantOverTime } from './tenant-history.tsx';
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, hasEnded, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
@@ -38,11 +39,7 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
     <article>
       {/* Not the id first: it would be the title of the page. */}
       {tenant === undefined && polled.failure === undefined ? null : (
-        <Head
-          title={tenant?.name ?? 'Tenant'}
-          in={['#/tenants', 'Tenants']}
-          about={<About tenantId={tenantId} tenant={tenant} />}
-        >
+        <Head title={tenant?.name ?? 'Tenant'} in={['#/tenants', 'Tenants']} about={<About tenant={tenant} />}>
           <Actions tenantId={tenantId} />
         </Head>
       )}
@@ -51,14 +48,11 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   );
 }
 
-function About({ tenantId, tenant }: { readonly tenantId: string; readonly tenant: TenantDetailsAnswer | undefined }) {
+function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined }) {
   return (
     <>
       {tenant === undefined ? null : <Access tenant={tenant} />}
       <span>{tenant?.defaultDomain}</span>
-      <span>
-        id <code>{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
-      </span>
       <span>
         <TagList names={marksOf(tenant)} />
       </span>
@@ -72,7 +66,7 @@ function Actions({ tenantId }: { readonly tenantId: string }) {
   return (
     <>
       <a class="btn" href={reportLink(tenantId)}>
-        Customer report
+        <Icon name="print" /> Customer report
       </a>
       {showsAudit ? (
         <a class="btn" href={auditLink({ tenant: tenantId })}>
@@ -103,13 +97,12 @@ function Details({ tenant, reload, history }: DetailsProps) {
       <div class="cols">
         <div class="stack">
           <TenantJobs tenant={tenant} />
+          <TenantEvents tenant={tenant} />
           <TenantOverTime tenantId={tenant.tenantId} choice={history} />
-          <TenantHistory tenant={tenant} />
         </div>
         <div class="stack">
           <Relationship tenant={tenant} />
           {readsRuns ? <TenantLicences tenant={tenant} /> : null}
-          <TenantEvents tenantId={tenant.tenantId} />
           <TenantTags tenant={tenant} onChange={reload} />
           {readsAudit ? <TenantExtract tenantId={tenant.tenantId} /> : null}
         </div>
@@ -147,14 +140,19 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const { titleOf: titleOfJob } = useJobs();
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
+  const only = results.length === 1 ? results[0] : undefined;
   const since = results.flatMap(({ job }) => failingSince(tenant, job) ?? []).toSorted()[0];
   return (
     <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
       <h2>{titleOf(cause)}</h2>
       {results.length === 0 ? null : (
         <p>
-          {results.length === 1 ? titleOfJob(results[0]?.job ?? '') : count(results.length, 'job')}{' '}
-          {results.length === 1 ? 'fails' : 'fail'}
+          {only === undefined ? (
+            count(results.length, 'job')
+          ) : (
+            <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
+          )}{' '}
+          {only === undefined ? 'fail' : 'fails'}
           {since === undefined ? '' : ` since ${localDay(since)}`}.
         </p>
       )}
@@ -177,7 +175,7 @@ const sourceNames = {
 } as const;
 
 function Relationship({ tenant }: TenantProps) {
-  const { relationship, relationshipRenews, roles = [], explanation, sources, asOf } = tenant;
+  const { tenantId, relationship, relationshipRenews, roles = [], explanation, sources, asOf } = tenant;
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   return (
@@ -199,6 +197,9 @@ function Relationship({ tenant }: TenantProps) {
         <Fact name="Listed in">{sources.map((source) => sourceNames[source]).join(', ')}</Fact>
         <Fact name="As of">
           <Time iso={asOf} short />
+        </Fact>
+        <Fact name="Tenant id">
+          <code class="wrap">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
         </Fact>
       </dl>
     </Panel>
@@ -252,25 +253,27 @@ function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
     <Panel title="Licences" more={more} bare>
       <ul class="list licences">
         {rows.map((row, index) => {
-          const [product, assigned, licences] = [
-            shownValue(row['product'] ?? null, 'text'),
-            Number(row['assigned']),
-            Number(row['licences']),
-          ];
-          const words = `${assigned.toLocaleString('en')} of ${licences.toLocaleString('en')}`;
+          const product = shownValue(row['product'] ?? null, 'text');
+          const assigned = Number(row['assigned']);
+          // A product that costs nothing has no number: nobody bought it.
+          const licences = row['licences'] == null ? undefined : Number(row['licences']);
+          const isOver = licences !== undefined && assigned > licences;
+          const words = `${assigned.toLocaleString('en')} ${licences === undefined ? 'assigned' : `of ${licences.toLocaleString('en')}`}`;
           return (
             <li key={index}>
               <div>
                 <div class="cut" title={product}>
                   {product}
                 </div>
-                <StackedBar
-                  parts={[[assigned > licences ? 'bad' : 'succeeded', Math.min(assigned, licences)]]}
-                  total={licences}
-                  label={`${words} assigned`}
-                />
+                {licences === undefined ? null : (
+                  <StackedBar
+                    parts={[[isOver ? 'bad' : 'succeeded', Math.min(assigned, licences)]]}
+                    total={licences}
+                    label={`${words} assigned`}
+                  />
+                )}
               </div>
-              <span class={assigned > licences ? 'problem' : 'quiet'}>{words}</span>
+              <span class={isOver ? 'problem' : 'quiet'}>{words}</span>
             </li>
           );
         })}

@@ -6,7 +6,7 @@ import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { count, countOf, localDay } from './format.ts';
-import { type Failures, nightsOf, readJobRuns, trendOf, useFailures } from './nights.ts';
+import { type Failures, nightsOf, readJobRuns, useFailures, useTrends } from './nights.ts';
 import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -14,12 +14,13 @@ import { goTo, replaceAddress, runLink, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
+  changesColumn,
   filterTenants,
   groupOf,
+  isApply,
   markOptions,
   orderText,
   parseOrder,
-  showOptions,
   sortTenants,
   type TenantFilter,
   tenantsLink,
@@ -29,7 +30,6 @@ import {
   type Cause,
   causesOf,
   endsSoon,
-  isWell,
   type Tenant,
   titleOf,
   troublesOf,
@@ -53,7 +53,7 @@ export const TenantsView = forRole(['Tenants.Read'], 'Tenants', TenantList);
 function TenantList({ filter }: FilterProps) {
   const readsRuns = useRole('Runs.Read');
   const polled = usePolling((api) => api.tenants(), 'tenants', intervalMs);
-  const load = async (api: Api) => (readsRuns ? readJobRuns(api, 2 * nightsShown) : []);
+  const load = async (api: Api) => (readsRuns ? readJobRuns(api) : []);
   const jobs = usePolling(load, 'job runs', intervalMs).value ?? [];
   const answer = polled.value;
   const order = parseOrder(filter.sort);
@@ -93,11 +93,19 @@ const endingText = (n: number): string =>
 
 function headline(tenants: readonly Tenant[] | undefined): string {
   if (tenants === undefined || tenants.length === 0) return 'Tenants';
-  const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0).length;
-  const well = tenants.filter(isWell).length;
   if (!areResultsKnown(tenants)) return count(tenants.length, 'tenant');
-  if (troubled === 0) return `${count(well, 'tenant')}, all well`;
-  return `${count(well, 'tenant')} ${well === 1 ? 'is' : 'are'} well, ${troubled.toLocaleString('en')} ${troubled === 1 ? 'is' : 'are'} not`;
+  const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0).length;
+  const [well = 0, ending = 0] = ['well', 'ends'].map(
+    (group) => tenants.filter((one) => groupOf(one) === group).length,
+  );
+  if (well === tenants.length) return `${count(well, 'tenant')}, all well`;
+  return [
+    `${count(well, 'tenant')} ${well === 1 ? 'is' : 'are'} well`,
+    troubled === 0 ? [] : `${troubled.toLocaleString('en')} ${troubled === 1 ? 'is' : 'are'} not`,
+    ending === 0 ? [] : `${ending.toLocaleString('en')} ${ending === 1 ? 'ends' : 'end'} soon`,
+  ]
+    .flat()
+    .join(', ');
 }
 
 /** Replaces the address, so that the back button leaves the page instead of undoing each letter. */
@@ -128,11 +136,13 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const titles = useMemo(() => new Map(jobs.map(({ job }) => [job.name, job.title])), [jobs]);
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
+  const trendOf = useTrends(jobs, tenants);
+  const trends = causes.map((cause) => trendOf(cause)?.since).join();
   const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
   const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   const items = useMemo(
-    () => (isGrouped ? grouped(found, causes, jobColumns, titles) : found),
-    [found, causes, jobColumns, titles, isGrouped],
+    () => (isGrouped ? grouped(found, causes, { trendOf, jobs: jobColumns, titles }) : found),
+    [found, causes, trends, jobColumns, titles, isGrouped],
   );
   return (
     <>
@@ -171,15 +181,22 @@ function jobColumnsOf(
   failures: readonly Failures[],
 ): readonly JobColumn[] | undefined {
   if (!areResultsKnown(tenants)) return undefined;
-  // A plan is no nightly result.
+  // A plan is no nightly result. What plans came to is in one column.
   const changing = new Set(jobs.flatMap(({ job }) => (job.changes === true ? [job.name] : [])));
-  const all = new Set(tenants.flatMap(({ lastResults = [] }) => lastResults.map(({ job }) => job)));
-  const names = [...all].filter((name) => !changing.has(name)).toSorted();
-  return names.map((name) => ({
-    name,
-    title: jobs.find(({ job }) => job.name === name)?.job.title ?? name,
-    nights: failures.filter(({ run }) => run.job === name),
-  }));
+  const results = tenants.flatMap(({ lastResults = [] }) => lastResults);
+  const names = [...new Set(results.map(({ job }) => job))].filter((name) => !changing.has(name)).toSorted();
+  return [
+    ...names.map((name) => ({
+      name,
+      title: jobs.find(({ job }) => job.name === name)?.job.title ?? name,
+      nights: nightsOf(jobs.find(({ job }) => job.name === name)?.runs ?? [], nightsShown, nightsShown).map(({ run }) =>
+        failures.find((night) => night.run.runId === run?.runId),
+      ),
+    })),
+    ...(results.some(isApply)
+      ? [{ name: changesColumn, title: 'Applies that no later plan of their job follows', nights: [] }]
+      : []),
+  ];
 }
 
 const keyOf = ({ tenantId }: Tenant): string => tenantId;
@@ -199,22 +216,22 @@ const otherGroups: readonly (readonly [string, string])[] = [
 function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
-  jobs: readonly JobColumn[] = [],
-  titles: ReadonlyMap<string, string> = new Map(),
+  known: {
+    readonly trendOf: ReturnType<typeof useTrends>;
+    readonly jobs: readonly JobColumn[] | undefined;
+    readonly titles: ReadonlyMap<string, string>;
+  },
 ): readonly (Tenant | RowGroup)[] {
+  const { trendOf, jobs = [], titles } = known;
   const byGroup = Map.groupBy(found, groupOf);
   const order = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups];
   return order.flatMap(([key, title]) => {
     const some = byGroup.get(key);
     if (some === undefined) return [];
-    const cause = causes.find((known) => known.cause === key);
-    const since = cause && (cause.tenants.length === some.length ? sinceOf(cause, jobs) : undefined);
-    const where = cause && whereElse(cause, jobs, titles);
+    const cause = causes.find((one) => one.cause === key);
+    const since = cause && (whereElse(cause, jobs, titles) ?? trendOf(cause)?.since);
     return [
-      new RowGroup(
-        key,
-        <GroupHead count={some.length} title={title} tone={cause?.tone} since={since ?? where} cause={cause} />,
-      ),
+      new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} since={since} cause={cause} />),
       ...some,
     ];
   });
@@ -232,15 +249,6 @@ function whereElse(cause: Cause, jobs: readonly JobColumn[], titles: ReadonlyMap
   );
 }
 
-/** Since when there is a cause, if all jobs that failed for it say the same. */
-function sinceOf(cause: Cause, jobs: readonly JobColumn[]): string | undefined {
-  const failed = new Set(cause.tenants.flatMap(({ results }) => results.map(({ job }) => job)));
-  const [since, ...others] = new Set(
-    jobs.filter(({ name }) => failed.has(name)).map(({ nights }) => trendOf(cause, nights)?.since),
-  );
-  return others.length === 0 ? since : undefined;
-}
-
 interface FiltersProps extends FilterProps {
   readonly tenants: readonly Tenant[];
   readonly causes: readonly string[];
@@ -248,19 +256,25 @@ interface FiltersProps extends FilterProps {
   readonly children: preact.ComponentChildren;
 }
 
-const showTexts: Readonly<Record<string, string>> = {
-  'needs action': 'Need you',
-  unreachable: 'No access',
-  'last run failed': 'Failed',
-  'ends soon': 'End soon',
-  'no trouble': 'Well',
-};
+/** The first three are those of the title. The others overlap with them, are for links, and shown when they are chosen. */
+const showTexts = [
+  ['needs action', 'Need you'],
+  ['no trouble', 'Well'],
+  ['ends soon', 'End soon'],
+  ['unreachable', 'No access'],
+  ['last run failed', 'Failed'],
+] as const;
+const alwaysShown = 3;
 
 function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
   const marks = useMemo(() => markOptions(tenants, groups), [tenants, groups]);
-  const counts = useMemo(
-    () => new Map(showOptions.map((value) => [value, filterTenants(tenants, { show: value }).length])),
-    [tenants],
+  // Not for each letter of a search: there may be thousands.
+  const counted = useMemo(
+    () =>
+      showTexts
+        .filter(([value], at) => at < alwaysShown || value === filter.show)
+        .map(([value, text]) => [value, text, filterTenants(tenants, { show: value }).length] as const),
+    [tenants, filter.show],
   );
   const choices = [
     { name: 'cause', label: 'Cause', options: causes, textOf: titleOf },
@@ -277,12 +291,7 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
       <Segments
         label="Show"
         value={filter.show ?? ''}
-        options={[
-          ['', 'All', tenants.length],
-          ...showOptions.map(
-            (value) => [value, showTexts[value] ?? value, counts.get(value)] as [string, string, number],
-          ),
-        ]}
+        options={[['', 'All', tenants.length], ...counted]}
         onChoose={(value) => show({ ...filter, show: value })}
       />
       {choices.map(({ name, label, options, ...more }) => {

@@ -1,3 +1,4 @@
+import { capitalized } from '../../src/lib/core/text.ts';
 import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 
 type Application = HealthReportAnswer['applications'][number];
@@ -39,5 +40,3 @@ export function momentsOf(application: Application, nowMs: number): readonly Mom
     ...end(`${capitalized(clientCredential?.kind ?? 'client credential')} ends`, clientCredential?.endsAt),
   ].toSorted((a, b) => Date.parse(a.iso) - Date.parse(b.iso) || Number(a.title === 'Now') - Number(b.title === 'Now'));
 }
-
-const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

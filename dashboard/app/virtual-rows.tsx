@@ -72,6 +72,9 @@ interface VirtualRowsProps<Item> {
   readonly openKey?: string | undefined;
 }
 
+/** Rows that scroll with the page: more of them scroll in a box, because only those in sight are in the document. */
+const mostWithPage = 200;
+
 /**
  * A grid of any number of rows, of which only those near the visible part are in the document. It is one tab stop: arrow
  * keys, Page Up, Page Down, Home and End move between cells (ARIA practices, pattern "grid"). Screen readers get the true
@@ -83,16 +86,17 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
   const { columns, rowHeight } = narrow
     ? { columns: narrow, rowHeight: 3.4 }
     : { columns: props.columns, rowHeight: 2.25 };
-  const { keyAt, shown, active, handlers } = useGrid({ ...props, columns, rowHeight });
+  const width = columns.reduce((sum, { width }) => sum + width, 0);
+  const { keyAt, shown, active, fits, handlers } = useGrid({ ...props, columns, rowHeight, width });
   const rows = rendered(shown.first, shown.end, active.row);
   const keys = rows.filter((row) => !(items[row] instanceof RowGroup)).map((row) => keyAt(row) ?? '');
   const elementOf = useElements(keys, keyAt(active.row));
   const tracks = columns.map(({ width }) => `minmax(${width}rem, ${width}fr)`).join(' ');
-  const inner = { '--tracks': tracks, minWidth: `${columns.reduce((sum, { width }) => sum + width, 0)}rem` };
+  const inner = { '--tracks': tracks, minWidth: `${width}rem` };
   return (
     <div
       {...handlers}
-      class="rows"
+      class={`rows ${items.length <= mostWithPage ? 'few' : ''} ${fits ? 'fits' : ''}`}
       role="grid"
       aria-label={label}
       aria-rowcount={items.length + 1}
@@ -116,6 +120,14 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
 }
 
 /** Whether the window is as narrow as a phone. Same limit as in the style sheets. */
+/** A cell of a narrow screen: what is most important, and below it in small letters what else has a place. */
+export const TwoLines = (props: { readonly children: ComponentChildren; readonly below: ComponentChildren }) => (
+  <span class="two-lines">
+    <span>{props.children}</span>
+    <span class="small">{props.below}</span>
+  </span>
+);
+
 export function useNarrow(): boolean {
   const query = useMemo(() => matchMedia('(max-width: 720px)'), []);
   const [isNarrow, setNarrow] = useState(query.matches);
@@ -127,13 +139,13 @@ export function useNarrow(): boolean {
   return isNarrow;
 }
 
-function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number }) {
-  const { label, columns, items, keyOf, onOpen, rowHeight } = props;
+function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number; readonly width: number }) {
+  const { label, columns, items, keyOf, onOpen, rowHeight, width } = props;
   const ref = useRef<HTMLDivElement>(null);
   const place = useRef<Omit<KeptCell, 'hadFocus'>>(null);
   // First, because the window of rows depends on the scroll position.
   const kept = useKeptPlace(ref, label, place);
-  const { shown, onScroll, visibleRows } = useRowWindow(ref, items.length, rowHeight);
+  const { shown, onScroll, visibleRows, fits } = useRowWindow(ref, items.length, rowHeight, width);
   const keyOfRow = (item: Item | RowGroup): string => (item instanceof RowGroup ? `group ${item.key}` : keyOf(item));
   const keyAt = (row: number): string | undefined => {
     const item = items[row];
@@ -165,7 +177,7 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
     if (ref.current?.contains(document.activeElement) === true) followTo(document.activeElement);
   }, [columns]);
   const onFocusIn = (event: FocusEvent): void => followTo(event.target);
-  return { keyAt, shown, active, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
+  return { keyAt, shown, active, fits, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
 }
 
 /**

@@ -24,7 +24,7 @@ import { differenceOf, objectName } from '../../src/lib/changes/difference.ts';
 import { visibleText } from '../../src/lib/core/text.ts';
 import type { Checked } from './check.ts';
 import { type LogProps, SignInsPanel } from './sign-ins-view.tsx';
-import { counted, dayOf, Some, When, zone } from './parts.tsx';
+import { counted, dayOf, SearchField, Some, When, zone } from './parts.tsx';
 import { isConsent } from './words.ts';
 
 /** What the records say, in the order in which an owner of a tenant asks. What nothing signs stands apart, at the end. */
@@ -713,16 +713,7 @@ function Timeline({ account }: { readonly account: Account }) {
       </header>
       <div class="pad">
         <div class="filters">
-          <label class="field">
-            <span class="visually-hidden">Search the timeline</span>
-            <input
-              type="search"
-              placeholder="name, path, reason or rule"
-              autocomplete="off"
-              value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-          </label>
+          <SearchField of="timeline" placeholder="name, path, reason or rule" value={text} onText={setText} />
           <label class="chip">
             Show
             <select value={kind} onChange={(event) => setKind(event.currentTarget.value as Kind)}>

@@ -115,3 +115,24 @@ export const Times = ({ text }: { readonly text: string }) => (
 
 /** `1 change`, `25 changes`. */
 export const counted = (n: number, noun: string): string => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+
+/** A field that narrows a list while the reader types. */
+export const SearchField = (props: {
+  /** What is searched, for screen readers. */
+  readonly of: string;
+  readonly placeholder: string;
+  readonly class?: string;
+  readonly value: string;
+  readonly onText: (text: string) => void;
+}) => (
+  <label class={props.class ?? 'field'}>
+    <span class="visually-hidden">Search the {props.of}</span>
+    <input
+      type="search"
+      placeholder={props.placeholder}
+      autocomplete="off"
+      value={props.value}
+      onInput={(event) => props.onText(event.currentTarget.value)}
+    />
+  </label>
+);

@@ -16,7 +16,7 @@ import type { ExtractVerdict } from '../../src/lib/audit/proof/verify-extract.ts
 import { visibleText } from '../../src/lib/core/text.ts';
 import { Notice } from '../shared/text.tsx';
 import { takeTurns } from './check.ts';
-import { counted, Drop, Some, When } from './parts.tsx';
+import { counted, Drop, SearchField, Some, When } from './parts.tsx';
 
 /** A sign-in log is read as a whole. */
 const mostBytes = 100_000_000;
@@ -314,16 +314,13 @@ function Applications({ applications, partner, onChoose }: ApplicationsProps) {
     <fieldset class="applications">
       <legend>Applications of your partner</legend>
       {applications.length <= mostApplications ? null : (
-        <label class="field no-print">
-          <span class="visually-hidden">Search the applications</span>
-          <input
-            type="search"
-            placeholder="name or id of an application"
-            autocomplete="off"
-            value={text}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </label>
+        <SearchField
+          of="applications"
+          class="field no-print"
+          placeholder="name or id of an application"
+          value={text}
+          onText={setText}
+        />
       )}
       {shown.map(({ id, name, signIns, recorded, provider }) => (
         <label class="check" key={id}>

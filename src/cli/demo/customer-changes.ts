@@ -69,12 +69,12 @@ export async function tagCustomers(demo: Omit<Changing, 'masterKey'>): Promise<v
 const changeJob = 'block-user-consent';
 const otherJob = 'sharepoint-sharing-level';
 
-/** Three customers first, then half of all. */
+/** Three customers first, then half of all. A visitor, as whom it is made, learns from the reason that it is not his own. */
 const applied = {
   waves: ['group:gold', '50%', '100%'],
   stop: { failed: 3, unclear: 1 },
   pauseMinutes: 0,
-  reason: 'Ticket 4690: consent phishing at two customers',
+  reason: 'Made by the demo, as an example. Ticket 4690: consent phishing at two customers',
 };
 
 /**

@@ -38,7 +38,7 @@ export function reportLines(report: TenantReport): Line[] {
 function sectionLines(section: Section, tenant: string): Line[] {
   const { title, asOf, rowCount, rows, columns, counts, since, changed, runId } = section;
   const more = rowCount - rows.length;
-  const cells = rows.map((row) => columns.map(({ name, type }) => cellText(row[name], type)));
+  const cells = rows.map((row) => columns.map((column) => cellText(row[column.name], column)));
   const heads = columns.map(({ title }, at) =>
     // The first one names the row.
     at === 0 ? { head: title, min: 24, wrap: true } : { head: title, optional: at > 1 },

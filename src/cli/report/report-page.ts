@@ -181,8 +181,8 @@ ${
 <table class="${columns.length > manyColumns ? 'rows many' : 'rows'}">
 <thead><tr>${columns.map(({ title, type }) => html`<th scope="col"${type === 'number' ? html` class="number"` : ''}>${title}</th>`)}</tr></thead>
 <tbody>${rows.map(
-        (row) => html`<tr>${columns.map(({ name, title, type }) =>
-          (type === 'number' ? number : cell)(title, cellText(row[name], type)),
+        (row) => html`<tr>${columns.map((column) =>
+          (column.type === 'number' ? number : cell)(column.title, cellText(row[column.name], column)),
         )}</tr>
 `,
       )}</tbody>

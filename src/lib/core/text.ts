@@ -144,6 +144,9 @@ export function setupApiCommand(broker: NamedApplications | undefined, options: 
 /** How many names a sentence lists. */
 const maxListed = 20;
 
+/** With a capital at the start. */
+export const capitalized = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
 /** Names for a sentence. */
 export const listed = (names: readonly string[]): string =>
   names.length > maxListed

@@ -97,7 +97,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('filters by tenant, caller and outcome, with the filter in the address and in the browser history', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await page.getByText('More', { exact: true }).click();
+    await page.getByText('More…', { exact: true }).click();
     await page.getByLabel('Tenant').fill(customer.domain);
     await page.getByLabel('Caller').fill(helpdesk.clientId);
     await page.keyboard.press('Enter');
@@ -186,7 +186,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await waitForStatus('100 records so far');
-    await page.getByText('More', { exact: true }).click();
+    await page.getByText('More…', { exact: true }).click();
     await page.getByLabel('Tenant').fill('nobody.example');
     watched.complaints.length = 0;
     await page.keyboard.press('Enter');

@@ -43,7 +43,6 @@ export function dashboardPage(page: Page): DashboardPage {
     },
     showOutcome: async (outcome) => {
       await page.getByLabel('Outcome').selectOption(outcome);
-      await page.getByRole('button', { name: 'Show', exact: true }).click();
     },
     openRun: async (runId) => {
       await page.evaluate(

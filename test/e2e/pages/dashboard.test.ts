@@ -70,7 +70,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     expect(await rows()).toBeGreaterThan(demo.cloud.tenants.length);
     await page
       .getByRole('group', { name: 'Outcome' })
-      .getByRole('button', { name: /^failed/ })
+      .getByRole('button', { name: /^Failed/ })
       .click();
     const causes = new Set(failures.flatMap((failure) => causeOfVisit(failure) ?? []));
     // The heading, the failures, and a heading over those of each cause.
@@ -177,7 +177,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
       await dashboard.badgeOfRun('cancelled').waitFor();
       await page
         .getByRole('group', { name: 'Outcome' })
-        .getByRole('button', { name: /^not attempted/ })
+        .getByRole('button', { name: /^Not attempted/ })
         .click();
       expect(Number(await page.getByRole('grid').getAttribute('aria-rowcount'))).toBeGreaterThan(1);
     } finally {
@@ -193,7 +193,9 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     const rows = (): Promise<string | null> => grid.getAttribute('aria-rowcount');
     const show = page.getByRole('group', { name: 'Show' });
     await show.getByRole('button', { name: `All ${demo.cloud.tenants.length}` }).waitFor();
-    await show.getByRole('button', { name: /^No access/ }).click();
+    // Links lead to this filter, and it is shown while it is chosen.
+    await page.goto(`${demo.url}/api/dashboard#/tenants?show=unreachable`);
+    expect(await show.getByRole('button', { name: /^No access/ }).getAttribute('aria-pressed')).toBe('true');
     const expired = demo.cloud.tenants.filter(({ state }) => state === 'gdap_expired').length;
     // The heading, the tenants, and one heading over each cause.
     const causes = grid.locator('.group');
@@ -204,8 +206,9 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await expect.poll(rows).toBe('3');
     await grid.getByRole('rowheader').getByRole('link').click();
     await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();
-    const history = page.getByRole('region', { name: 'History' });
-    await history.getByText('No consent for the application').first().waitFor();
+    const history = page.getByRole('region', { name: 'Jobs' });
+    await history.getByRole('button', { name: /^Show all \d+ results?$/ }).click();
+    await history.getByRole('cell', { name: 'No consent for the application', exact: true }).first().waitFor();
     await history.getByRole('button', { name: 'Log of access-check' }).first().click();
     await page
       .getByRole('dialog')
@@ -225,7 +228,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await page.getByLabel('Resource').selectOption('exchange');
     await page.getByRole('slider', { name: 'Run of the chart Reachable: yes, exchange' }).waitFor();
     const { tenantId, domain } = tenantOf(demo, 'ok');
-    await page.getByLabel('Tenants').fill(domain);
+    await page.getByRole('textbox', { name: 'Tenants' }).fill(domain);
     await page.getByRole('button', { name: 'Show', exact: true }).click();
     await expect.poll(() => page.locator('.chart-marked').innerText()).toContain('over 1 tenant');
     await page.goto(`${demo.url}/api/dashboard#/tenants/${tenantId}?job=access-check&column=rows`);

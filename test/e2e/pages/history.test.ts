@@ -41,14 +41,14 @@ describe('the numbers over time', skippedBecause(noBrowser), () => {
     await tabTo(page, (focused) => focused.getAttribute('role') === 'slider');
     const slider = page.getByRole('slider', { name: 'Run of the chart Free' });
     const spoken = () => slider.getAttribute('aria-valuetext');
-    expect(await spoken()).toMatch(/^24 Nov 2026, 05:00: 92, over 23 of 25 tenants$/);
+    expect(await spoken()).toMatch(/^24 Nov(?: 2026)?, 05:00: 92, over 23 of 25 tenants$/);
     for (let presses = 0; presses < 9; presses += 1) await page.keyboard.press('ArrowLeft');
-    await expect.poll(spoken).toBe('15 Nov 2026, 05:00: no number, stopped over 5 of 25 tenants');
+    await expect.poll(spoken).toMatch(/^15 Nov(?: 2026)?, 05:00: no number, stopped over 5 of 25 tenants$/);
     expect(await marked(page)).toContain('No number');
     await page.keyboard.press('Home');
-    await expect.poll(spoken).toMatch(/^27 Aug 2026, 05:00: /);
+    await expect.poll(spoken).toMatch(/^27 Aug(?: 2026)?, 05:00: /);
     await page.keyboard.press('Tab');
-    expect(await focusedText(page)).toBe('27 Aug 2026, 05:00');
+    expect(await focusedText(page)).toMatch(/^27 Aug(?: 2026)?, 05:00$/);
     await tabTo(page, (focused) => focused.textContent === 'Show as a table');
     await page.keyboard.press('Enter');
     await expect.poll(() => page.locator('.history-table tbody tr').count()).toBe(90);
@@ -61,7 +61,7 @@ describe('the numbers over time', skippedBecause(noBrowser), () => {
     const area = page.locator('.chart-area');
     const { width = 0, height = 0 } = (await area.boundingBox()) ?? {};
     await area.hover({ position: { x: 1, y: height / 2 } });
-    await expect.poll(() => marked(page)).toContain('27 Aug 2026');
+    await expect.poll(() => marked(page)).toContain('27 Aug');
     await area.hover({ position: { x: width - 1, y: height / 2 } });
     await expect.poll(() => marked(page)).toContain('24 Nov 2026');
     await area.hover({ position: { x: width / 2, y: height / 2 } });

@@ -45,6 +45,11 @@ class Reader {
     return this.page.getByRole('heading', { level: 1, name: text });
   }
 
+  /** Waits until the page of a plan says where it is. */
+  says(text: string): Promise<void> {
+    return this.page.locator('.lede, .note strong', { hasText: text }).first().waitFor();
+  }
+
   press(name: string | RegExp): Promise<void> {
     return this.page.getByRole('button', { name, exact: true }).first().click();
   }
@@ -132,7 +137,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.heading(/^1 plan/).waitFor();
     await page.getByRole('link', { name: 'Users cannot consent to applications' }).click();
     const all = (count: number): string => `${count} changes in ${count} tenants wait for you`;
-    await operator.heading(all(reachable.length)).waitFor();
+    await operator.says(all(reachable.length));
     expect(page.url()).toContain(encodeURIComponent(String(runId)));
     const lost = page.locator('del', {
       hasText: /^- .*permissionGrantPoliciesAssigned: ManagePermissionGrantsForSelf/,
@@ -143,30 +148,31 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
 
     await apply(`${canary}, 100%`, '0');
     await approver.look();
-    await operator.heading('Wave 1 of 2 is done, and the next one waits for you').waitFor();
+    await operator.says('Wave 1 of 2 is done, and the next one waits for you');
     expect(await open()).toEqual(reachable.map(({ tenantId }) => tenantId).filter((id) => id !== canary));
     await page.getByText('The customers agreed.').waitFor();
     await operator.look();
 
     await changeTenant(demo.cloud.control, String(failing), { moreRoles: [] });
-    await operator.press('Go on');
-    await operator.heading('The apply is held in wave 2 of 2 and waits for you').waitFor();
+    await operator.press('Go on with wave 2');
+    await page.locator('.gate').waitFor();
+    await operator.says('The apply is held in wave 2 of 2 and waits for you');
     await page.locator('.metrics', { hasText: 'refused1' }).waitFor();
     await operator.look();
 
     await operator.press('Go on');
     const applied = reachable.length - 1;
-    await operator.heading(`${applied} of ${reachable.length} changes applied, 1 refused`).waitFor();
+    await operator.says(`${applied} of ${reachable.length} changes applied, 1 refused`);
     expect(await open()).toEqual([failing]);
     await page.locator('.wave', { hasText: `2all others${applied} tenants` }).waitFor();
     await operator.look();
 
     await operator.press('Plan to undo');
-    await operator.heading(all(applied)).waitFor();
+    await operator.says(all(applied));
     await page.getByText('takes back an apply').waitFor();
     await page.locator('ins', { hasText: 'ManagePermissionGrantsForSelf' }).first().waitFor();
     await apply('100%', '0');
-    await operator.heading(`${applied} of ${applied} changes applied`).waitFor();
+    await operator.says(`${applied} of ${applied} changes applied`);
     expect(await open()).toEqual(reachable.map(({ tenantId }) => tenantId));
     await operator.look();
     expect([operator, approver].flatMap(({ watched }) => watched.complaints)).toEqual([]);

@@ -83,12 +83,20 @@ it.each([
 });
 
 it('reads name, roles and expiry from a pasted header', () => {
-  const claims = { exp: 1_800_000_000, roles: ['Runs.Read', 7], azp: 'app', preferred_username: 'müller@contoso.com' };
+  const claims = {
+    exp: 1_800_000_000,
+    roles: ['Runs.Read', 7],
+    tid: 'partner',
+    preferred_username: 'müller@contoso.com',
+    name: 'Mia Müller',
+  };
   const token = `a.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c`;
   expect(readSession(` Bearer ${token} `)).toEqual({
     token,
     name: 'müller@contoso.com',
+    fullName: 'Mia Müller',
     roles: ['Runs.Read'],
     expiresAtMs: 1_800_000_000_000,
+    tenantId: 'partner',
   });
 });

@@ -3,6 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
+import { ApprovalFacts } from '../../../dashboard/app/approval-facts.tsx';
 import { ApprovalView } from '../../../dashboard/app/approval-view.tsx';
 import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
 import { ApprovalsView } from '../../../dashboard/app/approvals-view.tsx';
@@ -448,7 +449,7 @@ describe('the page of an approval', () => {
 
   it('says why a person cannot approve', async () => {
     const none = { possibleDecisions: [] };
-    expect(await why({})).toMatch(/^It waits for you0 of 1 approval, lapses .*Approve….*Deny…/);
+    expect(await why({})).toMatch(/^It waits for you0 of 1 approval, lapses .*Deny….*Approve…/);
     await cleanUp();
     expect(await why({ ...none, asker: party(me, 'me') })).toMatch(/^You asked for it yourself/);
     await cleanUp();
@@ -466,6 +467,13 @@ describe('the page of an approval', () => {
     expect(await why({ possibleDecisions: ['deny', 'revoke'] })).toMatch(/another application/);
     await cleanUp();
     expect(await why(none)).toMatch(/^An application cannot decide/);
+  });
+
+  it('is drawn without a reader, in the page of parts', async () => {
+    const asker = party(other, 'ada@partner.example');
+    const { root, unmount } = await rendered(<ApprovalFacts approval={approval({ asker })} />);
+    cleanUp = unmount;
+    expect(root.textContent).toContain('ada@partner.example');
   });
 
   it('shows the whole request and all by which people decide, and folds hashes and ids of support', async () => {
@@ -500,6 +508,7 @@ describe('the page of an approval', () => {
     expect(root.querySelector('.panel dl')?.textContent).toContain(facts[0]?.value);
     expect(folded).toEqual([
       'Rule',
+      'Approval id',
       'Deciders need',
       'SHA-256 of the body',
       'Asker',
@@ -518,9 +527,35 @@ describe('the page of an approval', () => {
     const details = [{ name: 'Set x in 3 tenants', value: '+ x' }];
     const { root } = await page('one', broker(approval({ kind: 'change', facts, details })).api);
     const text = root.querySelector('.panel')?.textContent ?? '';
-    expect(text).toMatch(/fix@1.*weakens security.*Read the plan.*Set x in 3 tenants.*Digestf/s);
+    expect(text).toMatch(/Show the plan.*weakens security.*Read the plan.*Set x in 3 tenants.*Digestf/s);
     expect(root.querySelector('.panel dl a')?.getAttribute('href')).toBe('#/plans/fix%401');
   });
+
+  it.each([
+    ['used', [], ['Runs.Read'], 1],
+    ['used', [], [], 0],
+    ['pending', [{ name: 'Set x in 3 tenants', value: '+ x' }], ['Runs.Read'], 0],
+  ] as const)(
+    'that is %s, with differences %j, for the roles %j: reads the plan %d times',
+    async (status, details, roles, times) => {
+      const facts = [{ name: 'Plan', value: 'fix@1' }];
+      const group = {
+        action: 'update',
+        target: '/policies/p',
+        before: null,
+        after: '{"a":1}',
+        undo: 'yes',
+        tenants: 3,
+      };
+      const plan = vi.fn<Api['plan']>(
+        async () => ({ planId: 'fix@1', groups: [group], changes: 3, irreversible: 0, more: false }) as never,
+      );
+      const { api } = broker(approval({ kind: 'change', status, facts, details: [...details] }));
+      const { root } = await page('one', { ...api, plan, rows: async () => ({ rows: [] }) }, [...roles, ...decider]);
+      expect(plan).toHaveBeenCalledTimes(times);
+      expect(root.textContent.includes('update /policies/p')).toBe(times === 1);
+    },
+  );
 
   it('shows its history, the oldest first, and offers to revoke', async () => {
     const made = {
@@ -572,7 +607,7 @@ describe('the page of an approval', () => {
     const { root } = await page('one', broker(approval({ status: 'used', possibleDecisions: [], use })).api);
     expect(root.querySelector('.timeline')?.textContent).toContain(expected);
     expect(root.textContent?.includes('no answer is known')).toBe(!answered);
-    expect(root.querySelector('.about .badge')?.textContent).toBe('used');
+    expect(root.querySelector('.about .badge')?.textContent).toBe('approved and used');
   });
 });
 

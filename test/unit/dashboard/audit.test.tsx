@@ -5,7 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
-import { AuditTable, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
+import { AuditTable, oneARequest, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole } from './signed-in.tsx';
@@ -154,6 +154,20 @@ it('shows the steps of an approval with reason and link, also of two people who 
   await unmount();
 });
 
+it('shows a request and its answer as one line, with what only the first record says', async () => {
+  const sent = entry({ tokenId: 'r1', outcome: 'sent', kind: 'request', bodySha256: 'abc' });
+  const { bodySha256: _, ...answer } = { ...sent, at: to, outcome: 'answered', status: 204 } as const;
+  const records = [answer, sent, entry({ tokenId: 'r2', outcome: 'sent', kind: 'request' })];
+  const { root, unmount } = await rendered(<AuditTable records={oneARequest(records)} filter={{}} names={names} />);
+  const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
+  expect(rows.map((row) => row.children[5]?.textContent?.trim())).toEqual(['answered 204', 'sent']);
+  await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
+  const drawer = root.querySelector('dialog');
+  expect(drawer?.textContent).toContain('SHA-256 of the bodyabc');
+  expect([...(drawer?.querySelectorAll('time') ?? [])].map(({ dateTime }) => dateTime)).toEqual([to, from]);
+  await unmount();
+});
+
 it('shows of an agent its blueprint and the person that it acts for', async () => {
   const [application, person, blueprint] = ['a-1', 'p-1', 'b-1'];
   const agent = { applicationId: application, objectId: person, kind: 'agent', blueprint, actsFor: person } as const;
@@ -225,6 +239,30 @@ it('marks what a rule for emergencies served, and only that', async () => {
   await unmount();
 });
 
+it('shows the period of the filter, and takes a choice at once without losing the others', async () => {
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+  const period = async (filter: Parameters<typeof Filters>[0]['filter'], choose?: string) => {
+    const { root, unmount } = await rendered(<Filters filter={filter} />);
+    const select = root.querySelector('select')!;
+    const shown = select.value;
+    if (choose !== undefined)
+      await act(() => {
+        select.value = choose;
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+      });
+    await unmount();
+    return shown;
+  };
+  expect(await period({})).toBe('7');
+  expect(await period({ from: daysAgo(30.1) })).toBe('30');
+  expect(await period({ from: daysAgo(12) })).toBe('other');
+  expect(await period({ from: daysAgo(30), to: daysAgo(23), tenant: 't.example' }, '1')).toBe('other');
+  const query = new URLSearchParams(location.hash.split('?')[1]);
+  expect([query.get('tenant'), query.get('to')]).toEqual(['t.example', null]);
+  expect((Date.now() - Date.parse(query.get('from') ?? '')) / 86_400_000).toBeCloseTo(1, 2);
+  location.hash = '';
+});
+
 it('filters by approval and emergencies, and keeps both in the address', async () => {
   const { root, unmount } = await rendered(<Filters filter={{ approval: 'a1', kind: 'approval' }} />);
   await act(() => root.querySelector<HTMLInputElement>('input[type=checkbox]')!.click());
@@ -286,17 +324,21 @@ describe('what stands above the records', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is how much was recorded and denied, and why, with a bar for each day that leads to it', async () => {
-    const days = [at(24, 'issued'), at(24, 'denied', { code: 'consent_required' }), at(22, 'denied')];
+  it('is how much was recorded, without success and denied, and why, with a bar for each day that leads to it', async () => {
+    const days = [
+      at(24, 'issued'),
+      at(24, 'denied', { code: 'consent_required' }),
+      at(22, 'denied', { code: 'caller_forbidden' }),
+    ];
     const { root, queries, bars, h1, unmount } = await view([days]);
-    expect(h1()).toBe('3 records, 2 denied');
+    expect(h1()).toBe('3 records, 2 without success, 1 denied by the policy');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /^Since .*\. Denied for: No consent for the application \(1\), no code \(1\)\.$/,
+      /^Since .*\. Without success for: No consent for the application \(1\), The caller is not allowed to do this \(1\)\.$/,
     );
     expect(bars()).toEqual([
-      '22 Nov: 1 record, 1 denied',
-      '23 Nov: 0 records, 0 denied',
-      '24 Nov: 2 records, 1 denied',
+      '22 Nov: 1 record, 1 without success',
+      '23 Nov: 0 records, 0 without success',
+      '24 Nov: 2 records, 1 without success',
     ]);
     expect(queries).toMatchObject([{ caller: 'c', limit: '1000', to: new Date(endMs).toISOString() }]);
     const goes = root.querySelector<SVGElement>('.goes');
@@ -318,8 +360,8 @@ describe('what stands above the records', () => {
     const { bars, unmount } = await view([[at(24, 'issued')]], undefined, days);
     // A part alone is no chart.
     expect(bars()).toHaveLength(length === 1 ? 0 : length);
-    if (second !== undefined) expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 record, 0 denied' });
-    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 records, 0 denied`);
+    if (second !== undefined) expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 record, 0 without success' });
+    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 records, 0 without success`);
     await unmount();
   });
 
@@ -369,7 +411,7 @@ describe('what stands above the records', () => {
       [],
     ]);
     expect(queries).toHaveLength(4);
-    expect(h1()).toBe('The last 4 records, none denied');
+    expect(h1()).toBe('The last 4 records, none without success');
     expect(bars()).toHaveLength(3);
     await unmount();
   });
@@ -380,11 +422,11 @@ describe('what stands above the records', () => {
     const { root, queries, bars, h1, unmount } = await view([days], undefined, undefined, listed);
     const more = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more');
     await act(() => more?.click());
-    expect([h1(), bars().length]).toEqual(['3 records, 2 denied', 3]);
+    expect([h1(), bars().length]).toEqual(['3 records, 2 without success', 3]);
     await settled();
     await settled();
     expect(root.querySelector('.filters [role=status]')?.textContent).toBe('2 records so far');
-    expect([h1(), bars().length, queries.length]).toEqual(['3 records, 2 denied', 3, 1]);
+    expect([h1(), bars().length, queries.length]).toEqual(['3 records, 2 without success', 3, 1]);
     await act(() => root.querySelector<HTMLElement>('.head button:has(svg)')?.click());
     await settled();
     await settled();
@@ -403,7 +445,7 @@ describe('what stands above the records', () => {
       const query = new URLSearchParams(location.hash.split('?')[1]);
       return [query.get('from'), query.get('to')];
     };
-    expect(bars()[0]).toBe('21 Jul, 06:30: 1 record, 0 denied');
+    expect(bars()[0]).toBe('21 Jul, 06:30: 1 record, 0 without success');
     expect((await periodOf(goes[0]))[0]).toBe(from);
     expect((await periodOf(goes.at(-1)))[1]).toBe(to);
     await unmount();
@@ -412,7 +454,7 @@ describe('what stands above the records', () => {
   it('is of the records shown if the period is read in part and these are older', async () => {
     const listed = { entries: [entry({ at: new Date(2026, 10, 22, 9).toISOString() })], continuation: 'c1' };
     const { h1, unmount } = await view([[], [], [], [], []], undefined, undefined, listed);
-    expect(h1()).toBe('1 record so far, none denied');
+    expect(h1()).toBe('1 record so far, none without success');
     await unmount();
   });
 
@@ -429,7 +471,7 @@ describe('what stands above the records', () => {
   });
 
   it.each([
-    [{ state: 'current', lastAt: new Date(2026, 10, 24, 11, 55).toISOString() }, 'order signed', '5 minutes ago'],
+    [{ state: 'current', lastAt: new Date(2026, 10, 24, 11, 55).toISOString() }, undefined, '5 minutes ago.'],
     [
       { state: 'late', lastAt: new Date(2026, 10, 24, 9).toISOString(), problem: 'Key Vault is away.' },
       'not signed lately',
@@ -440,8 +482,7 @@ describe('what stands above the records', () => {
     const { root, unmount } = await view([], checkpoints);
     expect(root.querySelector('.head .badge')?.textContent).toBe(word);
     expect(root.querySelector('.about')?.textContent).toContain(text);
-    await act(() => root.querySelector<HTMLElement>('.about button')?.click());
-    expect(root.querySelector('dialog')?.textContent).toContain('ptb audit verify');
+    expect(root.querySelector('.about code')?.textContent).toBe('ptb audit verify');
     await unmount();
   });
 });

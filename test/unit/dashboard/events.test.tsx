@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { entriesIn, eventsLink, parseEventsFilter } from '../../../dashboard/app/view-filter.ts';
+import { localTime } from '../../../dashboard/app/format.ts';
 import { kindTitle } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
@@ -122,6 +123,31 @@ describe('the filter of events', () => {
   });
 });
 
+it('has the times of its words in the zone of the reader', async () => {
+  const explanation = 'The relationship now ends at 2026-12-13 16:16 UTC.';
+  const { root } = await page(() => [event(1, { explanation })]);
+  const words = root.querySelector('tbody td:last-child .quiet')?.textContent;
+  expect(words).toBe(`The relationship now ends at ${localTime('2026-12-13T16:16Z')}.`);
+});
+
+it('has one column for what happened, with the names of causes, and is loud about today alone', async () => {
+  const { root } = await page(() => [
+    event(4, { kind: 'ending', endsAt: '2026-12-13T12:00:00.000Z', at: new Date().toISOString() }),
+    event(3, { reason: 'gdap_expired' }),
+    event(2, { kind: 'consent_missing', at: '2026-11-23T05:00:00.000Z' }),
+    event(1, { reason: 'not_listed', at: '2026-11-22T05:00:00.000Z' }),
+  ]);
+  const rows = [...root.querySelectorAll('tbody tr')];
+  expect(rows.map((row) => [row.className, row.lastElementChild?.textContent])).toEqual([
+    ['event', 'GDAP relationship ends soon, on 13 Dec '],
+    ['event past', 'GDAP relationship expired '],
+    ['event past', 'No consent for the application '],
+    ['event past', 'Access is lost The broker can no longer reach the tenant.'],
+  ]);
+  // Fewer than three a day: the day is in the row.
+  expect(rows[1]?.querySelector('time')?.textContent).toMatch(/^24 Nov, /);
+});
+
 it('the field of tenants shows the filter of the address again when it changes', async () => {
   const { root, show } = await page(() => logOf(1));
   const field = (): HTMLInputElement => root.querySelector('input')!;
@@ -148,7 +174,7 @@ describe('the list of events', () => {
     const [lost, tags] = [...root.querySelectorAll('.event')];
     expect(names()).toEqual(['Customer 2', 'Customer 1']);
     expect(lost?.querySelector('.badge')?.className).toBe('badge bad');
-    expect(lost?.textContent).toContain('Access is lostThe broker can no longer reach the tenant.');
+    expect(lost?.textContent).toContain('Access is lost The broker can no longer reach the tenant.');
     const details = async (row: Element | undefined): Promise<string> => {
       await act(() => row?.querySelector('button')?.click());
       return root.querySelector('dialog .in')?.textContent ?? '';
@@ -288,6 +314,8 @@ describe('the list of events', () => {
   });
 });
 
+const contoso = { ...tenant('Contoso'), codes: [], warnings: [], asOf: '' };
+
 describe('the events on the page of a tenant', () => {
   it('are the newest five, with a link to all', async () => {
     const queries: Query[] = [];
@@ -295,7 +323,7 @@ describe('the events on the page of a tenant', () => {
       queries.push(query);
       return { events: logOf(9, 5), continuation: '5', lookedAt };
     };
-    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenantId="id-Contoso" />));
+    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenant={contoso} />));
     cleanUp = unmount;
     await passed();
     expect(queries).toEqual([{ tenants: 'id-Contoso', limit: '5' }]);
@@ -306,7 +334,7 @@ describe('the events on the page of a tenant', () => {
 
   it('say so if there are none', async () => {
     const events: Api['events'] = async () => ({ events: [], lookedAt });
-    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenantId="id-Contoso" />));
+    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenant={contoso} />));
     cleanUp = unmount;
     await passed();
     expect(root.textContent).toContain('Nothing has happened to this tenant');

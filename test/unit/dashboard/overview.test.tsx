@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
@@ -57,7 +57,9 @@ describe('the overview', () => {
   it('answers in its heading how many customers need somebody, and below why and since when it looked', async () => {
     const { root, unmount } = await overview();
     expect(root.querySelector('h1')?.textContent).toBe('7 of 25 tenants need you');
-    expect(root.querySelector('.lede')?.textContent).toMatch(/^Seven causes\. Looked at .*, 3 minutes ago\.$/);
+    expect(root.querySelector('.lede')?.textContent).toMatch(
+      /^Seven causes\. 1 tenant failed in the last night\. Looked at .*, 3 minutes ago\.$/,
+    );
     await unmount();
   });
 
@@ -69,7 +71,9 @@ describe('the overview', () => {
       `Tenants that failed in each of 14 nights: ${failed[0]} in the last, ${Math.max(...failed)} at the worst`,
     );
     expect(chart?.querySelectorAll('g')).toHaveLength(14);
-    expect(root.querySelector('.nights .small')?.textContent).toMatch(/^Access.*: 25 tenants in each of 14 nights$/);
+    expect(root.querySelector('.nights .small')?.textContent).toMatch(
+      /^“Access.*” visited 25 tenants in each of 14 nights$/,
+    );
     expect(root.querySelector('.nights .x')?.textContent).toMatch(/^11 Nov18 Novlast night$/);
     await unmount();
   });
@@ -136,6 +140,21 @@ describe('the overview', () => {
     await unmount();
   });
 
+  it.each([
+    ['a phone', true, 'Waits for you'],
+    ['a wide screen', false, 'What is wrong'],
+  ])('begins on %s (narrow: %s) with "%s"', async (_, matches, first) => {
+    const query = matchMedia('(max-width: 720px)');
+    Object.defineProperty(query, 'matches', { value: matches });
+    const spy = vi.spyOn(window, 'matchMedia').mockReturnValue(query);
+    onTestFinished(() => spy.mockRestore());
+    const waits = { planId: 'p@1', status: 'completed', apply: { status: 'running', waves: [1, 2], waits: true } };
+    const plans = async () => ({ plans: [waits] }) as never;
+    const { root, unmount } = await overview({ ...apiOf(), plans }, [...everyRole, 'Changes.Apply']);
+    expect(root.querySelector('.panel h2')?.textContent).toBe(first);
+    await unmount();
+  });
+
   it('has a line per job: its last run, the nights before, and when it runs next', async () => {
     const { root, unmount } = await overview();
     const row = root.querySelector('table tbody tr');
@@ -184,7 +203,7 @@ describe('the overview', () => {
       runs: (await apiOf().runs!(limit, job)).runs.slice(0, 1),
     });
     const { root, unmount } = await overview({ ...apiOf(), runs });
-    expect(root.querySelector('.nights .small')?.textContent).toMatch(/: 25 tenants in one night$/);
+    expect(root.querySelector('.nights .small')?.textContent).toMatch(/ visited 25 tenants in one night$/);
     expect(root.querySelector('.nights svg')?.getAttribute('aria-label')).toMatch(
       /^Tenants that failed in one night: /,
     );
@@ -392,6 +411,13 @@ describe('the nights of a job', () => {
     expect(trend('gdap_expired', ['d'])).toEqual({ values: [0, 0, 0, 1], since: 'since 23 Nov' });
     expect(trend('gdap_expired', ['a', 'b'])?.since).toBe('for 4 nights or more');
     expect(trend('throttled', ['b'])).toBeUndefined();
+    // A change is made once, and no night shows it.
+    const change = (runId: string) => {
+      const result = { runId, finishedAt: '2026-11-21T05:00:00.000Z' } as never;
+      return trendOf({ cause: 'change_failed', tenants: [{ tenant: world.tenants[0]!, results: [result] }] }, nights);
+    };
+    expect(change(`harden@apply-${'a'.repeat(32)}`)).toEqual({ values: [], since: 'since 21 Nov' });
+    expect(change('harden@plan')).toBeUndefined();
     // The history of these tenants serves if it goes further back.
     const past = [...nights, at(19, {})].map(({ run, codes }) => ({
       ...run,

@@ -8,13 +8,16 @@ import {
   differenceLines,
   differenceWords,
   headlineOf,
+  plainWords,
   stateOf,
   targetInWords,
 } from '../../../dashboard/app/plan-words.ts';
 import { PlanView } from '../../../dashboard/app/plan-view.tsx';
 import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
-import { rendered } from './rendered.ts';
+import { apiWith, rendered, session } from './rendered.ts';
+import { PlansView } from '../../../dashboard/app/plans-view.tsx';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { signedIn } from './signed-in.tsx';
 
 const counts = { total: 12, succeeded: 12, failed: 0, skipped: 0, notAttempted: 0 };
@@ -104,6 +107,7 @@ describe('the difference of a change', () => {
     ['{"list":["one","two"]}', '{"list":["two","one"]}', []],
     [null, '{"name":"N","tags":[]}', ['+ name: N', '+ tags: []']],
     ['{"name":""}', null, ['- name: ""']],
+    ['{"list":["one"]}', '{"list":[]}', ['- list: one', '+ list: []']],
     [null, null, []],
   ])('from %s to %s is told property by property', (before, after, lines) => {
     expect(differenceLines(before, after)).toEqual(lines);
@@ -126,6 +130,14 @@ it('names what a change is made to in words, and an object by its path', () => {
     'authorization policy',
     '/users/4f1c-2',
   ]);
+});
+
+it.each([
+  ['low', 'Users may consent to applications of low risk → nobody may'],
+  ['mine', undefined],
+])('a change of what users may consent to from %s is told in plain words: %s', (name, words) => {
+  const change = (of: readonly string[]) => JSON.stringify({ permissionGrantPoliciesAssigned: of });
+  expect(plainWords(change([`ManagePermissionGrantsForSelf.microsoft-user-default-${name}`]), change([]))).toBe(words);
 });
 
 describe('the headline of a plan', () => {
@@ -161,12 +173,35 @@ describe('the headline of a plan', () => {
   });
 });
 
+it('lists what waits for a person first, and names people of the own tenant without its domain', async () => {
+  const madeBy = 'olivia@partner.example';
+  const plans = [
+    planWith({ planId: 'a@1', title: 'Not applied', madeBy: 'guest@other.example' }),
+    planWith({ planId: 'b@1', title: 'Waits', madeBy, apply: applyWith({ waits: true }) }),
+  ];
+  const api = { plans: async () => ({ plans }), jobs: async () => ({ jobs: [] }) } as unknown as Partial<Api>;
+  const own = { ...session, name: 'ada@partner.example', roles: everyRole };
+  const child = (
+    <SignedInContext.Provider value={{ session: own, api: apiWith(api) }}>
+      <PlansView />
+    </SignedInContext.Provider>
+  );
+  const { root, unmount } = await rendered(child);
+  cleanUp = unmount;
+  await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  expect(root.querySelector('h1')?.textContent).toBe('1 plan waits for a person');
+  const [head, first, , last] = [...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent);
+  expect(head).toBe('Wait for a person');
+  expect(first).toMatch(/^Waitsolivia, .*2 of 12.*olivia$/);
+  expect(last).toMatch(/guest@other\.example$/);
+});
+
 describe('the page of a plan', () => {
   it('shows each wave with its name, what became of its tenants and when, and those that want a look', async () => {
     const runTenants = async () => ({
       tenants: [
         { tenantId: 't1', name: 'Adatum', outcome: 'succeeded', wave: 1, finishedAt: inHours(-2) },
-        { tenantId: 't2', name: 'Contoso', outcome: 'failed', code: 'access_denied', wave: 1, finishedAt: inHours(-1) },
+        { tenantId: 't2', name: 'Contoso', outcome: 'failed', detail: '1 refused.', wave: 1, finishedAt: inHours(-1) },
         { tenantId: 't3', name: 'Fabrikam', outcome: 'waiting', wave: 2 },
       ],
     });
@@ -180,7 +215,7 @@ describe('the page of a plan', () => {
     });
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1group pilot2 tenants1 done, 1 failedlast at \d\d:\d\d:\d\d$/);
+    expect(first).toMatch(/^1group pilot2 tenants1 done, 1 refused: Contosolast at \d\d:\d\d:\d\d$/);
     expect(second).toBe('2all others1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
@@ -192,7 +227,42 @@ describe('the page of a plan', () => {
     expect(look?.textContent).not.toContain('Adatum');
   });
 
+  it('has the name of what it does as its title, and says where it is once', async () => {
+    const waiting = await open(planWith({ apply: applyWith({ waits: true }) }));
+    expect(waiting.root.querySelector('h1')?.textContent).toBe(planWith().title);
+    expect(waiting.root.querySelector('.lede')).toBeNull();
+    expect(waiting.root.querySelector('.note')?.textContent).toContain(
+      'Wave 1 of 2 is done, and the next one waits for you.',
+    );
+    await cleanUp?.();
+    const { root } = await open(planWith());
+    expect(root.querySelector('.lede')?.textContent).toBe('30 changes in 12 tenants wait for you');
+  });
+
   const waves = (root: Element) => [...root.querySelectorAll('.wave')].map(({ textContent }) => textContent);
+
+  it('says between the waves who let it go on and when, and where it waits', async () => {
+    const runTenants = async () => ({
+      tenants: [{ tenantId: 't1', name: 'Adatum', outcome: 'failed', wave: 2, finishedAt: inHours(-1) }],
+    });
+    const gates = [{ wave: 1, at: inHours(-2), by: 'Olivia Operator' }];
+    const more = { waves: [1, 1, 10], wave: 2, gates, tenants: { ...counts, succeeded: 1, failed: 1 } };
+    const methods = { runTenants: runTenants as unknown as Api['runTenants'] };
+    const steps = async (state: Partial<NonNullable<PlanAnswer['apply']>>) => {
+      const { root, settle, text } = await open(planWith({ apply: applyWith({ ...more, ...state }) }), methods);
+      await settle();
+      return { text: text(), steps: [...root.querySelectorAll('.wave, .gate')] };
+    };
+    const waiting = await steps({ waits: true });
+    expect(waiting.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave', 'gate now', 'wave']);
+    expect(waiting.steps[1]?.textContent).toMatch(/^Olivia Operator let it go on at \d\d:\d\d:\d\d$/);
+    expect(waiting.steps[3]?.textContent).toMatch(/^A person is to let it go on\. It waits since \d\d:\d\d:\d\d$/);
+    expect(waiting.text).toContain('Look first at what went wrong in 1 tenant.');
+    await cleanUp?.();
+    // A hold stops it within a wave.
+    const held = await steps({ waits: true, hold });
+    expect(held.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave now', 'wave']);
+  });
 
   it('says what a wave left out, once the apply has ended', async () => {
     const runTenants = async () => ({
@@ -309,7 +379,7 @@ describe('the page of a plan', () => {
     expect(seen).toEqual({
       reader: [[], [], []],
       planner: [[], [], ['Plan to undo']],
-      applier: [['Apply…'], ['End…', 'Go on'], ['Plan to undo']],
+      applier: [['Apply…'], ['End here…', 'Go on with wave 2'], ['Plan to undo']],
     });
   });
 
@@ -358,7 +428,7 @@ describe('the page of a plan', () => {
       endApply,
     });
     expect(text()).toContain(hold.detail);
-    await press('End…');
+    await press('End here…');
     expect(endApply).not.toHaveBeenCalled();
     await press('End it');
     await press('Go on');

@@ -1,10 +1,22 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
 import { expect, it } from 'vitest';
-import { PolicyView } from '../../../dashboard/app/policy-view.tsx';
+import { Folded, PolicyView } from '../../../dashboard/app/policy-view.tsx';
 import type { ReplayAnswer } from '../../../src/lib/api/answers/policy.ts';
-import { rendered } from './rendered.ts';
-import { signedIn } from './signed-in.tsx';
+import { apiWith, rendered, session } from './rendered.ts';
+import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { everyRole, signedIn } from './signed-in.tsx';
+
+const tenantId = '11111111-2222-4333-8444-555555555555';
+type Scope = NonNullable<ReplayAnswer['use']>['rules'][number]['allows'];
+const allows: Scope = {
+  callers: ['*'],
+  kinds: 'people and applications',
+  may: 'get tokens for graph',
+  terms: {},
+  tenants: ['*'],
+  except: [],
+};
 
 const answer: ReplayAnswer = {
   policies: { inForce: 'aa', new: 'bb' },
@@ -23,11 +35,12 @@ const answer: ReplayAnswer = {
   ungrouped: 0,
   use: {
     rules: [
-      { rule: 'used', records: 9, lastAt: '2026-11-23T05:00:00.000Z', unused: {} },
-      { rule: 'spare', records: 0, unused: {} },
+      { rule: 'used', allows, records: 9, lastAt: '2026-11-23T05:00:00.000Z', unused: {} },
+      { rule: 'spare', allows, records: 0, unused: {} },
     ],
     roles: [],
     permissions: [],
+    callerNames: {},
   },
 };
 
@@ -70,9 +83,10 @@ it.each<[string, Partial<ReplayAnswer>, string]>([
 it('shows the name of a caller, or the start of its id, with the whole id as a title', async () => {
   const [portal, bot, ada] = ['a', 'b', 'c'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000001`);
   const use = {
-    rules: [{ rule: 'spare', records: 0, unused: { callers: [portal!, bot!] } }],
+    rules: [{ rule: 'spare', allows, records: 0, unused: { callers: [portal!, bot!] } }],
     roles: [{ caller: ada!, roles: ['Tokens.Request' as const] }],
     permissions: [],
+    callerNames: { [portal!]: 'Portal' },
   };
   const { root, unmount } = await rendered(
     signedIn(
@@ -86,17 +100,77 @@ it('shows the name of a caller, or the start of its id, with the whole id as a t
     ),
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const unused = root.querySelector('.small.quiet');
-  expect(unused?.textContent).toBe('Not used: callers aaaaaaaa…, bbbbbbbb…');
+  const unused = root.querySelectorAll('.small.quiet')[1];
+  expect(unused?.textContent).toBe('Not used: 2 callers Portal bbbbbbbb… ');
   expect([...(unused?.querySelectorAll('span') ?? [])].map(({ title }) => title)).toEqual([portal, bot]);
-  expect(root.querySelector('.panel li')?.textContent).toBe('Roles of the caller ada@partner.example: Tokens.Request.');
-  expect(root.querySelector<HTMLElement>('.panel li span')?.title).toBe(ada);
+  expect(root.querySelector('dl')?.textContent).toBe('ada@partner.example1 app role Tokens.Request ');
+  expect(root.querySelector<HTMLElement>('dd > span')?.title).toBe(ada);
+  await unmount();
+});
+
+it.each<[string, Partial<Scope> | undefined, string]>([
+  ['every caller', {}, 'All people and applications may get tokens for graph, in every customer tenant.Rule: spare'],
+  [
+    'every person, who reads less',
+    { kinds: 'people', reads: [tenantId] },
+    'All people may get tokens for graph, in every customer tenant. They may read Contoso.Rule: spare',
+  ],
+  [
+    'people by their object ids',
+    { callers: ['portal'], kinds: 'people', objects: ['ada'], reads: [] },
+    'Ada (people, through Portal) may get tokens for graph, in every customer tenant. They may read no tenant.Rule: spare',
+  ],
+  [
+    'some, by their names',
+    { callers: ['portal', 'b'.repeat(36)], kinds: 'people', tenants: ['group:gold', tenantId], except: ['tag:risk'] },
+    'Portal, bbbbbbbb… (people) may get tokens for graph, in group:gold, Contoso, except tag:risk.Rule: spare',
+  ],
+  [
+    'people who sign in here, in the tenant of the partner',
+    { callers: ['sign-in'], kinds: 'people', tenants: ['partner'] },
+    'People who sign in here (people) may get tokens for graph, in the partner tenant.Rule: spare',
+  ],
+  [
+    'by lists that words only count',
+    { terms: { 'requests.paths': ['/v1.0/a', '/v1.0/b'] } },
+    'All people and applications may get tokens for graph, in every customer tenant.Rule: spareIn the policy, requests.paths: 2 paths /v1.0/a /v1.0/b ',
+  ],
+  ['of which an older broker says nothing', undefined, 'spare'],
+])('says what a rule allows %s', async (_, more, words) => {
+  const scope = (more && { ...allows, ...more }) as Scope;
+  const use = { ...answer.use!, rules: [{ rule: 'spare', allows: scope, records: 0, unused: {} }] };
+  const api = apiWith({
+    replay: async () => ({ ...answer, use: { ...use, callerNames: { portal: 'Portal', ada: 'Ada' } } }),
+    tenants: async () => ({ tenants: [{ tenantId, name: 'Contoso' }] }) as never,
+    jobs: async () => ({ jobs: [] }),
+    runs: async () => ({ runs: [] }),
+  });
+  const { root, unmount } = await rendered(
+    <SignedInContext.Provider
+      value={{ api, session: { ...session, roles: everyRole, tenantId: 'partner' }, signInClientId: 'sign-in' }}
+    >
+      <PolicyView />
+    </SignedInContext.Provider>,
+  );
+  await act(() => new Promise((resolve) => setTimeout(resolve)));
+  expect(root.querySelector('tbody th')?.textContent).toBe(words);
+  await unmount();
+});
+
+it('folds a long list of names behind its number', async () => {
+  const names = Array.from({ length: 5 }, (_, at) => `Scope.${at}`);
+  const { root, rerender, unmount } = await rendered(<Folded names={names.slice(0, 4)} noun="scope" />);
+  expect(root.textContent).toBe('4 scopes Scope.0 Scope.1 Scope.2 Scope.3 ');
+  expect(root.querySelector('details')).toBeNull();
+  await rerender(<Folded names={names} before="Not used: " noun="scope" />);
+  expect(root.querySelector('summary')?.textContent).toBe('Not used: 5 scopes');
+  expect(root.querySelectorAll('details > .tag')).toHaveLength(5);
   await unmount();
 });
 
 it('says since when nobody used a rule, and why it did not look further back', async () => {
   const all = await tried({});
-  expect(all.rules).toMatch(/^Rules in force, and their use since 17 Nov 2026/);
+  expect(all.rules).toMatch(/^Rules in force, and their use since 17 Nov(?: 2026)?/);
   expect(all.unused).toEqual(['not since then']);
   expect(all.lede).not.toContain('Older records');
   const part = await tried({ readFrom: '2026-11-20T12:00:00.000Z' });

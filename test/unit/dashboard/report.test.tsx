@@ -84,21 +84,20 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
   const text = root.textContent ?? '';
   for (const part of [
     'Contoso',
-    'A GDAP relationship is active. It ends on 2027-06-30.',
+    'A GDAP relationship is active. It ends on 30 Jun 2027.',
     'The list is old.',
-    'What it answers.',
-    'Rows1,001 1 changedFree24 +4',
-    'Compared with 2026-11-20.',
+    'Report of administration, 20 Nov 2026 to 1 Dec 2026',
+    '24 Nov 2026, compared with 20 Nov 2026',
+    'Products1,001 1 changedFree24 +4',
     'E5 changed Free: 1 → 2',
-    'The first 10 of 1,001 rows',
+    'The first 25 of 1,001',
     '<b>E3</b>',
     'Product 99',
-    'The service is missing',
-    'Title of mfa (mfa)',
-    'skipped, 2026-11-23',
-    'Buy it.',
+    'Not in this report: Title of mfa (The service is missing).',
   ])
     expect(text).toContain(part);
+  // That is for the partner.
+  expect(text).not.toContain('Buy it.');
   // A plan is no report.
   expect(text).not.toContain('harden');
   // Ids say nothing to people.
@@ -108,6 +107,61 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     ['licences@24', tenantId, 'more'],
   ]);
   expect(methods.changes.mock.calls).toEqual([['licences@24', { with: 'licences@20', tenants: tenantId }]]);
+  await unmount();
+});
+
+it('says how many are yes, and has a few columns, with what is left beside them', async () => {
+  const names = ['user', 'displayName', 'type', 'registered', 'a', 'strength', 'b', 'c', 'd', 'e'];
+  const columns = names.map((name) => ({
+    ...column(name, name.toUpperCase()),
+    type: name === 'registered' ? 'boolean' : 'text',
+  }));
+  const rowOf = (at: number) => ({
+    ...Object.fromEntries(names.map((name) => [name, name === 'type' ? 'member' : `${name}${at}`])),
+    registered: at === 1,
+  });
+  const titled = [
+    ['registered', 'Registered: yes'],
+    ['unregistered', 'Registered: no'],
+    ['free', 'Administrator: no'],
+  ] as const;
+  const { root, unmount } = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), title: 'Users per tenant', columns }] }),
+    tenantHistory: async () => ({
+      columns: titled.map(([name, title]) => ({ name, title })),
+      split: { column: 'strength', title: 'STRENGTH' },
+      runs: [{ ...run(24), rows: 2, numbers: { registered: 1, unregistered: 1, free: 2 } }],
+    }),
+    rowsOfTenant: async () => ({ rows: [rowOf(1), rowOf(2)] }),
+  });
+  expect([...root.querySelectorAll('.panel h2')].map(({ textContent }) => textContent)).toEqual(['Users']);
+  const metrics = [...root.querySelectorAll('.metrics > div')].map(({ textContent }) => textContent);
+  expect(metrics).toEqual(['USERs2 ', 'Registered1 of 2', 'Administrator0 of 2']);
+  expect([...root.querySelectorAll('thead th')].map(({ textContent }) => textContent)).toEqual([
+    'DISPLAYNAME',
+    'STRENGTH',
+    'A',
+    'More',
+  ]);
+  expect([...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
+    'displayName1user1strength1a1B b1, C c1, D d1, E e1, TYPE member, REGISTERED',
+    'displayName2user2strength2a2B b2, C c2, D d2, E e2, TYPE member',
+  ]);
+  await unmount();
+});
+
+it('tells rows apart that differ by their ids only, and says what has expired', async () => {
+  const columns = [column('app', 'Application'), column('keyId', 'Key id'), column('daysLeft', 'Days left', 'number')];
+  const ids = ['06ebc4ee-1bb5-47dd-8120-11324bc54e06', '16ebc4ee-1bb5-47dd-8120-11324bc54e06'];
+  const { root, unmount } = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
+    rowsOfTenant: async () => ({ rows: ids.map((keyId) => ({ app: 'Backup', keyId, daysLeft: -12 })) }),
+  });
+  expect([...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
+    'Backup06ebc4ee…expired 12 days ago',
+    'Backup16ebc4ee…expired 12 days ago',
+  ]);
+  expect(root.querySelector('.metrics')?.textContent).toContain('Entries');
   await unmount();
 });
 

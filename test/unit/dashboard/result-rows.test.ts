@@ -51,7 +51,7 @@ describe('a value', () => {
   it('that is a time is shown in the zone of the reader', () => {
     const iso = '2026-11-24T05:00:00.000Z';
     const hour = new Date(iso).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-    expect(shownValue(iso, 'date')).toBe(`24 Nov 2026, ${hour}`);
+    expect(shownValue(iso, 'date')).toMatch(new RegExp(`^24 Nov(?: 2026)?, ${hour}$`));
   });
 });
 

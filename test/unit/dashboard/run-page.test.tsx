@@ -41,7 +41,7 @@ const tenants: readonly RunTenant[] = [
     name: 'Fabrikam',
     outcome: 'failed',
     code: 'consent_required',
-    detail: 'AADSTS65001.',
+    detail: 'Nobody has consented (AADSTS65001).',
     attempts: 1,
     rows: 0,
     startedAt: '2026-11-24T05:00:01.000Z',
@@ -105,23 +105,20 @@ describe('the page of a run', () => {
   it('shows the tenants first, the failed ones on top, and the job by its title', async () => {
     const { grid, root, text, unmount } = await open({});
     expect(root.querySelector('h1')?.textContent).toBe('1 of 3 tenants answered, 1 failed');
-    expect(root.querySelector('.about')?.textContent).toContain('partly failedProbe of each tenant');
+    expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
-      [
-        '1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy the command',
-        undefined,
-      ],
-      ['Fabrikam', 'failed: No consent for the application AADSTS65001.'],
-      ['1skipped', undefined],
+      ['1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy command', undefined],
+      ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
+      ['1Skipped', undefined],
       ['Contoso', 'skipped'],
-      ['1succeeded', undefined],
+      ['1Succeeded', undefined],
       ['Adatum', 'succeeded'],
     ]);
     expect(text()).toContain('Run again for 1 tenant');
     expect(grid()[2]?.[4]).toBe('1.5 s');
     // One tenant was counted and never tried.
-    expect(root.querySelector('.lanes')?.textContent).toContain('Not triedskipped1 tenant');
+    expect(root.querySelector('.lanes')?.textContent).toContain('Not tried1 tenant: skipped');
     await unmount();
   });
 
@@ -130,11 +127,11 @@ describe('the page of a run', () => {
     const { grid, root, unmount } = await open({});
     const causes = [
       ['Tenant', 'Rows'],
-      ['1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy the command'],
-      ['Fabrikamfailed: No consent for the application AADSTS65001.', '01.5 s'],
-      ['1skipped'],
-      ['Contososkipped', '0'],
-      ['1succeeded'],
+      ['1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy command'],
+      ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
+      ['1Skipped'],
+      ['Contososkipped', '–'],
+      ['1Succeeded'],
       ['Adatumsucceeded', '2'],
     ];
     expect(grid()).toEqual(causes);
@@ -215,7 +212,7 @@ describe('the page of a run', () => {
     await pass(0);
     const dialog = root.querySelector('dialog');
     expect(dialog?.querySelector('h2')?.textContent).toBe('Fabrikam');
-    expect(dialog?.textContent).toContain('AADSTS65001.');
+    expect(dialog?.textContent).toContain('AADSTS65001 Nobody has consented.');
     expect(dialog?.textContent).toContain(id(2));
     expect(dialog?.querySelector('.cmd code')?.textContent).toBe(`ptb tenants consent --tenant ${id(2)}`);
     expect(dialog?.querySelector('footer a')?.getAttribute('href')).toBe(`#/tenants/${id(2)}`);
@@ -224,7 +221,7 @@ describe('the page of a run', () => {
     expect(dialog?.querySelector('pre')?.textContent).toBe('Error: x');
     expect(asked).toEqual([id(2)]);
     await press(dialog?.querySelector('button'));
-    expect([root.querySelector('dialog'), text().includes('AADSTS65001.')]).toEqual([null, true]);
+    expect([root.querySelector('dialog'), text().includes('AADSTS65001 Nobody has consented.')]).toEqual([null, true]);
     await unmount();
   });
 
@@ -411,7 +408,7 @@ describe('the rows of a run', () => {
         return pages[orders.length - 1] ?? { rows: [] };
       },
     });
-    expect(root.querySelector('.about')?.textContent).toContain('Query');
+    expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Query');
     expect(text()).toContain(`GET ${query}, all pages`);
     expect(text()).not.toContain('Changes');
     expect(text()).toContain('1 row so far. More rows appear as they arrive.');

@@ -9,8 +9,10 @@ import { byDay } from '../../../dashboard/app/format.ts';
 import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
+import { RunTable, StartedBy } from '../../../dashboard/app/run-table.tsx';
 import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
+import { HeldPlansContext } from '../../../dashboard/app/waiting.tsx';
 import { apiWith, rendered, session } from './rendered.ts';
 
 const summary = (more: Partial<RunSummaryAnswer> = {}): RunSummaryAnswer => ({
@@ -68,6 +70,31 @@ describe('byDay', () => {
   });
 });
 
+it('calls an apply that waits for the reader by what it does', async () => {
+  const open = summary({ job: 'harden', runId: 'harden@apply', outcome: 'running' });
+  Reflect.deleteProperty(open, 'finishedAt');
+  const plan = { planId: 'harden@w', apply: { runId: 'harden@apply', waits: true } } as never;
+  const list = async (held: readonly never[]) => {
+    const page = await rendered(
+      <HeldPlansContext.Provider value={held}>
+        <SignedInContext.Provider
+          value={{
+            session: { ...session, roles: ['Runs.Read'] },
+            api: apiWith({ runs: async () => ({ runs: [open] }), jobs: async () => ({ jobs: [] }) }),
+          }}
+        >
+          <RunsView filter={{}} />
+        </SignedInContext.Provider>
+      </HeldPlansContext.Provider>,
+    );
+    const said = [page.root.querySelector('h1')?.textContent, page.root.querySelector('.badge')?.textContent];
+    await page.unmount();
+    return said;
+  };
+  expect(await list([plan])).toEqual(['The last run of each job went well, 1 waits for you', 'waits for you']);
+  expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running']);
+});
+
 describe('JobsView', () => {
   it('puts the jobs under their topics, in the order of all surfaces', async () => {
     const of = (name: string, topic?: Topic) => ({
@@ -96,6 +123,22 @@ describe('JobsView', () => {
       'Other',
       'Title of own',
     ]);
+    await unmount();
+  });
+
+  it('puts those that run by themselves or ran lately before all others', async () => {
+    const of = (name: string, more: object = {}) => ({ name, title: name, topic: 'identity', resources: [], ...more });
+    const jobs = [of('idle'), of('started'), of('nightly', { schedule: '0 0 5 * * *' })];
+    const runs = async (_: number, job?: string) => ({ runs: job === undefined ? [summary({ job: 'started' })] : [] });
+    const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
+    const { root, unmount } = await rendered(
+      <SignedInContext.Provider value={{ session: { ...session, roles: ['Runs.Read'] }, api }}>
+        <JobsView />
+      </SignedInContext.Provider>,
+    );
+    await act(() => new Promise((resolve) => setTimeout(resolve)));
+    const heads = [...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent.trim());
+    expect(heads).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
     await unmount();
   });
 });
@@ -148,6 +191,35 @@ describe('RunsView', () => {
     expect(cells()[1]?.[0]).toContain('gone');
     expect([cells()[0]?.[5], cells()[1]?.[5]]).toEqual(['schedule', 'application 6f9c1f0e…']);
     expect(root.querySelector(`[title="Application id ${startedBy}"]`)).not.toBeNull();
+    await unmount();
+  });
+
+  it('tells applies and plans of a job apart, and keeps what an outcome is called', async () => {
+    const outcome = 'partly_failed';
+    const runs = [
+      summary({ runId: 'probe@b', outcome }),
+      summary({ runId: 'probe@a', outcome }),
+      summary({ runId: 'harden@apply', job: 'harden', window: `apply-${'a'.repeat(32)}` }),
+      summary({ runId: 'harden@plan', job: 'harden' }),
+    ];
+    const jobs = [{ name: 'harden', title: 'Harden', changes: true as const }] as never;
+    const { root, unmount } = await rendered(<RunTable runs={runs} jobs={jobs} />);
+    const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
+    expect(rows.map((row) => row.querySelector('.tag')?.textContent)).toEqual([undefined, undefined, 'apply', 'plan']);
+    expect(rows.map((row) => row.querySelector('.badge')?.textContent)).toEqual([
+      'partly failed',
+      'partly failed',
+      'succeeded',
+      'succeeded',
+    ]);
+    await unmount();
+  });
+
+  it('has the ids of a person as the title of the name', async () => {
+    const starter = { objectId: 'object', name: 'ada@partner.example' };
+    const { root, unmount } = await rendered(<StartedBy run={{ startedBy: 'portal', starter }} />);
+    expect(root.querySelector('span')?.title).toBe('Application id portal, object id object');
+    expect(root.querySelectorAll('[title]')).toHaveLength(1);
     await unmount();
   });
 

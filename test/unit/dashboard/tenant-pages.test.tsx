@@ -5,7 +5,14 @@ import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
-import { parseTenantFilter, type TenantFilter } from '../../../dashboard/app/tenant-filter.ts';
+import { shortName } from '../../../dashboard/app/tenant-columns.tsx';
+import {
+  changesColumn,
+  lastOf,
+  parseTenantFilter,
+  sortTenants,
+  type TenantFilter,
+} from '../../../dashboard/app/tenant-filter.ts';
 import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
 import type { Tenant } from '../../../src/lib/api/trouble.ts';
@@ -87,8 +94,8 @@ describe('the matrix of tenants', () => {
   it('has a column per job with its nights, and the tenants under their causes', async () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
-      ['Tenant', 'Domain', 'Ends', 'Access', 'Licence'],
-      ['1No consent for the application since 23 Nov Copy the command'],
+      ['Tenant', 'Domain', 'Access ends', 'Access', 'Licence'],
+      ['1No consent for the application since 23 Nov Copy command'],
       ['Alpine', 'alpine.example', '–', 'No consent for the application, failed in 1 of 2 nights before', 'no result'],
       ['1GDAP relationship expired'],
       [
@@ -107,6 +114,56 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
+  it('shows in the row of a tenant that a change was not made, in a column of all applies', async () => {
+    const result = (name: string, at: string, code?: 'change_failed') => ({
+      ...failed(name, code),
+      runId: `${name}@apply-${at.repeat(32)}`,
+      ...(code === undefined ? { outcome: 'succeeded' as const, code } : {}),
+    });
+    const list = [
+      tenant('Alpine', { lastResults: [result('share', 'a'), result('harden', 'b', 'change_failed')] }),
+      tenant('Contoso', { lastResults: [result('share', 'a')] }),
+      tenant('Delta', { lastResults: [failed('access-check', 'consent_required')] }),
+    ];
+    const changing = ['share', 'harden'].map((name) => ({ ...job, name, title: name, changes: true as const }));
+    const { cells, unmount } = await matrix({ sort: 'tenant' }, list, {
+      jobs: async () => ({ jobs: [job, ...changing] }),
+    });
+    expect(cells().map((row) => row.at(-1))).toEqual([
+      'Changes',
+      'A change was not made in this tenant',
+      'succeeded',
+      '',
+    ]);
+    await unmount();
+    // A job may have any name of letters.
+    const called = tenant('Beta', { lastResults: [{ ...failed('changes'), outcome: 'skipped' }] });
+    const sorted = sortTenants([...list, called], { column: changesColumn, descending: true });
+    expect(sorted.map(({ name }) => name)).toEqual(['Contoso', 'Alpine', 'Beta', 'Delta']);
+    expect(lastOf(called.lastResults, 'changes')?.outcome).toBe('skipped');
+  });
+
+  it('has filters that make up all tenants, and those of a link beside them', async () => {
+    const texts = async (filter: TenantFilter): Promise<unknown> => {
+      const { root, unmount } = await matrix(filter);
+      const found = [...root.querySelectorAll('.seg button')].map(({ textContent }) => textContent);
+      await unmount();
+      return found;
+    };
+    const always = ['All 3', 'Need you 2', 'Well 1', 'End soon 0'];
+    expect(await texts({})).toEqual(always);
+    expect(await texts({ show: 'unreachable' })).toEqual([...always, 'No access 1']);
+  });
+
+  it.each([
+    ['licence-report', 'Licence'],
+    ['mfa-report', 'MFA'],
+    ['secret-expiry-report', 'Secret expiry'],
+    ['report', 'Report'],
+  ])('calls the column of %s %s', (name, short) => {
+    expect(shortName(name)).toBe(short);
+  });
+
   it('leads from the failures of a change, which has no column, to its run', async () => {
     const [last] = runs;
     const list = [tenant('Alpine', { lastResults: [{ ...failed('harden', 'change_failed'), runId: 'harden@apply' }] })];
@@ -120,11 +177,11 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
-  it.each<[string, TenantFilter, readonly string[]]>([
-    ['its jobs have it since different nights', {}, ['check', 'report']],
-    ['some of its tenants are shown', { search: 'alpine' }, ['report']],
-    ['a night of one of its jobs is not known', {}, ['report', 'other']],
-  ])('does not say since when there is a cause if %s', async (_, filter, names) => {
+  it.each([
+    ['of all its tenants', {}, 2],
+    ['of some of its tenants', { search: 'alpine' }, 1],
+  ])('says over the rows %s since when there is a cause, by the nights of the main job', async (_, filter, shown) => {
+    const names = ['check', 'report'];
     const list = ['Alpine', 'Beta'].map((name) =>
       tenant(name, { lastResults: names.map((job) => failed(job, 'consent_required')) }),
     );
@@ -147,9 +204,7 @@ describe('the matrix of tenants', () => {
           .map((run) => ({ ...run, failed: run.runId === 'check@1' ? {} : { consent_required: ['id-Alpine'] } })),
       }),
     });
-    expect(cells()[1]).toEqual([
-      `${filter.search === undefined ? 2 : 1}No consent for the application Copy the command`,
-    ]);
+    expect(cells()[1]).toEqual([`${shown}No consent for the application since 23 Nov Copy command`]);
     await unmount();
   });
 
@@ -170,11 +225,11 @@ describe('the matrix of tenants', () => {
     await act(() => choose('input[type=search]', '', 'input'));
     await act(() =>
       [...root.querySelectorAll<HTMLElement>('.seg button')]
-        .find(({ textContent }) => textContent?.startsWith('No access'))
+        .find(({ textContent }) => textContent?.startsWith('Need you'))
         ?.click(),
     );
-    expect(location.hash).toBe('#/tenants?show=unreachable');
-    expect(root.querySelector('[role=rowheader]')?.textContent).toBe('Beta');
+    expect(location.hash).toBe('#/tenants?show=needs+action');
+    expect(root.querySelector('[role=status]')?.textContent).toBe('2 of 3 tenants');
     await unmount();
   });
 
@@ -183,7 +238,7 @@ describe('the matrix of tenants', () => {
     const grouped = await matrix();
     expect(grouped.cells().map(([name]) => name)).toEqual([
       'Tenant',
-      '1No consent for the application since 23 Nov Copy the command',
+      '1No consent for the application since 23 Nov Copy command',
       'Alpinealpine.example',
       '1GDAP relationship expired',
       'Betabeta.example',
@@ -205,7 +260,7 @@ describe('the matrix of tenants', () => {
     const unread = tenants.map((known) => ({ ...known, lastResults: undefined }));
     const wide = await matrix({}, unread);
     expect(wide.cells()).toEqual([
-      ['Tenant', 'Domain', 'Ends', 'Last results'],
+      ['Tenant', 'Domain', 'Access ends', 'Last results'],
       ['1GDAP relationship expired'],
       ['Beta', 'beta.example', '–', 'not known'],
       ['2It is not known whether jobs failed'],
@@ -233,7 +288,7 @@ describe('the matrix of tenants', () => {
         .cells()
         .slice(1)
         .map(([name]) => name),
-    ).toEqual(['1No consent for the application since 23 Nov Copy the command', 'Alpine']);
+    ).toEqual(['1No consent for the application since 23 Nov Copy command', 'Alpine']);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
     await some.unmount();
     const none = await matrix({ search: 'nobody' });
@@ -285,10 +340,17 @@ const details: TenantDetailsAnswer = {
   asOf: '2026-11-24T07:07:00.000Z',
 };
 
-async function tenantPage(answer: Partial<TenantDetailsAnswer> = {}, roles?: readonly string[]) {
+const buttonOf = (root: HTMLElement, text: string) =>
+  [...root.querySelectorAll('button')].find(({ textContent }) => textContent === text);
+
+async function tenantPage(
+  answer: Partial<TenantDetailsAnswer> = {},
+  roles?: readonly string[],
+  known: Awaited<ReturnType<Api['jobs']>>['jobs'] = [],
+) {
   const tenant = async () => ({ ...details, ...answer });
   const view = <TenantView tenantId="id-Alpine" />;
-  const jobs = async () => ({ jobs: [] });
+  const jobs = async () => ({ jobs: known });
   const events = async () => ({ events: [] });
   const page = await rendered(signedIn({ tenant, jobs, events }, view, roles === undefined ? undefined : [...roles]));
   await settle();
@@ -305,6 +367,7 @@ describe('the licences of a tenant', () => {
   const rows = [
     { tenantId: 'id-Alpine', skuId: 'a', product: 'Microsoft 365 E3', assigned: 1_200, licences: 1_500 },
     { tenantId: 'id-Alpine', skuId: 'b', product: 'Visio', assigned: 3, licences: 2 },
+    { tenantId: 'id-Alpine', skuId: 'c', product: 'Power Automate Free', assigned: 20, licences: null },
   ];
 
   it.each([
@@ -335,8 +398,11 @@ describe('the licences of a tenant', () => {
     expect([...root.querySelectorAll('.licences li')].map(({ textContent }) => textContent)).toEqual([
       'Microsoft 365 E31,200 of 1,500',
       'Visio3 of 2',
+      'Power Automate Free20 assigned',
     ]);
-    expect(root.querySelector('.licences .problem')?.textContent).toBe('3 of 2');
+    const problems = [...root.querySelectorAll('.licences .problem')].map(({ textContent }) => textContent);
+    expect(problems).toEqual(['3 of 2']);
+    expect(root.querySelectorAll('.licences svg')).toHaveLength(2);
     await unmount();
   });
 
@@ -403,7 +469,7 @@ describe('the page of a tenant', () => {
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('dl')?.textContent).toContain('GDAP');
-    expect(root.querySelector('.about code')?.textContent).toBe('id-Alpine');
+    expect(root.querySelector('dl code')?.textContent).toBe('id-Alpine');
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?tenant=id-Alpine');
     expect(links).toContain('#/runs/access-check%40w1');
@@ -411,11 +477,11 @@ describe('the page of a tenant', () => {
   });
 
   it.each([
-    ['gdap_active', true, 200, 'succeeded', /^ends .* 20\d\d, in \d+ days$/],
-    ['gdap_expiring', false, 12, 'warn', /^ends .* 20\d\d, in \d+ days$/],
-    ['gdap_expired', undefined, -12, 'failed', /^ended .* 20\d\d, \d+ days ago$/],
+    ['gdap_active', true, 200, 'succeeded', /^ends .*, in \d+ days$/],
+    ['gdap_expiring', false, 12, 'warn', /^ends .*, in \d+ days$/],
+    ['gdap_expired', undefined, -12, 'failed', /^ended .*, \d+ days ago$/],
     // Its end was agreed: it was terminated before.
-    ['gdap_terminated', undefined, 164, 'failed', /^ended before .* 20\d\d$/],
+    ['gdap_terminated', undefined, 164, 'failed', /^ended before \d+ \w+(?: 20\d\d)?$/],
   ] as const)('tells the life of a relationship that is %s', async (reason, renews, endsInDays, tone, words) => {
     const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
     const { root, unmount } = await tenantPage({
@@ -441,11 +507,40 @@ describe('the page of a tenant', () => {
     const { root, unmount } = await tenantPage();
     const marks = [...root.querySelectorAll('.marks rect')].map((mark) => mark.getAttribute('class'));
     expect(marks).toEqual(['ok before', 'bad']);
+    expect(root.querySelectorAll('table')).toHaveLength(1);
+    await act(() => buttonOf(root, 'Show all 2 results')?.click());
     const rows = [...root.querySelectorAll('table')].at(-1)?.querySelectorAll('tbody tr') ?? [];
     expect([...rows].map((row) => row.children[2]?.textContent)).toEqual([
       'No consent for the application',
       'succeeded',
     ]);
+    await unmount();
+  });
+
+  it('does not show a change that was planned as done, and tells what an apply came to', async () => {
+    const apply = `harden@apply-${'a'.repeat(32)}`;
+    const planned = { ...failed('harden'), runId: 'harden@manual-1', outcome: 'succeeded' as const, code: undefined };
+    const applied = { ...failed('harden', 'change_failed'), runId: apply, attempts: 1, rows: 1, startedAt: '' };
+    const harden = { ...job, name: 'harden', title: 'Users consent', changes: true as const };
+    const later = {
+      ...applied,
+      runId: `harden@apply-${'b'.repeat(32)}`,
+      outcome: 'succeeded' as const,
+      code: undefined,
+      finishedAt: '2026-11-25T05:00:00.000Z',
+    };
+    const history = [applied, later];
+    const { root, unmount } = await tenantPage({ lastResults: [planned], history }, undefined, [harden]);
+    expect(root.querySelector('table .badge')?.textContent).toBe('planned');
+    const events = [...root.querySelectorAll('.timeline .event')];
+    expect(events.map((each) => each.querySelector('b')?.textContent)).toEqual([
+      'An apply succeeded',
+      'A change was not made in this tenant',
+    ]);
+    const event = events[1];
+    expect(event?.textContent).toContain('A change was not made in this tenantUsers consent');
+    expect(event?.querySelector('a')?.getAttribute('href')).toContain(encodeURIComponent(apply));
+    expect(root.textContent).not.toContain('Nothing has happened');
     await unmount();
   });
 
@@ -460,10 +555,15 @@ describe('the page of a tenant', () => {
   });
 
   it('offers logs only to readers of runs, and audit records only to readers of the audit log', async () => {
+    const logs = async (roles?: readonly string[]): Promise<unknown> => {
+      const { root, unmount } = await tenantPage({}, roles);
+      await act(() => buttonOf(root, 'Show all 2 results')?.click());
+      const found = [...root.querySelectorAll('button')].filter(({ textContent }) => textContent?.startsWith('Log'));
+      await unmount();
+      return found.length;
+    };
+    expect([await logs(), await logs(['Tenants.Read'])]).toEqual([2, 0]);
     const { root, unmount } = await tenantPage({}, ['Tenants.Read']);
-    expect([...root.querySelectorAll('button')].filter(({ textContent }) => textContent?.startsWith('Log'))).toEqual(
-      [],
-    );
     expect(root.textContent).not.toContain('Audit records');
     await unmount();
   });

@@ -151,7 +151,9 @@ function claimsV2(world: World, request: AccessTokenRequest): JWTPayload {
     ...identityClaims(world, request),
     ...permissionClaims(world, request),
     ...agentClaims(world, client, target, subject !== undefined),
-    ...(subject === undefined ? {} : { preferred_username: subject.user.userPrincipalName }),
+    ...(subject === undefined
+      ? {}
+      : { preferred_username: subject.user.userPrincipalName, name: subject.user.displayName }),
   };
 }
 

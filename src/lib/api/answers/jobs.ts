@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { capitalized } from '../../core/text.ts';
 import { topics } from '../../core/topics.ts';
 import type { Job } from '../../runs/job/job.ts';
 import { startRunSchema } from '../requests.ts';
@@ -79,11 +80,7 @@ export function startRunBody(jobs: readonly Job[]): z.ZodObject {
 }
 
 /** `access-check` becomes `AccessCheckParameters`. */
-const schemaName = (job: string): string =>
-  `${job
-    .split('-')
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('')}Parameters`;
+const schemaName = (job: string): string => `${job.split('-').map(capitalized).join('')}Parameters`;
 
 /** `a-1` and `a1` have the same words: the second one becomes `A1Parameters2`. No job's own name ends with a digit. */
 function uniqueName(name: string, used: Map<string, number>): string {

@@ -30,7 +30,7 @@ export interface Section {
   /** When the run of these rows started. */
   readonly asOf: string;
   readonly rowCount: number;
-  /** The columns that say something to people: without ids, and without those that have no value in these rows. */
+  /** The columns that say something to people: with ids only if rows differ by nothing else, and without those that have no value in these rows. */
   readonly columns: readonly Column[];
   /** The first rows, in the order of the job. */
   readonly rows: readonly JsonObject[];
@@ -157,7 +157,7 @@ async function readSection(
     runId: latest.runId,
     asOf: latest.startedAt,
     rowCount: found.count,
-    columns: shownColumns(columns, [...found.rows, ...(compared?.changes ?? []).flatMap(rowsOfChange)]),
+    columns: shownColumns(columns, found.rows, (compared?.changes ?? []).flatMap(rowsOfChange)),
     rows: found.rows,
     counts: history.split && {
       title: history.split.title,
@@ -231,11 +231,21 @@ const rowsOfChange = (change: Change): readonly JsonObject[] =>
 
 const isMissing = (value: unknown): boolean => value === undefined || value === null || value === '';
 
-const shownColumns = (columns: readonly Column[], rows: readonly JsonObject[]): Column[] =>
-  columns.filter(({ name }) => {
-    const values = rows.flatMap((row) => (isMissing(row[name]) ? [] : [row[name]]));
+/** The columns with values that people know. If rows are equal in them, also the ids by which these rows differ. */
+function shownColumns(
+  columns: readonly Column[],
+  rows: readonly JsonObject[],
+  others: readonly JsonObject[],
+): Column[] {
+  const known = columns.filter(({ name }) => {
+    const values = [...rows, ...others].flatMap((row) => (isMissing(row[name]) ? [] : [row[name]]));
     return values.some((value) => typeof value !== 'string' || parseGuid(value) === undefined);
   });
+  const equal = Map.groupBy(rows, (row) => JSON.stringify(known.map(({ name }) => row[name])));
+  const differ = ({ name }: Column): boolean =>
+    [...equal.values()].some((group) => new Set(group.map((row) => row[name])).size > 1);
+  return columns.filter((column) => known.includes(column) || differ(column));
+}
 
 function countsOf(changes: readonly Change[]): Readonly<Record<Change['change'], number>> {
   const counts = { added: 0, removed: 0, changed: 0 };

@@ -15,15 +15,54 @@ export const numberText = (value: number): string => numbers.format(value);
 /** `1 row`, `1,234 rows`. */
 export const rowsText = (count: number): string => `${numberText(count)} ${count === 1 ? 'row' : 'rows'}`;
 
-/** The day of a time in UTC: `2026-11-24`. */
-export const dayText = (iso: string): string => iso.slice(0, 10);
+const days = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 
-export function cellText(value: unknown, type: Column['type']): string {
+/** The day of a time in UTC: `24 Nov 2026`. */
+export const dayText = (iso: string): string => {
+  const ms = Date.parse(iso);
+  return Number.isNaN(ms) ? iso : days.format(ms);
+};
+
+/** Customers do not know the aliases of resources, nor Microsoft's identifiers of sign-in methods. */
+const customerWords: Readonly<Record<string, ReadonlyMap<string, string>>> = {
+  resource: new Map([
+    ['graph', 'Microsoft Graph'],
+    ['exchange', 'Exchange Online'],
+    ['arm', 'Azure Resource Manager'],
+    ['aad-graph', 'Azure AD Graph'],
+  ]),
+  methods: new Map([
+    ['alternateMobilePhone', 'second mobile phone'],
+    ['fido2', 'security key'],
+    ['fido2SecurityKey', 'security key'],
+    ['hardwareOneTimePasscode', 'code of a device'],
+    ['microsoftAuthenticatorPasswordless', 'Authenticator without password'],
+    ['microsoftAuthenticatorPush', 'Authenticator'],
+    ['mobilePhone', 'mobile phone'],
+    ['officePhone', 'office phone'],
+    ['passKeyDeviceBound', 'passkey'],
+    ['passKeyDeviceBoundAuthenticator', 'passkey in Authenticator'],
+    ['securityQuestion', 'security question'],
+    ['softwareOneTimePasscode', 'code of an app'],
+    ['temporaryAccessPass', 'temporary access pass'],
+    ['windowsHelloForBusiness', 'Windows Hello'],
+  ]),
+};
+
+export function cellText(value: unknown, { name, type }: Pick<Column, 'name' | 'type'>): string {
   if (value === undefined || value === null || value === '') return unknown;
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value === 'number' && name === 'daysLeft' && value < 0)
+    return `expired ${numberText(-value)} ${value === -1 ? 'day' : 'days'} ago`;
   if (typeof value === 'number') return numberText(value);
   if (typeof value !== 'string') return JSON.stringify(value);
-  return type === 'date' && !Number.isNaN(Date.parse(value)) ? dayText(value) : value;
+  const words = Object.hasOwn(customerWords, name) ? customerWords[name] : undefined;
+  if (words !== undefined)
+    return value
+      .split(' ')
+      .map((word) => words.get(word) ?? word)
+      .join(', ');
+  return type === 'date' ? dayText(value) : value;
 }
 
 /** `+3`, `-2`, or nothing if it did not change or is not known. */
@@ -65,16 +104,16 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .map((name) => {
       const column = columns.find((each) => each.name === name);
       if (column === undefined) return name;
-      const text = (row: Readonly<Record<string, unknown>>): string => cellText(row[name], column.type);
+      const text = (row: Readonly<Record<string, unknown>>): string => cellText(row[name], column);
       return `${column.title}: ${text(change.before)} → ${text(change.after)}`;
     })
     .join('; ');
 }
 
-/** Where the rows come from: `2026-11-23 to 2026-11-24`. */
+/** Where the rows come from: `Data from 23 Nov 2026 to 24 Nov 2026.` */
 export function periodText({ sections }: TenantReport): string {
-  const days = sections.map(({ asOf }) => dayText(asOf)).toSorted();
-  const [first, last] = [days[0], days.at(-1)];
+  const times = sections.map(({ asOf }) => asOf).toSorted();
+  const [first, last] = [times[0], times.at(-1)].map((iso) => iso && dayText(iso));
   if (first === undefined || last === undefined) return 'There are no data yet.';
   return first === last ? `Data of ${first}.` : `Data from ${first} to ${last}.`;
 }

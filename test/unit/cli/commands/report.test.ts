@@ -193,21 +193,21 @@ describe('ptb report', () => {
     expect(exit).toBe(0);
     expect(out.split('\n').map((line) => line.trimEnd())).toEqual([
       'Contoso (contoso.com)',
-      'A GDAP relationship is active. It ends on 2027-06-30.',
-      'Data of 2026-11-24.',
+      'A GDAP relationship is active. It ends on 30 Jun 2027.',
+      'Data of 24 Nov 2026.',
       '',
       'LICENCES',
       '',
       'Licences, as of 2026-11-24T05:00:00.000Z: 3 rows',
       'Product: E3 2, E5 1',
-      'Since 2026-10-24: Free 1,200 (-5), Trial: yes 0 (-4), 1 added, 1 changed, 1 removed',
+      'Since 24 Oct 2026: Free 1,200 (-5), Trial: yes 0 (-4), 1 added, 1 changed, 1 removed',
       '+ E5',
       '~ E3 (Free: 7 → 1,200)',
       '- F1',
       '',
       'Product  Free   Trial  Ends',
-      '-------  -----  -----  ----------',
-      'E3       1,200  –      2027-01-31',
+      '-------  -----  -----  -----------',
+      'E3       1,200  –      31 Jan 2027',
       'E5       -2     no     –',
       'E3       2      yes    –',
       '',
@@ -217,7 +217,7 @@ describe('ptb report', () => {
       '  Never run (fresh)',
       '  Run it: ptb run JOB --tenant contoso.com --wait',
       '',
-      'skipped, 2026-11-24: The tenant lacks a licence',
+      'skipped, 24 Nov 2026: The tenant lacks a licence',
       '  Users (users)',
       '  Buy Entra ID P1.',
       '',
@@ -252,7 +252,7 @@ describe('ptb report', () => {
 
   it('says that there are more changes than the broker compares', async () => {
     expect((await read([], { truncated: true })).out).toContain('1 added, 1 changed, 1 removed, and more');
-    expect(await pageOf({ truncated: true })).toContain('since 2026-10-24: 1 added, 1 changed, 1 removed, and more');
+    expect(await pageOf({ truncated: true })).toContain('since 24 Oct 2026: 1 added, 1 changed, 1 removed, and more');
     expect((await document([], { truncated: true })).sections[0]).toMatchObject({ changesCut: true });
     expect((await document()).sections[0]).not.toHaveProperty('changesCut');
   });
@@ -269,7 +269,7 @@ describe('ptb report', () => {
   it('gives the numbers if the earlier rows are not kept any more', async () => {
     const { out } = await read([], { changes: undefined });
     expect(out).toContain(
-      'Since 2026-10-24: Free 1,200 (-5), Trial: yes 0 (-4), the earlier rows are not kept any more',
+      'Since 24 Oct 2026: Free 1,200 (-5), Trial: yes 0 (-4), the earlier rows are not kept any more',
     );
   });
 
@@ -314,7 +314,7 @@ describe('ptb report', () => {
 
   it('says that a relationship has ended', async () => {
     const { out } = await read([], { tenant: { ...tenant, relationshipEndsAt: '2020-01-31T00:00:00.000Z' } });
-    expect(out).toContain('It ended on 2020-01-31.');
+    expect(out).toContain('It ended on 31 Jan 2020.');
   });
 
   it('takes the rows of a run that the history does not have yet, and compares them with nothing', async () => {

@@ -1,0 +1,102 @@
+import { useState } from 'preact/hooks';
+import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import type { Api } from './api.ts';
+import { count } from './format.ts';
+import { CauseHead } from './causes.tsx';
+import { Panel } from './pieces.tsx';
+import { differenceLines, differenceWords, plainWords, targetInWords } from './plan-words.ts';
+import { usePolling } from './polling.ts';
+import { runLink, tenantLink } from './route.ts';
+
+const namesShown = 10;
+
+/** What is the same in many tenants, those that cannot be undone first. */
+export function Difference({ plan }: { readonly plan: PlanAnswer }) {
+  const { groups, changes, irreversible, more, planId } = plan;
+  if (groups.length === 0) return null;
+  const undoable = irreversible === 0 ? 'each can be undone' : `${irreversible.toLocaleString('en')} cannot be undone`;
+  return (
+    <Panel title="What changes" more={<span class="small">{`${count(changes, 'change')}, ${undoable}`}</span>} bare>
+      {groups.map((group, index) => (
+        <Group key={index} planId={planId} group={group} isOpen={index === 0} />
+      ))}
+      {more ? (
+        <footer>
+          <a href={runLink(planId, 'rows')}>There are more kinds: every change</a>
+        </footer>
+      ) : null}
+    </Panel>
+  );
+}
+
+interface GroupProps {
+  readonly planId: string;
+  readonly group: PlanAnswer['groups'][number];
+}
+
+function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolean }) {
+  const { action, target, before, after, undo, tenants } = group;
+  const [wasOpened, setOpened] = useState(isOpen);
+  const isLasting = undo.startsWith('no');
+  const lines = differenceLines(before, after);
+  const what = `${outcomeWord(action.replaceAll('-', '_'))} ${targetInWords(target)}`;
+  const plain = plainWords(before, after);
+  return (
+    <details
+      class={isLasting ? 'cause bad' : 'cause ok'}
+      open={isOpen}
+      onToggle={(event) => event.currentTarget.open && setOpened(true)}
+    >
+      <CauseHead
+        count={tenants}
+        title={plain ?? what}
+        whole={target}
+        about={<div class="words quiet">{plain === undefined ? differenceWords(before, after).join('; ') : what}</div>}
+        since={isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}
+      />
+      <div>
+        {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
+        <figure class="patch">
+          <figcaption>
+            <code>{target}</code> in {count(tenants, 'tenant')}
+          </figcaption>
+          <pre tabIndex={0}>
+            {lines.map((line, index) => {
+              const Line = line.startsWith('-') ? 'del' : 'ins';
+              return line.startsWith('~') ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
+            })}
+          </pre>
+        </figure>
+        {wasOpened ? <Tenants planId={planId} group={group} /> : null}
+      </div>
+    </details>
+  );
+}
+
+const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
+
+/** The tenants of a group, from the first page of the rows. */
+function Tenants({ planId, group }: GroupProps) {
+  const load = (api: Api) => api.rows(planId, undefined, new AbortController().signal);
+  const { value } = usePolling(load, `rows of ${planId}`);
+  const rows = value?.rows.filter((row) => compared.every((name) => row[name] === group[name])) ?? [];
+  const names = new Map(rows.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
+  const left = group.tenants - Math.min(names.size, namesShown);
+  return (
+    <ul class="names">
+      {[...names].slice(0, namesShown).map(([tenantId, name]) => (
+        <li key={tenantId}>
+          <a href={tenantLink(tenantId)}>{name}</a>
+        </li>
+      ))}
+      {left > 0 ? (
+        <li>
+          <a href={runLink(planId, 'rows')}>
+            {names.size === 0 ? count(left, 'tenant') : `and ${count(left, 'other')}`}
+          </a>
+        </li>
+      ) : null}
+    </ul>
+  );
+}
