@@ -5,7 +5,7 @@ import { clouds } from '../../src/lib/core/resources.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
 import type { Notice } from '../../src/lib/notices/notice.ts';
 import { createTenantSlots } from '../../src/lib/runs/engine/visit-tenants.ts';
-import { Turns } from '../../src/lib/core/limiter.ts';
+import { Turns } from '../../src/lib/core/turns.ts';
 import { type RunStage, runId, stageRun, tenantId } from '../unit/lib/runs/store/stage.ts';
 
 let services: Partial<Services>;

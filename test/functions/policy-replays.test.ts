@@ -10,7 +10,7 @@ import type { PolicyState } from '../../src/lib/access/policy/policy-store.ts';
 import { denyAll } from '../../src/lib/access/policy/policy.ts';
 import type { AuditEntry, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 import { hourMs } from '../../src/lib/core/clock.ts';
-import { Turns } from '../../src/lib/core/limiter.ts';
+import { Turns } from '../../src/lib/core/turns.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
 import { MemoryTenantTags } from '../fakes/memory-tenant-tags.ts';

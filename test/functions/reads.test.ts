@@ -13,7 +13,7 @@ import { denyAll } from '../../src/lib/access/policy/policy.ts';
 import type { PolicyState } from '../../src/lib/access/policy/policy-store.ts';
 import type { Caller } from '../../src/lib/core/caller.ts';
 import { BrokerError } from '../../src/lib/core/errors.ts';
-import { Turns } from '../../src/lib/core/limiter.ts';
+import { Turns } from '../../src/lib/core/turns.ts';
 import type { TenantId } from '../../src/lib/core/identifiers.ts';
 import { silentLogger } from '../../src/lib/core/log.ts';
 import { TableHistory } from '../../src/lib/runs/history/table-history.ts';

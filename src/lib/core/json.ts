@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { atOnce } from './limiter.ts';
+import { atOnce } from './turns.ts';
 
 /** Thrown for a text that is not JSON, or exceeds {@link JsonLimits}. */
 export class JsonTextError extends Error {

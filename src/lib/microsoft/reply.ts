@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import { JsonTextError, parseSteps } from '../core/json.ts';
-import { inTurns } from '../core/limiter.ts';
+import { inTurns } from '../core/turns.ts';
 import { scrubReply } from '../core/log.ts';
 import { asObject, isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';

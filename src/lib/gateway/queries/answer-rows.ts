@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { isObject } from '../../core/objects.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseSteps } from '../../core/json.ts';
-import { inTurns } from '../../core/limiter.ts';
+import { inTurns } from '../../core/turns.ts';
 import { scrub } from '../../core/log.ts';
 import { objectRow, type StoredRow } from '../../runs/job/row.ts';
 import type { QueryRows } from '../../runs/engine/tenant-run.ts';

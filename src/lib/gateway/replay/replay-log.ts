@@ -7,7 +7,7 @@ import type { AuditLog } from '../../audit/audit-log.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import type { Turns } from '../../core/limiter.ts';
+import type { Turns } from '../../core/turns.ts';
 import type { TenantDirectory } from '../../tenants/directory.ts';
 import { tagNamesOf, type TenantTags } from '../../tenants/tags.ts';
 import type { GatewayDeps } from '../gateway.ts';

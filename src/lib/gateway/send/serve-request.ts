@@ -9,7 +9,7 @@ import {
 import { callerIdOf } from '../../core/caller.ts';
 import { DeadlineError, withDeadline } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
-import { inTurns } from '../../core/limiter.ts';
+import { inTurns } from '../../core/turns.ts';
 import { errorFields, scrub } from '../../core/log.ts';
 import { defined, isObject } from '../../core/objects.ts';
 import { parseJson } from '../../core/outbound.ts';

@@ -1,7 +1,7 @@
 import { minuteMs } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { FairLimiter } from '../../core/fair-limiter.ts';
-import { Turns } from '../../core/limiter.ts';
+import { Turns } from '../../core/turns.ts';
 import { errorFields } from '../../core/log.ts';
 import type { Orchestrations } from '../../core/orchestrations.ts';
 import { Requesters } from '../../core/share.ts';

@@ -14,7 +14,7 @@ import type { ExchangeDeps } from '../../microsoft/exchange.ts';
 import { createExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
-import { inTurns } from '../../core/limiter.ts';
+import { inTurns } from '../../core/turns.ts';
 import { asObject, isObject } from '../../core/objects.ts';
 import { once } from '../../core/single-flight.ts';
 import type { RunId } from '../store/run.ts';

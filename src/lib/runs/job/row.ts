@@ -1,5 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
-import { atOnce } from '../../core/limiter.ts';
+import { atOnce } from '../../core/turns.ts';
 import { scrub } from '../../core/log.ts';
 import type { Secret } from '../../core/secrets.ts';
 import type { JsonObject } from '../../core/objects.ts';

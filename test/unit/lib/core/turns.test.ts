@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { Turns } from '../../../../src/lib/core/limiter.ts';
+import { Turns } from '../../../../src/lib/core/turns.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
 let passes: (() => void)[];

@@ -7,7 +7,7 @@ import {
   type JsonEdits,
   rewriteAnswer as rewriteSteps,
 } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
-import { atOnce } from '../../../../../src/lib/core/limiter.ts';
+import { atOnce } from '../../../../../src/lib/core/turns.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
 
 const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => atOnce(rewriteSteps(...given));

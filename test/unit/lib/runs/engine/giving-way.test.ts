@@ -6,7 +6,7 @@ import {
   type VisitTenantsDeps,
 } from '../../../../../src/lib/runs/engine/visit-tenants.ts';
 import type { JobContext } from '../../../../../src/lib/runs/job/job.ts';
-import { Turns } from '../../../../../src/lib/core/limiter.ts';
+import { Turns } from '../../../../../src/lib/core/turns.ts';
 import { settle } from '../../../../fakes/fake-clock.ts';
 import { recordOf, runId, stageRun, tenantId } from '../store/stage.ts';
 
