@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { TableClient } from '@azure/data-tables';
 import type { JWK } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -7,6 +6,7 @@ import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import type { Logger } from '../core/log.ts';
 import { quoted, Table } from '../core/rows/table.ts';
+import { Turn } from '../core/turns.ts';
 import { type Checkpoint, hashOf, type StoredRecord, storedRecord } from './chain/checkpoint.ts';
 import {
   type CheckpointLog,
@@ -36,8 +36,6 @@ const mostKeptHeads = 16 * 2 ** 20;
 const longestPurgeSearch = 288;
 /** Parts of the log that are searched for heads. A day of a large fleet has more than one. */
 const longestSearch = 24;
-/** So many checkpoints are verified before others get their turn, about 5 ms: the process issues tokens meanwhile. */
-const checkpointsPerTurn = 12;
 
 /** Records in an answer of storage, which has no more. */
 const largestPage = 1_000;
@@ -346,10 +344,9 @@ export class AuditEvidence {
    */
   async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
     let lastHash: string | undefined;
-    let read = 0;
+    const turn = new Turn();
     for await (const jws of this.#lines(fromMs)) {
-      read += 1;
-      if (read % checkpointsPerTurn === 0) await setImmediate();
+      if (turn.isOver) await turn.next();
       const checkpoint = await this.#ownOf(jws);
       if (checkpoint === undefined || (lastHash !== undefined && checkpoint.previous !== lastHash)) continue;
       lastHash = hashOf(jws);

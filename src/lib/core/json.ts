@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { atOnce } from './turns.ts';
+import { atOnce, pieceLength } from './turns.ts';
 
 /** Thrown for a text that is not JSON, or exceeds {@link JsonLimits}. */
 export class JsonTextError extends Error {
@@ -43,8 +43,8 @@ function skipBlanks(json: string, at: number): number {
   return next;
 }
 
-/** Characters that are read at a time. They take some milliseconds. */
-const stepLength = 200_000;
+/** Characters that are read in a step. */
+const stepLength = 1_000;
 
 /**
  * Reads a string from a place behind its first quote.
@@ -79,8 +79,7 @@ export function scanJson(json: string, visit: VisitToken, limits?: JsonLimits): 
  */
 export const answerLimits: JsonLimits = { depth: 64, members: 10_000 };
 
-/** May return what it takes beside the reading of the token, as the time for so many characters. */
-type VisitToken = (token: JsonToken, from: number, to: number) => number | void;
+type VisitToken = (token: JsonToken, from: number, to: number) => void;
 
 /** The same in steps, between which others may have their turn. */
 export function* scanSteps(
@@ -112,14 +111,14 @@ export function* scanSteps(
       if (open.push(sign === '{' ? '}' : ']') > depth)
         throw new JsonTextError('the text is nested too deeply', 'depth');
       counts.push(0);
-      stepEnd -= visit(sign, from, (at += 1)) ?? 0;
+      visit(sign, from, (at += 1));
     } else if (sign === '"') {
       for (at = stringEnd(json, from + 1); at < 0; at = stringEnd(json, -at)) yield;
-      stepEnd -= visit('string', from, at) ?? 0;
+      visit('string', from, at);
     } else {
       at = placeBehind(scalar, json, from);
       if (at === -1) throw new JsonTextError('a value is not JSON');
-      stepEnd -= visit('scalar', from, at) ?? 0;
+      visit('scalar', from, at);
     }
     at = skipBlanks(json, at);
     let isBehindValue = !isOpening;
@@ -127,7 +126,7 @@ export function* scanSteps(
     while (closing !== undefined && json[at] === closing) {
       open.pop();
       counts.pop();
-      stepEnd -= visit(closing, at, (at += 1)) ?? 0;
+      visit(closing, at, (at += 1));
       if (at > stepEnd) {
         stepEnd = at + stepLength;
         yield;
@@ -145,7 +144,7 @@ export function* scanSteps(
       counts.push(count);
       let end = stringEnd(json, at + 1);
       for (; end < 0; end = stringEnd(json, -end)) yield;
-      stepEnd -= visit('name', at, end) ?? 0;
+      visit('name', at, end);
       at = skipSign(':', json, skipBlanks(json, end));
     }
   }
@@ -158,16 +157,13 @@ function skipSign(sign: ',' | ':', json: string, at: number): number {
   return skipBlanks(json, at + 1);
 }
 
-/** To build a value takes as long as to read so many characters. */
-const buildLength = 20;
-
 /**
  * The value of a JSON text. A long one is built in steps, between which others may have their turn; that takes several times as
  * long as JSON.parse, which reads a short one.
  * @throws JsonTextError, also for a long text beyond {@link answerLimits} or with more than two million values; or SyntaxError
  */
 export function* parseSteps(json: string): Generator<void, unknown> {
-  if (json.length <= stepLength) return JSON.parse(json);
+  if (json.length <= pieceLength) return JSON.parse(json);
   const open: (unknown[] | Record<string, unknown>)[] = [];
   let root: unknown;
   let name = '';
@@ -180,7 +176,7 @@ export function* parseSteps(json: string): Generator<void, unknown> {
       Object.defineProperty(into, name, { value, writable: true, enumerable: true, configurable: true });
     else into[name] = value;
   };
-  const visit = (token: JsonToken, from: number, to: number): number => {
+  const visit: VisitToken = (token, from, to) => {
     if (token === 'name') name = stringAt(json, from, to);
     else if (token === '}' || token === ']') open.pop();
     else if (token === '{' || token === '[') {
@@ -189,7 +185,6 @@ export function* parseSteps(json: string): Generator<void, unknown> {
       open.push(made);
       // A part of the text itself would keep all of it in memory.
     } else put(JSON.parse(json.slice(from, to)));
-    return buildLength;
   };
   // A list of more values could not grow in one turn either. Answers have ten characters or more for each value, with its name.
   yield* scanSteps(json, visit, { ...answerLimits, values: 2_000_000 });

@@ -1,7 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import { JsonTextError, parseSteps } from '../core/json.ts';
-import { inTurns } from '../core/turns.ts';
+import { inTurns, Turn } from '../core/turns.ts';
 import { scrubReply } from '../core/log.ts';
 import { asObject, isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
@@ -116,8 +115,6 @@ export function shaped<T>(peer: Peer, shape: Shape<T>, item: JsonObject): T {
   }
 }
 
-/** Items of a page between which others get their turn. Real pages have at most 999. */
-const itemsPerTurn = 500;
 /** 10,000 pages of 999 users are ten million users. A server that sends more pages is assumed to be in a loop. */
 const maxPages = 10_000;
 
@@ -139,8 +136,9 @@ export async function* pages<Next extends { readonly key: string }>(
   let from = first;
   for (let count = 1; count <= maxPages; count += 1) {
     const page = await fetchPage(from);
-    for (const [at, item] of page.items.entries()) {
-      if (at % itemsPerTurn === itemsPerTurn - 1) await setImmediate();
+    const turn = new Turn();
+    for (const item of page.items) {
+      if (turn.isOver) await turn.next();
       yield item;
     }
     if (page.next === undefined) return;

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../core/errors.ts';
 import { answerLimits, JsonTextError, scanSteps, stringAt } from '../../core/json.ts';
 import { utf8Text } from '../../core/text.ts';
+import { joinSteps, pieceLength, valuesAtOnce } from '../../core/turns.ts';
 import { type AnswerLimits, typeAnnotations, visibleParts } from '../../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
 
@@ -40,14 +41,9 @@ export function* rewriteAnswer({ status, headers, body }: Answer, rules: AnswerR
 export const isJson = (contentType: string | undefined): boolean =>
   /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType ?? '');
 
-/** Of a longer text, this much is looked at in one turn. */
-const stepLength = 1_000_000;
-
 function* rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean): Generator<void, Uint8Array> {
-  const isLong = body.length > stepLength;
-  if (isLong) yield;
   const text = utf8Text(body);
-  if (isLong) yield;
+  yield;
   if (text === undefined) throw new BrokerError('resource_error', 'The resource answers with text that is not UTF-8.');
   // An error is no object of the directory.
   const limits = isSuccess ? rules.limits : { ...rules.limits, typedMembers: [] };
@@ -65,28 +61,42 @@ function* rewriteJson(body: Uint8Array, rules: AnswerRules, isSuccess: boolean):
 /** Whether a text contains one of these, in steps. */
 function* includesOne(text: string, sought: readonly string[]): Generator<void, boolean> {
   const longest = Math.max(...sought.map(({ length }) => length));
-  for (let at = 0; ; at += stepLength) {
-    const part = text.length <= stepLength ? text : text.slice(at, at + stepLength + longest);
-    if (sought.some((each) => part.includes(each))) return true;
-    if (at + stepLength >= text.length) return false;
+  for (let at = 0; at < text.length; at += pieceLength) {
+    const piece = text.slice(at, at + pieceLength + longest);
+    if (sought.some((each) => piece.includes(each))) return true;
     yield;
   }
+  return false;
 }
 
+/** A text in pieces. To join them at each level of an answer would copy it as often as it has levels. */
+export type Pieces = string | readonly Pieces[];
+
 /** The bytes of a text, in steps. */
-function* encodeSteps(text: string): Generator<void, Uint8Array> {
-  if (text.length <= stepLength) return Buffer.from(text);
-  const parts: Buffer[] = [];
-  for (let at = 0; at < text.length; ) {
-    yield;
-    const end = at + stepLength;
-    // The two halves of a character stay together.
-    const next = (text.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
-    parts.push(Buffer.from(text.slice(at, next)));
-    at = next;
+function* encodeSteps(text: Pieces): Generator<void, Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let [some, count] = ['', 0];
+  const open = [[text].values()];
+  for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
+    const { done, value: piece } = level.next();
+    if (done === true) open.pop();
+    else if (typeof piece !== 'string') open.push(piece.values());
+    else
+      for (let at = 0; at < piece.length; ) {
+        const end = at + pieceLength;
+        // The two halves of a character stay together.
+        const next = (piece.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
+        some += piece.slice(at, next);
+        at = next;
+        if (some.length >= pieceLength) {
+          parts.push(Buffer.from(some));
+          some = '';
+          yield;
+        }
+      }
+    if ((count += 1) % valuesAtOnce === 0) yield;
   }
-  yield;
-  return Buffer.concat(parts);
+  return yield* joinSteps([...parts, Buffer.from(some)]);
 }
 
 /** OData 4.01 allows the annotations without `odata.` ("OData JSON Format", section 4.6.4). */
@@ -135,7 +145,7 @@ interface Member {
   /** The value, if it is a text. Read when it is asked for: few are, and some are long. */
   readonly text: string | undefined;
   /** Name and value as JSON. */
-  readonly json: string;
+  readonly json: Pieces;
 }
 
 /** What to change in a JSON text. */
@@ -158,14 +168,9 @@ export interface JsonEdits {
 }
 
 const noText = (): string | undefined => undefined;
-/** A text is joined so many times as fast as it is read. */
-const joinSpeed = 10;
-/** A link is signed, which takes as long as to read so many characters. */
-const editLength = 10_000;
 
 /** A batch of twenty pages has 20,000 objects. Each link becomes longer, so with many more of them the answer would not stay small. */
 const maximumLinks = 50_000;
-const mostPieces = 2_000;
 
 /** An object or array whose end was not read yet. */
 interface Level {
@@ -175,40 +180,37 @@ interface Level {
   isChanged: boolean;
   /** Where the name of the current member stands. */
   key: { readonly from: number; readonly to: number };
-  /** What changed in the array, with what stands before it. Many pieces become one: to join all at the end takes long. */
-  readonly pieces: string[];
-  readonly joined: string[];
+  /** What changed in the array, with what stands before it. */
+  readonly pieces: Pieces[];
   /** The text before this index is in the pieces. */
   copied: number;
 }
 
 /**
  * Edits a JSON text. What is not edited stays as it is written: parsing and writing it again would round large numbers and
- * drop repeated names. Takes time linear in the text's length, in steps of some milliseconds, and builds nothing for what stays.
- * @returns the whole text. Blanks around an edited one are left out.
+ * drop repeated names. Takes time linear in the text's length, in steps, and builds nothing for what stays.
+ * @returns the pieces of the whole text. Blanks around an edited one are left out.
  * @throws JsonTextError
  */
-export function* editSteps(source: string, edits: JsonEdits): Generator<void, string> {
+export function* editSteps(source: string, edits: JsonEdits): Generator<void, Pieces> {
   const open: Level[] = [];
   const within: string[] = [];
-  let whole = source;
-  /** @returns what it took, as for {@link scanSteps}. */
-  const value = (from: number, to: number, edited: string | undefined, text = noText): number => {
+  let whole: Pieces = source;
+  const value = (from: number, to: number, edited: Pieces | undefined, text = noText): void => {
     const level = open.at(-1);
     if (level === undefined) whole = edited ?? source;
     else if (source[level.from] === '[') {
-      if (edited === undefined) return 0;
+      if (edited === undefined) return;
       level.pieces.push(source.slice(level.copied, from), edited);
-      if (level.pieces.length >= mostPieces) level.joined.push(level.pieces.splice(0).join(''));
       level.copied = to;
     } else {
       const { key } = level;
       const name = within.pop() ?? '';
       const edit = edits.member(name, text, within);
       level.isChanged ||= edit !== undefined || edited !== undefined;
-      if (edit === 'drop') return 0;
+      if (edit === 'drop') return;
       const written = edit === undefined ? edited : edit.value;
-      const json = written === undefined ? source.slice(key.from, to) : `${source.slice(key.from, key.to)}:${written}`;
+      const json = written === undefined ? source.slice(key.from, to) : [source.slice(key.from, key.to), ':', written];
       level.members.push({
         name,
         get text() {
@@ -216,13 +218,12 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, st
         },
         json,
       });
-      if (edit !== undefined) return editLength;
     }
-    return 0;
   };
-  const editedObject = ({ members, isChanged }: Level): string | undefined => {
+  const editedObject = ({ members, isChanged }: Level): Pieces | undefined => {
     const kept = edits.object(members, within);
-    return kept === undefined && !isChanged ? undefined : `{${(kept ?? members).map(({ json }) => json).join(',')}}`;
+    if (kept === undefined && !isChanged) return undefined;
+    return ['{', ...(kept ?? members).flatMap(({ json }, at) => (at === 0 ? [json] : [',', json])), '}'];
   };
   yield* scanSteps(
     source,
@@ -235,7 +236,6 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, st
           isChanged: false,
           key: { from, to },
           pieces: [],
-          joined: [],
           copied: from,
         });
       } else if (token === 'name' && level !== undefined) {
@@ -243,16 +243,15 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, st
         within.push(stringAt(source, from, to));
       } else if (level !== undefined && (token === '}' || token === ']')) {
         open.pop();
-        const { pieces, joined, copied } = level;
+        const { pieces, copied } = level;
         const edited =
           token === '}'
             ? editedObject(level)
             : copied === level.from
               ? undefined
-              : [...joined, ...pieces, source.slice(copied, to)].join('');
-        return (edited?.length ?? 0) / joinSpeed + value(level.from, to, edited);
-      } else return value(from, to, undefined, token === 'string' ? () => stringAt(source, from, to) : noText);
-      return 0;
+              : [...pieces, source.slice(copied, to)];
+        value(level.from, to, edited);
+      } else value(from, to, undefined, token === 'string' ? () => stringAt(source, from, to) : noText);
     },
     answerLimits,
   );

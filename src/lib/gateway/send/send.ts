@@ -3,7 +3,7 @@ import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { retry } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
-import { inTurns } from '../../core/turns.ts';
+import { inTurns, pieceLength, turnFor } from '../../core/turns.ts';
 import { defined } from '../../core/objects.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
 import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
@@ -199,17 +199,17 @@ function* quotesToken({ headers, body }: Answer, token: Secret): Generator<void,
   if (Object.values(headers).some((text) => text.includes(sought))) return true;
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   let hasEscapes = false;
-  for (let at = 0; at < bytes.length; at += stepBytes) {
-    if (at > 0) yield;
-    const part = bytes.subarray(at, at + stepBytes + sought.length);
+  for (let at = 0; at < bytes.length; at += pieceLength) {
+    const part = bytes.subarray(at, at + pieceLength + sought.length);
     if (part.includes(sought, 0, 'latin1')) return true;
     hasEscapes ||= part.includes(String.raw`\u00`);
+    yield;
   }
   return hasEscapes && (yield* containsEscaped(bytes, Buffer.from(sought, 'latin1')));
 }
 
-/** Bytes that are read at a time. They take some milliseconds. */
-const stepBytes = 500_000;
+/** Bytes that are searched for escapes in a step. */
+const escapedAtOnce = 10_000;
 
 /**
  * Whether bytes contain a text of which any character may be an escape of JSON. JSON inside of JSON has several backslashes.
@@ -218,10 +218,10 @@ const stepBytes = 500_000;
 function* containsEscaped(bytes: Uint8Array, sought: Uint8Array): Generator<void, boolean> {
   const shorter = shorterMatches(sought);
   let found = 0;
-  let stepEnd = stepBytes;
+  let stepEnd = 0;
   for (let at = 0; at < bytes.length; ) {
-    if (at > stepEnd) {
-      stepEnd = at + stepBytes;
+    if (at >= stepEnd) {
+      stepEnd = at + escapedAtOnce;
       yield;
     }
     let byte = bytes[at++];
@@ -311,6 +311,7 @@ export async function sendRecorded<T>(
     const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, slot });
     const isQuoted = await inTurns(quotesToken(received.answer, received.token.secret));
     progress.outcome = outcomeOf(received, isQuoted);
+    await turnFor(received.answer.body);
     const result = await read(usable(received.answer, isQuoted));
     record.ended(facts, progress.outcome);
     return result;

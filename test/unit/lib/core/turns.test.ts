@@ -1,5 +1,6 @@
-import { beforeEach, expect, it } from 'vitest';
-import { Turns } from '../../../../src/lib/core/turns.ts';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { atOnce, inTurns, joinSteps, pieceLength, sortSteps, Turn, Turns } from '../../../../src/lib/core/turns.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
 let passes: (() => void)[];
@@ -43,4 +44,77 @@ it('gives a turn that is wanted during another one in the next pass', async () =
   await pass();
   expect(taken).toEqual([]);
   expect(await pass()).toEqual(['second']);
+});
+
+describe('work in steps', () => {
+  /** Steps of a time, of which each notes how often others have had their turn before it. */
+  async function run(stepMs: number) {
+    let [nowMs, others] = [0, 0];
+    const seen: number[] = [];
+    const work = function* (): Generator<void, string> {
+      for (let step = 0; step < 12; step += 1) {
+        seen.push(others);
+        nowMs += stepMs;
+        yield;
+      }
+      return 'done';
+    };
+    const progress = { isDone: false };
+    const count = async (): Promise<void> => {
+      for (; !progress.isDone; others += 1) await new Promise(setImmediate);
+    };
+    const counting = count();
+    const result = await inTurns(work(), new Turn(() => nowMs));
+    progress.isDone = true;
+    await counting;
+    return { result, turns: new Set(seen).size };
+  }
+
+  it('goes on until its turn is over, and has another one then', async () => {
+    expect(await run(1)).toEqual({ result: 'done', turns: 3 });
+    expect(await run(0)).toEqual({ result: 'done', turns: 1 });
+    expect(await run(40)).toEqual({ result: 'done', turns: 12 });
+  });
+
+  it('shares the passes of the event loop with other such work', async () => {
+    let [nowMs, passes, most] = [0, 0, 0];
+    const taken = new Map<number, number>();
+    const work = function* (): Generator<void, void> {
+      for (let step = 0; step < 5; step += 1) {
+        yield;
+        const count = (taken.get(passes) ?? 0) + 1;
+        taken.set(passes, count);
+        most = Math.max(most, count);
+        nowMs += 1_000;
+      }
+    };
+    const progress = { isDone: false };
+    const turn = () => new Turn(() => (nowMs += 1_000));
+    const all = Promise.all([1, 2, 3].map(() => inTurns(work(), turn()))).finally(() => (progress.isDone = true));
+    for (; !progress.isDone; passes += 1) await new Promise(setImmediate);
+    await all;
+    expect(most).toBe(1);
+  });
+
+  it('joins bytes', () => {
+    const parts = [0, 1, pieceLength, pieceLength + 1, 3 * pieceLength].map((length, at) => Buffer.alloc(length, at));
+    expect(Buffer.compare(atOnce(joinSteps(parts)), Buffer.concat(parts))).toBe(0);
+    expect([...joinSteps(parts)].length).toBeGreaterThan(6);
+    expect(atOnce(joinSteps([]))).toHaveLength(0);
+  });
+
+  it('sorts as toSorted does, and keeps the order of equal values', () => {
+    const values = fc.array(fc.record({ key: fc.nat(50), at: fc.nat() }), {
+      minLength: 0,
+      maxLength: 5_000,
+      size: 'max',
+    });
+    fc.assert(
+      fc.property(values, (given) => {
+        const compare = (one: { key: number }, other: { key: number }): number => one.key - other.key;
+        expect(atOnce(sortSteps(given, compare))).toEqual(given.toSorted(compare));
+      }),
+      { numRuns: 40 },
+    );
+  });
 });
