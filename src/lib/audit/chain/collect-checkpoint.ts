@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { dayMs, isoTime, minuteMs } from '../../core/clock.ts';
+import { inTurns, sortSteps, Turn, valuesAtOnce } from '../../core/turns.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import {
   canonicalText,
@@ -21,10 +21,6 @@ export const longestMs = 10 * minuteMs;
 const shortestMs = minuteMs;
 /** Shortest AUDIT_RETENTION_DAYS. No checkpoint says that later records may be missing, whatever the one before says. */
 const shortestRetentionMs = dayMs;
-/** The process issues tokens meanwhile, so after this many records others get their turn. It takes about 3 ms. */
-const recordsPerTurn = 200;
-/** The same for chains. */
-const chainsPerTurn = 100;
 
 /** A checkpoint as it is stored, with its hash. */
 export interface PreviousCheckpoint {
@@ -75,8 +71,8 @@ export async function collectCheckpoint(collecting: Collecting): Promise<Checkpo
     purgedBefore: isoTime(Math.min(purgedBeforeMs, nowMs - shortestRetentionMs)),
     chains: await headsOf(found.chains, before, toMs),
     unchained: {
-      records: found.unchained.count,
-      digest: await found.unchained.digest(),
+      records: found.unchained.length,
+      digest: await inTurns(digestSteps(found.unchained)),
       from: isoTime(unchained.fromMs),
       to: isoTime(unchained.toMs),
     },
@@ -100,7 +96,7 @@ interface Periods extends CoveredPeriod {
 interface FoundRecords {
   readonly chains: ReadonlyMap<string, ChainReading>;
   /** Hashes of the records without a chain. */
-  readonly unchained: HashSet;
+  readonly unchained: readonly string[];
 }
 
 async function readRecords(
@@ -109,18 +105,17 @@ async function readRecords(
   periods: Periods,
 ): Promise<FoundRecords> {
   const chains = new Map(before?.chains.map((head) => [head.id, new ChainReading(head.id, head, periods)]));
-  const unchained = new HashSet();
-  let count = 0;
+  const unchained: string[] = [];
+  const turn = new Turn();
   for await (const record of records) {
-    count += 1;
-    if (count % recordsPerTurn === 0) await setImmediate();
+    if (turn.isOver) await turn.next();
     const atMs = timeOfKeys(record.PartitionKey, record.RowKey);
     // No version writes such keys. Verification names the record.
     if (atMs === undefined) continue;
     const text = record['chain'];
     if (text === undefined) {
       if (atMs > periods.unchained.fromMs && atMs <= periods.unchained.toMs)
-        unchained.add(hashOf(canonicalText(record)));
+        unchained.push(hashOf(canonicalText(record)));
       continue;
     }
     const link = readLink(text);
@@ -139,36 +134,26 @@ async function headsOf(
   toMs: number,
 ): Promise<ChainHead[]> {
   const heads: ChainHead[] = [];
-  let count = 0;
+  const turn = new Turn();
   for (const reading of chains.values()) {
-    count += 1;
-    if (count % chainsPerTurn === 0) await setImmediate();
+    if (turn.isOver) await turn.next();
     const head = reading.head(before === undefined);
     if (head !== undefined && Date.parse(head.at) > toMs - chainLifeMs) heads.push(head);
   }
   return heads;
 }
 
-/** The digest of a set of hashes, the same as `setDigest`, in short turns: they are sorted by their first character at once. */
-class HashSet {
-  readonly #groups = new Map<string, string[]>();
-  count = 0;
-
-  add(hash: string): void {
-    this.count += 1;
-    const group = this.#groups.get(hash.slice(0, 1));
-    if (group === undefined) this.#groups.set(hash.slice(0, 1), [hash]);
-    else group.push(hash);
+/** The digest of a set of hashes, the same as `setDigest`, in steps. */
+function* digestSteps(hashes: readonly string[]): Generator<void, string> {
+  const digest = createHash('sha256');
+  let separator = '';
+  const sorted = yield* sortSteps(hashes, byText);
+  for (let at = 0; at < sorted.length; at += valuesAtOnce) {
+    digest.update(separator + sorted.slice(at, at + valuesAtOnce).join('\n'));
+    separator = '\n';
+    yield;
   }
-
-  async digest(): Promise<string> {
-    const digest = createHash('sha256');
-    let separator = '';
-    for (const first of [...this.#groups.keys()].toSorted()) {
-      digest.update(separator + (this.#groups.get(first) ?? []).toSorted().join('\n'));
-      separator = '\n';
-      await setImmediate();
-    }
-    return digest.digest('base64url');
-  }
+  return digest.digest('base64url');
 }
+
+const byText = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);

@@ -1,6 +1,6 @@
-import { createCipheriv, hash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { createCipheriv, createHash, hash } from 'node:crypto';
 import { nilUuid, parseTenantId, type TenantId } from '../../core/identifiers.ts';
+import { inTurns, sortSteps, Turn, valuesAtOnce } from '../../core/turns.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import { type ChainHead, type Checkpoint, readLink, type StoredRecord } from '../chain/checkpoint.ts';
 import {
@@ -153,10 +153,14 @@ function bytesIn(account: TenantAccount): string {
 }
 
 /** The account after a checkpoint. @param records those that it is the first to cover, in any order; one at least. */
-function nextAccount(before: Account, checkpoint: number, records: readonly SeenRecord[]): Account {
-  const sorted = records.toSorted((one, other) => isBefore(one.RowKey, other.RowKey));
-  const hashes = sorted.map(({ hash: each }) => each);
-  return { count: before.count + records.length, head: sha256(headInput(before.head, checkpoint, hashes)) };
+function* nextAccount(before: Account, checkpoint: number, records: readonly SeenRecord[]): Generator<void, Account> {
+  const head = createHash('sha256').update(headInput(before.head, checkpoint, []));
+  const sorted = yield* sortSteps(records, (one, other) => isBefore(one.RowKey, other.RowKey));
+  for (let at = 0; at < sorted.length; at += valuesAtOnce) {
+    head.update(Buffer.concat(sorted.slice(at, at + valuesAtOnce).map(({ hash: each }) => each)));
+    yield;
+  }
+  return { count: before.count + records.length, head: head.digest() };
 }
 
 /** The tree of a checkpoint. */
@@ -341,11 +345,8 @@ export const indexesIn = (accounts: Accounts): Uint8Array =>
     ),
   ));
 
-/** The process issues tokens meanwhile, so after this many records others get their turn. It takes some milliseconds. */
-const recordsPerTurn = 500;
-
 /**
- * Adds what a checkpoint is the first to cover.
+ * Adds what a checkpoint is the first to cover. The process issues tokens meanwhile, so others have their turn.
  * @param records all of its time, in any order, also others.
  * @param indexesOf the indexes of tenants that have no account yet.
  * @returns the accounts after it, and the tenants whose accounts have changed.
@@ -358,9 +359,9 @@ export async function nextAccounts(
 ): Promise<{ readonly accounts: Accounts; readonly changed: readonly TenantId[] }> {
   const [cover, isCovered] = nextCover(before.cover, checkpoint);
   const touched = new Map<TenantId, SeenRecord[]>();
-  let read = 0;
+  const turn = new Turn();
   for (const record of records) {
-    if ((read += 1) % recordsPerTurn === 0) await setImmediate();
+    if (turn.isOver) await turn.next();
     if (!isCovered(record)) continue;
     const others = touched.get(record.holder);
     if (others === undefined) touched.set(record.holder, [record]);
@@ -372,17 +373,14 @@ export async function nextAccounts(
     added.length === 0
       ? before.places
       : new Map([...before.places, ...added.map((tenant, at) => [tenant, before.list.length + at] as const)]);
-  let counted = 0;
   for (const [tenant, covered] of touched) {
-    counted += covered.length;
-    if (counted >= recordsPerTurn) {
-      counted = 0;
-      await setImmediate();
-    }
     const place = places.get(tenant) ?? -1;
     const account = list[place];
     if (account !== undefined)
-      list[place] = { index: account.index, ...nextAccount(account, checkpoint.number, covered) };
+      list[place] = {
+        index: account.index,
+        ...(await inTurns(nextAccount(account, checkpoint.number, covered), turn)),
+      };
   }
   const { indexes } = added.length === 0 ? before : {};
   const accounts = { cover, places, list, ...(indexes === undefined ? {} : { indexes }) };

@@ -5,6 +5,7 @@ import { collectCheckpoint } from '../../../../../src/lib/audit/chain/collect-ch
 import type { RecordChain } from '../../../../../src/lib/audit/log/table-audit-log.ts';
 import { auditStartMs } from '../../../../support/audit-entries.ts';
 import { CheckpointWorld, hashOfRow, minute, second, year } from './checkpoint-world.ts';
+import { shortTurns } from '../../../../support/short-turns.ts';
 
 const chainId = '5f0c1c5e-8f0d-4a4a-9d3b-0d6c7b1f2a11';
 let world: CheckpointWorld;
@@ -183,6 +184,7 @@ describe('a checkpoint', () => {
   });
 
   it('gives others their turn while it reads', async () => {
+    shortTurns();
     const row = world.addOld(auditStartMs);
     const reading = new AbortController();
     let turns = 0;
