@@ -71,7 +71,7 @@ const hopByHop = new Set(['connection', 'content-length', 'keep-alive', 'transfe
 function bodyBytes(http: RpcHttp): Buffer {
   const body = http.body;
   if (!body) return Buffer.alloc(0);
-  if (body.bytes !== undefined) return Buffer.from(body.bytes);
+  if (body.bytes !== undefined) return Buffer.from(body.bytes.buffer, body.bytes.byteOffset, body.bytes.length);
   return Buffer.from(body.string ?? body.json ?? '');
 }
 
