@@ -129,6 +129,10 @@ const answers = (graph: string): readonly (readonly [what: string, body: string]
     ['backslashes', filled(`${head}{"displayName":"`, '\\\\', String.raw`\u0061"}]}`, bytes)],
     ['numbers', filled(head, '1,', '1]}', bytes)],
     ['links', filled(head, `{"a@odata.nextLink":"${graph}/v1.0/users?$skiptoken=b"},`, '{}]}', bytes)],
+    [
+      'as many links as the gateway rewrites',
+      filled(head, `{"a@odata.nextLink":"${graph}/v1.0/users?$skiptoken=b","b":"${'a'.repeat(340)}"},`, '{}]}', bytes),
+    ],
   ];
 };
 
