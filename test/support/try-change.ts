@@ -107,6 +107,8 @@ function cloudFetch(cloud: TestCloud, tenantId: TenantId): { readonly fetch: Fet
 /** The stored rows of a plan, one JSON text a line. */
 type PlanText = string;
 
+const textOf = ({ jsonLines }: { readonly jsonLines: Uint8Array }): PlanText => Buffer.from(jsonLines).toString();
+
 const rowsOf = (text: PlanText): readonly TriedRow[] =>
   text.split('\n').flatMap((line) => {
     if (line === '') return [];
@@ -145,7 +147,7 @@ class Trial {
 
   async plan(parameters: Readonly<Record<string, unknown>>): Promise<PlanText> {
     const { deps } = attemptOf(this.#job, { fetch: this.#fetch, clock: this.#stage.clock, partnerTenantId });
-    return (await this.#inTime(executeJob(deps, this.#job, this.#tenant, parameters))).jsonLines;
+    return textOf(await this.#inTime(executeJob(deps, this.#job, this.#tenant, parameters)));
   }
 
   /** Applies a plan, visit after visit. */
@@ -166,7 +168,7 @@ class Trial {
     const runId = await this.#start(change, { rowsName: 'rows', rowsDigest: digestOf(text) });
     for (;;) {
       const { written, waitSeconds } = await this.#visit(runId, change);
-      if (waitSeconds === undefined) return rowsOf(written.jsonLines);
+      if (waitSeconds === undefined) return rowsOf(textOf(written));
       await this.#stage.clock.advance(waitSeconds * 1000);
     }
   }
@@ -174,7 +176,7 @@ class Trial {
   /** Plans to take the last apply back. */
   async planUndo(): Promise<PlanText> {
     const change = { kind: 'undo' as const, apply: this.#applyId };
-    return (await this.#visit(await this.#start(change), change)).written.jsonLines;
+    return textOf((await this.#visit(await this.#start(change), change)).written);
   }
 
   get #applyId(): RunId {

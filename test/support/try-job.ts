@@ -114,8 +114,11 @@ export async function tryJob(job: Job, options: TryJobOptions = {}): Promise<Tri
   };
 }
 
-const rowsOf = ({ jsonLines }: { readonly jsonLines: string }): readonly Row[] =>
-  jsonLines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
+const rowsOf = ({ jsonLines }: Pick<WrittenRows, 'jsonLines'>): readonly Row[] =>
+  Buffer.from(jsonLines)
+    .toString()
+    .split('\n')
+    .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Row]));
 
 /** The requests to Graph that an apply would send for a row of a plan, and later to take it back. */
 function requestsOfChange({ content }: Row): readonly GatewayRequest[] {

@@ -141,7 +141,8 @@ async function visit(past: Past & { readonly kept: boolean }, job: Job, tenant: 
     // Customers renew credentials every five weeks: in the past, others were about to expire.
     const nowMs = past.toMs - ((past.toMs - atMs) % (35 * dayMs));
     const context = { graph, token, parameters: readParameters(job, {}), nowMs } as unknown as JobContext;
-    const { count: rows, columns, numbers, jsonLines: text } = writeRows(await job.run(context), [], countingOf(job));
+    const { count: rows, columns, numbers, jsonLines } = writeRows(await job.run(context), [], countingOf(job));
+    const text = Buffer.from(jsonLines).toString();
     return { tenantId, name, outcome: 'succeeded' as const, rows, columns, numbers, text };
   } catch (thrown) {
     const { code, detail } = toBrokerError(thrown);

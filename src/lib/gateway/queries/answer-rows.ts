@@ -1,10 +1,9 @@
-import { setImmediate } from 'node:timers/promises';
 import { isObject } from '../../core/objects.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseSteps } from '../../core/json.ts';
-import { inTurns } from '../../core/turns.ts';
+import { inTurns, joinSteps, Turn, turnFor } from '../../core/turns.ts';
 import { scrub } from '../../core/log.ts';
-import { objectRow, type StoredRow } from '../../runs/job/row.ts';
+import { JsonLines, objectRow, type StoredRow } from '../../runs/job/row.ts';
 import type { QueryRows } from '../../runs/engine/tenant-run.ts';
 import { maxListLength } from '../../runs/store/run-entity.ts';
 
@@ -24,9 +23,10 @@ export interface AnswerPage {
  */
 export async function pageOf(contentType: string | undefined, body: Uint8Array): Promise<AnswerPage> {
   if (body.length === 0) return { rows: [], next: undefined };
+  await turnFor(body);
   const answer = await parsed(
     contentType,
-    Buffer.from(body)
+    Buffer.from(body.buffer, body.byteOffset, body.byteLength)
       .toString('utf8')
       .replace(/^\uFEFF/, ''),
   );
@@ -62,14 +62,12 @@ async function parsed(contentType = '', text: string): Promise<unknown> {
 
 const rowOf = (item: unknown): StoredRow => (isObject(item) ? objectRow(item) : { value: item });
 
-/** Rows that are read in one turn of the event loop. They take some milliseconds. */
-const rowsPerTurn = 500;
-
-/** Memory for rows of all tenants that this instance asks, in bytes. */
+/** Memory for answers and rows of all tenants that this instance asks. */
 export class RowMemory {
   readonly #limit: number;
   #taken = 0;
 
+  /** @param limit Bytes of rows. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -87,13 +85,10 @@ export class RowMemory {
   }
 }
 
-/**
- * Collects the rows of one tenant, as they are stored. The bytes are kept, and not text: text with one character beyond
- * Latin-1 takes two bytes for each, and counts to the heap, whose overflow ends the process.
- */
+/** Collects the rows of one tenant, as they are stored. */
 export class RowCollector {
   readonly #memory: RowMemory;
-  readonly #pages: Uint8Array[] = [];
+  readonly #parts: Uint8Array[] = [];
   readonly #columns = new Set<string>();
   #columnsLength = 0;
   #columnsCut = false;
@@ -115,26 +110,28 @@ export class RowCollector {
    * @throws BrokerError busy, see {@link RowMemory}.
    */
   async add(rows: Iterable<StoredRow>): Promise<boolean> {
-    const lines: string[] = [];
-    let [bytes, isWhole, seen] = [0, true, 0];
+    const lines = new JsonLines();
+    let [bytes, count, isWhole] = [0, 0, true];
+    const turn = new Turn();
     for (const row of rows) {
-      if ((seen += 1) % rowsPerTurn === 0) await setImmediate();
+      if (turn.isOver) await turn.next();
       const safe = safeRow(row);
       const length = Buffer.byteLength(safe.line) + 1;
       if (length > rowLimits.rowBytes) {
         this.#tooLarge += 1;
         continue;
       }
-      isWhole = this.#count + lines.length < rowLimits.rows && this.#bytes + bytes + length <= rowLimits.bytes;
+      isWhole = this.#count + count < rowLimits.rows && this.#bytes + bytes + length <= rowLimits.bytes;
       if (!isWhole) break;
       for (const name of Object.keys(safe.row)) this.#addColumn(name);
-      lines.push(`${safe.line}\n`);
+      lines.add(safe.line);
       bytes += length;
+      count += 1;
     }
     this.#memory.take(bytes);
-    this.#pages.push(Buffer.from(lines.join('')));
+    this.#parts.push(...lines.parts());
     this.#bytes += bytes;
-    this.#count += lines.length;
+    this.#count += count;
     return isWhole;
   }
 
@@ -153,11 +150,11 @@ export class RowCollector {
    * The rows so far. Their memory is given back by `release`.
    * @param missing why rows are missing.
    */
-  done(missing?: string): QueryRows {
+  async done(missing?: string): Promise<QueryRows> {
     const whys = [missing, this.#tooLarge === 0 ? undefined : tooLarge(this.#tooLarge)].filter(isText);
     const notes = [...whys, this.#columnsCut ? columnsCut : undefined].filter(isText);
     return {
-      jsonLines: Buffer.concat(this.#pages.splice(0)),
+      jsonLines: await inTurns(joinSteps(this.#parts.splice(0))),
       count: this.#count,
       columns: [...this.#columns],
       ...(whys.length === 0 ? {} : { missing: whys.join(' ') }),

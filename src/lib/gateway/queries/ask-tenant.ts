@@ -78,7 +78,8 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
     try {
       const answer = await serveRequest(gateway, { ...request, url }, sender);
       if (answer.status === 404) {
-        if (page === 1) return { ...rows.done(), note: 'Microsoft Graph answers 404: there is no such object.' };
+        if (page === 1)
+          return { ...(await rows.done()), note: 'Microsoft Graph answers 404: there is no such object.' };
         return rows.done(`The answer was cut: Microsoft Graph answers 404 for page ${page}.`);
       }
       const read = await readAnswer(answer, clock.nowMs());

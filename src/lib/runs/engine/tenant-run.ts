@@ -8,7 +8,7 @@ import { defined } from '../../core/objects.ts';
 import { type AttemptDeps, type ExecuteDeps, executeJob } from '../job/execute-job.ts';
 import type { Job, JobRegistry, JobTenant } from '../job/job.ts';
 import { readParameters } from '../job/job-parameters.ts';
-import type { RowText, WrittenRows } from '../job/row.ts';
+import type { WrittenRows } from '../job/row.ts';
 import {
   type ApplyRequest,
   areShort,
@@ -67,8 +67,7 @@ export interface QueryVisit {
 }
 
 /** The rows of a query in one tenant. */
-export interface QueryRows extends Omit<WrittenRows, 'jsonLines'> {
-  readonly jsonLines: RowText;
+export interface QueryRows extends WrittenRows {
   /** Why rows are missing. Absent: these are all. */
   readonly missing?: string;
   /** What the answer says beside its rows, or about having none. */
@@ -293,7 +292,7 @@ async function attempt(
   const isChange = deps.jobs.find(plan.job)?.changes === true;
   // A later attempt of a change replaces the record, and must not replace the rows.
   if (!isChange && areShort(jsonLines)) {
-    const rowsText = typeof jsonLines === 'string' ? jsonLines : Buffer.from(jsonLines).toString('utf8');
+    const rowsText = Buffer.from(jsonLines).toString('utf8');
     written.release?.();
     const rowsName = shortRowsName(tenant.tenantId, deps.newId());
     return record(defined({ outcome, rowsName, rowsText, ...about, numbers }), count, columns);

@@ -78,9 +78,6 @@ export const jobGate = ({ permissionMap, endpoints }: JobGateDeps, job: Pick<Job
   };
 };
 
-/** Rows of a page that are looked at in one turn. Real pages have at most 999. */
-const rowsPerTurn = 500;
-
 /** The part of an answer that a token with only these permissions would have got. */
 function* visiblePage(page: unknown, parts: VisibleParts): Generator<void, unknown> {
   if (!isObject(page) || !Array.isArray(page['value'])) return visible(page, parts);
@@ -88,9 +85,9 @@ function* visiblePage(page: unknown, parts: VisibleParts): Generator<void, unkno
   const shown: unknown[] = [];
   const { value: kept, ...others } = asObject(visible({ ...page, value: [] }, parts));
   if (kept === undefined) return others;
-  for (let at = 0; at < rows.length; at += rowsPerTurn) {
-    if (at > 0) yield;
-    shown.push(...rows.slice(at, at + rowsPerTurn).map((row) => visible(row, parts, ['value'])));
+  for (const row of rows) {
+    shown.push(visible(row, parts, ['value']));
+    yield;
   }
   return { ...others, value: shown };
 }

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
-import { atOnce } from '../../core/turns.ts';
+import { atOnce, joinSteps, pieceLength } from '../../core/turns.ts';
 import { scrub } from '../../core/log.ts';
 import type { Secret } from '../../core/secrets.ts';
 import type { JsonObject } from '../../core/objects.ts';
@@ -44,7 +44,8 @@ const maxBytes = 32 * 1024 * 1024;
 
 /** Validated rows, ready to be stored. */
 export interface WrittenRows {
-  readonly jsonLines: string;
+  /** JSON Lines in UTF-8. */
+  readonly jsonLines: Uint8Array;
   readonly count: number;
   /** Column names in order of first appearance. */
   readonly columns: readonly string[];
@@ -60,8 +61,29 @@ export interface WrittenRows {
  */
 export const writeRows = (...given: Parameters<typeof rowSteps>): WrittenRows => atOnce(rowSteps(...given));
 
-/** Rows that are written at a time. They take some milliseconds. */
-const rowsPerStep = 500;
+/**
+ * Collects JSON Lines in UTF-8, as they are stored. Text with one character beyond Latin-1 would take two bytes for each and count
+ * to the heap, whose overflow ends the process; and a connection would encode all of it in one turn.
+ */
+export class JsonLines {
+  readonly #parts: Uint8Array[] = [];
+  #text = '';
+
+  add(line: string): void {
+    this.#text += `${line}\n`;
+    if (this.#text.length >= pieceLength) this.#encode();
+  }
+
+  #encode(): void {
+    this.#parts.push(Buffer.from(this.#text));
+    this.#text = '';
+  }
+
+  parts(): readonly Uint8Array[] {
+    if (this.#text !== '') this.#encode();
+    return this.#parts;
+  }
+}
 
 /** The same in steps, between which others may have their turn. */
 export function* rowSteps(
@@ -73,22 +95,22 @@ export function* rowSteps(
     refuse('The job must return a list of rows.');
   const rows: readonly unknown[] = Array.isArray(returned) ? returned : [];
   const columns = new Set<string>();
-  const lines: string[] = [];
+  const lines = new JsonLines();
   const counter = new RowCounter(counting);
   const forbidden = handedOut.flatMap(secretForms);
   let bytes = 0;
   for (const [index, row] of rows.entries()) {
-    if (index % rowsPerStep === rowsPerStep - 1) yield;
     checkRow(row, index, forbidden);
     for (const name of Object.keys(row)) columns.add(name);
     counter.add(row);
     const line = JSON.stringify(row);
     bytes += Buffer.byteLength(line) + 1;
     if (bytes > maxBytes) refuse(`The rows take more than ${maxBytes / 1024 / 1024} MiB.`);
-    lines.push(line);
+    lines.add(line);
+    yield;
   }
-  const jsonLines = lines.map((line) => `${line}\n`).join('');
-  return { jsonLines, count: lines.length, columns: [...columns], numbers: counter.result() };
+  const jsonLines = yield* joinSteps(lines.parts());
+  return { jsonLines, count: rows.length, columns: [...columns], numbers: counter.result() };
 }
 
 function checkRow(row: unknown, index: number, forbidden: readonly string[]): asserts row is Row {

@@ -81,8 +81,8 @@ describe('the rows of an answer', () => {
 });
 
 const collector = (memory = new RowMemory(Number.POSITIVE_INFINITY)) => new RowCollector(memory);
-const linesOf = (rows: RowCollector) =>
-  Buffer.from(rows.done().jsonLines as string)
+const linesOf = async (rows: RowCollector) =>
+  Buffer.from((await rows.done()).jsonLines)
     .toString()
     .split('\n')
     .slice(0, -1);
@@ -92,10 +92,8 @@ describe('collected rows', () => {
     const token = `eyJ${'a'.repeat(40)}.eyJ${'b'.repeat(40)}.${'c'.repeat(40)}`;
     const rows = collector();
     await rows.add([{ a: { list: ['x', `Bearer ${token}`], [token]: 1 }, [token]: 2 }, { b: 'plain' }]);
-    const { jsonLines, columns } = rows.done();
-    const lines = Buffer.from(jsonLines as string)
-      .toString()
-      .split('\n');
+    const { jsonLines, columns } = await rows.done();
+    const lines = Buffer.from(jsonLines).toString().split('\n');
     expect(lines.join()).not.toContain('eyJ');
     expect(lines[1]).toBe('{"b":"plain"}');
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ a: { list: ['x', expect.any(String)] } });
@@ -115,7 +113,7 @@ describe('collected rows', () => {
       { 'access_token="': 'abcdef' },
       { code: 'short', tokens: 'refresh', n: null },
     ]);
-    expect(linesOf(rows).map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect((await linesOf(rows)).map((line) => JSON.parse(line) as unknown)).toEqual([
       { refresh_token: '[secret]', id: 1, nested: { access_token: '[secret]', code: '[secret]', code2: 'x' } },
       { access_token: '[secret]', client_secret: '[secret]', assertion: '[secret]', text: '[secret]' },
       { removed: expect.any(String) as string },
@@ -128,7 +126,7 @@ describe('collected rows', () => {
     const row = { id: 1 };
     expect(await many.add(Array.from({ length: rowLimits.rows }, () => row))).toBe(true);
     expect(await many.add([row])).toBe(false);
-    expect(many.done('why')).toMatchObject({ count: rowLimits.rows, columns: ['id'], missing: 'why' });
+    expect(await many.done('why')).toMatchObject({ count: rowLimits.rows, columns: ['id'], missing: 'why' });
     const large = collector();
     const part = { text: 'x'.repeat(rowLimits.rowBytes - 100) };
     expect(await large.add(Array.from({ length: 17 }, () => part))).toBe(false);
@@ -140,7 +138,7 @@ describe('collected rows', () => {
     // With quotes, braces, the name, and the end of the line.
     const text = 'x'.repeat(rowLimits.rowBytes - '{"t":""}\n'.length);
     expect(await rows.add([{ t: text }, { t: `${text}x` }])).toBe(true);
-    expect(rows.done()).toMatchObject({ count: 1, missing: 'Rows of more than 1 MiB are left out: 1.' });
+    expect(await rows.done()).toMatchObject({ count: 1, missing: 'Rows of more than 1 MiB are left out: 1.' });
     const full = collector();
     expect(await full.add(Array.from({ length: 16 }, () => ({ t: text })))).toBe(true);
     expect(await full.add([{}])).toBe(false);
@@ -165,7 +163,7 @@ describe('collected rows', () => {
     const huge = collector();
     const text = '\u{1F600}'.repeat(rowLimits.rowBytes / 4);
     expect(await huge.add([{ id: 1 }, { text }, { id: 2 }])).toBe(true);
-    expect(huge.done('Why.')).toMatchObject({
+    expect(await huge.done('Why.')).toMatchObject({
       count: 2,
       columns: ['id'],
       missing: 'Why. Rows of more than 1 MiB are left out: 1.',
@@ -176,7 +174,7 @@ describe('collected rows', () => {
     const rows = collector();
     await rows.add([Object.fromEntries(Array.from({ length: 3_001 }, (_, index) => [`customProperty${index}`, 1]))]);
     await rows.add([{ ['x'.repeat(29_900)]: 1, id: 1 }]);
-    const { columns, note, missing } = rows.done();
+    const { columns, note, missing } = await rows.done();
     expect(JSON.stringify(columns).length).toBeLessThanOrEqual(30_000);
     expect(readList(listText(columns))).toEqual(columns);
     expect([note, missing]).toEqual([
@@ -189,7 +187,7 @@ describe('collected rows', () => {
   it('say each reason once, and both what is missing and what else there is to know', async () => {
     const rows = collector();
     await rows.add([{ ['x'.repeat(30_001)]: 1 }, { t: 'x'.repeat(rowLimits.rowBytes) }]);
-    expect(rows.done()).toMatchObject({
+    expect(await rows.done()).toMatchObject({
       missing: 'Rows of more than 1 MiB are left out: 1.',
       note: 'Rows of more than 1 MiB are left out: 1. The rows have more properties than a CSV shows; JSON Lines have all.',
     });
@@ -200,11 +198,11 @@ describe('collected rows', () => {
     // Two quotes and a comma for each name, and two brackets around all.
     const name = 'x'.repeat(29_998 - 3);
     await rows.add([{ [name]: 1 }, { [name]: 2 }]);
-    expect(rows.done()).toMatchObject({ columns: [name] });
-    expect(rows.done()).not.toHaveProperty('note');
+    expect(await rows.done()).toMatchObject({ columns: [name] });
+    expect(await rows.done()).not.toHaveProperty('note');
     const longer = collector();
     await longer.add([{ [`${name}x`]: 1 }]);
-    expect(longer.done()).toMatchObject({ columns: [], note: expect.any(String) as string });
+    expect(await longer.done()).toMatchObject({ columns: [], note: expect.any(String) as string });
   });
 
   it('may take exactly the memory that is left', async () => {
@@ -219,7 +217,7 @@ describe('collected rows', () => {
     await first.add([{ id: 1 }]);
     await first.add([{ id: 2 }]);
     await expect(second.add([{ id: 3 }])).rejects.toThrow(expect.objectContaining({ code: 'busy' }) as Error);
-    const { jsonLines, release } = first.done();
+    const { jsonLines, release } = await first.done();
     expect(jsonLines).toEqual(Buffer.from('{"id":1}\n{"id":2}\n'));
     await expect(second.add([{ id: 3 }])).rejects.toThrow(expect.objectContaining({ code: 'busy' }) as Error);
     release?.();

@@ -524,7 +524,7 @@ describe('a tenant of a query', () => {
     return { ...staged, visit, visits, record: () => staged.runLog.findTenant(query, tenantId(0)), query, parameters };
   }
 
-  const rows = { jsonLines: '{"id":1,"a":{"b":[1]}}\n', count: 1, columns: ['id', 'a'] };
+  const rows = { jsonLines: Buffer.from('{"id":1,"a":{"b":[1]}}\n'), count: 1, columns: ['id', 'a'] };
 
   test('is asked for the caller that the plan keeps, and its rows may be nested', async () => {
     const { visit, visits, record, query, parameters, started, runLog, results } = await staged(async () => rows);
@@ -544,7 +544,7 @@ describe('a tenant of a query', () => {
       { more: true, detail: 'Cut.' },
     ],
     [
-      { jsonLines: '', count: 0, columns: [], note: 'Not there.' },
+      { jsonLines: Buffer.from(''), count: 0, columns: [], note: 'Not there.' },
       { detail: 'Not there.', rows: 0 },
     ],
   ])('says what is missing: %#', async (answer, expected) => {
