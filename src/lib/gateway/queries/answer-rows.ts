@@ -1,3 +1,5 @@
+import { smallAnswerBytes } from '../../core/collect-answer.ts';
+import { Limiter } from '../../core/limiter.ts';
 import { isObject } from '../../core/objects.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseSteps } from '../../core/json.ts';
@@ -65,6 +67,7 @@ const rowOf = (item: unknown): StoredRow => (isObject(item) ? objectRow(item) : 
 /** Memory for answers and rows of all tenants that this instance asks. */
 export class RowMemory {
   readonly #limit: number;
+  readonly #largeAnswers = new Limiter(1);
   #taken = 0;
 
   /** @param limit Bytes of rows. */
@@ -82,6 +85,11 @@ export class RowMemory {
 
   give(bytes: number): void {
     this.#taken -= bytes;
+  }
+
+  /** Reads an answer. Parsed, a large one takes several times its size until its rows are written, so one is read at a time. */
+  reading<T>({ length }: Uint8Array, read: () => Promise<T>): Promise<T> {
+    return length > smallAnswerBytes ? this.#largeAnswers.run(read) : read();
   }
 }
 

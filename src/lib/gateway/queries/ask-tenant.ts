@@ -72,7 +72,7 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
   let url = query.path;
   for (let page = 1; ; page += 1) {
     const slot = largeAnswers.slot(callerIdOf(sender.caller));
-    // Parsed, a large answer takes several times its size, so it keeps its slot until its rows are written.
+    // A large answer is held until its rows are written, so it keeps its slot.
     const gateway = { ...deps.gateway, largeAnswers: { slot: () => ({ ...slot, leave: () => undefined }) } };
     let link: string | undefined;
     try {
@@ -82,9 +82,12 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
           return { ...(await rows.done()), note: 'Microsoft Graph answers 404: there is no such object.' };
         return rows.done(`The answer was cut: Microsoft Graph answers 404 for page ${page}.`);
       }
-      const read = await readAnswer(answer, clock.nowMs());
-      if (!(await rows.add(read.rows))) return rows.done(tooMany(rows.count));
-      link = read.next;
+      const [next, isWhole] = await deps.rowMemory.reading(answer.body, async () => {
+        const read = await readAnswer(answer, clock.nowMs());
+        return [read.next, await rows.add(read.rows)] as const;
+      });
+      if (!isWhole) return rows.done(tooMany(rows.count));
+      link = next;
     } finally {
       slot.leave();
     }

@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RowMemory } from '../../../../../src/lib/gateway/queries/answer-rows.ts';
 import { askTenant, createRowMemory } from '../../../../../src/lib/gateway/queries/ask-tenant.ts';
 import type { RunStop } from '../../../../../src/lib/runs/store/run.ts';
 import { silentLogger } from '../../../../../src/lib/core/log.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { LargeAnswers, type UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
+import { shortTurns } from '../../../../support/short-turns.ts';
 import { contoso, json, portal, stage, usersRule } from '../send/stage.ts';
 
 const runId = 'query@manual-1';
@@ -137,6 +138,29 @@ describe('the pages of a query', () => {
     });
     await Promise.all([1, 2, 3].map(() => ask(staged, '/v1.0/users', { rowMemory })));
     expect(events).toEqual(['held', 'written', 'held', 'written', 'held', 'written']);
+  });
+
+  it('are parsed one at a time if they are large, for all tenants together', async () => {
+    const large = { value: [{ text: 'a'.repeat(3_000_000) }, ...users(0, 1_000)] };
+    const { length } = JSON.stringify(large);
+    const events: string[] = [];
+    shortTurns();
+    const decode = Buffer.prototype.toString;
+    const decoded = vi.spyOn(Buffer.prototype, 'toString').mockImplementation(function (this: Buffer, ...given) {
+      if (this.length === length) events.push('begun');
+      return decode.apply(this, given);
+    });
+    onTestFinished(() => void decoded.mockRestore());
+    const rowMemory = createRowMemory();
+    const take = rowMemory.take.bind(rowMemory);
+    rowMemory.take = (bytes) => {
+      events.push('written');
+      take(bytes);
+    };
+    const staged = stage();
+    staged.world.answers.push(json(large), json(large), json(large));
+    await Promise.all([1, 2, 3].map(() => ask(staged, '/v1.0/users', { rowMemory })));
+    expect(events).toEqual(['begun', 'written', 'begun', 'written', 'begun', 'written']);
   });
 
   it('are not read unless the query wants them, and the result says that there are more', async () => {
