@@ -15,10 +15,17 @@ const turn = (): void => {
   before = process.threadCpuUsage();
 };
 const timer = setInterval(turn, 1);
-const server = createServer((_, response) => {
+
+/** The longest hold since the last call, milliseconds of processor time. */
+export function longestMs(): number {
   turn();
-  response.end(String(longestUs / 1000));
+  const ms = longestUs / 1000;
   longestUs = 0;
+  return ms;
+}
+
+const server = createServer((_, response) => {
+  response.end(String(longestMs()));
 });
 server.listen(process.env['LOOP_SOCKET'], () => {
   if (isAlone) console.log('{}');
