@@ -4,5 +4,5 @@ import { onTestFinished, vi } from 'vitest';
 export function shortTurns(): void {
   let nowMs = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => (nowMs += 1_000));
-  onTestFinished(() => void clock.mockRestore());
+  onTestFinished(() => clock.mockRestore());
 }

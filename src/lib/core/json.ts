@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { atOnce, pieceLength } from './turns.ts';
+import { atOnce, itemsAtOnce, pieceLength } from './turns.ts';
 
 /** Thrown for a text that is not JSON, or exceeds {@link JsonLimits}. */
 export class JsonTextError extends Error {
@@ -43,12 +43,9 @@ function skipBlanks(json: string, at: number): number {
   return next;
 }
 
-/** Characters that are read in a step. */
-const stepLength = 1_000;
-
 /**
  * Reads a string from a place behind its first quote.
- * @returns the place behind its end; or, below 0, the negative place at which to read on after {@link stepLength} characters.
+ * @returns the place behind its end; or, below 0, the negative place at which to read on after {@link itemsAtOnce} characters.
  */
 function stringEnd(json: string, at: number): number {
   for (let next = at; next < json.length; next += 1) {
@@ -58,7 +55,7 @@ function stringEnd(json: string, at: number): number {
     if (code === 0x5c)
       next = shortEscapes.has(json.charCodeAt(next + 1)) ? next + 1 : placeBehind(unicodeEscape, json, next) - 1;
     if (next < 0) break;
-    if (next - at > stepLength) return -(next + 1);
+    if (next - at > itemsAtOnce) return -(next + 1);
   }
   throw new JsonTextError('a string is not JSON');
 }
@@ -97,10 +94,10 @@ export function* scanSteps(
   const counts: number[] = [];
   let at = skipBlanks(json, 0);
   let left = values;
-  let stepEnd = stepLength;
+  let stepEnd = itemsAtOnce;
   for (;;) {
     if (at > stepEnd) {
-      stepEnd = at + stepLength;
+      stepEnd = at + itemsAtOnce;
       yield;
     }
     if ((left -= 1) < 0) throw new JsonTextError('the text has too many values', 'values');
@@ -128,7 +125,7 @@ export function* scanSteps(
       counts.pop();
       visit(closing, at, (at += 1));
       if (at > stepEnd) {
-        stepEnd = at + stepLength;
+        stepEnd = at + itemsAtOnce;
         yield;
       }
       at = skipBlanks(json, at);

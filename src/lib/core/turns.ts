@@ -44,6 +44,9 @@ const turnMs = 5;
 /** What a native function reads or copies between two looks at the clock, in bytes or characters. It takes well below a millisecond. */
 export const pieceLength = 200_000;
 
+/** The same of short work in JavaScript: characters that are read, or values that are compared or joined. */
+export const itemsAtOnce = 1_000;
+
 /** The process has one event loop, so work that takes long shares its passes: together it holds each for one turn. */
 const shared = new Turns(setImmediate);
 
@@ -110,17 +113,14 @@ export function* joinSteps(parts: readonly Uint8Array[]): Generator<void, Uint8A
   return joined;
 }
 
-/** Values that are sorted or joined in one step. */
-export const valuesAtOnce = 1_000;
-
 /** Sorts in steps. @param compare as for `toSorted`. */
 export function* sortSteps<T>(
   values: readonly T[],
   compare: (one: T, other: T) => number,
 ): Generator<void, readonly T[]> {
   let runs: T[][] = [];
-  for (let at = 0; at < values.length; at += valuesAtOnce) {
-    runs.push(values.slice(at, at + valuesAtOnce).sort(compare));
+  for (let at = 0; at < values.length; at += itemsAtOnce) {
+    runs.push(values.slice(at, at + itemsAtOnce).toSorted(compare));
     yield;
   }
   while (runs.length > 1) {
@@ -142,7 +142,7 @@ function* mergeSteps<T>(
   while (left < one.length || right < other.length) {
     const isLeft = right >= other.length || (left < one.length && compare(one[left] as T, other[right] as T) <= 0);
     merged.push((isLeft ? one[left++] : other[right++]) as T);
-    if (merged.length % valuesAtOnce === 0) yield;
+    if (merged.length % itemsAtOnce === 0) yield;
   }
   return merged;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dayMs, isoTime, minuteMs } from '../../core/clock.ts';
-import { inTurns, sortSteps, Turn, valuesAtOnce } from '../../core/turns.ts';
+import { inTurns, sortSteps, Turn, itemsAtOnce } from '../../core/turns.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import {
   canonicalText,
@@ -148,8 +148,8 @@ function* digestSteps(hashes: readonly string[]): Generator<void, string> {
   const digest = createHash('sha256');
   let separator = '';
   const sorted = yield* sortSteps(hashes, byText);
-  for (let at = 0; at < sorted.length; at += valuesAtOnce) {
-    digest.update(separator + sorted.slice(at, at + valuesAtOnce).join('\n'));
+  for (let at = 0; at < sorted.length; at += itemsAtOnce) {
+    digest.update(separator + sorted.slice(at, at + itemsAtOnce).join('\n'));
     separator = '\n';
     yield;
   }

@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, hash } from 'node:crypto';
 import { nilUuid, parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { inTurns, sortSteps, Turn, valuesAtOnce } from '../../core/turns.ts';
+import { inTurns, sortSteps, Turn, itemsAtOnce } from '../../core/turns.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import { type ChainHead, type Checkpoint, readLink, type StoredRecord } from '../chain/checkpoint.ts';
 import {
@@ -156,8 +156,8 @@ function bytesIn(account: TenantAccount): string {
 function* nextAccount(before: Account, checkpoint: number, records: readonly SeenRecord[]): Generator<void, Account> {
   const head = createHash('sha256').update(headInput(before.head, checkpoint, []));
   const sorted = yield* sortSteps(records, (one, other) => isBefore(one.RowKey, other.RowKey));
-  for (let at = 0; at < sorted.length; at += valuesAtOnce) {
-    head.update(Buffer.concat(sorted.slice(at, at + valuesAtOnce).map(({ hash: each }) => each)));
+  for (let at = 0; at < sorted.length; at += itemsAtOnce) {
+    head.update(Buffer.concat(sorted.slice(at, at + itemsAtOnce).map(({ hash: each }) => each)));
     yield;
   }
   return { count: before.count + records.length, head: head.digest() };

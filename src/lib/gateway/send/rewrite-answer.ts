@@ -1,7 +1,7 @@
 import { BrokerError } from '../../core/errors.ts';
 import { answerLimits, JsonTextError, scanSteps, stringAt } from '../../core/json.ts';
 import { utf8Text } from '../../core/text.ts';
-import { joinSteps, pieceLength, valuesAtOnce } from '../../core/turns.ts';
+import { joinSteps, pieceLength, itemsAtOnce } from '../../core/turns.ts';
 import { type AnswerLimits, typeAnnotations, visibleParts } from '../../judge/verdict.ts';
 import type { RewriteLink } from './gateway-links.ts';
 
@@ -94,7 +94,7 @@ function* encodeSteps(text: Pieces): Generator<void, Uint8Array> {
           yield;
         }
       }
-    if ((count += 1) % valuesAtOnce === 0) yield;
+    if ((count += 1) % itemsAtOnce === 0) yield;
   }
   return yield* joinSteps([...parts, Buffer.from(some)]);
 }

@@ -3,7 +3,7 @@ import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { retry } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
-import { inTurns, pieceLength, turnFor } from '../../core/turns.ts';
+import { inTurns, itemsAtOnce, pieceLength, turnFor } from '../../core/turns.ts';
 import { defined } from '../../core/objects.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
 import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
@@ -208,9 +208,6 @@ function* quotesToken({ headers, body }: Answer, token: Secret): Generator<void,
   return hasEscapes && (yield* containsEscaped(bytes, Buffer.from(sought, 'latin1')));
 }
 
-/** Bytes that are searched for escapes in a step. */
-const escapedAtOnce = 10_000;
-
 /**
  * Whether bytes contain a text of which any character may be an escape of JSON. JSON inside of JSON has several backslashes.
  * The algorithm of Knuth, Morris and Pratt reads each byte once.
@@ -221,7 +218,7 @@ function* containsEscaped(bytes: Uint8Array, sought: Uint8Array): Generator<void
   let stepEnd = 0;
   for (let at = 0; at < bytes.length; ) {
     if (at >= stepEnd) {
-      stepEnd = at + escapedAtOnce;
+      stepEnd = at + itemsAtOnce;
       yield;
     }
     let byte = bytes[at++];

@@ -150,7 +150,7 @@ describe('the pages of a query', () => {
       if (this.length === length) events.push('begun');
       return decode.apply(this, given);
     });
-    onTestFinished(() => void decoded.mockRestore());
+    onTestFinished(() => decoded.mockRestore());
     const rowMemory = createRowMemory();
     const take = rowMemory.take.bind(rowMemory);
     rowMemory.take = (bytes) => {
