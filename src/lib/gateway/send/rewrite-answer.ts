@@ -69,34 +69,39 @@ function* includesOne(text: string, sought: readonly string[]): Generator<void, 
   return false;
 }
 
-/** A text in pieces. To join them at each level of an answer would copy it as often as it has levels. */
-export type Pieces = string | readonly Pieces[];
+/**
+ * A text, or the parts of a long one. To join those at each level of an answer would copy it as often as it has levels, and
+ * to keep each piece of it would take several times its memory.
+ */
+export type TextParts = string | readonly string[];
+
+/** Joins neighbours that are short. */
+function joined(pieces: readonly string[]): string[] {
+  const parts: string[] = [];
+  let [from, length] = [0, 0];
+  for (const [at, piece] of pieces.entries()) {
+    const isLong = piece.length >= pieceLength;
+    if (isLong && at > from) parts.push(pieces.slice(from, at).join(''));
+    if (isLong) parts.push(piece);
+    else if ((length += piece.length) >= pieceLength) parts.push(pieces.slice(from, at + 1).join(''));
+    else continue;
+    [from, length] = [at + 1, 0];
+  }
+  return from < pieces.length ? [...parts, pieces.slice(from).join('')] : parts;
+}
 
 /** The bytes of a text, in steps. */
-function* encodeSteps(text: Pieces): Generator<void, Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let [some, count] = ['', 0];
-  const open = [[text].values()];
-  for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
-    const { done, value: piece } = level.next();
-    if (done === true) open.pop();
-    else if (typeof piece !== 'string') open.push(piece.values());
-    else
-      for (let at = 0; at < piece.length; ) {
-        const end = at + pieceLength;
-        // The two halves of a character stay together.
-        const next = (piece.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
-        some += piece.slice(at, next);
-        at = next;
-        if (some.length >= pieceLength) {
-          parts.push(Buffer.from(some));
-          some = '';
-          yield;
-        }
-      }
-    if ((count += 1) % itemsAtOnce === 0) yield;
-  }
-  return yield* joinSteps([...parts, Buffer.from(some)]);
+function* encodeSteps(text: TextParts): Generator<void, Uint8Array> {
+  const encoded: Uint8Array[] = [];
+  for (const part of [text].flat())
+    for (let at = 0; at < part.length; yield) {
+      const end = at + pieceLength;
+      // The two halves of a character stay together.
+      const next = (part.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
+      encoded.push(Buffer.from(part.slice(at, next)));
+      at = next;
+    }
+  return yield* joinSteps(encoded);
 }
 
 /** OData 4.01 allows the annotations without `odata.` ("OData JSON Format", section 4.6.4). */
@@ -145,7 +150,7 @@ interface Member {
   /** The value, if it is a text. Read when it is asked for: few are, and some are long. */
   readonly text: string | undefined;
   /** Name and value as JSON. */
-  readonly json: Pieces;
+  readonly json: TextParts;
 }
 
 /** What to change in a JSON text. */
@@ -181,7 +186,7 @@ interface Level {
   /** Where the name of the current member stands. */
   key: { readonly from: number; readonly to: number };
   /** What changed in the array, with what stands before it. */
-  readonly pieces: Pieces[];
+  pieces: string[];
   /** The text before this index is in the pieces. */
   copied: number;
 }
@@ -189,19 +194,20 @@ interface Level {
 /**
  * Edits a JSON text. What is not edited stays as it is written: parsing and writing it again would round large numbers and
  * drop repeated names. Takes time linear in the text's length, in steps, and builds nothing for what stays.
- * @returns the pieces of the whole text. Blanks around an edited one are left out.
+ * @returns the whole text. Blanks around an edited one are left out.
  * @throws JsonTextError
  */
-export function* editSteps(source: string, edits: JsonEdits): Generator<void, Pieces> {
+export function* editSteps(source: string, edits: JsonEdits): Generator<void, TextParts> {
   const open: Level[] = [];
   const within: string[] = [];
-  let whole: Pieces = source;
-  const value = (from: number, to: number, edited: Pieces | undefined, text = noText): void => {
+  let whole: TextParts = source;
+  const value = (from: number, to: number, edited: TextParts | undefined, text = noText): void => {
     const level = open.at(-1);
     if (level === undefined) whole = edited ?? source;
     else if (source[level.from] === '[') {
       if (edited === undefined) return;
-      level.pieces.push(source.slice(level.copied, from), edited);
+      level.pieces.push(source.slice(level.copied, from), ...[edited].flat());
+      if (level.pieces.length >= itemsAtOnce) level.pieces = joined(level.pieces);
       level.copied = to;
     } else {
       const { key } = level;
@@ -210,7 +216,10 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Pi
       level.isChanged ||= edit !== undefined || edited !== undefined;
       if (edit === 'drop') return;
       const written = edit === undefined ? edited : edit.value;
-      const json = written === undefined ? source.slice(key.from, to) : [source.slice(key.from, key.to), ':', written];
+      const json =
+        written === undefined
+          ? source.slice(key.from, to)
+          : [`${source.slice(key.from, key.to)}:`, ...[written].flat()];
       level.members.push({
         name,
         get text() {
@@ -220,10 +229,14 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Pi
       });
     }
   };
-  const editedObject = ({ members, isChanged }: Level): Pieces | undefined => {
+  const editedObject = ({ members, isChanged }: Level): TextParts | undefined => {
     const kept = edits.object(members, within);
     if (kept === undefined && !isChanged) return undefined;
-    return ['{', ...(kept ?? members).flatMap(({ json }, at) => (at === 0 ? [json] : [',', json])), '}'];
+    return joined([
+      '{',
+      ...(kept ?? members).flatMap(({ json }, at) => (at === 0 ? json : [',', ...[json].flat()])),
+      '}',
+    ]);
   };
   yield* scanSteps(
     source,
@@ -249,7 +262,7 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Pi
             ? editedObject(level)
             : copied === level.from
               ? undefined
-              : [...pieces, source.slice(copied, to)];
+              : joined([...pieces, source.slice(copied, to)]);
         value(level.from, to, edited);
       } else value(from, to, undefined, token === 'string' ? () => stringAt(source, from, to) : noText);
     },

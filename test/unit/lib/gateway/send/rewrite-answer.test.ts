@@ -4,7 +4,6 @@ import {
   type Answer,
   type AnswerRules,
   editSteps,
-  type Pieces,
   type JsonEdits,
   rewriteAnswer as rewriteSteps,
 } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
@@ -12,8 +11,7 @@ import { atOnce } from '../../../../../src/lib/core/turns.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
 
 const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => atOnce(rewriteSteps(...given));
-const joined = (text: Pieces): string => (typeof text === 'string' ? text : text.map(joined).join(''));
-const editJson = (...given: Parameters<typeof editSteps>) => joined(atOnce(editSteps(...given)));
+const editJson = (...given: Parameters<typeof editSteps>) => [atOnce(editSteps(...given))].flat().join('');
 
 const json = { 'content-type': 'application/json;odata.metadata=minimal' };
 const answer = (body: unknown, more: Partial<Answer> = {}): Answer => ({
