@@ -3,7 +3,7 @@ import { Limiter } from '../../core/limiter.ts';
 import { isObject } from '../../core/objects.ts';
 import { BrokerError } from '../../core/errors.ts';
 import { parseSteps } from '../../core/json.ts';
-import { inTurns, joinSteps, Turn, turnFor } from '../../core/turns.ts';
+import { inTurns, joinSteps, turnFor } from '../../core/turns.ts';
 import { scrub } from '../../core/log.ts';
 import { JsonLines, objectRow, type StoredRow } from '../../runs/job/row.ts';
 import type { QueryRows } from '../../runs/engine/tenant-run.ts';
@@ -67,7 +67,7 @@ const rowOf = (item: unknown): StoredRow => (isObject(item) ? objectRow(item) : 
 /** Memory for answers and rows of all tenants that this instance asks. */
 export class RowMemory {
   readonly #limit: number;
-  readonly #largeAnswers = new Limiter(1);
+  readonly #large = new Limiter(1);
   #taken = 0;
 
   /** @param limit Bytes of rows. */
@@ -87,9 +87,12 @@ export class RowMemory {
     this.#taken -= bytes;
   }
 
-  /** Reads an answer. Parsed, a large one takes several times its size until its rows are written, so one is read at a time. */
-  reading<T>({ length }: Uint8Array, read: () => Promise<T>): Promise<T> {
-    return length > smallAnswerBytes ? this.#largeAnswers.run(read) : read();
+  /**
+   * Does what takes more memory meanwhile than the bytes that it begins with, for one large answer or tenant at a time: to parse an
+   * answer and write its rows takes several times its size, and to join rows twice.
+   */
+  one<T>(bytes: number, work: () => Promise<T>): Promise<T> {
+    return bytes > smallAnswerBytes ? this.#large.run(work) : work();
   }
 }
 
@@ -117,18 +120,21 @@ export class RowCollector {
    * @returns false if rows were left out because there are too many.
    * @throws BrokerError busy, see {@link RowMemory}.
    */
-  async add(rows: Iterable<StoredRow>): Promise<boolean> {
+  add(rows: Iterable<StoredRow>): Promise<boolean> {
+    return inTurns(this.#addSteps(rows));
+  }
+
+  *#addSteps(rows: Iterable<StoredRow>): Generator<void, boolean> {
     const lines = new JsonLines();
     let [bytes, count, isWhole] = [0, 0, true];
-    const turn = new Turn();
     for (const row of rows) {
-      if (turn.isOver) await turn.next();
-      const safe = safeRow(row);
-      const length = Buffer.byteLength(safe.line) + 1;
-      if (length > rowLimits.rowBytes) {
+      yield;
+      const safe = yield* safeRow(row);
+      if (safe === undefined) {
         this.#tooLarge += 1;
         continue;
       }
+      const length = Buffer.byteLength(safe.line) + 1;
       isWhole = this.#count + count < rowLimits.rows && this.#bytes + bytes + length <= rowLimits.bytes;
       if (!isWhole) break;
       for (const name of Object.keys(safe.row)) this.#addColumn(name);
@@ -162,7 +168,7 @@ export class RowCollector {
     const whys = [missing, this.#tooLarge === 0 ? undefined : tooLarge(this.#tooLarge)].filter(isText);
     const notes = [...whys, this.#columnsCut ? columnsCut : undefined].filter(isText);
     return {
-      jsonLines: await inTurns(joinSteps(this.#parts.splice(0))),
+      jsonLines: await this.#memory.one(this.#bytes, () => inTurns(joinSteps(this.#parts.splice(0)))),
       count: this.#count,
       columns: [...this.#columns],
       ...(whys.length === 0 ? {} : { missing: whys.join(' ') }),
@@ -189,28 +195,58 @@ const columnsCut = 'The rows have more properties than a CSV shows; JSON Lines h
 
 /**
  * Text that looks like a token is replaced: rows are kept, and whoever reads them may not be allowed to hold tokens. What is
- * left is looked at as a whole once more.
+ * left is looked at as a whole once more. Done in steps.
+ * @returns undefined for a row that is too large.
  */
-function safeRow(row: StoredRow): { readonly row: StoredRow; readonly line: string } {
+function* safeRow(row: StoredRow): Generator<void, { readonly row: StoredRow; readonly line: string } | undefined> {
+  // Before any other work: what takes a moment for 1 MiB takes a second for 20.
+  if ((yield* leastLength(row, rowLimits.rowBytes)) > rowLimits.rowBytes) return undefined;
   const line = JSON.stringify(row);
+  if (!isShort(line)) return undefined;
   if (scrub(line) === line) return { row, line };
-  const scrubbed = scrubbedObject(row);
+  const scrubbed = yield* scrubbedObject(row);
   const safe = JSON.stringify(scrubbed);
+  if (!isShort(safe)) return undefined;
   return scrub(safe) === safe ? { row: scrubbed, line: safe } : removedRow;
+}
+
+/** With the end of the line. */
+const isShort = (line: string): boolean => Buffer.byteLength(line) < rowLimits.rowBytes;
+
+/** How long the JSON of a value is without escapes, in bytes, in steps. Does not count on beyond the most. */
+function* leastLength(value: unknown, most: number): Generator<void, number> {
+  if (typeof value === 'string') return Buffer.byteLength(value) + 2;
+  if (typeof value !== 'object' || value === null) return String(value).length;
+  const items: Iterable<unknown> = Array.isArray(value) ? value : Object.entries(value).flat();
+  // A bracket more than there are signs between the items.
+  let length = 1;
+  for (const item of items) {
+    if (length > most) break;
+    yield;
+    length += 1 + (yield* leastLength(item, most - length));
+  }
+  return length;
 }
 
 const removed = { removed: 'The row looks as if it held a secret.' };
 const removedRow = { row: removed, line: JSON.stringify(removed) };
 
-const scrubbedObject = (row: StoredRow): StoredRow =>
-  Object.fromEntries(Object.entries(row).map(([name, value]) => [scrub(name), scrubbed(name, value)]));
+function* scrubbedObject(row: StoredRow): Generator<void, StoredRow> {
+  const members: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(row)) members.push([scrub(name), yield* scrubbed(name, value)]);
+  return Object.fromEntries(members);
+}
 
 /** @param name of the property, or of the one that has the list: some names give a secret away (`refresh_token`). */
-function scrubbed(name: string, value: unknown): unknown {
+function* scrubbed(name: string, value: unknown): Generator<void, unknown> {
+  yield;
   const isList = Array.isArray(value);
   const probe = isList ? [] : isObject(value) ? {} : typeof value === 'string' ? scrub(value) : value;
   const text = JSON.stringify({ [name]: probe });
   if (scrub(text) !== text) return '[secret]';
-  if (isList) return value.map((item) => scrubbed(name, item));
-  return isObject(value) ? scrubbedObject(value) : probe;
+  if (isObject(value)) return yield* scrubbedObject(value);
+  if (!isList) return probe;
+  const items: unknown[] = [];
+  for (const item of value) items.push(yield* scrubbed(name, item));
+  return items;
 }

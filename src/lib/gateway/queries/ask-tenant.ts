@@ -3,6 +3,7 @@ import type { GatewayDeps } from '../gateway.ts';
 import type { Sender } from '../send/request-records.ts';
 import type { Answer } from '../send/rewrite-answer.ts';
 import { serveRequest } from '../send/serve-request.ts';
+import { smallAnswerBytes } from '../../core/collect-answer.ts';
 import { asObject, objectOf, textOf } from '../../core/objects.ts';
 import { failureOf } from '../../microsoft/reply.ts';
 import { BrokerError } from '../../core/errors.ts';
@@ -35,7 +36,7 @@ const gatewayUrlOf = (tenantId: TenantId): string => `https://gateway.invalid/ap
 
 /**
  * Sends the request of a query into a tenant, and follows its pages. Each page is a request of its own to the gateway: judged
- * by the policy in force, under the rules for the caller that asked, and recorded. No page follows once the run was stopped.
+ * by the policy in force, under the rules for the caller that asked, and recorded. No page follows once the run was stopped, and no large answer is parsed.
  * @throws BrokerError why the run was stopped; busy if there is no memory for the rows; as the gateway does; for a failure that Microsoft Graph reports, as `failureOf` does, or
  * request_invalid.
  */
@@ -69,6 +70,10 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
     gatewayUrl: gatewayUrlOf(visit.tenantId),
     justification: {},
   };
+  const goOn = async (): Promise<void> => {
+    const stop = await deps.runs.stops.find(visit.runId);
+    if (stop !== undefined) throw new BrokerError(stop.code, stop.detail);
+  };
   let url = query.path;
   for (let page = 1; ; page += 1) {
     const slot = largeAnswers.slot(callerIdOf(sender.caller));
@@ -82,7 +87,9 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
           return { ...(await rows.done()), note: 'Microsoft Graph answers 404: there is no such object.' };
         return rows.done(`The answer was cut: Microsoft Graph answers 404 for page ${page}.`);
       }
-      const [next, isWhole] = await deps.rowMemory.reading(answer.body, async () => {
+      const [next, isWhole] = await deps.rowMemory.one(answer.body.length, async () => {
+        // It may have waited for other large answers.
+        if (answer.body.length > smallAnswerBytes) await goOn();
         const read = await readAnswer(answer, clock.nowMs());
         return [read.next, await rows.add(read.rows)] as const;
       });
@@ -97,8 +104,7 @@ async function readPages({ visit, query, sender, ...deps }: TenantQuery, rows: R
     const next = belowGateway(visit.tenantId, link);
     if (next === url) throw new BrokerError('resource_error', 'Microsoft Graph sends pages that do not end.');
     url = next;
-    const stop = await deps.runs.stops.find(visit.runId);
-    if (stop !== undefined) throw new BrokerError(stop.code, stop.detail);
+    await goOn();
   }
 }
 

@@ -15,7 +15,7 @@ import { createExchangeOnlineClient } from '../../microsoft/exchange-online.ts';
 import { createGraphClient, type RequestGate } from '../../microsoft/graph.ts';
 import { createPartnerCenterClient } from '../../microsoft/partner-center.ts';
 import { inTurns } from '../../core/turns.ts';
-import { asObject, isObject } from '../../core/objects.ts';
+import { isObject } from '../../core/objects.ts';
 import { once } from '../../core/single-flight.ts';
 import type { RunId } from '../store/run.ts';
 import { createDnsClient, type ResolveTxt } from './dns.ts';
@@ -72,39 +72,30 @@ export const jobGate = ({ permissionMap, endpoints }: JobGateDeps, job: Pick<Job
         path: request.url.slice(`https://${grant.host}`.length),
         headers: request.headers,
         selected: verdict.selected,
-        visible: (value) => inTurns(visiblePage(value, visibleParts(answer))),
+        visible: (value) => inTurns(visible(value, visibleParts(answer))),
       };
     },
   };
 };
 
-/** The part of an answer that a token with only these permissions would have got. */
-function* visiblePage(page: unknown, parts: VisibleParts): Generator<void, unknown> {
-  if (!isObject(page) || !Array.isArray(page['value'])) return visible(page, parts);
-  const { value: rows } = page;
-  const shown: unknown[] = [];
-  const { value: kept, ...others } = asObject(visible({ ...page, value: [] }, parts));
-  if (kept === undefined) return others;
-  for (const row of rows) {
-    shown.push(visible(row, parts, ['value']));
-    yield;
+/** The part of an answer that a token with only these permissions would have got, in steps. */
+function* visible(value: unknown, parts: VisibleParts, within: readonly string[] = []): Generator<void, unknown> {
+  yield;
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (const item of value) items.push(yield* visible(item, parts, within));
+    return items;
   }
-  return { ...others, value: shown };
-}
-
-function visible(value: unknown, parts: VisibleParts, within: readonly string[] = []): unknown {
-  if (Array.isArray(value)) return value.map((item) => visible(item, parts, within));
   if (!isObject(value)) return value;
   const members = Object.entries(value).map(([name, item]) => ({
     name,
     item,
     text: typeof item === 'string' ? item : undefined,
   }));
-  return Object.fromEntries(
-    (parts.kept(members, within) ?? members)
-      .filter(({ name }) => !parts.hides(name))
-      .map(({ name, item }) => [name, visible(item, parts, [...within, name])]),
-  );
+  const shown: [string, unknown][] = [];
+  for (const { name, item } of parts.kept(members, within) ?? members)
+    if (!parts.hides(name)) shown.push([name, yield* visible(item, parts, [...within, name])]);
+  return Object.fromEntries(shown);
 }
 
 export interface ExecuteDeps extends Omit<ExchangeDeps, 'limiter'>, JobGateDeps {

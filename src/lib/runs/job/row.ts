@@ -41,6 +41,8 @@ const reserved: ReadonlySet<string> = new Set(tenantColumns);
 
 /** Maximum size of a tenant's rows as JSON Lines. A worker holds them in memory. */
 const maxBytes = 32 * 1024 * 1024;
+/** Maximum length of the text in a row, which is looked at in one turn. */
+const maxRowLength = 2 * 1024 * 1024;
 
 /** Validated rows, ready to be stored. */
 export interface WrittenRows {
@@ -98,25 +100,31 @@ export function* rowSteps(
   const lines = new JsonLines();
   const counter = new RowCounter(counting);
   const forbidden = handedOut.flatMap(secretForms);
-  let bytes = 0;
-  for (const [index, row] of rows.entries()) {
-    checkRow(row, index, forbidden);
+  let [bytes, count] = [0, 0];
+  for (const [index, given] of rows.entries()) {
+    const row = yield* checkedRow(given, index, forbidden);
+    count += 1;
     for (const name of Object.keys(row)) columns.add(name);
     counter.add(row);
     const line = JSON.stringify(row);
     bytes += Buffer.byteLength(line) + 1;
     if (bytes > maxBytes) refuse(`The rows take more than ${maxBytes / 1024 / 1024} MiB.`);
     lines.add(line);
-    yield;
   }
   const jsonLines = yield* joinSteps(lines.parts());
-  return { jsonLines, count: rows.length, columns: [...columns], numbers: counter.result() };
+  return { jsonLines, count, columns: [...columns], numbers: counter.result() };
 }
 
-function checkRow(row: unknown, index: number, forbidden: readonly string[]): asserts row is Row {
+function* checkedRow(row: unknown, index: number, forbidden: readonly string[]): Generator<void, Row> {
   const at = `Row ${index + 1}`;
   if (typeof row !== 'object' || row === null || Array.isArray(row)) refuse(`${at} is not an object.`);
+  // Before any other work, which takes as long as the row is.
+  let length = 0;
+  for (const [name, value] of Object.entries(row))
+    length += name.length + (typeof value === 'string' ? value.length : 0);
+  if (length > maxRowLength) refuse(`${at} takes more than ${maxRowLength / 1024 / 1024} MiB.`);
   for (const [name, value] of Object.entries(row)) {
+    yield;
     const column = `${at}, column "${scrub(name).slice(0, 60)}"`;
     if (reserved.has(name)) refuse(`${column}: the export adds this column itself.`);
     if (value !== null && !['string', 'number', 'boolean'].includes(typeof value))
@@ -128,6 +136,7 @@ function checkRow(row: unknown, index: number, forbidden: readonly string[]): as
       }
     }
   }
+  return row as Row;
 }
 
 function refuse(why: string): never {

@@ -83,7 +83,7 @@ describe('rows', () => {
     ['a big integer', [{ a: 1n }]],
     ['a function', [{ a: () => 1 }]],
     ['a column that the export adds', [{ tenantId: 'x' }]],
-    ['more than 32 MiB', Array.from({ length: 40 }, () => ({ a: 'x'.repeat(1024 * 1024) }))],
+    ['more than 32 MiB', Array.from({ length: 40 }, () => ({ a: 'x'.repeat(1_000_000) }))],
   ])('rejects %s', async (_case, returned) => {
     expect(await failure(async () => returned)).toMatchObject({ code: 'job_failed' });
   });
