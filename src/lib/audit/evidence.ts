@@ -6,7 +6,7 @@ import { BrokerError, toBrokerError } from '../core/errors.ts';
 import type { TenantId } from '../core/identifiers.ts';
 import type { Logger } from '../core/log.ts';
 import { quoted, Table } from '../core/rows/table.ts';
-import { Turn } from '../core/turns.ts';
+import { longWork } from '../core/turns.ts';
 import { type Checkpoint, hashOf, type StoredRecord, storedRecord } from './chain/checkpoint.ts';
 import {
   type CheckpointLog,
@@ -344,9 +344,8 @@ export class AuditEvidence {
    */
   async *#ownCheckpoints(fromMs: number): AsyncIterable<OwnCheckpoint> {
     let lastHash: string | undefined;
-    const turn = new Turn();
     for await (const jws of this.#lines(fromMs)) {
-      if (turn.isOver) await turn.next();
+      if (longWork.isOver()) await longWork.take();
       const checkpoint = await this.#ownOf(jws);
       if (checkpoint === undefined || (lastHash !== undefined && checkpoint.previous !== lastHash)) continue;
       lastHash = hashOf(jws);

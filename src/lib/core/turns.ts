@@ -1,22 +1,47 @@
 import { setImmediate } from 'node:timers';
 
+/** How long work may hold the event loop in one pass before others have their turn, milliseconds. */
+const turnMs = 5;
+
+/** Who waits for work: a caller of the API, or nobody, as with a run. */
+export type WorkFor = 'caller' | 'background';
+
 /**
- * Lets pieces of background work take turns on the event loop, one in each pass. Requests that arrive meanwhile are served
- * between two pieces, and not after all that are ready. While nothing else happens, passes follow each other at once.
+ * Lets pieces of work take turns on the event loop, in each pass one that a caller waits for and one of the others. Requests that
+ * arrive meanwhile are served between two passes, and not after all that are ready. While nothing else happens, passes follow
+ * each other at once.
  */
 export class Turns {
   readonly #afterPass: (work: () => void) => void;
-  readonly #waiting: (() => void)[] = [];
+  readonly #nowMs: () => number;
+  readonly #waiting: Readonly<Record<WorkFor, (() => void)[]>> = { caller: [], background: [] };
+  /** When the work of this pass has had its time. Undefined before the first work of a pass. */
+  #endMs: number | undefined;
 
-  /** @param afterPass calls its argument after the event loop has handled what is ready: `setImmediate`. */
-  constructor(afterPass: (work: () => void) => void) {
+  /**
+   * @param afterPass calls its argument after the event loop has handled what is ready: `setImmediate`.
+   * @param nowMs A clock that is never set back.
+   */
+  constructor(afterPass: (work: () => void) => void, nowMs = () => performance.now()) {
     this.#afterPass = afterPass;
+    this.#nowMs = nowMs;
   }
 
-  /** Resolves when it is the turn of the caller, in order of arrival. It lasts until the caller waits for something else. */
-  take(): Promise<void> {
+  /**
+   * Whether all work together has held this pass for its time, so that more of it has to take a turn. Work for callers may hold it
+   * for as long again: what is short need not wait behind a run.
+   */
+  isOver(work: WorkFor = 'background'): boolean {
+    const nowMs = this.#nowMs();
+    this.#endMs ??= this.#begin(nowMs);
+    return nowMs >= this.#endMs + (work === 'caller' ? turnMs : 0);
+  }
+
+  /** Resolves when it is the turn of the work, in order of arrival. It lasts until the work waits for something else. */
+  take(work: WorkFor = 'background'): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#waiting.push(resolve) === 1) this.#scheduleNext();
+    this.#waiting[work].push(resolve);
+    this.#endMs ??= this.#begin();
     return promise;
   }
 
@@ -30,16 +55,19 @@ export class Turns {
     };
   }
 
-  #scheduleNext(): void {
+  /** @returns when the work of the pass that begins has had its time. */
+  #begin(nowMs = this.#nowMs()): number {
     this.#afterPass(() => {
-      this.#waiting.shift()?.();
-      if (this.#waiting.length > 0) this.#scheduleNext();
+      this.#endMs = undefined;
+      const next = [this.#waiting.caller.shift(), this.#waiting.background.shift()].filter(
+        (each) => each !== undefined,
+      );
+      if (next.length > 0) this.#endMs = this.#begin();
+      for (const resolve of next) resolve();
     });
+    return nowMs + turnMs;
   }
 }
-
-/** How long work may hold the event loop before others have their turn, milliseconds. */
-const turnMs = 5;
 
 /** What a native function reads or copies between two looks at the clock, in bytes or characters. It takes well below a millisecond. */
 export const pieceLength = 200_000;
@@ -47,47 +75,32 @@ export const pieceLength = 200_000;
 /** The same of short work in JavaScript: characters that are read, or values that are compared or joined. */
 export const itemsAtOnce = 1_000;
 
-/** The process has one event loop, so work that takes long shares its passes: together it holds each for one turn. */
-const shared = new Turns(setImmediate);
-
-/** A turn on the event loop of work that takes long. */
-export class Turn {
-  readonly #nowMs: () => number;
-  #endMs: number;
-
-  /** @param nowMs A clock that is never set back. */
-  constructor(nowMs = () => performance.now()) {
-    this.#nowMs = nowMs;
-    this.#endMs = nowMs() + turnMs;
-  }
-
-  get isOver(): boolean {
-    return this.#nowMs() >= this.#endMs;
-  }
-
-  /** Waits for the next one. */
-  async next(): Promise<void> {
-    await shared.take();
-    this.#endMs = this.#nowMs() + turnMs;
-  }
-}
+/** The process has one event loop, so all long work shares its passes. */
+export const longWork = new Turns(setImmediate);
 
 /**
- * Does work that comes in steps, and lets others have their turn between two of them once its own is over. A step is short, and
- * none has to know how long it takes.
+ * Does work that comes in steps, and lets others have their turn between two of them. A step has to be short: a turn ends after
+ * the step that was begun.
  * @throws what the work throws.
  */
-export async function inTurns<T>(steps: Generator<void, T>, turn = new Turn()): Promise<T> {
+export async function inTurns<T>(
+  steps: Generator<void, T>,
+  work: WorkFor = 'background',
+  turns: Turns = longWork,
+): Promise<T> {
   for (;;) {
+    if (turns.isOver(work)) await turns.take(work);
     const { done, value } = steps.next();
     if (done === true) return value;
-    if (turn.isOver) await turn.next();
   }
 }
 
-/** Begins a turn for what a native function makes of so many bytes at once. Few need none. */
-export const turnFor = async ({ length }: Uint8Array): Promise<void> =>
-  length > pieceLength ? shared.take() : undefined;
+/** Bytes that a native function decodes in about a millisecond. */
+const fewBytes = 1_000_000;
+
+/** Takes a turn for what a native function makes of so many bytes at once. Few need none. */
+export const turnFor = async ({ length }: Uint8Array, work?: WorkFor): Promise<void> =>
+  length > fewBytes ? longWork.take(work) : undefined;
 
 /** Does such work without a break. @throws what the work throws. */
 export function atOnce<T>(steps: Generator<void, T>): T {

@@ -1,6 +1,6 @@
 import { BrokerError, type ErrorCode } from '../core/errors.ts';
 import { JsonTextError, parseSteps } from '../core/json.ts';
-import { inTurns, Turn } from '../core/turns.ts';
+import { atOnce, inTurns, longWork, pieceLength } from '../core/turns.ts';
 import { scrubReply } from '../core/log.ts';
 import { asObject, isObject, type JsonObject, objectOf, textOf } from '../core/objects.ts';
 import { type OutboundReply, retryAfterSeconds } from '../core/outbound.ts';
@@ -82,7 +82,11 @@ export async function valueOf(peer: Peer, reply: OutboundReply, nowMs: number): 
   if (reply.status === 204) return undefined;
   // Partner Center's bodies start with a byte order mark.
   let why = 'that is not JSON';
-  const body = await inTurns(parseSteps(reply.body.replace(/^\uFEFF/, ''))).catch((thrown: unknown) => {
+  const text = reply.body.replace(/^\uFEFF/, '');
+  const parsing = parseSteps(text);
+  // Callers wait for some short replies, which need not wait behind long ones.
+  const parse = async (): Promise<unknown> => (text.length > pieceLength ? inTurns(parsing) : atOnce(parsing));
+  const body = await parse().catch((thrown: unknown) => {
     if (thrown instanceof JsonTextError && thrown.exceeds !== undefined) why = `that cannot be read: ${thrown.message}`;
   });
   if (reply.status < 200 || reply.status > 299) {
@@ -136,9 +140,8 @@ export async function* pages<Next extends { readonly key: string }>(
   let from = first;
   for (let count = 1; count <= maxPages; count += 1) {
     const page = await fetchPage(from);
-    const turn = new Turn();
     for (const item of page.items) {
-      if (turn.isOver) await turn.next();
+      if (longWork.isOver()) await longWork.take();
       yield item;
     }
     if (page.next === undefined) return;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dayMs, isoTime, minuteMs } from '../../core/clock.ts';
-import { inTurns, sortSteps, Turn, itemsAtOnce } from '../../core/turns.ts';
+import { inTurns, sortSteps, longWork, itemsAtOnce } from '../../core/turns.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import {
   canonicalText,
@@ -106,9 +106,8 @@ async function readRecords(
 ): Promise<FoundRecords> {
   const chains = new Map(before?.chains.map((head) => [head.id, new ChainReading(head.id, head, periods)]));
   const unchained: string[] = [];
-  const turn = new Turn();
   for await (const record of records) {
-    if (turn.isOver) await turn.next();
+    if (longWork.isOver()) await longWork.take();
     const atMs = timeOfKeys(record.PartitionKey, record.RowKey);
     // No version writes such keys. Verification names the record.
     if (atMs === undefined) continue;
@@ -134,9 +133,8 @@ async function headsOf(
   toMs: number,
 ): Promise<ChainHead[]> {
   const heads: ChainHead[] = [];
-  const turn = new Turn();
   for (const reading of chains.values()) {
-    if (turn.isOver) await turn.next();
+    if (longWork.isOver()) await longWork.take();
     const head = reading.head(before === undefined);
     if (head !== undefined && Date.parse(head.at) > toMs - chainLifeMs) heads.push(head);
   }

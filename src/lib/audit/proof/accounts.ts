@@ -1,6 +1,6 @@
 import { createCipheriv, createHash, hash } from 'node:crypto';
 import { nilUuid, parseTenantId, type TenantId } from '../../core/identifiers.ts';
-import { inTurns, sortSteps, Turn, itemsAtOnce } from '../../core/turns.ts';
+import { inTurns, sortSteps, longWork, itemsAtOnce } from '../../core/turns.ts';
 import { timeOfKeys } from '../log/audit-row.ts';
 import { type ChainHead, type Checkpoint, readLink, type StoredRecord } from '../chain/checkpoint.ts';
 import {
@@ -359,9 +359,8 @@ export async function nextAccounts(
 ): Promise<{ readonly accounts: Accounts; readonly changed: readonly TenantId[] }> {
   const [cover, isCovered] = nextCover(before.cover, checkpoint);
   const touched = new Map<TenantId, SeenRecord[]>();
-  const turn = new Turn();
   for (const record of records) {
-    if (turn.isOver) await turn.next();
+    if (longWork.isOver()) await longWork.take();
     if (!isCovered(record)) continue;
     const others = touched.get(record.holder);
     if (others === undefined) touched.set(record.holder, [record]);
@@ -379,7 +378,7 @@ export async function nextAccounts(
     if (account !== undefined)
       list[place] = {
         index: account.index,
-        ...(await inTurns(nextAccount(account, checkpoint.number, covered), turn)),
+        ...(await inTurns(nextAccount(account, checkpoint.number, covered))),
       };
   }
   const { indexes } = added.length === 0 ? before : {};

@@ -3,7 +3,7 @@ import { longestRecordSeconds } from '../../audit/audit-log.ts';
 import { callerIdOf } from '../../core/caller.ts';
 import { retry } from '../../core/clock.ts';
 import { BrokerError, toBrokerError } from '../../core/errors.ts';
-import { inTurns, itemsAtOnce, pieceLength, turnFor } from '../../core/turns.ts';
+import { inTurns, itemsAtOnce, pieceLength, turnFor, type WorkFor } from '../../core/turns.ts';
 import { defined } from '../../core/objects.ts';
 import { OutboundError, outboundFailure, retryAfterSeconds } from '../../core/outbound.ts';
 import type { AccessToken, Secret, TokenRequest } from '../../core/secrets.ts';
@@ -285,6 +285,9 @@ export interface Prepared<T> {
   readonly read: (answer: Answer) => T | Promise<T>;
 }
 
+/** Who waits for what is done with an answer. */
+export const workFor = ({ run }: Pick<Sender, 'run'>): WorkFor => (run === undefined ? 'caller' : 'background');
+
 /**
  * Sends a request with its records. The first is written when the request leaves the queue, right before it is
  * sent. A request that fails before that is recorded as denied.
@@ -297,6 +300,7 @@ export async function sendRecorded<T>(
   prepare: () => Promise<Prepared<T>>,
 ): Promise<T> {
   const record = recordOf(outgoing.deps, outgoing.sender);
+  const work = workFor(outgoing.sender);
   const slot = outgoing.deps.largeAnswers.slot(callerIdOf(outgoing.sender.caller));
   const progress: { isSent: boolean; outcome: RequestOutcome } = { isSent: false, outcome: {} };
   try {
@@ -306,9 +310,9 @@ export async function sendRecorded<T>(
       progress.isSent = true;
     };
     const received = await sendUpstream(outgoing, tokenRequest, { beforeFirst, slot });
-    const isQuoted = await inTurns(quotesToken(received.answer, received.token.secret));
+    const isQuoted = await inTurns(quotesToken(received.answer, received.token.secret), work);
     progress.outcome = outcomeOf(received, isQuoted);
-    await turnFor(received.answer.body);
+    await turnFor(received.answer.body, work);
     const result = await read(usable(received.answer, isQuoted));
     record.ended(facts, progress.outcome);
     return result;

@@ -32,7 +32,7 @@ import { recordOf, type RequestFacts, type Sender } from './request-records.ts';
 import { requestSubject } from './request-subject.ts';
 import { type Answer, rewriteAnswer } from './rewrite-answer.ts';
 import { sendBatch } from './send-batch.ts';
-import { addressIn, type Outgoing, sendRecorded, tokenRequestOf } from './send.ts';
+import { addressIn, type Outgoing, sendRecorded, tokenRequestOf, workFor } from './send.ts';
 import { maximumAnswerBytes } from './upstream.ts';
 
 /** Why a rule serves no request of a run. Undefined: it has no condition. */
@@ -173,7 +173,7 @@ export function sendJudged(served: Served, facts: RequestFacts): Promise<Answer>
     // The guard has looked at the group already.
     if (authorization.rule.protect?.administrators !== true) await checkLookUps(served, facts);
     const rules = { limits: verdict.answer, rewriteLink };
-    return { tokenRequest, token, read: (answer) => inTurns(rewriteAnswer(answer, rules)) };
+    return { tokenRequest, token, read: (answer) => inTurns(rewriteAnswer(answer, rules), workFor(served.sender)) };
   });
 }
 

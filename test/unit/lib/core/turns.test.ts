@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { atOnce, inTurns, joinSteps, pieceLength, sortSteps, Turn, Turns } from '../../../../src/lib/core/turns.ts';
+import {
+  atOnce,
+  inTurns,
+  joinSteps,
+  pieceLength,
+  sortSteps,
+  turnFor,
+  Turns,
+  type WorkFor,
+} from '../../../../src/lib/core/turns.ts';
 import { settle } from '../../../fakes/fake-clock.ts';
 
 let passes: (() => void)[];
@@ -34,6 +43,7 @@ it('gives one turn in each pass, in order of arrival', async () => {
 it('waits for no pass while nobody wants a turn, and goes on with the next one', async () => {
   take('a');
   expect(await pass()).toEqual(['a']);
+  expect(await pass()).toEqual([]);
   expect(passes).toEqual([]);
   take('b');
   expect(await pass()).toEqual(['b']);
@@ -47,6 +57,31 @@ it('gives a turn that is wanted during another one in the next pass', async () =
 });
 
 describe('work in steps', () => {
+  /** Work whose steps take a second each, and the pass of the event loop in which each was taken. */
+  function noted() {
+    const steps: { readonly name: string; readonly pass: number }[] = [];
+    let [nowMs, pass] = [0, 0];
+    const own = new Turns(
+      (over) =>
+        setImmediate(() => {
+          pass += 1;
+          over();
+        }),
+      () => nowMs,
+    );
+    const work = (name: string, count: number, whose: WorkFor): Promise<void> => {
+      const steps_ = function* (): Generator<void, void> {
+        for (let step = 0; step < count; step += 1) {
+          steps.push({ name, pass });
+          nowMs += 1_000;
+          yield;
+        }
+      };
+      return inTurns(steps_(), whose, own);
+    };
+    return { steps, work };
+  }
+
   /** Steps of a time, of which each notes how often others have had their turn before it. */
   async function run(stepMs: number) {
     let [nowMs, others] = [0, 0];
@@ -64,7 +99,7 @@ describe('work in steps', () => {
       for (; !progress.isDone; others += 1) await new Promise(setImmediate);
     };
     const counting = count();
-    const result = await inTurns(work(), new Turn(() => nowMs));
+    const result = await inTurns(work(), 'background', new Turns(setImmediate, () => nowMs));
     progress.isDone = true;
     await counting;
     return { result, turns: new Set(seen).size };
@@ -77,23 +112,43 @@ describe('work in steps', () => {
   });
 
   it('shares the passes of the event loop with other such work', async () => {
-    let [nowMs, passes, most] = [0, 0, 0];
-    const taken = new Map<number, number>();
-    const work = function* (): Generator<void, void> {
-      for (let step = 0; step < 5; step += 1) {
-        yield;
-        const count = (taken.get(passes) ?? 0) + 1;
-        taken.set(passes, count);
-        most = Math.max(most, count);
-        nowMs += 1_000;
-      }
-    };
-    const progress = { isDone: false };
-    const turn = () => new Turn(() => (nowMs += 1_000));
-    const all = Promise.all([1, 2, 3].map(() => inTurns(work(), turn()))).finally(() => (progress.isDone = true));
-    for (; !progress.isDone; passes += 1) await new Promise(setImmediate);
-    await all;
-    expect(most).toBe(1);
+    const { steps, work } = noted();
+    await Promise.all(['a', 'b', 'c'].map((name) => work(name, 5, 'background')));
+    expect(new Set(steps.map(({ pass }) => pass)).size).toBe(15);
+  });
+
+  it('takes its turn before what nobody waits for if a caller waits for it, and lets that go on', async () => {
+    const { steps, work } = noted();
+    const others = ['a', 'b', 'c', 'd'].map((name) => work(name, 3, 'background'));
+    await Promise.all([...others, work('caller', 3, 'caller')]);
+    const names = [...Map.groupBy(steps, (step) => step.pass).values()].map((some) =>
+      some.map(({ name }) => name).join(' '),
+    );
+    expect(names.slice(0, 4)).toEqual(['a', 'caller a', 'caller b', 'caller c']);
+  });
+
+  it('need not wait for the next pass if it is short and a caller waits for it', async () => {
+    let nowMs = 0;
+    const own = new Turns(
+      (over) => passes.push(over),
+      () => nowMs,
+    );
+    expect(own.isOver()).toBe(false);
+    nowMs = 5;
+    expect([own.isOver(), own.isOver('caller')]).toEqual([true, false]);
+    nowMs = 10;
+    expect(own.isOver('caller')).toBe(true);
+    await pass();
+    expect(own.isOver()).toBe(false);
+  });
+
+  it('has a turn of its own for what a native function makes of many bytes', async () => {
+    let done: number[] = [];
+    for (const bytes of [1_000_000, 1_000_001]) void turnFor(Buffer.alloc(bytes)).then(() => done.push(bytes));
+    for (let step = 0; step < 5; step += 1) await Promise.resolve();
+    expect(done).toEqual([1_000_000]);
+    await settle();
+    expect(done).toEqual([1_000_000, 1_000_001]);
   });
 
   it('joins bytes', () => {
