@@ -124,10 +124,8 @@ export function* scanSteps(
       open.pop();
       counts.pop();
       visit(closing, at, (at += 1));
-      if (at > stepEnd) {
-        stepEnd = at + itemsAtOnce;
-        yield;
-      }
+      // Whoever visits it may join what is in it, at each level.
+      yield;
       at = skipBlanks(json, at);
       closing = open.at(-1);
       isBehindValue = true;

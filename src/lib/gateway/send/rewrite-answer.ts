@@ -69,39 +69,17 @@ function* includesOne(text: string, sought: readonly string[]): Generator<void, 
   return false;
 }
 
-/**
- * A text, or the parts of a long one. To join those at each level of an answer would copy it as often as it has levels, and
- * to keep each piece of it would take several times its memory.
- */
-export type TextParts = string | readonly string[];
-
-/** Joins neighbours that are short. */
-function joined(pieces: readonly string[]): string[] {
-  const parts: string[] = [];
-  let [from, length] = [0, 0];
-  for (const [at, piece] of pieces.entries()) {
-    const isLong = piece.length >= pieceLength;
-    if (isLong && at > from) parts.push(pieces.slice(from, at).join(''));
-    if (isLong) parts.push(piece);
-    else if ((length += piece.length) >= pieceLength) parts.push(pieces.slice(from, at + 1).join(''));
-    else continue;
-    [from, length] = [at + 1, 0];
-  }
-  return from < pieces.length ? [...parts, pieces.slice(from).join('')] : parts;
-}
-
 /** The bytes of a text, in steps. */
-function* encodeSteps(text: TextParts): Generator<void, Uint8Array> {
-  const encoded: Uint8Array[] = [];
-  for (const part of [text].flat())
-    for (let at = 0; at < part.length; yield) {
-      const end = at + pieceLength;
-      // The two halves of a character stay together.
-      const next = (part.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
-      encoded.push(Buffer.from(part.slice(at, next)));
-      at = next;
-    }
-  return yield* joinSteps(encoded);
+function* encodeSteps(text: string): Generator<void, Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < text.length; yield) {
+    const end = at + pieceLength;
+    // The two halves of a character stay together.
+    const next = (text.charCodeAt(end - 1) & 0xfc00) === 0xd800 ? end + 1 : end;
+    parts.push(Buffer.from(text.slice(at, next)));
+    at = next;
+  }
+  return yield* joinSteps(parts);
 }
 
 /** OData 4.01 allows the annotations without `odata.` ("OData JSON Format", section 4.6.4). */
@@ -150,7 +128,7 @@ interface Member {
   /** The value, if it is a text. Read when it is asked for: few are, and some are long. */
   readonly text: string | undefined;
   /** Name and value as JSON. */
-  readonly json: TextParts;
+  readonly json: string;
 }
 
 /** What to change in a JSON text. */
@@ -185,8 +163,9 @@ interface Level {
   isChanged: boolean;
   /** Where the name of the current member stands. */
   key: { readonly from: number; readonly to: number };
-  /** What changed in the array, with what stands before it. */
-  pieces: string[];
+  /** What changed in the array, with what stands before it. Many pieces become one: to join all at the end takes long. */
+  readonly pieces: string[];
+  readonly joined: string[];
   /** The text before this index is in the pieces. */
   copied: number;
 }
@@ -197,17 +176,17 @@ interface Level {
  * @returns the whole text. Blanks around an edited one are left out.
  * @throws JsonTextError
  */
-export function* editSteps(source: string, edits: JsonEdits): Generator<void, TextParts> {
+export function* editSteps(source: string, edits: JsonEdits): Generator<void, string> {
   const open: Level[] = [];
   const within: string[] = [];
-  let whole: TextParts = source;
-  const value = (from: number, to: number, edited: TextParts | undefined, text = noText): void => {
+  let whole = source;
+  const value = (from: number, to: number, edited: string | undefined, text = noText): void => {
     const level = open.at(-1);
     if (level === undefined) whole = edited ?? source;
     else if (source[level.from] === '[') {
       if (edited === undefined) return;
-      level.pieces.push(source.slice(level.copied, from), ...[edited].flat());
-      if (level.pieces.length >= itemsAtOnce) level.pieces = joined(level.pieces);
+      level.pieces.push(source.slice(level.copied, from), edited);
+      if (level.pieces.length >= itemsAtOnce) level.joined.push(level.pieces.splice(0).join(''));
       level.copied = to;
     } else {
       const { key } = level;
@@ -216,10 +195,7 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Te
       level.isChanged ||= edit !== undefined || edited !== undefined;
       if (edit === 'drop') return;
       const written = edit === undefined ? edited : edit.value;
-      const json =
-        written === undefined
-          ? source.slice(key.from, to)
-          : [`${source.slice(key.from, key.to)}:`, ...[written].flat()];
+      const json = written === undefined ? source.slice(key.from, to) : `${source.slice(key.from, key.to)}:${written}`;
       level.members.push({
         name,
         get text() {
@@ -229,14 +205,9 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Te
       });
     }
   };
-  const editedObject = ({ members, isChanged }: Level): TextParts | undefined => {
+  const editedObject = ({ members, isChanged }: Level): string | undefined => {
     const kept = edits.object(members, within);
-    if (kept === undefined && !isChanged) return undefined;
-    return joined([
-      '{',
-      ...(kept ?? members).flatMap(({ json }, at) => (at === 0 ? json : [',', ...[json].flat()])),
-      '}',
-    ]);
+    return kept === undefined && !isChanged ? undefined : `{${(kept ?? members).map(({ json }) => json).join(',')}}`;
   };
   yield* scanSteps(
     source,
@@ -249,6 +220,7 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Te
           isChanged: false,
           key: { from, to },
           pieces: [],
+          joined: [],
           copied: from,
         });
       } else if (token === 'name' && level !== undefined) {
@@ -256,13 +228,13 @@ export function* editSteps(source: string, edits: JsonEdits): Generator<void, Te
         within.push(stringAt(source, from, to));
       } else if (level !== undefined && (token === '}' || token === ']')) {
         open.pop();
-        const { pieces, copied } = level;
+        const { pieces, joined, copied } = level;
         const edited =
           token === '}'
             ? editedObject(level)
             : copied === level.from
               ? undefined
-              : joined([...pieces, source.slice(copied, to)]);
+              : [...joined, ...pieces, source.slice(copied, to)].join('');
         value(level.from, to, edited);
       } else value(from, to, undefined, token === 'string' ? () => stringAt(source, from, to) : noText);
     },

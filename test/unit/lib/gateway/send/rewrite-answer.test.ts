@@ -11,7 +11,7 @@ import { atOnce } from '../../../../../src/lib/core/turns.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
 
 const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => atOnce(rewriteSteps(...given));
-const editJson = (...given: Parameters<typeof editSteps>) => [atOnce(editSteps(...given))].flat().join('');
+const editJson = (...given: Parameters<typeof editSteps>) => atOnce(editSteps(...given));
 
 const json = { 'content-type': 'application/json;odata.metadata=minimal' };
 const answer = (body: unknown, more: Partial<Answer> = {}): Answer => ({
