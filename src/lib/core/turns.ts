@@ -131,31 +131,18 @@ export function* sortSteps<T>(
   values: readonly T[],
   compare: (one: T, other: T) => number,
 ): Generator<void, readonly T[]> {
-  let runs: T[][] = [];
-  for (let at = 0; at < values.length; at += itemsAtOnce) {
+  const runs: (readonly T[])[] = [];
+  for (let at = 0; at < values.length; at += itemsAtOnce, yield)
     runs.push(values.slice(at, at + itemsAtOnce).toSorted(compare));
-    yield;
-  }
-  while (runs.length > 1) {
-    const merged: T[][] = [];
-    for (let at = 0; at < runs.length; at += 2)
-      merged.push(yield* mergeSteps(runs[at] ?? [], runs[at + 1] ?? [], compare));
-    runs = merged;
+  for (let at = 0; runs.length > 1; at = at + 2 < runs.length ? at + 1 : 0) {
+    const [one = [], other = []] = runs.slice(at, at + 2);
+    const merged: T[] = [];
+    for (let [left, right] = [0, 0]; left + right < one.length + other.length; ) {
+      const isLeft = right >= other.length || (left < one.length && compare(one[left] as T, other[right] as T) <= 0);
+      merged.push((isLeft ? one[left++] : other[right++]) as T);
+      if (merged.length % itemsAtOnce === 0) yield;
+    }
+    runs.splice(at, 2, merged);
   }
   return runs[0] ?? [];
-}
-
-function* mergeSteps<T>(
-  one: readonly T[],
-  other: readonly T[],
-  compare: (one: T, other: T) => number,
-): Generator<void, T[]> {
-  const merged: T[] = [];
-  let [left, right] = [0, 0];
-  while (left < one.length || right < other.length) {
-    const isLeft = right >= other.length || (left < one.length && compare(one[left] as T, other[right] as T) <= 0);
-    merged.push((isLeft ? one[left++] : other[right++]) as T);
-    if (merged.length % itemsAtOnce === 0) yield;
-  }
-  return merged;
 }

@@ -48,7 +48,7 @@ export interface Gateway extends GatewayDeps {
 
 /** Concurrent requests of all callers to one resource, per instance: as many as those of jobs. */
 const concurrency = 64;
-/** Large answers in memory, per instance: each takes up to 100 MB while it is edited. */
+/** Large answers in memory, per instance: each takes about 150 MB while it is edited, several times that if it is nested deeply. */
 const largeAnswers = 8;
 /** Waiting requests of one caller to one resource. */
 const maximumWaiting = 100;

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { passesOf, shortTurns } from '../../../../support/short-turns.ts';
 import { pageOf, RowCollector, RowMemory, rowLimits } from '../../../../../src/lib/gateway/queries/answer-rows.ts';
 import { listText, readList } from '../../../../../src/lib/runs/store/run-entity.ts';
 
@@ -168,6 +169,47 @@ describe('collected rows', () => {
       columns: ['id'],
       missing: 'Why. Rows of more than 1 MiB are left out: 1.',
     });
+  });
+
+  it('lack a row that is too large without any other work on it', async () => {
+    const rows = collector();
+    const scrubbed = vi.spyOn(String.prototype, 'replace');
+    onTestFinished(() => scrubbed.mockRestore());
+    await rows.add([{ text: 'a='.repeat(10_000_000) }, { list: Array.from({ length: 600_000 }, () => 1) }]);
+    expect(scrubbed).not.toHaveBeenCalled();
+    expect(await rows.done()).toMatchObject({ count: 0, missing: 'Rows of more than 1 MiB are left out: 2.' });
+  });
+
+  it('have a row that has just the largest size with its signs, of a list and of objects', async () => {
+    const rows = collector();
+    const objects = Array.from({ length: 30_000 }, () => ({ displayName: 'abcdefgh' }));
+    const rest = rowLimits.rowBytes - JSON.stringify({ objects, t: '' }).length - 1;
+    await rows.add([{ objects, t: 'x'.repeat(rest) }]);
+    expect(rows.count).toBe(1);
+  });
+
+  it('are looked at, written and joined in steps', async () => {
+    shortTurns();
+    const rows = collector();
+    expect(
+      await passesOf(rows.add([{ list: Array.from({ length: 2_000 }, () => ({ refresh_token: 'abc' })) }])),
+    ).toBeGreaterThan(2_000);
+    for (let part = 0; part < 3; part += 1) await rows.add([{ text: 'x'.repeat(900_000) }]);
+    expect(await passesOf(rows.done())).toBeGreaterThan(6);
+  });
+
+  it('are joined for one tenant at a time if they are many', async () => {
+    shortTurns();
+    const memory = new RowMemory(Number.POSITIVE_INFINITY);
+    const tenants = [collector(memory), collector(memory)];
+    for (const rows of tenants) for (let part = 0; part < 3; part += 1) await rows.add([{ text: 'x'.repeat(900_000) }]);
+    let [isFirst, isSecond] = [false, false];
+    const first = tenants[0]?.done().finally(() => (isFirst = true));
+    const second = tenants[1]?.done().finally(() => (isSecond = true));
+    await first;
+    expect([isFirst, isSecond]).toEqual([true, false]);
+    const passes = await passesOf(second);
+    expect(passes).toBeGreaterThan(6);
   });
 
   it('say that the list of their columns was cut', async () => {

@@ -163,6 +163,23 @@ describe('the pages of a query', () => {
     expect(events).toEqual(['begun', 'written', 'begun', 'written', 'begun', 'written']);
   });
 
+  it('are not parsed if they are large and the run is stopped while they wait for others', async () => {
+    const staged = stage();
+    const large = json({ value: [{ text: 'a'.repeat(3_000_000) }, ...users(0, 1_000)] });
+    staged.world.answers.push(large, large, large);
+    const rowMemory = createRowMemory();
+    const take = vi.spyOn(rowMemory, 'take');
+    const stops = {
+      find: async (): Promise<RunStop | undefined> =>
+        take.mock.calls.length === 0 ? undefined : { code: 'run_cancelled', detail: 'The run was cancelled.' },
+    };
+    const ended = await Promise.allSettled([1, 2, 3].map(() => ask(staged, '/v1.0/users', { rowMemory, stops })));
+    expect(take).toHaveBeenCalledTimes(1);
+    expect(ended.map((each) => (each.status === 'rejected' ? (each.reason as { code: string }).code : 'done'))).toEqual(
+      ['done', 'run_cancelled', 'run_cancelled'],
+    );
+  });
+
   it('are not read unless the query wants them, and the result says that there are more', async () => {
     const staged = stage();
     staged.world.answers.push(page(1, `${graph}/v1.0/users?$skiptoken=b`));

@@ -1,7 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import * as z from 'zod';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { defineJob, type JobContext, type JobDefinition } from '../../../../../src/lib/runs/job/job.ts';
+import { rowSteps, writeRows } from '../../../../../src/lib/runs/job/row.ts';
 import { problem } from '../../../../fakes/scripted-fetch.ts';
 import { contoso, tryJob } from '../../../../support/try-job.ts';
 
@@ -63,6 +64,29 @@ describe('rows', () => {
 
   test.each([[undefined], [null], [[]]])('%j counts as no rows and as success', async (returned) => {
     expect((await tryJob(job(async () => returned))).rows).toEqual([]);
+  });
+
+  test('rejects a row of more than 2 MiB before it looks into its text', async () => {
+    const scrubbed = vi.spyOn(String.prototype, 'replace');
+    onTestFinished(() => scrubbed.mockRestore());
+    const returned = [{ a: 1 }, { note: 'a='.repeat(10_000_000) }];
+    expect(() => writeRows(returned, [], {})).toThrow(
+      expect.objectContaining({ detail: 'Row 2 takes more than 2 MiB.' }) as Error,
+    );
+    expect(scrubbed).not.toHaveBeenCalled();
+  });
+
+  test('counts the rows that it writes, also if the list becomes longer meanwhile', () => {
+    const rows = Array.from({ length: 3 }, () => ({ a: 'x'.repeat(150_000) }));
+    const steps = rowSteps(rows, [], {});
+    let step = steps.next();
+    for (let count = 1; step.done !== true; count += 1) {
+      // The last row was written, and bytes are being joined.
+      if (count === 4) rows.push({ a: 'late' });
+      step = steps.next();
+    }
+    const lines = Buffer.from(step.value.jsonLines).toString().trimEnd().split('\n');
+    expect(step.value.count).toBe(lines.length);
   });
 
   test('accepts 100,000 rows', async () => {
