@@ -173,10 +173,11 @@ describe('collected rows', () => {
 
   it('lack a row that is too large without any other work on it', async () => {
     const rows = collector();
-    const scrubbed = vi.spyOn(String.prototype, 'replace');
-    onTestFinished(() => scrubbed.mockRestore());
+    const [scrubbed, written] = [vi.spyOn(String.prototype, 'replace'), vi.spyOn(JSON, 'stringify')];
+    onTestFinished(() => vi.restoreAllMocks());
     await rows.add([{ text: 'a='.repeat(10_000_000) }, { list: Array.from({ length: 600_000 }, () => 1) }]);
     expect(scrubbed).not.toHaveBeenCalled();
+    expect(written).not.toHaveBeenCalled();
     expect(await rows.done()).toMatchObject({ count: 0, missing: 'Rows of more than 1 MiB are left out: 2.' });
   });
 
