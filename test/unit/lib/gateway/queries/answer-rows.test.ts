@@ -174,7 +174,7 @@ describe('collected rows', () => {
   it('lack a row that is too large without any other work on it', async () => {
     const rows = collector();
     const [scrubbed, written] = [vi.spyOn(String.prototype, 'replace'), vi.spyOn(JSON, 'stringify')];
-    onTestFinished(() => vi.restoreAllMocks());
+    onTestFinished(() => void vi.restoreAllMocks());
     await rows.add([{ text: 'a='.repeat(10_000_000) }, { list: Array.from({ length: 600_000 }, () => 1) }]);
     expect(scrubbed).not.toHaveBeenCalled();
     expect(written).not.toHaveBeenCalled();

@@ -555,7 +555,11 @@ describe('a tenant of a query', () => {
 
   test.each([false, true])('gives its memory back once its rows are stored, or cannot be: %s', async (isBroken) => {
     const released: number[] = [];
-    const long = { ...rows, jsonLines: `{"n":"${'1'.repeat(30_000)}"}\n`, release: () => void released.push(1) };
+    const long = {
+      ...rows,
+      jsonLines: Buffer.from(`{"n":"${'1'.repeat(30_000)}"}\n`),
+      release: () => void released.push(1),
+    };
     const { visit, results } = await staged(async () => long);
     const putRows = results.putRows.bind(results);
     results.putRows = async (...given) => {
@@ -571,7 +575,6 @@ describe('a tenant of a query', () => {
     const released: number[] = [];
     const { visit, record } = await staged(async () => ({
       ...rows,
-      jsonLines: Buffer.from(rows.jsonLines),
       release: () => void released.push(1),
     }));
     await visit();
