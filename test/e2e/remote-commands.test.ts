@@ -294,7 +294,7 @@ describe('ptb run and ptb runs', () => {
     const { stdout, code } = await ptb(['report', own?.domain ?? '']);
     expect([code, stdout]).toEqual([0, expect.stringContaining(`${own?.name} (${own?.domain})`)]);
     expect(stdout).toMatch(
-      /LICENCES\n\nLicences per tenant, as of \S+: \d+ rows\nProduct: .+\nSince \S+: no row changed\n/,
+      /LICENCES\n\nLicences per tenant, as of \S+: \d+ rows\nProduct: .+\nSince \d+ \w+ \d{4}: no row changed\n/,
     );
     expect(stdout).toMatch(
       /WHAT COULD NOT BE READ[\s\S]*No run has visited this customer.\n  .*Configuration drifts \(configuration-drift-report\)/,
