@@ -29,10 +29,10 @@ export function tenantColumns(
   isGrouped: boolean,
 ): readonly RowsColumn<Tenant>[] {
   return [
-    { id: 'tenant', title: 'Tenant', width: 12, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
+    { id: 'tenant', title: 'Tenant', width: 10.5, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
     ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) ? [] : [domainColumn]),
     ...(isGrouped ? [] : [accessColumn]),
-    { id: 'ends', title: 'Access ends', width: 8, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    { id: 'ends', title: 'Access ends', width: 7.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
     ...(hasMarks ? [marksColumn] : []),
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
   ];
@@ -56,7 +56,7 @@ const domainColumn: RowsColumn<Tenant> = {
 const marksColumn: RowsColumn<Tenant> = {
   id: 'tags',
   title: 'Groups and tags',
-  width: 8.5,
+  width: 7.5,
   cell: (tenant) => {
     const names = marksOf(tenant);
     return (
