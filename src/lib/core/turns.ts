@@ -7,7 +7,7 @@ const turnMs = 5;
 export type WorkFor = 'caller' | 'background';
 
 /**
- * Lets pieces of work take turns on the event loop, in each pass one that a caller waits for and one of the others. Requests that
+ * Lets pieces of work take turns on the event loop, one for a caller and one of the background in each pass. Requests that
  * arrive meanwhile are served between two passes, and not after all that are ready. While nothing else happens, passes follow
  * each other at once.
  */
@@ -28,8 +28,8 @@ export class Turns {
   }
 
   /**
-   * Whether all work together has held this pass for its time, so that more of it has to take a turn. Work for callers may hold it
-   * for as long again: what is short need not wait behind a run.
+   * Whether long work has used up its time in this pass, so that more of it must take a turn. Work for callers has twice the time:
+   * short work need not wait behind a run.
    */
   isOver(work: WorkFor = 'background'): boolean {
     const nowMs = this.#nowMs();

@@ -30,7 +30,7 @@ export interface Section {
   /** When the run of these rows started. */
   readonly asOf: string;
   readonly rowCount: number;
-  /** The columns that say something to people: with ids only if rows differ by nothing else, and without those that have no value in these rows. */
+  /** The columns that have values and say something to people. Ids are among them only if rows differ by nothing else. */
   readonly columns: readonly Column[];
   /** The first rows, in the order of the job. */
   readonly rows: readonly JsonObject[];

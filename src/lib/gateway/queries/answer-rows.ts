@@ -88,8 +88,9 @@ export class RowMemory {
   }
 
   /**
-   * Does what takes more memory meanwhile than the bytes that it begins with, for one large answer or tenant at a time: to parse an
-   * answer and write its rows takes several times its size, and to join rows twice.
+   * Does work that needs several times the memory of its input: parsing an answer, or joining the rows of a tenant. Large inputs
+   * wait for each other.
+   * @param bytes of the input.
    */
   one<T>(bytes: number, work: () => Promise<T>): Promise<T> {
     return bytes > smallAnswerBytes ? this.#large.run(work) : work();
