@@ -95,6 +95,19 @@ it('calls an apply that waits for the reader by what it does', async () => {
   expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running']);
 });
 
+/** The heads of groups and rows in the list of jobs. */
+async function headsOfJobs(api: ReturnType<typeof apiWith>): Promise<string[]> {
+  const { root, unmount } = await rendered(
+    <SignedInContext.Provider value={{ session: { ...session, roles: ['Runs.Read'] }, api }}>
+      <JobsView />
+    </SignedInContext.Provider>,
+  );
+  await act(() => new Promise((resolve) => setTimeout(resolve)));
+  const heads = [...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent.trim());
+  await unmount();
+  return heads;
+}
+
 describe('JobsView', () => {
   it('puts the jobs under their topics, in the order of all surfaces', async () => {
     const of = (name: string, topic?: Topic) => ({
@@ -107,14 +120,7 @@ describe('JobsView', () => {
     });
     const answer = { jobs: [of('access', 'service'), of('mfa', 'identity'), of('own'), of('roles', 'identity')] };
     const api = apiWith({ jobs: async () => answer, runs: async () => ({ runs: [] }) });
-    const { root, unmount } = await rendered(
-      <SignedInContext.Provider value={{ session: { ...session, roles: ['Runs.Read'] }, api }}>
-        <JobsView />
-      </SignedInContext.Provider>,
-    );
-    await act(() => new Promise((resolve) => setTimeout(resolve)));
-    const heads = [...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent.trim());
-    expect(heads).toEqual([
+    expect(await headsOfJobs(api)).toEqual([
       'Identity',
       'Title of mfa',
       'Title of roles',
@@ -123,7 +129,6 @@ describe('JobsView', () => {
       'Other',
       'Title of own',
     ]);
-    await unmount();
   });
 
   it('puts those that run by themselves or ran lately before all others', async () => {
@@ -131,15 +136,7 @@ describe('JobsView', () => {
     const jobs = [of('idle'), of('started'), of('nightly', { schedule: '0 0 5 * * *' })];
     const runs = async (_: number, job?: string) => ({ runs: job === undefined ? [summary({ job: 'started' })] : [] });
     const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
-    const { root, unmount } = await rendered(
-      <SignedInContext.Provider value={{ session: { ...session, roles: ['Runs.Read'] }, api }}>
-        <JobsView />
-      </SignedInContext.Provider>,
-    );
-    await act(() => new Promise((resolve) => setTimeout(resolve)));
-    const heads = [...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent.trim());
-    expect(heads).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
-    await unmount();
+    expect(await headsOfJobs(api)).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
   });
 });
 

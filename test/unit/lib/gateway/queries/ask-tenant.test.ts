@@ -102,6 +102,17 @@ describe('the request of a query', () => {
   });
 });
 
+/** Memory for rows that notes when rows are written. */
+function watchedMemory(events: string[]) {
+  const rowMemory = createRowMemory();
+  const take = rowMemory.take.bind(rowMemory);
+  rowMemory.take = (bytes) => {
+    events.push('written');
+    take(bytes);
+  };
+  return rowMemory;
+}
+
 describe('the pages of a query', () => {
   it('are all read, each as a request of its own', async () => {
     const staged = stage();
@@ -121,12 +132,7 @@ describe('the pages of a query', () => {
 
   it('keep the place of a large answer until their rows are written, so that few are parsed at a time', async () => {
     const events: string[] = [];
-    const rowMemory = createRowMemory();
-    const take = rowMemory.take.bind(rowMemory);
-    rowMemory.take = (bytes) => {
-      events.push('written');
-      take(bytes);
-    };
+    const rowMemory = watchedMemory(events);
     const staged = stage();
     Object.assign(staged.deps, {
       largeAnswers: new LargeAnswers(1),
@@ -151,12 +157,7 @@ describe('the pages of a query', () => {
       return decode.apply(this, given);
     });
     onTestFinished(() => decoded.mockRestore());
-    const rowMemory = createRowMemory();
-    const take = rowMemory.take.bind(rowMemory);
-    rowMemory.take = (bytes) => {
-      events.push('written');
-      take(bytes);
-    };
+    const rowMemory = watchedMemory(events);
     const staged = stage();
     staged.world.answers.push(json(large), json(large), json(large));
     await Promise.all([1, 2, 3].map(() => ask(staged, '/v1.0/users', { rowMemory })));
