@@ -20,7 +20,8 @@ export const bundleOptions = {
 /** What differs for what is deployed. */
 export const deployedOptions = {
   ...bundleOptions,
-  chunkNames: 'chunks/[name]-[hash]',
+  // Beside the entry, so that `import.meta.dirname` names the same folder wherever the bundler puts the code.
+  chunkNames: '[name]-[hash]',
   minify: true,
   sourcemap: 'external',
 } satisfies BuildOptions;
