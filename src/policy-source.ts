@@ -21,7 +21,7 @@ export async function policySource(
   return policyFromFile(() => readFile(path, 'utf8'));
 }
 
-/** The folder of host.json. The bundle and its chunks are in folders below it. */
+/** The folder of host.json. The bundle is in a folder below it. */
 function appFolder(start: string): string {
   for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
     if (existsSync(join(folder, 'host.json'))) return folder;

@@ -3,7 +3,7 @@
  * with the embedded host and the simulated cloud). It prints nothing on standard output, where `npm start -- --json`
  * writes its document.
  */
-import { copyFile, glob, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, glob, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { buildPages } from './build-pages.ts';
@@ -12,7 +12,7 @@ import { bundleOptions, deployedOptions } from '../src/cli/project/bundle-option
 import { readJobsMap } from '../src/cli/project/jobs-map.ts';
 import { standIns } from './stand-ins.ts';
 
-/** Leaves the jobs out of the entry file, which loads `dist/jobs.js` instead: a project with jobs of its own replaces that file. */
+/** Leaves the jobs out of the app, which loads `dist/jobs.js` instead: a project with jobs of its own replaces that file. */
 const jobsApart: Plugin = {
   name: 'jobs-apart',
   setup: (plugin) =>
@@ -25,26 +25,32 @@ const jobsApart: Plugin = {
  * Puts all code that a program loads at start into a few chunks. esbuild makes one for each set of entries that share code, and
  * each module that is imported later is an entry: without this the app has 70, and a fifth of the processor time of its
  * start-up goes into finding and linking them. So each of these modules imports what was evaluated at start.
- * @param started a module of the project. It and what it imports must not wait for a module that is imported later.
+ * @param started a module of the project. It and what it imports must not wait for a module that is imported later. Other
+ *   entries of the build that import modules later get it as well.
  */
 const startTogether = (started: string): Plugin => ({
   name: 'start-together',
   setup: (plugin) => {
     const namespace = 'later';
-    const root = process.cwd();
+    const root = plugin.initialOptions.absWorkingDir ?? process.cwd();
     plugin.onResolve({ filter: /^\./ }, ({ kind, path, resolveDir, importer }) =>
       kind === 'dynamic-import' && !/[\\/]node_modules[\\/]/.test(importer)
         ? { path: relative(root, resolve(resolveDir, path)).replaceAll(sep, '/'), namespace }
         : undefined,
     );
-    plugin.onLoad({ filter: /^/, namespace }, ({ path }) => ({
-      contents: `import './${started}'; export * from './${path}';`,
-      resolveDir: root,
-    }));
+    plugin.onLoad({ filter: /^/, namespace }, async ({ path }) =>
+      /^export default|\bas default\b/m.test(await readFile(join(root, path), 'utf8'))
+        ? {
+            errors: [
+              { text: `${path} is imported later, so it can have no default export: "export *" leaves it out.` },
+            ],
+          }
+        : { contents: `import './${started}'; export * from './${path}';`, resolveDir: root },
+    );
   },
 });
 
-/** The function app: three files and lazy chunks. `@azure/functions-core` exists only inside the Functions worker. */
+/** The function app: three entries and their chunks. `@azure/functions-core` exists only inside the Functions worker. */
 export const app = {
   ...deployedOptions,
   entryPoints: { index: 'src/index.ts', jobs: 'src/jobs/index.ts', 'job-kit': 'src/job-kit.ts' },

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { findPackageJSON } from 'node:module';
+// By its own name, a version of Node.js without it would end with a SyntaxError, before the message that names the version.
+import nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AuditKind, auditKinds, type AuditOutcome, auditOutcomes } from '../../lib/audit/audit-log.ts';
@@ -164,7 +165,7 @@ function registerVerifyPage(audit: Command): void {
     .requiredOption('--out <file>', 'such as verify.html; a file of this name is replaced');
   command.action(async () => {
     const { out } = command.opts<{ out: string }>();
-    const page = await readFile(join(dirname(findPackageJSON(import.meta.url) ?? ''), 'build/verify.html'));
+    const page = await readFile(join(dirname(nodeModule.findPackageJSON(import.meta.url) ?? ''), 'build/verify.html'));
     await writeFile(out, page);
     say(`Written to ${out}. SHA-256 ${hash('sha256', page)}: the same for everybody who has this version.`);
   });

@@ -31,7 +31,7 @@ export function jobParameters(schema?: z.ZodObject): JobParameters {
   return schema === undefined ? (noParameters ??= examined(z.object({}))) : examined(schema);
 }
 
-/** What the jobs without parameters share: to examine a schema costs a millisecond at start. */
+/** What the jobs without parameters share: to examine a schema costs 0.2 ms, at start. */
 let noParameters: JobParameters | undefined;
 
 function examined(schema: z.ZodObject): JobParameters {

@@ -9,7 +9,7 @@ import { readRelease } from '../../../../src/lib/health/release.ts';
 
 const files = {
   'dist/index.js': 'the app',
-  'dist/chunks/part.js': 'a part',
+  'dist/pages/part.js': 'a part',
   'dist/release.json': '{"version":"0.2.0","commit":"c0ffee","jobs":"contoso-broker"}',
   'access-policy.json': '{}',
 };
@@ -45,7 +45,7 @@ describe('the digest of an archive', () => {
 
   it('is another one after a file was changed or added where it is deployed', async () => {
     const { sha256 } = await readArchive(await write());
-    for (const path of ['dist/chunks/part.js', 'dist/chunks/more.js']) {
+    for (const path of ['dist/pages/part.js', 'dist/pages/more.js']) {
       await writeFile(join(folder, 'app', path), 'changed');
       expect((await readRelease(join(folder, 'app/dist')))?.sha256).not.toBe(sha256);
       await rm(join(folder, 'app', path));
@@ -59,7 +59,7 @@ describe('the digest of an archive', () => {
 
   it('can be computed with sha256sum', async () => {
     const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-    const names = ['chunks/part.js', 'index.js', 'release.json'];
+    const names = ['index.js', 'pages/part.js', 'release.json'];
     const archive = await write();
     const lines = names.map((name) => `${sha256(files[`dist/${name}` as keyof typeof files])}  ${name}\n`);
     expect((await readArchive(archive)).sha256).toBe(sha256(lines.join('')));

@@ -27,6 +27,8 @@ export class Changes {
     else if (mayFail) killer.failOnce(1 + this.#world.below(3), this.#world.chance(0.5));
     else if (this.#world.chance(0.4)) this.#repeat(id, terms, record);
     const claim = await this.#claim(id, terms, record);
+    // A claim that was refused has written nothing. The repetition must not wait for the write of somebody else's decision.
+    this.#world.log.beforeWrite = () => Promise.resolve();
     if (claim !== undefined) await this.#leave({ id, terms }, claim, record);
     if (mayDie || mayFail) killer.disarm();
   }
