@@ -40,6 +40,37 @@ export async function runAuditCampaign({ count, seed }: { count: number; seed: n
   }
 }
 
+interface AttackedWorld {
+  readonly name: string;
+  readonly isNamed: boolean;
+  readonly verification: Verification;
+}
+
+/**
+ * Attacks one running world. Often a second attack follows the first.
+ * @param worldSeed as the campaign prints it, so that a tampering that was missed can be made again.
+ * @returns undefined if there was nothing to attack.
+ */
+export async function attackWorld(worldSeed: number): Promise<AttackedWorld | undefined> {
+  const random = seededRandom(worldSeed);
+  const world = await startWorld(random);
+  const names = Object.keys(worldAttacks);
+  const first = names[Math.floor(random() * names.length)] ?? '';
+  const following = names.filter((name) => worldAttacks[name]?.canFollow === true);
+  const second = following[Math.floor(random() * following.length)] ?? '';
+  const chosen = worldAttacks[first]?.canFollow === true && random() < 0.5 ? [second, first] : [first];
+  const expected: Expected[] = [];
+  let exportIt = (exported: Exported): Exported => exported;
+  for (const name of chosen) {
+    const attacked = await worldAttacks[name]?.run(world, random);
+    if (attacked === undefined) return undefined;
+    expected.push(attacked.expected);
+    exportIt = attacked.export ?? exportIt;
+  }
+  const verification = await verifyExport(evidenceOf(exportIt(world.export())));
+  return { name: chosen.join(', then '), isNamed: isFound(verification, expected), verification };
+}
+
 class Campaign {
   readonly #random: () => number;
   readonly #file: string;
@@ -121,25 +152,9 @@ class Campaign {
     }
   }
 
-  /** Often a second attack follows the first. */
   async #attackWorld(worldSeed: number): Promise<void> {
-    const random = seededRandom(worldSeed);
-    const world = await startWorld(random);
-    const names = Object.keys(worldAttacks);
-    const first = names[Math.floor(random() * names.length)] ?? '';
-    const following = names.filter((name) => worldAttacks[name]?.canFollow === true);
-    const second = following[Math.floor(random() * following.length)] ?? '';
-    const chosen = worldAttacks[first]?.canFollow === true && random() < 0.5 ? [second, first] : [first];
-    const expected: Expected[] = [];
-    let exportIt = (exported: Exported): Exported => exported;
-    for (const name of chosen) {
-      const attacked = await worldAttacks[name]?.run(world, random);
-      if (attacked === undefined) return;
-      expected.push(attacked.expected);
-      exportIt = attacked.export ?? exportIt;
-    }
-    const verification = await verifyExport(evidenceOf(exportIt(world.export())));
-    this.#count(chosen.join(', then '), isFound(verification, expected), worldSeed, verification);
+    const attacked = await attackWorld(worldSeed);
+    if (attacked !== undefined) this.#count(attacked.name, attacked.isNamed, worldSeed, attacked.verification);
   }
 
   #count(name: string, isNamed: boolean, worldSeed: number, verification?: Verification): void {

@@ -28,6 +28,10 @@ const chainOf = (world: AuditWorld, chain: string): StoredRecord[] =>
     .filter((row) => placeOf(row).chain === chain)
     .toSorted(bySeq);
 const lastPayload = (world: AuditWorld) => payloadOf(world.checkpoints.at(-1) ?? '');
+/** The first place that a checkpoint has read when it named the chain for the first time. Infinite if none has named it. */
+const firstOf = (world: AuditWorld, chain: string): number =>
+  world.checkpoints.flatMap((jws) => payloadOf(jws).chains).find(({ id }) => id === chain)?.first ??
+  Number.POSITIVE_INFINITY;
 const link = (chain: string, seq: number, settled: number, previous: string): string =>
   `${chain}.${seq}.${settled}.${previous}`;
 
@@ -40,18 +44,17 @@ const isLost = (row: Row, seq: number): boolean =>
       return (first ?? Number.NaN) <= seq && seq <= (last ?? Number.NaN);
     });
 
+/** Whether rows say that the record of a place was durable. */
+const isToldBy = (rows: readonly Row[], seq: number): boolean =>
+  rows.some((each) => placeOf(each).settled >= seq) && !rows.some((each) => isLost(each, seq));
+
 /** A row of the time that the next checkpoint covers, with a later one in its chain that says that it was durable. */
 function unsignedRow(world: AuditWorld, random: Random): StoredRecord | undefined {
   const signed = new Map(lastPayload(world).chains.map(({ id, seq }) => [id, seq]));
   const candidates = chained(world).filter((row) => {
     const { chain, seq } = placeOf(row);
     const rest = chainOf(world, chain).filter((each) => placeOf(each).seq > seq);
-    return (
-      seq > (signed.get(chain) ?? 0) &&
-      rest.some((each) => placeOf(each).seq === seq + 1) &&
-      rest.some((each) => placeOf(each).settled >= seq) &&
-      !rest.some((each) => isLost(each, seq))
-    );
+    return seq > (signed.get(chain) ?? 0) && rest.some((each) => placeOf(each).seq === seq + 1) && isToldBy(rest, seq);
   });
   return pick(random, candidates);
 }
@@ -121,6 +124,8 @@ export const worldAttacks: Readonly<Record<string, WorldAttack>> = {
       const rows = chain === undefined ? [] : chainOf(world, chain);
       const last = rows.at(-1);
       if (chain === undefined || last === undefined) return undefined;
+      // Of earlier places only later records tell, and those may be removed as well.
+      const firstSigned = firstOf(world, chain);
       const seq = placeOf(last).seq + 1 + Math.floor(random() * 3);
       const lost = random() < 0.5 ? {} : { chainLost: `1-${seq - 1}.` };
       world.put({
@@ -130,11 +135,13 @@ export const worldAttacks: Readonly<Record<string, WorldAttack>> = {
         ...lost,
       });
       await settle(world);
-      const gone = rows.slice(Math.floor(random() * rows.length));
+      const start = Math.floor(random() * rows.length);
+      const [kept, gone] = [rows.slice(0, start), rows.slice(start)];
       for (const row of gone) world.remove(row);
-      const kinds = ['removed', 'truncated'];
+      const known = gone.find((row) => placeOf(row).seq >= firstSigned || isToldBy(kept, placeOf(row).seq));
+      if (known === undefined) return undefined;
       // The last record of an instance that was killed may not have been signed.
-      return { expected: { kinds, places: gone.slice(0, 1).map(placeOf), isOpen: true } };
+      return { expected: { kinds: ['removed', 'truncated'], places: [placeOf(known)], isOpen: true } };
     },
   },
   'end of a living chain moved a little': {

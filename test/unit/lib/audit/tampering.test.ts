@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { runAuditCampaign } from '../../../campaigns/audit/campaign.ts';
+import { attackWorld, runAuditCampaign } from '../../../campaigns/audit/campaign.ts';
 
 // `npm run test:audit` runs 10,000.
 it('finds and names every tampering with generated exports, and none in untouched ones', async () => {
@@ -8,4 +8,8 @@ it('finds and names every tampering with generated exports, and none in untouche
   expect(falseAlarms).toEqual([]);
   expect(tamperings).toBe(100);
   expect(byName.size).toBeGreaterThan(20);
+});
+
+it('expects no name for a record before the first checkpoint of which only removed records told', async () => {
+  expect(await attackWorld(728_946_057)).toMatchObject({ name: 'ended chain continued, then removed', isNamed: true });
 });
