@@ -42,33 +42,30 @@ const tokenPatterns: readonly [RegExp, string][] = [
 /** What every text has that a pattern here or {@link scrubJwts} matches. Most texts are ids and paths, and have none of it. */
 const sign = /\.A|Q~|eyJ|[=:]|bearer/i;
 
-/** A run of characters that may contain JWTs (RFC 7519 section 3). */
-const jwtRun = /[A-Za-z0-9_.-]{20,}/g;
-/** A JWT starts with `eyJ`, the base64url of `{"`. Minimum lengths of its first two parts, and the number of parts of a JWE. */
-const jwt = { start: 'eyJ', firstPart: 11, secondPart: 8, parts: 5 };
+/**
+ * What follows the first part of a JWT (RFC 7519 section 3). That part starts with `eyJ`, the base64url of `{"`; a JWE has four
+ * more. The pattern starts at the dot and looks back: one that starts at `eyJ` starts again at each `eyJ` of a long run, which
+ * takes quadratic time.
+ */
+const jwtRest = /\.(?<=(eyJ[\w-]{8,})\.)[\w-]{8,}(?:\.[\w-]*){0,3}/g;
 
 /** Replaces everything that looks like a token or a secret by `[secret]`. Takes time linear in the length of the text. */
 export function scrub(text: string): string {
   if (!sign.test(text)) return text;
   return tokenPatterns.reduce(
     (scrubbed, [pattern, replacement]) => scrubbed.replace(pattern, replacement),
-    text.replace(jwtRun, scrubJwts),
+    scrubJwts(text),
   );
 }
 
-// Not a pattern: one that looks for a whole JWT starts again at each `eyJ` of a long run, which takes quadratic time.
-function scrubJwts(run: string): string {
-  const parts = run.split('.');
-  const scrubbed: string[] = [];
-  for (let index = 0; index < parts.length; index += 1) {
-    const part = parts[index] ?? '';
-    const startsAt = part.indexOf(jwt.start);
-    const isToken =
-      startsAt >= 0 && part.length - startsAt >= jwt.firstPart && (parts[index + 1]?.length ?? 0) >= jwt.secondPart;
-    scrubbed.push(isToken ? `${part.slice(0, startsAt)}[secret]` : part);
-    if (isToken) index += jwt.parts - 1;
+function scrubJwts(text: string): string {
+  let scrubbed = '';
+  let end = 0;
+  for (const { index, 0: rest, 1: first = '' } of text.matchAll(jwtRest)) {
+    scrubbed += `${text.slice(end, index - first.length)}[secret]`;
+    end = index + rest.length;
   }
-  return scrubbed.join('.');
+  return scrubbed + text.slice(end);
 }
 
 /** Longer than two joined GUIDs, which are the id of a delegated relationship. */

@@ -103,6 +103,7 @@ export function* rowSteps(
   let [bytes, count] = [0, 0];
   for (const [index, given] of rows.entries()) {
     const row = yield* checkedRow(given, index, forbidden);
+    yield;
     count += 1;
     for (const name of Object.keys(row)) columns.add(name);
     counter.add(row);
