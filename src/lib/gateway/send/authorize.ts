@@ -19,6 +19,7 @@ import { scrub } from '../../core/log.ts';
 import { defined } from '../../core/objects.ts';
 import { judgedBy } from '../../core/resources.ts';
 import type { Resource } from '../../core/secrets.ts';
+import { longWork, pieceLength } from '../../core/turns.ts';
 import { type BatchReading, isBatch, judgeBatch, type JudgedPart, readBatch } from '../../judge/batch.ts';
 import { judgeReading } from '../../judge/judge.ts';
 import { pathOf, readNonGraphUrl } from '../../judge/reading/non-graph-url.ts';
@@ -229,6 +230,9 @@ export function ruleJudge(deps: JudgeDeps, request: CallerRequest, target: NonGr
   const judge = async (rule: Rule): Promise<Judged | Refused> => {
     const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
+    // Large bodies of several callers would be read one after another in one pass.
+    const isLarge = (request.body?.length ?? 0) > pieceLength;
+    if (isLarge && longWork.isOver('caller')) await longWork.take('caller');
     try {
       if (deps.map === undefined) {
         const { requests = noRequests } = rule;

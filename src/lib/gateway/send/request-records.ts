@@ -7,6 +7,7 @@ import { type Caller, identityOf } from '../../core/caller.ts';
 import { type ErrorCode, toBrokerError } from '../../core/errors.ts';
 import { defined } from '../../core/objects.ts';
 import type { AccessToken } from '../../core/secrets.ts';
+import { turnFor } from '../../core/turns.ts';
 import type { RequestNames } from '../../judge/request-names.ts';
 import { utiOf } from '../../microsoft/token-reply.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -96,15 +97,17 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
         log.log('error', 'audit.denial_not_recorded', errorFields(failure)),
       );
     },
-    sent: (facts, token, body) =>
-      write(facts, {
+    sent: async (facts, token, body) => {
+      if (body !== undefined) await turnFor(body, run === undefined ? 'caller' : 'background');
+      await write(facts, {
         outcome: 'sent',
         fromCache: token.fromCache,
         expiresAtMs: token.expiresAtMs,
         tokenFingerprint: token.secret.fingerprint(),
         uti: utiOf(token),
         bodySha256: body === undefined ? undefined : hash('sha256', body, 'hex'),
-      } as Happened),
+      } as Happened);
+    },
     ended: (facts, outcome) =>
       deps.background(() => {
         const happened = { ...outcome, outcome: outcome.code === undefined ? 'answered' : 'failed' } as const;

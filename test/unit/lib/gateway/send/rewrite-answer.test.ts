@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   type Answer,
   type AnswerRules,
@@ -7,7 +7,7 @@ import {
   type JsonEdits,
   rewriteAnswer as rewriteSteps,
 } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
-import { atOnce } from '../../../../../src/lib/core/turns.ts';
+import { atOnce, pieceLength } from '../../../../../src/lib/core/turns.ts';
 import type { AnswerLimits } from '../../../../../src/lib/judge/verdict.ts';
 
 const rewriteAnswer = (...given: Parameters<typeof rewriteSteps>) => atOnce(rewriteSteps(...given));
@@ -334,5 +334,34 @@ describe('the text of an answer', () => {
   it('with an object of very many members is refused', () => {
     expect(isRead(`{${'"a":1,'.repeat(9_999)}"b":1}`)).toBe(true);
     expect(isRead(`{${'"a":1,'.repeat(10_000)}"b":1}`)).toBe(false);
+  });
+});
+
+describe('a long answer that was changed', () => {
+  it.each([
+    ['with two bytes', 'ü', ''],
+    ['of two halves, from an even place', '😀', ''],
+    ['of two halves, from an odd place', '😀', 'a'],
+  ])('keeps its characters %s', (_, character, before) => {
+    const long = before + character.repeat(2 * pieceLength);
+    expect(read({ uploadUrl: 1, a: long }) as object).toEqual({ a: long });
+  });
+
+  it.each([1, pieceLength - 8, pieceLength - 7, 2 * pieceLength])('is whole with a text of %i characters', (length) => {
+    const long = 'a'.repeat(length);
+    expect(text(answer({ uploadUrl: 1, a: long }))).toBe(JSON.stringify({ a: long }));
+  });
+
+  it('is encoded piece by piece, each in a step of its own', () => {
+    const steps = rewriteSteps(answer({ uploadUrl: 1, a: '😀'.repeat(2 * pieceLength) }), rules());
+    const from = vi.spyOn(Buffer, 'from');
+    onTestFinished(() => from.mockRestore());
+    const lengths: number[] = [];
+    for (let isDone = false; !isDone; from.mockClear()) {
+      isDone = steps.next().done === true;
+      lengths.push(from.mock.calls.reduce((sum, [piece]) => sum + (piece as unknown as string).length, 0));
+    }
+    expect(lengths.filter((length) => length > 0)).toHaveLength(5);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(pieceLength + 1);
   });
 });

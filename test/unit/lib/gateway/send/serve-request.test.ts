@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { OutboundError } from '../../../../../src/lib/core/outbound.ts';
+import { longWork } from '../../../../../src/lib/core/turns.ts';
 import { bearer, bodyOf, bytes, contoso, json, portal, stage, usersRule } from './stage.ts';
 
 const groupId = '0a1b2c3d-0000-4000-8000-000000000001';
@@ -276,6 +277,62 @@ describe('an answer', () => {
     expect(String(rest['@odata.nextLink'])).toMatch(
       /^https:\/\/broker\.example\/api\/gateway\/.*\/graph\/v1\.0\/groups\/x\?ptb_link=/,
     );
+  });
+});
+
+describe('the turns of a large request and a large answer', () => {
+  /** For whom each turn was taken or asked for. The time of each pass is over. */
+  function watched() {
+    const whose: unknown[] = [];
+    const isOver = vi.spyOn(longWork, 'isOver').mockImplementation((work) => whose.push(work) > 0);
+    const take = vi.spyOn(longWork, 'take').mockImplementation(async (work) => void whose.push(work));
+    onTestFinished(() => {
+      isOver.mockRestore();
+      take.mockRestore();
+    });
+    return { whose, isOver, take };
+  }
+  const rules = [{ ...usersRule, scopes: ['User.ReadWrite.All'] }];
+  const text = 'a'.repeat(1_100_000);
+  const link = { '@odata.nextLink': 'https://graph.microsoft.com/v1.0/users?$skiptoken=x', value: [{ id: text }] };
+
+  it.each([
+    ['a caller', undefined, 'caller'],
+    ['nobody, if a run sends it', 'query@1', 'background'],
+  ])('are those of %s', async (_, run, expected) => {
+    const { world, send } = stage(rules);
+    world.answers.push(json(link));
+    const { whose, take } = watched();
+    await send('/v1.0/users', run === undefined ? {} : { run });
+    expect(new Set(whose)).toEqual(new Set([expected]));
+    expect(take.mock.calls.length).toBeGreaterThan(10);
+  });
+
+  it.each([
+    ['are taken before its body is read and before its digest is recorded', text, 2],
+    ['are none while a short body is read and recorded', 'x', 0],
+  ])('%s', async (_, jobTitle, expected) => {
+    const { world, deps, send } = stage(rules);
+    const { whose, take } = watched();
+    const before: number[] = [];
+    world.beforeToken = async () => before.push(take.mock.calls.length);
+    const { upstream } = deps;
+    Object.assign(deps, {
+      upstream: (request: Parameters<typeof upstream>[0]) => {
+        before.push(take.mock.calls.length);
+        return upstream(request);
+      },
+    });
+    await send(`/v1.0/users/${groupId}`, { method: 'PATCH', body: bytes({ jobTitle }) });
+    expect([before[0], before.at(-1)]).toEqual([expected / 2, expected]);
+    expect(new Set(whose)).toEqual(new Set(['caller']));
+  });
+
+  it('before its digest are those of nobody if a run sends it', async () => {
+    const { send } = stage(rules);
+    const { take } = watched();
+    await send(`/v1.0/users/${groupId}`, { method: 'PATCH', body: bytes({ jobTitle: text }), run: 'adjust@1' });
+    expect(take.mock.calls[1]).toEqual(['background']);
   });
 });
 

@@ -9,6 +9,7 @@ import { GatewayLinks } from '../../../../../src/lib/gateway/send/gateway-links.
 import type { CallerRequest } from '../../../../../src/lib/gateway/send/gateway-request.ts';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { serveRequest } from '../../../../../src/lib/gateway/send/serve-request.ts';
+import type { Sender } from '../../../../../src/lib/gateway/send/request-records.ts';
 import type { UpstreamRequest } from '../../../../../src/lib/gateway/send/upstream.ts';
 import type { Caller } from '../../../../../src/lib/core/caller.ts';
 import { clouds, createResourceRegistry } from '../../../../../src/lib/core/resources.ts';
@@ -152,7 +153,12 @@ export function stage(
       return answer;
     },
   };
-  const send = (path: string, more: Partial<CallerRequest> = {}, caller: Caller = portal): Promise<Answer> => {
+  const send = (
+    path: string,
+    more: Partial<CallerRequest> & Pick<Sender, 'run'> = {},
+    caller: Caller = portal,
+  ): Promise<Answer> => {
+    const { run, ...requested } = more;
     const order: CallerRequest = {
       tenant: contoso,
       resource: 'graph',
@@ -162,13 +168,14 @@ export function stage(
       body: undefined,
       gatewayUrl: `https://broker.example/api/gateway/${contoso}/graph`,
       justification: {},
-      ...more,
+      ...requested,
     };
     return serveRequest(deps, order, {
       caller,
       correlationId: 'dddddddd-0000-4000-8000-000000000001',
       log: recording.log,
       orchestrations,
+      ...(run === undefined ? {} : { run }),
     });
   };
   return { clock, audit, approvals, orchestrations, events: () => recording.events(), world, deps, send };
