@@ -1,9 +1,10 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   atOnce,
   inTurns,
   joinSteps,
+  longWork,
   pieceLength,
   sortSteps,
   turnFor,
@@ -140,6 +141,27 @@ describe('work in steps', () => {
     expect(own.isOver('caller')).toBe(true);
     await pass();
     expect(own.isOver()).toBe(false);
+  });
+
+  it('is of the background unless somebody says that a caller waits', async () => {
+    void turns.take('caller').then(() => taken.push('caller'));
+    take('background');
+    expect(await pass()).toEqual(['caller', 'background']);
+    const whose: unknown[] = [];
+    const own = {
+      isOver: (work: unknown) => whose.push(work) > 0,
+      take: async (work: unknown) => void whose.push(work),
+    };
+    await inTurns([].values() as never, undefined, own as unknown as Turns);
+    await inTurns([].values() as never, 'caller', own as unknown as Turns);
+    expect(whose).toEqual(['background', 'background', 'caller', 'caller']);
+  });
+
+  it.each(['caller', 'background'] as const)('of a native function has a turn of the %s', async (work) => {
+    const took = vi.spyOn(longWork, 'take');
+    onTestFinished(() => took.mockRestore());
+    await turnFor(Buffer.alloc(1_000_001), work);
+    expect(took.mock.calls).toEqual([[work]]);
   });
 
   it('has a turn of its own for what a native function makes of many bytes', async () => {
