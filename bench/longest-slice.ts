@@ -1,4 +1,4 @@
-import { goalMs, longestSlices } from '../test/attack/attacks/longest-slice.ts';
+import { goalMs, longestSlices, type Slice } from '../test/attack/attacks/longest-slice.ts';
 import { startStage } from '../test/attack/stage.ts';
 import { type Bench, embeddedHost, figure, round } from './measure.ts';
 
@@ -8,17 +8,18 @@ export const longestSlice: Bench = {
   run: async () => {
     const stage = await startStage(1);
     try {
-      const { slices, emptyMs } = await longestSlices(stage);
-      const [longest] = slices.toSorted((a, b) => b.ms - a.ms);
-      const ms = longest?.ms ?? Number.NaN;
+      const { slices, fixedMs } = await longestSlices(stage);
+      const longestOf = ({ tries }: Slice): number => Math.max(...tries);
+      const [longest] = slices.toSorted((a, b) => longestOf(b) - longestOf(a));
+      const ms = longest === undefined ? Number.NaN : longestOf(longest);
       return {
         title: 'Longest hold of the event loop',
         setting:
-          'Processor time of the main thread of host and app between two turns of the event loop, while what costs most arrives: bodies of 4 MiB, answers of 20 MiB, batches, a policy of 100 rules. An empty loop in the same time beside it.',
+          'Processor time of the main thread of host and app between two turns of the event loop, while what costs most arrives: bodies of 4 MiB, answers of 20 MiB, rows of almost 2 MiB, batches, a policy of 100 rules, a checkpoint of 960,000 records, and twenty requests at once. A fixed piece of work in the same time beside it.',
         engine: embeddedHost,
         figures: [
-          ...slices.map(({ what, ms: each }) => figure(what, 'ms', [each])),
-          figure('an empty loop', 'ms', [emptyMs]),
+          ...slices.map((slice) => figure(slice.what, 'ms', [longestOf(slice)])),
+          figure('a fixed piece of work: JSON.parse of 16 MB', 'ms', [fixedMs]),
         ],
         goals: [
           {
