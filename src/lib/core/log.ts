@@ -61,9 +61,17 @@ export function scrub(text: string): string {
 function scrubJwts(text: string): string {
   let scrubbed = '';
   let end = 0;
-  for (const { index, 0: rest, 1: first = '' } of text.matchAll(jwtRest)) {
-    scrubbed += `${text.slice(end, index - first.length)}[secret]`;
-    end = index + rest.length;
+  jwtRest.lastIndex = 0;
+  for (let found = jwtRest.exec(text); found !== null; found = jwtRest.exec(text)) {
+    const { index, 0: rest, 1: first = '' } = found;
+    const start = index - first.length;
+    if (start >= end) {
+      scrubbed += `${text.slice(end, start)}[secret]`;
+      end = index + rest.length;
+    } else {
+      // It looked back into a part that is replaced already: the next dot may be the end of a first part.
+      jwtRest.lastIndex = index + 1;
+    }
   }
   return scrubbed + text.slice(end);
 }

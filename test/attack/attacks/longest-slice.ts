@@ -21,6 +21,8 @@ export const goalMs = 50;
  */
 const generous = 2;
 const mostTries = 5;
+/** The same for the median of all tries: what happens more often than not is no garbage. */
+const median = 4;
 
 const mebibyte = 1024 * 1024;
 const filled = (head: string, item: string, tail: string, bytes = 4 * mebibyte): string =>
@@ -388,7 +390,7 @@ async function heldByCheckpoint(socket: string): Promise<Held> {
 }
 
 const medianOf = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN;
+  values.toSorted((one, other) => one - other)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 
 /**
  * Tries what costs most, one after another, each several times.
@@ -414,11 +416,17 @@ export async function longestSlices(stage: Stage, times = 3): Promise<{ slices: 
       const add = async (what: string, hold: () => Promise<Held>, least: number): Promise<void> => {
         const held: Held[] = [];
         const isLong = (): boolean => held.every(({ ms }) => ms > generous * medianOf(fixed));
+        const isOftenLong = (): boolean => medianOf(held.map(({ ms }) => ms)) > median * medianOf(fixed);
         while (held.length < least || (held.length < mostTries && isLong())) {
           held.push(await hold());
           fixed.push(await longestOf(fixedSocket)());
         }
-        slices.push({ what, answered: held[0]?.answered ?? '', tries: held.map(({ ms }) => ms), isLong: isLong() });
+        slices.push({
+          what,
+          answered: held[0]?.answered ?? '',
+          tries: held.map(({ ms }) => ms),
+          isLong: isLong() || isOftenLong(),
+        });
       };
       for (const each of triesOf(stage.cloud.document.graph)) {
         await add(each[0], () => heldBy(watched, each), times);

@@ -98,7 +98,8 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
       );
     },
     sent: async (facts, token, body) => {
-      if (body !== undefined) await turnFor(body, run === undefined ? 'caller' : 'background');
+      // What a run sends is shorter than what takes a turn.
+      if (body !== undefined) await turnFor(body, 'caller');
       await write(facts, {
         outcome: 'sent',
         fromCache: token.fromCache,

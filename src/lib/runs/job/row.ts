@@ -103,11 +103,11 @@ export function* rowSteps(
   let [bytes, count] = [0, 0];
   for (const [index, given] of rows.entries()) {
     const row = yield* checkedRow(given, index, forbidden);
+    const line = JSON.stringify(row);
     yield;
     count += 1;
     for (const name of Object.keys(row)) columns.add(name);
     counter.add(row);
-    const line = JSON.stringify(row);
     bytes += Buffer.byteLength(line) + 1;
     if (bytes > maxBytes) refuse(`The rows take more than ${maxBytes / 1024 / 1024} MiB.`);
     lines.add(line);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BrokerError } from '../../../../src/lib/core/errors.ts';
 import { createLogger, errorFields, scrub, scrubReply, silentLogger } from '../../../../src/lib/core/log.ts';
 import { Secret } from '../../../../src/lib/core/secrets.ts';
+import { seededRandom } from '../../../fakes/fake-clock.ts';
 
 const canary = 'canary-7f3a';
 
@@ -122,6 +123,8 @@ describe('a log line', () => {
 });
 
 describe('scrub', () => {
+  const jwt = `eyJ${'a'.repeat(8)}.${'b'.repeat(8)}`;
+
   test.each([
     ['a client secret', `abc8Q~${'d'.repeat(31)}`, '[secret]'],
     ['a header', `the Bearer ${'a'.repeat(16)} of it`, 'the Bearer [secret] of it'],
@@ -133,9 +136,31 @@ describe('scrub', () => {
       `x.eyJ${'a'.repeat(8)}.${'b'.repeat(8)}.c.d.e.eyJ${'a'.repeat(8)}.${'b'.repeat(8)}`,
       'x.[secret].[secret]',
     ],
+    [
+      'a field behind two JWTs in one run',
+      `${jwt}.c.${jwt}.client_secret=${'d'.repeat(20)}`,
+      '[secret].client_secret=[secret]',
+    ],
+    ['a JWE behind two JWTs', `${jwt}.c.${jwt}.c.${jwt}.c.d.e`, '[secret].c.[secret]'],
     ['no JWT', `eyJ${'a'.repeat(7)}.${'b'.repeat(20)} eyJ${'a'.repeat(20)}.${'b'.repeat(7)}`, undefined],
   ])('finds %s', (_, text, scrubbed = text) => {
     expect(scrub(text)).toBe(scrubbed);
+  });
+
+  test('removes tokens as a reader does who splits at the dots', () => {
+    const random = seededRandom(7);
+    const below = (count: number): number => Math.floor(random() * count);
+    const part = (): string => (random() < 0.5 ? 'eyJ' : '') + 'a'.repeat(below(12));
+    for (let count = 0; count < 20_000; count += 1) {
+      const parts = Array.from({ length: 1 + below(16) }, part);
+      const kept: string[] = [];
+      for (let at = 0; at < parts.length; at += 1) {
+        const isToken = /^eyJ.{8}/.test(parts[at] ?? '') && (parts[at + 1] ?? '').length >= 8;
+        kept.push(isToken ? '[secret]' : (parts[at] ?? ''));
+        if (isToken) at += 4;
+      }
+      expect(scrub(parts.join('.'))).toBe(kept.join('.'));
+    }
   });
 
   // Quadratic time would be minutes for each of these.

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Answer } from '../../../../../src/lib/gateway/send/rewrite-answer.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
@@ -328,11 +329,16 @@ describe('the turns of a large request and a large answer', () => {
     expect(new Set(whose)).toEqual(new Set(['caller']));
   });
 
-  it('before its digest are those of nobody if a run sends it', async () => {
-    const { send } = stage(rules);
+  it('come before the body is read', async () => {
+    const { world, send } = stage(rules);
     const { take } = watched();
-    await send(`/v1.0/users/${groupId}`, { method: 'PATCH', body: bytes({ jobTitle: text }), run: 'adjust@1' });
-    expect(take.mock.calls[1]).toEqual(['background']);
+    take.mockReturnValue(new Promise(() => undefined));
+    const body = new Uint8Array(bytes({ jobTitle: text })).fill(0xff, 20, 40);
+    const sent = send(`/v1.0/users/${groupId}`, { method: 'PATCH', body });
+    await Promise.race([sent, vi.waitFor(() => expect(take).toHaveBeenCalled())]);
+    // What is not UTF-8 is refused as soon as it is read.
+    await expect(Promise.race([sent, setImmediate('waits')])).resolves.toBe('waits');
+    expect(world.sent).toEqual([]);
   });
 });
 
