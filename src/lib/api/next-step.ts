@@ -9,51 +9,56 @@ export interface Step {
   readonly only?: string;
 }
 
-/** Ids that one command names. More would be longer than a line that people read before they run it. */
-const maxIds = 6;
+/** Tenants that one command names. More would be longer than a line that people read before they run it. */
+const maxNamed = 6;
 
 /** A cause, and the tenants that it concerns. */
 interface Concerned {
   readonly cause: string;
   readonly tenants: readonly {
-    readonly tenant: Pick<Tenant, 'tenantId' | 'name'>;
+    readonly tenant: Pick<Tenant, 'tenantId' | 'name' | 'defaultDomain'>;
     readonly results: readonly Pick<LastResult, 'job' | 'runId'>[];
   }[];
 }
 
-/** The `ptb` command that helps with a cause, with the ids filled in. Undefined if no command does. */
+/** The `ptb` command that helps with a cause, with the tenants filled in. Undefined if no command does. */
 export function stepFor({ cause, tenants }: Concerned): Step | undefined {
   const [first] = tenants;
   if (first === undefined || !isErrorCode(cause)) return undefined;
-  const { tenantId, name } = first.tenant;
+  const { name } = first.tenant;
   const forFirst = (command: string): Step => (tenants.length === 1 ? { command } : { command, only: name });
-  const ids = tenants.map(({ tenant }) => tenant.tenantId);
+  const named = tenants.map(({ tenant }) => wordOf(tenant));
   switch (cause) {
     case 'consent_required':
-      return { command: `ptb tenants consent${ids.length > maxIds ? '' : ` --tenant ${ids.join(' ')}`}` };
+      // Without a tenant, it looks for all that lack the consent.
+      return { command: `ptb tenants consent${named.length > 1 ? '' : ` --tenant ${named[0]}`}` };
     case 'tenant_not_delegated':
     case 'access_denied':
     case 'interaction_required':
     case 'blocked_by_policy':
-      return forFirst(`ptb doctor --customer ${tenantId}`);
+      return forFirst(`ptb doctor --customer ${named[0]}`);
     case 'job_failed':
     case 'job_timed_out':
     case 'internal':
-      return first.results[0] && forFirst(`ptb runs show ${first.results[0].runId} --tenant ${tenantId}`);
+      return first.results[0] && forFirst(`ptb runs show ${first.results[0].runId} --tenant ${named[0]}`);
     default:
       return errorTable[cause].retry === 'later'
         ? againFor(
-            ids,
+            named,
             tenants.flatMap(({ results }) => results),
           )
         : undefined;
   }
 }
 
+/** A tenant as a word of a command: its domain, which people know, or its id. A domain needs no quotes in any shell. */
+const wordOf = ({ tenantId, defaultDomain = '' }: Pick<Tenant, 'tenantId' | 'defaultDomain'>): string =>
+  /^[a-z0-9][a-z0-9.-]*$/i.test(defaultDomain) ? defaultDomain : tenantId;
+
 /** Runs the job again for tenants that failed for a passing reason, if they failed in one run. */
-function againFor(ids: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {
+function againFor(named: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {
   const [first] = results;
   if (first === undefined || results.some(({ runId }) => runId !== first.runId)) return undefined;
-  if (ids.length > maxIds) return { command: `ptb runs rerun ${first.runId}` };
-  return { command: `ptb run ${first.job} --tenant ${ids.join(' ')}` };
+  if (named.length > maxNamed) return { command: `ptb runs rerun ${first.runId}` };
+  return { command: `ptb run ${first.job} --tenant ${named.join(' ')}` };
 }

@@ -284,7 +284,7 @@ export const errorTable = {
   change_pending: passing(503, 'tenant', 'Changes in this tenant are on their way', {
     everyone: 'Wait. The apply reads the tenant again by itself.',
   }),
-  change_failed: lasting(502, 'tenant', 'A change was not made in this tenant', {
+  change_failed: lasting(502, 'tenant', 'A change was not made', {
     everyone: 'The rows of the apply say which and why. Correct the reason, then make a new plan for this tenant.',
   }),
   change_drifted: lasting(409, 'tenant', 'This tenant was not as planned any more', {

@@ -108,19 +108,27 @@ describe('stepFor', () => {
       })),
     });
 
-  it('fills in the ids of the tenants', () => {
-    expect(of('consent_required', 2)?.command).toBe('ptb tenants consent --tenant id-t0 id-t1');
-    expect(of('access_denied')).toEqual({ command: 'ptb doctor --customer id-t0' });
-    expect(of('job_failed')?.command).toBe('ptb runs show x@w0 --tenant id-t0');
-    expect(of('throttled', 2)?.command).toBe('ptb run x --tenant id-t0 id-t1');
+  it('names the tenants by their domains', () => {
+    expect(of('consent_required')?.command).toBe('ptb tenants consent --tenant t0.example');
+    expect(of('access_denied')).toEqual({ command: 'ptb doctor --customer t0.example' });
+    expect(of('job_failed')?.command).toBe('ptb runs show x@w0 --tenant t0.example');
+    expect(of('throttled', 2)?.command).toBe('ptb run x --tenant t0.example t1.example');
   });
+
+  it.each([undefined, 'a b', '--yes', '$(id)', 'a;b'])(
+    'names a tenant by its id if its domain is %j',
+    (defaultDomain) => {
+      const tenants = [{ tenant: { ...tenant('t'), defaultDomain }, results: [] }];
+      expect(stepFor({ cause: 'access_denied', tenants } as never)?.command).toBe('ptb doctor --customer id-t');
+    },
+  );
 
   it('names the tenant that a command is for, if there are others', () => {
-    expect(of('access_denied', 2)).toEqual({ command: 'ptb doctor --customer id-t0', only: 't0' });
+    expect(of('access_denied', 2)).toEqual({ command: 'ptb doctor --customer t0.example', only: 't0' });
   });
 
-  it('names no ids for many tenants', () => {
-    expect(of('consent_required', 7)?.command).toBe('ptb tenants consent');
+  it('names no tenants if the command finds them, or if there are many', () => {
+    expect(of('consent_required', 2)?.command).toBe('ptb tenants consent');
     expect(of('throttled', 7)?.command).toBe('ptb runs rerun x@w0');
   });
 

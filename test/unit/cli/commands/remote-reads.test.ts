@@ -230,7 +230,7 @@ describe('ptb tenants show', () => {
       [''],
       ['No consent for the application: report'],
       ['', expect.stringContaining('What to do: Run `ptb tenants consent`')],
-      ['', `Next: ptb tenants consent --tenant ${id(1)}`],
+      ['', 'Next: ptb tenants consent --tenant one.example'],
       [''],
       ['job', 'last result', 'rows', 'finished', 'run'],
       expect.anything(),
