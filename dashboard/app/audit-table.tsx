@@ -286,8 +286,8 @@ export interface Names {
 }
 
 /**
- * Names for the ids in audit records: tenants, jobs, whoever started a run or asked for an approval lately, and the callers that
- * the policy names. The audit log itself has ids alone. An id without a known name is shown by its start.
+ * Names for the ids in audit records: tenants, jobs, whoever started a run, asked for an approval or decided on it lately, and
+ * the callers that the policy names. The audit log itself has ids alone. An id without a known name is shown by its start.
  */
 export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const { session } = useSignedIn();
@@ -298,7 +298,10 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const people = usePolling(
     async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
-      approvals: decides ? (await api.approvals({ limit: '100' })).approvals : [],
+      // A broker of another version names no deciders.
+      approvals: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(
+        ({ asker, deciders = [] }) => [asker, ...deciders],
+      ),
     }),
     'people',
   ).value;
@@ -307,9 +310,8 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     // The name of an agent that acts for a person is not that of the person, whose object id it has.
     for (const { starter } of people?.runs ?? [])
       if (starter?.name?.startsWith('agent ') === false) byId.set(starter.objectId, starter.name);
-    for (const { asker } of people?.approvals ?? [])
-      if (asker.actsFor === undefined)
-        byId.set(asker.kind === 'user' ? asker.objectId : asker.applicationId, asker.name.replace(/^agent /, ''));
+    for (const { kind, actsFor, objectId, applicationId, name } of people?.approvals ?? [])
+      if (actsFor === undefined) byId.set(kind === 'user' ? objectId : applicationId, name.replace(/^agent /, ''));
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     for (const [id, name] of byId) byId.set(id, own(name));

@@ -57,6 +57,7 @@ export const exampleApprovalSummary = {
   expiresAt: '2026-11-24T06:00:00.000Z',
   approvalsNeeded: 1,
   approvalsGiven: 0,
+  deciders: [],
   servedOnce: true,
   possibleDecisions: ['approve', 'deny', 'revoke'],
 };

@@ -101,7 +101,7 @@ const time = <K extends string>(name: K, ms: number | undefined) =>
 
 /** An approval in a list of the API. */
 export function summariseApproval(approval: Approval, nowMs: number, possibleDecisions: readonly DecisionKind[]) {
-  const { id, subject, asker, reason, terms, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, use, closedAtMs } =
+  const { id, subject, asker, reason, terms, decisions, askedAtMs, expiresAtMs, approvedAtMs, validUntilMs, use } =
     approval;
   const { kind, title, rule, tenantId, facts } = subject;
   return defined({
@@ -118,11 +118,12 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     expiresAt: isoTime(expiresAtMs),
     approvalsNeeded: terms.count,
     approvalsGiven: consentsOf(approval, terms).length,
+    deciders: decisions.map(({ decider }) => viewParty(decider)),
     ...time('approvedAt', approvedAtMs),
     ...time('validUntil', validUntilMs),
     servedOnce: isChange(subject),
     use: use === undefined ? undefined : { at: isoTime(use.atMs), answered: use.answered },
-    ...time('closedAt', closedAtMs),
+    ...time('closedAt', approval.closedAtMs),
     possibleDecisions,
   });
 }

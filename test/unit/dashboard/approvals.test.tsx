@@ -31,6 +31,7 @@ const approval = (more: Partial<ApprovalAnswer> = {}): ApprovalAnswer => ({
   expiresAt: '2026-11-24T06:00:00.000Z',
   approvalsNeeded: 1,
   approvalsGiven: 0,
+  deciders: [],
   servedOnce: true,
   possibleDecisions: ['approve', 'deny', 'revoke'],
   facts: [{ name: 'Request', value: 'PATCH /v1.0/users/0a1b' }],

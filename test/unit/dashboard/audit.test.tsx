@@ -192,11 +192,12 @@ it('names agents apart from the people that they act for', async () => {
     { applicationId: helper, objectId: 'h-1', kind: 'agent', name: 'agent Helper (helper-1…)' },
     { applicationId: portal, objectId: 'o-1', kind: 'application', name: 'application Portal (portal-1…)' },
   ];
+  const decider = { applicationId: portal, objectId: 'eve-1', kind: 'user', name: 'eve@partner.example' };
   const api = apiWith({
     jobs: async () => ({ jobs: [] }),
     tenants: async () => ({ tenants: [] }) as never,
     runs: async () => ({ runs: started as never }),
-    approvals: async () => ({ approvals: askers.map((asker) => ({ asker })) as never }),
+    approvals: async () => ({ approvals: askers.map((asker) => ({ asker, deciders: [decider] })) as never }),
   });
   let found: Names | undefined;
   let given: Record<string, string> = {};
@@ -219,6 +220,7 @@ it('names agents apart from the people that they act for', async () => {
       nameOf({ applicationId: helper, objectId: 'h-1', kind: 'agent' }),
       nameOf({ applicationId: portal, objectId: 'o-1', kind: 'application' }),
     ];
+    expect(nameOf({ applicationId: portal, objectId: 'eve-1', kind: 'user' })).toBe('eve@partner.example');
     await unmount();
     return shown;
   };
@@ -331,7 +333,7 @@ describe('what stands above the records', () => {
       at(22, 'denied', { code: 'caller_forbidden' }),
     ];
     const { root, queries, bars, h1, unmount } = await view([days]);
-    expect(h1()).toBe('3 records, 2 without success, 1 denied by the policy');
+    expect(h1()).toBe('3 records, 2 without success, 1 of them denied by the policy');
     expect(root.querySelector('.lede')?.textContent).toMatch(
       /^Since .*\. Without success for: No consent for the application \(1\), The caller is not allowed to do this \(1\)\.$/,
     );

@@ -36,6 +36,10 @@ const summaryFields = {
   expiresAt: isoTime.meta({ description: 'When a pending request expires.' }),
   approvalsNeeded: count,
   approvalsGiven: count,
+  deciders: z
+    .array(partySchema)
+    .readonly()
+    .meta({ description: 'Who has approved, denied or revoked it, in this order.' }),
   approvedAt: isoTime.optional(),
   validUntil: isoTime.optional().meta({ description: 'Until when the approved request is served.' }),
   servedOnce: z.boolean().meta({

@@ -185,6 +185,7 @@ describe('an approval in an answer', () => {
       expiresAt: '2026-11-24T06:00:00.000Z',
       approvalsNeeded: 2,
       approvalsGiven: 1,
+      deciders: [{ objectId: guid(2), applicationId: guid(0xa), kind: 'user', name: 'person-2@partner.example' }],
       servedOnce: true,
       possibleDecisions: ['approve'],
       details: decided.subject.details,
