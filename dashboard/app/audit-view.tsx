@@ -171,7 +171,7 @@ function headline({ records, loadMore }: AuditPages, period: Period | undefined)
     ? `${period.isAll ? '' : 'The last '}${words}`
     : `${words}${loadMore === undefined ? '' : ' so far'}`;
   if (all.failed === 0) return `${known}, none without success`;
-  const denied = all.denied === 0 ? '' : `, ${all.denied.toLocaleString('en')} denied by the policy`;
+  const denied = all.denied === 0 ? '' : `, ${all.denied.toLocaleString('en')} of them denied by the policy`;
   return `${known}, ${all.failed.toLocaleString('en')} without success${denied}`;
 }
 

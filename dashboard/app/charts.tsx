@@ -148,34 +148,40 @@ export function FailureBars({
   );
 }
 
-/** The points of a line through values, between `L`. */
-const lineOf = (values: readonly number[], width: number, height: number, top: number): string =>
+/** The points of a line through the values that are known, between `L`. */
+const lineOf = (values: readonly (number | undefined)[], width: number, height: number, top: number): string =>
   values
-    .map((value, at) =>
-      [(at / Math.max(1, values.length - 1)) * width, height - (value / top) * height]
-        .map((n) => n.toFixed(1))
-        .join(' '),
+    .flatMap((value, at) =>
+      value === undefined
+        ? []
+        : [(at / Math.max(1, values.length - 1)) * width, height - (value / top) * height]
+            .map((n) => n.toFixed(1))
+            .join(' '),
     )
     .join('L');
 
-/** A line without numbers, beside the last of its values. It is red if that grew. @param props.label says it in words. */
-export function Spark({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
-  if (values.length < 2) return <span class="spark" />;
-  const most = Math.max(1, ...values);
-  const line = lineOf(values, 80, 18, most);
-  const grows = (values.at(-1) ?? 0) > Math.max(...values.slice(-8, -1));
+/**
+ * A line without numbers, beside the last of its values. It is red if that grew. @param props.label says it in words.
+ * @param props.values undefined: not known. The line begins with the first one that is.
+ */
+export function Spark({ values, label }: { readonly values: readonly (number | undefined)[]; readonly label: string }) {
+  const known = values.flatMap((value) => value ?? []);
+  if (known.length < 2) return <span class="spark" />;
+  const line = lineOf(values, 80, 18, Math.max(1, ...known));
+  const grows = (known.at(-1) ?? 0) > Math.max(...known.slice(-8, -1));
   return (
     <Drawing class={grows ? 'spark up' : 'spark'} box={[0, -1, 80, 20]} label={label}>
-      <path class="c-area" d={`M0 18L${line}L80 18z`} />
+      <path class="c-area" d={`M${line.split(' ')[0]} 18L${line}V18z`} />
       <path class="c-line" d={`M${line}`} />
     </Drawing>
   );
 }
 
-/** How many tenants failed in the last nights that had a run. */
+/** How many tenants failed in the last nights, of those that had a run. */
 export function FailedNights({ runs, most }: { readonly runs: Parameters<typeof nightsOf>[0]; readonly most: number }) {
-  const values = nightsOf(runs, most).flatMap(({ run }) => run?.tenants.failed ?? []);
-  return <Spark values={values} label={`Failed in the last ${count(values.length, 'run')}: ${values.join(', ')}`} />;
+  const values = nightsOf(runs, most, most).map(({ run }) => run?.tenants.failed);
+  const known = values.flatMap((value) => value ?? []);
+  return <Spark values={values} label={`Failed in the last ${count(known.length, 'run')}: ${known.join(', ')}`} />;
 }
 
 /** What one visit brought. */
@@ -225,15 +231,17 @@ export function Marks(props: {
 
 /** The same over the whole width, each mark with its title. */
 export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {
-  // Of few, the last one is still at the end.
+  // Of few, the last one is still at the end, after a line for what is not known.
   const places = Math.max(14, marks.length);
+  const left = places - marks.length;
   return (
     <Drawing class="marks wide" box={[0, 0, places * 8 - 2, 14]} label={label}>
+      {left === 0 ? null : <path class="idle" d={`M0 6h${left * 8 - 2}v2H0z`} />}
       {marks.map(({ title, tone }, index) => (
         <rect
           key={index}
           class={classOf(tone, index === marks.length - 1)}
-          x={(places - marks.length + index) * 8}
+          x={(left + index) * 8}
           y={isDone(tone) ? 0 : 6}
           width={6}
           height={isDone(tone) ? 14 : 2}

@@ -23,6 +23,7 @@ export function Choice(props: {
           </option>
         ))}
       </select>
+      <Icon name="down" />
     </label>
   );
 }

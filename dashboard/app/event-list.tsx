@@ -36,7 +36,9 @@ const goodNews: ReadonlySet<string> = new Set([
 
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
 
-const toneOf = (kind: EventKind): Tone => (goodNews.has(kind) ? 'good' : tones[eventSeverities[kind] ?? 'info']);
+/** The same tone as the cause on other pages. */
+const toneOf = (kind: EventKind): Tone =>
+  goodNews.has(kind) ? 'good' : kind === 'consent_missing' ? 'bad' : tones[eventSeverities[kind] ?? 'info'];
 
 /** What is in a list by time. */
 interface TimelineEntry {
@@ -84,16 +86,19 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
       <Table
         class="events"
         columns={[
-          ['Time', 'w-m', (event) => <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />],
-          ['Tenant', 'w-x', tenantOf, ({ tenantName }) => tenantName],
+          ['Time', 'w-m p2', (event) => <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />],
+          ['Tenant', 'w-l', tenantOf, ({ tenantName }) => tenantName],
           [
             'What happened',
             'wrap',
             (event) => (
               <>
+                <span class="sub">
+                  <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />
+                </span>
                 <ToneBadge tone={toneOf(event.kind)}>{titleOfCause(event) ?? kindTitle(event.kind)}</ToneBadge>{' '}
                 {titleOfCause(event) === undefined ? (
-                  <span class="quiet p2">
+                  <span class="small quiet p2">
                     <Sentence text={inLocalTime(event.explanation)} />
                   </span>
                 ) : null}

@@ -16,6 +16,9 @@ interface ChartProps {
 /** Of the drawing, whose width has 100 units. */
 const height = 160;
 
+/** Runs that have a dot each. More of them are a line; a run alone, between others without a number, still has one. */
+const mostDots = 31;
+
 /** Where a time is. */
 type Place = (iso: string) => number;
 
@@ -110,13 +113,20 @@ function Points(props: {
   return (
     <>
       {marked === undefined ? null : <path class="marker" d={`M${x(marked.startedAt)} 0V${height}`} />}
-      {parts.map((part) => (
-        <path key={part[0]?.runId} class="c-line" d={`M${part.map(at).join('L')}`} />
-      ))}
+      {parts.map((part) => {
+        const line = part.map(at).join('L');
+        const [from = 0, to = 0] = [part[0], part.at(-1)].map((end) => end && x(end.startedAt));
+        return (
+          <g key={part[0]?.runId}>
+            <path class="c-area" d={`M${from} ${y(0)}L${line}L${to} ${y(0)}z`} />
+            <path class="c-line" d={`M${line}`} />
+          </g>
+        );
+      })}
       <path
         class="dots"
         d={parts
-          .flat()
+          .flatMap((part) => (part.length === 1 || points.length <= mostDots ? part : []))
           .map((point) => `M${at(point)}h0`)
           .join('')}
       />

@@ -5,7 +5,9 @@ import type { ApiFailure } from './api-failure.ts';
 import { type Names, useNames } from './audit-table.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
-import { count, localTime } from './format.ts';
+import { Dialog, DialogButton } from './dialog.tsx';
+import { count } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Empty, Fact, Failure, Head, Loaded, Panel, Table, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -29,6 +31,9 @@ function Policy() {
   return (
     <>
       <Head title={headline(polled.value)} name="Policy" lede={polled.value && <Read answer={polled.value} />}>
+        <DialogButton dialog={(onClose) => <TryPolicy days={days} onClose={onClose} />}>
+          Try another policy…
+        </DialogButton>
         <Choice
           label="Period"
           value={days}
@@ -39,17 +44,16 @@ function Policy() {
         />
       </Head>
       <Loaded polled={polled}>
-        {({ use, readFrom }) =>
+        {({ use }) =>
           use === undefined ? (
             <Empty title="The policy limits what you may read.">
               <p>What is used of it would be a guess: others may have used what you do not see.</p>
             </Empty>
           ) : (
-            <InForce use={use} since={readFrom} />
+            <InForce use={use} />
           )
         }
       </Loaded>
-      <TryPolicy days={days} />
     </>
   );
 }
@@ -58,16 +62,20 @@ function Policy() {
 function headline({ use }: Partial<ReplayAnswer> = {}): string {
   if (use === undefined) return 'Policy';
   const unused = use.rules.filter(({ lastAt }) => lastAt === undefined).length;
-  return `${count(use.rules.length, 'rule')}, ${unused === 0 ? 'each was used' : `nobody used ${unused.toLocaleString('en')}`}`;
+  const all = count(use.rules.length, 'rule');
+  if (unused === 0) return `${all}, each was used`;
+  return `${unused.toLocaleString('en')} of ${all} ${unused === 1 ? 'was' : 'were'} not used`;
 }
 
 /** What a result rests on. */
 function Read({ answer }: { readonly answer: ReplayAnswer }) {
-  const { readFrom, period, judged, unknown, others } = answer;
+  const { readFrom, period, judged, unknown, others, use } = answer;
+  const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
   const open = Object.values(unknown).reduce((sum, records) => sum + records, 0);
   return (
     <>
-      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged.
+      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged
+      {byRules >= judged ? '' : `, ${(judged - byRules).toLocaleString('en')} of which none of the rules allows`}.
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
       {readFrom === period.from ? '' : ' Older records were not read: there are too many, or it took too long.'}
@@ -76,7 +84,7 @@ function Read({ answer }: { readonly answer: ReplayAnswer }) {
 }
 
 /** Judges what was recorded by a policy that is pasted or chosen as a file. */
-function TryPolicy({ days }: { readonly days: string }) {
+function TryPolicy({ days, onClose }: { readonly days: string; readonly onClose: () => void }) {
   const { api } = useSignedIn();
   const [text, setText] = useState('');
   const [answer, setAnswer] = useState<ReplayAnswer>();
@@ -96,7 +104,7 @@ function TryPolicy({ days }: { readonly days: string }) {
       });
   };
   return (
-    <Panel title="Try another policy">
+    <Dialog title="Try another policy" kind="wide" onClose={onClose}>
       <p class="quiet">Judges what was recorded in the period by the rules of another file. Nothing is stored.</p>
       <form class="try-policy" onSubmit={submit} noValidate>
         <label for="policy-file">Policy file</label>
@@ -125,7 +133,7 @@ function TryPolicy({ days }: { readonly days: string }) {
       </form>
       <Failure failure={failure} />
       {answer === undefined ? null : <Differences answer={answer} />}
-    </Panel>
+    </Dialog>
   );
 }
 
@@ -198,7 +206,7 @@ function RequestCell({ group }: { readonly group: Group }) {
 }
 
 /** Rules in words with their last use, and what nothing needed. */
-function InForce({ use, since }: { readonly use: Use; readonly since: string }) {
+function InForce({ use }: { readonly use: Use }) {
   const { signInClientId } = useSignedIn();
   const { rules, roles, callerNames } = use;
   // It needs no name in the policy.
@@ -210,7 +218,7 @@ function InForce({ use, since }: { readonly use: Use; readonly since: string }) 
   const needless = use.permissions.filter(({ unused }) => unused.length > 0);
   return (
     <>
-      <Panel title={`Rules in force, and their use since ${localTime(since)}`} bare>
+      <Panel title="Rules in force" bare>
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
@@ -223,11 +231,7 @@ function InForce({ use, since }: { readonly use: Use; readonly since: string }) 
                 'Last used',
                 'w-m end',
                 ({ lastAt }) =>
-                  lastAt === undefined ? (
-                    <ToneBadge tone="warn">not since then</ToneBadge>
-                  ) : (
-                    <Time iso={lastAt} short />
-                  ),
+                  lastAt === undefined ? <span class="quiet">not used</span> : <Time iso={lastAt} short />,
               ],
               ['Records', 'w-s end p2', ({ records }) => records.toLocaleString('en')],
             ]}
@@ -235,7 +239,7 @@ function InForce({ use, since }: { readonly use: Use; readonly since: string }) 
         )}
       </Panel>
       {needless.length + roles.length === 0 ? null : (
-        <Panel title="Held and not needed">
+        <Panel title="Held, and nobody needed it">
           <dl>
             {needless.map(({ application, unused, tokens }) => (
               <Fact key={application} name={`Application ${application}`}>
@@ -320,8 +324,8 @@ function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
   ];
   return (
     <>
-      <b title={ids?.join(', ')}>{ids === undefined ? `All ${kinds}` : capitalized(someOf(ids.map(nameOf)))}</b>
-      {about.length === 0 ? '' : ` (${about.join(', ')})`} may {may}, in <b>{someOf(tenants.map(tenantOf))}</b>
+      <span title={ids?.join(', ')}>{ids === undefined ? `All ${kinds}` : capitalized(someOf(ids.map(nameOf)))}</span>
+      {about.length === 0 ? '' : ` (${about.join(', ')})`} may <b>{may}</b>, in <b>{someOf(tenants.map(tenantOf))}</b>
       {except.length === 0 ? '' : `, except ${someOf(except.map(tenantOf))}`}.
       {reads === undefined
         ? ''
@@ -356,7 +360,9 @@ export function Folded(props: {
     </>
   ) : (
     <details>
-      <summary>{heading}</summary>
+      <summary>
+        <Icon name="turn" turns /> {heading}
+      </summary>
       {boxes}
     </details>
   );

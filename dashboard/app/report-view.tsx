@@ -46,7 +46,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
         <Head
           title={report.name}
           name={`${report.name}: report`}
-          in={[tenantLink(tenantId), 'Tenant']}
+          in={['#/tenants', 'Tenants', tenantLink(tenantId)]}
           lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${periodOf(report)}`}
           about={
             <>
@@ -206,11 +206,15 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   const isShort = isPhone || others.length > mostColumns;
   const ordered = isShort ? others.toSorted((one, other) => weightOf(other) - weightOf(one)) : others;
   const fitting = ordered.slice(0, isPhone ? 1 : isShort ? 2 : mostColumns);
+  // What most rows have in common tells nothing of one, nor does the day on which Microsoft last looked at it.
+  const isUsual = (row: Row, { name, title }: Column): boolean =>
+    title === 'As of' || rows.filter((other) => other[name] === row[name]).length > rows.length / 2;
   const rest = (row: Row): string =>
     ordered
       .slice(fitting.length)
       .flatMap((column) => {
         const text = textOf(row, column);
+        if (isUsual(row, column)) return [];
         if (column.type === 'boolean') return text === 'yes' ? column.title : [];
         return text === '–' ? [] : `${column.title} ${text}`;
       })

@@ -50,7 +50,7 @@ const domainColumn: RowsColumn<Tenant> = {
   id: 'domain',
   title: 'Domain',
   width: 15,
-  cell: ({ defaultDomain }) => <span class="quiet">{defaultDomain}</span>,
+  cell: ({ defaultDomain = '–' }) => <span class="quiet">{defaultDomain}</span>,
 };
 
 const marksColumn: RowsColumn<Tenant> = {
@@ -59,10 +59,12 @@ const marksColumn: RowsColumn<Tenant> = {
   width: 7.5,
   cell: (tenant) => {
     const names = marksOf(tenant);
+    // The number of others needs the place of a name.
+    const shown = names.length > marksShown ? names.slice(0, marksShown - 1) : names;
     return (
       <span title={names.join(', ')}>
-        <TagList names={names.slice(0, marksShown)} />
-        {names.length > marksShown ? <span class="quiet small">+{names.length - marksShown}</span> : null}
+        <TagList names={shown} />
+        {names.length > shown.length ? <span class="quiet small">+{names.length - shown.length}</span> : null}
       </span>
     );
   },
@@ -110,6 +112,7 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   title: job.name === changesColumn ? 'Changes' : shortName(job.name),
   hint: job.title,
   width: 5.2,
+  align: job.name === changesColumn ? 'end' : undefined,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,
 });
@@ -129,7 +132,9 @@ export const narrowColumns = (
     sortable: true,
     cell: (tenant) => (
       <TwoLines
-        below={isGrouped ? tenant.defaultDomain : [stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')}
+        below={
+          isGrouped ? (tenant.defaultDomain ?? '–') : [stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')
+        }
       >
         <NameLink tenant={tenant} />
       </TwoLines>

@@ -4,7 +4,8 @@ import { useSignedIn } from './context.ts';
 import { Command } from './copy.tsx';
 import { count } from './format.ts';
 import type { ApiFailure } from './api-failure.ts';
-import { Failure, Panel } from './pieces.tsx';
+import { Dialog } from './dialog.tsx';
+import { Failure } from './pieces.tsx';
 import { saveFile } from './save-file.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -17,7 +18,7 @@ type Progress =
   | { readonly is: 'failed'; readonly failure: ApiFailure };
 
 /** Every record about a tenant with its proof, as a file for the customer. */
-export function TenantExtract({ tenantId }: { readonly tenantId: string }) {
+export function TenantExtract({ tenantId, onClose }: { readonly tenantId: string; readonly onClose: () => void }) {
   const { api } = useSignedIn();
   const [since, setSince] = useState(() => dateOf(Date.now() - 30 * dayMs));
   const [until, setUntil] = useState(() => dateOf(Date.now()));
@@ -39,24 +40,30 @@ export function TenantExtract({ tenantId }: { readonly tenantId: string }) {
     }
   };
   return (
-    <Panel title="Proof for the customer">
+    <Dialog
+      title="Proof for the customer"
+      onClose={onClose}
+      form={{
+        onSubmit: (event) => void download(event),
+        send: 'Download the extract',
+        busy: isBusy,
+        cancel: 'Close',
+      }}
+    >
       <p>
         A file with every record about this customer, and the proof that none is missing or changed. It names people,
         and tells nothing about other customers.
       </p>
-      <form class="filters period" aria-label="Extract for the customer" onSubmit={(event) => void download(event)}>
+      <div class="filters period">
         <Field label="From" type="date" required value={since} onInput={setSince} />
         <Field label="To" type="date" required value={until} onInput={setUntil} />
-        <button type="submit" aria-disabled={isBusy}>
-          Download the extract
-        </button>
-        <span role="status">
-          {isBusy ? `${count(progress.lines, 'line')} so far` : progress.is === 'done' ? 'Downloaded.' : ''}
-        </span>
-      </form>
+      </div>
+      <span role="status">
+        {isBusy ? `${count(progress.lines, 'line')} so far` : progress.is === 'done' ? 'Downloaded.' : ''}
+      </span>
       <Failure failure={progress.is === 'failed' ? progress.failure : undefined} />
       <p class="quiet">The customer checks it in a browser, with the page that this writes:</p>
       <Command text="ptb audit verify-page --out verify.html" />
-    </Panel>
+    </Dialog>
   );
 }

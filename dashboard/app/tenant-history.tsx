@@ -5,7 +5,7 @@ import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { WideMarks } from './charts.tsx';
 import { useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
-import { count, localTime, relative } from './format.ts';
+import { count, localTime } from './format.ts';
 import { Empty, OutcomeBadge, Panel, Table, Time, ToneBadge } from './pieces.tsx';
 import { replaceAddress, runLink, tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
@@ -61,10 +61,12 @@ export function TenantJobs({ tenant }: TenantProps) {
             ['Nights', 'w-l', ({ job }) => <ResultMarks results={history?.filter((result) => result.job === job)} />],
             ['Last result', 'w-c', (result) => <ResultBadge result={result} changing={changing} />],
             [
-              'Finished',
+              'Last good',
               'w-m end p2 quiet',
-              ({ finishedAt }) => relative(finishedAt),
-              ({ finishedAt }) => localTime(finishedAt),
+              (result) => {
+                const good = [result, ...(history ?? [])].find((one) => one.job === result.job && isGood(one));
+                return good === undefined ? '–' : localTime(good.finishedAt);
+              },
             ],
           ]}
         />
@@ -73,6 +75,8 @@ export function TenantJobs({ tenant }: TenantProps) {
     </Panel>
   );
 }
+
+const isGood = ({ outcome }: LastResult): boolean => outcome === 'succeeded';
 
 function ResultMarks({ results }: { readonly results: readonly Result[] | undefined }) {
   if (results === undefined) return <span class="quiet">not known</span>;

@@ -4,14 +4,17 @@ import { auditLink } from './view-filter.ts';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
+import { DialogButton } from './dialog.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import { Icon } from './icon.tsx';
 import type { HistoryChoice } from './history-choice.ts';
-import { Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
+import { Fact, Head, Loaded, Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
+import { isApply } from './tenant-filter.ts';
 import { Access, marksOf, TagList } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
@@ -69,9 +72,14 @@ function Actions({ tenantId }: { readonly tenantId: string }) {
         <Icon name="print" /> Customer report
       </a>
       {showsAudit ? (
-        <a class="btn" href={auditLink({ tenant: tenantId })}>
-          Audit records
-        </a>
+        <>
+          <DialogButton dialog={(onClose) => <TenantExtract tenantId={tenantId} onClose={onClose} />}>
+            <Icon name="lock" /> Proof…
+          </DialogButton>
+          <a class="btn" href={auditLink({ tenant: tenantId })}>
+            <Icon name="audit" /> Audit records
+          </a>
+        </>
       ) : null}
       <StartButtons jobs={jobs} tenants={[tenantId]} />
     </>
@@ -89,7 +97,6 @@ interface DetailsProps extends TenantProps {
 
 function Details({ tenant, reload, history }: DetailsProps) {
   const readsRuns = useRole('Runs.Read');
-  const readsAudit = useRole('Audit.Read');
   return (
     <>
       <Warnings texts={tenant.warnings} />
@@ -104,7 +111,6 @@ function Details({ tenant, reload, history }: DetailsProps) {
           <Relationship tenant={tenant} />
           {readsRuns ? <TenantLicences tenant={tenant} /> : null}
           <TenantTags tenant={tenant} onChange={reload} />
-          {readsAudit ? <TenantExtract tenantId={tenant.tenantId} /> : null}
         </div>
       </div>
     </>
@@ -142,8 +148,17 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const only = results.length === 1 ? results[0] : undefined;
   const since = results.flatMap(({ job }) => failingSince(tenant, job) ?? []).toSorted()[0];
+  const concerned = { cause, tenants: [{ tenant, results }] };
+  const actions =
+    stepFor(concerned) === undefined && only !== undefined ? (
+      <a class="btn" href={runLink(only.runId, 'tenants')}>
+        {isApply(only) ? 'Open the apply' : 'Open the run'}
+      </a>
+    ) : (
+      <StepFor cause={concerned} />
+    );
   return (
-    <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
+    <Notice kind={tone} actions={actions}>
       <h2>{titleOf(cause)}</h2>
       {results.length === 0 ? null : (
         <p>
@@ -152,7 +167,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           ) : (
             <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
           )}{' '}
-          {only === undefined ? 'fail' : 'fails'}
+          {only === undefined ? 'fail' : isApply(only) ? 'was refused' : 'fails'}
           {since === undefined ? '' : ` since ${localDay(since)}`}.
         </p>
       )}
@@ -175,19 +190,18 @@ const sourceNames = {
 } as const;
 
 function Relationship({ tenant }: TenantProps) {
-  const { tenantId, relationship, relationshipRenews, roles = [], explanation, sources, asOf } = tenant;
+  const { tenantId, relationship, relationshipRenews, roles = [], explanation, sources } = tenant;
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   return (
-    <Panel title="Relationship">
-      <p>{explanation}</p>
+    <Panel title="Relationship" more={<span class="small">{explanation}</span>}>
       <Life tenant={tenant} />
       <dl>
-        <Fact name="Kind">{relationship === 'none' ? 'none' : relationship.toUpperCase()}</Fact>
+        <Fact name="Kind">{relationship === 'dap' ? 'DAP' : undefined}</Fact>
         <Fact name="Renews">
           {relationshipRenews === undefined ? undefined : relationshipRenews ? 'by itself' : 'not by itself'}
         </Fact>
-        <Fact name="Roles of the relationship">
+        <Fact name="Roles">
           {roles.length === 0 ? undefined : (
             <span title={roles.join(', ')}>
               {shown.join(', ')} {more > 0 ? <span class="quiet">+{more}</span> : null}
@@ -195,9 +209,6 @@ function Relationship({ tenant }: TenantProps) {
           )}
         </Fact>
         <Fact name="Listed in">{sources.map((source) => sourceNames[source]).join(', ')}</Fact>
-        <Fact name="As of">
-          <Time iso={asOf} short />
-        </Fact>
         <Fact name="Tenant id">
           <code class="wrap">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
         </Fact>
@@ -261,19 +272,17 @@ function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
           const words = `${assigned.toLocaleString('en')} ${licences === undefined ? 'assigned' : `of ${licences.toLocaleString('en')}`}`;
           return (
             <li key={index}>
-              <div>
-                <div class="cut" title={product}>
-                  {product}
-                </div>
-                {licences === undefined ? null : (
-                  <StackedBar
-                    parts={[[isOver ? 'bad' : 'succeeded', Math.min(assigned, licences)]]}
-                    total={licences}
-                    label={`${words} assigned`}
-                  />
-                )}
-              </div>
+              <span class="cut" title={product}>
+                {product}
+              </span>
               <span class={isOver ? 'problem' : 'quiet'}>{words}</span>
+              {licences === undefined ? null : (
+                <StackedBar
+                  parts={[[isOver ? 'bad' : 'succeeded', Math.min(assigned, licences)]]}
+                  total={licences}
+                  label={`${words} assigned`}
+                />
+              )}
             </li>
           );
         })}

@@ -138,11 +138,20 @@ it('has one column for what happened, with the names of causes, and is loud abou
     event(1, { reason: 'not_listed', at: '2026-11-22T05:00:00.000Z' }),
   ]);
   const rows = [...root.querySelectorAll('tbody tr')];
-  expect(rows.map((row) => [row.className, row.lastElementChild?.textContent])).toEqual([
-    ['event', 'GDAP relationship ends soon, on 13 Dec '],
-    ['event past', 'GDAP relationship expired '],
-    ['event past', 'No consent for the application '],
-    ['event past', 'Access is lost The broker can no longer reach the tenant.'],
+  const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
+  expect(
+    rows.map((row) => [
+      row.className,
+      row.querySelector('.badge')?.className,
+      textOf(row, '.badge'),
+      textOf(row, '.p2.quiet'),
+    ]),
+  ).toEqual([
+    ['event', 'badge warn', 'GDAP relationship ends soon, on 13 Dec', undefined],
+    ['event past', 'badge bad', 'GDAP relationship expired', undefined],
+    // As loud as the cause on other pages.
+    ['event past', 'badge bad', 'No consent for the application', undefined],
+    ['event past', 'badge bad', 'Access is lost', 'The broker can no longer reach the tenant.'],
   ]);
   // Fewer than three a day: the day is in the row.
   expect(rows[1]?.querySelector('time')?.textContent).toMatch(/^24 Nov, /);

@@ -48,6 +48,7 @@ const answer: ReplayAnswer = {
 async function tried(changes: Partial<ReplayAnswer>) {
   const replay = async () => ({ ...answer, ...changes });
   const { root, unmount } = await rendered(signedIn({ replay }, <PolicyView />));
+  await act(() => root.querySelector<HTMLButtonElement>('[aria-haspopup=dialog]')?.click());
   const text = root.querySelector('textarea');
   const click = (): void => root.querySelector<HTMLButtonElement>('button[type=submit]')?.click();
   await act(() => {
@@ -61,8 +62,7 @@ async function tried(changes: Partial<ReplayAnswer>) {
   const shown = {
     summary: root.querySelector('[role=status]')?.textContent,
     lede: root.querySelector('.lede')?.textContent,
-    rules: root.querySelector('h2')?.textContent,
-    unused: [...root.querySelectorAll('.badge')].map(({ textContent }) => textContent),
+    lastUse: [...root.querySelectorAll('.table td:nth-child(2)')].map(({ textContent }) => textContent),
   };
   await unmount();
   return shown;
@@ -163,17 +163,21 @@ it('folds a long list of names behind its number', async () => {
   expect(root.textContent).toBe('4 scopes Scope.0 Scope.1 Scope.2 Scope.3 ');
   expect(root.querySelector('details')).toBeNull();
   await rerender(<Folded names={names} before="Not used: " noun="scope" />);
-  expect(root.querySelector('summary')?.textContent).toBe('Not used: 5 scopes');
+  expect(root.querySelector('summary')?.textContent).toBe(' Not used: 5 scopes');
   expect(root.querySelectorAll('details > .tag')).toHaveLength(5);
   await unmount();
 });
 
+it('says how many decisions no rule allows', async () => {
+  expect((await tried({ judged: 11 })).lede).toContain('11 decisions judged, 2 of which none of the rules allows.');
+});
+
 it('says since when nobody used a rule, and why it did not look further back', async () => {
   const all = await tried({});
-  expect(all.rules).toMatch(/^Rules in force, and their use since 17 Nov(?: 2026)?/);
-  expect(all.unused).toEqual(['not since then']);
+  expect(all.lede).toMatch(/^From 17 Nov.*: 9 decisions judged\.$/);
+  expect(all.lastUse).toEqual([expect.stringContaining('23 Nov'), 'not used']);
   expect(all.lede).not.toContain('Older records');
   const part = await tried({ readFrom: '2026-11-20T12:00:00.000Z' });
-  expect(part.rules).toContain('since 20 Nov');
+  expect(part.lede).toContain('From 20 Nov');
   expect(part.lede).toContain('Older records were not read: there are too many, or it took too long.');
 });

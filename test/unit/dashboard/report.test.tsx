@@ -144,8 +144,8 @@ it('says how many are yes, and has a few columns, with what is left beside them'
     'More',
   ]);
   expect([...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
-    'displayName1user1strength1a1B b1, C c1, D d1, E e1, TYPE member, REGISTERED',
-    'displayName2user2strength2a2B b2, C c2, D d2, E e2, TYPE member',
+    'displayName1user1strength1a1B b1, C c1, D d1, E e1, REGISTERED',
+    'displayName2user2strength2a2B b2, C c2, D d2, E e2',
   ]);
   await unmount();
 });

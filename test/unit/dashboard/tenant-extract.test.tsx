@@ -27,7 +27,9 @@ async function stage(extract: Api['extract']) {
   vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function click(this: HTMLAnchorElement) {
     saved.push({ name: this.download, content });
   });
-  const { root, unmount } = await rendered(signedIn({ extract }, <TenantExtract tenantId="id-Alpine" />));
+  const { root, unmount } = await rendered(
+    signedIn({ extract }, <TenantExtract tenantId="id-Alpine" onClose={() => undefined} />),
+  );
   cleanUp = unmount;
   const submit = (): Promise<void> =>
     act(async () => {

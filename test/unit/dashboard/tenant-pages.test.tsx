@@ -494,7 +494,7 @@ describe('the page of a tenant', () => {
     expect(panel?.querySelector(`rect.${tone}`)).not.toBeNull();
     const facts = panel?.querySelector('dl')?.textContent;
     if (renews !== undefined) expect(facts).toContain(`Renews${renews ? 'by itself' : 'not by itself'}`);
-    expect(facts).toContain('Roles of the relationshipDirectory Readers, Global Reader, License Administrator +1');
+    expect(facts).toContain('RolesDirectory Readers, Global Reader, License Administrator +1');
     await unmount();
   });
 
