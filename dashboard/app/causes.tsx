@@ -58,6 +58,9 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
   const title = titleOf(cause.cause);
   const shown = tenants.slice(0, namesShown);
   const more = tenants.length - namesShown;
+  const jobsOf = shown.map(({ results }) => jobsText(results.map(({ job }) => job)));
+  // What all have in common tells none from another.
+  const areAlike = shown.length > 1 && new Set(jobsOf).size === 1;
   return (
     <details class={`cause ${tone}`} name="cause" open={isOpen}>
       <CauseHead
@@ -69,10 +72,10 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
       />
       <div>
         <ul class="names">
-          {shown.map(({ tenant, results }) => (
+          {shown.map(({ tenant, results }, at) => (
             <li key={tenant.tenantId}>
               <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-              {results.length === 0 ? null : <span class="small"> {jobsText(results.map(({ job }) => job))}</span>}
+              {results.length === 0 || areAlike ? null : <span class="small"> {jobsOf[at]}</span>}
             </li>
           ))}
           {more <= 0 ? null : (

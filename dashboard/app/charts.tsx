@@ -151,23 +151,25 @@ export function FailureBars({
 /** The points of a line through the values that are known, between `L`. */
 const lineOf = (values: readonly (number | undefined)[], width: number, height: number, top: number): string =>
   values
-    .flatMap((value, at) =>
-      value === undefined
-        ? []
-        : [(at / Math.max(1, values.length - 1)) * width, height - (value / top) * height]
-            .map((n) => n.toFixed(1))
-            .join(' '),
-    )
+    .flatMap((value, at) => (value === undefined ? [] : [[at / Math.max(1, values.length - 1), value / top] as const]))
+    .map(([x, y]) => `${(x * width).toFixed(1)} ${(height - y * height).toFixed(1)}`)
     .join('L');
+
+/** Nights without a number that a line leads over: more of them would look like a slow change. */
+const longestGap = 7;
 
 /**
  * A line without numbers, beside the last of its values. It is red if that grew. @param props.label says it in words.
- * @param props.values undefined: not known. The line begins with the first one that is.
+ * @param props.values undefined: not known. The line begins after the last long gap.
  */
 export function Spark({ values, label }: { readonly values: readonly (number | undefined)[]; readonly label: string }) {
-  const known = values.flatMap((value) => value ?? []);
+  const isAfterGap = (at: number): boolean =>
+    at > longestGap && values.slice(at - longestGap, at).every((value) => value === undefined);
+  const from = values.findLastIndex((_, at) => isAfterGap(at));
+  const shown = values.map((value, at) => (at < from ? undefined : value));
+  const known = shown.flatMap((value) => value ?? []);
   if (known.length < 2) return <span class="spark" />;
-  const line = lineOf(values, 80, 18, Math.max(1, ...known));
+  const line = lineOf(shown, 80, 18, Math.max(1, ...known));
   const grows = (known.at(-1) ?? 0) > Math.max(...known.slice(-8, -1));
   return (
     <Drawing class={grows ? 'spark up' : 'spark'} box={[0, -1, 80, 20]} label={label}>

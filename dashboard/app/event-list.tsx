@@ -87,7 +87,7 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
         class="events"
         columns={[
           ['Time', 'w-m p2', (event) => <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />],
-          ['Tenant', 'w-l', tenantOf, ({ tenantName }) => tenantName],
+          ['Tenant', 'w-l wrap', tenantOf, ({ tenantName }) => tenantName],
           [
             'What happened',
             'wrap',

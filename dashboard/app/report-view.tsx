@@ -20,7 +20,7 @@ import { parseGuid } from '../../src/lib/core/identifiers.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
-import { useSignedIn } from './context.ts';
+import { usePartner } from './context.ts';
 import { Icon } from './icon.tsx';
 import { Head, Loaded, Metrics, Panel, Table, type Column as TableColumn } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -38,8 +38,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   const load = (api: Api) => readReport(sourceOf(api), { tenant: tenantId, limit: shownRows, nowMs: Date.now() });
   const polled = usePolling(load, `report ${tenantId}`);
   const { value: report } = polled;
-  // The token names no organisation.
-  const [, partner] = useSignedIn().session.name.split('@');
+  const partner = usePartner();
   return (
     <article class="report">
       {report === undefined ? null : (
@@ -207,8 +206,9 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   const ordered = isShort ? others.toSorted((one, other) => weightOf(other) - weightOf(one)) : others;
   const fitting = ordered.slice(0, isPhone ? 1 : isShort ? 2 : mostColumns);
   // What most rows have in common tells nothing of one, nor does the day on which Microsoft last looked at it.
-  const isUsual = (row: Row, { name, title }: Column): boolean =>
-    title === 'As of' || rows.filter((other) => other[name] === row[name]).length > rows.length / 2;
+  const isUsual = (row: Row, { name, title, type }: Column): boolean =>
+    title === 'As of' ||
+    (['text', 'boolean'].includes(type) && rows.filter((other) => other[name] === row[name]).length > rows.length / 2);
   const rest = (row: Row): string =>
     ordered
       .slice(fitting.length)

@@ -7,6 +7,7 @@ import { useJobs } from './nights.ts';
 import { usePolling } from './polling.ts';
 import { type Route, views } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
+import { usePartner } from './context.ts';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 import { StackedBar } from './charts.tsx';
 
@@ -21,6 +22,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
   const [isOpen, setOpen] = useState(false);
   const [isFinding, setFinding] = useState(false);
   const { jobs = [] } = useJobs();
+  const partner = usePartner();
   const known = views.filter(([view]) => view !== 'plans' || jobs.some(({ changes }) => changes));
   useEffect(() => setOpen(false), [route]);
   useEffect(() => {
@@ -48,7 +50,10 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
       <div class={isOpen ? 'side open' : 'side'}>
         <a class="brand" href="#/overview">
           <img src="assets/icon.svg" alt="" width="24" height="24" />
-          Partner Token Broker
+          <span class="cut">
+            Partner Token Broker
+            {partner === undefined ? null : <small class="cut">{partner}</small>}
+          </span>
         </a>
         <button type="button" class="find" aria-keyshortcuts="Control+K" onClick={() => setFinding(true)}>
           <Icon name="search" /> Find or do <kbd>Ctrl K</kbd>
@@ -135,7 +140,7 @@ function Person({ signedIn, onSignOut }: Pick<SideProps, 'signedIn' | 'onSignOut
       <Face name={fullName} />
       <div class="cut" title={`${name}. Roles: ${roles.join(', ') || 'none'}`}>
         <span>{fullName}</span>
-        <small class="cut">{showsLife ? <TokenLife expiresAtMs={expiresAtMs} /> : name}</small>
+        <small class="cut">{showsLife ? <TokenLife expiresAtMs={expiresAtMs} /> : name.split('@')[0]}</small>
         {delay === undefined ? null : (
           <span class="badge warn" role="status" title={delay.message}>
             cannot renew the sign-in

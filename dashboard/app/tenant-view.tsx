@@ -7,8 +7,8 @@ import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import { Icon } from './icon.tsx';
-import type { HistoryChoice } from './history-choice.ts';
-import { Fact, Head, Loaded, Panel } from './pieces.tsx';
+import { type HistoryChoice, historyQuery } from './history-choice.ts';
+import { Fact, Head, Loaded, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { reportLink, runLink } from './route.ts';
@@ -54,12 +54,22 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
 function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined }) {
   return (
     <>
-      {tenant === undefined ? null : <Access tenant={tenant} />}
+      {tenant === undefined ? null : <State tenant={tenant} />}
       <span>{tenant?.defaultDomain}</span>
       <span>
         <TagList names={marksOf(tenant)} />
       </span>
     </>
+  );
+}
+
+/** What is wrong, or that nothing is. */
+function State({ tenant }: TenantProps) {
+  const [worst] = troublesOf(tenant);
+  return worst === undefined ? (
+    <Access tenant={tenant} />
+  ) : (
+    <ToneBadge tone={worst.tone}>{titleOf(worst.cause)}</ToneBadge>
   );
 }
 
@@ -147,7 +157,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const only = results.length === 1 ? results[0] : undefined;
-  const since = results.flatMap(({ job }) => failingSince(tenant, job) ?? []).toSorted()[0];
+  const since = useSince(tenant, results);
   const concerned = { cause, tenants: [{ tenant, results }] };
   const actions =
     stepFor(concerned) === undefined && only !== undefined ? (
@@ -167,8 +177,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           ) : (
             <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
           )}{' '}
-          {only === undefined ? 'fail' : isApply(only) ? 'was refused' : 'fails'}
-          {since === undefined ? '' : ` since ${localDay(since)}`}.
+          {only === undefined ? 'fail since' : isApply(only) ? 'was refused on' : 'fails since'} {localDay(since)}.
         </p>
       )}
       <Paragraphs text={advice} />
@@ -176,11 +185,20 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   );
 }
 
-/** When the first of the failures of a job was that no success has followed. Undefined if that is not known. */
-function failingSince({ history = [] }: TenantDetailsAnswer, job: string): string | undefined {
-  const results = history.filter((result) => result.job === job);
-  const end = results.findIndex(({ outcome }) => outcome === 'succeeded');
-  return results[(end === -1 ? results.length : end) - 1]?.finishedAt;
+const historyIntervalMs = 300_000;
+
+/** When the first of the failures was that no success of its job has followed. The tenant has the results of a few nights alone. */
+function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']): string {
+  const failed = results.filter((result) => !isApply(result)).map(({ job }) => job);
+  const load = (api: Api) =>
+    Promise.all(failed.map(async (job) => (await api.tenantHistory(tenantId, job, historyQuery({}))).runs));
+  const known = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs).value ?? [];
+  const firsts = known.flatMap((runs) => {
+    // The newest run is the first one.
+    const end = runs.findIndex(({ outcome }) => outcome === 'succeeded');
+    return runs[(end === -1 ? runs.length : end) - 1]?.startedAt ?? [];
+  });
+  return [...firsts, ...results.map(({ finishedAt }) => finishedAt)].toSorted()[0] ?? '';
 }
 
 const sourceNames = {
@@ -190,11 +208,29 @@ const sourceNames = {
 } as const;
 
 function Relationship({ tenant }: TenantProps) {
-  const { tenantId, relationship, relationshipRenews, roles = [], explanation, sources } = tenant;
+  const {
+    tenantId,
+    relationship,
+    relationshipRenews,
+    roles = [],
+    reachable,
+    reasonTitle,
+    explanation,
+    sources,
+  } = tenant;
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   return (
-    <Panel title="Relationship" more={<span class="small">{explanation}</span>}>
+    <Panel
+      title="Relationship"
+      more={
+        <span class="small">
+          <ToneBadge tone={reachable ? 'good' : 'idle'} title={explanation}>
+            {reasonTitle}
+          </ToneBadge>
+        </span>
+      }
+    >
       <Life tenant={tenant} />
       <dl>
         <Fact name="Kind">{relationship === 'dap' ? 'DAP' : undefined}</Fact>

@@ -75,10 +75,10 @@ interface Visited {
   readonly detail?: string | undefined;
 }
 
-/** What to do about a cause, without the ids of tenants. */
+/** What to do about a cause, without the command of `stepFor`, which stands beside it with the tenants filled in. */
 export function adviceOf(cause: string): string {
   const text = isErrorCode(cause) ? adviceFor(cause, 'operator') : (adviceForReason(cause) ?? '');
-  return text.replaceAll(' --tenant <id>', '');
+  return text.replace('Run `ptb tenants consent --tenant <id>`', 'Give the consent');
 }
 
 /** A cause with the tenants that it concerns. */

@@ -108,7 +108,7 @@ describe('the page of a run', () => {
     expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
-      ['1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy command', undefined],
+      ['1Consent is missingGive the consent, wait about three minutes, then try again. Copy command', undefined],
       ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
       ['1Skipped', undefined],
       ['Contoso', 'skipped'],
@@ -127,7 +127,7 @@ describe('the page of a run', () => {
     const { grid, root, unmount } = await open({});
     const causes = [
       ['Tenant', 'Rows'],
-      ['1Consent is missingRun ptb tenants consent, wait about three minutes, then try again. Copy command'],
+      ['1Consent is missingGive the consent, wait about three minutes, then try again. Copy command'],
       ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
       ['1Skipped'],
       ['Contososkipped', '–'],

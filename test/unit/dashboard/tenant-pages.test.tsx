@@ -17,6 +17,7 @@ import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
 import type { Tenant } from '../../../src/lib/api/trouble.ts';
 import type { TenantDetailsAnswer } from '../../../src/lib/api/answers/tenants.ts';
+import { tenantHistory } from './histories.ts';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { failed, tenant } from './tenants.ts';
@@ -347,7 +348,18 @@ async function tenantPage(
   const view = <TenantView tenantId="id-Alpine" />;
   const jobs = async () => ({ jobs: known });
   const events = async () => ({ events: [] });
-  const page = await rendered(signedIn({ tenant, jobs, events }, view, roles === undefined ? undefined : [...roles]));
+  const [newest] = tenantHistory.runs;
+  const runs = [
+    { ...newest!, outcome: 'failed', startedAt: '2026-11-24T05:00:00.000Z' },
+    { ...newest!, outcome: 'skipped', startedAt: '2026-11-12T05:00:00.000Z' },
+    { ...newest!, outcome: 'failed', startedAt: '2026-11-10T05:00:00.000Z' },
+    { ...newest!, outcome: 'succeeded', startedAt: '2026-11-09T05:00:00.000Z' },
+    { ...newest!, outcome: 'failed', startedAt: '2026-11-01T05:00:00.000Z' },
+  ] as const;
+  const methods = { tenant, jobs, events, tenantHistory: async () => ({ ...tenantHistory, runs }) };
+  const page = await rendered(signedIn(methods, view, roles === undefined ? undefined : [...roles]));
+  await settle();
+  // One request leads to the next.
   await settle();
   return page;
 }
@@ -453,10 +465,10 @@ describe('the page of a tenant', () => {
   it('says what to do, with the command for this tenant', async () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('.note .cmd code')?.textContent).toBe('ptb tenants consent --tenant alpine.example');
-    expect(root.querySelector('.note')?.textContent).toContain('access-check fails since 24 Nov.');
+    expect(root.querySelector('.note')?.textContent).toContain('access-check fails since 10 Nov.');
     expect([root.querySelector('h1')?.textContent, root.querySelector('.about .badge')?.textContent]).toEqual([
       'Alpine',
-      'reachable',
+      'No consent for the application',
     ]);
     await unmount();
   });

@@ -138,8 +138,8 @@ describe('stepFor', () => {
     );
   });
 
-  it('needs no placeholder in the advice', () => {
-    expect(adviceOf('consent_required')).toBe('Run `ptb tenants consent`, wait about three minutes, then try again.');
+  it('has the command that the advice then does not', () => {
+    expect(adviceOf('consent_required')).toBe('Give the consent, wait about three minutes, then try again.');
   });
 });
 

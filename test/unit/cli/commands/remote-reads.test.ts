@@ -229,7 +229,7 @@ describe('ptb tenants show', () => {
       ['Tags: none'],
       [''],
       ['No consent for the application: report'],
-      ['', expect.stringContaining('What to do: Run `ptb tenants consent`')],
+      ['', expect.stringContaining('What to do: Give the consent, wait')],
       ['', 'Next: ptb tenants consent --tenant one.example'],
       [''],
       ['job', 'last result', 'rows', 'finished', 'run'],
