@@ -2,9 +2,11 @@ import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditPages, AuditRecord } from './audit-pages.ts';
+import type { ErrorCode } from '../../src/lib/core/errors.ts';
+import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { byDay, count } from './format.ts';
-import { Face } from './icon.tsx';
+import { Face, Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
@@ -24,10 +26,15 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const { filter, names } = context;
   const columns: readonly Column<AuditRecord>[] = [
     ['Time', 'w-s p2', (record) => <Opener record={record} names={names} onOpen={setOpen} />],
-    ['Who', 'w-x', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
-    ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
+    ['Who', 'w-who', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
+    ['Tenant', 'w-rule p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
     ['What', 'p2', (record) => <What record={record} />, subjectOf],
-    ['By the rule', 'w-l p3 quiet', ({ rule }) => rule, ({ rule }) => rule],
+    [
+      'By the rule',
+      'w-rule p3 quiet',
+      ({ rule = '' }) => (rule.startsWith('job:') ? 'of the job' : rule),
+      ({ rule }) => rule,
+    ],
     ['Outcome', 'w-l', (record) => <Outcome record={record} />],
   ];
   return (
@@ -37,6 +44,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         columns={columns}
         items={records}
         keyOf={keyOf}
+        onOpen={setOpen}
         rowClass={({ breakGlass }) => (breakGlass === true ? 'break-glass' : undefined)}
         groupsOf={(items) => byDay(items, ({ at }) => at)}
       />
@@ -162,13 +170,36 @@ function Outcome({ record }: { readonly record: AuditRecord }) {
   );
 }
 
+const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
+  'caller_forbidden',
+  'resource_not_allowed',
+  'scope_not_allowed',
+  'target_protected',
+  'tenant_excluded',
+]);
+
+/** The log calls each request denied that was not served, also for what Microsoft answered. */
+export const isFailed = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
+
+export const isDeniedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
+
+/** What became of a request, as the end of a sentence that begins with who made it. */
+function endOf(record: AuditRecord): string {
+  const { kind, outcome, status } = record;
+  if (isDeniedByPolicy(record)) return 'denied by the policy';
+  if (isFailed(record)) return kind === 'request' ? 'not served' : 'no token';
+  if (status === undefined) return outcome;
+  return status >= 400 ? `refused with ${status}` : `answered with ${status}`;
+}
+
 function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readonly onClose: () => void }) {
-  const { at, outcome, code, tenantId, caller, rule } = record;
+  const { at, code, tenantId, caller, rule, approvalId } = record;
   const who = names.whoIn(record);
   const tenant = tenantOf(record, names);
+  const known = useTenants()?.tenants.find((one) => one.tenantId === tenantId);
   return (
     <Dialog
-      title={`${who.name}: ${outcome}`}
+      title={`${who.name}: ${endOf(record)}`}
       about={
         <>
           <Time iso={at} exact />
@@ -194,20 +225,30 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
         <What record={record} />
       </div>
       {code === undefined ? null : (
-        <p>
-          <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code)} />
-        </p>
+        <>
+          <p>
+            <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code)} />
+          </p>
+          <StepFor cause={known && { cause: code, tenants: [{ tenant: known, results: [] }] }} />
+        </>
       )}
       <dl>
         <Fact name="Outcome">
           <Outcome record={record} />
         </Fact>
-        <Fact name="Code">{code && <code>{code}</code>}</Fact>
+        <Fact name="Who">{who.name}</Fact>
+        <Fact name="Tenant">{tenant}</Fact>
         <Fact name="Rule">{rule}</Fact>
-        <Fact name="Grant">{record.grant}</Fact>
-        <Fact name="From cache">{record.fromCache === undefined ? undefined : record.fromCache ? 'yes' : 'no'}</Fact>
+        <Fact name="Reason">{record.reason}</Fact>
+        <Fact name="Approval">{approvalId && <a href={approvalLink(approvalId)}>{approvalId}</a>}</Fact>
+        <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
       </dl>
-      <Details record={record} />
+      <details>
+        <summary>
+          <Icon name="turn" turns /> For support: scopes, ids and hashes
+        </summary>
+        <Details record={record} />
+      </details>
     </Dialog>
   );
 }
@@ -223,11 +264,9 @@ function Details({ record }: { readonly record: ShownRecord }) {
   return (
     <dl class="long">
       <Fact name="Sent">{sentAt && <Time iso={sentAt} exact />}</Fact>
-      <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
-      <Fact name="Reason">{record.reason}</Fact>
-      <Fact name="Approval">
-        {record.approvalId && <a href={approvalLink(record.approvalId)}>{record.approvalId}</a>}
-      </Fact>
+      <Fact name="Code">{record.code && <code>{record.code}</code>}</Fact>
+      <Fact name="Grant">{record.grant}</Fact>
+      <Fact name="From cache">{record.fromCache === undefined ? undefined : record.fromCache ? 'yes' : 'no'}</Fact>
       <Fact name="Refused request">{record.route && <code>{record.route}</code>}</Fact>
       {record.kind === 'tags' || record.kind === 'tool' ? (
         <Fact name={record.kind === 'tags' ? 'Tags' : 'Client, as it names itself'}>
@@ -242,7 +281,7 @@ function Details({ record }: { readonly record: ShownRecord }) {
       </Fact>
       <Fact name="Blueprint of the agent">{caller.blueprint && <code>{caller.blueprint}</code>}</Fact>
       <Fact name="The agent acts for the person">{caller.actsFor && <code>{caller.actsFor}</code>}</Fact>
-      <Fact name="Tenant">{record.tenantId && <code>{record.tenantId}</code>}</Fact>
+      <Fact name="Tenant id">{record.tenantId && <code>{record.tenantId}</code>}</Fact>
       <Fact name="Requested as">{record.tenantAsked && <code>{record.tenantAsked}</code>}</Fact>
       <Fact name="Redeemed by">{record.application && `application ${record.application}`}</Fact>
       <Fact name="Token expires">{expiresAt && <Time iso={expiresAt} exact />}</Fact>

@@ -1,6 +1,15 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditPages, type AuditRecord, largePageSize, useAuditPages, useWholePeriod } from './audit-pages.ts';
-import { AuditTable, type Names, oneARequest, subjectOf, tenantOf, useNames } from './audit-table.tsx';
+import {
+  AuditTable,
+  isDeniedByPolicy,
+  isFailed,
+  type Names,
+  oneARequest,
+  subjectOf,
+  tenantOf,
+  useNames,
+} from './audit-table.tsx';
 import { Icon } from './icon.tsx';
 import { count, countOf, localClock, localDay, relative } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
@@ -14,7 +23,6 @@ import { Check, Choice, Field, Search, withChosen } from './choice.tsx';
 import { saveFile } from './save-file.ts';
 import { goTo } from './route.ts';
 import type { Api } from './api.ts';
-import type { ErrorCode } from '../../src/lib/core/errors.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { FailureBars } from './charts.tsx';
 import { Command } from './copy.tsx';
@@ -160,7 +168,7 @@ function Export({ range, records, isSearching, onClose }: ExportProps) {
   );
 }
 
-/** How much was recorded, how much of it was without success, and how much the policy denied: in the period, or until that is read, on the page. */
+/** How much was recorded, and how much of it the policy denied, or else was without success: in the period, or until that is read, on the page. */
 function headline({ records, loadMore }: AuditPages, period: Period | undefined): string {
   // A period that is read in part may have its first record after that part.
   const isRead = period !== undefined && period.all.records > 0;
@@ -170,21 +178,9 @@ function headline({ records, loadMore }: AuditPages, period: Period | undefined)
   const known = isRead
     ? `${period.isAll ? '' : 'The last '}${words}`
     : `${words}${loadMore === undefined ? '' : ' so far'}`;
-  if (all.failed === 0) return `${known}, none without success`;
-  const denied = all.denied === 0 ? '' : `, ${all.denied.toLocaleString('en')} of them denied by the policy`;
-  return `${known}, ${all.failed.toLocaleString('en')} without success${denied}`;
+  if (all.denied > 0) return `${known}, ${all.denied.toLocaleString('en')} denied by the policy`;
+  return `${known}, ${all.failed === 0 ? 'none' : all.failed.toLocaleString('en')} without success`;
 }
-
-/** The log calls each request denied that was not served, also for what Microsoft answered. */
-const isFailed = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
-
-const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
-  'caller_forbidden',
-  'resource_not_allowed',
-  'scope_not_allowed',
-  'target_protected',
-  'tenant_excluded',
-]);
 
 interface LedeProps {
   readonly range: NonNullable<AuditPages['range']>;
@@ -203,7 +199,7 @@ function Lede({ range, period }: LedeProps) {
           to <Time iso={range.to} short />
         </>
       )}
-      .{causes === '' ? '' : ` Without success for: ${causes}.`}
+      .{period && causes !== '' ? ` ${period.all.failed.toLocaleString('en')} without success: ${causes}.` : ''}
     </>
   );
 }
@@ -236,7 +232,7 @@ interface Tallied {
 const talliedOf = (records: readonly AuditRecord[]): Tallied => ({
   records: records.length,
   failed: records.filter(isFailed).length,
-  denied: records.filter((record) => isFailed(record) && policyCodes.has(record.code)).length,
+  denied: records.filter(isDeniedByPolicy).length,
 });
 
 type Counted<T> = readonly [T, number];
@@ -343,10 +339,10 @@ function Proof() {
   const [tone, word] = proofWords[state];
   return (
     <>
-      {state === 'current' ? <Icon name="lock" /> : <ToneBadge tone={tone}>{word}</ToneBadge>}
+      {state === 'current' ? null : <ToneBadge tone={tone}>{word}</ToneBadge>}
       {lastAt === undefined ? null : (
         <span>
-          The order of the records is signed up to{' '}
+          <Icon name="lock" /> The order of the records is signed up to{' '}
           <b>
             <Time iso={lastAt} short />
           </b>
@@ -373,12 +369,12 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 type Fields = Readonly<Partial<Record<keyof AuditFilter, string | undefined>>>;
 
-/** Lengths of a period until now, in days. The second is that of the API. */
+/** Lengths of a period until now, in days. The first is that of the API. */
 const periods = ['1', '7', '30', '90'];
 
 /** The length that the filter has, give or take the time that the page has been open. */
 function periodOf({ from, to }: AuditFilter): string {
-  if (from === undefined && to === undefined) return '7';
+  if (from === undefined && to === undefined) return '1';
   const days = (Date.now() - Date.parse(from ?? '')) / dayMs;
   return periods.find((known) => to === undefined && days >= Number(known) && days < Number(known) + 0.5) ?? 'other';
 }
@@ -432,7 +428,13 @@ export function AuditFilters(props: {
         onChoose={(days) => show({ from: new Date(Date.now() - Number(days) * dayMs).toISOString(), to: '' })}
       />
       <Choice label="Kind" options={auditKinds} {...choice('kind')} />
-      <Choice label="Outcome" options={auditOutcomes} {...choice('outcome')} />
+      <Choice
+        label="Outcome"
+        options={auditOutcomes}
+        // The title counts what the policy denied, which is a part of it.
+        textOf={(outcome) => (outcome === 'denied' ? 'without success' : outcome)}
+        {...choice('outcome')}
+      />
       <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>
         <summary class="btn">More…</summary>
         <div class="filters">

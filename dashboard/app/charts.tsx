@@ -233,17 +233,13 @@ export function Marks(props: {
 
 /** The same over the whole width, each mark with its title. */
 export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {
-  // Of few, the last one is still at the end, after a line for what is not known.
-  const places = Math.max(14, marks.length);
-  const left = places - marks.length;
   return (
-    <Drawing class="marks wide" box={[0, 0, places * 8 - 2, 14]} label={label}>
-      {left === 0 ? null : <path class="idle" d={`M0 6h${left * 8 - 2}v2H0z`} />}
+    <Drawing class="marks wide" box={[0, 0, marks.length * 8 - 2, 14]} label={label}>
       {marks.map(({ title, tone }, index) => (
         <rect
           key={index}
           class={classOf(tone, index === marks.length - 1)}
-          x={(left + index) * 8}
+          x={index * 8}
           y={isDone(tone) ? 0 : 6}
           width={6}
           height={isDone(tone) ? 14 : 2}
@@ -258,7 +254,8 @@ export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; r
 /** A visit that was skipped or is waited for is a line. */
 const isDone = (tone: string): boolean => tone !== 'idle';
 
-const classOf = (tone: string, isLast: boolean): string => `${tone === 'good' ? 'ok' : tone}${isLast ? '' : ' before'}`;
+const classOf = (tone: string, isLast: boolean): string =>
+  `${tone === 'good' ? 'ok' : tone}${isLast || !isDone(tone) ? '' : ' before'}`;
 
 /** A line over equal parts of time, from zero to its highest value. */
 export function Flow({ values, ...axes }: { readonly values: readonly number[] } & Axes) {

@@ -108,6 +108,7 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
         ]}
         items={events}
         keyOf={({ id }) => id}
+        onOpen={setOpen}
         rowClass={({ at }) => (Date.parse(at) < today ? 'event past' : 'event')}
         {...(isSparse ? {} : { groupsOf: () => days })}
       />

@@ -64,7 +64,7 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
 
 /** How much of the newest events is bad news. */
 function headline(known: string, events: readonly EventView[]): string {
-  const lost = events.filter(({ kind }) => kind === 'lost').length;
+  const lost = events.filter(({ kind }) => kind === 'lost' || kind === 'consent_missing').length;
   return lost === 0 ? known || 'Events' : `${known}, ${lost.toLocaleString('en')} lost access`;
 }
 

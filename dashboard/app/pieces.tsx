@@ -208,14 +208,25 @@ interface TableProps<T> {
   readonly keyOf: (item: T) => string;
   readonly class?: string;
   readonly rowClass?: (item: T) => string | undefined;
+  /** Called for a click beside links and buttons: one of these does the same by keyboard. */
+  readonly onOpen?: (item: T) => void;
   /** Puts the items under headings, such as the days that they happened on. */
   readonly groupsOf?: (items: readonly T[]) => readonly { readonly title: string; readonly items: readonly T[] }[];
 }
 
-export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, groupsOf }: TableProps<T>) {
+export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, onOpen, groupsOf }: TableProps<T>) {
   const rows = (some: readonly T[]) =>
     some.map((item) => (
-      <tr key={keyOf(item)} class={rowClass?.(item)}>
+      <tr
+        key={keyOf(item)}
+        class={rowClass?.(item)}
+        onClick={
+          onOpen &&
+          ((event) => {
+            if ((event.target as Element).closest('a, button') === null) onOpen(item);
+          })
+        }
+      >
         {columns.map(([title, classes, cell, textOf], index) => {
           const Cell = index === 0 ? 'th' : 'td';
           return (
@@ -227,7 +238,7 @@ export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, gr
       </tr>
     ));
   return (
-    <table class={`table ${name}`}>
+    <table class={`table ${name} ${onOpen === undefined ? '' : 'opens'}`}>
       <thead>
         <tr>
           {columns.map(([title, classes]) => (

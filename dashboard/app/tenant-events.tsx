@@ -34,21 +34,19 @@ export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer 
         </p>
       ),
     }));
+  // What was there at the first look is no event: "nothing happened" would be wrong below a trouble.
+  if (polled.value?.events.length === 0 && applied.length === 0) return null;
   return (
     <Panel title="What happened">
       <Loaded polled={polled}>
-        {({ events, continuation }) =>
-          events.length + applied.length === 0 ? (
-            <p class="quiet">Nothing has happened to this tenant since the broker looks at it.</p>
-          ) : (
-            <>
-              <Timeline entries={[...events.map(entryOf), ...applied]} />
-              {continuation === undefined ? null : (
-                <a href={eventsLink({ tenants: tenantId })}>All events of this tenant</a>
-              )}
-            </>
-          )
-        }
+        {({ events, continuation }) => (
+          <>
+            <Timeline entries={[...events.map(entryOf), ...applied]} />
+            {continuation === undefined ? null : (
+              <a href={eventsLink({ tenants: tenantId })}>All events of this tenant</a>
+            )}
+          </>
+        )}
       </Loaded>
     </Panel>
   );

@@ -29,9 +29,15 @@ function useChanging(): ReadonlySet<string> {
   return new Set(jobs?.flatMap(({ name, changes }) => (changes ? name : [])));
 }
 
-/** What became of a visit. A plan that was made has changed nothing. */
-function ResultBadge({ result, changing }: { readonly result: LastResult; readonly changing: ReadonlySet<string> }) {
-  const { job, outcome, code } = result;
+interface BadgeProps extends TenantProps {
+  readonly result: LastResult;
+  readonly changing: ReadonlySet<string>;
+}
+
+/** What became of a visit. A plan that was made has changed nothing. Without access, the reason says more than the code. */
+function ResultBadge({ result, changing, tenant }: BadgeProps) {
+  const { job, outcome } = result;
+  const code = result.code === 'tenant_not_delegated' && !tenant.reachable ? tenant.reason : result.code;
   return outcome === 'succeeded' && changing.has(job) && !isApply(result) ? (
     <ToneBadge tone="idle" title="Nothing was changed yet.">
       planned
@@ -58,8 +64,8 @@ export function TenantJobs({ tenant }: TenantProps) {
           keyOf={({ job }) => job}
           columns={[
             ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
-            ['Nights', 'w-l', ({ job }) => <ResultMarks results={history?.filter((result) => result.job === job)} />],
-            ['Last result', 'w-c', (result) => <ResultBadge result={result} changing={changing} />],
+            [`${nightsShown} nights`, 'w-l', ({ job }) => <ResultMarks of={job} history={history} />],
+            ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing, tenant }} />],
             [
               'Last good',
               'w-m end p2 quiet',
@@ -78,25 +84,38 @@ export function TenantJobs({ tenant }: TenantProps) {
 
 const isGood = ({ outcome }: LastResult): boolean => outcome === 'succeeded';
 
-function ResultMarks({ results }: { readonly results: readonly Result[] | undefined }) {
-  if (results === undefined) return <span class="quiet">not known</span>;
+const nightsShown = 14;
+
+/** The last result of each night, up to the newest of all jobs. */
+function ResultMarks({ of, history }: { readonly of: string; readonly history: TenantDetailsAnswer['history'] }) {
+  if (history === undefined) return <span class="quiet">not known</span>;
+  const dayOf = ({ finishedAt }: Result): number => new Date(finishedAt).setHours(12, 0, 0, 0);
+  const last = Math.max(...history.map(dayOf));
+  const byDay = Map.groupBy(
+    history.filter(({ job }) => job === of),
+    (result) => Math.round((last - dayOf(result)) / 86_400_000),
+  );
+  const nights = Array.from({ length: nightsShown }, (_, at) => byDay.get(nightsShown - 1 - at)?.[0]);
+  const results = nights.flatMap((result) => result ?? []);
   const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
   return (
     <WideMarks
       label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
-      marks={results.toReversed().map(({ outcome, code, finishedAt }) => ({
-        tone: outcomeStyle(outcome).tone,
-        title: `${localTime(finishedAt)}: ${outcomeWord(outcome)}${code === undefined ? '' : `, ${titleOf(code)}`}`,
-      }))}
+      marks={nights.map((result) =>
+        result === undefined
+          ? { tone: 'idle', title: 'no run' }
+          : {
+              tone: outcomeStyle(result.outcome).tone,
+              title: `${localTime(result.finishedAt)}: ${outcomeWord(result.outcome)}${result.code === undefined ? '' : `, ${titleOf(result.code)}`}`,
+            },
+      )}
     />
   );
 }
 
 /** The results of a tenant in earlier runs, the newest first, for those who ask for them. */
-function AllResults({
-  tenant: { tenantId, history },
-  changing,
-}: TenantProps & { readonly changing: ReadonlySet<string> }) {
+function AllResults({ tenant, changing }: Omit<BadgeProps, 'result'>) {
+  const { tenantId, history } = tenant;
   const [isAll, setAll] = useState(false);
   const [open, setOpen] = useState<Result>();
   const showsLog = useRole('Runs.Read');
@@ -123,7 +142,7 @@ function AllResults({
               ),
             ],
             ['Finished', 'w-m quiet p2', ({ finishedAt }) => <Time iso={finishedAt} short />],
-            ['Outcome', 'w-c', (result) => <ResultBadge result={result} changing={changing} />],
+            ['Outcome', 'w-c', (result) => <ResultBadge {...{ result, changing, tenant }} />],
             ['Rows', 'w-s end p2', ({ rows }) => rows.toLocaleString('en')],
             ['Attempts', 'w-s end p2', ({ attempts }) => attempts],
             ['Log', 'w-xs end', (result) => showsLog && <OpenLog result={result} onOpen={setOpen} />],

@@ -187,18 +187,20 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
 
 const historyIntervalMs = 300_000;
 
-/** When the first of the failures was that no success of its job has followed. The tenant has the results of a few nights alone. */
+/**
+ * When the first of the failures was that no success of its job has followed: of the job with most nights, as on other pages.
+ * The tenant has the results of a few nights alone.
+ */
 function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']): string {
   const failed = results.filter((result) => !isApply(result)).map(({ job }) => job);
   const load = (api: Api) =>
     Promise.all(failed.map(async (job) => (await api.tenantHistory(tenantId, job, historyQuery({}))).runs));
   const known = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs).value ?? [];
-  const firsts = known.flatMap((runs) => {
-    // The newest run is the first one.
-    const end = runs.findIndex(({ outcome }) => outcome === 'succeeded');
-    return runs[(end === -1 ? runs.length : end) - 1]?.startedAt ?? [];
-  });
-  return [...firsts, ...results.map(({ finishedAt }) => finishedAt)].toSorted()[0] ?? '';
+  const [runs = []] = known.toSorted((one, other) => other.length - one.length);
+  // The newest run is the first one.
+  const end = runs.findIndex(({ outcome }) => outcome === 'succeeded');
+  const first = runs[(end === -1 ? runs.length : end) - 1]?.startedAt;
+  return first ?? results.map(({ finishedAt }) => finishedAt).toSorted()[0] ?? '';
 }
 
 const sourceNames = {

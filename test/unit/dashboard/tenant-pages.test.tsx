@@ -510,10 +510,10 @@ describe('the page of a tenant', () => {
     await unmount();
   });
 
-  it('draws one mark per result, the oldest first, and lists them the newest first', async () => {
+  it('draws one mark per night, the oldest first, and lists the results the newest first', async () => {
     const { root, unmount } = await tenantPage();
     const marks = [...root.querySelectorAll('.marks rect')].map((mark) => mark.getAttribute('class'));
-    expect(marks).toEqual(['ok before', 'bad']);
+    expect(marks).toEqual([...Array.from({ length: 12 }, () => 'idle'), 'ok before', 'bad']);
     expect(root.querySelectorAll('table')).toHaveLength(1);
     await act(() => buttonOf(root, 'Show all 2 results')?.click());
     const rows = [...root.querySelectorAll('table')].at(-1)?.querySelectorAll('tbody tr') ?? [];
