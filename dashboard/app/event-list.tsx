@@ -53,7 +53,7 @@ export const entryOf = (event: EventView): TimelineEntry => ({
   id: event.id,
   at: event.at,
   tone: toneOf(event.kind),
-  title: kindTitle(event.kind),
+  title: titleOfCause(event) ?? kindTitle(event.kind),
   details: <Details event={event} />,
 });
 

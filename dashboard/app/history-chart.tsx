@@ -1,5 +1,6 @@
 import { Drawing, partWord, placeOf, Plot } from './charts.tsx';
 import { useState } from 'preact/hooks';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { localDate, localTime } from './format.ts';
 import { type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
 import { runLink } from './route.ts';
@@ -143,10 +144,10 @@ function Marked({ point }: { readonly point: HistoryPoint }) {
   const { runId, startedAt, number, about } = point;
   return (
     <p class="chart-marked">
-      {number === undefined ? <span>No number</span> : <strong>{numberText(number)}</strong>}{' '}
-      <span>
-        <a href={runLink(runId)}>{localTime(startedAt)}</a> <span class="quiet">{about}</span>
-      </span>
+      {number === undefined ? 'No number' : <strong>{numberText(number)}</strong>} on{' '}
+      <a href={runLink(runId)}>{localTime(startedAt)}</a>
+      {/* That there is a number says it. */}
+      {about === outcomeWord('succeeded') ? '' : `, ${about}`}
     </p>
   );
 }

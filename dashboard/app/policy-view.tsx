@@ -274,7 +274,7 @@ const nouns: Readonly<Record<string, string>> = {
   'requests.cmdlets': 'cmdlet',
 };
 
-/** What a rule allows, and below it its name in the policy, whole lists of it, and what nobody used of it. */
+/** The name of a rule, what it allows, whole lists of it, and what nobody used of it. */
 function RuleCell({ rule: { rule, allows, unused }, names }: { readonly rule: Rule; readonly names: Names }) {
   const { tenantId: partner } = useSignedIn().session;
   const tenantOf = (entry: string): string => {
@@ -283,26 +283,26 @@ function RuleCell({ rule: { rule, allows, unused }, names }: { readonly rule: Ru
     return names.tenants.get(entry) ?? (isGuid(entry) ? `tenant ${names.nameOf(entry)}` : entry);
   };
   const lists = [
-    ...Object.entries(allows?.terms ?? {}).map(
-      ([part, entries]) => [part, `In the policy, ${part}: `, entries] as const,
-    ),
+    ...Object.entries(allows?.terms ?? {}).map(([part, entries]) => [part, 'In the policy: ', entries] as const),
     ...Object.entries(unused).map(([part, entries]) => [part, 'Not used: ', entries] as const),
   ];
   return (
     <>
+      <b>{rule}</b>
       {/* A broker of another version does not say it. */}
-      {allows === undefined ? rule : <Sentences allows={allows} tenantOf={tenantOf} nameOf={names.nameOf} />}
-      {allows === undefined ? null : <div class="small quiet">Rule: {rule}</div>}
-      {lists.map(([part, before, entries]) => (
-        <div key={before + part} class="small quiet">
-          <Folded
-            names={entries}
-            before={before}
-            noun={nouns[part] ?? 'entry'}
-            {...(part === 'callers' ? { nameOf: names.nameOf } : {})}
-          />
-        </div>
-      ))}
+      {allows === undefined ? null : <Sentences allows={allows} tenantOf={tenantOf} nameOf={names.nameOf} />}
+      <div class="folds small quiet">
+        {lists.map(([part, before, entries]) => (
+          <div key={before + part}>
+            <Folded
+              names={entries}
+              before={before}
+              noun={nouns[part] ?? 'entry'}
+              {...(part === 'callers' ? { nameOf: names.nameOf } : {})}
+            />
+          </div>
+        ))}
+      </div>
     </>
   );
 }
@@ -312,25 +312,28 @@ interface SentencesProps extends Pick<Names, 'nameOf'> {
   readonly tenantOf: (entry: string) => string;
 }
 
+/** Of a rule that is open to all kinds of callers. */
+const everyKind = 'people, applications and agents';
+
 /** Who may do what, where, and what they may read. */
 function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
   const { callers, kinds, objects, only, may, tenants, except, reads } = allows;
   const through = callers.includes('*') ? undefined : callers;
   const ids = objects ?? through;
   const about = [
-    ...(ids === undefined ? [] : [kinds]),
+    ...(ids === undefined || kinds === everyKind ? [] : [kinds]),
     ...(objects === undefined || through === undefined ? [] : [`through ${someOf(through.map(nameOf))}`]),
     ...(only === undefined ? [] : [only]),
   ];
   return (
-    <>
+    <div>
       <span title={ids?.join(', ')}>{ids === undefined ? `All ${kinds}` : capitalized(someOf(ids.map(nameOf)))}</span>
-      {about.length === 0 ? '' : ` (${about.join(', ')})`} may <b>{may}</b>, in <b>{someOf(tenants.map(tenantOf))}</b>
+      {about.length === 0 ? '' : ` (${about.join(', ')})`} may {may}, in {someOf(tenants.map(tenantOf))}
       {except.length === 0 ? '' : `, except ${someOf(except.map(tenantOf))}`}.
       {reads === undefined
         ? ''
         : ` They may read ${reads.length === 0 ? 'no tenant' : someOf(reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry))))}.`}
-    </>
+    </div>
   );
 }
 

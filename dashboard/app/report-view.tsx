@@ -99,7 +99,8 @@ function Content({ report: { sections, gaps, warnings } }: { readonly report: Te
       <Warnings texts={warnings} />
       {topicsOf(sections).map(([topic, group]) => (
         <section key={topic} class="stack" aria-label={topicTitle(topic)}>
-          <h2>{topicTitle(topic)}</h2>
+          {/* The title of a panel says it. */}
+          {titleFor(group[0]?.title ?? '') === topicTitle(topic) ? null : <h2>{topicTitle(topic)}</h2>}
           {group.map((section) => (
             <OneSection key={section.job} section={section} />
           ))}
@@ -141,7 +142,7 @@ function OneSection({ section }: { readonly section: Section }) {
             {changed.map((change, at) => (
               <li key={at}>
                 <b dir="auto">{changedRow(change, columns)}</b> <span class="quiet">{change.change}</span>{' '}
-                <span dir="auto">{changedCells(change, columns)}</span>
+                {change.change === 'changed' ? <span dir="auto">{changedCells(change, columns)}</span> : null}
               </li>
             ))}
           </ul>
@@ -208,7 +209,9 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   // What most rows have in common tells nothing of one, nor does the day on which Microsoft last looked at it.
   const isUsual = (row: Row, { name, title, type }: Column): boolean =>
     title === 'As of' ||
-    (['text', 'boolean'].includes(type) && rows.filter((other) => other[name] === row[name]).length > rows.length / 2);
+    // How many are yes stands above: one of few of them is worth a word.
+    (['text', 'boolean'].includes(type) &&
+      rows.filter((other) => other[name] === row[name]).length > rows.length / (type === 'boolean' ? 4 : 2));
   const rest = (row: Row): string =>
     ordered
       .slice(fitting.length)
@@ -230,7 +233,7 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
           ([, row]) => (
             <>
               <bdi>{textOf(row, person ?? first)}</bdi>
-              {person === undefined ? null : <div class="small quiet">{textOf(row, first)}</div>}
+              {person === undefined ? null : <div class="small quiet any">{textOf(row, first)}</div>}
               {isPhone ? <div class="small quiet">{rest(row)}</div> : null}
             </>
           ),
@@ -239,11 +242,14 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
           (column): TableColumn<readonly [number, Row]> => [
             column.title,
             column.type === 'number' ? 'end wrap' : 'wrap',
-            ([, row]) => <bdi>{textOf(row, column)}</bdi>,
+            ([, row]) => {
+              const text = textOf(row, column);
+              return <bdi class={text.startsWith('expired') ? 'problem' : undefined}>{text}</bdi>;
+            },
           ],
         ),
         ...(isShort && !isPhone
-          ? [['More', 'w-c wrap quiet', ([, row]) => rest(row)] satisfies TableColumn<readonly [number, Row]>]
+          ? [['More', 'wrap quiet', ([, row]) => rest(row)] satisfies TableColumn<readonly [number, Row]>]
           : []),
       ]}
     />

@@ -32,10 +32,12 @@ function useChanging(): ReadonlySet<string> {
 interface BadgeProps extends TenantProps {
   readonly result: LastResult;
   readonly changing: ReadonlySet<string>;
+  /** A notice names the cause. */
+  readonly isBrief?: boolean;
 }
 
 /** What became of a visit. A plan that was made has changed nothing. Without access, the reason says more than the code. */
-function ResultBadge({ result, changing, tenant }: BadgeProps) {
+function ResultBadge({ result, changing, tenant, isBrief = false }: BadgeProps) {
   const { job, outcome } = result;
   const code = result.code === 'tenant_not_delegated' && !tenant.reachable ? tenant.reason : result.code;
   return outcome === 'succeeded' && changing.has(job) && !isApply(result) ? (
@@ -43,7 +45,7 @@ function ResultBadge({ result, changing, tenant }: BadgeProps) {
       planned
     </ToneBadge>
   ) : (
-    <OutcomeBadge outcome={outcome} code={code} />
+    <OutcomeBadge outcome={outcome} code={isBrief ? undefined : code} />
   );
 }
 
@@ -65,7 +67,7 @@ export function TenantJobs({ tenant }: TenantProps) {
           columns={[
             ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
             [`${nightsShown} nights`, 'w-l', ({ job }) => <ResultMarks of={job} history={history} />],
-            ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing, tenant }} />],
+            ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing, tenant }} isBrief />],
             [
               'Last good',
               'w-m end p2 quiet',

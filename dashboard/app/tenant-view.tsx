@@ -177,7 +177,8 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           ) : (
             <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
           )}{' '}
-          {only === undefined ? 'fail since' : isApply(only) ? 'was refused on' : 'fails since'} {localDay(since)}.
+          {only === undefined ? 'fail' : isApply(only) ? 'was refused' : 'fails'}
+          {since === undefined ? '' : ` ${only !== undefined && isApply(only) ? 'on' : 'since'} ${localDay(since)}`}.
         </p>
       )}
       <Paragraphs text={advice} />
@@ -191,16 +192,17 @@ const historyIntervalMs = 300_000;
  * When the first of the failures was that no success of its job has followed: of the job with most nights, as on other pages.
  * The tenant has the results of a few nights alone.
  */
-function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']): string {
+function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']): string | undefined {
   const failed = results.filter((result) => !isApply(result)).map(({ job }) => job);
   const load = (api: Api) =>
     Promise.all(failed.map(async (job) => (await api.tenantHistory(tenantId, job, historyQuery({}))).runs));
-  const known = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs).value ?? [];
-  const [runs = []] = known.toSorted((one, other) => other.length - one.length);
+  const { value, failure } = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs);
+  if (value === undefined && failure === undefined) return undefined;
+  const [runs = []] = (value ?? []).toSorted((one, other) => other.length - one.length);
   // The newest run is the first one.
   const end = runs.findIndex(({ outcome }) => outcome === 'succeeded');
   const first = runs[(end === -1 ? runs.length : end) - 1]?.startedAt;
-  return first ?? results.map(({ finishedAt }) => finishedAt).toSorted()[0] ?? '';
+  return first ?? results.map(({ finishedAt }) => finishedAt).toSorted()[0];
 }
 
 const sourceNames = {

@@ -129,7 +129,7 @@ export const TwoLines = (props: { readonly children: ComponentChildren; readonly
 );
 
 export function useNarrow(): boolean {
-  const query = useMemo(() => matchMedia('(max-width: 720px)'), []);
+  const query = useMemo(() => matchMedia('screen and (max-width: 720px)'), []);
   const [isNarrow, setNarrow] = useState(query.matches);
   useEffect(() => {
     const follow = (): void => setNarrow(query.matches);

@@ -132,18 +132,19 @@ it('says how many are yes, and has a few columns, with what is left beside them'
       split: { column: 'strength', title: 'STRENGTH' },
       runs: [{ ...run(24), rows: 2, numbers: { registered: 1, unregistered: 1, free: 2 } }],
     }),
-    rowsOfTenant: async () => ({ rows: [rowOf(1), rowOf(2)] }),
+    rowsOfTenant: async () => ({ rows: [1, 2, 3, 4, 5].map(rowOf) }),
   });
   expect([...root.querySelectorAll('.panel h2')].map(({ textContent }) => textContent)).toEqual(['Users']);
   const metrics = [...root.querySelectorAll('.metrics > div')].map(({ textContent }) => textContent);
-  expect(metrics).toEqual(['USERs2 ', 'Registered1 of 2', 'Administrator0 of 2']);
+  expect(metrics).toEqual(['USERs5 ', 'Registered1 of 5', 'Administrator0 of 5']);
   expect([...root.querySelectorAll('thead th')].map(({ textContent }) => textContent)).toEqual([
     'DISPLAYNAME',
     'STRENGTH',
     'A',
     'More',
   ]);
-  expect([...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
+  // What most rows have in common is not said, nor is a yes of many rows.
+  expect([...root.querySelectorAll('tbody tr')].slice(0, 2).map(({ textContent }) => textContent)).toEqual([
     'displayName1user1strength1a1B b1, C c1, D d1, E e1, REGISTERED',
     'displayName2user2strength2a2B b2, C c2, D d2, E e2',
   ]);
