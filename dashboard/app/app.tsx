@@ -116,7 +116,8 @@ function NotFound() {
         lede="The address may have been cut, or belong to another version of the broker."
       />
       <p>
-        <a href="#/overview">Go to the overview</a>, or press Ctrl K to find what you are looking for.
+        <a href="#/overview">Go to the overview</a>
+        <span class="p2">, or press Ctrl K to find what you are looking for</span>.
       </p>
     </>
   );

@@ -147,7 +147,15 @@ export function GroupHead(props: {
           <Sentence text={advice} />
         </span>
       )}
-      {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} isAlone />}
+      {step === undefined ? null : (
+        // What only looks for the cause is no remedy.
+        <CopyButton
+          text={step.command}
+          what={step.command.startsWith('ptb doctor') ? 'check' : 'command'}
+          tabIndex={-1}
+          isAlone
+        />
+      )}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { PartyName } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
-import { CountsBar, Drawing, FailedNights, FailureBars } from './charts.tsx';
+import { CountsBar, countsText, Drawing, FailedNights, FailureBars } from './charts.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
@@ -149,9 +149,9 @@ function NightBars(props: {
     <section aria-labelledby="nights-title" class="nights">
       <div class="pair">
         <h2 id="nights-title">Tenants that failed, night by night</h2>
-        <span class="small">
-          “{job.title}” visited {least === most ? '' : `${least.toLocaleString('en')} to `}
-          {count(most, 'tenant')} in {nightsInWords}
+        <span class="small" title={`by “${job.title}”`}>
+          {least === most ? '' : `${least.toLocaleString('en')} ${most - least === 1 ? 'or' : 'to'} `}
+          {count(most, 'tenant')} visited in {nightsInWords}
         </span>
       </div>
       <FailureBars
@@ -224,16 +224,24 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
         keyOf={({ job }) => job.name}
         columns={[
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
-          ['Last run', 'w-l', ({ runs: [last] }) => <LastRun run={last} />],
+          ['Last run', 'w-l', ({ runs }) => <LastRun run={lastOf(runs)} />],
           [
             'Failed',
             'w-xs end',
-            ({ runs: [last] }) => (
-              <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>
-            ),
+            ({ runs }) => {
+              const failed = lastOf(runs)?.tenants.failed;
+              return <span class={failed ? 'problem' : undefined}>{failed}</span>;
+            },
           ],
-          ['Nights', 'w-x p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
-          ['Took', 'w-s end p2', ({ runs: [last] }) => last && duration(last.durationMs)],
+          [`${jobNights} nights`, 'w-x p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
+          [
+            'Took',
+            'w-s end p2',
+            ({ runs }) => {
+              const last = lastOf(runs);
+              return last && duration(last.durationMs);
+            },
+          ],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
         ]}
       />
@@ -246,10 +254,14 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
   );
 }
 
+/** The run that goes on, or that of the last night over most tenants: a rerun over some does not replace it. */
+const lastOf = ([newest, ...older]: JobRuns['runs']): RunSummaryAnswer | undefined =>
+  newest?.finishedAt === undefined ? newest : (nightsOf([newest, ...older], 1).at(-1)?.run ?? newest);
+
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return <span class="quiet">no run yet</span>;
   return (
-    <a href={runLink(run.runId)} title={`Run of ${run.job}`}>
+    <a href={runLink(run.runId)} title={countsText(run.tenants)}>
       {run.finishedAt !== undefined && run.status === 'completed' ? (
         <CountsBar counts={run.tenants} />
       ) : (

@@ -29,7 +29,7 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
           class="primary"
           dialog={(onClose) => <ChooseJob jobs={startable} tenants={tenants} onClose={onClose} />}
         >
-          <Icon name="play" /> Run a job…
+          <Icon name="play" /> Run a job{(tenants?.length ?? 0) > 1 ? ` over these ${tenants?.length}` : ''}…
         </DialogButton>
       ) : null}
     </>

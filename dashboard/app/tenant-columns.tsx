@@ -6,7 +6,7 @@ import type { Failures } from './nights.ts';
 import { ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { changesColumn, lastOf } from './tenant-filter.ts';
-import { endsSoon, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
+import { endsSoon, hasEnded, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import { type RowsColumn, TwoLines } from './virtual-rows.tsx';
 
 /** A job in the matrix, with its last nights as far as they are known. `changesColumn`: all applies of change jobs. */
@@ -188,6 +188,8 @@ function End({ tenant }: { readonly tenant: Tenant }) {
   const { relationshipEndsAt, relationshipRenews } = tenant;
   if (relationshipEndsAt === undefined) return <span class="quiet">–</span>;
   const date = <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>;
+  if (hasEnded(tenant))
+    return <span class="problem">ended{Date.parse(relationshipEndsAt) < Date.now() ? <> {date}</> : null}</span>;
   if (endsSoon(tenant)) return <ToneBadge tone="warn">{date}</ToneBadge>;
   const isNear = Date.parse(relationshipEndsAt) - Date.now() < monthMs;
   return (

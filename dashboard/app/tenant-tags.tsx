@@ -8,33 +8,30 @@ import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { Icon } from './icon.tsx';
-import { Fact, Failure, Panel } from './pieces.tsx';
+import { Failure, Panel } from './pieces.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 
 interface TagsProps {
-  readonly tenant: Pick<TenantDetailsAnswer, 'tenantId' | 'name' | 'tags' | 'groups'>;
+  readonly tenant: Pick<TenantDetailsAnswer, 'tenantId' | 'name' | 'tags'>;
   /** Reads the tenant again. */
   readonly onChange: () => void;
 }
 
-/** The tags of a tenant, which rules and groups of the policy may name, and the groups that contain it. */
+/** The tags of a tenant, which rules and groups of the policy may name. The head of the page has the groups. */
 export function TenantTags({ tenant, onChange }: TagsProps) {
-  const { tenantId, tags, groups } = tenant;
+  const { tenantId, tags } = tenant;
   const mayChange = useRole('Tenants.Write');
   const showsAudit = useRole('Audit.Read');
   return (
     <Panel
-      title="Tags and groups"
+      title="Tags"
       more={
         showsAudit ? (
           <a href={auditLink({ tenant: tenantId, kind: 'tags', from: longAgo() })}>Changes of its tags</a>
         ) : undefined
       }
     >
-      <dl>
-        <Fact name="Tags">{tags === undefined ? 'not known' : <Links names={tags} filter="tag" />}</Fact>
-        <Fact name="Groups">{groups === undefined ? 'not known' : <Links names={groups} filter="group" />}</Fact>
-      </dl>
+      {tags === undefined ? <p class="quiet">not known</p> : <Links tags={tags} />}
       {mayChange && tags !== undefined ? (
         <DialogButton dialog={(onClose) => <TagsDialog {...{ tenant, tags, onChange, onClose }} />}>
           Change tags…
@@ -47,14 +44,14 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
 /** Tags rarely change, so the audit view shows a quarter of a year. */
 const longAgo = (): string => new Date(Date.now() - 90 * 86_400_000).toISOString();
 
-function Links({ names, filter }: { readonly names: readonly string[]; readonly filter: 'tag' | 'group' }) {
-  if (names.length === 0) return <span class="quiet">none</span>;
+function Links({ tags }: { readonly tags: readonly string[] }) {
+  if (tags.length === 0) return <span class="quiet">none</span>;
   return (
     <ul class="tags">
-      {names.map((name) => (
-        <li key={name}>
-          <a class="tag" href={tenantsLink({ [filter]: name })}>
-            {name}
+      {tags.map((tag) => (
+        <li key={tag}>
+          <a class="tag" href={tenantsLink({ tag })}>
+            {tag}
           </a>
         </li>
       ))}

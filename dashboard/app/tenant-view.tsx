@@ -15,7 +15,7 @@ import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { isApply } from './tenant-filter.ts';
-import { Access, marksOf, TagList } from './tenant-columns.tsx';
+import { Access, TagList } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantJobs, TenantOverTime } from './tenant-history.tsx';
@@ -57,7 +57,7 @@ function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined })
       {tenant === undefined ? null : <State tenant={tenant} />}
       <span>{tenant?.defaultDomain}</span>
       <span>
-        <TagList names={marksOf(tenant)} />
+        <TagList names={tenant?.groups ?? []} />
       </span>
     </>
   );

@@ -37,6 +37,7 @@ const tenants = [
   tenant('Beta', {
     reachable: false,
     reason: 'gdap_expired',
+    relationshipEndsAt: '2026-11-01T12:00:00.000Z',
     lastResults: [failed('access-check', 'tenant_not_delegated')],
   }),
 ];
@@ -102,7 +103,7 @@ describe('the matrix of tenants', () => {
       [
         'Beta',
         'beta.example',
-        '–',
+        expect.stringMatching(/^ended 1 Nov/),
         'The tenant has not delegated administration to the partner, failed in 0 of 2 nights before',
         'no result',
       ],
@@ -258,7 +259,7 @@ describe('the matrix of tenants', () => {
     expect(wide.cells()).toEqual([
       ['Tenant', 'Domain', 'Access ends', 'Last results'],
       ['1GDAP relationship expired'],
-      ['Beta', 'beta.example', '–', 'not known'],
+      ['Beta', 'beta.example', expect.stringMatching(/^ended 1 Nov/), 'not known'],
       ['2It is not known whether jobs failed'],
       ['Alpine', 'alpine.example', '–', 'not known'],
       ['Contoso', 'contoso.example', '–', 'not known'],

@@ -87,6 +87,5 @@ it('offers changes only to those who may make them, and records only to readers 
   expect([...root.querySelectorAll('a')].map((link) => link.getAttribute('href'))).toEqual([
     '#/tenants?tag=managed',
     '#/tenants?tag=tier%3Dgold',
-    '#/tenants?group=served',
   ]);
 });
