@@ -149,21 +149,21 @@ function Export({ range, records, isSearching, onClose }: ExportProps) {
   return (
     <Dialog title="Export the records" onClose={onClose}>
       <p>
-        {isSearching ? 'What the filter and the search have found so far' : 'What the page has of the filter so far'},
-        one JSON object a line:
-      </p>
-      <p>
-        <button type="button" onClick={save}>
-          <Icon name="download" /> Download {count(records.length, 'record')}
-        </button>
-      </p>
-      <p>
         All stored records of the period with the checkpoints that prove them, for <code>ptb audit verify</code>{' '}
         anywhere:
       </p>
       <Command
         text={`ptb audit export --output audit.jsonl${range === undefined ? '' : ` --from ${range.from} --to ${range.to}`}`}
       />
+      <p>
+        {isSearching ? 'What the filter and the search have found so far' : 'What the page has of the filter so far'},
+        one JSON object a line:
+      </p>
+      <p>
+        <button type="button" onClick={save}>
+          <Icon name="download" /> Download these {count(records.length, 'record')}
+        </button>
+      </p>
     </Dialog>
   );
 }

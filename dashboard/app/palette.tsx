@@ -11,6 +11,7 @@ import { stepFor } from '../../src/lib/api/next-step.ts';
 import { OutcomeBadge, ToneBadge } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
 import { goTo, jobLink, runLink, tenantLink, views } from './route.ts';
+import { ChooseJob } from './start-buttons.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
@@ -31,7 +32,8 @@ interface Item {
 
 /** A dialog that an item opens in place of the palette. */
 type Job = JobsAnswer['jobs'][number];
-type Doing = { readonly job: Job; readonly tenants?: readonly string[] } | 'ask';
+/** Without a job, one is chosen. */
+type Doing = { readonly job?: Job; readonly tenants?: readonly string[] } | 'ask';
 
 /** Results of each group, so that every group stays in sight. */
 const mostOfGroup = 6;
@@ -40,8 +42,11 @@ const runsRead = 60;
 /** Finds tenants, runs, jobs, callers, pages and actions, by keyboard alone. */
 export function Palette({ onClose }: { readonly onClose: () => void }) {
   const [doing, setDoing] = useState<Doing>();
+  const { jobs = [] } = useJobs();
+  const startable = jobs.filter(useMayStart());
   if (doing === 'ask') return <AskDialog onClose={onClose} />;
-  if (doing !== undefined) return <StartDialog job={doing.job} tenants={doing.tenants} onClose={onClose} />;
+  if (doing?.job !== undefined) return <StartDialog job={doing.job} tenants={doing.tenants} onClose={onClose} />;
+  if (doing !== undefined) return <ChooseJob jobs={startable} tenants={doing.tenants} onClose={onClose} />;
   return <Finder onClose={onClose} onDo={setDoing} />;
 }
 
@@ -179,17 +184,16 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     const callers = new Map(
       runs?.runs.flatMap((run) => (run.starter?.name === undefined ? [] : [[run.starter.name, run]])),
     );
-    const doing = (job: Job, text: string, tenants?: readonly string[]): Item => ({
-      ...item('Do', 'play', text, () => onDo({ job, ...(tenants === undefined ? {} : { tenants }) })),
-      also: `run a job ${job.name}`,
-      stays: true,
-    });
     const startable = (jobs ?? []).filter(mayStart);
     const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
     const items: readonly Item[] = [
       ...shown.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
       item('Pages', 'api', 'API reference', () => location.assign('docs')),
-      ...startable.map((job) => doing(job, `${doOf(job)} ${job.title}…`)),
+      ...startable.map((job) => ({
+        ...item('Do', 'play', `${doOf(job)} ${job.title}…`, () => onDo({ job })),
+        also: `run a job ${job.name}`,
+        stays: true as const,
+      })),
       ...(mayAsk ? [{ ...item('Do', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const] : []),
       ...(jobs ?? []).map(({ name, title }) => ({
         ...item('Jobs', 'jobs', title, () => goTo(jobLink(name))),
@@ -213,7 +217,14 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         void navigator.clipboard?.writeText(text).then(() => toast({ text: `Copied: ${text}` }));
       return [
         ...(command === undefined ? [] : [item('Do', 'copy', `Copy ${command}`, () => copy(command))]),
-        ...startable.slice(0, 3).map((job) => doing(job, `${doOf(job)} ${job.title} over ${name}…`, [tenantId])),
+        ...(startable.length === 0
+          ? []
+          : [
+              {
+                ...item('Do', 'play', `Run a job over ${name}…`, () => onDo({ tenants: [tenantId] })),
+                stays: true as const,
+              },
+            ]),
         ...(readsAudit ? [item('Do', 'audit', `Audit of ${name}`, () => goTo(auditLink({ tenant: tenantId })))] : []),
       ];
     };

@@ -22,7 +22,7 @@ import { Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
 import { usePartner } from './context.ts';
 import { Icon } from './icon.tsx';
-import { Head, Loaded, Metrics, Panel, Table, type Column as TableColumn } from './pieces.tsx';
+import { Empty, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { tenantLink } from './route.ts';
@@ -106,6 +106,7 @@ function Content({ report: { sections, gaps, warnings } }: { readonly report: Te
           ))}
         </section>
       ))}
+      {sections.length > 0 ? null : <Empty title="No rows of this customer are kept." />}
       <Missing gaps={gaps} />
       <p class="print-only small">
         Every request into this tenant is in an audit log whose order can be proven. Made by Partner Token Broker.

@@ -54,7 +54,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     expect(repeated?.slice(1)).toEqual([who, customer.name, 'Token graph', rule, issued]);
     expect(first?.[4]).toBe(rule);
     expect(ofJob?.[1]).toContain('Access to each tenant');
-    expect(ofJob?.[4]).toBe('job:access-check');
+    expect(ofJob?.[4]).toBe('of the job');
   });
 
   it('opens a record by keyboard and shows scopes, excess scopes and ids, but never the token', async () => {

@@ -61,9 +61,10 @@ describe('the palette', skippedBecause(noBrowser), () => {
     await expect.poll(() => groups.allTextContents()).toContain('Do');
     for (;;) {
       await page.keyboard.press('ArrowDown');
-      if ((await chosen().textContent()) === `Run Access to each tenant over ${name}…`) break;
+      if ((await chosen().textContent()) === `Run a job over ${name}…`) break;
     }
     await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Access to each tenant' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start Access to each tenant' });
     expect(await dialog.getByLabel('Only these tenants').inputValue()).toBe(tenantId);
     await page.keyboard.press('Escape');

@@ -110,6 +110,13 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
   await unmount();
 });
 
+it('says that there is nothing to show, and why, of a customer whose last visits failed', async () => {
+  const { root, unmount } = await shown({ tenantHistory: async () => ({ columns: [], runs: [] }) });
+  expect(root.querySelector('.empty')?.textContent).toBe('No rows of this customer are kept.');
+  expect(root.textContent).toContain('Not in this report: Title of mfa (The service is missing).');
+  await unmount();
+});
+
 it('says how many are yes, and has a few columns, with what is left beside them', async () => {
   const names = ['user', 'displayName', 'type', 'registered', 'a', 'strength', 'b', 'c', 'd', 'e'];
   const columns = names.map((name) => ({
