@@ -26,12 +26,12 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const { filter, names } = context;
   const columns: readonly Column<AuditRecord>[] = [
     ['Time', 'w-s p2', (record) => <Opener record={record} names={names} onOpen={setOpen} />],
-    ['Who', 'w-who', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
-    ['Tenant', 'w-rule p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
+    ['Who', 'w-x', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
+    ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
     ['What', 'p2', (record) => <What record={record} />, subjectOf],
     [
       'By the rule',
-      'w-rule p3 quiet',
+      'w-m p3 quiet',
       ({ rule = '' }) => (rule.startsWith('job:') ? 'of the job' : rule),
       ({ rule }) => rule,
     ],
@@ -236,8 +236,6 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
         <Fact name="Outcome">
           <Outcome record={record} />
         </Fact>
-        <Fact name="Who">{who.name}</Fact>
-        <Fact name="Tenant">{tenant}</Fact>
         <Fact name="Rule">{rule}</Fact>
         <Fact name="Reason">{record.reason}</Fact>
         <Fact name="Approval">{approvalId && <a href={approvalLink(approvalId)}>{approvalId}</a>}</Fact>

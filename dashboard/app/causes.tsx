@@ -137,6 +137,8 @@ export function GroupHead(props: {
 }) {
   const { count: n, title, tone, advice, since, cause } = props;
   const step = cause && stepFor(cause);
+  // What only looks for the cause is no remedy.
+  const what = step?.command.startsWith('ptb doctor') ? 'check' : 'command';
   return (
     <>
       <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
@@ -147,15 +149,7 @@ export function GroupHead(props: {
           <Sentence text={advice} />
         </span>
       )}
-      {step === undefined ? null : (
-        // What only looks for the cause is no remedy.
-        <CopyButton
-          text={step.command}
-          what={step.command.startsWith('ptb doctor') ? 'check' : 'command'}
-          tabIndex={-1}
-          isAlone
-        />
-      )}
+      {step === undefined ? null : <CopyButton text={step.command} what={what} tabIndex={-1} isAlone />}
     </>
   );
 }

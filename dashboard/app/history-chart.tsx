@@ -17,9 +17,6 @@ interface ChartProps {
 /** Of the drawing, whose width has 100 units. */
 const height = 160;
 
-/** Runs that have a dot each. More of them are a line; a run alone, between others without a number, still has one. */
-const mostDots = 31;
-
 /** Where a time is. */
 type Place = (iso: string) => number;
 
@@ -127,7 +124,7 @@ function Points(props: {
       <path
         class="dots"
         d={parts
-          .flatMap((part) => (part.length === 1 || points.length <= mostDots ? part : []))
+          .flatMap((part) => (part.length === 1 ? part : []))
           .map((point) => `M${at(point)}h0`)
           .join('')}
       />

@@ -16,7 +16,7 @@ import { stateOf } from './plan-words.ts';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { isApply, tenantsLink } from './tenant-filter.ts';
+import { tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useNarrow } from './virtual-rows.tsx';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
@@ -109,10 +109,6 @@ function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; 
   if (answer === undefined) return null;
   const { tenants } = answer;
   const causes = causesOf(tenants).length;
-  const refused = tenants.filter((tenant) => {
-    const troubles = troublesOf(tenant);
-    return troubles.length > 0 && troubles.every(({ results }) => results.length > 0 && results.every(isApply));
-  }).length;
   const [last, before] = [nights.at(-1)?.run, nights.at(-1 - trendNights)?.run];
   const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf);
   return (
@@ -121,7 +117,6 @@ function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; 
       {last === undefined ? '' : `${count(last.tenants.failed, 'tenant')} failed in the last night`}
       {before === undefined ? '' : `, two weeks ago ${before.tenants.failed.toLocaleString('en')}`}
       {last === undefined ? '' : '. '}
-      {refused === 0 ? '' : `A change was not made in ${count(refused, 'tenant')}. `}
       Looked at {localClock(answer.asOf, false)}, {looked}.
     </>
   );
@@ -219,29 +214,19 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
   const [shown, others] = [jobs.filter(isShown), jobs.filter((one) => !isShown(one))];
   return (
     <>
-      <Table<JobRuns>
-        items={shown}
+      <Table<JobRuns & { readonly last?: RunSummaryAnswer | undefined }>
+        items={shown.map((one) => ({ ...one, last: lastOf(one.runs) }))}
         keyOf={({ job }) => job.name}
         columns={[
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
-          ['Last run', 'w-l', ({ runs }) => <LastRun run={lastOf(runs)} />],
+          ['Last run', 'w-l', ({ last }) => <LastRun run={last} />],
           [
             'Failed',
             'w-xs end',
-            ({ runs }) => {
-              const failed = lastOf(runs)?.tenants.failed;
-              return <span class={failed ? 'problem' : undefined}>{failed}</span>;
-            },
+            ({ last }) => <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>,
           ],
           [`${jobNights} nights`, 'w-x p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
-          [
-            'Took',
-            'w-s end p2',
-            ({ runs }) => {
-              const last = lastOf(runs);
-              return last && duration(last.durationMs);
-            },
-          ],
+          ['Took', 'w-s end p2', ({ last }) => last && duration(last.durationMs)],
           ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
         ]}
       />

@@ -215,18 +215,12 @@ interface TableProps<T> {
 }
 
 export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, onOpen, groupsOf }: TableProps<T>) {
+  const open = (target: EventTarget | null, item: T): void => {
+    if (target instanceof Element && target.closest('a, button') === null) onOpen?.(item);
+  };
   const rows = (some: readonly T[]) =>
     some.map((item) => (
-      <tr
-        key={keyOf(item)}
-        class={rowClass?.(item)}
-        onClick={
-          onOpen &&
-          ((event) => {
-            if ((event.target as Element).closest('a, button') === null) onOpen(item);
-          })
-        }
-      >
+      <tr key={keyOf(item)} class={rowClass?.(item)} onClick={({ target }) => open(target, item)}>
         {columns.map(([title, classes, cell, textOf], index) => {
           const Cell = index === 0 ? 'th' : 'td';
           return (

@@ -29,17 +29,16 @@ function useChanging(): ReadonlySet<string> {
   return new Set(jobs?.flatMap(({ name, changes }) => (changes ? name : [])));
 }
 
-interface BadgeProps extends TenantProps {
+interface BadgeProps {
   readonly result: LastResult;
   readonly changing: ReadonlySet<string>;
   /** A notice names the cause. */
   readonly isBrief?: boolean;
 }
 
-/** What became of a visit. A plan that was made has changed nothing. Without access, the reason says more than the code. */
-function ResultBadge({ result, changing, tenant, isBrief = false }: BadgeProps) {
-  const { job, outcome } = result;
-  const code = result.code === 'tenant_not_delegated' && !tenant.reachable ? tenant.reason : result.code;
+/** What became of a visit. A plan that was made has changed nothing. */
+function ResultBadge({ result, changing, isBrief = false }: BadgeProps) {
+  const { job, outcome, code } = result;
   return outcome === 'succeeded' && changing.has(job) && !isApply(result) ? (
     <ToneBadge tone="idle" title="Nothing was changed yet.">
       planned
@@ -67,14 +66,11 @@ export function TenantJobs({ tenant }: TenantProps) {
           columns={[
             ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
             [`${nightsShown} nights`, 'w-l', ({ job }) => <ResultMarks of={job} history={history} />],
-            ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing, tenant }} isBrief />],
+            ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing }} isBrief />],
             [
               'Last good',
               'w-m end p2 quiet',
-              (result) => {
-                const good = [result, ...(history ?? [])].find((one) => one.job === result.job && isGood(one));
-                return good === undefined ? '–' : localTime(good.finishedAt);
-              },
+              (result) => lastGood([result, ...(history ?? [])].filter(({ job }) => job === result.job)),
             ],
           ]}
         />
@@ -84,7 +80,10 @@ export function TenantJobs({ tenant }: TenantProps) {
   );
 }
 
-const isGood = ({ outcome }: LastResult): boolean => outcome === 'succeeded';
+function lastGood(results: readonly LastResult[]): string {
+  const good = results.find(({ outcome }) => outcome === 'succeeded');
+  return good === undefined ? '–' : localTime(good.finishedAt);
+}
 
 const nightsShown = 14;
 
@@ -103,21 +102,18 @@ function ResultMarks({ of, history }: { readonly of: string; readonly history: T
   return (
     <WideMarks
       label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
-      marks={nights.map((result) =>
-        result === undefined
-          ? { tone: 'idle', title: 'no run' }
-          : {
-              tone: outcomeStyle(result.outcome).tone,
-              title: `${localTime(result.finishedAt)}: ${outcomeWord(result.outcome)}${result.code === undefined ? '' : `, ${titleOf(result.code)}`}`,
-            },
-      )}
+      marks={nights.map((result) => {
+        if (result === undefined) return { tone: 'idle', title: 'no run' };
+        const { outcome, code, finishedAt } = result;
+        const why = code === undefined ? '' : `, ${titleOf(code)}`;
+        return { tone: outcomeStyle(outcome).tone, title: `${localTime(finishedAt)}: ${outcomeWord(outcome)}${why}` };
+      })}
     />
   );
 }
 
 /** The results of a tenant in earlier runs, the newest first, for those who ask for them. */
-function AllResults({ tenant, changing }: Omit<BadgeProps, 'result'>) {
-  const { tenantId, history } = tenant;
+function AllResults({ tenant: { tenantId, history }, changing }: TenantProps & Pick<BadgeProps, 'changing'>) {
   const [isAll, setAll] = useState(false);
   const [open, setOpen] = useState<Result>();
   const showsLog = useRole('Runs.Read');
@@ -144,7 +140,7 @@ function AllResults({ tenant, changing }: Omit<BadgeProps, 'result'>) {
               ),
             ],
             ['Finished', 'w-m quiet p2', ({ finishedAt }) => <Time iso={finishedAt} short />],
-            ['Outcome', 'w-c', (result) => <ResultBadge {...{ result, changing, tenant }} />],
+            ['Outcome', 'w-c', (result) => <ResultBadge result={result} changing={changing} />],
             ['Rows', 'w-s end p2', ({ rows }) => rows.toLocaleString('en')],
             ['Attempts', 'w-s end p2', ({ attempts }) => attempts],
             ['Log', 'w-xs end', (result) => showsLog && <OpenLog result={result} onOpen={setOpen} />],

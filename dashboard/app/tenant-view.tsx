@@ -13,7 +13,6 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { stepFor } from '../../src/lib/api/next-step.ts';
 import { isApply } from './tenant-filter.ts';
 import { Access, TagList } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
@@ -158,17 +157,9 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const only = results.length === 1 ? results[0] : undefined;
   const since = useSince(tenant, results);
-  const concerned = { cause, tenants: [{ tenant, results }] };
-  const actions =
-    stepFor(concerned) === undefined && only !== undefined ? (
-      <a class="btn" href={runLink(only.runId, 'tenants')}>
-        {isApply(only) ? 'Open the apply' : 'Open the run'}
-      </a>
-    ) : (
-      <StepFor cause={concerned} />
-    );
+  const words = only === undefined ? 'fail since' : isApply(only) ? 'was refused on' : 'fails since';
   return (
-    <Notice kind={tone} actions={actions}>
+    <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
       <h2>{titleOf(cause)}</h2>
       {results.length === 0 ? null : (
         <p>
@@ -177,8 +168,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           ) : (
             <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
           )}{' '}
-          {only === undefined ? 'fail' : isApply(only) ? 'was refused' : 'fails'}
-          {since === undefined ? '' : ` ${only !== undefined && isApply(only) ? 'on' : 'since'} ${localDay(since)}`}.
+          {since === undefined ? '' : `${words} ${localDay(since)}.`}
         </p>
       )}
       <Paragraphs text={advice} />
@@ -205,39 +195,15 @@ function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']
   return first ?? results.map(({ finishedAt }) => finishedAt).toSorted()[0];
 }
 
-const sourceNames = {
-  relationships: 'GDAP relationships',
-  contracts: 'reseller contracts',
-  'partner-center': 'Partner Center',
-} as const;
-
 function Relationship({ tenant }: TenantProps) {
-  const {
-    tenantId,
-    relationship,
-    relationshipRenews,
-    roles = [],
-    reachable,
-    reasonTitle,
-    explanation,
-    sources,
-  } = tenant;
+  const { tenantId, relationshipRenews, roles = [], reachable, reasonTitle, explanation } = tenant;
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
+  const tone = reachable ? 'good' : 'idle';
   return (
-    <Panel
-      title="Relationship"
-      more={
-        <span class="small">
-          <ToneBadge tone={reachable ? 'good' : 'idle'} title={explanation}>
-            {reasonTitle}
-          </ToneBadge>
-        </span>
-      }
-    >
+    <Panel title="Relationship" more={<ToneBadge {...{ tone, title: explanation }}>{reasonTitle}</ToneBadge>}>
       <Life tenant={tenant} />
       <dl>
-        <Fact name="Kind">{relationship === 'dap' ? 'DAP' : undefined}</Fact>
         <Fact name="Renews">
           {relationshipRenews === undefined ? undefined : relationshipRenews ? 'by itself' : 'not by itself'}
         </Fact>
@@ -248,7 +214,6 @@ function Relationship({ tenant }: TenantProps) {
             </span>
           )}
         </Fact>
-        <Fact name="Listed in">{sources.map((source) => sourceNames[source]).join(', ')}</Fact>
         <Fact name="Tenant id">
           <code class="wrap">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
         </Fact>

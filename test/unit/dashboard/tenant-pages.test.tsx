@@ -476,7 +476,7 @@ describe('the page of a tenant', () => {
 
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
     const { root, unmount } = await tenantPage();
-    expect(root.querySelector('dl')?.textContent).toContain('GDAP');
+    expect(root.querySelector('.panel > header .badge')?.textContent).toBe('GDAP relationship active');
     expect(root.querySelector('dl code')?.textContent).toBe('id-Alpine');
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?tenant=id-Alpine');
