@@ -29,12 +29,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
     ['Who', 'w-x', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
     ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
     ['What', 'p2', (record) => <What record={record} />, subjectOf],
-    [
-      'By the rule',
-      'w-m p3 quiet',
-      ({ rule = '' }) => (rule.startsWith('job:') ? 'of the job' : rule),
-      ({ rule }) => rule,
-    ],
+    ['By the rule', 'w-m p3 quiet', ({ rule }) => (rule?.startsWith('job:') ? 'of the job' : rule), ({ rule }) => rule],
     ['Outcome', 'w-l', (record) => <Outcome record={record} />],
   ];
   return (

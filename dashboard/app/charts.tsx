@@ -186,12 +186,6 @@ export function FailedNights({ runs, most }: { readonly runs: Parameters<typeof 
   return <Spark values={values} label={`Failed in the last ${count(known.length, 'run')}: ${known.join(', ')}`} />;
 }
 
-/** What one visit brought. */
-export interface Mark {
-  readonly tone: string;
-  readonly title: string;
-}
-
 /** The colour of a mark, by its role in the style sheet. */
 const colourOf = (tone: string, isLast: boolean): string =>
   ({ bad: isLast ? 'bad-fill' : 'bad-fill-2', warn: 'warn-fill', active: 'accent' })[tone] ??
@@ -231,31 +225,8 @@ export function Marks(props: {
   return <span class="marks" role="img" aria-label={label} style={backgroundOf(tones, areAllNow)} />;
 }
 
-/** The same over the whole width, each mark with its title. */
-export function WideMarks({ marks, label }: { readonly marks: readonly Mark[]; readonly label: string }) {
-  return (
-    <Drawing class="marks wide" box={[0, 0, marks.length * 8 - 2, 14]} label={label}>
-      {marks.map(({ title, tone }, index) => (
-        <rect
-          key={index}
-          class={classOf(tone, index === marks.length - 1)}
-          x={index * 8}
-          y={isDone(tone) ? 0 : 6}
-          width={6}
-          height={isDone(tone) ? 14 : 2}
-        >
-          <title>{title}</title>
-        </rect>
-      ))}
-    </Drawing>
-  );
-}
-
 /** A visit that was skipped or is waited for is a line. */
 const isDone = (tone: string): boolean => tone !== 'idle';
-
-const classOf = (tone: string, isLast: boolean): string =>
-  `${tone === 'good' ? 'ok' : tone}${isLast || !isDone(tone) ? '' : ' before'}`;
 
 /** A line over equal parts of time, from zero to its highest value. */
 export function Flow({ values, ...axes }: { readonly values: readonly number[] } & Axes) {

@@ -312,16 +312,13 @@ interface SentencesProps extends Pick<Names, 'nameOf'> {
   readonly tenantOf: (entry: string) => string;
 }
 
-/** Of a rule that is open to all kinds of callers. */
-const everyKind = 'people, applications and agents';
-
 /** Who may do what, where, and what they may read. */
 function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
   const { callers, kinds, objects, only, may, tenants, except, reads } = allows;
   const through = callers.includes('*') ? undefined : callers;
   const ids = objects ?? through;
   const about = [
-    ...(ids === undefined || kinds === everyKind ? [] : [kinds]),
+    ...(ids === undefined || kinds === 'people, applications and agents' ? [] : [kinds]),
     ...(objects === undefined || through === undefined ? [] : [`through ${someOf(through.map(nameOf))}`]),
     ...(only === undefined ? [] : [only]),
   ];

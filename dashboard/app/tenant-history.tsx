@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { isApply } from './tenant-filter.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { WideMarks } from './charts.tsx';
+import { Marks } from './charts.tsx';
 import { useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { count, localTime } from './format.ts';
@@ -85,6 +85,9 @@ function lastGood(results: readonly LastResult[]): string {
   return good === undefined ? '–' : localTime(good.finishedAt);
 }
 
+const wordsOf = ({ outcome, code, finishedAt }: Result): string =>
+  `${localTime(finishedAt)}: ${outcomeWord(outcome)}${code === undefined ? '' : `, ${titleOf(code)}`}`;
+
 const nightsShown = 14;
 
 /** The last result of each night, up to the newest of all jobs. */
@@ -100,15 +103,12 @@ function ResultMarks({ of, history }: { readonly of: string; readonly history: T
   const results = nights.flatMap((result) => result ?? []);
   const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
   return (
-    <WideMarks
-      label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
-      marks={nights.map((result) => {
-        if (result === undefined) return { tone: 'idle', title: 'no run' };
-        const { outcome, code, finishedAt } = result;
-        const why = code === undefined ? '' : `, ${titleOf(code)}`;
-        return { tone: outcomeStyle(outcome).tone, title: `${localTime(finishedAt)}: ${outcomeWord(outcome)}${why}` };
-      })}
-    />
+    <span title={results.map(wordsOf).join('\n')}>
+      <Marks
+        label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
+        tones={nights.map((result) => (result === undefined ? 'idle' : outcomeStyle(result.outcome).tone))}
+      />
+    </span>
   );
 }
 

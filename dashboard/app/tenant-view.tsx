@@ -51,24 +51,16 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
 }
 
 function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined }) {
+  const [worst] = tenant === undefined ? [] : troublesOf(tenant);
   return (
     <>
-      {tenant === undefined ? null : <State tenant={tenant} />}
+      {worst === undefined ? null : <ToneBadge tone={worst.tone}>{titleOf(worst.cause)}</ToneBadge>}
+      {tenant === undefined || worst !== undefined ? null : <Access tenant={tenant} />}
       <span>{tenant?.defaultDomain}</span>
       <span>
         <TagList names={tenant?.groups ?? []} />
       </span>
     </>
-  );
-}
-
-/** What is wrong, or that nothing is. */
-function State({ tenant }: TenantProps) {
-  const [worst] = troublesOf(tenant);
-  return worst === undefined ? (
-    <Access tenant={tenant} />
-  ) : (
-    <ToneBadge tone={worst.tone}>{titleOf(worst.cause)}</ToneBadge>
   );
 }
 
@@ -186,13 +178,11 @@ function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']
   const failed = results.filter((result) => !isApply(result)).map(({ job }) => job);
   const load = (api: Api) =>
     Promise.all(failed.map(async (job) => (await api.tenantHistory(tenantId, job, historyQuery({}))).runs));
-  const { value, failure } = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs);
-  if (value === undefined && failure === undefined) return undefined;
+  const { value } = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs);
   const [runs = []] = (value ?? []).toSorted((one, other) => other.length - one.length);
   // The newest run is the first one.
   const end = runs.findIndex(({ outcome }) => outcome === 'succeeded');
-  const first = runs[(end === -1 ? runs.length : end) - 1]?.startedAt;
-  return first ?? results.map(({ finishedAt }) => finishedAt).toSorted()[0];
+  return runs[(end === -1 ? runs.length : end) - 1]?.startedAt ?? results.find(isApply)?.finishedAt;
 }
 
 function Relationship({ tenant }: TenantProps) {
