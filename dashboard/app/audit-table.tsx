@@ -330,10 +330,10 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const people = usePolling(
     async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
-      // A broker of another version names no deciders.
-      approvals: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(
-        ({ asker, deciders = [] }) => [asker, ...deciders],
-      ),
+      parties: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(({ asker, deciders }) => [
+        asker,
+        ...deciders,
+      ]),
     }),
     'people',
   ).value;
@@ -342,7 +342,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     // The name of an agent that acts for a person is not that of the person, whose object id it has.
     for (const { starter } of people?.runs ?? [])
       if (starter?.name?.startsWith('agent ') === false) byId.set(starter.objectId, starter.name);
-    for (const { kind, actsFor, objectId, applicationId, name } of people?.approvals ?? [])
+    for (const { kind, actsFor, objectId, applicationId, name } of people?.parties ?? [])
       if (actsFor === undefined) byId.set(kind === 'user' ? objectId : applicationId, name.replace(/^agent /, ''));
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);

@@ -119,7 +119,7 @@ describe('stepFor', () => {
     'names a tenant by its id if its domain is %j',
     (defaultDomain) => {
       const tenants = [{ tenant: { ...tenant('t'), defaultDomain }, results: [] }];
-      expect(stepFor({ cause: 'access_denied', tenants } as never)?.command).toBe('ptb doctor --customer id-t');
+      expect(stepFor({ cause: 'access_denied', tenants })?.command).toBe('ptb doctor --customer id-t');
     },
   );
 
