@@ -73,7 +73,7 @@ const marksColumn: RowsColumn<Tenant> = {
 const marksShown = 2;
 
 /** The names of its groups and tags. A group may be called like the tag that it is made of. */
-export const marksOf = ({
+const marksOf = ({
   groups = [],
   tags = [],
 }: Partial<Pick<Tenant, 'groups' | 'tags'>> = {}): readonly string[] => [...new Set([...groups, ...tags])];
