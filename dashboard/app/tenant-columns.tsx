@@ -73,10 +73,7 @@ const marksColumn: RowsColumn<Tenant> = {
 const marksShown = 2;
 
 /** The names of its groups and tags. A group may be called like the tag that it is made of. */
-const marksOf = ({
-  groups = [],
-  tags = [],
-}: Partial<Pick<Tenant, 'groups' | 'tags'>> = {}): readonly string[] => [...new Set([...groups, ...tags])];
+const marksOf = ({ groups = [], tags = [] }: Tenant): readonly string[] => [...new Set([...groups, ...tags])];
 
 /**
  * Names, each in a box.
