@@ -86,7 +86,7 @@ describe('the numbers over time', skippedBecause(noBrowser), () => {
       await page.getByLabel('Number').inputValue(),
       await page.getByLabel('Period').inputValue(),
       await page.getByLabel('Product').inputValue(),
-      await page.locator('.history-chart .dots').first().isVisible(),
+      await page.locator('.history-chart .c-area').first().isVisible(),
     ];
     const wanted = ['free', '30', 'Microsoft 365 E3', true];
     await expect.poll(chosen).toEqual(wanted);
