@@ -6,6 +6,7 @@ import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { useOwnName } from './context.ts';
 import type { Session } from './session.ts';
 import { isGuid } from './result-columns.ts';
+import { waveWord } from './plan-words.ts';
 import { planLink } from './route.ts';
 
 type Party = ApprovalSummary['asker'];
@@ -64,8 +65,8 @@ export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
   );
 }
 
-/** Hashes: nobody decides by them. */
-const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest']);
+/** Nobody decides by hashes, and the title has the numbers. */
+const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest', 'Tenants', 'Changes']);
 
 type NamedText = ApprovalAnswer['facts'][number];
 
@@ -76,6 +77,15 @@ const factOf = ({ name, value }: NamedText) => (
       <a href={planLink(value)} title={value}>
         Show the plan
       </a>
+    ) : name === 'Waves' ? (
+      <span title={value}>
+        {value
+          .split(', ')
+          .map((entry, index) => waveWord(entry, index === 0))
+          .join(', ')}
+      </span>
+    ) : name === 'Cannot be undone' && value === '0' ? (
+      'nothing'
     ) : (
       value
     )}
@@ -90,8 +100,12 @@ const textOf = ({ name, value }: NamedText) => (
   </figure>
 );
 
-/** What is decided on: what is sent, why, for whom and as whom, and then its body or differences, which may be long. */
-export function ApprovalFacts({ approval }: { readonly approval: ApprovalAnswer }) {
+/**
+ * What is decided on: what is sent, why, for whom and as whom, and then its body or differences, which may be long.
+ * @param props.saysWho Default: true. Whether it says who asked, and why. The history does, too.
+ */
+export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readonly saysWho?: boolean }) {
+  const { approval, saysWho = true } = props;
   const { asker, facts, details, rule, reason, kind, status, from, validMinutes, servedOnce } = approval;
   const {
     request = [],
@@ -103,10 +117,14 @@ export function ApprovalFacts({ approval }: { readonly approval: ApprovalAnswer 
     <>
       {request.map(textOf)}
       <dl>
-        <Fact name="Why">{reason ?? <span class="quiet">no reason given</span>}</Fact>
-        <Fact name="Asked by">
-          <PartyName party={asker} />
-        </Fact>
+        {saysWho ? (
+          <>
+            <Fact name="Why">{reason ?? <span class="quiet">no reason given</span>}</Fact>
+            <Fact name="Asked by">
+              <PartyName party={asker} />
+            </Fact>
+          </>
+        ) : null}
         {shown.map(factOf)}
         <Fact name="Is served for">
           {count(validMinutes, 'minute')} from the last approval{servedOnce ? ', once' : ''}

@@ -47,7 +47,7 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
   const showsAudit = useRole('Audit.Read');
   return (
     <>
-      <Head title={title} in={['#/approvals', 'Approvals']} about={<StatusBadge status={status} />}>
+      <Head title={title} in={['#/approvals', 'Approvals']} about={<About approval={approval} />}>
         {showsAudit ? (
           <a class="btn" href={auditLink({ approval: id })}>
             Audit records of this approval
@@ -59,12 +59,32 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       <div class="cols">
         <div class="stack">
           <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
-            <ApprovalFacts approval={approval} />
+            <ApprovalFacts approval={approval} saysWho={false} />
           </Panel>
           {planId === undefined || approval.details.length > 0 ? null : <PlanDifference planId={planId} />}
         </div>
         <History approval={approval} />
       </div>
+    </>
+  );
+}
+
+/** How it stands, by whom, and when it was sent. */
+function About({ approval }: ApprovalProps) {
+  const { status, decisions, use } = approval;
+  return (
+    <>
+      <StatusBadge status={status} />
+      {decisions.map(({ decider, at }) => (
+        <span key={`${at} ${decider.objectId}`}>
+          by <PartyName party={decider} />
+        </span>
+      ))}
+      {use === undefined ? null : (
+        <span>
+          sent <Time iso={use.at} short />
+        </span>
+      )}
     </>
   );
 }
@@ -100,16 +120,16 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
   );
 }
 
-/** What happened to it, the oldest first. */
-export function History({ approval, title = 'What happened' }: ApprovalProps & { readonly title?: string }) {
+/** What happened to it, the oldest first. @param props.title of the page of its plan, which says itself what it led to. */
+export function History({ approval, title }: ApprovalProps & { readonly title?: string }) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (
-    <Panel title={title}>
+    <Panel title={title ?? 'What happened'}>
       <ol class="timeline">
         <li>
           <Time iso={askedAt} short /> <PartyName party={asker} /> asked.
-          {reason === undefined ? null : <q>{reason}</q>}
+          {reason === undefined ? <span class="quiet"> No reason given.</span> : <q>{reason}</q>}
         </li>
         {decisions.map(({ decision, decider, reason: why, at }) => (
           <li key={`${at} ${decider.objectId} ${decision}`} class={decision === 'approve' ? 'good' : 'bad'}>
@@ -117,13 +137,13 @@ export function History({ approval, title = 'What happened' }: ApprovalProps & {
             <q>{why}</q>
           </li>
         ))}
-        {approvedAt === undefined || validUntil === undefined ? null : (
+        {approvedAt === undefined || validUntil === undefined || title !== undefined ? null : (
           <li>
             <Time iso={approvedAt} short /> It has all approvals. Valid{approval.servedOnce ? ' once,' : ''} until{' '}
             <Time iso={validUntil} short />.
           </li>
         )}
-        {use === undefined ? null : (
+        {use === undefined || (use.answered && title !== undefined) ? null : (
           <li>
             <Time iso={use.at} short />{' '}
             {use.answered

@@ -13,7 +13,8 @@ import { jobPoints } from './history-points.ts';
 import { Head, OutcomeBadge, Panel, Time } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
 import { CauseRow } from './causes.tsx';
-import { failedText } from './charts.tsx';
+import { CountsBar, failedText } from './charts.tsx';
+import { cellText } from '../../src/lib/api/report/report-words.ts';
 import { causesOf } from '../../src/lib/api/trouble.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { forRole } from './role-needed.tsx';
@@ -106,7 +107,7 @@ function Failing({ name }: Pick<JobViewProps, 'name'>) {
   return (
     <Panel title={`${count(named.size, 'tenant')} failed last time`} bare>
       {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} />
+        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} isOfOneJob />
       ))}
     </Panel>
   );
@@ -117,13 +118,18 @@ function LastRuns({ runs }: RunsProps) {
   return (
     <Panel title="Last runs" bare>
       <ul class="list">
-        {runs.map(({ runId, startedAt, outcome, tenants }) => (
-          <li key={runId}>
+        {runs.map(({ runId, startedAt, outcome, tenants }, index) => (
+          <li key={runId} class={index === 0 ? 'visit' : 'visit before'}>
             <a href={runLink(runId)}>
               <Time iso={startedAt} short />
             </a>
             {outcome === 'succeeded' || outcome === 'partly_failed' ? (
-              <span class={tenants.failed === 0 ? 'quiet' : undefined}>{failedText(tenants)}</span>
+              <>
+                <CountsBar counts={tenants} />
+                <span class={tenants.failed === 0 ? 'quiet' : index === 0 ? 'problem' : undefined}>
+                  {failedText(tenants)}
+                </span>
+              </>
             ) : (
               <OutcomeBadge outcome={outcome} />
             )}
@@ -160,8 +166,9 @@ function About({ job }: { readonly job: Job }) {
         </span>
       )}
       {job.tenants === undefined && job.except === undefined ? null : <span>tenants: {requestedText(job)}</span>}
-      <span>resources: {resources.join(', ')}</span>
-      <span>at most {timeoutSeconds} s a tenant</span>
+      <span title={`At most ${timeoutSeconds} s a tenant`}>
+        {resources.map((resource) => cellText(resource, { name: 'resource', type: 'text' })).join(', ')}
+      </span>
     </>
   );
 }

@@ -5,7 +5,7 @@ import { FailedNights } from './charts.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { count, relative, scheduleWords, shortLocalTime } from './format.ts';
 import { type JobRuns, readJobRuns } from './nights.ts';
-import { Head, Loaded, NoJobs, Table, Time } from './pieces.tsx';
+import { Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { jobLink, runLink } from './route.ts';
@@ -25,6 +25,9 @@ function JobList() {
   const mayStartOf = useMayStart();
   const [starting, setStarting] = useState<Job>();
   const jobs = polled.value ?? [];
+  // Those that run, then the others under their topics: nobody needs them every day.
+  const { used = [], others = [] } = Object.groupBy(jobs, (each) => (isInUse(each) ? 'used' : 'others'));
+  const start = ({ job }: Pick<JobRuns, 'job'>) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />;
   return (
     <>
       <Head
@@ -49,38 +52,49 @@ function JobList() {
           jobs.length === 0 ? (
             <NoJobs />
           ) : (
-            <div class="panel">
-              <Table<JobRuns>
-                class="jobs"
-                items={jobs}
-                keyOf={({ job }) => job.name}
-                groupsOf={inGroups}
-                rowClass={(each) => (isInUse(each) ? undefined : 'quiet')}
-                columns={[
-                  [
-                    'Job',
-                    'wrap',
-                    ({ job }) => (
-                      <>
-                        <a href={jobLink(job.name)}>{job.title}</a>{' '}
-                        {job.changes ? <span class="tag">changes tenants</span> : null}
-                        <span class="about-job small quiet"> {firstSentence(job.description)}</span>
-                      </>
-                    ),
-                    ({ job }) => `${job.name}. ${job.description ?? ''}`,
-                  ],
-                  ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
-                  ['Failed tenants', 'w-m p2', ({ runs }) => <Failed runs={runs} />],
-                  [
-                    'Next run',
-                    'w-m end p2',
-                    ({ job }) => job.nextAt && <Time iso={job.nextAt} short />,
-                    ({ job }) => job.schedule && scheduleWords(job.schedule),
-                  ],
-                  ['Start', 'w-s end', ({ job }) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />],
-                ]}
-              />
-            </div>
+            <>
+              {used.length === 0 ? null : (
+                <Panel title="On a schedule, or run lately" bare>
+                  <Table<JobRuns>
+                    items={used}
+                    keyOf={({ job }) => job.name}
+                    columns={[
+                      [
+                        'Job',
+                        'wrap',
+                        ({ job }) => <JobName job={job} />,
+                        ({ job }) => `${job.name}. ${job.description ?? ''}`,
+                      ],
+                      ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
+                      ['Failed, night by night', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+                      [
+                        'Next run',
+                        'w-m end p2',
+                        ({ job }) => job.nextAt && <Time iso={job.nextAt} short />,
+                        ({ job }) => job.schedule && scheduleWords(job.schedule),
+                      ],
+                      ['', 'w-s end', start],
+                    ]}
+                  />
+                </Panel>
+              )}
+              <div class="topics">
+                {byTopic(others.map(({ job }) => job)).map(([topic, some]) => (
+                  <Panel key={topic} title={topicTitle(topic)} bare>
+                    <ul class="list">
+                      {some.map((job) => (
+                        <li key={job.name}>
+                          <div>
+                            <JobName job={job} />
+                          </div>
+                          {start({ job })}
+                        </li>
+                      ))}
+                    </ul>
+                  </Panel>
+                ))}
+              </div>
+            </>
           )
         }
       </Loaded>
@@ -89,19 +103,17 @@ function JobList() {
   );
 }
 
+/** Its title, and what it does in a sentence. */
+const JobName = ({ job }: { readonly job: Job }) => (
+  <>
+    <a href={jobLink(job.name)}>{job.title}</a> {job.changes ? <span class="tag">changes tenants</span> : null}
+    <span class="about-job small quiet"> {firstSentence(job.description)}</span>
+  </>
+);
+
 const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
-
-/** The jobs that run, then the others under their topics: nobody needs them every day. */
-function inGroups(jobs: readonly JobRuns[]) {
-  const { used = [], others = [] } = Object.groupBy(jobs, (each) => (isInUse(each) ? 'used' : 'others'));
-  const topics = byTopic(others.map((each) => ({ ...each, topic: each.job.topic }))).map(([topic, items]) => ({
-    title: topicTitle(topic),
-    items,
-  }));
-  return used.length === 0 ? topics : [{ title: 'On a schedule, or run lately', items: used }, ...topics];
-}
 
 const nextOf = (jobs: readonly JobRuns[]): Job | undefined =>
   jobs
@@ -131,17 +143,6 @@ function ledeOf(jobs: readonly JobRuns[]) {
 }
 
 const lastEnded = (runs: JobRuns['runs']) => runs.find(({ finishedAt }) => finishedAt !== undefined);
-
-/** How many tenants failed in the last nights, and in the last one. */
-function Failed({ runs }: Pick<JobRuns, 'runs'>) {
-  const last = lastEnded(runs);
-  return last === undefined ? null : (
-    <span class="pair" title="Tenants that failed, night by night, and in the last run">
-      <FailedNights runs={runs} most={30} />
-      <span class={last.tenants.failed === 0 ? 'quiet' : undefined}>{last.tenants.failed.toLocaleString('en')}</span>
-    </span>
-  );
-}
 
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return null;

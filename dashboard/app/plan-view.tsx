@@ -16,12 +16,11 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Time } from './pieces.tsx';
-import { type Apply, canApply, doneOf, headlineOf, outcomeTones } from './plan-words.ts';
+import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Time, ToneBadge } from './pieces.tsx';
+import { type Apply, canApply, doneOf, headlineOf, outcomeTones, waveWord } from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
-import { isGuid } from './result-columns.ts';
 import { forRole } from './role-needed.tsx';
 import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './route.ts';
 import { StartedBy } from './run-table.tsx';
@@ -262,15 +261,16 @@ function Decision(props: ActProps & { readonly apply: Apply; readonly headline: 
         )
       }
     >
-      <strong>{headline}.</strong>{' '}
+      <strong>{headline}.</strong>
       {hold === undefined ? (
-        `Wave ${wave + 1} has ${count(waves[wave] ?? 0, 'tenant')} and starts when a person goes on.${
-          failed === 0 ? '' : ` Look first at what went wrong in ${count(failed, 'tenant')}.`
-        }`
+        <p>
+          Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')} and starts when a person goes on.
+          {failed === 0 ? '' : ` Look first at what went wrong in ${count(failed, 'tenant')}.`}
+        </p>
       ) : (
-        <>
+        <p>
           {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
-        </>
+        </p>
       )}
     </Notice>
   );
@@ -317,7 +317,7 @@ function Waves({ apply, tenants }: WavesProps) {
               <li class={isNow ? 'wave now' : 'wave'}>
                 <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
                 <div>
-                  <b class="sentence">
+                  <b>
                     <WaveName entry={waveNames?.[index]} isFirst={index === 0} tenants={some} />
                   </b>
                   <div class="small">{count(size, 'tenant')}</div>
@@ -361,17 +361,8 @@ interface WaveNameProps {
 
 /** A share counts the tenants of the waves before it, so its number alone would be wrong for the wave. */
 function WaveName({ entry, isFirst, tenants }: WaveNameProps) {
-  const [, kind, mark] = /^(group|tag):(.*)$/.exec(entry ?? '') ?? [];
-  if (kind !== undefined)
-    return (
-      <>
-        {kind} <span class="tag">{mark}</span>
-      </>
-    );
-  if (entry === '100%') return <>{isFirst ? 'all' : 'all others'}</>;
-  if (entry?.endsWith('%') === true) return <>up to {entry} of all</>;
   const named = tenants.find(({ tenantId }) => tenantId === entry);
-  return <>{named?.name ?? (entry === undefined || isGuid(entry) ? 'one tenant' : entry)}</>;
+  return <>{named?.name ?? waveWord(entry, isFirst)}</>;
 }
 
 /** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */
@@ -385,7 +376,7 @@ const Gate = (props: { who: ComponentChildren; what: string; iso: string | undef
 );
 
 const waveWords = {
-  succeeded: ['good', 'done'],
+  succeeded: ['good', 'changed'],
   failed: ['bad', 'to look at'],
   retrying: ['active', 'in work'],
   skipped: ['rest', 'skipped'],
@@ -432,24 +423,33 @@ function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: P
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
-/** The tenants in which it went wrong. */
+/** The tenants in which it went wrong, and what Microsoft said, as far as the first page of rows has it. */
 function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[]; readonly runId: string }) {
   const failed = tenants.filter(({ outcome }) => outcome === 'failed');
+  const load = async (api: Api) =>
+    failed.length === 0 ? undefined : api.rows(runId, undefined, new AbortController().signal);
+  const rows = usePolling(load, `rows of ${runId}, ${failed.length} failed`).value?.rows ?? [];
+  const saidOf = (id: string) => rows.find(({ tenantId, detail }) => tenantId === id && detail !== null)?.['detail'];
   if (failed.length === 0) return null;
   return (
     <Panel title="Want a look" bare>
       <ul class="list">
         {failed.slice(0, namesShown).map(({ tenantId, name, outcome, code, detail }) => (
-          <li key={tenantId}>
-            <a href={tenantLink(tenantId)}>{name}</a>
-            <span class="problem">{detail?.replace(/\.$/, '') ?? titleOf(code ?? outcome)}</span>
+          <li key={tenantId} class="ask">
+            <div>
+              <a href={tenantLink(tenantId)}>{name}</a>
+              <div class="small quiet">{saidOf(tenantId)}</div>
+            </div>
+            <ToneBadge tone="bad">{detail?.replace(/\.$/, '') ?? titleOf(code ?? outcome)}</ToneBadge>
           </li>
         ))}
       </ul>
       <footer>
-        <a href={runLink(runId, 'tenants')}>
-          {failed.length > namesShown ? `All ${count(failed.length, 'tenant')}` : 'What Microsoft said'}
-        </a>
+        {failed.length > namesShown ? (
+          <a href={runLink(runId, 'tenants')}>All {count(failed.length, 'tenant')}</a>
+        ) : (
+          <a href={runLink(runId, 'rows')}>Every change, with its answer</a>
+        )}
       </footer>
     </Panel>
   );

@@ -2,8 +2,10 @@ import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts
 import { differenceOf } from '../../src/lib/changes/difference.ts';
 import type { OutcomeStyle } from '../../src/lib/core/outcomes.ts';
 import { isObject } from '../../src/lib/core/objects.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { count } from './format.ts';
+import { isGuid } from './result-columns.ts';
 
 export type PlanSummary = PlansAnswer['plans'][number];
 export type Apply = NonNullable<PlanAnswer['apply']>;
@@ -33,8 +35,17 @@ export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
 
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 
+/** A wave by its name: a group, a tag, a share or what is left. A single tenant has none. */
+export function waveWord(entry: string | undefined, isFirst: boolean): string {
+  const [, kind, mark] = /^(group|tag):(.*)$/.exec(entry ?? '') ?? [];
+  if (kind !== undefined) return `${capitalized(kind)} ${mark}`;
+  if (entry === '100%') return isFirst ? 'Everyone' : 'Everyone else';
+  if (entry?.endsWith('%') === true) return `Up to ${entry} of all`;
+  return entry === undefined || isGuid(entry) ? 'One tenant' : entry;
+}
+
 /** Where a plan is, in a few words. */
-export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'], string] {
+export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'] | 'waits', string] {
   const { status, apply } = plan;
   if (!isEnded(status)) return ['active', 'being made'];
   if (status !== 'completed') return ['bad', status];
@@ -44,7 +55,7 @@ export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'], stri
   if (isEnded(apply.status))
     return apply.tenants.succeeded === apply.tenants.total ? ['good', 'applied'] : ['warn', 'applied in part'];
   if (apply.hold !== undefined) return ['bad', `held in ${waveOf(apply)}`];
-  return ['active', apply.waits ? `waits after ${waveOf(apply)}` : waveOf(apply)];
+  return apply.waits ? ['waits', `waits after ${waveOf(apply)}`] : ['active', waveOf(apply)];
 }
 
 /** The answer of the page: what the plan changes, where its apply is, or what became of it. */

@@ -9,6 +9,7 @@ import { doneOf, type PlanSummary, stateOf } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { planLink } from './route.ts';
+import { Waits } from './run-table.tsx';
 import { ChooseJob } from './start-buttons.tsx';
 
 const intervalMs = 5_000;
@@ -104,6 +105,7 @@ function headline(plans: readonly PlanSummary[]): string {
 /** Where a plan or its apply is. */
 export function StateBadge({ plan }: { readonly plan: PlanSummary }) {
   const [tone, text] = stateOf(plan);
+  if (tone === 'waits') return <Waits>{text}</Waits>;
   return (
     <ToneBadge tone={tone} title={text}>
       {text}

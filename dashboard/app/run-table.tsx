@@ -1,11 +1,15 @@
+import type { ComponentChildren } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
+import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
-import { CountsBar, countsText, failedText } from './charts.tsx';
+import { CountsBar, countsText } from './charts.tsx';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byDay, count, duration } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
 import { HeldPlansContext } from './waiting.tsx';
+import type { PlanSummary } from './plan-words.ts';
 import { runLink } from './route.ts';
 import { Person, shortName } from './approval-facts.tsx';
 
@@ -14,10 +18,11 @@ interface RunTableProps {
   readonly jobs?: JobsAnswer['jobs'] | undefined;
 }
 
-/** Runs under the days that they started on. */
+/** Runs under the days that they started on. Failures of the newest run of each job are strong, those before it pale. */
 export function RunTable({ runs, jobs = [] }: RunTableProps) {
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
+  const newest = new Set([...Map.groupBy(runs, ({ job }) => job).values()].map(([run]) => run));
   return (
     <div class="panel">
       <Table
@@ -25,6 +30,7 @@ export function RunTable({ runs, jobs = [] }: RunTableProps) {
         columns={columnsOf(new Map(jobs.map((job) => [job.name, job])))}
         items={runs}
         keyOf={({ runId }) => runId}
+        rowClass={(run) => (newest.has(run) ? undefined : 'before')}
         groupsOf={(items) => byDay(items, ({ startedAt }) => startedAt)}
       />
     </div>
@@ -49,7 +55,7 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
           <a href={runLink(run.runId)}>{run.query === undefined ? (jobs.get(run.job)?.title ?? run.job) : 'Query'}</a>{' '}
           {kind === undefined ? null : <span class="tag">{kind}</span>}
           {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
-          <span class="sub">{run.finishedAt === undefined ? '' : failedText(run.tenants)}</span>
+          <span class="sub">{count(run.tenants.total, 'tenant')}</span>
         </>
       );
     },
@@ -67,14 +73,37 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
   ],
   ['Tenants', 'w-x p2', (run) => <Tenants run={run} />],
   ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
-  ['Took', 'w-m end p2 quiet', (run) => `${run.finishedAt === undefined ? 'so far ' : ''}${duration(run.durationMs)}`],
+  ['Took', 'w-m end p2 quiet', (run) => <Took run={run} />],
   ['Started by', 'w-l p3 quiet', (run) => <StartedBy run={run} />],
 ];
 
-/** How a run went. An apply that waits for the reader does not run. */
-export function RunOutcome({ run: { runId, outcome } }: { readonly run: RunSummaryAnswer }) {
-  const waits = useContext(HeldPlansContext).some(({ apply }) => apply?.runId === runId);
-  return waits ? <ToneBadge tone="warn">waits for you</ToneBadge> : <OutcomeBadge outcome={outcome} />;
+/** The plan of a run that is an apply and waits for the reader. */
+export const useHeld = (runId: string): PlanSummary | undefined =>
+  useContext(HeldPlansContext).find(({ apply }) => apply?.runId === runId);
+
+/** What waits for a person. It does not run. */
+export const Waits = ({ children }: { readonly children: ComponentChildren }) => (
+  <span class="badge waits">
+    <Icon name="clock" />
+    <span class="cut">{children}</span>
+  </span>
+);
+
+/** How a run went: in how many tenants it failed, if that is all there is to say. */
+export function RunOutcome({ run: { runId, outcome, tenants } }: { readonly run: RunSummaryAnswer }) {
+  if (useHeld(runId) !== undefined) return <Waits>waits for you</Waits>;
+  if (outcome !== 'partly_failed' || tenants.failed === 0) return <OutcomeBadge outcome={outcome} />;
+  return (
+    <ToneBadge tone="bad" title={`${outcomeWord(outcome)}: ${countsText(tenants)}`}>
+      {tenants.failed.toLocaleString('en')} failed
+    </ToneBadge>
+  );
+}
+
+/** How long a run took. One that waits for a person takes as long as the person does. */
+function Took({ run: { runId, finishedAt, durationMs } }: { readonly run: RunSummaryAnswer }) {
+  if (useHeld(runId) !== undefined) return null;
+  return <>{`${finishedAt === undefined ? 'so far ' : ''}${duration(durationMs)}`}</>;
 }
 
 /** The schedule, or the name of the caller, with its ids as the title. */
@@ -92,9 +121,7 @@ function Tenants({ run: { tenants, outcome, finishedAt } }: { readonly run: RunS
   return (
     <span class="pair" title={countsText(tenants)}>
       <CountsBar counts={tenants} />
-      <span class={tenants.failed > 0 ? 'problem' : 'quiet'}>
-        {tenants.failed > 0 ? `${tenants.failed.toLocaleString('en')} failed` : tenants.total.toLocaleString('en')}
-      </span>
+      <span class="quiet number">{tenants.total.toLocaleString('en')}</span>
     </span>
   );
 }

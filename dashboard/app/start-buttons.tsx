@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { AskDialog } from './ask-dialog.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -44,13 +45,20 @@ export function ChooseJob(props: {
 }) {
   const { title = 'Run a job', jobs, tenants, onClose } = props;
   const [job, setJob] = useState<Job>();
+  // Where all of them make plans, the title says so.
+  const hasReports = jobs.some(({ changes }) => changes !== true);
   if (job !== undefined) return <StartDialog job={job} tenants={tenants} onClose={onClose} />;
   return (
     <Dialog title={title} onClose={onClose}>
-      {jobs.map((one) => (
-        <button key={one.name} type="button" onClick={() => setJob(one)}>
-          {one.changes ? `Plan: ${one.title}` : one.title}
-        </button>
+      {byTopic(jobs).map(([topic, some]) => (
+        <div key={topic} class="choose">
+          <h3>{topicTitle(topic)}</h3>
+          {some.map((one) => (
+            <button key={one.name} type="button" class="bare" title={one.description} onClick={() => setJob(one)}>
+              {one.title} {one.changes && hasReports ? <span class="tag">plan</span> : null}
+            </button>
+          ))}
+        </div>
       ))}
     </Dialog>
   );

@@ -456,7 +456,8 @@ describe('the page of an approval', () => {
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
-    expect(document.querySelector('.panel dl')?.textContent).toContain('Asked byagent x for meIs served for');
+    expect(document.querySelector('.panel dl')?.textContent).toMatch(/^Is served for/);
+    expect(document.querySelector('.timeline')?.textContent).toContain('agent x for me asked. No reason given.');
     const [, support] = document.querySelectorAll('.panel dl');
     expect(support?.textContent).toContain(`Application id ${other}, object id ${me}, blueprint b-1`);
     await cleanUp();
@@ -496,9 +497,8 @@ describe('the page of an approval', () => {
       `PATCH ${path}`,
       '{ "accountEnabled": false }',
     ]);
+    // The history has who asked, and why.
     expect(shown).toEqual([
-      'Why',
-      'Asked by',
       'Tenant',
       'Resource',
       "The broker's application",

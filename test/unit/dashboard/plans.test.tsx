@@ -205,6 +205,13 @@ describe('the page of a plan', () => {
         { tenantId: 't3', name: 'Fabrikam', outcome: 'waiting', wave: 2 },
       ],
     });
+    const rows = async () => ({
+      rows: [
+        { tenantId: 't1', outcome: 'applied', detail: null },
+        { tenantId: 't2', outcome: 'applied', detail: null },
+        { tenantId: 't2', outcome: 'refused', detail: 'Microsoft refused it with 403.' },
+      ],
+    });
     const apply = applyWith({
       waves: [2, 1],
       waveNames: ['group:pilot', '100%'],
@@ -212,18 +219,20 @@ describe('the page of a plan', () => {
     });
     const { root, settle } = await open(planWith({ apply }), {
       runTenants: runTenants as unknown as Api['runTenants'],
+      rows: rows as unknown as Api['rows'],
     });
     await settle();
+    await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1group pilot2 tenants1 done, 1 refused: Contosolast at \d\d:\d\d:\d\d$/);
-    expect(second).toBe('2all others1 tenant1 to come');
+    expect(first).toMatch(/^1Group pilot2 tenants1 changed, 1 refused: Contosolast at \d\d:\d\d:\d\d$/);
+    expect(second).toBe('2Everyone else1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
       'refused1 ',
       'to come24 ',
     ]);
     const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Want a look'));
-    expect(look?.textContent).toContain('Contoso');
+    expect(look?.textContent).toContain('ContosoMicrosoft refused it with 403.1 refused');
     expect(look?.textContent).not.toContain('Adatum');
   });
 
@@ -277,7 +286,10 @@ describe('the page of a plan', () => {
       runTenants: runTenants as unknown as Api['runTenants'],
     });
     await settle();
-    expect(waves(root)).toEqual(['1up to 50% of all2 tenants1 done, 1 not sent', '2all others1 tenant1 not sent']);
+    expect(waves(root)).toEqual([
+      '1Up to 50% of all2 tenants1 changed, 1 not sent',
+      '2Everyone else1 tenant1 not sent',
+    ]);
   });
 
   it('shows the waves and says so while the tenants of an apply that waits cannot be read', async () => {
@@ -287,7 +299,7 @@ describe('the page of a plan', () => {
     const apply = applyWith({ waits: true, waveNames: ['group:pilot', '100%'] });
     const { root, settle, text } = await open(planWith({ apply }), { runTenants });
     await settle();
-    expect(waves(root)).toEqual(['1group pilot2 tenants', '2all others10 tenants']);
+    expect(waves(root)).toEqual(['1Group pilot2 tenants', '2Everyone else10 tenants']);
     expect(text()).toContain('Storage');
   });
 
@@ -317,9 +329,9 @@ describe('the page of a plan', () => {
 
   it.each([
     ['8502769a-97a1-4164-a737-38027a2e180e', 'Adatum'],
-    ['7777769a-97a1-4164-a737-38027a2e180e', 'one tenant'],
-    ['tag:tier=gold', 'tag tier=gold'],
-    ['100%', 'all'],
+    ['7777769a-97a1-4164-a737-38027a2e180e', 'One tenant'],
+    ['tag:tier=gold', 'Tag tier=gold'],
+    ['100%', 'Everyone'],
   ])('names the wave %s as people know it', async (entry, name) => {
     const runTenants = async () => ({
       tenants: [{ tenantId: '8502769a-97a1-4164-a737-38027a2e180e', name: 'Adatum', outcome: 'succeeded', wave: 1 }],
@@ -472,7 +484,7 @@ it('the list of jobs marks those that change tenants, and offers a plan in place
   const labels = async (roles: readonly string[]): Promise<(string | null)[]> => {
     const { root, unmount } = await rendered(signedIn(api, <JobsView />, [...roles]));
     await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
-    const found = [...root.querySelectorAll('tbody button')].map((button) => button.getAttribute('aria-label'));
+    const found = [...root.querySelectorAll('.topics button')].map((button) => button.getAttribute('aria-label'));
     expect(root.querySelectorAll('.tag')).toHaveLength(1);
     await unmount();
     return found;

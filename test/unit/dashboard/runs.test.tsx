@@ -103,7 +103,7 @@ async function headsOfJobs(api: ReturnType<typeof apiWith>): Promise<string[]> {
     </SignedInContext.Provider>,
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const heads = [...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent.trim());
+  const heads = [...root.querySelectorAll('h2, tbody th, .topics li a')].map(({ textContent }) => textContent.trim());
   await unmount();
   return heads;
 }
@@ -191,11 +191,14 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  it('tells applies and plans of a job apart, and keeps what an outcome is called', async () => {
-    const outcome = 'partly_failed';
+  it('tells applies and plans of a job apart, and how many tenants failed, strong in the newest run of a job', async () => {
+    const failed = {
+      outcome: 'partly_failed' as const,
+      tenants: { total: 2, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 },
+    };
     const runs = [
-      summary({ runId: 'probe@b', outcome }),
-      summary({ runId: 'probe@a', outcome }),
+      summary({ runId: 'probe@b', ...failed }),
+      summary({ runId: 'probe@a', ...failed }),
       summary({ runId: 'harden@apply', job: 'harden', window: `apply-${'a'.repeat(32)}` }),
       summary({ runId: 'harden@plan', job: 'harden' }),
     ];
@@ -204,11 +207,13 @@ describe('RunsView', () => {
     const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
     expect(rows.map((row) => row.querySelector('.tag')?.textContent)).toEqual([undefined, undefined, 'apply', 'plan']);
     expect(rows.map((row) => row.querySelector('.badge')?.textContent)).toEqual([
-      'partly failed',
-      'partly failed',
+      '1 failed',
+      '1 failed',
       'succeeded',
       'succeeded',
     ]);
+    // Of each job, the newest run is strong. An apply and its plan are of one.
+    expect(rows.map(({ className }) => className)).toEqual(['', 'before', '', 'before']);
     await unmount();
   });
 
