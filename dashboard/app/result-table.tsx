@@ -93,7 +93,10 @@ const gridColumn = ({ name, title, type, width }: ResultColumn): RowsColumn<Resu
   width,
   align: type === 'number' ? 'end' : undefined,
   sortable: true,
-  cell: (row) => shownValue(row[name] ?? null, type),
+  cell: (row) => {
+    const text = shownValue(row[name] ?? null, type);
+    return text === '' && type === 'number' ? <span class="quiet">–</span> : text;
+  },
 });
 
 /** On a phone: the tenant with the first text below it, and the first number. The row opens with all values. */

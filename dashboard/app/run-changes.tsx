@@ -5,7 +5,7 @@ import { Choice } from './choice.tsx';
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
-import { count, localTime } from './format.ts';
+import { count, localClock, localDate, localTime } from './format.ts';
 import { columnOptions } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
 import { useFailures } from './nights.ts';
@@ -37,11 +37,10 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
   const failedSame = failsNow.length + worksAgain.length === 0;
   return (
-    <Panel title="Since the run before" more={<span class="small">{localTime(before.startedAt)}</span>} bare>
+    <Panel title={`Since ${sinceWord(before.startedAt, run.startedAt)}`} bare>
       <ul class="list">
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
-        {failedSame ? <li>The same tenants failed.</li> : null}
         <Totals run={run} before={before} failedSame={failedSame} />
       </ul>
       <footer>
@@ -50,6 +49,10 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
     </Panel>
   );
 }
+
+/** The run before, by its time of day if it was on the same day. */
+export const sinceWord = (before: string, now: string): string =>
+  localDate(before) === localDate(now) ? localClock(before, false) : localTime(before);
 
 function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'good' | 'bad'; readonly text: string }) {
   const { tenants, tone, text } = props;
@@ -84,7 +87,8 @@ interface TotalsProps extends Pick<SinceBeforeProps, 'run'> {
 function Totals({ run, before, failedSame }: TotalsProps) {
   const load = (api: Api) => api.jobHistory(run.job, { since: before.startedAt });
   const history = usePolling(load, `totals of ${run.runId}`).value;
-  if (history === undefined) return null;
+  const same = failedSame ? 'The same tenants failed.' : '';
+  if (history === undefined) return same === '' ? null : <li>{same}</li>;
   const overAll = { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
   const totals = columnOptions(history.columns).flatMap(({ name, title }) => {
     const points = jobPoints(overAll, name);
@@ -95,11 +99,17 @@ function Totals({ run, before, failedSame }: TotalsProps) {
   });
   const [over, overBefore] = totals[0]?.over ?? [];
   const areSame = failedSame && over === overBefore;
+  const shown = totals.slice(0, totalsShown);
+  if (areSame && shown.length > 0 && shown.every(({ by }) => by === 0))
+    return (
+      <li>{`${same} As before: ${shown.map(({ title, now }) => `${title} ${now.toLocaleString('en')}`).join(', ')}.`}</li>
+    );
   const signed = (by: number): string =>
     by === 0 ? 'as before' : `${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')}`;
   return (
     <>
-      {totals.slice(0, totalsShown).map(({ title, now, by }) => (
+      {same === '' ? null : <li>{same}</li>}
+      {shown.map(({ title, now, by }) => (
         <li key={title}>
           <span>{title} in all</span>
           <span>
@@ -118,13 +128,14 @@ function Totals({ run, before, failedSame }: TotalsProps) {
 }
 
 /** Changes since the previous run over all tenants. */
-export function RunChanges({ runId, declared }: { readonly runId: string; readonly declared: DeclaredColumns }) {
+export function RunChanges({ run, declared }: { readonly run: RunAnswer; readonly declared: DeclaredColumns }) {
+  const { runId } = run;
   const polled = usePolling((api) => finalAnswer(api.changes(runId)), `changes ${runId}`);
   return (
     <section class="stack" aria-label="Changes">
       <Loaded polled={polled}>
         {({ answer, refusal }) => {
-          if (answer !== undefined) return <Changes answer={answer} declared={declared} />;
+          if (answer !== undefined) return <Changes answer={answer} declared={declared} failed={run.tenants.failed} />;
           return refusal.code === 'run_not_found' ? <Empty title={refusal.message} /> : <Failure failure={refusal} />;
         }}
       </Loaded>
@@ -162,7 +173,14 @@ const narrow: readonly RowsColumn<ChangeInWords>[] = [
 
 const signs: Readonly<Record<Change['change'], string>> = { added: '+', removed: '−', changed: '→' };
 
-function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; readonly declared: DeclaredColumns }) {
+interface ChangesProps {
+  readonly answer: RunChangesAnswer;
+  readonly declared: DeclaredColumns;
+  /** Tenants that failed in the run. */
+  readonly failed: number;
+}
+
+function Changes({ answer, declared, failed }: ChangesProps) {
   const [kind, setKind] = useState('');
   const [open, setOpen] = useState<ChangeInWords>();
   const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
@@ -172,16 +190,18 @@ function Changes({ answer, declared }: { readonly answer: RunChangesAnswer; read
     <>
       <p role="status">
         {truncated ? 'More than ' : ''}
-        {count(changes.length, 'change')} in {count(comparedTenants, 'tenant')} since the{' '}
+        {changes.length === 0 ? 'Nothing changed' : count(changes.length, 'change')} in{' '}
+        {count(comparedTenants, 'tenant')} since the{' '}
         <a href={runLink(comparedWith)} title={comparedWith}>
           run before
         </a>
         .
+        {failed === 0
+          ? ''
+          : ` ${count(failed, 'tenant')} failed and ${failed === 1 ? 'has' : 'have'} no rows to compare.`}
       </p>
       <NotCompared answer={answer} />
-      {changes.length === 0 ? (
-        <Empty title="Every row is as it was in the run before." />
-      ) : (
+      {changes.length === 0 ? null : (
         <>
           <div class="filters">
             <Choice label="Change" value={kind} options={changeKinds} onChoose={setKind} />

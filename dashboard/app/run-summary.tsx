@@ -2,13 +2,13 @@ import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { parametersText } from '../../src/lib/core/parameters.ts';
-import { isEnded } from '../../src/lib/runs/store/run.ts';
+import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Problem, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './charts.tsx';
 import { CopyButton } from './copy.tsx';
 import { count, duration } from './format.ts';
-import { OutcomeBadge, Time } from './pieces.tsx';
-import { StartedBy } from './run-table.tsx';
+import { Time } from './pieces.tsx';
+import { RunOutcome, StartedBy, useHeld } from './run-table.tsx';
 
 /** How many tenants answered. */
 export function headlineOf(run: RunAnswer): string {
@@ -37,9 +37,11 @@ interface FactsProps {
 /** What ran, when, for how long, and who started it. */
 export function RunFacts({ run, stored }: FactsProps) {
   const { query, parameters, asked } = run;
+  const waits = useHeld(run.runId) !== undefined;
   return (
     <>
-      <OutcomeBadge outcome={run.outcome} />
+      {/* The title says the others. */}
+      {run.outcome === 'partly_failed' || run.outcome === 'succeeded' ? null : <RunOutcome run={run} />}
       <span>
         started{' '}
         <b>
@@ -50,9 +52,11 @@ export function RunFacts({ run, stored }: FactsProps) {
           <StartedBy run={run} />
         </b>
       </span>
-      <span>
-        {run.finishedAt === undefined ? 'running for' : 'took'} <b>{duration(run.durationMs)}</b>
-      </span>
+      {waits ? null : (
+        <span>
+          {run.finishedAt === undefined ? 'running for' : 'took'} <b>{duration(run.durationMs)}</b>
+        </span>
+      )}
       {stored === undefined ? null : <span>{count(stored, 'row')}</span>}
       {asked === undefined ? null : <span>Tenants: {requestedText(asked)}</span>}
       {query !== undefined ? (
@@ -71,7 +75,8 @@ export function RunFacts({ run, stored }: FactsProps) {
 /** Why a run ended early, how far it is, and what its list of tenants lacks. */
 export function RunSummary({ run }: { readonly run: RunAnswer }) {
   const { stoppedBy, progress } = run;
-  const leftMs = timeLeftMs(run);
+  // When a wave is released, nobody knows.
+  const leftMs = isApplyWindow(run.window) ? undefined : timeLeftMs(run);
   return (
     <>
       {stoppedBy === undefined ? null : (

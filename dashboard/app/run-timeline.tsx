@@ -38,7 +38,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
           </li>
         )}
         {rounds.map((round) => (
-          <RoundLine key={round.number} round={round} axis={axis} isOnly={rounds.length === 1} />
+          <RoundLine key={round.number} round={round} axis={axis} isOnly={rounds.length === 1 && !showsFlow} />
         ))}
         {untried.length === 0 ? null : (
           <li>
@@ -57,7 +57,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
 const reasonsOf = (untried: readonly RunTenant[]): string =>
   [...new Set(untried.map((tenant) => titleOf(causeOfVisit(tenant) ?? tenant.outcome)))].join(', ');
 
-/** In a shorter run, a rate says nothing: one tenant in a part of a second would be many per second. */
+/** In a shorter run, a rate says nothing: one tenant in a part of a second would be many per second. Nor does the place of a bar. */
 const flowFromMs = 30_000;
 /** A shorter time for the list of tenants is nothing to see. */
 const listedFromMs = 500;
@@ -92,7 +92,13 @@ function RoundLine(props: { readonly round: Round; readonly axis: Axis; readonly
   return (
     <li>
       <span title={isOnly ? undefined : roundMeaning}>{isOnly ? 'Visited' : `Round ${number}`}</span>
-      {period === undefined ? <span /> : <Bar axis={axis} {...period} parts={parts} />}
+      {period === undefined ? (
+        <span />
+      ) : isOnly ? (
+        <StackedBar parts={parts} />
+      ) : (
+        <Bar axis={axis} {...period} parts={parts} />
+      )}
       <span>
         {roundText(round)}
         {period === undefined ? null : ` in ${duration(period.toMs - period.fromMs)}`}

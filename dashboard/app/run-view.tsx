@@ -14,6 +14,7 @@ import { RunChanges, SinceBefore } from './run-changes.tsx';
 import { RunRows } from './run-rows.tsx';
 import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.tsx';
 import { RunTenants } from './run-tenants.tsx';
+import { useHeld } from './run-table.tsx';
 import { RunTimeline } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
@@ -72,6 +73,7 @@ function RunPage({
 }: { readonly run: RunAnswer; readonly reload: () => void } & Omit<RunViewProps, 'runId'>) {
   const { api } = useSignedIn();
   const { runId } = run;
+  const held = useHeld(runId);
   const tenants = useRun(`tenants ${runId}`, (api) => api.runTenants(runId));
   const job = useJobs().jobs?.find(({ name }) => name === run.job);
   const isQuery = run.query !== undefined;
@@ -86,8 +88,14 @@ function RunPage({
     reload();
   };
   const list = tenants.value?.answer;
-  const stored = list?.tenants.reduce((sum, { outcome, rows }) => sum + (outcome === 'succeeded' ? rows : 0), 0);
+  const isApply = isApplyWindow(run.window);
+  // A tenant in which a change was refused has rows, too.
+  const stored = list?.tenants.reduce(
+    (sum, { outcome, rows }) => sum + (outcome === 'succeeded' || isApply ? rows : 0),
+    0,
+  );
   const shown = part ?? first;
+  const planId = isApply ? held?.planId : job?.changes ? runId : undefined;
   const counts = { tenants: list?.tenants.length, rows: stored, changes: undefined };
   const title = isQuery ? 'Query' : (job?.title ?? run.job);
   return (
@@ -98,11 +106,11 @@ function RunPage({
         in={isQuery ? ['#/runs', 'Runs'] : ['#/runs', 'Runs', jobLink(run.job)]}
         about={<RunFacts run={run} stored={stored} />}
       >
-        {job?.changes && !isApplyWindow(run.window) ? (
-          <a class="btn" href={planLink(runId)}>
+        {planId === undefined ? null : (
+          <a class="btn" href={planLink(planId)}>
             Show the plan
           </a>
-        ) : null}
+        )}
         <RunActions
           run={run}
           tenants={list?.tenants}
@@ -113,14 +121,15 @@ function RunPage({
       </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      {list === undefined || list.tenants.length === 0 ? null : (
+      {/* An apply visits a tenant many times, and waits for people between: its plan says wave by wave how it goes. */}
+      {list === undefined || list.tenants.length === 0 || isApply ? null : (
         <div class="cols">
           <RunTimeline run={run} tenants={list.tenants} />
           {run.status === 'completed' && !isQuery ? <SinceBefore run={run} tenants={list.tenants} /> : null}
         </div>
       )}
       <nav class="tabs" aria-label="Parts of the run">
-        {(isQuery ? partsOfQuery : parts).map(([part, title]) => (
+        {(isQuery || isApply ? partsAlone : parts).map(([part, title]) => (
           <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
             {title} <span>{counts[part]?.toLocaleString('en')}</span>
           </a>
@@ -145,11 +154,11 @@ const parts: readonly (readonly [RunPart, string])[] = [
   ['changes', 'Changes'],
 ];
 
-/** Two queries are not compared. */
-const partsOfQuery = parts.filter(([part]) => part !== 'changes');
+/** Two queries are not compared, and an apply says itself what it changed. */
+const partsAlone = parts.filter(([part]) => part !== 'changes');
 
 function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly declared: DeclaredColumns }) {
-  if (run.status === 'completed') return <RunChanges runId={run.runId} declared={declared} />;
+  if (run.status === 'completed') return <RunChanges run={run} declared={declared} />;
   return (
     <Empty
       title={

@@ -167,7 +167,7 @@ describe('the page of a run', () => {
     });
     run = runWith({ outcome: 'succeeded' });
     await pass(4_000);
-    expect(root.querySelector('.about .badge')?.textContent).toBe('succeeded');
+    expect(root.querySelector('h1')?.textContent).toContain('answered');
     expect(root.querySelector('[role=grid]')?.getAttribute('aria-label')).toBe('Tenants of the run');
     await unmount();
   });
@@ -341,7 +341,8 @@ describe('the page of a run, when the broker fails,', () => {
 
   it('shows the run although its tenants cannot be read', async () => {
     const { root, text, unmount } = await open({ runTenants: async () => away() });
-    expect(root.querySelector('.about .badge')?.textContent).toBe('partly failed');
+    expect(root.querySelector('h1')?.textContent).toContain('failed');
+    expect(root.querySelector('.about .badge')).toBeNull();
     expect(text()).toContain('Storage is away.');
     await unmount();
   });
