@@ -6,7 +6,7 @@ import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { useOwnName } from './context.ts';
 import type { Session } from './session.ts';
 import { isGuid } from './result-columns.ts';
-import { waveWord } from './plan-words.ts';
+import { inWords, waveWord } from './plan-words.ts';
 import { planLink } from './route.ts';
 
 type Party = ApprovalSummary['asker'];
@@ -39,6 +39,24 @@ export function Person({ name, title = name }: { readonly name: string; readonly
 const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
   `Application id ${applicationId}, object id ${objectId}${blueprint ? `, blueprint ${blueprint}` : ''}`;
 
+const verbs: Readonly<Record<string, string>> = { GET: 'reads', PUT: 'changes', PATCH: 'changes', DELETE: 'deletes' };
+
+/**
+ * What an approval lets happen, in words: "Portal reads users in Contoso". Its own title if its path ends with an action or
+ * names nothing that people know.
+ */
+export function titleInWords({ title, asker }: Pick<ApprovalSummary, 'title' | 'asker'>): string {
+  const [, method = '', path = '', tenant] = /^([A-Z]+) (\/\S+) at \S+ in (.+)$/.exec(title) ?? [];
+  const [last = '', before = ''] = path.split('/').toReversed();
+  const [noun, one] = isNoun.test(last) ? [last, ''] : [before, 'one of the '];
+  const verb = verbs[method];
+  if (verb === undefined || !isNoun.test(noun)) return title;
+  return `${shortName(asker.name, asker.kind)} ${verb} ${one}${inWords(noun)} in ${tenant}`;
+}
+
+/** A collection, such as `users`, and no id, version or function. */
+const isNoun = /^[a-z]{3,}[A-Za-z]*s$/;
+
 /** A caller without a name has its application id in place of it. */
 export const shortName = (name: string, kind = 'application'): string =>
   isGuid(name) ? `${kind} ${name.slice(0, 8)}…` : name;
@@ -70,6 +88,16 @@ const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest', 'T
 
 type NamedText = ApprovalAnswer['facts'][number];
 
+/** Facts in the words of the page of a plan, and a query as people write it. */
+const texts: Readonly<Record<string, (value: string) => string>> = {
+  Waves: (value) =>
+    value
+      .split(', ')
+      .map((entry, at) => waveWord(entry, at === 0))
+      .join(', '),
+  Query: (value) => value.replaceAll('%2C', ',').replaceAll('%20', ' '),
+};
+
 /** A fact as it is: what looks like an id at the end of a name may be part of a name that the customer chose. */
 const factOf = ({ name, value }: NamedText) => (
   <Fact key={name} name={name}>
@@ -77,17 +105,8 @@ const factOf = ({ name, value }: NamedText) => (
       <a href={planLink(value)} title={value}>
         Show the plan
       </a>
-    ) : name === 'Waves' ? (
-      <span title={value}>
-        {value
-          .split(', ')
-          .map((entry, index) => waveWord(entry, index === 0))
-          .join(', ')}
-      </span>
-    ) : name === 'Cannot be undone' && value === '0' ? (
-      'nothing'
     ) : (
-      value
+      (texts[name]?.(value) ?? value)
     )}
   </Fact>
 );
@@ -96,7 +115,7 @@ const factOf = ({ name, value }: NamedText) => (
 const textOf = ({ name, value }: NamedText) => (
   <figure key={name} class="patch">
     <figcaption>{name}</figcaption>
-    <pre tabIndex={0}>{value}</pre>
+    <pre tabIndex={0}>{texts[name]?.(value) ?? value}</pre>
   </figure>
 );
 
@@ -111,20 +130,16 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
     request = [],
     shown = [],
     hashes = [],
-  } = Object.groupBy(facts, ({ name }) => (name === 'Request' ? 'request' : folded.has(name) ? 'hashes' : 'shown'));
+  } = Object.groupBy(facts, ({ name, value }) =>
+    name === 'Request' ? 'request' : folded.has(name) || value === 'default' ? 'hashes' : 'shown',
+  );
   const isGone = details.length === 0 && kind === 'request' && status !== 'pending' && status !== 'approved';
   return (
     <>
       {request.map(textOf)}
       <dl>
-        {saysWho ? (
-          <>
-            <Fact name="Why">{reason ?? <span class="quiet">no reason given</span>}</Fact>
-            <Fact name="Asked by">
-              <PartyName party={asker} />
-            </Fact>
-          </>
-        ) : null}
+        <Fact name="Why">{saysWho ? (reason ?? <span class="quiet">no reason given</span>) : undefined}</Fact>
+        <Fact name="Asked by">{saysWho ? <PartyName party={asker} /> : undefined}</Fact>
         {shown.map(factOf)}
         <Fact name="Is served for">
           {count(validMinutes, 'minute')} from the last approval{servedOnce ? ', once' : ''}

@@ -8,6 +8,7 @@ import {
   PartyName,
   Standing,
   StatusBadge,
+  titleInWords,
   whyNotApprove,
 } from './approval-facts.tsx';
 import type { Api } from './api.ts';
@@ -41,13 +42,17 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, title, status, possibleDecisions, facts } = approval;
+  const { id, status, possibleDecisions, facts } = approval;
   const planId = facts.find(({ name }) => name === 'Plan')?.value;
   const { begin, dialog } = useDeciding(onChange);
   const showsAudit = useRole('Audit.Read');
   return (
     <>
-      <Head title={title} in={['#/approvals', 'Approvals']} about={<About approval={approval} />}>
+      <Head
+        title={titleInWords(approval)}
+        in={['#/approvals', 'Approvals']}
+        about={status === 'pending' ? undefined : <StatusBadge status={status} />}
+      >
         {showsAudit ? (
           <a class="btn" href={auditLink({ approval: id })}>
             Audit records of this approval
@@ -65,26 +70,6 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
         </div>
         <History approval={approval} />
       </div>
-    </>
-  );
-}
-
-/** How it stands, by whom, and when it was sent. */
-function About({ approval }: ApprovalProps) {
-  const { status, decisions, use } = approval;
-  return (
-    <>
-      <StatusBadge status={status} />
-      {decisions.map(({ decider, at }) => (
-        <span key={`${at} ${decider.objectId}`}>
-          by <PartyName party={decider} />
-        </span>
-      ))}
-      {use === undefined ? null : (
-        <span>
-          sent <Time iso={use.at} short />
-        </span>
-      )}
     </>
   );
 }

@@ -49,12 +49,10 @@ export function Causes({ answer: { tenants, warnings }, trendOf }: CausesProps) 
 interface RowProps extends Pick<CausesProps, 'trendOf'> {
   readonly cause: Cause;
   readonly isOpen: boolean;
-  /** Whether the reader knows in which job it failed. */
-  readonly isOfOneJob?: boolean;
 }
 
 /** Whom a cause concerns, since when, and what helps. */
-export function CauseRow({ cause, trendOf, isOpen, isOfOneJob = false }: RowProps) {
+export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
   const { tone, tenants } = cause;
   const trend = trendOf(cause);
   const title = titleOf(cause.cause);
@@ -77,7 +75,7 @@ export function CauseRow({ cause, trendOf, isOpen, isOfOneJob = false }: RowProp
           {shown.map(({ tenant, results }, at) => (
             <li key={tenant.tenantId}>
               <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-              {isOfOneJob || areAlike || results.length === 0 ? null : <span class="small"> {jobsOf[at]}</span>}
+              {areAlike || results.length === 0 ? null : <span class="small"> {jobsOf[at]}</span>}
             </li>
           ))}
           {more <= 0 ? null : (

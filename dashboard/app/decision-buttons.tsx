@@ -5,7 +5,15 @@ import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { Sentence } from '../shared/text.tsx';
 import { useToast } from './announcer.tsx';
 import { type ApprovalSummary, WaitingContext } from './waiting.tsx';
-import { ApprovalFacts, consequence, decisionWords, Standing, statusWord, whyNotApprove } from './approval-facts.tsx';
+import {
+  ApprovalFacts,
+  consequence,
+  decisionWords,
+  Standing,
+  statusWord,
+  titleInWords,
+  whyNotApprove,
+} from './approval-facts.tsx';
 import { localClock } from './format.ts';
 import { reasonLength } from '../../src/lib/core/text.ts';
 import { useAction } from './action.tsx';
@@ -185,13 +193,14 @@ function DecisionDialog(props: DialogProps) {
   };
   return (
     <Dialog
-      title={`${verb} ${title}?`}
+      title={polled.value === undefined ? `${verb} ${title}?` : `${verb}: ${titleInWords(polled.value)}?`}
       about={polled.value && <Standing approval={polled.value} />}
       kind="wide"
       onClose={onClose}
       form={{
         onSubmit: submit,
         send: isPossible ? verb : undefined,
+        isStop: decision !== 'approve',
         busy,
         cancel: isPossible || polled.value === undefined ? 'Cancel' : 'Close',
       }}

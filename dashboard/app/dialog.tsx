@@ -15,6 +15,8 @@ interface DialogProps {
     /** What the button says that sends it. Undefined: it cannot be sent. */
     readonly send: string | undefined;
     readonly busy: boolean;
+    /** Whether it refuses or ends something. */
+    readonly isStop?: boolean;
     /** Default: the form is sent by its button and by Enter. */
     readonly onSend?: () => void;
     readonly cancel?: string;
@@ -68,7 +70,7 @@ export function Dialog({ title, about, kind, onClose, form, children, actions }:
         {form.send === undefined ? null : (
           <button
             type={form.onSend === undefined ? 'submit' : 'button'}
-            class="primary"
+            class={form.isStop === true ? 'stop' : 'primary'}
             aria-disabled={form.busy}
             onClick={form.onSend}
           >

@@ -107,7 +107,7 @@ function Failing({ name }: Pick<JobViewProps, 'name'>) {
   return (
     <Panel title={`${count(named.size, 'tenant')} failed last time`} bare>
       {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} isOfOneJob />
+        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} />
       ))}
     </Panel>
   );
@@ -173,7 +173,7 @@ function About({ job }: { readonly job: Job }) {
   );
 }
 
-/** Limits the sums to some tenants, when the form is sent. */
+/** Limits the sums to some tenants, when Enter sends the form. */
 function Tenants({ name, choice }: JobViewProps) {
   const [text, setText] = useState(choice.tenants ?? '');
   const send = (event: Event): void => {
@@ -183,7 +183,6 @@ function Tenants({ name, choice }: JobViewProps) {
   return (
     <form class="filters" onSubmit={send}>
       <Field label="Tenants" type="text" placeholder="all, or group:NAME, tag:NAME" value={text} onInput={setText} />
-      <button type="submit">Show</button>
     </form>
   );
 }

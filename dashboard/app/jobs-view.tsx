@@ -3,7 +3,7 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { FailedNights } from './charts.tsx';
 import { useMayStart, useRole } from './context.ts';
-import { count, relative, scheduleWords, shortLocalTime } from './format.ts';
+import { count, scheduleWords, shortLocalTime } from './format.ts';
 import { type JobRuns, readJobRuns } from './nights.ts';
 import { Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -34,15 +34,9 @@ function JobList() {
         title={headline(jobs)}
         name="Jobs"
         lede={
-          jobs.length === 0 && mayStart ? undefined : (
+          mayStart ? undefined : (
             <>
-              {ledeOf(jobs)}
-              {mayStart ? null : (
-                <>
-                  {' '}
-                  The token lacks the app role <code>Runs.Write</code>, so you cannot start runs.
-                </>
-              )}
+              The token lacks the app role <code>Runs.Write</code>, so you cannot start runs.
             </>
           )
         }
@@ -115,11 +109,6 @@ const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 
-const nextOf = (jobs: readonly JobRuns[]): Job | undefined =>
-  jobs
-    .flatMap(({ job }) => (job.nextAt === undefined ? [] : job))
-    .toSorted((a, b) => (a.nextAt ?? '').localeCompare(b.nextAt ?? ''))[0];
-
 /** How many run by themselves, and how that went. */
 function headline(jobs: readonly JobRuns[]): string {
   if (jobs.length === 0) return 'Jobs';
@@ -129,17 +118,6 @@ function headline(jobs: readonly JobRuns[]): string {
   const failed = planned.filter(({ runs }) => lastEnded(runs)?.tenants.failed).length;
   const how = failed === 0 ? 'none had failures last time' : `${failed.toLocaleString('en')} had failures last time`;
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
-}
-
-function ledeOf(jobs: readonly JobRuns[]) {
-  const next = nextOf(jobs);
-  if (next?.nextAt === undefined) return null;
-  return (
-    <>
-      Next: {next.title}, <Time iso={next.nextAt} short />, {relative(next.nextAt)}. The others run when somebody starts
-      them.
-    </>
-  );
 }
 
 const lastEnded = (runs: JobRuns['runs']) => runs.find(({ finishedAt }) => finishedAt !== undefined);

@@ -13,11 +13,20 @@ const namesShown = 10;
 
 /** What is the same in many tenants, those that cannot be undone first. */
 export function Difference({ plan }: { readonly plan: PlanAnswer }) {
-  const { groups, changes, irreversible, more, planId } = plan;
+  const { groups, changes, irreversible, more, planId, apply } = plan;
   if (groups.length === 0) return null;
   const undoable = irreversible === 0 ? 'each can be undone' : `${irreversible.toLocaleString('en')} cannot be undone`;
   return (
-    <Panel title="What changes" more={<span class="small">{`${count(changes, 'change')}, ${undoable}`}</span>} bare>
+    <Panel
+      title="What changes"
+      more={
+        <>
+          <span class="small">{`${count(changes, 'change')}, ${undoable}`}</span>
+          <a href={runLink(apply?.runId ?? planId, 'rows')}>By tenant</a>
+        </>
+      }
+      bare
+    >
       {groups.map((group, index) => (
         <Group key={index} planId={planId} group={group} isOpen={index === 0} />
       ))}
@@ -41,7 +50,9 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
   const isLasting = undo.startsWith('no');
   const lines = differenceLines(before, after);
   const what = `${outcomeWord(action.replaceAll('-', '_'))} ${targetInWords(target)}`;
-  const plain = plainWords(before, after);
+  const words = plainWords(before, after) ?? differenceWords(before, after).join('; ');
+  // What comes or goes is named first, and of the rest what becomes of it.
+  const [title, about] = action === 'update' ? [words, what] : [what, words];
   return (
     <details
       class={isLasting ? 'cause bad' : 'cause ok'}
@@ -50,9 +61,8 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
     >
       <CauseHead
         count={tenants}
-        title={plain ?? what}
-        whole={target}
-        about={<div class="words quiet">{plain === undefined ? differenceWords(before, after).join('; ') : what}</div>}
+        title={title}
+        about={<div class="words quiet">{about}</div>}
         since={isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}
       />
       <div>

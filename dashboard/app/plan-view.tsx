@@ -184,9 +184,6 @@ function Actions({ plan, reload, onFailure }: ActProps) {
   const undo = async (): Promise<void> => goTo(planLink((await api.undo(planId)).runId));
   return (
     <>
-      <a class="btn" href={runLink(apply?.runId ?? planId, 'rows')}>
-        Changes by tenant
-      </a>
       {mayApply && isUnderWay && !apply.waits ? <EndButton plan={plan} reload={reload} onFailure={onFailure} /> : null}
       {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
         <ActionButton work={undo} onFailure={onFailure}>
@@ -571,8 +568,8 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
 }
 
 const numberFields = [
-  ['failed', 'Hold when more tenants than this fail'],
-  ['unclear', 'Hold when more tenants than this end unclear'],
+  ['failed', 'Stop when more tenants than this fail'],
+  ['unclear', 'Stop when the result of more tenants than this is not known'],
   ['pause', 'Minutes to leave each wave alone before the next'],
 ] as const;
 

@@ -73,7 +73,7 @@ export function headlineOf(plan: PlanAnswer, mayApply: boolean): string {
       ? 'Nothing to change in the tenants that answered'
       : 'Nothing to change: every tenant is as it should be';
   if (isExpired(plan)) return `${all} were not applied, and the plan has expired`;
-  return `${all} ${changes === 1 ? 'waits' : 'wait'} ${mayApply ? 'for you' : 'to be applied'}`;
+  return `${all}, not applied`;
 }
 
 function applyHeadline(changes: number, apply: Apply, mayApply: boolean): string {
@@ -104,7 +104,7 @@ export const differenceLines = (before: string | null, after: string | null): re
   });
 
 /** `defaultUserRolePermissions.allowedToCreateApps`: "default user role permissions, allowed to create apps". */
-const inWords = (place: string): string =>
+export const inWords = (place: string): string =>
   place
     .replaceAll('.', ', ')
     .replaceAll(/(?<=[a-z\d])(?=[A-Z])/g, ' ')

@@ -37,15 +37,16 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
   const failedSame = failsNow.length + worksAgain.length === 0;
   return (
-    <Panel title={`Since ${sinceWord(before.startedAt, run.startedAt)}`} bare>
+    <Panel
+      title={`Since ${sinceWord(before.startedAt, run.startedAt)}`}
+      more={<a href={runLink(run.runId, 'changes')}>Compare the rows</a>}
+      bare
+    >
       <ul class="list">
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
         <Totals run={run} before={before} failedSame={failedSame} />
       </ul>
-      <footer>
-        <a href={runLink(run.runId, 'changes')}>Compare the rows</a>
-      </footer>
     </Panel>
   );
 }
@@ -87,11 +88,9 @@ interface TotalsProps extends Pick<SinceBeforeProps, 'run'> {
 function Totals({ run, before, failedSame }: TotalsProps) {
   const load = (api: Api) => api.jobHistory(run.job, { since: before.startedAt });
   const history = usePolling(load, `totals of ${run.runId}`).value;
-  const same = failedSame ? 'The same tenants failed.' : '';
-  if (history === undefined) return same === '' ? null : <li>{same}</li>;
-  const overAll = { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
-  const totals = columnOptions(history.columns).flatMap(({ name, title }) => {
-    const points = jobPoints(overAll, name);
+  const overAll = history && { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
+  const totals = columnOptions(overAll?.columns ?? []).flatMap(({ name, title }) => {
+    const points = overAll === undefined ? [] : jobPoints(overAll, name);
     const [now, then] = [run, before].map(({ runId }) => points.find((point) => point.runId === runId));
     return now?.number === undefined || then?.number === undefined
       ? []
@@ -100,31 +99,18 @@ function Totals({ run, before, failedSame }: TotalsProps) {
   const [over, overBefore] = totals[0]?.over ?? [];
   const areSame = failedSame && over === overBefore;
   const shown = totals.slice(0, totalsShown);
-  if (areSame && shown.length > 0 && shown.every(({ by }) => by === 0))
-    return (
-      <li>{`${same} As before: ${shown.map(({ title, now }) => `${title} ${now.toLocaleString('en')}`).join(', ')}.`}</li>
-    );
-  const signed = (by: number): string =>
-    by === 0 ? 'as before' : `${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')}`;
-  return (
-    <>
-      {same === '' ? null : <li>{same}</li>}
-      {shown.map(({ title, now, by }) => (
-        <li key={title}>
-          <span>{title} in all</span>
-          <span>
-            <b>{now.toLocaleString('en')}</b>
-            {areSame ? <span class="quiet"> {signed(by)}</span> : null}
-          </span>
-        </li>
-      ))}
-      {areSame || over === undefined ? null : (
-        <li class="quiet">
-          The totals are {over}, before {overBefore}: not the same ones.
-        </li>
-      )}
-    </>
-  );
+  const words = shown.map(({ title, now, by }) => {
+    const change = areSame && by !== 0 ? ` (${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')})` : '';
+    return `${title} ${now.toLocaleString('en')}${change}`;
+  });
+  const sentences = [
+    failedSame ? 'The same tenants failed.' : [],
+    words.length === 0
+      ? []
+      : `${words.join(', ')}${areSame && shown.every(({ by }) => by === 0) ? ', as before' : ''}.`,
+    areSame || over === undefined ? [] : `The totals are ${over}, before ${overBefore}: not the same ones.`,
+  ].flat();
+  return sentences.length === 0 ? null : <li>{sentences.join(' ')}</li>;
 }
 
 /** Changes since the previous run over all tenants. */

@@ -92,7 +92,7 @@ export function RunSummary({ run }: { readonly run: RunAnswer }) {
           <p>
             {countsText(run.tenants)}
             {progress.retrying === 0 ? '' : `, ${progress.retrying} retrying`}
-            {leftMs === undefined ? null : <strong> {timeLeftText(leftMs)}</strong>}
+            {leftMs === undefined ? null : <strong>, {timeLeftText(leftMs)}</strong>}
           </p>
         </Notice>
       )}

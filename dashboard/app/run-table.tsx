@@ -63,7 +63,7 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
   ],
   [
     'Outcome',
-    'w-m',
+    'w-l',
     (run) => (
       <>
         <RunOutcome run={run} />{' '}

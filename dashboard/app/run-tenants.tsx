@@ -12,7 +12,6 @@ import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
-import { adviceForTenant, isErrorCode } from '../../src/lib/core/errors.ts';
 import { auditLink } from './view-filter.ts';
 import { useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
@@ -32,14 +31,15 @@ const columns: readonly RowsColumn<RunTenant>[] = [
     sortable: true,
     cell: ({ attempts }) => attempts || none,
   },
-  { id: 'took', title: 'Took', width: 5, align: 'end', sortable: true, cell: tookText },
+  { id: 'took', title: 'Took', width: 5, align: 'end', sortable: true, cell: (tenant) => tookText(tenant) || none },
   {
     id: 'finished',
     title: 'Finished',
     width: 5.5,
     align: 'end',
     sortable: true,
-    cell: ({ finishedAt }) => (finishedAt === undefined ? '' : <Clock iso={finishedAt} exact />),
+    cell: ({ finishedAt, attempts }) =>
+      finishedAt === undefined || attempts === 0 ? none : <Clock iso={finishedAt} exact />,
   },
 ];
 
@@ -251,20 +251,20 @@ function RunTenantDetails(props: {
   const { run, tenant, codes, onClose } = props;
   const { name, tenantId, outcome, code, detail, attempts, rows, finishedAt = '' } = tenant;
   const text = codes.find((known) => known.code === code);
-  const advice = text && (isErrorCode(code) ? adviceForTenant(code, tenantId) : text.advice);
+  const cause = causeOfVisit(tenant);
+  const advice = adviceOf(cause ?? '') || text?.advice;
   const took = tookMs(tenant);
   return (
     <Dialog
       title={name}
-      about={<OutcomeBadge outcome={outcome} code={causeOfVisit(tenant)} />}
+      about={<OutcomeBadge outcome={outcome} code={cause} />}
       kind="drawer"
       onClose={onClose}
       actions={<Links tenantId={tenantId} />}
     >
-      {text === undefined && detail === undefined ? null : (
+      {detail === undefined ? null : (
         <p>
-          {text === undefined ? null : <strong>{text.title}. </strong>}
-          {detail === undefined ? null : <Detail text={detail} />}
+          <Detail text={detail} />
         </p>
       )}
       <Paragraphs text={advice} />
@@ -274,7 +274,7 @@ function RunTenantDetails(props: {
         <Fact name="Last attempt">
           {took === undefined ? undefined : (
             <>
-              until <Time iso={finishedAt} exact />, {duration(took)}
+              <Time iso={finishedAt} exact />, took {duration(took)}
             </>
           )}
         </Fact>

@@ -1,27 +1,30 @@
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { Flow, StackedBar } from './charts.tsx';
 import { count, duration, localClock } from './format.ts';
 import { Panel } from './pieces.tsx';
 import { causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
+
+/** Whether there is more to say of how a run went than its title does: that it took some time, or several rounds. */
+export const isTimed = (run: RunAnswer, tenants: readonly RunTenant[]): boolean =>
+  !isApplyWindow(run.window) && tenants.some(({ attempts }) => attempts > (run.durationMs < flowFromMs ? 1 : 0));
 
 /** How a run went: tenants finished over its time, and its rounds below. The texts say the same as the drawings. */
 export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) {
   const rounds = roundsOf(tenants);
   const startMs = Date.parse(run.startedAt);
   const [first] = rounds;
-  if (first === undefined)
-    return (
-      <Panel title="How it went">
-        <p class="quiet">No tenant was tried{tenants.some(({ outcome }) => outcome === 'waiting') ? ' yet' : ''}.</p>
-      </Panel>
-    );
+  if (first === undefined) return null;
   const axis = { startMs, totalMs: Math.max(1, run.durationMs) };
   const showsFlow = axis.totalMs >= flowFromMs;
   const listedMs = first.period === undefined ? 0 : Math.max(0, first.period.fromMs - startMs);
   const untried = tenants.filter(({ attempts, outcome }) => attempts === 0 && outcome !== 'waiting');
   return (
-    <Panel title="How it went" more={showsFlow ? <span class="small">tenants finished per second</span> : undefined}>
+    <Panel
+      title={isEnded(run.status) ? 'How it went' : 'How it goes'}
+      more={showsFlow ? <span class="small">tenants finished per second</span> : undefined}
+    >
       {showsFlow ? (
         <Flow
           values={finishedPerSecond(tenants, axis)}
@@ -38,7 +41,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
           </li>
         )}
         {rounds.map((round) => (
-          <RoundLine key={round.number} round={round} axis={axis} isOnly={rounds.length === 1 && !showsFlow} />
+          <RoundLine key={round.number} round={round} axis={axis} isOnly={rounds.length === 1} />
         ))}
         {untried.length === 0 ? null : (
           <li>
@@ -57,7 +60,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
 const reasonsOf = (untried: readonly RunTenant[]): string =>
   [...new Set(untried.map((tenant) => titleOf(causeOfVisit(tenant) ?? tenant.outcome)))].join(', ');
 
-/** In a shorter run, a rate says nothing: one tenant in a part of a second would be many per second. Nor does the place of a bar. */
+/** In a shorter run, a rate says nothing: one tenant in a part of a second would be many per second. */
 const flowFromMs = 30_000;
 /** A shorter time for the list of tenants is nothing to see. */
 const listedFromMs = 500;
@@ -92,13 +95,7 @@ function RoundLine(props: { readonly round: Round; readonly axis: Axis; readonly
   return (
     <li>
       <span title={isOnly ? undefined : roundMeaning}>{isOnly ? 'Visited' : `Round ${number}`}</span>
-      {period === undefined ? (
-        <span />
-      ) : isOnly ? (
-        <StackedBar parts={parts} />
-      ) : (
-        <Bar axis={axis} {...period} parts={parts} />
-      )}
+      {period === undefined ? <span /> : <Bar axis={axis} {...period} parts={parts} />}
       <span>
         {roundText(round)}
         {period === undefined ? null : ` in ${duration(period.toMs - period.fromMs)}`}

@@ -15,7 +15,7 @@ import { RunRows } from './run-rows.tsx';
 import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.tsx';
 import { RunTenants } from './run-tenants.tsx';
 import { useHeld } from './run-table.tsx';
-import { RunTimeline } from './run-timeline.tsx';
+import { isTimed, RunTimeline } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -89,6 +89,7 @@ function RunPage({
   };
   const list = tenants.value?.answer;
   const isApply = isApplyWindow(run.window);
+  const showsTime = isTimed(run, list?.tenants ?? []);
   // A tenant in which a change was refused has rows, too.
   const stored = list?.tenants.reduce(
     (sum, { outcome, rows }) => sum + (outcome === 'succeeded' || isApply ? rows : 0),
@@ -121,11 +122,10 @@ function RunPage({
       </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      {/* An apply visits a tenant many times, and waits for people between: its plan says wave by wave how it goes. */}
-      {list === undefined || list.tenants.length === 0 || isApply ? null : (
-        <div class="cols">
-          <RunTimeline run={run} tenants={list.tenants} />
-          {run.status === 'completed' && !isQuery ? <SinceBefore run={run} tenants={list.tenants} /> : null}
+      {list === undefined || list.tenants.length === 0 ? null : (
+        <div class={showsTime ? 'cols' : undefined}>
+          {showsTime ? <RunTimeline run={run} tenants={list.tenants} /> : null}
+          {run.status === 'completed' && !isQuery && !isApply ? <SinceBefore run={run} tenants={list.tenants} /> : null}
         </div>
       )}
       <nav class="tabs" aria-label="Parts of the run">

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { AskDialog } from './ask-dialog.tsx';
+import { Search } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { Icon } from './icon.tsx';
@@ -45,17 +46,24 @@ export function ChooseJob(props: {
 }) {
   const { title = 'Run a job', jobs, tenants, onClose } = props;
   const [job, setJob] = useState<Job>();
-  // Where all of them make plans, the title says so.
-  const hasReports = jobs.some(({ changes }) => changes !== true);
+  const [search, setSearch] = useState('');
+  const found = jobs.filter((one) => `${one.title} ${one.name}`.toLowerCase().includes(search.trim().toLowerCase()));
+  const reports = byTopic(found.filter(({ changes }) => changes !== true));
+  const plans = found.filter(({ changes }) => changes === true);
+  const groups = [
+    ...reports.map(([topic, some]) => [topicTitle(topic), some] as const),
+    ...(plans.length === 0 ? [] : [['Plan a change', plans] as const]),
+  ];
   if (job !== undefined) return <StartDialog job={job} tenants={tenants} onClose={onClose} />;
   return (
     <Dialog title={title} onClose={onClose}>
-      {byTopic(jobs).map(([topic, some]) => (
-        <div key={topic} class="choose">
-          <h3>{topicTitle(topic)}</h3>
+      <Search value={search} placeholder="Name of a job" onInput={setSearch} />
+      {groups.map(([name, some]) => (
+        <div key={name} class="choose">
+          <h3>{name}</h3>
           {some.map((one) => (
             <button key={one.name} type="button" class="bare" title={one.description} onClick={() => setJob(one)}>
-              {one.title} {one.changes && hasReports ? <span class="tag">plan</span> : null}
+              {one.title}
             </button>
           ))}
         </div>

@@ -29,7 +29,7 @@ function Trace({ details: { error, code, log, droppedLines } }: { readonly detai
     <>
       {error === undefined ? null : (
         <details open={ofTheJob.includes(code)}>
-          <summary>What the job threw</summary>
+          <summary>Error of the job</summary>
           <pre tabIndex={0}>{error}</pre>
         </details>
       )}

@@ -108,7 +108,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     const { page } = operator;
     await operator.press('Apply…');
     await page.getByLabel(/^Waves/).fill(waves);
-    await page.getByLabel(/^Hold when more tenants than this fail/).fill(failed);
+    await page.getByLabel(/^Stop when more tenants than this fail/).fill(failed);
     await page.getByLabel(/^Minutes/).fill('0');
     await page.getByLabel(/^Reason/).fill('Ticket 4711.');
     await operator.look();
@@ -164,7 +164,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     const applied = reachable.length - 1;
     await operator.says(`${applied} of ${reachable.length} changes applied, 1 refused`);
     expect(await open()).toEqual([failing]);
-    await page.locator('.wave', { hasText: `2all others${applied} tenants` }).waitFor();
+    await page.locator('.wave', { hasText: `2Everyone else${applied} tenants` }).waitFor();
     await operator.look();
 
     await operator.press('Plan to undo');

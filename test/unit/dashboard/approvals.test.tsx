@@ -3,7 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
-import { ApprovalFacts } from '../../../dashboard/app/approval-facts.tsx';
+import { ApprovalFacts, titleInWords } from '../../../dashboard/app/approval-facts.tsx';
 import { ApprovalView } from '../../../dashboard/app/approval-view.tsx';
 import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
 import { ApprovalsView } from '../../../dashboard/app/approvals-view.tsx';
@@ -171,7 +171,7 @@ describe('the list of approvals', () => {
   ] as const)('says once what the asker %s is: %s', async (name, kind, expected) => {
     const { root } = await page('list', broker(approval({ asker: { ...party(other, name), kind } })).api);
     expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe(expected);
-    expect(root.querySelector('.approval h2 a')?.textContent).toBe(approval().title);
+    expect(root.querySelector('.approval h2 a')?.getAttribute('title')).toBe(approval().title);
   });
 
   it('leads from a request to its refusal in the same dialog, with the reason that was typed', async () => {
@@ -180,7 +180,7 @@ describe('the list of approvals', () => {
     await press('Approve…');
     await send('too short');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: Helpdesk changes /);
     expect(root.querySelector('.consequence')?.textContent).toBe('It is refused, also if others have approved it.');
     expect(root.querySelector('textarea')?.value).toBe('too short');
     await send('The ticket is closed already.');
@@ -247,12 +247,12 @@ describe('the list of approvals', () => {
     await press('Approve…');
     await send('Agreed with the customer.');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve: Helpdesk changes /);
     fail(slow);
     await settle();
     expect(root.querySelector('dialog [role=alert]')?.textContent).toContain('The broker is slow');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: Helpdesk changes /);
     expect(root.querySelector('dialog [role=alert]')).toBeNull();
     await send('The ticket is closed already.');
     expect(decide.mock.calls.map(([, { decision }]) => decision)).toEqual(['approve', 'deny']);
@@ -293,7 +293,7 @@ describe('the list of approvals', () => {
       `The decision on ${approval().title} was not confirmed. The broker is slow. No.`,
     );
     await press('Review…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve: Helpdesk changes /);
     expect(root.querySelector('textarea')?.value).toBe('Agreed with the customer.');
   });
 
@@ -357,7 +357,7 @@ describe('the list of approvals', () => {
     answer({ ...one, status: 'approved', possibleDecisions: [] });
     await settle();
     expect(root.querySelector('.toast')?.textContent).toContain('You have approved it: PATCH');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny DELETE /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: Helpdesk deletes /);
     expect(root.querySelector('textarea')?.value).toBe('too short');
   });
 
@@ -370,7 +370,7 @@ describe('the list of approvals', () => {
     expect(root.querySelector('dialog')?.textContent).toContain('Deciding needs the app role Audit.Read');
     expect(root.querySelector('dialog')?.textContent).not.toContain('not possible any more');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: Helpdesk changes /);
     expect(document.activeElement).toBe(root.querySelector('textarea'));
     expect(root.querySelector('dialog button[type=submit]')?.textContent).toBe('Deny');
   });
@@ -379,7 +379,7 @@ describe('the list of approvals', () => {
     const { api } = broker(approval());
     const { root, press, send } = await page('list', api);
     await press('Approve…');
-    expect(root.querySelector('dialog h2')?.textContent).toBe('Approve PATCH /v1.0/users/0a1b at graph in Contoso?');
+    expect(root.querySelector('dialog h2')?.textContent).toBe('Approve: Helpdesk changes one of the users in Contoso?');
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
     expect(root.querySelector('.consequence')?.textContent).toBe('It is served once, within 30 minutes from now.');
     await send('too short');
@@ -399,7 +399,7 @@ describe('the list of approvals', () => {
     );
     // What was allowed can be taken back where it was decided.
     await press('Revoke…');
-    expect(root.querySelector('dialog h2')?.textContent).toBe('Revoke PATCH /v1.0/users/0a1b at graph in Contoso?');
+    expect(root.querySelector('dialog h2')?.textContent).toBe('Revoke: Helpdesk changes one of the users in Contoso?');
   });
 
   it('explains a decision that came too late, shows the present state, and offers no other try', async () => {
@@ -439,6 +439,19 @@ describe('the list of approvals', () => {
     const { root } = await page('list', {}, ['Audit.Read']);
     expect(root.textContent).toContain('lacks the app role Approvals.Decide');
   });
+});
+
+it.each([
+  ['GET /v1.0/users', 'Helpdesk reads users in Contoso'],
+  ['GET /v1.0/policies/conditionalAccessPolicies', 'Helpdesk reads conditional access policies in Contoso'],
+  ['DELETE /v1.0/users/0a1b', 'Helpdesk deletes one of the users in Contoso'],
+  // What an action does is in no list of words, and an id is no name.
+  ['POST /v1.0/users/0a1b/revokeSignInSessions', undefined],
+  ['GET /v1.0/users/0a1b/1c2d', undefined],
+  ['GET /v1.0/organization', undefined],
+])('a request %s is called "%s"', (request, words) => {
+  const title = `${request} at graph in Contoso`;
+  expect(titleInWords(approval({ title }))).toBe(words ?? title);
 });
 
 describe('the page of an approval', () => {

@@ -142,8 +142,8 @@ it.each([
 
 describe('the headline of a plan', () => {
   it.each<[string, Partial<PlanAnswer>]>([
-    ['30 changes in 12 tenants wait for you', {}],
-    ['1 change in 1 tenant waits for you', { changes: 1, changedTenants: 1 }],
+    ['30 changes in 12 tenants, not applied', {}],
+    ['1 change in 1 tenant, not applied', { changes: 1, changedTenants: 1 }],
     ['30 changes in 12 tenants were not applied, and the plan has expired', { expiresAt: inHours(-1) }],
     ['Nothing to change: every tenant is as it should be', { changes: 0 }],
     ['Nothing to change in the tenants that answered', { changes: 0, tenants: { ...counts, failed: 1 } }],
@@ -162,7 +162,6 @@ describe('the headline of a plan', () => {
   });
 
   it('names nobody who may not apply it', () => {
-    expect(headlineOf(planWith(), false)).toBe('30 changes in 12 tenants wait to be applied');
     expect(headlineOf(planWith({ apply: applyWith({ waits: true }) }), false)).toContain('waits for a person');
   });
 
@@ -245,7 +244,7 @@ describe('the page of a plan', () => {
     );
     await cleanUp?.();
     const { root } = await open(planWith());
-    expect(root.querySelector('.lede')?.textContent).toBe('30 changes in 12 tenants wait for you');
+    expect(root.querySelector('.lede')?.textContent).toBe('30 changes in 12 tenants, not applied');
   });
 
   const waves = (root: Element) => [...root.querySelectorAll('.wave')].map(({ textContent }) => textContent);
@@ -363,7 +362,7 @@ describe('the page of a plan', () => {
     const groups = [...root.querySelectorAll('details')];
     expect(groups.map((group) => group.querySelector('h3')?.textContent)).toEqual([
       'remove /groups/a',
-      'update /policies/p',
+      'on: true → false',
     ]);
     expect(groups[0]?.querySelector('del')?.textContent).toBe('- name: <b>A</b>');
     expect(groups[0]?.textContent).toContain('Cannot be undone: kept nowhere');
