@@ -67,7 +67,7 @@ function JobList() {
                         ({ job }) => job.nextAt && <Time iso={job.nextAt} short />,
                         ({ job }) => job.schedule && scheduleWords(job.schedule),
                       ],
-                      ['', 'w-s end', start],
+                      ['Start', 'w-s end', start],
                     ]}
                   />
                 </Panel>

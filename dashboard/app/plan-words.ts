@@ -73,7 +73,7 @@ export function headlineOf(plan: PlanAnswer, mayApply: boolean): string {
       ? 'Nothing to change in the tenants that answered'
       : 'Nothing to change: every tenant is as it should be';
   if (isExpired(plan)) return `${all} were not applied, and the plan has expired`;
-  return `${all}, not applied`;
+  return all;
 }
 
 function applyHeadline(changes: number, apply: Apply, mayApply: boolean): string {

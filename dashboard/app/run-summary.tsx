@@ -8,7 +8,7 @@ import { CountsBar, countsText } from './charts.tsx';
 import { CopyButton } from './copy.tsx';
 import { count, duration } from './format.ts';
 import { Time } from './pieces.tsx';
-import { RunOutcome, StartedBy, useHeld } from './run-table.tsx';
+import { RunOutcome, StartedBy } from './run-table.tsx';
 
 /** How many tenants answered. */
 export function headlineOf(run: RunAnswer): string {
@@ -37,11 +37,10 @@ interface FactsProps {
 /** What ran, when, for how long, and who started it. */
 export function RunFacts({ run, stored }: FactsProps) {
   const { query, parameters, asked } = run;
-  const waits = useHeld(run.runId) !== undefined;
   return (
     <>
-      {/* The title says the others. */}
-      {run.outcome === 'partly_failed' || run.outcome === 'succeeded' ? null : <RunOutcome run={run} />}
+      {/* The title says how many failed. */}
+      {run.outcome === 'partly_failed' ? null : <RunOutcome run={run} />}
       <span>
         started{' '}
         <b>
@@ -52,7 +51,7 @@ export function RunFacts({ run, stored }: FactsProps) {
           <StartedBy run={run} />
         </b>
       </span>
-      {waits ? null : (
+      {run.finishedAt === undefined && isApplyWindow(run.window) ? null : (
         <span>
           {run.finishedAt === undefined ? 'running for' : 'took'} <b>{duration(run.durationMs)}</b>
         </span>

@@ -73,7 +73,8 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
   ],
   ['Tenants', 'w-x p2', (run) => <Tenants run={run} />],
   ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
-  ['Took', 'w-m end p2 quiet', (run) => <Took run={run} />],
+  // One that waits for a person takes as long as the person does.
+  ['Took', 'w-m end p2 quiet', (run) => (run.finishedAt === undefined ? '' : duration(run.durationMs))],
   ['Started by', 'w-l p3 quiet', (run) => <StartedBy run={run} />],
 ];
 
@@ -98,12 +99,6 @@ export function RunOutcome({ run: { runId, outcome, tenants } }: { readonly run:
       {tenants.failed.toLocaleString('en')} failed
     </ToneBadge>
   );
-}
-
-/** How long a run took. One that waits for a person takes as long as the person does. */
-function Took({ run: { runId, finishedAt, durationMs } }: { readonly run: RunSummaryAnswer }) {
-  if (useHeld(runId) !== undefined) return null;
-  return <>{`${finishedAt === undefined ? 'so far ' : ''}${duration(durationMs)}`}</>;
 }
 
 /** The schedule, or the name of the caller, with its ids as the title. */

@@ -96,6 +96,7 @@ function RunPage({
     0,
   );
   const shown = part ?? first;
+  const declared = isApply ? [...answerColumns, ...(job?.columns ?? [])] : job?.columns;
   const planId = isApply ? held?.planId : job?.changes ? runId : undefined;
   const counts = { tenants: list?.tenants.length, rows: stored, changes: undefined };
   const title = isQuery ? 'Query' : (job?.title ?? run.job);
@@ -142,11 +143,17 @@ function RunPage({
           }
         </Loaded>
       ) : null}
-      {shown === 'rows' ? <RunRows run={run} stored={stored} declared={job?.columns} /> : null}
+      {shown === 'rows' ? <RunRows run={run} stored={stored} declared={declared} /> : null}
       {shown === 'changes' ? <ChangesPart run={run} declared={job?.columns} /> : null}
     </article>
   );
 }
+
+/** Of the rows of an apply, before those of its plan. */
+const answerColumns = [
+  { name: 'outcome', title: 'Outcome', type: 'text' },
+  { name: 'detail', title: 'What Microsoft said', type: 'text' },
+] as const;
 
 const parts: readonly (readonly [RunPart, string])[] = [
   ['tenants', 'Tenants'],

@@ -167,7 +167,7 @@ describe('the page of a run', () => {
     });
     run = runWith({ outcome: 'succeeded' });
     await pass(4_000);
-    expect(root.querySelector('h1')?.textContent).toContain('answered');
+    expect(root.querySelector('.about .badge')?.textContent).toBe('succeeded');
     expect(root.querySelector('[role=grid]')?.getAttribute('aria-label')).toBe('Tenants of the run');
     await unmount();
   });
