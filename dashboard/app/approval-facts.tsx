@@ -121,7 +121,7 @@ const textOf = ({ name, value }: NamedText) => (
 
 /**
  * What is decided on: what is sent, why, for whom and as whom, and then its body or differences, which may be long.
- * @param props.saysWho Default: true. Whether it says who asked, and why. The history does, too.
+ * @param props.saysWho Default: true. Whether it says who asked and why, as the history does, and not for how long, as a decision does.
  */
 export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readonly saysWho?: boolean }) {
   const { approval, saysWho = true } = props;
@@ -142,7 +142,7 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
         <Fact name="Asked by">{saysWho ? <PartyName party={asker} /> : undefined}</Fact>
         {shown.map(factOf)}
         <Fact name="Is served for">
-          {count(validMinutes, 'minute')} from the last approval{servedOnce ? ', once' : ''}
+          {saysWho ? undefined : `${count(validMinutes, 'minute')} from the last approval${servedOnce ? ', once' : ''}`}
         </Fact>
       </dl>
       {details.map(textOf)}

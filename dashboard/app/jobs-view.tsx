@@ -50,6 +50,7 @@ function JobList() {
               {used.length === 0 ? null : (
                 <Panel title="On a schedule, or run lately" bare>
                   <Table<JobRuns>
+                    class="jobs"
                     items={used}
                     keyOf={({ job }) => job.name}
                     columns={[

@@ -171,7 +171,12 @@ function Changes({ answer, declared, failed }: ChangesProps) {
   const [open, setOpen] = useState<ChangeInWords>();
   const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
   const shown = words.filter(({ change }) => kind === '' || change === kind);
-  const { changes, truncated, comparedTenants, comparedWith } = answer;
+  const { changes, truncated, comparedTenants, comparedWith, onlyAfter } = answer;
+  // Without rows in one of the runs, a tenant would look as if nothing had changed.
+  const notCompared = [
+    failed === 0 ? [] : `${count(failed, 'tenant')} failed and ${failed === 1 ? 'has' : 'have'} no rows to compare.`,
+    onlyAfter.length === 0 ? [] : `${count(onlyAfter.length, 'tenant')} had no rows before.`,
+  ].flat();
   return (
     <>
       <p role="status">
@@ -181,12 +186,8 @@ function Changes({ answer, declared, failed }: ChangesProps) {
         <a href={runLink(comparedWith)} title={comparedWith}>
           run before
         </a>
-        .
-        {failed === 0
-          ? ''
-          : ` ${count(failed, 'tenant')} failed and ${failed === 1 ? 'has' : 'have'} no rows to compare.`}
+        . {notCompared.join(' ')}
       </p>
-      <NotCompared answer={answer} />
       {changes.length === 0 ? null : (
         <>
           <div class="filters">
@@ -226,34 +227,6 @@ function Changes({ answer, declared, failed }: ChangesProps) {
 }
 
 const keyOf = ({ key }: ChangeInWords): string => key;
-
-/** Tenants without rows in one of the runs would otherwise look as if nothing had changed. */
-function NotCompared({ answer: { onlyBefore, onlyAfter } }: { readonly answer: RunChangesAnswer }) {
-  const lists = [
-    [onlyBefore, 'succeeded only in the earlier run'],
-    [onlyAfter, 'succeeded only in this run'],
-  ] as const;
-  return (
-    <>
-      {lists.map(([tenants, what]) =>
-        tenants.length === 0 ? null : (
-          <Notice kind="plain" key={what}>
-            {count(tenants.length, 'tenant')} {what}, so {tenants.length === 1 ? 'it is' : 'they are'} not compared:{' '}
-            {namesOf(tenants)}.
-          </Notice>
-        ),
-      )}
-    </>
-  );
-}
-
-const maxNames = 8;
-
-function namesOf(tenants: readonly { readonly name: string }[]): string {
-  const names = tenants.slice(0, maxNames).map(({ name }) => name);
-  const more = tenants.length - names.length;
-  return more === 0 ? names.join(', ') : `${names.join(', ')} and ${more.toLocaleString('en')} more`;
-}
 
 export type Change = RunChangesAnswer['changes'][number];
 

@@ -136,7 +136,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.goTo('plans');
     await operator.heading(/^1 plan/).waitFor();
     await page.getByRole('link', { name: 'Users cannot consent to applications' }).click();
-    const all = (count: number): string => `${count} changes in ${count} tenants wait for you`;
+    const all = (count: number): string => `${count} changes in ${count} tenants`;
     await operator.says(all(reachable.length));
     expect(page.url()).toContain(encodeURIComponent(String(runId)));
     const lost = page.locator('del', {
