@@ -249,6 +249,42 @@ describe('the page of a run', () => {
   });
 });
 
+it('says in one sentence that nothing changed, and how many tenants could not be compared', async () => {
+  const answer = { changes: [], truncated: false, comparedTenants: 20, comparedWith: 'probe@v', onlyBefore: [] };
+  const said = async (onlyAfter: readonly object[]) => {
+    const changes = (async () => ({ ...answer, onlyAfter })) as unknown as Api['changes'];
+    const { root, unmount } = await open({ changes }, 'changes');
+    const { textContent } = root.querySelector('[aria-label=Changes] [role=status]') ?? {};
+    await unmount();
+    return textContent;
+  };
+  const start = 'Nothing changed in 20 tenants since the run before. 1 tenant failed and has no rows to compare.';
+  expect((await said([]))?.trim()).toBe(start);
+  expect((await said([{}, {}]))?.trim()).toBe(`${start} 2 tenants had no rows before.`);
+});
+
+it('the page of an apply has no rounds, counts the rows of refused changes, and shows what Microsoft said first', async () => {
+  const run = async () => runWith({ window: `apply-${'a'.repeat(32)}`, durationMs: 90_000 });
+  const visited = tenants.map((tenant) => ({ ...tenant, attempts: 8, rows: 1 }));
+  const { root, grid, unmount } = await open(
+    { run, runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants: visited, codes: [] }) },
+    'rows',
+  );
+  expect(root.querySelector('.lanes')).toBeNull();
+  expect(root.querySelector('.tabs')?.textContent).toBe('Tenants 3Rows 3');
+  expect(grid()[0]).toEqual(['Tenant', 'Outcome', 'What Microsoft said', 'Licences']);
+  await unmount();
+});
+
+it('the page of a run shows its rounds if there were several', async () => {
+  const again = tenants.map((tenant) => ({ ...tenant, attempts: 2 }));
+  const { root, unmount } = await open({
+    runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants: again, codes: [] }),
+  });
+  expect(root.querySelectorAll('.lanes li')).toHaveLength(2);
+  await unmount();
+});
+
 it('the page of a run says which tenants fail now and which work again since the run before', async () => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const rerun = runWith({ runId: 'probe@r', startedAt: '2026-11-23T06:00:00.000Z', tenants: { ...counts, total: 1 } });

@@ -9,6 +9,7 @@ import { byDay } from '../../../dashboard/app/format.ts';
 import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
+import { ChooseJob } from '../../../dashboard/app/start-buttons.tsx';
 import { RunTable, StartedBy } from '../../../dashboard/app/run-table.tsx';
 import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
@@ -138,6 +139,29 @@ describe('JobsView', () => {
     const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
     expect(await headsOfJobs(api)).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
   });
+});
+
+it('offers jobs by their topics, those that change tenants last, and finds them by name', async () => {
+  const of = (name: string, more: object = {}) => ({ name, title: `Title of ${name}`, topic: 'identity', ...more });
+  const jobs = [of('harden', { changes: true }), of('mfa'), of('mail', { topic: 'exchange' })] as never;
+  const { root, unmount } = await rendered(<ChooseJob jobs={jobs} onClose={() => undefined} />);
+  const shown = () => [...root.querySelectorAll('h3, .choose button')].map(({ textContent }) => textContent);
+  expect(shown()).toEqual([
+    'Identity',
+    'Title of mfa',
+    'Exchange',
+    'Title of mail',
+    'Plan a change',
+    'Title of harden',
+  ]);
+  await act(() => {
+    const field = root.querySelector<HTMLInputElement>('input');
+    if (field === null) throw new Error('there is no field');
+    field.value = ' HARD';
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  expect(shown()).toEqual(['Plan a change', 'Title of harden']);
+  await unmount();
 });
 
 describe('RunsView', () => {
