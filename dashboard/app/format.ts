@@ -92,7 +92,7 @@ export function byDay<T>(
     [dayTitle.format(nowMs), 'Today'],
   ]);
   return [...Map.groupBy(all, (one) => dayTitle.format(Date.parse(timeOf(one))))].map(([title, items]) => ({
-    title: names.get(title) ?? title,
+    title: names.get(title) ?? title.replace(` ${new Date(nowMs).getFullYear()}`, ''),
     items,
   }));
 }

@@ -546,7 +546,6 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
           onText={(text) => set({ [name]: text })}
         />
       ))}
-      <p class="quiet small">In the first wave, one failure holds it.</p>
       <Check label="A person goes on after each wave" checked={form.confirm} onChange={(confirm) => set({ confirm })} />
       <TextField
         id="apply-reason"
@@ -568,7 +567,7 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
 }
 
 const numberFields = [
-  ['failed', 'Stop when more tenants than this fail'],
+  ['failed', 'Stop when more tenants than this fail. In the first wave, one is enough.'],
   ['unclear', 'Stop when the result of more tenants than this is not known'],
   ['pause', 'Minutes to leave each wave alone before the next'],
 ] as const;

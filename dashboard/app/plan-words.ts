@@ -122,10 +122,22 @@ const consents: ReadonlyMap<string, string> = new Map([
   ['ManagePermissionGrantsForSelf.microsoft-user-default-low', 'Users may consent to applications of low risk'],
 ]);
 
-/** A change of what users may consent to, for people: "Users may consent to any application → nobody may". Undefined for others. */
+/** With whom SharePoint shares (Microsoft Graph, `sharepointSettings`). */
+const sharing: ReadonlyMap<string, string> = new Map([
+  ['externalUserAndGuestSharing', 'anybody who has the link'],
+  ['externalUserSharingOnly', 'guests, who may be new'],
+  ['existingExternalUserSharingOnly', 'guests who are there already'],
+  ['disabled', 'nobody outside'],
+]);
+
+/** A change of a known setting, for people: "Users may consent to any application → nobody may". Undefined for others. */
 export function plainWords(before: string | null, after: string | null): string | undefined {
   const [only, ...others] = differenceOf(before, after);
-  if (only === undefined || others.length > 0 || !isEmptyAt(after, only.place)) return undefined;
+  if (only === undefined || others.length > 0) return undefined;
+  const [from, to] = [only.lost, only.gained].map(([value = '']) => sharing.get(value));
+  if (only.place === 'sharingCapability' && from !== undefined && to !== undefined)
+    return `SharePoint shares with ${from} → with ${to}`;
+  if (!isEmptyAt(after, only.place)) return undefined;
   const known = consents.get(only.lost[0] ?? '');
   return known === undefined || only.lost.length > 1 ? undefined : `${known} → nobody may`;
 }

@@ -140,6 +140,19 @@ it.each([
   expect(plainWords(change([`ManagePermissionGrantsForSelf.microsoft-user-default-${name}`]), change([]))).toBe(words);
 });
 
+it.each([
+  [
+    { sharingCapability: 'externalUserSharingOnly' },
+    'SharePoint shares with anybody who has the link → with guests, who may be new',
+  ],
+  // A level of a newer Graph, and a value that another setting has as well.
+  [{ sharingCapability: 'somebody' }, undefined],
+  [{ other: 'disabled' }, undefined],
+])('a change of whom SharePoint shares with to %j is told in plain words: %s', (after, words) => {
+  const [name = ''] = Object.keys(after);
+  expect(plainWords(JSON.stringify({ [name]: 'externalUserAndGuestSharing' }), JSON.stringify(after))).toBe(words);
+});
+
 describe('the headline of a plan', () => {
   it.each<[string, Partial<PlanAnswer>]>([
     ['30 changes in 12 tenants', {}],

@@ -61,12 +61,14 @@ describe('byDay', () => {
   it('groups runs by the day of the reader, and calls the last two by their names', () => {
     const at = (day: number, hour: number): RunSummaryAnswer =>
       summary({ startedAt: new Date(2026, 10, day, hour).toISOString() });
-    const runs = [at(24, 23), at(24, 0), at(23, 23), at(1, 5)];
+    const older = summary({ startedAt: new Date(2025, 9, 31, 5).toISOString() });
+    const runs = [at(24, 23), at(24, 0), at(23, 23), at(1, 5), older];
     const days = byDay(runs, ({ startedAt }) => startedAt, new Date(2026, 10, 24, 23, 30).getTime());
     expect(days.map(({ title, items }) => [title, items.length])).toEqual([
       ['Today', 2],
       ['Yesterday', 1],
-      ['Sunday, 1 November 2026', 1],
+      ['Sunday, 1 November', 1],
+      ['Friday, 31 October 2025', 1],
     ]);
   });
 });
