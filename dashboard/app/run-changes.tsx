@@ -1,6 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { RunAnswer, RunChangesAnswer, RunSummaryAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { Notice } from '../shared/text.tsx';
 import { Choice } from './choice.tsx';
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
@@ -52,7 +51,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
 }
 
 /** The run before, by its time of day if it was on the same day. */
-export const sinceWord = (before: string, now: string): string =>
+const sinceWord = (before: string, now: string): string =>
   localDate(before) === localDate(now) ? localClock(before, false) : localTime(before);
 
 function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'good' | 'bad'; readonly text: string }) {
