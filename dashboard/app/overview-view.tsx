@@ -2,7 +2,7 @@ import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
-import { PartyName } from './approval-facts.tsx';
+import { PartyName, titleInWords } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
 import { CountsBar, countsText, Drawing, FailedNights, FailureBars } from './charts.tsx';
 import type { Api } from './api.ts';
@@ -282,7 +282,9 @@ function WaitsForYou() {
           <li key={id} class="ask">
             <div>
               <b>
-                <a href={approvalLink(id)}>{title}</a>
+                <a href={approvalLink(id)} title={title}>
+                  {titleInWords({ title, asker })}
+                </a>
               </b>
               <div class="small">
                 <PartyName party={asker} /> · lapses {relative(expiresAt)}
