@@ -88,14 +88,14 @@ const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest', 'T
 
 type NamedText = ApprovalAnswer['facts'][number];
 
-/** Facts in the words of the page of a plan, and a query as people write it. */
+/** Facts in the words of the page of a plan, and a query with its commas. */
 const texts: Readonly<Record<string, (value: string) => string>> = {
   Waves: (value) =>
     value
       .split(', ')
       .map((entry, at) => waveWord(entry, at === 0))
       .join(', '),
-  Query: (value) => value.replaceAll('%2C', ',').replaceAll('%20', ' '),
+  Query: (value) => value.replaceAll('%2C', ','),
 };
 
 /** A fact as it is: what looks like an id at the end of a name may be part of a name that the customer chose. */

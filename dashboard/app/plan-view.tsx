@@ -568,7 +568,7 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
 
 const numberFields = [
   ['failed', 'Stop when more tenants than this fail. In the first wave, one is enough.'],
-  ['unclear', 'Stop when the result of more tenants than this is not known'],
+  ['unclear', 'Stop when more tenants than this end unclear'],
   ['pause', 'Minutes to leave each wave alone before the next'],
 ] as const;
 

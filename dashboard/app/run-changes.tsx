@@ -4,7 +4,7 @@ import { Choice } from './choice.tsx';
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
-import { count, localClock, localDate, localTime } from './format.ts';
+import { count, localTime } from './format.ts';
 import { columnOptions } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
 import { useFailures } from './nights.ts';
@@ -37,7 +37,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const failedSame = failsNow.length + worksAgain.length === 0;
   return (
     <Panel
-      title={`Since ${sinceWord(before.startedAt, run.startedAt)}`}
+      title={`Since the run of ${localTime(before.startedAt)}`}
       more={<a href={runLink(run.runId, 'changes')}>Compare the rows</a>}
       bare
     >
@@ -49,10 +49,6 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
     </Panel>
   );
 }
-
-/** The run before, by its time of day if it was on the same day. */
-const sinceWord = (before: string, now: string): string =>
-  localDate(before) === localDate(now) ? localClock(before, false) : localTime(before);
 
 function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'good' | 'bad'; readonly text: string }) {
   const { tenants, tone, text } = props;
