@@ -116,7 +116,7 @@ export function RunChanges({ run, declared }: { readonly run: RunAnswer; readonl
     <section class="stack" aria-label="Changes">
       <Loaded polled={polled}>
         {({ answer, refusal }) => {
-          if (answer !== undefined) return <Changes answer={answer} declared={declared} failed={run.tenants.failed} />;
+          if (answer !== undefined) return <Changes answer={answer} declared={declared} total={run.tenants.total} />;
           return refusal.code === 'run_not_found' ? <Empty title={refusal.message} /> : <Failure failure={refusal} />;
         }}
       </Loaded>
@@ -157,27 +157,28 @@ const signs: Readonly<Record<Change['change'], string>> = { added: '+', removed:
 interface ChangesProps {
   readonly answer: RunChangesAnswer;
   readonly declared: DeclaredColumns;
-  /** Tenants that failed in the run. */
-  readonly failed: number;
+  /** Tenants of the run. */
+  readonly total: number;
 }
 
-function Changes({ answer, declared, failed }: ChangesProps) {
+function Changes({ answer, declared, total }: ChangesProps) {
   const [kind, setKind] = useState('');
   const [open, setOpen] = useState<ChangeInWords>();
   const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
   const shown = words.filter(({ change }) => kind === '' || change === kind);
-  const { changes, truncated, comparedTenants, comparedWith, onlyAfter } = answer;
+  const { changes, truncated, comparedTenants, comparedWith, onlyBefore, onlyAfter } = answer;
   // Without rows in one of the runs, a tenant would look as if nothing had changed.
   const notCompared = [
-    failed === 0 ? [] : `${count(failed, 'tenant')} failed and ${failed === 1 ? 'has' : 'have'} no rows to compare.`,
-    onlyAfter.length === 0 ? [] : `${count(onlyAfter.length, 'tenant')} had no rows before.`,
-  ].flat();
+    ...namesOf(onlyBefore, 'succeeded only in the run before'),
+    ...namesOf(onlyAfter, 'succeeded only in this run'),
+  ];
   return (
     <>
       <p role="status">
         {truncated ? 'More than ' : ''}
         {changes.length === 0 ? 'Nothing changed' : count(changes.length, 'change')} in{' '}
-        {count(comparedTenants, 'tenant')} since the{' '}
+        {comparedTenants === total ? '' : `${comparedTenants.toLocaleString('en')} of `}
+        {count(total, 'tenant')} since the{' '}
         <a href={runLink(comparedWith)} title={comparedWith}>
           run before
         </a>
@@ -219,6 +220,16 @@ function Changes({ answer, declared, failed }: ChangesProps) {
       )}
     </>
   );
+}
+
+/** `2 tenants succeeded only in this run: Adatum, Contoso.` Nothing for no tenant. */
+function namesOf(tenants: readonly { readonly name: string }[], what: string): readonly string[] {
+  if (tenants.length === 0) return [];
+  const names = tenants.slice(0, namesShown).map(({ name }) => name);
+  const more = tenants.length - names.length;
+  return [
+    `${count(tenants.length, 'tenant')} ${what}: ${names.join(', ')}${more > 0 ? ` and ${count(more, 'other')}` : ''}.`,
+  ];
 }
 
 const keyOf = ({ key }: ChangeInWords): string => key;

@@ -21,7 +21,7 @@ export function headlineOf(run: RunAnswer): string {
   const others = [
     failed > 0 ? `${figure(failed)} failed` : [],
     tenants.notAttempted > 0 ? `${figure(tenants.notAttempted)} not attempted` : [],
-    failed === 0 && skipped > 0 ? `${figure(skipped)} skipped` : [],
+    skipped > 0 ? `${figure(skipped)} skipped` : [],
   ].flat();
   const answered = `${figure(succeeded)} of ${count(total, 'tenant')} answered`;
   if (total === 0) return `No tenant was visited: ${outcomeWord(outcome)}`;

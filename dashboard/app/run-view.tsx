@@ -152,7 +152,7 @@ function RunPage({
 /** Of the rows of an apply, before those of its plan. */
 const answerColumns = [
   { name: 'outcome', title: 'Outcome', type: 'text' },
-  { name: 'detail', title: 'What Microsoft said', type: 'text' },
+  { name: 'detail', title: 'Detail', type: 'text' },
 ] as const;
 
 const parts: readonly (readonly [RunPart, string])[] = [

@@ -104,7 +104,7 @@ async function open(methods: Partial<Api>, part?: Part) {
 describe('the page of a run', () => {
   it('shows the tenants first, the failed ones on top, and the job by its title', async () => {
     const { grid, root, text, unmount } = await open({});
-    expect(root.querySelector('h1')?.textContent).toBe('1 of 3 tenants answered, 1 failed');
+    expect(root.querySelector('h1')?.textContent).toBe('1 of 3 tenants answered, 1 failed, 1 skipped');
     expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
@@ -250,20 +250,29 @@ describe('the page of a run', () => {
 });
 
 it('says in one sentence that nothing changed, and how many tenants could not be compared', async () => {
-  const answer = { changes: [], truncated: false, comparedTenants: 20, comparedWith: 'probe@v', onlyBefore: [] };
-  const said = async (onlyAfter: readonly object[]) => {
-    const changes = (async () => ({ ...answer, onlyAfter })) as unknown as Api['changes'];
+  const answer = { changes: [], truncated: false, comparedWith: 'probe@v' };
+  const named = (...names: string[]) => names.map((name) => ({ tenantId: name, name }));
+  const said = async (comparedTenants: number, onlyBefore: readonly object[], onlyAfter: readonly object[]) => {
+    const changes = (async () => ({
+      ...answer,
+      comparedTenants,
+      onlyBefore,
+      onlyAfter,
+    })) as unknown as Api['changes'];
     const { root, unmount } = await open({ changes }, 'changes');
     const { textContent } = root.querySelector('[aria-label=Changes] [role=status]') ?? {};
     await unmount();
-    return textContent;
+    return textContent?.trim();
   };
-  const start = 'Nothing changed in 20 tenants since the run before. 1 tenant failed and has no rows to compare.';
-  expect((await said([]))?.trim()).toBe(start);
-  expect((await said([{}, {}]))?.trim()).toBe(`${start} 2 tenants had no rows before.`);
+  const { total } = counts;
+  expect(await said(total, [], [])).toBe(`Nothing changed in ${total} tenants since the run before.`);
+  // A tenant that was left out, or is no customer any more, did not fail.
+  expect(await said(1, named('Adatum', 'Contoso', 'D', 'E', 'F', 'G'), named('Fabrikam'))).toBe(
+    `Nothing changed in 1 of ${total} tenants since the run before. 6 tenants succeeded only in the run before: Adatum, Contoso, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam.`,
+  );
 });
 
-it('the page of an apply has no rounds, counts the rows of refused changes, and shows what Microsoft said first', async () => {
+it('the page of an apply has no rounds, counts the rows of refused changes, and shows first what became of each', async () => {
   const run = async () => runWith({ window: `apply-${'a'.repeat(32)}`, durationMs: 90_000 });
   const visited = tenants.map((tenant) => ({ ...tenant, attempts: 8, rows: 1 }));
   const { root, grid, unmount } = await open(
@@ -272,7 +281,7 @@ it('the page of an apply has no rounds, counts the rows of refused changes, and 
   );
   expect(root.querySelector('.lanes')).toBeNull();
   expect(root.querySelector('.tabs')?.textContent).toBe('Tenants 3Rows 3');
-  expect(grid()[0]).toEqual(['Tenant', 'Outcome', 'What Microsoft said', 'Licences']);
+  expect(grid()[0]).toEqual(['Tenant', 'Outcome', 'Detail', 'Licences']);
   await unmount();
 });
 
