@@ -18,6 +18,7 @@ import { cellText } from '../../src/lib/api/report/report-words.ts';
 import { causesOf } from '../../src/lib/api/trouble.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { forRole } from './role-needed.tsx';
+import { isReplaced } from './run-table.tsx';
 import { jobLink, replaceAddress, runLink } from './route.ts';
 import { entriesIn, runsLink } from './view-filter.ts';
 import { Field } from './choice.tsx';
@@ -118,23 +119,27 @@ function LastRuns({ runs }: RunsProps) {
   return (
     <Panel title="Last runs" bare>
       <ul class="list">
-        {runs.map(({ runId, startedAt, outcome, tenants }, index) => (
-          <li key={runId} class={index === 0 ? 'visit' : 'visit before'}>
-            <a href={runLink(runId)}>
-              <Time iso={startedAt} short />
-            </a>
-            {outcome === 'succeeded' || outcome === 'partly_failed' ? (
-              <>
-                <CountsBar counts={tenants} />
-                <span class={tenants.failed === 0 ? 'quiet' : index === 0 ? 'problem' : undefined}>
-                  {failedText(tenants)}
-                </span>
-              </>
-            ) : (
-              <OutcomeBadge outcome={outcome} />
-            )}
-          </li>
-        ))}
+        {runs.map((run) => {
+          const { runId, startedAt, outcome, tenants } = run;
+          const isBefore = isReplaced(run, runs);
+          return (
+            <li key={runId} class={isBefore ? 'visit before' : 'visit'}>
+              <a href={runLink(runId)}>
+                <Time iso={startedAt} short />
+              </a>
+              {outcome === 'succeeded' || outcome === 'partly_failed' ? (
+                <>
+                  <CountsBar counts={tenants} />
+                  <span class={tenants.failed === 0 ? 'quiet' : isBefore ? undefined : 'problem'}>
+                    {failedText(tenants)}
+                  </span>
+                </>
+              ) : (
+                <OutcomeBadge outcome={outcome} />
+              )}
+            </li>
+          );
+        })}
       </ul>
     </Panel>
   );
@@ -173,7 +178,7 @@ function About({ job }: { readonly job: Job }) {
   );
 }
 
-/** Limits the sums to some tenants, when Enter sends the form. */
+/** Limits the sums to some tenants, when the form is sent. */
 function Tenants({ name, choice }: JobViewProps) {
   const [text, setText] = useState(choice.tenants ?? '');
   const send = (event: Event): void => {
@@ -183,6 +188,7 @@ function Tenants({ name, choice }: JobViewProps) {
   return (
     <form class="filters" onSubmit={send}>
       <Field label="Tenants" type="text" placeholder="all, or group:NAME, tag:NAME" value={text} onInput={setText} />
+      <button type="submit">Show</button>
     </form>
   );
 }

@@ -1,9 +1,8 @@
-import type { ComponentChildren } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
-import { CountsBar, countsText } from './charts.tsx';
+import { CountsBar, countsText, failedText } from './charts.tsx';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byDay, count, duration } from './format.ts';
 import { Icon } from './icon.tsx';
@@ -14,15 +13,35 @@ import { runLink } from './route.ts';
 import { Person, shortName } from './approval-facts.tsx';
 
 interface RunTableProps {
+  /** The runs to show. */
   readonly runs: readonly RunSummaryAnswer[];
   readonly jobs?: JobsAnswer['jobs'] | undefined;
+  /** Also those that are not shown. Default: the runs to show. */
+  readonly all?: readonly RunSummaryAnswer[];
 }
 
-/** Runs under the days that they started on. Failures of the newest run of each job are strong, those before it pale. */
-export function RunTable({ runs, jobs = [] }: RunTableProps) {
+/**
+ * Whether the failures of a run are those of the past: a later one of its job visited most of its tenants. A rerun over some, a run
+ * that has not ended, a query and an apply take the place of none.
+ */
+export const isReplaced = (run: RunSummaryAnswer, all: readonly RunSummaryAnswer[]): boolean =>
+  run.outcome === 'partly_failed' &&
+  visitsAnew(run) &&
+  all.some(
+    (later) =>
+      later.job === run.job &&
+      later.startedAt > run.startedAt &&
+      later.status === 'completed' &&
+      visitsAnew(later) &&
+      later.tenants.total * 2 > run.tenants.total,
+  );
+
+const visitsAnew = ({ query, window }: RunSummaryAnswer): boolean => query === undefined && !isApplyWindow(window);
+
+/** Runs under the days that they started on. Failures of runs that a later one has replaced are pale. */
+export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
-  const newest = new Set([...Map.groupBy(runs, ({ job }) => job).values()].map(([run]) => run));
   return (
     <div class="panel">
       <Table
@@ -30,7 +49,7 @@ export function RunTable({ runs, jobs = [] }: RunTableProps) {
         columns={columnsOf(new Map(jobs.map((job) => [job.name, job])))}
         items={runs}
         keyOf={({ runId }) => runId}
-        rowClass={(run) => (newest.has(run) ? undefined : 'before')}
+        rowClass={(run) => (isReplaced(run, all) ? 'before' : undefined)}
         groupsOf={(items) => byDay(items, ({ startedAt }) => startedAt)}
       />
     </div>
@@ -55,7 +74,7 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
           <a href={runLink(run.runId)}>{run.query === undefined ? (jobs.get(run.job)?.title ?? run.job) : 'Query'}</a>{' '}
           {kind === undefined ? null : <span class="tag">{kind}</span>}
           {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
-          <span class="sub">{count(run.tenants.total, 'tenant')}</span>
+          <span class="sub">{saysFailures(run) ? count(run.tenants.total, 'tenant') : failedText(run.tenants)}</span>
         </>
       );
     },
@@ -83,20 +102,27 @@ export const useHeld = (runId: string): PlanSummary | undefined =>
   useContext(HeldPlansContext).find(({ apply }) => apply?.runId === runId);
 
 /** What waits for a person. It does not run. */
-export const Waits = ({ children }: { readonly children: ComponentChildren }) => (
-  <span class="badge waits">
+export const Waits = ({ children }: { readonly children: string }) => (
+  <span class="badge waits" title={children}>
     <Icon name="clock" />
     <span class="cut">{children}</span>
   </span>
 );
 
+/** Whether its outcome is said by the number of tenants that failed. */
+const saysFailures = ({ outcome, tenants }: RunSummaryAnswer): boolean =>
+  outcome === 'partly_failed' && tenants.failed > 0;
+
 /** How a run went: in how many tenants it failed, if that is all there is to say. */
-export function RunOutcome({ run: { runId, outcome, tenants } }: { readonly run: RunSummaryAnswer }) {
+export function RunOutcome({ run }: { readonly run: RunSummaryAnswer }) {
+  const { runId, outcome, tenants } = run;
   if (useHeld(runId) !== undefined) return <Waits>waits for you</Waits>;
-  if (outcome !== 'partly_failed' || tenants.failed === 0) return <OutcomeBadge outcome={outcome} />;
+  if (!saysFailures(run)) return <OutcomeBadge outcome={outcome} />;
+  const { failed, notAttempted } = tenants;
   return (
     <ToneBadge tone="bad" title={`${outcomeWord(outcome)}: ${countsText(tenants)}`}>
-      {tenants.failed.toLocaleString('en')} failed
+      {failed.toLocaleString('en')} failed
+      {notAttempted === 0 ? '' : `, ${notAttempted.toLocaleString('en')} not attempted`}
     </ToneBadge>
   );
 }
@@ -110,13 +136,17 @@ export function StartedBy({ run }: { readonly run: Pick<RunSummaryAnswer, 'start
 }
 
 /** The list knows the counts of a run in progress only once it has ended. */
-function Tenants({ run: { tenants, outcome, finishedAt } }: { readonly run: RunSummaryAnswer }) {
+function Tenants({ run }: { readonly run: RunSummaryAnswer }) {
+  const { tenants, outcome, finishedAt } = run;
+  const saysMore = tenants.failed > 0 && !saysFailures(run);
   if (finishedAt === undefined)
     return <span class="quiet">{outcome === 'starting' ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;
   return (
     <span class="pair" title={countsText(tenants)}>
       <CountsBar counts={tenants} />
-      <span class="quiet number">{tenants.total.toLocaleString('en')}</span>
+      <span class={saysMore ? 'problem' : 'quiet number'}>
+        {saysMore ? `${tenants.failed.toLocaleString('en')} failed` : tenants.total.toLocaleString('en')}
+      </span>
     </span>
   );
 }

@@ -44,7 +44,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
               <a href={runsLink({})}>Show all runs</a>
             </Empty>
           ) : (
-            <RunTable runs={shown.slice(0, limit)} jobs={jobs} />
+            <RunTable runs={shown.slice(0, limit)} jobs={jobs} all={runs} />
           )
         }
       </Loaded>

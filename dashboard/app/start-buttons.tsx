@@ -1,10 +1,11 @@
-import { useState } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { AskDialog } from './ask-dialog.tsx';
 import { Search } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
+import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 
@@ -47,6 +48,7 @@ export function ChooseJob(props: {
   const { title = 'Run a job', jobs, tenants, onClose } = props;
   const [job, setJob] = useState<Job>();
   const [search, setSearch] = useState('');
+  const id = useId();
   const found = jobs.filter((one) => `${one.title} ${one.name}`.toLowerCase().includes(search.trim().toLowerCase()));
   const reports = byTopic(found.filter(({ changes }) => changes !== true));
   const plans = found.filter(({ changes }) => changes === true);
@@ -58,9 +60,12 @@ export function ChooseJob(props: {
   return (
     <Dialog title={title} onClose={onClose}>
       <Search value={search} placeholder="Name of a job" onInput={setSearch} />
-      {groups.map(([name, some]) => (
-        <div key={name} class="choose">
-          <h3>{name}</h3>
+      <p class={groups.length > 0 ? 'visually-hidden' : 'quiet'} role="status">
+        {groups.length > 0 ? count(found.length, 'job') : 'No job has such a name.'}
+      </p>
+      {groups.map(([name, some], at) => (
+        <div key={name} class="choose" role="group" aria-labelledby={`${id}-${at}`}>
+          <h3 id={`${id}-${at}`}>{name}</h3>
           {some.map((one) => (
             <button key={one.name} type="button" class="bare" title={one.description} onClick={() => setJob(one)}>
               {one.title}

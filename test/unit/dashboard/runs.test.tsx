@@ -10,7 +10,7 @@ import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
 import { ChooseJob } from '../../../dashboard/app/start-buttons.tsx';
-import { RunTable, StartedBy } from '../../../dashboard/app/run-table.tsx';
+import { isReplaced, RunTable, StartedBy } from '../../../dashboard/app/run-table.tsx';
 import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { HeldPlansContext } from '../../../dashboard/app/waiting.tsx';
@@ -163,6 +163,8 @@ it('offers jobs by their topics, those that change tenants last, and finds them 
     field.dispatchEvent(new Event('input', { bubbles: true }));
   });
   expect(shown()).toEqual(['Plan a change', 'Title of harden']);
+  expect(root.querySelector('[role=group]')?.getAttribute('aria-labelledby')).toBe(root.querySelector('h3')?.id);
+  expect(root.querySelector('[role=status]')?.textContent).toBe('1 job');
   await unmount();
 });
 
@@ -217,7 +219,7 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  it('tells applies and plans of a job apart, and how many tenants failed, strong in the newest run of a job', async () => {
+  it('tells applies and plans of a job apart, and how many tenants failed', async () => {
     const failed = {
       outcome: 'partly_failed' as const,
       tenants: { total: 2, succeeded: 1, failed: 1, skipped: 0, notAttempted: 0 },
@@ -238,8 +240,48 @@ describe('RunsView', () => {
       'succeeded',
       'succeeded',
     ]);
-    // Of each job, the newest run is strong. An apply and its plan are of one.
-    expect(rows.map(({ className }) => className)).toEqual(['', 'before', '', 'before']);
+    await unmount();
+  });
+
+  const failedIn = (failed: number, more: Partial<RunSummaryAnswer> = {}) =>
+    summary({
+      outcome: 'partly_failed',
+      tenants: { total: 20, succeeded: 20 - failed, failed, skipped: 0, notAttempted: 0 },
+      startedAt: '2026-11-23T05:00:00.000Z',
+      ...more,
+    });
+  const later = failedIn(2, { runId: 'probe@later', startedAt: '2026-11-24T05:00:00.000Z' });
+
+  it.each([
+    ['with a later run over most tenants', later, failedIn(1), true],
+    ['with a rerun over some', { ...later, tenants: { ...later.tenants, total: 5 } }, failedIn(1), false],
+    ['with a run that goes on', { ...later, status: 'running' as const }, failedIn(1), false],
+    ['with a later run of another job', { ...later, job: 'other' }, failedIn(1), false],
+    ['with a later apply', { ...later, window: `apply-${'a'.repeat(32)}` }, failedIn(1), false],
+    ['that is a query, with a later one', { ...later, query: '/users' }, failedIn(1, { query: '/groups' }), false],
+    ['that was stopped', later, failedIn(1, { outcome: 'stopped' }), false],
+  ])('shows a run %s as one of the past or not', async (_, newer, run, isPast) => {
+    expect([isReplaced(run, [newer, run]), isReplaced(newer, [newer, run])]).toEqual([isPast, false]);
+  });
+
+  it('shows a failed run that a later one has replaced as such also when the later one is not shown', async () => {
+    const runs = [{ ...later, outcome: 'succeeded' as const }, failedIn(1, { runId: 'probe@earlier' })];
+    const { root, unmount } = await list(async () => ({ runs }), { outcome: 'partly_failed' });
+    expect([...root.querySelectorAll('tbody tr:not(.group)')].map(({ className }) => className)).toEqual(['before']);
+    await unmount();
+  });
+
+  it('says how many tenants failed of a run that was cancelled, and how many a run has not attempted', async () => {
+    const tenants = { total: 40, succeeded: 5, failed: 5, skipped: 0, notAttempted: 30 };
+    const runs = [
+      summary({ outcome: 'cancelled', status: 'cancelled', tenants }),
+      summary({ outcome: 'partly_failed', tenants }),
+    ];
+    const { cells, unmount } = await list(async () => ({ runs }));
+    expect(cells().map((row) => row.slice(1, 3).map((text) => text.trim()))).toEqual([
+      ['cancelled', '5 failed'],
+      ['5 failed, 30 not attempted', '40'],
+    ]);
     await unmount();
   });
 
