@@ -7,6 +7,7 @@ import { useOwnName } from './context.ts';
 import type { Session } from './session.ts';
 import { isGuid } from './result-columns.ts';
 import { inWords, waveWord } from './plan-words.ts';
+import { useTenants } from './polling.ts';
 import { planLink } from './route.ts';
 
 type Party = ApprovalSummary['asker'];
@@ -39,23 +40,53 @@ export function Person({ name, title = name }: { readonly name: string; readonly
 const idsOf = ({ applicationId, objectId, blueprint }: Party): string =>
   `Application id ${applicationId}, object id ${objectId}${blueprint ? `, blueprint ${blueprint}` : ''}`;
 
-const verbs: Readonly<Record<string, string>> = { GET: 'reads', PUT: 'changes', PATCH: 'changes', DELETE: 'deletes' };
+/** Collections of Microsoft Graph whose objects have a GUID as their key. */
+const collections: ReadonlySet<string> = new Set([
+  'applications',
+  'contacts',
+  'devices',
+  'directoryRoles',
+  'groups',
+  'servicePrincipals',
+  'users',
+]);
+
+/** What a method does with a collection, and with one of its objects. */
+const verbs: Readonly<Record<string, readonly [collection: string | undefined, object: string | undefined]>> = {
+  GET: ['Reads', 'Reads'],
+  POST: ['Creates', undefined],
+  PATCH: [undefined, 'Changes'],
+  DELETE: [undefined, 'Deletes'],
+};
+
+const userName = /^[\w.'-]+@[\w-]+(?:\.[\w-]+)+$/;
 
 /**
- * What an approval lets happen, in words: "Portal reads users in Contoso". Its own title if its path ends with an action or
- * names nothing that people know.
+ * What an approval lets happen, in words: "Reads users in Contoso". Only for a whole collection of Microsoft Graph and one object
+ * of it: what functions, actions and other resources do, a path does not tell for certain. Those keep their own title.
  */
-export function titleInWords({ title, asker }: Pick<ApprovalSummary, 'title' | 'asker'>): string {
-  const [, method = '', path = '', tenant] = /^([A-Z]+) (\/\S+) at \S+ in (.+)$/.exec(title) ?? [];
-  const [last = '', before = ''] = path.split('/').toReversed();
-  const [noun, one] = isNoun.test(last) ? [last, ''] : [before, 'one of the '];
-  const verb = verbs[method];
-  if (verb === undefined || !isNoun.test(noun)) return title;
-  return `${shortName(asker.name, asker.kind)} ${verb} ${one}${inWords(noun)} in ${tenant}`;
+export function titleInWords({ title }: Pick<ApprovalSummary, 'title'>): string {
+  const [, method = '', collection = '', key, tenant] =
+    /^([A-Z]+) \/(?:v1\.0|beta)\/(\w+)(?:\/([^/\s]+))? at graph in (.+)$/.exec(title) ?? [];
+  const verb = verbs[method]?.[key === undefined ? 0 : 1];
+  const isKey = key === undefined || isGuid(key) || (collection === 'users' && userName.test(key));
+  if (verb === undefined || !isKey || !collections.has(collection)) return title;
+  const many = inWords(collection);
+  return `${verb} ${key === undefined && method === 'GET' ? many : `one ${many.slice(0, -1)}`} in ${tenant}`;
 }
 
-/** A collection, such as `users`, and no id, version or function. */
-const isNoun = /^[a-z]{3,}[A-Za-z]*s$/;
+/** Method, path and resource of a request, beside a title that does not have them. */
+export function RequestLine({ approval }: { readonly approval: ApprovalSummary }) {
+  const valueOf = (name: string): string | undefined => approval.facts.find((fact) => fact.name === name)?.value;
+  const [request, resource] = [valueOf('Request'), valueOf('Resource')];
+  if (request === undefined || titleInWords(approval).startsWith(`${request} at `)) return null;
+  return (
+    <code class="small quiet request">
+      {request}
+      {resource === undefined ? '' : ` at ${resource}`}
+    </code>
+  );
+}
 
 /** A caller without a name has its application id in place of it. */
 export const shortName = (name: string, kind = 'application'): string =>
@@ -88,15 +119,14 @@ const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest', 'T
 
 type NamedText = ApprovalAnswer['facts'][number];
 
-/** Facts in the words of the page of a plan, and a query with its commas. */
-const texts: Readonly<Record<string, (value: string) => string>> = {
-  Waves: (value) =>
-    value
-      .split(', ')
-      .map((entry, at) => waveWord(entry, at === 0))
-      .join(', '),
-  Query: (value) => value.replaceAll('%2C', ','),
-};
+const isDefault = ({ name, value }: NamedText): boolean => name === "The broker's application" && value === 'default';
+
+/** The waves of an apply in the words of the page of its plan. */
+function Waves({ value }: { readonly value: string }) {
+  const tenants = useTenants()?.tenants ?? [];
+  const words = value.split(', ').map((entry, at) => waveWord(entry, at === 0, tenants));
+  return <>{words.join(', ')}</>;
+}
 
 /** A fact as it is: what looks like an id at the end of a name may be part of a name that the customer chose. */
 const factOf = ({ name, value }: NamedText) => (
@@ -105,17 +135,19 @@ const factOf = ({ name, value }: NamedText) => (
       <a href={planLink(value)} title={value}>
         Show the plan
       </a>
+    ) : name === 'Waves' ? (
+      <Waves value={value} />
     ) : (
-      (texts[name]?.(value) ?? value)
+      value
     )}
   </Fact>
 );
 
-/** A text as a whole. */
+/** A text as a whole, and a query with its commas. */
 const textOf = ({ name, value }: NamedText) => (
   <figure key={name} class="patch">
     <figcaption>{name}</figcaption>
-    <pre tabIndex={0}>{texts[name]?.(value) ?? value}</pre>
+    <pre tabIndex={0}>{name === 'Query' ? value.replaceAll('%2C', ',') : value}</pre>
   </figure>
 );
 
@@ -131,7 +163,7 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
     shown = [],
     hashes = [],
   } = Object.groupBy(facts, ({ name, value }) =>
-    name === 'Request' ? 'request' : folded.has(name) || value === 'default' ? 'hashes' : 'shown',
+    name === 'Request' ? 'request' : folded.has(name) || isDefault({ name, value }) ? 'hashes' : 'shown',
   );
   const isGone = details.length === 0 && kind === 'request' && status !== 'pending' && status !== 'approved';
   return (

@@ -6,6 +6,7 @@ import {
   isOwn,
   missingRoles,
   PartyName,
+  RequestLine,
   Standing,
   StatusBadge,
   titleInWords,
@@ -51,7 +52,12 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       <Head
         title={titleInWords(approval)}
         in={['#/approvals', 'Approvals']}
-        about={status === 'pending' ? undefined : <StatusBadge status={status} />}
+        about={
+          <>
+            {status === 'pending' ? null : <StatusBadge status={status} />}
+            <RequestLine approval={approval} />
+          </>
+        }
       >
         {showsAudit ? (
           <a class="btn" href={auditLink({ approval: id })}>

@@ -1,6 +1,6 @@
 import { useContext } from 'preact/hooks';
 import type { Api } from './api.ts';
-import { isOwn, PartyName, Standing, StatusBadge, titleInWords } from './approval-facts.tsx';
+import { isOwn, PartyName, RequestLine, Standing, StatusBadge, titleInWords } from './approval-facts.tsx';
 import { type ApprovalList, type ApprovalSummary, readApprovals, WaitingContext } from './waiting.tsx';
 import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -127,18 +127,14 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
 
 /** One request: what, why and by whom, with the decisions that the person may make, or how it stands. */
 function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; readonly onDecide: OnDecide }) {
-  const { id, title, status, asker, reason, rule, facts } = approval;
-  // Words do not hide it.
-  const request = facts.find(({ name }) => name === 'Request')?.value;
+  const { id, status, asker, reason, rule } = approval;
   return (
     <li class="ask approval">
       <div>
         <h2>
-          <a href={approvalLink(id)} title={title}>
-            {titleInWords(approval)}
-          </a>
+          <a href={approvalLink(id)}>{titleInWords(approval)}</a>
         </h2>
-        {request === undefined ? null : <code class="small quiet">{request}</code>}
+        <RequestLine approval={approval} />
         {reason === undefined ? null : <q>{reason}</q>}
         <div class="about">
           <PartyName party={asker} />

@@ -2,7 +2,7 @@ import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
-import { PartyName, titleInWords } from './approval-facts.tsx';
+import { PartyName, RequestLine, titleInWords } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
 import { CountsBar, countsText, Drawing, FailedNights, FailureBars } from './charts.tsx';
 import type { Api } from './api.ts';
@@ -278,20 +278,19 @@ function WaitsForYou() {
     <Panel title="Waits for you" bare>
       {dialog}
       <ul class="list">
-        {mine.slice(0, waitingShown).map(({ id, title, asker, expiresAt }) => (
-          <li key={id} class="ask">
+        {mine.slice(0, waitingShown).map((approval) => (
+          <li key={approval.id} class="ask">
             <div>
               <b>
-                <a href={approvalLink(id)} title={title}>
-                  {titleInWords({ title, asker })}
-                </a>
+                <a href={approvalLink(approval.id)}>{titleInWords(approval)}</a>
               </b>
+              <RequestLine approval={approval} />
               <div class="small">
-                <PartyName party={asker} /> · lapses {relative(expiresAt)}
+                <PartyName party={approval.asker} /> · lapses {relative(approval.expiresAt)}
               </div>
             </div>
-            <button type="button" class="s" onClick={() => begin(id, 'approve')}>
-              Review<span class="visually-hidden"> {title}</span>
+            <button type="button" class="s" onClick={() => begin(approval.id, 'approve')}>
+              Review<span class="visually-hidden"> {approval.title}</span>
             </button>
           </li>
         ))}

@@ -50,9 +50,7 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
   const isLasting = undo.startsWith('no');
   const lines = differenceLines(before, after);
   const what = `${outcomeWord(action.replaceAll('-', '_'))} ${targetInWords(target)}`;
-  const words = plainWords(before, after) ?? differenceWords(before, after).join('; ');
-  // What comes or goes is named first, and of the rest what becomes of it.
-  const [title, about] = action === 'update' ? [words, what] : [what, words];
+  const plain = plainWords(before, after);
   return (
     <details
       class={isLasting ? 'cause bad' : 'cause ok'}
@@ -61,8 +59,9 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
     >
       <CauseHead
         count={tenants}
-        title={title}
-        about={<div class="words quiet">{about}</div>}
+        title={plain ?? what}
+        whole={target}
+        about={<div class="words quiet">{plain === undefined ? differenceWords(before, after).join('; ') : what}</div>}
         since={isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}
       />
       <div>

@@ -176,7 +176,7 @@ interface ActProps {
 }
 
 function Actions({ plan, reload, onFailure }: ActProps) {
-  const { planId, apply } = plan;
+  const { planId, apply, groups } = plan;
   const { api } = useSignedIn();
   const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
   const [isApplying, setApplying] = useState(false);
@@ -184,6 +184,11 @@ function Actions({ plan, reload, onFailure }: ActProps) {
   const undo = async (): Promise<void> => goTo(planLink((await api.undo(planId)).runId));
   return (
     <>
+      {groups.length > 0 ? null : (
+        <a class="btn" href={runLink(planId, 'rows')}>
+          Show the run
+        </a>
+      )}
       {mayApply && isUnderWay && !apply.waits ? <EndButton plan={plan} reload={reload} onFailure={onFailure} /> : null}
       {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
         <ActionButton work={undo} onFailure={onFailure}>
@@ -358,8 +363,7 @@ interface WaveNameProps {
 
 /** A share counts the tenants of the waves before it, so its number alone would be wrong for the wave. */
 function WaveName({ entry, isFirst, tenants }: WaveNameProps) {
-  const named = tenants.find(({ tenantId }) => tenantId === entry);
-  return <>{named?.name ?? waveWord(entry, isFirst)}</>;
+  return <>{waveWord(entry, isFirst, tenants)}</>;
 }
 
 /** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */
@@ -373,7 +377,7 @@ const Gate = (props: { who: ComponentChildren; what: string; iso: string | undef
 );
 
 const waveWords = {
-  succeeded: ['good', 'changed'],
+  succeeded: ['good', 'done'],
   failed: ['bad', 'to look at'],
   retrying: ['active', 'in work'],
   skipped: ['rest', 'skipped'],
@@ -420,13 +424,14 @@ function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: P
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
-/** The tenants in which it went wrong, and what Microsoft said, as far as the first page of rows has it. */
+/** The tenants in which it went wrong, and why, as far as the first page of rows has it. */
 function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[]; readonly runId: string }) {
   const failed = tenants.filter(({ outcome }) => outcome === 'failed');
   const load = async (api: Api) =>
     failed.length === 0 ? undefined : api.rows(runId, undefined, new AbortController().signal);
   const rows = usePolling(load, `rows of ${runId}, ${failed.length} failed`).value?.rows ?? [];
-  const saidOf = (id: string) => rows.find(({ tenantId, detail }) => tenantId === id && detail !== null)?.['detail'];
+  const saidOf = (id: string) =>
+    rows.find(({ tenantId, detail }) => tenantId === id && typeof detail === 'string')?.['detail'];
   if (failed.length === 0) return null;
   return (
     <Panel title="Want a look" bare>
@@ -567,8 +572,8 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
 }
 
 const numberFields = [
-  ['failed', 'Stop when more tenants than this fail. In the first wave, one is enough.'],
-  ['unclear', 'Stop when more tenants than this end unclear'],
+  ['failed', 'Hold when more tenants than this fail (in the first wave, one is enough)'],
+  ['unclear', 'Hold when more tenants than this end unclear'],
   ['pause', 'Minutes to leave each wave alone before the next'],
 ] as const;
 

@@ -5,7 +5,6 @@ import { isObject } from '../../src/lib/core/objects.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { count } from './format.ts';
-import { isGuid } from './result-columns.ts';
 
 export type PlanSummary = PlansAnswer['plans'][number];
 export type Apply = NonNullable<PlanAnswer['apply']>;
@@ -35,13 +34,17 @@ export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
 
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 
-/** A wave by its name: a group, a tag, a share or what is left. A single tenant has none. */
-export function waveWord(entry: string | undefined, isFirst: boolean): string {
+/** A wave by its name: a group, a tag, a share, what is left, or a tenant, by its id if it is not among the known ones. */
+export function waveWord(
+  entry: string | undefined,
+  isFirst: boolean,
+  tenants: readonly { readonly tenantId: string; readonly name: string }[],
+): string {
   const [, kind, mark] = /^(group|tag):(.*)$/.exec(entry ?? '') ?? [];
   if (kind !== undefined) return `${capitalized(kind)} ${mark}`;
   if (entry === '100%') return isFirst ? 'Everyone' : 'Everyone else';
   if (entry?.endsWith('%') === true) return `Up to ${entry} of all`;
-  return entry === undefined || isGuid(entry) ? 'One tenant' : entry;
+  return tenants.find(({ tenantId }) => tenantId === entry)?.name ?? entry ?? 'One tenant';
 }
 
 /** Where a plan is, in a few words. */

@@ -107,7 +107,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     await expect.poll(() => inbox().textContent()).toBe('Approvals (1 waits for your decision)');
     await page.getByText('The customer reports an incident, ticket 4711.').waitFor();
     await page.getByText('PATCH /v1.0/users/alice@').first().waitFor();
-    await page.getByRole('link', { name: / changes one of the users in / }).click();
+    await page.getByRole('link', { name: /^Changes one user in / }).click();
     await page.getByText(id, { exact: true }).waitFor({ state: 'attached' });
     await page.getByText('"accountEnabled"').first().waitFor();
     await decide('Approve', 'Agreed with the customer.');

@@ -236,7 +236,7 @@ describe('the page of a plan', () => {
     await settle();
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1Group pilot2 tenants1 changed, 1 refused: Contosolast at \d\d:\d\d:\d\d$/);
+    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 refused: Contosolast at \d\d:\d\d:\d\d$/);
     expect(second).toBe('2Everyone else1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
@@ -298,10 +298,7 @@ describe('the page of a plan', () => {
       runTenants: runTenants as unknown as Api['runTenants'],
     });
     await settle();
-    expect(waves(root)).toEqual([
-      '1Up to 50% of all2 tenants1 changed, 1 not sent',
-      '2Everyone else1 tenant1 not sent',
-    ]);
+    expect(waves(root)).toEqual(['1Up to 50% of all2 tenants1 done, 1 not sent', '2Everyone else1 tenant1 not sent']);
   });
 
   it('shows the waves and says so while the tenants of an apply that waits cannot be read', async () => {
@@ -341,7 +338,7 @@ describe('the page of a plan', () => {
 
   it.each([
     ['8502769a-97a1-4164-a737-38027a2e180e', 'Adatum'],
-    ['7777769a-97a1-4164-a737-38027a2e180e', 'One tenant'],
+    ['7777769a-97a1-4164-a737-38027a2e180e', '7777769a-97a1-4164-a737-38027a2e180e'],
     ['tag:tier=gold', 'Tag tier=gold'],
     ['100%', 'Everyone'],
   ])('names the wave %s as people know it', async (entry, name) => {
@@ -375,13 +372,18 @@ describe('the page of a plan', () => {
     const groups = [...root.querySelectorAll('details')];
     expect(groups.map((group) => group.querySelector('h3')?.textContent)).toEqual([
       'remove /groups/a',
-      'on: true → false',
+      'update /policies/p',
     ]);
     expect(groups[0]?.querySelector('del')?.textContent).toBe('- name: <b>A</b>');
     expect(groups[0]?.textContent).toContain('Cannot be undone: kept nowhere');
     expect(groups[0]?.querySelector('.names')?.textContent).toBe('Adatum');
     expect(text()).toContain('30 changes, 1 cannot be undone');
     expect(text()).toContain('made by Olivia Operator');
+    expect(groups[1]?.querySelector('.words')?.textContent).toBe('on: true → false');
+    expect(root.querySelector('a[href="#/runs/harden%40w?show=rows"]')?.textContent).toBe('By tenant');
+    await cleanUp?.();
+    const none = await open(planWith({ changes: 0, groups: [] }));
+    expect(none.root.querySelector('a[href="#/runs/harden%40w?show=rows"]')?.textContent).toBe('Show the run');
   });
 
   it('has buttons for those with the role alone', async () => {
