@@ -173,18 +173,22 @@ const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
   'tenant_excluded',
 ]);
 
-/** The log calls each request denied that was not served, also for what Microsoft answered. */
-export const isFailed = ({ outcome }: AuditRecord): boolean => outcome === 'denied';
+/**
+ * The log calls each request denied that was not served, also for what Microsoft answered. A person who denies a request for an
+ * approval has succeeded.
+ */
+export const isFailed = ({ outcome, kind, code }: AuditRecord): boolean =>
+  outcome === 'denied' && (kind !== 'approval' || code !== undefined);
 
 export const isDeniedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
 
-/** What became of a request, as the end of a sentence that begins with who made it. */
+/** What became of it, after the name of who made or decided it. */
 function endOf(record: AuditRecord): string {
   const { kind, outcome, status } = record;
   if (isDeniedByPolicy(record)) return 'denied by the policy';
-  if (isFailed(record)) return kind === 'request' ? 'not served' : 'no token';
-  if (status === undefined) return outcome;
-  return status >= 400 ? `refused with ${status}` : `answered with ${status}`;
+  if (isFailed(record)) return (kind ?? 'token') === 'token' ? 'got no token' : 'was not served';
+  if (outcome === 'denied') return 'denied the request';
+  return status === undefined ? outcome : `the answer was ${status}`;
 }
 
 function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readonly onClose: () => void }) {
@@ -222,7 +226,7 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
       {code === undefined ? null : (
         <>
           <p>
-            <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code)} />
+            <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code, known !== undefined)} />
           </p>
           <StepFor cause={known && { cause: code, tenants: [{ tenant: known, results: [] }] }} />
         </>
@@ -330,10 +334,9 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const people = usePolling(
     async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
-      parties: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(({ asker, deciders }) => [
-        asker,
-        ...deciders,
-      ]),
+      parties: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(
+        ({ asker, deciders = [] }) => [asker, ...deciders],
+      ),
     }),
     'people',
   ).value;

@@ -9,8 +9,8 @@ export interface Step {
   readonly only?: string;
 }
 
-/** Tenants that one command names. More would be longer than a line that people read before they run it. */
-const maxNamed = 6;
+/** Ids that one command names. More would be longer than a line that people read before they run it. */
+const maxIds = 6;
 
 /** A cause, and the tenants that it concerns. */
 interface Concerned {
@@ -27,38 +27,42 @@ export function stepFor({ cause, tenants }: Concerned): Step | undefined {
   if (first === undefined || !isErrorCode(cause)) return undefined;
   const { name } = first.tenant;
   const forFirst = (command: string): Step => (tenants.length === 1 ? { command } : { command, only: name });
-  const named = tenants.map(({ tenant }) => wordOf(tenant));
+  const ids = tenants.map(({ tenant }) => tenant.tenantId);
+  const word = wordOf(first.tenant);
   switch (cause) {
     case 'consent_required':
-      // Without a tenant, it looks for all that lack the consent.
-      return { command: `ptb tenants consent${named.length > 1 ? '' : ` --tenant ${named[0]}`}` };
+      // Without tenants it would give the consent in all that lack it, so then it only lists them.
+      return { command: `ptb tenants consent ${ids.length > maxIds ? '--dry-run' : `--tenant ${ids.join(' ')}`}` };
     case 'tenant_not_delegated':
     case 'access_denied':
     case 'interaction_required':
     case 'blocked_by_policy':
-      return forFirst(`ptb doctor --customer ${named[0]}`);
+      return forFirst(`ptb doctor --customer ${word}`);
     case 'job_failed':
     case 'job_timed_out':
     case 'internal':
-      return first.results[0] && forFirst(`ptb runs show ${first.results[0].runId} --tenant ${named[0]}`);
+      return first.results[0] && forFirst(`ptb runs show ${first.results[0].runId} --tenant ${word}`);
     default:
       return errorTable[cause].retry === 'later'
         ? againFor(
-            named,
+            ids,
             tenants.flatMap(({ results }) => results),
           )
         : undefined;
   }
 }
 
-/** A tenant as a word of a command: its domain, which people know, or its id. A domain needs no quotes in any shell. */
+/**
+ * A tenant as a word of a command that only looks: its domain, which people know, or its id. A domain needs no quotes in any shell.
+ * Commands that act name the id: a domain may have moved to another tenant since the list was read.
+ */
 const wordOf = ({ tenantId, defaultDomain = '' }: Pick<Tenant, 'tenantId' | 'defaultDomain'>): string =>
   /^[a-z0-9][a-z0-9.-]*$/i.test(defaultDomain) ? defaultDomain : tenantId;
 
 /** Runs the job again for tenants that failed for a passing reason, if they failed in one run. */
-function againFor(named: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {
+function againFor(ids: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {
   const [first] = results;
   if (first === undefined || results.some(({ runId }) => runId !== first.runId)) return undefined;
-  if (named.length > maxNamed) return { command: `ptb runs rerun ${first.runId}` };
-  return { command: `ptb run ${first.job} --tenant ${named.join(' ')}` };
+  if (ids.length > maxIds) return { command: `ptb runs rerun ${first.runId}` };
+  return { command: `ptb run ${first.job} --tenant ${ids.join(' ')}` };
 }

@@ -75,10 +75,14 @@ interface Visited {
   readonly detail?: string | undefined;
 }
 
-/** What to do about a cause, without the command of `stepFor`, which stands beside it with the tenants filled in. */
-export function adviceOf(cause: string): string {
+/**
+ * What to do about a cause, without the ids of tenants.
+ * @param isBesideStep whether the command of `stepFor` stands beside it with the tenants filled in. Then it is left out here.
+ */
+export function adviceOf(cause: string, isBesideStep = true): string {
   const text = isErrorCode(cause) ? adviceFor(cause, 'operator') : (adviceForReason(cause) ?? '');
-  return text.replace('Run `ptb tenants consent --tenant <id>`', 'Give the consent');
+  const command = 'ptb tenants consent';
+  return text.replace(`Run \`${command} --tenant <id>\``, isBesideStep ? 'Give the consent' : `Run \`${command}\``);
 }
 
 /** A cause with the tenants that it concerns. */

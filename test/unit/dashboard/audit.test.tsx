@@ -5,7 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
-import { AuditTable, oneARequest, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
+import { AuditTable, isFailed, oneARequest, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole } from './signed-in.tsx';
@@ -151,6 +151,32 @@ it('shows the steps of an approval with reason and link, also of two people who 
   await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
   expect(root.querySelector('dialog')?.textContent).toContain('ReasonAgreed.');
   expect(root.querySelector('dialog dl a')?.getAttribute('href')).toBe('#/approvals/a1');
+  await unmount();
+});
+
+it.each<[string, Partial<AuditRecord>]>([
+  ['denied the request', { kind: 'approval', outcome: 'denied' }],
+  ['got no token', { outcome: 'denied', code: 'consent_required' }],
+  ['was not served', { kind: 'request', outcome: 'denied', code: 'throttled' }],
+  ['denied by the policy', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
+  ['the answer was 503', { kind: 'request', outcome: 'answered', status: 503 }],
+])('heads the details of a record by what became of it: %s', async (words, more) => {
+  const { root, unmount } = await rendered(<AuditTable records={[entry(more)]} filter={{}} names={names} />);
+  await act(() => root.querySelector<HTMLElement>('tbody tr:not(.group) td')?.click());
+  expect(root.querySelector('dialog h2')?.textContent).toBe(`${nobody}: ${words}`);
+  await unmount();
+});
+
+it('counts no denial by a person as a request without success', () => {
+  const some = [entry({ kind: 'approval', outcome: 'denied' }), entry({ outcome: 'denied' })];
+  expect(some.map(isFailed)).toEqual([false, true]);
+});
+
+it('tells a reader who does not know the tenant which command helps', async () => {
+  const records = [entry({ outcome: 'denied', code: 'consent_required' })];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+  await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
+  expect(root.querySelector('dialog')?.textContent).toContain('Run ptb tenants consent, wait');
   await unmount();
 });
 

@@ -265,9 +265,7 @@ describe('the overview', () => {
       lastResults?.some(({ code }) => code === 'consent_required'),
     );
     expect(consent?.querySelector('a')?.getAttribute('href')).toBe(`#/tenants/${troubled?.tenantId}`);
-    expect(consent?.querySelector('.cmd code')?.textContent).toBe(
-      `ptb tenants consent --tenant ${troubled?.defaultDomain}`,
-    );
+    expect(consent?.querySelector('.cmd code')?.textContent).toBe(`ptb tenants consent --tenant ${troubled?.tenantId}`);
     expect(consent?.querySelector('.since')?.textContent).toMatch(/^(since \d+ \w+|for \d+ nights or more)$/);
     expect(root.querySelectorAll('.cause')).toHaveLength(7);
     expect(root.querySelectorAll('.cause[open]')).toHaveLength(1);

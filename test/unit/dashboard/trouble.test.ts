@@ -108,11 +108,12 @@ describe('stepFor', () => {
       })),
     });
 
-  it('names the tenants by their domains', () => {
-    expect(of('consent_required')?.command).toBe('ptb tenants consent --tenant t0.example');
+  it('names tenants by their domains to look at, and by their ids to act on', () => {
+    expect(of('consent_required')?.command).toBe('ptb tenants consent --tenant id-t0');
+    expect(of('consent_required', 6)?.command).toMatch(/ --tenant id-t0 .* id-t5$/);
     expect(of('access_denied')).toEqual({ command: 'ptb doctor --customer t0.example' });
     expect(of('job_failed')?.command).toBe('ptb runs show x@w0 --tenant t0.example');
-    expect(of('throttled', 2)?.command).toBe('ptb run x --tenant t0.example t1.example');
+    expect(of('throttled', 2)?.command).toBe('ptb run x --tenant id-t0 id-t1');
   });
 
   it.each([undefined, 'a b', '--yes', '$(id)', 'a;b'])(
@@ -127,8 +128,8 @@ describe('stepFor', () => {
     expect(of('access_denied', 2)).toEqual({ command: 'ptb doctor --customer t0.example', only: 't0' });
   });
 
-  it('names no tenants if the command finds them, or if there are many', () => {
-    expect(of('consent_required', 2)?.command).toBe('ptb tenants consent');
+  it('names no tenants if there are many, and then gives no consent in others', () => {
+    expect(of('consent_required', 7)?.command).toBe('ptb tenants consent --dry-run');
     expect(of('throttled', 7)?.command).toBe('ptb runs rerun x@w0');
   });
 
@@ -140,6 +141,9 @@ describe('stepFor', () => {
 
   it('has the command that the advice then does not', () => {
     expect(adviceOf('consent_required')).toBe('Give the consent, wait about three minutes, then try again.');
+    expect(adviceOf('consent_required', false)).toBe(
+      'Run `ptb tenants consent`, wait about three minutes, then try again.',
+    );
   });
 });
 
