@@ -207,53 +207,57 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   const isShort = isPhone || others.length > mostColumns;
   const ordered = isShort ? others.toSorted((one, other) => weightOf(other) - weightOf(one)) : others;
   const fitting = ordered.slice(0, isPhone ? 1 : isShort ? 2 : mostColumns);
-  // What most rows have in common tells nothing of one, nor does the day on which Microsoft last looked at it.
-  const isUsual = (row: Row, { name, title, type }: Column): boolean =>
-    title === 'As of' ||
-    // How many are yes stands above: one of few of them is worth a word.
-    (['text', 'boolean'].includes(type) &&
-      rows.filter((other) => other[name] === row[name]).length > rows.length / (type === 'boolean' ? 4 : 2));
-  const rest = (row: Row): string =>
+  const wordsOf = (row: Row, some: readonly Column[]): string =>
+    some
+      .map((column) => [column.title, textOf(row, column)] as const)
+      .flatMap(([title, text]) => (text === '–' ? [] : `${title} ${text}`))
+      .join(', ');
+  // What all rows have in common is said once. One row has nothing in common with others.
+  const [alike = [], unlike = []] = [true, false].map((wanted) =>
     ordered
       .slice(fitting.length)
-      .flatMap((column) => {
-        const text = textOf(row, column);
-        if (isUsual(row, column)) return [];
-        if (column.type === 'boolean') return text === 'yes' ? column.title : [];
-        return text === '–' ? [] : `${column.title} ${text}`;
-      })
-      .join(', ');
+      .filter(({ name }) => wanted === (rows.length > 1 && rows.every((row) => row[name] === rows[0]?.[name]))),
+  );
+  const common = rows[0] === undefined ? '' : wordsOf(rows[0], alike);
+  const rest = (row: Row): string => wordsOf(row, unlike);
   return (
-    <Table<readonly [number, Row]>
-      items={[...rows.entries()]}
-      keyOf={([at]) => String(at)}
-      columns={[
-        [
-          (person ?? first).title,
-          'w-c wrap',
-          ([, row]) => (
-            <>
-              <bdi>{textOf(row, person ?? first)}</bdi>
-              {person === undefined ? null : <div class="small quiet any">{textOf(row, first)}</div>}
-              {isPhone ? <div class="small quiet">{rest(row)}</div> : null}
-            </>
-          ),
-        ],
-        ...fitting.map(
-          (column): TableColumn<readonly [number, Row]> => [
-            column.title,
-            column.type === 'number' ? 'end wrap' : 'wrap',
-            ([, row]) => {
-              const text = textOf(row, column);
-              return <bdi class={text.startsWith('expired') ? 'problem' : undefined}>{text}</bdi>;
-            },
+    <>
+      {common === '' ? null : (
+        <p class="quiet">
+          All {rows.length} rows: {common}.
+        </p>
+      )}
+      <Table<readonly [number, Row]>
+        items={[...rows.entries()]}
+        keyOf={([at]) => String(at)}
+        columns={[
+          [
+            (person ?? first).title,
+            'w-c wrap',
+            ([, row]) => (
+              <>
+                <bdi>{textOf(row, person ?? first)}</bdi>
+                {person === undefined ? null : <div class="small quiet any">{textOf(row, first)}</div>}
+                {isPhone ? <div class="small quiet">{rest(row)}</div> : null}
+              </>
+            ),
           ],
-        ),
-        ...(isShort && !isPhone
-          ? [['More', 'wrap quiet', ([, row]) => rest(row)] satisfies TableColumn<readonly [number, Row]>]
-          : []),
-      ]}
-    />
+          ...fitting.map(
+            (column): TableColumn<readonly [number, Row]> => [
+              column.title,
+              column.type === 'number' ? 'end wrap' : 'wrap',
+              ([, row]) => {
+                const text = textOf(row, column);
+                return <bdi class={text.startsWith('expired') ? 'problem' : undefined}>{text}</bdi>;
+              },
+            ],
+          ),
+          ...(isShort && !isPhone
+            ? [['More', 'wrap quiet', ([, row]) => rest(row)] satisfies TableColumn<readonly [number, Row]>]
+            : []),
+        ]}
+      />
+    </>
   );
 }
 

@@ -150,11 +150,30 @@ it('says how many are yes, and has a few columns, with what is left beside them'
     'A',
     'More',
   ]);
-  // What most rows have in common is not said, nor is a yes of many rows.
+  // What all rows have in common is said once.
   expect([...root.querySelectorAll('tbody tr')].slice(0, 2).map(({ textContent }) => textContent)).toEqual([
-    'displayName1user1strength1a1B b1, C c1, D d1, E e1, REGISTERED',
-    'displayName2user2strength2a2B b2, C c2, D d2, E e2',
+    'displayName1user1strength1a1B b1, C c1, D d1, E e1, REGISTERED yes',
+    'displayName2user2strength2a2B b2, C c2, D d2, E e2, REGISTERED no',
   ]);
+  expect(root.querySelector('.panel > p, .panel .quiet')?.textContent).toBe('All 5 rows: TYPE member.');
+  await unmount();
+});
+
+it.each([1, 2, 3])('loses no value of %d equal rows', async (many) => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'spf', 'dmarc'];
+  const isFlag = (name: string) => name.length > 1;
+  const columns = names.map((name) => ({
+    ...column(name, name.toUpperCase()),
+    type: isFlag(name) ? 'boolean' : 'text',
+  }));
+  const row = Object.fromEntries(names.map((name) => [name, isFlag(name) ? name === 'spf' : `value-${name}`]));
+  const { root, unmount } = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
+    rowsOfTenant: async () => ({ rows: Array.from({ length: many }, () => row) }),
+  });
+  const text = root.textContent;
+  for (const name of names) expect(text).toContain(isFlag(name) ? name.toUpperCase() : `value-${name}`);
+  expect(text).toMatch(/SPF yes, DMARC no/);
   await unmount();
 });
 
