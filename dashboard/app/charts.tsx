@@ -202,7 +202,7 @@ function backgroundOf(tones: readonly string[], areAllNow: boolean): { readonly 
   const unit = 100 / Math.max(7, tones.length);
   const layer = (wanted: boolean): string => {
     const stops = tones.flatMap((tone, index) => {
-      if (isDone(tone) !== wanted) return [];
+      if (tone === '' || isDone(tone) !== wanted) return [];
       const from = 100 - (tones.length - index) * unit;
       const [start, end] = [from.toFixed(2), (from + 0.75 * unit).toFixed(2)];
       return `#0000 ${start}%, var(--${colourOf(tone, areAllNow || index === tones.length - 1)}) ${start}% ${end}%, #0000 ${end}%`;
@@ -214,7 +214,7 @@ function backgroundOf(tones: readonly string[], areAllNow: boolean): { readonly 
   return found;
 }
 
-/** One mark a visit, oldest first: the last one is strong. @param props.label says it in words. */
+/** One mark a visit, oldest first: the last one is strong. An empty tone has no mark. @param props.label says it in words. */
 export function Marks(props: {
   readonly tones: readonly string[];
   readonly label: string;

@@ -5,7 +5,9 @@ import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Api } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { localDay } from './format.ts';
-import { type Cause, causesOf, type Tenant } from '../../src/lib/api/trouble.ts';
+import { type Cause, causesOf, type Tenant, type Trouble } from '../../src/lib/api/trouble.ts';
+import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 import { usePolling } from './polling.ts';
 import type { ApiFailure } from './api-failure.ts';
 import { isApply } from './tenant-filter.ts';
@@ -243,3 +245,38 @@ export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]):
   ).value;
   return (cause) => trendOf(cause, failures, past?.get(cause.cause));
 }
+
+/**
+ * Since when a tenant has had a trouble, as {@link trendOf} says it. Of the jobs that failed, the one with most nights tells. Its newest
+ * results have their codes; its history, which readers of runs get, tells of the nights before only whether it failed.
+ * @returns undefined if that is not known.
+ */
+export function useSince(tenant: TenantDetailsAnswer, { cause, results }: Trouble): string | undefined {
+  const { tenantId, lastResults = [], history = [] } = tenant;
+  const readsRuns = useRole('Runs.Read');
+  const isCause = ({ outcome, code }: LastResult): boolean =>
+    isErrorCode(cause) ? code === cause : ['bad', 'warn'].includes(outcomeStyle(outcome).tone);
+  const [main] = (results.length === 0 ? lastResults : results)
+    .filter((result) => !isApply(result))
+    .map(({ job }) => ({
+      job,
+      runs: history
+        .filter((result) => result.job === job && !isApply(result))
+        .map(
+          (result): NightRun => ({ ...result, tenants: { ...noTenants, total: 1, failed: Number(isCause(result)) } }),
+        ),
+    }))
+    .toSorted((one, other) => nightsIn(other.runs) - nightsIn(one.runs));
+  const load = async (api: Api) =>
+    main === undefined || !readsRuns ? [] : readHistory(api, main.job, trendMost, [tenantId]).catch(() => []);
+  const past = usePolling(load, `nights of ${tenantId} in ${main?.job}`, historyIntervalMs).value ?? [];
+  const known = main?.runs ?? [];
+  const older = past.filter(({ startedAt }) => known.every((run) => startedAt < run.startedAt));
+  return trendOf({ cause, tenants: [{ tenant, results }] }, [], [...known, ...older])?.since;
+}
+
+const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+
+/** Nights with a run. */
+const nightsIn = (runs: readonly NightRun[]): number =>
+  nightsOf(runs, trendMost).filter(({ run }) => run !== undefined).length;

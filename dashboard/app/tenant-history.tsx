@@ -71,6 +71,7 @@ export function TenantJobs({ tenant }: TenantProps) {
               'Last good',
               'w-m end p2 quiet',
               (result) => lastGood([result, ...(history ?? [])].filter(({ job }) => job === result.job)),
+              () => 'In the results that are kept',
             ],
           ]}
         />
@@ -90,10 +91,10 @@ const wordsOf = ({ outcome, code, finishedAt }: Result): string =>
 
 const nightsShown = 14;
 
-/** The last result of each night, up to the newest of all jobs. */
+/** The last result of each night, up to the newest of all jobs. Nothing before the oldest result that is known. */
 function ResultMarks({ of, history }: { readonly of: string; readonly history: TenantDetailsAnswer['history'] }) {
   if (history === undefined) return <span class="quiet">not known</span>;
-  const dayOf = ({ finishedAt }: Result): number => new Date(finishedAt).setHours(12, 0, 0, 0);
+  const dayOf = ({ startedAt }: Result): number => new Date(startedAt).setHours(12, 0, 0, 0);
   const last = Math.max(...history.map(dayOf));
   const byDay = Map.groupBy(
     history.filter(({ job }) => job === of),
@@ -101,12 +102,18 @@ function ResultMarks({ of, history }: { readonly of: string; readonly history: T
   );
   const nights = Array.from({ length: nightsShown }, (_, at) => byDay.get(nightsShown - 1 - at)?.[0]);
   const results = nights.flatMap((result) => result ?? []);
+  const oldest = nights.findIndex((result) => result !== undefined);
   const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
   return (
     <span title={results.map(wordsOf).join('\n')}>
       <Marks
-        label={counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ')}
-        tones={nights.map((result) => (result === undefined ? 'idle' : outcomeStyle(result.outcome).tone))}
+        label={
+          counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ') ||
+          `no result in ${nightsShown} nights`
+        }
+        tones={nights.map((result, at) =>
+          result !== undefined ? outcomeStyle(result.outcome).tone : oldest === -1 || at < oldest ? '' : 'idle',
+        )}
       />
     </span>
   );

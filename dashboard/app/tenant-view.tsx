@@ -7,21 +7,22 @@ import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
 import { count, localDate, localDay, relative } from './format.ts';
 import { Icon } from './icon.tsx';
-import { type HistoryChoice, historyQuery } from './history-choice.ts';
-import { Fact, Head, Loaded, Panel, ToneBadge } from './pieces.tsx';
+import type { HistoryChoice } from './history-choice.ts';
+import { Fact, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { isApply } from './tenant-filter.ts';
-import { Access, TagList } from './tenant-columns.tsx';
+import { isApply, tenantsLink } from './tenant-filter.ts';
+import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantJobs, TenantOverTime } from './tenant-history.tsx';
 import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, hasEnded, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
-import { useJobs } from './nights.ts';
+import { useJobs, useSince } from './nights.ts';
 import { StackedBar } from './charts.tsx';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { shownValue } from './result-columns.ts';
 
 const intervalMs = 60_000;
@@ -51,15 +52,19 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
 }
 
 function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined }) {
-  const [worst] = tenant === undefined ? [] : troublesOf(tenant);
+  const troubles = tenant === undefined ? [] : troublesOf(tenant);
+  const worst = troubles.find(({ tone }) => tone === 'bad') ?? troubles[0];
   return (
     <>
       {worst === undefined ? null : <ToneBadge tone={worst.tone}>{titleOf(worst.cause)}</ToneBadge>}
       {tenant === undefined || worst !== undefined ? null : <Access tenant={tenant} />}
       <span>{tenant?.defaultDomain}</span>
-      <span>
-        <TagList names={tenant?.groups ?? []} />
-      </span>
+      {tenant !== undefined && tenant.groups === undefined ? <span class="quiet">groups not known</span> : null}
+      {tenant?.groups?.map((group) => (
+        <a key={group} class="tag" href={tenantsLink({ group })}>
+          {group}
+        </a>
+      ))}
     </>
   );
 }
@@ -148,19 +153,25 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const only = results.length === 1 ? results[0] : undefined;
-  const since = useSince(tenant, results);
-  const words = only === undefined ? 'fail since' : isApply(only) ? 'was refused on' : 'fails since';
+  const since = useSince(tenant, trouble);
   return (
     <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
       <h2>{titleOf(cause)}</h2>
-      {results.length === 0 ? null : (
+      {results.length === 0 ? (
+        since && <p>{capitalized(since)}.</p>
+      ) : (
         <p>
           {only === undefined ? (
             count(results.length, 'job')
           ) : (
             <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
           )}{' '}
-          {since === undefined ? '' : `${words} ${localDay(since)}.`}
+          {only !== undefined && isApply(only)
+            ? `${cause === 'change_failed' ? 'was refused' : 'failed'} on ${localDay(only.finishedAt)}`
+            : since === undefined
+              ? `${only === undefined ? 'fail' : 'fails'}`
+              : `${only === undefined ? 'have' : 'has'} failed ${since}`}
+          .
         </p>
       )}
       <Paragraphs text={advice} />
@@ -168,30 +179,14 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   );
 }
 
-const historyIntervalMs = 300_000;
-
-/**
- * When the first of the failures was that no success of its job has followed: of the job with most nights, as on other pages.
- * The tenant has the results of a few nights alone.
- */
-function useSince({ tenantId }: TenantDetailsAnswer, results: Trouble['results']): string | undefined {
-  const failed = results.filter((result) => !isApply(result)).map(({ job }) => job);
-  const load = (api: Api) =>
-    Promise.all(failed.map(async (job) => (await api.tenantHistory(tenantId, job, historyQuery({}))).runs));
-  const { value } = usePolling(load, `failures of ${tenantId} in ${failed.join()}`, historyIntervalMs);
-  const [runs = []] = (value ?? []).toSorted((one, other) => other.length - one.length);
-  // The newest run is the first one.
-  const end = runs.findIndex(({ outcome }) => outcome === 'succeeded');
-  return runs[(end === -1 ? runs.length : end) - 1]?.startedAt ?? results.find(isApply)?.finishedAt;
-}
-
 function Relationship({ tenant }: TenantProps) {
-  const { tenantId, relationshipRenews, roles = [], reachable, reasonTitle, explanation } = tenant;
+  const { tenantId, relationshipRenews, roles = [], reachable, reasonTitle, explanation, asOf } = tenant;
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   const tone = reachable ? 'good' : 'idle';
   return (
-    <Panel title="Relationship" more={<ToneBadge {...{ tone, title: explanation }}>{reasonTitle}</ToneBadge>}>
+    <Panel title="Relationship" more={<ToneBadge tone={tone}>{reasonTitle}</ToneBadge>}>
+      <p class="small">{explanation}</p>
       <Life tenant={tenant} />
       <dl>
         <Fact name="Renews">
@@ -203,6 +198,9 @@ function Relationship({ tenant }: TenantProps) {
               {shown.join(', ')} {more > 0 ? <span class="quiet">+{more}</span> : null}
             </span>
           )}
+        </Fact>
+        <Fact name="As of">
+          <Time iso={asOf} short />
         </Fact>
         <Fact name="Tenant id">
           <code class="wrap">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />

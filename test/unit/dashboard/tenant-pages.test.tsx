@@ -3,6 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
+import { Marks } from '../../../dashboard/app/charts.tsx';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
 import { shortName } from '../../../dashboard/app/tenant-columns.tsx';
@@ -16,8 +17,9 @@ import {
 import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
 import type { Tenant } from '../../../src/lib/api/trouble.ts';
+import type { ErrorCode } from '../../../src/lib/core/errors.ts';
 import type { TenantDetailsAnswer } from '../../../src/lib/api/answers/tenants.ts';
-import { tenantHistory } from './histories.ts';
+import { jobHistory, tenantHistory } from './histories.ts';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { failed, tenant } from './tenants.ts';
@@ -337,6 +339,17 @@ const details: TenantDetailsAnswer = {
   asOf: '2026-11-24T07:07:00.000Z',
 };
 
+/** The history of the job in the tenant: whether it failed on some days of November. */
+const nights = (days: readonly (readonly [day: string, failed: number])[]) => ({
+  ...jobHistory,
+  runs: days.map(([day, failed]) => ({
+    ...jobHistory.runs[0]!,
+    runId: `access-check@${day}`,
+    startedAt: `2026-11-${day}T05:00:00.000Z`,
+    tenants: { ...jobHistory.runs[0]!.tenants, total: 1, failed },
+  })),
+});
+
 const buttonOf = (root: HTMLElement, text: string) =>
   [...root.querySelectorAll('button')].find(({ textContent }) => textContent === text);
 
@@ -344,20 +357,13 @@ async function tenantPage(
   answer: Partial<TenantDetailsAnswer> = {},
   roles?: readonly string[],
   known: Awaited<ReturnType<Api['jobs']>>['jobs'] = [],
+  jobHistory: Api['jobHistory'] = async () => nights([]),
 ) {
   const tenant = async () => ({ ...details, ...answer });
   const view = <TenantView tenantId="id-Alpine" />;
   const jobs = async () => ({ jobs: known });
   const events = async () => ({ events: [] });
-  const [newest] = tenantHistory.runs;
-  const runs = [
-    { ...newest!, outcome: 'failed', startedAt: '2026-11-24T05:00:00.000Z' },
-    { ...newest!, outcome: 'skipped', startedAt: '2026-11-12T05:00:00.000Z' },
-    { ...newest!, outcome: 'failed', startedAt: '2026-11-10T05:00:00.000Z' },
-    { ...newest!, outcome: 'succeeded', startedAt: '2026-11-09T05:00:00.000Z' },
-    { ...newest!, outcome: 'failed', startedAt: '2026-11-01T05:00:00.000Z' },
-  ] as const;
-  const methods = { tenant, jobs, events, tenantHistory: async () => ({ ...tenantHistory, runs }) };
+  const methods = { tenant, jobs, events, tenantHistory: async () => tenantHistory, jobHistory };
   const page = await rendered(signedIn(methods, view, roles === undefined ? undefined : [...roles]));
   await settle();
   // One request leads to the next.
@@ -465,13 +471,114 @@ describe('tags and groups in the matrix', () => {
 describe('the page of a tenant', () => {
   it('says what to do, with the command for this tenant', async () => {
     const { root, unmount } = await tenantPage();
-    expect(root.querySelector('.note .cmd code')?.textContent).toBe('ptb tenants consent --tenant alpine.example');
-    expect(root.querySelector('.note')?.textContent).toContain('access-check fails since 10 Nov.');
+    expect(root.querySelector('.note .cmd code')?.textContent).toBe('ptb tenants consent --tenant id-Alpine');
+    expect(root.querySelector('.note')?.textContent).toContain('access-check has failed since 24 Nov.');
     expect([root.querySelector('h1')?.textContent, root.querySelector('.about .badge')?.textContent]).toEqual([
       'Alpine',
       'No consent for the application',
     ]);
     await unmount();
+  });
+
+  const night = (day: string, code?: ErrorCode, more: object = {}) => ({
+    ...(code === undefined
+      ? { ...failed('access-check'), outcome: 'succeeded' as const, code }
+      : failed('access-check', code)),
+    runId: `access-check@w${day}`,
+    attempts: 1,
+    rows: 0,
+    startedAt: `2026-11-${day}T05:00:00.000Z`,
+    ...more,
+  });
+  const [lacking, slow] = ['consent_required', 'throttled'] as const;
+
+  it.each<[string, Partial<TenantDetailsAnswer>, Parameters<typeof nights>[0], string]>([
+    ['after a success in its results', { history: [night('24', lacking), night('23')] }, [['22', 1]], 'since 24 Nov'],
+    [
+      'after another cause',
+      { history: [night('24', lacking), night('23', lacking), night('22', slow)] },
+      [['21', 1]],
+      'since 23 Nov',
+    ],
+    [
+      'after a success in the history, whatever was skipped since',
+      { history: [night('24', lacking)] },
+      [
+        ['23', 1],
+        ['22', 1],
+        ['21', 0],
+        ['20', 0],
+      ],
+      'since 22 Nov',
+    ],
+    ['if no success is known', { history: [night('24', lacking)] }, [['23', 1]], 'for 2 nights or more'],
+    [
+      'if the results are not known',
+      { history: undefined },
+      [
+        ['23', 1],
+        ['22', 0],
+      ],
+      'since 23 Nov',
+    ],
+  ])('says since when a job has failed %s', async (_, answer, past, since) => {
+    const { root, unmount } = await tenantPage(answer, undefined, [], async () => nights(past));
+    expect(root.querySelector('.note')?.textContent).toContain(`access-check has failed ${since}.`);
+    await unmount();
+  });
+
+  it('says since when there is no access, as lists of tenants do', async () => {
+    const { root, unmount } = await tenantPage(
+      { reachable: false, reason: 'gdap_expired', history: [night('24', 'tenant_not_delegated'), night('23', slow)] },
+      undefined,
+      [],
+      async () =>
+        nights([
+          ['22', 1],
+          ['21', 0],
+        ]),
+    );
+    expect(root.querySelector('.note')?.textContent).toContain('GDAP relationship expiredSince 22 Nov.');
+    await unmount();
+  });
+
+  it('reads no history that the reader may not read, and says that a job fails', async () => {
+    const asked = vi.fn<Api['jobHistory']>(async () => nights([['23', 1]]));
+    const known = await tenantPage({}, ['Tenants.Read'], [], asked);
+    expect(known.root.querySelector('.note')?.textContent).toContain('access-check has failed since 24 Nov.');
+    await known.unmount();
+    const unknown = await tenantPage({ history: undefined }, ['Tenants.Read'], [], asked);
+    expect(unknown.root.querySelector('.note')?.textContent).toContain('access-check fails.');
+    await unknown.unmount();
+    expect(asked).not.toHaveBeenCalled();
+  });
+
+  it('says when a change was refused, and that another apply failed', async () => {
+    const apply = (code: ErrorCode) => ({ ...failed('harden', code), runId: `harden@apply-${'a'.repeat(32)}` });
+    for (const [code, words] of [
+      ['change_failed', 'harden was refused on 24 Nov.'],
+      ['change_drifted', 'harden failed on 24 Nov.'],
+    ] as const) {
+      const { root, unmount } = await tenantPage({ lastResults: [apply(code)], history: [] });
+      expect(root.querySelector('.note')?.textContent).toContain(words);
+      await unmount();
+    }
+  });
+
+  it('names a cause that lasts before one that may pass', async () => {
+    const lastResults = [failed('x', slow), failed('y', lacking)];
+    const { root, unmount } = await tenantPage({ lastResults });
+    expect(root.querySelector('.about .badge')?.textContent).toBe('No consent for the application');
+    await unmount();
+  });
+
+  it('leads to the tenants of its groups, and says that they are not known', async () => {
+    const { root, unmount } = await tenantPage({ groups: ['gold'] });
+    expect(root.querySelector('.about a')?.getAttribute('href')).toBe('#/tenants?group=gold');
+    await unmount();
+    const unread = await tenantPage({ groups: undefined });
+    expect(unread.root.querySelector('.about')?.textContent).toContain('groups not known');
+    await unread.unmount();
   });
 
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
@@ -525,6 +632,18 @@ describe('the page of a tenant', () => {
       'No consent for the application',
       'succeeded',
     ]);
+    await unmount();
+  });
+
+  it('draws nothing before the oldest result that is known', () => {
+    const drawn = (tones: readonly string[]) => String(Object.values(Marks({ tones, label: '' }).props.style ?? {}));
+    expect(drawn(['', '', 'good']).match(/var/g)).toHaveLength(1);
+    expect(drawn(['idle', '', 'good']).match(/var/g)).toHaveLength(2);
+  });
+
+  it('says in words that a job has no result in these nights', async () => {
+    const { root, unmount } = await tenantPage({ history: [] });
+    expect(root.querySelector('table .marks')?.getAttribute('aria-label')).toBe('no result in 14 nights');
     await unmount();
   });
 
