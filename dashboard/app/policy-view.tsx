@@ -75,7 +75,7 @@ function Read({ answer }: { readonly answer: ReplayAnswer }) {
   return (
     <>
       From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged
-      {byRules >= judged ? '' : `, ${(judged - byRules).toLocaleString('en')} of which none of the rules allows`}.
+      {byRules >= judged ? '' : `, ${(judged - byRules).toLocaleString('en')} of which were denied then`}.
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
       {readFrom === period.from ? '' : ' Older records were not read: there are too many, or it took too long.'}
@@ -104,9 +104,19 @@ function TryPolicy({ days, onClose }: { readonly days: string; readonly onClose:
       });
   };
   return (
-    <Dialog title="Try another policy" kind="wide" onClose={onClose}>
+    <Dialog
+      title="Try another policy"
+      kind="wide"
+      onClose={onClose}
+      form={{
+        onSubmit: submit,
+        send: 'Show what it would decide otherwise',
+        busy: busy || text.trim() === '',
+        cancel: 'Close',
+      }}
+    >
       <p class="quiet">Judges what was recorded in the period by the rules of another file. Nothing is stored.</p>
-      <form class="try-policy" onSubmit={submit} noValidate>
+      <div class="try-policy">
         <label for="policy-file">Policy file</label>
         <input
           id="policy-file"
@@ -124,13 +134,8 @@ function TryPolicy({ days, onClose }: { readonly days: string; readonly onClose:
           value={text}
           onInput={(event) => change(event.currentTarget.value)}
         />
-        <p>
-          <button type="submit" class="primary" aria-disabled={busy || text.trim() === ''}>
-            Show what it would decide otherwise
-          </button>{' '}
-          <span role="status">{busy ? 'Judging the records…' : answer === undefined ? '' : summary(answer)}</span>
-        </p>
-      </form>
+      </div>
+      <p role="status">{busy ? 'Judging the records…' : answer === undefined ? '' : summary(answer)}</p>
       <Failure failure={failure} />
       {answer === undefined ? null : <Differences answer={answer} />}
     </Dialog>

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Field } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { Command } from './copy.tsx';
@@ -23,16 +23,25 @@ export function TenantExtract({ tenantId, onClose }: { readonly tenantId: string
   const [since, setSince] = useState(() => dateOf(Date.now() - 30 * dayMs));
   const [until, setUntil] = useState(() => dateOf(Date.now()));
   const [progress, setProgress] = useState<Progress>({ is: 'ready' });
+  const isClosed = useRef(false);
+  useEffect(
+    () => () => {
+      isClosed.current = true;
+    },
+    [],
+  );
   const isBusy = progress.is === 'loading';
   const download = async (event: Event): Promise<void> => {
     event.preventDefault();
-    if (isBusy) return;
+    // The forms of dialogs leave this to the page.
+    if (isBusy || !(event.currentTarget as HTMLFormElement).reportValidity()) return;
     setProgress({ is: 'loading', lines: 0 });
     try {
       // The last day as a whole, but nothing that has not happened yet.
       const end = new Date(Math.min(Date.parse(until) + dayMs, Date.now())).toISOString();
       const period = { tenant: tenantId, since: new Date(since).toISOString(), until: end };
       const file = await api.extract(period, (lines) => setProgress({ is: 'loading', lines }));
+      if (isClosed.current) return;
       saveFile(file, `extract-${tenantId}-${since}-${until}.jsonl`);
       setProgress({ is: 'done' });
     } catch (thrown) {

@@ -169,7 +169,7 @@ it('folds a long list of names behind its number', async () => {
 });
 
 it('says how many decisions no rule allows', async () => {
-  expect((await tried({ judged: 11 })).lede).toContain('11 decisions judged, 2 of which none of the rules allows.');
+  expect((await tried({ judged: 11 })).lede).toContain('11 decisions judged, 2 of which were denied then.');
 });
 
 it('says since when nobody used a rule, and why it did not look further back', async () => {

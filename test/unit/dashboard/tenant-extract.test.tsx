@@ -54,6 +54,30 @@ it('saves the extract of the last 30 days, up to now', async () => {
   expect(root.textContent).toContain('Downloaded.');
 });
 
+it('asks for a day that is missing, and sends nothing', async () => {
+  const extract = vi.fn<Api['extract']>(async () => new Blob(['{}\n']));
+  const { root, submit } = await stage(extract);
+  const field = root.querySelector('input')!;
+  await act(() => {
+    field.value = '';
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await submit();
+  expect(extract).not.toHaveBeenCalled();
+  expect(root.querySelector('[role=alert]')).toBeNull();
+});
+
+it('saves no file after it is closed', async () => {
+  const { promise, resolve } = Promise.withResolvers<Blob>();
+  const { saved, submit } = await stage(() => promise);
+  await submit();
+  await cleanUp();
+  cleanUp = async () => undefined;
+  resolve(new Blob(['{}\n']));
+  await new Promise((done) => setTimeout(done));
+  expect(saved).toEqual([]);
+});
+
 it('says why there is no extract', async () => {
   const { root, saved, submit } = await stage(async () => {
     throw new ApiFailure({
