@@ -7,7 +7,7 @@ import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/ten
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 import { Dialog } from './dialog.tsx';
-import { byDay, localDay, localTime } from './format.ts';
+import { byDay, count, localDay, localTime } from './format.ts';
 import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
@@ -19,8 +19,9 @@ export const kindTitle = (kind: string): string => {
 };
 
 /** What other pages call what is wrong since then. Undefined if the event is no cause, or its words say more. */
-function titleOfCause({ kind, reason, endsAt }: EventView): string | undefined {
-  if (kind === 'ending' && endsAt !== undefined) return `${titleOf('gdap_expiring')}, on ${localDay(endsAt)}`;
+function titleOfCause({ kind, reason, endsAt, days }: EventView): string | undefined {
+  if (kind === 'ending' && endsAt !== undefined && days !== undefined)
+    return `GDAP relationship ends within ${count(days, 'day')}, on ${localDay(endsAt)}`;
   if (kind === 'consent_missing') return titleOf('consent_required');
   return kind === 'lost' && reason !== undefined && reason !== 'not_listed' ? titleOf(reason) : undefined;
 }

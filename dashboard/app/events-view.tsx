@@ -64,8 +64,9 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
 
 /** How much of the newest events is bad news. */
 function headline(known: string, events: readonly EventView[]): string {
-  const lost = events.filter(({ kind }) => kind === 'lost' || kind === 'consent_missing').length;
-  return lost === 0 ? known || 'Events' : `${known}, ${lost.toLocaleString('en')} lost access`;
+  const bad = events.filter(({ kind }) => kind === 'lost' || kind === 'consent_missing');
+  const lost = new Set(bad.map(({ tenantId }) => tenantId)).size;
+  return lost === 0 ? known || 'Events' : `${known}, ${count(lost, 'tenant')} lost access`;
 }
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {

@@ -53,6 +53,7 @@ export function TenantJobs({ tenant }: TenantProps) {
   const { lastResults, history } = tenant;
   const { titleOf: titleOfJob } = useJobs();
   const changing = useChanging();
+  const nights = nightsKnown(history ?? []);
   return (
     <Panel title="Jobs" bare>
       {lastResults === undefined || lastResults.length === 0 ? (
@@ -65,12 +66,18 @@ export function TenantJobs({ tenant }: TenantProps) {
           keyOf={({ job }) => job}
           columns={[
             ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
-            [`${nightsShown} nights`, 'w-l', ({ job }) => <ResultMarks of={job} history={history} />],
+            [count(nights, 'night'), 'w-l', ({ job }) => <ResultMarks of={job} {...{ history, nights }} />],
             ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing }} isBrief />],
             [
               'Last good',
               'w-m end p2 quiet',
-              (result) => lastGood([result, ...(history ?? [])].filter(({ job }) => job === result.job)),
+              (result) =>
+                lastGood(
+                  [result, ...(history ?? [])].filter(
+                    // A plan that was made has changed nothing.
+                    (other) => other.job === result.job && (!changing.has(other.job) || isApply(other)),
+                  ),
+                ),
               () => 'In the results that are kept',
             ],
           ]}
@@ -89,18 +96,34 @@ function lastGood(results: readonly LastResult[]): string {
 const wordsOf = ({ outcome, code, finishedAt }: Result): string =>
   `${localTime(finishedAt)}: ${outcomeWord(outcome)}${code === undefined ? '' : `, ${titleOf(code)}`}`;
 
-const nightsShown = 14;
+const mostNights = 14;
+
+/** Noon in the reader's zone. Unix time in milliseconds. */
+const dayOf = ({ startedAt }: Result): number => new Date(startedAt).setHours(12, 0, 0, 0);
+
+/** Nights of all results: no more than are known. */
+function nightsKnown(history: readonly Result[]): number {
+  const days = history.map(dayOf);
+  return history.length === 0
+    ? mostNights
+    : Math.min(mostNights, Math.round((Math.max(...days) - Math.min(...days)) / 86_400_000) + 1);
+}
 
 /** The last result of each night, up to the newest of all jobs. Nothing before the oldest result that is known. */
-function ResultMarks({ of, history }: { readonly of: string; readonly history: TenantDetailsAnswer['history'] }) {
+function ResultMarks(props: {
+  readonly of: string;
+  readonly history: TenantDetailsAnswer['history'];
+  /** How many are shown. */
+  readonly nights: number;
+}) {
+  const { of, history, nights: length } = props;
   if (history === undefined) return <span class="quiet">not known</span>;
-  const dayOf = ({ startedAt }: Result): number => new Date(startedAt).setHours(12, 0, 0, 0);
   const last = Math.max(...history.map(dayOf));
   const byDay = Map.groupBy(
     history.filter(({ job }) => job === of),
     (result) => Math.round((last - dayOf(result)) / 86_400_000),
   );
-  const nights = Array.from({ length: nightsShown }, (_, at) => byDay.get(nightsShown - 1 - at)?.[0]);
+  const nights = Array.from({ length }, (_, at) => byDay.get(length - 1 - at)?.[0]);
   const results = nights.flatMap((result) => result ?? []);
   const oldest = nights.findIndex((result) => result !== undefined);
   const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
@@ -109,7 +132,7 @@ function ResultMarks({ of, history }: { readonly of: string; readonly history: T
       <Marks
         label={
           counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ') ||
-          `no result in ${nightsShown} nights`
+          `no result in ${count(length, 'night')}`
         }
         tones={nights.map((result, at) =>
           result !== undefined ? outcomeStyle(result.outcome).tone : oldest === -1 || at < oldest ? '' : 'idle',

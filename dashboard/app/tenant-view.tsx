@@ -62,7 +62,7 @@ function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined })
       {tenant !== undefined && tenant.groups === undefined ? <span class="quiet">groups not known</span> : null}
       {tenant?.groups?.map((group) => (
         <a key={group} class="tag" href={tenantsLink({ group })}>
-          {group}
+          <span class="quiet">group</span> {group}
         </a>
       ))}
     </>
@@ -186,7 +186,7 @@ function Relationship({ tenant }: TenantProps) {
   const tone = reachable ? 'good' : 'idle';
   return (
     <Panel title="Relationship" more={<ToneBadge tone={tone}>{reasonTitle}</ToneBadge>}>
-      <p class="small">{explanation}</p>
+      {reachable ? null : <p class="small">{explanation}</p>}
       <Life tenant={tenant} />
       <dl>
         <Fact name="Renews">

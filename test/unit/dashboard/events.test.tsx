@@ -130,9 +130,15 @@ it('has the times of its words in the zone of the reader', async () => {
   expect(words).toBe(`The relationship now ends at ${localTime('2026-12-13T16:16Z')}.`);
 });
 
+it('counts a tenant once that lost its access twice', async () => {
+  const tenantId = '5f3a0000-4c1d-4e5f-9a6b-010000000000';
+  const { root } = await page(() => [event(2, { tenantId }), event(1, { tenantId, kind: 'consent_missing' })]);
+  expect(root.querySelector('h1')?.textContent).toMatch(/, 1 tenant lost access$/);
+});
+
 it('has one column for what happened, with the names of causes, and is loud about today alone', async () => {
   const { root } = await page(() => [
-    event(4, { kind: 'ending', endsAt: '2026-12-13T12:00:00.000Z', at: new Date().toISOString() }),
+    event(4, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', at: new Date().toISOString() }),
     event(3, { reason: 'gdap_expired' }),
     event(2, { kind: 'consent_missing', at: '2026-11-23T05:00:00.000Z' }),
     event(1, { reason: 'not_listed', at: '2026-11-22T05:00:00.000Z' }),
@@ -147,7 +153,7 @@ it('has one column for what happened, with the names of causes, and is loud abou
       textOf(row, '.p2.quiet'),
     ]),
   ).toEqual([
-    ['event', 'badge warn', 'GDAP relationship ends soon, on 13 Dec', undefined],
+    ['event', 'badge warn', 'GDAP relationship ends within 14 days, on 13 Dec', undefined],
     ['event past', 'badge bad', 'GDAP relationship expired', undefined],
     // As loud as the cause on other pages.
     ['event past', 'badge bad', 'No consent for the application', undefined],

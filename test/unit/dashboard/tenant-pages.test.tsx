@@ -622,6 +622,7 @@ describe('the page of a tenant', () => {
     const { root, unmount } = await tenantPage();
     const marks = root.querySelector<HTMLElement>('table .marks');
     expect(marks?.getAttribute('aria-label')).toBe('1 succeeded, 1 failed');
+    expect(root.querySelectorAll('table th')[1]?.textContent).toBe('2 nights');
     expect(marks?.parentElement?.title).toMatch(
       /^23 Nov.*: succeeded\n24 Nov.*: failed, No consent for the application$/,
     );
@@ -641,6 +642,22 @@ describe('the page of a tenant', () => {
     expect(drawn(['idle', '', 'good']).match(/var/g)).toHaveLength(2);
   });
 
+  it('counts no plan as the last good result of a change', async () => {
+    const harden = { ...job, name: 'harden', title: 'Users consent', changes: true as const };
+    const planned = { ...failed('harden'), runId: 'harden@manual-1', outcome: 'succeeded' as const, code: undefined };
+    const last = async (runId: string): Promise<unknown> => {
+      const lastResults = [{ ...planned, runId }];
+      const { root, unmount } = await tenantPage({ lastResults, history: [] }, undefined, [harden]);
+      const found = root.querySelector('tbody td:last-child')?.textContent;
+      await unmount();
+      return found;
+    };
+    expect([await last(planned.runId), await last(`harden@apply-${'a'.repeat(32)}`)]).toEqual([
+      '–',
+      expect.stringMatching(/^24 Nov/),
+    ]);
+  });
+
   it('says in words that a job has no result in these nights', async () => {
     const { root, unmount } = await tenantPage({ history: [] });
     expect(root.querySelector('table .marks')?.getAttribute('aria-label')).toBe('no result in 14 nights');
@@ -650,7 +667,13 @@ describe('the page of a tenant', () => {
   it('does not show a change that was planned as done, and tells what an apply came to', async () => {
     const apply = `harden@apply-${'a'.repeat(32)}`;
     const planned = { ...failed('harden'), runId: 'harden@manual-1', outcome: 'succeeded' as const, code: undefined };
-    const applied = { ...failed('harden', 'change_failed'), runId: apply, attempts: 1, rows: 1, startedAt: '' };
+    const applied = {
+      ...failed('harden', 'change_failed'),
+      runId: apply,
+      attempts: 1,
+      rows: 1,
+      startedAt: '2026-11-24T04:59:00.000Z',
+    };
     const harden = { ...job, name: 'harden', title: 'Users consent', changes: true as const };
     const later = {
       ...applied,
