@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditPages, AuditRecord } from './audit-pages.ts';
+import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { ErrorCode } from '../../src/lib/core/errors.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
@@ -321,6 +322,10 @@ export interface Names {
   readonly nameOf: (id: string) => string;
 }
 
+type Approval = ApprovalsAnswer['approvals'][number];
+/** A broker of another version does not name the deciders. */
+type Listed = Pick<Approval, 'asker'> & Partial<Pick<Approval, 'deciders'>>;
+
 /**
  * Names for the ids in audit records: tenants, jobs, whoever started a run, asked for an approval or decided on it lately, and
  * the callers that the policy names. The audit log itself has ids alone. An id without a known name is shown by its start.
@@ -335,7 +340,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
       parties: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(
-        ({ asker, deciders = [] }) => [asker, ...deciders],
+        ({ asker, deciders = [] }: Listed) => [asker, ...deciders],
       ),
     }),
     'people',

@@ -169,7 +169,9 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           {only !== undefined && isApply(only)
             ? `${cause === 'change_failed' ? 'was refused' : 'failed'} on ${localDay(only.finishedAt)}`
             : since === undefined
-              ? `${only === undefined ? 'fail' : 'fails'}`
+              ? only === undefined
+                ? 'fail'
+                : 'fails'
               : `${only === undefined ? 'have' : 'has'} failed ${since}`}
           .
         </p>

@@ -113,7 +113,7 @@ describe.each([25, 5_000])('the pages over %i customers', skippedBecause(noBrows
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await page.getByRole('button', { name: 'Copy the command' }).first().click();
     await page.getByRole('button', { name: 'Copied' }).waitFor();
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(troubledTenant(world)?.defaultDomain);
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(troubledTenant(world)?.tenantId);
   });
 });
 

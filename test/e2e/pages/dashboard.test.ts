@@ -205,7 +205,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await page.getByLabel('Search').fill(wanted.domain);
     await expect.poll(rows).toBe('3');
     await grid.getByRole('rowheader').getByRole('link').click();
-    await page.getByText(`ptb tenants consent --tenant ${wanted.domain}`).waitFor();
+    await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();
     const history = page.getByRole('region', { name: 'Jobs' });
     await history.getByRole('button', { name: /^Show all \d+ results?$/ }).click();
     await history.getByRole('cell', { name: 'No consent for the application', exact: true }).first().waitFor();

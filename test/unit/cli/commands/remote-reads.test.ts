@@ -230,7 +230,7 @@ describe('ptb tenants show', () => {
       [''],
       ['No consent for the application: report'],
       ['', expect.stringContaining('What to do: Give the consent, wait')],
-      ['', 'Next: ptb tenants consent --tenant one.example'],
+      ['', `Next: ptb tenants consent --tenant ${id(1)}`],
       [''],
       ['job', 'last result', 'rows', 'finished', 'run'],
       expect.anything(),
