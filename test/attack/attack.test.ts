@@ -15,7 +15,7 @@ describe('the running app', () => {
   afterEach(() => stage.cloud.clearFaults());
   afterAll(() => stage?.stop());
 
-  it.each(attacks)('withstands $name: $tries', { timeout: 360_000 }, async (attack) => {
+  it.each(attacks)('withstands $name: $tries', { timeout: 900_000 }, async (attack) => {
     const verdict = await make(attack, stage, { seed, random: seededRandom(seed), full: false });
     const { name, attempts, breaks, notes, seconds } = verdict;
     console.log(`attack ${name}: ${attempts} attempts, ${breaks.length} breaks, ${seconds.toFixed(1)} s`);
