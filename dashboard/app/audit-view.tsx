@@ -431,8 +431,8 @@ export function AuditFilters(props: {
       <Choice
         label="Outcome"
         options={auditOutcomes}
-        // The title counts what the policy denied, which is a part of it.
-        textOf={(outcome) => (outcome === 'denied' ? 'without success' : outcome)}
+        // The title counts what the policy denied, which is a part of it. The log calls a person's denial the same.
+        textOf={(outcome) => (outcome === 'denied' ? 'denied or without success' : outcome)}
         {...choice('outcome')}
       />
       <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>

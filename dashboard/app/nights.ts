@@ -4,7 +4,7 @@ import type { RunsAnswer, RunSummaryAnswer } from '../../src/lib/api/answers/run
 import { isErrorCode } from '../../src/lib/core/errors.ts';
 import type { Api } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
-import { localDay } from './format.ts';
+import { count, localDay } from './format.ts';
 import { type Cause, causesOf, type Tenant, type Trouble } from '../../src/lib/api/trouble.ts';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
@@ -219,7 +219,9 @@ export function trendOf(
   const before = values.lastIndexOf(0);
   const [since] = counted[before + 1] ?? [];
   if (since === undefined) return trendOfApply(tenants.flatMap(({ results }) => results));
-  return { values, since: before === -1 ? `for ${values.length} nights or more` : `since ${localDay(since)}` };
+  const [first, last] = [since, counted.at(-1)?.[0] ?? since].map((iso) => noonOf(Date.parse(iso)));
+  const days = Math.round(((last ?? 0) - (first ?? 0)) / dayMs) + 1;
+  return { values, since: before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(since)}` };
 }
 
 /** A change is made once, and not night by night. */
@@ -232,7 +234,7 @@ function trendOfApply(results: Cause['tenants'][number]['results']): Trend | und
 const nightsLookedUp = 14;
 const historyIntervalMs = 300_000;
 
-/** Since when each cause has been there: the same on every page, by the nights of the main job. */
+/** Since when each cause has been there: the same in every list, by the nights of the main job. */
 export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]): (cause: Cause) => Trend | undefined {
   const main = mainJob(jobs);
   const nights = nightsOf(main?.runs ?? [], nightsLookedUp).flatMap(({ run }) => run ?? []);

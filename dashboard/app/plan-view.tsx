@@ -319,9 +319,7 @@ function Waves({ apply, tenants }: WavesProps) {
               <li class={isNow ? 'wave now' : 'wave'}>
                 <span class={index + 1 <= current ? 'no begun' : 'no'}>{index + 1}</span>
                 <div>
-                  <b>
-                    <WaveName entry={waveNames?.[index]} isFirst={index === 0} tenants={some} />
-                  </b>
+                  <b>{waveWord(waveNames?.[index], index === 0, some)}</b>
                   <div class="small">{count(size, 'tenant')}</div>
                 </div>
                 <div>
@@ -352,18 +350,6 @@ function Waves({ apply, tenants }: WavesProps) {
       </ol>
     </Panel>
   );
-}
-
-interface WaveNameProps {
-  /** Who asked for the apply named the wave so. An apply of an earlier version does not have it. */
-  readonly entry: string | undefined;
-  readonly isFirst: boolean;
-  readonly tenants: readonly RunTenant[];
-}
-
-/** A share counts the tenants of the waves before it, so its number alone would be wrong for the wave. */
-function WaveName({ entry, isFirst, tenants }: WaveNameProps) {
-  return <>{waveWord(entry, isFirst, tenants)}</>;
 }
 
 /** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */

@@ -69,13 +69,16 @@ function headline({ use }: Partial<ReplayAnswer> = {}): string {
 
 /** What a result rests on. */
 function Read({ answer }: { readonly answer: ReplayAnswer }) {
-  const { readFrom, period, judged, unknown, others, use } = answer;
+  const { readFrom, period, judged, refusedByBoth, unknown, others, use } = answer;
   const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
+  // What was served and what no rule allows any more is not counted by rules either.
+  const denied = Math.max(0, judged - byRules - refusedByBoth);
   const open = Object.values(unknown).reduce((sum, records) => sum + records, 0);
   return (
     <>
       From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged
-      {byRules >= judged ? '' : `, ${(judged - byRules).toLocaleString('en')} of which were denied then`}.
+      {denied === 0 ? '' : `, ${denied.toLocaleString('en')} of which were denied then`}.
+      {refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
       {readFrom === period.from ? '' : ' Older records were not read: there are too many, or it took too long.'}

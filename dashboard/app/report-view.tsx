@@ -222,11 +222,7 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   const rest = (row: Row): string => wordsOf(row, unlike);
   return (
     <>
-      {common === '' ? null : (
-        <p class="quiet">
-          All {rows.length} rows: {common}.
-        </p>
-      )}
+      {common === '' ? null : <p class="quiet">In each of these rows: {common}.</p>}
       <Table<readonly [number, Row]>
         items={[...rows.entries()]}
         keyOf={([at]) => String(at)}

@@ -177,12 +177,12 @@ function Changes({ answer, declared, total }: ChangesProps) {
       <p role="status">
         {truncated ? 'More than ' : ''}
         {changes.length === 0 ? 'Nothing changed' : count(changes.length, 'change')} in{' '}
-        {comparedTenants === total ? '' : `${comparedTenants.toLocaleString('en')} of `}
-        {count(total, 'tenant')} since the{' '}
+        {count(comparedTenants, 'tenant')} since the{' '}
         <a href={runLink(comparedWith)} title={comparedWith}>
           run before
         </a>
-        . {notCompared.join(' ')}
+        .{comparedTenants === total ? '' : ` ${total - comparedTenants} of ${count(total, 'tenant')} are not compared.`}{' '}
+        {notCompared.join(' ')}
       </p>
       {changes.length === 0 ? null : (
         <>

@@ -21,8 +21,8 @@ interface RunTableProps {
 }
 
 /**
- * Whether the failures of a run are those of the past: a later one of its job visited most of its tenants. A rerun over some, a run
- * that has not ended, a query and an apply take the place of none.
+ * Whether the failures of a run are those of the past: a later one of its job visited most of its tenants. A rerun over few of them,
+ * a run that has not ended, a query and an apply replace none.
  */
 export const isReplaced = (run: RunSummaryAnswer, all: readonly RunSummaryAnswer[]): boolean =>
   run.outcome === 'partly_failed' &&

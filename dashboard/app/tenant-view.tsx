@@ -22,7 +22,6 @@ import { TenantTags } from './tenant-tags.tsx';
 import { adviceOf, endsSoon, hasEnded, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs, useSince } from './nights.ts';
 import { StackedBar } from './charts.tsx';
-import { capitalized } from '../../src/lib/core/text.ts';
 import { shownValue } from './result-columns.ts';
 
 const intervalMs = 60_000;
@@ -158,7 +157,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
     <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
       <h2>{titleOf(cause)}</h2>
       {results.length === 0 ? (
-        since && <p>{capitalized(since)}.</p>
+        since && <p>Jobs have failed {since}.</p>
       ) : (
         <p>
           {only === undefined ? (

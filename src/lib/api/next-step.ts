@@ -9,7 +9,7 @@ export interface Step {
   readonly only?: string;
 }
 
-/** Ids that one command names. More would be longer than a line that people read before they run it. */
+/** Ids that one command names. Nobody compares more before running it. */
 const maxIds = 6;
 
 /** A cause, and the tenants that it concerns. */

@@ -76,13 +76,12 @@ interface Visited {
 }
 
 /**
- * What to do about a cause, without the ids of tenants.
+ * What to do about a cause.
  * @param isBesideStep whether the command of `stepFor` stands beside it with the tenants filled in. Then it is left out here.
  */
 export function adviceOf(cause: string, isBesideStep = true): string {
   const text = isErrorCode(cause) ? adviceFor(cause, 'operator') : (adviceForReason(cause) ?? '');
-  const command = 'ptb tenants consent';
-  return text.replace(`Run \`${command} --tenant <id>\``, isBesideStep ? 'Give the consent' : `Run \`${command}\``);
+  return isBesideStep ? text.replace('Run `ptb tenants consent --tenant <id>`', 'Give the consent') : text;
 }
 
 /** A cause with the tenants that it concerns. */

@@ -176,7 +176,7 @@ it('tells a reader who does not know the tenant which command helps', async () =
   const records = [entry({ outcome: 'denied', code: 'consent_required' })];
   const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
   await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
-  expect(root.querySelector('dialog')?.textContent).toContain('Run ptb tenants consent, wait');
+  expect(root.querySelector('dialog')?.textContent).toContain('Run ptb tenants consent --tenant <id>, wait');
   await unmount();
 });
 

@@ -266,7 +266,7 @@ describe('the overview', () => {
     );
     expect(consent?.querySelector('a')?.getAttribute('href')).toBe(`#/tenants/${troubled?.tenantId}`);
     expect(consent?.querySelector('.cmd code')?.textContent).toBe(`ptb tenants consent --tenant ${troubled?.tenantId}`);
-    expect(consent?.querySelector('.since')?.textContent).toMatch(/^(since \d+ \w+|for \d+ nights or more)$/);
+    expect(consent?.querySelector('.since')?.textContent).toMatch(/^(since \d+ \w+|for \d+ nights? or more)$/);
     expect(root.querySelectorAll('.cause')).toHaveLength(7);
     expect(root.querySelectorAll('.cause[open]')).toHaveLength(1);
     await unmount();

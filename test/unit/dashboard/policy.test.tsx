@@ -168,8 +168,10 @@ it('folds a long list of names behind its number', async () => {
   await unmount();
 });
 
-it('says how many decisions no rule allows', async () => {
-  expect((await tried({ judged: 11 })).lede).toContain('11 decisions judged, 2 of which were denied then.');
+it('tells decisions that were denied from those that no rule allows any more', async () => {
+  expect((await tried({ judged: 12, refusedByBoth: 1 })).lede).toContain(
+    '12 decisions judged, 2 of which were denied then. No rule would allow 1 decision now.',
+  );
 });
 
 it('says since when nobody used a rule, and why it did not look further back', async () => {

@@ -155,7 +155,7 @@ it('says how many are yes, and has a few columns, with what is left beside them'
     'displayName1user1strength1a1B b1, C c1, D d1, E e1, REGISTERED yes',
     'displayName2user2strength2a2B b2, C c2, D d2, E e2, REGISTERED no',
   ]);
-  expect(root.querySelector('.panel > p, .panel .quiet')?.textContent).toBe('All 5 rows: TYPE member.');
+  expect(root.querySelector('.panel > p, .panel .quiet')?.textContent).toBe('In each of these rows: TYPE member.');
   await unmount();
 });
 

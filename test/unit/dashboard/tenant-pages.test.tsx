@@ -501,7 +501,7 @@ describe('the page of a tenant', () => {
       'since 23 Nov',
     ],
     [
-      'after a success in the history, whatever was skipped since',
+      'after a night in the history in which it did not fail',
       { history: [night('24', lacking)] },
       [
         ['23', 1],
@@ -512,6 +512,7 @@ describe('the page of a tenant', () => {
       'since 22 Nov',
     ],
     ['if no success is known', { history: [night('24', lacking)] }, [['23', 1]], 'for 2 nights or more'],
+    ['of one night', { history: [night('24', lacking)] }, [], 'for 1 night or more'],
     [
       'if the results are not known',
       { history: undefined },
@@ -538,7 +539,7 @@ describe('the page of a tenant', () => {
           ['21', 0],
         ]),
     );
-    expect(root.querySelector('.note')?.textContent).toContain('GDAP relationship expiredSince 22 Nov.');
+    expect(root.querySelector('.note')?.textContent).toContain('GDAP relationship expiredJobs have failed since 22 Nov.');
     await unmount();
   });
 

@@ -142,7 +142,7 @@ describe('stepFor', () => {
   it('has the command that the advice then does not', () => {
     expect(adviceOf('consent_required')).toBe('Give the consent, wait about three minutes, then try again.');
     expect(adviceOf('consent_required', false)).toBe(
-      'Run `ptb tenants consent`, wait about three minutes, then try again.',
+      'Run `ptb tenants consent --tenant <id>`, wait about three minutes, then try again.',
     );
   });
 });
