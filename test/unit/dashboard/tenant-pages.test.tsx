@@ -539,7 +539,9 @@ describe('the page of a tenant', () => {
           ['21', 0],
         ]),
     );
-    expect(root.querySelector('.note')?.textContent).toContain('GDAP relationship expiredJobs have failed since 22 Nov.');
+    expect(root.querySelector('.note')?.textContent).toContain(
+      'GDAP relationship expiredJobs have failed since 22 Nov.',
+    );
     await unmount();
   });
 
