@@ -81,12 +81,16 @@ describe('rows', () => {
     const steps = rowSteps(rows, [], {});
     let step = steps.next();
     for (let count = 1; step.done !== true; count += 1) {
-      // The last row was written, and bytes are being joined.
-      if (count === 4) rows.push({ a: 'late' });
+      // Each row took two steps: its column, and its text. All are written, and bytes are being joined.
+      if (count === 7) rows.push({ a: 'late' });
       step = steps.next();
     }
     const lines = Buffer.from(step.value.jsonLines).toString().trimEnd().split('\n');
     expect(step.value.count).toBe(lines.length);
+  });
+
+  test('writes the text of a row in a step of its own', () => {
+    expect([...rowSteps([{}, {}], [], {})]).toHaveLength(2);
   });
 
   test('accepts 100,000 rows', async () => {
