@@ -59,7 +59,10 @@ export interface Night<R extends NightRun = RunSummaryAnswer> {
 type NightRun = Pick<RunSummaryAnswer, 'runId' | 'startedAt' | 'finishedAt' | 'tenants'>;
 
 const dayMs = 86_400_000;
-const noonOf = (ms: number): number => new Date(ms).setHours(12, 0, 0, 0);
+/** Noon of a day in the reader's zone. Unix time in milliseconds. */
+export const noonOf = (ms: number): number => new Date(ms).setHours(12, 0, 0, 0);
+/** Days from one noon to another. A day may have 23 or 25 hours. */
+export const daysBetween = (first: number, last: number): number => Math.round((last - first) / dayMs);
 
 /**
  * The days up to the last run that ended, oldest first. A rerun over few tenants does not replace the run over all.
@@ -75,7 +78,7 @@ export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, l
   }
   if (byDay.size === 0) return [];
   const last = Math.max(...byDay.keys());
-  const days = Math.round((last - Math.min(...byDay.keys())) / dayMs) + 1;
+  const days = daysBetween(Math.min(...byDay.keys()), last) + 1;
   const length = Math.min(most, Math.max(least, days));
   return Array.from({ length }, (_, at): Night<R> => {
     // A day of 23 or 25 hours does not move noon out of its day.
@@ -219,8 +222,8 @@ export function trendOf(
   const before = values.lastIndexOf(0);
   const [since] = counted[before + 1] ?? [];
   if (since === undefined) return trendOfApply(tenants.flatMap(({ results }) => results));
-  const [first, last] = [since, counted.at(-1)?.[0] ?? since].map((iso) => noonOf(Date.parse(iso)));
-  const days = Math.round(((last ?? 0) - (first ?? 0)) / dayMs) + 1;
+  const newest = counted.at(-1)?.[0] ?? since;
+  const days = daysBetween(noonOf(Date.parse(since)), noonOf(Date.parse(newest))) + 1;
   return { values, since: before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(since)}` };
 }
 

@@ -10,7 +10,7 @@ import { Empty, OutcomeBadge, Panel, Table, Time, ToneBadge } from './pieces.tsx
 import { replaceAddress, runLink, tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
-import { useJobs } from './nights.ts';
+import { daysBetween, noonOf, useJobs } from './nights.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { Choice } from './choice.tsx';
 import { HistoryCard } from './history-card.tsx';
@@ -98,15 +98,14 @@ const wordsOf = ({ outcome, code, finishedAt }: Result): string =>
 
 const mostNights = 14;
 
-/** Noon in the reader's zone. Unix time in milliseconds. */
-const dayOf = ({ startedAt }: Result): number => new Date(startedAt).setHours(12, 0, 0, 0);
+const dayOf = ({ startedAt }: Result): number => noonOf(Date.parse(startedAt));
 
 /** Nights of all results: no more than are known. */
 function nightsKnown(history: readonly Result[]): number {
   const days = history.map(dayOf);
   return history.length === 0
     ? mostNights
-    : Math.min(mostNights, Math.round((Math.max(...days) - Math.min(...days)) / 86_400_000) + 1);
+    : Math.min(mostNights, daysBetween(Math.min(...days), Math.max(...days)) + 1);
 }
 
 /** The last result of each night, up to the newest of all jobs. Nothing before the oldest result that is known. */
@@ -121,7 +120,7 @@ function ResultMarks(props: {
   const last = Math.max(...history.map(dayOf));
   const byDay = Map.groupBy(
     history.filter(({ job }) => job === of),
-    (result) => Math.round((last - dayOf(result)) / 86_400_000),
+    (result) => daysBetween(dayOf(result), last),
   );
   const nights = Array.from({ length }, (_, at) => byDay.get(length - 1 - at)?.[0]);
   const results = nights.flatMap((result) => result ?? []);
