@@ -69,7 +69,7 @@ function scrubJwts(text: string): string {
       scrubbed += `${text.slice(end, start)}[secret]`;
       end = index + rest.length;
     } else {
-      // It looked back into a part that is replaced already: the next dot may be the end of a first part.
+      // This match begins in a part that is removed already. A later dot may still end the first part of another token.
       jwtRest.lastIndex = index + 1;
     }
   }

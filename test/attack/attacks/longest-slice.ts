@@ -15,14 +15,14 @@ const largeCheckpoint = join(import.meta.dirname, '../large-checkpoint.ts');
 /** Goal for the longest time that one request holds the event loop, milliseconds of processor time. */
 export const goalMs = 50;
 /**
- * How often as long as a fixed piece of work, in the same run, something may hold the event loop. That work takes 40 ms on a machine
- * where nothing holds it for 50. On a busy machine, garbage of earlier requests is collected for longer: what exceeds this is tried
- * again, and fails if it does so each time.
+ * The longest hold that is allowed, as a multiple of a fixed piece of work that is measured in the same run and takes about 45 ms.
+ * On a busy machine a hold may include the garbage collection of earlier requests. So a longer one is tried again, and fails if
+ * every try is too long.
  */
 const generous = 2;
 const mostTries = 5;
-/** The same for the median of all tries: what happens more often than not is no garbage. */
-const median = 4;
+/** The same multiple for the median of the tries: garbage collection does not explain a hold that is long in most of them. */
+const generousMedian = 4;
 
 const mebibyte = 1024 * 1024;
 const filled = (head: string, item: string, tail: string, bytes = 4 * mebibyte): string =>
@@ -416,7 +416,7 @@ export async function longestSlices(stage: Stage, times = 3): Promise<{ slices: 
       const add = async (what: string, hold: () => Promise<Held>, least: number): Promise<void> => {
         const held: Held[] = [];
         const isLong = (): boolean => held.every(({ ms }) => ms > generous * medianOf(fixed));
-        const isOftenLong = (): boolean => medianOf(held.map(({ ms }) => ms)) > median * medianOf(fixed);
+        const isOftenLong = (): boolean => medianOf(held.map(({ ms }) => ms)) > generousMedian * medianOf(fixed);
         while (held.length < least || (held.length < mostTries && isLong())) {
           held.push(await hold());
           fixed.push(await longestOf(fixedSocket)());

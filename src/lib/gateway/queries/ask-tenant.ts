@@ -36,10 +36,10 @@ const gatewayUrlOf = (tenantId: TenantId): string => `https://gateway.invalid/ap
 
 /**
  * Sends the request of a query into a tenant, and follows its pages. Each page is a request of its own to the gateway: judged
- * by the policy in force, under the rules for the caller that asked, and recorded. Once the run was
- * stopped, no page follows, and no large answer is parsed.
- * @throws BrokerError why the run was stopped; busy if there is no memory for the rows; as the gateway does; for a failure that Microsoft Graph reports, as `failureOf` does, or
- * request_invalid.
+ * by the policy in force, under the rules for the caller that asked, and recorded. Once the run was stopped, no page follows,
+ * and no large answer is parsed.
+ * @throws BrokerError why the run was stopped; busy if there is no memory for the rows; request_invalid; as the gateway does;
+ *   for a failure that Microsoft Graph reports, as `failureOf` does.
  */
 export async function askTenant(deps: AskTenantDeps, visit: QueryVisit): Promise<QueryRows> {
   const query = readQuery(storedQuery(visit.parameters));

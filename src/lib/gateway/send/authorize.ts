@@ -230,7 +230,7 @@ export function ruleJudge(deps: JudgeDeps, request: CallerRequest, target: NonGr
   const judge = async (rule: Rule): Promise<Judged | Refused> => {
     const reading = await deps.readLink(rule.name, request.url);
     if (!reading.ok) return { allowed: false, kind: 'not-permitted', reason: reading.reason };
-    // Large bodies of several callers would be read one after another in one pass.
+    // Otherwise the large bodies of several callers are read in one pass of the event loop.
     const isLarge = (request.body?.length ?? 0) > pieceLength;
     if (isLarge && longWork.isOver('caller')) await longWork.take('caller');
     try {

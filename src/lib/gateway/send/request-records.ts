@@ -98,7 +98,7 @@ export function recordOf(deps: RequestRecordsDeps, { caller, correlationId, log,
       );
     },
     sent: async (facts, token, body) => {
-      // What a run sends is shorter than what takes a turn.
+      // Only bodies of callers are long enough to need a turn: those of runs are limited to 64 Ki characters.
       if (body !== undefined) await turnFor(body, 'caller');
       await write(facts, {
         outcome: 'sent',
