@@ -2,7 +2,7 @@
 
 interface Mutant {
   readonly status: string;
-  /** Why it counts as detected: the message of the failed test. */
+  /** Why it counts as detected: the message of the failed test, or of the error outside of tests. */
   readonly statusReason?: string;
   /** Ids of the tests that reach it. */
   readonly coveredBy?: readonly string[];
@@ -17,7 +17,7 @@ export interface Report {
 
 export interface Score {
   readonly folder: string;
-  /** Mutants that count: detected or not. Ignored ones and those that do not compile do not count. */
+  /** Mutants that count: detected or not. Ignored ones, those that do not compile and those whose runner crashed do not count. */
   readonly mutants: number;
   readonly detected: number;
   /** Those of the detected ones that a time limit ended. On a busy machine some of them would have survived. */
@@ -28,7 +28,11 @@ export interface Score {
 
 export type Thresholds = Readonly<Record<string, number>>;
 
-const detectedBy: readonly string[] = ['Killed', 'Timeout'];
+/** Also a mutant with which a test file cannot be loaded, or whose failure no test awaits: the run fails, without a failed test. */
+const isDetected = ({ status, statusReason = '' }: Mutant): boolean =>
+  status === 'Killed' || status === 'Timeout' || (status === 'RuntimeError' && outsideOfTests.test(statusReason));
+/** Stryker's words for it. A runner that crashed detects nothing. */
+const outsideOfTests = /^An error occurred outside of a test run/;
 /** Stryker's own limit, and vitest's limit of one test. */
 const isLate = ({ status, statusReason = '' }: Mutant): boolean =>
   status === 'Timeout' || (status === 'Killed' && /\btimed out in \d+ms/.test(statusReason));
@@ -37,7 +41,7 @@ const undetected: readonly string[] = ['Survived', 'NoCoverage'];
 
 export function scoreOf(folder: string, { files }: Report): Score {
   const mutants = Object.values(files).flatMap((file) => file.mutants);
-  const detected = mutants.filter(({ status }) => detectedBy.includes(status)).length;
+  const detected = mutants.filter(isDetected).length;
   const counted = detected + mutants.filter(({ status }) => undetected.includes(status)).length;
   const percent = counted === 0 ? 100 : Math.floor((detected * 1000) / counted) / 10;
   return { folder, mutants: counted, detected, late: mutants.filter(isLate).length, percent };

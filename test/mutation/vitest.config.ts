@@ -32,5 +32,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 120_000 } },
     env: { NO_PROXY: '127.0.0.1,localhost' },
+    // What a worker reports has no prototype, and Stryker crashes when it writes that as text.
+    onUnhandledError: (error) => void Object.setPrototypeOf(error, Error.prototype),
   },
 });

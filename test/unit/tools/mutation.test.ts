@@ -25,6 +25,16 @@ describe('scoreOf', () => {
     expect(scoreOf('src/a', { files: { 'a.ts': { mutants } } })).toMatchObject({ detected: 3, late: 2 });
   });
 
+  it('counts a run that failed outside of its tests as detected, and none of a runner that crashed', () => {
+    const failed = (statusReason: string) => ({ status: 'RuntimeError', statusReason });
+    const mutants = [
+      failed('An error occurred outside of a test run: a.test.ts: grant is undefined'),
+      failed('Test runner crashed. Tried twice to restart it without any luck.'),
+      { status: 'Survived' },
+    ];
+    expect(scoreOf('src/a', { files: { 'a.ts': { mutants } } })).toMatchObject({ mutants: 2, detected: 1 });
+  });
+
   it('rounds down, so that 99.96 % is not 100 %', () => {
     const files = { 'a.ts': file(...Array.from({ length: 2499 }, () => 'Killed'), 'Survived') };
     expect(scoreOf('src/a', { files }).percent).toBe(99.9);
