@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
@@ -6,7 +7,7 @@ import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import type { ErrorCode } from '../../src/lib/core/errors.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
-import { byDay, count } from './format.ts';
+import { byDay, count, localDay } from './format.ts';
 import { Face, Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Fact, Table, Time } from './pieces.tsx';
 import { approvalLink, tenantLink } from './route.ts';
@@ -21,27 +22,41 @@ interface TableContext {
   readonly names: Names;
 }
 
-/** One line a record, or a request ({@link oneARequest}). What else is known of it is in a drawer. */
-export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly AuditRecord[] }) {
-  const [open, setOpen] = useState<AuditRecord>();
+/**
+ * One line a record, or a request ({@link oneARequest}), or several that are equal ({@link folded}). What else is known of a
+ * record is in a drawer.
+ */
+export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly ShownRecord[] }) {
+  const [open, setOpen] = useState<ShownRecord>();
+  const [unfolded, setUnfolded] = useState<string>();
   const { filter, names } = context;
-  const columns: readonly Column<AuditRecord>[] = [
-    ['Time', 'w-s p2', (record) => <Opener record={record} names={names} onOpen={setOpen} />],
-    ['Who', 'w-x', (record) => <Caller record={record} {...context} onOpen={setOpen} />],
-    ['Tenant', 'w-l p2', (record) => <Tenant record={record} {...context} />, (record) => tenantOf(record, names)],
-    ['What', 'p2', (record) => <What record={record} />, subjectOf],
-    ['By the rule', 'w-m p3 quiet', ({ rule }) => (rule?.startsWith('job:') ? 'of the job' : rule), ({ rule }) => rule],
-    ['Outcome', 'w-l', (record) => <Outcome record={record} />],
+  const lines = useMemo(() => folded(records), [records]);
+  const isOpen = (line: Line): boolean => line.equal !== undefined && keyOf(line) === unfolded;
+  const onOpen = (line: Line): void => {
+    if (line.equal === undefined) setOpen(line);
+    else setUnfolded(isOpen(line) ? undefined : keyOf(line));
+  };
+  const opener = (line: Line) => <Opener record={line} names={names} isOpen={isOpen(line)} onOpen={onOpen} />;
+  const columns: readonly Column<Line>[] = [
+    ['Time', 'w-s p2', opener],
+    ['Who', 'wrap', (line) => <Caller record={line} {...context} opener={opener(line)} />],
+    ['Tenant', 'wrap p2', (line) => <Tenant record={line} {...context} />],
+    ['What', 'wrap p2', (line) => <What record={line} />, subjectOf],
+    ['By the rule', 'wrap p3 quiet', ({ rule }) => (rule?.startsWith('job:') ? 'of the job' : rule)],
+    ['Outcome', 'w-l wrap', (line) => <Outcome record={line} />],
   ];
   return (
     <div class="panel">
       <Table
         class="audit"
         columns={columns}
-        items={records}
-        keyOf={keyOf}
-        onOpen={setOpen}
-        rowClass={({ breakGlass }) => (breakGlass === true ? 'break-glass' : undefined)}
+        items={lines.flatMap((line) => [
+          line,
+          ...(isOpen(line) ? (line.equal ?? []) : []).map((record): Line => ({ ...record, isPart: true })),
+        ])}
+        keyOf={(line) => `${line.isPart}-${keyOf(line)}`}
+        onOpen={onOpen}
+        rowClass={({ breakGlass, isPart }) => (breakGlass === true ? 'break-glass' : isPart && 'part')}
         groupsOf={(items) => byDay(items, ({ at }) => at)}
       />
       {open === undefined ? null : (
@@ -66,6 +81,33 @@ export function oneARequest(records: readonly AuditRecord[]): readonly ShownReco
     return [before === undefined ? record : { ...before, ...record, sentAt: before.at }];
   });
 }
+
+/** The newest of records that differ in time and tenant alone, with all of these. */
+interface Line extends ShownRecord {
+  readonly equal?: readonly ShownRecord[];
+  /** One of these, below their line. */
+  readonly isPart?: true;
+}
+
+/** Equal records that follow each other, or are of one second, such as the tokens of two runs, in one line. */
+export function folded(records: readonly ShownRecord[]): readonly Line[] {
+  const lines: ShownRecord[][] = [];
+  const lastOf = new Map<string, ShownRecord[]>();
+  for (const record of records) {
+    const { caller, kind, outcome, status, code, rule, breakGlass, excessScopes, approvalId, reason } = record;
+    const told = [kind, outcome, status, code, rule, breakGlass, excessScopes, approvalId, reason, subjectOf(record)];
+    const key = JSON.stringify([localDay(record.at), caller, ...told]);
+    const last = lastOf.get(key);
+    if (last !== undefined && (last === lines.at(-1) || secondOf(last.at(-1)) === secondOf(record))) last.push(record);
+    else {
+      lines.push([record]);
+      lastOf.set(key, lines.at(-1) ?? []);
+    }
+  }
+  return lines.flatMap((equal) => (equal.length === 1 ? equal : equal.slice(0, 1).map((one) => ({ ...one, equal }))));
+}
+
+const secondOf = (record: ShownRecord | undefined) => record?.at.slice(0, 19);
 
 /** The two records of a request through the gateway share their id, and the steps of approvals have none of their own. */
 const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =>
@@ -95,56 +137,62 @@ const What = ({ record }: { readonly record: AuditRecord }) => (
 );
 
 /** Approvals of plans have the nil id. */
-export const tenantOf = ({ tenantId, tenantAsked }: AuditRecord, names: Names): string =>
-  tenantId === nilUuid ? 'several tenants' : (names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '');
+export function tenantOf({ tenantId, tenantAsked, equal = [] }: Line, names: Names): string {
+  const others = new Set(equal.map((record) => tenantOf(record, names)));
+  if (others.size > 1) return count(others.size, 'tenant');
+  return tenantId === nilUuid
+    ? 'several tenants'
+    : (names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '');
+}
 
 const icons = { person: undefined, application: 'api', agent: 'api', job: 'jobs' } as const;
 
 interface RecordProps extends TableContext {
-  readonly record: AuditRecord;
+  readonly record: Line;
 }
 
 interface OpenProps extends Pick<RecordProps, 'record' | 'names'> {
-  readonly onOpen: (record: AuditRecord) => void;
+  readonly isOpen: boolean;
+  readonly onOpen: (line: Line) => void;
 }
 
-function Opener({ record, names, onOpen }: OpenProps) {
+/** Opens the drawer of a record, or shows the equal records of a line below it. */
+function Opener({ record, names, isOpen, onOpen }: OpenProps) {
   const tenant = tenantOf(record, names);
+  const { equal } = record;
+  const opens = equal === undefined ? ({ 'aria-haspopup': 'dialog' } as const) : { 'aria-expanded': isOpen };
+  const what = `${equal === undefined ? 'details' : count(equal.length, 'record')} of ${subjectOf(record)}`;
   return (
-    <button type="button" class="link" aria-haspopup="dialog" onClick={() => onOpen(record)}>
+    <button type="button" class="link" {...opens} onClick={() => onOpen(record)}>
       <Clock iso={record.at} exact />
-      <span class="visually-hidden">{`, details of ${subjectOf(record)}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
+      <span class="visually-hidden">{`, ${what}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
     </button>
   );
 }
 
 /** On a narrow screen with the time and the tenant, whose columns have no place. */
-function Caller({ record, filter, names, onOpen }: RecordProps & OpenProps) {
+function Caller({ record, filter, names, opener }: RecordProps & { readonly opener: ComponentChildren }) {
   const { applicationId } = record.caller;
   const { kind, name } = names.whoIn(record);
   return (
     <>
       <span class="who-cell">
         <Face name={name} icon={icons[kind]} />
-        <a
-          class="cut"
-          href={auditLink({ ...filter, caller: applicationId })}
-          title={`${name}, application ${applicationId}`}
-        >
+        <a href={auditLink({ ...filter, caller: applicationId })} title={`${name}, application ${applicationId}`}>
           {name}
         </a>
       </span>
       <span class="sub">
-        <Opener {...{ record, names, onOpen }} /> {tenantOf(record, names)}
+        {opener} {tenantOf(record, names)}
       </span>
     </>
   );
 }
 
 function Tenant({ record, filter, names }: RecordProps) {
-  const { tenantId } = record;
+  const { tenantId, equal = [] } = record;
   const tenant = tenantOf(record, names);
-  return tenantId === undefined || tenantId === nilUuid ? (
+  return tenantId === undefined || equal.some((other) => other.tenantId !== tenantId) || tenantId === nilUuid ? (
     <span class="quiet">{tenant}</span>
   ) : (
     <a href={auditLink({ ...filter, tenant: tenantId })} title={`${tenant}, ${tenantId}`}>
@@ -154,14 +202,19 @@ function Tenant({ record, filter, names }: RecordProps) {
 }
 
 /** What became of it. A rule for emergencies is named before all else. */
-function Outcome({ record }: { readonly record: AuditRecord }) {
-  const { outcome, status, code, excessScopes = [], breakGlass } = record;
+function Outcome({ record }: { readonly record: Line }) {
+  const { outcome, status, code, excessScopes = [], breakGlass, equal } = record;
   const word = status === undefined ? outcome : `${outcome} ${status}`;
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
       <Badge state={(status ?? 200) >= 400 ? 'failed' : outcome}>{code === undefined ? word : titleOf(code)}</Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
+      {equal === undefined ? null : (
+        <span class="quiet times">
+          × {equal.length.toLocaleString('en')} <Icon name="turn" turns />
+        </span>
+      )}
     </>
   );
 }

@@ -11,7 +11,7 @@ import {
   useNames,
 } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
-import { count, countOf, localClock, localDay, relative } from './format.ts';
+import { count, countOf, duration, localClock, localDay, relative } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { readPages } from './paging.ts';
@@ -24,7 +24,7 @@ import { saveFile } from './save-file.ts';
 import { goTo } from './route.ts';
 import type { Api } from './api.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
-import { FailureBars } from './charts.tsx';
+import { FailureBars, Keys } from './charts.tsx';
 import { Command } from './copy.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -46,6 +46,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const lines = useMemo(() => oneARequest(records), [records]);
   const found = useMemo(() => searched(lines, text, names), [lines, text, names]);
   const wanted = useMemo(() => new Set(found.map(({ tokenId }) => tokenId)), [found]);
+  const foundRecords = isSearching ? records.filter(({ tokenId }) => wanted.has(tokenId)) : records;
   return (
     <>
       <Head
@@ -59,12 +60,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         </button>
         <DialogButton
           dialog={(onClose) => (
-            <Export
-              range={range}
-              records={isSearching ? records.filter(({ tokenId }) => wanted.has(tokenId)) : records}
-              isSearching={isSearching}
-              onClose={onClose}
-            />
+            <Export range={range} records={foundRecords} isSearching={isSearching} onClose={onClose} />
           )}
         >
           <Icon name="download" /> Export…
@@ -75,10 +71,10 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           {busy
             ? 'Loading…'
             : !isSearching
-              ? countText(pages, lines.length)
+              ? countText(pages)
               : whole.busy
                 ? 'Searching…'
-                : `${countOf(found.length, lines.length, lines.length === records.length ? 'record' : 'line')}${loadMore === undefined ? '' : ' so far'}`}
+                : `${countOf(foundRecords.length, records.length, 'record')}${loadMore === undefined ? '' : ' so far'}`}
         </span>
       </AuditFilters>
       <Failure failure={failure ?? (isSearching ? whole.failure : undefined)} />
@@ -293,10 +289,16 @@ function PeriodBars({ filter, period: { all, parts } }: { readonly filter: Audit
     const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
     return !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
+  const length = duration(Math.max(...parts.map(({ startMs, endMs }) => endMs - startMs)));
+  const keys = (
+    <span class="keys">
+      Records in {length} each: <Keys of={Object.entries({ succeeded: 'served', failed: 'without success' })} />
+    </span>
+  );
   return (
     <FailureBars
       label="Records over the period, those without success in red"
-      ends={[word(parts[0]?.startMs), <PeriodKeys key="keys" />, word(parts.at(-1)?.startMs)]}
+      ends={[word(parts[0]?.startMs), keys, word(parts.at(-1)?.startMs)]}
       bars={parts.map(({ startMs, endMs, records, failed }) => {
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
@@ -310,19 +312,6 @@ function PeriodBars({ filter, period: { all, parts } }: { readonly filter: Audit
     />
   );
 }
-
-const PeriodKeys = () => (
-  <span class="keys">
-    <span>
-      <span class="key succeeded" />
-      served
-    </span>
-    <span>
-      <span class="key failed" />
-      without success
-    </span>
-  </span>
-);
 
 const proofWords = {
   current: ['good', 'signed'],
@@ -357,10 +346,9 @@ function Proof() {
   );
 }
 
-/** A request and its answer are two records in one line. */
-function countText({ records, loadMore, failure }: AuditPages, lines: number): string {
+function countText({ records, loadMore, failure }: AuditPages): string {
   if (failure !== undefined) return '';
-  const loaded = `${count(records.length, 'record')}${lines === records.length ? '' : ` in ${count(lines, 'line')}`}`;
+  const loaded = count(records.length, 'record');
   if (loadMore !== undefined) return `${loaded} so far`;
   return records.length === 0 ? 'No records' : `${loaded} in total`;
 }
@@ -422,6 +410,7 @@ export function AuditFilters(props: {
       <Choice
         label="Period"
         all={false}
+        isSet={period !== '1'}
         value={period}
         options={withChosen(periods, period)}
         textOf={(days) => (periods.includes(days) ? count(Number(days), 'day') : days)}

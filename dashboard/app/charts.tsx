@@ -286,3 +286,15 @@ export function countsText(counts: Counts): string {
 /** `5 of 25 failed`, or how many tenants there were. */
 export const failedText = ({ total, failed }: Counts): string =>
   failed === 0 ? count(total, 'tenant') : `${failed.toLocaleString('en')} of ${total.toLocaleString('en')} failed`;
+
+/** What the colours of a chart mean. */
+export const Keys = ({ of }: { readonly of: readonly (readonly [tone: string, word: string])[] }) => (
+  <span class="keys">
+    {of.map(([tone, word]) => (
+      <span key={word}>
+        <span class={`key ${tone}`} />
+        {word}
+      </span>
+    ))}
+  </span>
+);

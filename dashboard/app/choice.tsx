@@ -10,10 +10,12 @@ export function Choice(props: {
   readonly textOf?: (option: string) => string;
   readonly onChoose: (value: string) => void;
   readonly all?: false;
+  /** Whether it leaves something out. */
+  readonly isSet?: boolean;
 }) {
-  const { label, value, options, textOf, onChoose, all } = props;
+  const { label, value, options, textOf, onChoose, all, isSet = all !== false && value !== '' } = props;
   return (
-    <label class={all !== false && value !== '' ? 'chip on' : 'chip'}>
+    <label class={isSet ? 'chip on' : 'chip'}>
       {label}{' '}
       <select value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
         {all === false ? null : <option value="">all</option>}

@@ -1,4 +1,4 @@
-import { Drawing, partWord, placeOf, Plot } from './charts.tsx';
+import { Drawing, Keys, partWord, placeOf, Plot } from './charts.tsx';
 import { useState } from 'preact/hooks';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { localDate, localTime } from './format.ts';
@@ -180,19 +180,11 @@ function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
   if (shown.length === 0 && gaps.size === 0) return null;
   return (
     <p class="keys">
-      {[...gaps].map((gap) => (
-        <span key={gap}>
-          <span class={`key ${gap}`} aria-hidden="true" />
-          {gap === 'failed' ? 'failed run, without a number' : 'run without a number'}
-        </span>
-      ))}
-      {shown.length === 0 ? null : <span>Tenants of each run:</span>}
-      {shown.toReversed().map((part) => (
-        <span key={part}>
-          <span class={`key ${part}`} aria-hidden="true" />
-          {partWord(part)}
-        </span>
-      ))}
+      {gaps.size === 0 ? null : (
+        <Keys of={[...gaps].map((gap) => [gap, `${gap === 'failed' ? 'failed run' : 'run'}, without a number`])} />
+      )}
+      {shown.length === 0 ? null : 'Tenants of each run:'}
+      <Keys of={shown.toReversed().map((part) => [part, partWord(part)])} />
     </p>
   );
 }

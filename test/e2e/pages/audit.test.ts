@@ -44,15 +44,18 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await dashboard.view('Audit');
     await page.getByText(customer.name).first().waitFor();
     const cells = async (index: number) => rows().nth(index).locator('th, td').allTextContents();
-    const [unknown, refused, repeated, first, ofJob] = await Promise.all([0, 1, 2, 3, 4].map(cells));
+    const [unknown, refused, twice, ofJob] = await Promise.all([0, 1, 2, 3].map(cells));
     // The audit log has ids alone. That of an unknown application is in the title of its start.
     const who = expect.stringContaining(`application ${helpdesk.clientId.slice(0, 8)}…`) as string;
     const denied = expect.stringMatching(/^ *The caller is not allowed to do this *$/) as string;
     expect(unknown?.slice(1)).toEqual([who, customer.domain, 'Token exchange', '', denied]);
     expect(refused?.slice(1)).toEqual([who, customer.name, 'Token graph', '', denied]);
-    const issued = expect.stringMatching(/^ *issued \d+ excess scopes$/) as string;
-    expect(repeated?.slice(1)).toEqual([who, customer.name, 'Token graph', rule, issued]);
-    expect(first?.[4]).toBe(rule);
+    // The same token once more is in the same line.
+    const issued = expect.stringMatching(/^ *issued \d+ excess scopes× 2 $/) as string;
+    expect(twice?.slice(1)).toEqual([who, customer.name, 'Token graph', rule, issued]);
+    await rows().nth(2).getByRole('button').click();
+    expect((await cells(4))[4]).toBe(rule);
+    await rows().nth(2).getByRole('button').click();
     expect(ofJob?.[1]).toContain('Access to each tenant');
     expect(ofJob?.[4]).toBe('of the job');
   });
@@ -60,8 +63,13 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('opens a record by keyboard and shows scopes, excess scopes and ids, but never the token', async () => {
     await dashboard.signIn(token);
     await page.goto(`${demo.url}/api/dashboard#/audit?caller=${helpdesk.clientId}&outcome=issued`);
-    const button = rows()
+    await rows()
       .first()
+      .getByRole('button', { name: /, 2 records of graph for / })
+      .focus();
+    await page.keyboard.press('Enter');
+    const button = rows()
+      .nth(1)
       .getByRole('button', { name: /, details of graph for / });
     await button.focus();
     await page.keyboard.press('Enter');
@@ -83,11 +91,10 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await waitForStatus('100 records so far');
-    expect(await rows().count()).toBe(100);
     await page.getByRole('button', { name: 'Show more' }).focus();
     await page.keyboard.press('Enter');
     await waitForStatus(`${records.length} records in total`);
-    expect(await rows().count()).toBe(records.length);
+    expect(await rows().count()).toBeLessThan(records.length);
     expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0);
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(
       'There are no older records in this period.',
@@ -126,13 +133,18 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await waitForStatus('100 records so far');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Access to each tenant');
     // The order in which the jobs reached the tenants decides which of them the first page shows.
-    const [newest] = records.filter(({ caller }) => caller.applicationId !== helpdesk.clientId);
-    const { name = '' } = demo.cloud.tenants.find(({ tenantId }) => tenantId === newest?.tenantId) ?? {};
-    await rows().first().getByRole('link', { name }).click();
+    await rows()
+      .getByRole('button', { name: / records of graph for \d+ tenants/ })
+      .first()
+      .click();
+    const link = page.locator('table.audit tr.part').first().getByRole('link').nth(1);
+    const name = await link.textContent();
+    const { tenantId: chosen } = demo.cloud.tenants.find((tenant) => tenant.name === name) ?? {};
+    await link.click();
     await page.waitForURL(/tenant=/);
-    expect(query().get('tenant')).toBe(newest?.tenantId);
+    expect(query().get('tenant')).toBe(chosen);
     const expected = records.filter(
-      ({ tenantId, caller }) => tenantId === newest?.tenantId && caller.applicationId !== helpdesk.clientId,
+      ({ tenantId, caller }) => tenantId === chosen && caller.applicationId !== helpdesk.clientId,
     );
     await waitForStatus(`${expected.length} records in total`);
   });
@@ -237,6 +249,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await rows().nth(2).getByRole('button').click();
+    await rows().nth(3).getByRole('button').click();
     await page.getByRole('dialog').waitFor();
     await expectContrast();
     await page.keyboard.press('Escape');
@@ -249,7 +262,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await rows().nth(2).getByRole('button').click();
+    await rows().nth(1).getByRole('button').click();
     // The drawer slides in from the right.
     const drawer = page.locator('dialog.drawer');
     await drawer.evaluate((dialog) => Promise.all(dialog.getAnimations().map(({ finished }) => finished)));

@@ -5,7 +5,14 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
-import { AuditTable, isFailed, oneARequest, type Names, useNames } from '../../../dashboard/app/audit-table.tsx';
+import {
+  AuditTable,
+  folded,
+  isFailed,
+  oneARequest,
+  type Names,
+  useNames,
+} from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole } from './signed-in.tsx';
@@ -192,6 +199,71 @@ it('shows a request and its answer as one line, with what only the first record 
   expect(drawer?.textContent).toContain('SHA-256 of the bodyabc');
   expect([...(drawer?.querySelectorAll('time') ?? [])].map(({ dateTime }) => dateTime)).toEqual([to, from]);
   await unmount();
+});
+
+describe('equal records that follow each other', () => {
+  const [one, two] = ['11111111-0000-4000-8000-000000000000', '22222222-0000-4000-8000-000000000000'];
+  const at = (hour: number, more: Partial<AuditRecord>): AuditRecord =>
+    entry({ at: new Date(2026, 10, 24, hour).toISOString(), tokenId: `t${hour}`, ...more });
+  const told = (records: readonly AuditRecord[]) => folded(records).map(({ equal }) => equal?.length ?? 1);
+
+  it.each<[string, number[], Partial<AuditRecord>]>([
+    ['tenants', [3], { tenantId: two }],
+    ['outcomes', [1, 1, 1], { outcome: 'denied' }],
+    ['codes', [1, 1, 1], { code: 'throttled' }],
+    ['callers', [1, 1, 1], { caller: { applicationId: one, objectId: nobody, kind: 'user' } }],
+    ['requests', [1, 1, 1], { path: '/v1.0/users' }],
+    ['approvals', [1, 1, 1], { approvalId: 'a1' }],
+    ['rules', [1, 1, 1], { rule: 'other' }],
+  ])('with different %s are in %j lines', (_, lines, more) => {
+    expect(told([at(9, {}), at(8, more), at(7, {})])).toEqual(lines);
+  });
+
+  it('of one second are in one line, also between those of another run', () => {
+    const other = { code: 'throttled' } as const;
+    expect(told([at(9, {}), at(9, other), at(9, {}), at(9, other)])).toEqual([2, 2]);
+  });
+
+  it('of two days are in two lines', () => {
+    expect(told([at(1, {}), at(-1, {})])).toEqual([1, 1]);
+  });
+
+  it('are one line with their number and tenants, which opens below', async () => {
+    const records = [
+      at(9, { tenantId: one }),
+      at(8, { tenantId: two }),
+      at(7, { tenantId: one }),
+      at(6, { code: 'x' as never }),
+    ];
+    const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+    const rows = () => [...root.querySelectorAll<HTMLElement>('tbody tr:not(.group)')];
+    const button = () => root.querySelector<HTMLElement>('tbody button');
+    expect(rows().map((row) => row.children[2]?.textContent)).toEqual(['2 tenants', '']);
+    expect(rows()[0]?.children[5]?.textContent).toMatch(/issued.*× 3/);
+    expect(button()?.getAttribute('aria-expanded')).toBe('false');
+    await act(() => button()?.click());
+    expect(button()?.getAttribute('aria-expanded')).toBe('true');
+    expect(rows().map(({ className }) => className)).toEqual(['', 'part', 'part', 'part', '']);
+    await act(() => rows()[2]?.querySelector<HTMLElement>('td')?.click());
+    expect(root.querySelector('dialog')?.textContent).toContain(two);
+    await act(() => rows()[0]?.querySelector<HTMLElement>('td')?.click());
+    expect(rows()).toHaveLength(2);
+    await unmount();
+  });
+});
+
+it('shows whether a period is set that is not the usual one', async () => {
+  const isSet = async (filter: Parameters<typeof Filters>[0]['filter']) => {
+    const { root, unmount } = await rendered(<Filters filter={filter} />);
+    const set = [root.querySelector('.chip')?.className, root.querySelector('a')?.textContent.trim()];
+    await unmount();
+    return set;
+  };
+  expect(await isSet({})).toEqual(['chip', undefined]);
+  expect(await isSet({ from: new Date(Date.now() - 7 * 86_400_000).toISOString() })).toEqual([
+    'chip on',
+    'Clear filter',
+  ]);
 });
 
 it('shows of an agent its blueprint and the person that it acts for', async () => {
