@@ -119,7 +119,9 @@ const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest', 'T
 
 type NamedText = ApprovalAnswer['facts'][number];
 
-const isDefault = ({ name, value }: NamedText): boolean => name === "The broker's application" && value === 'default';
+/** The usual, which tells nobody anything. */
+const isUsual = ({ name, value }: NamedText): boolean =>
+  (name === "The broker's application" && value === 'default') || (name === 'Cannot be undone' && value === '0');
 
 /** The waves of an apply in the words of the page of its plan. */
 function Waves({ value }: { readonly value: string }) {
@@ -163,7 +165,7 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
     shown = [],
     hashes = [],
   } = Object.groupBy(facts, ({ name, value }) =>
-    name === 'Request' ? 'request' : folded.has(name) || isDefault({ name, value }) ? 'hashes' : 'shown',
+    name === 'Request' ? 'request' : folded.has(name) || isUsual({ name, value }) ? 'hashes' : 'shown',
   );
   const isGone = details.length === 0 && kind === 'request' && status !== 'pending' && status !== 'approved';
   return (

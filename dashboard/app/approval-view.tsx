@@ -15,6 +15,7 @@ import {
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Difference } from './plan-difference.tsx';
+import { appliedWords } from './plan-words.ts';
 import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -46,7 +47,11 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
   const { id, status, possibleDecisions, facts } = approval;
   const planId = facts.find(({ name }) => name === 'Plan')?.value;
   const { begin, dialog } = useDeciding(onChange);
-  const showsAudit = useRole('Audit.Read');
+  const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
+  // A closed approval does not have what the plan changes any more.
+  const isRead = planId !== undefined && readsPlans && approval.details.length === 0;
+  const load = async (api: Api) => (isRead ? finalAnswer(api.plan(planId)) : undefined);
+  const plan = usePolling(load, `plan of an approval ${planId} ${isRead}`).value?.answer;
   return (
     <>
       <Head
@@ -72,20 +77,12 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
           <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
             <ApprovalFacts approval={approval} saysWho={false} />
           </Panel>
-          {planId === undefined || approval.details.length > 0 ? null : <PlanDifference planId={planId} />}
+          {plan === undefined ? null : <Difference plan={plan} />}
         </div>
-        <History approval={approval} />
+        <History approval={approval} applied={plan?.apply && appliedWords(plan)} />
       </div>
     </>
   );
-}
-
-/** What the plan changes: a closed approval does not have it any more. Nothing for somebody who may not read plans. */
-function PlanDifference({ planId }: { readonly planId: string }) {
-  const reads = useRole('Runs.Read');
-  const load = async (api: Api) => (reads ? finalAnswer(api.plan(planId)) : undefined);
-  const plan = usePolling(load, `plan of an approval ${planId}`).value?.answer;
-  return plan === undefined ? null : <Difference plan={plan} />;
 }
 
 /** Who decides now, until when, and the buttons, or why there are none. */
@@ -111,8 +108,15 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
   );
 }
 
-/** What happened to it, the oldest first. @param props.title of the page of its plan, which says itself what it led to. */
-export function History({ approval, title }: ApprovalProps & { readonly title?: string }) {
+interface HistoryProps extends ApprovalProps {
+  /** Of the page of its plan, which says itself what it led to. */
+  readonly title?: string;
+  /** What the plan set. */
+  readonly applied?: string | undefined;
+}
+
+/** What happened to it, the oldest first. */
+export function History({ approval, title, applied = 'It was sent and answered.' }: HistoryProps) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (
@@ -137,9 +141,7 @@ export function History({ approval, title }: ApprovalProps & { readonly title?: 
         {use === undefined || (use.answered && title !== undefined) ? null : (
           <li>
             <Time iso={use.at} short />{' '}
-            {use.answered
-              ? 'It was sent and answered.'
-              : 'It left, and no answer is known: the change may have been made or not.'}
+            {use.answered ? applied : 'It left, and no answer is known: the change may have been made or not.'}
           </li>
         )}
         {isClosed(approval) && endedByTime ? (

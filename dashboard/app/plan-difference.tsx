@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
-import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { type Difference as Change, differenceOf } from '../../src/lib/changes/difference.ts';
 import type { Api } from './api.ts';
 import { count } from './format.ts';
 import { CauseHead } from './causes.tsx';
-import { Panel } from './pieces.tsx';
-import { differenceLines, differenceWords, plainWords, targetInWords } from './plan-words.ts';
+import { Panel, Table } from './pieces.tsx';
+import { differenceWords, type Group, groupTitle, isEmptyAt, plainWords } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { runLink, tenantLink } from './route.ts';
 
@@ -28,7 +28,7 @@ export function Difference({ plan }: { readonly plan: PlanAnswer }) {
       bare
     >
       {groups.map((group, index) => (
-        <Group key={index} planId={planId} group={group} isOpen={index === 0} />
+        <GroupRow key={index} planId={planId} group={group} isOpen={index === 0} />
       ))}
       {more ? (
         <footer>
@@ -41,16 +41,13 @@ export function Difference({ plan }: { readonly plan: PlanAnswer }) {
 
 interface GroupProps {
   readonly planId: string;
-  readonly group: PlanAnswer['groups'][number];
+  readonly group: Group;
 }
 
-function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolean }) {
-  const { action, target, before, after, undo, tenants } = group;
+function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolean }) {
+  const { target, before, after, undo, tenants } = group;
   const [wasOpened, setOpened] = useState(isOpen);
   const isLasting = undo.startsWith('no');
-  const lines = differenceLines(before, after);
-  const what = `${outcomeWord(action.replaceAll('-', '_'))} ${targetInWords(target)}`;
-  const plain = plainWords(before, after);
   return (
     <details
       class={isLasting ? 'cause bad' : 'cause ok'}
@@ -59,28 +56,48 @@ function Group({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolea
     >
       <CauseHead
         count={tenants}
-        title={plain ?? what}
+        title={groupTitle(group)}
         whole={target}
-        about={<div class="words quiet">{plain === undefined ? differenceWords(before, after).join('; ') : what}</div>}
+        about={
+          plainWords(before, after) === undefined ? (
+            <div class="words whom quiet">{differenceWords(before, after).join('; ')}</div>
+          ) : null
+        }
         since={isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}
       />
       <div>
         {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
-        <figure class="patch">
+        <figure class="patch" tabIndex={0}>
           <figcaption>
             <code>{target}</code> in {count(tenants, 'tenant')}
           </figcaption>
-          <pre tabIndex={0}>
-            {lines.map((line, index) => {
-              const Line = line.startsWith('-') ? 'del' : 'ins';
-              return line.startsWith('~') ? <div key={index}>{line}</div> : <Line key={index}>{line}</Line>;
-            })}
-          </pre>
+          <Table
+            items={differenceOf(before, after)}
+            keyOf={({ place }) => place}
+            columns={[
+              ['Setting', 'wrap', ({ place }) => <code>{place === '' ? 'the whole' : place}</code>],
+              ['Before', 'wrap', (one) => <Values of={one.lost} as="del" in={one} state={before} />],
+              ['After', 'wrap', (one) => <Values of={one.gained} as="ins" in={one} state={after} />],
+            ]}
+          />
         </figure>
         {wasOpened ? <Tenants planId={planId} group={group} /> : null}
       </div>
     </details>
   );
+}
+
+/** The values of a setting before or after a change; of a list, those that it loses or gains. */
+function Values(props: {
+  readonly of: readonly string[];
+  readonly as: 'del' | 'ins';
+  readonly in: Change;
+  readonly state: string | null;
+}) {
+  const { of, as: Value, in: change, state } = props;
+  const isEmpty = change.isList && isEmptyAt(state, change.place);
+  if (of.length === 0 && !isEmpty) return <span class="quiet">{change.isList ? 'not in the list' : 'not set'}</span>;
+  return (isEmpty ? ['empty'] : of).map((value, at) => <Value key={at}>{value}</Value>);
 }
 
 const compared = ['action', 'target', 'before', 'after', 'undo'] as const;

@@ -11,10 +11,10 @@ import { useProgressAnnouncement } from './announcer.tsx';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
 import { Person } from './approval-facts.tsx';
 import { History } from './approval-view.tsx';
-import { StackedBar } from './charts.tsx';
+import { Keys, StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
-import { count } from './format.ts';
+import { count, duration } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Time, ToneBadge } from './pieces.tsx';
 import { type Apply, canApply, doneOf, headlineOf, outcomeTones, waveWord } from './plan-words.ts';
@@ -117,7 +117,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           <div class="cols">
             <div class="stack">
               <Connection of={[applied]} />
-              {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
+              {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} run={run} />}
               <Difference plan={plan} />
             </div>
             <div class="stack">
@@ -228,6 +228,7 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
       }
     >
       <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
+      <p>Then “Plan to undo” plans to take back what was applied.</p>
     </Dialog>
   );
   return <DialogButton dialog={dialog}>{plan.apply?.waits === true ? 'End here…' : 'End…'}</DialogButton>;
@@ -241,6 +242,7 @@ function Decision(props: ActProps & { readonly apply: Apply; readonly headline: 
   const { hold, wave = 1, waves } = apply;
   const left = apply.tenants.total - doneOf(apply);
   const { failed } = apply.tenants;
+  const made = apply.outcomes?.['applied'] ?? 0;
   const goOn = async (): Promise<void> => {
     await api.goOn(plan.planId, apply.waitsFor);
     reload();
@@ -266,12 +268,17 @@ function Decision(props: ActProps & { readonly apply: Apply; readonly headline: 
       <strong>{headline}.</strong>
       {hold === undefined ? (
         <p>
-          Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')} and starts when a person goes on.
+          Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')}.
           {failed === 0 ? '' : ` Look first at what went wrong in ${count(failed, 'tenant')}.`}
         </p>
       ) : (
         <p>
           {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
+        </p>
+      )}
+      {made === 0 || !mayApply ? null : (
+        <p class="quiet">
+          To undo {made === 1 ? 'the change' : `the ${count(made, 'change')}`} made so far, end the apply first.
         </p>
       )}
     </Notice>
@@ -293,14 +300,25 @@ interface WavesProps {
   readonly apply: Apply;
   /** Undefined until they are read. */
   readonly tenants: readonly RunTenant[] | undefined;
+  readonly run: RunAnswer | undefined;
 }
 
 /** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
-function Waves({ apply, tenants }: WavesProps) {
+function Waves({ apply, tenants, run }: WavesProps) {
   const { waves, waveNames, wave: current = 1, status, waits, hold, gates = [] } = apply;
   const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
+  const restWord = isEnded(status) ? 'not sent' : 'to come';
   return (
-    <Panel title="Waves" bare>
+    <Panel
+      title="Waves"
+      more={
+        <>
+          <span class="small">one after another, each with a part of the tenants</span>
+          <Keys of={[waveWords.succeeded, waveWords.failed, waveWords.retrying, ['rest', restWord]]} />
+        </>
+      }
+      bare
+    >
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
@@ -309,11 +327,12 @@ function Waves({ apply, tenants }: WavesProps) {
           const gate = gates.find(({ wave }) => wave === index + 1);
           const counts = countsOf(some);
           const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
-          const parts = [
-            ...counts,
-            ...(left > 0 ? [['rest', isEnded(status) ? 'not sent' : 'to come', left] as const] : []),
-          ];
-          const ends = some.flatMap(({ finishedAt }) => finishedAt ?? []).toSorted();
+          const parts = [...counts, ...(left > 0 ? [['rest', restWord, left] as const] : [])];
+          const end = some
+            .flatMap(({ finishedAt }) => finishedAt ?? [])
+            .toSorted()
+            .at(-1);
+          const begin = index === 0 ? run?.startedAt : gates.find(({ wave }) => wave === index)?.at;
           return (
             <Fragment key={index}>
               <li class={isNow ? 'wave now' : 'wave'}>
@@ -330,20 +349,19 @@ function Waves({ apply, tenants }: WavesProps) {
                       : parts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ')}
                   </div>
                 </div>
-                <span class="small">
-                  {ends.length === 0 ? null : (
+                <div class="small">
+                  {end === undefined ? null : (
                     <>
-                      last at <Clock iso={ends.at(-1) ?? ''} exact />
+                      {isNow ? 'last' : 'done'} <Clock iso={end} exact />
                     </>
                   )}
-                </span>
+                  {begin === undefined || end === undefined || isNow ? '' : `, took ${tookOf(begin, end)}`}
+                </div>
               </li>
               {gate === undefined ? null : (
                 <Gate who={<Person name={gate.by} />} what="let it go on at" iso={gate.at} />
               )}
-              {isGate ? (
-                <Gate who="A person" what="is to let it go on. It waits since" iso={ends.at(-1)} isNow />
-              ) : null}
+              {isGate ? <Gate who="It waits" what="to go on since" iso={end} isNow /> : null}
             </Fragment>
           );
         })}
@@ -361,6 +379,8 @@ const Gate = (props: { who: ComponentChildren; what: string; iso: string | undef
     </span>
   </li>
 );
+
+const tookOf = (begin: string, end: string): string => duration(Date.parse(end) - Date.parse(begin));
 
 const waveWords = {
   succeeded: ['good', 'done'],
@@ -403,10 +423,9 @@ function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: P
   );
   // Which of the changes were made is not known here: if some cannot be undone, the number would be a guess.
   const made = outcomes['applied'] ?? 0;
+  const when = isEnded(status) ? `of ${made.toLocaleString('en')} applied` : 'once this has ended';
   const undone =
-    irreversible === 0 && made > 0
-      ? [['can be undone', made.toLocaleString('en'), `of ${made.toLocaleString('en')} applied`, 'idle'] as const]
-      : [];
+    irreversible === 0 && made > 0 ? [['can be undone', made.toLocaleString('en'), when, 'idle'] as const] : [];
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 

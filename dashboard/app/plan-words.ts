@@ -1,6 +1,6 @@
 import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
 import { differenceOf } from '../../src/lib/changes/difference.ts';
-import type { OutcomeStyle } from '../../src/lib/core/outcomes.ts';
+import { type OutcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isObject } from '../../src/lib/core/objects.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
@@ -8,6 +8,7 @@ import { count } from './format.ts';
 
 export type PlanSummary = PlansAnswer['plans'][number];
 export type Apply = NonNullable<PlanAnswer['apply']>;
+export type Group = PlanAnswer['groups'][number];
 
 /** What became of a change, in the order of interest, with its tone. */
 export const outcomeTones: ReadonlyMap<string, OutcomeStyle['tone']> = new Map([
@@ -97,15 +98,6 @@ function applyHeadline(changes: number, apply: Apply, mayApply: boolean): string
   return `Wave ${wave} of ${waves.length}: ${doneOf(apply).toLocaleString('en')} of ${count(tenants.total, 'tenant')} done`;
 }
 
-/** What changes, property by property; of a list, what it loses and gains. `~`: the value changes. */
-export const differenceLines = (before: string | null, after: string | null): readonly string[] =>
-  differenceOf(before, after).flatMap(({ place, lost, gained, isList }) => {
-    const name = place === '' ? '' : `${place}: `;
-    if (!isList && lost.length > 0 && gained.length > 0) return [`~ ${name}${lost[0]} → ${gained[0]}`];
-    const rest = isList && gained.length === 0 && isEmptyAt(after, place) ? ['[]'] : gained;
-    return [...lost.map((text) => `- ${name}${text}`), ...rest.map((text) => `+ ${name}${text}`)];
-  });
-
 /** `defaultUserRolePermissions.allowedToCreateApps`: "default user role permissions, allowed to create apps". */
 export const inWords = (place: string): string =>
   place
@@ -156,8 +148,19 @@ export const differenceWords = (before: string | null, after: string | null): re
     return `${name}: ${[...lost.map((item) => `without ${item}`), ...gained.map((item) => `with ${item}`)].join(', ')}`;
   });
 
+/** What a group of changes does, in plain words if it is a known setting, or else by its action and target. */
+export const groupTitle = ({ action, target, before, after }: Group): string =>
+  plainWords(before, after) ?? `${outcomeWord(action.replaceAll('-', '_'))} ${targetInWords(target)}`;
+
+/** What the apply of a plan set, and how far it is. */
+export function appliedWords(plan: PlanAnswer): string {
+  const [first = '', ...others] = plan.groups.map(groupTitle);
+  const more = others.length === 0 ? '' : `, and ${count(others.length, 'other kind')} of change`;
+  return `Applied: ${first}${more}. ${headlineOf(plan, false)}.`;
+}
+
 /** Whether the list in this place has no items. */
-function isEmptyAt(json: string | null, place: string): boolean {
+export function isEmptyAt(json: string | null, place: string): boolean {
   let value: unknown = json === null ? undefined : JSON.parse(json);
   for (const name of place === '' ? [] : place.split('.')) value = isObject(value) ? value[name] : undefined;
   return Array.isArray(value) && value.length === 0;

@@ -1,4 +1,4 @@
-import { useMayStart } from './context.ts';
+import { useMayStart, useRole } from './context.ts';
 import { DialogButton } from './dialog.tsx';
 import { byDay, count } from './format.ts';
 import { useJobs } from './nights.ts';
@@ -19,13 +19,13 @@ export const PlansView = forRole(['Runs.Read'], 'Plans', PlanList);
 /** The newest plans by day, each with the state of its apply. */
 function PlanList() {
   const polled = usePolling((api) => api.plans(), 'plans', intervalMs);
-  const mayStart = useMayStart();
+  const [mayStart, mayApply] = [useMayStart(), useRole('Changes.Apply')];
   const plannable = (useJobs().jobs ?? []).filter((job) => job.changes === true && mayStart(job));
   const plans = polled.value?.plans ?? [];
   return (
     <>
       <Head
-        title={headline(plans)}
+        title={headline(plans, mayApply)}
         name="Plans"
         lede="A plan reads the tenants and shows what it would change. Nothing changes until it is applied, in waves."
       >
@@ -90,16 +90,17 @@ function byNeed(plans: readonly PlanSummary[]) {
     plans.filter((plan) => !waits(plan)),
     ({ madeAt }) => madeAt,
   );
-  return waiting.length === 0 ? days : [{ title: 'Wait for a person', items: waiting }, ...days];
+  return waiting.length === 0 ? days : [{ title: 'Waiting', items: waiting }, ...days];
 }
 
-/** How many wait for a person. */
-function headline(plans: readonly PlanSummary[]): string {
+/** How many wait for the reader, or for somebody who may let them go on. */
+function headline(plans: readonly PlanSummary[], mayApply: boolean): string {
   const waiting = plans.filter(({ apply }) => apply?.waits === true).length;
+  const whom = mayApply ? 'you' : 'a person';
   if (plans.length === 0) return 'Plans';
   return waiting === 0
-    ? `${count(plans.length, 'plan')}, and none waits for a person`
-    : `${count(waiting, 'plan')} ${waiting === 1 ? 'waits' : 'wait'} for a person`;
+    ? `${count(plans.length, 'plan')}, and none waits for ${whom}`
+    : `${count(waiting, 'plan')} ${waiting === 1 ? 'waits' : 'wait'} for ${whom}`;
 }
 
 /** Where a plan or its apply is. */

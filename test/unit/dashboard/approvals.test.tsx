@@ -612,6 +612,7 @@ describe('the page of an approval', () => {
       { name: 'Plan', value: 'fix@1' },
       { name: 'Takes back', value: 'the apply x. This weakens security.' },
       { name: 'Digest', value: 'f'.repeat(64) },
+      { name: 'Cannot be undone', value: '0' },
       { name: 'Not shown here', value: '3 groups. Read the plan before you decide.' },
     ];
     const details = [{ name: 'Set x in 3 tenants', value: '+ x' }];
@@ -619,6 +620,8 @@ describe('the page of an approval', () => {
     const text = root.querySelector('.panel')?.textContent ?? '';
     expect(text).toMatch(/Show the plan.*weakens security.*Read the plan.*Set x in 3 tenants.*Digestf/s);
     expect(root.querySelector('.panel dl a')?.getAttribute('href')).toBe('#/plans/fix%401');
+    // Nobody decides by a zero.
+    expect(root.querySelector('.panel dl')?.textContent).not.toContain('Cannot be undone');
   });
 
   it.each([
@@ -646,6 +649,27 @@ describe('the page of an approval', () => {
       expect(root.textContent.includes('update /policies/p')).toBe(times === 1);
     },
   );
+
+  it('that is used by an apply says what was set, and how far it is', async () => {
+    const facts = [{ name: 'Plan', value: 'fix@1' }];
+    const group = { action: 'update', target: '/p', before: null, after: '{"a":1}', undo: 'yes', tenants: 3 };
+    const apply = { status: 'completed', outcomes: { applied: 3 }, tenants: {}, waves: [] };
+    const plan = async () =>
+      ({
+        planId: 'fix@1',
+        status: 'completed',
+        groups: [group],
+        changes: 3,
+        changedTenants: 3,
+        irreversible: 0,
+        apply,
+      }) as never;
+    const use = { at: '2026-11-24T05:02:00.000Z', answered: true };
+    const { api } = broker(approval({ kind: 'change', status: 'used', facts, details: [], use }));
+    const { root } = await page('one', { ...api, plan, rows: async () => ({ rows: [] }) }, ['Runs.Read', ...decider]);
+    await settle();
+    expect(root.querySelector('.timeline')?.textContent).toContain('Applied: update /p. 3 of 3 changes applied.');
+  });
 
   it('shows its history, the oldest first, and offers to revoke', async () => {
     const made = {

@@ -5,7 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
 import {
-  differenceLines,
+  appliedWords,
   differenceWords,
   headlineOf,
   plainWords,
@@ -100,18 +100,31 @@ async function open(plan: PlanAnswer | (() => PlanAnswer), methods: Partial<Api>
   return { root, settle, buttons, press, text: (): string => root.textContent };
 }
 
-describe('the difference of a change', () => {
-  it.each([
-    ['{"a":{"b":1},"c":"x"}', '{"a":{"b":2},"c":"x"}', ['~ a.b: 1 → 2']],
-    ['{"list":["one","two"]}', '{"list":["two","three"]}', ['- list: one', '+ list: three']],
-    ['{"list":["one","two"]}', '{"list":["two","one"]}', []],
-    [null, '{"name":"N","tags":[]}', ['+ name: N', '+ tags: []']],
-    ['{"name":""}', null, ['- name: ""']],
-    ['{"list":["one"]}', '{"list":[]}', ['- list: one', '+ list: []']],
-    [null, null, []],
-  ])('from %s to %s is told property by property', (before, after, lines) => {
-    expect(differenceLines(before, after)).toEqual(lines);
-  });
+it.each([
+  ['{"a":{"b":1},"c":"x"}', '{"a":{"b":2},"c":"x"}', ['a.b|1|2']],
+  ['{"list":["one","two"]}', '{"list":["two","three"]}', ['list|one|three']],
+  ['{"list":["one","two"]}', '{"list":["two"]}', ['list|one|not in the list']],
+  ['{"list":["one"]}', '{"list":[]}', ['list|one|empty']],
+  ['{"list":[]}', '{"list":["one"]}', ['list|empty|one']],
+  [null, '{"name":"N","tags":[]}', ['name|not set|N', 'tags|not set|[]']],
+  ['"a"', '"b"', ['the whole|a|b']],
+  [null, null, []],
+])('the difference from %s to %s is shown setting by setting', async (before, after, rows) => {
+  const [, group] = planWith().groups;
+  const { root } = await open(planWith({ groups: [{ ...group!, before, after }] }));
+  const shown = [...root.querySelectorAll('.patch tbody tr')].map((row) =>
+    [...row.children].map(({ textContent }) => textContent).join('|'),
+  );
+  expect(shown).toEqual(rows);
+});
+
+it('says what the apply of a plan set, and how far it is', () => {
+  const apply = applyWith({ status: 'completed', outcomes: { applied: 29, refused: 1 } });
+  const [, group] = planWith().groups;
+  expect(appliedWords(planWith({ apply }))).toBe(
+    'Applied: remove /groups/a, and 1 other kind of change. 29 of 30 changes applied, 1 refused.',
+  );
+  expect(appliedWords(planWith({ apply, groups: [group!] }))).toMatch(/^Applied: update \/policies\/p\. 29 of/);
 });
 
 it.each([
@@ -201,9 +214,9 @@ it('lists what waits for a person first, and names people of the own tenant with
   const { root, unmount } = await rendered(child);
   cleanUp = unmount;
   await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
-  expect(root.querySelector('h1')?.textContent).toBe('1 plan waits for a person');
+  expect(root.querySelector('h1')?.textContent).toBe('1 plan waits for you');
   const [head, first, , last] = [...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent);
-  expect(head).toBe('Wait for a person');
+  expect(head).toBe('Waiting');
   expect(first).toMatch(/^Waitsolivia, .*2 of 12.*olivia$/);
   expect(last).toMatch(/guest@other\.example$/);
 });
@@ -236,7 +249,7 @@ describe('the page of a plan', () => {
     await settle();
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 refused: Contosolast at \d\d:\d\d:\d\d$/);
+    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 refused: Contosolast \d\d:\d\d:\d\d$/);
     expect(second).toBe('2Everyone else1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
@@ -277,12 +290,16 @@ describe('the page of a plan', () => {
     const waiting = await steps({ waits: true });
     expect(waiting.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave', 'gate now', 'wave']);
     expect(waiting.steps[1]?.textContent).toMatch(/^Olivia Operator let it go on at \d\d:\d\d:\d\d$/);
-    expect(waiting.steps[3]?.textContent).toMatch(/^A person is to let it go on\. It waits since \d\d:\d\d:\d\d$/);
+    expect(waiting.steps[3]?.textContent).toMatch(/^It waits to go on since \d\d:\d\d:\d\d$/);
     expect(waiting.text).toContain('Look first at what went wrong in 1 tenant.');
+    expect(waiting.text).toContain('To undo the 5 changes made so far, end the apply first.');
+    // Its start is the moment in which somebody let it go on.
+    expect(waiting.steps[2]?.textContent).toMatch(/\d\d:\d\d:\d\d, took 1 h 00 min$/);
     await cleanUp?.();
     // A hold stops it within a wave.
     const held = await steps({ waits: true, hold });
     expect(held.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave now', 'wave']);
+    expect(held.steps[2]?.textContent).not.toContain('took');
   });
 
   it('says what a wave left out, once the apply has ended', async () => {
@@ -354,7 +371,7 @@ describe('the page of a plan', () => {
 
   it.each([
     [1, []],
-    [0, ['can be undone5 of 5 applied']],
+    [0, ['can be undone5 once this has ended']],
   ])('with %d changes that cannot be undone, says of those made how many can be: %j', async (irreversible, told) => {
     const { root } = await open(planWith({ irreversible, apply: applyWith({ outcomes: { applied: 5, refused: 1 } }) }));
     const figures = [...root.querySelectorAll('.metrics > div')].map(({ textContent }) => textContent);
@@ -374,7 +391,7 @@ describe('the page of a plan', () => {
       'remove /groups/a',
       'update /policies/p',
     ]);
-    expect(groups[0]?.querySelector('del')?.textContent).toBe('- name: <b>A</b>');
+    expect(groups[0]?.querySelector('.patch tbody tr')?.textContent).toBe('name<b>A</b>not set');
     expect(groups[0]?.textContent).toContain('Cannot be undone: kept nowhere');
     expect(groups[0]?.querySelector('.names')?.textContent).toBe('Adatum');
     expect(text()).toContain('30 changes, 1 cannot be undone');
