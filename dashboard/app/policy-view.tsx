@@ -235,19 +235,14 @@ function InForce({ use }: { readonly use: Use }) {
             keyOf={({ rule }) => rule}
             columns={[
               ['Who may do what', 'wrap', (rule) => <RuleCell rule={rule} names={names} />],
-              [
-                'Last used',
-                'w-m end',
-                ({ lastAt }) =>
-                  lastAt === undefined ? <span class="quiet">not used</span> : <Time iso={lastAt} short />,
-              ],
+              ['Last used', 'w-m end p2', lastUse],
               ['Records', 'w-s end p2', ({ records }) => records.toLocaleString('en')],
             ]}
           />
         )}
       </Panel>
       {needless.length + roles.length === 0 ? null : (
-        <Panel title="Held, and nobody needed it">
+        <Panel title="Held, but nobody used it">
           <dl>
             {needless.map(({ application, unused, tokens }) => (
               <Fact key={application} name={`Application ${application}`}>
@@ -283,7 +278,8 @@ const nouns: Readonly<Record<string, string>> = {
 };
 
 /** The name of a rule, what it allows, whole lists of it, and what nobody used of it. */
-function RuleCell({ rule: { rule, allows, unused }, names }: { readonly rule: Rule; readonly names: Names }) {
+function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names }) {
+  const { allows, unused } = rule;
   const { tenantId: partner } = useSignedIn().session;
   const tenantOf = (entry: string): string => {
     if (entry === '*') return 'every customer tenant';
@@ -296,7 +292,7 @@ function RuleCell({ rule: { rule, allows, unused }, names }: { readonly rule: Ru
   ];
   return (
     <>
-      <b>{rule}</b>
+      <b>{rule.rule}</b>
       {/* A broker of another version does not say it. */}
       {allows === undefined ? null : <Sentences allows={allows} tenantOf={tenantOf} nameOf={names.nameOf} />}
       <div class="folds small quiet">
@@ -311,9 +307,13 @@ function RuleCell({ rule: { rule, allows, unused }, names }: { readonly rule: Ru
           </div>
         ))}
       </div>
+      <span class="sub">Last used: {lastUse(rule)}</span>
     </>
   );
 }
+
+const lastUse = ({ lastAt }: Rule) =>
+  lastAt === undefined ? <span class="quiet">not used</span> : <Time iso={lastAt} short />;
 
 interface SentencesProps extends Pick<Names, 'nameOf'> {
   readonly allows: Rule['allows'];
