@@ -61,21 +61,19 @@ function OneJob({ name, choice }: JobViewProps) {
           {job === undefined ? null : <Start job={job} />}
         </Head>
       )}
-      <div class="cols">
-        <div class="stack">
-          <Failing name={name} />
-          <HistoryCard
-            page={jobLink(name)}
-            choice={choice}
-            job={name}
-            name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
-            load={(api) => api.jobHistory(name, historyQuery(choice))}
-            pointsOf={jobPoints}
-          >
-            <Tenants name={name} choice={choice} />
-          </HistoryCard>
-        </div>
+      <div class="cols last">
+        <Failing name={name} />
         <LastRuns runs={runs} />
+        <HistoryCard
+          page={jobLink(name)}
+          choice={choice}
+          job={name}
+          name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
+          load={(api) => api.jobHistory(name, historyQuery(choice))}
+          pointsOf={jobPoints}
+        >
+          <Tenants name={name} choice={choice} />
+        </HistoryCard>
       </div>
     </article>
   );

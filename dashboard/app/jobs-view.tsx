@@ -4,7 +4,7 @@ import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { FailedNights } from './charts.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { count, scheduleWords, shortLocalTime } from './format.ts';
-import { type JobRuns, readJobRuns } from './nights.ts';
+import { type JobRuns, lastRunOf, nightsOf, readJobRuns } from './nights.ts';
 import { Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -27,6 +27,8 @@ function JobList() {
   const jobs = polled.value ?? [];
   // Those that run, then the others under their topics: nobody needs them every day.
   const { used = [], others = [] } = Object.groupBy(jobs, (each) => (isInUse(each) ? 'used' : 'others'));
+  // No more than are known, and the same for all.
+  const nights = Math.max(2, ...used.map(({ runs }) => nightsOf(runs, 30).length));
   const start = ({ job }: Pick<JobRuns, 'job'>) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />;
   return (
     <>
@@ -60,8 +62,12 @@ function JobList() {
                         ({ job }) => <JobName job={job} />,
                         ({ job }) => `${job.name}. ${job.description ?? ''}`,
                       ],
-                      ['Last run', 'w-m', ({ runs: [last] }) => <LastRun run={last} />],
-                      ['Failed, night by night', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+                      ['Last run', 'w-m', ({ runs }) => <LastRun run={lastRunOf(runs)} />],
+                      [
+                        `Failed in ${nights} nights`,
+                        'w-m p2',
+                        ({ runs }) => <FailedNights runs={runs} most={nights} />,
+                      ],
                       [
                         'Next run',
                         'w-m end p2',
@@ -74,7 +80,7 @@ function JobList() {
                 </Panel>
               )}
               <div class="topics">
-                {byTopic(others.map(({ job }) => job)).map(([topic, some]) => (
+                {balanced(byTopic(others.map(({ job }) => job))).map(([topic, some]) => (
                   <Panel key={topic} title={topicTitle(topic)} bare>
                     <ul class="list">
                       {some.map((job) => (
@@ -98,6 +104,17 @@ function JobList() {
   );
 }
 
+type Topics = ReturnType<typeof byTopic<Job>>;
+
+/** Those of one column and then those of another as high, as far as whole topics allow, each in the order of the topics. */
+function balanced(topics: Topics): Topics {
+  const columns: [Topics, Topics] = [[], []];
+  const heightOf = (column: Topics): number => column.reduce((sum, [, jobs]) => sum + jobs.length + 1, 0);
+  for (const topic of topics.toSorted(([, one], [, other]) => other.length - one.length))
+    columns[heightOf(columns[0]) <= heightOf(columns[1]) ? 0 : 1].push(topic);
+  return columns.flatMap((column) => topics.filter((topic) => column.includes(topic)));
+}
+
 /** Its title, and what it does in a sentence. */
 const JobName = ({ job }: { readonly job: Job }) => (
   <>
@@ -116,12 +133,10 @@ function headline(jobs: readonly JobRuns[]): string {
   const planned = jobs.filter(({ job }) => job.schedule !== undefined);
   const all = count(jobs.length, 'job');
   if (planned.length === 0) return `${all}, none on a schedule`;
-  const failed = planned.filter(({ runs }) => lastEnded(runs)?.tenants.failed).length;
+  const failed = planned.filter(({ runs }) => nightsOf(runs, 1)[0]?.run?.tenants.failed).length;
   const how = failed === 0 ? 'none had failures last time' : `${failed.toLocaleString('en')} had failures last time`;
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
 }
-
-const lastEnded = (runs: JobRuns['runs']) => runs.find(({ finishedAt }) => finishedAt !== undefined);
 
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return null;

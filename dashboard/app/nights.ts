@@ -12,6 +12,7 @@ import { usePolling } from './polling.ts';
 import type { ApiFailure } from './api-failure.ts';
 import { isApply } from './tenant-filter.ts';
 import { systemClock } from '../../src/lib/core/clock.ts';
+import { isApplyWindow, isScheduledWindow, parseRunId } from '../../src/lib/runs/store/run.ts';
 
 /** A job with its newest runs, the newest first. */
 export interface JobRuns {
@@ -64,8 +65,17 @@ export const noonOf = (ms: number): number => new Date(ms).setHours(12, 0, 0, 0)
 /** Days from one noon to another. A day may have 23 or 25 hours. */
 export const daysBetween = (first: number, last: number): number => Math.round((last - first) / dayMs);
 
+/** Whether a run visited most of the tenants of another one. A rerun over few of them does not take its place. */
+export const visitsMost = ({ tenants }: Pick<NightRun, 'tenants'>, other: Pick<NightRun, 'tenants'>): boolean =>
+  tenants.total * 2 > other.tenants.total;
+
+/** Whether a run that somebody started stands for no night: one before it visited many more tenants. */
+const isRerun = (run: NightRun, all: readonly NightRun[]): boolean =>
+  !isScheduledWindow(parseRunId(run.runId)?.window ?? '') &&
+  all.some((other) => other.startedAt <= run.startedAt && !visitsMost(run, other));
+
 /**
- * The days up to the last run that ended, oldest first. A rerun over few tenants does not replace the run over all.
+ * The days up to the last run that ended, oldest first. Reruns over few tenants have no place in them.
  * @param most days at most, and `least` days also if the runs are fewer: the others have no run.
  */
 export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, least = 1): readonly Night<R>[] {
@@ -73,8 +83,8 @@ export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, l
   for (const run of runs) {
     const day = noonOf(Date.parse(run.startedAt));
     const known = byDay.get(day);
-    if (run.finishedAt !== undefined && (known === undefined || known.tenants.total < run.tenants.total))
-      byDay.set(day, run);
+    if (run.finishedAt === undefined || (known !== undefined && known.tenants.total >= run.tenants.total)) continue;
+    if (!isRerun(run, runs)) byDay.set(day, run);
   }
   if (byDay.size === 0) return [];
   const last = Math.max(...byDay.keys());
@@ -86,6 +96,17 @@ export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, l
     const run = byDay.get(day);
     return run === undefined ? { dayMs: day } : { dayMs: day, run };
   });
+}
+
+/** Not a query or an apply, which have tenants of their own. */
+export const visitsAnew = ({ query, window }: RunSummaryAnswer): boolean =>
+  query === undefined && !isApplyWindow(window);
+
+/** The newest run of a job, and no rerun over few tenants once it has ended. @param runs the newest first. */
+export function lastRunOf(runs: readonly RunSummaryAnswer[]): RunSummaryAnswer | undefined {
+  const [newest] = runs;
+  const isNight = newest?.finishedAt !== undefined && visitsAnew(newest);
+  return isNight ? (nightsOf(runs, 1)[0]?.run ?? newest) : newest;
 }
 
 /** The job whose nights say most: it ran on most of the days, and over most tenants. */

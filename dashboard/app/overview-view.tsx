@@ -9,7 +9,7 @@ import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
-import { type JobRuns, mainJob, nightsOf, readHistory, readJobRuns, useTrends } from './nights.ts';
+import { type JobRuns, lastRunOf, mainJob, nightsOf, readHistory, readJobRuns, useTrends } from './nights.ts';
 import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
@@ -215,7 +215,7 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
   return (
     <>
       <Table<JobRuns & { readonly last?: RunSummaryAnswer | undefined }>
-        items={shown.map((one) => ({ ...one, last: lastOf(one.runs) }))}
+        items={shown.map((one) => ({ ...one, last: lastRunOf(one.runs) }))}
         keyOf={({ job }) => job.name}
         columns={[
           ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
@@ -238,10 +238,6 @@ function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past
     </>
   );
 }
-
-/** The run that goes on, or that of the last night over most tenants: a rerun over some does not replace it. */
-const lastOf = ([newest, ...older]: JobRuns['runs']): RunSummaryAnswer | undefined =>
-  newest?.finishedAt === undefined ? newest : (nightsOf([newest, ...older], 1).at(-1)?.run ?? newest);
 
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return <span class="quiet">no run yet</span>;

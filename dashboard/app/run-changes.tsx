@@ -7,7 +7,7 @@ import { Dialog } from './dialog.tsx';
 import { count, localTime } from './format.ts';
 import { columnOptions } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
-import { useFailures } from './nights.ts';
+import { useFailures, visitsMost } from './nights.ts';
 import { Empty, Fact, Failure, Loaded, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { type DeclaredColumns, isGuid, type RowValue, shownValue, typeOf } from './result-columns.ts';
@@ -15,7 +15,6 @@ import { runLink, tenantLink } from './route.ts';
 import { type RowsColumn, TwoLines, VirtualRows } from './virtual-rows.tsx';
 
 const namesShown = 5;
-const totalsShown = 3;
 
 interface SinceBeforeProps {
   readonly run: RunAnswer;
@@ -27,8 +26,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const runs = usePolling((api) => api.runs(10, run.job), `runs before ${run.runId}`).value?.runs ?? [];
   // A rerun over some tenants is no run to compare with.
   const before = runs.find(
-    ({ status, startedAt, tenants: { total } }) =>
-      status === 'completed' && startedAt < run.startedAt && total * 2 > run.tenants.total,
+    (other) => other.status === 'completed' && other.startedAt < run.startedAt && visitsMost(other, run),
   );
   const [failures] = useFailures(before === undefined ? [] : [before], runs);
   if (before === undefined || failures === undefined) return null;
@@ -79,31 +77,25 @@ interface TotalsProps extends Pick<SinceBeforeProps, 'run'> {
   readonly failedSame: boolean;
 }
 
-/** The totals of the first columns, with the difference to the run before if both are over the same tenants. */
+/** The total of the first column, with the difference to the run before if both are over the same tenants. */
 function Totals({ run, before, failedSame }: TotalsProps) {
   const load = (api: Api) => api.jobHistory(run.job, { since: before.startedAt });
   const history = usePolling(load, `totals of ${run.runId}`).value;
   const overAll = history && { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
-  const totals = columnOptions(overAll?.columns ?? []).flatMap(({ name, title }) => {
+  const [total] = columnOptions(overAll?.columns ?? []).flatMap(({ name, title }) => {
     const points = overAll === undefined ? [] : jobPoints(overAll, name);
     const [now, then] = [run, before].map(({ runId }) => points.find((point) => point.runId === runId));
     return now?.number === undefined || then?.number === undefined
       ? []
       : [{ title, now: now.number, by: now.number - then.number, over: [now.about, then.about] }];
   });
-  const [over, overBefore] = totals[0]?.over ?? [];
+  const { title, now = 0, by = 0, over: [over, overBefore] = [] } = total ?? {};
   const areSame = failedSame && over === overBefore;
-  const shown = totals.slice(0, totalsShown);
-  const words = shown.map(({ title, now, by }) => {
-    const change = areSame && by !== 0 ? ` (${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')})` : '';
-    return `${title} ${now.toLocaleString('en')}${change}`;
-  });
+  const change = by === 0 ? ', as before' : ` (${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')})`;
   const sentences = [
     failedSame ? 'The same tenants failed.' : [],
-    words.length === 0
-      ? []
-      : `${words.join(', ')}${areSame && shown.every(({ by }) => by === 0) ? ', as before' : ''}.`,
-    areSame || over === undefined ? [] : `The totals are ${over}, before ${overBefore}: not the same ones.`,
+    total === undefined ? [] : `${title} ${now.toLocaleString('en')}${areSame ? change : ''}.`,
+    areSame || total === undefined ? [] : `The total is ${over}, before ${overBefore}: not the same ones.`,
   ].flat();
   return sentences.length === 0 ? null : <li>{sentences.join(' ')}</li>;
 }

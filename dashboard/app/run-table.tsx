@@ -9,6 +9,7 @@ import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
 import { HeldPlansContext } from './waiting.tsx';
 import type { PlanSummary } from './plan-words.ts';
+import { visitsAnew, visitsMost } from './nights.ts';
 import { runLink } from './route.ts';
 import { Person, shortName } from './approval-facts.tsx';
 
@@ -33,10 +34,8 @@ export const isReplaced = (run: RunSummaryAnswer, all: readonly RunSummaryAnswer
       later.startedAt > run.startedAt &&
       later.status === 'completed' &&
       visitsAnew(later) &&
-      later.tenants.total * 2 > run.tenants.total,
+      visitsMost(later, run),
   );
-
-const visitsAnew = ({ query, window }: RunSummaryAnswer): boolean => query === undefined && !isApplyWindow(window);
 
 /** Runs under the days that they started on. Failures of runs that a later one has replaced are pale. */
 export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
@@ -90,7 +89,7 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
       </>
     ),
   ],
-  ['Tenants', 'w-x p2', (run) => <Tenants run={run} />],
+  ['Tenants', 'w-l p2', (run) => <Tenants run={run} />],
   ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
   // One that waits for a person takes as long as the person does.
   ['Took', 'w-m end p2 quiet', (run) => (run.finishedAt === undefined ? '' : duration(run.durationMs))],
@@ -116,7 +115,7 @@ const saysFailures = ({ outcome, tenants }: RunSummaryAnswer): boolean =>
 /** How a run went: in how many tenants it failed, if that is all there is to say. */
 export function RunOutcome({ run }: { readonly run: RunSummaryAnswer }) {
   const { runId, outcome, tenants } = run;
-  if (useHeld(runId) !== undefined) return <Waits>waits for you</Waits>;
+  if (useHeld(runId) !== undefined) return <Waits>waits to go on</Waits>;
   if (!saysFailures(run)) return <OutcomeBadge outcome={outcome} />;
   const { failed, notAttempted } = tenants;
   return (
@@ -135,11 +134,13 @@ export function StartedBy({ run }: { readonly run: Pick<RunSummaryAnswer, 'start
   return <Person name={starter?.name ?? shortName(startedBy)} title={ids} />;
 }
 
-/** The list knows the counts of a run in progress only once it has ended. */
+/** The list knows the counts of a run in progress only once it has ended, and those of an apply that waits. */
 function Tenants({ run }: { readonly run: RunSummaryAnswer }) {
-  const { tenants, outcome, finishedAt } = run;
+  const held = useHeld(run.runId)?.apply;
+  const { outcome, finishedAt } = run;
+  const { tenants } = held ?? run;
   const saysMore = tenants.failed > 0 && !saysFailures(run);
-  if (finishedAt === undefined)
+  if (finishedAt === undefined && held === undefined)
     return <span class="quiet">{outcome === 'starting' ? 'listing tenants' : count(tenants.total, 'tenant')}</span>;
   return (
     <span class="pair" title={countsText(tenants)}>

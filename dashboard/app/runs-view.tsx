@@ -11,7 +11,7 @@ import { goTo } from './route.ts';
 import { RunTable } from './run-table.tsx';
 import { type RunsFilter, runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { useJobs } from './nights.ts';
+import { lastRunOf, useJobs } from './nights.ts';
 import { HeldPlansContext } from './waiting.tsx';
 
 const intervalMs = 5_000;
@@ -31,6 +31,8 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
   const [limit, setLimit] = useState(step);
   const isFiltered = job !== undefined || runs.length > 0;
+  // Nobody presses a button for a few.
+  const isCut = shown.length > limit + step / 4;
   return (
     <>
       <Head title={headline(runs, held)} name="Runs">
@@ -40,15 +42,13 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
       <Loaded polled={polled}>
         {() =>
           shown.length === 0 && isFiltered ? (
-            <Empty title="No run matches the filter.">
-              <a href={runsLink({})}>Show all runs</a>
-            </Empty>
+            <Empty title="No run matches the filter." />
           ) : (
-            <RunTable runs={shown.slice(0, limit)} jobs={jobs} all={runs} />
+            <RunTable runs={isCut ? shown.slice(0, limit) : shown} jobs={jobs} all={runs} />
           )
         }
       </Loaded>
-      {shown.length <= limit ? null : (
+      {!isCut ? null : (
         <button type="button" onClick={() => setLimit(limit + step)}>
           Show more runs
         </button>
@@ -65,7 +65,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
 /** What became of the newest run of each job. */
 function headline(runs: readonly RunSummaryAnswer[], held: ReadonlySet<string | undefined>): string {
   if (runs.length === 0) return 'Runs';
-  const newest = [...Map.groupBy(runs, ({ job }) => job).values()].flatMap(([run]) => run ?? []);
+  const newest = [...Map.groupBy(runs, ({ job }) => job).values()].flatMap((some) => lastRunOf(some) ?? []);
   const open = newest.filter(({ finishedAt }) => finishedAt === undefined);
   const waiting = open.filter(({ runId }) => held.has(runId)).length;
   const active = open.length - waiting;
@@ -112,6 +112,7 @@ function Filters(props: {
         textOf={outcomeWord}
         onChoose={(outcome) => show({ outcome })}
       />
+      {runsLink(filter) === runsLink({}) ? null : <a href={runsLink({})}>Clear filter</a>}
       <span class="quiet" role="status">
         {shown === undefined ? '' : count(shown, 'run')}
       </span>

@@ -6,7 +6,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
 import { CredentialDrawer } from '../../../dashboard/app/broker-health.tsx';
 import { FailureBars } from '../../../dashboard/app/charts.tsx';
-import { mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
+import { lastRunOf, mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
 import { momentsOf } from '../../../dashboard/app/timeline.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
 import { causesOf } from '../../../src/lib/api/trouble.ts';
@@ -400,6 +400,19 @@ describe('the nights of a job', () => {
     expect([nights.at(-2)?.run, before === undefined]).toEqual([undefined, false]);
     expect(nightsOf([last!], 60, 14).filter(({ run }) => run === undefined)).toHaveLength(13);
     expect([nightsOf([], 60), nightsOf(ofJob('mfa-report'), 5).length]).toEqual([[], 5]);
+  });
+
+  it('have no rerun over few tenants, also on a day without another run, but each run of the schedule', () => {
+    const [last, ...older] = ofJob('mfa-report').map((run) => ({ ...run, runId: `mfa-report@${run.window}` }));
+    const next = { startedAt: new Date(Date.parse(last!.startedAt) + 86_400_000).toISOString() };
+    const few = { ...last!, ...next, tenants: { ...last!.tenants, total: 3, failed: 3 } };
+    const lastOf = (newest: typeof few) => nightsOf([newest, last!, ...older], 60).at(-1)?.run?.runId;
+    expect(lastOf({ ...few, runId: 'mfa-report@manual-1' })).toBe(last!.runId);
+    expect(lastOf({ ...few, runId: 'mfa-report@2026-11-25T05:00Z' })).toBe('mfa-report@2026-11-25T05:00Z');
+    const most = { ...few, runId: 'mfa-report@manual-2', tenants: { ...last!.tenants, total: 13 } };
+    expect(lastOf(most)).toBe('mfa-report@manual-2');
+    expect(lastRunOf([{ ...few, runId: 'mfa-report@manual-1' }, last!])?.runId).toBe(last!.runId);
+    expect(lastRunOf([{ ...few, window: `apply-${'a'.repeat(32)}`, runId: 'x@y' }, last!])?.runId).toBe('x@y');
   });
 
   it('are those of the job that ran on most days', () => {

@@ -14,6 +14,7 @@ import { isReplaced, RunTable, StartedBy } from '../../../dashboard/app/run-tabl
 import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
 import { HeldPlansContext } from '../../../dashboard/app/waiting.tsx';
+import { signedIn } from './signed-in.tsx';
 import { apiWith, rendered, session } from './rendered.ts';
 
 const summary = (more: Partial<RunSummaryAnswer> = {}): RunSummaryAnswer => ({
@@ -30,6 +31,14 @@ const summary = (more: Partial<RunSummaryAnswer> = {}): RunSummaryAnswer => ({
   warnings: [],
   ...more,
 });
+
+const failedIn = (failed: number, more: Partial<RunSummaryAnswer> = {}) =>
+  summary({
+    outcome: 'partly_failed',
+    tenants: { total: 20, succeeded: 20 - failed, failed, skipped: 0, notAttempted: 0 },
+    startedAt: '2026-11-23T05:00:00.000Z',
+    ...more,
+  });
 
 describe('the filter of the list of runs', () => {
   it('is the same after a link, and has no unknown outcome', () => {
@@ -76,7 +85,8 @@ describe('byDay', () => {
 it('calls an apply that waits for the reader by what it does', async () => {
   const open = summary({ job: 'harden', runId: 'harden@apply', outcome: 'running' });
   Reflect.deleteProperty(open, 'finishedAt');
-  const plan = { planId: 'harden@w', apply: { runId: 'harden@apply', waits: true } } as never;
+  const tenants = { total: 14, succeeded: 6, failed: 1, skipped: 0, notAttempted: 0 };
+  const plan = { planId: 'harden@w', apply: { runId: 'harden@apply', waits: true, tenants } } as never;
   const list = async (held: readonly never[]) => {
     const page = await rendered(
       <HeldPlansContext.Provider value={held}>
@@ -90,12 +100,16 @@ it('calls an apply that waits for the reader by what it does', async () => {
         </SignedInContext.Provider>
       </HeldPlansContext.Provider>,
     );
-    const said = [page.root.querySelector('h1')?.textContent, page.root.querySelector('.badge')?.textContent];
+    const said = ['h1', '.badge', '.pair'].map((part) => page.root.querySelector(part)?.textContent);
     await page.unmount();
     return said;
   };
-  expect(await list([plan])).toEqual(['The last run of each job went well, 1 waits for you', 'waits for you']);
-  expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running']);
+  expect(await list([plan])).toEqual([
+    'The last run of each job went well, 1 waits for you',
+    'waits to go on',
+    '1 failed',
+  ]);
+  expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running', undefined]);
 });
 
 /** The heads of groups and rows in the list of jobs. */
@@ -132,6 +146,33 @@ describe('JobsView', () => {
       'Other',
       'Title of own',
     ]);
+  });
+
+  it('puts them in two columns of equal height, each in the order of the topics', async () => {
+    const of = (topic: Topic, length: number) =>
+      Array.from({ length }, (_, n) => ({ name: `${topic}-${n}`, title: topic, topic, resources: [] }));
+    const jobs = [of('identity', 7), of('licences', 2), of('exchange', 7), of('security', 6), of('service', 1)].flat();
+    const api = apiWith({ jobs: async () => ({ jobs }) as never, runs: async () => ({ runs: [] }) });
+    const heads = (await headsOfJobs(api)).filter((head, at, all) => head !== all[at - 1]?.trim());
+    expect(heads.filter((head) => /^[A-Z]/.test(head))).toEqual([
+      'Identity',
+      'Security',
+      'Licences',
+      'Exchange',
+      'Service',
+    ]);
+  });
+
+  it('shows as the last run that of the night, and not a rerun over few tenants', async () => {
+    const job = { name: 'probe', title: 'Probe', resources: [], schedule: '0 0 5 * * *' };
+    const night = failedIn(4, { runId: 'probe@2026-11-24T05:00Z', startedAt: '2026-11-24T05:00:00.000Z' });
+    const rerun = failedIn(4, { runId: 'probe@again', startedAt: '2026-11-25T09:00:00.000Z' });
+    const runs = [{ ...rerun, tenants: { ...rerun.tenants, total: 4, succeeded: 1, failed: 3 } }, night];
+    const api = apiWith({ jobs: async () => ({ jobs: [job] }) as never, runs: async () => ({ runs }) });
+    const { root, unmount } = await rendered(signedIn(api, <JobsView />, ['Runs.Read']));
+    await act(() => new Promise((resolve) => setTimeout(resolve)));
+    expect(root.querySelector('tbody td a')?.textContent).toBe('4 failed');
+    await unmount();
   });
 
   it('puts those that run by themselves or ran lately before all others', async () => {
@@ -243,13 +284,6 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  const failedIn = (failed: number, more: Partial<RunSummaryAnswer> = {}) =>
-    summary({
-      outcome: 'partly_failed',
-      tenants: { total: 20, succeeded: 20 - failed, failed, skipped: 0, notAttempted: 0 },
-      startedAt: '2026-11-23T05:00:00.000Z',
-      ...more,
-    });
   const later = failedIn(2, { runId: 'probe@later', startedAt: '2026-11-24T05:00:00.000Z' });
 
   it.each([
@@ -325,7 +359,9 @@ describe('RunsView', () => {
     expect([asked.length, cells().length]).toEqual([1, 1]);
     await filterBy({ job: 'probe', outcome: 'cancelled' });
     expect(root.textContent).toContain('No run matches the filter.');
-    expect(root.querySelector('a[href="#/runs"]')?.textContent).toBe('Show all runs');
+    expect(root.querySelector('a[href="#/runs"]')?.textContent).toBe('Clear filter');
+    await filterBy({});
+    expect(root.querySelector('a[href="#/runs"]')).toBeNull();
     await unmount();
   });
 
@@ -347,16 +383,16 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  it('shows 40 runs, and 40 more per click', async () => {
-    const runs = Array.from({ length: 90 }, (_, index) => summary({ runId: `probe@${index}` }));
+  it('shows 40 runs, 40 more per click, and leaves out no few', async () => {
+    const runs = Array.from({ length: 130 }, (_, index) => summary({ runId: `probe@${index}` }));
     const { root, cells, unmount } = await list(async () => ({ runs }));
     const more = (): HTMLButtonElement | undefined =>
       [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more runs');
-    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([40, '90 runs']);
+    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([40, '130 runs']);
     await act(() => more()?.click());
     expect(cells()).toHaveLength(80);
     await act(() => more()?.click());
-    expect([cells().length, more()]).toEqual([90, undefined]);
+    expect([cells().length, more()]).toEqual([130, undefined]);
     await unmount();
   });
 
