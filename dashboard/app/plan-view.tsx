@@ -350,12 +350,12 @@ function Waves({ apply, tenants, run }: WavesProps) {
                   </div>
                 </div>
                 <div class="small">
-                  {end === undefined ? null : (
+                  {end === undefined || isNow || left > 0 ? null : (
                     <>
-                      {isNow ? 'last' : 'done'} <Clock iso={end} exact />
+                      done <Clock iso={end} exact />
+                      {begin === undefined ? '' : `, took ${duration(Date.parse(end) - Date.parse(begin))}`}
                     </>
                   )}
-                  {begin === undefined || end === undefined || isNow ? '' : `, took ${tookOf(begin, end)}`}
                 </div>
               </li>
               {gate === undefined ? null : (
@@ -379,8 +379,6 @@ const Gate = (props: { who: ComponentChildren; what: string; iso: string | undef
     </span>
   </li>
 );
-
-const tookOf = (begin: string, end: string): string => duration(Date.parse(end) - Date.parse(begin));
 
 const waveWords = {
   succeeded: ['good', 'done'],

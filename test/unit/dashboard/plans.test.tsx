@@ -249,7 +249,7 @@ describe('the page of a plan', () => {
     await settle();
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 refused: Contosolast \d\d:\d\d:\d\d$/);
+    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 refused: Contoso$/);
     expect(second).toBe('2Everyone else1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
