@@ -305,7 +305,7 @@ describe('the page of a plan', () => {
   it('says what a wave left out, once the apply has ended', async () => {
     const runTenants = async () => ({
       tenants: [
-        { tenantId: 't1', name: 'Adatum', outcome: 'succeeded', wave: 1 },
+        { tenantId: 't1', name: 'Adatum', outcome: 'succeeded', wave: 1, finishedAt: inHours(-1) },
         { tenantId: 't2', name: 'Contoso', outcome: 'not_attempted', wave: 1 },
         { tenantId: 't3', name: 'Fabrikam', outcome: 'not_attempted', wave: 2 },
       ],
