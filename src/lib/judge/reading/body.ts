@@ -32,7 +32,7 @@ export function readBody(text: string): ReadBody {
   // JSON.parse of Node 24 (V8 13.6) compares the characters of a name as they are written with those of a name that it expects
   // after the members before it. So it can read `\u0070asswordProfile` as a name with a backslash that it has seen before, of
   // which no rule speaks. Graph would read a name that the rule does not open.
-  const written = names.keys().find((name) => name.includes('\\'));
+  const written = [...names.keys()].find((name) => name.includes('\\'));
   if (written !== undefined)
     throw unreadable(`The body contains the key ${quoted(written)}; write keys without a backslash.`);
   const twice = duplicate ?? (inTwoCases(names) ? keyInTwoCases(body) : undefined);
