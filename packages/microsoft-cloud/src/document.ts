@@ -32,6 +32,7 @@ export interface CloudDocument {
   /** An API of the partner with application roles, and clients that have been assigned some of them. */
   readonly brokerApplication: ApiApplication;
   readonly accounts: readonly {
+    readonly objectId: string;
     readonly username: string;
     readonly name: string;
     readonly state: string;

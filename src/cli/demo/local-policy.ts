@@ -57,7 +57,11 @@ export function localPolicy(cloud: CloudDocument): string {
   ];
   const reachable = cloud.tenants.filter(({ state }) => state === 'ok').map(({ tenantId }) => tenantId);
   const tenantGroups = { gold: reachable.slice(0, 3), managed: ['tag:managed'] };
-  const callerNames = Object.fromEntries(known.map(({ clientId, name }) => [clientId, name]));
+  const people = cloud.accounts.filter(({ state }) => state === 'member');
+  const callerNames = Object.fromEntries([
+    ...known.map(({ clientId, name }) => [clientId, name]),
+    ...people.map(({ objectId, name }) => [objectId, name]),
+  ]);
   return JSON.stringify({ version: 1, tenantGroups, callerNames, rules }, null, 2);
 }
 

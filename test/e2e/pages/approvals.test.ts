@@ -103,7 +103,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     const [id = 'no id'] = /\d{8}t\d{6}-[0-9a-f]{8}/.exec(asked) ?? [];
     expect(asked).toContain('waits for the approval of other people');
 
-    await signIn('Ada Approver', '#/approvals');
+    await signIn('Clara Lindqvist', '#/approvals');
     await expect.poll(() => inbox().textContent()).toBe('Approvals (1 waits for your decision)');
     await page.getByText('The customer reports an incident, ticket 4711.').waitFor();
     await page.getByText('PATCH /v1.0/users/alice@').first().waitFor();
@@ -113,7 +113,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     await decide('Approve', 'Agreed with the customer.');
     await badge('approved').waitFor();
     await page
-      .getByText(/Ada Approver|approver@/)
+      .getByText(/Clara Lindqvist|approver@/)
       .first()
       .waitFor();
     await expect.poll(() => inbox().textContent()).toBe('Approvals');
@@ -149,7 +149,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     const asked = await send();
     expect(asked.status).toBe(202);
 
-    await signIn('Ada Approver', `#/approvals/${asked.headers.get('x-approval-id')}`);
+    await signIn('Clara Lindqvist', `#/approvals/${asked.headers.get('x-approval-id')}`);
     await page.getByText('"accountEnabled"').first().waitFor();
     await decide('Approve', 'Agreed with the customer.');
     await badge('approved').waitFor();

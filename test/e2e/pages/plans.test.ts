@@ -78,7 +78,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     for (const { tenantId } of reachable) await changeTenant(demo.cloud.control, tenantId, { moreRoles: [role] });
     token = await tokenOfPerson(demo, 'operator');
     operator = await Reader.signIn(browser, demo.url, 'Olivia Operator');
-    approver = await Reader.signIn(browser, demo.url, 'Ada Approver');
+    approver = await Reader.signIn(browser, demo.url, 'Clara Lindqvist');
   });
   afterAll(async () => {
     await browser?.close();

@@ -53,7 +53,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
   const account = (name: string): string =>
     demo.cloud.accounts.find(({ username }) => username.startsWith(`${name}@`))?.username ?? '';
 
-  async function choose(name: 'Olivia Operator' | 'Amir Auditor' | 'Nadia Newcomer'): Promise<void> {
+  async function choose(name: 'Olivia Operator' | 'Amir Rahman' | 'Nadia Petrova'): Promise<void> {
     await page.getByLabel(name).check();
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   }
@@ -131,7 +131,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
 
   it('says how a person without a role gets one, and shows the views when it is given', async () => {
     await open('#/jobs', 390);
-    await signIn('Nadia Newcomer');
+    await signIn('Nadia Petrova');
     await heading('You have no access yet').waitFor();
     const command = (await page.locator('pre code').textContent()) ?? '';
     const [, objectId = ''] = /--principal ([0-9a-f-]{36}) --role Runs\.Read$/.exec(command) ?? [];
@@ -159,7 +159,7 @@ describe('sign-in with Microsoft', skippedBecause(noBrowser), () => {
 
   it('names the role that a view needs to a person with another role', async () => {
     await open('#/tenants');
-    await signIn('Amir Auditor');
+    await signIn('Amir Rahman');
     await page.getByText('Your account lacks the app role Tenants.Read, which this view needs.').waitFor();
     expect(await page.locator('pre code').textContent()).toMatch(/--role Tenants\.Read$/);
     await page.getByRole('link', { name: 'Audit' }).click();

@@ -24,12 +24,17 @@ export function createCustomerApplications(
   nowMs: number,
 ): readonly Application[] {
   const random = seeded.random('applications', tenant.tenantId);
+  const left = new Set<string>(purposes);
   return Array.from({ length: between(random, 1, 5) }, (_, index) => {
     const ids = {
       id: seeded.guid('customer-application', tenant.tenantId, index),
       appId: seeded.guid('customer-client', tenant.tenantId, index),
     };
-    const name = `${tenant.name} ${pick(random, purposes)}`;
+    const wanted = pick(random, purposes);
+    // Two applications of one name would be told apart by ids alone.
+    const [purpose = wanted] = left.has(wanted) ? [wanted] : left;
+    left.delete(purpose);
+    const name = `${tenant.name} ${purpose}`;
     const application = newApplication(tenant.tenantId, name, nowMs - 400 * dayMs, ids);
     const credential = (kind: string, at: number): Credential => {
       const endMs = nowMs + pick(random, daysLeft) * dayMs;

@@ -15,6 +15,7 @@ import {
 
 /** An account of the partner tenant. */
 interface Account {
+  readonly objectId: string;
   readonly username: string;
   readonly name: string;
   /** `member`: a person who works with the API and has no access to customers. */
@@ -66,32 +67,34 @@ const people: readonly Person[] = [
   { local: 'outsider', givenName: 'Out', surname: 'Sider', state: 'outsider' },
   { local: 'disabled', givenName: 'Dis', surname: 'Abled', state: 'disabled' },
   { local: 'operator', givenName: 'Olivia', surname: 'Operator', state: 'member', roles: apiRoles },
-  { local: 'auditor', givenName: 'Amir', surname: 'Auditor', state: 'member', roles: ['Audit.Read'] },
+  { local: 'auditor', givenName: 'Amir', surname: 'Rahman', state: 'member', roles: ['Audit.Read'] },
   {
     local: 'approver',
-    givenName: 'Ada',
-    surname: 'Approver',
+    givenName: 'Clara',
+    surname: 'Lindqvist',
     state: 'member',
     roles: ['Audit.Read', 'Approvals.Decide'],
   },
   {
     local: 'helpdesk',
     givenName: 'Hana',
-    surname: 'Helpdesk',
+    surname: 'Sato',
     state: 'member',
     roles: ['Requests.Send', 'Tenants.Read'],
   },
-  { local: 'newcomer', givenName: 'Nadia', surname: 'Newcomer', state: 'member' },
+  { local: 'newcomer', givenName: 'Nadia', surname: 'Petrova', state: 'member' },
 ];
 
 const nameOf = ({ givenName, surname }: Person): string => `${givenName} ${surname}`;
 
 const usernameOf = ({ local }: Person): string => `${local}@${domain}`;
 
+const idOf = ({ local }: Person, seeded: Seeded): string => seeded.guid('partner-user', local);
+
 function createUser(person: Person, seeded: Seeded, nowMs: number): User {
-  const { local, givenName, surname, state } = person;
+  const { givenName, surname, state } = person;
   return {
-    id: seeded.guid('partner-user', local),
+    id: idOf(person, seeded),
     userPrincipalName: usernameOf(person),
     displayName: nameOf(person),
     givenName,
@@ -129,6 +132,7 @@ export function createPartner(seeded: Seeded, nowMs: number): Partner {
     adminAgents,
     gdapGroups,
     accounts: people.map((person) => ({
+      objectId: idOf(person, seeded),
       username: usernameOf(person),
       name: nameOf(person),
       state: person.state,

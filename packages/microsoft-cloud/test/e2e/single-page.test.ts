@@ -126,7 +126,7 @@ describe('single sign-on', () => {
     const hint = { prompt: 'none', login_hint: account(cloud, 'auditor') };
     expect(returned(await open(authorizeUrl(hint), cookie)).get('error')).toBe('login_required');
     const page = await open(authorizeUrl({ prompt: 'select_account' }), cookie);
-    expect(await page.text()).toContain('<strong>Amir Auditor</strong>');
+    expect(await page.text()).toContain('<strong>Amir Rahman</strong>');
     expect(returned(await open(silent, 'ESTSAUTHPERSISTENT=forged')).get('error')).toBe('login_required');
   });
 
@@ -145,7 +145,7 @@ describe('single sign-on', () => {
 it('the sign-in page shows the names and the roles for the API of the client', async () => {
   const page = await (await open(authorizeUrl())).text();
   expect(page).toContain(
-    `<strong>Amir Auditor</strong> ${account(cloud, 'auditor')} <span class="note">member; Audit.Read</span>`,
+    `<strong>Amir Rahman</strong> ${account(cloud, 'auditor')} <span class="note">member; Audit.Read</span>`,
   );
   expect(page).toContain(`${account(cloud, 'newcomer')} <span class="note">member</span>`);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createCustomerApplications } from '../../src/population/applications.ts';
 import { createCustomers } from '../../src/population/customers.ts';
 import { relationshipsOf } from '../../src/population/relationships.ts';
 import { tenantStates, tenantTraits } from '../../src/population/tenant.ts';
@@ -32,6 +33,14 @@ describe('population', () => {
     expect(unique(customers.map(({ name }) => name))).toBe(6000);
     expect(unique(customers.flatMap(({ initialDomain }) => initialDomain))).toBe(6000);
     expect(unique(customers.map(({ defaultDomain }) => defaultDomain))).toBe(6000);
+  });
+
+  it('has applications of different names in each customer', () => {
+    const names = createCustomers(200, seeded).map((customer) =>
+      createCustomerApplications(customer, seeded, 0).map(({ displayName }) => displayName),
+    );
+    for (const some of names) expect(unique(some)).toBe(some.length);
+    expect(Math.max(...names.map(({ length }) => length))).toBe(5);
   });
 
   it('has every state and trait among 25 customers, most of which are ok', () => {

@@ -55,7 +55,7 @@ const stories: Readonly<Record<string, readonly Story[]>> = {
     { refused: [53003, 26, 18] },
     {},
   ],
-  no_consent: [{ refused: [65001, 21, -1] }, { listed: 40, refused: [90099, forever, -1] }],
+  no_consent: [{ refused: [65001, 21, -1] }, { listed: 40, refused: [90099, 39, -1] }],
   conditional_access: [{ refused: [53003, 2.4, -1] }],
   deleted: [{ refused: [90002, 50, -1] }],
   // As the simulated cloud has it: other pages show the date that it tells.

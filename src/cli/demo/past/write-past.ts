@@ -64,23 +64,20 @@ function randomFrom(seed: number): () => number {
 }
 
 async function readCallers({ control, partnerTenantId, brokerApplication, accounts }: CloudDocument) {
-  const { users, servicePrincipals } = await readRows(control, partnerTenantId, ['users', 'servicePrincipals']);
-  const idOf = (rows: typeof users, column: string, value: string): string =>
-    String(rows.find((row) => row[column] === value)?.['id']);
+  const { servicePrincipals } = await readRows(control, partnerTenantId, ['servicePrincipals']);
   const tenantId = parseTenantId(partnerTenantId) as TenantId;
   return (name: string): Caller => {
     const application = brokerApplication.callers.find((caller) => caller.name === name);
     const account = accounts.find(({ username }) => username.startsWith(`${name}@`));
-    const { clientId, username, roles = [] } = { clientId: undefined, username: undefined, ...application, ...account };
+    const { clientId } = application ?? {};
+    const principal = servicePrincipals.find(({ appId }) => appId === clientId);
     return {
       applicationId: clientId ?? brokerApplication.signInClientId,
-      objectId: clientId
-        ? idOf(servicePrincipals, 'appId', clientId)
-        : idOf(users, 'userPrincipalName', String(username)),
-      kind: clientId === undefined ? 'user' : 'application',
-      roles: roles as CallerRole[],
+      objectId: account?.objectId ?? String(principal?.['id']),
+      kind: account === undefined ? 'application' : 'user',
+      roles: ((account ?? application)?.roles ?? []) as CallerRole[],
       tenantId,
-      name: username ?? name,
+      name: account?.name ?? name,
     };
   };
 }

@@ -19,6 +19,10 @@ const cloud = {
     { tenantId: id('a'), state: 'deleted' },
     ...['b', 'c', 'd', 'e'].map((digit) => ({ tenantId: id(digit), state: 'ok' })),
   ],
+  accounts: [
+    { objectId: id('6'), name: 'Global Administrator', state: 'admin' },
+    { objectId: id('7'), name: 'Clara Lindqvist', state: 'member' },
+  ],
   brokerApplication: {
     audience: 'api://broker',
     signInClientId: id('3'),
@@ -91,7 +95,7 @@ describe('the policy of the demo', () => {
   it('is valid, and gives the portal and the helpdesk only what a person approves', () => {
     const text = localPolicy(cloud);
     expect(() => parsePolicy(text)).not.toThrow();
-    const { rules, tenantGroups } = JSON.parse(text) as {
+    const { rules, tenantGroups, callerNames } = JSON.parse(text) as {
       rules: {
         callers: { applications: string[]; roles?: string[] };
         approval?: object;
@@ -99,6 +103,7 @@ describe('the policy of the demo', () => {
         tenants: string[];
       }[];
       tenantGroups: Record<string, string[]>;
+      callerNames: Record<string, string>;
     };
     const withApproval = rules.filter(({ approval }) => approval !== undefined);
     expect(withApproval).toMatchObject([
@@ -117,6 +122,7 @@ describe('the policy of the demo', () => {
     ]);
     expect(others.map(({ tenants }) => tenants)).toEqual([['*'], [id('9')], ['*']]);
     expect(tenantGroups).toEqual({ gold: [id('b'), id('c'), id('d')], managed: ['tag:managed'] });
+    expect(callerNames).toEqual({ [id('1')]: 'Portal', [id('2')]: 'All', [id('7')]: 'Clara Lindqvist' });
   });
 });
 
