@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { TableClient, TableEntity, TransactionAction } from '@azure/data-tables';
+import type { TableClient, TableEntity, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
 import { defaultApplication, nilUuid, type TenantId } from '../../../lib/core/identifiers.ts';
 import { dayMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { BrokerError, toBrokerError } from '../../../lib/core/errors.ts';
@@ -10,7 +10,6 @@ import { planRun } from '../../../lib/runs/engine/plan-run.ts';
 import { countingOf, createJobRegistry, type Job, type JobContext } from '../../../lib/runs/job/job.ts';
 import { readParameters } from '../../../lib/runs/job/job-parameters.ts';
 import { writeRows } from '../../../lib/runs/job/row.ts';
-import { historyTable, TableHistory } from '../../../lib/runs/history/table-history.ts';
 import { createRuns } from '../../../lib/runs/store/create-runs.ts';
 import { areShort, runIdOf, scheduledWindow, shortRowsName } from '../../../lib/runs/store/run.ts';
 import type { Runs } from '../../../lib/runs/store/runs.ts';
@@ -19,43 +18,75 @@ import { jobs } from '../../../jobs/index.ts';
 import { insertAll } from './past-audit.ts';
 import type { Past, PastTenant } from './past-tenants.ts';
 
-/**
- * Whether the demo has the records and rows of a run. A start must not take long: it has those of a week, and those about a
- * month before the latest ones, with which a report compares.
- */
-const isKept = (days: number): boolean => days < 7.5 || (days > comparedDays - 0.6 && days < comparedDays + 1.1);
+/** The demo has the records and rows of the runs of a month, back to those with which a report compares. */
+const keptDays = comparedDays + 1.1;
 
 /** The scheduled runs: of the last days with their records and rows, of earlier ones the history. */
 export async function writePastRuns(past: Past): Promise<void> {
-  const rows: TableEntity[] = [];
-  const runs = {
-    ...createRuns({ storage: past.storage, clock: systemClock, newId: randomUUID }),
-    history: new TableHistory(async () => keepingClient(rows)),
+  const tables = new Map<string, KeptTable>();
+  const table = async (name: string): Promise<TableClient> => {
+    const kept = tables.get(name) ?? new KeptTable();
+    tables.set(name, kept);
+    return kept as unknown as TableClient;
   };
+  const container = (name: string) => past.storage.container(name);
+  const runs = createRuns({ storage: { table, container }, clock: systemClock, newId: randomUUID });
   // Ten minutes ago, a run may still be under way.
   const toMs = past.toMs - 10 * minuteMs;
   await Promise.all(
     jobs.map(async (job) => {
       for (let atMs = job.schedule?.nextAfterMs(past.fromMs); atMs !== undefined && atMs < toMs; ) {
-        await writeRun({ ...past, runs }, job, atMs, isKept((toMs - atMs) / dayMs));
+        await writeRun({ ...past, runs }, job, atMs, toMs - atMs < keptDays * dayMs);
         atMs = job.schedule?.nextAfterMs(atMs);
       }
     }),
   );
-  const texts = [...Map.groupBy(rows, ({ partitionKey }) => partitionKey).values()].map((some) =>
-    some.map(({ partitionKey: PartitionKey, rowKey: RowKey, ...row }) =>
-      JSON.stringify({ PartitionKey, RowKey, ...row }),
-    ),
-  );
-  await insertAll(past.storage, past.patientClock, historyTable, texts);
+  await Promise.all([...tables].map(([name, kept]) => insertAll(past.storage, past.patientClock, name, kept.texts())));
 }
 
-/** A client that keeps the rows that it is to write. Those of many runs share a transaction then, which is four times as fast. */
-const keepingClient = (rows: TableEntity[]): TableClient =>
-  ({
-    createTable: async () => undefined,
-    submitTransaction: async (actions: readonly TransactionAction[]) => rows.push(...actions.map(([, row]) => row)),
-  }) as unknown as TableClient;
+/**
+ * A table in memory, as far as runs use one. Storage gets all rows at the end: those of many runs share a transaction then, and
+ * what a run reads of its own rows is no request.
+ */
+class KeptTable {
+  readonly #partitions = new Map<string, Map<string, TableEntity>>();
+
+  async createTable(): Promise<void> {}
+
+  async createEntity(row: TableEntity): Promise<object> {
+    const partition = this.#partitions.get(row.partitionKey) ?? new Map<string, TableEntity>();
+    this.#partitions.set(row.partitionKey, partition);
+    partition.set(row.rowKey, { ...partition.get(row.rowKey), ...row });
+    return {};
+  }
+
+  updateEntity(row: TableEntity): Promise<object> {
+    return this.createEntity(row);
+  }
+
+  async submitTransaction(actions: readonly TransactionAction[]): Promise<void> {
+    for (const [, row] of actions) await this.createEntity(row as TableEntity);
+  }
+
+  async getEntity(partitionKey: string, rowKey: string): Promise<TableEntity | undefined> {
+    return this.#partitions.get(partitionKey)?.get(rowKey);
+  }
+
+  /** The rows of the partition that the filter names. */
+  listEntities({ queryOptions: { filter = '' } }: { readonly queryOptions: TableEntityQueryOptions }) {
+    const [, partitionKey = ''] = /^PartitionKey eq '([^']*)'$/.exec(filter) ?? [];
+    return [...(this.#partitions.get(partitionKey)?.values() ?? [])];
+  }
+
+  /** The JSON of the rows of each partition. */
+  texts(): readonly (readonly string[])[] {
+    return [...this.#partitions.values()].map((rows) =>
+      [...rows.values()].map(({ partitionKey: PartitionKey, rowKey: RowKey, ...row }) =>
+        JSON.stringify({ PartitionKey, RowKey, ...row }),
+      ),
+    );
+  }
+}
 
 async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: number, kept: boolean): Promise<void> {
   const { runs } = past;
@@ -74,6 +105,9 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
     return runs.history.add(about, [...visited, ...decided]);
   }
   const list = { tenants: listed, warnings: [], complete: true, asOfMs: startedAtMs };
+  // There is no plan before, and none is read again, because each tenant gets a record.
+  const { results } = runs;
+  const plans = { plan: async () => undefined, putPlan: results.putPlan.bind(results) } as unknown as Runs['results'];
   const deps = {
     clock: { ...systemClock, nowMs: () => startedAtMs },
     log: silentLogger,
@@ -81,7 +115,7 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
     directory: { snapshot: async () => list, tenantOf: async () => undefined },
     tenantTags: { current: async () => ({ byTenant: new Map(), warnings: [] }) },
     groups: async () => new Map(),
-    runs,
+    runs: { ...runs, results: plans },
   };
   await runs.log.create({ ...run, startedBy: 'timer', createdAtMs: atMs }, { parameters });
   await planRun(deps, run);
@@ -98,7 +132,7 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
   await runs.log.recordTenants(run.runId, records);
   for (const [index, { rowsName, rowsText }] of records.entries())
     if (rowsName !== undefined && rowsText === undefined)
-      await runs.results.putRows(run.runId, rowsName, visited[index]?.text ?? '');
+      await results.putRows(run.runId, rowsName, visited[index]?.text ?? '');
   const endedMs = Math.max(startedAtMs, ...records.map(({ finishedAtMs }) => finishedAtMs)) + 1_000;
   await finishRun({ ...deps, clock: { ...systemClock, nowMs: () => endedMs } }, run);
 }
