@@ -30,6 +30,7 @@ export default defineJob({
     { name: 'free', title: 'Free', type: 'number' },
     { name: 'suspended', title: 'Suspended', type: 'number' },
     { name: 'warning', title: 'In grace period', type: 'number' },
+    { name: 'assignedAtNoCost', title: 'Assigned at no cost', type: 'number' },
   ],
   key: ['skuId'],
   historyBy: 'product',
@@ -49,13 +50,15 @@ export default defineJob({
         skuPartNumber: sku.skuPartNumber,
         skuId: sku.skuId,
         status: sku.capabilityStatus ?? 'Unknown',
-        // Microsoft states 10,000 or more of a product that costs nothing: in a sum, they would hide what was bought.
+        // Microsoft states 10,000 or more of a product that costs nothing: in a sum, they would hide what was bought. What is
+        // assigned of it is apart, so that the sum of free licences is what was bought less what is assigned.
         licences: isFree ? null : licences,
-        assigned: sku.consumedUnits,
+        assigned: isFree ? null : sku.consumedUnits,
         // Negative for an expired subscription, which has more assigned than bought licences.
         free: isFree ? null : licences - sku.consumedUnits,
         suspended: sku.prepaidUnits.suspended ?? 0,
         warning: sku.prepaidUnits.warning ?? 0,
+        assignedAtNoCost: isFree ? sku.consumedUnits : null,
       });
     }
     return rows;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineJob } from '../lib/runs/job/job.ts';
-import { methodStrength } from './method-strength.ts';
+import { byWeakness, methodStrength } from './method-strength.ts';
 
 const registrationDetails = z.object({
   id: z.string(),
@@ -64,6 +64,7 @@ export default defineJob({
         id: user.id,
       });
     }
-    return rows;
+    // Who is least protected comes first, and administrators before others.
+    return rows.toSorted((a, b) => byWeakness(a.strength, b.strength) || Number(b.admin) - Number(a.admin));
   },
 });

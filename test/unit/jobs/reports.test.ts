@@ -37,8 +37,8 @@ describe('licence-report', () => {
     const value = [sku('FLOW_FREE', 10_000, 20), sku('SPE_E5', 12_000, 11_000)];
     const { rows } = await tryJob(licenceReport, { graph: { '/subscribedSkus': { value } } });
     expect(rows).toMatchObject([
-      { licences: null, assigned: 20, free: null },
-      { licences: 12_000, assigned: 11_000, free: 1_000 },
+      { licences: null, assigned: null, free: null, assignedAtNoCost: 20 },
+      { licences: 12_000, assigned: 11_000, free: 1_000, assignedAtNoCost: null },
     ]);
   });
 
@@ -79,13 +79,42 @@ describe('mfa-report', () => {
             },
     });
     expect(rows).toMatchObject([
-      { user: 'a@contoso.com', admin: true, registered: true, capable: true, methods: 'mobilePhone fido2SecurityKey' },
       // What Graph does not say is not known.
       { user: 'b@contoso.com', admin: null, registered: false, capable: null, methods: '' },
+      { user: 'a@contoso.com', admin: true, registered: true, capable: true, methods: 'mobilePhone fido2SecurityKey' },
     ]);
     expect(rows.map(({ id, strength }) => [id, strength])).toEqual([
-      ['id of a@contoso.com', 'strong'],
       ['id of b@contoso.com', 'none'],
+      ['id of a@contoso.com', 'strong'],
+    ]);
+  });
+
+  test('begins with the users who are least protected, and administrators among them', async () => {
+    const user = (name: string, methodsRegistered: unknown, isAdmin = false) => ({
+      id: name,
+      userPrincipalName: name,
+      isAdmin,
+      methodsRegistered,
+    });
+    const value = [
+      user('hidden', null),
+      user('key', ['fido2'], true),
+      user('new', ['methodOfTheFuture']),
+      user('phone', ['mobilePhone']),
+      user('admin with phone', ['mobilePhone'], true),
+      user('nothing', []),
+      user('app', ['softwareOneTimePasscode']),
+    ];
+    const { rows } = await tryJob(mfaReport, { graph: { [path]: { value } } });
+    expect(rows.map(({ id }) => id)).toEqual([
+      'nothing',
+      'admin with phone',
+      'phone',
+      'new',
+      'app',
+      'key',
+      // Its strength is not known.
+      'hidden',
     ]);
   });
 
@@ -133,8 +162,8 @@ test('mfa-report has the rows that the population of the simulated cloud contain
     const enabled = populationOf(customer)
       .rows('users')
       .filter(({ accountEnabled }) => accountEnabled);
-    expect(rows.map(({ id, user }) => [id, user])).toEqual(
-      enabled.map(({ id, userPrincipalName }) => [id, userPrincipalName]),
+    expect(rows.map(({ id, user }) => `${String(id)} ${String(user)}`).toSorted()).toEqual(
+      enabled.map(({ id, userPrincipalName }) => `${String(id)} ${String(userPrincipalName)}`).toSorted(),
     );
     for (const { methods, strength, registered } of rows) {
       const found = new Set(
