@@ -22,7 +22,7 @@ import { Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
 import { usePartner } from './context.ts';
 import { Icon } from './icon.tsx';
-import { Empty, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn } from './pieces.tsx';
+import { Empty, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { tenantLink } from './route.ts';
@@ -200,29 +200,34 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   // First what the rows are counted by, which is the answer, then what tells them apart.
   const weightOf = ({ name, title, type }: Column): number => {
     const values = new Set(rows.map((row) => row[name]));
-    if (title === counts?.title) return Infinity;
+    if (title === counts?.title && values.size > 1) return Infinity;
     if (type === 'date' || type === 'boolean' || [...values].some((value) => parseGuid(String(value)))) return 0;
     return values.size + (isPhone && type === 'number' ? rows.length : 0);
   };
   const isShort = isPhone || others.length > mostColumns;
   const ordered = isShort ? others.toSorted((one, other) => weightOf(other) - weightOf(one)) : others;
   const fitting = ordered.slice(0, isPhone ? 1 : isShort ? 2 : mostColumns);
-  const wordsOf = (row: Row, some: readonly Column[]): string =>
-    some
-      .map((column) => [column.title, textOf(row, column)] as const)
-      .flatMap(([title, text]) => (text === '–' ? [] : `${title} ${text}`))
-      .join(', ');
-  // What all rows have in common is said once. One row has nothing in common with others.
-  const [alike = [], unlike = []] = [true, false].map((wanted) =>
-    ordered
-      .slice(fitting.length)
-      .filter(({ name }) => wanted === (rows.length > 1 && rows.every((row) => row[name] === rows[0]?.[name]))),
+  const left = ordered.slice(fitting.length);
+  // What most rows have in common is said once. One row has nothing in common with others.
+  const usual = new Map(
+    left.flatMap((column) => {
+      const [text = '', some = []] =
+        [...Map.groupBy(rows, (row) => textOf(row, column))].find(([, same]) => same.length > rows.length / 2) ?? [];
+      return some.length < 2 ? [] : [[column, text] as const];
+    }),
   );
-  const common = rows[0] === undefined ? '' : wordsOf(rows[0], alike);
-  const rest = (row: Row): string => wordsOf(row, unlike);
+  const wordsOf = (texts: Iterable<readonly [Column, string]>): string =>
+    [...texts].map(([{ title }, text]) => `${title} ${text}`).join(', ');
+  const common = wordsOf([...usual].filter(([, text]) => text !== '–'));
+  const rest = (row: Row): string =>
+    wordsOf(
+      left
+        .map((column) => [column, textOf(row, column)] as const)
+        .filter(([column, text]) => text !== (usual.get(column) ?? '–')),
+    );
   return (
     <>
-      {common === '' ? null : <p class="quiet">In each of these rows: {common}.</p>}
+      {common === '' ? null : <p class="quiet">If a row says nothing else: {common}.</p>}
       <Table<readonly [number, Row]>
         items={[...rows.entries()]}
         keyOf={([at]) => String(at)}
@@ -244,6 +249,7 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
               column.type === 'number' ? 'end wrap' : 'wrap',
               ([, row]) => {
                 const text = textOf(row, column);
+                if (text === 'in grace period') return <ToneBadge tone="warn">{text}</ToneBadge>;
                 return <bdi class={text.startsWith('expired') ? 'problem' : undefined}>{text}</bdi>;
               },
             ],

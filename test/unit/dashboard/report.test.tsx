@@ -150,12 +150,14 @@ it('says how many are yes, and has a few columns, with what is left beside them'
     'A',
     'More',
   ]);
-  // What all rows have in common is said once.
+  // What most rows have in common is said once.
   expect([...root.querySelectorAll('tbody tr')].slice(0, 2).map(({ textContent }) => textContent)).toEqual([
     'displayName1user1strength1a1B b1, C c1, D d1, E e1, REGISTERED yes',
-    'displayName2user2strength2a2B b2, C c2, D d2, E e2, REGISTERED no',
+    'displayName2user2strength2a2B b2, C c2, D d2, E e2',
   ]);
-  expect(root.querySelector('.panel > p, .panel .quiet')?.textContent).toBe('In each of these rows: TYPE member.');
+  expect(root.querySelector('.panel > p, .panel .quiet')?.textContent).toBe(
+    'If a row says nothing else: TYPE member, REGISTERED no.',
+  );
   await unmount();
 });
 
@@ -189,6 +191,29 @@ it('tells rows apart that differ by their ids only, and says what has expired', 
     'Backup16ebc4ee…expired 12 days ago',
   ]);
   expect(root.querySelector('.metrics')?.textContent).toContain('Entries');
+  await unmount();
+});
+
+it('has words for the states of products in place of the codes of Microsoft, amber where somebody is to act', async () => {
+  const columns = [column('product', 'Product'), column('skuPartNumber', 'Part number'), column('status', 'Status')];
+  const rows = ['Enabled', 'Warning', 'Suspended'].map((status) => ({
+    product: 'E3',
+    skuPartNumber: 'SPE_E3',
+    status,
+  }));
+  const [before, after] = rows;
+  const { root, unmount } = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
+    rowsOfTenant: async () => ({ rows }),
+    changes: async () => ({ changes: [{ change: 'changed', columns: ['status'], before, after }], truncated: false }),
+  });
+  expect([...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
+    'E3active',
+    'E3in grace period',
+    'E3Suspended',
+  ]);
+  expect(root.querySelector('tbody .warn')?.textContent).toBe('in grace period');
+  expect(root.querySelector('.records')?.textContent).toBe('E3 changed Status: active → in grace period');
   await unmount();
 });
 

@@ -30,7 +30,7 @@ export interface Section {
   /** When the run of these rows started. */
   readonly asOf: string;
   readonly rowCount: number;
-  /** The columns that have values and say something to people. Ids are among them only if rows differ by nothing else. */
+  /** The columns that have values and say something to people. Ids and codes are among them only if rows differ by nothing else. */
   readonly columns: readonly Column[];
   /** The first rows, in the order of the job. */
   readonly rows: readonly JsonObject[];
@@ -229,6 +229,9 @@ async function unlessGone<T>(read: () => Promise<T>): Promise<T | undefined> {
 const rowsOfChange = (change: Change): readonly JsonObject[] =>
   change.change === 'removed' ? [change.before] : [change.after];
 
+/** Columns with Microsoft's codes for what another column names. */
+const codes: ReadonlySet<string> = new Set(['skuPartNumber']);
+
 const isMissing = (value: unknown): boolean => value === undefined || value === null || value === '';
 
 /** The columns with values that people know. If rows are equal in them, also the ids by which these rows differ. */
@@ -239,7 +242,7 @@ function shownColumns(
 ): Column[] {
   const known = columns.filter(({ name }) => {
     const values = [...rows, ...others].flatMap((row) => (isMissing(row[name]) ? [] : [row[name]]));
-    return values.some((value) => typeof value !== 'string' || parseGuid(value) === undefined);
+    return !codes.has(name) && values.some((value) => typeof value !== 'string' || parseGuid(value) === undefined);
   });
   const equal = Map.groupBy(rows, (row) => JSON.stringify(known.map(({ name }) => row[name])));
   const differ = ({ name }: Column): boolean =>

@@ -23,13 +23,18 @@ export const dayText = (iso: string): string => {
   return Number.isNaN(ms) ? iso : days.format(ms);
 };
 
-/** Customers do not know the aliases of resources, nor Microsoft's identifiers of sign-in methods. */
+/** Customers do not know the aliases of resources, nor Microsoft's identifiers of states and sign-in methods. */
 const customerWords: Readonly<Record<string, ReadonlyMap<string, string>>> = {
   resource: new Map([
     ['graph', 'Microsoft Graph'],
     ['exchange', 'Exchange Online'],
     ['arm', 'Azure Resource Manager'],
     ['aad-graph', 'Azure AD Graph'],
+  ]),
+  status: new Map([
+    ['Enabled', 'active'],
+    ['LockedOut', 'locked out'],
+    ['Warning', 'in grace period'],
   ]),
   methods: new Map([
     ['alternateMobilePhone', 'second mobile phone'],
@@ -57,12 +62,9 @@ export function cellText(value: unknown, { name, type }: Pick<Column, 'name' | '
   if (typeof value === 'number') return numberText(value);
   if (typeof value !== 'string') return JSON.stringify(value);
   const words = Object.hasOwn(customerWords, name) ? customerWords[name] : undefined;
-  if (words !== undefined)
-    return value
-      .split(' ')
-      .map((word) => words.get(word) ?? word)
-      .join(', ');
-  return type === 'date' ? dayText(value) : value;
+  if (words === undefined) return type === 'date' ? dayText(value) : value;
+  const several = name === 'methods' ? value.split(' ') : [value];
+  return several.map((word) => words.get(word) ?? word).join(', ');
 }
 
 /** `+3`, `-2`, or nothing if it did not change or is not known. */
@@ -93,7 +95,9 @@ export function changesText({ changes, changesCut }: Pick<Section, 'changes' | '
 /** Names the row by its first two texts. */
 export function changedRow(change: Change, columns: readonly Column[]): string {
   const row = change.change === 'removed' ? change.before : change.after;
-  const texts = columns.flatMap(({ name, type }) => (type === 'text' && row[name] ? [String(row[name])] : []));
+  const texts = columns.flatMap(({ name, type }) =>
+    type === 'text' && name !== 'status' && row[name] ? [String(row[name])] : [],
+  );
   return texts.slice(0, 2).join(', ') || unknown;
 }
 
