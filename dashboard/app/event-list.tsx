@@ -7,8 +7,8 @@ import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/ten
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 import { Dialog } from './dialog.tsx';
-import { byDay, count, localDay, localTime } from './format.ts';
-import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
+import { count, localDay, localTime } from './format.ts';
+import { Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
@@ -25,6 +25,9 @@ function titleOfCause({ kind, reason, endsAt, days }: EventView): string | undef
   if (kind === 'consent_missing') return titleOf('consent_required');
   return kind === 'lost' && reason !== undefined && reason !== 'not_listed' ? titleOf(reason) : undefined;
 }
+
+/** Kinds whose titles say it all. */
+const plain: ReadonlySet<string> = new Set(['appeared', 'reachable'] satisfies EventKind[]);
 
 const goodNews: ReadonlySet<string> = new Set([
   'reachable',
@@ -75,19 +78,16 @@ export function Timeline({ entries }: { readonly entries: readonly TimelineEntry
   );
 }
 
-/** Events of many tenants, one line each, by day. What a line lacks is in a drawer. */
+/** Events of many tenants, one line each. What a line lacks is in a drawer. */
 export function EventTable({ events }: { readonly events: readonly EventView[] }) {
   const [open, setOpen] = useState<EventView>();
-  const days = byDay(events, ({ at }) => at);
-  // A heading for each of a few events would be half of the list.
-  const isSparse = events.length < 3 * days.length;
   const today = new Date().setHours(0, 0, 0, 0);
   return (
     <div class="panel">
       <Table
         class="events"
         columns={[
-          ['Time', 'w-m p2', (event) => <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />],
+          ['Time', 'w-m p2', (event) => <Opener event={event} onOpen={() => setOpen(event)} />],
           ['Tenant', 'w-l wrap', tenantOf, ({ tenantName }) => tenantName],
           [
             'What happened',
@@ -95,10 +95,10 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
             (event) => (
               <>
                 <span class="sub">
-                  <Opener event={event} hasDay={isSparse} onOpen={() => setOpen(event)} />
+                  <Opener event={event} onOpen={() => setOpen(event)} />
                 </span>
                 <ToneBadge tone={toneOf(event.kind)}>{titleOfCause(event) ?? kindTitle(event.kind)}</ToneBadge>{' '}
-                {titleOfCause(event) === undefined ? (
+                {titleOfCause(event) === undefined && !plain.has(event.kind) ? (
                   <span class="small quiet p2">
                     <Sentence text={inLocalTime(event.explanation)} />
                   </span>
@@ -111,7 +111,6 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
         keyOf={({ id }) => id}
         onOpen={setOpen}
         rowClass={({ at }) => (Date.parse(at) < today ? 'event past' : 'event')}
-        {...(isSparse ? {} : { groupsOf: () => days })}
       />
       {open === undefined ? null : (
         <Dialog
@@ -142,10 +141,9 @@ const inLocalTime = (text: string): string =>
 
 const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(tenantId)}>{tenantName}</a>;
 
-/** @param props.hasDay no heading says the day. */
-const Opener = (props: { readonly event: EventView; readonly hasDay: boolean; readonly onOpen: () => void }) => (
+const Opener = (props: { readonly event: EventView; readonly onOpen: () => void }) => (
   <button type="button" class="link" aria-haspopup="dialog" onClick={props.onOpen}>
-    {props.hasDay ? <Time iso={props.event.at} short /> : <Clock iso={props.event.at} />}
+    <Time iso={props.event.at} short />
     <span class="visually-hidden">, details</span>
   </button>
 );

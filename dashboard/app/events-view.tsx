@@ -29,7 +29,12 @@ function Events({ filter }: FilterProps) {
       <Head
         title={headline(known, events)}
         name="Events"
-        lede={`What happened to customer tenants. ${polled.value === undefined ? '' : lookedText(polled.value)}`}
+        lede={
+          <>
+            What happened to relationships, consents, roles and tags. Other failures are in <a href="#/runs">Runs</a>.{' '}
+            {polled.value === undefined ? '' : lookedText(polled.value)}
+          </>
+        }
       />
       <Filters filter={filter} />
       <Loaded polled={polled}>
@@ -64,9 +69,11 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
 
 /** How much of the newest events is bad news. */
 function headline(known: string, events: readonly EventView[]): string {
-  const bad = events.filter(({ kind }) => kind === 'lost' || kind === 'consent_missing');
-  const lost = new Set(bad.map(({ tenantId }) => tenantId)).size;
-  return lost === 0 ? known || 'Events' : `${known}, ${count(lost, 'tenant')} lost access`;
+  const bad = (['lost', 'consent_missing'] as const).flatMap((kind) => {
+    const tenants = new Set(events.flatMap((event) => (event.kind === kind ? event.tenantId : []))).size;
+    return tenants === 0 ? [] : `${kind === 'lost' ? 'access lost' : 'consent missing'} in ${count(tenants, 'tenant')}`;
+  });
+  return [known || 'Events', ...bad].join(', ');
 }
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {

@@ -130,10 +130,11 @@ it('has the times of its words in the zone of the reader', async () => {
   expect(words).toBe(`The relationship now ends at ${localTime('2026-12-13T16:16Z')}.`);
 });
 
-it('counts a tenant once that lost its access twice', async () => {
+it('counts a tenant once that lost its access twice, and tells that from a consent', async () => {
   const tenantId = '5f3a0000-4c1d-4e5f-9a6b-010000000000';
-  const { root } = await page(() => [event(2, { tenantId }), event(1, { tenantId, kind: 'consent_missing' })]);
-  expect(root.querySelector('h1')?.textContent).toMatch(/, 1 tenant lost access$/);
+  const without = event(1, { tenantId, kind: 'consent_missing' });
+  const { root } = await page(() => [event(3, { tenantId }), event(2, { tenantId }), without]);
+  expect(root.querySelector('h1')?.textContent).toBe('3 events, access lost in 1 tenant, consent missing in 1 tenant');
 });
 
 it('has one column for what happened, with the names of causes, and is loud about today alone', async () => {
