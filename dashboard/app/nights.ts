@@ -221,7 +221,7 @@ interface Trend {
 
 /**
  * Runs know error codes. Why there is no access they do not know, so there the trend is that of the tenants of now.
- * @param past runs that counted these tenants alone. It serves if it has more nights than there are runs.
+ * @param past runs that counted these tenants alone, for the nights before: they do not know codes.
  * @returns undefined if the nights do not show the cause.
  */
 export function trendOf(
@@ -235,10 +235,13 @@ export function trendOf(
     isErrorCode(cause)
       ? [...codes.values()].filter((code) => code === cause).length
       : now.filter((tenantId) => codes.has(tenantId)).length;
-  const counted =
-    older.length > nights.length
-      ? older.map((run) => [run.startedAt, run.tenants.failed] as const)
-      : nights.map((night) => [night.run.startedAt, failed(night)] as const);
+  const first = nights[0]?.run.startedAt;
+  const counted = [
+    ...older.flatMap(({ startedAt, tenants: { failed: n } }) =>
+      first === undefined || startedAt < first ? [[startedAt, n] as const] : [],
+    ),
+    ...nights.map((night) => [night.run.startedAt, failed(night)] as const),
+  ];
   const values = counted.map(([, value]) => value);
   const before = values.lastIndexOf(0);
   const [since] = counted[before + 1] ?? [];
@@ -263,7 +266,7 @@ export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]):
   const main = mainJob(jobs);
   const nights = nightsOf(main?.runs ?? [], nightsLookedUp).flatMap(({ run }) => run ?? []);
   const failures = useFailures(nights, main?.runs ?? []);
-  const causes = main === undefined || nights.length === nightsLookedUp ? [] : causesOf(tenants);
+  const causes = main === undefined ? [] : causesOf(tenants);
   const past = usePolling(
     (api) => readHistoryOf(api, main?.job.name ?? '', trendMost, causes),
     `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
