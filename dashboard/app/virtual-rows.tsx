@@ -104,7 +104,7 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
     >
       <div role="presentation" style={inner}>
         <Headings columns={columns} sort={sort} onSort={onSort} />
-        <div role="rowgroup" class="rows-body" style={{ height: `${items.length * rowHeight}rem` }}>
+        <div role="rowgroup" class="rows-body" style={{ minHeight: `${items.length * rowHeight}rem` }}>
           {rows.map((index) => (
             <Row
               key={elementOf(keyAt(index) ?? '')}
