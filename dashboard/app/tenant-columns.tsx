@@ -109,7 +109,6 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   title: job.name === changesColumn ? 'Changes' : shortName(job.name),
   hint: job.title,
   width: 5.2,
-  align: job.name === changesColumn ? 'end' : undefined,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,
 });
@@ -129,9 +128,7 @@ export const narrowColumns = (
     sortable: true,
     cell: (tenant) => (
       <TwoLines
-        below={
-          isGrouped ? (tenant.defaultDomain ?? '–') : [stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')
-        }
+        below={isGrouped ? tenant.defaultDomain : [stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')}
       >
         <NameLink tenant={tenant} />
       </TwoLines>
@@ -146,9 +143,9 @@ export const narrowColumns = (
       <Marks
         areAllNow
         label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
-        tones={(jobs ?? []).flatMap((job) => {
+        tones={(jobs ?? []).map((job) => {
           const outcome = lastOf(lastResults, job.name)?.outcome;
-          if (outcome === undefined) return job.name === changesColumn ? [] : 'idle';
+          if (outcome === undefined) return job.name === changesColumn ? '' : 'idle';
           return outcomeStyle(outcome).tone;
         })}
       />

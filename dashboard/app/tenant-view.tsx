@@ -11,10 +11,9 @@ import type { HistoryChoice } from './history-choice.ts';
 import { Fact, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { reportLink, runLink } from './route.ts';
+import { planLink, reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { isApply, tenantsLink } from './tenant-filter.ts';
-import { Access } from './tenant-columns.tsx';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantJobs, TenantOverTime } from './tenant-history.tsx';
@@ -41,7 +40,11 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
     <article>
       {/* Not the id first: it would be the title of the page. */}
       {tenant === undefined && polled.failure === undefined ? null : (
-        <Head title={tenant?.name ?? 'Tenant'} in={['#/tenants', 'Tenants']} about={<About tenant={tenant} />}>
+        <Head
+          title={tenant?.name ?? 'Tenant'}
+          in={['#/tenants', 'Tenants']}
+          about={tenant && <About tenant={tenant} />}
+        >
           <Actions tenantId={tenantId} />
         </Head>
       )}
@@ -50,20 +53,17 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   );
 }
 
-function About({ tenant }: { readonly tenant: TenantDetailsAnswer | undefined }) {
-  const troubles = tenant === undefined ? [] : troublesOf(tenant);
-  const worst = troubles.find(({ tone }) => tone === 'bad') ?? troubles[0];
+function About({ tenant: { tenantId, defaultDomain, groups } }: TenantProps) {
   return (
     <>
-      {worst === undefined ? null : <ToneBadge tone={worst.tone}>{titleOf(worst.cause)}</ToneBadge>}
-      {tenant === undefined || worst !== undefined ? null : <Access tenant={tenant} />}
-      <span>{tenant?.defaultDomain}</span>
-      {tenant !== undefined && tenant.groups === undefined ? <span class="quiet">groups not known</span> : null}
-      {tenant?.groups?.map((group) => (
+      <span>{defaultDomain}</span>
+      {groups === undefined ? <span class="quiet">groups not known</span> : null}
+      {groups?.map((group) => (
         <a key={group} class="tag" href={tenantsLink({ group })}>
           <span class="quiet">group</span> {group}
         </a>
       ))}
+      <CopyButton text={tenantId} what="tenant id" isAlone />
     </>
   );
 }
@@ -125,7 +125,8 @@ function Details({ tenant, reload, history }: DetailsProps) {
 /** Nothing to do, no notice. */
 function WhatToDo({ tenant }: TenantProps) {
   const { reachable, lastResults, relationshipEndsAt = '' } = tenant;
-  const troubles = troublesOf(tenant);
+  // Bad ones first.
+  const troubles = troublesOf(tenant).toSorted((one, other) => one.tone.localeCompare(other.tone));
   const isUnknown = reachable && lastResults === undefined;
   if (troubles.length === 0 && !endsSoon(tenant) && !isUnknown) return null;
   return (
@@ -149,39 +150,59 @@ function WhatToDo({ tenant }: TenantProps) {
 function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
   const { cause, tone, results } = trouble;
   const { titleOf: titleOfJob } = useJobs();
-  // A newer broker may know codes that this page does not.
-  const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const only = results.length === 1 ? results[0] : undefined;
+  const apply = only !== undefined && isApply(only) ? only : undefined;
+  const change = useChange(tenant.tenantId, apply?.runId);
+  // A newer broker may know codes that this page does not.
+  const known = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
+  // The reason stands here.
+  const advice = change?.reason === undefined ? known : known?.replace(/^The rows of the apply say [^.]+\. /, '');
   const since = useSince(tenant, trouble);
+  // Without access, no job does anything.
+  const all = results.length === 0 ? 'Jobs' : count(results.length, 'job');
+  const fails = only === undefined ? ['fail', 'have'] : ['fails', 'has'];
+  const how = since === undefined ? fails[0] : `${fails[1]} failed ${since}`;
+  const refused = cause === 'change_failed' ? 'was refused' : 'failed';
   return (
-    <Notice kind={tone} actions={<StepFor cause={{ cause, tenants: [{ tenant, results }] }} />}>
+    <Notice
+      kind={tone}
+      actions={
+        apply === undefined ? (
+          <StepFor cause={{ cause, tenants: [{ tenant, results }] }} />
+        ) : (
+          <a class="btn" href={change?.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}>
+            Show the change
+          </a>
+        )
+      }
+    >
       <h2>{titleOf(cause)}</h2>
-      {results.length === 0 ? (
-        since && <p>Jobs have failed {since}.</p>
-      ) : (
+      {results.length === 0 && since === undefined ? null : (
         <p>
-          {only === undefined ? (
-            count(results.length, 'job')
-          ) : (
-            <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>
-          )}{' '}
-          {only !== undefined && isApply(only)
-            ? `${cause === 'change_failed' ? 'was refused' : 'failed'} on ${localDay(only.finishedAt)}`
-            : since === undefined
-              ? only === undefined
-                ? 'fail'
-                : 'fails'
-              : `${only === undefined ? 'have' : 'has'} failed ${since}`}
-          .
+          {only === undefined ? all : <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>}{' '}
+          {apply === undefined ? how : `${refused} on ${localDay(apply.finishedAt)}`}.
         </p>
       )}
+      <Paragraphs text={change?.reason} />
       <Paragraphs text={advice} />
     </Notice>
   );
 }
 
+/** What Microsoft said of the first change that an apply could not make in a tenant, and the plan. Nothing for those who may not read runs. */
+function useChange(tenantId: string, runId: string | undefined) {
+  const readsRuns = useRole('Runs.Read');
+  const load = async (api: Api) => {
+    if (runId === undefined || !readsRuns) return undefined;
+    const [{ rows }, { plans }] = await Promise.all([api.rowsOfTenant(runId, tenantId), api.plans()]);
+    const reason = rows.map(({ detail }) => detail).find((detail) => typeof detail === 'string');
+    return { reason, planId: plans.find(({ apply }) => apply?.runId === runId)?.planId };
+  };
+  return usePolling(load, `change ${tenantId} ${runId}`).value;
+}
+
 function Relationship({ tenant }: TenantProps) {
-  const { tenantId, relationshipRenews, roles = [], reachable, reasonTitle, explanation, asOf } = tenant;
+  const { relationshipRenews, roles = [], reachable, reasonTitle, explanation, asOf } = tenant;
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   const tone = reachable ? 'good' : 'idle';
@@ -202,9 +223,6 @@ function Relationship({ tenant }: TenantProps) {
         </Fact>
         <Fact name="As of">
           <Time iso={asOf} short />
-        </Fact>
-        <Fact name="Tenant id">
-          <code class="wrap">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
         </Fact>
       </dl>
     </Panel>
@@ -259,9 +277,10 @@ function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
       <ul class="list licences">
         {rows.map((row, index) => {
           const product = shownValue(row['product'] ?? null, 'text');
-          const assigned = Number(row['assigned']);
+          const assigned = Number(row['assigned'] ?? row['assignedAtNoCost']);
           // A product that costs nothing has no number: nobody bought it.
           const licences = row['licences'] == null ? undefined : Number(row['licences']);
+          const grace = Number(row['warning']);
           const isOver = licences !== undefined && assigned > licences;
           const words = `${assigned.toLocaleString('en')} ${licences === undefined ? 'assigned' : `of ${licences.toLocaleString('en')}`}`;
           return (
@@ -272,11 +291,12 @@ function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
               <span class={isOver ? 'problem' : 'quiet'}>{words}</span>
               {licences === undefined ? null : (
                 <StackedBar
-                  parts={[[isOver ? 'bad' : 'succeeded', Math.min(assigned, licences)]]}
+                  parts={[[isOver ? 'bad' : grace > 0 ? 'warn' : 'succeeded', Math.min(assigned, licences)]]}
                   total={licences}
                   label={`${words} assigned`}
                 />
               )}
+              {grace > 0 ? <ToneBadge tone="warn">{grace.toLocaleString('en')} in grace period</ToneBadge> : null}
             </li>
           );
         })}

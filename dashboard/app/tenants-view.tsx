@@ -5,12 +5,12 @@ import { GroupHead, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
-import { count, countOf, localDay } from './format.ts';
+import { count, countOf } from './format.ts';
 import { type Failures, nightsOf, readJobRuns, useFailures, useTrends } from './nights.ts';
 import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { goTo, replaceAddress, runLink, tenantLink } from './route.ts';
+import { goTo, replaceAddress, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
@@ -25,15 +25,7 @@ import {
   type TenantFilter,
   tenantsLink,
 } from './tenant-filter.ts';
-import {
-  areResultsKnown,
-  type Cause,
-  causesOf,
-  endsSoon,
-  type Tenant,
-  titleOf,
-  troublesOf,
-} from '../../src/lib/api/trouble.ts';
+import { areResultsKnown, type Cause, causesOf, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
@@ -62,7 +54,6 @@ function TenantList({ filter }: FilterProps) {
     [answer, filter.search, filter.show, filter.cause, filter.group, filter.tag, filter.sort],
   );
   const isFiltered = found.length < (answer?.tenants.length ?? 0);
-  const ending = answer?.tenants.filter(endsSoon).length ?? 0;
   return (
     <>
       <Head
@@ -71,7 +62,7 @@ function TenantList({ filter }: FilterProps) {
         lede={
           answer === undefined ? undefined : (
             <>
-              {endingText(ending)}As of <Time iso={answer.asOf} short />.
+              As of <Time iso={answer.asOf} short />.
             </>
           )
         }
@@ -85,11 +76,6 @@ function TenantList({ filter }: FilterProps) {
     </>
   );
 }
-
-const endingText = (n: number): string =>
-  n === 0
-    ? ''
-    : `${count(n, 'relationship')} ${n === 1 ? 'ends within 30 days and does not renew by itself' : 'end within 30 days and do not renew by themselves'}. `;
 
 function headline(tenants: readonly Tenant[] | undefined): string {
   if (tenants === undefined || tenants.length === 0) return 'Tenants';
@@ -133,7 +119,6 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
     jobs.flatMap(({ runs }) => runs),
   );
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
-  const titles = useMemo(() => new Map(jobs.map(({ job }) => [job.name, job.title])), [jobs]);
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
   const trendOf = useTrends(jobs, tenants);
@@ -141,8 +126,8 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
   const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   const items = useMemo(
-    () => (isGrouped ? grouped(found, causes, { trendOf, jobs: jobColumns, titles }) : found),
-    [found, causes, trends, jobColumns, titles, isGrouped],
+    () => (isGrouped ? grouped(found, causes, trendOf) : found),
+    [found, causes, trends, isGrouped],
   );
   return (
     <>
@@ -216,37 +201,20 @@ const otherGroups: readonly (readonly [string, string])[] = [
 function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
-  known: {
-    readonly trendOf: ReturnType<typeof useTrends>;
-    readonly jobs: readonly JobColumn[] | undefined;
-    readonly titles: ReadonlyMap<string, string>;
-  },
+  trendOf: ReturnType<typeof useTrends>,
 ): readonly (Tenant | RowGroup)[] {
-  const { trendOf, jobs = [], titles } = known;
   const byGroup = Map.groupBy(found, groupOf);
   const order = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups];
   return order.flatMap(([key, title]) => {
     const some = byGroup.get(key);
     if (some === undefined) return [];
     const cause = causes.find((one) => one.cause === key);
-    const since = cause && (whereElse(cause, jobs, titles) ?? trendOf(cause)?.since);
+    const since = cause && trendOf(cause)?.since;
     return [
       new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} since={since} cause={cause} />),
       ...some,
     ];
   });
-}
-
-/** The run in which a cause arose, if it is of no job that has a column: changes are no nightly results. */
-function whereElse(cause: Cause, jobs: readonly JobColumn[], titles: ReadonlyMap<string, string>) {
-  const results = cause.tenants.flatMap((each) => each.results);
-  const [last] = results.toSorted((a, b) => b.finishedAt.localeCompare(a.finishedAt));
-  if (last === undefined || results.some(({ job }) => jobs.some(({ name }) => name === job))) return undefined;
-  return (
-    <a href={runLink(last.runId, 'tenants')} tabIndex={-1}>
-      {titles.get(last.job) ?? last.job}, {localDay(last.finishedAt)}
-    </a>
-  );
 }
 
 interface FiltersProps extends FilterProps {
@@ -259,8 +227,8 @@ interface FiltersProps extends FilterProps {
 /** The first three are those of the title. The others overlap with them, are for links, and shown when they are chosen. */
 const showTexts = [
   ['needs action', 'Need you'],
-  ['no trouble', 'Well'],
   ['ends soon', 'End soon'],
+  ['no trouble', 'Well'],
   ['unreachable', 'No access'],
   ['last run failed', 'Failed'],
 ] as const;

@@ -149,7 +149,7 @@ describe('the matrix of tenants', () => {
       await unmount();
       return found;
     };
-    const always = ['All 3', 'Need you 2', 'Well 1', 'End soon 0'];
+    const always = ['All 3', 'Need you 2', 'End soon 0', 'Well 1'];
     expect(await texts({})).toEqual(always);
     expect(await texts({ show: 'unreachable' })).toEqual([...always, 'No access 1']);
   });
@@ -161,19 +161,6 @@ describe('the matrix of tenants', () => {
     ['report', 'Report'],
   ])('calls the column of %s %s', (name, short) => {
     expect(shortName(name)).toBe(short);
-  });
-
-  it('leads from the failures of a change, which has no column, to its run', async () => {
-    const [last] = runs;
-    const list = [tenant('Alpine', { lastResults: [{ ...failed('harden', 'change_failed'), runId: 'harden@apply' }] })];
-    const { root, cells, unmount } = await matrix({}, list, {
-      jobs: async () => ({ jobs: [job, { ...job, name: 'harden', title: 'Users consent', changes: true }] }),
-      runs: async () => ({ runs: [last!] }),
-    });
-    expect(cells()[0]?.join()).not.toContain('Harden');
-    expect(root.querySelector('.group a')?.textContent).toBe('Users consent, 24 Nov');
-    expect(root.querySelector('.group a')?.getAttribute('href')).toContain('harden%40apply');
-    await unmount();
   });
 
   it.each([
@@ -358,12 +345,13 @@ async function tenantPage(
   roles?: readonly string[],
   known: Awaited<ReturnType<Api['jobs']>>['jobs'] = [],
   jobHistory: Api['jobHistory'] = async () => nights([]),
+  more: Partial<Api> = {},
 ) {
   const tenant = async () => ({ ...details, ...answer });
   const view = <TenantView tenantId="id-Alpine" />;
   const jobs = async () => ({ jobs: known });
   const events = async () => ({ events: [] });
-  const methods = { tenant, jobs, events, tenantHistory: async () => tenantHistory, jobHistory };
+  const methods = { tenant, jobs, events, tenantHistory: async () => tenantHistory, jobHistory, ...more };
   const page = await rendered(signedIn(methods, view, roles === undefined ? undefined : [...roles]));
   await settle();
   // One request leads to the next.
@@ -381,7 +369,8 @@ describe('the licences of a tenant', () => {
   const rows = [
     { tenantId: 'id-Alpine', skuId: 'a', product: 'Microsoft 365 E3', assigned: 1_200, licences: 1_500 },
     { tenantId: 'id-Alpine', skuId: 'b', product: 'Visio', assigned: 3, licences: 2 },
-    { tenantId: 'id-Alpine', skuId: 'c', product: 'Power Automate Free', assigned: 20, licences: null },
+    { tenantId: 'id-Alpine', skuId: 'c', product: 'Power Automate Free', assignedAtNoCost: 20, licences: null },
+    { tenantId: 'id-Alpine', skuId: 'd', product: 'Exchange', assigned: 5, licences: 9, warning: 9 },
   ];
 
   it.each([
@@ -413,10 +402,13 @@ describe('the licences of a tenant', () => {
       'Microsoft 365 E31,200 of 1,500',
       'Visio3 of 2',
       'Power Automate Free20 assigned',
+      'Exchange5 of 99 in grace period',
     ]);
     const problems = [...root.querySelectorAll('.licences .problem')].map(({ textContent }) => textContent);
     expect(problems).toEqual(['3 of 2']);
-    expect(root.querySelectorAll('.licences svg')).toHaveLength(2);
+    expect(root.querySelectorAll('.licences .bar')).toHaveLength(3);
+    // Somebody is to renew it, and it works.
+    expect(root.querySelectorAll('.licences .badge.warn, .licences rect.warn')).toHaveLength(2);
     await unmount();
   });
 
@@ -473,10 +465,9 @@ describe('the page of a tenant', () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('.note .cmd code')?.textContent).toBe('ptb tenants consent --tenant id-Alpine');
     expect(root.querySelector('.note')?.textContent).toContain('access-check has failed since 24 Nov.');
-    expect([root.querySelector('h1')?.textContent, root.querySelector('.about .badge')?.textContent]).toEqual([
-      'Alpine',
-      'No consent for the application',
-    ]);
+    expect(root.querySelector('h1')?.textContent).toBe('Alpine');
+    // The notice says it.
+    expect(root.querySelector('.about .badge')).toBeNull();
     await unmount();
   });
 
@@ -568,10 +559,37 @@ describe('the page of a tenant', () => {
     }
   });
 
+  it('says why Microsoft refused a change, and leads to its plan', async () => {
+    const runId = `harden@apply-${'a'.repeat(32)}`;
+    const lastResults = [{ ...failed('harden', 'change_failed'), runId }];
+    const reason = 'Microsoft Graph answered 403: Insufficient privileges.';
+    const rowsOfTenant = vi.fn(async () => ({ rows: [{ detail: null }, { detail: reason }] }));
+    const plans = async () => ({ plans: [{ planId: 'harden@p0' }, { planId: 'harden@p1', apply: { runId } }] });
+    const more = { rowsOfTenant, plans } as never;
+    const { root, unmount } = await tenantPage({ lastResults, history: [] }, undefined, [], undefined, more);
+    await settle();
+    expect(rowsOfTenant.mock.calls).toEqual([[runId, 'id-Alpine']]);
+    const paragraphs = [...root.querySelectorAll('.note p')].map(({ textContent }) => textContent);
+    expect(paragraphs).toEqual([
+      'harden was refused on 24 Nov.',
+      reason,
+      'Correct the reason, then make a new plan for this tenant.',
+    ]);
+    const link = root.querySelector('.note > a');
+    expect([link?.textContent, link?.getAttribute('href')]).toEqual(['Show the change', '#/plans/harden%40p1']);
+    await unmount();
+    // Without the role, or the plan: the rows of the apply.
+    const unread = await tenantPage({ lastResults, history: [] }, ['Tenants.Read'], [], undefined, more);
+    expect(rowsOfTenant).toHaveBeenCalledTimes(1);
+    expect(unread.root.querySelector('.note > a')?.getAttribute('href')).toContain('harden%40apply');
+    expect(unread.root.querySelector('.note')?.textContent).toContain('The rows of the apply say which and why.');
+    await unread.unmount();
+  });
+
   it('names a cause that lasts before one that may pass', async () => {
     const lastResults = [failed('x', slow), failed('y', lacking)];
     const { root, unmount } = await tenantPage({ lastResults });
-    expect(root.querySelector('.about .badge')?.textContent).toBe('No consent for the application');
+    expect(root.querySelector('.note h2')?.textContent).toBe('No consent for the application');
     await unmount();
   });
 
@@ -587,7 +605,7 @@ describe('the page of a tenant', () => {
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('.panel > header .badge')?.textContent).toBe('GDAP relationship active');
-    expect(root.querySelector('dl code')?.textContent).toBe('id-Alpine');
+    expect(root.querySelector('.about .copy')?.textContent).toContain('Copy tenant id');
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?tenant=id-Alpine');
     expect(links).toContain('#/runs/access-check%40w1');
