@@ -1,5 +1,5 @@
 import { act } from 'preact/test-utils';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { ReportView } from '../../../dashboard/app/report-view.tsx';
 import { rendered } from './rendered.ts';
@@ -214,6 +214,23 @@ it('has words for the states of products in place of the codes of Microsoft, amb
   ]);
   expect(root.querySelector('tbody .warn')?.textContent).toBe('in grace period');
   expect(root.querySelector('.records')?.textContent).toBe('E3 changed Status: active → in grace period');
+  await unmount();
+});
+
+it('has on a phone the column in which rows differ, not a kind that all of them share', async () => {
+  const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
+  onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
+  happyDOM.setViewport({ width: 360 });
+  const columns = [column('app', 'Application'), column('kind', 'Kind'), column('daysLeft', 'Days left', 'number')];
+  const { root, unmount } = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
+    tenantHistory: async () => ({ columns: [], split: { column: 'kind', title: 'Kind' }, runs: [run(24)] }),
+    rowsOfTenant: async () => ({ rows: [-12, 3].map((daysLeft) => ({ app: 'Backup', kind: 'secret', daysLeft })) }),
+  });
+  expect([...root.querySelectorAll('thead th')].map(({ textContent }) => textContent)).toEqual([
+    'Application',
+    'Days left',
+  ]);
   await unmount();
 });
 
