@@ -114,6 +114,7 @@ const exampleRow = {
   free: 3,
   suspended: 0,
   warning: 0,
+  assignedAtNoCost: null,
 };
 
 async function documentResults(): Promise<RouteDocument> {
