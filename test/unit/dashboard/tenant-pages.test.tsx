@@ -201,7 +201,7 @@ describe('the matrix of tenants', () => {
       return { ...first!, runId: `access-check@${day}`, job: job.name, startedAt, finishedAt: startedAt };
     });
     const list = [tenant('Alpine', { lastResults: [failed(job.name, 'consent_required')] })];
-    const asked = vi.fn(async () =>
+    const asked = vi.fn<Api['jobHistory']>(async () =>
       nights([
         ['09', 1],
         ['08', 1],
@@ -588,7 +588,9 @@ describe('the page of a tenant', () => {
     const runId = `harden@apply-${'a'.repeat(32)}`;
     const lastResults = [{ ...failed('harden', 'change_failed'), runId }];
     const reason = 'Microsoft Graph answered 403: Insufficient privileges.';
-    const rowsOfTenant = vi.fn(async () => ({ rows: [{ detail: null }, { detail: reason }] }));
+    const rowsOfTenant = vi.fn<(...given: readonly unknown[]) => Promise<unknown>>(async () => ({
+      rows: [{ detail: null }, { detail: reason }],
+    }));
     const plans = async () => ({ plans: [{ planId: 'harden@p0' }, { planId: 'harden@p1', apply: { runId } }] });
     const more = { rowsOfTenant, plans } as never;
     const { root, unmount } = await tenantPage({ lastResults, history: [] }, undefined, [], undefined, more);

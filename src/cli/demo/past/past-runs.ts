@@ -65,7 +65,7 @@ class KeptTable {
   }
 
   async submitTransaction(actions: readonly TransactionAction[]): Promise<void> {
-    for (const [, row] of actions) await this.createEntity(row as TableEntity);
+    for (const [, row] of actions) await this.createEntity(row);
   }
 
   async getEntity(partitionKey: string, rowKey: string): Promise<TableEntity | undefined> {
