@@ -162,7 +162,7 @@ function NameLink({ tenant: { tenantId, name, defaultDomain, explanation } }: { 
 }
 
 /** The state of the access to a tenant in a few words. */
-export function Access({ tenant }: { readonly tenant: Tenant }) {
+function Access({ tenant }: { readonly tenant: Tenant }) {
   const { reachable, reason, explanation } = tenant;
   const [trouble] = reachable ? [] : troublesOf(tenant);
   return reachable ? (
