@@ -75,6 +75,12 @@ describe('an entity', () => {
     expect(state('a')).toBe('[1,2,3,4]');
   });
 
+  it('may have a key with an @', async () => {
+    signal('ada@contoso.com', 'add', 1);
+    await clock.settle();
+    expect([batches, state('ada@contoso.com')]).toEqual([['ada@contoso.com add'], '[1]']);
+  });
+
   it('answers its caller, and a failing operation fails only the caller', async () => {
     signal('a', 'add', 1);
     expect((await engine.run('calling', { box: 'a', operation: 'get' })).output).toBe('[1]');
