@@ -103,6 +103,19 @@ describe('sendBatch', () => {
     ]);
   });
 
+  it.each([
+    [200, 200],
+    [302, 200],
+    [400, 424],
+    [503, 424],
+  ])('answers a part that depends on one with the status %i with the status %i', async (first, second) => {
+    const answers = await responses(
+      [get('1', '/users/1'), get('2', '/users/2', { dependsOn: ['1'] })],
+      async ({ id }) => ok({}, id === '1' ? first : 200),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([first, second]);
+  });
+
   it('has at most the allowed number of parts under way', async () => {
     let active = 0;
     let most = 0;
