@@ -208,6 +208,18 @@ describe('an allowed request', () => {
     expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.remove).toContain('@microsoft.graph.downloadUrl');
   });
 
+  it.each([
+    '@microsoft.graph.downloadUrl',
+    '@content.downloadUrl',
+    'downloadUrl',
+    'uploadUrl',
+    'sasToken',
+    'azureStorageUri',
+    'thumbnails',
+  ])('removes %s from every answer', (property) => {
+    expect(allowed('User.Read.All', { url: '/v1.0/users' }).answer.remove).toContain(property);
+  });
+
   it('lets other formats than JSON pass only for pictures, counts and CSV', () => {
     const anyFormat = (permissions: string, url: string): boolean => allowed(permissions, { url }).answer.anyFormat;
     expect(anyFormat('User.Read.All', '/v1.0/users/$count')).toBe(true);

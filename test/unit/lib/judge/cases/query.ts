@@ -148,6 +148,14 @@ export const queryCases: readonly Case[] = [
     'GET /v1.0/groups?$expand=members($orderby=displayName)',
     'Group.Read.All',
   ],
+  ...["$filter=id eq 'a';$orderby=displayName", "$orderby=displayName;$filter=id eq 'a'"].map(
+    (options): Case => [
+      'A filter, search or order on objects of several types',
+      `GET /v1.0/groups?$expand=members(${options})`,
+      'Group.Read.All',
+    ],
+  ),
+  ['allow', "GET /v1.0/groups?$expand=members($orderby=id;$filter=id eq 'a')", 'Group.Read.All'],
   // $expand
   ['allow', 'GET /v1.0/users?$expand=manager', users],
   ['allow', 'GET /v1.0/users/{u}?$expand=manager', users],
