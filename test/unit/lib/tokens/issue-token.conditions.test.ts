@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { issueToken } from '../../../../src/lib/tokens/issue-token.ts';
+import { decideApproval } from '../../../../src/lib/approvals/decide-approval.ts';
 import { denialError } from '../../../../src/lib/access/tenants/requested-tenant.ts';
 import type { TenantId } from '../../../../src/lib/core/identifiers.ts';
+import { silentLogger } from '../../../../src/lib/core/log.ts';
 import { FakeOrchestrations } from '../../../fakes/fake-orchestrations.ts';
 import { recordingLogger } from '../../../fakes/recording-logger.ts';
+import { person } from '../../../support/approval-records.ts';
+import { guid } from '../../../support/audit-entries.ts';
 import { contoso, portal, stage, usersRule } from '../gateway/send/stage.ts';
 
 const fabrikam = 'bbbbbbbb-0000-4000-8000-000000000002' as TenantId;
@@ -41,6 +45,28 @@ describe('a token under a rule with a condition', () => {
       subject: { kind: 'token', rule: rule.name, tenantId: contoso, title: 'a token for graph in Contoso' },
     });
     expect(stand.world.tokenRequests).toEqual([]);
+  });
+
+  it('is not handed out if its approval is revoked while it is on its way', async () => {
+    const stand = stage([{ ...rule, approval: {} }]);
+    const asked = await order(stand, { reason }).issued;
+    if (!('pending' in asked)) throw new Error('Nobody has approved yet.');
+    const decide = (decision: 'approve' | 'revoke', decider: number) =>
+      decideApproval(
+        stand.approvals,
+        asked.pending.id,
+        { decision, reason: 'Agreed with the customer.' },
+        {
+          caller: { ...person(decider), roles: ['Approvals.Decide'] },
+          correlationId: guid(5),
+          log: silentLogger,
+          orchestrations: stand.orchestrations,
+        },
+      );
+    await decide('approve', 2);
+    stand.world.beforeToken = () => decide('revoke', 3);
+    await expect(order(stand, { reason }).issued).rejects.toThrow(code('approval_ended'));
+    expect(stand.audit.entries.filter(({ outcome }) => outcome === 'issued')).toEqual([]);
   });
 
   it('is handed out in an emergency, told to people and recorded with its reason', async () => {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { claimedMaintenance } from '../../../../../src/lib/tokens/credential/keep-alive.ts';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
+import { aadstsFailure } from '../../../../fakes/fake-redeemer.ts';
 import { MemoryCareClaims } from '../../../../fakes/memory-care-claims.ts';
 import { MemoryCredentialJournal } from '../../../../fakes/memory-credential-journal.ts';
 import { type MemoryCredentialStore, storeWithCredential } from '../../../../fakes/memory-credential-store.ts';
@@ -15,16 +16,18 @@ const hour = 3_600_000;
 let clock: FakeClock;
 let store: MemoryCredentialStore;
 let claims: MemoryCareClaims;
+let entra: RotatingEntra;
 let logged: ReturnType<typeof recordingLogger>;
 let care: (unlessEndedSinceMs?: number) => ReturnType<typeof claimedMaintenance>;
 beforeEach(async () => {
   clock = new FakeClock();
   store = await storeWithCredential(partner, () => clock.nowMs());
   claims = new MemoryCareClaims();
+  entra = new RotatingEntra(() => clock.nowMs(), 'refresh-token-1');
   logged = recordingLogger();
   const deps = {
     store,
-    redeemer: new RotatingEntra(() => clock.nowMs(), 'refresh-token-1'),
+    redeemer: entra,
     journal: new MemoryCredentialJournal(),
     claims,
     clock,
@@ -68,6 +71,13 @@ describe('claimedMaintenance', () => {
     await care();
     await care();
     expect(await versions()).toBe(3);
+  });
+
+  it('can be repeated at once after a rotation that failed', async () => {
+    entra.script = () => aadstsFailure(70000);
+    expect(await care()).toMatchObject({ rotation: { code: 'credential_revoked' } });
+    entra.script = () => undefined;
+    expect(await care()).toMatchObject({ rotation: { version: 'v2' } });
   });
 
   it('takes over from a killed instance after half an hour', async () => {
