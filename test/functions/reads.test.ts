@@ -629,6 +629,11 @@ describe('the tags and groups of tenants', () => {
     expect(await names({ tenants: 'tag:hiddentag' }, limited)).toEqual([]);
   });
 
+  it('need not be given to see the events of the tenants that a caller may read', async () => {
+    const { events } = JSON.parse(await call('events', { query: {} }, limited)) as EventsAnswer;
+    expect(events.map(({ tenantName }) => tenantName)).toEqual(['Contoso']);
+  });
+
   it('limit the events', async () => {
     const of = async (query: Record<string, string>, caller = unlimited): Promise<unknown[]> =>
       (JSON.parse(await call('events', { query }, caller)) as EventsAnswer).events.map(({ tenantName }) => tenantName);
