@@ -4,7 +4,7 @@ import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { FailedNights } from './charts.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { count, scheduleWords, shortLocalTime } from './format.ts';
-import { type JobRuns, lastRunOf, nightsOf, readJobRuns } from './nights.ts';
+import { isTroubled, type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
 import { Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -61,7 +61,7 @@ function JobList() {
                         ({ job }) => `${job.name}. ${job.description ?? ''}`,
                       ],
                       ['Last run', 'w-m', ({ runs }) => <LastRun run={lastRunOf(runs)} />],
-                      ['Failed in 30 nights', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+                      ['Failed, by night', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
                       [
                         'Next run',
                         'w-m end p2',
@@ -74,7 +74,7 @@ function JobList() {
                 </Panel>
               )}
               <div class="topics">
-                {balanced(byTopic(others.map(({ job }) => job))).map(([topic, some]) => (
+                {byTopic(others.map(({ job }) => job)).map(([topic, some]) => (
                   <Panel key={topic} title={topicTitle(topic)} bare>
                     <ul class="list">
                       {some.map((job) => (
@@ -98,17 +98,6 @@ function JobList() {
   );
 }
 
-type Topics = ReturnType<typeof byTopic<Job>>;
-
-/** Those of one column and then those of another as high, as far as whole topics allow, each in the order of the topics. */
-function balanced(topics: Topics): Topics {
-  const columns: [Topics, Topics] = [[], []];
-  const heightOf = (column: Topics): number => column.reduce((sum, [, jobs]) => sum + jobs.length + 1, 0);
-  for (const topic of topics.toSorted(([, one], [, other]) => other.length - one.length))
-    columns[heightOf(columns[0]) <= heightOf(columns[1]) ? 0 : 1].push(topic);
-  return columns.flatMap((column) => topics.filter((topic) => column.includes(topic)));
-}
-
 /** Its title, and what it does in a sentence. */
 const JobName = ({ job }: { readonly job: Job }) => (
   <>
@@ -127,7 +116,10 @@ function headline(jobs: readonly JobRuns[]): string {
   const planned = jobs.filter(({ job }) => job.schedule !== undefined);
   const all = count(jobs.length, 'job');
   if (planned.length === 0) return `${all}, none on a schedule`;
-  const failed = planned.filter(({ runs }) => nightsOf(runs, 1)[0]?.run?.tenants.failed).length;
+  const ended = planned.flatMap(
+    ({ runs }) => lastRunOf(runs.filter(({ finishedAt }) => finishedAt !== undefined)) ?? [],
+  );
+  const failed = ended.filter(isTroubled).length;
   const how = failed === 0 ? 'none had failures last time' : `${failed.toLocaleString('en')} had failures last time`;
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
 }

@@ -57,7 +57,8 @@ export interface Night<R extends NightRun = RunSummaryAnswer> {
 }
 
 /** What a night needs to know of a run. */
-type NightRun = Pick<RunSummaryAnswer, 'runId' | 'startedAt' | 'finishedAt' | 'tenants'>;
+type NightRun = Pick<RunSummaryAnswer, 'runId' | 'startedAt' | 'finishedAt' | 'tenants'> &
+  Partial<Pick<RunSummaryAnswer, 'status' | 'query' | 'window'>>;
 
 const dayMs = 86_400_000;
 /** Noon of a day in the reader's zone. Unix time in milliseconds. */
@@ -69,13 +70,31 @@ export const daysBetween = (first: number, last: number): number => Math.round((
 export const visitsMost = ({ tenants }: Pick<NightRun, 'tenants'>, other: Pick<NightRun, 'tenants'>): boolean =>
   tenants.total * 2 > other.tenants.total;
 
-/** Whether a run that somebody started stands for no night: one before it visited many more tenants. */
-const isRerun = (run: NightRun, all: readonly NightRun[]): boolean =>
-  !isScheduledWindow(parseRunId(run.runId)?.window ?? '') &&
-  all.some((other) => other.startedAt <= run.startedAt && !visitsMost(run, other));
+/** Not a query or an apply, which have tenants of their own. */
+export const visitsAnew = ({ query, window = '' }: NightRun): boolean => query === undefined && !isApplyWindow(window);
+
+const isScheduled = ({ runId }: NightRun): boolean => isScheduledWindow(parseRunId(runId)?.window ?? '');
+
+/** Longer after a run of the schedule, fewer tenants are no part of its night. */
+const rerunMs = 7 * dayMs;
+
+/** Whether somebody repeated a run of the schedule over few of its tenants. One that failed as a whole has repeated nothing. */
+const isRerun = (run: NightRun, all: readonly NightRun[]): boolean => {
+  const since = new Date(Date.parse(run.startedAt) - rerunMs).toISOString();
+  const { status = 'completed' } = run;
+  return (
+    status === 'completed' &&
+    visitsAnew(run) &&
+    !isScheduled(run) &&
+    all.some(
+      (other) =>
+        isScheduled(other) && other.startedAt >= since && other.startedAt <= run.startedAt && !visitsMost(run, other),
+    )
+  );
+};
 
 /**
- * The days up to the last run that ended, oldest first. Reruns over few tenants have no place in them.
+ * The days up to the last run that ended, oldest first. Queries, applies and reruns over few tenants have no place in them.
  * @param most days at most, and `least` days also if the runs are fewer: the others have no run.
  */
 export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, least = 1): readonly Night<R>[] {
@@ -84,7 +103,7 @@ export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, l
     const day = noonOf(Date.parse(run.startedAt));
     const known = byDay.get(day);
     if (run.finishedAt === undefined || (known !== undefined && known.tenants.total >= run.tenants.total)) continue;
-    if (!isRerun(run, runs)) byDay.set(day, run);
+    if (visitsAnew(run) && !isRerun(run, runs)) byDay.set(day, run);
   }
   if (byDay.size === 0) return [];
   const last = Math.max(...byDay.keys());
@@ -98,16 +117,13 @@ export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, l
   });
 }
 
-/** Not a query or an apply, which have tenants of their own. */
-export const visitsAnew = ({ query, window }: RunSummaryAnswer): boolean =>
-  query === undefined && !isApplyWindow(window);
-
 /** The newest run of a job, and no rerun over few tenants once it has ended. @param runs the newest first. */
-export function lastRunOf(runs: readonly RunSummaryAnswer[]): RunSummaryAnswer | undefined {
-  const [newest] = runs;
-  const isNight = newest?.finishedAt !== undefined && visitsAnew(newest);
-  return isNight ? (nightsOf(runs, 1)[0]?.run ?? newest) : newest;
-}
+export const lastRunOf = (runs: readonly RunSummaryAnswer[]): RunSummaryAnswer | undefined =>
+  runs.find((run) => !isRerun(run, runs));
+
+/** Whether a run did not go well everywhere. */
+export const isTroubled = ({ outcome }: RunSummaryAnswer): boolean =>
+  ['bad', 'warn'].includes(outcomeStyle(outcome).tone);
 
 /** The job whose nights say most: it ran on most of the days, and over most tenants. */
 export function mainJob(jobs: readonly JobRuns[]): JobRuns | undefined {

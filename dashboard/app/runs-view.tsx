@@ -1,6 +1,6 @@
 import { useContext, useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeStyle, outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
+import { outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
 import { runReaders } from './context.ts';
 import { count } from './format.ts';
@@ -11,7 +11,7 @@ import { goTo } from './route.ts';
 import { RunTable } from './run-table.tsx';
 import { type RunsFilter, runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { lastRunOf, useJobs } from './nights.ts';
+import { isTroubled, lastRunOf, useJobs } from './nights.ts';
 import { HeldPlansContext } from './waiting.tsx';
 
 const intervalMs = 5_000;
@@ -69,7 +69,7 @@ function headline(runs: readonly RunSummaryAnswer[], held: ReadonlySet<string | 
   const open = newest.filter(({ finishedAt }) => finishedAt === undefined);
   const waiting = open.filter(({ runId }) => held.has(runId)).length;
   const active = open.length - waiting;
-  const troubled = newest.filter(({ outcome }) => ['bad', 'warn'].includes(outcomeStyle(outcome).tone)).length;
+  const troubled = newest.filter(isTroubled).length;
   const now = [
     active === 0 ? '' : `, ${active.toLocaleString('en')} running`,
     waiting === 0 ? '' : `, ${waiting.toLocaleString('en')} ${waiting === 1 ? 'waits' : 'wait'} for you`,

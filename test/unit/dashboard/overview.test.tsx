@@ -413,6 +413,21 @@ describe('the nights of a job', () => {
     expect(lastOf(most)).toBe('mfa-report@manual-2');
     expect(lastRunOf([{ ...few, runId: 'mfa-report@manual-1' }, last!])?.runId).toBe(last!.runId);
     expect(lastRunOf([{ ...few, window: `apply-${'a'.repeat(32)}`, runId: 'x@y' }, last!])?.runId).toBe('x@y');
+    // A rerun repeats a run of the schedule within days, and one that failed as a whole has repeated nothing.
+    const started = { ...last!, runId: 'mfa-report@manual-0' };
+    const much = { ...few, startedAt: new Date(Date.parse(last!.startedAt) + 8 * 86_400_000).toISOString() };
+    const manual = { runId: 'mfa-report@manual-1' };
+    expect(lastRunOf([{ ...few, ...manual }, started])?.runId).toBe(manual.runId);
+    expect(lastRunOf([{ ...much, ...manual }, last!])?.runId).toBe(manual.runId);
+    expect(lastRunOf([{ ...few, ...manual, status: 'failed' }, last!])?.runId).toBe(manual.runId);
+    expect(lastRunOf([])).toBeUndefined();
+  });
+
+  it('have no run that goes on, no query and no apply', () => {
+    const [last, before] = ofJob('mfa-report').map((run) => ({ ...run, runId: `mfa-report@${run.window}` }));
+    const { finishedAt: _, ...active } = last!;
+    const others = [active, { ...last!, query: '/users' }, { ...last!, window: `apply-${'a'.repeat(32)}` }];
+    for (const other of others) expect(nightsOf([other, before!], 60).map(({ run }) => run)).toEqual([before]);
   });
 
   it('are those of the job that ran on most days', () => {

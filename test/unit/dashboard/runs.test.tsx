@@ -148,31 +148,45 @@ describe('JobsView', () => {
     ]);
   });
 
-  it('puts them in two columns of equal height, each in the order of the topics', async () => {
-    const of = (topic: Topic, length: number) =>
-      Array.from({ length }, (_, n) => ({ name: `${topic}-${n}`, title: topic, topic, resources: [] }));
-    const jobs = [of('identity', 7), of('licences', 2), of('exchange', 7), of('security', 6), of('service', 1)].flat();
-    const api = apiWith({ jobs: async () => ({ jobs }) as never, runs: async () => ({ runs: [] }) });
-    const heads = (await headsOfJobs(api)).filter((head, at, all) => head !== all[at - 1]?.trim());
-    expect(heads.filter((head) => /^[A-Z]/.test(head))).toEqual([
-      'Identity',
-      'Security',
-      'Licences',
-      'Exchange',
-      'Service',
-    ]);
-  });
+  const night = failedIn(4, { runId: 'probe@2026-11-24T05:00Z', startedAt: '2026-11-24T05:00:00.000Z' });
+  const none = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+  const few = { ...none, total: 4, succeeded: 4 };
+  const rerun = summary({ runId: 'probe@again', startedAt: '2026-11-25T09:00:00.000Z', tenants: few });
+  const over = { tenants: none, startedAt: '2026-11-24T06:00:00.000Z' };
+  const broken = summary({ ...over, runId: 'probe@2026-11-24T06:00Z', status: 'failed', outcome: 'stopped' });
+  const { finishedAt: _, ...active } = summary({ ...over, runId: 'probe@next', status: 'running', outcome: 'running' });
+  const well = summary({ runId: 'probe@2026-11-24T05:00Z' });
 
-  it('shows as the last run that of the night, and not a rerun over few tenants', async () => {
+  it.each<[string, RunSummaryAnswer[], string, string, string]>([
+    [
+      'that of the night, and no rerun over few tenants',
+      [rerun, night],
+      '4 failed',
+      '1 had',
+      '1 of 1 job had failures',
+    ],
+    ['one that failed as a whole', [broken, well], 'stopped', '1 had', '1 of 1 job had failures'],
+    ['one that goes on', [active, night], 'running', '1 had', 'went well, 1 running'],
+    ['one that went well', [well, night], 'succeeded', 'none had', 'went well'],
+  ])('shows as the last run %s, as the list of runs does', async (_, runs, last, ofJobs, ofRuns) => {
     const job = { name: 'probe', title: 'Probe', resources: [], schedule: '0 0 5 * * *' };
-    const night = failedIn(4, { runId: 'probe@2026-11-24T05:00Z', startedAt: '2026-11-24T05:00:00.000Z' });
-    const rerun = failedIn(4, { runId: 'probe@again', startedAt: '2026-11-25T09:00:00.000Z' });
-    const runs = [{ ...rerun, tenants: { ...rerun.tenants, total: 4, succeeded: 1, failed: 3 } }, night];
     const api = apiWith({ jobs: async () => ({ jobs: [job] }) as never, runs: async () => ({ runs }) });
-    const { root, unmount } = await rendered(signedIn(api, <JobsView />, ['Runs.Read']));
+    const pages = await rendered(
+      signedIn(
+        api,
+        <>
+          <JobsView />
+          <RunsView filter={{}} />
+        </>,
+        ['Runs.Read'],
+      ),
+    );
     await act(() => new Promise((resolve) => setTimeout(resolve)));
-    expect(root.querySelector('tbody td a')?.textContent).toBe('4 failed');
-    await unmount();
+    expect(pages.root.querySelector('.jobs tbody td a')?.textContent).toBe(last);
+    const [jobsTitle, runsTitle] = [...pages.root.querySelectorAll('h1')].map(({ textContent }) => textContent);
+    expect(jobsTitle).toContain(`on a schedule, ${ofJobs} failures last time`);
+    expect(runsTitle).toContain(ofRuns);
+    await pages.unmount();
   });
 
   it('puts those that run by themselves or ran lately before all others', async () => {
