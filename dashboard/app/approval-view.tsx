@@ -1,3 +1,5 @@
+import { useState } from 'preact/hooks';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import {
@@ -15,7 +17,7 @@ import {
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Difference } from './plan-difference.tsx';
-import { appliedWords } from './plan-words.ts';
+import { headlineOf } from './plan-words.ts';
 import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -50,8 +52,14 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
   const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
   // A closed approval does not have what the plan changes any more.
   const isRead = planId !== undefined && readsPlans && approval.details.length === 0;
-  const load = async (api: Api) => (isRead ? finalAnswer(api.plan(planId)) : undefined);
-  const plan = usePolling(load, `plan of an approval ${planId} ${isRead}`).value?.answer;
+  const [pauseMs, setPauseMs] = useState<number>();
+  const load = async (api: Api) => {
+    const read = isRead ? (await finalAnswer(api.plan(planId))).answer : undefined;
+    setPauseMs(read?.apply === undefined || isEnded(read.apply.status) ? undefined : intervalMs);
+    return read;
+  };
+  const plan = usePolling(load, `plan of an approval ${planId} ${isRead}`, pauseMs).value;
+  const isApplied = plan?.apply?.approvalId === id;
   return (
     <>
       <Head
@@ -79,7 +87,10 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
           </Panel>
           {plan === undefined ? null : <Difference plan={plan} />}
         </div>
-        <History approval={approval} applied={plan?.apply && appliedWords(plan)} />
+        <History
+          approval={approval}
+          answered={plan !== undefined && isApplied ? `${headlineOf(plan, false)}.` : 'It was sent and answered.'}
+        />
       </div>
     </>
   );
@@ -109,18 +120,16 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
 }
 
 interface HistoryProps extends ApprovalProps {
-  /** Of the page of its plan, which says itself what it led to. */
-  readonly title?: string;
-  /** What the plan set. */
-  readonly applied?: string | undefined;
+  /** What it led to. Absent on the page of its plan, which says so itself. */
+  readonly answered?: string;
 }
 
 /** What happened to it, the oldest first. */
-export function History({ approval, title, applied = 'It was sent and answered.' }: HistoryProps) {
+export function History({ approval, answered }: HistoryProps) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
   return (
-    <Panel title={title ?? 'What happened'}>
+    <Panel title={answered === undefined ? 'Approved' : 'What happened'}>
       <ol class="timeline">
         <li>
           <Time iso={askedAt} short /> <PartyName party={asker} /> asked.
@@ -132,16 +141,16 @@ export function History({ approval, title, applied = 'It was sent and answered.'
             <q>{why}</q>
           </li>
         ))}
-        {approvedAt === undefined || validUntil === undefined || title !== undefined ? null : (
+        {approvedAt === undefined || validUntil === undefined || answered === undefined ? null : (
           <li>
             <Time iso={approvedAt} short /> It has all approvals. Valid{approval.servedOnce ? ' once,' : ''} until{' '}
             <Time iso={validUntil} short />.
           </li>
         )}
-        {use === undefined || (use.answered && title !== undefined) ? null : (
+        {use === undefined || (use.answered && answered === undefined) ? null : (
           <li>
             <Time iso={use.at} short />{' '}
-            {use.answered ? applied : 'It left, and no answer is known: the change may have been made or not.'}
+            {use.answered ? answered : 'It left, and no answer is known: the change may have been made or not.'}
           </li>
         )}
         {isClosed(approval) && endedByTime ? (

@@ -75,7 +75,7 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
             items={differenceOf(before, after)}
             keyOf={({ place }) => place}
             columns={[
-              ['Setting', 'wrap', ({ place }) => <code>{place === '' ? 'the whole' : place}</code>],
+              ['Setting', 'wrap', ({ place }) => <code>{place === '' ? 'everything' : place}</code>],
               ['Before', 'wrap', (one) => <Values of={one.lost} as="del" in={one} state={before} />],
               ['After', 'wrap', (one) => <Values of={one.gained} as="ins" in={one} state={after} />],
             ]}
@@ -87,7 +87,7 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
   );
 }
 
-/** The values of a setting before or after a change; of a list, those that it loses or gains. */
+/** The value of a setting before or after a change; of a list, what it loses or gains, because the rest may be long. */
 function Values(props: {
   readonly of: readonly string[];
   readonly as: 'del' | 'ins';
@@ -96,8 +96,16 @@ function Values(props: {
 }) {
   const { of, as: Value, in: change, state } = props;
   const isEmpty = change.isList && isEmptyAt(state, change.place);
-  if (of.length === 0 && !isEmpty) return <span class="quiet">{change.isList ? 'not in the list' : 'not set'}</span>;
-  return (isEmpty ? ['empty'] : of).map((value, at) => <Value key={at}>{value}</Value>);
+  if (isEmpty) return <span class="quiet">empty</span>;
+  if (of.length === 0) return change.isList ? null : <span class="quiet">not set</span>;
+  return (
+    <>
+      {change.isList ? <span class="quiet">{Value === 'del' ? 'loses ' : 'gains '}</span> : null}
+      {of.map((value, at) => (
+        <Value key={at}>{value}</Value>
+      ))}
+    </>
+  );
 }
 
 const compared = ['action', 'target', 'before', 'after', 'undo'] as const;

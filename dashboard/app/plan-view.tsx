@@ -14,10 +14,10 @@ import { History } from './approval-view.tsx';
 import { Keys, StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
-import { count, duration } from './format.ts';
+import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Time, ToneBadge } from './pieces.tsx';
-import { type Apply, canApply, doneOf, headlineOf, outcomeTones, waveWord } from './plan-words.ts';
+import { type Apply, canApply, doneOf, headlineOf, outcomeTones, undoableOf, waveWord } from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
@@ -117,7 +117,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           <div class="cols">
             <div class="stack">
               <Connection of={[applied]} />
-              {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} run={run} />}
+              {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
               <Difference plan={plan} />
             </div>
             <div class="stack">
@@ -208,6 +208,7 @@ function Actions({ plan, reload, onFailure }: ActProps) {
 /** Ends an apply, after a question: what is left then needs another plan. */
 function EndButton({ plan, reload, onFailure }: ActProps) {
   const { api } = useSignedIn();
+  const undoes = useRole('Changes.Plan') && undoableOf(plan) > 0;
   const dialog = (onClose: () => void) => (
     <Dialog
       title="End this apply?"
@@ -228,7 +229,7 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
       }
     >
       <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
-      <p>Then “Plan to undo” plans to take back what was applied.</p>
+      {undoes ? <p>Then “Plan to undo” plans to take back what was applied.</p> : null}
     </Dialog>
   );
   return <DialogButton dialog={dialog}>{plan.apply?.waits === true ? 'End here…' : 'End…'}</DialogButton>;
@@ -238,11 +239,11 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
 function Decision(props: ActProps & { readonly apply: Apply; readonly headline: string }) {
   const { plan, apply, headline, reload, onFailure } = props;
   const { api } = useSignedIn();
-  const mayApply = useRole('Changes.Apply');
+  const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
   const { hold, wave = 1, waves } = apply;
   const left = apply.tenants.total - doneOf(apply);
   const { failed } = apply.tenants;
-  const made = apply.outcomes?.['applied'] ?? 0;
+  const made = undoableOf(plan);
   const goOn = async (): Promise<void> => {
     await api.goOn(plan.planId, apply.waitsFor);
     reload();
@@ -276,7 +277,7 @@ function Decision(props: ActProps & { readonly apply: Apply; readonly headline: 
           {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
         </p>
       )}
-      {made === 0 || !mayApply ? null : (
+      {made === 0 || !mayApply || !mayPlan ? null : (
         <p class="quiet">
           To undo {made === 1 ? 'the change' : `the ${count(made, 'change')}`} made so far, end the apply first.
         </p>
@@ -300,21 +301,28 @@ interface WavesProps {
   readonly apply: Apply;
   /** Undefined until they are read. */
   readonly tenants: readonly RunTenant[] | undefined;
-  readonly run: RunAnswer | undefined;
 }
 
 /** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
-function Waves({ apply, tenants, run }: WavesProps) {
+function Waves({ apply, tenants }: WavesProps) {
   const { waves, waveNames, wave: current = 1, status, waits, hold, gates = [] } = apply;
   const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
   const restWord = isEnded(status) ? 'not sent' : 'to come';
+  const parts = waves.map((size, index) => {
+    const counts = countsOf(byWave.get(index + 1) ?? []);
+    const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
+    return [...counts, ...(left > 0 ? [['rest', restWord, left] as const] : [])];
+  });
+  const keyOf = ([tone, word]: readonly [string, string, number?]): string => (tone === 'rest' ? word : tone);
+  const shown = new Set(parts.flat().map(keyOf));
+  const keys = [...Object.values(waveWords), ['rest', restWord] as const].filter((key) => shown.has(keyOf(key)));
   return (
     <Panel
       title="Waves"
       more={
         <>
           <span class="small">one after another, each with a part of the tenants</span>
-          <Keys of={[waveWords.succeeded, waveWords.failed, waveWords.retrying, ['rest', restWord]]} />
+          <Keys of={keys} />
         </>
       }
       bare
@@ -325,14 +333,11 @@ function Waves({ apply, tenants, run }: WavesProps) {
           const isGate = index + 1 === current && waits && hold === undefined;
           const isNow = index + 1 === current && !isEnded(status) && !isGate;
           const gate = gates.find(({ wave }) => wave === index + 1);
-          const counts = countsOf(some);
-          const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
-          const parts = [...counts, ...(left > 0 ? [['rest', restWord, left] as const] : [])];
+          const ofWave = parts[index] ?? [];
           const end = some
             .flatMap(({ finishedAt }) => finishedAt ?? [])
             .toSorted()
             .at(-1);
-          const begin = index === 0 ? run?.startedAt : gates.find(({ wave }) => wave === index)?.at;
           return (
             <Fragment key={index}>
               <li class={isNow ? 'wave now' : 'wave'}>
@@ -342,18 +347,17 @@ function Waves({ apply, tenants, run }: WavesProps) {
                   <div class="small">{count(size, 'tenant')}</div>
                 </div>
                 <div>
-                  <StackedBar parts={counts.map(([tone, , n]) => [tone, n])} total={size} />
+                  <StackedBar parts={ofWave.map(([tone, , n]) => [tone, n])} total={size} />
                   <div class="small">
                     {tenants === undefined
                       ? ''
-                      : parts.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ')}
+                      : ofWave.map(([, word, n]) => `${n.toLocaleString('en')} ${word}`).join(', ')}
                   </div>
                 </div>
                 <div class="small">
-                  {end === undefined || isNow || left > 0 ? null : (
+                  {end === undefined || isNow || ofWave.some(([, word]) => word === restWord) ? null : (
                     <>
-                      done <Clock iso={end} exact />
-                      {begin === undefined ? '' : `, took ${duration(Date.parse(end) - Date.parse(begin))}`}
+                      done <Time iso={end} short />
                     </>
                   )}
                 </div>
@@ -405,7 +409,8 @@ const failedWords = (tenants: readonly RunTenant[], word: string): string => {
 };
 
 /** The changes by what became of them. */
-function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
+function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
+  const { changes } = plan;
   const { outcomes = {}, status } = apply;
   const known = [...outcomeTones].flatMap(([name, tone]) =>
     name === 'applied' || outcomes[name] ? [[name, tone] as const] : [],
@@ -419,11 +424,9 @@ function Outcomes({ plan: { changes, irreversible }, apply }: { readonly plan: P
     ([name, n, tone], at) =>
       [name, n.toLocaleString('en'), at === 0 ? `of ${count(changes, 'change')}` : '', tone] as const,
   );
-  // Which of the changes were made is not known here: if some cannot be undone, the number would be a guess.
-  const made = outcomes['applied'] ?? 0;
+  const made = undoableOf(plan);
   const when = isEnded(status) ? `of ${made.toLocaleString('en')} applied` : 'once this has ended';
-  const undone =
-    irreversible === 0 && made > 0 ? [['can be undone', made.toLocaleString('en'), when, 'idle'] as const] : [];
+  const undone = made > 0 ? [['can be undone', made.toLocaleString('en'), when, 'idle'] as const] : [];
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
@@ -463,7 +466,7 @@ function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[];
 /** Who approved it. Those who may not see the approval have its link. */
 function Approved({ approvalId }: { readonly approvalId: string }) {
   const { value } = usePolling((api) => finalAnswer(api.approval(approvalId)), `approval of ${approvalId}`);
-  if (value?.answer !== undefined) return <History approval={value.answer} title="Approved" />;
+  if (value?.answer !== undefined) return <History approval={value.answer} />;
   return (
     <Panel title="Approved">
       <a href={approvalLink(approvalId)}>Show the approval</a>

@@ -48,6 +48,10 @@ export function waveWord(
   return tenants.find(({ tenantId }) => tenantId === entry)?.name ?? entry ?? 'One tenant';
 }
 
+/** How many of the changes made can be taken back. Which were made is not known: if some cannot be undone, none is promised. */
+export const undoableOf = ({ irreversible, apply }: Pick<PlanAnswer, 'irreversible' | 'apply'>): number =>
+  irreversible === 0 ? (apply?.outcomes?.['applied'] ?? 0) : 0;
+
 /** Where a plan is, in a few words. */
 export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'] | 'waits', string] {
   const { status, apply } = plan;
@@ -151,13 +155,6 @@ export const differenceWords = (before: string | null, after: string | null): re
 /** What a group of changes does, in plain words if it is a known setting, or else by its action and target. */
 export const groupTitle = ({ action, target, before, after }: Group): string =>
   plainWords(before, after) ?? `${outcomeWord(action.replaceAll('-', '_'))} ${targetInWords(target)}`;
-
-/** What the apply of a plan set, and how far it is. */
-export function appliedWords(plan: PlanAnswer): string {
-  const [first = '', ...others] = plan.groups.map(groupTitle);
-  const more = others.length === 0 ? '' : `, and ${count(others.length, 'other kind')} of change`;
-  return `Applied: ${first}${more}. ${headlineOf(plan, false)}.`;
-}
 
 /** Whether the list in this place has no items. */
 export function isEmptyAt(json: string | null, place: string): boolean {

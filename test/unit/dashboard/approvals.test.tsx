@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApprovalFacts, titleInWords } from '../../../dashboard/app/approval-facts.tsx';
@@ -650,25 +650,42 @@ describe('the page of an approval', () => {
     },
   );
 
-  it('that is used by an apply says what was set, and how far it is', async () => {
+  it('that is used by an apply says how far it is, until it has ended', async () => {
     const facts = [{ name: 'Plan', value: 'fix@1' }];
     const group = { action: 'update', target: '/p', before: null, after: '{"a":1}', undo: 'yes', tenants: 3 };
-    const apply = { status: 'completed', outcomes: { applied: 3 }, tenants: {}, waves: [] };
-    const plan = async () =>
-      ({
-        planId: 'fix@1',
-        status: 'completed',
-        groups: [group],
-        changes: 3,
-        changedTenants: 3,
-        irreversible: 0,
-        apply,
-      }) as never;
+    const tenants = { total: 3, succeeded: 1, failed: 0, skipped: 0 };
+    let apply: object = { approvalId: approval().id, status: 'running', tenants, wave: 1, waves: [3] };
+    const plan = vi.fn<Api['plan']>(async () => {
+      const more = { groups: [group], changes: 3, changedTenants: 3, irreversible: 0, apply };
+      return { planId: 'fix@1', status: 'completed', ...more } as never;
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const pass = (ms: number) =>
+      act(async () => {
+        await vi.advanceTimersByTimeAsync(ms);
+      });
     const use = { at: '2026-11-24T05:02:00.000Z', answered: true };
     const { api } = broker(approval({ kind: 'change', status: 'used', facts, details: [], use }));
-    const { root } = await page('one', { ...api, plan, rows: async () => ({ rows: [] }) }, ['Runs.Read', ...decider]);
-    await settle();
-    expect(root.querySelector('.timeline')?.textContent).toContain('Applied: update /p. 3 of 3 changes applied.');
+    const methods = { ...api, plan, rows: async () => ({ rows: [] }) } as Partial<Api>;
+    const { root, unmount } = await rendered(signedIn(methods, views.one(), ['Runs.Read', ...decider], me));
+    cleanUp = unmount;
+    await pass(10);
+    const told = () => root.querySelector('.timeline')?.textContent;
+    expect(told()).toContain('Wave 1 of 1: 1 of 3 tenants done.');
+    apply = { ...apply, status: 'completed', outcomes: { applied: 3 } };
+    await pass(6_000);
+    expect(told()).toContain('3 of 3 changes applied.');
+    const calls = plan.mock.calls.length;
+    await pass(60_000);
+    expect(plan).toHaveBeenCalledTimes(calls);
+    // What another approval led to is not told of this one.
+    apply = { ...apply, approvalId: 'another' };
+    await unmount();
+    const other = await rendered(signedIn(methods, views.one(), ['Runs.Read', ...decider], me));
+    cleanUp = other.unmount;
+    await pass(10);
+    expect(other.root.querySelector('.timeline')?.textContent).toContain('It was sent and answered.');
   });
 
   it('shows its history, the oldest first, and offers to revoke', async () => {

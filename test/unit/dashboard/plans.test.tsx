@@ -4,14 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
-import {
-  appliedWords,
-  differenceWords,
-  headlineOf,
-  plainWords,
-  stateOf,
-  targetInWords,
-} from '../../../dashboard/app/plan-words.ts';
+import { differenceWords, headlineOf, plainWords, stateOf, targetInWords } from '../../../dashboard/app/plan-words.ts';
 import { PlanView } from '../../../dashboard/app/plan-view.tsx';
 import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
@@ -102,12 +95,12 @@ async function open(plan: PlanAnswer | (() => PlanAnswer), methods: Partial<Api>
 
 it.each([
   ['{"a":{"b":1},"c":"x"}', '{"a":{"b":2},"c":"x"}', ['a.b|1|2']],
-  ['{"list":["one","two"]}', '{"list":["two","three"]}', ['list|one|three']],
-  ['{"list":["one","two"]}', '{"list":["two"]}', ['list|one|not in the list']],
-  ['{"list":["one"]}', '{"list":[]}', ['list|one|empty']],
-  ['{"list":[]}', '{"list":["one"]}', ['list|empty|one']],
+  ['{"list":["one","two"]}', '{"list":["two","three"]}', ['list|loses one|gains three']],
+  ['{"list":["one","two"]}', '{"list":["two"]}', ['list|loses one|']],
+  ['{"list":["one"]}', '{"list":[]}', ['list|loses one|empty']],
+  ['{"list":[]}', '{"list":["one"]}', ['list|empty|gains one']],
   [null, '{"name":"N","tags":[]}', ['name|not set|N', 'tags|not set|[]']],
-  ['"a"', '"b"', ['the whole|a|b']],
+  ['"a"', '"b"', ['everything|a|b']],
   [null, null, []],
 ])('the difference from %s to %s is shown setting by setting', async (before, after, rows) => {
   const [, group] = planWith().groups;
@@ -116,15 +109,6 @@ it.each([
     [...row.children].map(({ textContent }) => textContent).join('|'),
   );
   expect(shown).toEqual(rows);
-});
-
-it('says what the apply of a plan set, and how far it is', () => {
-  const apply = applyWith({ status: 'completed', outcomes: { applied: 29, refused: 1 } });
-  const [, group] = planWith().groups;
-  expect(appliedWords(planWith({ apply }))).toBe(
-    'Applied: remove /groups/a, and 1 other kind of change. 29 of 30 changes applied, 1 refused.',
-  );
-  expect(appliedWords(planWith({ apply, groups: [group!] }))).toMatch(/^Applied: update \/policies\/p\. 29 of/);
 });
 
 it.each([
@@ -285,21 +269,34 @@ describe('the page of a plan', () => {
     const steps = async (state: Partial<NonNullable<PlanAnswer['apply']>>) => {
       const { root, settle, text } = await open(planWith({ apply: applyWith({ ...more, ...state }) }), methods);
       await settle();
-      return { text: text(), steps: [...root.querySelectorAll('.wave, .gate')] };
+      const keys = [...root.querySelectorAll('.key')].map(({ parentElement }) => parentElement?.textContent);
+      return { text: text(), keys, steps: [...root.querySelectorAll('.wave, .gate')] };
     };
     const waiting = await steps({ waits: true });
     expect(waiting.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave', 'gate now', 'wave']);
     expect(waiting.steps[1]?.textContent).toMatch(/^Olivia Operator let it go on at \d\d:\d\d:\d\d$/);
     expect(waiting.steps[3]?.textContent).toMatch(/^It waits to go on since \d\d:\d\d:\d\d$/);
     expect(waiting.text).toContain('Look first at what went wrong in 1 tenant.');
-    expect(waiting.text).toContain('To undo the 5 changes made so far, end the apply first.');
-    // Its start is the moment in which somebody let it go on.
-    expect(waiting.steps[2]?.textContent).toMatch(/\d\d:\d\d:\d\d, took 1 h 00 min$/);
+    expect(waiting.steps[2]?.textContent).toMatch(/done \d+ \w+, \d\d:\d\d$/);
+    expect(waiting.keys).toEqual(['to look at', 'to come']);
     await cleanUp?.();
     // A hold stops it within a wave.
     const held = await steps({ waits: true, hold });
     expect(held.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave now', 'wave']);
-    expect(held.steps[2]?.textContent).not.toContain('took');
+    expect(held.steps[2]?.textContent).not.toMatch(/done \d/);
+  });
+
+  it.each([
+    ['tells how to undo', 0, everyRole, true],
+    ['does not promise to undo what cannot be undone', 1, everyRole, false],
+    ['does not promise to undo to those who may not plan', 0, ['Runs.Read', 'Changes.Apply'], false],
+  ] as const)('%s while it waits, and before it ends', async (_, irreversible, roles, isTold) => {
+    const plan = planWith({ irreversible, apply: applyWith({ waits: true }) });
+    const { press, text } = await open(plan, {}, roles);
+    expect(text().includes('To undo the 5 changes made so far, end the apply first.')).toBe(isTold);
+    await press('End here…');
+    expect(text()).toContain('End this apply?');
+    expect(text().includes('Then “Plan to undo”')).toBe(isTold);
   });
 
   it('says what a wave left out, once the apply has ended', async () => {
