@@ -28,13 +28,13 @@ interface TableContext {
  */
 export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly ShownRecord[] }) {
   const [open, setOpen] = useState<ShownRecord>();
-  const [unfolded, setUnfolded] = useState<string>();
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const { filter, names } = context;
   const lines = useMemo(() => folded(records), [records]);
-  const isOpen = (line: Line): boolean => line.equal !== undefined && keyOf(line) === unfolded;
-  const onOpen = (line: Line): void => {
-    if (line.equal === undefined) setOpen(line);
-    else setUnfolded(isOpen(line) ? undefined : keyOf(line));
+  const isOpen = ({ equal }: Line): boolean => equal !== undefined && unfolded.has(keyOfOldest(equal));
+  const onOpen = ({ equal, ...line }: Line): void => {
+    if (equal === undefined) setOpen(line);
+    else setUnfolded((current) => current.symmetricDifference(new Set([keyOfOldest(equal)])));
   };
   const opener = (line: Line) => <Opener record={line} names={names} isOpen={isOpen(line)} onOpen={onOpen} />;
   const columns: readonly Column<Line>[] = [
@@ -56,7 +56,9 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         ])}
         keyOf={(line) => `${line.isPart}-${keyOf(line)}`}
         onOpen={onOpen}
-        rowClass={({ breakGlass, isPart }) => (breakGlass === true ? 'break-glass' : isPart && 'part')}
+        rowClass={({ breakGlass, isPart }) =>
+          [breakGlass && 'break-glass', isPart && 'part'].filter((name) => name !== undefined).join(' ')
+        }
         groupsOf={(items) => byDay(items, ({ at }) => at)}
       />
       {open === undefined ? null : (
@@ -66,9 +68,9 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   );
 }
 
-interface ShownRecord extends AuditRecord {
-  /** When the request left, if the record is that of its answer. */
-  readonly sentAt?: string;
+export interface ShownRecord extends AuditRecord {
+  /** If the record is that of the answer to a request: it, and the one from before the request, as they are stored. */
+  readonly both?: readonly [answered: AuditRecord, sent: AuditRecord];
 }
 
 /** Records with one for each request: that of its answer, with what the record from before the request says. */
@@ -78,40 +80,47 @@ export function oneARequest(records: readonly AuditRecord[]): readonly ShownReco
   return records.flatMap((record): ShownRecord[] => {
     if (record.outcome === 'sent') return answered.has(record.tokenId) ? [] : [record];
     const before = record.outcome === 'answered' ? sent.get(record.tokenId) : undefined;
-    return [before === undefined ? record : { ...before, ...record, sentAt: before.at }];
+    return [before === undefined ? record : { ...before, ...record, both: [record, before] }];
   });
 }
 
-/** The newest of records that differ in time and tenant alone, with all of these. */
+/** The newest of records that differ only in what is {@link ofOne}, with all of these. */
 interface Line extends ShownRecord {
   readonly equal?: readonly ShownRecord[];
   /** One of these, below their line. */
   readonly isPart?: true;
 }
 
-/** Equal records that follow each other, or are of one second, such as the tokens of two runs, in one line. */
-export function folded(records: readonly ShownRecord[]): readonly Line[] {
-  const lines: ShownRecord[][] = [];
-  const lastOf = new Map<string, ShownRecord[]>();
-  for (const record of records) {
-    const { caller, kind, outcome, status, code, rule, breakGlass, excessScopes, approvalId, reason } = record;
-    const told = [kind, outcome, status, code, rule, breakGlass, excessScopes, approvalId, reason, subjectOf(record)];
-    const key = JSON.stringify([localDay(record.at), caller, ...told]);
-    const last = lastOf.get(key);
-    if (last !== undefined && (last === lines.at(-1) || secondOf(last.at(-1)) === secondOf(record))) last.push(record);
-    else {
-      lines.push([record]);
-      lastOf.set(key, lines.at(-1) ?? []);
-    }
-  }
-  return lines.flatMap((equal) => (equal.length === 1 ? equal : equal.slice(0, 1).map((one) => ({ ...one, equal }))));
-}
+/** What a record has for itself, also if another one tells the same. */
+const ofOne: ReadonlySet<string> = new Set<keyof ShownRecord>([
+  ...(['at', 'tenantId', 'tenantAsked', 'tokenId', 'uti', 'requestId', 'correlationId', 'expiresAt'] as const),
+  ...(['fromCache', 'tokenFingerprint', 'bytes', 'both'] as const),
+]);
 
-const secondOf = (record: ShownRecord | undefined) => record?.at.slice(0, 19);
+/** Equal records that follow each other are one line, and so are those that alternate with a few others within a minute. */
+const [nearLines, nearMs] = [8, 60_000];
+
+/** Equal records in one line, such as the tokens of a run for two resources in two lines. @param records the newest first. */
+export function folded(records: readonly ShownRecord[]): readonly Line[] {
+  const lines: { readonly key: string; readonly equal: ShownRecord[] }[] = [];
+  for (const record of records) {
+    const key = localDay(record.at) + JSON.stringify(record, (name, value) => (ofOne.has(name) ? undefined : value));
+    const last = lines.slice(-nearLines).findLast((line) => line.key === key);
+    const pauseMs = Date.parse(last?.equal.at(-1)?.at ?? '') - Date.parse(record.at);
+    if (last !== undefined && (last === lines.at(-1) || pauseMs < nearMs)) last.equal.push(record);
+    else lines.push({ key, equal: [record] });
+  }
+  return lines.flatMap(({ equal }) =>
+    equal.length === 1 ? equal : equal.slice(0, 1).map((one) => ({ ...one, equal })),
+  );
+}
 
 /** The two records of a request through the gateway share their id, and the steps of approvals have none of their own. */
 const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =>
   `${tokenId}-${outcome}-${approvalId}-${Date.parse(at)}`;
+
+/** Of equal records: newer ones do not change it. */
+const keyOfOldest = (equal: readonly ShownRecord[]): string => equal.slice(-1).map(keyOf).join('');
 
 /**
  * The resource of a token, or the request to it, or the one that an approval is for, or the tags that a tenant got and lost, or
@@ -137,12 +146,11 @@ const What = ({ record }: { readonly record: AuditRecord }) => (
 );
 
 /** Approvals of plans have the nil id. */
-export function tenantOf({ tenantId, tenantAsked, equal = [] }: Line, names: Names): string {
-  const others = new Set(equal.map((record) => tenantOf(record, names)));
-  if (others.size > 1) return count(others.size, 'tenant');
-  return tenantId === nilUuid
-    ? 'several tenants'
-    : (names.tenants.get(tenantId ?? '') ?? tenantId ?? tenantAsked ?? '');
+export function tenantOf({ equal, ...record }: Line, names: Names): string {
+  const ids = new Set((equal ?? [record]).flatMap(({ tenantId, tenantAsked }) => tenantId ?? tenantAsked ?? []));
+  const [id = ''] = ids;
+  if (ids.size > 1) return count(ids.size, 'tenant');
+  return id === nilUuid ? 'several tenants' : (names.tenants.get(id) ?? id);
 }
 
 const icons = { person: undefined, application: 'api', agent: 'api', job: 'jobs' } as const;
@@ -311,10 +319,10 @@ function scopesName({ kind, outcome }: AuditRecord): string {
 }
 
 function Details({ record }: { readonly record: ShownRecord }) {
-  const { caller, scopes, excessScopes, expiresAt, sentAt } = record;
+  const { caller, scopes, excessScopes, expiresAt, both } = record;
   return (
     <dl class="long">
-      <Fact name="Sent">{sentAt && <Time iso={sentAt} exact />}</Fact>
+      <Fact name="Sent">{both && <Time iso={both[1].at} exact />}</Fact>
       <Fact name="Code">{record.code && <code>{record.code}</code>}</Fact>
       <Fact name="Grant">{record.grant}</Fact>
       <Fact name="From cache">{record.fromCache === undefined ? undefined : record.fromCache ? 'yes' : 'no'}</Fact>

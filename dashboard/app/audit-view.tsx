@@ -6,12 +6,13 @@ import {
   isFailed,
   type Names,
   oneARequest,
+  type ShownRecord,
   subjectOf,
   tenantOf,
   useNames,
 } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
-import { count, countOf, duration, localClock, localDay, relative } from './format.ts';
+import { count, countOf, localClock, localDay, relative } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { readPages } from './paging.ts';
@@ -45,8 +46,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   // A text may be that of one of the two records of a request: their line has both.
   const lines = useMemo(() => oneARequest(records), [records]);
   const found = useMemo(() => searched(lines, text, names), [lines, text, names]);
-  const wanted = useMemo(() => new Set(found.map(({ tokenId }) => tokenId)), [found]);
-  const foundRecords = isSearching ? records.filter(({ tokenId }) => wanted.has(tokenId)) : records;
+  const foundRecords = isSearching ? found.flatMap((line): readonly AuditRecord[] => line.both ?? [line]) : records;
   return (
     <>
       <Head
@@ -111,7 +111,7 @@ function emptyText(isSearching: boolean, hasMore: boolean): string {
 }
 
 /** The records that have a text in who, tenant, rule or what, as the table shows them. */
-function searched(records: readonly AuditRecord[], text: string, names: Names): readonly AuditRecord[] {
+function searched(records: readonly ShownRecord[], text: string, names: Names): readonly ShownRecord[] {
   const wanted = text.trim().toLowerCase();
   if (wanted === '') return records;
   return records.filter((record) =>
@@ -241,6 +241,8 @@ const countedOf = <T,>(items: readonly T[]): readonly Counted<T>[] =>
 interface Period {
   readonly all: Tallied;
   readonly isAll: boolean;
+  /** Minutes of a part. */
+  readonly step: number;
   /** Error codes of what was without success. */
   readonly causes: readonly Counted<string>[];
   /** Its parts of equal length in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
@@ -276,23 +278,30 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
   return {
     all: talliedOf(records),
     isAll,
+    step,
     causes: countedOf(records.filter(isFailed).map(({ code }) => code ?? 'no code')),
     parts: isAll ? parts : parts.slice(1),
   };
 }
 
 /** How many records each part of a period has, and how many of them were without success. */
-function PeriodBars({ filter, period: { all, parts } }: { readonly filter: AuditFilter; readonly period: Period }) {
+function PeriodBars({
+  filter,
+  period: { all, parts, step },
+}: {
+  readonly filter: AuditFilter;
+  readonly period: Period;
+}) {
   if (parts.length < 2 || all.records === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
     const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
     return !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
-  const length = duration(Math.max(...parts.map(({ startMs, endMs }) => endMs - startMs)));
+  const length = step === dayMinutes ? 'day' : step < 60 ? count(step, 'minute') : count(step / 60, 'hour');
   const keys = (
     <span class="keys">
-      Records in {length} each: <Keys of={Object.entries({ succeeded: 'served', failed: 'without success' })} />
+      Records by {length}: <Keys of={Object.entries({ succeeded: 'served', failed: 'without success' })} />
     </span>
   );
   return (

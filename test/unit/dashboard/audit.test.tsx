@@ -11,6 +11,7 @@ import {
   isFailed,
   oneARequest,
   type Names,
+  tenantOf,
   useNames,
 } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
@@ -215,13 +216,49 @@ describe('equal records that follow each other', () => {
     ['requests', [1, 1, 1], { path: '/v1.0/users' }],
     ['approvals', [1, 1, 1], { approvalId: 'a1' }],
     ['rules', [1, 1, 1], { rule: 'other' }],
+    ['rules for emergencies', [1, 1, 1], { breakGlass: true }],
+    ['kinds', [1, 1, 1], { kind: 'tool' }],
+    ['statuses', [1, 1, 1], { status: 500 }],
+    ['reasons', [1, 1, 1], { reason: 'other' }],
+    ['scopes', [1, 1, 1], { scopes: ['other'] }],
+    ['bodies', [1, 1, 1], { bodySha256: 'abc' }],
+    ['changes', [1, 1, 1], { changeSha256: 'abc' }],
+    ['runs', [1, 1, 1], { run: 'other' }],
+    ['ids, hashes of the token and sizes', [3], { uti: 'u', requestId: 'r', tokenFingerprint: 'f', bytes: 7 }],
   ])('with different %s are in %j lines', (_, lines, more) => {
     expect(told([at(9, {}), at(8, more), at(7, {})])).toEqual(lines);
   });
 
-  it('of one second are in one line, also between those of another run', () => {
-    const other = { code: 'throttled' } as const;
-    expect(told([at(9, {}), at(9, other), at(9, {}), at(9, other)])).toEqual([2, 2]);
+  it('of one minute are in one line, also between a few others', () => {
+    const second = (seconds: number, resource: string) =>
+      at(9, { resource, at: new Date(2026, 10, 24, 9, 0, 200 - seconds).toISOString() });
+    const two = [0, 1, 40, 41, 80, 81].map((seconds, n) => second(seconds, n % 2 === 0 ? 'graph' : 'exchange'));
+    expect(told(two)).toEqual([3, 3]);
+    expect(told([second(0, 'graph'), second(1, 'exchange'), second(60, 'graph')])).toEqual([1, 1, 1]);
+    const many = Array.from({ length: 8 }, (_, n) => second(1, `resource ${n}`));
+    expect(told([second(0, 'graph'), ...many, second(2, 'graph')])).toHaveLength(10);
+  });
+
+  it('count their tenants by id, and none where there is none', () => {
+    const tenant = (...ids: readonly (string | undefined)[]) =>
+      tenantOf(folded(ids.map((tenantId, n) => at(9 - n, tenantId === undefined ? {} : { tenantId })))[0]!, {
+        ...names,
+        tenants: new Map([one, two].map((id) => [id, 'Contoso'])),
+      });
+    expect([tenant(one, two, one), tenant(undefined, one), tenant(one, one)]).toEqual([
+      '2 tenants',
+      'Contoso',
+      'Contoso',
+    ]);
+  });
+
+  it('of an emergency are marked as such, also below their line', async () => {
+    const records = [at(9, { breakGlass: true }), at(8, { breakGlass: true })];
+    const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+    await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
+    const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
+    expect(rows.map(({ className }) => className)).toEqual(['break-glass', 'break-glass part', 'break-glass part']);
+    await unmount();
   });
 
   it('of two days are in two lines', () => {
@@ -235,7 +272,7 @@ describe('equal records that follow each other', () => {
       at(7, { tenantId: one }),
       at(6, { code: 'x' as never }),
     ];
-    const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+    const { root, rerender, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
     const rows = () => [...root.querySelectorAll<HTMLElement>('tbody tr:not(.group)')];
     const button = () => root.querySelector<HTMLElement>('tbody button');
     expect(rows().map((row) => row.children[2]?.textContent)).toEqual(['2 tenants', '']);
@@ -244,6 +281,10 @@ describe('equal records that follow each other', () => {
     await act(() => button()?.click());
     expect(button()?.getAttribute('aria-expanded')).toBe('true');
     expect(rows().map(({ className }) => className)).toEqual(['', 'part', 'part', 'part', '']);
+    // A newer record does not close it.
+    await rerender(<AuditTable records={[at(10, {}), ...records]} filter={{}} names={names} />);
+    expect(rows().map(({ className }) => className)).toEqual(['', 'part', 'part', 'part', 'part', '']);
+    await rerender(<AuditTable records={records} filter={{}} names={names} />);
     await act(() => rows()[2]?.querySelector<HTMLElement>('td')?.click());
     expect(root.querySelector('dialog')?.textContent).toContain(two);
     await act(() => rows()[0]?.querySelector<HTMLElement>('td')?.click());
@@ -499,6 +540,21 @@ describe('what stands above the records', () => {
     expect(root.querySelector<HTMLInputElement>('input[type=search]')?.value).toBe('');
     // The text is searched for in what was read once.
     expect(queries).toHaveLength(2);
+    await unmount();
+  });
+
+  it('counts of the steps of approvals, which share an id, those that were found', async () => {
+    const of = (path: string) =>
+      ({ ...at(24, 'approved'), kind: 'approval', tokenId: nobody, path, scopes: [], correlationId: path }) as const;
+    const entries = [of('/users'), of('/groups')] as never;
+    const { root, unmount } = await view([entries], undefined, undefined, { entries });
+    const search = root.querySelector<HTMLInputElement>('input[type=search]')!;
+    await act(() => {
+      search.value = '/users';
+      search.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    await settled();
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 of 2 records');
     await unmount();
   });
 
