@@ -307,7 +307,10 @@ function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names 
           </div>
         ))}
       </div>
-      <span class="sub">Last used: {lastUse(rule)}</span>
+      <span class="sub">
+        {rule.lastAt === undefined ? 'Not used' : 'Last used: '}
+        {rule.lastAt && lastUse(rule)}
+      </span>
     </>
   );
 }

@@ -95,7 +95,9 @@ function Totals({ run, before, failedSame }: TotalsProps) {
   const sentences = [
     failedSame ? 'The same tenants failed.' : [],
     total === undefined ? [] : `${title} ${now.toLocaleString('en')}${areSame ? change : ''}.`,
-    areSame || total === undefined ? [] : `The total is ${over}, before ${overBefore}: not the same ones.`,
+    areSame || total === undefined
+      ? []
+      : `It counts ${over?.replace('over ', '')}, and before ${overBefore?.replace(/^over | tenants?$/g, '')}${over === overBefore ? ', not the same ones' : ''}.`,
   ].flat();
   return sentences.length === 0 ? null : <li>{sentences.join(' ')}</li>;
 }

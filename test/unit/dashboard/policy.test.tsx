@@ -153,7 +153,7 @@ it.each<[string, Partial<Scope> | undefined, string]>([
     </SignedInContext.Provider>,
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  expect(root.querySelector('tbody th')?.textContent).toBe(`${words}Last used: not used`);
+  expect(root.querySelector('tbody th')?.textContent).toBe(`${words}Not used`);
   await unmount();
 });
 

@@ -343,12 +343,12 @@ describe('the total of the first column of a run', () => {
 
   it('has none, and says so, where the runs counted other tenants, be they as many', async () => {
     expect(await totals(of, [id(2)])).toEqual([
-      'The same tenants failed. Licences 500. The total is over 50 tenants, before over 45 of 50 tenants: not the same ones.',
+      'The same tenants failed. Licences 500. It counts 50 tenants, and before 45 of 50.',
     ]);
     expect(await totals(overSame, [id(1)])).toEqual([
       'Fabrikamfails now',
       'Adatumworks again',
-      'Licences 500. The total is over 49 of 50 tenants, before over 49 of 50 tenants: not the same ones.',
+      'Licences 500. It counts 49 of 50 tenants, and before 49 of 50, not the same ones.',
     ]);
   });
 
