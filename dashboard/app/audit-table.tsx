@@ -34,7 +34,10 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const isOpen = ({ equal }: Line): boolean => equal !== undefined && unfolded.has(keyOfOldest(equal));
   const onOpen = ({ equal, ...line }: Line): void => {
     if (equal === undefined) setOpen(line);
-    else setUnfolded((current) => current.symmetricDifference(new Set([keyOfOldest(equal)])));
+    else {
+      const key = keyOfOldest(equal);
+      setUnfolded((keys) => new Set(keys.has(key) ? [...keys].filter((other) => other !== key) : [...keys, key]));
+    }
   };
   const opener = (line: Line) => <Opener record={line} names={names} isOpen={isOpen(line)} onOpen={onOpen} />;
   const columns: readonly Column<Line>[] = [
@@ -92,10 +95,11 @@ interface Line extends ShownRecord {
 }
 
 /** What a record has for itself, also if another one tells the same. */
-const ofOne: ReadonlySet<string> = new Set<keyof ShownRecord>([
-  ...(['at', 'tenantId', 'tenantAsked', 'tokenId', 'uti', 'requestId', 'correlationId', 'expiresAt'] as const),
-  ...(['fromCache', 'tokenFingerprint', 'bytes', 'both'] as const),
-]);
+const ofOne: ReadonlySet<string> = new Set(
+  'at tenantId tenantAsked tokenId uti requestId correlationId expiresAt fromCache tokenFingerprint bytes both'.split(
+    ' ',
+  ),
+);
 
 /** Equal records that follow each other are one line, and so are those that alternate with a few others within a minute. */
 const [nearLines, nearMs] = [8, 60_000];

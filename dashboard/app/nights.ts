@@ -79,19 +79,14 @@ const isScheduled = ({ runId }: NightRun): boolean => isScheduledWindow(parseRun
 const rerunMs = 7 * dayMs;
 
 /** Whether somebody repeated a run of the schedule over few of its tenants. One that failed as a whole has repeated nothing. */
-const isRerun = (run: NightRun, all: readonly NightRun[]): boolean => {
-  const since = new Date(Date.parse(run.startedAt) - rerunMs).toISOString();
-  const { status = 'completed' } = run;
-  return (
-    status === 'completed' &&
-    visitsAnew(run) &&
-    !isScheduled(run) &&
-    all.some(
-      (other) =>
-        isScheduled(other) && other.startedAt >= since && other.startedAt <= run.startedAt && !visitsMost(run, other),
-    )
-  );
-};
+const isRerun = (run: NightRun, all: readonly NightRun[]): boolean =>
+  (run.status ?? 'completed') === 'completed' &&
+  visitsAnew(run) &&
+  !isScheduled(run) &&
+  all.some((other) => {
+    const laterMs = Date.parse(run.startedAt) - Date.parse(other.startedAt);
+    return laterMs >= 0 && laterMs <= rerunMs && isScheduled(other) && !visitsMost(run, other);
+  });
 
 /**
  * The days up to the last run that ended, oldest first. Queries, applies and reruns over few tenants have no place in them.

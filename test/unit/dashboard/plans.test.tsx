@@ -286,11 +286,11 @@ describe('the page of a plan', () => {
     expect(held.steps[2]?.textContent).not.toMatch(/done \d/);
   });
 
-  it.each([
+  it.each<[string, number, string[], boolean]>([
     ['tells how to undo', 0, everyRole, true],
     ['does not promise to undo what cannot be undone', 1, everyRole, false],
     ['does not promise to undo to those who may not plan', 0, ['Runs.Read', 'Changes.Apply'], false],
-  ] as const)('%s while it waits, and before it ends', async (_, irreversible, roles, isTold) => {
+  ])('%s while it waits, and before it ends', async (_, irreversible, roles, isTold) => {
     const plan = planWith({ irreversible, apply: applyWith({ waits: true }) });
     const { press, text } = await open(plan, {}, roles);
     expect(text().includes('To undo the 5 changes made so far, end the apply first.')).toBe(isTold);
