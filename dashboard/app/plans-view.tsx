@@ -4,8 +4,7 @@ import { byDay, count } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Person } from './approval-facts.tsx';
 import { Empty, Head, Loaded, Table, Time, ToneBadge } from './pieces.tsx';
-import { isEnded } from '../../src/lib/runs/store/run.ts';
-import { doneOf, type PlanSummary, stateOf } from './plan-words.ts';
+import { type PlanSummary, stateOf } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { planLink } from './route.ts';
@@ -76,11 +75,13 @@ function PlanList() {
   );
 }
 
-/** How many tenants it changes; of an apply that is under way, how many of them are done. */
-const tenantsOf = ({ tenants, apply }: PlanSummary): string =>
-  apply === undefined || isEnded(apply.status)
-    ? tenants.total.toLocaleString('en')
-    : `${doneOf(apply).toLocaleString('en')} of ${apply.tenants.total.toLocaleString('en')}`;
+/** How many tenants it changes; of an apply, in how many it went well so far, and in how many not. */
+function tenantsOf({ tenants, apply }: PlanSummary): string {
+  if (apply === undefined) return tenants.total.toLocaleString('en');
+  const { succeeded, failed, total } = apply.tenants;
+  const made = `${succeeded.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+  return failed === 0 ? made : `${made}, ${failed.toLocaleString('en')} failed`;
+}
 
 /** Those that wait for a person, then the others by day. */
 function byNeed(plans: readonly PlanSummary[]) {

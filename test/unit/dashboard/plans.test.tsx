@@ -186,7 +186,12 @@ it('lists what waits for a person first, and names people of the own tenant with
   const madeBy = 'olivia@partner.example';
   const plans = [
     planWith({ planId: 'a@1', title: 'Not applied', madeBy: 'guest@other.example' }),
-    planWith({ planId: 'b@1', title: 'Waits', madeBy, apply: applyWith({ waits: true }) }),
+    planWith({
+      planId: 'b@1',
+      title: 'Waits',
+      madeBy,
+      apply: applyWith({ waits: true, tenants: { ...counts, succeeded: 2, failed: 1 } }),
+    }),
   ];
   const api = { plans: async () => ({ plans }), jobs: async () => ({ jobs: [] }) } as unknown as Partial<Api>;
   const own = { ...session, name: 'ada@partner.example', roles: everyRole };
@@ -201,7 +206,7 @@ it('lists what waits for a person first, and names people of the own tenant with
   expect(root.querySelector('h1')?.textContent).toBe('1 plan waits for you');
   const [head, first, , last] = [...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent);
   expect(head).toBe('Waiting');
-  expect(first).toMatch(/^Waitsolivia, .*2 of 12.*olivia$/);
+  expect(first).toMatch(/^Waitsolivia, .*[^1]2 of 12, 1 failed.*olivia$/);
   expect(last).toMatch(/guest@other\.example$/);
 });
 
