@@ -232,7 +232,7 @@ interface Trend {
 
 /**
  * Runs know error codes. Why there is no access they do not know, so there the trend is that of the tenants of now.
- * @param past runs that counted these tenants alone, for the nights before: they do not know codes.
+ * @param past runs that counted these tenants alone. It serves if it has more nights than there are runs.
  * @returns undefined if the nights do not show the cause.
  */
 export function trendOf(
@@ -246,13 +246,10 @@ export function trendOf(
     isErrorCode(cause)
       ? [...codes.values()].filter((code) => code === cause).length
       : now.filter((tenantId) => codes.has(tenantId)).length;
-  const first = nights[0]?.run.startedAt;
-  const counted = [
-    ...older.flatMap(({ startedAt, tenants: { failed: n } }) =>
-      first === undefined || startedAt < first ? [[startedAt, n] as const] : [],
-    ),
-    ...nights.map((night) => [night.run.startedAt, failed(night)] as const),
-  ];
+  const counted =
+    older.length > nights.length
+      ? older.map((run) => [run.startedAt, run.tenants.failed] as const)
+      : nights.map((night) => [night.run.startedAt, failed(night)] as const);
   const values = counted.map(([, value]) => value);
   const before = values.lastIndexOf(0);
   const [since] = counted[before + 1] ?? [];
@@ -277,7 +274,7 @@ export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]):
   const main = mainJob(jobs);
   const nights = nightsOf(main?.runs ?? [], nightsLookedUp).flatMap(({ run }) => run ?? []);
   const failures = useFailures(nights, main?.runs ?? []);
-  const causes = main === undefined ? [] : causesOf(tenants);
+  const causes = main === undefined || nights.length === nightsLookedUp ? [] : causesOf(tenants);
   const past = usePolling(
     (api) => readHistoryOf(api, main?.job.name ?? '', trendMost, causes),
     `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,

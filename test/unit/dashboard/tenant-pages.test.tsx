@@ -194,31 +194,6 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
-  it('takes from the history since when a cause has been there that is older than the runs that are looked into', async () => {
-    const days = Array.from({ length: 14 }, (_, at) => String(23 - at));
-    const some = days.map((day) => {
-      const startedAt = `2026-11-${day}T05:00:00.000Z`;
-      return { ...first!, runId: `access-check@${day}`, job: job.name, startedAt, finishedAt: startedAt };
-    });
-    const list = [tenant('Alpine', { lastResults: [failed(job.name, 'consent_required')] })];
-    const asked = vi.fn<Api['jobHistory']>(async () =>
-      nights([
-        ['09', 1],
-        ['08', 1],
-        ['07', 0],
-      ]),
-    );
-    const { cells, unmount } = await matrix({}, list, {
-      runs: async () => ({ runs: some }),
-      failedRuns: async () => ({ runs: some.map((run) => ({ ...run, failed: { consent_required: ['id-Alpine'] } })) }),
-      jobHistory: asked,
-    });
-    await settle();
-    expect(cells()[1]).toEqual(['1No consent for the application since 8 Nov Copy command']);
-    expect(asked).toHaveBeenCalledWith('access-check', expect.objectContaining({ tenants: 'id-Alpine' }));
-    await unmount();
-  });
-
   it('adds a choice to the filter also before the browser reports the address of the choice before', async () => {
     const answer = { tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' };
     const Page = () => <TenantsView filter={parseTenantFilter(useRoute().query)} />;
