@@ -63,7 +63,8 @@ function About({ tenant: { tenantId, defaultDomain, groups } }: TenantProps) {
           <span class="quiet">group</span> {group}
         </a>
       ))}
-      <CopyButton text={tenantId} what="tenant id" isAlone />
+      <code class="small">{tenantId}</code>
+      <CopyButton text={tenantId} what="tenant id" />
     </>
   );
 }
@@ -153,10 +154,11 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const only = results.length === 1 ? results[0] : undefined;
   const apply = only !== undefined && isApply(only) ? only : undefined;
   const change = useChange(tenant.tenantId, apply?.runId);
+  const reason = cause === 'change_failed' ? change?.reason : undefined;
   // A newer broker may know codes that this page does not.
   const known = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   // The reason stands here.
-  const advice = change?.reason === undefined ? known : known?.replace(/^The rows of the apply say [^.]+\. /, '');
+  const advice = reason === undefined ? known : known?.replace(/^The rows of the apply say [^.]+\. /, '');
   const since = useSince(tenant, trouble);
   // Without access, no job does anything.
   const all = results.length === 0 ? 'Jobs' : count(results.length, 'job');
@@ -167,13 +169,14 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
     <Notice
       kind={tone}
       actions={
-        apply === undefined ? (
+        <>
           <StepFor cause={{ cause, tenants: [{ tenant, results }] }} />
-        ) : (
-          <a class="btn" href={change?.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}>
-            Show the change
-          </a>
-        )
+          {apply === undefined || change === undefined ? null : (
+            <a class="btn" href={change.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}>
+              Show the change
+            </a>
+          )}
+        </>
       }
     >
       <h2>{titleOf(cause)}</h2>
@@ -183,20 +186,27 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
           {apply === undefined ? how : `${refused} on ${localDay(apply.finishedAt)}`}.
         </p>
       )}
-      <Paragraphs text={change?.reason} />
+      <Paragraphs text={reason} />
       <Paragraphs text={advice} />
     </Notice>
   );
 }
 
-/** What Microsoft said of the first change that an apply could not make in a tenant, and the plan. Nothing for those who may not read runs. */
+/** Rows of an apply with these outcomes say why. The first ones say more. A row that drifted tells of something else. */
+const telling = ['refused', 'reverted', 'not attempted'];
+
+/** Why an apply could not make a change in a tenant, and the plan. Undefined for those who may not read runs. */
 function useChange(tenantId: string, runId: string | undefined) {
   const readsRuns = useRole('Runs.Read');
   const load = async (api: Api) => {
     if (runId === undefined || !readsRuns) return undefined;
-    const [{ rows }, { plans }] = await Promise.all([api.rowsOfTenant(runId, tenantId), api.plans()]);
-    const reason = rows.map(({ detail }) => detail).find((detail) => typeof detail === 'string');
-    return { reason, planId: plans.find(({ apply }) => apply?.runId === runId)?.planId };
+    const [read, listed] = await Promise.all([
+      api.rowsOfTenant(runId, tenantId).catch(() => undefined),
+      api.plans().catch(() => undefined),
+    ]);
+    const details = telling.flatMap((wanted) => read?.rows.filter(({ outcome }) => outcome === wanted) ?? []);
+    const reason = details.map(({ detail }) => detail).find((detail) => typeof detail === 'string');
+    return { reason, planId: listed?.plans.find(({ apply }) => apply?.runId === runId)?.planId };
   };
   return usePolling(load, `change ${tenantId} ${runId}`).value;
 }

@@ -1,5 +1,6 @@
 import type { LastResult } from './answers/tenants.ts';
 import { errorTable, isErrorCode } from '../core/errors.ts';
+import { isApplyWindow, parseRunId } from '../runs/store/run.ts';
 import type { Tenant } from './trouble.ts';
 
 /** A `ptb` command that helps with a cause. */
@@ -59,10 +60,11 @@ export function stepFor({ cause, tenants }: Concerned): Step | undefined {
 const wordOf = ({ tenantId, defaultDomain = '' }: Pick<Tenant, 'tenantId' | 'defaultDomain'>): string =>
   /^[a-z0-9][a-z0-9.-]*$/i.test(defaultDomain) ? defaultDomain : tenantId;
 
-/** Runs the job again for tenants that failed for a passing reason, if they failed in one run. */
+/** Runs the job again for tenants that failed for a passing reason, if they failed in one run. An apply needs a new plan. */
 function againFor(ids: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {
   const [first] = results;
   if (first === undefined || results.some(({ runId }) => runId !== first.runId)) return undefined;
+  if (isApplyWindow(parseRunId(first.runId)?.window ?? '')) return undefined;
   if (ids.length > maxIds) return { command: `ptb runs rerun ${first.runId}` };
   return { command: `ptb run ${first.job} --tenant ${ids.join(' ')}` };
 }

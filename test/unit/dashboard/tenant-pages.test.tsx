@@ -563,9 +563,13 @@ describe('the page of a tenant', () => {
     const runId = `harden@apply-${'a'.repeat(32)}`;
     const lastResults = [{ ...failed('harden', 'change_failed'), runId }];
     const reason = 'Microsoft Graph answered 403: Insufficient privileges.';
-    const rowsOfTenant = vi.fn<(...given: readonly unknown[]) => Promise<unknown>>(async () => ({
-      rows: [{ detail: null }, { detail: reason }],
-    }));
+    const rows = [
+      { outcome: 'drifted', detail: 'The tenant is not as it was.' },
+      { outcome: 'not attempted', detail: 'An earlier change was refused.' },
+      { outcome: 'refused', detail: null },
+      { outcome: 'refused', detail: reason },
+    ];
+    const rowsOfTenant = vi.fn<(...given: readonly unknown[]) => Promise<unknown>>(async () => ({ rows }));
     const plans = async () => ({ plans: [{ planId: 'harden@p0' }, { planId: 'harden@p1', apply: { runId } }] });
     const more = { rowsOfTenant, plans } as never;
     const { root, unmount } = await tenantPage({ lastResults, history: [] }, undefined, [], undefined, more);
@@ -580,13 +584,42 @@ describe('the page of a tenant', () => {
     const link = root.querySelector('.note > a');
     expect([link?.textContent, link?.getAttribute('href')]).toEqual(['Show the change', '#/plans/harden%40p1']);
     await unmount();
-    // Without the role, or the plan: the rows of the apply.
+    // Without the role, nothing that cannot be opened.
     const unread = await tenantPage({ lastResults, history: [] }, ['Tenants.Read'], [], undefined, more);
     expect(rowsOfTenant).toHaveBeenCalledTimes(1);
-    expect(unread.root.querySelector('.note > a')?.getAttribute('href')).toContain('harden%40apply');
+    expect(unread.root.querySelector('.note > a')).toBeNull();
     expect(unread.root.querySelector('.note')?.textContent).toContain('The rows of the apply say which and why.');
     await unread.unmount();
+    // One of them that cannot be read does not take the other.
+    for (const gone of ['rowsOfTenant', 'plans']) {
+      const failing = { ...(more as object), [gone]: async () => Promise.reject(new Error('gone')) } as never;
+      const half = await tenantPage({ lastResults, history: [] }, undefined, [], undefined, failing);
+      await settle();
+      const note = half.root.querySelector('.note');
+      expect(note?.textContent.includes(reason)).toBe(gone === 'plans');
+      expect(note?.querySelector('.note > a')?.getAttribute('href')?.startsWith('#/plans/')).toBe(gone !== 'plans');
+      await half.unmount();
+    }
   });
+
+  it.each([
+    ['consent_required', 'ptb tenants consent --tenant id-Alpine'],
+    ['throttled', undefined],
+  ] as const)(
+    'shows the command that helps with %s of an apply beside the change, but none to run it again',
+    async (code, command) => {
+      const runId = `harden@apply-${'a'.repeat(32)}`;
+      const lastResults = [{ ...failed('harden', code), runId }];
+      const rowsOfTenant = async () => ({ rows: [{ outcome: 'refused', detail: 'Of another cause.' }] });
+      const more = { rowsOfTenant, plans: async () => ({ plans: [] }) } as never;
+      const { root, unmount } = await tenantPage({ lastResults, history: [] }, undefined, [], undefined, more);
+      await settle();
+      expect(root.querySelector('.note .cmd code')?.textContent).toBe(command);
+      expect(root.querySelector('.note > a')?.textContent).toBe('Show the change');
+      expect(root.querySelector('.note')?.textContent).not.toContain('Of another cause.');
+      await unmount();
+    },
+  );
 
   it('names a cause that lasts before one that may pass', async () => {
     const lastResults = [failed('x', slow), failed('y', lacking)];
@@ -607,7 +640,8 @@ describe('the page of a tenant', () => {
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('.panel > header .badge')?.textContent).toBe('GDAP relationship active');
-    expect(root.querySelector('.about .copy')?.textContent).toContain('Copy tenant id');
+    expect(root.querySelector('.about code')?.textContent).toBe('id-Alpine');
+    expect(root.querySelector('.about .copy')?.textContent).toContain('Copy the tenant id');
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?tenant=id-Alpine');
     expect(links).toContain('#/runs/access-check%40w1');
