@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import {
   type Gap,
   readReport,
@@ -191,6 +192,17 @@ const textOf = (row: Row, column: Column): string => {
   return parseGuid(text) === undefined ? text : `${text.slice(0, 8)}…`;
 };
 
+/** The tone of a value that needs somebody. */
+const toneOf = (row: Row, { name }: Column): 'warn' | 'bad' | undefined => {
+  if (name === 'daysLeft') return Number(row[name]) < 0 ? 'bad' : undefined;
+  return name === 'status' && row[name] === 'Warning' ? 'warn' : undefined;
+};
+
+function Value({ row, column }: { readonly row: Row; readonly column: Column }) {
+  const [text, tone] = [textOf(row, column), toneOf(row, column)];
+  return tone === 'warn' ? <ToneBadge tone={tone}>{text}</ToneBadge> : <bdi class={tone && 'problem'}>{text}</bdi>;
+}
+
 /** The rows as a table. Of many columns, and on a phone, a few have a place, and the others are one text a row. */
 function Rows({ section: { rows, columns, counts } }: { readonly section: Section }) {
   const isPhone = useNarrow();
@@ -211,23 +223,26 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
   // What most rows have in common is said once. One row has nothing in common with others.
   const usual = new Map(
     left.flatMap((column) => {
-      const [text = '', some = []] =
+      const [text = '', [row, ...more] = []] =
         [...Map.groupBy(rows, (row) => textOf(row, column))].find(([, same]) => same.length > rows.length / 2) ?? [];
-      return some.length < 2 ? [] : [[column, text] as const];
+      return row === undefined || more.length === 0 || toneOf(row, column) !== undefined
+        ? []
+        : [[column, text] as const];
     }),
   );
-  const wordsOf = (texts: Iterable<readonly [Column, string]>): string =>
-    [...texts].map(([{ title }, text]) => `${title} ${text}`).join(', ');
-  const common = wordsOf([...usual].filter(([, text]) => text !== '–'));
-  const rest = (row: Row): string =>
-    wordsOf(
-      left
-        .map((column) => [column, textOf(row, column)] as const)
-        .filter(([column, text]) => text !== (usual.get(column) ?? '–')),
-    );
+  const common = [...usual].filter(([, text]) => text !== '–').map(([{ title }, text]) => `${title} ${text}`);
+  const rest = (row: Row) =>
+    left
+      .filter((column) => textOf(row, column) !== (usual.get(column) ?? '–'))
+      .map((column, at) => (
+        <Fragment key={column.name}>
+          {at === 0 ? '' : ', '}
+          {column.title} {textOf(row, column) === '–' ? 'not known' : <Value row={row} column={column} />}
+        </Fragment>
+      ));
   return (
     <>
-      {common === '' ? null : <p class="quiet">If a row says nothing else: {common}.</p>}
+      {common.length === 0 ? null : <p class="quiet">Unless a row says otherwise: {common.join(', ')}.</p>}
       <Table<readonly [number, Row]>
         items={[...rows.entries()]}
         keyOf={([at]) => String(at)}
@@ -247,11 +262,7 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
             (column): TableColumn<readonly [number, Row]> => [
               column.title,
               column.type === 'number' ? 'end wrap' : 'wrap',
-              ([, row]) => {
-                const text = textOf(row, column);
-                if (text === 'in grace period') return <ToneBadge tone="warn">{text}</ToneBadge>;
-                return <bdi class={text.startsWith('expired') ? 'problem' : undefined}>{text}</bdi>;
-              },
+              ([, row]) => <Value row={row} column={column} />,
             ],
           ),
           ...(isShort && !isPhone

@@ -80,6 +80,8 @@ const shown = async (more: object = {}, roles?: string[]) => {
 };
 
 it('shows rows of all pages, what changed since the earlier run, and what could not be read', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2026-12-01T12:00:00.000Z') });
+  onTestFinished(() => void vi.useRealTimers());
   const { root, unmount } = await shown();
   const text = root.textContent ?? '';
   for (const part of [
@@ -156,7 +158,7 @@ it('says how many are yes, and has a few columns, with what is left beside them'
     'displayName2user2strength2a2B b2, C c2, D d2, E e2',
   ]);
   expect(root.querySelector('.panel > p, .panel .quiet')?.textContent).toBe(
-    'If a row says nothing else: TYPE member, REGISTERED no.',
+    'Unless a row says otherwise: TYPE member, REGISTERED no.',
   );
   await unmount();
 });
@@ -210,10 +212,56 @@ it('has words for the states of products in place of the codes of Microsoft, amb
   expect([...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
     'E3active',
     'E3in grace period',
-    'E3Suspended',
+    'E3suspended',
   ]);
   expect(root.querySelector('tbody .warn')?.textContent).toBe('in grace period');
   expect(root.querySelector('.records')?.textContent).toBe('E3 changed Status: active → in grace period');
+  await unmount();
+});
+
+it('leaves amber what most rows need somebody for, and says which values are not known', async () => {
+  const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
+  onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
+  happyDOM.setViewport({ width: 360 });
+  const columns = [column('product', 'Product'), column('free', 'Free', 'number'), column('status', 'Status')];
+  const statuses = ['Warning', 'Warning', 'Warning', null];
+  const { root, unmount } = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
+    rowsOfTenant: async () => ({ rows: statuses.map((status, free) => ({ product: `E${free}`, free, status })) }),
+  });
+  expect([...root.querySelectorAll('tbody .badge.warn')].map(({ textContent }) => textContent)).toEqual(
+    Array.from({ length: 3 }, () => 'in grace period'),
+  );
+  await unmount();
+  const usual = await shown({
+    jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
+    rowsOfTenant: async () => ({
+      rows: ['Enabled', 'Enabled', null].map((status, free) => ({ product: `E${free}`, free, status })),
+    }),
+  });
+  expect(usual.root.textContent).toContain('Unless a row says otherwise: Status active.');
+  expect([...usual.root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent)).toEqual([
+    'E00',
+    'E11',
+    'E2Status not known2',
+  ]);
+  await usual.unmount();
+});
+
+it('does not compare assigned licences with runs that counted free products among them', async () => {
+  const { root, unmount } = await shown({
+    tenantHistory: async () => ({
+      columns: [
+        { name: 'assigned', title: 'Assigned' },
+        { name: 'free', title: 'Free' },
+      ],
+      runs: [
+        { ...run(24), numbers: { assigned: 5, assignedAtNoCost: 20, free: 4 } },
+        { ...run(20), numbers: { assigned: 25, free: 3 } },
+      ],
+    }),
+  });
+  expect(root.querySelector('.metrics')?.textContent).toBe('Products1,001 1 changedAssigned5 Free4 +1');
   await unmount();
 });
 

@@ -259,9 +259,13 @@ function countsOf(changes: readonly Change[]): Readonly<Record<Change['change'],
 /** The numbers that are, or were, not zero. */
 function figuresOf({ columns, runs }: TenantHistoryAnswer, latest: Point, base: Point | undefined): Figure[] {
   if (!runs.includes(latest)) return [];
+  // The licence report once counted what is assigned of free products among the assigned licences, so they would seem to fall.
+  const [isApart, wasApart] = [latest, base].map((point) => point?.numbers?.['assignedAtNoCost'] !== undefined);
+  const countedFree = isApart === true && wasApart !== true;
   const all = [{ name: undefined, title: 'Rows' }, ...columns].flatMap(({ name, title }): Figure[] => {
     const [now, before] = [latest, base].map((point) => (name === undefined ? point?.rows : point?.numbers?.[name]));
-    return now === undefined ? [] : [{ title, now, ...(before === undefined ? {} : { before }) }];
+    const isKnown = before !== undefined && (name !== 'assigned' || !countedFree);
+    return now === undefined ? [] : [{ title, now, ...(isKnown ? { before } : {}) }];
   });
   return all.filter(({ now, before = 0 }) => now !== 0 || before !== 0);
 }

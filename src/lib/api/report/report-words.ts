@@ -35,6 +35,8 @@ const customerWords: Readonly<Record<string, ReadonlyMap<string, string>>> = {
     ['Enabled', 'active'],
     ['LockedOut', 'locked out'],
     ['Warning', 'in grace period'],
+    ['Suspended', 'suspended'],
+    ['Deleted', 'deleted'],
   ]),
   methods: new Map([
     ['alternateMobilePhone', 'second mobile phone'],
