@@ -26,9 +26,6 @@ function titleOfCause({ kind, reason, endsAt, days }: EventView): string | undef
   return kind === 'lost' && reason !== undefined && reason !== 'not_listed' ? titleOf(reason) : undefined;
 }
 
-/** Kinds whose titles say it all. */
-const plain: ReadonlySet<string> = new Set(['appeared', 'reachable'] satisfies EventKind[]);
-
 const goodNews: ReadonlySet<string> = new Set([
   'reachable',
   'back',
@@ -98,7 +95,7 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
                   <Opener event={event} onOpen={() => setOpen(event)} />
                 </span>
                 <ToneBadge tone={toneOf(event.kind)}>{titleOfCause(event) ?? kindTitle(event.kind)}</ToneBadge>{' '}
-                {titleOfCause(event) === undefined && !plain.has(event.kind) ? (
+                {titleOfCause(event) === undefined && event.kind !== 'reachable' ? (
                   <span class="small quiet p2">
                     <Sentence text={inLocalTime(event.explanation)} />
                   </span>

@@ -31,7 +31,7 @@ function Events({ filter }: FilterProps) {
         name="Events"
         lede={
           <>
-            What happened to relationships, consents, roles and tags. Other failures are in <a href="#/runs">Runs</a>.{' '}
+            What happened to relationships, consents, roles and tags. Failures of jobs are in <a href="#/runs">Runs</a>.{' '}
             {polled.value === undefined ? '' : lookedText(polled.value)}
           </>
         }

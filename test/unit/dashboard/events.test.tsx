@@ -139,11 +139,12 @@ it('counts a tenant once that lost its access twice, and tells that from a conse
 
 it('has one column for what happened, with the names of causes, and is loud about today alone', async () => {
   const { root } = await page(() => [
-    event(5, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', at: new Date().toISOString() }),
-    event(4, { reason: 'gdap_expired' }),
-    event(3, { kind: 'consent_missing', at: '2026-11-23T05:00:00.000Z' }),
-    event(2, { reason: 'not_listed', at: '2026-11-22T05:00:00.000Z' }),
-    event(1, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
+    event(6, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', at: new Date().toISOString() }),
+    event(5, { reason: 'gdap_expired' }),
+    event(4, { kind: 'consent_missing', at: '2026-11-23T05:00:00.000Z' }),
+    event(3, { reason: 'not_listed', at: '2026-11-22T05:00:00.000Z' }),
+    event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
+    event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
   ]);
   const rows = [...root.querySelectorAll('tbody tr')];
   const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
@@ -162,6 +163,7 @@ it('has one column for what happened, with the names of causes, and is loud abou
     ['event past', 'badge bad', 'Access is lost', 'The broker can no longer reach the tenant.'],
     // A title that says it all.
     ['event past', 'badge good', 'Access for the first time', undefined],
+    ['event past', 'badge idle', 'New customer tenant', 'The broker can no longer reach the tenant.'],
   ]);
   expect(rows[1]?.querySelector('time')?.textContent).toMatch(/^24 Nov, /);
 });
