@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { TableClient, TableEntity, TableEntityQueryOptions, TransactionAction } from '@azure/data-tables';
+import type {
+  TableClient,
+  TableEntity,
+  TableEntityQueryOptions,
+  TransactionAction,
+  UpdateMode,
+} from '@azure/data-tables';
 import { defaultApplication, nilUuid, type TenantId } from '../../../lib/core/identifiers.ts';
 import { dayMs, minuteMs, systemClock } from '../../../lib/core/clock.ts';
 import { BrokerError, toBrokerError } from '../../../lib/core/errors.ts';
@@ -54,18 +60,21 @@ class KeptTable {
   async createTable(): Promise<void> {}
 
   async createEntity(row: TableEntity): Promise<object> {
+    return this.updateEntity(row, 'Replace');
+  }
+
+  async updateEntity(row: TableEntity, mode: UpdateMode): Promise<object> {
     const partition = this.#partitions.get(row.partitionKey) ?? new Map<string, TableEntity>();
     this.#partitions.set(row.partitionKey, partition);
-    partition.set(row.rowKey, { ...partition.get(row.rowKey), ...row });
+    partition.set(row.rowKey, { ...(mode === 'Replace' ? {} : partition.get(row.rowKey)), ...row });
     return {};
   }
 
-  updateEntity(row: TableEntity): Promise<object> {
-    return this.createEntity(row);
-  }
-
   async submitTransaction(actions: readonly TransactionAction[]): Promise<void> {
-    for (const [, row] of actions) await this.createEntity(row);
+    for (const [kind, row, mode = 'Merge'] of actions) {
+      if (kind !== 'create' && kind !== 'upsert') throw new Error(`The table of the demo does not ${kind} rows.`);
+      await this.updateEntity(row, kind === 'create' || mode === 'Replace' ? 'Replace' : 'Merge');
+    }
   }
 
   async getEntity(partitionKey: string, rowKey: string): Promise<TableEntity | undefined> {
@@ -74,7 +83,8 @@ class KeptTable {
 
   /** The rows of the partition that the filter names. */
   listEntities({ queryOptions: { filter = '' } }: { readonly queryOptions: TableEntityQueryOptions }) {
-    const [, partitionKey = ''] = /^PartitionKey eq '([^']*)'$/.exec(filter) ?? [];
+    const [, partitionKey] = /^PartitionKey eq '([^']*)'$/.exec(filter) ?? [];
+    if (partitionKey === undefined) throw new Error(`The table of the demo does not know the filter: ${filter}`);
     return [...(this.#partitions.get(partitionKey)?.values() ?? [])];
   }
 
