@@ -4,7 +4,7 @@ export type MethodStrength = 'strong' | 'medium' | 'unknown' | 'weak' | 'none';
 /** The strongest first. A method without a row may be strong, so it comes before those that are known to be weak. */
 const order: readonly MethodStrength[] = ['strong', 'medium', 'unknown', 'weak', 'none'];
 
-/** Sorts the weakest first. A strength that is not known comes last. */
+/** Sorts the weakest first. Users whose methods Graph does not tell come last. */
 export const byWeakness = (one: MethodStrength | null, other: MethodStrength | null): number =>
   (other === null ? -1 : order.indexOf(other)) - (one === null ? -1 : order.indexOf(one));
 
