@@ -63,8 +63,9 @@ function About({ tenant: { tenantId, defaultDomain, groups } }: TenantProps) {
           <span class="quiet">group</span> {group}
         </a>
       ))}
-      <code class="small">{tenantId}</code>
-      <CopyButton text={tenantId} what="tenant id" />
+      <span class="names">
+        <code class="small">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
+      </span>
     </>
   );
 }
