@@ -293,7 +293,7 @@ function triesOf(graph: string): readonly Try[] {
         'subscribedSkus',
         filled(
           '{"value":[',
-          '{"skuId":"a","skuPartNumber":"b","consumedUnits":1,"prepaidUnits":{"enabled":1}},',
+          '{"skuId":"a","skuPartNumber":"b","consumedUnits":1,"prepaidUnits":{"enabled":1},"appliesTo":"User"},',
           '{"skuId":"a","skuPartNumber":"b","consumedUnits":1,"prepaidUnits":{"enabled":1}}]}',
           19.9 * mebibyte,
         ),
