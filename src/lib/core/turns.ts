@@ -56,18 +56,15 @@ export class Turns {
   }
 
   /** @returns when the work of the pass that begins has had its time. */
-  #begin(nowMs = this.#nowMs(), isFirst = true): number {
-    const end = (): void => {
+  #begin(nowMs = this.#nowMs()): number {
+    this.#afterPass(() => {
       this.#endMs = undefined;
       const next = [this.#waiting.caller.shift(), this.#waiting.background.shift()].filter(
         (each) => each !== undefined,
       );
-      if (next.length > 0) this.#endMs = this.#begin(undefined, false);
+      if (next.length > 0) this.#endMs = this.#begin();
       for (const resolve of next) resolve();
-    };
-    // Immediates follow in the same round what a round of the loop reads from sockets. A turn that came with the first of them
-    // would make one hold with the work that began the pass.
-    this.#afterPass(isFirst ? () => this.#afterPass(end) : end);
+    });
     return nowMs + turnMs;
   }
 }
