@@ -219,10 +219,14 @@ it('has words for the states of products in place of the codes of Microsoft, amb
   await unmount();
 });
 
-it('leaves amber what most rows need somebody for, and says which values are not known', async () => {
+function becomePhone(): void {
   const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
   onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
   happyDOM.setViewport({ width: 360 });
+}
+
+it('leaves amber what most rows need somebody for, and says which values are not known', async () => {
+  becomePhone();
   const columns = [column('product', 'Product'), column('free', 'Free', 'number'), column('status', 'Status')];
   const statuses = ['Warning', 'Warning', 'Warning', null];
   const { root, unmount } = await shown({
@@ -266,9 +270,7 @@ it('does not compare assigned licences with runs that counted free products amon
 });
 
 it('has on a phone the column in which rows differ, not a kind that all of them share', async () => {
-  const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
-  onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
-  happyDOM.setViewport({ width: 360 });
+  becomePhone();
   const columns = [column('app', 'Application'), column('kind', 'Kind'), column('daysLeft', 'Days left', 'number')];
   const { root, unmount } = await shown({
     jobs: async () => ({ jobs: [{ ...report('licences'), columns }] }),
