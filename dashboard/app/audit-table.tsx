@@ -60,7 +60,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         keyOf={(line) => `${line.isPart}-${keyOf(line)}`}
         onOpen={onOpen}
         rowClass={({ breakGlass, isPart }) =>
-          [breakGlass && 'break-glass', isPart && 'part'].filter((name) => name !== undefined).join(' ')
+          [breakGlass === true ? 'break-glass' : '', isPart === true ? 'part' : ''].join(' ').trim()
         }
         groupsOf={(items) => byDay(items, ({ at }) => at)}
       />
