@@ -119,7 +119,7 @@ const folded: ReadonlySet<string> = new Set(['SHA-256 of the body', 'Digest', 'T
 
 type NamedText = ApprovalAnswer['facts'][number];
 
-/** The usual, which tells nobody anything. */
+/** Facts that are the same in nearly every approval, so they stand with those that few people read. */
 const isUsual = ({ name, value }: NamedText): boolean =>
   (name === "The broker's application" && value === 'default') || (name === 'Cannot be undone' && value === '0');
 

@@ -75,7 +75,7 @@ export const visitsAnew = ({ query, window = '' }: NightRun): boolean => query =
 
 const isScheduled = ({ runId }: NightRun): boolean => isScheduledWindow(parseRunId(runId)?.window ?? '');
 
-/** Longer after a run of the schedule, fewer tenants are no part of its night. */
+/** How long after a scheduled run another one can repeat it. Milliseconds. */
 const rerunMs = 7 * dayMs;
 
 /** Whether somebody repeated a run of the schedule over few of its tenants. One that failed as a whole has repeated nothing. */
@@ -112,7 +112,7 @@ export function nightsOf<R extends NightRun>(runs: readonly R[], most: number, l
   });
 }
 
-/** The newest run of a job, and no rerun over few tenants once it has ended. @param runs the newest first. */
+/** The newest run of a job. A rerun over few tenants counts only while it is under way. @param runs the newest first. */
 export const lastRunOf = (runs: readonly RunSummaryAnswer[]): RunSummaryAnswer | undefined =>
   runs.find((run) => !isRerun(run, runs));
 

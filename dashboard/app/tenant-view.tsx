@@ -127,7 +127,7 @@ function Details({ tenant, reload, history }: DetailsProps) {
 /** Nothing to do, no notice. */
 function WhatToDo({ tenant }: TenantProps) {
   const { reachable, lastResults, relationshipEndsAt = '' } = tenant;
-  // Bad ones first.
+  // `bad` comes before `warn`, also in the alphabet.
   const troubles = troublesOf(tenant).toSorted((one, other) => one.tone.localeCompare(other.tone));
   const isUnknown = reachable && lastResults === undefined;
   if (troubles.length === 0 && !endsSoon(tenant) && !isUnknown) return null;

@@ -94,7 +94,7 @@ export function changesText({ changes, changesCut }: Pick<Section, 'changes' | '
   return parts.length === 0 ? 'no row changed' : [...parts, ...(changesCut ? ['and more'] : [])].join(', ');
 }
 
-/** Names the row by its first two texts. */
+/** Names the row by its first two texts. Its state names no row, and it is what often changed. */
 export function changedRow(change: Change, columns: readonly Column[]): string {
   const row = change.change === 'removed' ? change.before : change.after;
   const texts = columns.flatMap(({ name, type }) =>

@@ -29,9 +29,9 @@ export function readBody(text: string): ReadBody {
   if (!isObject(body)) throw unreadable('The body is not a JSON object; send one.');
   const names = new Map<string, Set<unknown>>();
   collectNames(body, { names, left: maximumNames });
-  // JSON.parse of Node 24 (V8 13.6) compares the characters of a name as they are written with those of a name that it expects
-  // after the members before it. So it can read `\u0070asswordProfile` as a name with a backslash that it has seen before, of
-  // which no rule speaks. Graph would read a name that the rule does not open.
+  // JSON.parse of Node 24 (V8 13.6) can return a wrong name for one that is written with an escape: the name of an earlier
+  // object, which has a backslash. The judge would then miss `passwordProfile` where the body says `\u0070asswordProfile`, which
+  // Graph reads rightly.
   const written = [...names.keys()].find((name) => name.includes('\\'));
   if (written !== undefined)
     throw unreadable(`The body contains the key ${quoted(written)}; write keys without a backslash.`);
