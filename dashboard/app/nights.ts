@@ -223,16 +223,39 @@ const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['r
 /** Nights of a trend, at most. */
 const trendMost = 60;
 
-/** How many tenants had a cause in each night, and the night since which some have it. */
+/** How many tenants had a cause in each night, and since when those of now have it. */
 interface Trend {
   readonly values: readonly number[];
-  /** `since 24 Nov`, or `for 14 nights or more`. */
+  /** As {@link sinceOf} says it. */
   readonly since: string;
+}
+
+/** A night: when its run started, and in how many of some tenants it failed. */
+type FailedNight = readonly [startedAt: string, failed: number];
+
+/**
+ * Since when tenants fail: the first night of the present unbroken series of failures. Every page takes it from here, so it is
+ * the night in which the marks of the tenant become red.
+ * @param nights the oldest first. @param of how many tenants there are.
+ * @returns `since 24 Nov`, `since 24 Oct, all 2 since 11 Nov`, or `for 14 nights or more` if the nights begin with a failure.
+ * Undefined if the last night has none.
+ */
+export function sinceOf(nights: readonly FailedNight[], of: number): string | undefined {
+  const before = nights.findLastIndex(([, failed]) => failed === 0);
+  const [first] = nights[before + 1] ?? [];
+  if (first === undefined) return undefined;
+  const [newest] = nights.at(-1) ?? [first];
+  const days = daysBetween(noonOf(Date.parse(first)), noonOf(Date.parse(newest))) + 1;
+  const some = before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(first)}`;
+  const [all] = nights[nights.findLastIndex(([, failed]) => failed < of) + 1] ?? [];
+  return of < 2 || all === undefined || localDay(all) === localDay(first)
+    ? some
+    : `${some}, all ${of} since ${localDay(all)}`;
 }
 
 /**
  * Runs know error codes. Why there is no access they do not know, so there the trend is that of the tenants of now.
- * @param past runs that counted these tenants alone. It serves if it has more nights than there are runs.
+ * @param past runs that counted these tenants alone, for the nights before: they do not know codes.
  * @returns undefined if the nights do not show the cause.
  */
 export function trendOf(
@@ -241,22 +264,22 @@ export function trendOf(
   past: readonly NightRun[] = [],
 ): Trend | undefined {
   const now = tenants.map(({ tenant }) => tenant.tenantId);
-  const older = nightsOf(past, trendMost).flatMap(({ run }) => run ?? []);
-  const failed = ({ codes }: Failures): number =>
-    isErrorCode(cause)
-      ? [...codes.values()].filter((code) => code === cause).length
-      : now.filter((tenantId) => codes.has(tenantId)).length;
-  const counted =
-    older.length > nights.length
-      ? older.map((run) => [run.startedAt, run.tenants.failed] as const)
-      : nights.map((night) => [night.run.startedAt, failed(night)] as const);
-  const values = counted.map(([, value]) => value);
-  const before = values.lastIndexOf(0);
-  const [since] = counted[before + 1] ?? [];
+  const isFailed = ({ codes }: Failures, tenantId: string): boolean =>
+    isErrorCode(cause) ? codes.get(tenantId) === cause : codes.has(tenantId);
+  const first = nights[0]?.run.startedAt;
+  const older = nightsOf(past, trendMost)
+    .flatMap(({ run }) => run ?? [])
+    .filter(({ startedAt }) => first === undefined || startedAt < first)
+    .map((run): FailedNight => [run.startedAt, run.tenants.failed]);
+  // Others may have had the cause before and be well since: the trend has them, and the beginning of what is wrong now has not.
+  const ofNow = nights.map(
+    (night): FailedNight => [night.run.startedAt, now.filter((id) => isFailed(night, id)).length],
+  );
+  const ofAll = nights.map((night) => [...night.codes.keys()].filter((id) => isFailed(night, id)).length);
+  const since = sinceOf([...older, ...ofNow], now.length);
   if (since === undefined) return trendOfApply(tenants.flatMap(({ results }) => results));
-  const newest = counted.at(-1)?.[0] ?? since;
-  const days = daysBetween(noonOf(Date.parse(since)), noonOf(Date.parse(newest))) + 1;
-  return { values, since: before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(since)}` };
+  const values = isErrorCode(cause) ? ofAll : ofNow.map(([, failed]) => failed);
+  return { values: [...older.map(([, failed]) => failed), ...values], since };
 }
 
 /** A change is made once, and not night by night. */
@@ -274,7 +297,7 @@ export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]):
   const main = mainJob(jobs);
   const nights = nightsOf(main?.runs ?? [], nightsLookedUp).flatMap(({ run }) => run ?? []);
   const failures = useFailures(nights, main?.runs ?? []);
-  const causes = main === undefined || nights.length === nightsLookedUp ? [] : causesOf(tenants);
+  const causes = main === undefined ? [] : causesOf(tenants);
   const past = usePolling(
     (api) => readHistoryOf(api, main?.job.name ?? '', trendMost, causes),
     `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,

@@ -449,7 +449,12 @@ describe('the nights of a job', () => {
     ];
     const trend = (cause: string, ids: readonly string[]) =>
       trendOf({ cause, tenants: ids.map((tenantId) => ({ tenant: { tenantId } as never, results: [] })) }, nights);
-    expect(trend('consent_required', ['a', 'c'])).toEqual({ values: [1, 0, 1, 2], since: 'since 22 Nov' });
+    expect(trend('consent_required', ['a', 'c'])).toEqual({
+      values: [1, 0, 1, 2],
+      since: 'since 22 Nov, all 2 since 23 Nov',
+    });
+    // Another tenant had it before and is well: the trend shows that, and what is wrong now began later.
+    expect(trend('consent_required', ['c'])).toEqual({ values: [1, 0, 1, 2], since: 'since 23 Nov' });
     // Runs do not know why there is no access: there the tenants of now are counted.
     expect(trend('gdap_expired', ['d'])).toEqual({ values: [0, 0, 0, 1], since: 'since 23 Nov' });
     expect(trend('gdap_expired', ['a', 'b'])?.since).toBe('for 4 nights or more');
@@ -461,16 +466,19 @@ describe('the nights of a job', () => {
     };
     expect(change(`harden@apply-${'a'.repeat(32)}`)).toEqual({ values: [], since: 'since 21 Nov' });
     expect(change('harden@plan')).toBeUndefined();
-    // The history of these tenants serves if it goes further back.
-    const past = [...nights, at(19, {})].map(({ run, codes }) => ({
-      ...run,
-      runId: run.startedAt,
-      finishedAt: run.startedAt,
-      tenants: { ...run.tenants, failed: codes.size },
-    }));
-    const cause = { cause: 'gdap_expired', tenants: [] };
-    expect(trendOf(cause, nights, past)).toEqual({ values: [0, 2, 1, 1, 3], since: 'since 20 Nov' });
-    expect(trendOf(cause, nights, past.slice(1))).toBeUndefined();
+    // The nights before are in the history of these tenants, which has no codes.
+    const past = [18, 19, 20, 21, 22].map((day, failed) => {
+      const { run } = at(day, {});
+      return { ...run, runId: run.startedAt, finishedAt: run.startedAt, tenants: { ...run.tenants, failed } };
+    });
+    const cause = (cause: string) => ({ cause, tenants: [{ tenant: { tenantId: 'a' } as never, results: [] }] });
+    const [, , ...last] = nights;
+    expect(trendOf(cause('consent_required'), last, past)).toEqual({
+      values: [0, 1, 2, 3, 1, 2],
+      since: 'since 19 Nov',
+    });
+    expect(trendOf(cause('consent_required'), nights, past)?.since).toBe('since 22 Nov');
+    expect(trendOf(cause('consent_required'), [], past)?.since).toBe('since 19 Nov');
   });
 
   it('are bars of which one failure among thousands still shows, and a night without a number is a line', async () => {
