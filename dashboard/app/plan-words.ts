@@ -52,12 +52,15 @@ export function waveWord(
 export const undoableOf = ({ irreversible, apply }: Pick<PlanAnswer, 'irreversible' | 'apply'>): number =>
   irreversible === 0 ? (apply?.outcomes?.['applied'] ?? 0) : 0;
 
+/** A plan that was made and not applied: on every page, also as what became of its run and of a tenant in it. */
+export const planned = ['idle', 'planned'] as const;
+
 /** Where a plan is, in a few words. */
 export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'] | 'waits', string] {
   const { status, apply } = plan;
   if (!isEnded(status)) return ['active', 'being made'];
   if (status !== 'completed') return ['bad', status];
-  if (apply === undefined) return isExpired(plan) ? ['idle', 'expired'] : ['idle', 'not applied'];
+  if (apply === undefined) return isExpired(plan) ? ['idle', 'expired'] : planned;
   if (apply.status === 'cancelled') return ['warn', 'ended early'];
   if (apply.status === 'failed') return ['bad', 'stopped'];
   if (isEnded(apply.status))

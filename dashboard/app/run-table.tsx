@@ -8,7 +8,7 @@ import { byDay, count, duration } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
 import { HeldPlansContext } from './waiting.tsx';
-import type { PlanSummary } from './plan-words.ts';
+import { planned, type PlanSummary } from './plan-words.ts';
 import { visitsAnew, visitsMost } from './nights.ts';
 import { runLink } from './route.ts';
 import { Person, shortName } from './approval-facts.tsx';
@@ -84,7 +84,11 @@ const columnsOf = (jobs: Jobs): readonly Column<RunSummaryAnswer>[] => [
     'w-l',
     (run) => (
       <>
-        <RunOutcome run={run} />{' '}
+        {kindOf(run, jobs) === 'plan' && run.outcome === 'succeeded' ? (
+          <ToneBadge tone={planned[0]}>{planned[1]}</ToneBadge>
+        ) : (
+          <RunOutcome run={run} />
+        )}{' '}
         {run.warnings.length === 0 ? null : <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>}
       </>
     ),

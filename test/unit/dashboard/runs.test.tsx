@@ -293,7 +293,7 @@ describe('RunsView', () => {
       '1 failed',
       '1 failed',
       'succeeded',
-      'succeeded',
+      'planned',
     ]);
     await unmount();
   });
