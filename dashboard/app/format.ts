@@ -1,4 +1,5 @@
 import cronstrue from 'cronstrue';
+import { dayText } from '../../src/lib/core/day-text.ts';
 
 /** A time in the reader's zone, without its year if that is the year of now: `24 Nov, 05:00`. */
 export const localTime = (iso: string): string => `${localDate(iso)}, ${localClock(iso, false)}`;
@@ -63,10 +64,8 @@ export function relative(iso: string, nowMs = Date.now()): string {
   return inWords.format(Math.trunc(seconds), 'second');
 }
 
-const wholeDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
-
 /** `24 Nov`, or `2 Sept 2031` in another year than that of now. */
-export const localDate = (iso: string): string => (isOfThisYear(iso) ? localDay(iso) : wholeDay.format(new Date(iso)));
+export const localDate = (iso: string): string => (isOfThisYear(iso) ? localDay(iso) : dayText(iso));
 
 const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 

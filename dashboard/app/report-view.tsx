@@ -1,4 +1,3 @@
-import { Fragment } from 'preact';
 import {
   type Gap,
   readReport,
@@ -13,17 +12,23 @@ import {
   changedRow,
   changesText,
   countsText,
-  dayText,
   differenceText,
+  nothingText,
   numberText,
+  permissionsText,
+  proofText,
+  workText,
 } from '../../src/lib/api/report/report-words.ts';
+import { dayText, zoneText } from '../../src/lib/core/day-text.ts';
 import { parseGuid } from '../../src/lib/core/identifiers.ts';
+import type { PartnerWork } from '../../src/lib/api/report/partner-work.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Warnings } from '../shared/text.tsx';
 import type { Api } from './api.ts';
-import { usePartner } from './context.ts';
+import { usePartner, useRole } from './context.ts';
 import { Icon } from './icon.tsx';
-import { Empty, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn, ToneBadge } from './pieces.tsx';
+import { Empty, Fact, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { tenantLink } from './route.ts';
@@ -36,7 +41,9 @@ const shownRows = 25;
 export const ReportView = forRole(['Runs.Read'], 'Customer report', OneReport);
 
 function OneReport({ tenantId }: { readonly tenantId: string }) {
-  const load = (api: Api) => readReport(sourceOf(api), { tenant: tenantId, limit: shownRows, nowMs: Date.now() });
+  const readsAudit = useRole('Audit.Read');
+  const load = (api: Api) =>
+    readReport(sourceOf(api, readsAudit), { tenant: tenantId, limit: shownRows, nowMs: Date.now() });
   const polled = usePolling(load, `report ${tenantId}`);
   const { value: report } = polled;
   const partner = usePartner();
@@ -72,7 +79,7 @@ function periodOf({ sections, createdAt }: TenantReport): string {
   return from === to ? `${to}` : `${from} to ${to}`;
 }
 
-const sourceOf = (api: Api): ReportSource => ({
+const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
   tenant: api.tenant,
   jobs: api.jobs,
   tenantHistory: (tenantId, job) => api.tenantHistory(tenantId, job, {}),
@@ -85,6 +92,7 @@ const sourceOf = (api: Api): ReportSource => ({
     } while (continuation !== undefined);
   },
   changesSince: api.changes,
+  audit: readsAudit ? api.audit : undefined,
 });
 
 /** Licences first: what the customer pays for. */
@@ -94,25 +102,84 @@ const topicsOf = (sections: readonly Section[]) =>
 /** The title of a job without what it says to the partner, who has many tenants: "Licences per tenant". */
 const titleFor = (title: string): string => title.replace(/ (?:per|to each|in each|of each) tenant$/, '');
 
-function Content({ report: { sections, gaps, warnings } }: { readonly report: TenantReport }) {
+function Content({ report }: { readonly report: TenantReport }) {
+  const { sections, gaps, warnings, work } = report;
   return (
     <>
       <Warnings texts={warnings} />
+      <div class="stack">
+        {sections.length === 0 ? null : <Findings report={report} />}
+        {work === undefined ? null : <Work work={work} />}
+      </div>
       {topicsOf(sections).map(([topic, group]) => (
         <section key={topic} class="stack" aria-label={topicTitle(topic)}>
           {/* The title of a panel says it. */}
           {titleFor(group[0]?.title ?? '') === topicTitle(topic) ? null : <h2>{topicTitle(topic)}</h2>}
           {group.map((section) => (
-            <OneSection key={section.job} section={section} />
+            <div key={section.job} id={placeOf(section.job)}>
+              <OneSection section={section} />
+            </div>
           ))}
         </section>
       ))}
       {sections.length > 0 ? null : <Empty title="No rows of this customer are kept." />}
       <Missing gaps={gaps} />
-      <p class="print-only small">
-        Every request into this tenant is in an audit log whose order can be proven. Made by Partner Token Broker.
+      <p class="quiet small">
+        Days are in the time zone {zoneText()}. <span class="print-only">Made by Partner Token Broker.</span>
       </p>
     </>
+  );
+}
+
+/** The id of the rows of a job in the document. */
+const placeOf = (job: string): string => `report-${job}`;
+
+/** What the customer should know first, each with the way to its rows. */
+function Findings({ report: { findings } }: { readonly report: TenantReport }) {
+  if (findings.length === 0) return <p class="lede">{nothingText}</p>;
+  return (
+    <Panel title="What needs attention" bare>
+      <ol class="list">
+        {findings.map(({ job, text, consequence }) => (
+          <li key={text} class="ask">
+            <div>
+              <b>{text}</b>
+              <div class="small quiet">{consequence}</div>
+            </div>
+            {job === undefined ? null : (
+              <button
+                type="button"
+                class="link"
+                onClick={() => document.getElementById(placeOf(job))?.scrollIntoView()}
+              >
+                Show<span class="visually-hidden"> the rows: {text}</span>
+              </button>
+            )}
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  );
+}
+
+function Work({ work }: { readonly work: PartnerWork }) {
+  return (
+    <Panel title="What the partner did here">
+      <p>{workText(work)}</p>
+      {work.purposes.length === 0 ? null : (
+        <Table
+          items={work.purposes}
+          keyOf={({ name }) => name}
+          columns={[
+            ['For', 'w-c wrap', ({ name }) => capitalized(titleFor(name))],
+            ['Times', 'end', ({ count }) => numberText(count)],
+            ['With the permissions', 'wrap p2', ({ permissions }) => permissionsText(permissions)],
+            ['Last', 'end', ({ lastAt }) => dayText(lastAt)],
+          ]}
+        />
+      )}
+      <p class="quiet">{proofText}</p>
+    </Panel>
   );
 }
 
@@ -184,7 +251,7 @@ type Column = Section['columns'][number];
 type Row = Section['rows'][number];
 
 /** Columns beside the first one that fit on paper. */
-const mostColumns = 7;
+const mostColumns = 6;
 
 /** The value in a cell. Of an id, its start tells two rows apart. */
 const textOf = (row: Row, column: Column): string => {
@@ -195,6 +262,7 @@ const textOf = (row: Row, column: Column): string => {
 /** The tone of a value that needs somebody. */
 const toneOf = (row: Row, { name }: Column): 'warn' | 'bad' | undefined => {
   if (name === 'daysLeft') return Number(row[name]) < 0 ? 'bad' : undefined;
+  if (name === 'strength') return row[name] === 'none' ? 'bad' : undefined;
   return name === 'status' && row[name] === 'Warning' ? 'warn' : undefined;
 };
 
@@ -203,73 +271,93 @@ function Value({ row, column }: { readonly row: Row; readonly column: Column }) 
   return tone === 'warn' ? <ToneBadge tone={tone}>{text}</ToneBadge> : <bdi class={tone && 'problem'}>{text}</bdi>;
 }
 
-/** The rows as a table. Of many columns, and on a phone, a few have a place, and the others are one text a row. */
+const isKnown = (row: Row, column: Column): boolean => (row[column.name] ?? '') !== '';
+
+/** The rows as a table. On a phone, each row is a block, and each value has its name. */
 function Rows({ section: { rows, columns, counts } }: { readonly section: Section }) {
   const isPhone = useNarrow();
   const person = columns.find(({ name }) => name === 'displayName');
-  const [first = person, ...others] = columns.filter((column) => column !== person);
+  // It stands with the name of the person.
+  const mark = person && columns.find(({ name }) => name === 'admin');
+  const [first = person, ...others] = columns.filter((column) => column !== person && column !== mark);
   if (first === undefined) return null;
-  // First what the rows are counted by, which is the answer, then what tells them apart.
-  const weightOf = ({ name, title, type }: Column): number => {
-    const values = new Set(rows.map((row) => row[name]));
-    if (title === counts?.title && values.size > 1) return Infinity;
-    if (type === 'date' || type === 'boolean' || [...values].some((value) => parseGuid(String(value)))) return 0;
-    return values.size + (isPhone && type === 'number' ? rows.length : 0);
-  };
-  const isShort = isPhone || others.length > mostColumns;
-  const ordered = isShort ? others.toSorted((one, other) => weightOf(other) - weightOf(one)) : others;
-  const fitting = ordered.slice(0, isPhone ? 1 : isShort ? 2 : mostColumns);
-  const left = ordered.slice(fitting.length);
-  // What most rows have in common is said once. One row has nothing in common with others.
-  const usual = new Map(
-    left.flatMap((column) => {
-      const [text = '', [row, ...more] = []] =
-        [...Map.groupBy(rows, (row) => textOf(row, column))].find(([, same]) => same.length > rows.length / 2) ?? [];
-      return row === undefined || more.length === 0 || toneOf(row, column) !== undefined
-        ? []
-        : [[column, text] as const];
-    }),
-  );
-  const common = [...usual].filter(([, text]) => text !== '–').map(([{ title }, text]) => `${title} ${text}`);
-  const rest = (row: Row) =>
-    left
-      .filter((column) => textOf(row, column) !== (usual.get(column) ?? '–'))
-      .map((column, at) => (
-        <Fragment key={column.name}>
-          {at === 0 ? '' : ', '}
-          {column.title} {textOf(row, column) === '–' ? 'not known' : <Value row={row} column={column} />}
-        </Fragment>
-      ));
+  // What all rows have in common is said once. One row has nothing in common with others.
+  const isCommon = (column: Column): boolean =>
+    rows.length > 1 &&
+    new Set(rows.map((row) => textOf(row, column))).size === 1 &&
+    !rows.some((row) => toneOf(row, column));
+  const isMany = others.length > mostColumns;
+  const common = isMany ? others.filter(isCommon) : [];
+  // First what the rows are counted by, which is the answer.
+  const ordered = others
+    .filter((column) => !common.includes(column))
+    .toSorted((one, other) => Number(other.title === counts?.title) - Number(one.title === counts?.title));
+  const [fitting, left] = [ordered.slice(0, mostColumns), ordered.slice(mostColumns)];
+  // A number that is zero is in the sums over the rows.
+  const known = (row: Row, some: readonly Column[]) =>
+    some.filter((column) => isKnown(row, column) && row[column.name] !== 0);
+  const name = (row: Row) => <bdi>{textOf(row, person !== undefined && isKnown(row, person) ? person : first)}</bdi>;
+  const about = (row: Row): string =>
+    [
+      person !== undefined && isKnown(row, person) ? textOf(row, first) : [],
+      row['userType'] === 'guest' ? 'guest' : [],
+      row['admin'] === true ? 'administrator' : [],
+    ]
+      .flat()
+      .join(', ');
   return (
     <>
-      {common.length === 0 ? null : <p class="quiet">Unless a row says otherwise: {common.join(', ')}.</p>}
-      <Table<readonly [number, Row]>
-        items={[...rows.entries()]}
-        keyOf={([at]) => String(at)}
-        columns={[
-          [
-            (person ?? first).title,
-            'w-c wrap',
-            ([, row]) => (
-              <>
-                <bdi>{textOf(row, person ?? first)}</bdi>
-                {person === undefined ? null : <div class="small quiet any">{textOf(row, first)}</div>}
-                {isPhone ? <div class="small quiet">{rest(row)}</div> : null}
-              </>
-            ),
-          ],
-          ...fitting.map(
-            (column): TableColumn<readonly [number, Row]> => [
-              column.title,
-              column.type === 'number' ? 'end wrap' : 'wrap',
-              ([, row]) => <Value row={row} column={column} />,
+      {common.length === 0 ? null : (
+        <p class="quiet">
+          In every row: {common.map((column) => `${column.title} ${textOf(rows[0] ?? {}, column)}`).join(', ')}.
+        </p>
+      )}
+      {isPhone ? (
+        <ul class="records">
+          {rows.map((row, at) => (
+            <li key={at}>
+              <b>{name(row)}</b>
+              {about(row) === '' ? null : <div class="small quiet">{about(row)}</div>}
+              <dl>
+                {known(row, ordered).map((column) => (
+                  <Fact key={column.name} name={column.title}>
+                    <Value row={row} column={column} />
+                  </Fact>
+                ))}
+              </dl>
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <Table<readonly [number, Row]>
+          items={[...rows.entries()]}
+          keyOf={([at]) => String(at)}
+          columns={[
+            [
+              (person ?? first).title,
+              'w-c wrap',
+              ([, row]) => (
+                <>
+                  {name(row)}
+                  {about(row) === '' ? null : <div class="small quiet any">{about(row)}</div>}
+                  <div class="small quiet">
+                    {known(row, left)
+                      .map((column) => `${column.title} ${textOf(row, column)}`)
+                      .join(', ')}
+                  </div>
+                </>
+              ),
             ],
-          ),
-          ...(isShort && !isPhone
-            ? [['More', 'wrap quiet', ([, row]) => rest(row)] satisfies TableColumn<readonly [number, Row]>]
-            : []),
-        ]}
-      />
+            ...fitting.map(
+              (column): TableColumn<readonly [number, Row]> => [
+                column.title,
+                column.type === 'number' ? 'end wrap' : 'wrap',
+                ([, row]) => <Value row={row} column={column} />,
+              ],
+            ),
+          ]}
+        />
+      )}
     </>
   );
 }

@@ -1,5 +1,6 @@
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import { dayText } from '../../src/lib/core/day-text.ts';
 import { localTime } from './format.ts';
 
 export type DeclaredColumns = JobsAnswer['jobs'][number]['columns'];
@@ -100,8 +101,6 @@ export function typeOf(values: Iterable<RowValue>): ColumnType {
 const plainType = (value: RowValue): ColumnType =>
   typeof value === 'number' || typeof value === 'boolean' ? (typeof value as 'number' | 'boolean') : 'text';
 
-/** A day has no zone: it is the same day everywhere. */
-const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 20 });
 
 /**
@@ -114,5 +113,5 @@ export function shownValue(value: RowValue, type: ColumnType): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'object') return JSON.stringify(value);
   if (type !== 'date' || !isDate(value)) return value;
-  return dateOnly.test(value) ? day.format(new Date(value)) : localTime(value);
+  return dateOnly.test(value) ? dayText(value) : localTime(value);
 }

@@ -1,3 +1,4 @@
+import type { AuditAnswer } from '../../lib/api/answers/audit.ts';
 import type { TenantHistoryAnswer } from '../../lib/api/answers/history.ts';
 import type { JobsAnswer } from '../../lib/api/answers/jobs.ts';
 import type { RunChangesAnswer } from '../../lib/api/answers/runs.ts';
@@ -20,5 +21,6 @@ export const brokerSource = (client: Pick<BrokerClient, 'get' | 'pages'>): Repor
     for await (const page of client.pages(`${runPath(runId)}/results`, query))
       yield page.split('\n').flatMap((line) => (line === '' ? [] : [asObject(parseJson(line))]));
   },
+  audit: async (query) => (await client.get('/audit', query)) as AuditAnswer,
   changesSince: async (runId, other) => (await client.get(`${runPath(runId)}/changes`, other)) as RunChangesAnswer,
 });

@@ -3,6 +3,7 @@ import { type Line, styled } from '../line.ts';
 import { outcomePiece } from '../outcome-piece.ts';
 import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
+import { dayText } from '../../lib/core/day-text.ts';
 import type { Gap, Section, TenantReport } from '../../lib/api/report/read-report.ts';
 import {
   accessText,
@@ -11,21 +12,30 @@ import {
   changedRow,
   changesText,
   countsText,
-  dayText,
   differenceText,
   jobsText,
+  nothingText,
   numberText,
   periodText,
+  proofText,
   rowsText,
+  workText,
 } from '../../lib/api/report/report-words.ts';
 
 /** The report for a terminal. */
 export function reportLines(report: TenantReport): Line[] {
-  const { name, tenantId, defaultDomain, sections, gaps } = report;
+  const { name, tenantId, defaultDomain, findings, work, sections, gaps } = report;
   return [
     [styled('strong', name), ` (${defaultDomain ?? tenantId})`],
     accessText(report),
     periodText(report),
+    ...findings.flatMap(({ text, consequence }): Line[] => [
+      '',
+      [styled('bad', '! '), styled('strong', text)],
+      `  ${consequence}`,
+    ]),
+    ...(findings.length > 0 || sections.length === 0 ? [] : ['', nothingText]),
+    ...(work === undefined ? [] : ['', workText(work), proofText]),
     ...byTopic(sections).flatMap(([topic, group]): Line[] => [
       '',
       styled('strong', topicTitle(topic).toUpperCase()),

@@ -1,6 +1,8 @@
 import { byTopic, topicTitle } from '../../lib/core/topics.ts';
 import { visibleText } from '../../lib/core/text.ts';
 import { outcomeWord } from '../../lib/core/outcomes.ts';
+import { dayText } from '../../lib/core/day-text.ts';
+import type { PartnerWork } from '../../lib/api/report/partner-work.ts';
 import type { Gap, Section, TenantReport } from '../../lib/api/report/read-report.ts';
 import {
   accessText,
@@ -9,12 +11,15 @@ import {
   changedRow,
   changesText,
   countsText,
-  dayText,
   differenceText,
   jobsText,
+  nothingText,
   numberText,
   periodText,
+  permissionsText,
+  proofText,
   rowsText,
+  workText,
 } from '../../lib/api/report/report-words.ts';
 
 /** HTML, of which every text from outside is escaped. */
@@ -102,7 +107,7 @@ ${asRecords('print, (max-width: 60rem)', '.many')}
 
 /** The report as one file: without script and network, for screen and paper. */
 export function reportPage(report: TenantReport): string {
-  const { name, tenantId, defaultDomain, createdAt, sections, gaps, warnings } = report;
+  const { name, tenantId, defaultDomain, createdAt, work, sections, gaps, warnings } = report;
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -120,6 +125,8 @@ export function reportPage(report: TenantReport): string {
 ${warnings.map((warning) => html`<p class="warn">${warning}</p>`)}
 </header>
 <main>
+${findingsPart(report)}
+${work === undefined ? '' : workPart(work)}
 ${sections.length === 0 ? '' : overview(sections)}
 ${byTopic(sections).map(
   ([topic, group]) => html`<h2>${topicTitle(topic)}</h2>
@@ -131,6 +138,32 @@ ${gaps.length === 0 ? '' : gapsPart(gaps)}
 </html>
 `.text;
 }
+
+function findingsPart({ findings, sections }: TenantReport): Html | string {
+  if (findings.length === 0) return sections.length === 0 ? '' : html`<p>${nothingText}</p>`;
+  return html`<h2>What needs attention</h2>
+<ol>${findings.map(
+    ({ job, text, consequence }) =>
+      html`<li><b>${job === undefined ? text : html`<a href="#${job}">${text}</a>`}</b><br>${consequence}</li>
+`,
+  )}</ol>`;
+}
+
+const workPart = (work: PartnerWork): Html => html`<h2>What the partner did here</h2>
+<p>${workText(work)}</p>
+${
+  work.purposes.length === 0
+    ? ''
+    : html`<table class="rows">
+<thead><tr><th scope="col">For</th><th scope="col" class="number">Times</th><th scope="col">With the permissions</th><th scope="col">Last</th></tr></thead>
+<tbody>${work.purposes.map(
+        ({ name, count, permissions, lastAt }) =>
+          html`<tr>${cell('For', name)}${number('Times', numberText(count))}${cell('With the permissions', permissionsText(permissions))}${cell('Last', dayText(lastAt))}</tr>
+`,
+      )}</tbody>
+</table>`
+}
+<p class="quiet">${proofText}</p>`;
 
 const overview = (sections: readonly Section[]): Html => html`<h2>At a glance</h2>
 <table class="rows">

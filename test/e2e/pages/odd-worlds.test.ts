@@ -148,7 +148,7 @@ describe('the pages', skippedBecause(noBrowser), () => {
       await page.emulateMedia({ media: 'print' });
       expect(await page.getByRole('navigation', { name: 'Views' }).isVisible()).toBe(false);
       expect(await page.locator('button:visible').count()).toBe(0);
-      await page.getByText('Every request into this tenant is in an audit log').waitFor();
+      await page.getByText('the order of the records is signed').waitFor();
     });
   });
 

@@ -3,9 +3,13 @@ import type { JobsAnswer } from '../answers/jobs.ts';
 import type { RunChangesAnswer } from '../answers/runs.ts';
 import type { TenantDetailsAnswer } from '../answers/tenants.ts';
 import { dayMs } from '../../core/clock.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
 import { defined, type JsonObject } from '../../core/objects.ts';
 import { outcomeWord } from '../../core/outcomes.ts';
+import { endsSoon } from '../trouble.ts';
+import { type Finding, type Rule, rules, worstOf } from './findings.ts';
+import { type PartnerWork, type ReadAudit, readWork } from './partner-work.ts';
 
 type Job = JobsAnswer['jobs'][number];
 type Column = NonNullable<Job['columns']>[number];
@@ -69,6 +73,10 @@ export interface TenantReport {
   readonly access: string;
   readonly relationshipEndsAt?: string;
   readonly createdAt: string;
+  /** The worst that the rows say. */
+  readonly findings: readonly Finding[];
+  /** What the partner did here in the days that are compared. Absent: the reader may not see the audit log, or nothing was found. */
+  readonly work?: PartnerWork;
   readonly sections: readonly Section[];
   readonly gaps: readonly Gap[];
   readonly warnings: readonly string[];
@@ -87,6 +95,8 @@ export interface ReportSource {
     runId: string,
     other: { readonly with: string; readonly tenants: string },
   ): Promise<Pick<RunChangesAnswer, 'changes' | 'truncated'>>;
+  /** A page of the audit log. Absent if the reader may not see it. */
+  audit?: ReadAudit | undefined;
 }
 
 /** Reports compare with the run nearest to this time before their own. */
@@ -109,13 +119,17 @@ export async function readReport(
   // The rows of a plan are changes.
   const reporting = jobs.filter(({ columns, changes }) => columns !== undefined && changes !== true);
   const sections: Section[] = [];
+  const found = new Map<Rule, Finding>();
   for (let start = 0; start < reporting.length; start += concurrentJobs) {
     const read = reporting
       .slice(start, start + concurrentJobs)
-      .map((job) => readSection(source, { job, limit, details }));
+      .map((job) => readSection(source, { job, limit, details, found }));
     sections.push(...(await Promise.all(read)).flatMap((section) => section ?? []));
   }
   const { tenantId, name, defaultDomain, explanation: access, relationshipEndsAt, warnings } = details;
+  const since = new Date(nowMs - comparedDays * dayMs).toISOString();
+  const read = async () => source.audit && readWork(source.audit, { tenantId, since, jobs });
+  const work = await unless('caller_forbidden', read);
   return defined({
     tenantId,
     name,
@@ -123,6 +137,8 @@ export async function readReport(
     access,
     relationshipEndsAt,
     createdAt: new Date(nowMs).toISOString(),
+    findings: worstOf(found, endsSoon(details) ? relationshipEndsAt : undefined),
+    work,
     sections,
     gaps: gapsOf(reporting, details, sections),
     warnings,
@@ -133,22 +149,29 @@ interface SectionRequest {
   readonly job: Job;
   readonly limit: number;
   readonly details: TenantDetailsAnswer;
+  /** Takes what the rows say. */
+  readonly found: Map<Rule, Finding>;
 }
 
 /** Undefined: no run of the job has rows of the customer. */
 async function readSection(
   source: ReportSource,
-  { job, limit, details: { tenantId, lastResults = [] } }: SectionRequest,
+  { job, limit, details: { tenantId, lastResults = [] }, found }: SectionRequest,
 ): Promise<Section | undefined> {
   const history = await source.tenantHistory(tenantId, job.name);
   const latest = history.runs.find(({ outcome }) => outcome === 'succeeded') ?? unlistedRun(job.name, lastResults);
   if (latest === undefined) return undefined;
-  const found = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column });
-  if (found === undefined) return undefined;
+  const ofJob = rules.filter((rule) => rule.job === job.name);
+  const read = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column, ofJob });
+  if (read === undefined) return undefined;
+  for (const [rule, rows] of read.concerned)
+    found.set(rule, { job: job.name, text: rule.text(rows, read.count), consequence: rule.consequence });
   const base = baseOf(history.runs, latest);
   const compared =
-    base && (await unlessGone(() => source.changesSince(latest.runId, { with: base.runId, tenants: tenantId })));
+    base &&
+    (await unless('run_not_found', () => source.changesSince(latest.runId, { with: base.runId, tenants: tenantId })));
   const { name, title, topic, description, columns = [] } = job;
+  const changes = compared?.changes.flatMap((change) => changeFor(name, change));
   return defined({
     job: name,
     title,
@@ -156,18 +179,22 @@ async function readSection(
     description,
     runId: latest.runId,
     asOf: latest.startedAt,
-    rowCount: found.count,
-    columns: shownColumns(columns, found.rows, (compared?.changes ?? []).flatMap(rowsOfChange)),
-    rows: found.rows,
+    rowCount: read.count,
+    columns: shownColumns(
+      columns.flatMap((column) => columnFor(name, column)),
+      read.rows,
+      (changes ?? []).flatMap(rowsOfChange),
+    ),
+    rows: read.rows,
     counts: history.split && {
-      title: history.split.title,
-      values: [...found.values].toSorted(([, one], [, other]) => other - one),
+      title: titleFor(name, history.split.column, history.split.title) ?? history.split.title,
+      values: [...read.values].toSorted(([, one], [, other]) => other - one),
     },
     since: base?.startedAt,
-    figures: figuresOf(history, latest, base),
-    changes: compared && countsOf(compared.changes),
+    figures: figuresOf(name, history, latest, base),
+    changes: changes && countsOf(changes),
     changesCut: compared?.truncated === true ? true : undefined,
-    changed: (compared?.changes ?? []).slice(0, limit),
+    changed: (changes ?? []).slice(0, limit),
   });
 }
 
@@ -191,36 +218,53 @@ interface FoundRows {
   readonly count: number;
   readonly rows: readonly JsonObject[];
   readonly values: ReadonlyMap<string, number>;
+  /** The rows that rules concern. */
+  readonly concerned: ReadonlyMap<Rule, readonly JsonObject[]>;
+}
+
+interface RowsRequest {
+  readonly tenantId: string;
+  readonly limit: number;
+  readonly split: string | undefined;
+  readonly ofJob: readonly Rule[];
 }
 
 /** Counts all rows, and keeps the first. Undefined if they are not kept any more. */
 async function readRows(
   source: ReportSource,
   runId: string,
-  { tenantId, limit, split }: { tenantId: string; limit: number; split: string | undefined },
+  { tenantId, limit, split, ofJob }: RowsRequest,
 ): Promise<FoundRows | undefined> {
   const rows: JsonObject[] = [];
   const values = new Map<string, number>();
+  const concerned = new Map<Rule, JsonObject[]>();
   let count = 0;
-  return unlessGone(async () => {
+  // Histories are kept longer than runs.
+  return unless('run_not_found', async () => {
     for await (const page of source.rowPages(runId, tenantId)) {
       for (const row of page) {
         count += 1;
         if (rows.length < limit) rows.push(row);
         const value = split === undefined ? undefined : row[split];
         if (typeof value === 'string') values.set(value, (values.get(value) ?? 0) + 1);
+        for (const rule of ofJob) {
+          if (!rule.concerns(row)) continue;
+          const before = concerned.get(rule);
+          if (before === undefined) concerned.set(rule, [row]);
+          else before.push(row);
+        }
       }
     }
-    return { count, rows, values };
+    return { count, rows, values, concerned };
   });
 }
 
-/** Histories are kept longer than runs. */
-async function unlessGone<T>(read: () => Promise<T>): Promise<T | undefined> {
+/** Undefined if it fails with this code. */
+async function unless<T>(code: ErrorCode, read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (thrown) {
-    if ((thrown as { readonly code?: unknown }).code === 'run_not_found') return undefined;
+    if ((thrown as { readonly code?: unknown }).code === code) return undefined;
     throw thrown;
   }
 }
@@ -228,6 +272,36 @@ async function unlessGone<T>(read: () => Promise<T>): Promise<T | undefined> {
 /** The rows of a change, with the values that people compare. */
 const rowsOfChange = (change: Change): readonly JsonObject[] =>
   change.change === 'removed' ? [change.before] : [change.after];
+
+/** What columns of the broker's own jobs are called here. Those of `false` say what another column says, or nothing to a customer. */
+const customerTitles: Readonly<Record<string, Readonly<Record<string, string | false>>>> = {
+  'mfa-report': {
+    userType: false,
+    registered: false,
+    capable: false,
+    passwordless: false,
+    strength: 'Second factor',
+    updatedAt: false,
+  },
+};
+
+/** Undefined: the column is not shown. */
+function titleFor(job: string, column: string, title: string): string | undefined {
+  const known = customerTitles[job]?.[column] ?? title;
+  return known === false ? undefined : known;
+}
+
+function columnFor(job: string, column: Column): readonly Column[] {
+  const title = titleFor(job, column.name, column.title);
+  return title === undefined ? [] : [{ ...column, title }];
+}
+
+/** A change without columns that are not shown; nothing if there are no others. */
+function changeFor(job: string, change: Change): readonly Change[] {
+  if (change.change !== 'changed') return [change];
+  const columns = change.columns.filter((name) => titleFor(job, name, name) !== undefined);
+  return columns.length === 0 ? [] : [{ ...change, columns }];
+}
 
 /** Columns with Microsoft's codes for what another column names. */
 const codes: ReadonlySet<string> = new Set(['skuPartNumber']);
@@ -257,12 +331,19 @@ function countsOf(changes: readonly Change[]): Readonly<Record<Change['change'],
 }
 
 /** The numbers that are, or were, not zero. */
-function figuresOf({ columns, runs }: TenantHistoryAnswer, latest: Point, base: Point | undefined): Figure[] {
+function figuresOf(
+  job: string,
+  { columns, runs }: TenantHistoryAnswer,
+  latest: Point,
+  base: Point | undefined,
+): Figure[] {
   if (!runs.includes(latest)) return [];
   // The licence report once counted what is assigned of free products among the assigned licences, so they would seem to fall.
   const [isApart, wasApart] = [latest, base].map((point) => point?.numbers?.['assignedAtNoCost'] !== undefined);
   const countedFree = isApart === true && wasApart !== true;
-  const all = [{ name: undefined, title: 'Rows' }, ...columns].flatMap(({ name, title }): Figure[] => {
+  // `registered=true` counts values of a column.
+  const shown = columns.filter(({ name }) => titleFor(job, name.split('=')[0] ?? name, name) !== undefined);
+  const all = [{ name: undefined, title: 'Rows' }, ...shown].flatMap(({ name, title }): Figure[] => {
     const [now, before] = [latest, base].map((point) => (name === undefined ? point?.rows : point?.numbers?.[name]));
     const isKnown = before !== undefined && (name !== 'assigned' || !countedFree);
     return now === undefined ? [] : [{ title, now, ...(isKnown ? { before } : {}) }];

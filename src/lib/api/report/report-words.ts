@@ -1,3 +1,5 @@
+import { dayText, zoneText } from '../../core/day-text.ts';
+import type { PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
 type Column = Section['columns'][number];
@@ -5,8 +7,8 @@ type Change = Section['changed'][number];
 
 /** A value that is not known. */
 const unknown = '–';
-/** Values of a column that are counted by name. */
-const countedValues = 8;
+/** Values of a column, and permissions, that are named. */
+const [countedValues, countedPermissions] = [8, 3];
 
 const numbers = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 
@@ -14,14 +16,6 @@ export const numberText = (value: number): string => numbers.format(value);
 
 /** `1 row`, `1,234 rows`. */
 export const rowsText = (count: number): string => `${numberText(count)} ${count === 1 ? 'row' : 'rows'}`;
-
-const days = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
-
-/** The day of a time in UTC: `24 Nov 2026`. */
-export const dayText = (iso: string): string => {
-  const ms = Date.parse(iso);
-  return Number.isNaN(ms) ? iso : days.format(ms);
-};
 
 /** Customers do not know the aliases of resources, nor Microsoft's identifiers of states and sign-in methods. */
 const customerWords: Readonly<Record<string, ReadonlyMap<string, string>>> = {
@@ -64,10 +58,13 @@ export function cellText(value: unknown, { name, type }: Pick<Column, 'name' | '
   if (typeof value === 'number') return numberText(value);
   if (typeof value !== 'string') return JSON.stringify(value);
   const words = Object.hasOwn(customerWords, name) ? customerWords[name] : undefined;
-  if (words === undefined) return type === 'date' ? dayText(value) : value;
+  if (words === undefined) return type === 'date' ? dayText(value) : guestAddress(value);
   const several = name === 'methods' ? value.split(' ') : [value];
   return several.map((word) => words.get(word) ?? word).join(', ');
 }
+
+/** Entra writes the address of a guest into its user principal name: `ada_partner.example#EXT#@contoso.onmicrosoft.com`. */
+const guestAddress = (text: string): string => text.replace(/^(.+)_([^_]+)#EXT#@.*$/, '$1@$2');
 
 /** `+3`, `-2`, or nothing if it did not change or is not known. */
 export function differenceText({ now, before }: Figure): string {
@@ -116,12 +113,41 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .join('; ');
 }
 
-/** Where the rows come from: `Data from 23 Nov 2026 to 24 Nov 2026.` */
+/** What a partner did, in one sentence: `Since 1 Nov 2026: 120 tokens and requests, no requests to change something.` */
+export function workText({ since, purposes, changes, approvals, refused }: PartnerWork): string {
+  const served = purposes.reduce((sum, { count }) => sum + count, 0);
+  const one = served === 1 ? 'token or request' : 'tokens and requests';
+  const can = `${changes === 0 ? 'no' : numberText(changes)} request${changes === 1 ? '' : 's'} to change something`;
+  const approved = approvals === 0 ? '' : `, ${numberText(approvals)} approved by somebody else`;
+  const denied =
+    refused === 0
+      ? ''
+      : `. ${numberText(refused)} more ${refused === 1 ? 'was' : 'were'} refused, and nothing was sent`;
+  return served === 0 && refused === 0
+    ? `Since ${dayText(since)}, nobody asked for access to this customer.`
+    : `Since ${dayText(since)}: ${numberText(served)} ${one}, ${can}${approved}${denied}.`;
+}
+
+/** How a customer can prove it. */
+export const proofText =
+  'Each is on record, and the order of the records is signed. Ask for the extract of the log: you can check yourself that no record is missing or changed.';
+
+/** If there are rows and no finding. */
+export const nothingText = 'Nothing needs attention in these reports.';
+
+/** The first permissions, and how many others there are. */
+export function permissionsText(permissions: readonly string[]): string {
+  const others = permissions.length - countedPermissions;
+  if (permissions.length === 0) return 'none';
+  return [...permissions.slice(0, countedPermissions), ...(others > 0 ? [`${others} others`] : [])].join(', ');
+}
+
+/** Where the rows come from, and in which zone days are: `Data from 23 Nov 2026 to 24 Nov 2026. …` */
 export function periodText({ sections }: TenantReport): string {
   const times = sections.map(({ asOf }) => asOf).toSorted();
   const [first, last] = [times[0], times.at(-1)].map((iso) => iso && dayText(iso));
   if (first === undefined || last === undefined) return 'There are no data yet.';
-  return first === last ? `Data of ${first}.` : `Data from ${first} to ${last}.`;
+  return `${first === last ? `Data of ${first}` : `Data from ${first} to ${last}`}. Days are in the time zone ${zoneText()}.`;
 }
 
 /** Whether and how long the broker reaches the customer. */

@@ -53,7 +53,7 @@ const tenant: TenantDetailsAnswer = {
   name: 'Contoso',
   defaultDomain: 'contoso.com',
   relationship: 'gdap',
-  relationshipEndsAt: '2027-06-30T00:00:00.000Z',
+  relationshipEndsAt: '2027-06-30T12:00:00.000Z',
   reachable: true,
   reason: 'gdap_active',
   reasonTitle: 'GDAP relationship active',
@@ -121,7 +121,7 @@ const none = { ...history, job: 'users', columns: [], runs: [], split: undefined
 
 const row = { tenantId, tenantName: 'Contoso', tenantDomain: 'contoso.com' };
 const rows: readonly object[] = [
-  { ...row, product: 'E3', skuId, free: 1200, trial: null, ends: '2027-01-31T23:00:00Z' },
+  { ...row, product: 'E3', skuId, free: 1200, trial: null, ends: '2027-01-31T12:00:00Z' },
   { ...row, product: 'E5', skuId, free: -2, trial: false },
   { ...row, product: 'E3', skuId, free: 2, trial: true },
 ];
@@ -138,6 +138,7 @@ interface World {
   readonly rows: readonly object[] | undefined;
   readonly changes: readonly object[] | undefined;
   readonly truncated?: boolean;
+  readonly audit: () => Response;
 }
 const world: World = {
   tenant,
@@ -145,7 +146,10 @@ const world: World = {
   histories: { 'licence-report': history },
   rows,
   changes,
+  audit: () => Response.json({ from: day('10-25'), to: day('11-24'), entries: [token, token] }),
 };
+const token = { at: day('11-24'), outcome: 'issued', rule: 'helpdesk', scopes: ['Organization.Read.All'] };
+const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const gone = (): Response => Response.json({ code: 'run_not_found', detail: 'No run has this id.' }, { status: 404 });
 
@@ -157,6 +161,10 @@ const broker =
     if (pathname === '/jobs') return Response.json({ jobs: known.jobs });
     if (pathname === `/tenants/${tenantId}/history`)
       return Response.json(known.histories[searchParams.get('job') ?? ''] ?? none);
+    if (pathname === '/audit') {
+      expect([searchParams.get('tenant'), searchParams.get('limit')]).toEqual([tenantId, '1000']);
+      return known.audit();
+    }
     expect(searchParams.get('tenants')).toBe(tenantId);
     if (pathname.endsWith('/changes')) {
       expect(path).toContain('/runs/licence-report%40now/changes?with=licence-report%40month');
@@ -194,7 +202,12 @@ describe('ptb report', () => {
     expect(out.split('\n').map((line) => line.trimEnd())).toEqual([
       'Contoso (contoso.com)',
       'A GDAP relationship is active. It ends on 30 Jun 2027.',
-      'Data of 24 Nov 2026.',
+      `Data of 24 Nov 2026. Days are in the time zone ${zone}.`,
+      '',
+      'Nothing needs attention in these reports.',
+      '',
+      expect.stringMatching(/^Since \d+ \w+ \d{4}: 2 tokens and requests, no requests to change something\.$/),
+      expect.stringContaining('the order of the records is signed'),
       '',
       'LICENCES',
       '',
@@ -222,6 +235,13 @@ describe('ptb report', () => {
       '  Buy Entra ID P1.',
       '',
     ]);
+  });
+
+  it('tells nothing of the audit log to those who may not read it, and fails with what else fails', async () => {
+    const refusal = (code: string) => () => Response.json({ code, title: code, detail: code }, { status: 403 });
+    expect(await document([], { audit: refusal('caller_forbidden') })).not.toHaveProperty('work');
+    const { exit, err } = await read([], { audit: refusal('tenant_unknown') });
+    expect([exit, err]).toEqual([1, expect.stringContaining('tenant_unknown')]);
   });
 
   it('keeps what names a row whole at 80 columns: it goes on below', async () => {
@@ -313,7 +333,7 @@ describe('ptb report', () => {
   });
 
   it('says that a relationship has ended', async () => {
-    const { out } = await read([], { tenant: { ...tenant, relationshipEndsAt: '2020-01-31T00:00:00.000Z' } });
+    const { out } = await read([], { tenant: { ...tenant, relationshipEndsAt: '2020-01-31T12:00:00.000Z' } });
     expect(out).toContain('It ended on 31 Jan 2020.');
   });
 
@@ -347,6 +367,24 @@ describe('the page of ptb report', () => {
     expect(page).toMatch(/<td class="number">1,200<\/td><td class="number">1,205<\/td><td class="number">-5<\/td>/);
     expect(page).toContain('Free: 7 → 1,200');
     expect(page).toContain('Buy Entra ID P1.');
+  });
+
+  it('begins with what needs attention, each with a link to its rows, and what the partner did', async () => {
+    const row = { application: 'Backup', kind: 'secret', daysLeft: -12 };
+    const expiry = {
+      ...licences,
+      name: 'secret-expiry-report',
+      columns: [{ name: 'kind', title: 'Kind', type: 'text' }],
+    };
+    const page = await pageOf({
+      jobs: [expiry as Job],
+      rows: [row, row],
+      histories: { 'secret-expiry-report': history },
+    });
+    expect(page).toContain('<li><b><a href="#secret-expiry-report">2 client secrets expired 12 days ago</a></b><br>');
+    expect(page).toContain('<span dir="auto">Organization.Read.All</span>');
+    expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What the partner did here'));
+    expect(page.indexOf('What the partner did here')).toBeLessThan(page.indexOf('At a glance'));
   });
 
   it('is for any number of reports, also none', async () => {

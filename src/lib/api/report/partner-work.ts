@@ -1,0 +1,78 @@
+import type { AuditAnswer } from '../answers/audit.ts';
+import type { JobsAnswer } from '../answers/jobs.ts';
+
+type AuditRecord = AuditAnswer['entries'][number];
+
+/** What a partner did in one customer, for one purpose. */
+export interface Purpose {
+  /** A job of the broker, by its title, or the rule of the policy that let a caller in. */
+  readonly name: string;
+  readonly count: number;
+  /** Those that open requests to the rule or the job. */
+  readonly permissions: readonly string[];
+  readonly lastAt: string;
+}
+
+/** What a partner did in one customer, by the audit log. */
+export interface PartnerWork {
+  readonly since: string;
+  /** Tokens that were issued and requests that were sent, the most frequent purpose first. */
+  readonly purposes: readonly Purpose[];
+  /** Requests that may have changed something. */
+  readonly changes: number;
+  /** Requests that other people approved. */
+  readonly approvals: number;
+  /** What was asked for and not served: nothing was sent. */
+  readonly refused: number;
+}
+
+/** A request has a record before it is sent. A token has no kind. */
+const isServed = ({ kind, outcome }: AuditRecord): boolean =>
+  (kind === undefined && outcome === 'issued') || (kind === 'request' && outcome === 'sent');
+
+/** Whether a request may change something. Exchange takes every cmdlet by POST, also those that only read. */
+export const mayChange = ({ method = 'GET', cmdlet = '' }: Pick<AuditRecord, 'method' | 'cmdlet'>): boolean =>
+  method !== 'GET' && method !== 'HEAD' && !/^(?:Get|Test)-/i.test(cmdlet);
+
+/** Asks `GET /audit`. */
+export type ReadAudit = (query: Readonly<Record<string, string | undefined>>) => Promise<AuditAnswer>;
+
+/** Storage looks through the records of all customers: with many, a few pages are not the whole month. */
+const mostPages = 5;
+
+interface Wanted {
+  readonly tenantId: string;
+  readonly since: string;
+  readonly jobs: JobsAnswer['jobs'];
+}
+
+/** Sums up the newest records of one customer. Undefined if none was found before it stopped to look. */
+export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wanted): Promise<PartnerWork | undefined> {
+  const pages: AuditAnswer[] = [];
+  do {
+    const [first, last] = [pages[0], pages.at(-1)];
+    // Further pages are of the same period.
+    const query = { tenant: tenantId, from: since, to: first?.to, limit: '1000', continuation: last?.continuation };
+    pages.push(await read(query));
+  } while (pages.at(-1)?.continuation !== undefined && pages.length < mostPages);
+  const records = pages.flatMap(({ entries }) => entries);
+  const from = pages.at(-1)?.continuation === undefined ? since : records.at(-1)?.at;
+  if (from === undefined) return undefined;
+  const served = records.filter(isServed);
+  const byRule = Map.groupBy(served, ({ rule = '' }) => rule);
+  const purposes = [...byRule].map(([rule, some]): Purpose => {
+    const job = jobs.find(({ name }) => rule === `job:${name}`);
+    // The token of a job may carry more than the job may send requests with.
+    const permissions =
+      job === undefined ? [...new Set(some.flatMap(({ scopes }) => scopes))] : (job.permissions ?? []);
+    const name = job?.title ?? rule.replace(/^job:/, '');
+    return { name, count: some.length, permissions: permissions.toSorted(), lastAt: some[0]?.at ?? '' };
+  });
+  return {
+    since: from,
+    purposes: purposes.toSorted((one, other) => other.count - one.count),
+    changes: served.filter(mayChange).length,
+    approvals: records.filter(({ kind, outcome }) => kind === 'approval' && outcome === 'approved').length,
+    refused: records.filter(({ kind, outcome }) => kind !== 'approval' && outcome === 'denied').length,
+  };
+}

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import type { JobsAnswer } from '../../../../../src/lib/api/answers/jobs.ts';
+import { readReport, type ReportSource, type TenantReport } from '../../../../../src/lib/api/report/read-report.ts';
+import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
+
+const tenantId = 'aaaaaaaa-0000-4000-8000-000000000001';
+const nowMs = Date.parse('2026-12-01T12:00:00.000Z');
+
+type Row = JsonObject;
+type Rows = Readonly<Record<string, readonly Row[]>>;
+
+const columnsOf = (rows: readonly Row[]) =>
+  [...new Set(rows.flatMap(Object.keys))].map((name) => ({ name, title: name, type: 'text' as const }));
+
+/** A broker whose jobs have these rows. */
+function sourceOf(rows: Rows, more: object = {}): ReportSource {
+  const jobs = Object.entries(rows).map(([name, some]) => ({ name, title: name, columns: columnsOf(some) }));
+  return {
+    tenant: async () =>
+      ({ tenantId, name: 'Contoso', explanation: 'Active.', codes: [], warnings: [], ...more }) as never,
+    jobs: async () => ({ jobs }) as unknown as JobsAnswer,
+    tenantHistory: async (_tenant, job) =>
+      ({
+        columns: [
+          { name: 'capable=true', title: 'Capable: yes' },
+          { name: 'admin=true', title: 'Administrator: yes' },
+        ],
+        split: { column: 'strength', title: 'Strength' },
+        runs: [
+          {
+            runId: `${job}@now`,
+            startedAt: '2026-12-01T05:00:00.000Z',
+            outcome: 'succeeded',
+            numbers: { 'capable=true': 1, 'admin=true': 1 },
+          },
+          { runId: `${job}@then`, startedAt: '2026-11-01T05:00:00.000Z', outcome: 'succeeded' },
+        ],
+      }) as never,
+    rowPages: async function* (runId) {
+      // Page by page: a finding is about all rows, also those that are not shown.
+      for (const row of rows[runId.split('@')[0] ?? ''] ?? []) yield [row];
+    },
+    changesSince: async () =>
+      ({
+        changes: [
+          { change: 'changed', columns: ['updatedAt', 'capable'], before: {}, after: { user: 'ada' } },
+          {
+            change: 'changed',
+            columns: ['strength', 'updatedAt'],
+            before: { strength: 'none' },
+            after: { user: 'bo' },
+          },
+        ],
+        truncated: false,
+      }) as never,
+  };
+}
+
+const read = (rows: Rows, more: object = {}): Promise<TenantReport> =>
+  readReport(sourceOf(rows, more), { tenant: tenantId, limit: 1, nowMs });
+const textsOf = async (rows: Rows, more: object = {}): Promise<readonly string[]> =>
+  (await read(rows, more)).findings.map(({ text }) => text);
+
+const user = (strength: string | null, more: Row = {}): Row => ({ user: 'ada', strength, capable: true, ...more });
+const secret = (daysLeft: number, kind = 'secret'): Row => ({ application: 'Backup', kind, daysLeft });
+
+describe('the findings of a report', () => {
+  it('are the three worst, each with what follows and the job that says it', async () => {
+    const rows = {
+      'licence-report': [
+        { product: 'Exchange Online (Plan 2)', warning: 9, suspended: 0 },
+        { product: 'E3', warning: 0, suspended: 0 },
+      ],
+      'secret-expiry-report': [secret(-12), secret(-12), secret(3)],
+      'mfa-report': [user('none'), user('none'), user('strong')],
+    };
+    const { findings } = await read(rows);
+    expect(findings).toEqual([
+      {
+        job: 'mfa-report',
+        text: '2 of 3 people have no second factor',
+        consequence: 'A stolen password is enough to sign in as one of them.',
+      },
+      {
+        job: 'secret-expiry-report',
+        text: '2 client secrets expired 12 days ago',
+        consequence: 'Applications can no longer sign in with them.',
+      },
+      {
+        job: 'licence-report',
+        text: '9 licences of Exchange Online (Plan 2) are in a grace period',
+        consequence: 'The subscription has ended: unless it is renewed, those who have one lose the product.',
+      },
+    ]);
+    // The end of the relationship is before them, and nothing is the fourth.
+    const ends = { reason: 'gdap_expiring', relationshipEndsAt: '2026-12-14T12:00:00.000Z' };
+    expect(await textsOf(rows, ends)).toEqual([
+      `The partner's access ends on 14 Dec 2026`,
+      ...findings.slice(0, 2).map(({ text }) => text),
+    ]);
+  });
+
+  it.each<[string, Rows, readonly string[]]>([
+    ['nobody', { 'mfa-report': [user('weak'), user(null)] }, []],
+    [
+      'an administrator first',
+      { 'mfa-report': [user('none', { admin: true }), user('weak')] },
+      ['1 administrator has no second factor', '1 of 2 people has no second factor'],
+    ],
+    [
+      'methods that are not known',
+      { 'mfa-report': [user(null, { capable: false })] },
+      ['1 of 1 person has no second factor'],
+    ],
+    [
+      'different days and kinds',
+      { 'secret-expiry-report': [secret(-1), secret(-3, 'certificate')] },
+      ['2 credentials expired, the first of them 3 days ago'],
+    ],
+    ['one day', { 'secret-expiry-report': [secret(-1, 'certificate')] }, ['1 certificate expired 1 day ago']],
+    [
+      'what ends soon, not later',
+      { 'secret-expiry-report': [secret(0), secret(13), secret(14)] },
+      ['2 client secrets end within 14 days'],
+    ],
+    [
+      'several products',
+      {
+        'licence-report': [
+          { product: 'A', suspended: 1, warning: 2 },
+          { product: 'B', suspended: 0, warning: 3 },
+        ],
+      },
+      ['1 licence of A is suspended', '5 licences of 2 products are in a grace period'],
+    ],
+    ['users at risk', { 'risky-users': [{ user: 'ada' }] }, ['1 person may be taken over, as Microsoft sees it']],
+    ['jobs that nobody knows', { mine: [{ daysLeft: -3, warning: 9, strength: 'none' }] }, []],
+  ])('name %s', async (_, rows, texts) => {
+    expect(await textsOf(rows)).toEqual(texts);
+  });
+});
+
+it('leaves out columns that say nothing to a customer, and changes of these alone', async () => {
+  const row = { user: 'ada', admin: true, registered: true, capable: true, strength: 'weak', updatedAt: '2023-05-29' };
+  const { sections } = await read({ 'mfa-report': [row] });
+  const [section] = sections;
+  expect(section?.columns.map(({ title }) => title)).toEqual(['user', 'admin', 'Second factor']);
+  expect(section?.counts?.title).toBe('Second factor');
+  expect(section?.figures.map(({ title }) => title)).toEqual(['Administrator: yes']);
+  expect(section?.changes).toEqual({ added: 0, removed: 0, changed: 1 });
+  expect(section?.changed).toMatchObject([{ columns: ['strength'] }]);
+});
