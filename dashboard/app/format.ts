@@ -1,5 +1,5 @@
-import cronstrue from 'cronstrue';
 import { dayText } from '../../src/lib/core/day-text.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 
 /** A time in the reader's zone, without its year if that is the year of now: `24 Nov, 05:00`. */
 export const localTime = (iso: string): string => `${localDate(iso)}, ${localClock(iso, false)}`;
@@ -96,12 +96,33 @@ export function byDay<T>(
   }));
 }
 
-/** An NCRONTAB expression in words: `At 05:00 UTC`. The expression itself if it cannot be put into words. */
+const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
+
+/** Days of the week of an NCRONTAB expression in words. Undefined for rarer forms. */
+function daysOfWeek(field: string): string | undefined {
+  if (field === '*') return '';
+  const days = field
+    .replaceAll(/[A-Z]{3,}/gi, (name) =>
+      String(weekdays.findIndex((day) => day.slice(0, 3) === capitalized(name.toLowerCase()))),
+    )
+    .replaceAll(/\d+/g, (digits) => weekdays[Number(digits)] ?? '?');
+  return /^\w+([-,]\w+)*$/.test(days) ? `, ${days.replaceAll(',', ', ').replaceAll('-', ' through ')}` : undefined;
+}
+
+/** An NCRONTAB expression in words: `At 05:00 UTC, Monday through Friday`. A rarer one stays as it is. */
 export function scheduleWords(expression: string): string {
-  try {
-    const words = cronstrue.toString(expression, { use24HourTimeFormat: true });
-    return /\d:\d/.test(words) ? words.replace(/(\d\d:\d\d)(?!.*\d:\d)/, '$1 UTC') : words;
-  } catch {
-    return expression;
+  const [, minute = '', hour = '', day = '*', week = ''] = /^0 (\S+) (\S+) (\*|\d+) \* (\S+)$/.exec(expression) ?? [];
+  const days = daysOfWeek(week);
+  const end = days === undefined ? undefined : `${days}${day === '*' ? '' : `, on day ${day} of the month`}`;
+  const [, everyMinutes] = /^\*\/(\d+)$/.exec(minute) ?? [];
+  const [, everyHours] = /^\*\/(\d+)$/.exec(hour) ?? [];
+  if (end === undefined) return expression;
+  if (everyMinutes !== undefined && hour === '*') return `Every ${everyMinutes} minutes${end}`;
+  if (!/^\d+$/.test(minute)) return expression;
+  if (/^\d+(,\d+)*$/.test(hour)) {
+    const times = hour.split(',').map((one) => `${pad(Number(one))}:${pad(Number(minute))}`);
+    return `At ${times.join(', ')} UTC${end}`;
   }
+  const every = hour === '*' ? 'Every hour' : everyHours === undefined ? undefined : `Every ${everyHours} hours`;
+  return every === undefined ? expression : `${every}, at minute ${Number(minute)}${end}`;
 }

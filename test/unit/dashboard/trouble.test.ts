@@ -207,6 +207,17 @@ it.each([
   ['0 0 5 * * *', 'At 05:00 UTC'],
   ['0 30 2 * * 1-5', 'At 02:30 UTC, Monday through Friday'],
   ['0 */15 * * * *', 'Every 15 minutes'],
+  ['0 5 6,18 * * MON', 'At 06:05, 18:05 UTC, Monday'],
+  ['0 0 6 1 * *', 'At 06:00 UTC, on day 1 of the month'],
+  ['0 30 * * * 1,3', 'Every hour, at minute 30, Monday, Wednesday'],
+  ['0 0 */4 * * *', 'Every 4 hours, at minute 0'],
+  // A rarer form stays as it is.
+  ['30 0 5 * * *', '30 0 5 * * *'],
+  ['0 0 5 * 1 *', '0 0 5 * 1 *'],
+  ['0 0 5 * * 1#2', '0 0 5 * * 1#2'],
+  ['0 0 5 * * ABC', '0 0 5 * * ABC'],
+  ['0 0-30 5 * * *', '0 0-30 5 * * *'],
+  ['0 0 8-18 * * *', '0 0 8-18 * * *'],
   ['nonsense', 'nonsense'],
 ])('the schedule %s reads: %s', (expression, words) => {
   expect(scheduleWords(expression)).toBe(words);
