@@ -214,6 +214,9 @@ function backgroundOf(tones: readonly string[], areAllNow: boolean): { readonly 
   return found;
 }
 
+/** What marks mean, on every page. */
+export const marksLegend = 'One mark a night. Line: skipped, or only planned. Gap: it did not run.';
+
 /** One mark a visit, oldest first: the last one is strong. An empty tone has no mark. @param props.label says it in words. */
 export function Marks(props: {
   readonly tones: readonly string[];
@@ -225,7 +228,7 @@ export function Marks(props: {
   return <span class="marks" role="img" aria-label={label} style={backgroundOf(tones, areAllNow)} />;
 }
 
-/** A visit that was skipped or is waited for is a line. */
+/** A visit that did nothing is a line. */
 const isDone = (tone: string): boolean => tone !== 'idle';
 
 /** A line over equal parts of time, from zero to its highest value. */

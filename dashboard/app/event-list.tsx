@@ -42,7 +42,7 @@ const toneOf = (kind: EventKind): Tone =>
   goodNews.has(kind) ? 'good' : kind === 'consent_missing' ? 'bad' : tones[eventSeverities[kind] ?? 'info'];
 
 /** What is in a list by time. */
-interface TimelineEntry {
+export interface TimelineEntry {
   readonly id: string;
   readonly at: string;
   readonly tone: Tone;
@@ -58,12 +58,13 @@ export const entryOf = (event: EventView): TimelineEntry => ({
   details: <Details event={event} />,
 });
 
-/** The newest first. */
-export function Timeline({ entries }: { readonly entries: readonly TimelineEntry[] }) {
+/** The newest first. @param props.most entries that are shown. */
+export function Timeline({ entries, most }: { readonly entries: readonly TimelineEntry[]; readonly most: number }) {
   return (
     <ol class="timeline" reversed>
       {entries
         .toSorted((one, other) => other.at.localeCompare(one.at))
+        .slice(0, most)
         .map(({ id, at, tone, title, details }) => (
           <li key={id} class={`event ${tone}`}>
             <Time iso={at} short />

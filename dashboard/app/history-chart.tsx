@@ -40,6 +40,10 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
       <figcaption class="visually-hidden">
         {title}: {summaryOf(points)}
       </figcaption>
+      <div class="x">
+        {marked === undefined ? null : <Marked point={marked} title={title} />}
+        <ChartLegend points={points} />
+      </div>
       <Plot
         scale={scale}
         width={100}
@@ -67,8 +71,6 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
       >
         <Points points={points} scale={scale} x={x} marked={marked} />
       </Plot>
-      {marked === undefined ? null : <Marked point={marked} />}
-      <ChartLegend points={points} />
     </figure>
   );
 }
@@ -137,11 +139,11 @@ function Points(props: {
 }
 
 /** What the marker stands at. The slider says the same to people who do not see it. */
-function Marked({ point }: { readonly point: HistoryPoint }) {
+function Marked({ point, title }: { readonly point: HistoryPoint; readonly title: string }) {
   const { runId, startedAt, number, about } = point;
   return (
     <p class="chart-marked">
-      {number === undefined ? 'No number' : <strong>{numberText(number)}</strong>} on{' '}
+      {title}: {number === undefined ? 'no number' : <strong>{numberText(number)}</strong>} on{' '}
       <a href={runLink(runId)}>{localTime(startedAt)}</a>
       {/* That there is a number says it. */}
       {about === outcomeWord('succeeded') ? '' : `, ${about}`}

@@ -17,12 +17,24 @@ export interface HistoryPoint {
   readonly tenants?: JobHistoryAnswer['runs'][number]['tenants'];
 }
 
+const atNoCost = 'assignedAtNoCost';
+
 type Counted = Pick<TenantHistoryAnswer['runs'][number], 'rows' | 'numbers'>;
 
-function numberOf({ rows, numbers }: Counted, column: string): number | undefined {
+/**
+ * @param newest tells whether the licence report counts what is assigned of free products apart, as it does since an update.
+ * Before, it counted them among all that is assigned: beside these numbers, the new ones would look like a fall.
+ */
+function numberOf({ rows, numbers }: Counted, column: string, newest: Counted | undefined): number | undefined {
+  const [isApart, wasApart] = [newest, { numbers }].map((of) => of?.numbers?.[atNoCost] !== undefined);
+  if (column === 'assigned' && isApart && !wasApart) return undefined;
   if (numbers !== undefined && Object.hasOwn(numbers, column)) return numbers[column];
   return column === rowsColumn ? rows : undefined;
 }
+
+/** The newest run with numbers. @param runs the newest first. */
+const newestOf = <R extends Counted>(runs: readonly R[]): R | undefined =>
+  runs.find(({ numbers }) => numbers !== undefined);
 
 /** The runs of one tenant, oldest first. */
 export const tenantPoints = ({ runs }: TenantHistoryAnswer, column: string): readonly HistoryPoint[] =>
@@ -32,7 +44,7 @@ export const tenantPoints = ({ runs }: TenantHistoryAnswer, column: string): rea
       runId,
       startedAt,
       rows,
-      number: numberOf(run, column),
+      number: numberOf(run, column, newestOf(runs)),
       about: outcomeWord(outcome),
       tone: outcomeStyle(outcome).tone,
     };
@@ -52,7 +64,7 @@ export function jobPoints({ runs }: JobHistoryAnswer, column: string): readonly 
       runId,
       startedAt,
       rows: isComplete ? rows : undefined,
-      number: isComplete ? numberOf(run, column) : undefined,
+      number: isComplete ? numberOf(run, column, newestOf(runs)) : undefined,
       about: isComplete ? over : `${outcomeWord(status === 'failed' ? 'stopped' : status)} ${over}`,
       tone: outcomeStyle(isComplete ? 'succeeded' : status).tone,
       tenants,

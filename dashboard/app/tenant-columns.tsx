@@ -1,6 +1,6 @@
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
-import { Marks } from './charts.tsx';
+import { Marks, marksLegend } from './charts.tsx';
 import { localDate } from './format.ts';
 import type { Failures } from './nights.ts';
 import { ToneBadge } from './pieces.tsx';
@@ -107,7 +107,7 @@ export function shortName(job: string): string {
 const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   id: job.name,
   title: job.name === changesColumn ? 'Changes' : shortName(job.name),
-  hint: job.title,
+  hint: `${job.title}. ${marksLegend}`,
   width: 5.2,
   sortable: true,
   cell: (tenant) => <Result tenant={tenant} job={job} />,
@@ -145,8 +145,7 @@ export const narrowColumns = (
         label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
         tones={(jobs ?? []).map((job) => {
           const outcome = lastOf(lastResults, job.name)?.outcome;
-          if (outcome === undefined) return job.name === changesColumn ? '' : 'idle';
-          return outcomeStyle(outcome).tone;
+          return outcome === undefined ? '' : outcomeStyle(outcome).tone;
         })}
       />
     ),
@@ -212,7 +211,10 @@ function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: T
       <Marks
         label={`${text}${known.length === 0 ? '' : `, failed in ${failed} of ${known.length} nights before`}`}
         tones={[
-          ...before.map((night) => (night === undefined ? 'idle' : night.codes.has(tenantId) ? 'bad' : 'good')),
+          // A job that finds nothing to look at here found nothing before either.
+          ...before.map((night) =>
+            night === undefined ? '' : night.codes.has(tenantId) ? 'bad' : last.outcome === 'skipped' ? 'idle' : 'good',
+          ),
           outcomeStyle(last.outcome).tone,
         ]}
       />

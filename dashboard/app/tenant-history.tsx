@@ -2,11 +2,12 @@ import { useState } from 'preact/hooks';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { isApply } from './tenant-filter.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { Marks } from './charts.tsx';
+import { Marks, marksLegend } from './charts.tsx';
 import { useRole } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { count, localTime } from './format.ts';
-import { Empty, OutcomeBadge, Panel, Table, Time, ToneBadge } from './pieces.tsx';
+import { Empty, OutcomeBadge, Panel, Table, Time, type Tone, ToneBadge } from './pieces.tsx';
+import { planned } from './plan-words.ts';
 import { replaceAddress, runLink, tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -36,17 +37,27 @@ interface BadgeProps {
   readonly isBrief?: boolean;
 }
 
-/** What became of a visit. A plan that was made has changed nothing. */
+/** A plan that was made has changed nothing. */
+const isPlan = (result: LastResult, changing: ReadonlySet<string>): boolean =>
+  result.outcome === 'succeeded' && changing.has(result.job) && !isApply(result);
+
+const toneOf = (result: LastResult, changing: ReadonlySet<string>): Tone =>
+  isPlan(result, changing) ? planned[0] : outcomeStyle(result.outcome).tone;
+
+/** What became of a visit. */
 function ResultBadge({ result, changing, isBrief = false }: BadgeProps) {
-  const { job, outcome, code } = result;
-  return outcome === 'succeeded' && changing.has(job) && !isApply(result) ? (
-    <ToneBadge tone="idle" title="Nothing was changed yet.">
-      planned
+  return isPlan(result, changing) ? (
+    <ToneBadge tone={planned[0]} title="Nothing was changed yet.">
+      {planned[1]}
     </ToneBadge>
   ) : (
-    <OutcomeBadge outcome={outcome} code={isBrief ? undefined : code} />
+    <OutcomeBadge outcome={result.outcome} code={isBrief ? undefined : result.code} />
   );
 }
+
+/** What needs somebody comes first. */
+const order: readonly string[] = ['bad', 'warn'];
+const rankOf = ({ outcome }: LastResult): number => (order.indexOf(outcomeStyle(outcome).tone) + 3) % 3;
 
 /** The last result of each job in the tenant, and the results before as a line of marks; on request, each result. */
 export function TenantJobs({ tenant }: TenantProps) {
@@ -55,18 +66,18 @@ export function TenantJobs({ tenant }: TenantProps) {
   const changing = useChanging();
   const nights = nightsKnown(history ?? []);
   return (
-    <Panel title="Jobs" bare>
+    <Panel title="Jobs" more={<span class="small">{marksLegend}</span>} bare>
       {lastResults === undefined || lastResults.length === 0 ? (
         <Empty
           title={lastResults === undefined ? 'The last results are not known.' : 'No job has visited this tenant yet.'}
         />
       ) : (
         <Table
-          items={lastResults}
+          items={lastResults.toSorted((one, other) => rankOf(one) - rankOf(other))}
           keyOf={({ job }) => job}
           columns={[
             ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
-            [count(nights, 'night'), 'w-l', ({ job }) => <ResultMarks of={job} {...{ history, nights }} />],
+            [count(nights, 'night'), 'w-l', ({ job }) => <ResultMarks of={job} {...{ history, nights, changing }} />],
             ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing }} isBrief />],
             [
               'Last good',
@@ -93,8 +104,11 @@ function lastGood(results: readonly LastResult[]): string {
   return good === undefined ? '–' : localTime(good.finishedAt);
 }
 
-const wordsOf = ({ outcome, code, finishedAt }: Result): string =>
-  `${localTime(finishedAt)}: ${outcomeWord(outcome)}${code === undefined ? '' : `, ${titleOf(code)}`}`;
+const wordOf = (result: Result, changing: ReadonlySet<string>): string =>
+  isPlan(result, changing) ? planned[1] : outcomeWord(result.outcome);
+
+const wordsOf = (result: Result, changing: ReadonlySet<string>): string =>
+  `${localTime(result.finishedAt)}: ${wordOf(result, changing)}${result.code === undefined ? '' : `, ${titleOf(result.code)}`}`;
 
 const mostNights = 14;
 
@@ -108,34 +122,29 @@ function nightsKnown(history: readonly Result[]): number {
     : Math.min(mostNights, daysBetween(Math.min(...days), Math.max(...days)) + 1);
 }
 
-/** The last result of each night, up to the newest of all jobs. Nothing before the oldest result that is known. */
+/** The last result of each night up to the newest of the job, as in the list of tenants: another one may run later in a night. */
 function ResultMarks(props: {
   readonly of: string;
   readonly history: TenantDetailsAnswer['history'];
   /** How many are shown. */
   readonly nights: number;
+  readonly changing: ReadonlySet<string>;
 }) {
-  const { of, history, nights: length } = props;
+  const { of, history, nights: length, changing } = props;
   if (history === undefined) return <span class="quiet">not known</span>;
-  const last = Math.max(...history.map(dayOf));
-  const byDay = Map.groupBy(
-    history.filter(({ job }) => job === of),
-    (result) => daysBetween(dayOf(result), last),
-  );
+  const own = history.filter(({ job }) => job === of);
+  const last = Math.max(...own.map(dayOf));
+  const byDay = Map.groupBy(own, (result) => daysBetween(dayOf(result), last));
   const nights = Array.from({ length }, (_, at) => byDay.get(length - 1 - at)?.[0]);
   const results = nights.flatMap((result) => result ?? []);
-  const oldest = nights.findIndex((result) => result !== undefined);
-  const counts = [...Map.groupBy(results, ({ outcome }) => outcome)];
+  const counts = [...Map.groupBy(results, (result) => wordOf(result, changing))];
   return (
-    <span title={results.map(wordsOf).join('\n')}>
+    <span title={results.map((result) => wordsOf(result, changing)).join('\n')}>
       <Marks
         label={
-          counts.map(([outcome, some]) => `${some.length} ${outcomeWord(outcome)}`).join(', ') ||
-          `no result in ${count(length, 'night')}`
+          counts.map(([word, some]) => `${some.length} ${word}`).join(', ') || `no result in ${count(length, 'night')}`
         }
-        tones={nights.map((result, at) =>
-          result !== undefined ? outcomeStyle(result.outcome).tone : oldest === -1 || at < oldest ? '' : 'idle',
-        )}
+        tones={nights.map((result) => (result === undefined ? '' : toneOf(result, changing)))}
       />
     </span>
   );
@@ -178,7 +187,7 @@ function AllResults({ tenant: { tenantId, history }, changing }: TenantProps & P
       ) : null}
       <footer class="no-print">
         <button type="button" class="link" aria-expanded={isAll} onClick={() => setAll(!isAll)}>
-          {isAll ? 'Show the last results only' : `Show all ${count(history.length, 'result')}`}
+          {isAll ? 'Show the last results only' : `Show all ${count(history.length, 'result')} of these jobs`}
         </button>
       </footer>
       {open === undefined ? null : (

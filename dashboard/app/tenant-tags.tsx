@@ -8,30 +8,37 @@ import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { Icon } from './icon.tsx';
-import { Failure, Panel } from './pieces.tsx';
+import { Fact, Failure, Panel } from './pieces.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 
 interface TagsProps {
-  readonly tenant: Pick<TenantDetailsAnswer, 'tenantId' | 'name' | 'tags'>;
+  readonly tenant: Pick<TenantDetailsAnswer, 'tenantId' | 'name' | 'tags' | 'groups'>;
   /** Reads the tenant again. */
   readonly onChange: () => void;
 }
 
-/** The tags of a tenant, which rules and groups of the policy may name. The head of the page has the groups. */
+/** The groups of the policy that contain a tenant, and its tags, which rules and groups may name. */
 export function TenantTags({ tenant, onChange }: TagsProps) {
-  const { tenantId, tags } = tenant;
+  const { tenantId, tags, groups } = tenant;
   const mayChange = useRole('Tenants.Write');
   const showsAudit = useRole('Audit.Read');
   return (
     <Panel
-      title="Tags"
+      title="Groups and tags"
       more={
         showsAudit ? (
           <a href={auditLink({ tenant: tenantId, kind: 'tags', from: longAgo() })}>Changes of its tags</a>
         ) : undefined
       }
     >
-      {tags === undefined ? <p class="quiet">not known</p> : <Links tags={tags} />}
+      <dl>
+        <Fact name="Groups">
+          <Links names={groups} linkOf={(group) => tenantsLink({ group })} />
+        </Fact>
+        <Fact name="Tags">
+          <Links names={tags} linkOf={(tag) => tenantsLink({ tag })} />
+        </Fact>
+      </dl>
       {mayChange && tags !== undefined ? (
         <DialogButton dialog={(onClose) => <TagsDialog {...{ tenant, tags, onChange, onClose }} />}>
           Change tags…
@@ -44,14 +51,20 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
 /** Tags rarely change, so the audit view shows a quarter of a year. */
 const longAgo = (): string => new Date(Date.now() - 90 * 86_400_000).toISOString();
 
-function Links({ tags }: { readonly tags: readonly string[] }) {
-  if (tags.length === 0) return <span class="quiet">none</span>;
+interface LinksProps {
+  readonly names: readonly string[] | undefined;
+  readonly linkOf: (name: string) => string;
+}
+
+function Links({ names, linkOf }: LinksProps) {
+  if (names === undefined || names.length === 0)
+    return <span class="quiet">{names === undefined ? 'not known' : 'none'}</span>;
   return (
     <ul class="tags">
-      {tags.map((tag) => (
-        <li key={tag}>
-          <a class="tag" href={tenantsLink({ tag })}>
-            {tag}
+      {names.map((name) => (
+        <li key={name}>
+          <a class="tag" href={linkOf(name)}>
+            {name}
           </a>
         </li>
       ))}

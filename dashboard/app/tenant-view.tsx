@@ -1,11 +1,11 @@
-import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
-import { count, localDate, localDay, relative } from './format.ts';
+import { count, localDate, localDay, localTime, relative } from './format.ts';
 import { Icon } from './icon.tsx';
 import type { HistoryChoice } from './history-choice.ts';
 import { Fact, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
@@ -13,13 +13,13 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { planLink, reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { isApply, tenantsLink } from './tenant-filter.ts';
+import { isApply } from './tenant-filter.ts';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantJobs, TenantOverTime } from './tenant-history.tsx';
 import { TenantTags } from './tenant-tags.tsx';
-import { adviceOf, endsSoon, hasEnded, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
-import { useJobs, useSince } from './nights.ts';
+import { adviceOf, endsSoon, hasEnded, isWell, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
+import { noonOf, sinceOf, useJobs, useSince } from './nights.ts';
 import { StackedBar } from './charts.tsx';
 import { shownValue } from './result-columns.ts';
 
@@ -43,6 +43,7 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
         <Head
           title={tenant?.name ?? 'Tenant'}
           in={['#/tenants', 'Tenants']}
+          lede={tenant && wellText(tenant)}
           about={tenant && <About tenant={tenant} />}
         >
           <Actions tenantId={tenantId} />
@@ -53,16 +54,25 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   );
 }
 
-function About({ tenant: { tenantId, defaultDomain, groups } }: TenantProps) {
+/** That nothing is wrong, since when, and when the tenant last answered. Undefined if something is, or if it is not known. */
+function wellText(tenant: TenantDetailsAnswer): string | undefined {
+  const { reachable, history = [] } = tenant;
+  const visits = history.filter((result) => !isApply(result) && result.outcome !== 'skipped');
+  const [last] = visits;
+  if (last === undefined || !reachable || !isWell(tenant) || endsSoon(tenant)) return undefined;
+  const isGood = ({ outcome }: LastResult): boolean => outcome === 'succeeded';
+  // The oldest first. A night is good if each job was.
+  const nights = [...Map.groupBy(visits.toReversed(), ({ startedAt }) => noonOf(Date.parse(startedAt)))]
+    .toSorted(([one], [other]) => one - other)
+    .map(([ms, some]) => [new Date(ms).toISOString(), Number(some.every(isGood))] as const);
+  const since = sinceOf(nights, 1);
+  return `Well${since === undefined ? '' : ` ${since}`}, last answered ${localTime(last.finishedAt)}.`;
+}
+
+function About({ tenant: { tenantId, defaultDomain } }: TenantProps) {
   return (
     <>
       <span>{defaultDomain}</span>
-      {groups === undefined ? <span class="quiet">groups not known</span> : null}
-      {groups?.map((group) => (
-        <a key={group} class="tag" href={tenantsLink({ group })}>
-          <span class="quiet">group</span> {group}
-        </a>
-      ))}
       <span class="names">
         <code class="small">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
       </span>

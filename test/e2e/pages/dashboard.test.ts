@@ -207,7 +207,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await grid.getByRole('rowheader').getByRole('link').click();
     await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();
     const history = page.getByRole('region', { name: 'Jobs' });
-    await history.getByRole('button', { name: /^Show all \d+ results?$/ }).click();
+    await history.getByRole('button', { name: /^Show all \d+ results? of these jobs$/ }).click();
     await history.getByRole('cell', { name: 'No consent for the application', exact: true }).first().waitFor();
     await history.getByRole('button', { name: 'Log of access-check' }).first().click();
     await page

@@ -337,24 +337,24 @@ describe('the list of events', () => {
 const contoso = { ...tenant('Contoso'), codes: [], warnings: [], asOf: '' };
 
 describe('the events on the page of a tenant', () => {
-  it('are the newest five, with a link to all', async () => {
+  it('are the newest eight, with a link to all', async () => {
     const queries: Query[] = [];
     const events: Api['events'] = async (query) => {
       queries.push(query);
-      return { events: logOf(9, 5), continuation: '5', lookedAt };
+      return { events: logOf(11, 3), continuation: '3', lookedAt };
     };
-    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenant={contoso} />));
+    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenant={contoso} />, ['Tenants.Read']));
     cleanUp = unmount;
     await passed();
-    expect(queries).toEqual([{ tenants: 'id-Contoso', limit: '5' }]);
-    expect(root.querySelectorAll('.event')).toHaveLength(5);
+    expect(queries).toEqual([{ tenants: 'id-Contoso', limit: '8' }]);
+    expect(root.querySelectorAll('.event')).toHaveLength(8);
     expect(root.querySelectorAll('.event a')).toHaveLength(0);
     expect(root.querySelector('a')?.getAttribute('href')).toBe('#/events?tenants=id-Contoso');
   });
 
   it('have no panel if there are none', async () => {
     const events: Api['events'] = async () => ({ events: [], lookedAt });
-    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenant={contoso} />));
+    const { root, unmount } = await rendered(signedIn({ events }, <TenantEvents tenant={contoso} />, ['Tenants.Read']));
     cleanUp = unmount;
     await passed();
     expect(root.textContent).toBe('');

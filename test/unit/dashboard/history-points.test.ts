@@ -26,6 +26,20 @@ describe('the points of a tenant', () => {
     expect(tenantPoints(named, 'rows')[0]?.number).toBe(77);
   });
 
+  it('have no number of assigned licences that counts free products, beside those that do not', () => {
+    const [last, , , first] = tenantHistory.runs;
+    const numbersOf = (now: object, then: object) => {
+      const runs = [
+        { ...last!, numbers: now as Record<string, number> },
+        { ...first!, numbers: then as Record<string, number> },
+      ];
+      return tenantPoints({ ...tenantHistory, runs }, 'assigned').map(({ number }) => number);
+    };
+    expect(numbersOf({ assigned: 5, assignedAtNoCost: 20 }, { assigned: 25 })).toEqual([undefined, 5]);
+    expect(numbersOf({ assigned: 5, assignedAtNoCost: 20 }, { assigned: 4, assignedAtNoCost: 9 })).toEqual([4, 5]);
+    expect(numbersOf({ assigned: 5 }, { assigned: 25 })).toEqual([25, 5]);
+  });
+
   it('have no number of a column that a run does not have, whatever its name', () => {
     for (const column of ['gone', 'constructor', '__proto__'])
       expect(tenantPoints(tenantHistory, column).every(({ number }) => number === undefined)).toBe(true);

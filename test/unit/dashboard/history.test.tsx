@@ -103,7 +103,7 @@ describe('the numbers of a tenant over time', () => {
     expect(select('Period')?.value).toBe('90');
     // The newest run is marked.
     expect(slider()?.getAttribute('aria-valuetext')).toMatch(/^24 Nov\b.*: 0, succeeded$/);
-    expect(marked()).toMatch(/^0 on 24 Nov\b[^a-z]*$/);
+    expect(marked()).toMatch(/^Licences: 0 on 24 Nov\b[^a-z]*$/);
     expect(root.querySelectorAll('.history-chart .gap')).toHaveLength(2);
     expect(root.querySelectorAll('.history-chart .c-line')).toHaveLength(2);
     expect(root.querySelector('figcaption')?.textContent).toMatch(/^Licences: 2 runs, from 40 on /);
@@ -120,7 +120,7 @@ describe('the numbers of a tenant over time', () => {
     expect(values).toEqual(['3', '1', '1', '2', '4', '1', '4', '4']);
     await press('ArrowLeft');
     expect(slider()?.getAttribute('aria-valuetext')).toMatch(/: no number, not attempted$/);
-    expect(marked()).toMatch(/^No number .* not attempted$/);
+    expect(marked()).toMatch(/no number .* not attempted$/);
     expect(root.querySelector('.chart-marked a')?.getAttribute('href')).toBe('#/runs/licence-report%40w3');
     await unmount();
   });
@@ -219,7 +219,7 @@ describe('the page of a job', () => {
     const { root, marked, asked, unmount } = await ofJob({ column: 'free' });
     expect(root.querySelector('h1')?.textContent).toBe('Title of licence-report');
     expect(asked).toEqual([['licence-report', { since: expect.any(String) }]]);
-    expect(marked()).toMatch(/^50 on 23 Nov\b.*, over 50 tenants$/);
+    expect(marked()).toMatch(/^Free: 50 on 23 Nov\b.*, over 50 tenants$/);
     expect(root.querySelectorAll('.chart-bars rect')).toHaveLength(3);
     expect(root.querySelector('.keys')?.textContent).toBe('Tenants of each run:succeededfailed');
     expect(root.querySelector('a[href="#/runs?job=licence-report"]')).not.toBeNull();

@@ -3,7 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
-import { Marks } from '../../../dashboard/app/charts.tsx';
+import { Marks, marksLegend } from '../../../dashboard/app/charts.tsx';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
 import { shortName } from '../../../dashboard/app/tenant-columns.tsx';
@@ -351,7 +351,8 @@ async function tenantPage(
   const view = <TenantView tenantId="id-Alpine" />;
   const jobs = async () => ({ jobs: known });
   const events = async () => ({ events: [] });
-  const methods = { tenant, jobs, events, tenantHistory: async () => tenantHistory, jobHistory, ...more };
+  const audit = async () => ({ from: '', to: '', entries: [] });
+  const methods = { tenant, jobs, events, audit, tenantHistory: async () => tenantHistory, jobHistory, ...more };
   const page = await rendered(signedIn(methods, view, roles === undefined ? undefined : [...roles]));
   await settle();
   // One request leads to the next.
@@ -628,13 +629,43 @@ describe('the page of a tenant', () => {
     await unmount();
   });
 
-  it('leads to the tenants of its groups, and says that they are not known', async () => {
-    const { root, unmount } = await tenantPage({ groups: ['gold'] });
-    expect(root.querySelector('.about a')?.getAttribute('href')).toBe('#/tenants?group=gold');
-    await unmount();
-    const unread = await tenantPage({ groups: undefined });
-    expect(unread.root.querySelector('.about')?.textContent).toContain('groups not known');
-    await unread.unmount();
+  it('leads to the tenants of its groups and tags, said apart, and says that they are not known', async () => {
+    const marks = async (answer: Partial<TenantDetailsAnswer>) => {
+      const { root, unmount } = await tenantPage(answer);
+      const panel = [...root.querySelectorAll('.panel')].find(({ textContent }) => textContent.startsWith('Groups'));
+      const links = [...(panel?.querySelectorAll('dl a') ?? [])].map((link) => link.getAttribute('href'));
+      const text = panel?.querySelector('dl')?.textContent;
+      await unmount();
+      return [text, links];
+    };
+    expect(await marks({ groups: ['gold'], tags: ['gold'] })).toEqual([
+      'GroupsgoldTagsgold',
+      ['#/tenants?group=gold', '#/tenants?tag=gold'],
+    ]);
+    expect(await marks({ groups: undefined, tags: [] })).toEqual(['Groupsnot knownTagsnone', []]);
+  });
+
+  it('says of a tenant that is well since when, and when it last answered', async () => {
+    const good = (day: string, more: object = {}) =>
+      night(day, undefined, { finishedAt: `2026-11-${day}T05:00:09.000Z`, ...more });
+    const lede = async (answer: Partial<TenantDetailsAnswer>) => {
+      const { root, unmount } = await tenantPage(answer);
+      const found = root.querySelector('.lede')?.textContent;
+      await unmount();
+      return found;
+    };
+    const lastResults = [{ ...failed('access-check'), outcome: 'succeeded' as const, code: undefined }];
+    const history = [good('24'), good('23'), night('22', slow), good('21')];
+    expect(await lede({ lastResults, history })).toMatch(/^Well since 23 Nov, last answered 24 Nov/);
+    // A night is good if each job was.
+    const other = { job: 'mfa-report', runId: 'mfa-report@w23' };
+    expect(await lede({ lastResults, history: [good('24'), night('23', slow, other), good('23')] })).toMatch(
+      /^Well since 24 Nov/,
+    );
+    expect(await lede({ lastResults, history: history.slice(0, 2) })).toMatch(/^Well for 2 nights or more/);
+    expect(await lede({ lastResults: [], history: [] })).toBeUndefined();
+    expect(await lede({ lastResults, history, reason: 'gdap_expiring' })).toBeUndefined();
+    expect(await lede({ history })).toBeUndefined();
   });
 
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
@@ -684,7 +715,7 @@ describe('the page of a tenant', () => {
       /^23 Nov.*: succeeded\n24 Nov.*: failed, No consent for the application$/,
     );
     expect(root.querySelectorAll('table')).toHaveLength(1);
-    await act(() => buttonOf(root, 'Show all 2 results')?.click());
+    await act(() => buttonOf(root, 'Show all 2 results of these jobs')?.click());
     const rows = [...root.querySelectorAll('table')].at(-1)?.querySelectorAll('tbody tr') ?? [];
     expect([...rows].map((row) => row.children[2]?.textContent)).toEqual([
       'No consent for the application',
@@ -754,6 +785,95 @@ describe('the page of a tenant', () => {
     await unmount();
   });
 
+  it('shows the job that failed first, and calls a plan planned in its marks as well', async () => {
+    const harden = { ...job, name: 'harden', title: 'harden', changes: true as const };
+    const good = { ...failed('licence-report'), outcome: 'succeeded' as const, code: undefined };
+    const made = { ...good, job: 'harden', runId: 'harden@manual-1', attempts: 1, rows: 1, startedAt: good.finishedAt };
+    const { root, unmount } = await tenantPage(
+      { lastResults: [good, { ...good, job: 'harden' }, failed('access-check')], history: [made] },
+      undefined,
+      [harden],
+    );
+    expect([...root.querySelectorAll('tbody th')].map(({ textContent }) => textContent)).toEqual([
+      'access-check',
+      'licence-report',
+      'harden',
+    ]);
+    const marks = [...root.querySelectorAll<HTMLElement>('.marks')].map((mark) => mark.getAttribute('aria-label'));
+    expect(marks).toEqual(['no result in 1 night', 'no result in 1 night', '1 planned']);
+    expect(root.querySelector('.panel')?.textContent).toContain(marksLegend);
+    await unmount();
+  });
+
+  it('tells what happened from events, the audit log, applies and failed nights, the newest first', async () => {
+    const history = [night('24'), night('23', slow), night('22', slow), night('21', slow)];
+    const record = (day: string, more: object) => ({
+      at: `2026-11-${day}T12:00:00.000Z`,
+      tokenId: `token ${day}`,
+      scopes: [],
+      caller: { applicationId: 'app', objectId: 'olivia' },
+      ...more,
+    });
+    const patch = { method: 'PATCH', path: '/v1.0/users/ada', rule: 'helpdesk' };
+    const entries = [
+      record('20', { kind: 'tags', outcome: 'changed', tagsAdded: ['gold'], tagsRemoved: ['new'] }),
+      record('19', { kind: 'approval', outcome: 'approved', approvalId: 'a1', reason: 'Ticket 4', ...patch }),
+      record('18', { kind: 'approval', outcome: 'asked', approvalId: 'a1', ...patch }),
+      record('17', { kind: 'request', outcome: 'answered', status: 403 }),
+      record('17', { kind: 'request', outcome: 'sent', ...patch }),
+      // What an apply sent is told by the apply, and what only reads is no news.
+      record('16', { kind: 'request', outcome: 'answered', status: 204, plan: 'digest', ...patch }),
+      record('15', { kind: 'request', outcome: 'answered', status: 200, method: 'GET' }),
+    ];
+    const audit = vi.fn<() => Promise<unknown>>(async () => ({ entries, callerNames: { olivia: 'Olivia' } }));
+    const run = (day: string, outcome: string) => ({
+      runId: `access-check@w${day}`,
+      startedAt: `2026-11-${day}T05:00:00.000Z`,
+      outcome,
+    });
+    const runs = [
+      run('24', 'succeeded'),
+      run('23', 'failed'),
+      run('22', 'not_attempted'),
+      run('21', 'failed'),
+      run('20', 'succeeded'),
+    ];
+    const tags = {
+      id: 'e',
+      at: '2026-11-20T12:05:00.000Z',
+      kind: 'tags_changed',
+      tenantId: 'id-Alpine',
+      explanation: 'x',
+    };
+    const more = { audit, tenantHistory: async () => ({ runs }), events: async () => ({ events: [tags] }) } as never;
+    const told = async (methods: object, roles?: readonly string[]) => {
+      const { root, unmount } = await tenantPage({ history }, roles, [], undefined, methods);
+      await settle();
+      const found = [...root.querySelectorAll('.timeline .event')].map((each) =>
+        each.textContent.replace(/^[^:]*:\d\d/, ''),
+      );
+      await unmount();
+      return found;
+    };
+    expect(await told(more)).toEqual([
+      'Jobs answer again, after 2 failed runs since 21 Novaccess-check',
+      'Tags were changed by Olivia+gold -new  ',
+      'A request was approved by OliviaPATCH /v1.0/users/ada Ticket 4 Approval',
+      'A request was sent by OliviaPATCH /v1.0/users/ada was answered 403 ',
+    ]);
+    const open = {
+      tenantHistory: async () => ({ runs: runs.slice(1) }),
+      audit: () => Promise.reject(new Error('gone')),
+    };
+    expect(await told({ ...(more as object), ...open })).toEqual([
+      'Jobs began to fail: Microsoft throttles the requestsaccess-check',
+      expect.stringMatching(/tags/i),
+    ]);
+    audit.mockClear();
+    expect(await told(more, ['Tenants.Read'])).toEqual([expect.stringMatching(/tags/i)]);
+    expect(audit).not.toHaveBeenCalled();
+  });
+
   it('shows advice of the API for a code that the page does not know', async () => {
     const code = 'half_done' as 'internal';
     const { root, unmount } = await tenantPage({
@@ -767,7 +887,7 @@ describe('the page of a tenant', () => {
   it('offers logs only to readers of runs, and audit records only to readers of the audit log', async () => {
     const logs = async (roles?: readonly string[]): Promise<unknown> => {
       const { root, unmount } = await tenantPage({}, roles);
-      await act(() => buttonOf(root, 'Show all 2 results')?.click());
+      await act(() => buttonOf(root, 'Show all 2 results of these jobs')?.click());
       const found = [...root.querySelectorAll('button')].filter(({ textContent }) => textContent?.startsWith('Log'));
       await unmount();
       return found.length;

@@ -85,6 +85,7 @@ it('offers changes only to those who may make them, and records only to readers 
   const { root } = await stage(accepted(), ['Tenants.Read']);
   expect(root.querySelector('button')).toBeNull();
   expect([...root.querySelectorAll('a')].map((link) => link.getAttribute('href'))).toEqual([
+    '#/tenants?group=served',
     '#/tenants?tag=managed',
     '#/tenants?tag=tier%3Dgold',
   ]);
