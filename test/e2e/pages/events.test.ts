@@ -84,8 +84,9 @@ describe('the page of events', skippedBecause(noBrowser), () => {
     await page.getByRole('link', { name: first }).first().click();
     const section = page.getByRole('region', { name: 'What happened' });
     await section.locator('.event').first().waitFor();
-    expect(await section.locator('.event').count()).toBe(2);
     const { tenantId } = world.events[0]!;
+    // The audit log and the failed nights have more of it.
+    expect(await section.locator('.event').count()).toBeGreaterThan(2);
     await page.evaluate((id) => {
       location.hash = `#/events?tenants=${id}`;
     }, tenantId);

@@ -4,7 +4,7 @@ import type { JobsAnswer } from '../answers/jobs.ts';
 type AuditRecord = AuditAnswer['entries'][number];
 
 /** What a partner did in one customer, for one purpose. */
-export interface Purpose {
+interface Purpose {
   /** A job of the broker, by its title, or the rule of the policy that let a caller in. */
   readonly name: string;
   readonly count: number;

@@ -5,7 +5,11 @@ import { permissionsText, workText } from '../../../../../src/lib/api/report/rep
 
 const since = '2026-11-01T12:00:00.000Z';
 const record = (day: number, more: object) =>
-  ({ at: `2026-11-${day}T12:00:00.000Z`, scopes: ['User.Read.All'], ...more }) as AuditAnswer['entries'][number];
+  ({
+    at: `2026-11-${day}T12:00:00.000Z`,
+    scopes: ['User.Read.All'],
+    ...more,
+  }) as unknown as AuditAnswer['entries'][number];
 
 const pages: readonly (readonly AuditAnswer['entries'][number][])[] = [
   [
