@@ -91,7 +91,7 @@ function Actions({ tenantId }: { readonly tenantId: string }) {
       {showsAudit ? (
         <>
           <DialogButton dialog={(onClose) => <TenantExtract tenantId={tenantId} onClose={onClose} />}>
-            <Icon name="lock" /> Proof…
+            <Icon name="lock" /> Customer proof…
           </DialogButton>
           <a class="btn" href={auditLink({ tenant: tenantId })}>
             <Icon name="audit" /> Audit records

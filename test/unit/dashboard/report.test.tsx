@@ -100,7 +100,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'Product 99',
     'Not in this report: Title of mfa (The service is missing).',
     'Nothing needs attention in these reports.',
-    'Since 1 Nov 2026: 1 token or request, no requests to change something.',
+    'Since 1 Nov 2026, the partner had access 1 time, with no request to change something.',
     'Helpdesk1User.Read.All24 Nov 2026',
     'the order of the records is signed',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,

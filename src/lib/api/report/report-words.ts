@@ -113,19 +113,15 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .join('; ');
 }
 
-/** What a partner did, in one sentence: `Since 1 Nov 2026: 120 tokens and requests, no requests to change something.` */
+/** What a partner did: `Since 1 Nov 2026, the partner had access 120 times, with no request to change something.` */
 export function workText({ since, purposes, changes, approvals, refused }: PartnerWork): string {
   const served = purposes.reduce((sum, { count }) => sum + count, 0);
-  const one = served === 1 ? 'token or request' : 'tokens and requests';
-  const can = `${changes === 0 ? 'no' : numberText(changes)} request${changes === 1 ? '' : 's'} to change something`;
-  const approved = approvals === 0 ? '' : `, ${numberText(approvals)} approved by somebody else`;
-  const denied =
-    refused === 0
-      ? ''
-      : `. ${numberText(refused)} more ${refused === 1 ? 'was' : 'were'} refused, and nothing was sent`;
+  const some = (n: number, one: string): string => `${numberText(n)} ${one}${n === 1 ? '' : 's'}`;
+  const approved = approvals === 0 ? '' : ` and ${some(approvals, 'approval')} by a second person`;
+  const denied = refused === 0 ? '' : ` ${some(refused, 'more time')} it was refused, and nothing was sent.`;
   return served === 0 && refused === 0
-    ? `Since ${dayText(since)}, nobody asked for access to this customer.`
-    : `Since ${dayText(since)}: ${numberText(served)} ${one}, ${can}${approved}${denied}.`;
+    ? `Since ${dayText(since)}, the partner asked for no access.`
+    : `Since ${dayText(since)}, the partner had access ${some(served, 'time')}, with ${changes === 0 ? 'no request' : some(changes, 'request')} to change something${approved}.${denied}`;
 }
 
 /** How a customer can prove it. */

@@ -206,7 +206,9 @@ describe('ptb report', () => {
       '',
       'Nothing needs attention in these reports.',
       '',
-      expect.stringMatching(/^Since \d+ \w+ \d{4}: 2 tokens and requests, no requests to change something\.$/),
+      expect.stringMatching(
+        /^Since \d+ \w+ \d{4}, the partner had access 2 times, with no request to change something\.$/,
+      ),
       expect.stringContaining('the order of the records is signed'),
       '',
       'LICENCES',

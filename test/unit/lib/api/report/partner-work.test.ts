@@ -70,7 +70,7 @@ it('counts what was served by its purpose, and what was changed, approved and re
     { ...first, to: 'the end', continuation: 'page 2' },
   ]);
   expect(workText(found)).toBe(
-    'Since 1 Nov 2026: 3 tokens and requests, 1 request to change something, 1 approved by somebody else. 1 more was refused, and nothing was sent.',
+    'Since 1 Nov 2026, the partner had access 3 times, with 1 request to change something and 1 approval by a second person. 1 more time it was refused, and nothing was sent.',
   );
 });
 
@@ -82,7 +82,7 @@ it('says from when on it counts if the period has too many records', async () =>
 });
 
 it('says that nobody asked for anything', async () => {
-  expect(workText((await work([[]])).found)).toBe('Since 1 Nov 2026, nobody asked for access to this customer.');
+  expect(workText((await work([[]])).found)).toBe('Since 1 Nov 2026, the partner asked for no access.');
 });
 
 it('takes no cmdlet that reads for a change', () => {
