@@ -1,5 +1,6 @@
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
+import { wordsOf } from '../../src/lib/api/report/report-words.ts';
 import { dayText } from '../../src/lib/core/day-text.ts';
 import { localTime } from './format.ts';
 
@@ -22,6 +23,8 @@ export interface ResultColumn {
 const sampled = 500;
 const minWidth = 5;
 const maxWidth = 22;
+/** Characters of a value that is not cut, however few are as long. */
+const alwaysWhole = 16;
 /** Width of one character, and of the space around a value, in rem. */
 const characterWidth = 0.58;
 const headingWidth = 0.5;
@@ -47,7 +50,14 @@ export function columnsOf(rows: readonly ResultRow[], declared: DeclaredColumns 
     const title = tenantTitles[name] ?? known.get(name)?.title ?? name;
     const type = known.get(name)?.type ?? typeOf(values);
     const isId = name === 'tenantId' || areIds(values);
-    return { name, title, type, width: widthOf(title, values, type), isId, isShown: !isId && name !== 'tenantDomain' };
+    return {
+      name,
+      title,
+      type,
+      width: widthOf({ title, name, type }, values),
+      isId,
+      isShown: !isId && name !== 'tenantDomain',
+    };
   });
 }
 
@@ -62,10 +72,13 @@ function areIds(values: readonly RowValue[]): boolean {
   return given.length > 0 && given.every(isGuid);
 }
 
-/** Fits the title and nine of ten values, within limits. */
-function widthOf(title: string, values: readonly RowValue[], type: ColumnType): number {
-  const lengths = values.map((value) => shownValue(value, type).length).toSorted((a, b) => a - b);
-  const usual = lengths[Math.floor(lengths.length * 0.9)] ?? 0;
+/** Fits the title, short values and nine of ten others, within limits. */
+function widthOf(
+  { title, name, type }: Pick<ResultColumn, 'title' | 'name' | 'type'>,
+  values: readonly RowValue[],
+): number {
+  const lengths = values.map((value) => shownValue(value, type, name).length).toSorted((a, b) => a - b);
+  const usual = Math.max(lengths[Math.floor(lengths.length * 0.9)] ?? 0, Math.min(lengths.at(-1) ?? 0, alwaysWhole));
   // A heading is smaller, and has room for the sign of its order.
   const inside = Math.max(usual * characterWidth, (title.length + 1) * headingWidth);
   return Math.min(maxWidth, Math.max(minWidth, Math.ceil(inside + spaceWidth)));
@@ -104,14 +117,16 @@ const plainType = (value: RowValue): ColumnType =>
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 20 });
 
 /**
- * The value as the page shows it: days and times of a date column in the reader's zone, `yes` and `no`, and digits in
- * groups. Empty for null. A nested value is shown as JSON. A value that is not of the column's type is shown as it is.
+ * The value as the page shows it: days and times of a date column in the reader's zone, `yes` and `no`, digits in groups, and
+ * words for Microsoft's identifiers. Empty for null. A nested value is shown as JSON. A value that is not of the column's type
+ * is shown as it is.
+ * @param column its name.
  */
-export function shownValue(value: RowValue, type: ColumnType): string {
+export function shownValue(value: RowValue, type: ColumnType, column = ''): string {
   if (value === null) return '';
   if (typeof value === 'number') return type === 'number' ? number.format(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'object') return JSON.stringify(value);
-  if (type !== 'date' || !isDate(value)) return value;
+  if (type !== 'date' || !isDate(value)) return wordsOf(value, column);
   return dateOnly.test(value) ? dayText(value) : localTime(value);
 }

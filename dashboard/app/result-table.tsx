@@ -14,20 +14,25 @@ import {
   type RowFilter,
   sortRows,
 } from './row-filter.ts';
-import { type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
+import { RowGroup, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
+import { GroupHead } from './causes.tsx';
+import { compare } from './sort.ts';
 import { Icon } from './icon.tsx';
 
 interface TableProps {
   readonly rows: readonly ResultRow[];
   readonly declared: DeclaredColumns;
+  /** Columns whose sum says something: that of days left does not. */
+  readonly summed: readonly { readonly name: string }[];
 }
 
-/** The rows of a run: search, filters by column, order, columns to choose, and all values of one row. */
-export function ResultTable({ rows, declared }: TableProps) {
+/** The rows of a run: search, filters by column, order, groups, columns to choose, totals, and all values of one row. */
+export function ResultTable({ rows, declared, summed }: TableProps) {
   const columns = useMemo(() => columnsOf(rows, declared), [rows, declared]);
   const [filter, setFilter] = useState<RowFilter>({ search: '', conditions: [] });
   const [sort, setSort] = useState<RowsSort>();
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
+  const [group, setGroup] = useState('');
   const [open, setOpen] = useState<ResultRow>();
   const found = useMemo(() => filterRows(rows, columns, filter), [rows, columns, filter]);
   const shown = useMemo(() => sortRows(found, columns, sort), [found, columns, sort]);
@@ -36,6 +41,19 @@ export function ResultTable({ rows, declared }: TableProps) {
     [columns, toggled],
   );
   const narrow = useMemo(() => narrowColumns(visible), [visible]);
+  const sums = useMemo(
+    () => columns.filter(({ name, type }) => type === 'number' && summed.some((known) => known.name === name)),
+    [columns, summed],
+  );
+  const foot = useMemo(
+    () => (sums.length === 0 ? undefined : new Map([['tenantName', 'Total'], ...totalsOf(shown, sums)])),
+    [shown, sums],
+  );
+  const grouping = columns.find(({ name }) => name === group);
+  const items = useMemo(
+    () => (grouping === undefined ? shown : grouped(shown, grouping, sums)),
+    [shown, grouping, sums],
+  );
   return (
     <>
       <div class="filters">
@@ -50,8 +68,18 @@ export function ResultTable({ rows, declared }: TableProps) {
           conditions={filter.conditions}
           onChange={(conditions) => setFilter({ ...filter, conditions })}
         />
+        <Choice
+          label="Group by"
+          value={group}
+          options={['', ...columns.filter(({ type, isId }) => type === 'text' && !isId).map(({ name }) => name)]}
+          textOf={(name) => columns.find((column) => column.name === name)?.title ?? 'nothing'}
+          all={false}
+          isSet={group !== ''}
+          onChoose={setGroup}
+        />
         <ColumnChooser columns={columns} toggled={toggled} onToggle={setToggled} />
-        <span class="quiet" role="status">
+        {/* The tab says how many there are. */}
+        <span class={shown.length === rows.length ? 'visually-hidden' : 'quiet'} role="status">
           {countOf(shown.length, rows.length, 'row')}
         </span>
       </div>
@@ -62,7 +90,8 @@ export function ResultTable({ rows, declared }: TableProps) {
           label="Rows of the run"
           columns={visible}
           narrow={narrow}
-          items={shown}
+          items={items}
+          foot={foot}
           keyOf={keyOf}
           sort={sort}
           onSort={setSort}
@@ -73,6 +102,32 @@ export function ResultTable({ rows, declared }: TableProps) {
       {open === undefined ? null : <RowDetails row={open} columns={columns} onClose={() => setOpen(undefined)} />}
     </>
   );
+}
+
+/** The sum of each column over some rows, by its name. */
+const totalsOf = (rows: readonly ResultRow[], columns: readonly ResultColumn[]): [name: string, sum: string][] =>
+  columns.map(({ name, type }) => {
+    const sum = rows.reduce((total, row) => total + (Number(row[name]) || 0), 0);
+    // Binary fractions add digits: 0.1 + 0.2.
+    return [name, shownValue(Number(sum.toPrecision(12)), type)];
+  });
+
+/** The rows under the values of a column, each with its totals. */
+function grouped(
+  rows: readonly ResultRow[],
+  { name, type }: ResultColumn,
+  sums: readonly ResultColumn[],
+): readonly (ResultRow | RowGroup)[] {
+  const groups = [...Map.groupBy(rows, (row) => shownValue(row[name] ?? null, type, name))];
+  return groups
+    .toSorted(([a], [b]) => compare(a, b))
+    .flatMap(([value, some]) => {
+      const totals = totalsOf(some, sums).map(
+        ([column, sum]) => `${sums.find((one) => one.name === column)?.title} ${sum}`,
+      );
+      const head = <GroupHead count={some.length} title={value || '(empty)'} since={totals.join(', ')} />;
+      return [new RowGroup(value, head), ...some];
+    });
 }
 
 /** Rows have no id of their own. */
@@ -94,24 +149,30 @@ const gridColumn = ({ name, title, type, width }: ResultColumn): RowsColumn<Resu
   align: type === 'number' ? 'end' : undefined,
   sortable: true,
   cell: (row) => {
-    const text = shownValue(row[name] ?? null, type);
+    const text = shownValue(row[name] ?? null, type, name);
     return text === '' && type === 'number' ? <span class="quiet">–</span> : text;
   },
 });
 
-/** On a phone: the tenant with the first text below it, and the first number. The row opens with all values. */
+/**
+ * On a phone: the tenant with the first text below it, and two numbers. Of the first three, the later ones are what became of the
+ * first. The row opens with all values.
+ */
 function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly RowsColumn<ResultRow>[] {
   const [tenant, ...others] = columns;
   if (tenant === undefined) return columns;
-  const number = others.find(({ align }) => align === 'end');
+  const numbers = others.filter(({ align }) => align === 'end');
   const text = others.find(({ align }) => align === undefined);
   return [
     {
       ...tenant,
-      width: 12,
+      width: 9,
       cell: (row) => <TwoLines below={text?.cell(row)}>{tenant.cell(row)}</TwoLines>,
     },
-    ...(number === undefined ? [] : [{ ...number, width: Math.min(number.width, 6) }]),
+    ...numbers
+      .slice(0, 3)
+      .slice(-2)
+      .map((number) => ({ ...number, width: 4.5 })),
   ];
 }
 
@@ -158,7 +219,7 @@ function RowDetails(props: {
     <Dialog title={row.tenantName} kind="drawer" onClose={onClose}>
       <dl>
         {columns.slice(1).map(({ name, title, type, isId }) => {
-          const text = shownValue(row[name] ?? null, type);
+          const text = shownValue(row[name] ?? null, type, name);
           return (
             <Fact key={name} name={title}>
               {text === '' ? <span class="quiet">none</span> : isId ? <code>{text}</code> : text}

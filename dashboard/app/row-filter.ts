@@ -56,7 +56,7 @@ function textOf(row: ResultRow, columns: readonly ResultColumn[], key: string): 
   const values = columns.flatMap(({ name, type }) => {
     const value = row[name] ?? null;
     const raw = storedText(value);
-    const shown = shownValue(value, type);
+    const shown = shownValue(value, type, name);
     // Both the text on the page and the value in the file.
     return shown === raw ? raw : [shown, raw];
   });
@@ -68,7 +68,7 @@ function textOf(row: ResultRow, columns: readonly ResultColumn[], key: string): 
 function testOf({ column, operator, value }: Condition, columns: readonly ResultColumn[]): (row: ResultRow) => boolean {
   const type = columns.find(({ name }) => name === column)?.type ?? 'text';
   const valueOf = (row: ResultRow): RowValue => row[column] ?? null;
-  const shown = (row: ResultRow): string => shownValue(valueOf(row), type);
+  const shown = (row: ResultRow): string => shownValue(valueOf(row), type, column);
   const moment = (row: ResultRow): number => Date.parse(storedText(valueOf(row)));
   switch (operator) {
     case 'contains':
@@ -122,7 +122,7 @@ const maxOptions = 60;
 export function optionsOf(rows: readonly ResultRow[], { name, type }: ResultColumn): readonly string[] | undefined {
   const found = new Set<string>();
   for (const row of rows) {
-    found.add(shownValue(row[name] ?? null, type));
+    found.add(shownValue(row[name] ?? null, type, name));
     if (found.size > maxOptions) return undefined;
   }
   return [...found].toSorted(compare);

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
-import { isEnded } from '../../src/lib/runs/store/run.ts';
+import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
+import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice } from '../shared/text.tsx';
 import { count, localTime } from './format.ts';
 import { type LoadedRows, loadRows, maxHeldRows } from './load-rows.ts';
@@ -9,7 +10,9 @@ import type { DeclaredColumns } from './result-columns.ts';
 import { ResultTable } from './result-table.tsx';
 import { systemClock } from '../../src/lib/core/clock.ts';
 import type { RowOrder } from './api.ts';
-import { useSignedIn } from './context.ts';
+import { useRole, useSignedIn } from './context.ts';
+import { usePolling } from './polling.ts';
+import { runLink } from './route.ts';
 
 /** The rows of a run. @param props.stored number of rows that the tenants report, if it is known. */
 export function RunRows(props: {
@@ -24,6 +27,12 @@ export function RunRows(props: {
   const version = isQuery ? '' : `${run.status} ${asked}`;
   const loaded = useResultRows(run.runId, version, isQuery ? 'arrival' : 'plan');
   const { rows, state } = loaded;
+  const readsRuns = useRole('Runs.Read');
+  const summed =
+    usePolling(
+      async (api) => (isQuery || !readsRuns ? [] : (await api.jobHistory(run.job, { since: run.startedAt })).columns),
+      `sums of ${run.runId} ${run.status}`,
+    ).value ?? noColumns;
   const later = !isEnded(run.status) && state === 'complete' ? (stored ?? 0) - rows.length : 0;
   return (
     <section class="stack" aria-label="Rows">
@@ -36,7 +45,12 @@ export function RunRows(props: {
           </button>
         </p>
       ) : null}
-      {rows.length > 0 ? <ResultTable rows={rows} declared={declared} /> : null}
+      {rows.length > 0 && run.tenants.failed > 0 && !isApplyWindow(run.window) ? (
+        <p class="quiet">
+          <a href={runLink(run.runId, 'tenants')}>{count(run.tenants.failed, 'tenant')}</a> failed and gave no rows.
+        </p>
+      ) : null}
+      {rows.length > 0 ? <ResultTable rows={rows} declared={declared} summed={summed} /> : null}
       {rows.length === 0 && state === 'complete' ? <NoRows run={run} /> : null}
     </section>
   );
@@ -67,8 +81,8 @@ function Progress({
     return (
       <Notice kind="plain">
         This page holds the first {rows.length.toLocaleString('en')} rows{of}: at most{' '}
-        {maxHeldRows.toLocaleString('en')}, and fewer if they are large. Search, filters and order apply to these rows.
-        The downloads have all rows.
+        {maxHeldRows.toLocaleString('en')}, and fewer if they are large. Search, filters, order and totals are of these
+        rows. The downloads have all rows.
       </Notice>
     );
   return (
@@ -94,6 +108,8 @@ function NoRows({ run }: { readonly run: RunAnswer }) {
         : 'No tenant has such objects.';
   return <Empty title={title} />;
 }
+
+const noColumns: JobHistoryAnswer['columns'] = [];
 
 const nothing: LoadedRows = { rows: [], state: 'loading' };
 

@@ -70,6 +70,8 @@ interface VirtualRowsProps<Item> {
   readonly onOpen?: ((item: Item) => void) | undefined;
   /** Key of the item that is open. */
   readonly openKey?: string | undefined;
+  /** A last row, such as that of totals: texts by the ids of their columns. */
+  readonly foot?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Rows that scroll with the page: more of them scroll in a box, because only those in sight are in the document. */
@@ -81,7 +83,7 @@ const mostWithPage = 200;
  * number and position of rows.
  */
 export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
-  const { label, items, sort, onSort, onOpen, openKey } = props;
+  const { label, items, sort, onSort, onOpen, openKey, foot } = props;
   const narrow = useNarrow() ? props.narrow : undefined;
   const { columns, rowHeight } = narrow
     ? { columns: narrow, rowHeight: 3.4 }
@@ -99,7 +101,7 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
       class={`rows ${items.length <= mostWithPage ? 'few' : ''} ${fits ? 'fits' : ''}`}
       role="grid"
       aria-label={label}
-      aria-rowcount={items.length + 1}
+      aria-rowcount={items.length + (foot === undefined ? 1 : 2)}
       aria-colcount={columns.length}
     >
       <div role="presentation" style={inner}>
@@ -114,6 +116,17 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
             />
           ))}
         </div>
+        {foot === undefined ? null : (
+          <div role="rowgroup" class="rows-foot">
+            <div role="row" aria-rowindex={items.length + 2} class="rows-row">
+              {columns.map(({ id, align }, index) => (
+                <div key={id} role="gridcell" aria-colindex={index + 1} class={align}>
+                  {foot.get(id)}
+                </div>
+              ))}
+            </div>
+          </div>
+        )}
       </div>
     </div>
   );

@@ -57,9 +57,14 @@ export function cellText(value: unknown, { name, type }: Pick<Column, 'name' | '
     return `expired ${numberText(-value)} ${value === -1 ? 'day' : 'days'} ago`;
   if (typeof value === 'number') return numberText(value);
   if (typeof value !== 'string') return JSON.stringify(value);
-  const words = Object.hasOwn(customerWords, name) ? customerWords[name] : undefined;
-  if (words === undefined) return type === 'date' ? dayText(value) : guestAddress(value);
-  const several = name === 'methods' ? value.split(' ') : [value];
+  return type === 'date' ? dayText(value) : wordsOf(value, name);
+}
+
+/** A text of a column, with Microsoft's identifiers in words. */
+export function wordsOf(value: string, column: string): string {
+  const words = Object.hasOwn(customerWords, column) ? customerWords[column] : undefined;
+  if (words === undefined) return guestAddress(value);
+  const several = column === 'methods' ? value.split(' ') : [value];
   return several.map((word) => words.get(word) ?? word).join(', ');
 }
 
