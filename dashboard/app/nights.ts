@@ -167,6 +167,24 @@ export interface Failures {
   readonly codes: ReadonlyMap<string, string>;
 }
 
+/** What is new: tenants that fail now, and tenants that work again, by their ids. */
+export interface News {
+  /** Tenants that failed. */
+  readonly failed: number;
+  readonly fails: readonly string[];
+  readonly works: readonly string[];
+}
+
+/** What is new in some runs since those before them. */
+export function newsOf(runs: readonly Failures[], before: readonly Failures[]): News {
+  const [now, then] = [runs, before].map((some) => new Set(some.flatMap(({ codes }) => [...codes.keys()])));
+  return {
+    failed: now?.size ?? 0,
+    fails: [...(now ?? [])].filter((id) => then?.has(id) !== true),
+    works: [...(then ?? [])].filter((id) => now?.has(id) !== true),
+  };
+}
+
 /** Runs that have ended do not change. */
 const known = new WeakMap<Api, Map<string, Failures>>();
 
@@ -209,6 +227,19 @@ export function useFailures(
     };
   }, [api, ids]);
   return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
+}
+
+/** Jobs whose last runs failed in the same tenants, if there are several: in how many tenants, and the names of the jobs. */
+export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly names: ReadonlySet<string> } {
+  const last = jobs.flatMap(({ runs }) => lastRunOf(runs) ?? []).filter(({ tenants }) => tenants.failed > 0);
+  const failures = useFailures(
+    last,
+    jobs.flatMap(({ runs }) => runs),
+  );
+  const alike = Map.groupBy(failures, ({ codes }) => [...codes.keys()].toSorted().join());
+  const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
+  const names = new Set(most.length > 1 ? most.map(({ run }) => run.job) : []);
+  return { failed: most[0]?.codes.size ?? 0, names };
 }
 
 /** None if they cannot be read. A broker that is busy is asked once more when it says. */

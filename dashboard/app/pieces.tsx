@@ -210,7 +210,7 @@ interface TableProps<T> {
   readonly rowClass?: (item: T) => string | undefined;
   /** Called for a click beside links and buttons: one of these does the same by keyboard. */
   readonly onOpen?: (item: T) => void;
-  /** Puts the items under headings, such as the days that they happened on. */
+  /** Puts the items under headings, such as the days that they happened on. An empty title is none. */
   readonly groupsOf?: (items: readonly T[]) => readonly { readonly title: string; readonly items: readonly T[] }[];
 }
 
@@ -246,12 +246,14 @@ export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, on
         <tbody>{rows(items)}</tbody>
       ) : (
         groupsOf(items).map(({ title, items: some }) => (
-          <tbody key={title}>
-            <tr class="group">
-              <th scope="rowgroup">
-                <b>{title}</b>
-              </th>
-            </tr>
+          <tbody key={title === '' ? some.slice(0, 1).map(keyOf).join() : title}>
+            {title === '' ? null : (
+              <tr class="group">
+                <th scope="rowgroup">
+                  <b>{title}</b>
+                </th>
+              </tr>
+            )}
             {rows(some)}
           </tbody>
         ))

@@ -1,4 +1,4 @@
-import { useContext, useState } from 'preact/hooks';
+import { useContext } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
@@ -16,8 +16,6 @@ import { HeldPlansContext } from './waiting.tsx';
 
 const intervalMs = 5_000;
 const maxRuns = 200;
-/** Runs to show at first, and to add per click: a list of 200 is long on a phone. */
-const step = 40;
 
 export const RunsView = forRole(runReaders, 'Runs', RunList);
 
@@ -29,10 +27,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const held = new Set(useContext(HeldPlansContext).map(({ apply }) => apply?.runId));
   const runs = polled.value?.runs ?? [];
   const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
-  const [limit, setLimit] = useState(step);
   const isFiltered = job !== undefined || runs.length > 0;
-  // Nobody presses a button for a few.
-  const isCut = shown.length > limit + step / 4;
   return (
     <>
       <Head title={headline(runs, held)} name="Runs">
@@ -44,15 +39,10 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
           shown.length === 0 && isFiltered ? (
             <Empty title="No run matches the filter." />
           ) : (
-            <RunTable runs={isCut ? shown.slice(0, limit) : shown} jobs={jobs} all={runs} />
+            <RunTable runs={shown} jobs={jobs} all={runs} />
           )
         }
       </Loaded>
-      {!isCut ? null : (
-        <button type="button" onClick={() => setLimit(limit + step)}>
-          Show more runs
-        </button>
-      )}
       {runs.length < maxRuns ? null : (
         <p class="quiet">
           The list has the latest {maxRuns} runs{job === undefined ? '. Choose a job for older ones.' : ' of the job.'}

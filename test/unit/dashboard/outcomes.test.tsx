@@ -10,6 +10,7 @@ import type { CommandOutcome } from '../../../src/cli/run-program.ts';
 import { type RunAnswer, runSchema } from '../../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeTable, outcomeWord, runOutcomes } from '../../../src/lib/core/outcomes.ts';
 import { rendered } from './rendered.ts';
+import { signedIn } from './signed-in.tsx';
 
 const runWith = (outcome: RunAnswer['outcome']): RunAnswer =>
   runSchema.parse({
@@ -56,7 +57,7 @@ it.each(runOutcomes)('the outcome %s reads the same in API, command line and das
   const word = outcomeWord(outcome);
   expect(line(run, 200)).toContain(`${word}, 5.0 s`);
   expect(plainLine(runLines(run)[0] ?? '')).toContain(`: ${word}, started`);
-  const { root, unmount } = await rendered(<RunTable runs={[run]} />);
+  const { root, unmount } = await rendered(signedIn({}, <RunTable runs={[run]} />, ['Runs.Read']));
   const badge = root.querySelector('td .badge');
   // A number of failures says more than that there were some.
   if (outcome === 'partly_failed') {

@@ -100,7 +100,7 @@ it('calls an apply that waits for the reader by what it does', async () => {
         </SignedInContext.Provider>
       </HeldPlansContext.Provider>,
     );
-    const said = ['h1', '.badge', '.pair'].map((part) => page.root.querySelector(part)?.textContent);
+    const said = ['h1', '.badge', '.problem', '.pair'].map((part) => page.root.querySelector(part)?.textContent);
     await page.unmount();
     return said;
   };
@@ -108,8 +108,9 @@ it('calls an apply that waits for the reader by what it does', async () => {
     'The last run of each job went well, 1 waits for you',
     'waits to go on',
     '1 failed',
+    '14',
   ]);
-  expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running', undefined]);
+  expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running', undefined, undefined]);
 });
 
 /** The heads of groups and rows in the list of jobs. */
@@ -141,9 +142,9 @@ describe('JobsView', () => {
       'Identity',
       'Title of mfa',
       'Title of roles',
-      'Service',
+      // Nobody reads a heading for one job.
+      'Service, other',
       'Title of access',
-      'Other',
       'Title of own',
     ]);
   });
@@ -195,6 +196,42 @@ describe('JobsView', () => {
     const runs = async (_: number, job?: string) => ({ runs: job === undefined ? [summary({ job: 'started' })] : [] });
     const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
     expect(await headsOfJobs(api)).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
+  });
+
+  it('finds jobs by name and by what is known of them, and says once that the same tenants failed', async () => {
+    const of = (name: string, more: object = {}) => ({ name, title: `Title of ${name}`, resources: [], ...more });
+    const jobs = [of('one', { schedule: '0 0 5 * * *' }), of('two', { schedule: '0 0 6 * * *' }), of('idle')];
+    const runs: Api['runs'] = async (_limit, job) => ({
+      runs: job === undefined || job === 'idle' ? [] : [failedIn(3, { job, runId: `${job}@w` })],
+    });
+    const failedRuns: Api['failedRuns'] = async (limit, job) => ({
+      runs: (await runs(limit, job)).runs.map((run) => ({ ...run, failed: { throttled: ['a', 'b', 'c'] } })),
+    });
+    const page = await rendered(signedIn({ jobs: async () => ({ jobs }) as never, runs, failedRuns }, <JobsView />));
+    for (let round = 0; round < 4; round += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
+    const { root } = page;
+    expect([...root.querySelectorAll('.jobs td a')].map(({ textContent }) => textContent)).toEqual([
+      '3 failed',
+      'the same 3',
+    ]);
+    const shown = () => [...root.querySelectorAll('tbody th a, .topics a')].map(({ textContent }) => textContent);
+    const choose = (text: string) =>
+      act(() =>
+        [...root.querySelectorAll<HTMLElement>('.seg button')].find((one) => one.textContent.startsWith(text))?.click(),
+      );
+    await choose('Failing');
+    expect(shown()).toEqual(['Title of one', 'Title of two']);
+    await choose('Not run lately');
+    expect(shown()).toEqual(['Title of idle']);
+    await choose('All');
+    await act(() => {
+      const field = root.querySelector('input')!;
+      field.value = ' TWO';
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    expect(shown()).toEqual(['Title of two']);
+    expect(root.querySelector('[role=status]')?.textContent).toBe('1 of 3 jobs');
+    await page.unmount();
   });
 });
 
@@ -286,7 +323,7 @@ describe('RunsView', () => {
       summary({ runId: 'harden@plan', job: 'harden' }),
     ];
     const jobs = [{ name: 'harden', title: 'Harden', changes: true as const }] as never;
-    const { root, unmount } = await rendered(<RunTable runs={runs} jobs={jobs} />);
+    const { root, unmount } = await rendered(signedIn({}, <RunTable runs={runs} jobs={jobs} />, ['Runs.Read']));
     const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
     expect(rows.map((row) => row.querySelector('.tag')?.textContent)).toEqual([undefined, undefined, 'apply', 'plan']);
     expect(rows.map((row) => row.querySelector('.badge')?.textContent)).toEqual([
@@ -327,9 +364,85 @@ describe('RunsView', () => {
     ];
     const { cells, unmount } = await list(async () => ({ runs }));
     expect(cells().map((row) => row.slice(1, 3).map((text) => text.trim()))).toEqual([
-      ['cancelled', '5 failed'],
+      ['cancelled 5 failed', '40'],
       ['5 failed, 30 not attempted', '40'],
     ]);
+    await unmount();
+  });
+
+  const names = new Map([1, 2, 3].map((n) => [`tenant-${n}`, `Customer ${n}`]));
+  /** The run of the schedule on a day, with the tenants that failed. */
+  const nightly = (job: string, day: number, failed: readonly number[], more: Partial<RunSummaryAnswer> = {}) => {
+    const window = `2026-11-${day}T0${job.length}:00Z`;
+    const outcome = failed.length === 0 ? 'succeeded' : 'partly_failed';
+    const run = failedIn(failed.length, { job, window, runId: `${job}@${window}`, outcome, ...more });
+    const startedAt = new Date(2026, 10, day, job.length).toISOString();
+    return { ...run, startedAt, failed: { throttled: failed.map((n) => `tenant-${n}`) } };
+  };
+
+  async function nightsOf(runs: readonly ReturnType<typeof nightly>[], roles = ['Runs.Read', 'Tenants.Read']) {
+    const page = await rendered(
+      signedIn(
+        {
+          failedRuns: async (limit, job) => ({ runs: runs.filter((run) => run.job === job).slice(0, limit) }),
+          tenants: async () => ({ tenants: [...names].map(([tenantId, name]) => ({ tenantId, name })) }) as never,
+        },
+        <RunTable runs={runs} />,
+        roles,
+      ),
+    );
+    for (let round = 0; round < 4; round += 1) await act(() => vi.advanceTimersByTimeAsync(0).then(() => undefined));
+    const rows = (): string[][] =>
+      [...page.root.querySelectorAll('tbody tr')].map((row) =>
+        [...row.children].slice(0, 2).map(({ textContent }) => textContent.replaceAll(/\s+/g, ' ').trim()),
+      );
+    return { ...page, rows, click: () => act(() => page.root.querySelector<HTMLElement>('.link')?.click()) };
+  }
+
+  it('makes one row of a night, which says what is new since the night before, and opens', async () => {
+    const [longer, short] = ['licences', 'mfa'];
+    const { rows, click, root, unmount } = await nightsOf([
+      summary({ job: 'asked', runId: 'asked@w', startedAt: new Date(2026, 10, 24, 23).toISOString() }) as never,
+      nightly(longer, 24, [1, 2]),
+      nightly(short, 24, [3]),
+      nightly(longer, 23, [1]),
+      nightly(short, 23, [1]),
+      nightly(longer, 22, [1]),
+      nightly(short, 22, [1]),
+      nightly(longer, 21, [2]),
+      nightly(short, 21, []),
+    ]);
+    expect(rows().map(([name, outcome]) => [name, outcome])).toEqual([
+      [expect.stringMatching(/^Tuesday, 24 November/), undefined],
+      ['asked 2', 'succeeded'],
+      // All that failed in one of its runs.
+      ['Night Customer 2 and Customer 3 fail now 20', '3 failed'],
+      [expect.stringMatching(/^Monday, 23 November.* the same tenants as before 20$/), '1 failed'],
+      [expect.stringMatching(/^Sunday, 22 November.* Customer 1 fails now, Customer 2 works again 20$/), '1 failed'],
+      // The oldest one has none to compare with.
+      [expect.stringMatching(/^Saturday, 21 November\D* 20$/), '1 failed'],
+    ]);
+    await click();
+    expect(
+      rows()
+        .slice(3, 5)
+        .map(([name]) => name),
+    ).toEqual([expect.stringContaining('licences'), expect.stringContaining('mfa')]);
+    expect(root.querySelectorAll('tr.part')).toHaveLength(2);
+    await click();
+    expect(root.querySelectorAll('tr.part')).toHaveLength(0);
+    await unmount();
+  });
+
+  it('counts who is new for readers who may not see tenants, and folds no run that did not visit all', async () => {
+    const stopped = nightly('mfa', 24, [], { status: 'failed', outcome: 'stopped' });
+    const { rows, root, unmount } = await nightsOf(
+      [nightly('licences', 24, [1, 2]), stopped, nightly('licences', 23, [])],
+      ['Runs.Read'],
+    );
+    expect(root.textContent).toContain('2 tenants fail now');
+    expect(rows().map(([, outcome]) => outcome)).toContain('stopped');
+    expect(root.querySelector('[aria-expanded]')).toBeNull();
     await unmount();
   });
 
@@ -397,16 +510,16 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  it('shows 40 runs, 40 more per click, and leaves out no few', async () => {
-    const runs = Array.from({ length: 130 }, (_, index) => summary({ runId: `probe@${index}` }));
+  it('shows 25 rows, 25 more per click, and leaves out no few', async () => {
+    const runs = Array.from({ length: 80 }, (_, index) => summary({ runId: `probe@${index}` }));
     const { root, cells, unmount } = await list(async () => ({ runs }));
     const more = (): HTMLButtonElement | undefined =>
       [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more runs');
-    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([40, '130 runs']);
+    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([25, '80 runs']);
     await act(() => more()?.click());
-    expect(cells()).toHaveLength(80);
+    expect(cells()).toHaveLength(50);
     await act(() => more()?.click());
-    expect([cells().length, more()]).toEqual([130, undefined]);
+    expect([cells().length, more()]).toEqual([80, undefined]);
     await unmount();
   });
 
