@@ -55,7 +55,7 @@ interface RowProps extends Pick<CausesProps, 'trendOf'> {
 export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
   const { tone, tenants } = cause;
   const trend = trendOf(cause);
-  const title = titleOf(cause.cause);
+  const [title, advice] = [titleOf(cause.cause), adviceOf(cause.cause)];
   const shown = tenants.slice(0, namesShown);
   const more = tenants.length - namesShown;
   const jobsOf = shown.map(({ results }) => jobsText(results.map(({ job }) => job)));
@@ -66,7 +66,12 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
       <CauseHead
         count={tenants.length}
         title={title}
-        about={<div class="whom quiet cut">{shown.map(({ tenant }) => tenant.name).join(', ')}</div>}
+        about={
+          <div class="whom quiet cut">
+            {[shown.map(({ tenant }) => tenant.name).join(', '), ''].join(advice === '' ? '' : ' · ')}
+            <Sentence text={advice} />
+          </div>
+        }
         trend={trend}
         since={trend?.since}
       />
@@ -84,7 +89,7 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
             </li>
           )}
         </ul>
-        <Paragraphs text={adviceOf(cause.cause)} />
+        <Paragraphs text={advice} />
         <StepFor cause={cause} />
       </div>
     </details>
@@ -137,16 +142,17 @@ export function GroupHead(props: {
 }) {
   const { count: n, title, tone, advice, since, cause } = props;
   const step = cause && stepFor(cause);
-  // What only looks for the cause is no remedy.
-  const what = step?.command.startsWith('ptb doctor') ? 'check' : 'command';
+  // Its words without what it is for: the button has all of it as its title.
+  const [what = 'command'] = /^[a-z ]+(?= |$)/.exec(step?.command ?? '') ?? [];
   return (
     <>
       <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
       <b class="cut">{title}</b>
-      {since === undefined ? null : <span class="small"> {since}</span>}
-      {advice === undefined ? null : (
+      {since === undefined && advice === undefined ? null : (
         <span class="cut">
-          <Sentence text={advice} />
+          {' '}
+          {since === undefined ? null : <span class="small">{since} </span>}
+          <Sentence text={advice ?? ''} />
         </span>
       )}
       {step === undefined ? null : <CopyButton text={step.command} what={what} tabIndex={-1} isAlone />}

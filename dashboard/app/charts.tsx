@@ -1,7 +1,6 @@
 import { goTo } from './route.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { nightsOf } from './nights.ts';
 import { count } from './format.ts';
 import type { ComponentChildren, HTMLAttributes } from 'preact';
 import { type NumberScale, scaleOf } from './history-points.ts';
@@ -54,6 +53,12 @@ interface Axes {
   readonly ends: readonly ComponentChildren[];
 }
 
+interface Note {
+  readonly at: number;
+  readonly text: string;
+  readonly href?: string;
+}
+
 /** A chart between its axes: numbers at the side, lines at them, and the ends below. */
 export function Plot(
   props: {
@@ -64,8 +69,8 @@ export function Plot(
     readonly control?: HTMLAttributes<HTMLDivElement>;
     /** Between the drawing and the ends. */
     readonly below?: ComponentChildren;
-    /** A word at a place, in a hundredth of the width. */
-    readonly note?: { readonly at: number; readonly text: string } | undefined;
+    /** A word at a place, in a hundredth of the width, and where it leads. */
+    readonly note?: Note | undefined;
     readonly children: ComponentChildren;
   } & Axes,
 ) {
@@ -82,9 +87,13 @@ export function Plot(
         {note === undefined ? null : (
           <span
             class={note.at > 50 ? 'mark before' : 'mark'}
-            style={note.at > 50 ? { right: `${100 - note.at}%` } : { left: `${note.at}%` }}
+            style={
+              note.at > 50
+                ? { right: `${100 - note.at}%`, maxWidth: `${note.at}%` }
+                : { left: `${note.at}%`, maxWidth: `${100 - note.at}%` }
+            }
           >
-            {note.text}
+            {note.href === undefined ? note.text : <a href={note.href}>{note.text}</a>}
           </span>
         )}
         <Drawing class="chart" box={[0, 0, width, height]} height={height} label={label}>
@@ -114,7 +123,7 @@ export function FailureBars({
   ...axes
 }: {
   readonly bars: readonly Bar[];
-  readonly note?: { readonly at: number; readonly text: string } | undefined;
+  readonly note?: Note | undefined;
 } & Axes) {
   const scale = scaleOf(bars.map(({ value = 0, others = 0 }) => value + others));
   const tallOf = (value: number): number => (value / scale.max) * height;
@@ -124,7 +133,7 @@ export function FailureBars({
       scale={scale}
       width={units}
       height={height}
-      note={note && { text: note.text, at: ((note.at * 20) / units) * 100 }}
+      note={note && { ...note, at: ((note.at * 20) / units) * 100 }}
       {...axes}
     >
       {bars.map(({ key, title, value, others = 0, href }, index) => {
@@ -177,13 +186,6 @@ export function Spark({ values, label }: { readonly values: readonly (number | u
       <path class="c-line" d={`M${line}`} />
     </Drawing>
   );
-}
-
-/** How many tenants failed in the last nights, of those that had a run. */
-export function FailedNights({ runs, most }: { readonly runs: Parameters<typeof nightsOf>[0]; readonly most: number }) {
-  const values = nightsOf(runs, most, most).map(({ run }) => run?.tenants.failed);
-  const known = values.flatMap((value) => value ?? []);
-  return <Spark values={values} label={`Failed in the last ${count(known.length, 'run')}: ${known.join(', ')}`} />;
 }
 
 /** The colour of a mark, by its role in the style sheet. */

@@ -35,7 +35,7 @@ export function CopyButton(props: {
     );
   };
   return (
-    <button type="button" class="copy s" tabIndex={tabIndex} onClick={copy}>
+    <button type="button" class="copy s" title={isAlone ? text : undefined} tabIndex={tabIndex} onClick={copy}>
       <Icon name="copy" /> {{ ready: isAlone ? `Copy ${what}` : 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
       {isAlone ? null : <span class="visually-hidden"> the {what}</span>}
     </button>

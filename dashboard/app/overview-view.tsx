@@ -4,20 +4,31 @@ import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { PartyName, RequestLine, titleInWords } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
-import { CountsBar, countsText, Drawing, FailedNights, FailureBars } from './charts.tsx';
+import { CountsBar, countsText, FailureBars } from './charts.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
-import { type JobRuns, lastRunOf, mainJob, nightsOf, readHistory, readJobRuns, useTrends } from './nights.ts';
-import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table } from './pieces.tsx';
+import {
+  type JobRuns,
+  lastRunOf,
+  mainJob,
+  newsOf,
+  nightsOf,
+  readHistory,
+  readJobRuns,
+  useAlike,
+  useFailures,
+  useTrends,
+} from './nights.ts';
+import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
-import { areResultsKnown, causesOf, endsSoon, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import { areResultsKnown, causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useNarrow } from './virtual-rows.tsx';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
@@ -27,8 +38,6 @@ const runsIntervalMs = 15_000;
 const tenantsIntervalMs = 60_000;
 const historyIntervalMs = 300_000;
 const nightsShown = 60;
-/** Of each job in the list. */
-const jobNights = 30;
 /** Nights in the chart at least. It says how many failed so many nights ago. */
 const trendNights = 14;
 
@@ -41,14 +50,16 @@ export function OverviewView() {
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
   const past = usePolling(
-    (api) => readPast(api, jobs.value ?? [], main),
-    `nights of ${(jobs.value ?? []).map(({ job }) => job.name).join()}`,
+    async (api) => (main === undefined ? [] : readHistory(api, main.job.name, nightsShown)),
+    `nights of ${main?.job.name}`,
     historyIntervalMs,
   ).value;
-  const kept = new Set(main?.runs.map(({ runId }) => runId));
-  const runs = main === undefined ? [] : withPast(main, past);
-  const nights = nightsOf(runs, nightsShown, trendNights);
+  const kept = main?.runs ?? [];
+  // The history has a run when it has ended and for longer, and the list of runs knows the newest ones sooner.
+  const older = (past ?? []).filter(({ runId }) => kept.every((run) => run.runId !== runId));
+  const nights = nightsOf([...kept, ...older], nightsShown, trendNights);
   const trendOf = useTrends(jobs.value ?? [], tenants.value?.tenants ?? []);
+  const trendOfAny = causesOf(tenants.value?.tenants ?? []).map((cause) => trendOf(cause)?.values.length ?? 0);
   const narrow = useNarrow();
   return (
     <>
@@ -72,7 +83,18 @@ export function OverviewView() {
       <div class="cols">
         <div class="stack">
           {showsTenants ? (
-            <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
+            <Panel
+              title="What is wrong"
+              more={
+                <>
+                  {Math.max(0, ...trendOfAny) > 1 ? (
+                    <span class="small">lines of {count(Math.max(...trendOfAny), 'night')}</span>
+                  ) : null}
+                  <a href="#/tenants">All tenants</a>
+                </>
+              }
+              bare
+            >
               <Loaded polled={tenants} isPart>
                 {(answer) => <Causes answer={answer} trendOf={trendOf} />}
               </Loaded>
@@ -87,7 +109,7 @@ export function OverviewView() {
       {showsRuns ? (
         <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
           <Loaded polled={jobs} isPart>
-            {(some) => <Jobs jobs={some} past={past} />}
+            {(some) => <Jobs jobs={some} />}
           </Loaded>
         </Panel>
       ) : null}
@@ -128,10 +150,11 @@ type Nights = ReturnType<typeof nightsOf>;
 function NightBars(props: {
   readonly job: JobRuns['job'];
   readonly nights: Nights;
-  /** The runs that the broker still has: the others are in the history alone. */
-  readonly kept: ReadonlySet<string>;
+  /** The runs that the broker still has, the newest first: the others are in the history alone. */
+  readonly kept: readonly RunSummaryAnswer[];
 }) {
   const { job, nights, kept } = props;
+  const note = useSteepest(nights, kept);
   const runs = nights.flatMap(({ run }) => run ?? []);
   const failed = runs.map(({ tenants }) => tenants.failed);
   const visited = runs.map(({ tenants }) => tenants.total);
@@ -151,7 +174,7 @@ function NightBars(props: {
       </div>
       <FailureBars
         label={label}
-        note={steepest(nights)}
+        note={note}
         ends={[
           day(nights[0]?.dayMs),
           day(nights[Math.floor(nights.length / 2)]?.dayMs),
@@ -164,7 +187,7 @@ function NightBars(props: {
                 key: run.runId,
                 title: `${day(dayMs)}: ${run.tenants.failed} failed, ${run.tenants.succeeded} succeeded`,
                 value: run.tenants.failed,
-                ...(kept.has(run.runId) ? { href: runLink(run.runId) } : {}),
+                ...(kept.some(({ runId }) => runId === run.runId) ? { href: runLink(run.runId) } : {}),
               },
         )}
       />
@@ -172,67 +195,85 @@ function NightBars(props: {
   );
 }
 
-/** The night in which the failures rose most. Undefined for a rise by one, which says little. */
-function steepest(nights: Nights) {
+/**
+ * The night in which the failures rose most: by how many, for what cause in most of them, and whether these are well since.
+ * Undefined for a rise by one, which says little. Without the run of that night, its cause is not known.
+ */
+function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   const failed = nights.map(({ run }) => run?.tenants.failed);
   const rises = failed.map((now, at) => (now ?? 0) - (at === 0 ? (now ?? 0) : (failed[at - 1] ?? now ?? 0)));
   const most = Math.max(...rises);
   const at = rises.lastIndexOf(most);
-  return most < 2
-    ? undefined
-    : { at, text: `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more failed` };
+  const wanted = most < 2 ? [] : [nights[at - 1], nights[at], nights.at(-1)];
+  const runs = wanted.flatMap((night) => kept.find(({ runId }) => runId === night?.run?.runId) ?? []);
+  const [before, then, last] = useFailures(runs, kept);
+  if (most < 2) return undefined;
+  const text = `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more failed`;
+  if (before === undefined || then === undefined || last === undefined) return { at, text };
+  const { fails } = newsOf([then], [before]);
+  const codes = Map.groupBy(fails, (id) => then.codes.get(id) ?? '');
+  const [[code, ids] = ['', []]] = [...codes].toSorted(([, a], [, b]) => b.length - a.length);
+  const lasting = ids.filter((id) => last.codes.has(id)).length;
+  const cause = `${ids.length < fails.length ? `${ids.length} ` : ''}“${titleOf(code)}”`;
+  const now = lasting === 0 ? 'well since' : lasting < ids.length ? `${lasting} still` : 'still';
+  return { at, text: `${text}, ${cause}, ${now}`, href: runLink(then.run.runId) };
 }
 
-type Past = ReadonlyMap<string, Awaited<ReturnType<typeof readHistory>>> | undefined;
-
-/**
- * The histories of the main job and of those by a schedule whose listed runs do not reach back far enough: one costs the broker a
- * month of runs. That of the main job must be there.
- */
-async function readPast(api: Api, jobs: readonly JobRuns[], main: JobRuns | undefined): Promise<Past> {
-  const fromMs = Date.now() - jobNights * 86_400_000;
-  const lacking = jobs.filter(
-    (one) => one === main || (one.job.schedule !== undefined && Date.parse(one.runs.at(-1)?.startedAt ?? '') > fromMs),
-  );
-  const read = async ({ job: { name } }: JobRuns) =>
-    name === main?.job.name ? readHistory(api, name, nightsShown) : readHistory(api, name, jobNights).catch(() => []);
-  return new Map(await Promise.all(lacking.map(async (one) => [one.job.name, await read(one)] as const)));
-}
-
-/** The history has a run when it has ended and for longer, and the list of runs knows the newest ones sooner. */
-function withPast({ job, runs }: JobRuns, past: Past) {
-  const kept = new Set(runs.map(({ runId }) => runId));
-  return [...runs, ...(past?.get(job.name) ?? []).filter(({ runId }) => !kept.has(runId))];
-}
-
-/** One line a job: its last night, the nights before, and when it runs next. */
-function Jobs({ jobs, past }: { readonly jobs: readonly JobRuns[]; readonly past: Past }) {
-  if (jobs.length === 0) return <NoJobs />;
+/** In a line, the jobs that failed in the same tenants. The others have a line each: their last run, and when they run next. */
+function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   // Jobs that somebody starts now and then would hide those of every night.
   const isShown = ({ job, runs }: JobRuns): boolean =>
     job.changes !== true && (job.schedule !== undefined || runs.length > 0);
-  const [shown, others] = [jobs.filter(isShown), jobs.filter((one) => !isShown(one))];
+  const shown = jobs.filter(isShown);
+  const { failed, names } = useAlike(shown);
+  const [alike, differing] = [true, false].map((is) => shown.filter(({ job }) => names.has(job.name) === is));
+  const [next] = (alike ?? []).flatMap(({ job }) => job.nextAt ?? []).toSorted();
+  if (jobs.length === 0) return <NoJobs />;
   return (
     <>
-      <Table<JobRuns & { readonly last?: RunSummaryAnswer | undefined }>
-        items={shown.map((one) => ({ ...one, last: lastRunOf(one.runs) }))}
-        keyOf={({ job }) => job.name}
-        columns={[
-          ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
-          ['Last run', 'w-l', ({ last }) => <LastRun run={last} />],
-          [
-            'Failed',
-            'w-xs end',
-            ({ last }) => <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>,
-          ],
-          [`${jobNights} nights`, 'w-x p2', (job) => <FailedNights runs={withPast(job, past)} most={jobNights} />],
-          ['Took', 'w-s end p2', ({ last }) => last && duration(last.durationMs)],
-          ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
-        ]}
-      />
-      {others.length > 0 ? (
+      {alike === undefined || alike.length === 0 ? null : (
+        <ul class="list">
+          <li>
+            <div>
+              The same {count(failed, 'tenant')} failed in{' '}
+              {alike.map(({ job, runs }, at) => (
+                <>
+                  {at === 0 ? '' : at === alike.length - 1 ? ' and ' : ', '}
+                  <a href={runLink(lastRunOf(runs)?.runId ?? '')}>{job.title}</a>
+                </>
+              ))}
+              .
+            </div>
+            <span class="quiet">
+              {next === undefined ? null : (
+                <>
+                  next <Next iso={next} />
+                </>
+              )}
+            </span>
+          </li>
+        </ul>
+      )}
+      {differing === undefined || differing.length === 0 ? null : (
+        <Table<JobRuns & { readonly last?: RunSummaryAnswer | undefined }>
+          items={differing.map((one) => ({ ...one, last: lastRunOf(one.runs) }))}
+          keyOf={({ job }) => job.name}
+          columns={[
+            ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
+            ['Last run', 'w-l', ({ last }) => <LastRun run={last} />],
+            [
+              'Failed',
+              'w-xs end',
+              ({ last }) => <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>,
+            ],
+            ['Took', 'w-s end p2', ({ last }) => last && duration(last.durationMs)],
+            ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
+          ]}
+        />
+      )}
+      {shown.length < jobs.length ? (
         <footer>
-          <a href="#/jobs">{count(others.length, 'job')} on demand</a>
+          <a href="#/jobs">{count(jobs.length - shown.length, 'job')} on demand</a>
         </footer>
       ) : null}
     </>
@@ -319,63 +360,37 @@ const endsShown = 6;
 const weeksShown = 13;
 const weekMs = 7 * 86_400_000;
 
-/** Relationships that do not renew by themselves, by the week of their end, and those of them that end within 30 days. */
+/** Relationships that end within a quarter and do not renew by themselves, in amber within 30 days. */
 function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] }) {
   const ends = tenants
-    .filter(
-      ({ relationshipEndsAt = '', relationshipRenews, reachable }) =>
-        reachable && relationshipRenews !== true && Date.parse(relationshipEndsAt) > Date.now(),
-    )
+    .filter(({ relationshipEndsAt = '', relationshipRenews, reachable }) => {
+      const leftMs = Date.parse(relationshipEndsAt) - Date.now();
+      return reachable && relationshipRenews !== true && leftMs > 0 && leftMs < weeksShown * weekMs;
+    })
     .toSorted((a, b) => (a.relationshipEndsAt ?? '').localeCompare(b.relationshipEndsAt ?? ''));
-  const weekOf = ({ relationshipEndsAt = '' }: Tenant): number =>
-    Math.floor((Date.parse(relationshipEndsAt) - Date.now()) / weekMs);
-  const weeks = Array.from({ length: weeksShown }, (_, week) => ends.filter((tenant) => weekOf(tenant) === week));
-  const ending = ends.filter(endsSoon);
-  if (weeks.flat().length + ending.length === 0) return null;
-  const last = localDay(new Date(Date.now() + weeksShown * weekMs).toISOString());
+  if (ends.length === 0) return null;
   return (
-    <Panel title="Relationships that end" more={<span class="small">{weeksShown} weeks</span>} bare>
-      <div class="pad">
-        <WeekBars weeks={weeks} />
-        <div class="x" aria-hidden="true">
-          <span>this week</span>
-          <span>{last}</span>
-        </div>
-      </div>
+    <Panel title="Relationships that end" more={<span class="small">in {weeksShown} weeks</span>} bare>
       <ul class="list">
-        {ending.slice(0, endsShown).map(({ tenantId, name, relationshipEndsAt = '' }) => (
-          <li key={tenantId}>
-            <a href={tenantLink(tenantId)}>{name}</a>
-            <span>
-              {localDay(relationshipEndsAt)} <span class="quiet">{relative(relationshipEndsAt)}</span>
-            </span>
-          </li>
-        ))}
+        {ends.slice(0, endsShown).map((tenant) => {
+          const { tenantId, name, relationshipEndsAt = '' } = tenant;
+          const day = localDay(relationshipEndsAt);
+          return (
+            <li key={tenantId}>
+              <a href={tenantLink(tenantId)}>{name}</a>
+              <span>
+                {endsSoon(tenant) ? <ToneBadge tone="warn">{day}</ToneBadge> : day}{' '}
+                <span class="quiet">{relative(relationshipEndsAt)}</span>
+              </span>
+            </li>
+          );
+        })}
       </ul>
-      {ending.length > endsShown ? (
+      {ends.length > endsShown ? (
         <footer>
-          <a href={tenantsLink({ show: 'ends soon' })}>All {count(ending.length, 'relationship')}</a>
+          <a href={tenantsLink({ sort: 'ends' })}>and {count(ends.length - endsShown, 'other')}</a>
         </footer>
       ) : null}
     </Panel>
-  );
-}
-
-/** How many relationships end in each week, in amber within 30 days. */
-function WeekBars({ weeks }: { readonly weeks: readonly (readonly Tenant[])[] }) {
-  const most = Math.max(1, ...weeks.map(({ length }) => length));
-  const label = `Relationships that end, week by week: ${weeks.map(({ length }) => length).join(', ')}`;
-  return (
-    <Drawing class="chart" box={[0, 0, weeks.length * 20 - 4, 44]} height={44} label={label}>
-      {weeks.map((some, week) => {
-        const height = some.length === 0 ? 1 : (some.length / most) * 44;
-        const tone = some.length === 0 ? 'rest' : some.some(endsSoon) ? 'warn' : 'ok';
-        return (
-          <rect key={week} class={tone} x={week * 20} y={44 - height} width={16} height={height}>
-            <title>{`${week === 0 ? 'this week' : `in ${count(week, 'week')}`}: ${some.length}`}</title>
-          </rect>
-        );
-      })}
-    </Drawing>
   );
 }
