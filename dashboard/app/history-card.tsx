@@ -33,13 +33,15 @@ interface HistoryCardProps<H extends History> {
   readonly name: string;
   readonly load: (api: Api) => Promise<H>;
   readonly pointsOf: (history: H, column: string) => readonly HistoryPoint[];
+  /** Of its numbers, if they are not those of the tenant. */
+  readonly unit?: string;
   /** Further choices, before the others. */
   readonly children?: ComponentChildren;
 }
 
 /** How the numbers of a job developed: what to show, a chart, and the same as a table. */
 export function HistoryCard<H extends History>(props: HistoryCardProps<H>) {
-  const { page, choice, job, name, load, pointsOf, children } = props;
+  const { page, choice, job, name, load, pointsOf, unit, children } = props;
   const polled = usePolling(load, name, intervalMs);
   // While another period or value loads, the choices stay.
   const last = useRef<History | undefined>(undefined);
@@ -53,7 +55,12 @@ export function HistoryCard<H extends History>(props: HistoryCardProps<H>) {
       </div>
       <Loaded polled={polled}>
         {(history) => (
-          <Shown history={history} choice={choice} points={pointsOf(history, columnOf(choice, history.columns))} />
+          <Shown
+            history={history}
+            choice={choice}
+            unit={unit}
+            points={pointsOf(history, columnOf(choice, history.columns))}
+          />
         )}
       </Loaded>
     </Panel>
@@ -108,15 +115,16 @@ function Choices({ page, choice, history }: ChoicesProps) {
 interface ShownProps {
   readonly history: History;
   readonly choice: HistoryChoice;
+  readonly unit: string | undefined;
   readonly points: readonly HistoryPoint[];
 }
 
-function Shown({ history, choice, points }: ShownProps) {
+function Shown({ history, choice, unit, points }: ShownProps) {
   const [isTable, setTable] = useState(false);
   const { columns, since, until } = history;
   const column = columnOf(choice, columns);
   const name = columnOptions(columns).find((known) => known.name === column)?.title ?? column;
-  const title = choice.value === undefined ? name : `${name}, ${choice.value}`;
+  const title = [choice.value === undefined ? name : `${name}, ${choice.value}`, unit ?? []].flat().join(' ');
   if (points.length === 0)
     return (
       <>

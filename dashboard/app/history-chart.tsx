@@ -29,7 +29,8 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
   // Marks at the edges stay whole.
   const x: Place = (iso) =>
     Math.min(99.6, Math.max(0.4, ((Date.parse(iso) - fromMs) / Math.max(1, toMs - fromMs)) * 100));
-  const scale = scaleOf(points.flatMap(({ number }) => number ?? []));
+  const numbers = points.flatMap(({ number }) => number ?? []);
+  const scale = scaleOf(numbers, numbers.every(Number.isInteger) ? 1 : 0.01);
   const move = (to: number): void => setChosen(Math.min(points.length - 1, Math.max(0, to)));
   const onPointer = ({ clientX, currentTarget }: { clientX: number; currentTarget: HTMLElement }): void => {
     const { left, width } = currentTarget.getBoundingClientRect();
@@ -48,7 +49,7 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
         scale={scale}
         width={100}
         height={height}
-        ends={[localDate(since), localDate(until)]}
+        ends={[since, new Date((fromMs + toMs) / 2).toISOString(), until].map(localDate)}
         control={{
           class: 'chart-area',
           role: 'slider',

@@ -53,6 +53,7 @@ export const tenantPoints = ({ runs }: TenantHistoryAnswer, column: string): rea
 /**
  * The runs over all tenants of a job, oldest first; if there are none, those over selected tenants. The sum of a run that did
  * not complete would look like a fall, so it has no number.
+ * @see perTenant for a chart: a sum also falls when more tenants fail.
  */
 export function jobPoints({ runs }: JobHistoryAnswer, column: string): readonly HistoryPoint[] {
   const overAll = runs.filter(({ scope }) => scope === 'all');
@@ -71,6 +72,19 @@ export function jobPoints({ runs }: JobHistoryAnswer, column: string): readonly 
     };
   });
 }
+
+/** The same, a tenant that answered. The sum is in what is said about it. */
+export const perTenant = (history: JobHistoryAnswer, column: string): readonly HistoryPoint[] =>
+  jobPoints(history, column).map(({ number, about, ...point }) => {
+    const counted = history.runs.find(({ runId }) => runId === point.runId)?.counted ?? 0;
+    return number === undefined || counted === 0
+      ? { ...point, about, number: undefined }
+      : {
+          ...point,
+          about: `${number.toLocaleString('en')} ${about}`,
+          number: Math.round((number / counted) * 100) / 100,
+        };
+  });
 
 /** Runs one after another that all have a number. A line leads only through these. */
 export function unbroken(points: readonly HistoryPoint[]): readonly (readonly HistoryPoint[])[] {

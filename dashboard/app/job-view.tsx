@@ -1,4 +1,3 @@
-import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { requestedText } from '../../src/lib/core/text.ts';
 import { Sentence } from '../shared/text.tsx';
@@ -9,7 +8,7 @@ import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
-import { jobPoints } from './history-points.ts';
+import { perTenant } from './history-points.ts';
 import { Head, OutcomeBadge, Panel, Time } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
 import { CauseRow } from './causes.tsx';
@@ -19,9 +18,10 @@ import { causesOf } from '../../src/lib/api/trouble.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { forRole } from './role-needed.tsx';
 import { isReplaced } from './run-table.tsx';
-import { jobLink, replaceAddress, runLink } from './route.ts';
-import { entriesIn, runsLink } from './view-filter.ts';
-import { Field } from './choice.tsx';
+import { jobLink, replaceAddress, runLink, scheduleDocs } from './route.ts';
+import { runsLink } from './view-filter.ts';
+import { Choice, withChosen } from './choice.tsx';
+import { markOptions } from './tenant-filter.ts';
 import { readJobRuns, useJobs, useTrends } from './nights.ts';
 
 const intervalMs = 60_000;
@@ -70,7 +70,8 @@ function OneJob({ name, choice }: JobViewProps) {
           job={name}
           name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
           load={(api) => api.jobHistory(name, historyQuery(choice))}
-          pointsOf={jobPoints}
+          pointsOf={perTenant}
+          unit="per tenant that answered"
         >
           <Tenants name={name} choice={choice} />
         </HistoryCard>
@@ -156,9 +157,15 @@ function About({ job }: { readonly job: Job }) {
   const { name, schedule, nextAt, resources, timeoutSeconds } = job;
   return (
     <>
-      <code>{name}</code>
+      <span>
+        job <code>{name}</code>
+      </span>
       {job.changes ? <span>changes tenants, by a plan</span> : null}
-      {schedule === undefined ? <span>on demand</span> : null}
+      {schedule === undefined ? (
+        <span>
+          on demand, <a href={scheduleDocs}>how to schedule it</a>
+        </span>
+      ) : null}
       {nextAt === undefined ? null : (
         <span title={schedule && scheduleWords(schedule)}>
           next{' '}
@@ -170,23 +177,25 @@ function About({ job }: { readonly job: Job }) {
       )}
       {job.tenants === undefined && job.except === undefined ? null : <span>tenants: {requestedText(job)}</span>}
       <span title={`At most ${timeoutSeconds} s a tenant`}>
+        {job.changes ? 'changes' : 'reads'}{' '}
         {resources.map((resource) => cellText(resource, { name: 'resource', type: 'text' })).join(', ')}
       </span>
     </>
   );
 }
 
-/** Limits the sums to some tenants, when the form is sent. */
+/** Limits the numbers to the tenants of a group or tag. The address may name any tenants. */
 function Tenants({ name, choice }: JobViewProps) {
-  const [text, setText] = useState(choice.tenants ?? '');
-  const send = (event: Event): void => {
-    event.preventDefault();
-    replaceAddress(historyLink({ ...choice, tenants: entriesIn(text).join(',') }, jobLink(name)));
-  };
-  return (
-    <form class="filters" onSubmit={send}>
-      <Field label="Tenants" type="text" placeholder="all, or group:NAME, tag:NAME" value={text} onInput={setText} />
-      <button type="submit">Show</button>
-    </form>
+  const { tenants = [], groups = [] } = useTenants() ?? {};
+  const marks = markOptions(tenants, groups);
+  const names = [...marks.groups.map((group) => `group:${group}`), ...marks.tags.map((tag) => `tag:${tag}`)];
+  const options = withChosen(names, choice.tenants);
+  return options.length === 0 ? null : (
+    <Choice
+      label="Tenants"
+      value={choice.tenants ?? ''}
+      options={options}
+      onChoose={(some) => replaceAddress(historyLink({ ...choice, tenants: some }, jobLink(name)))}
+    />
   );
 }

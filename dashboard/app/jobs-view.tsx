@@ -1,14 +1,15 @@
 import { useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
-import { FailedNights } from './charts.tsx';
+import { Search, Segments } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
-import { count, scheduleWords, shortLocalTime } from './format.ts';
-import { isTroubled, type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
-import { Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
+import { count, countOf, scheduleWords, shortLocalTime } from './format.ts';
+import { Icon } from './icon.tsx';
+import { isTroubled, type JobRuns, lastRunOf, readJobRuns, useAlike } from './nights.ts';
+import { Empty, Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { jobLink, runLink } from './route.ts';
+import { jobLink, runLink, scheduleDocs } from './route.ts';
 import { RunOutcome } from './run-table.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
@@ -19,14 +20,31 @@ type Job = JobsAnswer['jobs'][number];
 
 export const JobsView = forRole(['Runs.Read'], 'Jobs', JobList);
 
+/** What a reader may look for. */
+const kinds: readonly (readonly [kind: string, isOfIt: (job: JobRuns) => boolean])[] = [
+  ['All', () => true],
+  ['On a schedule', ({ job }) => job.schedule !== undefined],
+  ['Failing', ({ runs }) => isFailing(lastEndedOf(runs))],
+  ['Not run lately', ({ runs }) => runs.length === 0],
+];
+
 function JobList() {
   const polled = usePolling((api) => readJobRuns(api), 'job runs', intervalMs);
   const mayStart = useRole('Runs.Write');
   const mayStartOf = useMayStart();
   const [starting, setStarting] = useState<Job>();
   const jobs = polled.value ?? [];
+  const [search, setSearch] = useState('');
+  const [kind, setKind] = useState('All');
+  const alike = useAlike(jobs);
+  const wanted = search.trim().toLowerCase();
+  const isOfKind = new Map(kinds).get(kind) ?? (() => true);
+  const found = jobs.filter(
+    (each) =>
+      isOfKind(each) && [each.job.title, each.job.name, each.job.description].join(' ').toLowerCase().includes(wanted),
+  );
   // Those that run, then the others under their topics: nobody needs them every day.
-  const { used = [], others = [] } = Object.groupBy(jobs, (each) => (isInUse(each) ? 'used' : 'others'));
+  const { used = [], others = [] } = Object.groupBy(found, (each) => (isInUse(each) ? 'used' : 'others'));
   const start = ({ job }: Pick<JobRuns, 'job'>) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />;
   return (
     <>
@@ -34,7 +52,11 @@ function JobList() {
         title={headline(jobs)}
         name="Jobs"
         lede={
-          mayStart ? undefined : (
+          mayStart ? (
+            <>
+              A schedule is part of a job: <a href={scheduleDocs}>how to set it</a>.
+            </>
+          ) : (
             <>
               The token lacks the app role <code>Runs.Write</code>, so you cannot start runs.
             </>
@@ -47,6 +69,19 @@ function JobList() {
             <NoJobs />
           ) : (
             <>
+              <div class="filters">
+                <Search value={search} placeholder="Name of a job" onInput={setSearch} />
+                <Segments
+                  label="Show"
+                  value={kind}
+                  options={kinds.map(([name, isOf]) => [name, name, jobs.filter(isOf).length] as const)}
+                  onChoose={setKind}
+                />
+                <span class={found.length === jobs.length ? 'visually-hidden' : 'quiet'} role="status">
+                  {countOf(found.length, jobs.length, 'job')}
+                </span>
+              </div>
+              {found.length === 0 ? <Empty title="No job matches the filter." /> : null}
               {used.length === 0 ? null : (
                 <Panel title="On a schedule, or run lately" bare>
                   <Table<JobRuns>
@@ -60,8 +95,17 @@ function JobList() {
                         ({ job }) => <JobName job={job} />,
                         ({ job }) => `${job.name}. ${job.description ?? ''}`,
                       ],
-                      ['Last run', 'w-m', ({ runs }) => <LastRun run={lastRunOf(runs)} />],
-                      ['Failed, by night', 'w-m p2', ({ runs }) => <FailedNights runs={runs} most={30} />],
+                      [
+                        'Last run',
+                        'w-m',
+                        ({ job, runs }) => (
+                          <LastRun run={lastRunOf(runs)}>
+                            {alike.names.has(job.name) && job.name !== [...alike.names][0]
+                              ? `the same ${alike.failed.toLocaleString('en')}`
+                              : undefined}
+                          </LastRun>
+                        ),
+                      ],
                       [
                         'Next run',
                         'w-m end p2',
@@ -74,8 +118,8 @@ function JobList() {
                 </Panel>
               )}
               <div class="topics">
-                {byTopic(others.map(({ job }) => job)).map(([topic, some]) => (
-                  <Panel key={topic} title={topicTitle(topic)} bare>
+                {topicsOf(others.map(({ job }) => job)).map(([title, some]) => (
+                  <Panel key={title} title={title} bare>
                     <ul class="list">
                       {some.map((job) => (
                         <li key={job.name}>
@@ -108,6 +152,24 @@ const JobName = ({ job }: { readonly job: Job }) => (
 
 const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 
+/** Jobs under their topics. Those that are alone in theirs share a heading. */
+function topicsOf(jobs: readonly Job[]): readonly (readonly [title: string, jobs: readonly Job[]])[] {
+  const topics = byTopic(jobs);
+  const alone = topics.filter(([, { length }]) => length === 1);
+  const shared = alone.length < 2 ? [] : alone;
+  return [
+    ...topics.filter((topic) => !shared.includes(topic)),
+    ...(shared.length === 0
+      ? []
+      : [[shared.map(([topic]) => topic).join(', '), shared.flatMap(([, some]) => some)] as const]),
+  ].map(([topic, some]) => [topicTitle(topic), some]);
+}
+
+const lastEndedOf = (runs: JobRuns['runs']): RunSummaryAnswer | undefined =>
+  lastRunOf(runs.filter(({ finishedAt }) => finishedAt !== undefined));
+
+const isFailing = (run: RunSummaryAnswer | undefined): boolean => run !== undefined && isTroubled(run);
+
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 
 /** How many run by themselves, and how that went. */
@@ -116,19 +178,19 @@ function headline(jobs: readonly JobRuns[]): string {
   const planned = jobs.filter(({ job }) => job.schedule !== undefined);
   const all = count(jobs.length, 'job');
   if (planned.length === 0) return `${all}, none on a schedule`;
-  const ended = planned.flatMap(
-    ({ runs }) => lastRunOf(runs.filter(({ finishedAt }) => finishedAt !== undefined)) ?? [],
-  );
+  const ended = planned.flatMap(({ runs }) => lastEndedOf(runs) ?? []);
   const failed = ended.filter(isTroubled).length;
   const how = failed === 0 ? 'none had failures last time' : `${failed.toLocaleString('en')} had failures last time`;
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
 }
 
-function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
+/** @param props.children in place of its outcome. */
+function LastRun(props: { readonly run: RunSummaryAnswer | undefined; readonly children: string | undefined }) {
+  const { run, children } = props;
   if (run === undefined) return null;
   return (
     <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
-      <RunOutcome run={run} />
+      {children === undefined ? <RunOutcome run={run} /> : <span class="quiet">{children}</span>}
     </a>
   );
 }
@@ -136,10 +198,11 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
 const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => (
   <button
     type="button"
-    class="s"
+    class="bare s"
+    title={job.changes ? 'Plan…' : 'Start…'}
     onClick={() => onStart(job)}
     aria-label={`${job.changes ? 'Plan' : 'Start'} ${job.name}`}
   >
-    {job.changes ? 'Plan…' : 'Start…'}
+    <Icon name="play" />
   </button>
 );

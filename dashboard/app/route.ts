@@ -70,6 +70,10 @@ export const planLink = (planId: string): string => `#/plans/${encodeURIComponen
 
 export const approvalLink = (approvalId: string): string => `#/approvals/${encodeURIComponent(approvalId)}`;
 
+/** How a job gets a schedule. */
+export const scheduleDocs =
+  'https://github.com/partner-token-broker/partner-token-broker/blob/main/docs/jobs.md#change-a-schedule';
+
 /** Shows an address and adds it to the history of the browser. Does nothing for the address that is already shown. */
 export function goTo(link: string): void {
   if (new URL(link, location.href).href !== location.href) changeAddress(() => history.pushState(null, '', link));

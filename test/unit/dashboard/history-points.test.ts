@@ -6,7 +6,14 @@ import {
   historyQuery,
   parseHistoryChoice,
 } from '../../../dashboard/app/history-choice.ts';
-import { jobPoints, scaleOf, summaryOf, tenantPoints, unbroken } from '../../../dashboard/app/history-points.ts';
+import {
+  jobPoints,
+  perTenant,
+  scaleOf,
+  summaryOf,
+  tenantPoints,
+  unbroken,
+} from '../../../dashboard/app/history-points.ts';
 import { jobHistory, tenantHistory } from './histories.ts';
 
 describe('the points of a tenant', () => {
@@ -48,6 +55,11 @@ describe('the points of a tenant', () => {
 
 describe('the points of a job', () => {
   it('say over how many tenants they are, and leave out runs over selected tenants', () => {
+    // As many tenants more would have the same number each.
+    expect(perTenant(jobHistory, 'licences').map(({ number, about }) => [number, about])).toEqual([
+      [10, '450 over 45 of 50 tenants'],
+      [10, '500 over 50 tenants'],
+    ]);
     expect(jobPoints(jobHistory, 'free')).toMatchObject([
       { runId: 'licence-report@w1', number: 40, about: 'over 45 of 50 tenants' },
       { runId: 'licence-report@w3', number: 50, about: 'over 50 tenants' },

@@ -215,11 +215,11 @@ describe('the numbers of a tenant over time', () => {
 });
 
 describe('the page of a job', () => {
-  it('shows what the job is, and its sums with the tenants that they cover', async () => {
+  it('shows what the job is, and its numbers a tenant that answered, with the sums', async () => {
     const { root, marked, asked, unmount } = await ofJob({ column: 'free' });
     expect(root.querySelector('h1')?.textContent).toBe('Title of licence-report');
     expect(asked).toEqual([['licence-report', { since: expect.any(String) }]]);
-    expect(marked()).toMatch(/^Free: 50 on 23 Nov\b.*, over 50 tenants$/);
+    expect(marked()).toMatch(/^Free per tenant that answered: 1 on 23 Nov\b.*, 50 over 50 tenants$/);
     expect(root.querySelectorAll('.chart-bars rect')).toHaveLength(3);
     expect(root.querySelector('.keys')?.textContent).toBe('Tenants of each run:succeededfailed');
     expect(root.querySelector('a[href="#/runs?job=licence-report"]')).not.toBeNull();
@@ -231,25 +231,23 @@ describe('the page of a job', () => {
     await act(() => button('Show as a table')?.click());
     const rows = [...root.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
-      [expect.stringContaining('23 Nov'), 'over 50 tenants', '150', '50'],
-      [expect.stringContaining('21 Nov'), 'over 45 of 50 tenants', '130', '40'],
+      [expect.stringContaining('23 Nov'), '50 over 50 tenants', '150', '1'],
+      [expect.stringContaining('21 Nov'), '40 over 45 of 50 tenants', '130', '0.89'],
     ]);
     await unmount();
   });
 
-  it('limits the sums to tenants when the form is sent', async () => {
-    const { root, unmount } = await ofJob({ column: 'free' });
-    const field = root.querySelector('input');
-    await act(() => {
-      if (field !== null) field.value = ' tag:managed, contoso.com ';
-      field?.dispatchEvent(new Event('input', { bubbles: true }));
-    });
-    await act(() => void root.querySelector('form')?.dispatchEvent(new Event('submit', { cancelable: true })));
-    expect(location.hash).toBe('#/jobs/licence-report?column=free&tenants=tag%3Amanaged%2Ccontoso.com');
+  it('limits the numbers to the tenants of a group or tag, or to those that the address names', async () => {
+    const list = [tenant('Alpine', { tags: ['managed'] })];
+    const tenants = async () => ({ tenants: list, groups: ['gold'], warnings: [], asOf: '' });
+    const { select, unmount } = await ofJob({ column: 'free' }, { tenants });
+    expect(options(select('Tenants'))).toEqual(['all', 'group:gold', 'tag:managed']);
+    await choose(select('Tenants'), 'tag:managed');
+    expect(location.hash).toBe('#/jobs/licence-report?column=free&tenants=tag%3Amanaged');
     await unmount();
-    const limited = await ofJob({ tenants: 'tag:managed' });
-    expect(limited.asked).toEqual([['licence-report', { since: expect.any(String), tenants: 'tag:managed' }]]);
-    expect(limited.root.querySelector('input')?.value).toBe('tag:managed');
+    const limited = await ofJob({ tenants: 'contoso.com' }, { tenants });
+    expect(limited.asked).toEqual([['licence-report', { since: expect.any(String), tenants: 'contoso.com' }]]);
+    expect(limited.select('Tenants')?.value).toBe('contoso.com');
     await limited.unmount();
   });
 
