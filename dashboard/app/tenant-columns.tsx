@@ -3,7 +3,7 @@ import { capitalized } from '../../src/lib/core/text.ts';
 import { Marks, marksLegend } from './charts.tsx';
 import { localDate } from './format.ts';
 import type { Failures } from './nights.ts';
-import { ToneBadge } from './pieces.tsx';
+import { type Tone, ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { changesColumn, lastOf } from './tenant-filter.ts';
 import { endsSoon, hasEnded, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
@@ -17,8 +17,20 @@ export interface JobColumn {
   readonly nights: readonly (Failures | undefined)[];
 }
 
+/** What a heading would say of a tenant that has none of its own, and what helps. */
+export interface Why {
+  readonly title: string;
+  readonly tone: Tone;
+  readonly since: string | undefined;
+  readonly advice: string;
+}
+
+/** By the ids of the tenants. */
+export type Whys = ReadonlyMap<string, Why>;
+
 /**
  * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
+ * @param whys in place of the domain, for tenants without a heading.
  * @param hasMarks whether some tenant has groups or tags: a column shows them.
  * @param isGrouped headings say whether and why there is no access.
  * @param jobs undefined if the results of jobs could not be read: one column says so.
@@ -27,16 +39,25 @@ export function tenantColumns(
   jobs: readonly JobColumn[] | undefined,
   hasMarks: boolean,
   isGrouped: boolean,
+  whys: Whys,
 ): readonly RowsColumn<Tenant>[] {
   return [
     { id: 'tenant', title: 'Tenant', width: 10.5, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
-    ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) ? [] : [domainColumn]),
+    ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) && whys.size === 0 ? [] : [domainColumn(whys)]),
     ...(isGrouped ? [] : [accessColumn]),
-    { id: 'ends', title: 'Access ends', width: 7.5, sortable: true, cell: (tenant) => <End tenant={tenant} /> },
+    endsColumn,
     ...(hasMarks ? [marksColumn] : []),
     ...(jobs === undefined ? [unknownResults] : jobs.map(resultColumn)),
   ];
 }
+
+const endsColumn: RowsColumn<Tenant> = {
+  id: 'ends',
+  title: 'Access ends',
+  width: 7.5,
+  sortable: true,
+  cell: (tenant) => <End tenant={tenant} />,
+};
 
 const accessColumn: RowsColumn<Tenant> = {
   id: 'access',
@@ -46,12 +67,20 @@ const accessColumn: RowsColumn<Tenant> = {
   cell: (tenant) => <Access tenant={tenant} />,
 };
 
-const domainColumn: RowsColumn<Tenant> = {
+const domainColumn = (whys: Whys): RowsColumn<Tenant> => ({
   id: 'domain',
-  title: 'Domain',
+  title: whys.size === 0 ? 'Domain' : 'Domain, or what is wrong',
   width: 15,
-  cell: ({ defaultDomain = '–' }) => <span class="quiet">{defaultDomain}</span>,
-};
+  cell: ({ tenantId, defaultDomain = '–' }) => {
+    const { title, tone, since = '', advice } = whys.get(tenantId) ?? {};
+    if (title === undefined || tone === undefined) return <span class="quiet">{defaultDomain}</span>;
+    return (
+      <span title={`${title} ${since}. ${advice}`}>
+        <ToneBadge tone={tone}>{title}</ToneBadge> <span class="small">{since}</span>
+      </span>
+    );
+  },
+});
 
 const marksColumn: RowsColumn<Tenant> = {
   id: 'tags',
@@ -104,9 +133,11 @@ export function shortName(job: string): string {
   return words.length <= 3 ? words.toUpperCase() : capitalized(words);
 }
 
+const columnTitle = ({ name }: JobColumn): string => (name === changesColumn ? 'Changes' : shortName(name));
+
 const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
   id: job.name,
-  title: job.name === changesColumn ? 'Changes' : shortName(job.name),
+  title: columnTitle(job),
   hint: `${job.title}. ${marksLegend}`,
   width: 5.2,
   sortable: true,
@@ -114,43 +145,41 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
 });
 
 /**
- * The columns on a narrow screen: the tenant with its domain, and the last result of each job.
- * @param isGrouped headings say what is wrong. Otherwise the worst stands before the domain.
+ * The columns on a narrow screen: the tenant with what failed or its domain, and the end of the relationship.
+ * @param isGrouped headings say what is wrong. Otherwise the worst stands first.
  */
 export const narrowColumns = (
   jobs: readonly JobColumn[] | undefined,
   isGrouped: boolean,
+  whys: Whys,
 ): readonly RowsColumn<Tenant>[] => [
   {
     id: 'tenant',
     title: 'Tenant',
-    width: 12,
+    width: 11.5,
     sortable: true,
-    cell: (tenant) => (
-      <TwoLines
-        below={isGrouped ? tenant.defaultDomain : [stateOf(tenant), tenant.defaultDomain ?? []].flat().join(' · ')}
-      >
-        <NameLink tenant={tenant} />
-      </TwoLines>
-    ),
+    cell: (tenant) => {
+      const why = isGrouped ? whys.get(tenant.tenantId)?.title : stateOf(tenant);
+      const failed = failedText(tenant, jobs);
+      const below = [why ?? [], failed ?? tenant.defaultDomain ?? []].flat().join(' · ');
+      return (
+        <TwoLines below={<span class={failed && 'problem'}>{below}</span>}>
+          <NameLink tenant={tenant} />
+        </TwoLines>
+      );
+    },
   },
-  {
-    id: 'results',
-    title: 'Last night',
-    width: 5.5,
-    align: 'end',
-    cell: ({ lastResults }) => (
-      <Marks
-        areAllNow
-        label={lastResults?.map(({ job, outcome }) => `${job}: ${outcomeWord(outcome)}`).join(', ') ?? 'not known'}
-        tones={(jobs ?? []).map((job) => {
-          const outcome = lastOf(lastResults, job.name)?.outcome;
-          return outcome === undefined ? '' : outcomeStyle(outcome).tone;
-        })}
-      />
-    ),
-  },
+  { ...endsColumn, width: 6.5, align: 'end' },
 ];
+
+/** The jobs that failed last, by name. That a change was not made is a cause. */
+function failedText({ lastResults }: Tenant, jobs: readonly JobColumn[] = []): string | undefined {
+  const known = jobs.filter(({ name }) => name !== changesColumn && lastOf(lastResults, name) !== undefined);
+  const failed = known.filter(({ name }) => lastOf(lastResults, name)?.outcome === 'failed');
+  if (failed.length === 0) return undefined;
+  if (failed.length > 2 && failed.length === known.length) return `all ${failed.length} jobs failed`;
+  return `${failed.map(columnTitle).join(', ')} failed`;
+}
 
 function NameLink({ tenant: { tenantId, name, defaultDomain, explanation } }: { readonly tenant: Tenant }) {
   return (
@@ -205,18 +234,31 @@ function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: T
   const before = isNew ? job.nights.slice(1) : job.nights.slice(0, -1);
   const known = before.flatMap((night) => night ?? []);
   const failed = known.filter(({ codes }) => codes.has(tenantId)).length;
+  const { tone } = outcomeStyle(last.outcome);
   const text = last.code === undefined || last.outcome !== 'failed' ? outcomeWord(last.outcome) : titleOf(last.code);
   return (
     <span title={text}>
       <Marks
         label={`${text}${known.length === 0 ? '' : `, failed in ${failed} of ${known.length} nights before`}`}
-        tones={[
-          // A job that finds nothing to look at here found nothing before either.
-          ...before.map((night) =>
-            night === undefined ? '' : night.codes.has(tenantId) ? 'bad' : last.outcome === 'skipped' ? 'idle' : 'good',
-          ),
-          outcomeStyle(last.outcome).tone,
-        ]}
+        // A change has no nights: it stands below the beginning of its heading, as the nights of a job do.
+        areAllNow={job.name === changesColumn}
+        tones={
+          job.name === changesColumn
+            ? [tone, ...Array.from({ length: 6 }, () => '')]
+            : [
+                // A job that finds nothing to look at here found nothing before either.
+                ...before.map((night) =>
+                  night === undefined
+                    ? ''
+                    : night.codes.has(tenantId)
+                      ? 'bad'
+                      : last.outcome === 'skipped'
+                        ? 'idle'
+                        : 'good',
+                ),
+                tone,
+              ]
+        }
       />
     </span>
   );

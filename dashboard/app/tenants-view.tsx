@@ -12,7 +12,7 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
+import { type JobColumn, narrowColumns, tenantColumns, type Why, type Whys } from './tenant-columns.tsx';
 import {
   changesColumn,
   filterTenants,
@@ -25,7 +25,15 @@ import {
   type TenantFilter,
   tenantsLink,
 } from './tenant-filter.ts';
-import { areResultsKnown, type Cause, causesOf, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
+import {
+  adviceOf,
+  areResultsKnown,
+  type Cause,
+  causesOf,
+  type Tenant,
+  titleOf,
+  troublesOf,
+} from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
@@ -123,17 +131,22 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const isGrouped = filter.sort === undefined;
   const trendOf = useTrends(jobs, tenants);
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
-  const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
-  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
-  const items = useMemo(
-    () => (isGrouped ? grouped(found, causes, trendOf) : found),
+  const { items, whys } = useMemo(
+    () => (isGrouped ? grouped(found, causes, trendOf) : { items: found, whys: noWhys }),
     [found, causes, trends, isGrouped],
   );
+  const columns = useMemo(
+    () => tenantColumns(jobColumns, hasMarks, isGrouped, whys),
+    [jobColumns, hasMarks, isGrouped, whys],
+  );
+  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped, whys), [jobColumns, isGrouped, whys]);
   return (
     <>
       <Warnings texts={warnings} />
       <Filters filter={filter} tenants={tenants} causes={causes.map(({ cause }) => cause)} groups={groups}>
-        <span role="status">{countOf(found.length, tenants.length, 'tenant')}</span>
+        <span role="status" class={found.length === tenants.length ? 'visually-hidden' : undefined}>
+          {countOf(found.length, tenants.length, 'tenant')}
+        </span>
       </Filters>
       {found.length === 0 ? (
         tenants.length === 0 ? (
@@ -197,24 +210,48 @@ const otherGroups: readonly (readonly [string, string])[] = [
   ['left out', 'Left out by the settings'],
 ];
 
-/** The tenants under their causes, the causes of most tenants first. */
+const noWhys: Whys = new Map();
+
+/**
+ * The tenants under their causes, the causes of most tenants first. Several that are alone with theirs share a heading, and each
+ * says why it is there.
+ */
 function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   trendOf: ReturnType<typeof useTrends>,
-): readonly (Tenant | RowGroup)[] {
+): { readonly items: readonly (Tenant | RowGroup)[]; readonly whys: Whys } {
   const byGroup = Map.groupBy(found, groupOf);
-  const order = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups];
-  return order.flatMap(([key, title]) => {
-    const some = byGroup.get(key);
-    if (some === undefined) return [];
-    const cause = causes.find((one) => one.cause === key);
-    const since = cause && trendOf(cause)?.since;
-    return [
-      new RowGroup(key, <GroupHead count={some.length} title={title} tone={cause?.tone} since={since} cause={cause} />),
-      ...some,
-    ];
+  const groups = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(
+    ([key, title]) => {
+      const cause = causes.find((one) => one.cause === key);
+      const tone = cause?.tone ?? (key === 'ends' ? 'warn' : undefined);
+      return byGroup.has(key) ? [{ key, title, cause, tone, some: byGroup.get(key) ?? [] }] : [];
+    },
+  );
+  const alone = groups.filter(({ some, tone }) => some.length === 1 && tone !== undefined);
+  const shared = alone.length > 1 ? alone : [];
+  const whys = new Map<string, Why>();
+  for (const { key, title, cause, tone = 'warn', some } of shared)
+    for (const { tenantId } of some)
+      whys.set(tenantId, {
+        title,
+        tone,
+        since: cause && trendOf(cause)?.since,
+        advice: adviceOf(cause?.cause ?? 'gdap_expiring'),
+      });
+  const items = groups.flatMap((group) => {
+    const { key, title, cause, tone, some } = group;
+    if (!shared.includes(group)) {
+      const since = cause && trendOf(cause)?.since;
+      const advice = cause && adviceOf(key);
+      return [new RowGroup(key, <GroupHead {...{ title, tone, since, advice, cause }} count={some.length} />), ...some];
+    }
+    if (group !== shared[0]) return [];
+    const head = <GroupHead count={shared.length} title="Each for a reason of its own" tone={tone} />;
+    return [new RowGroup('alone', head), ...shared.flatMap((one) => one.some)];
   });
+  return { items, whys };
 }
 
 interface FiltersProps extends FilterProps {
