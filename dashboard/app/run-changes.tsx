@@ -33,16 +33,20 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const failsNow = tenants.filter(({ tenantId, outcome }) => outcome === 'failed' && !failures.codes.has(tenantId));
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
   const failedSame = failsNow.length + worksAgain.length === 0;
+  const when = localTime(before.startedAt);
+  if (failedSame)
+    return (
+      <p class="quiet">
+        {run.tenants.failed === 0 ? 'No tenant failed, as' : 'The same tenants failed as'} in the{' '}
+        <a href={runLink(before.runId)}>run of {when}</a>. <Totals run={run} before={before} failedSame />
+      </p>
+    );
   return (
-    <Panel
-      title={`Since the run of ${localTime(before.startedAt)}`}
-      more={<a href={runLink(run.runId, 'changes')}>Compare the rows</a>}
-      bare
-    >
+    <Panel title={`Since the run of ${when}`} bare>
       <ul class="list">
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
-        <Totals run={run} before={before} failedSame={failedSame} />
+        <Totals run={run} before={before} failedSame={false} />
       </ul>
     </Panel>
   );
@@ -93,13 +97,13 @@ function Totals({ run, before, failedSame }: TotalsProps) {
   const areSame = failedSame && over === overBefore;
   const change = by === 0 ? ', as before' : ` (${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')})`;
   const sentences = [
-    failedSame ? 'The same tenants failed.' : [],
     total === undefined ? [] : `${title} ${now.toLocaleString('en')}${areSame ? change : ''}.`,
     areSame || total === undefined
       ? []
       : `It counts ${over?.replace('over ', '')}, and before ${overBefore?.replace(/^over | tenants?$/g, '')}${over === overBefore ? ', not the same ones' : ''}.`,
   ].flat();
-  return sentences.length === 0 ? null : <li>{sentences.join(' ')}</li>;
+  if (sentences.length === 0) return null;
+  return failedSame ? <>{sentences.join(' ')}</> : <li>{sentences.join(' ')}</li>;
 }
 
 /** Changes since the previous run over all tenants. */
@@ -110,7 +114,8 @@ export function RunChanges({ run, declared }: { readonly run: RunAnswer; readonl
     <section class="stack" aria-label="Changes">
       <Loaded polled={polled}>
         {({ answer, refusal }) => {
-          if (answer !== undefined) return <Changes answer={answer} declared={declared} total={run.tenants.total} />;
+          if (answer !== undefined)
+            return <Changes runId={runId} answer={answer} declared={declared} total={run.tenants.total} />;
           return refusal.code === 'run_not_found' ? <Empty title={refusal.message} /> : <Failure failure={refusal} />;
         }}
       </Loaded>
@@ -149,13 +154,14 @@ const narrow: readonly RowsColumn<ChangeInWords>[] = [
 const signs: Readonly<Record<Change['change'], string>> = { added: '+', removed: '−', changed: '→' };
 
 interface ChangesProps {
+  readonly runId: string;
   readonly answer: RunChangesAnswer;
   readonly declared: DeclaredColumns;
   /** Tenants of the run. */
   readonly total: number;
 }
 
-function Changes({ answer, declared, total }: ChangesProps) {
+function Changes({ runId, answer, declared, total }: ChangesProps) {
   const [kind, setKind] = useState('');
   const [open, setOpen] = useState<ChangeInWords>();
   const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
@@ -175,7 +181,15 @@ function Changes({ answer, declared, total }: ChangesProps) {
         <a href={runLink(comparedWith)} title={comparedWith}>
           run before
         </a>
-        .{comparedTenants === total ? '' : ` ${total - comparedTenants} of ${count(total, 'tenant')} are not compared.`}{' '}
+        .{' '}
+        {comparedTenants === total ? null : (
+          <>
+            <a href={runLink(runId, 'tenants')}>
+              {total - comparedTenants} of {count(total, 'tenant')}
+            </a>{' '}
+            are not compared.
+          </>
+        )}{' '}
         {notCompared.join(' ')}
       </p>
       {changes.length === 0 ? null : (
@@ -256,7 +270,7 @@ export function changesInWords(changes: readonly Change[], declared: DeclaredCol
     const shown = (row: typeof present, name: string): string => {
       const value: RowValue = row[name] ?? null;
       const type = declared.find((column) => column.name === name)?.type ?? typeOf([value]);
-      return shownValue(value, type) || 'none';
+      return shownValue(value, type, name) || 'none';
     };
     const title = (name: string): string => declared.find((column) => column.name === name)?.title ?? name;
     const about = names.find(

@@ -28,14 +28,8 @@ export function headlineOf(run: RunAnswer): string {
   return [answered, ...others].join(', ');
 }
 
-interface FactsProps {
-  readonly run: RunAnswer;
-  /** Rows, if they are known. */
-  readonly stored: number | undefined;
-}
-
 /** What ran, when, for how long, and who started it. */
-export function RunFacts({ run, stored }: FactsProps) {
+export function RunFacts({ run }: { readonly run: RunAnswer }) {
   const { query, parameters, asked } = run;
   return (
     <>
@@ -56,7 +50,6 @@ export function RunFacts({ run, stored }: FactsProps) {
           {run.finishedAt === undefined ? 'running for' : 'took'} <b>{duration(run.durationMs)}</b>
         </span>
       )}
-      {stored === undefined ? null : <span>{count(stored, 'row')}</span>}
       {asked === undefined ? null : <span>Tenants: {requestedText(asked)}</span>}
       {query !== undefined ? (
         <span>

@@ -57,8 +57,6 @@ function keyOf(tenant: RunTenant, column: string): string | number | undefined {
       return tenant.rows;
     case 'took':
       return tookMs(tenant);
-    case 'finished':
-      return tenant.finishedAt;
     default:
       return tenant.name;
   }

@@ -7,7 +7,7 @@ import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Choice, Search, Segments } from './choice.tsx';
 import { count, countOf, duration } from './format.ts';
-import { Clock, Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
+import { Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
@@ -16,6 +16,7 @@ import { auditLink } from './view-filter.ts';
 import { useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
+import { Icon } from './icon.tsx';
 import { tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 
@@ -32,16 +33,10 @@ const columns: readonly RowsColumn<RunTenant>[] = [
     cell: ({ attempts }) => attempts || none,
   },
   { id: 'took', title: 'Took', width: 5, align: 'end', sortable: true, cell: (tenant) => tookText(tenant) || none },
-  {
-    id: 'finished',
-    title: 'Finished',
-    width: 5.5,
-    align: 'end',
-    sortable: true,
-    cell: ({ finishedAt, attempts }) =>
-      finishedAt === undefined || attempts === 0 ? none : <Clock iso={finishedAt} exact />,
-  },
 ];
+
+/** Mostly one attempt is all there is to say. */
+const columnsOnce = columns.filter(({ id }) => id !== 'attempts');
 
 /** In place of a zero that says nothing. */
 const none = <span class="quiet">–</span>;
@@ -68,6 +63,14 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
 /** What Microsoft said of a failure: its heading names the cause. */
 function outcomeOf(tenant: RunTenant) {
   const { outcome, code, detail } = tenant;
+  // The heading says it.
+  if (outcome === 'succeeded')
+    return (
+      <span class="badge good">
+        <Icon name="good" />
+        <span class="visually-hidden">succeeded</span>
+      </span>
+    );
   if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
   return (
     <span title={detail}>
@@ -122,7 +125,7 @@ export function RunTenants({ answer, job }: RunTenantsProps) {
       ) : (
         <VirtualRows
           label="Tenants of the run"
-          columns={columns}
+          columns={tenants.some(({ attempts }) => attempts > 1) ? columns : columnsOnce}
           narrow={narrow}
           items={items}
           keyOf={keyOf}
@@ -221,7 +224,9 @@ function Filters(props: {
         />
       )}
       {children}
-      <span role="status">{countOf(shown, tenants.length, 'tenant')}</span>
+      <span class={shown === tenants.length ? 'visually-hidden' : undefined} role="status">
+        {countOf(shown, tenants.length, 'tenant')}
+      </span>
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
+import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
 import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { Api } from './api.ts';
@@ -103,10 +104,10 @@ function RunPage({
   return (
     <article class="run">
       <Head
-        title={headlineOf(run)}
+        title={`${title}: ${headlineOf(run)}`}
         name={title}
         in={isQuery ? ['#/runs', 'Runs'] : ['#/runs', 'Runs', jobLink(run.job)]}
-        about={<RunFacts run={run} stored={stored} />}
+        about={<RunFacts run={run} />}
       >
         {planId === undefined ? null : (
           <a class="btn" href={planLink(planId)}>
@@ -177,6 +178,10 @@ function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly decl
   );
 }
 
+/** Whether another try may help, without anybody doing anything before. */
+const mayWorkNow = ({ outcome, code }: RunTenant): boolean =>
+  outcome === 'not_attempted' || (code !== undefined && isErrorCode(code) && errorTable[code].retry === 'later');
+
 const formats = [
   ['csv', 'CSV'],
   ['jsonl', 'JSON Lines'],
@@ -233,7 +238,7 @@ function RunActions(props: {
         </ActionButton>
       ) : null}
       {repeats && mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
-        <ActionButton work={repeat} onFailure={onFailure} primary>
+        <ActionButton work={repeat} onFailure={onFailure} primary={neverPlanned || unfinished.some(mayWorkNow)}>
           <Icon name="again" /> {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>
       ) : null}

@@ -3,6 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
+import { localTime } from '../../../dashboard/app/format.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { RunView } from '../../../dashboard/app/run-view.tsx';
 import type { RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
@@ -104,21 +105,43 @@ async function open(methods: Partial<Api>, part?: Part) {
 describe('the page of a run', () => {
   it('shows the tenants first, the failed ones on top, and the job by its title', async () => {
     const { grid, root, text, unmount } = await open({});
-    expect(root.querySelector('h1')?.textContent).toBe('1 of 3 tenants answered, 1 failed, 1 skipped');
+    expect(root.querySelector('h1')?.textContent).toBe(
+      'Probe of each tenant: 1 of 3 tenants answered, 1 failed, 1 skipped',
+    );
     expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
-      ['1Consent is missingGive the consent, wait about three minutes, then try again. Copy command', undefined],
+      [
+        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy ptb tenants consent',
+        undefined,
+      ],
       ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
       ['1Skipped', undefined],
       ['Contoso', 'skipped'],
       ['1Succeeded', undefined],
       ['Adatum', 'succeeded'],
     ]);
-    expect(text()).toContain('Run again for 1 tenant');
-    expect(grid()[2]?.[4]).toBe('1.5 s');
+    // Without the consent, it would fail again.
+    const again = [...root.querySelectorAll('button')].find(({ textContent }) =>
+      textContent.includes('Run again for 1'),
+    );
+    expect(again?.className).toBe('');
+    expect(grid()[2]?.[3]).toBe('1.5 s');
     // One round of a few seconds needs no clock.
     expect(root.querySelector('.lanes')).toBeNull();
+    await unmount();
+  });
+
+  it('offers another try first where it may help, and says how many were needed', async () => {
+    const busy = { ...tenants[1]!, code: 'throttled', attempts: 3 } as const;
+    const { root, grid, unmount } = await open({
+      runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants: [busy], codes: [] }),
+    });
+    const again = [...root.querySelectorAll('button')].find(({ textContent }) =>
+      textContent.includes('Run again for 1'),
+    );
+    expect(again?.className).toBe('primary');
+    expect(grid()[2]?.slice(3)).toEqual(['3', '1.5 s']);
     await unmount();
   });
 
@@ -127,7 +150,7 @@ describe('the page of a run', () => {
     const { grid, root, unmount } = await open({});
     const causes = [
       ['Tenant', 'Rows'],
-      ['1Consent is missingGive the consent, wait about three minutes, then try again. Copy command'],
+      ['1Consent is missing Give the consent, wait about three minutes, then try again. Copy ptb tenants consent'],
       ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
       ['1Skipped'],
       ['Contososkipped', '–'],
@@ -186,7 +209,7 @@ describe('the page of a run', () => {
       const red = [...root.querySelectorAll('.bar .failed')].filter((part) => Number(part.getAttribute('width')) > 0);
       expect([red.length, text().includes(' left')]).toEqual([0, false]);
       expect(root.querySelector('h1')?.textContent).toBe(
-        outcome === 'starting' ? 'The tenants are being listed' : '0 of 3 tenants done',
+        `Probe of each tenant: ${outcome === 'starting' ? 'The tenants are being listed' : '0 of 3 tenants done'}`,
       );
       await unmount();
     },
@@ -331,20 +354,19 @@ describe('the total of the first column of a run', () => {
     });
     await pass(0);
     expect(asked).toEqual([['probe', { since: before.startedAt }]]);
-    const lines = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
+    const lines = [...root.querySelectorAll('.list li, .run > div > p')].map(({ textContent }) => textContent);
     await unmount();
     return lines;
   }
+  const same = `The same tenants failed as in the run of ${localTime(before.startedAt)}.`;
   const overSame = of.map((run) => ({ ...run, counted: 49 }));
 
   it('has its difference to the run before', async () => {
-    expect(await totals(overSame, [id(2)])).toEqual(['The same tenants failed. Licences 500 (+50).']);
+    expect(await totals(overSame, [id(2)])).toEqual([`${same} Licences 500 (+50).`]);
   });
 
   it('has none, and says so, where the runs counted other tenants, be they as many', async () => {
-    expect(await totals(of, [id(2)])).toEqual([
-      'The same tenants failed. Licences 500. It counts 50 tenants, and before 45 of 50.',
-    ]);
+    expect(await totals(of, [id(2)])).toEqual([`${same} Licences 500. It counts 50 tenants, and before 45 of 50.`]);
     expect(await totals(overSame, [id(1)])).toEqual([
       'Fabrikamfails now',
       'Adatumworks again',
@@ -353,13 +375,13 @@ describe('the total of the first column of a run', () => {
   });
 
   it('is as before in one sentence', async () => {
-    const same = overSame.map((run) => ({ ...overSame[0]!, runId: run.runId, startedAt: run.startedAt }));
-    expect((await totals(same, [id(2)]))[0]).toMatch(/^The same tenants failed\. Licences [\d,]+, as before\.$/);
+    const alike = overSame.map((run) => ({ ...overSame[0]!, runId: run.runId, startedAt: run.startedAt }));
+    expect((await totals(alike, [id(2)]))[0]).toMatch(/^The same tenants .*\. Licences [\d,]+, as before\.$/);
   });
 
   it('is not shown for runs over selected tenants', async () => {
     const selected = overSame.map((run) => ({ ...run, scope: 'selected' as const }));
-    expect(await totals(selected, [id(2)])).toEqual(['The same tenants failed.']);
+    expect(await totals(selected, [id(2)])).toEqual([`${same} `]);
   });
 });
 
@@ -496,6 +518,38 @@ describe('the rows of a run', () => {
     const page = await open({ run: async () => run, rows: async () => ({ rows: [] }) }, 'rows');
     expect(page.text()).toContain(text);
     await page.unmount();
+  });
+
+  it('have totals of what is shown and of each group, but not of numbers that no sum says anything of', async () => {
+    const { root, grid, text, unmount } = await open(
+      {
+        jobHistory: async () => jobHistory,
+        rows: async () => ({
+          rows: [row(1_500), { ...row(20), tenantName: 'Contoso' }, { ...row(0.5), tenantName: 'Contoso', days: 3 }],
+        }),
+      },
+      'rows',
+    );
+    await pass(0);
+    expect(grid().at(-1)).toEqual(['Total', '1,520.5', '']);
+    expect(text()).toContain('1 tenant failed and gave no rows.');
+    await act(() => {
+      const select = [...root.querySelectorAll('select')].find((one) =>
+        one.closest('label')?.textContent.startsWith('Group'),
+      );
+      select!.value = 'tenantName';
+      select?.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+    expect(grid().map(([first]) => first)).toEqual([
+      'Tenant',
+      '1Adatum Licences 1,500 ',
+      'Adatum',
+      '2Contoso Licences 20.5 ',
+      'Contoso',
+      'Contoso',
+      'Total',
+    ]);
+    await unmount();
   });
 
   it('are searched, and sorted by a heading', async () => {
