@@ -4,11 +4,10 @@ import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { PartyName, RequestLine, titleInWords } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
-import { CountsBar, countsText, FailureBars } from './charts.tsx';
-import type { Api } from './api.ts';
+import { failedText, FailureBars } from './charts.tsx';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
-import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
+import { count, localClock, localDay, numberWord, relative } from './format.ts';
 import {
   type JobRuns,
   lastRunOf,
@@ -21,7 +20,7 @@ import {
   useFailures,
   useTrends,
 } from './nights.ts';
-import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table, ToneBadge } from './pieces.tsx';
+import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
@@ -226,13 +225,13 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
     job.changes !== true && (job.schedule !== undefined || runs.length > 0);
   const shown = jobs.filter(isShown);
   const { failed, names } = useAlike(shown);
-  const [alike, differing] = [true, false].map((is) => shown.filter(({ job }) => names.has(job.name) === is));
-  const [next] = (alike ?? []).flatMap(({ job }) => job.nextAt ?? []).toSorted();
+  const alike = shown.filter(({ job }) => names.has(job.name));
+  const differing = shown.filter((one) => !alike.includes(one));
   if (jobs.length === 0) return <NoJobs />;
   return (
     <>
-      {alike === undefined || alike.length === 0 ? null : (
-        <ul class="list">
+      <ul class="list">
+        {alike.length === 0 ? null : (
           <li>
             <div>
               The same {count(failed, 'tenant')} failed in{' '}
@@ -244,33 +243,17 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               ))}
               .
             </div>
-            <span class="quiet">
-              {next === undefined ? null : (
-                <>
-                  next <Next iso={next} />
-                </>
-              )}
-            </span>
+            <Next iso={alike.flatMap(({ job }) => job.nextAt ?? []).toSorted()[0]} />
           </li>
-        </ul>
-      )}
-      {differing === undefined || differing.length === 0 ? null : (
-        <Table<JobRuns & { readonly last?: RunSummaryAnswer | undefined }>
-          items={differing.map((one) => ({ ...one, last: lastRunOf(one.runs) }))}
-          keyOf={({ job }) => job.name}
-          columns={[
-            ['Job', 'wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>, ({ job }) => job.title],
-            ['Last run', 'w-l', ({ last }) => <LastRun run={last} />],
-            [
-              'Failed',
-              'w-xs end',
-              ({ last }) => <span class={last?.tenants.failed ? 'problem' : undefined}>{last?.tenants.failed}</span>,
-            ],
-            ['Took', 'w-s end p2', ({ last }) => last && duration(last.durationMs)],
-            ['Next', 'w-s end p2', ({ job }) => <Next iso={job.nextAt} />, ({ job }) => job.schedule],
-          ]}
-        />
-      )}
+        )}
+        {differing.map(({ job, runs }) => (
+          <li key={job.name} class="visit">
+            <a href={runsLink({ job: job.name })}>{job.title}</a>
+            <LastRun run={lastRunOf(runs)} />
+            <Next iso={job.nextAt} />
+          </li>
+        ))}
+      </ul>
       {shown.length < jobs.length ? (
         <footer>
           <a href="#/jobs">{count(jobs.length - shown.length, 'job')} on demand</a>
@@ -283,9 +266,9 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return <span class="quiet">no run yet</span>;
   return (
-    <a href={runLink(run.runId)} title={countsText(run.tenants)}>
+    <a href={runLink(run.runId)}>
       {run.finishedAt !== undefined && run.status === 'completed' ? (
-        <CountsBar counts={run.tenants} />
+        failedText(run.tenants)
       ) : (
         <OutcomeBadge outcome={run.outcome} />
       )}
@@ -293,10 +276,11 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   );
 }
 
-/** The time of day if that is enough. */
+/** When a job runs next: the time of day if that is enough. */
 function Next({ iso }: { readonly iso: string | undefined }) {
   if (iso === undefined) return <span class="quiet">–</span>;
-  return Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
+  const isSoon = Date.parse(iso) - Date.now() < 86_400_000;
+  return <span class="quiet">next {isSoon ? <Clock iso={iso} /> : localDay(iso)}</span>;
 }
 
 /** Of each kind. */

@@ -78,7 +78,8 @@ function widthOf(
   values: readonly RowValue[],
 ): number {
   const lengths = values.map((value) => shownValue(value, type, name).length).toSorted((a, b) => a - b);
-  const usual = Math.max(lengths[Math.floor(lengths.length * 0.9)] ?? 0, Math.min(lengths.at(-1) ?? 0, alwaysWhole));
+  const most = lengths[Math.floor(lengths.length * 0.9)] ?? 0;
+  const usual = Math.max(most, lengths.findLast((length) => length <= alwaysWhole) ?? 0);
   // A heading is smaller, and has room for the sign of its order.
   const inside = Math.max(usual * characterWidth, (title.length + 1) * headingWidth);
   return Math.min(maxWidth, Math.max(minWidth, Math.ceil(inside + spaceWidth)));

@@ -232,7 +232,7 @@ function grouped(
   const alone = groups.filter(({ some, tone }) => some.length === 1 && tone !== undefined);
   const shared = alone.length > 1 ? alone : [];
   const whys = new Map<string, Why>();
-  for (const { key, title, cause, tone = 'warn', some } of shared)
+  for (const { title, cause, tone = 'warn', some } of shared)
     for (const { tenantId } of some)
       whys.set(tenantId, {
         title,

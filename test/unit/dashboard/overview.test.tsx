@@ -152,11 +152,41 @@ describe('the overview', () => {
 
   it('has a line per job: its last run, and when it runs next', async () => {
     const { root, unmount } = await overview();
-    const row = root.querySelector('table tbody tr');
+    const rows = [...root.querySelectorAll('.visit')];
     const [last] = world.runs.filter(({ job }) => job === 'access-check');
-    expect(row?.querySelector('td a')?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(last!.runId)}`);
-    expect(row?.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-25T04:30:00.000Z');
-    expect(root.querySelectorAll('table tbody tr')[3]?.querySelector('.badge')?.textContent).toBe('running');
+    const link = rows[0]?.querySelectorAll('a')[1];
+    expect(link?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(last!.runId)}`);
+    expect(link?.textContent).toBe(`${last!.tenants.failed} of ${last!.tenants.total} failed`);
+    expect(rows[0]?.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-25T04:30:00.000Z');
+    expect(rows.at(-1)?.querySelector('.badge')?.textContent).toBe('running');
+    await unmount();
+  });
+
+  it('has one line for jobs that failed in the same tenants, and names the cause of the steepest rise', async () => {
+    const runs: Api['runs'] = async (limit, job) => ({
+      runs: (await apiOf().runs!(limit, job)).runs.map((run, at) => ({
+        ...run,
+        tenants: { ...run.tenants, failed: at < 4 ? 4 : 1 },
+      })),
+    });
+    // The first run is the newest. Of three that fail from the fourth on, two work again.
+    const failed = (at: number) =>
+      at > 3
+        ? { throttled: ['a'] }
+        : at > 0
+          ? { throttled: ['a'], consent_required: ['b', 'c', 'd'] }
+          : { throttled: ['a', 'b', 'x', 'y'] };
+    const failedRuns: Api['failedRuns'] = async (limit, job) => ({
+      runs: (await runs(limit, job)).runs.map((run, at) => ({ ...run, failed: failed(at) })),
+    });
+    const { root, unmount } = await overview({ ...apiOf(), runs, failedRuns });
+    for (let round = 0; round < 8; round += 1) await pass(0);
+    const jobs = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Jobs'));
+    expect(jobs?.querySelector('li')?.textContent).toMatch(/^The same 4 tenants failed in .+ and .+\.next \d\d:\d\d$/);
+    const mark = root.querySelector('.nights .mark a');
+    expect(mark?.textContent).toBe('21 Nov: 3 more failed, “No consent for the application”, 1 still');
+    const then = world.runs.filter(({ job }) => job === 'access-check')[3];
+    expect(mark?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(then!.runId)}`);
     await unmount();
   });
 
@@ -172,13 +202,13 @@ describe('the overview', () => {
       return { runs: job === last!.job ? [again, ...known] : known };
     };
     const { root, unmount } = await overview({ ...apiOf(), runs });
-    const link = root.querySelector('table tbody tr td a');
+    const link = root.querySelectorAll('.visit a')[1];
     expect(link?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(last!.runId)}`);
     await unmount();
   });
 
   it('goes on in the history of a job, and of the tenants with a cause, where runs are deleted', async () => {
-    const [newest, before] = world.runs.filter(({ job }) => job === 'access-check');
+    const [, before] = world.runs.filter(({ job }) => job === 'access-check');
     const older = (daysBefore: number) => ({
       runId: `access-check@${daysBefore}`,
       startedAt: new Date(Date.parse(before!.startedAt) - daysBefore * 86_400_000).toISOString(),
@@ -294,7 +324,7 @@ describe('the overview', () => {
   it('lists relationships that end soon', async () => {
     const { root, unmount } = await overview();
     const ending = world.tenants.filter(({ reason }) => reason === 'gdap_expiring');
-    expect(root.querySelectorAll('.list li')).toHaveLength(ending.length);
+    expect(root.querySelectorAll('.list .badge.warn')).toHaveLength(ending.length);
     expect(root.querySelector('.list')?.textContent).toContain(ending[0]?.name);
     await unmount();
   });

@@ -104,7 +104,7 @@ async function open(methods: Partial<Api>, part?: Part) {
 
 describe('the page of a run', () => {
   it('shows the tenants first, the failed ones on top, and the job by its title', async () => {
-    const { grid, root, text, unmount } = await open({});
+    const { grid, root, unmount } = await open({});
     expect(root.querySelector('h1')?.textContent).toBe(
       'Probe of each tenant: 1 of 3 tenants answered, 1 failed, 1 skipped',
     );
