@@ -26,7 +26,7 @@ const maxWidth = 22;
 /** Characters of a value that is not cut, however few are as long. */
 const alwaysWhole = 16;
 /** Width of one character, and of the space around a value, in rem. */
-const characterWidth = 0.58;
+const characterWidth = 0.5;
 const headingWidth = 0.5;
 const spaceWidth = 1.6;
 
