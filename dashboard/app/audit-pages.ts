@@ -1,6 +1,8 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
+import type { ErrorCode } from '../../src/lib/core/errors.ts';
 import { type AuditFilter, auditLink } from './view-filter.ts';
+import type { Api, Query } from './api.ts';
 import { useSignedIn } from './context.ts';
 import { type Pages, usePages } from './paging.ts';
 
@@ -18,6 +20,30 @@ export interface AuditPages extends Omit<Pages<AuditAnswer>, 'pages'> {
 /** The period of an answer. A continuation belongs to that of the first, even if the filter has no end. */
 const periodOf = (first: AuditAnswer | undefined) => first && { from: first.from, to: first.to };
 
+const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
+  'caller_forbidden',
+  'resource_not_allowed',
+  'scope_not_allowed',
+  'target_protected',
+  'tenant_excluded',
+]);
+
+/**
+ * The log calls each request denied that was not served, also for what Microsoft answered. A person who denies a request for an
+ * approval has succeeded.
+ */
+export const isFailed = ({ outcome, kind, code }: AuditRecord): boolean =>
+  outcome === 'denied' && (kind !== 'approval' || code !== undefined);
+
+export const isDeniedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
+
+/** Reads a page of the records that match a filter. Pages of what the policy denied are smaller than asked for. */
+export async function readRecords(api: Api, filter: AuditFilter, query: Query): Promise<AuditAnswer> {
+  if (filter.outcome !== 'policy') return api.audit({ ...filter, ...query });
+  const answer = await api.audit({ ...filter, outcome: 'denied', ...query });
+  return { ...answer, entries: answer.entries.filter(isDeniedByPolicy) };
+}
+
 /** Maximum number of records in one answer. */
 const pageSize = 100;
 
@@ -25,7 +51,8 @@ const pageSize = 100;
 export function useAuditPages(filter: AuditFilter): AuditPages {
   const { api } = useSignedIn();
   const { pages, ...state } = usePages<AuditAnswer>(auditLink(filter), 'at once', {
-    read: (continuation, first) => api.audit({ ...filter, ...periodOf(first), continuation, limit: String(pageSize) }),
+    read: (continuation, first) =>
+      readRecords(api, filter, { ...periodOf(first), continuation, limit: String(pageSize) }),
     isEnough: ({ entries }) => entries.length > 0,
   });
   return { ...state, ...useShown(pages) };
@@ -52,7 +79,7 @@ export function useWholePeriod(filter: AuditFilter, range: AuditPages['range'], 
   const { api } = useSignedIn();
   const key = `${auditLink(filter)} ${range?.to}`;
   const { pages, ...state } = usePages<AuditAnswer>(key, 'on demand', {
-    read: (continuation) => api.audit({ ...filter, ...range, continuation, limit: String(largePageSize) }),
+    read: (continuation) => readRecords(api, filter, { ...range, continuation, limit: String(largePageSize) }),
     isEnough: () => false,
   });
   const wanted = isSearching && range !== undefined;

@@ -1,10 +1,8 @@
-import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import type { AuditPages, AuditRecord } from './audit-pages.ts';
+import { type AuditPages, type AuditRecord, isDeniedByPolicy, isFailed } from './audit-pages.ts';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
-import type { ErrorCode } from '../../src/lib/core/errors.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { byDay, count, localDay } from './format.ts';
@@ -42,11 +40,20 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const opener = (line: Line) => <Opener record={line} names={names} isOpen={isOpen(line)} onOpen={onOpen} />;
   const columns: readonly Column<Line>[] = [
     ['Time', 'w-s p2', opener],
-    ['Who', 'wrap', (line) => <Caller record={line} {...context} opener={opener(line)} />],
-    ['Tenant', 'wrap p2', (line) => <Tenant record={line} {...context} />],
-    ['What', 'wrap p2', (line) => <What record={line} />, subjectOf],
-    ['By the rule', 'wrap p3 quiet', ({ rule }) => (rule?.startsWith('job:') ? 'of the job' : rule)],
-    ['Outcome', 'w-l wrap', (line) => <Outcome record={line} />],
+    ['Who', undefined, (line) => <Caller record={line} {...context} />],
+    ['Tenant', 'p2', (line) => <Tenant record={line} {...context} />, (line) => tenantOf(line, names)],
+    [
+      'What',
+      'what',
+      (line) => (
+        <>
+          <span class="sub">{opener(line)}</span> <What record={line} isShort />
+        </>
+      ),
+      subjectOf,
+    ],
+    ['By the rule', 'p3 quiet', ruleOf, ruleOf],
+    ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
   ];
   return (
     <div class="panel">
@@ -132,9 +139,11 @@ const keyOfOldest = (equal: readonly ShownRecord[]): string => equal.slice(-1).m
  */
 export const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: AuditRecord): string =>
   [
-    record.tool ?? record.resource ?? record.route,
+    record.tool,
     record.method,
     record.cmdlet ?? record.path,
+    record.method && record.resource && 'at',
+    record.tool === undefined ? (record.resource ?? record.route) : undefined,
     ...tagsAdded.map((tag) => `+${tag}`),
     ...tagsRemoved.map((tag) => `-${tag}`),
   ]
@@ -143,9 +152,13 @@ export const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: Audit
 
 const kindWords = { token: 'Token', request: 'Request', approval: 'Approval', tags: 'Tags', tool: 'Tool' } as const;
 
-const What = ({ record }: { readonly record: AuditRecord }) => (
+const ruleOf = ({ rule }: AuditRecord): string | undefined => (rule?.startsWith('job:') ? 'of the job' : rule);
+
+/** @param props.isShort Most requests go to Graph. */
+const What = ({ record, isShort = false }: { readonly record: AuditRecord; readonly isShort?: boolean }) => (
   <>
-    <span class="quiet">{kindWords[record.kind ?? 'token']}</span> <code>{subjectOf(record)}</code>
+    <span class="quiet">{kindWords[record.kind ?? 'token']}</span>{' '}
+    <code>{isShort ? subjectOf(record).replace(/ at graph$/, '') : subjectOf(record)}</code>
   </>
 );
 
@@ -182,22 +195,21 @@ function Opener({ record, names, isOpen, onOpen }: OpenProps) {
   );
 }
 
-/** On a narrow screen with the time and the tenant, whose columns have no place. */
-function Caller({ record, filter, names, opener }: RecordProps & { readonly opener: ComponentChildren }) {
+function Caller({ record, filter, names }: RecordProps) {
   const { applicationId } = record.caller;
   const { kind, name } = names.whoIn(record);
   return (
-    <>
-      <span class="who-cell">
-        <Face name={name} icon={icons[kind]} />
-        <a href={auditLink({ ...filter, caller: applicationId })} title={`${name}, application ${applicationId}`}>
-          {name}
-        </a>
-      </span>
-      <span class="sub">
-        {opener} {tenantOf(record, names)}
-      </span>
-    </>
+    <span class="who-cell">
+      <Face name={name} icon={icons[kind]} />
+      <a
+        class="cut"
+        href={auditLink({ ...filter, caller: applicationId })}
+        title={`${name}, application ${applicationId}`}
+      >
+        {name}
+      </a>
+      <span class="sub">{tenantOf(record, names)}</span>
+    </span>
   );
 }
 
@@ -230,23 +242,6 @@ function Outcome({ record }: { readonly record: Line }) {
     </>
   );
 }
-
-const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
-  'caller_forbidden',
-  'resource_not_allowed',
-  'scope_not_allowed',
-  'target_protected',
-  'tenant_excluded',
-]);
-
-/**
- * The log calls each request denied that was not served, also for what Microsoft answered. A person who denies a request for an
- * approval has succeeded.
- */
-export const isFailed = ({ outcome, kind, code }: AuditRecord): boolean =>
-  outcome === 'denied' && (kind !== 'approval' || code !== undefined);
-
-export const isDeniedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
 
 /** What became of it, after the name of who made or decided it. */
 function endOf(record: AuditRecord): string {

@@ -1,9 +1,16 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, type AuditRecord, largePageSize, useAuditPages, useWholePeriod } from './audit-pages.ts';
 import {
-  AuditTable,
+  type AuditPages,
+  type AuditRecord,
   isDeniedByPolicy,
   isFailed,
+  largePageSize,
+  readRecords,
+  useAuditPages,
+  useWholePeriod,
+} from './audit-pages.ts';
+import {
+  AuditTable,
   type Names,
   oneARequest,
   type ShownRecord,
@@ -42,7 +49,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   const isSearching = text.trim() !== '';
   const whole = useWholePeriod(filter, asked, isSearching);
   const { records, callerNames, loadMore } = isSearching && whole.isRead ? whole : pages;
-  const names = useNames(callerNames);
+  const names = useNames(useMemo(() => ({ ...period?.callerNames, ...callerNames }), [period, callerNames]));
   // A text may be that of one of the two records of a request: their line has both.
   const lines = useMemo(() => oneARequest(records), [records]);
   const found = useMemo(() => searched(lines, text, names), [lines, text, names]);
@@ -50,9 +57,9 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   return (
     <>
       <Head
-        title={headline(pages, period)}
+        title={<Headline filter={filter} lines={lines} hasMore={pages.loadMore !== undefined} period={period} />}
         name="Audit"
-        lede={range && <Lede range={range} period={period} />}
+        lede={range && <Lede filter={filter} range={range} period={period} names={names} />}
         about={<Proof />}
       >
         <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
@@ -71,10 +78,10 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           {busy
             ? 'Loading…'
             : !isSearching
-              ? countText(pages)
+              ? countText(pages, lines.length)
               : whole.busy
                 ? 'Searching…'
-                : `${countOf(foundRecords.length, records.length, 'record')}${loadMore === undefined ? '' : ' so far'}`}
+                : `${countOf(found.length, lines.length, 'entry')}${loadMore === undefined ? '' : ' so far'}`}
         </span>
       </AuditFilters>
       <Failure failure={failure ?? (isSearching ? whole.failure : undefined)} />
@@ -164,28 +171,40 @@ function Export({ range, records, isSearching, onClose }: ExportProps) {
   );
 }
 
-/** How much was recorded, and how much of it the policy denied, or else was without success: in the period, or until that is read, on the page. */
-function headline({ records, loadMore }: AuditPages, period: Period | undefined): string {
-  // A period that is read in part may have its first record after that part.
-  const isRead = period !== undefined && period.all.records > 0;
-  const all = isRead ? period.all : talliedOf(records);
-  if (all.records === 0) return 'Audit';
-  const words = count(all.records, 'record');
-  const known = isRead
-    ? `${period.isAll ? '' : 'The last '}${words}`
-    : `${words}${loadMore === undefined ? '' : ' so far'}`;
-  if (all.denied > 0) return `${known}, ${all.denied.toLocaleString('en')} denied by the policy`;
-  return `${known}, ${all.failed === 0 ? 'none' : all.failed.toLocaleString('en')} without success`;
-}
-
-interface LedeProps {
-  readonly range: NonNullable<AuditPages['range']>;
+interface HeadlineProps {
+  readonly filter: AuditFilter;
+  readonly lines: readonly ShownRecord[];
+  readonly hasMore: boolean;
   readonly period: Period | undefined;
 }
 
-/** Of which time, and why something was without success. */
-function Lede({ range, period }: LedeProps) {
-  const causes = mostOf(period?.causes.map(([cause, n]) => [titleOf(cause), n]));
+/** How much was recorded, and how much of it the policy denied, or else was without success: in the period, or until that is read, on the page. */
+function Headline({ filter, lines, hasMore, period }: HeadlineProps) {
+  // A period that is read in part may have its first record after that part.
+  const isRead = period !== undefined && period.all.entries > 0;
+  const { entries, denied, failed } = isRead ? period.all : talliedOf(lines);
+  if (entries === 0) return 'Audit';
+  const words = count(entries, 'entry');
+  const known = isRead ? `${period.isAll ? '' : 'The last '}${words}` : `${words}${hasMore ? ' so far' : ''}`;
+  if (filter.outcome === 'policy') return `${known} denied by the policy`;
+  if (denied === 0) return `${known}, ${failed === 0 ? 'none' : failed.toLocaleString('en')} without success`;
+  return (
+    <>
+      {known},{' '}
+      <a href={auditLink({ ...filter, outcome: 'policy' })}>{denied.toLocaleString('en')} denied by the policy</a>
+    </>
+  );
+}
+
+interface LedeProps {
+  readonly filter: AuditFilter;
+  readonly range: NonNullable<AuditPages['range']>;
+  readonly period: Period | undefined;
+  readonly names: Names;
+}
+
+/** Of which time, and what the policy denied. */
+function Lede({ filter, range, period, names }: LedeProps) {
   return (
     <>
       {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} short />
@@ -195,21 +214,55 @@ function Lede({ range, period }: LedeProps) {
           to <Time iso={range.to} short />
         </>
       )}
-      .{period && causes !== '' ? ` ${period.all.failed.toLocaleString('en')} without success: ${causes}.` : ''}
+      .<Denied filter={filter} period={period} names={names} />
     </>
   );
 }
 
-const mostNamed = 2;
+/** Who was denied what most often in a period, and who last. */
+export function Denied({ filter, period, names }: Pick<LedeProps, 'filter' | 'period' | 'names'>) {
+  if (period?.denied === undefined) return null;
+  const { all, denied } = period;
+  const { last, most, times } = denied;
+  const isSame = times > 1 && keyOfDenied(last) === keyOfDenied(most);
+  const who = (record: AuditRecord) => (
+    <a href={auditLink({ ...filter, outcome: 'policy', caller: record.caller.applicationId })}>
+      {names.whoIn(record).name}
+    </a>
+  );
+  const tenant = tenantOf(last, names);
+  return (
+    <>
+      {times < 2 ? null : (
+        <>
+          {' '}
+          {times === all.denied
+            ? 'Each time'
+            : `In ${times.toLocaleString('en')} of the ${all.denied.toLocaleString('en')},`}{' '}
+          {who(most)} asked for {askedFor(most)}
+          {isSame ? ', last' : '.'}
+        </>
+      )}
+      {isSame ? null : (
+        <>
+          {' '}
+          Last denied: {who(last)}, {askedFor(last)}
+        </>
+      )}{' '}
+      on <Time iso={last.at} short />
+      {tenant === '' ? '' : ` in ${tenant}`}.
+    </>
+  );
+}
 
-/** `one (31), two (7) and 3 others`: the most frequent texts. */
-function mostOf(counted: readonly Counted<string>[] = []): string {
-  const groups = [...Map.groupBy(counted, ([text]) => text)]
-    .map(([text, same]) => [text, same.reduce((sum, [, n]) => sum + n, 0)] as const)
-    .toSorted(([, a], [, b]) => b - a);
-  const named = groups.slice(0, mostNamed).map(([text, n]) => `${text} (${n.toLocaleString('en')})`);
-  const more = groups.length - named.length;
-  return `${named.join(', ')}${more > 0 ? ` and ${count(more, 'other')}` : ''}`;
+/** The same caller asked for the same. */
+const keyOfDenied = (record: AuditRecord): string => JSON.stringify([record.caller, askedFor(record)]);
+
+/** What a caller asked for in vain. */
+function askedFor(record: AuditRecord): string {
+  const { kind = 'token', scopes } = record;
+  if (scopes.length > 0) return scopes.join(', ');
+  return kind === 'token' && record.route === undefined ? `a token for ${subjectOf(record)}` : subjectOf(record);
 }
 
 /** Pages of 1,000 records of a period that are read: a busy broker has more in a day. */
@@ -218,24 +271,20 @@ const periodPages = 4;
 const [partMinutes, mostParts] = [[10, 20, 60, 180, 360], 90] as const;
 const dayMinutes = 1440;
 
+/** How many there are, of which a request and its answer are one. */
 interface Tallied {
-  readonly records: number;
+  readonly entries: number;
+  /** Those that the policy denied aside. */
   readonly failed: number;
-  /** Of these, by the policy. */
+  /** By the policy. */
   readonly denied: number;
 }
 
-const talliedOf = (records: readonly AuditRecord[]): Tallied => ({
-  records: records.length,
-  failed: records.filter(isFailed).length,
-  denied: records.filter(isDeniedByPolicy).length,
+const talliedOf = (entries: readonly AuditRecord[]): Tallied => ({
+  entries: entries.length,
+  failed: entries.filter((entry) => isFailed(entry) && !isDeniedByPolicy(entry)).length,
+  denied: entries.filter(isDeniedByPolicy).length,
 });
-
-type Counted<T> = readonly [T, number];
-
-/** How often each is there. */
-const countedOf = <T,>(items: readonly T[]): readonly Counted<T>[] =>
-  [...Map.groupBy(items, (item) => JSON.stringify(item)).values()].map((same) => [same[0] as T, same.length]);
 
 /** What is shown of a period. The session keeps it, without the thousands of records. */
 interface Period {
@@ -243,19 +292,21 @@ interface Period {
   readonly isAll: boolean;
   /** Minutes of a part. */
   readonly step: number;
-  /** Error codes of what was without success. */
-  readonly causes: readonly Counted<string>[];
+  readonly callerNames: AuditPages['callerNames'];
+  /** What the policy denied last, and what it denied to one caller most often. */
+  readonly denied?: { readonly last: AuditRecord; readonly most: AuditRecord; readonly times: number };
   /** Its parts of equal length in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
   readonly parts: readonly (Tallied & { readonly startMs: number; readonly endMs: number })[];
 }
 
+/** Reads what happened in a period, as far as a few large pages have it. */
 export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps['range']): Promise<Period> {
   const pages = await readPages<AuditAnswer>({
-    read: (continuation) => api.audit({ ...filter, ...range, limit: String(largePageSize), continuation }),
+    read: (continuation) => readRecords(api, filter, { ...range, limit: String(largePageSize), continuation }),
     isEnough: () => false,
     most: periodPages,
   });
-  const records = pages.flatMap(({ entries }) => entries);
+  const records = oneARequest(pages.flatMap(({ entries }) => entries));
   const isAll = pages.at(-1)?.continuation === undefined;
   const endMs = Math.min(Date.parse(range.to), Date.now());
   const lengthMinutes = (Date.parse(range.to) - Date.parse(range.from)) / 60_000;
@@ -275,16 +326,21 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
     endMs: Math.min(startsMs[at + 1] ?? 0, filter.to === undefined ? Infinity : Date.parse(range.to)),
     ...talliedOf(byPart.get(startMs) ?? []),
   }));
+  const denied = records.filter(isDeniedByPolicy);
+  const [last] = denied;
+  const alike = Map.groupBy(denied, keyOfDenied);
+  const [[most, ...others] = []] = [...alike.values()].toSorted((one, other) => other.length - one.length);
   return {
+    callerNames: Object.assign({}, ...pages.map(({ callerNames }) => callerNames)) as Period['callerNames'],
     all: talliedOf(records),
     isAll,
     step,
-    causes: countedOf(records.filter(isFailed).map(({ code }) => code ?? 'no code')),
+    ...(last && most && { denied: { last, most, times: others.length + 1 } }),
     parts: isAll ? parts : parts.slice(1),
   };
 }
 
-/** How many records each part of a period has, and how many of them were without success. */
+/** How much each part of a period has, and how much of it was denied or without success. */
 function PeriodBars({
   filter,
   period: { all, parts, step },
@@ -292,7 +348,7 @@ function PeriodBars({
   readonly filter: AuditFilter;
   readonly period: Period;
 }) {
-  if (parts.length < 2 || all.records === 0) return null;
+  if (parts.length < 2 || all.entries === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
     const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
@@ -301,20 +357,24 @@ function PeriodBars({
   const length = step === dayMinutes ? 'day' : step < 60 ? count(step, 'minute') : count(step / 60, 'hour');
   const keys = (
     <span class="keys">
-      Records by {length}: <Keys of={Object.entries({ succeeded: 'served', failed: 'without success' })} />
+      Entries by {length}:{' '}
+      <Keys
+        of={Object.entries({ succeeded: 'served', notAttempted: 'without success', failed: 'denied by the policy' })}
+      />
     </span>
   );
   return (
     <FailureBars
-      label="Records over the period, those without success in red"
+      label="Entries over the period, those denied by the policy in red"
       ends={[word(parts[0]?.startMs), keys, word(parts.at(-1)?.startMs)]}
-      bars={parts.map(({ startMs, endMs, records, failed }) => {
+      bars={parts.map(({ startMs, endMs, entries, failed, denied }) => {
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
-          title: `${word(startMs)}: ${count(records, 'record')}, ${failed} without success`,
-          value: failed,
-          others: records - failed,
+          title: `${word(startMs)}: ${count(entries, 'entry')}, ${failed} without success, ${denied} denied`,
+          value: denied,
+          between: failed,
+          others: entries - failed - denied,
           href: auditLink({ ...filter, from, to }),
         };
       })}
@@ -355,11 +415,11 @@ function Proof() {
   );
 }
 
-function countText({ records, loadMore, failure }: AuditPages): string {
+function countText({ loadMore, failure }: AuditPages, entries: number): string {
   if (failure !== undefined) return '';
-  const loaded = count(records.length, 'record');
+  const loaded = count(entries, 'entry');
   if (loadMore !== undefined) return `${loaded} so far`;
-  return records.length === 0 ? 'No records' : `${loaded} in total`;
+  return entries === 0 ? 'No entries' : `${loaded} in total`;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -409,6 +469,8 @@ export function AuditFilters(props: {
     onChoose: (value: string): void => show({ [name]: value }),
   });
   const period = periodOf(filter);
+  // A length of time is always chosen, so it is no filter to clear.
+  const unfiltered = auditLink(period === 'other' ? {} : { from: filter.from });
   const submit = (event: Event): void => {
     event.preventDefault();
     show();
@@ -419,7 +481,7 @@ export function AuditFilters(props: {
       <Choice
         label="Period"
         all={false}
-        isSet={period !== '1'}
+        isSet={period === 'other'}
         value={period}
         options={withChosen(periods, period)}
         textOf={(days) => (periods.includes(days) ? count(Number(days), 'day') : days)}
@@ -428,9 +490,11 @@ export function AuditFilters(props: {
       <Choice label="Kind" options={auditKinds} {...choice('kind')} />
       <Choice
         label="Outcome"
-        options={auditOutcomes}
-        // The title counts what the policy denied, which is a part of it. The log calls a person's denial the same.
-        textOf={(outcome) => (outcome === 'denied' ? 'denied or without success' : outcome)}
+        options={['policy', ...auditOutcomes]}
+        // The log calls what was without success the same, and a person's denial.
+        textOf={(outcome) =>
+          ({ policy: 'denied by the policy', denied: 'denied or without success' })[outcome] ?? outcome
+        }
         {...choice('outcome')}
       />
       <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>
@@ -449,8 +513,8 @@ export function AuditFilters(props: {
           <button type="submit">Show</button>
         </div>
       </details>
-      {link === auditLink({}) && text === '' ? null : (
-        <a href={auditLink({})} onClick={() => onText('')}>
+      {link === unfiltered && text === '' ? null : (
+        <a href={unfiltered} onClick={() => onText('')}>
           Clear filter
         </a>
       )}

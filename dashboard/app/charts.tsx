@@ -12,7 +12,9 @@ export interface Bar {
   readonly title: string;
   /** Undefined: there is no number, which is not zero. */
   readonly value: number | undefined;
-  /** What went well, above it. */
+  /** What is neither, above it. */
+  readonly between?: number;
+  /** What went well, above both. */
   readonly others?: number;
   readonly href?: string;
 }
@@ -125,7 +127,7 @@ export function FailureBars({
   readonly bars: readonly Bar[];
   readonly note?: Note | undefined;
 } & Axes) {
-  const scale = scaleOf(bars.map(({ value = 0, others = 0 }) => value + others));
+  const scale = scaleOf(bars.map(({ value = 0, between = 0, others = 0 }) => value + between + others));
   const tallOf = (value: number): number => (value / scale.max) * height;
   const units = bars.length * 20 - (20 - width);
   return (
@@ -136,7 +138,7 @@ export function FailureBars({
       note={note && { ...note, at: ((note.at * 20) / units) * 100 }}
       {...axes}
     >
-      {bars.map(({ key, title, value, others = 0, href }, index) => {
+      {bars.map(({ key, title, value, between = 0, others = 0, href }, index) => {
         // One failure among thousands still shows.
         const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, tallOf(value));
         const before = index === bars.length - 1 ? '' : ' before';
@@ -147,8 +149,16 @@ export function FailureBars({
             <title>{title}</title>
             <rect x={index * 20 - 4} width={20} height={height} fill="transparent" />
             <rect class={value === undefined ? 'rest' : `bad${before}`} {...bar} y={height - tall} height={tall} />
+            {between === 0 ? null : (
+              <rect class="warn" {...bar} y={height - tall - tallOf(between)} height={tallOf(between)} />
+            )}
             {others === 0 ? null : (
-              <rect class={`ok${before}`} {...bar} y={height - tall - tallOf(others)} height={tallOf(others)} />
+              <rect
+                class={`ok${before}`}
+                {...bar}
+                y={height - tall - tallOf(between) - tallOf(others)}
+                height={tallOf(others)}
+              />
             )}
           </g>
         );

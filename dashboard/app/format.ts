@@ -34,8 +34,9 @@ export function duration(ms: number): string {
 
 const pad = (n: number): string => String(n).padStart(2, '0');
 
-/** `1 tenant`, `25 tenants`. */
-export const count = (n: number, noun: string): string => `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+/** `1 tenant`, `25 tenants`, `2 entries`. */
+export const count = (n: number, noun: string): string =>
+  `${n.toLocaleString('en')} ${n === 1 ? noun : `${noun.replace(/(?<![aeiou])y$/, 'ie')}s`}`;
 
 /** `25 tenants`, or `3 of 25 tenants` if only some are shown. */
 export const countOf = (shown: number, all: number, noun: string): string =>

@@ -1,9 +1,10 @@
-import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { type ComponentChildren, Fragment } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { Notice, Problem } from '../shared/text.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
+import { count, exactLocalTime, localClock, localTime, shortLocalTime, utcTime } from './format.ts';
 import { Icon } from './icon.tsx';
 import type { Polled } from './polling.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -139,6 +140,46 @@ export function Failure(props: {
     </Problem>
   );
 }
+
+/** Names of a long list that stay in sight. */
+export const namesShown = 4;
+
+interface SomeProps {
+  readonly names: readonly string[];
+  readonly most?: number;
+  /** At the start of a sentence. */
+  readonly isFirst?: boolean;
+}
+
+/** The first names of a list in a sentence, and the others once they are asked for. */
+export function Some({ names, most = namesShown, isFirst = false }: SomeProps) {
+  const [isOpen, setOpen] = useState(false);
+  const more = names.length - most;
+  const isWhole = isOpen || more <= 1;
+  const text = isWhole ? names.join(', ') : `${names.slice(0, most).join(', ')} and `;
+  return (
+    <>
+      {isFirst ? capitalized(text) : text}
+      {isWhole ? null : (
+        <button type="button" class="link" onClick={() => setOpen(true)}>
+          {count(more, 'other')}
+        </button>
+      )}
+    </>
+  );
+}
+
+/** Code that breaks after a slash, a full stop or a dash, or else between the words of a name. */
+export const Breakable = ({ text }: { readonly text: string }) => (
+  <>
+    {text.split(/(?<=[/.-])|(?<=[a-z\d])(?=[A-Z])/).map((part, at) => (
+      <Fragment key={at}>
+        {at === 0 ? null : <wbr />}
+        {part}
+      </Fragment>
+    ))}
+  </>
+);
 
 interface PanelProps {
   readonly title: string;

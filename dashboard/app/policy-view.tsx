@@ -3,17 +3,19 @@ import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { type Names, useNames } from './audit-table.tsx';
+import { Denied, readPeriod } from './audit-view.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Empty, Fact, Failure, Head, Loaded, Panel, Table, Time, ToneBadge } from './pieces.tsx';
+import { Empty, Fact, Failure, Head, Loaded, namesShown, Panel, Some, Table, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { isGuid } from './result-columns.ts';
 import { TagList } from './tenant-columns.tsx';
-import { capitalized, listed } from '../../src/lib/core/text.ts';
+import { listed } from '../../src/lib/core/text.ts';
+import { auditLink } from './view-filter.ts';
 
 export const PolicyView = forRole(['Audit.Read'], 'Policy', Policy);
 
@@ -30,7 +32,18 @@ function Policy() {
   const polled = usePolling((api) => api.replay({ since: sinceOf(days) }), `policy ${days}`);
   return (
     <>
-      <Head title={headline(polled.value)} name="Policy" lede={polled.value && <Read answer={polled.value} />}>
+      <Head
+        title={headline(polled.value)}
+        name="Policy"
+        lede={
+          polled.value && (
+            <>
+              <Read answer={polled.value} saysDenied={false} />
+              <DeniedThen answer={polled.value} />
+            </>
+          )
+        }
+      >
         <DialogButton dialog={(onClose) => <TryPolicy days={days} onClose={onClose} />}>
           Try another policy…
         </DialogButton>
@@ -67,8 +80,35 @@ function headline({ use }: Partial<ReplayAnswer> = {}): string {
   return `${unused.toLocaleString('en')} of ${all} ${unused === 1 ? 'was' : 'were'} not used`;
 }
 
+/** What was denied in the period, with a link to it, to whom most often, and last. */
+function DeniedThen({ answer: { readFrom, period, use } }: { readonly answer: ReplayAnswer }) {
+  const filter = { outcome: 'policy', from: readFrom, to: period.to } as const;
+  const link = auditLink(filter);
+  const denied = usePolling((api) => readPeriod(api, filter, { from: readFrom, to: period.to }), link).value;
+  const names = useNames(use?.callerNames);
+  if (denied?.denied === undefined) return null;
+  const { all, isAll } = denied;
+  return (
+    <>
+      {' '}
+      <a href={link}>
+        {isAll ? '' : 'More than '}
+        {count(all.denied, 'request')} {all.denied === 1 ? 'was' : 'were'} denied
+      </a>
+      .
+      <Denied filter={filter} period={denied} names={names} />
+    </>
+  );
+}
+
+interface ReadProps {
+  readonly answer: ReplayAnswer;
+  /** Default: true. */
+  readonly saysDenied?: boolean;
+}
+
 /** What a result rests on. */
-function Read({ answer }: { readonly answer: ReplayAnswer }) {
+function Read({ answer, saysDenied = true }: ReadProps) {
   const { readFrom, period, judged, refusedByBoth, unknown, others, use } = answer;
   const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
   // What was served and what no rule allows any more is not counted by rules either.
@@ -77,7 +117,7 @@ function Read({ answer }: { readonly answer: ReplayAnswer }) {
   return (
     <>
       From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged
-      {denied === 0 ? '' : `, ${denied.toLocaleString('en')} of which were denied then`}.
+      {denied === 0 || !saysDenied ? '' : `, ${denied.toLocaleString('en')} of which were denied then`}.
       {refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
@@ -231,7 +271,7 @@ function InForce({ use }: { readonly use: Use }) {
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
           <Table<Rule>
-            items={rules}
+            items={rules.toSorted((one, other) => widthOf(other) - widthOf(one))}
             keyOf={({ rule }) => rule}
             columns={[
               ['Who may do what', 'wrap', (rule) => <RuleCell rule={rule} names={names} />],
@@ -248,7 +288,9 @@ function InForce({ use }: { readonly use: Use }) {
               <Fact key={application} name={`Application ${application}`}>
                 <Folded names={unused} noun="permission" />
                 {tokens === 0 ? null : (
-                  <span class="quiet small">{count(tokens, 'token')} that named no scopes may have needed them.</span>
+                  <span class="quiet small">
+                    Do not remove them yet: {count(tokens, 'token')} asked for without a scope may have needed them.
+                  </span>
                 )}
               </Fact>
             ))}
@@ -277,6 +319,11 @@ const nouns: Readonly<Record<string, string>> = {
   'requests.cmdlets': 'cmdlet',
 };
 
+/** What opens everything comes first, and then what opens most in vain. */
+const widthOf = ({ allows, unused, lastAt }: Rule): number =>
+  (allows?.everything === true ? 2_000_000 : 0) +
+  (lastAt === undefined ? 1_000_000 : Object.values(unused).reduce((sum, entries) => sum + entries.length, 0));
+
 /** The name of a rule, what it allows, whole lists of it, and what nobody used of it. */
 function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names }) {
   const { allows, unused } = rule;
@@ -293,6 +340,12 @@ function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names 
   return (
     <>
       <b>{rule.rule}</b>
+      {allows?.everything === true ? (
+        <>
+          {' '}
+          <ToneBadge tone="warn">opens everything</ToneBadge>
+        </>
+      ) : null}
       {/* A broker of another version does not say it. */}
       {allows === undefined ? null : <Sentences allows={allows} tenantOf={tenantOf} nameOf={names.nameOf} />}
       <div class="folds small quiet">
@@ -310,6 +363,7 @@ function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names 
       <span class="sub">
         {rule.lastAt === undefined ? 'Not used' : 'Last used: '}
         {rule.lastAt && lastUse(rule)}
+        {rule.records === 0 ? '' : `, ${count(rule.records, 'record')}`}
       </span>
     </>
   );
@@ -330,28 +384,37 @@ function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
   const ids = objects ?? through;
   const about = [
     ...(ids === undefined || kinds === 'people, applications and agents' ? [] : [kinds]),
-    ...(objects === undefined || through === undefined ? [] : [`through ${someOf(through.map(nameOf))}`]),
+    ...(objects === undefined || through === undefined ? [] : [`through ${listed(through.map(nameOf))}`]),
     ...(only === undefined ? [] : [only]),
   ];
   return (
     <div>
-      <span title={ids?.join(', ')}>{ids === undefined ? `All ${kinds}` : capitalized(someOf(ids.map(nameOf)))}</span>
-      {about.length === 0 ? '' : ` (${about.join(', ')})`} may {may}, in {someOf(tenants.map(tenantOf))}
-      {except.length === 0 ? '' : `, except ${someOf(except.map(tenantOf))}`}.
-      {reads === undefined
-        ? ''
-        : ` They may read ${reads.length === 0 ? 'no tenant' : someOf(reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry))))}.`}
+      <span title={ids?.join(', ')}>
+        {ids === undefined ? `All ${kinds}` : <Some names={ids.map(nameOf)} isFirst />}
+      </span>
+      {about.length === 0 ? '' : ` (${about.join(', ')})`} may {may}, in <Some names={tenants.map(tenantOf)} />
+      {except.length === 0 ? null : (
+        <>
+          , except <Some names={except.map(tenantOf)} />
+        </>
+      )}
+      .
+      {reads === undefined ? null : (
+        <>
+          {' '}
+          They may read{' '}
+          <Some
+            names={
+              reads.length === 0
+                ? ['no tenant']
+                : reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry)))
+            }
+          />
+          .
+        </>
+      )}
     </div>
   );
-}
-
-/** Names that stay in sight. */
-const namesShown = 4;
-
-/** The first names of a list, and how many others there are. */
-function someOf(names: readonly string[]): string {
-  const more = names.length - namesShown;
-  return more <= 1 ? listed(names) : `${names.slice(0, namesShown).join(', ')} and ${count(more, 'other')}`;
 }
 
 /** How many there are of something, and their names in boxes: those of a long list on request. */

@@ -44,7 +44,8 @@ export const { parse: parseAuditFilter, link: auditLink } = viewFilter('#/audit'
   tenant: anyText,
   caller: anyText,
   kind: auditKinds,
-  outcome: auditOutcomes,
+  // `policy`: what the policy denied, which is a part of `denied`.
+  outcome: ['policy', ...auditOutcomes],
   approval: anyText,
   breakGlass: ['true'],
   from: anyText,

@@ -42,17 +42,19 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('lists issued and denied tokens with tenant names, newest first', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await page.getByText(customer.name).first().waitFor();
+    await page.getByText(customer.name).filter({ visible: true }).first().waitFor();
     const cells = async (index: number) => rows().nth(index).locator('th, td').allTextContents();
     const [unknown, refused, twice, ofJob] = await Promise.all([0, 1, 2, 3].map(cells));
     // The audit log has ids alone. That of an unknown application is in the title of its start.
     const who = expect.stringContaining(`application ${helpdesk.clientId.slice(0, 8)}…`) as string;
     const denied = expect.stringMatching(/^ *The caller is not allowed to do this *$/) as string;
-    expect(unknown?.slice(1)).toEqual([who, customer.domain, 'Token exchange', '', denied]);
-    expect(refused?.slice(1)).toEqual([who, customer.name, 'Token graph', '', denied]);
+    // With the time and the tenant for a narrow screen.
+    const what = (words: string) => expect.stringMatching(new RegExp(`^\\d.* ${words}$`)) as string;
+    expect(unknown?.slice(1)).toEqual([who, customer.domain, what('Token exchange'), '', denied]);
+    expect(refused?.slice(1)).toEqual([who, customer.name, what('Token graph'), '', denied]);
     // The same token once more is in the same line.
     const issued = expect.stringMatching(/^ *issued \d+ excess scopes× 2 $/) as string;
-    expect(twice?.slice(1)).toEqual([who, customer.name, 'Token graph', rule, issued]);
+    expect(twice?.slice(1)).toEqual([who, customer.name, what('Token graph'), rule, issued]);
     await rows().nth(2).getByRole('button').click();
     expect((await cells(4))[4]).toBe(rule);
     await rows().nth(2).getByRole('button').click();
@@ -90,10 +92,10 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('loads the next page, shows the count, and moves the focus to the end of the list', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await waitForStatus('100 records so far');
+    await waitForStatus('100 entries so far');
     await page.getByRole('button', { name: 'Show more' }).focus();
     await page.keyboard.press('Enter');
-    await waitForStatus(`${records.length} records in total`);
+    await waitForStatus(`${records.length} entries in total`);
     const lines = await rows().allTextContents();
     expect(lines.length).toBeLessThan(records.length);
     expect(lines.reduce((sum, line) => sum + Number(/× (\d+) *$/.exec(line)?.[1] ?? 1), 0)).toBe(records.length);
@@ -110,20 +112,30 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await page.getByLabel('Tenant').fill(customer.domain);
     await page.getByLabel('Caller').fill(helpdesk.clientId);
     await page.keyboard.press('Enter');
-    await waitForStatus('3 records in total');
+    await waitForStatus('3 entries in total');
     expect(Object.fromEntries(query())).toEqual({ tenant: customer.domain, caller: helpdesk.clientId });
     await dashboard.showOutcome('denied');
-    await waitForStatus('1 record in total');
+    await waitForStatus('1 entry in total');
     expect(await rows().getByText('The caller is not allowed to do this', { exact: true }).count()).toBe(1);
     await page.goBack();
-    await waitForStatus('3 records in total');
+    await waitForStatus('3 entries in total');
     expect(await page.getByLabel('Outcome').inputValue()).toBe('');
     await page.getByRole('link', { name: 'Clear filter' }).click();
-    await waitForStatus('100 records so far');
+    await waitForStatus('100 entries so far');
     expect(await page.getByLabel('Tenant').inputValue()).toBe('');
     // One page is enough: the API filters by outcome.
     await dashboard.showOutcome('denied');
-    await waitForStatus(`${records.filter(({ outcome }) => outcome === 'denied').length} records in total`);
+    await waitForStatus(`${records.filter(({ outcome }) => outcome === 'denied').length} entries in total`);
+  });
+
+  it('leads from how much the policy denied to these', async () => {
+    await dashboard.signIn(token);
+    await dashboard.view('Audit');
+    await page.getByRole('heading', { level: 1 }).getByRole('link', { name: '2 denied by the policy' }).click();
+    await waitForStatus('2 entries in total');
+    await page.getByRole('heading', { level: 1, name: '2 entries denied by the policy' }).waitFor();
+    expect(await page.getByLabel('Outcome').inputValue()).toBe('policy');
+    expect(await rows().count()).toBe(2);
   });
 
   it('follows the links of a caller and a tenant, and keeps the focus on the link', async () => {
@@ -132,7 +144,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await page.locator('table.audit').getByRole('link', { name: 'Access to each tenant' }).first().focus();
     await page.keyboard.press('Enter');
     await page.waitForURL(/caller=0000/);
-    await waitForStatus('100 records so far');
+    await waitForStatus('100 entries so far');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Access to each tenant');
     // The order in which the jobs reached the tenants decides which of them the first page shows.
     await rows()
@@ -148,7 +160,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const expected = records.filter(
       ({ tenantId, caller }) => tenantId === chosen && caller.applicationId !== helpdesk.clientId,
     );
-    await waitForStatus(`${expected.length} records in total`);
+    await waitForStatus(`${expected.length} entries in total`);
   });
 
   it('shows the same records when the address is opened again, with times to the millisecond', async () => {
@@ -156,17 +168,17 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const to = new Date(Date.parse(at) + 1).toISOString();
     await page.goto(`${demo.url}/api/dashboard#/audit?from=${at}&to=${to}&caller=${helpdesk.clientId}`);
     await dashboard.signIn(token);
-    await waitForStatus('1 record in total');
+    await waitForStatus('1 entry in total');
     // An unchanged time is not rounded to the minutes of the input.
     await dashboard.showOutcome('issued');
-    await waitForStatus('No records');
+    await waitForStatus('No entries');
     await dashboard.showOutcome('denied');
-    await waitForStatus('1 record in total');
+    await waitForStatus('1 entry in total');
     expect([query().get('from'), query().get('to')]).toEqual([at, to]);
     await page.getByLabel('From').fill('2020-01-01T00:00');
     await page.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
     await page.keyboard.press('Enter');
-    await waitForStatus('No records');
+    await waitForStatus('No entries');
     expect(await rows().count()).toBe(0);
   });
 
@@ -189,17 +201,17 @@ describe('audit view', skippedBecause(noBrowser), () => {
     });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await waitForStatus('0 records so far');
+    await waitForStatus('0 entries so far');
     expect(requests).toBe(5);
     await page.getByRole('button', { name: 'Look further back' }).click();
-    await waitForStatus('1 record so far');
+    await waitForStatus('1 entry so far');
     expect(requests).toBe(7);
   });
 
   it('shows the error of the API for an invalid filter, and no records', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await waitForStatus('100 records so far');
+    await waitForStatus('100 entries so far');
     await page.getByText('More…', { exact: true }).click();
     await page.getByLabel('Tenant').fill('nobody.example');
     watched.complaints.length = 0;
@@ -260,10 +272,14 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await expectContrast();
   });
 
-  it('needs no horizontal scrolling on a narrow screen, and shows details within its width', async () => {
+  it('shows on a narrow screen who did what where in two lines, and details within its width', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
+    await rows().nth(1).locator('code').filter({ visible: true }).getByText('graph').waitFor();
+    expect(await rows().nth(1).innerText()).toContain(customer.name);
+    const heights = await rows().evaluateAll((all) => all.map((row) => row.getBoundingClientRect().height));
+    expect(Math.max(...heights)).toBeLessThan(72);
     await rows().nth(1).getByRole('button').click();
     // The drawer slides in from the right.
     const drawer = page.locator('dialog.drawer');

@@ -4,11 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
-import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
+import { type AuditPages, type AuditRecord, isFailed, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import {
   AuditTable,
   folded,
-  isFailed,
   oneARequest,
   type Names,
   tenantOf,
@@ -42,7 +41,10 @@ const settled = (work: () => void = () => undefined): Promise<void> =>
     await new Promise((resolve) => setTimeout(resolve));
   });
 
-async function pagesOf(answers: readonly Answer[]) {
+async function pagesOf(
+  answers: readonly Answer[],
+  filter: ReturnType<typeof parseAuditFilter> = { outcome: 'denied' },
+) {
   const queries: Query[] = [];
   const api = apiWith({
     audit: async (query) => {
@@ -54,7 +56,7 @@ async function pagesOf(answers: readonly Answer[]) {
   });
   let pages: AuditPages | undefined;
   function Page() {
-    pages = useAuditPages({ outcome: 'denied' });
+    pages = useAuditPages(filter);
     return null;
   }
   const value = { api, session };
@@ -89,6 +91,24 @@ it('gives the same names and records until there are others: a table is made of 
   expect([pages().callerNames === first.callerNames, pages().records === first.records]).toEqual([true, true]);
   await settled(() => pages().loadMore?.());
   expect([pages().callerNames, pages().records.length]).toEqual([callerNames, 2]);
+});
+
+it('asks for what was denied, and keeps of it what the policy denied', async () => {
+  const denied = (tokenId: string, code: string, more: object = {}) =>
+    ({ ...record(tokenId), outcome: 'denied', code, ...more }) as AuditRecord;
+  const [first, second] = [page([], 'c1'), page([])];
+  const entries = [
+    denied('a', 'consent_required'),
+    denied('b', 'scope_not_allowed'),
+    { ...record('c'), outcome: 'denied', kind: 'approval' } as AuditRecord,
+  ];
+  const answers = [first, { ...second, entries }];
+  const { queries, pages } = await pagesOf(answers, parseAuditFilter('outcome=policy&caller=p'));
+  expect(queries).toMatchObject([
+    { outcome: 'denied', caller: 'p' },
+    { outcome: 'denied', continuation: 'c1' },
+  ]);
+  expect(pages().records.map(({ tokenId }) => tokenId)).toEqual(['b']);
 });
 
 it('skips empty pages, at most five per click', async () => {
@@ -145,12 +165,19 @@ const entry = (more: Partial<AuditRecord>): AuditRecord => ({
   ...more,
 });
 
+/** What was done in a line, without what only narrow screens show. */
+const whatIn = (row: Element): string | undefined =>
+  [...(row.querySelector('.what')?.children ?? [])]
+    .slice(1)
+    .map(({ textContent }) => textContent)
+    .join(' ');
+
 it('shows the steps of an approval with reason and link, also of two people who decided alike', async () => {
   const step = { kind: 'approval', outcome: 'approved', approvalId: 'a1', reason: 'Agreed.' } as const;
   const records = [entry({ ...step, at: to }), entry(step), entry({ ...step, outcome: 'asked' })];
   const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
   const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
-  expect(rows.map((row) => [row.children[3]?.textContent, row.children[5]?.textContent?.trim()])).toEqual([
+  expect(rows.map((row) => [whatIn(row), row.children[5]?.textContent?.trim()])).toEqual([
     ['Approval graph', 'approved'],
     ['Approval graph', 'approved'],
     ['Approval graph', 'asked'],
@@ -293,7 +320,7 @@ describe('equal records that follow each other', () => {
   });
 });
 
-it('shows whether a period is set that is not the usual one', async () => {
+it('shows whether a period is set that is none of the usual ones, which are no filter to clear', async () => {
   const isSet = async (filter: Parameters<typeof Filters>[0]['filter']) => {
     const { root, unmount } = await rendered(<Filters filter={filter} />);
     const set = [root.querySelector('.chip')?.className, root.querySelector('a')?.textContent.trim()];
@@ -301,10 +328,10 @@ it('shows whether a period is set that is not the usual one', async () => {
     return set;
   };
   expect(await isSet({})).toEqual(['chip', undefined]);
-  expect(await isSet({ from: new Date(Date.now() - 7 * 86_400_000).toISOString() })).toEqual([
-    'chip on',
-    'Clear filter',
-  ]);
+  const from = new Date(Date.now() - 7 * 86_400_000).toISOString();
+  expect(await isSet({ from })).toEqual(['chip', undefined]);
+  expect(await isSet({ from, kind: 'tags' })).toEqual(['chip', 'Clear filter']);
+  expect(await isSet({ from, to: from })).toEqual(['chip on', 'Clear filter']);
 });
 
 it('shows of an agent its blueprint and the person that it acts for', async () => {
@@ -430,6 +457,8 @@ describe('what stands above the records', () => {
     at: new Date(2026, 10, day, 9).toISOString(),
     outcome,
     caller,
+    scopes: [],
+    resource: 'graph',
     ...more,
   });
   const health = (auditCheckpoints: object) => ({ applications: [], auditCheckpoints }) as never;
@@ -465,22 +494,24 @@ describe('what stands above the records', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is how much was recorded, without success and denied, and why, with a bar for each day that leads to it', async () => {
+  it('is how much was recorded and denied, with a bar for each day that leads to it', async () => {
     const days = [
       at(24, 'issued'),
       at(24, 'denied', { code: 'consent_required' }),
       at(22, 'denied', { code: 'caller_forbidden' }),
     ];
     const { root, queries, bars, h1, unmount } = await view([days]);
-    expect(h1()).toBe('3 records, 1 denied by the policy');
+    expect(h1()).toBe('3 entries, 1 denied by the policy');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /^Since .*\. 2 without success: No consent for the application \(1\), The caller is not allowed to do this \(1\)\.$/,
+      /^Since .*\. Last denied: person p-1, a token for graph on 22 Nov, 09:00\.$/,
     );
     expect(bars()).toEqual([
-      '22 Nov: 1 record, 1 without success',
-      '23 Nov: 0 records, 0 without success',
-      '24 Nov: 2 records, 1 without success',
+      '22 Nov: 1 entry, 0 without success, 1 denied',
+      '23 Nov: 0 entries, 0 without success, 0 denied',
+      '24 Nov: 2 entries, 1 without success, 0 denied',
     ]);
+    const link = parseAuditFilter(root.querySelector('h1 a')?.getAttribute('href')?.split('?')[1] ?? '');
+    expect(link).toEqual({ caller: 'c', outcome: 'policy' });
     expect(queries).toMatchObject([{ caller: 'c', limit: '1000', to: new Date(endMs).toISOString() }]);
     const goes = root.querySelector<SVGElement>('.goes');
     await act(() => void goes?.dispatchEvent(new Event('click', { bubbles: true })));
@@ -493,6 +524,37 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
+  it('says who was denied what most often, and who last', async () => {
+    const denied = (day: number, more: object) => at(day, 'denied', { code: 'scope_not_allowed', ...more });
+    const [mail, users] = [{ scopes: ['Mail.Read'] }, { kind: 'request', method: 'GET', path: '/v1.0/users' }];
+    const lede = async (...entries: object[]) => {
+      const { root, unmount } = await view([entries]);
+      const text = root.querySelector('.lede')?.textContent.replace(/^Since [^.]*\. /, '');
+      const links = [...root.querySelectorAll('.lede a')].map((link) => link.getAttribute('href'));
+      await unmount();
+      return [text, ...links];
+    };
+    const link = '#/audit?caller=a-1&outcome=policy';
+    expect(await lede(denied(24, users), denied(23, mail), denied(22, mail))).toEqual([
+      'In 2 of the 3, person p-1 asked for Mail.Read. Last denied: person p-1, GET /v1.0/users at graph on 24 Nov, 09:00.',
+      link,
+      link,
+    ]);
+    expect(await lede(denied(24, mail), denied(23, mail), denied(22, users))).toEqual([
+      'In 2 of the 3, person p-1 asked for Mail.Read, last on 24 Nov, 09:00.',
+      link,
+    ]);
+  });
+
+  it('counts a request and its answer once, as the lines do', async () => {
+    const request = { kind: 'request', tokenId: 'r1', correlationId: 'r1' };
+    const entries = [at(24, 'answered', request), at(24, 'sent', request)];
+    const { h1, root, unmount } = await view([entries], undefined, undefined, { entries: entries as never });
+    expect(h1()).toBe('1 entry, none without success');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 entry in total');
+    await unmount();
+  });
+
   it.each([
     [1, 9, '24 Nov, 09:20'],
     [3, 3, '24 Nov, 10:00'],
@@ -501,8 +563,9 @@ describe('what stands above the records', () => {
     const { bars, unmount } = await view([[at(24, 'issued')]], undefined, days);
     // A part alone is no chart.
     expect(bars()).toHaveLength(length === 1 ? 0 : length);
-    if (second !== undefined) expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 record, 0 without success' });
-    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 records, 0 without success`);
+    if (second !== undefined)
+      expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 entry, 0 without success, 0 denied' });
+    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 entries, 0 without success, 0 denied`);
     await unmount();
   });
 
@@ -534,7 +597,7 @@ describe('what stands above the records', () => {
     ] as const)
       expect([text, await found(text)]).toEqual([text, length]);
     expect(root.querySelector('.empty')?.textContent).toBe('No record of this period has this text.');
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('0 of 2 records');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('0 of 2 entries');
     const clear = [...root.querySelectorAll('a')].find(({ textContent }) => textContent.trim() === 'Clear filter');
     await act(() => clear?.click());
     expect(root.querySelector<HTMLInputElement>('input[type=search]')?.value).toBe('');
@@ -554,7 +617,7 @@ describe('what stands above the records', () => {
       search.dispatchEvent(new Event('input', { bubbles: true }));
     });
     await settled();
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 of 2 records');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 of 2 entries');
     await unmount();
   });
 
@@ -567,7 +630,7 @@ describe('what stands above the records', () => {
       [],
     ]);
     expect(queries).toHaveLength(4);
-    expect(h1()).toBe('The last 4 records, none without success');
+    expect(h1()).toBe('The last 4 entries, none without success');
     expect(bars()).toHaveLength(3);
     await unmount();
   });
@@ -578,11 +641,11 @@ describe('what stands above the records', () => {
     const { root, queries, bars, h1, unmount } = await view([days], undefined, undefined, listed);
     const more = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more');
     await act(() => more?.click());
-    expect([h1(), bars().length]).toEqual(['3 records, 2 without success', 3]);
+    expect([h1(), bars().length]).toEqual(['3 entries, 2 without success', 3]);
     await settled();
     await settled();
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('2 records so far');
-    expect([h1(), bars().length, queries.length]).toEqual(['3 records, 2 without success', 3, 1]);
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('2 entries so far');
+    expect([h1(), bars().length, queries.length]).toEqual(['3 entries, 2 without success', 3, 1]);
     await act(() => root.querySelector<HTMLElement>('.head button:has(svg)')?.click());
     await settled();
     await settled();
@@ -601,7 +664,7 @@ describe('what stands above the records', () => {
       const query = new URLSearchParams(location.hash.split('?')[1]);
       return [query.get('from'), query.get('to')];
     };
-    expect(bars()[0]).toBe('21 Jul, 06:30: 1 record, 0 without success');
+    expect(bars()[0]).toBe('21 Jul, 06:30: 1 entry, 0 without success, 0 denied');
     expect((await periodOf(goes[0]))[0]).toBe(from);
     expect((await periodOf(goes.at(-1)))[1]).toBe(to);
     await unmount();
@@ -610,7 +673,7 @@ describe('what stands above the records', () => {
   it('is of the records shown if the period is read in part and these are older', async () => {
     const listed = { entries: [entry({ at: new Date(2026, 10, 22, 9).toISOString() })], continuation: 'c1' };
     const { h1, unmount } = await view([[], [], [], [], []], undefined, undefined, listed);
-    expect(h1()).toBe('1 record so far, none without success');
+    expect(h1()).toBe('1 entry so far, none without success');
     await unmount();
   });
 

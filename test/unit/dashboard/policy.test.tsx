@@ -62,6 +62,7 @@ async function tried(changes: Partial<ReplayAnswer>) {
   const shown = {
     summary: root.querySelector('[role=status]')?.textContent,
     lede: root.querySelector('.lede')?.textContent,
+    read: root.querySelector('dialog .quiet:has(code)')?.textContent,
     lastUse: [...root.querySelectorAll('.table td:nth-child(2)')].map(({ textContent }) => textContent),
   };
   await unmount();
@@ -157,6 +158,72 @@ it.each<[string, Partial<Scope> | undefined, string]>([
   await unmount();
 });
 
+it('puts first what opens everything, then what nobody used, then what names most in vain', async () => {
+  const used = { allows, records: 1, lastAt: answer.period.to, unused: {} };
+  const rules = [
+    { ...used, rule: 'used' },
+    { ...used, rule: 'in part', unused: { scopes: ['a', 'b'] } },
+    { ...used, rule: 'unused', lastAt: undefined },
+    { ...used, rule: 'wide', allows: { ...allows, everything: true as const } },
+  ];
+  const use = { ...answer.use!, rules: rules as never };
+  const { root, unmount } = await rendered(signedIn({ replay: async () => ({ ...answer, use }) }, <PolicyView />));
+  await act(() => new Promise((resolve) => setTimeout(resolve)));
+  expect([...root.querySelectorAll('tbody b')].map(({ textContent }) => textContent)).toEqual([
+    'wide',
+    'unused',
+    'in part',
+    'used',
+  ]);
+  expect([...root.querySelectorAll('tbody .badge')].map(({ textContent }) => textContent)).toEqual([
+    'opens everything',
+  ]);
+  await unmount();
+});
+
+it('shows the other names of a long list of callers on request', async () => {
+  const callers = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const rules = [{ ...answer.use!.rules[1]!, allows: { ...allows, callers } }];
+  const use = { ...answer.use!, rules };
+  const { root, unmount } = await rendered(signedIn({ replay: async () => ({ ...answer, use }) }, <PolicyView />));
+  await act(() => new Promise((resolve) => setTimeout(resolve)));
+  const words = () => root.querySelector('tbody th')?.textContent;
+  expect(words()).toContain('spareA, b, c, d and 2 others (people and applications) may');
+  await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
+  expect(words()).toContain('spareA, b, c, d, e, f (people and applications) may');
+  await unmount();
+});
+
+it('leads from how much was denied to it, and says to whom most often', async () => {
+  const denied = (more: object) => ({
+    at: '2026-11-20T05:00:00.000Z',
+    tokenId: 't',
+    outcome: 'denied',
+    code: 'scope_not_allowed',
+    caller: { applicationId: 'script', objectId: 'o', kind: 'application' },
+    scopes: ['Mail.Read'],
+    resource: 'graph',
+    ...more,
+  });
+  const entries = [denied({}), denied({ tokenId: 'u' }), denied({ code: 'consent_required' })];
+  const audit = async () => ({ ...answer.period, entries }) as never;
+  const use = { ...answer.use!, callerNames: { script: 'Night script' } };
+  const { root, unmount } = await rendered(
+    signedIn({ replay: async () => ({ ...answer, use }), audit }, <PolicyView />),
+  );
+  for (let time = 0; time < 2; time += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
+  expect(root.querySelector('.lede')?.textContent).toContain(
+    '9 decisions judged. 2 requests were denied. Each time Night script asked for Mail.Read, last on 20 Nov,',
+  );
+  const [, query] = root.querySelector('.lede a')?.getAttribute('href')?.split('?') ?? [];
+  expect(Object.fromEntries(new URLSearchParams(query))).toEqual({
+    outcome: 'policy',
+    from: answer.readFrom,
+    to: answer.period.to,
+  });
+  await unmount();
+});
+
 it('folds a long list of names behind its number', async () => {
   const names = Array.from({ length: 5 }, (_, at) => `Scope.${at}`);
   const { root, rerender, unmount } = await rendered(<Folded names={names.slice(0, 4)} noun="scope" />);
@@ -169,15 +236,15 @@ it('folds a long list of names behind its number', async () => {
 });
 
 it('tells decisions that were denied from those that no rule allows any more', async () => {
-  expect((await tried({ judged: 12, refusedByBoth: 1 })).lede).toContain(
-    '12 decisions judged, 2 of which were denied then. No rule would allow 1 decision now.',
-  );
+  const { lede, read } = await tried({ judged: 12, refusedByBoth: 1 });
+  expect(lede).toContain('12 decisions judged. No rule would allow 1 decision now.');
+  expect(read).toContain('12 decisions judged, 2 of which were denied then. No rule would allow 1 decision now.');
 });
 
 it('says since when nobody used a rule, and why it did not look further back', async () => {
   const all = await tried({});
   expect(all.lede).toMatch(/^From 17 Nov.*: 9 decisions judged\.$/);
-  expect(all.lastUse).toEqual([expect.stringContaining('23 Nov'), 'not used']);
+  expect(all.lastUse).toEqual(['not used', expect.stringContaining('23 Nov')]);
   expect(all.lede).not.toContain('Older records');
   const part = await tried({ readFrom: '2026-11-20T12:00:00.000Z' });
   expect(part.lede).toContain('From 20 Nov');

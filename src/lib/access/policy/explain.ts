@@ -158,6 +158,8 @@ export interface RuleScope {
   readonly except: readonly string[];
   /** Entries of the tenants that the callers may read. Empty: none. Absent: the rule does not limit reading. */
   readonly reads?: readonly string[];
+  /** Present if no limit is left: every resource or change job, in every customer tenant, without an approval. */
+  readonly everything?: true;
 }
 
 /** Puts a rule into words. They name each limit: a narrow rule must not look like a wide one. Pure. */
@@ -179,7 +181,15 @@ export function scopeOf(rule: Rule): RuleScope {
     tenants: entriesOf('tenants'),
     except: entriesOf('except'),
     ...(reads === undefined ? {} : { reads: entriesOf('reads') }),
+    ...(opensEverything(rule) ? { everything: true } : {}),
   };
+}
+
+/** Rules for the gateway always name permissions or paths. */
+function opensEverything({ tokens, changes, resources, scopes, approval, breakGlass, written }: Rule): boolean {
+  if (approval !== undefined || breakGlass || written.except.length > 0) return false;
+  if (!written.tenants.some(({ kind }) => kind === 'all')) return false;
+  return changes === '*' || (tokens && resources === '*' && scopes === undefined);
 }
 
 /** Without kinds, a rule is for agents only if it names them. */

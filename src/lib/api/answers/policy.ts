@@ -41,6 +41,10 @@ const useSchema = z.object({
           reads: texts(
             'Tenants that the callers may read. Empty: none. Absent: the rule does not limit reading.',
           ).optional(),
+          everything: z.literal(true).optional().meta({
+            description:
+              'Present if the rule opens every resource or change job in every customer tenant, without limits or an approval.',
+          }),
         }),
         records: count,
         lastAt: isoTime.optional().meta({ description: 'Absent: nobody used the rule.' }),

@@ -67,6 +67,21 @@ it.each<[string, Partial<RuleDocument>]>([
   expect(scopeIn(rule)).toMatchObject({ may, terms: {} });
 });
 
+it.each<[boolean, string, Partial<RuleDocument>]>([
+  [true, 'tokens for every resource in every customer tenant', { resources: ['*'] }],
+  [true, 'plans of every change job', { changes: ['*'] }],
+  [false, 'some resources', graph],
+  [false, 'some change jobs', { changes: ['block-guests'] }],
+  [false, 'some scopes', { resources: ['*'], scopes: ['User.Read.All'] }],
+  [false, 'some tenants', { resources: ['*'], tenants: ['group:gold'] }],
+  [false, 'all tenants but some', { resources: ['*'], except: ['group:gold'] }],
+  [false, 'plans with an approval', { changes: ['*'], approval: {} }],
+  [false, 'emergencies', { resources: ['*'], breakGlass: true }],
+  [false, 'the gateway', sends],
+])('says %s about whether a rule for %s opens everything', (isOpen, _, rule) => {
+  expect(scopeIn(rule).everything).toBe(isOpen ? true : undefined);
+});
+
 it('has the whole lists of which words say less', () => {
   const paths = ['a', 'b', 'c', 'd'].map((name) => `/v1.0/${name}/**`);
   const scopes = ['User.Read.All', 'Group.Read.All', 'Mail.Read', 'Files.Read.All'];
