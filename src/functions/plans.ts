@@ -143,11 +143,11 @@ route(
         'Let an apply go on',
         'For an apply that a limit holds, or that waits after a wave. The tenants that ended badly so far do not hold it again.',
       )),
-      bodyExample: { waitsFor: 'wave-1' },
+      bodyExample: { waitsFor: 'wave-1', reason: 'Quiet since yesterday, no tickets.' },
     }),
   },
-  async (services, { path: { planId }, body: { waitsFor }, caller, correlationId, orchestrations, log }) => {
-    const deciding = { caller, correlationId, orchestrations, log, seen: waitsFor };
+  async (services, { path: { planId }, body: { waitsFor, reason }, caller, correlationId, orchestrations, log }) => {
+    const deciding = { caller, correlationId, orchestrations, log, seen: waitsFor, reason };
     return decided(planId, await (await loadPlans()).goOn(runDeps(services, orchestrations), planId, deciding));
   },
 );
@@ -217,7 +217,8 @@ const examplePlan = {
     waves: [1, 2, 22],
     waveNames: ['group:pilot', '10%', '100%'],
     waits: true,
-    gates: [{ wave: 1, at: exampleTime, by: 'ada@partner.example' }],
+    stop: { failed: 3, unclear: 1 },
+    gates: [{ wave: 1, at: exampleTime, by: 'ada@partner.example', reason: 'Quiet since yesterday, no tickets.' }],
   },
 };
 

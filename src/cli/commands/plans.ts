@@ -61,6 +61,7 @@ export function registerPlans(program: Command): void {
   json(
     addPlanArgument(plans.command('go-on'))
       .description('Let an apply go on that is held, or that waits after a wave.')
+      .option('--reason <text>', `why, which the plan shows from then on: ${reasonForm}`, readReason)
       .option('--wait', untilItWaits),
   ).action(goOn);
   json(
@@ -253,13 +254,13 @@ async function followApply(client: BrokerClient, planId: string, runId: string, 
   exitByRun(run);
 }
 
-async function goOn(start: string, flags: WaitFlags): Promise<void> {
+async function goOn(start: string, flags: WaitFlags & { readonly reason?: string }): Promise<void> {
   const client = await connect(flags);
   const answer = await withPlan(client, start, async (planId) => {
     const { apply } = await readPlan(client, planId);
     if (apply?.hold !== undefined) say(`Held: ${apply.hold.detail}`);
     // Repeated after a lost answer, it releases nothing that came later.
-    const body = defined({ waitsFor: apply?.waitsFor });
+    const body = defined({ waitsFor: apply?.waitsFor, reason: flags.reason });
     return (await client.post(`${planPath(planId)}/go-on`, body)) as DecidedApplyAnswer;
   });
   if (flags.wait) return followApply(client, answer.planId, answer.runId, flags);

@@ -76,7 +76,7 @@ function readyLines(plan: PlanAnswer, nowMs: number): Line[] {
 }
 
 function applyLines({ planId }: PlanAnswer, apply: NonNullable<PlanAnswer['apply']>): Line[] {
-  const { runId, status, wave, waves, waveNames, waits, hold, outcomes = {}, approvalId } = apply;
+  const { runId, status, wave, waves, waveNames, waits, hold, gates = [], outcomes = {}, approvalId } = apply;
   const counts = Object.entries(outcomes).map(([outcome, count]) => outcomePiece(outcome, `${count} ${outcome}`));
   const isUnderWay = status === 'pending' || status === 'running';
   const sizes = waves.map((size, at) => (waveNames === undefined ? size : `${size} (${waveNames[at]})`));
@@ -87,6 +87,10 @@ function applyLines({ planId }: PlanAnswer, apply: NonNullable<PlanAnswer['apply
     ...(counts.length === 0
       ? []
       : [['Changes: ', ...counts.flatMap((piece, at) => (at === 0 ? [piece] : [', ', piece]))]]),
+    ...gates.map(
+      ({ wave: after, at, by, reason, held }) =>
+        `${by} let it go on ${held === undefined ? `after wave ${after}` : `in wave ${after} (${held})`}, ${longTime(at)}${reason === undefined ? '' : `: ${reason}`}`,
+    ),
     ...(hold === undefined ? [] : [[styled('bad', 'Held: '), hold.detail]]),
     ...(waits
       ? [

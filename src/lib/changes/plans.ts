@@ -375,8 +375,11 @@ async function subjectOf(
       { name: 'Changes', value: String(summary.changes) },
       { name: 'Cannot be undone', value: String(summary.irreversible) },
       { name: 'Waves', value: entries.join(', ') },
-      { name: 'Stops', value: `when more than ${stop.failed} tenants fail or ${stop.unclear} end unclear` },
-      { name: 'Between waves', value: `${pauseMinutes} minutes${confirmWaves ? ', then a person goes on' : ''}` },
+      {
+        name: 'Stops',
+        value: `when more than ${stop.failed} tenants fail, or more than ${stop.unclear} ${stop.unclear === 1 ? 'ends' : 'end'} unclear`,
+      },
+      { name: 'Between waves', value: pauseWords(pauseMinutes, confirmWaves) },
       { name: 'Permissions', value: (job?.permissions ?? []).join(' ') },
       ...(hidden === '' ? [] : [{ name: 'Not shown here', value: hidden }]),
     ],
@@ -385,6 +388,12 @@ async function subjectOf(
     rule: names[0] ?? '',
     audit: defined({ scopes: job?.permissions ?? [], application: job?.application }),
   };
+}
+
+/** What happens between two waves. */
+function pauseWords(minutes: number, waitsForPerson: boolean): string {
+  const pause = minutes === 0 ? [] : [`${minutes} ${minutes === 1 ? 'minute' : 'minutes'} pass`];
+  return [...pause, ...(waitsForPerson ? ['a person lets it go on'] : [])].join(', then ') || 'nothing';
 }
 
 /** Most characters of the differences that an approval shows, and of one of them. A record holds 32,768. */
@@ -426,12 +435,19 @@ async function decidableApply(deps: PlanDeps, planId: string, caller: Caller): P
 /**
  * Lets an apply go on that a limit holds, or that waits after a wave. The tenants that ended badly so far do not hold it again.
  * @param deciding.seen what it waited for (`waitsFor`) when the person looked. Nothing else is released.
+ * @param deciding.reason why the person lets it go on, as a text for others.
  * @throws BrokerError request_invalid if it has ended or does not wait for that; run_not_found; caller_forbidden.
  */
 export async function goOn(
   deps: PlanDeps,
   planId: string,
-  { caller, orchestrations, log, seen }: Deciding & { readonly seen?: string | undefined },
+  {
+    caller,
+    orchestrations,
+    log,
+    seen,
+    reason,
+  }: Deciding & { readonly seen?: string | undefined; readonly reason?: string | undefined },
 ): Promise<RunId> {
   const run = await decidableApply(deps, planId, caller);
   const hold = holdOf(run);
@@ -457,14 +473,13 @@ export async function goOn(
   const bad = await badTenants(deps, run.runId);
   // Who ends a hold in a wave has not seen what the rest of it brings.
   const seenWave = hold === undefined ? wave : (run.goneOn?.wave ?? 0);
-  const before = run.goneOn?.gates ?? [];
-  const gates = hold === undefined ? [...before, { wave, atMs: deps.clock.nowMs(), by: caller.name }] : before;
+  const gate = defined({ wave, atMs: deps.clock.nowMs(), by: caller.name, reason, held: hold?.detail });
   const goneOn = defined({
     hold: run.hold?.id,
     wave: seenWave,
     bad,
     by: callerIdOf(caller),
-    gates: gates.length === 0 ? undefined : gates,
+    gates: [...(run.goneOn?.gates ?? []), gate],
   });
   await deps.runs.log.change(run.runId, { goneOn });
   log.log('info', 'apply.gone_on', { runId: run.runId, wave });
@@ -561,10 +576,11 @@ async function viewApply(visible: RunSource, run: Run, request: ApplyRequest | u
     tenants: isOver ? run.tenants : { ...run.tenants, ...(await countsSoFar(visible, run)) },
     wave: run.wave?.wave ?? (isOver || run.startedAtMs === undefined ? undefined : 1),
     ...(request === undefined ? { waves: [] } : await wavesOf(visible, run, request)),
+    stop: request?.stop,
     waits: waitsFor(run) !== undefined,
     waitsFor: waitsFor(run),
     hold: hold && { code: hold.code, detail: hold.detail, at: isoTime(hold.atMs) },
-    gates: run.goneOn?.gates?.map(({ wave, atMs, by }) => ({ wave, at: isoTime(atMs), by })),
+    gates: run.goneOn?.gates?.map(({ atMs, ...gate }) => ({ ...gate, at: isoTime(atMs) })),
     approvalId: request?.approvalId,
   });
 }

@@ -12,6 +12,9 @@ function Resume-PartnerApply {
     .PARAMETER WaitsFor
     What it waits for, as Get-PartnerPlan shows it. Nothing that came later is released.
 
+    .PARAMETER Reason
+    Why. The plan shows it from then on.
+
     .EXAMPLE
     Get-PartnerPlan | Where-Object Waits | Resume-PartnerApply -WhatIf
 
@@ -22,11 +25,14 @@ function Resume-PartnerApply {
     [OutputType([void])]
     param(
         [Parameter(Mandatory, Position = 0, ValueFromPipelineByPropertyName)] [ValidateNotNullOrEmpty()] [string] $PlanId,
-        [Parameter(ValueFromPipelineByPropertyName)] [string] $WaitsFor
+        [Parameter(ValueFromPipelineByPropertyName)] [string] $WaitsFor,
+        [string] $Reason
     )
     process {
         if (-not $PSCmdlet.ShouldProcess($PlanId, 'Let the apply go on')) { return }
-        $body = if ($WaitsFor) { @{ waitsFor = $WaitsFor } } else { @{} }
+        $body = @{}
+        if ($WaitsFor) { $body.waitsFor = $WaitsFor }
+        if ($Reason) { $body.reason = $Reason }
         [void](Invoke-BrokerApi @{ Method = 'POST'; Path = "$(Get-PlanPath $PlanId)/go-on"; Body = $body })
     }
 }

@@ -16,6 +16,9 @@ const applySchema = z
     waveNames: optionalTexts(
       'What names the tenants of each wave, as it was asked for: `group:pilot`, `10%`. Absent where `waves` is empty, for a caller that the policy limits to some tenants, and for an apply that an earlier version started.',
     ),
+    stop: z.object({ failed: count, unclear: count }).optional().meta({
+      description: 'It is held when more tenants than this fail or end unclear. Absent where `waves` is empty.',
+    }),
     waits: z.boolean().meta({ description: 'Whether it waits for a person: `POST /api/plans/{planId}/go-on`.' }),
     waitsFor: optionalText('What it waits for: the id of a hold, or the end of a wave, as `wave-1`.'),
     hold: z
@@ -28,12 +31,16 @@ const applySchema = z
           wave: count,
           at: isoTime,
           by: text('The name of the caller, or the application id of one without.'),
+          reason: optionalText(
+            'Why, if the person said so. Absent for a caller that the policy limits to some tenants.',
+          ),
+          held: optionalText('Why it was held in the wave. Absent: it waited after the wave.'),
         }),
       )
       .optional()
       .meta({
         description:
-          'Who let it go on after which wave, from 1. Absent if nobody did, if an earlier version recorded it, and in lists for an apply that has ended.',
+          'Who let it go on after which wave or hold in it, from 1. Absent if nobody did, if an earlier version recorded it, and in lists for an apply that has ended.',
       }),
     approvalId: optionalText('The approval under which it was started. Absent where `waves` is empty.'),
     outcomes: z

@@ -122,7 +122,17 @@ export const goneOnSchema: z.ZodType<GoneOn> = z.object({
   wave: z.number(),
   bad: stopLimitsSchema.extend({ unconfirmed: z.number() }),
   by: z.string(),
-  gates: z.array(z.object({ wave: z.number(), atMs: z.number(), by: z.string() })).optional(),
+  gates: z
+    .array(
+      z.object({
+        wave: z.number(),
+        atMs: z.number(),
+        by: z.string(),
+        reason: z.string().optional(),
+        held: z.string().optional(),
+      }),
+    )
+    .optional(),
 });
 
 export const waveProgressSchema: z.ZodType<WaveProgress> = z.object({

@@ -185,6 +185,12 @@ export class VisibleRuns implements RunSource {
       stoppedBy: run.stoppedBy && { ...run.stoppedBy, detail: hiddenDetail },
       // Counts other tenants.
       hold: run.hold && { ...run.hold, detail: hiddenDetail },
+      goneOn: run.goneOn && {
+        ...run.goneOn,
+        gates: run.goneOn.gates?.map(({ reason: _reason, ...gate }) =>
+          gate.held === undefined ? gate : { ...gate, held: hiddenDetail },
+        ),
+      },
     };
   }
 

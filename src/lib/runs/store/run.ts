@@ -131,17 +131,21 @@ export interface GoneOn {
   /** Tenants that had ended badly by then. They do not stop the apply again. */
   readonly bad: BadTenants;
   readonly by: string;
-  /** Who let it go on after each wave. Absent: no wave, or an earlier version recorded it. */
+  /** Who let it go on after each wave and hold. Absent: nobody did, or an earlier version recorded it. */
   readonly gates?: readonly Gate[] | undefined;
 }
 
-/** The end of a wave, after which a person let the apply go on. */
+/** The end of a wave, or a hold in it, after which a person let the apply go on. */
 interface Gate {
   /** From 1. */
   readonly wave: number;
   readonly atMs: number;
   /** The name of the caller, or the application id of one without a name. */
   readonly by: string;
+  /** Why, if the person said so. */
+  readonly reason?: string | undefined;
+  /** Why it was held. Absent: it waited after the wave. */
+  readonly held?: string | undefined;
 }
 
 /** Where an apply is. */

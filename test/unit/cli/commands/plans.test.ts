@@ -209,6 +209,10 @@ describe('ptb plans', () => {
     expect(await said('go-on', planId)).toBe(`It goes on.\nFollow it with: ptb plans show ${planId} --wait\n`);
     const { requests } = await ptb(['plans', 'go-on', planId], answers);
     expect(sent(requests).map(({ body }) => body)).toEqual([{ waitsFor: 'wave-1' }]);
+    const reasoned = await ptb(['plans', 'go-on', planId, '--reason', 'No tickets since.'], answers);
+    expect(sent(reasoned.requests).map(({ body }) => body)).toEqual([
+      { waitsFor: 'wave-1', reason: 'No tickets since.' },
+    ]);
     expect(await said('end', planId)).toContain('nothing more is sent');
     expect(await said('undo', planId)).toContain('Started the plan u.');
     expect(JSON.parse(await said('end', planId, '--json'))).toEqual(decided);

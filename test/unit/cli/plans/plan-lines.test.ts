@@ -145,6 +145,19 @@ Apply it until 2026-11-25T11:00:00Z with: ptb apply ${planId}`);
       'held',
       'Held: 1 tenant failed.\nIt waits for a person.',
     ],
+    [
+      {
+        apply: {
+          ...apply,
+          gates: [
+            { wave: 1, at: '2026-11-24T12:00:00Z', by: 'Ada', reason: 'No tickets.' },
+            { wave: 2, at: '2026-11-24T12:30:00Z', by: 'Eve', held: '1 tenant failed.' },
+          ],
+        },
+      },
+      'wave 1 of 2',
+      'Ada let it go on after wave 1, 2026-11-24T12:00:00Z: No tickets.\nEve let it go on in wave 2 (1 tenant failed.), 2026-11-24T12:30:00Z',
+    ],
     [{ apply: { ...apply, status: 'cancelled' as const } }, 'ended', `Take it back with: ptb plans undo ${planId}`],
     [{ apply: { ...apply, status: 'failed' as const, outcomes: {} } }, 'stopped', 'Waves of 1, 1 tenants'],
     [

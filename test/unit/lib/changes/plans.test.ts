@@ -404,8 +404,8 @@ describe('an approval', () => {
       Changes: '4',
       'Cannot be undone': '1',
       Waves: 'group:pilot, 100%',
-      Stops: 'when more than 3 tenants fail or 1 end unclear',
-      'Between waves': '7 minutes, then a person goes on',
+      Stops: 'when more than 3 tenants fail, or more than 1 ends unclear',
+      'Between waves': '7 minutes pass, then a person lets it go on',
       Permissions: 'User.ReadWrite.All',
     });
     expect(subject.details.map(({ name }) => name)).toEqual(['act /users/1/revokeSignInSessions', 'update /users/1']);
@@ -720,16 +720,17 @@ describe('an apply that waits', () => {
       wave: 0,
       bad: { failed: 0, unclear: 0, unconfirmed: 0 },
       by: `${colleague.applicationId}/${colleague.objectId}`,
+      gates: [{ wave: 1, atMs: deps.clock.nowMs(), by: colleague.name, held: hold.detail }],
     });
     expect(orchestrations.raised).toEqual([`${applyId} decided`, `${applyId} decided`]);
   });
 
   test('does not go on past what the person has not seen', async () => {
     const { deps, as, runLog, applyId, orchestrations, show } = await stageApply();
-    const decide = (seen: string) => goOn(deps, planId, { ...as(colleague), seen });
+    const decide = (seen: string, reason?: string) => goOn(deps, planId, { ...as(colleague), seen, reason });
     await runLog.change(applyId, { wave: { wave: 1, endedAtMs: 0, waits: true } });
-    expect(await decide('wave-1')).toBe(applyId);
-    const gates = [{ wave: 1, atMs: deps.clock.nowMs(), by: colleague.name }];
+    expect(await decide('wave-1', 'No tickets.')).toBe(applyId);
+    const gates = [{ wave: 1, atMs: deps.clock.nowMs(), by: colleague.name, reason: 'No tickets.' }];
     expect((await runLog.find(applyId))?.goneOn).toMatchObject({ wave: 1, gates });
     await runLog.change(applyId, { hold, wave: { wave: 2 } });
     // Repeated, or from a page that is older than the hold.
@@ -737,10 +738,12 @@ describe('an apply that waits', () => {
     await expect(decide('wave-2')).rejects.toEqual(refused('request_invalid', /something else/));
     expect((await runLog.find(applyId))?.goneOn?.hold).toBeUndefined();
     expect(await decide('h')).toBe(applyId);
-    const [gate] = (await show(engineer)).apply?.gates ?? [];
-    expect(gate).toEqual({ wave: 1, at: new Date(deps.clock.nowMs()).toISOString(), by: colleague.name });
-    // The end of a hold is no gate, and keeps those before.
-    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ hold: 'h', wave: 1, gates });
+    const at = new Date(deps.clock.nowMs()).toISOString();
+    const [gate, ofHold] = (await show(engineer)).apply?.gates ?? [];
+    expect(gate).toEqual({ wave: 1, at, by: colleague.name, reason: 'No tickets.' });
+    // The end of a hold keeps the gates before.
+    expect(ofHold).toEqual({ wave: 2, at, by: colleague.name, held: hold.detail });
+    expect((await runLog.find(applyId))?.goneOn).toMatchObject({ hold: 'h', wave: 1, gates: { length: 2 } });
     expect(await decide('h')).toBe(applyId);
     await expect(decide('other')).rejects.toEqual(refused('request_invalid', /does not wait/));
     expect(orchestrations.raised).toHaveLength(4);
@@ -854,6 +857,7 @@ describe('a view of a plan', () => {
           wave: 2,
           waves: [1, 2],
           waveNames: ['group:pilot', '100%'],
+          stop: { failed: 3, unclear: 1 },
           outcomes: { applied: 2, drifted: 1 },
           tenants: { failed: 3 },
         },
@@ -864,7 +868,10 @@ describe('a view of a plan', () => {
   });
 
   test('shows a reader of some tenants no counts of others', async () => {
-    const { show } = await stageView(['applied', 'drifted', 'refused'], limitedTo(one, three));
+    const { show, runLog, applyId } = await stageView(['applied', 'drifted', 'refused'], limitedTo(one, three));
+    const bad = { failed: 0, unclear: 0, unconfirmed: 0 };
+    const gates = [{ wave: 1, atMs: 0, by: 'Ada', reason: 'Contoso is away.', held: '2 tenants failed; 1 may.' }];
+    await runLog.change(applyId, { goneOn: { wave: 1, bad, by: 'ada', gates } });
     const { apply, groups } = await show(limited);
     expect(groups).toMatchObject([{ tenants: 2 }]);
     expect(apply).toMatchObject({
@@ -872,6 +879,9 @@ describe('a view of a plan', () => {
       tenants: { total: 2, failed: 2 },
       hold: { detail: 'Only callers that may read every tenant see the details.' },
     });
+    const at = '1970-01-01T00:00:00.000Z';
+    expect(apply?.gates).toEqual([{ wave: 1, at, by: 'Ada', held: apply?.hold?.detail }]);
+    expect((await show(engineer)).apply?.gates).toMatchObject([{ at, reason: 'Contoso is away.' }]);
     expect(apply?.outcomes).toEqual({ applied: 1, refused: 1 });
     // A wave may be named after a tenant.
     expect(apply).not.toHaveProperty('waveNames');
