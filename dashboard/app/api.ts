@@ -141,8 +141,8 @@ export function createApi(
     apply: (planId: string, order: ApplyOptions) =>
       post<StartedRunAnswer | PendingApprovalAnswer>(`${pathOf('plans', planId)}/apply`, order),
     /** @param waitsFor what the person has seen: nothing else is released. */
-    goOn: (planId: string, waitsFor: string | undefined) =>
-      post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/go-on`, { waitsFor }),
+    goOn: (planId: string, waitsFor: string | undefined, reason: string | undefined) =>
+      post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/go-on`, { waitsFor, reason }),
     endApply: (planId: string) => post<DecidedApplyAnswer>(`${pathOf('plans', planId)}/end`),
     /** Plans the opposites of what an apply changed. */
     undo: (planId: string) => post<StartedRunAnswer>(`${pathOf('plans', planId)}/undo`),

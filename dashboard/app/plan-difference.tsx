@@ -4,7 +4,7 @@ import { type Difference as Change, differenceOf } from '../../src/lib/changes/d
 import type { Api } from './api.ts';
 import { count } from './format.ts';
 import { CauseHead } from './causes.tsx';
-import { Panel, Table } from './pieces.tsx';
+import { Breakable, Panel, Table } from './pieces.tsx';
 import { differenceWords, type Group, groupTitle, isEmptyAt, plainWords } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { runLink, tenantLink } from './route.ts';
@@ -69,13 +69,24 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
         {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
         <figure class="patch" tabIndex={0}>
           <figcaption>
-            <code>{target}</code> in {count(tenants, 'tenant')}
+            <code>
+              <Breakable text={target} />
+            </code>{' '}
+            in {count(tenants, 'tenant')}
           </figcaption>
           <Table
             items={differenceOf(before, after)}
             keyOf={({ place }) => place}
             columns={[
-              ['Setting', 'wrap', ({ place }) => <code>{place === '' ? 'everything' : place}</code>],
+              [
+                'Setting',
+                'wrap',
+                ({ place }) => (
+                  <code>
+                    <Breakable text={place === '' ? 'everything' : place} />
+                  </code>
+                ),
+              ],
               ['Before', 'wrap', (one) => <Values of={one.lost} as="del" in={one} state={before} />],
               ['After', 'wrap', (one) => <Values of={one.gained} as="ins" in={one} state={after} />],
             ]}
@@ -102,7 +113,9 @@ function Values(props: {
     <>
       {change.isList ? <span class="quiet">{Value === 'del' ? 'loses ' : 'gains '}</span> : null}
       {of.map((value, at) => (
-        <Value key={at}>{value}</Value>
+        <Value key={at}>
+          <Breakable text={value} />
+        </Value>
       ))}
     </>
   );

@@ -16,8 +16,17 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Time, ToneBadge } from './pieces.tsx';
-import { type Apply, canApply, doneOf, headlineOf, outcomeTones, undoableOf, waveWord } from './plan-words.ts';
+import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
+import {
+  type Apply,
+  canApply,
+  doneOf,
+  headlineOf,
+  outcomeTones,
+  recurrenceOf,
+  undoableOf,
+  waveWord,
+} from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
@@ -27,6 +36,7 @@ import { StartedBy } from './run-table.tsx';
 import { RunSummary } from './run-summary.tsx';
 import type { PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { Check, TextField } from './choice.tsx';
+import { CopyButton } from './copy.tsx';
 import { entriesIn } from './view-filter.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
@@ -35,6 +45,8 @@ const [busyMs, idleMs] = [2_000, 15_000];
 /** The waves, whose tenants may be thousands. */
 const wavesMs = 5_000;
 const namesShown = 10;
+/** Of the wave to come. */
+const nextShown = 8;
 
 export const PlanView = forRole(['Runs.Read'], 'Plan', OnePlan);
 
@@ -101,8 +113,17 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
         </Notice>
       ) : null}
       {apply?.waits === true ? (
-        <Decision plan={plan} apply={apply} headline={headline} reload={reload} onFailure={setFailure} />
+        <Decision
+          key={apply.waitsFor}
+          plan={plan}
+          apply={apply}
+          tenants={applied.value}
+          headline={headline}
+          reload={reload}
+          onFailure={setFailure}
+        />
       ) : null}
+      {apply === undefined || applied.value === undefined ? null : <WentWrong apply={apply} tenants={applied.value} />}
       {run !== undefined && (isEnded(run.status) || run.cancelRequested === true) ? <RunSummary run={run} /> : null}
       {tenants.failed > 0 && isEnded(status) ? (
         <Notice kind="warn" actions={why}>
@@ -114,16 +135,13 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       ) : (
         <>
           <Outcomes plan={plan} apply={apply} />
-          <div class="cols">
+          <div class={apply.approvalId === undefined ? '' : 'cols'}>
             <div class="stack">
               <Connection of={[applied]} />
               {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
               <Difference plan={plan} />
             </div>
-            <div class="stack">
-              {applied.value === undefined ? null : <WantALook tenants={applied.value} runId={apply.runId} />}
-              {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
-            </div>
+            {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
           </div>
         </>
       )}
@@ -162,7 +180,7 @@ function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run:
       {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>takes back an apply</a>}
       {digest === undefined ? null : (
         <span title={`SHA-256 of the changes: ${digest}`}>
-          digest <code>{digest.slice(0, 12)}…</code>
+          digest <code>{digest.slice(0, 12)}…</code> <CopyButton text={digest} what="digest" />
         </span>
       )}
     </>
@@ -235,17 +253,25 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
   return <DialogButton dialog={dialog}>{plan.apply?.waits === true ? 'End here…' : 'End…'}</DialogButton>;
 }
 
-/** Why an apply waits, and the two ways on. */
-function Decision(props: ActProps & { readonly apply: Apply; readonly headline: string }) {
-  const { plan, apply, headline, reload, onFailure } = props;
+interface DecisionProps extends ActProps {
+  readonly apply: Apply;
+  /** Undefined until they are read. */
+  readonly tenants: readonly RunTenant[] | undefined;
+  readonly headline: string;
+}
+
+/** Why an apply waits, what is to come, and the two ways on. */
+function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: DecisionProps) {
   const { api } = useSignedIn();
   const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
-  const { hold, wave = 1, waves } = apply;
+  const { hold, wave = 1, waves, stop } = apply;
+  const [reason, setReason] = useState('');
+  const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
   const { failed } = apply.tenants;
   const made = undoableOf(plan);
   const goOn = async (): Promise<void> => {
-    await api.goOn(plan.planId, apply.waitsFor);
+    await api.goOn(plan.planId, apply.waitsFor, reason.trim() === '' ? undefined : reason.trim());
     reload();
   };
   return (
@@ -269,14 +295,46 @@ function Decision(props: ActProps & { readonly apply: Apply; readonly headline: 
       <strong>{headline}.</strong>
       {hold === undefined ? (
         <p>
-          Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')}.
-          {failed === 0 ? '' : ` Look first at what went wrong in ${count(failed, 'tenant')}.`}
+          Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')}
+          {next.length === 0 ? (
+            '.'
+          ) : (
+            <>
+              : <Some names={next} most={nextShown} />.
+            </>
+          )}
+          {failed === 0 ? null : (
+            <>
+              {' '}
+              Look first at <a href={runLink(apply.runId, 'tenants')}>what went wrong in {count(failed, 'tenant')}</a>.
+            </>
+          )}
         </p>
       ) : (
         <p>
           {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
         </p>
       )}
+      {stop === undefined || (hold !== undefined && wave === 1) ? null : (
+        <p>
+          It is held when more than {stop.failed.toLocaleString('en')} further{' '}
+          {stop.failed === 1 ? 'tenant fails' : 'tenants fail'}, or more than {stop.unclear.toLocaleString('en')}{' '}
+          {stop.unclear === 1 ? 'ends' : 'end'} unclear.
+        </p>
+      )}
+      {mayApply ? (
+        <p>
+          <span class="field">
+            <TextField
+              id="go-on-reason"
+              label="Reason to go on"
+              placeholder="for the record"
+              value={reason}
+              onText={setReason}
+            />
+          </span>
+        </p>
+      ) : null}
       {made === 0 || !mayApply || !mayPlan ? null : (
         <p class="quiet">
           To undo {made === 1 ? 'the change' : `the ${count(made, 'change')}`} made so far, end the apply first.
@@ -332,7 +390,7 @@ function Waves({ apply, tenants }: WavesProps) {
           const some = byWave.get(index + 1) ?? [];
           const isGate = index + 1 === current && waits && hold === undefined;
           const isNow = index + 1 === current && !isEnded(status) && !isGate;
-          const gate = gates.find(({ wave }) => wave === index + 1);
+          const passed = gates.filter(({ wave }) => wave === index + 1);
           const ofWave = parts[index] ?? [];
           const end = some
             .flatMap(({ finishedAt }) => finishedAt ?? [])
@@ -362,9 +420,12 @@ function Waves({ apply, tenants }: WavesProps) {
                   )}
                 </div>
               </li>
-              {gate === undefined ? null : (
-                <Gate who={<Person name={gate.by} />} what="let it go on at" iso={gate.at} />
-              )}
+              {passed.map(({ by, at, reason, held }) => (
+                <Gate key={at} who={<Person name={by} />} what="let it go on at" iso={at}>
+                  {held === undefined ? '.' : ` after a hold. ${held}`}
+                  {reason === undefined ? null : <q>{reason}</q>}
+                </Gate>
+              ))}
               {isGate ? <Gate who="It waits" what="to go on since" iso={end} isNow /> : null}
             </Fragment>
           );
@@ -375,11 +436,18 @@ function Waves({ apply, tenants }: WavesProps) {
 }
 
 /** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */
-const Gate = (props: { who: ComponentChildren; what: string; iso: string | undefined; isNow?: true }) => (
+const Gate = (props: {
+  readonly who: ComponentChildren;
+  readonly what: string;
+  readonly iso: string | undefined;
+  readonly isNow?: true;
+  readonly children?: ComponentChildren;
+}) => (
   <li class={props.isNow ? 'gate now' : 'gate'}>
     <Icon name={props.isNow ? 'clock' : 'good'} />
     <span>
       <b>{props.who}</b> {props.what} {props.iso === undefined ? '…' : <Clock iso={props.iso} exact />}
+      {props.children}
     </span>
   </li>
 );
@@ -396,17 +464,8 @@ const countsOf = (tenants: readonly RunTenant[]) =>
   (['succeeded', 'failed', 'retrying', 'skipped'] as const).flatMap((outcome) => {
     const some = tenants.filter((tenant) => tenant.outcome === outcome);
     const [tone, word] = waveWords[outcome];
-    return some.length === 0
-      ? []
-      : [[tone, outcome === 'failed' ? failedWords(some, word) : word, some.length] as const];
+    return some.length === 0 ? [] : [[tone, word, some.length] as const];
   });
-
-/** What went wrong, with the first tenants by name: `refused: Contoso`. */
-const failedWords = (tenants: readonly RunTenant[], word: string): string => {
-  const isRefused = tenants.every(({ detail }) => /^[\d,]+ refused\.$/.test(detail ?? ''));
-  const names = tenants.slice(0, 2).map(({ name }) => name);
-  return `${isRefused ? 'refused' : word}: ${names.join(', ')}${tenants.length > 2 ? ' and others' : ''}`;
-};
 
 /** The changes by what became of them. */
 function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
@@ -430,8 +489,9 @@ function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: 
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
-/** The tenants in which it went wrong, and why, as far as the first page of rows has it. */
-function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[]; readonly runId: string }) {
+/** The tenants in which it went wrong, why, as far as the first page of rows has it, and whether later waves may end alike. */
+function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[]; readonly apply: Apply }) {
+  const { runId, status } = apply;
   const failed = tenants.filter(({ outcome }) => outcome === 'failed');
   const load = async (api: Api) =>
     failed.length === 0 ? undefined : api.rows(runId, undefined, new AbortController().signal);
@@ -440,25 +500,21 @@ function WantALook({ tenants, runId }: { readonly tenants: readonly RunTenant[];
     rows.find(({ tenantId, detail }) => tenantId === id && typeof detail === 'string')?.['detail'];
   if (failed.length === 0) return null;
   return (
-    <Panel title="Want a look" bare>
+    <Panel title="What went wrong" bare>
       <ul class="list">
         {failed.slice(0, namesShown).map(({ tenantId, name, outcome, code, detail }) => (
-          <li key={tenantId} class="ask">
-            <div>
-              <a href={tenantLink(tenantId)}>{name}</a>
-              <div class="small quiet">{saidOf(tenantId)}</div>
-            </div>
-            <ToneBadge tone="bad">{detail?.replace(/\.$/, '') ?? titleOf(code ?? outcome)}</ToneBadge>
+          <li key={tenantId} class="wrong">
+            <a href={tenantLink(tenantId)}>{name}</a>
+            <span>{saidOf(tenantId) ?? detail ?? titleOf(code ?? outcome)}</span>
           </li>
         ))}
       </ul>
-      <footer>
-        {failed.length > namesShown ? (
+      {isEnded(status) ? null : <footer>{recurrenceOf(tenants)}</footer>}
+      {failed.length > namesShown ? (
+        <footer>
           <a href={runLink(runId, 'tenants')}>All {count(failed.length, 'tenant')}</a>
-        ) : (
-          <a href={runLink(runId, 'rows')}>Every change, with its answer</a>
-        )}
-      </footer>
+        </footer>
+      ) : null}
     </Panel>
   );
 }

@@ -1,10 +1,11 @@
 import { useMayStart, useRole } from './context.ts';
 import { DialogButton } from './dialog.tsx';
-import { byDay, count } from './format.ts';
+import { CountsBar } from './charts.tsx';
+import { count } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Person } from './approval-facts.tsx';
 import { Empty, Head, Loaded, Table, Time, ToneBadge } from './pieces.tsx';
-import { type PlanSummary, stateOf } from './plan-words.ts';
+import { isExpired, type PlanSummary, stateOf } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { planLink } from './route.ts';
@@ -15,7 +16,7 @@ const intervalMs = 5_000;
 
 export const PlansView = forRole(['Runs.Read'], 'Plans', PlanList);
 
-/** The newest plans by day, each with the state of its apply. */
+/** The newest plans by what is to be done about them, each with the state of its apply. */
 function PlanList() {
   const polled = usePolling((api) => api.plans(), 'plans', intervalMs);
   const [mayStart, mayApply] = [useMayStart(), useRole('Changes.Apply')];
@@ -46,23 +47,32 @@ function PlanList() {
               <Table<PlanSummary>
                 items={plans}
                 keyOf={({ planId }) => planId}
-                groupsOf={byNeed}
+                groupsOf={byState}
                 columns={[
                   [
                     'Plan',
                     'wrap',
-                    ({ planId, title, madeBy, madeAt }) => (
+                    (plan) => (
                       <>
-                        <a href={planLink(planId)}>{title}</a>
+                        <a href={planLink(plan.planId)}>{plan.title}</a>
                         <span class="sub">
-                          <Person name={madeBy} />, <Time iso={madeAt} short />
+                          <Person name={plan.madeBy} />, <Time iso={plan.madeAt} short />. {tenantsOf(plan)}
                         </span>
                       </>
                     ),
                     ({ job }) => job,
                   ],
                   ['State', 'w-c', (plan) => <StateBadge plan={plan} />],
-                  ['Tenants', 'w-m p2', tenantsOf],
+                  [
+                    'Tenants',
+                    'w-l p2',
+                    (plan) => (
+                      <>
+                        {tenantsOf(plan)}
+                        {plan.apply && <CountsBar counts={plan.apply.tenants} />}
+                      </>
+                    ),
+                  ],
                   ['Made', 'w-m p2', ({ madeAt }) => <Time iso={madeAt} short />],
                   ['By', 'w-l p3 quiet', ({ madeBy }) => <Person name={madeBy} />],
                 ]}
@@ -75,24 +85,25 @@ function PlanList() {
   );
 }
 
-/** How many tenants it changes; of an apply, in how many it went well so far, and in how many not. */
+/** How many tenants it has read; of an apply, in how many it went well so far, and in how many not. */
 function tenantsOf({ tenants, apply }: PlanSummary): string {
-  if (apply === undefined) return tenants.total.toLocaleString('en');
+  if (apply === undefined) return count(tenants.total, 'tenant');
   const { succeeded, failed, total } = apply.tenants;
-  const made = `${succeeded.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+  const made = `${succeeded.toLocaleString('en')} of ${count(total, 'tenant')}`;
   return failed === 0 ? made : `${made}, ${failed.toLocaleString('en')} failed`;
 }
 
-/** Those that wait for a person, then the others by day. */
-function byNeed(plans: readonly PlanSummary[]) {
-  const waits = ({ apply }: PlanSummary): boolean => apply?.waits === true;
-  const waiting = plans.filter(waits);
-  const days = byDay(
-    plans.filter((plan) => !waits(plan)),
-    ({ madeAt }) => madeAt,
-  );
-  return waiting.length === 0 ? days : [{ title: 'Waiting', items: waiting }, ...days];
-}
+const groups = ['Waiting for a person', 'Under way', 'Not applied yet', 'Over'] as const;
+
+/** Those that wait for a person, those under way, those that can be applied, and what is over. */
+const byState = (plans: readonly PlanSummary[]) => {
+  const found = Map.groupBy(plans, (plan): (typeof groups)[number] => {
+    if (plan.apply?.waits === true) return 'Waiting for a person';
+    if (stateOf(plan)[0] === 'active') return 'Under way';
+    return plan.status === 'completed' && plan.apply === undefined && !isExpired(plan) ? 'Not applied yet' : 'Over';
+  });
+  return groups.flatMap((title) => (found.has(title) ? [{ title, items: found.get(title) ?? [] }] : []));
+};
 
 /** How many wait for the reader, or for somebody who may let them go on. */
 function headline(plans: readonly PlanSummary[], mayApply: boolean): string {

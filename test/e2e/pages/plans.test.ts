@@ -154,8 +154,9 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.look();
 
     await changeTenant(demo.cloud.control, String(failing), { moreRoles: [] });
+    await page.getByLabel('Reason to go on').fill('No tickets since.');
     await operator.press('Go on with wave 2');
-    await page.locator('.gate').waitFor();
+    await page.locator('.gate', { hasText: 'No tickets since.' }).waitFor();
     await operator.says('The apply is held in wave 2 of 2 and waits for you');
     await page.locator('.metrics', { hasText: 'refused1' }).waitFor();
     await operator.look();

@@ -4,7 +4,14 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
-import { differenceWords, headlineOf, plainWords, stateOf, targetInWords } from '../../../dashboard/app/plan-words.ts';
+import {
+  differenceWords,
+  headlineOf,
+  plainWords,
+  recurrenceOf,
+  stateOf,
+  targetInWords,
+} from '../../../dashboard/app/plan-words.ts';
 import { PlanView } from '../../../dashboard/app/plan-view.tsx';
 import type { PlanAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
@@ -85,7 +92,8 @@ async function open(plan: PlanAnswer | (() => PlanAnswer), methods: Partial<Api>
   cleanUp = unmount;
   const settle = () => act(() => new Promise((resolve) => setTimeout(resolve, 5)));
   await settle();
-  const buttons = (): string[] => [...root.querySelectorAll('button')].map(({ textContent }) => textContent.trim());
+  const buttons = (): string[] =>
+    [...root.querySelectorAll('button:not(.copy)')].map(({ textContent }) => textContent.trim());
   const press = async (name: string): Promise<void> => {
     await act(() => [...root.querySelectorAll('button')].findLast((each) => each.textContent.trim() === name)?.click());
     await settle();
@@ -204,9 +212,10 @@ it('lists what waits for a person first, and names people of the own tenant with
   cleanUp = unmount;
   await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
   expect(root.querySelector('h1')?.textContent).toBe('1 plan waits for you');
-  const [head, first, , last] = [...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent);
-  expect(head).toBe('Waiting');
-  expect(first).toMatch(/^Waitsolivia, .*[^1]2 of 12, 1 failed.*olivia$/);
+  const [head, first, next, last] = [...root.querySelectorAll('tbody tr')].map(({ textContent }) => textContent);
+  expect([head, next]).toEqual(['Waiting for a person', 'Not applied yet']);
+  expect(first).toMatch(/^Waitsolivia, .*2 of 12 tenants, 1 failed.*olivia$/);
+  expect(root.querySelector('.bar')?.getAttribute('aria-label')).toBe('2 succeeded, 1 failed of 12');
   expect(last).toMatch(/guest@other\.example$/);
 });
 
@@ -238,16 +247,58 @@ describe('the page of a plan', () => {
     await settle();
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 refused: Contoso$/);
+    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 to look at$/);
     expect(second).toBe('2Everyone else1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
       'refused1 ',
       'to come24 ',
     ]);
-    const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Want a look'));
-    expect(look?.textContent).toContain('ContosoMicrosoft refused it with 403.1 refused');
+    const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('What went wrong'));
+    // Once on the page.
+    expect(root.textContent.split('Microsoft refused it with 403.')).toHaveLength(2);
+    expect(look?.textContent).toContain('ContosoMicrosoft refused it with 403.');
+    expect(look?.textContent).toContain(
+      'changed 1 tenant, so the cause is in this one: later waves end alike only where',
+    );
     expect(look?.textContent).not.toContain('Adatum');
+  });
+
+  it.each([
+    ['is not about one tenant, so expect it in later waves', ['throttled'], 1],
+    ['No tenant has taken the changes so far', ['change_failed'], 0],
+    ['changed 3 tenants, so the cause is in these', ['change_failed', 'change_unclear'], 3],
+  ])('says of what went wrong that it %s', (words, codes, changed) => {
+    const failed = codes.map((code) => ({ outcome: 'failed', code }));
+    const tenants = [...failed, ...Array.from({ length: changed }, () => ({ outcome: 'succeeded' }))];
+    expect(recurrenceOf(tenants as Parameters<typeof recurrenceOf>[0])).toContain(words);
+  });
+
+  it('names the tenants of the wave to come and the limits, and sends the reason to go on', async () => {
+    const goOn = vi.fn<Api['goOn']>(async () => ({ planId: 'p', runId: 'r' }));
+    const waiting = (n: number) => ({ tenantId: `t${n}`, name: `T${n}`, outcome: 'waiting', wave: 2 });
+    const runTenants = async () => ({ tenants: Array.from({ length: 10 }, (_, n) => waiting(n + 1)) }) as never;
+    const more = { waits: true, waitsFor: 'wave-1', waves: [1, 10], stop: { failed: 3, unclear: 1 } };
+    const gates = [{ wave: 1, at: inHours(-2), by: 'Olivia', held: '1 tenant failed.', reason: 'Known there.' }];
+    const { root, settle, press, text } = await open(planWith({ apply: applyWith({ ...more, gates }) }), {
+      goOn,
+      runTenants,
+    });
+    await settle();
+    expect(text()).toContain('Wave 2 has 10 tenants: T1, T2, T3, T4, T5, T6, T7, T8 and 2 others.');
+    expect(text()).toContain('It is held when more than 3 further tenants fail, or more than 1 ends unclear.');
+    await press('2 others');
+    expect(text()).toContain('T8, T9, T10.');
+    expect(root.querySelector('.gate')?.textContent).toMatch(
+      /^Olivia let it go on at [\d:]+ after a hold\. 1 tenant failed\.Known there\.$/,
+    );
+    const reason = root.querySelector<HTMLInputElement>('#go-on-reason')!;
+    await act(() => {
+      reason.value = ' No tickets. ';
+      reason.dispatchEvent(new Event('input', { bubbles: true }));
+    });
+    await press('Go on with wave 2');
+    expect(goOn.mock.calls).toEqual([['harden@w', 'wave-1', 'No tickets.']]);
   });
 
   it('has the name of what it does as its title, and says where it is once', async () => {
@@ -279,7 +330,7 @@ describe('the page of a plan', () => {
     };
     const waiting = await steps({ waits: true });
     expect(waiting.steps.map(({ className }) => className)).toEqual(['wave', 'gate', 'wave', 'gate now', 'wave']);
-    expect(waiting.steps[1]?.textContent).toMatch(/^Olivia Operator let it go on at \d\d:\d\d:\d\d$/);
+    expect(waiting.steps[1]?.textContent).toMatch(/^Olivia Operator let it go on at \d\d:\d\d:\d\d\.$/);
     expect(waiting.steps[3]?.textContent).toMatch(/^It waits to go on since \d\d:\d\d:\d\d$/);
     expect(waiting.text).toContain('Look first at what went wrong in 1 tenant.');
     expect(waiting.steps[2]?.textContent).toMatch(/done \d+ \w+, \d\d:\d\d$/);
@@ -479,7 +530,7 @@ describe('the page of a plan', () => {
     await press('Go on');
     expect(endApply).toHaveBeenCalledOnce();
     // What came after this page was loaded stays held.
-    expect(goOn.mock.calls.map(([, waitsFor]) => waitsFor)).toEqual(['h1']);
+    expect(goOn.mock.calls.map(([, ...more]) => more)).toEqual([['h1', undefined]]);
   });
 
   it('explains a plan that does not exist', async () => {
