@@ -6,6 +6,7 @@ import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { useOwnName } from './context.ts';
 import type { Session } from './session.ts';
 import { isGuid } from './result-columns.ts';
+import { Icon } from './icon.tsx';
 import { inWords, waveWord } from './plan-words.ts';
 import { useTenants } from './polling.ts';
 import { planLink } from './route.ts';
@@ -101,7 +102,7 @@ export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
   const { status, approvalsGiven, approvalsNeeded, expiresAt, validUntil, servedOnce, use, closedAt } = approval;
   const [words, iso] =
     status === 'pending'
-      ? [`${approvalsGiven} of ${count(approvalsNeeded, 'approval')}, lapses`, expiresAt]
+      ? [`${approvalsGiven} of ${count(approvalsNeeded, 'approval')} given, the request lapses`, expiresAt]
       : status === 'approved'
         ? [servedOnce ? 'served once until' : 'served until', validUntil]
         : use?.answered === false
@@ -159,7 +160,7 @@ const textOf = ({ name, value }: NamedText) => (
  */
 export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readonly saysWho?: boolean }) {
   const { approval, saysWho = true } = props;
-  const { asker, facts, details, rule, reason, kind, status, from, validMinutes, servedOnce } = approval;
+  const { asker, facts, details, rule, reason, kind, status, from } = approval;
   const {
     request = [],
     shown = [],
@@ -175,14 +176,14 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
         <Fact name="Why">{saysWho ? (reason ?? <span class="quiet">no reason given</span>) : undefined}</Fact>
         <Fact name="Asked by">{saysWho ? <PartyName party={asker} /> : undefined}</Fact>
         {shown.map(factOf)}
-        <Fact name="Is served for">
-          {saysWho ? undefined : `${count(validMinutes, 'minute')} from the last approval${servedOnce ? ', once' : ''}`}
-        </Fact>
+        <Fact name="Once approved">{saysWho ? undefined : servedWords(approval)}</Fact>
       </dl>
       {details.map(textOf)}
       {isGone ? <p class="quiet">Query, headers and body were removed when the approval was closed.</p> : null}
       <details>
-        <summary class="quiet">Rule, deciders, ids and hashes</summary>
+        <summary class="quiet">
+          <Icon name="turn" turns /> Rule, deciders, ids and hashes
+        </summary>
         <dl>
           <Fact name="Rule">{rule}</Fact>
           <Fact name="Approval id">
@@ -226,15 +227,24 @@ export const statusWord = (status: ApprovalSummary['status']): string => statuse
 export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>
   objectId !== undefined && asker.objectId === objectId;
 
+/** How long and how often an approved request is served. */
+export const servedWords = ({
+  servedOnce,
+  validMinutes,
+}: Pick<ApprovalSummary, 'servedOnce' | 'validMinutes'>): string =>
+  servedOnce
+    ? `it is served once, within ${count(validMinutes, 'minute')}`
+    : `it is served for ${count(validMinutes, 'minute')}, as often as it is sent`;
+
 /** What a decision does, in one sentence. The person reads it again before the decision is sent. */
 export function consequence(approval: ApprovalAnswer, decision: DecisionKind): string {
-  const { approvalsGiven, approvalsNeeded, validMinutes, servedOnce } = approval;
+  const { approvalsGiven, approvalsNeeded } = approval;
   if (decision === 'deny') return 'It is refused, also if others have approved it.';
   if (decision === 'revoke') return 'From now on it is refused.';
   const missing = approvalsNeeded - approvalsGiven - 1;
   return missing > 0
     ? `After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
-    : `It is served ${servedOnce ? 'once, within' : 'for'} ${count(validMinutes, 'minute')} from now${servedOnce ? '' : ', as often as it is sent'}.`;
+    : `From now on ${servedWords(approval)}.`;
 }
 
 /** Roles that the person lacks for a decision. */

@@ -46,7 +46,7 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, status, possibleDecisions, facts } = approval;
+  const { id, status, possibleDecisions, facts, use } = approval;
   const planId = facts.find(({ name }) => name === 'Plan')?.value;
   const { begin, dialog } = useDeciding(onChange);
   const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
@@ -55,11 +55,20 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
   const [pauseMs, setPauseMs] = useState<number>();
   const load = async (api: Api) => {
     const read = isRead ? (await finalAnswer(api.plan(planId))).answer : undefined;
-    setPauseMs(read?.apply === undefined || isEnded(read.apply.status) ? undefined : intervalMs);
+    // The approval is closed before the apply is there.
+    const isComing = read?.apply === undefined ? read !== undefined && use !== undefined : !isEnded(read.apply.status);
+    setPauseMs(isComing ? intervalMs : undefined);
     return read;
   };
   const plan = usePolling(load, `plan of an approval ${planId} ${isRead}`, pauseMs).value;
   const isApplied = plan?.apply?.approvalId === id;
+  // Once it is decided, who decided is what the reader wants to know.
+  const history = (
+    <History
+      approval={approval}
+      answered={plan !== undefined && isApplied ? `${headlineOf(plan, false)}.` : 'It was sent and answered.'}
+    />
+  );
   return (
     <>
       <Head
@@ -80,17 +89,15 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       </Head>
       {dialog}
       {isClosed(approval) && possibleDecisions.length === 0 ? null : <Decision approval={approval} onDecide={begin} />}
-      <div class="cols">
+      {status === 'pending' ? null : history}
+      <div class={status === 'pending' ? 'cols' : 'stack'}>
         <div class="stack">
           <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
             <ApprovalFacts approval={approval} saysWho={false} />
           </Panel>
           {plan === undefined ? null : <Difference plan={plan} />}
         </div>
-        <History
-          approval={approval}
-          answered={plan !== undefined && isApplied ? `${headlineOf(plan, false)}.` : 'It was sent and answered.'}
-        />
+        {status === 'pending' ? history : null}
       </div>
     </>
   );
@@ -128,28 +135,30 @@ interface HistoryProps extends ApprovalProps {
 export function History({ approval, answered }: HistoryProps) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
+  const steps = [askedAt, ...decisions.map(({ at }) => at), ...(use === undefined ? [] : [use.at])];
+  // Seconds tell steps of one minute apart.
+  const exact = new Set(steps.map((iso) => iso.slice(0, 16))).size < steps.length;
   return (
     <Panel title={answered === undefined ? 'Approved' : 'What happened'}>
       <ol class="timeline">
         <li>
-          <Time iso={askedAt} short /> <PartyName party={asker} /> asked.
+          <Time iso={askedAt} short exact={exact} /> <PartyName party={asker} /> asked.
           {reason === undefined ? <span class="quiet"> No reason given.</span> : <q>{reason}</q>}
         </li>
         {decisions.map(({ decision, decider, reason: why, at }) => (
           <li key={`${at} ${decider.objectId} ${decision}`} class={decision === 'approve' ? 'good' : 'bad'}>
-            <Time iso={at} short /> <PartyName party={decider} /> {decisionWords[decision].done} it.
+            <Time iso={at} short exact={exact} /> <PartyName party={decider} /> {decisionWords[decision].done} it.
             <q>{why}</q>
+            {at !== approvedAt || validUntil === undefined || answered === undefined ? null : (
+              <p>
+                It holds {approval.servedOnce ? 'once, ' : ''}until <Time iso={validUntil} short exact={exact} />.
+              </p>
+            )}
           </li>
         ))}
-        {approvedAt === undefined || validUntil === undefined || answered === undefined ? null : (
-          <li>
-            <Time iso={approvedAt} short /> It has all approvals. Valid{approval.servedOnce ? ' once,' : ''} until{' '}
-            <Time iso={validUntil} short />.
-          </li>
-        )}
         {use === undefined || (use.answered && answered === undefined) ? null : (
           <li>
-            <Time iso={use.at} short />{' '}
+            <Time iso={use.at} short exact={exact} />{' '}
             {use.answered ? answered : 'It left, and no answer is known: the change may have been made or not.'}
           </li>
         )}

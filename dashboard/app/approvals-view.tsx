@@ -1,12 +1,12 @@
 import { useContext } from 'preact/hooks';
 import type { Api } from './api.ts';
-import { isOwn, PartyName, RequestLine, Standing, StatusBadge, titleInWords } from './approval-facts.tsx';
+import { isOwn, PartyName, RequestLine, servedWords, Standing, StatusBadge, titleInWords } from './approval-facts.tsx';
 import { type ApprovalList, type ApprovalSummary, readApprovals, WaitingContext } from './waiting.tsx';
 import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
-import { count } from './format.ts';
-import { Empty, Head, Loaded } from './pieces.tsx';
+import { count, relative } from './format.ts';
+import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
@@ -33,7 +33,11 @@ const parts: readonly (readonly [ApprovalsFilter['show'], string])[] = [
 function Approvals({ filter }: FilterProps) {
   const mayDecide = useRole('Approvals.Decide');
   const polled = useApprovals(filter);
-  const { begin, dialog } = useDeciding(polled.reload);
+  const counts = useCounts(filter);
+  const { begin, dialog } = useDeciding(() => {
+    polled.reload();
+    counts.reload();
+  });
   const waiting = useContext(WaitingContext);
   return (
     <>
@@ -48,13 +52,13 @@ function Approvals({ filter }: FilterProps) {
       />
       <div class="filters">
         <nav class="seg" aria-label="Parts of the approvals">
-          {parts.map(([show, title]) => (
+          {parts.map(([show, title], at) => (
             <a
               key={title}
               href={approvalsLink({ ...filter, show })}
               aria-current={show === filter.show ? 'page' : undefined}
             >
-              {title}
+              {title} <span>{countText(show === filter.show ? polled.value : counts.value?.[at])}</span>
             </a>
           ))}
         </nav>
@@ -83,6 +87,16 @@ function headline(list: ApprovalList | undefined, { show }: ApprovalsFilter, min
   const yours = mine === undefined ? '' : mine === length ? ' for you' : `, ${mine === 0 ? 'none' : mine} for you`;
   return `${all} ${length === 1 ? 'waits' : 'wait'}${yours}`;
 }
+
+/** The parts as they are when the page is opened, for their counts. */
+const useCounts = ({ mine }: ApprovalsFilter) =>
+  usePolling(
+    (api) => Promise.all(parts.map(([show]) => readApprovals(api, { show, mine }))),
+    `parts of ${approvalsLink({ mine })}`,
+  );
+
+const countText = (list: ApprovalList | undefined): string =>
+  list === undefined ? '' : `${list.approvals.length}${list.isAll ? '' : '+'}`;
 
 /** What waits is read for the navigation as well. */
 function useApprovals(filter: ApprovalsFilter) {
@@ -125,19 +139,22 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
   );
 }
 
-/** One request: what, why and by whom, with the decisions that the person may make, or how it stands. */
+/** One request: what, by whom, since when and why, what an approval does, and the decisions that the person may make, or how it stands. */
 function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; readonly onDecide: OnDecide }) {
-  const { id, status, asker, reason, rule } = approval;
+  const { id, status, asker, askedAt, reason, rule } = approval;
   return (
     <li class="ask approval">
       <div>
         <h2>
           <a href={approvalLink(id)}>{titleInWords(approval)}</a>
         </h2>
+        <p>
+          <PartyName party={asker} /> asked <Time iso={askedAt} short />, {relative(askedAt)}.
+          {reason === undefined ? null : <q>{reason}</q>}
+        </p>
+        {status === 'pending' ? <p>Once approved, {servedWords(approval)}.</p> : null}
         <RequestLine approval={approval} />
-        {reason === undefined ? null : <q>{reason}</q>}
         <div class="about">
-          <PartyName party={asker} />
           <Standing approval={approval} />
           <span>rule “{rule}”</span>
         </div>

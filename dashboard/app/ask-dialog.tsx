@@ -5,6 +5,7 @@ import { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
 import { count, scheduleWords } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Failure } from './pieces.tsx';
 import { goTo, runLink } from './route.ts';
 import { type NamedTenants, StartTenants, useChosenTenants } from './start-dialog.tsx';
@@ -150,7 +151,9 @@ function QueryJob({ checked, tenants }: QueryJobProps) {
   const expression = schedule.trim().replaceAll(/\s+/g, ' ');
   return (
     <details class="query-job">
-      <summary>Save it as a job</summary>
+      <summary>
+        <Icon name="turn" turns /> Save it as a job
+      </summary>
       <div class="in">
         <TextField id="job-name" label="Name of the job" placeholder="guest-list" value={name} onText={setName} />
         <TextField

@@ -2,6 +2,7 @@ import type { RunTenantDetailsAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { count } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Failure, Loaded } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 
@@ -29,7 +30,9 @@ function Trace({ details: { error, code, log, droppedLines } }: { readonly detai
     <>
       {error === undefined ? null : (
         <details open={ofTheJob.includes(code)}>
-          <summary>Error of the job</summary>
+          <summary>
+            <Icon name="turn" turns /> Error of the job
+          </summary>
           <pre tabIndex={0}>{error}</pre>
         </details>
       )}

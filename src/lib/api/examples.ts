@@ -59,6 +59,7 @@ export const exampleApprovalSummary = {
   approvalsGiven: 0,
   deciders: [],
   servedOnce: true,
+  validMinutes: 60,
   possibleDecisions: ['approve', 'deny', 'revoke'],
 };
 
@@ -67,7 +68,6 @@ export const exampleApproval = {
   details: [{ name: 'Body', value: '{ "accountEnabled": false }' }],
   digest: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   from: ['Approvals.Decide'],
-  validMinutes: 60,
   decisions: [],
   correlationId: exampleCorrelationId,
 };

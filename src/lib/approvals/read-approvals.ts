@@ -122,6 +122,7 @@ export function summariseApproval(approval: Approval, nowMs: number, possibleDec
     ...time('approvedAt', approvedAtMs),
     ...time('validUntil', validUntilMs),
     servedOnce: isChange(subject),
+    validMinutes: terms.validMinutes,
     use: use === undefined ? undefined : { at: isoTime(use.atMs), answered: use.answered },
     ...time('closedAt', approval.closedAtMs),
     possibleDecisions,
@@ -137,7 +138,6 @@ export function viewApproval(approval: Approval, nowMs: number, possibleDecision
     details: isClosed(stateOf(approval, nowMs)) ? [] : subject.details,
     digest: subject.digest,
     from: terms.from,
-    validMinutes: terms.validMinutes,
     decisions: decisions.map(({ decision, decider, reason, atMs }) => ({
       decision,
       decider: viewParty(decider),

@@ -140,7 +140,7 @@ describe('the list of approvals', () => {
       { approvals: [approval(), approval({ id: 'b', possibleDecisions: [] }), approval({ id: 'c' })] },
     ];
     const approvals = vi.fn<Api['approvals']>(async ({ continuation }) => pages[continuation === undefined ? 0 : 1]!);
-    const { root } = await page('list', { approvals });
+    const { root } = await page('one', { approvals, approval: async () => approval() });
     expect(root.querySelector('nav .count')?.textContent).toBe(' (2 wait for your decision)');
     expect(approvals.mock.calls.map(([query]) => query)).toEqual([
       { status: 'pending', limit: '100' },
@@ -148,12 +148,19 @@ describe('the list of approvals', () => {
     ]);
   });
 
-  it('shows who asks for what, why, by which rule, and how many must decide', async () => {
+  it('shows who asks for what, since when, why, what an approval does, by which rule, and how many must decide', async () => {
     const { api } = broker(approval({ reason: 'Ticket 4711.', approvalsNeeded: 2, approvalsGiven: 1 }));
     const { root } = await page('list', api);
     const text = root.querySelector('.approval')?.textContent ?? '';
-    for (const part of ['Helpdesk', 'Ticket 4711.', 'PATCH /v1.0/users/0a1b', 'changes need', '1 of 2 approvals'])
+    for (const part of [
+      'Helpdesk asked 24 Nov',
+      'Ticket 4711.',
+      'PATCH /v1.0/users/0a1b',
+      'changes need',
+      '1 of 2 approvals',
+    ])
       expect(text).toContain(part);
+    expect(text).toContain('Once approved, it is served once, within 30 minutes.');
     // Ids are for support.
     expect(text).not.toContain(other);
     expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe('Helpdesk');
@@ -171,6 +178,12 @@ describe('the list of approvals', () => {
   ] as const)('says once what the asker %s is: %s', async (name, kind, expected) => {
     const { root } = await page('list', broker(approval({ asker: { ...party(other, name), kind } })).api);
     expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe(expected);
+  });
+
+  it('counts what is in each of its parts', async () => {
+    const { root } = await page('list', broker(approval({ status: 'used' })).api);
+    const parts = [...root.querySelectorAll('.seg a')].map(({ textContent }) => textContent);
+    expect(parts).toEqual(['Waiting 0', 'Approved and valid 0', 'Closed 1']);
   });
 
   it('leads from a request to its refusal in the same dialog, with the reason that was typed', async () => {
@@ -380,7 +393,7 @@ describe('the list of approvals', () => {
     await press('Approve…');
     expect(root.querySelector('dialog h2')?.textContent).toBe(`Approve: ${approval().title}?`);
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
-    expect(root.querySelector('.consequence')?.textContent).toBe('It is served once, within 30 minutes from now.');
+    expect(root.querySelector('.consequence')?.textContent).toBe('From now on it is served once, within 30 minutes.');
     await send('too short');
     expect(root.querySelector('.problem')?.textContent).toBe('Write at least 10 characters.');
     expect(api.decide).not.toHaveBeenCalled();
@@ -539,13 +552,15 @@ describe('the page of an approval', () => {
 
   it('says why a person cannot approve', async () => {
     const none = { possibleDecisions: [] };
-    expect(await why({})).toMatch(/^It waits for you0 of 1 approval, lapses .*Deny….*Approve…/);
+    expect(await why({})).toMatch(/^It waits for you0 of 1 approval given, the request lapses .*Deny….*Approve…/);
     await cleanUp();
     expect(await why({ ...none, asker: party(me, 'me') })).toMatch(/^You asked for it yourself/);
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
-    expect(document.querySelector('.panel dl')?.textContent).toMatch(/^Is served for/);
+    expect(document.querySelector('.panel dl')?.textContent).toMatch(
+      /^Once approvedit is served once, within 30 minutes$/,
+    );
     expect(document.querySelector('.timeline')?.textContent).toContain('agent x for me asked. No reason given.');
     const [, support] = document.querySelectorAll('.panel dl');
     expect(support?.textContent).toContain(`Application id ${other}, object id ${me}, blueprint b-1`);
@@ -592,7 +607,7 @@ describe('the page of an approval', () => {
       'Resource',
       "The broker's application",
       'A fact of a newer broker',
-      'Is served for',
+      'Once approved',
     ]);
     // The customer chooses its name.
     expect(root.querySelector('.panel dl')?.textContent).toContain(facts[0]?.value);
@@ -688,6 +703,38 @@ describe('the page of an approval', () => {
     expect(other.root.querySelector('.timeline')?.textContent).toContain('It was sent and answered.');
   });
 
+  it('reads the plan again if it closed before the apply was there', async () => {
+    const facts = [{ name: 'Plan', value: 'fix@1' }];
+    const plan = vi.fn<Api['plan']>(async () => ({ planId: 'fix@1', groups: [], changes: 0 }) as never);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { api } = broker(
+      approval({ kind: 'change', status: 'used', facts, details: [], use: { at: approval().askedAt, answered: true } }),
+    );
+    const { unmount } = await rendered(signedIn({ ...api, plan }, views.one(), ['Runs.Read', ...decider], me));
+    cleanUp = unmount;
+    const pass = (ms: number) =>
+      act(async () => {
+        await vi.advanceTimersByTimeAsync(ms);
+      });
+    await pass(10);
+    const calls = plan.mock.calls.length;
+    await pass(6_000);
+    expect(plan.mock.calls.length).toBeGreaterThan(calls);
+  });
+
+  it('tells steps of one minute apart by their seconds, and begins with who decided', async () => {
+    const at = '2026-11-24T05:00:41.000Z';
+    const made = { decision: 'deny' as const, decider: party(me, 'Ada'), reason: 'Not agreed.', at };
+    const { api } = broker(approval({ status: 'denied', possibleDecisions: [], decisions: [made], closedAt: at }));
+    const { root } = await page('one', api);
+    expect([...root.querySelectorAll('.timeline li > time')].map(({ textContent }) => textContent)).toEqual([
+      expect.stringMatching(/:00:00$/),
+      expect.stringMatching(/:00:41$/),
+    ]);
+    expect(root.querySelector('.panel h2')?.textContent).toBe('What happened');
+  });
+
   it('shows its history, the oldest first, and offers to revoke', async () => {
     const made = {
       decision: 'approve' as const,
@@ -706,10 +753,9 @@ describe('the page of an approval', () => {
     );
     const { root, button } = await page('one', api, [...decider, 'Audit.Read']);
     const lines = [...root.querySelectorAll('.timeline li')].map(({ textContent }) => textContent);
-    expect(lines).toHaveLength(3);
+    expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(/Helpdesk.* asked\./);
-    expect(lines[1]).toMatch(/Ada.* approved it\.Agreed with the customer\./);
-    expect(lines[2]).toContain('It has all approvals');
+    expect(lines[1]).toMatch(/Ada.* approved it\.Agreed with the customer\.It holds once, until 24 Nov, \d\d:31\./);
     expect([button('Approve'), button('Deny'), button('Revoke…')?.textContent]).toEqual([
       undefined,
       undefined,

@@ -45,6 +45,7 @@ const summaryFields = {
   servedOnce: z.boolean().meta({
     description: 'Whether the approval serves one request only: every request through the gateway that is not GET.',
   }),
+  validMinutes: count.meta({ description: 'How long the approved request is served.' }),
   use: z.object({ at: isoTime, answered: z.boolean() }).optional().meta({
     description:
       'When the one request left. Unless `answered` is true, it may have reached the resource or not: its process died, or no answer came.',
@@ -78,7 +79,6 @@ export const approvalSchema = z
       .array(z.enum(callerRoles))
       .readonly()
       .meta({ description: 'App roles that a decider must hold, all of them.' }),
-    validMinutes: count.meta({ description: 'How long the approved request is served.' }),
     decisions: z
       .array(z.object({ decision: z.enum(decisions), decider: partySchema, reason: z.string(), at: isoTime }))
       .readonly(),
