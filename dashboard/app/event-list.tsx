@@ -35,6 +35,28 @@ const goodNews: ReadonlySet<string> = new Set([
   'auto_consented',
 ] satisfies EventKind[]);
 
+/** What ends a trouble. A later event of its own kind takes its place. */
+const endedBy: readonly (readonly [EventKind, readonly EventKind[]])[] = [
+  ['lost', ['back', 'reachable', 'excluded']],
+  ['ending', ['extended', 'lost', 'excluded']],
+  ['role_missing', ['role_given', 'lost', 'excluded']],
+  ...(['consent_missing', 'consent_differs', 'auto_consent_failed'] as const).map(
+    (kind) => [kind, ['consent_given', 'auto_consented', 'lost', 'excluded']] as const,
+  ),
+];
+
+/** Troubles that nothing later has ended. @param events of all kinds, the newest first. */
+export function openOf(events: readonly EventView[]): ReadonlySet<EventView> {
+  const over = new Set<string>();
+  const open = events.filter(({ kind, tenantId }) => {
+    const isOpen = endedBy.some(([trouble]) => trouble === kind) && !over.has(`${kind} ${tenantId}`);
+    for (const [trouble, ends] of endedBy)
+      if (trouble === kind || ends.includes(kind)) over.add(`${trouble} ${tenantId}`);
+    return isOpen;
+  });
+  return new Set(open);
+}
+
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
 
 /** The same tone as the cause on other pages. */
@@ -76,10 +98,20 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
   );
 }
 
-/** Events of many tenants, one line each. What a line lacks is in a drawer. */
-export function EventTable({ events }: { readonly events: readonly EventView[] }) {
+const groupsBy = (stillOpen: ReadonlySet<EventView>) => (events: readonly EventView[]) => [
+  { title: 'Still open', items: events.filter((event) => stillOpen.has(event)) },
+  { title: 'Over, or nothing to do', items: events.filter((event) => !stillOpen.has(event)) },
+];
+
+interface EventTableProps {
+  readonly events: readonly EventView[];
+  /** What is open comes first, with what to do. Undefined: it is not known. */
+  readonly stillOpen: ReadonlySet<EventView> | undefined;
+}
+
+/** Events of many tenants. What a line lacks is in a drawer. */
+export function EventTable({ events, stillOpen }: EventTableProps) {
   const [open, setOpen] = useState<EventView>();
-  const today = new Date().setHours(0, 0, 0, 0);
   return (
     <div class="panel">
       <Table
@@ -101,6 +133,11 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
                     <Sentence text={inLocalTime(event.explanation)} />
                   </span>
                 ) : null}
+                {stillOpen?.has(event) === true && event.advice !== undefined ? (
+                  <div class="small quiet">
+                    <Sentence text={event.advice} />
+                  </div>
+                ) : null}
               </>
             ),
           ],
@@ -108,7 +145,8 @@ export function EventTable({ events }: { readonly events: readonly EventView[] }
         items={events}
         keyOf={({ id }) => id}
         onOpen={setOpen}
-        rowClass={({ at }) => (Date.parse(at) < today ? 'event past' : 'event')}
+        rowClass={(event) => (stillOpen?.has(event) === false ? 'event past' : 'event')}
+        {...(stillOpen === undefined || stillOpen.size === 0 ? {} : { groupsOf: groupsBy(stillOpen) })}
       />
       {open === undefined ? null : (
         <Dialog

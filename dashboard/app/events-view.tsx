@@ -1,9 +1,9 @@
-import { useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
-import { Choice, TextField } from './choice.tsx';
+import { Choice, withChosen } from './choice.tsx';
 import { useSignedIn } from './context.ts';
-import { entriesIn, type EventsFilter, eventsLink } from './view-filter.ts';
-import { EventTable, kindTitle } from './event-list.tsx';
+import { type EventsFilter, eventsLink } from './view-filter.ts';
+import { EventTable, kindTitle, openOf } from './event-list.tsx';
 import { count, shortLocalTime } from './format.ts';
 import { Empty, Failure, Head, Loaded, MoreButton } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
@@ -23,18 +23,21 @@ export const EventsView = forRole(['Tenants.Read'], 'Events', Events);
 function Events({ filter }: FilterProps) {
   const { polled, events, older } = useEventPages(filter);
   const { busy, failure, loadMore } = older;
+  // Among events of one kind, what ended them is missing.
+  const stillOpen = useMemo(() => (filter.kind === undefined ? openOf(events) : undefined), [events, filter.kind]);
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
   return (
     <>
       <Head
-        title={headline(known, events)}
+        title={headline(known, stillOpen ?? events)}
         name="Events"
         lede={
           <>
-            What happened to relationships, consents, roles and tags. Failures of jobs are in <a href="#/runs">Runs</a>.{' '}
-            {polled.value === undefined ? '' : lookedText(polled.value)}
+            What changed in relationships, consents, roles and tags. What was so at the broker's first look is under{' '}
+            <a href="#/tenants">Tenants</a>, and failures of jobs are under <a href="#/runs">Runs</a>.
           </>
         }
+        about={polled.value && lookedText(polled.value)}
       />
       <Filters filter={filter} />
       <Loaded polled={polled}>
@@ -46,7 +49,7 @@ function Events({ filter }: FilterProps) {
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : (
-              <EventTable events={events} />
+              <EventTable events={events} stillOpen={stillOpen} />
             )}
             {loadMore === undefined ? null : <Failure failure={failure} />}
             <MoreButton
@@ -67,10 +70,10 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
     ? 'The broker has not looked at the tenants yet. It does so every ten minutes.'
     : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
 
-/** How much of the newest events is bad news. */
-function headline(known: string, events: readonly EventView[]): string {
+/** How much of the newest events is bad news, as far as nothing later has ended it. */
+function headline(known: string, events: Iterable<EventView>): string {
   const bad = (['lost', 'consent_missing'] as const).flatMap((kind) => {
-    const tenants = new Set(events.flatMap((event) => (event.kind === kind ? event.tenantId : []))).size;
+    const tenants = new Set([...events].flatMap((event) => (event.kind === kind ? event.tenantId : []))).size;
     return tenants === 0 ? [] : `${kind === 'lost' ? 'access lost' : 'consent missing'} in ${count(tenants, 'tenant')}`;
   });
   return [known || 'Events', ...bad].join(', ');
@@ -90,50 +93,32 @@ function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolea
 
 function Filters({ filter }: FilterProps) {
   const link = eventsLink(filter);
-  // The text belongs to one address: links and the browser's back button change the address, and then its filter is shown.
-  const [typed, setTyped] = useState<{ readonly link: string; readonly text: string }>();
-  if (typed !== undefined && typed.link !== link) setTyped(undefined);
-  const text = typed?.link === link ? typed.text : (filter.tenants ?? '').replaceAll(',', ', ');
-  const show = (change: { readonly kind?: string; readonly tenants?: string }): void =>
-    goTo(eventsLink({ ...filter, ...change }));
-  const choose = (): void => show({ tenants: entriesIn(text).join(',') });
-  const submit = (event: Event): void => {
-    event.preventDefault();
-    choose();
-  };
+  const known = useTenants();
+  const marks = useMemo(() => {
+    const { groups, tags } = markOptions(known?.tenants ?? [], known?.groups ?? []);
+    return [...groups.map((name) => `group:${name}`), ...tags.map((name) => `tag:${name}`)];
+  }, [known]);
+  const nameOf = (entry: string): string =>
+    known?.tenants.find(({ tenantId }) => tenantId === entry)?.name ?? entry.replace(/^(group|tag):/, '$1 ');
   return (
-    <form class="filters" aria-label="Filter" onSubmit={submit}>
+    <form class="filters" aria-label="Filter">
       <Choice
         label="Event"
         value={filter.kind ?? ''}
         options={eventKinds}
         textOf={kindTitle}
-        onChoose={(kind) => show({ kind })}
+        onChoose={(kind) => goTo(eventsLink({ ...filter, kind }))}
       />
-      <span class="field">
-        <TextField
-          id="event-tenants"
-          label="Tenants"
-          placeholder="domain, group: or tag:"
-          value={text}
-          onText={(next) => setTyped({ link, text: next })}
-          onLeave={choose}
-          examples={useMarks()}
-        />
-      </span>
+      <Choice
+        label="Tenants"
+        value={filter.tenants ?? ''}
+        options={withChosen(marks, filter.tenants)}
+        textOf={nameOf}
+        onChoose={(tenants) => goTo(eventsLink({ ...filter, tenants }))}
+      />
       {link === eventsLink({}) ? null : <a href={eventsLink({})}>Show all events</a>}
     </form>
   );
-}
-
-/** Groups and tags, as suggestions. */
-function useMarks(): readonly string[] {
-  const value = useTenants();
-  return useMemo(() => {
-    if (value === undefined) return [];
-    const { groups, tags } = markOptions(value.tenants, value.groups);
-    return [...groups.map((name) => `group:${name}`), ...tags.map((name) => `tag:${name}`)];
-  }, [value]);
 }
 
 const intervalMs = 30_000;

@@ -5,7 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { entriesIn, eventsLink, parseEventsFilter } from '../../../dashboard/app/view-filter.ts';
 import { localTime } from '../../../dashboard/app/format.ts';
-import { kindTitle } from '../../../dashboard/app/event-list.tsx';
+import { kindTitle, openOf } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
 import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/tenants.ts';
@@ -97,29 +97,27 @@ describe('the filter of events', () => {
     expect(entriesIn('  contoso.com, tag:a  tag:b,')).toEqual(['contoso.com', 'tag:a', 'tag:b']);
   });
 
-  it('goes into the address when a kind is chosen or the field of tenants is left', async () => {
-    const { root } = await page(() => logOf(1), { filter: { kind: 'lost' } });
-    const select = root.querySelector('select')!;
-    expect(select.value).toBe('lost');
-    const field = root.querySelector<HTMLInputElement>('input')!;
-    await act(() => {
-      field.value = 'tag:tier=1 contoso.com';
-      field.dispatchEvent(new Event('input', { bubbles: true }));
-    });
-    await act(() => {
-      field.dispatchEvent(new Event('change', { bubbles: true }));
-    });
-    expect(location.hash).toBe('#/events?kind=lost&tenants=tag%3Atier%3D1%2Ccontoso.com');
-    await act(() => {
-      select.value = '';
-      select.dispatchEvent(new Event('change', { bubbles: true }));
-    });
-    expect(location.hash).toBe('#/events');
-    expect([...root.querySelectorAll('datalist option')].map((option) => option.getAttribute('value'))).toEqual([
-      'group:gold',
-      'tag:tier',
-      'tag:tier=1',
+  it('goes into the address when a kind, a group or a tag is chosen', async () => {
+    const { root } = await page(() => logOf(1), { filter: { kind: 'lost', tenants: 'id-Contoso' } });
+    const [kind, tenants] = root.querySelectorAll('select');
+    expect(kind?.value).toBe('lost');
+    expect([...(tenants?.options ?? [])].map(({ text }) => text)).toEqual([
+      'all',
+      'group gold',
+      'tag tier',
+      'tag tier=1',
+      'Contoso',
     ]);
+    expect(tenants?.value).toBe('id-Contoso');
+    const choose = (select: HTMLSelectElement | undefined, value: string): Promise<void> =>
+      act(() => {
+        select!.value = value;
+        select!.dispatchEvent(new Event('change', { bubbles: true }));
+      });
+    await choose(tenants, 'tag:tier=1');
+    expect(location.hash).toBe('#/events?kind=lost&tenants=tag%3Atier%3D1');
+    await choose(kind, '');
+    expect(location.hash).toBe('#/events?tenants=id-Contoso');
   });
 });
 
@@ -132,21 +130,28 @@ it('has the times of its words in the zone of the reader', async () => {
 
 it('counts a tenant once that lost its access twice, and tells that from a consent', async () => {
   const tenantId = '5f3a0000-4c1d-4e5f-9a6b-010000000000';
-  const without = event(1, { tenantId, kind: 'consent_missing' });
-  const { root } = await page(() => [event(3, { tenantId }), event(2, { tenantId }), without]);
+  const without = event(1, { tenantId: 'other', kind: 'consent_missing' });
+  const log = [event(3, { tenantId }), event(2, { tenantId }), without];
+  const { root } = await page(() => log);
   expect(root.querySelector('h1')?.textContent).toBe('3 events, access lost in 1 tenant, consent missing in 1 tenant');
+  await cleanUp();
+  const ended = await page(() => [event(4, { tenantId, kind: 'back' }), ...log]);
+  expect(ended.root.querySelector('h1')?.textContent).toBe('4 events, consent missing in 1 tenant');
 });
 
-it('has one column for what happened, with the names of causes, and is loud about today alone', async () => {
+it('has one column for what happened, with the names of causes, and puts first what is open, with what to do', async () => {
   const { root } = await page(() => [
-    event(6, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', at: new Date().toISOString() }),
+    event(6, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
     event(5, { reason: 'gdap_expired' }),
-    event(4, { kind: 'consent_missing', at: '2026-11-23T05:00:00.000Z' }),
-    event(3, { reason: 'not_listed', at: '2026-11-22T05:00:00.000Z' }),
+    event(4, { kind: 'consent_missing', tenantId: 'b', advice: 'Give it.' }),
+    event(3, { reason: 'not_listed' }),
     event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
     event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
   ]);
-  const rows = [...root.querySelectorAll('tbody tr')];
+  const heads = [...root.querySelectorAll('tbody .group')].map(({ textContent }) => textContent);
+  expect(heads).toEqual(['Still open', 'Over, or nothing to do']);
+  const rows = [...root.querySelectorAll('tbody .event')];
+  expect(rows[2]?.textContent).toContain('Give it.');
   const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
   expect(
     rows.map((row) => [
@@ -157,9 +162,9 @@ it('has one column for what happened, with the names of causes, and is loud abou
     ]),
   ).toEqual([
     ['event', 'badge warn', 'GDAP relationship ends within 14 days, on 13 Dec', undefined],
-    ['event past', 'badge bad', 'GDAP relationship expired', undefined],
+    ['event', 'badge bad', 'GDAP relationship expired', undefined],
     // As loud as the cause on other pages.
-    ['event past', 'badge bad', 'No consent for the application', undefined],
+    ['event', 'badge bad', 'No consent for the application', undefined],
     ['event past', 'badge bad', 'Access is lost', 'The broker can no longer reach the tenant.'],
     // A title that says it all.
     ['event past', 'badge good', 'Access for the first time', undefined],
@@ -168,20 +173,18 @@ it('has one column for what happened, with the names of causes, and is loud abou
   expect(rows[1]?.querySelector('time')?.textContent).toMatch(/^24 Nov, /);
 });
 
-it('the field of tenants shows the filter of the address again when it changes', async () => {
-  const { root, show } = await page(() => logOf(1));
-  const field = (): HTMLInputElement => root.querySelector('input')!;
-  await act(() => {
-    field().value = 'tag:a';
-    field().dispatchEvent(new Event('input', { bubbles: true }));
-  });
-  await show({});
-  expect(field().value).toBe('tag:a');
-  await show({ tenants: 'tag:a,tag:b' });
-  expect(field().value).toBe('tag:a, tag:b');
-  // The Back button returns to the filter, not to what was typed there.
-  await show({});
-  expect(field().value).toBe('');
+it.each<[string, EventView['kind'][], EventView['kind'][]]>([
+  ['nothing ended', ['lost'], ['lost']],
+  ['something ended', ['back', 'lost'], []],
+  ['came back after its end', ['lost', 'back', 'lost'], ['lost']],
+  ['a later one replaced', ['ending', 'ending'], ['ending']],
+  ['a loss ended', ['lost', 'ending', 'consent_missing', 'role_missing'], ['lost']],
+  ['a consent ended', ['auto_consented', 'consent_missing', 'consent_differs', 'auto_consent_failed'], []],
+  ['is no trouble', ['tags_changed', 'appeared'], []],
+])('of troubles, one that %s: of %j open are %j', (_, kinds, expected) => {
+  const log = kinds.map((kind, at) => event(kinds.length - at, { kind }));
+  const other = event(0, { kind: 'role_missing', tenantId: 'other' });
+  expect([...openOf([...log, other])].map(({ kind }) => kind)).toEqual([...expected, 'role_missing']);
 });
 
 describe('the list of events', () => {
