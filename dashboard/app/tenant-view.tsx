@@ -167,9 +167,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const change = useChange(tenant.tenantId, apply?.runId);
   const reason = cause === 'change_failed' ? change?.reason : undefined;
   // A newer broker may know codes that this page does not.
-  const known = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
-  // The reason stands here.
-  const advice = reason === undefined ? known : known?.replace(/^The rows of the apply say [^.]+\. /, '');
+  const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const since = useSince(tenant, trouble);
   // Without access, no job does anything.
   const all = results.length === 0 ? 'Jobs' : count(results.length, 'job');

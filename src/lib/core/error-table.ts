@@ -285,7 +285,7 @@ export const errorTable = {
     everyone: 'Wait. The apply reads the tenant again by itself.',
   }),
   change_failed: lasting(502, 'tenant', 'A change was not made', {
-    everyone: 'The rows of the apply say which and why. Correct the reason, then make a new plan for this tenant.',
+    everyone: 'Correct what the rows of the apply name, then make a new plan for this tenant.',
   }),
   change_drifted: lasting(409, 'tenant', 'This tenant was not as planned any more', {
     everyone: 'Nothing was sent for what differed. Make a new plan for this tenant.',

@@ -590,7 +590,7 @@ describe('the page of a tenant', () => {
     expect(paragraphs).toEqual([
       'harden was refused on 24 Nov.',
       reason,
-      'Correct the reason, then make a new plan for this tenant.',
+      'Correct what the rows of the apply name, then make a new plan for this tenant.',
     ]);
     const link = root.querySelector('.note > a');
     expect([link?.textContent, link?.getAttribute('href')]).toEqual(['Show the change', '#/plans/harden%40p1']);
@@ -599,7 +599,7 @@ describe('the page of a tenant', () => {
     const unread = await tenantPage({ lastResults, history: [] }, ['Tenants.Read'], [], undefined, more);
     expect(rowsOfTenant).toHaveBeenCalledTimes(1);
     expect(unread.root.querySelector('.note > a')).toBeNull();
-    expect(unread.root.querySelector('.note')?.textContent).toContain('The rows of the apply say which and why.');
+    expect(unread.root.querySelector('.note')?.textContent).toContain('Correct what the rows of the apply name');
     await unread.unmount();
     // One of them that cannot be read does not take the other.
     for (const gone of ['rowsOfTenant', 'plans']) {
