@@ -6,11 +6,14 @@ import { ApprovalView } from './approval-view.tsx';
 import { ApprovalsView } from './approvals-view.tsx';
 import { AuditView } from './audit-view.tsx';
 import { SignedInContext } from './context.ts';
+import { DialogButton } from './dialog.tsx';
 import { EventsView } from './events-view.tsx';
+import { Icon } from './icon.tsx';
 import { grantCommand, NoRole } from './role-needed.tsx';
 import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
+import { Palette } from './palette.tsx';
 import { Head } from './pieces.tsx';
 import { asksForReport, type Route, runPartIn, useRoute, useViewChange, type View } from './route.ts';
 import { PlanView } from './plan-view.tsx';
@@ -116,9 +119,11 @@ function NotFound() {
         lede="The address may have been cut, or belong to another version of the broker."
       />
       <p>
-        <a href="#/overview">Go to the overview</a>
-        <span class="p2">, or press Ctrl K to find what you are looking for</span>.
+        <a href="#/overview">Go to the overview</a>, or find what you are looking for.
       </p>
+      <DialogButton dialog={(onClose) => <Palette onClose={onClose} />}>
+        <Icon name="search" /> Find or do…
+      </DialogButton>
     </>
   );
 }
