@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { daysText, duration, relative } from '../../../dashboard/app/format.ts';
+import { count, daysText, duration, relative } from '../../../dashboard/app/format.ts';
+
+it.each([
+  [1, 'entry', '1 entry'],
+  [1_300, 'entry', '1,300 entries'],
+  [0, 'tenant', '0 tenants'],
+  [2, 'day', '2 days'],
+])('counts %i of %s as %s', (n, noun, text) => {
+  expect(count(n, noun)).toBe(text);
+});
 
 describe('duration', () => {
   it.each([
