@@ -1,5 +1,4 @@
 import {
-  type Gap,
   readReport,
   type ReportSource,
   type Section,
@@ -11,17 +10,15 @@ import {
   changedCells,
   changedRow,
   changesText,
+  checkedText,
   countsText,
   differenceText,
-  nothingText,
   numberText,
   permissionsText,
-  proofText,
   workText,
 } from '../../src/lib/api/report/report-words.ts';
 import { dayText, zoneText } from '../../src/lib/core/day-text.ts';
 import { parseGuid } from '../../src/lib/core/identifiers.ts';
-import type { PartnerWork } from '../../src/lib/api/report/partner-work.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Warnings } from '../shared/text.tsx';
@@ -54,7 +51,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           title={report.name}
           name={`${report.name}: report`}
           in={['#/tenants', 'Tenants', tenantLink(tenantId)]}
-          lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${periodOf(report)}`}
+          lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${dayText(report.createdAt)}`}
           about={
             <>
               <span>{report.defaultDomain ?? tenantId}</span>
@@ -70,13 +67,6 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
       <Loaded polled={polled}>{(found) => <Content report={found} />}</Loaded>
     </article>
   );
-}
-
-/** `2 Nov 2026 to 1 Dec 2026`: from the first run that is compared with. */
-function periodOf({ sections, createdAt }: TenantReport): string {
-  const [first = createdAt] = sections.flatMap(({ since, asOf }) => since ?? asOf).toSorted();
-  const [from, to] = [first, createdAt].map(dayText);
-  return from === to ? `${to}` : `${from} to ${to}`;
 }
 
 const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
@@ -99,31 +89,27 @@ const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
 const topicsOf = (sections: readonly Section[]) =>
   byTopic(sections).toSorted(([one], [other]) => Number(other === 'licences') - Number(one === 'licences'));
 
-/** The title of a job without what it says to the partner, who has many tenants: "Licences per tenant". */
-const titleFor = (title: string): string => title.replace(/ (?:per|to each|in each|of each) tenant$/, '');
-
 function Content({ report }: { readonly report: TenantReport }) {
-  const { sections, gaps, warnings, work } = report;
+  const { sections, warnings } = report;
   return (
     <>
       <Warnings texts={warnings} />
       <div class="stack">
-        {sections.length === 0 ? null : <Findings report={report} />}
-        {work === undefined ? null : <Work work={work} />}
+        <Findings report={report} />
+        <Work report={report} />
       </div>
       {topicsOf(sections).map(([topic, group]) => (
         <section key={topic} class="stack" aria-label={topicTitle(topic)}>
           {/* The title of a panel says it. */}
-          {titleFor(group[0]?.title ?? '') === topicTitle(topic) ? null : <h2>{topicTitle(topic)}</h2>}
+          {group[0]?.title === topicTitle(topic) ? null : <h2>{topicTitle(topic)}</h2>}
           {group.map((section) => (
-            <div key={section.job} id={placeOf(section.job)}>
+            <div key={section.job} id={placeOf(section.job)} tabIndex={-1}>
               <OneSection section={section} />
             </div>
           ))}
         </section>
       ))}
       {sections.length > 0 ? null : <Empty title="No rows of this customer are kept." />}
-      <Missing gaps={gaps} />
       <p class="quiet small">
         Days are in the time zone {zoneText()}. <span class="print-only">Made by Partner Token Broker.</span>
       </p>
@@ -134,51 +120,52 @@ function Content({ report }: { readonly report: TenantReport }) {
 /** The id of the rows of a job in the document. */
 const placeOf = (job: string): string => `report-${job}`;
 
-/** What the customer should know first, each with the way to its rows. */
-function Findings({ report: { findings } }: { readonly report: TenantReport }) {
-  if (findings.length === 0) return <p class="lede">{nothingText}</p>;
+/** What the customer should know first, each with the way to its rows, and what could not be read. */
+function Findings({ report }: { readonly report: TenantReport }) {
+  const { findings } = report;
+  const checked = checkedText(report);
   return (
-    <Panel title="What needs attention" bare>
-      <ol class="list">
-        {findings.map(({ job, text, consequence }) => (
-          <li key={text} class="ask">
-            <div>
-              <b>{text}</b>
-              <div class="small quiet">{consequence}</div>
-            </div>
-            {job === undefined ? null : (
-              <button
-                type="button"
-                class="link"
-                onClick={() => document.getElementById(placeOf(job))?.scrollIntoView()}
-              >
-                Show<span class="visually-hidden"> the rows: {text}</span>
-              </button>
-            )}
-          </li>
-        ))}
-      </ol>
-    </Panel>
+    <>
+      {findings.length === 0 ? null : (
+        <Panel title="What needs attention" bare>
+          <ol class="list">
+            {findings.map(({ job, text, consequence }) => (
+              <li key={text} class="ask">
+                <div>
+                  <b>{text}</b>
+                  <div class="small quiet">{consequence}</div>
+                </div>
+                {job === undefined ? null : (
+                  <button type="button" class="link" onClick={() => document.getElementById(placeOf(job))?.focus()}>
+                    Show<span class="visually-hidden"> the rows: {text}</span>
+                  </button>
+                )}
+              </li>
+            ))}
+          </ol>
+        </Panel>
+      )}
+      {checked === '' ? null : <p class="lede">{checked}</p>}
+    </>
   );
 }
 
-function Work({ work }: { readonly work: PartnerWork }) {
+function Work({ report: { work } }: { readonly report: TenantReport }) {
   return (
     <Panel title="What the partner did here">
       <p>{workText(work)}</p>
-      {work.purposes.length === 0 ? null : (
+      {work === undefined || work.purposes.length === 0 ? null : (
         <Table
           items={work.purposes}
           keyOf={({ name }) => name}
           columns={[
-            ['For', 'w-c wrap', ({ name }) => capitalized(titleFor(name))],
-            ['Times', 'end', ({ count }) => numberText(count)],
+            ['For', 'w-c wrap', ({ name }) => capitalized(name)],
+            ['On record', 'end', ({ count }) => numberText(count)],
             ['With the permissions', 'wrap p2', ({ permissions }) => permissionsText(permissions)],
             ['Last', 'end', ({ lastAt }) => dayText(lastAt)],
           ]}
         />
       )}
-      <p class="quiet">{proofText}</p>
     </Panel>
   );
 }
@@ -197,7 +184,7 @@ function OneSection({ section }: { readonly section: Section }) {
     </span>
   );
   return (
-    <Panel title={titleFor(title)} more={times}>
+    <Panel title={title} more={times}>
       <Metrics of={[[nounOf(section), numberText(rowCount), about], ...figuresOf(section)]} />
       {says ? (
         <p>
@@ -277,9 +264,9 @@ const isKnown = (row: Row, column: Column): boolean => (row[column.name] ?? '') 
 function Rows({ section: { rows, columns, counts } }: { readonly section: Section }) {
   const isPhone = useNarrow();
   const person = columns.find(({ name }) => name === 'displayName');
-  // It stands with the name of the person.
-  const mark = person && columns.find(({ name }) => name === 'admin');
-  const [first = person, ...others] = columns.filter((column) => column !== person && column !== mark);
+  // They stand with the name of the person.
+  const isMark = ({ name }: Column): boolean => person !== undefined && (name === 'admin' || name === 'userType');
+  const [first = person, ...others] = columns.filter((column) => column !== person && !isMark(column));
   if (first === undefined) return null;
   // What all rows have in common is said once. One row has nothing in common with others.
   const isCommon = (column: Column): boolean =>
@@ -360,12 +347,4 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
       )}
     </>
   );
-}
-
-/** What is not in the report, because the last visit failed. A job that nobody ran here says nothing. */
-function Missing({ gaps }: { readonly gaps: readonly Gap[] }) {
-  const failed = gaps.filter(({ outcome }) => outcome !== undefined);
-  if (failed.length === 0) return null;
-  const texts = failed.map(({ jobs, reason }) => `${jobs.map(({ title }) => titleFor(title)).join(', ')} (${reason})`);
-  return <p class="quiet">Not in this report: {texts.join('; ')}.</p>;
 }

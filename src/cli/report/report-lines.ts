@@ -11,13 +11,12 @@ import {
   changedCells,
   changedRow,
   changesText,
+  checkedText,
   countsText,
   differenceText,
   jobsText,
-  nothingText,
   numberText,
   periodText,
-  proofText,
   rowsText,
   workText,
 } from '../../lib/api/report/report-words.ts';
@@ -25,6 +24,7 @@ import {
 /** The report for a terminal. */
 export function reportLines(report: TenantReport): Line[] {
   const { name, tenantId, defaultDomain, findings, work, sections, gaps } = report;
+  const checked = checkedText(report);
   return [
     [styled('strong', name), ` (${defaultDomain ?? tenantId})`],
     accessText(report),
@@ -34,8 +34,11 @@ export function reportLines(report: TenantReport): Line[] {
       [styled('bad', '! '), styled('strong', text)],
       `  ${consequence}`,
     ]),
-    ...(findings.length > 0 || sections.length === 0 ? [] : ['', nothingText]),
-    ...(work === undefined ? [] : ['', workText(work), proofText]),
+    ...(checked === '' ? [] : ['', checked]),
+    '',
+    styled('strong', 'WHAT THE PARTNER DID HERE'),
+    '',
+    workText(work),
     ...byTopic(sections).flatMap(([topic, group]): Line[] => [
       '',
       styled('strong', topicTitle(topic).toUpperCase()),

@@ -10,14 +10,13 @@ import {
   changedCells,
   changedRow,
   changesText,
+  checkedText,
   countsText,
   differenceText,
   jobsText,
-  nothingText,
   numberText,
   periodText,
   permissionsText,
-  proofText,
   rowsText,
   workText,
 } from '../../lib/api/report/report-words.ts';
@@ -126,7 +125,7 @@ ${warnings.map((warning) => html`<p class="warn">${warning}</p>`)}
 </header>
 <main>
 ${findingsPart(report)}
-${work === undefined ? '' : workPart(work)}
+${workPart(work)}
 ${sections.length === 0 ? '' : overview(sections)}
 ${byTopic(sections).map(
   ([topic, group]) => html`<h2>${topicTitle(topic)}</h2>
@@ -139,31 +138,32 @@ ${gaps.length === 0 ? '' : gapsPart(gaps)}
 `.text;
 }
 
-function findingsPart({ findings, sections }: TenantReport): Html | string {
-  if (findings.length === 0) return sections.length === 0 ? '' : html`<p>${nothingText}</p>`;
-  return html`<h2>What needs attention</h2>
-<ol>${findings.map(
-    ({ job, text, consequence }) =>
-      html`<li><b>${job === undefined ? text : html`<a href="#${job}">${text}</a>`}</b><br>${consequence}</li>
+const findingsPart = (report: TenantReport): Html => html`${
+  report.findings.length === 0
+    ? ''
+    : html`<h2>What needs attention</h2>
+<ol>${report.findings.map(
+        ({ job, text, consequence }) =>
+          html`<li><b>${job === undefined ? text : html`<a href="#${job}">${text}</a>`}</b><br>${consequence}</li>
 `,
-  )}</ol>`;
+      )}</ol>`
 }
+<p>${checkedText(report)}</p>`;
 
-const workPart = (work: PartnerWork): Html => html`<h2>What the partner did here</h2>
+const workPart = (work: PartnerWork | undefined): Html => html`<h2>What the partner did here</h2>
 <p>${workText(work)}</p>
 ${
-  work.purposes.length === 0
+  work === undefined || work.purposes.length === 0
     ? ''
     : html`<table class="rows">
-<thead><tr><th scope="col">For</th><th scope="col" class="number">Times</th><th scope="col">With the permissions</th><th scope="col">Last</th></tr></thead>
+<thead><tr><th scope="col">For</th><th scope="col" class="number">On record</th><th scope="col">With the permissions</th><th scope="col">Last</th></tr></thead>
 <tbody>${work.purposes.map(
         ({ name, count, permissions, lastAt }) =>
-          html`<tr>${cell('For', name)}${number('Times', numberText(count))}${cell('With the permissions', permissionsText(permissions))}${cell('Last', dayText(lastAt))}</tr>
+          html`<tr>${cell('For', name)}${number('On record', numberText(count))}${cell('With the permissions', permissionsText(permissions))}${cell('Last', dayText(lastAt))}</tr>
 `,
       )}</tbody>
 </table>`
-}
-<p class="quiet">${proofText}</p>`;
+}`;
 
 const overview = (sections: readonly Section[]): Html => html`<h2>At a glance</h2>
 <table class="rows">

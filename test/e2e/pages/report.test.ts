@@ -43,7 +43,11 @@ const report: TenantReport = {
   work: {
     since: '2026-10-25T05:00:00.000Z',
     purposes: names.map((name) => ({ name, count: 1, permissions: names, lastAt: '2026-11-24T05:00:00.000Z' })),
+    ofJobs: 1,
+    tokens: 1,
+    requests: 1,
     changes: 1,
+    emergencies: 1,
     approvals: 1,
     refused: 1,
   },

@@ -1,3 +1,4 @@
+import { dayMs } from '../../core/clock.ts';
 import { dayText } from '../../core/day-text.ts';
 import type { JsonObject } from '../../core/objects.ts';
 
@@ -5,7 +6,7 @@ import type { JsonObject } from '../../core/objects.ts';
 export interface Finding {
   /** The job whose rows say it. Absent: it is of the customer itself. */
   readonly job?: string;
-  /** `5 of 16 people have no second factor`. */
+  /** `5 administrators have registered no second factor`. */
   readonly text: string;
   /** What follows from it: a sentence. */
   readonly consequence: string;
@@ -14,20 +15,23 @@ export interface Finding {
 /** Finds something in the rows of one of the broker's own jobs. Of others, nobody knows what their rows mean. */
 export interface Rule {
   readonly job: string;
-  readonly concerns: (row: JsonObject) => boolean;
-  /** @param rows those that it concerns. @param all how many rows there are. */
-  readonly text: (rows: readonly JsonObject[], all: number) => string;
+  readonly concerns: (row: JsonObject, nowMs: number) => boolean;
+  /** @param rows those that it concerns. */
+  readonly text: (rows: readonly JsonObject[], nowMs: number) => string;
   readonly consequence: string;
 }
 
 const counted = (n: number, one: string, many = `${one}s`): string =>
   `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
-const sumOf = (rows: readonly JsonObject[], name: string): number =>
-  rows.reduce((sum, row) => sum + Number(row[name]), 0);
 
-/** Methods that are not known say nothing, but then Microsoft may say that a person cannot have a second factor demanded. */
-const hasNoFactor = ({ strength, capable }: JsonObject): boolean =>
-  strength === 'none' || ((strength ?? null) === null && capable === false);
+/** Of a guest, nobody here knows: the second factor can be in the tenant that the guest comes from. */
+const hasNoFactor = ({ strength, userType }: JsonObject): boolean => strength === 'none' && userType !== 'guest';
+
+const registered = (n: number): string => `${n === 1 ? 'has' : 'have'} registered no second factor`;
+
+/** Counted from now: rows may be old. NaN, without an end, compares as false. */
+const daysLeft = ({ endsAt }: JsonObject, nowMs: number): number =>
+  Math.floor((Date.parse(String(endsAt)) - nowMs) / dayMs);
 
 /** `2 client secrets`. */
 function credentials(rows: readonly JsonObject[]): string {
@@ -36,11 +40,17 @@ function credentials(rows: readonly JsonObject[]): string {
   return counted(rows.length, noun);
 }
 
-/** `9 licences of Exchange Online (Plan 2) are`. */
-function licences(rows: readonly JsonObject[], name: string): string {
-  const n = sumOf(rows, name);
+/** Assigned licences beyond those that stay. Of products that cost nothing, the numbers are not known. */
+const beyond = ({ licences, assigned }: JsonObject, ending = 0): number =>
+  typeof licences === 'number' ? Number(assigned) - licences + ending : 0;
+const suspended = (row: JsonObject): number => Math.min(Number(row['suspended']), beyond(row));
+const inGrace = (row: JsonObject): number => Math.min(Number(row['warning']), beyond(row, Number(row['warning'])));
+
+/** `9 assigned licences of Exchange Online (Plan 2) are`. */
+function licences(rows: readonly JsonObject[], numberOf: (row: JsonObject) => number): string {
+  const n = rows.reduce((sum, row) => sum + numberOf(row), 0);
   const of = rows.length === 1 ? String(rows[0]?.['product']) : counted(rows.length, 'product');
-  return `${counted(n, 'licence')} of ${of} ${n === 1 ? 'is' : 'are'}`;
+  return `${counted(n, 'assigned licence')} of ${of} ${n === 1 ? 'is' : 'are'}`;
 }
 
 /** Days before the end of a credential from which on somebody should renew it. */
@@ -51,8 +61,8 @@ export const rules: readonly Rule[] = [
   {
     job: 'mfa-report',
     concerns: (row) => row['admin'] === true && hasNoFactor(row),
-    text: ({ length: n }) => `${counted(n, 'administrator')} ${n === 1 ? 'has' : 'have'} no second factor`,
-    consequence: 'One stolen password opens everything to whoever has it.',
+    text: ({ length: n }) => `${counted(n, 'administrator')} ${registered(n)}`,
+    consequence: 'A stolen password can be enough to sign in as an administrator.',
   },
   {
     job: 'risky-users',
@@ -62,41 +72,48 @@ export const rules: readonly Rule[] = [
   },
   {
     job: 'mfa-report',
-    concerns: hasNoFactor,
-    text: ({ length: n }, all) =>
-      `${n.toLocaleString('en')} of ${counted(all, 'person', 'people')} ${n === 1 ? 'has' : 'have'} no second factor`,
-    consequence: 'A stolen password is enough to sign in as one of them.',
+    concerns: (row) => row['admin'] !== true && hasNoFactor(row),
+    text: ({ length: n }) =>
+      `${counted(n, 'person', 'people')} ${registered(n)}, not counting administrators and guests`,
+    consequence: 'A stolen password can be enough to sign in as one of them.',
   },
   {
     job: 'secret-expiry-report',
-    concerns: ({ daysLeft }) => Number(daysLeft) < 0,
-    text: (rows) => {
-      const days = rows.map(({ daysLeft }) => -Number(daysLeft));
+    concerns: (row, nowMs) => daysLeft(row, nowMs) < 0,
+    text: (rows, nowMs) => {
+      const days = rows.map((row) => -daysLeft(row, nowMs));
       const most = Math.max(...days);
       const first = Math.min(...days) === most ? '' : ', the first of them';
       return `${credentials(rows)} expired${first} ${counted(most, 'day')} ago`;
     },
-    consequence: 'Applications can no longer sign in with them.',
+    consequence: 'An application that still uses one cannot sign in.',
   },
   {
     job: 'licence-report',
-    concerns: ({ suspended }) => Number(suspended) > 0,
-    text: (rows) => `${licences(rows, 'suspended')} suspended`,
-    consequence: 'Those who have one cannot use the product.',
+    concerns: (row) => suspended(row) > 0,
+    text: (rows) => `${licences(rows, suspended)} suspended`,
+    consequence: 'Those who have one may be unable to use the product.',
   },
   {
     job: 'licence-report',
-    concerns: ({ warning }) => Number(warning) > 0,
-    text: (rows) => `${licences(rows, 'warning')} in a grace period`,
-    consequence: 'The subscription has ended: unless it is renewed, those who have one lose the product.',
+    concerns: (row) => inGrace(row) > 0,
+    text: (rows) => `${licences(rows, inGrace)} in a grace period`,
+    consequence: 'Unless the subscription is renewed, those who have one may lose the product.',
   },
   {
     job: 'secret-expiry-report',
-    concerns: ({ daysLeft }) => Number(daysLeft) >= 0 && Number(daysLeft) < soonDays,
+    concerns: (row, nowMs) => daysLeft(row, nowMs) >= 0 && daysLeft(row, nowMs) < soonDays,
     text: (rows) => `${credentials(rows)} ${rows.length === 1 ? 'ends' : 'end'} within ${soonDays} days`,
-    consequence: 'Then applications can no longer sign in with them.',
+    consequence: 'Then an application that still uses one cannot sign in.',
   },
 ];
+
+/** From when on the day of rows is said. Most jobs run every night. */
+const oldMs = 2 * dayMs;
+
+/** The day of rows that are old, to put behind what they say: ` (by data of 1 Sep 2026)`. */
+export const ageText = (asOf: string, nowMs: number): string =>
+  nowMs - Date.parse(asOf) > oldMs ? ` (by data of ${dayText(asOf)})` : '';
 
 /** As many as a reader takes in. */
 const mostFindings = 3;

@@ -3,12 +3,17 @@ import type { JobsAnswer } from '../answers/jobs.ts';
 
 type AuditRecord = AuditAnswer['entries'][number];
 
+/** The title of a job without what it says to the partner, who has many tenants: "Licences per tenant". */
+export const reportTitle = ({ title }: JobsAnswer['jobs'][number]): string =>
+  title.replace(/ (?:per|to each|in each|of each) tenant$/, '');
+
 /** What a partner did in one customer, for one purpose. */
 interface Purpose {
   /** A job of the broker, by its title, or the rule of the policy that let a caller in. */
   readonly name: string;
+  /** Records of tokens that were handed out and requests that were sent. */
   readonly count: number;
-  /** Those that open requests to the rule or the job. */
+  /** Those that open requests to the rule or the job. Empty: not known. */
   readonly permissions: readonly string[];
   readonly lastAt: string;
 }
@@ -16,13 +21,21 @@ interface Purpose {
 /** What a partner did in one customer, by the audit log. */
 export interface PartnerWork {
   readonly since: string;
-  /** Tokens that were issued and requests that were sent, the most frequent purpose first. */
+  /** The most frequent first. */
   readonly purposes: readonly Purpose[];
-  /** Requests that may have changed something. */
+  /** Tokens that jobs of the broker got. */
+  readonly ofJobs: number;
+  /** Tokens that were handed out to callers. What is done with them has no record. */
+  readonly tokens: number;
+  /** Requests that were sent through the broker. */
+  readonly requests: number;
+  /** Those of these requests that can change something. Microsoft may have refused them. */
   readonly changes: number;
+  /** Tokens and requests that a rule for emergencies served. */
+  readonly emergencies: number;
   /** Requests that other people approved. */
   readonly approvals: number;
-  /** What was asked for and not served: nothing was sent. */
+  /** Tokens and requests that were asked for and not served: nothing was sent. */
   readonly refused: number;
 }
 
@@ -59,20 +72,26 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const from = pages.at(-1)?.continuation === undefined ? since : records.at(-1)?.at;
   if (from === undefined) return undefined;
   const served = records.filter(isServed);
-  const byRule = Map.groupBy(served, ({ rule = '' }) => rule);
+  const requests = served.filter(({ kind }) => kind === 'request');
+  const tokens = served.filter(({ kind }) => kind === undefined);
+  const ofJobs = tokens.filter(({ rule }) => rule?.startsWith('job:')).length;
+  const byRule = Map.groupBy(served, ({ rule = 'other' }) => rule);
   const purposes = [...byRule].map(([rule, some]): Purpose => {
     const job = jobs.find(({ name }) => rule === `job:${name}`);
     // The token of a job may carry more than the job may send requests with.
-    const permissions =
-      job === undefined ? [...new Set(some.flatMap(({ scopes }) => scopes))] : (job.permissions ?? []);
-    const name = job?.title ?? rule.replace(/^job:/, '');
+    const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
+    const name = job === undefined ? rule.replace(/^job:/, '') : reportTitle(job);
     return { name, count: some.length, permissions: permissions.toSorted(), lastAt: some[0]?.at ?? '' };
   });
   return {
     since: from,
     purposes: purposes.toSorted((one, other) => other.count - one.count),
-    changes: served.filter(mayChange).length,
+    ofJobs,
+    tokens: tokens.length - ofJobs,
+    requests: requests.length,
+    changes: requests.filter(mayChange).length,
+    emergencies: served.filter(({ breakGlass }) => breakGlass).length,
     approvals: records.filter(({ kind, outcome }) => kind === 'approval' && outcome === 'approved').length,
-    refused: records.filter(({ kind, outcome }) => kind !== 'approval' && outcome === 'denied').length,
+    refused: records.filter(({ kind, outcome }) => (kind ?? 'request') === 'request' && outcome === 'denied').length,
   };
 }

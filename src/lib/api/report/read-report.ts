@@ -8,8 +8,8 @@ import { parseGuid } from '../../core/identifiers.ts';
 import { defined, type JsonObject } from '../../core/objects.ts';
 import { outcomeWord } from '../../core/outcomes.ts';
 import { endsSoon } from '../trouble.ts';
-import { type Finding, type Rule, rules, worstOf } from './findings.ts';
-import { type PartnerWork, type ReadAudit, readWork } from './partner-work.ts';
+import { ageText, type Finding, type Rule, rules, worstOf } from './findings.ts';
+import { type PartnerWork, type ReadAudit, readWork, reportTitle } from './partner-work.ts';
 
 type Job = JobsAnswer['jobs'][number];
 type Column = NonNullable<Job['columns']>[number];
@@ -53,7 +53,8 @@ export interface Section {
 
 /** Why some jobs say nothing about the customer, or nothing new. */
 export interface Gap {
-  readonly jobs: readonly { readonly job: string; readonly title: string }[];
+  /** `asOf`: of older rows, which are in the report. */
+  readonly jobs: readonly { readonly job: string; readonly title: string; readonly asOf?: string }[];
   /** Of the last visit. Absent: no run has visited the customer. */
   readonly outcome?: string;
   readonly code?: string;
@@ -75,7 +76,7 @@ export interface TenantReport {
   readonly createdAt: string;
   /** The worst that the rows say. */
   readonly findings: readonly Finding[];
-  /** What the partner did here in the days that are compared. Absent: the reader may not see the audit log, or nothing was found. */
+  /** What the partner did here in the days that are compared. Absent: the audit log could not be read. */
   readonly work?: PartnerWork;
   readonly sections: readonly Section[];
   readonly gaps: readonly Gap[];
@@ -123,13 +124,13 @@ export async function readReport(
   for (let start = 0; start < reporting.length; start += concurrentJobs) {
     const read = reporting
       .slice(start, start + concurrentJobs)
-      .map((job) => readSection(source, { job, limit, details, found }));
+      .map((job) => readSection(source, { job, limit, details, found, nowMs }));
     sections.push(...(await Promise.all(read)).flatMap((section) => section ?? []));
   }
   const { tenantId, name, defaultDomain, explanation: access, relationshipEndsAt, warnings } = details;
   const since = new Date(nowMs - comparedDays * dayMs).toISOString();
   const read = async () => source.audit && readWork(source.audit, { tenantId, since, jobs });
-  const work = await unless('caller_forbidden', read);
+  const work = await unless(undefined, read);
   return defined({
     tenantId,
     name,
@@ -151,30 +152,32 @@ interface SectionRequest {
   readonly details: TenantDetailsAnswer;
   /** Takes what the rows say. */
   readonly found: Map<Rule, Finding>;
+  readonly nowMs: number;
 }
 
 /** Undefined: no run of the job has rows of the customer. */
 async function readSection(
   source: ReportSource,
-  { job, limit, details: { tenantId, lastResults = [] }, found }: SectionRequest,
+  { job, limit, details: { tenantId, lastResults = [] }, found, nowMs }: SectionRequest,
 ): Promise<Section | undefined> {
   const history = await source.tenantHistory(tenantId, job.name);
   const latest = history.runs.find(({ outcome }) => outcome === 'succeeded') ?? unlistedRun(job.name, lastResults);
   if (latest === undefined) return undefined;
   const ofJob = rules.filter((rule) => rule.job === job.name);
-  const read = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column, ofJob });
+  const read = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column, ofJob, nowMs });
   if (read === undefined) return undefined;
+  const age = ageText(latest.startedAt, nowMs);
   for (const [rule, rows] of read.concerned)
-    found.set(rule, { job: job.name, text: rule.text(rows, read.count), consequence: rule.consequence });
+    found.set(rule, { job: job.name, text: `${rule.text(rows, nowMs)}${age}`, consequence: rule.consequence });
   const base = baseOf(history.runs, latest);
   const compared =
     base &&
     (await unless('run_not_found', () => source.changesSince(latest.runId, { with: base.runId, tenants: tenantId })));
-  const { name, title, topic, description, columns = [] } = job;
+  const { name, topic, description, columns = [] } = job;
   const changes = compared?.changes.flatMap((change) => changeFor(name, change));
   return defined({
     job: name,
-    title,
+    title: reportTitle(job),
     topic,
     description,
     runId: latest.runId,
@@ -227,13 +230,14 @@ interface RowsRequest {
   readonly limit: number;
   readonly split: string | undefined;
   readonly ofJob: readonly Rule[];
+  readonly nowMs: number;
 }
 
 /** Counts all rows, and keeps the first. Undefined if they are not kept any more. */
 async function readRows(
   source: ReportSource,
   runId: string,
-  { tenantId, limit, split, ofJob }: RowsRequest,
+  { tenantId, limit, split, ofJob, nowMs }: RowsRequest,
 ): Promise<FoundRows | undefined> {
   const rows: JsonObject[] = [];
   const values = new Map<string, number>();
@@ -248,7 +252,7 @@ async function readRows(
         const value = split === undefined ? undefined : row[split];
         if (typeof value === 'string') values.set(value, (values.get(value) ?? 0) + 1);
         for (const rule of ofJob) {
-          if (!rule.concerns(row)) continue;
+          if (!rule.concerns(row, nowMs)) continue;
           const before = concerned.get(rule);
           if (before === undefined) concerned.set(rule, [row]);
           else before.push(row);
@@ -259,12 +263,13 @@ async function readRows(
   });
 }
 
-/** Undefined if it fails with this code. */
-async function unless<T>(code: ErrorCode, read: () => Promise<T>): Promise<T | undefined> {
+/** Undefined if it fails with this code of the API, or with any. */
+async function unless<T>(code: ErrorCode | undefined, read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (thrown) {
-    if ((thrown as { readonly code?: unknown }).code === code) return undefined;
+    const { code: found } = thrown as { readonly code?: unknown };
+    if (found !== undefined && found === (code ?? found)) return undefined;
     throw thrown;
   }
 }
@@ -276,7 +281,6 @@ const rowsOfChange = (change: Change): readonly JsonObject[] =>
 /** What columns of the broker's own jobs are called here. Those of `false` say what another column says, or nothing to a customer. */
 const customerTitles: Readonly<Record<string, Readonly<Record<string, string | false>>>> = {
   'mfa-report': {
-    userType: false,
     registered: false,
     capable: false,
     passwordless: false,
@@ -353,8 +357,8 @@ function figuresOf(
 
 /** Jobs with the same reason are one gap. */
 function gapsOf(jobs: readonly Job[], details: TenantDetailsAnswer, sections: readonly Section[]): Gap[] {
-  const read = new Set(sections.map(({ job }) => job));
-  const gaps = jobs.flatMap((job) => gapOf(job, details, read.has(job.name)) ?? []);
+  const read = new Map(sections.map(({ job, asOf }) => [job, asOf]));
+  const gaps = jobs.flatMap((job) => gapOf(job, details, read.get(job.name)) ?? []);
   const same = Map.groupBy(gaps, ({ outcome, reason, advice }) => JSON.stringify([outcome, reason, advice]));
   return [...same.values()].map((group) => {
     const at = group
@@ -366,15 +370,15 @@ function gapsOf(jobs: readonly Job[], details: TenantDetailsAnswer, sections: re
 }
 
 function gapOf(
-  { name: job, title }: Job,
+  of: Job,
   { lastResults, codes, defaultDomain, tenantId }: TenantDetailsAnswer,
-  isRead: boolean,
+  asOf: string | undefined,
 ): Gap | undefined {
-  const last = lastResults?.find((result) => result.job === job);
-  const jobs = [{ job, title }];
+  const last = lastResults?.find(({ job }) => job === of.name);
+  const jobs = [defined({ job: of.name, title: reportTitle(of), asOf })];
   const start = `Run it: ptb run JOB --tenant ${defaultDomain ?? tenantId} --wait`;
   if (last === undefined || last.outcome === 'succeeded') {
-    if (isRead) return undefined;
+    if (asOf !== undefined) return undefined;
     const reason = last === undefined ? 'No run has visited this customer.' : 'The rows are not kept any more.';
     return { jobs, reason, advice: start };
   }

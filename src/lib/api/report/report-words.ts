@@ -1,4 +1,5 @@
 import { dayText, zoneText } from '../../core/day-text.ts';
+import { ageText, rules } from './findings.ts';
 import type { PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
@@ -100,7 +101,7 @@ export function changesText({ changes, changesCut }: Pick<Section, 'changes' | '
 export function changedRow(change: Change, columns: readonly Column[]): string {
   const row = change.change === 'removed' ? change.before : change.after;
   const texts = columns.flatMap(({ name, type }) =>
-    type === 'text' && name !== 'status' && row[name] ? [String(row[name])] : [],
+    type === 'text' && name !== 'status' && row[name] ? [cellText(row[name], { name, type })] : [],
   );
   return texts.slice(0, 2).join(', ') || unknown;
 }
@@ -118,29 +119,58 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .join('; ');
 }
 
-/** What a partner did: `Since 1 Nov 2026, the partner had access 120 times, with no request to change something.` */
-export function workText({ since, purposes, changes, approvals, refused }: PartnerWork): string {
-  const served = purposes.reduce((sum, { count }) => sum + count, 0);
-  const some = (n: number, one: string): string => `${numberText(n)} ${one}${n === 1 ? '' : 's'}`;
-  const approved = approvals === 0 ? '' : ` and ${some(approvals, 'approval')} by a second person`;
-  const denied = refused === 0 ? '' : ` ${some(refused, 'more time')} it was refused, and nothing was sent.`;
-  return served === 0 && refused === 0
-    ? `Since ${dayText(since)}, the partner asked for no access.`
-    : `Since ${dayText(since)}, the partner had access ${some(served, 'time')}, with ${changes === 0 ? 'no request' : some(changes, 'request')} to change something${approved}.${denied}`;
+/** What a partner did, by its audit log: one sentence a fact, and how a customer can prove it. */
+export function workText(work: PartnerWork | undefined): string {
+  if (work === undefined) return 'This report does not say it: the audit log could not be read.';
+  const { since, ofJobs, tokens, requests, changes, emergencies, approvals, refused } = work;
+  const some = (n: number, one: string, rest: string): string =>
+    n === 0 ? '' : ` ${numberText(n)} ${one}${n === 1 ? ' was' : 's were'} ${rest}.`;
+  const kind = changes === 0 ? 'only to read' : `of which ${numberText(changes)} could change something`;
+  const facts = [
+    some(ofJobs, 'token', 'handed out to jobs of the partner'),
+    some(requests, 'request', `sent, ${kind}`),
+    some(tokens, 'token', 'handed out to people or applications: this log does not show what was done with them'),
+    emergencies === 0 ? '' : ` An emergency was declared for ${numberText(emergencies)} of these.`,
+    some(approvals, 'approval', 'given by a second person'),
+    some(refused, 'request', 'refused, and nothing was sent'),
+  ].join('');
+  if (facts === '') return `The audit log of the partner has no access since ${dayText(since)}.`;
+  const proof =
+    ofJobs + tokens + requests === 0
+      ? ''
+      : ' Ask for the extract of the log: for the period that it names, you can check yourself that no record is missing or changed.';
+  return `By the audit log of the partner since ${dayText(since)}:${facts}${proof}`;
 }
 
-/** How a customer can prove it. */
-export const proofText =
-  'Each is on record, and the order of the records is signed. Ask for the extract of the log: you can check yourself that no record is missing or changed.';
+const jobsWithRules: ReadonlySet<string> = new Set(rules.map(({ job }) => job));
 
-/** If there are rows and no finding. */
-export const nothingText = 'Nothing needs attention in these reports.';
+/** In which reports nothing was found, and which could not be read. Without it, silence would be good news. */
+export function checkedText({ findings, sections, gaps, createdAt }: TenantReport): string {
+  const looked = sections.flatMap(({ job, title, asOf }) =>
+    jobsWithRules.has(job) ? `${title}${ageText(asOf, Date.parse(createdAt))}` : [],
+  );
+  const nothing =
+    findings.length > 0 || looked.length === 0
+      ? []
+      : `Nothing that needs attention was found in: ${looked.join(', ')}.`;
+  const missing = gaps.flatMap(({ outcome, reason, jobs }) => {
+    const some = jobs.filter(({ job }) => outcome !== undefined || jobsWithRules.has(job));
+    return some.length === 0 ? [] : `${some.map(gapText).join(', ')} (${reason.replace(/\.$/, '')})`;
+  });
+  return [nothing, missing.length === 0 ? [] : `Could not be read: ${missing.join('; ')}.`].flat().join(' ');
+}
+
+/** `Users, since 1 Nov 2026`: the day of its rows in the report. */
+const gapText = ({ title, asOf }: Gap['jobs'][number]): string =>
+  asOf === undefined ? title : `${title} since ${dayText(asOf)}`;
 
 /** The first permissions, and how many others there are. */
 export function permissionsText(permissions: readonly string[]): string {
-  const others = permissions.length - countedPermissions;
-  if (permissions.length === 0) return 'none';
-  return [...permissions.slice(0, countedPermissions), ...(others > 0 ? [`${others} others`] : [])].join(', ');
+  // "1 others" would take the place of the last one.
+  const shown = permissions.length === countedPermissions + 1 ? permissions.length : countedPermissions;
+  const others = permissions.length - shown;
+  if (permissions.length === 0) return unknown;
+  return [...permissions.slice(0, shown), ...(others > 0 ? [`${others} others`] : [])].join(', ');
 }
 
 /** Where the rows come from, and in which zone days are: `Data from 23 Nov 2026 to 24 Nov 2026. …` */
@@ -158,4 +188,4 @@ export function accessText({ access, relationshipEndsAt: end, createdAt }: Tenan
 }
 
 /** The jobs of a gap: `Users (user-report)`. */
-export const jobsText = ({ jobs }: Gap): string => jobs.map(({ job, title }) => `${title} (${job})`).join(', ');
+export const jobsText = ({ jobs }: Gap): string => jobs.map((of) => `${gapText(of)} (${of.job})`).join(', ');

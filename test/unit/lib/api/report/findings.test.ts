@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobsAnswer } from '../../../../../src/lib/api/answers/jobs.ts';
 import { readReport, type ReportSource, type TenantReport } from '../../../../../src/lib/api/report/read-report.ts';
+import { checkedText } from '../../../../../src/lib/api/report/report-words.ts';
 import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 
 const tenantId = 'aaaaaaaa-0000-4000-8000-000000000001';
@@ -62,15 +63,26 @@ const textsOf = async (rows: Rows, more: object = {}): Promise<readonly string[]
   (await read(rows, more)).findings.map(({ text }) => text);
 
 const user = (strength: string | null, more: Row = {}): Row => ({ user: 'ada', strength, capable: true, ...more });
-const secret = (daysLeft: number, kind = 'secret'): Row => ({ application: 'Backup', kind, daysLeft });
+const secret = (days: number, kind = 'secret'): Row => ({
+  application: 'Backup',
+  kind,
+  // Counted in the run, which may be old.
+  daysLeft: 99,
+  endsAt: new Date(nowMs + days * 86_400_000).toISOString(),
+});
+const sku = (product: string, assigned: number, more: Row = {}): Row => ({
+  product,
+  licences: 10,
+  assigned,
+  suspended: 0,
+  warning: 0,
+  ...more,
+});
 
 describe('the findings of a report', () => {
   it('are the three worst, each with what follows and the job that says it', async () => {
     const rows = {
-      'licence-report': [
-        { product: 'Exchange Online (Plan 2)', warning: 9, suspended: 0 },
-        { product: 'E3', warning: 0, suspended: 0 },
-      ],
+      'licence-report': [sku('Exchange Online (Plan 2)', 10, { warning: 9 }), sku('E3', 10)],
       'secret-expiry-report': [secret(-12), secret(-12), secret(3)],
       'mfa-report': [user('none'), user('none'), user('strong')],
     };
@@ -78,18 +90,18 @@ describe('the findings of a report', () => {
     expect(findings).toEqual([
       {
         job: 'mfa-report',
-        text: '2 of 3 people have no second factor',
-        consequence: 'A stolen password is enough to sign in as one of them.',
+        text: '2 people have registered no second factor, not counting administrators and guests',
+        consequence: 'A stolen password can be enough to sign in as one of them.',
       },
       {
         job: 'secret-expiry-report',
         text: '2 client secrets expired 12 days ago',
-        consequence: 'Applications can no longer sign in with them.',
+        consequence: 'An application that still uses one cannot sign in.',
       },
       {
         job: 'licence-report',
-        text: '9 licences of Exchange Online (Plan 2) are in a grace period',
-        consequence: 'The subscription has ended: unless it is renewed, those who have one lose the product.',
+        text: '9 assigned licences of Exchange Online (Plan 2) are in a grace period',
+        consequence: 'Unless the subscription is renewed, those who have one may lose the product.',
       },
     ]);
     // The end of the relationship is before them, and nothing is the fourth.
@@ -104,14 +116,18 @@ describe('the findings of a report', () => {
     ['nobody', { 'mfa-report': [user('weak'), user(null)] }, []],
     [
       'an administrator first',
-      { 'mfa-report': [user('none', { admin: true }), user('weak')] },
-      ['1 administrator has no second factor', '1 of 2 people has no second factor'],
+      { 'mfa-report': [user('none'), user('none', { admin: true }), user('weak')] },
+      [
+        '1 administrator has registered no second factor',
+        '1 person has registered no second factor, not counting administrators and guests',
+      ],
     ],
     [
-      'methods that are not known',
-      { 'mfa-report': [user(null, { capable: false })] },
-      ['1 of 1 person has no second factor'],
+      'no guests, whose second factor can be elsewhere, nor methods that are not known',
+      { 'mfa-report': [user('none', { userType: 'guest', admin: true }), user(null, { capable: false })] },
+      [],
     ],
+    ['no credential without an end', { 'secret-expiry-report': [{ kind: 'secret', endsAt: null, daysLeft: -3 }] }, []],
     [
       'different days and kinds',
       { 'secret-expiry-report': [secret(-1), secret(-3, 'certificate')] },
@@ -126,18 +142,77 @@ describe('the findings of a report', () => {
     [
       'several products',
       {
+        'licence-report': [sku('A', 11, { suspended: 5, warning: 2 }), sku('B', 10, { warning: 3 })],
+      },
+      ['1 assigned licence of A is suspended', '5 assigned licences of 2 products are in a grace period'],
+    ],
+    [
+      'no licences that nobody loses',
+      {
         'licence-report': [
-          { product: 'A', suspended: 1, warning: 2 },
-          { product: 'B', suspended: 0, warning: 3 },
+          sku('Ended trial', 0, { licences: 0, suspended: 25 }),
+          sku('Free of charge', 0, { licences: null, assigned: null, warning: 10_000 }),
+          sku('Others are left', 50, { licences: 109, warning: 9 }),
         ],
       },
-      ['1 licence of A is suspended', '5 licences of 2 products are in a grace period'],
+      [],
     ],
     ['users at risk', { 'risky-users': [{ user: 'ada' }] }, ['1 person may be taken over, as Microsoft sees it']],
     ['jobs that nobody knows', { mine: [{ daysLeft: -3, warning: 9, strength: 'none' }] }, []],
   ])('name %s', async (_, rows, texts) => {
     expect(await textsOf(rows)).toEqual(texts);
   });
+});
+
+it('says the day of old rows, and counts what they say from now', async () => {
+  const ran = { startedAt: '2026-11-20T05:00:00.000Z' };
+  const source = sourceOf(
+    { 'secret-expiry-report': [secret(-12)], 'mfa-report': [user('weak')] },
+    {
+      lastResults: [{ job: 'mfa-report', outcome: 'failed', code: 'consent_missing', finishedAt: ran.startedAt }],
+      codes: [{ code: 'consent_missing', title: 'No consent', advice: '' }],
+    },
+  );
+  const report = await readReport(
+    {
+      ...source,
+      tenantHistory: async (tenant, job) => {
+        const {
+          runs: [run],
+          ...more
+        } = await source.tenantHistory(tenant, job);
+        return { ...more, runs: [{ ...run!, ...ran }] };
+      },
+    },
+    { tenant: tenantId, limit: 1, nowMs },
+  );
+  expect(report.findings.map(({ text }) => text)).toEqual([
+    '1 client secret expired 12 days ago (by data of 20 Nov 2026)',
+  ]);
+  expect(checkedText(report)).toBe('Could not be read: mfa-report since 20 Nov 2026 (No consent).');
+});
+
+it('says where it found nothing, and which of its jobs have no rows', async () => {
+  const failed = { job: 'mfa-report', outcome: 'failed', code: 'consent_missing', finishedAt: '' };
+  const source = sourceOf(
+    { 'mfa-report': [], 'risky-users': [], 'licence-report': [] },
+    {
+      lastResults: [failed],
+      codes: [{ code: 'consent_missing', title: 'No consent', advice: '' }],
+    },
+  );
+  const tenantHistory: ReportSource['tenantHistory'] = async (tenant, job) => ({
+    ...(await source.tenantHistory(tenant, job)),
+    ...(job === 'licence-report' || job === 'mine' ? {} : { runs: [] }),
+  });
+  const of = (more: Partial<ReportSource>) =>
+    readReport({ ...source, tenantHistory, ...more }, { tenant: tenantId, limit: 1, nowMs });
+  expect(checkedText(await of({}))).toBe(
+    'Nothing that needs attention was found in: licence-report. Could not be read: mfa-report (No consent); risky-users (No run has visited this customer).',
+  );
+  // Of jobs without rules, nobody knows whether something needs attention.
+  const jobs = async () => ({ jobs: [{ name: 'mine', title: 'Mine', columns: [] }] }) as never;
+  expect(checkedText(await of({ jobs }))).toBe('');
 });
 
 it('leaves out columns that say nothing to a customer, and changes of these alone', async () => {

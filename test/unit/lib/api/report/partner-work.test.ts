@@ -22,7 +22,9 @@ const pages: readonly (readonly AuditAnswer['entries'][number][])[] = [
   [],
   [
     record(25, { outcome: 'issued', rule: 'job:licences' }),
+    record(25, { outcome: 'issued', rule: 'helpdesk', scopes: ['Directory.ReadWrite.All'], breakGlass: true }),
     record(24, { outcome: 'denied', code: 'caller_forbidden' }),
+    record(24, { kind: 'tool', outcome: 'denied' }),
     record(23, { kind: 'tags', outcome: 'changed' }),
   ],
 ];
@@ -58,8 +60,13 @@ it('counts what was served by its purpose, and what was changed, approved and re
         lastAt: '2026-11-26T12:00:00.000Z',
       },
       { name: 'changes', count: 1, permissions: ['User.ReadWrite.All'], lastAt: '2026-11-28T12:00:00.000Z' },
+      { name: 'helpdesk', count: 1, permissions: ['Directory.ReadWrite.All'], lastAt: '2026-11-25T12:00:00.000Z' },
     ],
+    ofJobs: 2,
+    tokens: 1,
+    requests: 1,
     changes: 1,
+    emergencies: 1,
     approvals: 1,
     refused: 1,
   });
@@ -70,8 +77,24 @@ it('counts what was served by its purpose, and what was changed, approved and re
     { ...first, to: 'the end', continuation: 'page 2' },
   ]);
   expect(workText(found)).toBe(
-    'Since 1 Nov 2026, the partner had access 3 times, with 1 request to change something and 1 approval by a second person. 1 more time it was refused, and nothing was sent.',
+    'By the audit log of the partner since 1 Nov 2026: 2 tokens were handed out to jobs of the partner. 1 request was sent, of which 1 could change something. 1 token was handed out to people or applications: this log does not show what was done with them. An emergency was declared for 1 of these. 1 approval was given by a second person. 1 request was refused, and nothing was sent. Ask for the extract of the log: for the period that it names, you can check yourself that no record is missing or changed.',
   );
+});
+
+it('says no more than there are records of', async () => {
+  const textOf = async (...records: readonly object[]) =>
+    workText((await work([records.map((more) => record(20, more))])).found).replace(/^.*?since 1 Nov 2026:? ?/, '');
+  expect(await textOf({ outcome: 'denied' })).toBe('1 request was refused, and nothing was sent.');
+  expect(await textOf({ kind: 'approval', outcome: 'approved' })).toBe('1 approval was given by a second person.');
+  expect(await textOf({ kind: 'request', outcome: 'sent', method: 'GET' })).toContain(
+    '1 request was sent, only to read.',
+  );
+  expect(workText(undefined)).toBe('This report does not say it: the audit log could not be read.');
+});
+
+it('knows neither purpose nor permissions of a record without them', async () => {
+  const { purposes } = (await work([[record(20, { outcome: 'issued', scopes: [] })]])).found;
+  expect(purposes).toMatchObject([{ name: 'other', permissions: [] }]);
 });
 
 it('says from when on it counts if the period has too many records', async () => {
@@ -82,7 +105,7 @@ it('says from when on it counts if the period has too many records', async () =>
 });
 
 it('says that nobody asked for anything', async () => {
-  expect(workText((await work([[]])).found)).toBe('Since 1 Nov 2026, the partner asked for no access.');
+  expect(workText((await work([[]])).found)).toBe('The audit log of the partner has no access since 1 Nov 2026.');
 });
 
 it('takes no cmdlet that reads for a change', () => {
@@ -93,5 +116,9 @@ it('takes no cmdlet that reads for a change', () => {
     false,
     false,
   ]);
-  expect([permissionsText(['a', 'b', 'c', 'd', 'e']), permissionsText([])]).toEqual(['a, b, c, 2 others', 'none']);
+  expect([['a', 'b', 'c', 'd', 'e'], ['a', 'b', 'c', 'd'], []].map(permissionsText)).toEqual([
+    'a, b, c, 2 others',
+    'a, b, c, d',
+    '–',
+  ]);
 });
