@@ -1,4 +1,5 @@
 import type { JobHistoryAnswer, TenantHistoryAnswer } from '../../src/lib/api/answers/history.ts';
+import { countsAlike } from '../../src/lib/api/counts-alike.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { count, countOf, localTime } from './format.ts';
 import { rowsColumn } from './history-choice.ts';
@@ -17,17 +18,11 @@ export interface HistoryPoint {
   readonly tenants?: JobHistoryAnswer['runs'][number]['tenants'];
 }
 
-const atNoCost = 'assignedAtNoCost';
-
 type Counted = Pick<TenantHistoryAnswer['runs'][number], 'rows' | 'numbers'>;
 
-/**
- * @param newest tells whether the licence report counts what is assigned of free products apart, as it does since an update.
- * Before, it counted them among all that is assigned: beside these numbers, the new ones would look like a fall.
- */
-function numberOf({ rows, numbers }: Counted, column: string, newest: Counted | undefined): number | undefined {
-  const [isApart, wasApart] = [newest, { numbers }].map((of) => of?.numbers?.[atNoCost] !== undefined);
-  if (column === 'assigned' && isApart && !wasApart) return undefined;
+function numberOf(run: Counted, column: string, newest: Counted = run): number | undefined {
+  const { rows, numbers } = run;
+  if (!countsAlike(newest, run, column)) return undefined;
   if (numbers !== undefined && Object.hasOwn(numbers, column)) return numbers[column];
   return column === rowsColumn ? rows : undefined;
 }

@@ -9,18 +9,20 @@ import type { AuditRecord } from './audit-pages.ts';
 import { oneARequest, subjectOf } from './audit-table.tsx';
 import { useRole } from './context.ts';
 import { entryOf, Timeline, type TimelineEntry } from './event-list.tsx';
-import { count, localDay } from './format.ts';
+import { count } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Loaded, Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, runLink } from './route.ts';
 import { isApply } from './tenant-filter.ts';
-import { eventsLink } from './view-filter.ts';
+import { auditLink, eventsLink } from './view-filter.ts';
 
 const intervalMs = 60_000;
 const shown = 8;
 /** As far back as the chart of the page. */
 const storyMs = 90 * 86_400_000;
+/** In place of what cannot be read. There may be more. */
+const unread = () => ({ runs: [], entries: [], continuation: '' });
 
 /** What happened in a tenant, the newest first: its access and tags, changes, approvals, and when its jobs failed. */
 export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
@@ -28,30 +30,28 @@ export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer 
   const { titleOf } = useJobs();
   const [readsAudit, readsRuns] = [useRole('Audit.Read'), useRole('Runs.Read')];
   const visits = history.filter((result) => !isApply(result));
-  // The job with most results tells when the tenant did not answer.
-  const [job] = [...Map.groupBy(visits, ({ job }) => job)]
-    .toSorted(([one, some], [other, more]) => more.length - some.length || one.localeCompare(other))
+  // One job tells since when the tenant did not answer: the one that failed most, or that has most results.
+  const failedOf = (some: typeof visits): number => some.filter(({ outcome }) => outcome === 'failed').length;
+  const [job = ''] = [...Map.groupBy(visits, ({ job }) => job)]
+    .toSorted(([, some], [, more]) => failedOf(more) - failedOf(some) || more.length - some.length)
     .map(([name]) => name);
   const polled = usePolling(
     (api) => api.events({ tenants: tenantId, limit: String(shown) }),
     `events of ${tenantId}`,
     intervalMs,
   );
-  // Once: they are looked for among the records of all tenants. What cannot be read is left out.
+  // Once: they are looked for among the records of all tenants. By kind, so that requests that read displace no others.
   const load = async (api: Api) => {
     const from = new Date(Date.now() - storyMs).toISOString();
-    const [records, runs] = await Promise.all([
-      readsAudit ? api.audit({ tenant: tenantId, from, limit: '1000' }).then(recordEntries, () => []) : [],
-      readsRuns && job !== undefined
-        ? api.tenantHistory(tenantId, job, { since: from }).then(
-            (found) => found.runs,
-            () => [],
-          )
-        : [],
+    const kinds = readsAudit ? (['tags', 'approval', 'request'] as const) : [];
+    const [past, ...answers] = await Promise.all([
+      readsRuns && job !== '' ? api.tenantHistory(tenantId, job, { since: from }).catch(unread) : { runs: [] },
+      ...kinds.map((kind) => api.audit({ tenant: tenantId, from, kind, limit: '1000' }).catch(unread)),
     ]);
-    return { records, runs };
+    const isCut = [past, ...answers].some((one) => 'continuation' in one);
+    return { runs: past.runs, isCut, records: answers.flatMap(recordEntries) };
   };
-  const { records = [], runs = [] } = usePolling(load, `story of ${tenantId} ${job} ${tags.join()}`).value ?? {};
+  const { records = [], runs = [], isCut } = usePolling(load, `story of ${tenantId} ${job} ${tags.join()}`).value ?? {};
   // The audit log has who changed a tag, and has it at once.
   const hasTags = records.some(({ kind }) => kind === 'tags');
   const events = polled.value?.events.filter(({ kind }) => kind !== 'tags_changed' || !hasTags) ?? [];
@@ -70,17 +70,14 @@ export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer 
     ...events.map(entryOf),
     ...records,
     ...applied,
-    ...failuresOf(runs.toReversed()).map(({ first, until, runs }): TimelineEntry => {
-      const cause = causes.get(first.runId);
+    ...failuresOf(runs).map(([last, ...others]): TimelineEntry => {
+      const cause = causes.get(last.runId);
       return {
-        id: `failures ${first.runId}`,
-        at: (until ?? first).startedAt,
-        tone: until === undefined ? 'bad' : 'good',
-        title:
-          until === undefined
-            ? `Jobs began to fail${cause === undefined ? '' : `: ${titleOfCause(cause)}`}`
-            : `Jobs answer again, after ${count(runs, 'failed run')} since ${localDay(first.startedAt)}`,
-        details: <RunOf runId={first.runId}>{titleOf(job ?? '')}</RunOf>,
+        id: `failures ${last.runId}`,
+        at: last.startedAt,
+        tone: 'bad',
+        title: `${titleOf(job)} failed in ${count(others.length + 1, 'run')}${cause === undefined ? '' : `: ${titleOfCause(cause)}`}`,
+        details: <RunOf runId={last.runId}>Last failed run</RunOf>,
       };
     }),
   ];
@@ -92,8 +89,15 @@ export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer 
         {({ continuation }) => (
           <>
             <Timeline entries={entries} most={shown} />
-            {continuation === undefined ? null : (
-              <a href={eventsLink({ tenants: tenantId })}>All events of this tenant</a>
+            {continuation === undefined && isCut !== true && entries.length <= shown ? null : (
+              <p class="small">
+                There may be more: <a href={eventsLink({ tenants: tenantId })}>events of this tenant</a>
+                {readsAudit ? (
+                  <>
+                    , <a href={auditLink({ tenant: tenantId })}>audit records</a>
+                  </>
+                ) : null}
+              </p>
             )}
           </>
         )}
@@ -110,22 +114,19 @@ const RunOf = ({ runId, children }: { readonly runId: string; readonly children:
 
 type Run = TenantHistoryAnswer['runs'][number];
 
-/** Runs one after another that failed. `until`: the next one that succeeded. @param runs the oldest first. */
+/** Runs one after another that failed. Any other run ends them. @param runs the newest first, as in what is found. */
 function failuresOf(runs: readonly Run[]) {
-  const found: { first: Run; runs: number; until?: Run }[] = [];
-  for (const run of runs) {
-    const last = found.at(-1);
-    const isOpen = last !== undefined && last.until === undefined;
-    if (isOpen && run.outcome === 'succeeded') last.until = run;
-    else if (run.outcome !== 'failed') continue;
-    else if (isOpen) last.runs += 1;
-    else found.push({ first: run, runs: 1 });
+  const found: [Run, ...Run[]][] = [];
+  for (const [at, run] of runs.entries()) {
+    if (run.outcome !== 'failed') continue;
+    if (runs[at - 1]?.outcome === 'failed') found.at(-1)?.push(run);
+    else found.push([run]);
   }
   return found;
 }
 
 /** What people decided, changed or sent in a tenant. What an apply sent is told by the apply. */
-const recordEntries = ({ entries, callerNames = {} }: AuditAnswer) =>
+const recordEntries = ({ entries, callerNames = {} }: Pick<AuditAnswer, 'entries' | 'callerNames'>) =>
   oneARequest(entries).flatMap((record): readonly (TimelineEntry & Pick<AuditRecord, 'kind'>)[] => {
     const { at, kind, outcome, status = 0, plan, approvalId, reason, caller } = record;
     const isDecision = kind === 'approval' && (outcome === 'approved' || outcome === 'denied');

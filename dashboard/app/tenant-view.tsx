@@ -61,8 +61,12 @@ function wellText(tenant: TenantDetailsAnswer): string | undefined {
   const [last] = visits;
   if (last === undefined || !reachable || !isWell(tenant) || endsSoon(tenant)) return undefined;
   const isGood = ({ outcome }: LastResult): boolean => outcome === 'succeeded';
+  // As far back as the results of each job reach: those of a frequent one are few nights.
+  const oldest = [...Map.groupBy(visits, ({ job }) => job).values()].map((some) => some.at(-1)?.startedAt ?? '');
+  const from = noonOf(Math.max(...oldest.map((iso) => Date.parse(iso))));
+  const known = visits.toReversed().filter(({ startedAt }) => noonOf(Date.parse(startedAt)) >= from);
   // The oldest first. A night is good if each job was.
-  const nights = [...Map.groupBy(visits.toReversed(), ({ startedAt }) => noonOf(Date.parse(startedAt)))]
+  const nights = [...Map.groupBy(known, ({ startedAt }) => noonOf(Date.parse(startedAt)))]
     .toSorted(([one], [other]) => one - other)
     .map(([ms, some]) => [new Date(ms).toISOString(), Number(some.every(isGood))] as const);
   const since = sinceOf(nights, 1);

@@ -669,9 +669,12 @@ describe('the page of a tenant', () => {
     expect(await lede({ lastResults, history })).toMatch(/^Well since 23 Nov, last answered 24 Nov/);
     // A night is good if each job was.
     const other = { job: 'mfa-report', runId: 'mfa-report@w23' };
-    expect(await lede({ lastResults, history: [good('24'), night('23', slow, other), good('23')] })).toMatch(
+    const ofOther = [night('23', slow, other), night('22', slow, other)];
+    expect(await lede({ lastResults, history: [good('24'), good('23'), good('22'), ...ofOther] })).toMatch(
       /^Well since 24 Nov/,
     );
+    // What a job did before the oldest of its results that are kept is not known.
+    expect(await lede({ lastResults, history: [...history, good('24', other)] })).toMatch(/^Well for 1 night or more/);
     expect(await lede({ lastResults, history: history.slice(0, 2) })).toMatch(/^Well for 2 nights or more/);
     expect(await lede({ lastResults: [], history: [] })).toBeUndefined();
     expect(await lede({ lastResults, history, reason: 'gdap_expiring' })).toBeUndefined();
@@ -835,7 +838,10 @@ describe('the page of a tenant', () => {
       record('16', { kind: 'request', outcome: 'answered', status: 204, plan: 'digest', ...patch }),
       record('15', { kind: 'request', outcome: 'answered', status: 200, method: 'GET' }),
     ];
-    const audit = vi.fn<() => Promise<unknown>>(async () => ({ entries, callerNames: { olivia: 'Olivia' } }));
+    const audit = vi.fn<(query: { readonly kind: string }) => Promise<unknown>>(async (query) => ({
+      entries: entries.filter((entry) => (entry as { readonly kind?: string }).kind === query.kind),
+      callerNames: { olivia: 'Olivia' },
+    }));
     const run = (day: string, outcome: string) => ({
       runId: `access-check@w${day}`,
       startedAt: `2026-11-${day}T05:00:00.000Z`,
@@ -846,7 +852,7 @@ describe('the page of a tenant', () => {
       run('23', 'failed'),
       run('22', 'not_attempted'),
       run('21', 'failed'),
-      run('20', 'succeeded'),
+      run('20', 'failed'),
     ];
     const tags = {
       id: 'e',
@@ -862,11 +868,14 @@ describe('the page of a tenant', () => {
       const found = [...root.querySelectorAll('.timeline .event')].map((each) =>
         each.textContent.replace(/^[^:]*:\d\d/, ''),
       );
+      const below = root.querySelector('.timeline')?.nextElementSibling?.textContent ?? [];
       await unmount();
-      return found;
+      return [found, below].flat();
     };
     expect(await told(more)).toEqual([
-      'Jobs answer again, after 2 failed runs since 21 Novaccess-check',
+      // As notices count: a night without a visit ends a series.
+      'access-check failed in 1 run: Microsoft throttles the requestsLast failed run',
+      'access-check failed in 2 runs: Microsoft throttles the requestsLast failed run',
       'Tags were changed by Olivia+gold -new  ',
       'A request was approved by OliviaPATCH /v1.0/users/ada Ticket 4 Approval',
       'A request was sent by OliviaPATCH /v1.0/users/ada was answered 403 ',
@@ -876,8 +885,10 @@ describe('the page of a tenant', () => {
       audit: () => Promise.reject(new Error('gone')),
     };
     expect(await told({ ...(more as object), ...open })).toEqual([
-      'Jobs began to fail: Microsoft throttles the requestsaccess-check',
+      'access-check failed in 1 run: Microsoft throttles the requestsLast failed run',
+      'access-check failed in 2 runs: Microsoft throttles the requestsLast failed run',
       expect.stringMatching(/tags/i),
+      'There may be more: events of this tenant, audit records',
     ]);
     audit.mockClear();
     expect(await told(more, ['Tenants.Read'])).toEqual([expect.stringMatching(/tags/i)]);

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
 import { defined, type JsonObject } from '../../core/objects.ts';
 import { outcomeWord } from '../../core/outcomes.ts';
+import { countsAlike } from '../counts-alike.ts';
 import { endsSoon } from '../trouble.ts';
 import { ageText, type Finding, type Rule, rules, worstOf } from './findings.ts';
 import { type PartnerWork, type ReadAudit, readWork, reportTitle } from './partner-work.ts';
@@ -342,14 +343,11 @@ function figuresOf(
   base: Point | undefined,
 ): Figure[] {
   if (!runs.includes(latest)) return [];
-  // The licence report once counted what is assigned of free products among the assigned licences, so they would seem to fall.
-  const [isApart, wasApart] = [latest, base].map((point) => point?.numbers?.['assignedAtNoCost'] !== undefined);
-  const countedFree = isApart === true && wasApart !== true;
   // `registered=true` counts values of a column.
   const shown = columns.filter(({ name }) => titleFor(job, name.split('=')[0] ?? name, name) !== undefined);
   const all = [{ name: undefined, title: 'Rows' }, ...shown].flatMap(({ name, title }): Figure[] => {
     const [now, before] = [latest, base].map((point) => (name === undefined ? point?.rows : point?.numbers?.[name]));
-    const isKnown = before !== undefined && (name !== 'assigned' || !countedFree);
+    const isKnown = base !== undefined && before !== undefined && countsAlike(latest, base, name);
     return now === undefined ? [] : [{ title, now, ...(isKnown ? { before } : {}) }];
   });
   return all.filter(({ now, before = 0 }) => now !== 0 || before !== 0);
