@@ -17,7 +17,7 @@ export interface Rule {
   readonly job: string;
   readonly concerns: (row: JsonObject, nowMs: number) => boolean;
   /** @param rows those that it concerns. */
-  readonly text: (rows: readonly JsonObject[], nowMs: number) => string;
+  readonly text: (rows: readonly JsonObject[]) => string;
   readonly consequence: string;
 }
 
@@ -32,13 +32,6 @@ const registered = (n: number): string => `${n === 1 ? 'has' : 'have'} registere
 /** Counted from now: rows may be old. NaN, without an end, compares as false. */
 const daysLeft = ({ endsAt }: JsonObject, nowMs: number): number =>
   Math.floor((Date.parse(String(endsAt)) - nowMs) / dayMs);
-
-/** `2 client secrets`. */
-function credentials(rows: readonly JsonObject[]): string {
-  const kinds = new Set(rows.map(({ kind }) => kind));
-  const noun = kinds.size > 1 ? 'credential' : kinds.has('secret') ? 'client secret' : 'certificate';
-  return counted(rows.length, noun);
-}
 
 /** Assigned licences beyond those that stay. Of products that cost nothing, the numbers are not known. */
 const beyond = ({ licences, assigned }: JsonObject, ending = 0): number =>
@@ -80,12 +73,7 @@ export const rules: readonly Rule[] = [
   {
     job: 'secret-expiry-report',
     concerns: (row, nowMs) => daysLeft(row, nowMs) < 0,
-    text: (rows, nowMs) => {
-      const days = rows.map((row) => -daysLeft(row, nowMs));
-      const most = Math.max(...days);
-      const first = Math.min(...days) === most ? '' : ', the first of them';
-      return `${credentials(rows)} expired${first} ${counted(most, 'day')} ago`;
-    },
+    text: ({ length: n }) => `${counted(n, 'credential')} of applications ${n === 1 ? 'has' : 'have'} expired`,
     consequence: 'An application that still uses one cannot sign in.',
   },
   {
@@ -103,7 +91,8 @@ export const rules: readonly Rule[] = [
   {
     job: 'secret-expiry-report',
     concerns: (row, nowMs) => daysLeft(row, nowMs) >= 0 && daysLeft(row, nowMs) < soonDays,
-    text: (rows) => `${credentials(rows)} ${rows.length === 1 ? 'ends' : 'end'} within ${soonDays} days`,
+    text: ({ length: n }) =>
+      `${counted(n, 'credential')} of applications ${n === 1 ? 'ends' : 'end'} within ${soonDays} days`,
     consequence: 'Then an application that still uses one cannot sign in.',
   },
 ];

@@ -169,7 +169,7 @@ async function readSection(
   if (read === undefined) return undefined;
   const age = ageText(latest.startedAt, nowMs);
   for (const [rule, rows] of read.concerned)
-    found.set(rule, { job: job.name, text: `${rule.text(rows, nowMs)}${age}`, consequence: rule.consequence });
+    found.set(rule, { job: job.name, text: `${rule.text(rows)}${age}`, consequence: rule.consequence });
   const base = baseOf(history.runs, latest);
   const compared =
     base &&

@@ -391,7 +391,7 @@ describe('the page of ptb report', () => {
       histories: { 'secret-expiry-report': history },
     });
     expect(page).toContain(
-      '<li><b><a href="#secret-expiry-report">2 client secrets expired 12 days ago (by data of 24 Nov 2026)</a></b><br>',
+      '<li><b><a href="#secret-expiry-report">2 credentials of applications have expired (by data of 24 Nov 2026)</a></b><br>',
     );
     expect(page).toContain('<span dir="auto">Organization.Read.All</span>');
     expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What the partner did here'));

@@ -63,9 +63,8 @@ const textsOf = async (rows: Rows, more: object = {}): Promise<readonly string[]
   (await read(rows, more)).findings.map(({ text }) => text);
 
 const user = (strength: string | null, more: Row = {}): Row => ({ user: 'ada', strength, capable: true, ...more });
-const secret = (days: number, kind = 'secret'): Row => ({
+const secret = (days: number): Row => ({
   application: 'Backup',
-  kind,
   // Counted in the run, which may be old.
   daysLeft: 99,
   endsAt: new Date(nowMs + days * 86_400_000).toISOString(),
@@ -95,7 +94,7 @@ describe('the findings of a report', () => {
       },
       {
         job: 'secret-expiry-report',
-        text: '2 client secrets expired 12 days ago',
+        text: '2 credentials of applications have expired',
         consequence: 'An application that still uses one cannot sign in.',
       },
       {
@@ -128,16 +127,11 @@ describe('the findings of a report', () => {
       [],
     ],
     ['no credential without an end', { 'secret-expiry-report': [{ kind: 'secret', endsAt: null, daysLeft: -3 }] }, []],
-    [
-      'different days and kinds',
-      { 'secret-expiry-report': [secret(-1), secret(-3, 'certificate')] },
-      ['2 credentials expired, the first of them 3 days ago'],
-    ],
-    ['one day', { 'secret-expiry-report': [secret(-1, 'certificate')] }, ['1 certificate expired 1 day ago']],
+    ['one', { 'secret-expiry-report': [secret(-1)] }, ['1 credential of applications has expired']],
     [
       'what ends soon, not later',
       { 'secret-expiry-report': [secret(0), secret(13), secret(14)] },
-      ['2 client secrets end within 14 days'],
+      ['2 credentials of applications end within 14 days'],
     ],
     [
       'several products',
@@ -187,7 +181,7 @@ it('says the day of old rows, and counts what they say from now', async () => {
     { tenant: tenantId, limit: 1, nowMs },
   );
   expect(report.findings.map(({ text }) => text)).toEqual([
-    '1 client secret expired 12 days ago (by data of 20 Nov 2026)',
+    '1 credential of applications has expired (by data of 20 Nov 2026)',
   ]);
   expect(checkedText(report)).toBe('Could not be read: mfa-report since 20 Nov 2026 (No consent).');
 });
