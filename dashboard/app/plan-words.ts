@@ -56,8 +56,8 @@ export function waveWord(
 export const undoableOf = ({ irreversible, apply }: Pick<PlanAnswer, 'irreversible' | 'apply'>): number =>
   irreversible === 0 ? (apply?.outcomes?.['applied'] ?? 0) : 0;
 
-/** A plan that was made and not applied: on every page, also as what became of its run and of a tenant in it. */
-export const planned = ['idle', 'planned'] as const;
+/** A plan that was made: on every page, also as what became of its run and of a tenant in it, whether it was applied since or not. */
+export const planned = ['idle', 'plan made'] as const;
 
 /** Where a plan is, in a few words. */
 export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'] | 'waits', string] {

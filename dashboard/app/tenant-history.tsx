@@ -47,7 +47,7 @@ const toneOf = (result: LastResult, changing: ReadonlySet<string>): Tone =>
 /** What became of a visit. */
 function ResultBadge({ result, changing, isBrief = false }: BadgeProps) {
   return isPlan(result, changing) ? (
-    <ToneBadge tone={planned[0]} title="Nothing was changed yet.">
+    <ToneBadge tone={planned[0]} title="A plan changes nothing by itself.">
       {planned[1]}
     </ToneBadge>
   ) : (

@@ -330,7 +330,7 @@ describe('RunsView', () => {
       '1 failed',
       '1 failed',
       'succeeded',
-      'planned',
+      'plan made',
     ]);
     await unmount();
   });

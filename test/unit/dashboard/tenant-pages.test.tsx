@@ -785,7 +785,7 @@ describe('the page of a tenant', () => {
     };
     const history = [applied, later];
     const { root, unmount } = await tenantPage({ lastResults: [planned], history }, undefined, [harden]);
-    expect(root.querySelector('table .badge')?.textContent).toBe('planned');
+    expect(root.querySelector('table .badge')?.textContent).toBe('plan made');
     const events = [...root.querySelectorAll('.timeline .event')];
     expect(events.map((each) => each.querySelector('b')?.textContent)).toEqual([
       'An apply succeeded',
@@ -798,7 +798,7 @@ describe('the page of a tenant', () => {
     await unmount();
   });
 
-  it('shows the job that failed first, and calls a plan planned in its marks as well', async () => {
+  it('shows the job that failed first, and calls a plan so in its marks as well', async () => {
     const harden = { ...job, name: 'harden', title: 'harden', changes: true as const };
     const good = { ...failed('licence-report'), outcome: 'succeeded' as const, code: undefined };
     const made = { ...good, job: 'harden', runId: 'harden@manual-1', attempts: 1, rows: 1, startedAt: good.finishedAt };
@@ -813,7 +813,7 @@ describe('the page of a tenant', () => {
       'harden',
     ]);
     const marks = [...root.querySelectorAll<HTMLElement>('.marks')].map((mark) => mark.getAttribute('aria-label'));
-    expect(marks).toEqual(['no result in 1 night', 'no result in 1 night', '1 planned']);
+    expect(marks).toEqual(['no result in 1 night', 'no result in 1 night', '1 plan made']);
     expect(root.querySelector('.panel')?.textContent).toContain(marksLegend);
     await unmount();
   });
