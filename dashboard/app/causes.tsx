@@ -68,8 +68,13 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
         title={title}
         about={
           <div class="whom quiet cut">
-            {[shown.map(({ tenant }) => tenant.name).join(', '), ''].join(advice === '' ? '' : ' · ')}
-            <Sentence text={advice} />
+            {advice === '' ? null : (
+              <>
+                <Sentence text={advice} />
+                {' · '}
+              </>
+            )}
+            {shown.map(({ tenant }) => tenant.name).join(', ')}
           </div>
         }
         trend={trend}

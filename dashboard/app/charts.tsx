@@ -3,7 +3,7 @@ import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { count } from './format.ts';
 import type { ComponentChildren, HTMLAttributes } from 'preact';
-import { type NumberScale, scaleOf } from './history-points.ts';
+import { type NumberScale, numberText, scaleOf } from './history-points.ts';
 
 /** A bar of a chart: one night, or one of several equal parts of a run. */
 export interface Bar {
@@ -82,13 +82,14 @@ export function Plot(
     <div class="plot">
       <div class="y" aria-hidden="true">
         {scale.ticks.toReversed().map((tick) => (
-          <span key={tick}>{tick.toLocaleString('en', { maximumFractionDigits: 2 })}</span>
+          <span key={tick}>{numberText(tick)}</span>
         ))}
       </div>
       <div class={note && 'noted'} {...control}>
         {note === undefined ? null : (
           <span
             class={note.at > 50 ? 'mark before' : 'mark'}
+            title={note.text}
             style={
               note.at > 50
                 ? { right: `${100 - note.at}%`, maxWidth: `${note.at}%` }
@@ -245,7 +246,7 @@ const isDone = (tone: string): boolean => tone !== 'idle';
 
 /** A line over equal parts of time, from zero to its highest value. */
 export function Flow({ values, ...axes }: { readonly values: readonly number[] } & Axes) {
-  const scale = scaleOf(values, 0.01);
+  const scale = scaleOf(values, false);
   const line = lineOf(values, 1000, 72, scale.max);
   return (
     <Plot scale={scale} width={1000} height={72} {...axes}>

@@ -15,7 +15,7 @@ import {
   periods,
   rowsColumn,
 } from './history-choice.ts';
-import type { HistoryPoint } from './history-points.ts';
+import { type HistoryPoint, numberText } from './history-points.ts';
 import { type Column, Empty, Loaded, OutcomeBadge, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { replaceAddress, runLink } from './route.ts';
@@ -198,4 +198,5 @@ function HistoryTable({ history, points, title, hasRows }: HistoryTableProps) {
   );
 }
 
-const figure = (number: number | undefined) => number?.toLocaleString('en') ?? <span class="quiet">not known</span>;
+const figure = (number: number | undefined) =>
+  number === undefined ? <span class="quiet">not known</span> : numberText(number);

@@ -2,7 +2,7 @@ import { Drawing, Keys, partWord, placeOf, Plot } from './charts.tsx';
 import { useState } from 'preact/hooks';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { localDate, localTime } from './format.ts';
-import { type HistoryPoint, type NumberScale, scaleOf, summaryOf, unbroken } from './history-points.ts';
+import { type HistoryPoint, type NumberScale, numberText, scaleOf, summaryOf, unbroken } from './history-points.ts';
 import { runLink } from './route.ts';
 
 interface ChartProps {
@@ -30,7 +30,7 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
   const x: Place = (iso) =>
     Math.min(99.6, Math.max(0.4, ((Date.parse(iso) - fromMs) / Math.max(1, toMs - fromMs)) * 100));
   const numbers = points.flatMap(({ number }) => number ?? []);
-  const scale = scaleOf(numbers, numbers.every(Number.isInteger) ? 1 : 0.01);
+  const scale = scaleOf(numbers, numbers.every(Number.isInteger));
   const move = (to: number): void => setChosen(Math.min(points.length - 1, Math.max(0, to)));
   const onPointer = ({ clientX, currentTarget }: { clientX: number; currentTarget: HTMLElement }): void => {
     const { left, width } = currentTarget.getBoundingClientRect();
@@ -94,8 +94,6 @@ function nearest(points: readonly HistoryPoint[], x: Place, wanted: number): num
   const distances = points.map(({ startedAt }) => Math.abs(x(startedAt) - wanted));
   return distances.indexOf(Math.min(...distances));
 }
-
-const numberText = (number: number): string => number.toLocaleString('en');
 
 const pointText = ({ startedAt, number, about }: HistoryPoint): string =>
   `${localTime(startedAt)}: ${number === undefined ? 'no number' : numberText(number)}, ${about}`;

@@ -50,7 +50,7 @@ export const tenantPoints = ({ runs }: TenantHistoryAnswer, column: string): rea
  * not complete would look like a fall, so it has no number.
  * @see perTenant for a chart: a sum also falls when more tenants fail.
  */
-export function jobPoints({ runs }: JobHistoryAnswer, column: string): readonly HistoryPoint[] {
+export function jobPoints({ runs }: JobHistoryAnswer, column: string) {
   const overAll = runs.filter(({ scope }) => scope === 'all');
   return (overAll.length > 0 ? overAll : runs).toReversed().map((run) => {
     const { runId, startedAt, status, tenants, counted, rows } = run;
@@ -59,6 +59,7 @@ export function jobPoints({ runs }: JobHistoryAnswer, column: string): readonly 
     return {
       runId,
       startedAt,
+      counted,
       rows: isComplete ? rows : undefined,
       number: isComplete ? numberOf(run, column, newestOf(runs)) : undefined,
       about: isComplete ? over : `${outcomeWord(status === 'failed' ? 'stopped' : status)} ${over}`,
@@ -68,18 +69,20 @@ export function jobPoints({ runs }: JobHistoryAnswer, column: string): readonly 
   });
 }
 
-/** The same, a tenant that answered. The sum is in what is said about it. */
+/** The same, a tenant that answered, in three digits. The sum is in what is said about it. */
 export const perTenant = (history: JobHistoryAnswer, column: string): readonly HistoryPoint[] =>
-  jobPoints(history, column).map(({ number, about, ...point }) => {
-    const counted = history.runs.find(({ runId }) => runId === point.runId)?.counted ?? 0;
-    return number === undefined || counted === 0
-      ? { ...point, about, number: undefined }
+  jobPoints(history, column).map(({ counted, ...point }) =>
+    point.number === undefined || counted === 0
+      ? { ...point, number: undefined }
       : {
           ...point,
-          about: `${number.toLocaleString('en')} ${about}`,
-          number: Math.round((number / counted) * 100) / 100,
-        };
-  });
+          about: `${numberText(point.number)} ${point.about}`,
+          number: Number((point.number / counted).toPrecision(3)),
+        },
+  );
+
+/** Also that of a few among thousands of tenants. */
+export const numberText = (number: number): string => number.toLocaleString('en', { maximumFractionDigits: 6 });
 
 /** Runs one after another that all have a number. A line leads only through these. */
 export function unbroken(points: readonly HistoryPoint[]): readonly (readonly HistoryPoint[])[] {
@@ -105,19 +108,20 @@ export interface NumberScale {
 
 /**
  * An axis with round numbers that has all numbers, and zero, so that a small change does not look like a large one.
- * @param least the smallest step: 1, 0.1, 0.01 …
+ * @param areWhole no step is below 1.
  */
-export function scaleOf(numbers: readonly number[], least = 1): NumberScale {
+export function scaleOf(numbers: readonly number[], areWhole = true): NumberScale {
   const low = Math.min(0, ...numbers);
   const high = Math.max(0, ...numbers);
-  const step = roundStep((high - low) / 4, least);
+  const step = roundStep((high - low) / 4, areWhole);
   const [first, last] = [Math.floor(low / step), Math.max(1, Math.ceil(high / step))];
   const ticks = Array.from({ length: last - first + 1 }, (_, at) => (first + at) * step);
   return { ticks, min: first * step, max: last * step };
 }
 
-/** The smallest of 1, 2, 5, 10, 20 … that is not less, times the least one. */
-function roundStep(wanted: number, least: number): number {
+/** The smallest of 1, 2, 5, 10, 20 … that is not less, or of 0.1, 0.2, 0.5 … */
+function roundStep(wanted: number, isWhole: boolean): number {
+  const least = isWhole || wanted === 0 ? 1 : 10 ** Math.floor(Math.log10(wanted));
   for (let power = least; ; power *= 10) for (const step of [1, 2, 5]) if (step * power >= wanted) return step * power;
 }
 
@@ -129,7 +133,7 @@ export function summaryOf(points: readonly HistoryPoint[]): string {
   const [first, last] = [known[0], known.at(-1)];
   if (first === undefined || last === undefined) return `No run has this number.${gaps}`;
   const numbers = known.map(({ number = 0 }) => number);
-  const text = (number: number | undefined = 0): string => number.toLocaleString('en');
+  const text = (number: number | undefined = 0): string => numberText(number);
   if (known.length === 1) return `One run, ${localTime(first.startedAt)}: ${text(first.number)}.${gaps}`;
   return `${count(known.length, 'run')}, from ${text(first.number)} on ${localTime(first.startedAt)} to ${text(last.number)} on ${localTime(last.startedAt)}; lowest ${text(Math.min(...numbers))}, highest ${text(Math.max(...numbers))}.${gaps}`;
 }

@@ -5,7 +5,7 @@ import { Search, Segments } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { count, countOf, scheduleWords, shortLocalTime } from './format.ts';
 import { Icon } from './icon.tsx';
-import { isTroubled, type JobRuns, lastRunOf, readJobRuns, useAlike } from './nights.ts';
+import { isTroubled, type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
 import { Empty, Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -36,7 +36,6 @@ function JobList() {
   const jobs = polled.value ?? [];
   const [search, setSearch] = useState('');
   const [kind, setKind] = useState('All');
-  const alike = useAlike(jobs);
   const wanted = search.trim().toLowerCase();
   const isOfKind = new Map(kinds).get(kind) ?? (() => true);
   const found = jobs.filter(
@@ -95,17 +94,7 @@ function JobList() {
                         ({ job }) => <JobName job={job} />,
                         ({ job }) => `${job.name}. ${job.description ?? ''}`,
                       ],
-                      [
-                        'Last run',
-                        'w-m',
-                        ({ job, runs }) => (
-                          <LastRun run={lastRunOf(runs)}>
-                            {alike.names.has(job.name) && job.name !== [...alike.names][0]
-                              ? `the same ${alike.failed.toLocaleString('en')}`
-                              : undefined}
-                          </LastRun>
-                        ),
-                      ],
+                      ['Last run', 'w-m', ({ runs }) => <LastRun run={lastRunOf(runs)} />],
                       [
                         'Next run',
                         'w-m end p2',
@@ -157,12 +146,10 @@ function topicsOf(jobs: readonly Job[]): readonly (readonly [title: string, jobs
   const topics = byTopic(jobs);
   const alone = topics.filter(([, { length }]) => length === 1);
   const shared = alone.length < 2 ? [] : alone;
-  return [
-    ...topics.filter((topic) => !shared.includes(topic)),
-    ...(shared.length === 0
-      ? []
-      : [[shared.map(([topic]) => topic).join(', '), shared.flatMap(([, some]) => some)] as const]),
-  ].map(([topic, some]) => [topicTitle(topic), some]);
+  const title = shared.map(([topic]) => topic).join(', ');
+  return [...topics.filter((topic) => !shared.includes(topic)), [title, shared.flatMap(([, some]) => some)] as const]
+    .filter(([, { length }]) => length > 0)
+    .map(([topic, some]) => [topicTitle(topic), some]);
 }
 
 const lastEndedOf = (runs: JobRuns['runs']): RunSummaryAnswer | undefined =>
@@ -184,13 +171,11 @@ function headline(jobs: readonly JobRuns[]): string {
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
 }
 
-/** @param props.children in place of its outcome. */
-function LastRun(props: { readonly run: RunSummaryAnswer | undefined; readonly children: string | undefined }) {
-  const { run, children } = props;
+function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return null;
   return (
     <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
-      {children === undefined ? <RunOutcome run={run} /> : <span class="quiet">{children}</span>}
+      <RunOutcome run={run} />
     </a>
   );
 }

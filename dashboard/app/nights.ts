@@ -167,21 +167,23 @@ export interface Failures {
   readonly codes: ReadonlyMap<string, string>;
 }
 
-/** What is new: tenants that fail now, and tenants that work again, by their ids. */
+/** What is new: the ids of tenants that fail now and failed in no run before, and of those that fail no longer. */
 export interface News {
-  /** Tenants that failed. */
-  readonly failed: number;
   readonly fails: readonly string[];
-  readonly works: readonly string[];
+  /** They need not be well: a tenant that was not visited fails no longer. */
+  readonly ends: readonly string[];
+  /** Whether some failed, in each run the tenants of the one before. */
+  readonly isSame: boolean;
 }
 
-/** What is new in some runs since those before them. */
-export function newsOf(runs: readonly Failures[], before: readonly Failures[]): News {
-  const [now, then] = [runs, before].map((some) => new Set(some.flatMap(({ codes }) => [...codes.keys()])));
+/** What is new in some runs, each since another one of its job. */
+export function newsOf(pairs: readonly (readonly [now: Failures, before: Failures])[]): News {
+  const [now, then] = ([0, 1] as const).map((at) => new Set(pairs.flatMap((pair) => [...pair[at].codes.keys()])));
+  const idsIn = ({ codes }: Failures): string => [...codes.keys()].toSorted().join();
   return {
-    failed: now?.size ?? 0,
     fails: [...(now ?? [])].filter((id) => then?.has(id) !== true),
-    works: [...(then ?? [])].filter((id) => now?.has(id) !== true),
+    ends: [...(then ?? [])].filter((id) => now?.has(id) !== true),
+    isSame: now?.size !== 0 && pairs.every(([one, before]) => idsIn(one) === idsIn(before)),
   };
 }
 
@@ -211,10 +213,12 @@ export function useFailures(
         // One more, because a run may have begun since.
         const limit = ofJob.findLastIndex((run) => lacking.includes(run)) + 2;
         for (const { failed, ...run } of await readFailed(api, job, limit)) {
+          // The broker tells it of the newest runs only.
+          if (run.finishedAt === undefined || (failed === undefined && run.tenants.failed > 0)) continue;
           const codes = Object.entries(failed ?? {}).flatMap(([code, tenants]) =>
             tenants.map((id) => [id, code] as const),
           );
-          if (run.finishedAt !== undefined) found.set(run.runId, { run, codes: new Map(codes) });
+          found.set(run.runId, { run, codes: new Map(codes) });
         }
         if (stopped) return;
       }
@@ -229,14 +233,21 @@ export function useFailures(
   return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
 }
 
-/** Jobs whose last runs failed in the same tenants, if there are several: in how many tenants, and the names of the jobs. */
+/**
+ * Jobs on a schedule that failed in the same tenants on the same day, if there are several: in how many tenants, and the names
+ * of the jobs.
+ */
 export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly names: ReadonlySet<string> } {
-  const last = jobs.flatMap(({ runs }) => lastRunOf(runs) ?? []).filter(({ tenants }) => tenants.failed > 0);
+  const last = jobs
+    .flatMap(({ job, runs }) => (job.schedule === undefined ? [] : (lastRunOf(runs) ?? [])))
+    .filter(({ status, tenants }) => status === 'completed' && tenants.failed > 0);
   const failures = useFailures(
     last,
     jobs.flatMap(({ runs }) => runs),
   );
-  const alike = Map.groupBy(failures, ({ codes }) => [...codes.keys()].toSorted().join());
+  const alike = Map.groupBy(failures, ({ run, codes }) =>
+    [noonOf(Date.parse(run.startedAt)), ...[...codes.keys()].toSorted()].join(),
+  );
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
   const names = new Set(most.length > 1 ? most.map(({ run }) => run.job) : []);
   return { failed: most[0]?.codes.size ?? 0, names };

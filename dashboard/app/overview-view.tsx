@@ -58,7 +58,6 @@ export function OverviewView() {
   const older = (past ?? []).filter(({ runId }) => kept.every((run) => run.runId !== runId));
   const nights = nightsOf([...kept, ...older], nightsShown, trendNights);
   const trendOf = useTrends(jobs.value ?? [], tenants.value?.tenants ?? []);
-  const trendOfAny = causesOf(tenants.value?.tenants ?? []).map((cause) => trendOf(cause)?.values.length ?? 0);
   const narrow = useNarrow();
   return (
     <>
@@ -82,18 +81,7 @@ export function OverviewView() {
       <div class="cols">
         <div class="stack">
           {showsTenants ? (
-            <Panel
-              title="What is wrong"
-              more={
-                <>
-                  {Math.max(0, ...trendOfAny) > 1 ? (
-                    <span class="small">lines of {count(Math.max(...trendOfAny), 'night')}</span>
-                  ) : null}
-                  <a href="#/tenants">All tenants</a>
-                </>
-              }
-              bare
-            >
+            <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
               <Loaded polled={tenants} isPart>
                 {(answer) => <Causes answer={answer} trendOf={trendOf} />}
               </Loaded>
@@ -195,27 +183,26 @@ function NightBars(props: {
 }
 
 /**
- * The night in which the failures rose most: by how many, for what cause in most of them, and whether these are well since.
- * Undefined for a rise by one, which says little. Without the run of that night, its cause is not known.
+ * The night in which the failures rose most: by how many, and for what cause in most tenants that are new. Undefined for a rise
+ * by one, which says little. Without the run of that night, its cause is not known.
  */
 function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   const failed = nights.map(({ run }) => run?.tenants.failed);
   const rises = failed.map((now, at) => (now ?? 0) - (at === 0 ? (now ?? 0) : (failed[at - 1] ?? now ?? 0)));
   const most = Math.max(...rises);
   const at = rises.lastIndexOf(most);
-  const wanted = most < 2 ? [] : [nights[at - 1], nights[at], nights.at(-1)];
+  const wanted = most < 2 ? [] : [nights[at - 1], nights[at]];
   const runs = wanted.flatMap((night) => kept.find(({ runId }) => runId === night?.run?.runId) ?? []);
-  const [before, then, last] = useFailures(runs, kept);
+  const [before, then] = useFailures(runs, kept);
   if (most < 2) return undefined;
   const text = `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more failed`;
-  if (before === undefined || then === undefined || last === undefined) return { at, text };
-  const { fails } = newsOf([then], [before]);
+  if (before === undefined || then === undefined) return { at, text };
+  const { fails } = newsOf([[then, before]]);
   const codes = Map.groupBy(fails, (id) => then.codes.get(id) ?? '');
   const [[code, ids] = ['', []]] = [...codes].toSorted(([, a], [, b]) => b.length - a.length);
-  const lasting = ids.filter((id) => last.codes.has(id)).length;
-  const cause = `${ids.length < fails.length ? `${ids.length} ` : ''}“${titleOf(code)}”`;
-  const now = lasting === 0 ? 'well since' : lasting < ids.length ? `${lasting} still` : 'still';
-  return { at, text: `${text}, ${cause}, ${now}`, href: runLink(then.run.runId) };
+  if (ids.length * 2 <= fails.length) return { at, text };
+  const cause = `${ids.length < fails.length ? 'mostly ' : ''}“${titleOf(code)}”`;
+  return { at, text: `${text}, ${cause}`, href: runLink(then.run.runId) };
 }
 
 /** In a line, the jobs that failed in the same tenants. The others have a line each: their last run, and when they run next. */
@@ -234,7 +221,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
         {alike.length === 0 ? null : (
           <li>
             <div>
-              The same {count(failed, 'tenant')} failed in{' '}
+              {failed === 1 ? '1 tenant' : `The same ${count(failed, 'tenant')}`} failed in{' '}
               {alike.map(({ job, runs }, at) => (
                 <>
                   {at === 0 ? '' : at === alike.length - 1 ? ' and ' : ', '}
@@ -243,7 +230,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               ))}
               .
             </div>
-            <Next iso={alike.flatMap(({ job }) => job.nextAt ?? []).toSorted()[0]} />
+            <Day run={alike[0] && lastRunOf(alike[0].runs)} />
           </li>
         )}
         {differing.map(({ job, runs }) => (
@@ -263,6 +250,12 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   );
 }
 
+/** Of a run that is older than a day. */
+const Day = ({ run }: { readonly run: RunSummaryAnswer | undefined }) =>
+  run === undefined || Date.now() - Date.parse(run.startedAt) < 86_400_000 ? null : (
+    <span class="quiet"> {localDay(run.startedAt)}</span>
+  );
+
 function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
   if (run === undefined) return <span class="quiet">no run yet</span>;
   return (
@@ -272,6 +265,7 @@ function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
       ) : (
         <OutcomeBadge outcome={run.outcome} />
       )}
+      <Day run={run} />
     </a>
   );
 }

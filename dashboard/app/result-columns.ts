@@ -11,6 +11,8 @@ export interface ResultColumn {
   readonly name: string;
   readonly title: string;
   readonly type: ColumnType;
+  /** Its name if the job declares it: then Microsoft's identifiers are shown in words. */
+  readonly wordsAs: string | undefined;
   /** Width in rem that fits most of the values. */
   readonly width: number;
   /** A column of ids. */
@@ -50,11 +52,13 @@ export function columnsOf(rows: readonly ResultRow[], declared: DeclaredColumns 
     const title = tenantTitles[name] ?? known.get(name)?.title ?? name;
     const type = known.get(name)?.type ?? typeOf(values);
     const isId = name === 'tenantId' || areIds(values);
+    const wordsAs = known.has(name) ? name : undefined;
     return {
       name,
       title,
       type,
-      width: widthOf({ title, name, type }, values),
+      wordsAs,
+      width: widthOf({ title, wordsAs, type }, values),
       isId,
       isShown: !isId && name !== 'tenantDomain',
     };
@@ -74,10 +78,10 @@ function areIds(values: readonly RowValue[]): boolean {
 
 /** Fits the title, short values and nine of ten others, within limits. */
 function widthOf(
-  { title, name, type }: Pick<ResultColumn, 'title' | 'name' | 'type'>,
+  { title, wordsAs, type }: Pick<ResultColumn, 'title' | 'wordsAs' | 'type'>,
   values: readonly RowValue[],
 ): number {
-  const lengths = values.map((value) => shownValue(value, type, name).length).toSorted((a, b) => a - b);
+  const lengths = values.map((value) => shownValue(value, type, wordsAs).length).toSorted((a, b) => a - b);
   const most = lengths[Math.floor(lengths.length * 0.9)] ?? 0;
   const usual = Math.max(most, lengths.findLast((length) => length <= alwaysWhole) ?? 0);
   // A heading is smaller, and has room for the sign of its order.
@@ -119,15 +123,15 @@ const number = new Intl.NumberFormat('en', { maximumFractionDigits: 20 });
 
 /**
  * The value as the page shows it: days and times of a date column in the reader's zone, `yes` and `no`, digits in groups, and
- * words for Microsoft's identifiers. Empty for null. A nested value is shown as JSON. A value that is not of the column's type
+ * words for Microsoft's identifiers if a column is given. Empty for null. A nested value is shown as JSON. A value that is not of the column's type
  * is shown as it is.
  * @param column its name.
  */
-export function shownValue(value: RowValue, type: ColumnType, column = ''): string {
+export function shownValue(value: RowValue, type: ColumnType, column?: string): string {
   if (value === null) return '';
   if (typeof value === 'number') return type === 'number' ? number.format(value) : String(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'object') return JSON.stringify(value);
-  if (type !== 'date' || !isDate(value)) return wordsOf(value, column);
+  if (type !== 'date' || !isDate(value)) return column === undefined ? value : wordsOf(value, column);
   return dateOnly.test(value) ? dayText(value) : localTime(value);
 }

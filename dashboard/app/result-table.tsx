@@ -24,10 +24,12 @@ interface TableProps {
   readonly declared: DeclaredColumns;
   /** Columns whose sum says something: that of days left does not. */
   readonly summed: readonly { readonly name: string }[];
+  /** Whether these are all rows. */
+  readonly areAll: boolean;
 }
 
 /** The rows of a run: search, filters by column, order, groups, columns to choose, totals, and all values of one row. */
-export function ResultTable({ rows, declared, summed }: TableProps) {
+export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
   const columns = useMemo(() => columnsOf(rows, declared), [rows, declared]);
   const [filter, setFilter] = useState<RowFilter>({ search: '', conditions: [] });
   const [sort, setSort] = useState<RowsSort>();
@@ -46,8 +48,11 @@ export function ResultTable({ rows, declared, summed }: TableProps) {
     [columns, summed],
   );
   const foot = useMemo(
-    () => (sums.length === 0 ? undefined : new Map([['tenantName', 'Total'], ...totalsOf(shown, sums)])),
-    [shown, sums],
+    () =>
+      sums.length === 0
+        ? undefined
+        : new Map([['tenantName', areAll ? 'Total' : 'Total so far'], ...totalsOf(shown, sums)]),
+    [shown, sums, areAll],
   );
   const grouping = columns.find(({ name }) => name === group);
   const items = useMemo(
@@ -109,16 +114,16 @@ const totalsOf = (rows: readonly ResultRow[], columns: readonly ResultColumn[]):
   columns.map(({ name, type }) => {
     const sum = rows.reduce((total, row) => total + (Number(row[name]) || 0), 0);
     // Binary fractions add digits: 0.1 + 0.2.
-    return [name, shownValue(Number(sum.toPrecision(12)), type)];
+    return [name, shownValue(Number.isInteger(sum) ? sum : Number(sum.toPrecision(12)), type)];
   });
 
 /** The rows under the values of a column, each with its totals. */
 function grouped(
   rows: readonly ResultRow[],
-  { name, type }: ResultColumn,
+  { name, type, wordsAs }: ResultColumn,
   sums: readonly ResultColumn[],
 ): readonly (ResultRow | RowGroup)[] {
-  const groups = [...Map.groupBy(rows, (row) => shownValue(row[name] ?? null, type, name))];
+  const groups = [...Map.groupBy(rows, (row) => shownValue(row[name] ?? null, type, wordsAs))];
   return groups
     .toSorted(([a], [b]) => compare(a, b))
     .flatMap(([value, some]) => {
@@ -142,14 +147,14 @@ function keyOf(row: ResultRow): string {
   return String(keysGiven);
 }
 
-const gridColumn = ({ name, title, type, width }: ResultColumn): RowsColumn<ResultRow> => ({
+const gridColumn = ({ name, title, type, width, wordsAs }: ResultColumn): RowsColumn<ResultRow> => ({
   id: name,
   title,
   width,
   align: type === 'number' ? 'end' : undefined,
   sortable: true,
   cell: (row) => {
-    const text = shownValue(row[name] ?? null, type, name);
+    const text = shownValue(row[name] ?? null, type, wordsAs);
     return text === '' && type === 'number' ? <span class="quiet">–</span> : text;
   },
 });
@@ -218,8 +223,8 @@ function RowDetails(props: {
   return (
     <Dialog title={row.tenantName} kind="drawer" onClose={onClose}>
       <dl>
-        {columns.slice(1).map(({ name, title, type, isId }) => {
-          const text = shownValue(row[name] ?? null, type, name);
+        {columns.slice(1).map(({ name, title, type, isId, wordsAs }) => {
+          const text = shownValue(row[name] ?? null, type, wordsAs);
           return (
             <Fact key={name} name={title}>
               {text === '' ? <span class="quiet">none</span> : isId ? <code>{text}</code> : text}

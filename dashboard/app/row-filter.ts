@@ -53,10 +53,10 @@ const texts = new WeakMap<ResultRow, { readonly key: string; readonly text: stri
 function textOf(row: ResultRow, columns: readonly ResultColumn[], key: string): string {
   const known = texts.get(row);
   if (known?.key === key) return known.text;
-  const values = columns.flatMap(({ name, type }) => {
+  const values = columns.flatMap(({ name, type, wordsAs }) => {
     const value = row[name] ?? null;
     const raw = storedText(value);
-    const shown = shownValue(value, type, name);
+    const shown = shownValue(value, type, wordsAs);
     // Both the text on the page and the value in the file.
     return shown === raw ? raw : [shown, raw];
   });
@@ -66,9 +66,9 @@ function textOf(row: ResultRow, columns: readonly ResultColumn[], key: string): 
 }
 
 function testOf({ column, operator, value }: Condition, columns: readonly ResultColumn[]): (row: ResultRow) => boolean {
-  const type = columns.find(({ name }) => name === column)?.type ?? 'text';
+  const { type = 'text', wordsAs } = columns.find(({ name }) => name === column) ?? {};
   const valueOf = (row: ResultRow): RowValue => row[column] ?? null;
-  const shown = (row: ResultRow): string => shownValue(valueOf(row), type, column);
+  const shown = (row: ResultRow): string => shownValue(valueOf(row), type, wordsAs);
   const moment = (row: ResultRow): number => Date.parse(storedText(valueOf(row)));
   switch (operator) {
     case 'contains':
@@ -119,10 +119,13 @@ function keyOf(value: RowValue, type: ColumnType): string | number | undefined {
 const maxOptions = 60;
 
 /** The values of a column as the page shows them, in order, to choose one from. Undefined if there are too many. */
-export function optionsOf(rows: readonly ResultRow[], { name, type }: ResultColumn): readonly string[] | undefined {
+export function optionsOf(
+  rows: readonly ResultRow[],
+  { name, type, wordsAs }: ResultColumn,
+): readonly string[] | undefined {
   const found = new Set<string>();
   for (const row of rows) {
-    found.add(shownValue(row[name] ?? null, type, name));
+    found.add(shownValue(row[name] ?? null, type, wordsAs));
     if (found.size > maxOptions) return undefined;
   }
   return [...found].toSorted(compare);

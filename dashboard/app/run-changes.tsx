@@ -21,7 +21,7 @@ interface SinceBeforeProps {
   readonly tenants: readonly RunTenant[];
 }
 
-/** What is new: tenants that fail now, and tenants that work again. Nothing for the first run of a job. */
+/** What is new: tenants that fail now, that work again, and how many gave no result now. Nothing for the first run of a job. */
 export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const runs = usePolling((api) => api.runs(10, run.job), `runs before ${run.runId}`).value?.runs ?? [];
   // A rerun over some tenants is no run to compare with.
@@ -30,14 +30,17 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   );
   const [failures] = useFailures(before === undefined ? [] : [before], runs);
   if (before === undefined || failures === undefined) return null;
-  const failsNow = tenants.filter(({ tenantId, outcome }) => outcome === 'failed' && !failures.codes.has(tenantId));
+  const failed = tenants.filter(({ outcome }) => outcome === 'failed');
+  const failsNow = failed.filter(({ tenantId }) => !failures.codes.has(tenantId));
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
-  const failedSame = failsNow.length + worksAgain.length === 0;
+  // Those that were skipped or not visited.
+  const unknown = failures.codes.size - (failed.length - failsNow.length) - worksAgain.length;
+  const failedSame = failsNow.length + worksAgain.length + unknown === 0;
   const when = localTime(before.startedAt);
   if (failedSame)
     return (
       <p class="quiet">
-        {run.tenants.failed === 0 ? 'No tenant failed, as' : 'The same tenants failed as'} in the{' '}
+        {failed.length === 0 ? 'No tenant failed, as' : 'The same tenants failed as'} in the{' '}
         <a href={runLink(before.runId)}>run of {when}</a>. <Totals run={run} before={before} failedSame />
       </p>
     );
@@ -46,6 +49,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
       <ul class="list">
         <News tenants={failsNow} tone="bad" text="fails now" />
         <News tenants={worksAgain} tone="good" text="works again" />
+        {unknown === 0 ? null : <li>{count(unknown, 'tenant')} that failed then gave no result now.</li>}
         <Totals run={run} before={before} failedSame={false} />
       </ul>
     </Panel>
@@ -269,8 +273,8 @@ export function changesInWords(changes: readonly Change[], declared: DeclaredCol
     const names = namesIn(declared, { ...before, ...after });
     const shown = (row: typeof present, name: string): string => {
       const value: RowValue = row[name] ?? null;
-      const type = declared.find((column) => column.name === name)?.type ?? typeOf([value]);
-      return shownValue(value, type, name) || 'none';
+      const column = declared.find((known) => known.name === name);
+      return shownValue(value, column?.type ?? typeOf([value]), column?.name) || 'none';
     };
     const title = (name: string): string => declared.find((column) => column.name === name)?.title ?? name;
     const about = names.find(

@@ -29,10 +29,12 @@ export function RunRows(props: {
   const { rows, state } = loaded;
   const readsRuns = useRole('Runs.Read');
   const summed =
-    usePolling(
-      async (api) => (isQuery || !readsRuns ? [] : (await api.jobHistory(run.job, { since: run.startedAt })).columns),
-      `sums of ${run.runId} ${run.status}`,
-    ).value ?? noColumns;
+    usePolling(async (api) => {
+      if (isQuery || !readsRuns) return [];
+      // A month of runs would be a request to storage each.
+      const until = new Date(Date.parse(run.startedAt) + 60_000).toISOString();
+      return (await api.jobHistory(run.job, { since: run.startedAt, until })).columns;
+    }, `sums of ${run.runId} ${run.status}`).value ?? noColumns;
   const later = !isEnded(run.status) && state === 'complete' ? (stored ?? 0) - rows.length : 0;
   return (
     <section class="stack" aria-label="Rows">
@@ -50,7 +52,9 @@ export function RunRows(props: {
           <a href={runLink(run.runId, 'tenants')}>{count(run.tenants.failed, 'tenant')}</a> failed and gave no rows.
         </p>
       ) : null}
-      {rows.length > 0 ? <ResultTable rows={rows} declared={declared} summed={summed} /> : null}
+      {rows.length > 0 ? (
+        <ResultTable rows={rows} declared={declared} summed={summed} areAll={state === 'complete'} />
+      ) : null}
       {rows.length === 0 && state === 'complete' ? <NoRows run={run} /> : null}
     </section>
   );

@@ -3,7 +3,7 @@ import { useContext, useMemo, useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow, isScheduledWindow } from '../../src/lib/runs/store/run.ts';
-import { CountsBar, countsText } from './charts.tsx';
+import { CountsBar, countsText, StackedBar } from './charts.tsx';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byDay, count, duration } from './format.ts';
 import { Icon } from './icon.tsx';
@@ -42,57 +42,52 @@ export const isReplaced = (run: RunSummaryAnswer, all: readonly RunSummaryAnswer
       visitsMost(later, run),
   );
 
-/** A run, or those of a night. */
-interface Line extends RunSummaryAnswer {
-  readonly night?: {
-    /** Names its day, or is `Night` below the name of the day. */
-    readonly title: string;
-    /** The newest first. */
-    readonly runs: readonly RunSummaryAnswer[];
-  };
-  /** One of the runs of a night, below it. */
+/** A run, or several of a day that the schedule started. */
+interface Line {
+  readonly startedAt: string;
+  /** The newest first. */
+  readonly runs: readonly RunSummaryAnswer[];
+  /** Of several: names their day, or tells them from others of the day. */
+  readonly title?: string;
+  /** One of several, below them. */
   readonly isPart?: true;
 }
 
-/** Whether the schedule started it and it visited all its tenants. Any other run of a night is news of its own. */
-const isOfNight = ({ window, status }: RunSummaryAnswer): boolean =>
+/** Whether the schedule started it and it visited all its tenants. Any other run is news of its own. */
+const isOfSchedule = ({ window, status }: RunSummaryAnswer): boolean =>
   isScheduledWindow(window) && status === 'completed';
 
-/** Runs by the days that they started on, those of a night in one line if there are several. */
+const lineOf = (run: RunSummaryAnswer): Line => ({ startedAt: run.startedAt, runs: [run] });
+
+/** Runs by the days that they started on, those of the schedule in one line if there are several. */
 const linesOf = (runs: readonly RunSummaryAnswer[]): readonly { readonly title: string; readonly items: Line[] }[] =>
   byDay(runs, ({ startedAt }) => startedAt).map(({ title, items }) => {
-    const night = items.filter(isOfNight);
-    const others = items.filter((run) => !isOfNight(run));
-    const [worst] = night.toSorted(
-      ({ tenants: a }, { tenants: b }) => b.failed - a.failed || a.skipped - b.skipped || b.total - a.total,
-    );
-    if (worst === undefined || night.length === 1) return { title, items: [...items] };
-    const line: Line = {
-      ...worst,
-      startedAt: night.at(-1)?.startedAt ?? worst.startedAt,
-      warnings: night.flatMap(({ warnings }) => warnings),
-      night: { title: others.length === 0 ? title : 'Night', runs: night },
-    };
-    return { title: others.length === 0 ? '' : title, items: [...others, line] };
+    const scheduled = items.filter(isOfSchedule);
+    const first = scheduled.at(-1);
+    if (first === undefined || scheduled.length === 1) return { title, items: items.map(lineOf) };
+    const { startedAt } = first;
+    const others = items.filter((run) => !isOfSchedule(run)).map(lineOf);
+    if (others.length === 0) return { title: '', items: [{ startedAt, runs: scheduled, title }] };
+    const lines = [...others, { startedAt, runs: scheduled, title: 'On schedule' }];
+    return { title, items: lines.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)) };
   });
 
-/** Runs under the days that they started on. A night is one row, which opens. Failures that a later run has replaced are pale. */
+/** Runs under the days that they started on. Those of the schedule are one row, which opens. Failures that a later run has replaced are pale. */
 export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   const [limit, setLimit] = useState(step);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
-  const days = linesOf(runs);
+  const days = useMemo(() => linesOf(runs), [runs]);
   // Nobody presses a button for a few.
   const isCut = days.flatMap(({ items }) => items).length > limit + step / 4;
-  let room = isCut ? limit : Infinity;
-  const shown = days.map(({ title, items }) => {
-    const some = items.slice(0, Math.max(0, room));
-    room -= some.length;
-    return { title, items: some };
-  });
-  const newsIn = useNews(
-    shown.flatMap(({ items }) => items),
-    all,
-  );
+  const shown = useMemo(() => {
+    let room = isCut ? limit : Infinity;
+    return days.map(({ title, items }) => {
+      const some = items.slice(0, Math.max(0, room));
+      room -= some.length;
+      return { title, items: some };
+    });
+  }, [days, isCut, limit]);
+  const factsOf = useFacts(shown, all);
   const textOf = useNewsText();
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
@@ -102,32 +97,33 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
     .map(({ title, items }) => ({
       title,
       items: items.flatMap((line): Line[] => [
-        withAll(line, newsIn(line)),
-        ...(isOpen(line) ? (line.night?.runs ?? []) : []).map((run): Line => ({ ...run, isPart: true })),
+        line,
+        ...(isOpen(line) ? line.runs : []).map((run): Line => ({ ...lineOf(run), isPart: true })),
       ]),
     }));
   const toggle = (line: Line): void => {
     const others = [...open].filter((key) => key !== keyOf(line));
     setOpen(new Set(isOpen(line) ? others : [...others, keyOf(line)]));
   };
+  const columns = columnsOf(new Map(jobs.map((job) => [job.name, job])), factsOf, (line) => (
+    <>
+      {line.title === undefined ? null : (
+        <button type="button" class="link" aria-expanded={isOpen(line)} onClick={() => toggle(line)}>
+          <Icon name="turn" turns /> {line.title}
+        </button>
+      )}{' '}
+      {line.isPart === true ? null : <span class="news small">{textOf(factsOf(line).news)}</span>}{' '}
+    </>
+  ));
   return (
     <>
       <div class="panel">
         <Table<Line>
           class="runs"
-          columns={columnsOf(new Map(jobs.map((job) => [job.name, job])), (line) => (
-            <>
-              {line.night === undefined ? null : (
-                <button type="button" class="link" aria-expanded={isOpen(line)} onClick={() => toggle(line)}>
-                  <Icon name="turn" turns /> {line.night.title}
-                </button>
-              )}{' '}
-              {line.isPart === true ? null : <span class="news small">{textOf(newsIn(line))}</span>}{' '}
-            </>
-          ))}
+          columns={columns}
           items={groups.flatMap(({ items }) => items)}
           keyOf={keyOf}
-          onOpen={(line) => (line.night === undefined ? goTo(runLink(line.runId)) : toggle(line))}
+          onOpen={(line) => (line.title === undefined ? goTo(runLink(line.runs[0]?.runId ?? '')) : toggle(line))}
           rowClass={(line) =>
             [isPast(line, all) ? 'before' : [], line.isPart === true ? 'part' : []].flat().join(' ') || undefined
           }
@@ -143,42 +139,67 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   );
 }
 
-/** Of a night: that of its first run, which stays while other jobs of it end. */
-const keyOf = ({ runId, night }: Line): string => (night === undefined ? runId : `night ${night.runs.at(-1)?.runId}`);
+/** Of several runs: that of the first, which stays while others end. */
+const keyOf = ({ runs, title }: Line): string => `${title === undefined ? '' : 'day '}${runs.at(-1)?.runId}`;
 
-function isPast({ night, ...run }: Line, all: readonly RunSummaryAnswer[]): boolean {
-  const failed = (night?.runs ?? [run]).filter(({ outcome }) => outcome === 'partly_failed');
+function isPast({ runs }: Line, all: readonly RunSummaryAnswer[]): boolean {
+  const failed = runs.filter(({ outcome }) => outcome === 'partly_failed');
   return failed.length > 0 && failed.every((one) => isReplaced(one, all));
 }
 
-/** A night with all tenants that failed in one of its runs, once they are known. */
-function withAll(line: Line, news: News | undefined): Line {
-  const more = (news?.failed ?? 0) - line.tenants.failed;
-  if (line.night === undefined || more <= 0) return line;
-  const { failed, succeeded } = line.tenants;
-  return { ...line, tenants: { ...line.tenants, failed: failed + more, succeeded: Math.max(0, succeeded - more) } };
+/** What the runs of a line do not say of themselves: undefined until it is known. */
+interface Facts {
+  /** Tenants that failed in one of its runs. */
+  readonly failed?: number | undefined;
+  /** What is new since the scheduled runs of its jobs before. Of all jobs, or nothing. */
+  readonly news?: News | undefined;
 }
 
-/** What is new in a line, by the runs of the same jobs before: undefined until that is known. */
-function useNews(lines: readonly Line[], all: readonly RunSummaryAnswer[]): (line: Line) => News | undefined {
-  const pairsOf = (line: Line) =>
-    (line.night?.runs ?? [line]).filter(isOfNight).flatMap((run) => {
-      const before = all.find((other) => other.job === run.job && other.startedAt < run.startedAt && isOfNight(other));
-      return before === undefined ? [] : [[run, before] as const];
-    });
-  const failures = useFailures([...new Set(lines.flatMap(pairsOf).flat())], all);
-  const known = new Map(failures.map((each) => [each.run.runId, each]));
-  return (line) => {
-    const pairs = pairsOf(line);
-    const [now = [], before = []] = [0, 1].map((at) => pairs.flatMap((pair) => known.get(pair[at]?.runId ?? '') ?? []));
-    return pairs.length > 0 && now.length + before.length === 2 * pairs.length ? newsOf(now, before) : undefined;
-  };
+/** Of each job, its last run of a day is compared with the last one before the first of that day. */
+function useFacts(days: readonly { readonly items: readonly Line[] }[], all: readonly RunSummaryAnswer[]) {
+  const lines = useMemo(
+    () =>
+      days
+        .flatMap(({ items }) => items)
+        .map((line) => {
+          const ofJobs = Map.groupBy(line.runs.filter(isOfSchedule), ({ job }) => job);
+          const pairs = [...ofJobs].map(([job, runs]) => [
+            runs[0],
+            all.find((run) => run.job === job && run.startedAt < (runs.at(-1)?.startedAt ?? '') && isOfSchedule(run)),
+          ]);
+          return { line, pairs };
+        }),
+    [days, all],
+  );
+  const wanted = lines.flatMap(({ line, pairs }) => [...(line.title === undefined ? [] : line.runs), ...pairs.flat()]);
+  const failures = useFailures([...new Set(wanted.flatMap((run) => run ?? []))], all);
+  const facts = useMemo(() => {
+    const known = new Map(failures.map((each) => [each.run.runId, each]));
+    return new Map(
+      lines.map(({ line, pairs }): [string, Facts] => {
+        const own = line.runs.flatMap(({ runId }) => known.get(runId) ?? []);
+        const compared = pairs.flatMap((pair) => {
+          const [now, before] = pair.map((run) => known.get(run?.runId ?? ''));
+          return now === undefined || before === undefined ? [] : [[now, before] as const];
+        });
+        return [
+          keyOf(line),
+          {
+            failed:
+              own.length < line.runs.length ? undefined : new Set(own.flatMap(({ codes }) => [...codes.keys()])).size,
+            news: compared.length < pairs.length ? undefined : newsOf(compared),
+          },
+        ];
+      }),
+    );
+  }, [lines, failures]);
+  return (line: Line): Facts => facts.get(keyOf(line)) ?? {};
 }
 
 /** Names in a line. */
 const namesShown = 2;
 
-/** `Adatum fails now, Contoso and Fabrikam work again`. Without names for those who may not see tenants. */
+/** `Adatum fails now, Contoso and Fabrikam no longer fail`. Without names for those who may not see tenants. */
 function useNewsText(): (news: News | undefined) => string {
   const tenants = useTenants()?.tenants;
   const names = useMemo(() => new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])), [tenants]);
@@ -186,16 +207,17 @@ function useNewsText(): (news: News | undefined) => string {
     if (ids.length === 0) return [];
     const named = ids.slice(0, namesShown).flatMap((id) => names.get(id) ?? []);
     const more = ids.length - named.length;
-    const others = more === 0 ? [] : count(more, named.length === 0 ? 'tenant' : 'other');
-    return [`${[named, others].flat().join(' and ')} ${verb(ids.length === 1 ? 's' : '')}`];
+    const parts = [named, more === 0 ? [] : count(more, named.length === 0 ? 'tenant' : 'other')].flat();
+    return [`${parts.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${verb(ids.length === 1 ? 's' : '')}`];
   };
-  return (news) => {
-    if (news === undefined) return '';
-    const said = [...inWords(news.fails, (s) => `fail${s} now`), ...inWords(news.works, (s) => `work${s} again`)].join(
-      ', ',
-    );
-    return said === '' && news.failed > 0 ? 'the same tenants as before' : said;
-  };
+  return (news) =>
+    news === undefined
+      ? ''
+      : news.isSame
+        ? 'the same tenants as before'
+        : [...inWords(news.fails, (s) => `fail${s} now`), ...inWords(news.ends, (s) => `no longer fail${s}`)].join(
+            ', ',
+          );
 }
 
 /** By their names. */
@@ -205,60 +227,123 @@ type Jobs = ReadonlyMap<string, JobsAnswer['jobs'][number]>;
 const kindOf = ({ job, window }: RunSummaryAnswer, jobs: Jobs): string | undefined =>
   isApplyWindow(window) ? 'apply' : jobs.get(job)?.changes ? 'plan' : undefined;
 
-/** @param more what opens a night, and what is new. */
-const columnsOf = (jobs: Jobs, more: (line: Line) => ComponentChildren): readonly Column<Line>[] => [
-  [
-    'Job',
-    'wrap',
-    (run) => {
-      const kind = run.night === undefined ? kindOf(run, jobs) : undefined;
-      const name = run.query === undefined ? (jobs.get(run.job)?.title ?? run.job) : 'Query';
-      return (
+/** @param more what opens several runs, and what is new. */
+const columnsOf = (
+  jobs: Jobs,
+  factsOf: (line: Line) => Facts,
+  more: (line: Line) => ComponentChildren,
+): readonly Column<Line>[] => {
+  const titleOf = ({ job }: RunSummaryAnswer): string => jobs.get(job)?.title ?? job;
+  /** The cell of a run, or of several. */
+  const cellOf =
+    (ofRun: (run: RunSummaryAnswer) => ComponentChildren, ofSeveral: (line: Line) => ComponentChildren) =>
+    (line: Line): ComponentChildren =>
+      line.title === undefined ? line.runs.map(ofRun) : ofSeveral(line);
+  const tenantsOf = cellOf(
+    (run) => <Tenants run={run} />,
+    (line) => <TenantsOfAll line={line} failed={factsOf(line).failed} />,
+  );
+  return [
+    [
+      'Job',
+      'wrap',
+      (line) => (
         <>
-          {run.night === undefined ? <a href={runLink(run.runId)}>{name}</a> : null}{' '}
-          {kind === undefined ? null : <span class="tag">{kind}</span>}
-          {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
-          {more(run)}
-          <span class="sub">
-            <Tenants run={run} />
-          </span>
+          {cellOf(
+            (run) => {
+              const kind = kindOf(run, jobs);
+              return (
+                <>
+                  <a href={runLink(run.runId)}>{run.query === undefined ? titleOf(run) : 'Query'}</a>{' '}
+                  {kind === undefined ? null : <span class="tag">{kind}</span>}
+                  {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
+                </>
+              );
+            },
+            () => null,
+          )(line)}
+          {more(line)}
+          <span class="sub">{tenantsOf(line)}</span>
         </>
-      );
-    },
-    ({ query, job, night }) =>
-      night?.runs.map((run) => jobs.get(run.job)?.title ?? run.job).join(', ') ??
-      (query === undefined ? job : `GET ${query}`),
-  ],
-  [
-    'Outcome',
-    'w-l wrap',
-    (run) => (
-      <>
-        {run.night === undefined && kindOf(run, jobs) === 'plan' && run.outcome === 'succeeded' ? (
-          <ToneBadge tone={planned[0]}>{planned[1]}</ToneBadge>
-        ) : (
-          <RunOutcome run={run} />
-        )}{' '}
-        <FailedToo run={run} />{' '}
-        {run.warnings.length === 0 ? null : <Badge state="degraded">{count(run.warnings.length, 'warning')}</Badge>}
-      </>
-    ),
-  ],
-  ['Tenants', 'w-l p2', (run) => <Tenants run={run} />],
-  ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
-  // One that waits for a person takes as long as the person does.
-  [
-    'Took',
-    'w-m end p2 quiet',
-    ({ night, ...run }) =>
-      night === undefined
-        ? run.finishedAt === undefined
-          ? ''
-          : duration(run.durationMs)
-        : count(night.runs.length, 'job'),
-  ],
-  ['Started by', 'w-l p3 quiet', (run) => <StartedBy run={run} />],
-];
+      ),
+      ({ runs, title }) =>
+        title === undefined
+          ? runs.map(({ query, job }) => (query === undefined ? job : `GET ${query}`)).join()
+          : [...new Set(runs.map(titleOf))].join(', '),
+    ],
+    [
+      'Outcome',
+      'w-l wrap',
+      (line) => {
+        const warnings = line.runs.flatMap((run) => run.warnings).length;
+        return (
+          <>
+            {cellOf(
+              (run) => (
+                <>
+                  {kindOf(run, jobs) === 'plan' && run.outcome === 'succeeded' ? (
+                    <ToneBadge tone={planned[0]}>{planned[1]}</ToneBadge>
+                  ) : (
+                    <RunOutcome run={run} />
+                  )}{' '}
+                  <FailedToo run={run} />
+                </>
+              ),
+              () => <OutcomeOfAll line={line} failed={factsOf(line).failed} />,
+            )(line)}{' '}
+            {warnings === 0 ? null : <Badge state="degraded">{count(warnings, 'warning')}</Badge>}
+          </>
+        );
+      },
+    ],
+    ['Tenants', 'w-l p2', tenantsOf],
+    ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
+    // One that waits for a person takes as long as the person does.
+    [
+      'Took',
+      'w-m end p2 quiet',
+      cellOf(
+        ({ finishedAt, durationMs }) => (finishedAt === undefined ? '' : duration(durationMs)),
+        ({ runs }) => count(new Set(runs.map(({ job }) => job)).size, 'job'),
+      ),
+    ],
+    ['Started by', 'w-l p3 quiet', ({ runs }) => <StartedBy run={runs[0]!} />],
+  ];
+};
+
+interface OfAllProps {
+  readonly line: Line;
+  readonly failed: number | undefined;
+}
+
+/** In how many tenants one of several runs failed. Until that is known, how the worst of them went. */
+function OutcomeOfAll({ line: { runs }, failed = 0 }: OfAllProps) {
+  const [worst] = runs.toSorted(({ tenants: a }, { tenants: b }) => b.failed - a.failed || a.skipped - b.skipped);
+  return failed === 0 ? (
+    worst && <OutcomeBadge outcome={worst.outcome} />
+  ) : (
+    <ToneBadge tone="bad">{failed.toLocaleString('en')} failed</ToneBadge>
+  );
+}
+
+/** Of the run over most tenants. Without a bar until it is known who failed, or if others were visited, too. */
+function TenantsOfAll({ line: { runs }, failed }: OfAllProps) {
+  const total = Math.max(...runs.map(({ tenants }) => tenants.total));
+  return (
+    <span class="pair">
+      {failed === undefined || failed > total ? null : (
+        <StackedBar
+          parts={[
+            ['succeeded', total - failed],
+            ['failed', failed],
+          ]}
+          label={`${failed.toLocaleString('en')} of ${count(total, 'tenant')} failed`}
+        />
+      )}
+      <span class="quiet number">{total.toLocaleString('en')}</span>
+    </span>
+  );
+}
 
 /** The plan of a run that is an apply and waits for the reader. */
 export const useHeld = (runId: string): PlanSummary | undefined =>

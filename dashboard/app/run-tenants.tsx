@@ -16,7 +16,6 @@ import { auditLink } from './view-filter.ts';
 import { useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
-import { Icon } from './icon.tsx';
 import { tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 
@@ -63,14 +62,6 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
 /** What Microsoft said of a failure: its heading names the cause. */
 function outcomeOf(tenant: RunTenant) {
   const { outcome, code, detail } = tenant;
-  // The heading says it.
-  if (outcome === 'succeeded')
-    return (
-      <span class="badge good">
-        <Icon name="good" />
-        <span class="visually-hidden">succeeded</span>
-      </span>
-    );
   if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
   return (
     <span title={detail}>

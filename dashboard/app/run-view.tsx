@@ -238,7 +238,7 @@ function RunActions(props: {
         </ActionButton>
       ) : null}
       {repeats && mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
-        <ActionButton work={repeat} onFailure={onFailure} primary={neverPlanned || unfinished.some(mayWorkNow)}>
+        <ActionButton work={repeat} onFailure={onFailure} primary={neverPlanned || unfinished.every(mayWorkNow)}>
           <Icon name="again" /> {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>
       ) : null}

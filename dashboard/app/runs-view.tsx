@@ -1,4 +1,4 @@
-import { useContext } from 'preact/hooks';
+import { useContext, useMemo } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
@@ -26,7 +26,10 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const { titles, jobs } = useJobs();
   const held = new Set(useContext(HeldPlansContext).map(({ apply }) => apply?.runId));
   const runs = polled.value?.runs ?? [];
-  const shown = runs.filter((run) => outcome === undefined || run.outcome === outcome);
+  const shown = useMemo(
+    () => runs.filter((run) => outcome === undefined || run.outcome === outcome),
+    [polled.value, outcome],
+  );
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>

@@ -17,20 +17,8 @@ export interface JobColumn {
   readonly nights: readonly (Failures | undefined)[];
 }
 
-/** What a heading would say of a tenant that has none of its own, and what helps. */
-export interface Why {
-  readonly title: string;
-  readonly tone: Tone;
-  readonly since: string | undefined;
-  readonly advice: string;
-}
-
-/** By the ids of the tenants. */
-export type Whys = ReadonlyMap<string, Why>;
-
 /**
  * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
- * @param whys in place of the domain, for tenants without a heading.
  * @param hasMarks whether some tenant has groups or tags: a column shows them.
  * @param isGrouped headings say whether and why there is no access.
  * @param jobs undefined if the results of jobs could not be read: one column says so.
@@ -39,11 +27,10 @@ export function tenantColumns(
   jobs: readonly JobColumn[] | undefined,
   hasMarks: boolean,
   isGrouped: boolean,
-  whys: Whys,
 ): readonly RowsColumn<Tenant>[] {
   return [
     { id: 'tenant', title: 'Tenant', width: 10.5, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
-    ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) && whys.size === 0 ? [] : [domainColumn(whys)]),
+    ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) ? [] : [domainColumn]),
     ...(isGrouped ? [] : [accessColumn]),
     endsColumn,
     ...(hasMarks ? [marksColumn] : []),
@@ -67,20 +54,12 @@ const accessColumn: RowsColumn<Tenant> = {
   cell: (tenant) => <Access tenant={tenant} />,
 };
 
-const domainColumn = (whys: Whys): RowsColumn<Tenant> => ({
+const domainColumn: RowsColumn<Tenant> = {
   id: 'domain',
-  title: whys.size === 0 ? 'Domain' : 'Domain, or what is wrong',
+  title: 'Domain',
   width: 15,
-  cell: ({ tenantId, defaultDomain = '–' }) => {
-    const { title, tone, since = '', advice } = whys.get(tenantId) ?? {};
-    if (title === undefined || tone === undefined) return <span class="quiet">{defaultDomain}</span>;
-    return (
-      <span title={`${title} ${since}. ${advice}`}>
-        <ToneBadge tone={tone}>{title}</ToneBadge> <span class="small">{since}</span>
-      </span>
-    );
-  },
-});
+  cell: ({ defaultDomain = '–' }) => <span class="quiet">{defaultDomain}</span>,
+};
 
 const marksColumn: RowsColumn<Tenant> = {
   id: 'tags',
@@ -151,7 +130,6 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
 export const narrowColumns = (
   jobs: readonly JobColumn[] | undefined,
   isGrouped: boolean,
-  whys: Whys,
 ): readonly RowsColumn<Tenant>[] => [
   {
     id: 'tenant',
@@ -159,7 +137,7 @@ export const narrowColumns = (
     width: 11.5,
     sortable: true,
     cell: (tenant) => {
-      const why = isGrouped ? whys.get(tenant.tenantId)?.title : stateOf(tenant);
+      const why = isGrouped ? undefined : stateOf(tenant);
       const failed = failedText(tenant, jobs);
       const below = [why ?? [], failed ?? tenant.defaultDomain ?? []].flat().join(' · ');
       return (

@@ -12,7 +12,7 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { type JobColumn, narrowColumns, tenantColumns, type Why, type Whys } from './tenant-columns.tsx';
+import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
   changesColumn,
   filterTenants,
@@ -131,15 +131,12 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const isGrouped = filter.sort === undefined;
   const trendOf = useTrends(jobs, tenants);
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
-  const { items, whys } = useMemo(
-    () => (isGrouped ? grouped(found, causes, trendOf) : { items: found, whys: noWhys }),
+  const items = useMemo(
+    () => (isGrouped ? grouped(found, causes, trendOf) : found),
     [found, causes, trends, isGrouped],
   );
-  const columns = useMemo(
-    () => tenantColumns(jobColumns, hasMarks, isGrouped, whys),
-    [jobColumns, hasMarks, isGrouped, whys],
-  );
-  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped, whys), [jobColumns, isGrouped, whys]);
+  const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
+  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   return (
     <>
       <Warnings texts={warnings} />
@@ -210,48 +207,21 @@ const otherGroups: readonly (readonly [string, string])[] = [
   ['left out', 'Left out by the settings'],
 ];
 
-const noWhys: Whys = new Map();
-
-/**
- * The tenants under their causes, the causes of most tenants first. Several that are alone with theirs share a heading, and each
- * says why it is there.
- */
+/** The tenants under their causes, the causes of most tenants first, each with what helps. */
 function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   trendOf: ReturnType<typeof useTrends>,
-): { readonly items: readonly (Tenant | RowGroup)[]; readonly whys: Whys } {
+): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
-  const groups = [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(
-    ([key, title]) => {
-      const cause = causes.find((one) => one.cause === key);
-      const tone = cause?.tone ?? (key === 'ends' ? 'warn' : undefined);
-      return byGroup.has(key) ? [{ key, title, cause, tone, some: byGroup.get(key) ?? [] }] : [];
-    },
-  );
-  const alone = groups.filter(({ some, tone }) => some.length === 1 && tone !== undefined);
-  const shared = alone.length > 1 ? alone : [];
-  const whys = new Map<string, Why>();
-  for (const { title, cause, tone = 'warn', some } of shared)
-    for (const { tenantId } of some)
-      whys.set(tenantId, {
-        title,
-        tone,
-        since: cause && trendOf(cause)?.since,
-        advice: adviceOf(cause?.cause ?? 'gdap_expiring'),
-      });
-  const items = groups.flatMap((group) => {
-    const { key, title, cause, tone, some } = group;
-    if (!shared.includes(group)) {
-      const since = cause && trendOf(cause)?.since;
-      const advice = cause && adviceOf(key);
-      return [new RowGroup(key, <GroupHead {...{ title, tone, since, advice, cause }} count={some.length} />), ...some];
-    }
-    if (group !== shared[0]) return [];
-    const head = <GroupHead count={shared.length} title="Each for a reason of its own" tone={tone} />;
-    return [new RowGroup('alone', head), ...shared.flatMap((one) => one.some)];
+  return [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(([key, title]) => {
+    const some = byGroup.get(key);
+    if (some === undefined) return [];
+    const cause = causes.find((one) => one.cause === key);
+    const tone = cause?.tone ?? (key === 'ends' ? 'warn' : undefined);
+    const [since, advice] = cause === undefined ? [] : [trendOf(cause)?.since, adviceOf(key)];
+    return [new RowGroup(key, <GroupHead {...{ title, tone, since, advice, cause }} count={some.length} />), ...some];
   });
-  return { items, whys };
 }
 
 interface FiltersProps extends FilterProps {

@@ -55,7 +55,7 @@ describe('asking many tenants in the dashboard', skippedBecause(noBrowser), () =
     await page.getByLabel('When it starts').fill('0 15 6 * * 1');
     await page.getByLabel('Only these tenants').fill('tag:managed');
     const job = page.locator('.query-job');
-    await job.getByText('At 06:15 UTC, only on Monday').waitFor();
+    await job.getByText('At 06:15 UTC, Monday').waitFor();
     const path = "/users?$filter=userType%20eq%20'Guest'&$select=displayName";
     expect(await job.locator('.cmd code').textContent()).toBe(
       `ptb query '/v1.0${path.replaceAll("'", String.raw`'\''`)}' --save guest-list --schedule '0 15 6 * * 1' --tenant tag:managed`,

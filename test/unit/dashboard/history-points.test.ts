@@ -66,6 +66,17 @@ describe('the points of a job', () => {
     ]);
   });
 
+  it('tell few among thousands of tenants from none, and twice as many from them', () => {
+    const runs = [24, 12].map((licences) => ({
+      ...jobHistory.runs[0]!,
+      counted: 5_000,
+      numbers: { licences },
+    }));
+    const points = perTenant({ ...jobHistory, runs }, 'licences');
+    expect(points.map(({ number }) => number)).toEqual([0.0024, 0.0048]);
+    expect(summaryOf(points)).toContain('lowest 0.0024, highest 0.0048');
+  });
+
   it('have no number for a run that did not complete, because its sum would look like a fall', () => {
     const runs = (['failed', 'cancelled'] as const).map((status) => ({ ...jobHistory.runs[0]!, status }));
     expect(jobPoints({ ...jobHistory, runs }, 'free')).toMatchObject([
@@ -102,8 +113,9 @@ describe('the axis of numbers', () => {
   });
 
   it('has smaller steps if it may', () => {
-    expect(scaleOf([0.4], 0.01).ticks).toEqual([0, 0.1, 0.2, 0.30000000000000004, 0.4]);
-    expect(scaleOf([], 0.01).max).toBe(0.01);
+    expect(scaleOf([0.4], false).ticks).toEqual([0, 0.1, 0.2, 0.30000000000000004, 0.4]);
+    expect(scaleOf([0.0024], false).max).toBeCloseTo(0.003);
+    expect(scaleOf([], false).max).toBe(1);
   });
 });
 

@@ -232,7 +232,7 @@ describe('the page of a job', () => {
     const rows = [...root.querySelectorAll('tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent));
     expect(rows).toEqual([
       [expect.stringContaining('23 Nov'), '50 over 50 tenants', '150', '1'],
-      [expect.stringContaining('21 Nov'), '40 over 45 of 50 tenants', '130', '0.89'],
+      [expect.stringContaining('21 Nov'), '40 over 45 of 50 tenants', '130', '0.889'],
     ]);
     await unmount();
   });

@@ -169,7 +169,7 @@ describe('the overview', () => {
         tenants: { ...run.tenants, failed: at < 4 ? 4 : 1 },
       })),
     });
-    // The first run is the newest. Of three that fail from the fourth on, two work again.
+    // The first run is the newest. Three more fail from the fourth on.
     const failed = (at: number) =>
       at > 3
         ? { throttled: ['a'] }
@@ -182,11 +182,31 @@ describe('the overview', () => {
     const { root, unmount } = await overview({ ...apiOf(), runs, failedRuns });
     for (let round = 0; round < 8; round += 1) await pass(0);
     const jobs = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Jobs'));
-    expect(jobs?.querySelector('li')?.textContent).toMatch(/^The same 4 tenants failed in .+ and .+\.next \d\d:\d\d$/);
+    expect(jobs?.querySelector('li')?.textContent).toMatch(/^The same 4 tenants failed in .+ and .+\.$/);
     const mark = root.querySelector('.nights .mark a');
-    expect(mark?.textContent).toBe('21 Nov: 3 more failed, “No consent for the application”, 1 still');
+    expect(mark?.textContent).toBe('21 Nov: 3 more failed, “No consent for the application”');
     const then = world.runs.filter(({ job }) => job === 'access-check')[3];
     expect(mark?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(then!.runId)}`);
+    await unmount();
+  });
+
+  it.each([
+    ['cancelled', { status: 'cancelled', outcome: 'cancelled' }],
+    ['of another day', { startedAt: '2026-11-20T04:30:00.000Z' }],
+  ] as const)('does not join a job whose last run is %s with others', async (_, more) => {
+    const [one, two] = world.jobs.filter(({ schedule }) => schedule !== undefined);
+    const runs: Api['runs'] = async (_limit, job) => {
+      const [run] = world.runs.filter(({ outcome }) => outcome === 'partly_failed');
+      const tenants = { ...run!.tenants, failed: 2 };
+      return { runs: [{ ...run!, job: job!, runId: `${job}@w`, tenants, ...(job === one!.name ? more : {}) }] };
+    };
+    const failedRuns: Api['failedRuns'] = async (limit, job) => ({
+      runs: (await runs(limit, job)).runs.map((run) => ({ ...run, failed: { throttled: ['a', 'b'] } })),
+    });
+    const jobs = async () => ({ jobs: [one!, two!] });
+    const { root, unmount } = await overview({ ...apiOf(), jobs, runs, failedRuns });
+    for (let round = 0; round < 8; round += 1) await pass(0);
+    expect(root.querySelectorAll('.visit')).toHaveLength(2);
     await unmount();
   });
 

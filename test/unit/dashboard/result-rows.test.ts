@@ -107,7 +107,7 @@ const rows = [
   row({ tenantName: 'Contoso 10', n: -3, on: true, at: '2026-12-01', status: 'Enabled' }),
   row({ tenantName: 'Contoso 9', n: 1_000, on: false, at: '2025-01-01', status: 'Suspended' }),
 ];
-const columns = columnsOf(rows);
+const columns = columnsOf(rows, [{ name: 'status', title: 'Status', type: 'text' }]);
 const names = (list: readonly ResultRow[]): string[] => list.map(({ tenantName }) => tenantName);
 
 describe('filterRows', () => {
@@ -196,6 +196,10 @@ describe('optionsOf', () => {
   const column = (name: string) => columns.find((known) => known.name === name)!;
   it('lists the values in order, an empty one first', () => {
     expect(optionsOf(rows, column('status'))).toEqual(['', 'active', 'in grace period', 'suspended']);
+  });
+  it('has no words of its own for a column that no job declares, as of a query', () => {
+    const status = columnsOf(rows).find(({ name }) => name === 'status')!;
+    expect(optionsOf(rows, status)).toEqual(['', 'Enabled', 'Suspended', 'Warning']);
   });
   it('lists nothing if there are too many', () => {
     const many = Array.from({ length: 61 }, (_, index) => row({ status: String(index) }));

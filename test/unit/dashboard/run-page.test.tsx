@@ -337,6 +337,25 @@ it('the page of a run says which tenants fail now and which work again since the
   await unmount();
 });
 
+it.each<[string, number[], string[]]>([
+  ['failed as another does now', [1, 2], ['1 tenant that failed then gave no result now.']],
+  ['failed and left', [3], ['Fabrikamfails now', '1 tenant that failed then gave no result now.']],
+])('the page of a run counts a tenant that gave no result now and %s', async (_, failed, lines) => {
+  const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
+  const skipped = tenants.map((tenant) =>
+    tenant.tenantId === id(1) ? { ...tenant, outcome: 'skipped' as const } : tenant,
+  );
+  const { root, unmount } = await open({
+    run: async () => runWith(),
+    runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants: skipped, codes: [] }),
+    failedRuns: async () => ({ runs: [{ ...before, failed: { throttled: failed.map(id) } }] }),
+    runs: async () => ({ runs: [runWith(), before] }),
+  });
+  await pass(0);
+  expect([...root.querySelectorAll('.list li')].map(({ textContent }) => textContent)).toEqual(lines);
+  await unmount();
+});
+
 describe('the total of the first column of a run', () => {
   const ids = ['probe@w', 'probe@v'];
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
