@@ -94,7 +94,11 @@ function JobList() {
                         ({ job }) => <JobName job={job} />,
                         ({ job }) => `${job.name}. ${job.description ?? ''}`,
                       ],
-                      ['Last run', 'w-m', ({ runs }) => <LastRun run={lastRunOf(runs)} />],
+                      [
+                        'Last run',
+                        'w-m',
+                        ({ runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} />),
+                      ],
                       [
                         'Next run',
                         'w-m end p2',
@@ -171,14 +175,11 @@ function headline(jobs: readonly JobRuns[]): string {
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
 }
 
-function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
-  if (run === undefined) return null;
-  return (
-    <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
-      <RunOutcome run={run} />
-    </a>
-  );
-}
+const LastRun = ({ run }: { readonly run: RunSummaryAnswer }) => (
+  <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
+    <RunOutcome run={run} />
+  </a>
+);
 
 const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => (
   <button

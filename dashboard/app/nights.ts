@@ -178,14 +178,16 @@ export interface News {
 
 /** What is new in some runs, each since another one of its job. */
 export function newsOf(pairs: readonly (readonly [now: Failures, before: Failures])[]): News {
-  const [now, then] = ([0, 1] as const).map((at) => new Set(pairs.flatMap((pair) => [...pair[at].codes.keys()])));
-  const idsIn = ({ codes }: Failures): string => [...codes.keys()].toSorted().join();
+  const idsOf = (at: 0 | 1) => new Set(pairs.flatMap((pair) => [...pair[at].codes.keys()]));
+  const [now, then] = [idsOf(0), idsOf(1)];
   return {
-    fails: [...(now ?? [])].filter((id) => then?.has(id) !== true),
-    ends: [...(then ?? [])].filter((id) => now?.has(id) !== true),
-    isSame: now?.size !== 0 && pairs.every(([one, before]) => idsIn(one) === idsIn(before)),
+    fails: [...now].filter((id) => !then.has(id)),
+    ends: [...then].filter((id) => !now.has(id)),
+    isSame: now.size > 0 && pairs.every(([{ codes }, before]) => idsIn(codes) === idsIn(before.codes)),
   };
 }
+
+const idsIn = (codes: Failures['codes']): string => [...codes.keys()].toSorted().join();
 
 /** Runs that have ended do not change. */
 const known = new WeakMap<Api, Map<string, Failures>>();
@@ -245,9 +247,7 @@ export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; r
     last,
     jobs.flatMap(({ runs }) => runs),
   );
-  const alike = Map.groupBy(failures, ({ run, codes }) =>
-    [noonOf(Date.parse(run.startedAt)), ...[...codes.keys()].toSorted()].join(),
-  );
+  const alike = Map.groupBy(failures, ({ run, codes }) => `${noonOf(Date.parse(run.startedAt))} ${idsIn(codes)}`);
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
   const names = new Set(most.length > 1 ? most.map(({ run }) => run.job) : []);
   return { failed: most[0]?.codes.size ?? 0, names };

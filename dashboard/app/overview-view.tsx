@@ -183,8 +183,8 @@ function NightBars(props: {
 }
 
 /**
- * The night in which the failures rose most: by how many, and for what cause in most tenants that are new. Undefined for a rise
- * by one, which says little. Without the run of that night, its cause is not known.
+ * The night in which the failures rose most: by how many, and for what cause if all tenants that are new have the same.
+ * Undefined for a rise by one, which says little. Without the run of that night, its cause is not known.
  */
 function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   const failed = nights.map(({ run }) => run?.tenants.failed);
@@ -197,12 +197,9 @@ function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   if (most < 2) return undefined;
   const text = `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more failed`;
   if (before === undefined || then === undefined) return { at, text };
-  const { fails } = newsOf([[then, before]]);
-  const codes = Map.groupBy(fails, (id) => then.codes.get(id) ?? '');
-  const [[code, ids] = ['', []]] = [...codes].toSorted(([, a], [, b]) => b.length - a.length);
-  if (ids.length * 2 <= fails.length) return { at, text };
-  const cause = `${ids.length < fails.length ? 'mostly ' : ''}“${titleOf(code)}”`;
-  return { at, text: `${text}, ${cause}`, href: runLink(then.run.runId) };
+  const codes = new Set(newsOf([[then, before]]).fails.map((id) => then.codes.get(id) ?? ''));
+  const cause = codes.size === 1 ? `, “${[...codes].map(titleOf).join()}”` : '';
+  return { at, text: `${text}${cause}`, href: runLink(then.run.runId) };
 }
 
 /** In a line, the jobs that failed in the same tenants. The others have a line each: their last run, and when they run next. */
