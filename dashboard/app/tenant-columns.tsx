@@ -3,7 +3,7 @@ import { capitalized } from '../../src/lib/core/text.ts';
 import { Marks, marksLegend } from './charts.tsx';
 import { localDate } from './format.ts';
 import type { Failures } from './nights.ts';
-import { type Tone, ToneBadge } from './pieces.tsx';
+import { ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { changesColumn, lastOf } from './tenant-filter.ts';
 import { endsSoon, hasEnded, isWell, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
