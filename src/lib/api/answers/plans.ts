@@ -17,7 +17,8 @@ const applySchema = z
       'What names the tenants of each wave, as it was asked for: `group:pilot`, `10%`. Absent where `waves` is empty, for a caller that the policy limits to some tenants, and for an apply that an earlier version started.',
     ),
     stop: z.object({ failed: count, unclear: count }).optional().meta({
-      description: 'It is held when more tenants than this fail or end unclear. Absent where `waves` is empty.',
+      description:
+        'From wave 2 on, it is held when more tenants than this fail or end unclear, without those that had when a person last let it go on. In the first wave, at most 0 may fail and 1 may be unclear. Absent where `waves` is empty.',
     }),
     waits: z.boolean().meta({ description: 'Whether it waits for a person: `POST /api/plans/{planId}/go-on`.' }),
     waitsFor: optionalText('What it waits for: the id of a hold, or the end of a wave, as `wave-1`.'),
@@ -40,7 +41,7 @@ const applySchema = z
       .optional()
       .meta({
         description:
-          'Who let it go on after which wave or hold in it, from 1. Absent if nobody did, if an earlier version recorded it, and in lists for an apply that has ended.',
+          'Who let it go on after which wave or hold in it, from 1. The newest, if there are dozens. Absent if nobody did, if an earlier version recorded it, and in lists for an apply that has ended.',
       }),
     approvalId: optionalText('The approval under which it was started. Absent where `waves` is empty.'),
     outcomes: z

@@ -70,6 +70,15 @@ export function readList(value: unknown): readonly string[] | undefined {
   return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : undefined;
 }
 
+/** With the newest gates, as many as fit. */
+function fittingGates(goneOn: GoneOn): GoneOn {
+  if (goneOn.gates === undefined) return goneOn;
+  const gates = goneOn.gates.map((gate) => ({ ...gate, by: nameOf(gate.by) }));
+  while (JSON.stringify({ ...goneOn, gates }).length > maxListLength && gates.length > 0) gates.shift();
+  return { ...goneOn, gates };
+}
+
+const nameOf = (name: string): string => name.slice(0, maxNameLength);
 const texts = column(readList, listText);
 const detailOf = (value: string): string => scrub(value).slice(0, maxDetailLength);
 const detail = text.after(detailOf);
@@ -81,10 +90,7 @@ const listed = {
   startedBy: text.or(''),
   starter: group({
     objectId: text.as('starterObject'),
-    name: text
-      .after((name) => name.slice(0, maxNameLength))
-      .as('starterName')
-      .lenient(),
+    name: text.after(nameOf).as('starterName').lenient(),
   }).lenient(),
   correlationId: text.lenient(),
   createdAtMs: time.or(0),
@@ -108,7 +114,7 @@ const shown = {
   asked: json<RequestedTenants>(requestedTenantsSchema).lenient(),
   requestDigest: text.lenient(),
   hold: json<Hold>(holdSchema).lenient(),
-  goneOn: json<GoneOn>(goneOnSchema).lenient(),
+  goneOn: json<GoneOn>(goneOnSchema).after(fittingGates).lenient(),
   wave: json<WaveProgress>(waveProgressSchema).lenient(),
 };
 

@@ -131,7 +131,7 @@ export interface GoneOn {
   /** Tenants that had ended badly by then. They do not stop the apply again. */
   readonly bad: BadTenants;
   readonly by: string;
-  /** Who let it go on after each wave and hold. Absent: nobody did, or an earlier version recorded it. */
+  /** Who let it go on after each wave and hold, the newest if there are many. Absent: nobody did, or an earlier version recorded it. */
   readonly gates?: readonly Gate[] | undefined;
 }
 

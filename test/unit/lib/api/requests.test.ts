@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readQuery } from '../../../../src/lib/api/call.ts';
 import {
   auditQuerySchema,
+  goOnSchema,
   listApprovalsQuerySchema,
   listRunsQuerySchema,
   startRunSchema,
@@ -9,6 +10,12 @@ import {
 } from '../../../../src/lib/api/requests.ts';
 
 const query = (text: string) => ({ query: new URLSearchParams(text) });
+
+it('takes a reason to go on that explains something, or none', () => {
+  for (const body of [{}, { waitsFor: 'wave-1', reason: 'No tickets.' }])
+    expect(goOnSchema.safeParse(body).success).toBe(true);
+  for (const reason of ['', 'ok', 'x'.repeat(501)]) expect(goOnSchema.safeParse({ reason }).success).toBe(false);
+});
 
 describe('readQuery', () => {
   it('parses the query and applies defaults', () => {

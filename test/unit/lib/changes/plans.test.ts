@@ -733,8 +733,8 @@ describe('an apply that waits', () => {
     const gates = [{ wave: 1, atMs: deps.clock.nowMs(), by: colleague.name, reason: 'No tickets.' }];
     expect((await runLog.find(applyId))?.goneOn).toMatchObject({ wave: 1, gates });
     await runLog.change(applyId, { hold, wave: { wave: 2 } });
-    // Repeated, or from a page that is older than the hold.
-    expect(await decide('wave-1')).toBe(applyId);
+    // Repeated, or from a page that is older than the hold. The first reason stays.
+    expect(await decide('wave-1', 'No tickets at all.')).toBe(applyId);
     await expect(decide('wave-2')).rejects.toEqual(refused('request_invalid', /something else/));
     expect((await runLog.find(applyId))?.goneOn?.hold).toBeUndefined();
     expect(await decide('h')).toBe(applyId);

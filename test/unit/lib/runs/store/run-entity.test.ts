@@ -111,6 +111,24 @@ describe('the entity of a run', () => {
     expect(JSON.stringify(changed)).not.toContain('eyJ');
   });
 
+  it('keeps the newest of those who let an apply go on, as many as fit, with cut names', () => {
+    const gate = { wave: 1, atMs, by: 'n'.repeat(2_000), reason: 'x'.repeat(500), held: '1 tenant failed.' };
+    const bad = { failed: 1, unclear: 0, unconfirmed: 0 };
+    const gates = Array.from({ length: 60 }, (_, wave) => ({ ...gate, wave }));
+    const stored = runColumns.change({ goneOn: { hold: 'h', wave: 0, bad, by: 'a', gates } });
+    expect(String(stored['goneOn']).length).toBeLessThanOrEqual(30_000);
+    const { goneOn } = readRun(read(stored));
+    expect(goneOn).toMatchObject({ hold: 'h', wave: 0, bad, by: 'a' });
+    expect(goneOn?.gates?.length).toBeGreaterThan(30);
+    expect(goneOn?.gates?.at(-1)).toEqual({ ...gate, by: 'n'.repeat(256), wave: 59 });
+    // As earlier versions wrote them.
+    for (const old of [{}, { gates: [{ wave: 1, atMs, by: 'Ada' }] }]) {
+      const before = { wave: 1, bad, by: 'a', ...old };
+      expect(readRun(read({ goneOn: JSON.stringify(before) })).goneOn).toEqual(before);
+      expect(readRun(read(runColumns.change({ goneOn: before }))).goneOn).toEqual(before);
+    }
+  });
+
   it('is read back, even if properties have unexpected types', () => {
     expect(readRun(read({}))).toEqual({
       runId: 'probe@w',
