@@ -1,5 +1,6 @@
-import type { ComponentChildren } from 'preact';
+import type { ComponentChildren, Ref } from 'preact';
 import { Icon, type IconName } from './icon.tsx';
+import { reasonLength } from '../../src/lib/core/text.ts';
 
 /** A labelled selection. The empty value means all options; `all={false}` leaves it out. */
 export function Choice(props: {
@@ -144,6 +145,45 @@ export function TextField(props: TextFieldProps) {
           ))}
         </datalist>
       )}
+    </>
+  );
+}
+
+/** Whether a reason explains nothing. */
+export const isShortReason = (reason: string): boolean => reason.trim().length < reasonLength.least;
+
+/** A field for the reason of a decision. */
+export function ReasonField(props: {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly onText: (text: string) => void;
+  /** Whether what was sent is too short. */
+  readonly isShort: boolean;
+  readonly field: Ref<HTMLTextAreaElement>;
+  /** Id of the element that describes the field. */
+  readonly describedBy?: string;
+}) {
+  const { id, label, value, onText, isShort, field, describedBy = '' } = props;
+  const problemId = `${id}-problem`;
+  return (
+    <>
+      <label for={id}>{label}</label>
+      <textarea
+        id={id}
+        ref={field}
+        rows={2}
+        maxLength={reasonLength.most}
+        value={value}
+        aria-invalid={isShort}
+        aria-describedby={`${describedBy} ${isShort ? problemId : ''}`.trim() || undefined}
+        onInput={(event) => onText(event.currentTarget.value)}
+      />
+      {isShort ? (
+        <p class="problem" id={problemId}>
+          Write at least {reasonLength.least} characters.
+        </p>
+      ) : null}
     </>
   );
 }

@@ -15,8 +15,8 @@ import {
   whyNotApprove,
 } from './approval-facts.tsx';
 import { localClock } from './format.ts';
-import { reasonLength } from '../../src/lib/core/text.ts';
 import { useAction } from './action.tsx';
+import { isShortReason, ReasonField } from './choice.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import type { Api } from './api.ts';
 import { useSignedIn } from './context.ts';
@@ -148,7 +148,7 @@ function DecisionDialog(props: DialogProps) {
   sentReasons.set(api, reasons);
   const reasonFor = `${decision} ${approvalId}`;
   const [reason, setReason] = useState(reasons.get(reasonFor) ?? '');
-  const [problem, setProblem] = useState<string>();
+  const [isShort, setShort] = useState(false);
   const [failure, setFailure] = useState<ApiFailure>();
   const { busy, run } = useAction(setFailure);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -186,9 +186,8 @@ function DecisionDialog(props: DialogProps) {
   };
   const submit = (event: Event): void => {
     event.preventDefault();
-    const isShort = reason.trim().length < reasonLength.least;
-    setProblem(isShort ? `Write at least ${reasonLength.least} characters.` : undefined);
-    if (isShort) field.current?.focus();
+    setShort(isShortReason(reason));
+    if (isShortReason(reason)) field.current?.focus();
     else void run(send);
   };
   return (
@@ -221,25 +220,18 @@ function DecisionDialog(props: DialogProps) {
                 <p class="consequence" id="decision-consequence">
                   {consequence(approval, decision)}
                 </p>
-                <label for="decision-reason">Reason, which the asker and auditors read</label>
-                <textarea
+                <ReasonField
                   id="decision-reason"
-                  ref={field}
-                  rows={2}
-                  maxLength={reasonLength.most}
+                  label="Reason, which the asker and auditors read"
+                  describedBy="decision-consequence"
+                  field={field}
+                  isShort={isShort}
                   value={reason}
-                  aria-invalid={problem !== undefined}
-                  aria-describedby={`decision-consequence${problem === undefined ? '' : ' decision-problem'}`}
-                  onInput={(event) => {
-                    setReason(event.currentTarget.value);
-                    setProblem(undefined);
+                  onText={(text) => {
+                    setReason(text);
+                    setShort(false);
                   }}
                 />
-                {problem === undefined ? null : (
-                  <p class="problem" id="decision-problem">
-                    {problem}
-                  </p>
-                )}
               </>
             ) : null}
             <Failure failure={failure}>

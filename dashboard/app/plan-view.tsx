@@ -1,5 +1,5 @@
 import { type ComponentChildren, Fragment } from 'preact';
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
@@ -17,16 +17,7 @@ import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
-import {
-  type Apply,
-  canApply,
-  doneOf,
-  headlineOf,
-  outcomeTones,
-  recurrenceOf,
-  undoableOf,
-  waveWord,
-} from './plan-words.ts';
+import { type Apply, canApply, doneOf, headlineOf, outcomeTones, undoableOf, waveWord } from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
@@ -35,7 +26,7 @@ import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './ro
 import { StartedBy } from './run-table.tsx';
 import { RunSummary } from './run-summary.tsx';
 import type { PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
-import { Check, TextField } from './choice.tsx';
+import { Check, isShortReason, ReasonField, TextField } from './choice.tsx';
 import { CopyButton } from './copy.tsx';
 import { entriesIn } from './view-filter.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -135,7 +126,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       ) : (
         <>
           <Outcomes plan={plan} apply={apply} />
-          <div class={apply.approvalId === undefined ? '' : 'cols'}>
+          <div class={apply.approvalId === undefined ? undefined : 'cols'}>
             <div class="stack">
               <Connection of={[applied]} />
               {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
@@ -266,12 +257,20 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
   const { hold, wave = 1, waves, stop } = apply;
   const [reason, setReason] = useState('');
+  const [isShort, setShort] = useState(false);
+  const field = useRef<HTMLTextAreaElement>(null);
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
   const { failed } = apply.tenants;
   const made = undoableOf(plan);
   const goOn = async (): Promise<void> => {
-    await api.goOn(plan.planId, apply.waitsFor, reason.trim() === '' ? undefined : reason.trim());
+    const why = reason.trim() === '' ? undefined : reason.trim();
+    if (why !== undefined && isShortReason(why)) {
+      setShort(true);
+      field.current?.focus();
+      return;
+    }
+    await api.goOn(plan.planId, apply.waitsFor, why);
     reload();
   };
   return (
@@ -303,37 +302,33 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
               : <Some names={next} most={nextShown} />.
             </>
           )}
-          {failed === 0 ? null : (
-            <>
-              {' '}
-              Look first at <a href={runLink(apply.runId, 'tenants')}>what went wrong in {count(failed, 'tenant')}</a>.
-            </>
-          )}
+          {failed === 0 ? null : <> Look first at what went wrong in {count(failed, 'tenant')}.</>}
         </p>
       ) : (
         <p>
           {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
         </p>
       )}
-      {stop === undefined || (hold !== undefined && wave === 1) ? null : (
+      {stop === undefined ? null : (
         <p>
-          It is held when more than {stop.failed.toLocaleString('en')} further{' '}
+          From wave 2 on, it is held when more than {stop.failed.toLocaleString('en')} further{' '}
           {stop.failed === 1 ? 'tenant fails' : 'tenants fail'}, or more than {stop.unclear.toLocaleString('en')}{' '}
           {stop.unclear === 1 ? 'ends' : 'end'} unclear.
+          {hold !== undefined && wave === 1 ? ' In the first wave, one further failure is enough.' : ''}
         </p>
       )}
       {mayApply ? (
-        <p>
-          <span class="field">
-            <TextField
-              id="go-on-reason"
-              label="Reason to go on"
-              placeholder="for the record"
-              value={reason}
-              onText={setReason}
-            />
-          </span>
-        </p>
+        <ReasonField
+          id="go-on-reason"
+          label="Reason, if you give one, which all who see the plan read"
+          field={field}
+          isShort={isShort}
+          value={reason}
+          onText={(text) => {
+            setReason(text);
+            setShort(false);
+          }}
+        />
       ) : null}
       {made === 0 || !mayApply || !mayPlan ? null : (
         <p class="quiet">
@@ -489,15 +484,17 @@ function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: 
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
-/** The tenants in which it went wrong, why, as far as the first page of rows has it, and whether later waves may end alike. */
+/** The tenants in which it went wrong, and why, as far as the first page of rows has it. */
 function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[]; readonly apply: Apply }) {
-  const { runId, status } = apply;
+  const { runId } = apply;
   const failed = tenants.filter(({ outcome }) => outcome === 'failed');
   const load = async (api: Api) =>
     failed.length === 0 ? undefined : api.rows(runId, undefined, new AbortController().signal);
   const rows = usePolling(load, `rows of ${runId}, ${failed.length} failed`).value?.rows ?? [];
   const saidOf = (id: string) =>
-    rows.find(({ tenantId, detail }) => tenantId === id && typeof detail === 'string')?.['detail'];
+    rows.find(
+      ({ tenantId, outcome, detail }) => tenantId === id && outcome !== 'applied' && typeof detail === 'string',
+    )?.['detail'];
   if (failed.length === 0) return null;
   return (
     <Panel title="What went wrong" bare>
@@ -509,12 +506,14 @@ function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[];
           </li>
         ))}
       </ul>
-      {isEnded(status) ? null : <footer>{recurrenceOf(tenants)}</footer>}
-      {failed.length > namesShown ? (
-        <footer>
-          <a href={runLink(runId, 'tenants')}>All {count(failed.length, 'tenant')}</a>
-        </footer>
-      ) : null}
+      <footer>
+        {failed.length > namesShown ? (
+          <>
+            <a href={runLink(runId, 'tenants')}>All {count(failed.length, 'tenant')}</a>,{' '}
+          </>
+        ) : null}
+        <a href={runLink(runId, 'rows')}>Every change, with its answer</a>
+      </footer>
     </Panel>
   );
 }

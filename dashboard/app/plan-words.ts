@@ -4,9 +4,6 @@ import { type OutcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isObject } from '../../src/lib/core/objects.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
-import type { RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { titleOf } from '../../src/lib/api/trouble.ts';
-import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
 import { count } from './format.ts';
 
 export type PlanSummary = PlansAnswer['plans'][number];
@@ -71,19 +68,6 @@ export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'] | 'wa
     return apply.tenants.succeeded === apply.tenants.total ? ['good', 'applied'] : ['warn', 'applied in part'];
   if (apply.hold !== undefined) return ['bad', `held in ${waveOf(apply)}`];
   return apply.waits ? ['waits', `waits after ${waveOf(apply)}`] : ['active', waveOf(apply)];
-}
-
-/**
- * Whether what went wrong is to be expected in later waves, as far as the error table and the other tenants tell: a failure of
- * the app or the platform meets every tenant, one of a tenant only those that have its cause.
- */
-export function recurrenceOf(tenants: readonly Pick<RunTenant, 'outcome' | 'code'>[]): string {
-  const failed = tenants.filter(({ outcome }) => outcome === 'failed');
-  const changed = tenants.filter(({ outcome }) => outcome === 'succeeded').length;
-  const shared = failed.find(({ code }) => isErrorCode(code) && errorTable[code].scope !== 'tenant')?.code;
-  if (shared !== undefined) return `“${titleOf(shared)}” is not about one tenant, so expect it in later waves, too.`;
-  if (changed === 0) return 'No tenant has taken the changes so far, so later waves may end alike.';
-  return `The same application with the same permissions changed ${count(changed, 'tenant')}, so the cause is in ${failed.length === 1 ? 'this one' : 'these'}: later waves end alike only where a tenant has it, too.`;
 }
 
 /** The answer of the page: what the plan changes, where its apply is, or what became of it. */

@@ -85,7 +85,7 @@ function PlanList() {
   );
 }
 
-/** How many tenants it has read; of an apply, in how many it went well so far, and in how many not. */
+/** How many tenants it is of; of an apply, in how many it went well so far, and in how many not. */
 function tenantsOf({ tenants, apply }: PlanSummary): string {
   if (apply === undefined) return count(tenants.total, 'tenant');
   const { succeeded, failed, total } = apply.tenants;
@@ -93,14 +93,14 @@ function tenantsOf({ tenants, apply }: PlanSummary): string {
   return failed === 0 ? made : `${made}, ${failed.toLocaleString('en')} failed`;
 }
 
-const groups = ['Waiting for a person', 'Under way', 'Not applied yet', 'Over'] as const;
+const groups = ['Waiting for a person', 'Under way', 'Not applied', 'Over'] as const;
 
-/** Those that wait for a person, those under way, those that can be applied, and what is over. */
+/** Those that wait for a person, those under way, those not applied, of which some may have nothing to change, and what is over. */
 const byState = (plans: readonly PlanSummary[]) => {
   const found = Map.groupBy(plans, (plan): (typeof groups)[number] => {
     if (plan.apply?.waits === true) return 'Waiting for a person';
     if (stateOf(plan)[0] === 'active') return 'Under way';
-    return plan.status === 'completed' && plan.apply === undefined && !isExpired(plan) ? 'Not applied yet' : 'Over';
+    return plan.status === 'completed' && plan.apply === undefined && !isExpired(plan) ? 'Not applied' : 'Over';
   });
   return groups.flatMap((title) => (found.has(title) ? [{ title, items: found.get(title) ?? [] }] : []));
 };
