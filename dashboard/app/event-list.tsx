@@ -35,26 +35,35 @@ const goodNews: ReadonlySet<string> = new Set([
   'auto_consented',
 ] satisfies EventKind[]);
 
-/** What ends a trouble. A later event of its own kind takes its place. */
-const endedBy: readonly (readonly [EventKind, readonly EventKind[]])[] = [
-  ['lost', ['back', 'reachable', 'excluded']],
-  ['ending', ['extended', 'lost', 'excluded']],
-  ['role_missing', ['role_given', 'lost', 'excluded']],
-  ...(['consent_missing', 'consent_differs', 'auto_consent_failed'] as const).map(
-    (kind) => [kind, ['consent_given', 'auto_consented', 'lost', 'excluded']] as const,
-  ),
+/** Troubles and what ends them. Of several in a line the newest counts. */
+const troubles: readonly (readonly [readonly EventKind[], endedBy: readonly EventKind[]])[] = [
+  [['lost'], ['back', 'reachable']],
+  [['ending'], ['extended', 'lost']],
+  [['role_missing'], ['role_given']],
+  [
+    ['consent_missing', 'consent_differs'],
+    ['consent_given', 'auto_consented'],
+  ],
+  [['auto_consent_failed'], ['consent_given', 'auto_consented']],
 ];
 
-/** Troubles that nothing later has ended. @param events of all kinds, the newest first. */
+/**
+ * Troubles that nothing later has ended. Of a tenant that is excluded none counts, and without access only that: what was
+ * missing before is not told again afterwards.
+ * @param events of all kinds, the newest first.
+ */
 export function openOf(events: readonly EventView[]): ReadonlySet<EventView> {
-  const over = new Set<string>();
-  const open = events.filter(({ kind, tenantId }) => {
-    const isOpen = endedBy.some(([trouble]) => trouble === kind) && !over.has(`${kind} ${tenantId}`);
-    for (const [trouble, ends] of endedBy)
-      if (trouble === kind || ends.includes(kind)) over.add(`${trouble} ${tenantId}`);
-    return isOpen;
-  });
-  return new Set(open);
+  const open = new Set<EventView>();
+  for (const ofTenant of Map.groupBy(events, ({ tenantId }) => tenantId).values()) {
+    const newestOf = (...kinds: readonly EventKind[]) => ofTenant.find(({ kind }) => kinds.includes(kind));
+    if (newestOf('excluded', 'included')?.kind === 'excluded') continue;
+    const isLost = newestOf('lost', 'back', 'reachable')?.kind === 'lost';
+    for (const [kinds, endedBy] of troubles) {
+      const newest = newestOf(...kinds, ...endedBy);
+      if (newest && kinds.includes(newest.kind) && (!isLost || newest.kind === 'lost')) open.add(newest);
+    }
+  }
+  return open;
 }
 
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
@@ -99,7 +108,7 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
 }
 
 const groupsBy = (stillOpen: ReadonlySet<EventView>) => (events: readonly EventView[]) => [
-  { title: 'Still open', items: events.filter((event) => stillOpen.has(event)) },
+  { title: 'Still open among these', items: events.filter((event) => stillOpen.has(event)) },
   { title: 'Over, or nothing to do', items: events.filter((event) => !stillOpen.has(event)) },
 ];
 

@@ -24,7 +24,7 @@ function Events({ filter }: FilterProps) {
   const { polled, events, older } = useEventPages(filter);
   const { busy, failure, loadMore } = older;
   // Among events of one kind, what ended them is missing.
-  const stillOpen = useMemo(() => (filter.kind === undefined ? openOf(events) : undefined), [events, filter.kind]);
+  const stillOpen = filter.kind === undefined ? openOf(events) : undefined;
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
   return (
     <>

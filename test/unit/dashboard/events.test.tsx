@@ -149,7 +149,7 @@ it('has one column for what happened, with the names of causes, and puts first w
     event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
   ]);
   const heads = [...root.querySelectorAll('tbody .group')].map(({ textContent }) => textContent);
-  expect(heads).toEqual(['Still open', 'Over, or nothing to do']);
+  expect(heads).toEqual(['Still open among these', 'Over, or nothing to do']);
   const rows = [...root.querySelectorAll('tbody .event')];
   expect(rows[2]?.textContent).toContain('Give it.');
   const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
@@ -178,7 +178,13 @@ it.each<[string, EventView['kind'][], EventView['kind'][]]>([
   ['something ended', ['back', 'lost'], []],
   ['came back after its end', ['lost', 'back', 'lost'], ['lost']],
   ['a later one replaced', ['ending', 'ending'], ['ending']],
-  ['a loss ended', ['lost', 'ending', 'consent_missing', 'role_missing'], ['lost']],
+  ['a loss hides', ['lost', 'ending', 'consent_missing', 'role_missing'], ['lost']],
+  ['a loss hid until it was over', ['back', 'lost', 'ending', 'consent_missing'], ['consent_missing']],
+  ['an exclusion hides', ['excluded', 'lost'], []],
+  ['an exclusion hid until it was over', ['included', 'excluded', 'role_missing', 'lost'], ['lost']],
+  ['ended while the tenant was excluded', ['included', 'consent_given', 'excluded', 'consent_missing'], []],
+  ['another one replaced', ['consent_differs', 'consent_missing'], ['consent_differs']],
+  ['was there before', ['consent_missing', 'consent_differs'], ['consent_missing']],
   ['a consent ended', ['auto_consented', 'consent_missing', 'consent_differs', 'auto_consent_failed'], []],
   ['is no trouble', ['tags_changed', 'appeared'], []],
 ])('of troubles, one that %s: of %j open are %j', (_, kinds, expected) => {
