@@ -37,22 +37,24 @@ export const isFailed = ({ outcome, kind, code }: AuditRecord): boolean =>
 
 export const isDeniedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
 
-/** Reads a page of the records that match a filter. Pages of what the policy denied are smaller than asked for. */
+/** Reads a page of the records that match a filter. Those of what the policy denied have fewer than were asked for. */
 export async function readRecords(api: Api, filter: AuditFilter, query: Query): Promise<AuditAnswer> {
   if (filter.outcome !== 'policy') return api.audit({ ...filter, ...query });
   const answer = await api.audit({ ...filter, outcome: 'denied', ...query });
   return { ...answer, entries: answer.entries.filter(isDeniedByPolicy) };
 }
 
-/** Maximum number of records in one answer. */
-const pageSize = 100;
+/** Maximum number of records in one answer; the larger where all of a period are wanted, or a few among many. */
+export const [pageSize, largePageSize] = [100, 1000];
 
 /** The records that match a filter, page by page. */
 export function useAuditPages(filter: AuditFilter): AuditPages {
   const { api } = useSignedIn();
   const { pages, ...state } = usePages<AuditAnswer>(auditLink(filter), 'at once', {
-    read: (continuation, first) =>
-      readRecords(api, filter, { ...periodOf(first), continuation, limit: String(pageSize) }),
+    read: (continuation, first) => {
+      const limit = String(filter.outcome === 'policy' ? largePageSize : pageSize);
+      return readRecords(api, filter, { ...periodOf(first), continuation, limit });
+    },
     isEnough: ({ entries }) => entries.length > 0,
   });
   return { ...state, ...useShown(pages) };
@@ -67,9 +69,6 @@ const useShown = (pages: readonly AuditAnswer[]) =>
     }),
     [pages],
   );
-
-/** In one answer, where all records of a period are wanted. */
-export const largePageSize = 1000;
 
 /**
  * The newest thousands of records of a period, for a search: the list has the newest hundred.

@@ -113,7 +113,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
 const foundShown = 500;
 
 function emptyText(isSearching: boolean, hasMore: boolean): string {
-  if (!isSearching) return 'No record matches in this period.';
+  if (!isSearching) return hasMore ? 'None of the newest records matches.' : 'No record matches in this period.';
   return hasMore ? 'None of the records so far has this text.' : 'No record of this period has this text.';
 }
 
@@ -222,23 +222,24 @@ function Lede({ filter, range, period, names }: LedeProps) {
 /** Who was denied what most often in a period, and who last. */
 export function Denied({ filter, period, names }: Pick<LedeProps, 'filter' | 'period' | 'names'>) {
   if (period?.denied === undefined) return null;
-  const { all, denied } = period;
+  const { all, denied, isAll } = period;
   const { last, most, times } = denied;
   const isSame = times > 1 && keyOfDenied(last) === keyOfDenied(most);
-  const who = (record: AuditRecord) => (
-    <a href={auditLink({ ...filter, outcome: 'policy', caller: record.caller.applicationId })}>
-      {names.whoIn(record).name}
-    </a>
-  );
+  const who = (record: AuditRecord) => {
+    const { kind, name } = names.whoIn(record);
+    const link = auditLink({ ...filter, outcome: 'policy', caller: record.caller.applicationId });
+    // All people use the same few applications.
+    return kind === 'application' ? <a href={link}>{name}</a> : name;
+  };
   const tenant = tenantOf(last, names);
   return (
     <>
       {times < 2 ? null : (
         <>
           {' '}
-          {times === all.denied
+          {isAll && times === all.denied
             ? 'Each time'
-            : `In ${times.toLocaleString('en')} of the ${all.denied.toLocaleString('en')},`}{' '}
+            : `In ${times.toLocaleString('en')} of ${isAll ? 'the' : 'the last'} ${all.denied.toLocaleString('en')},`}{' '}
           {who(most)} asked for {askedFor(most)}
           {isSame ? ', last' : '.'}
         </>
@@ -260,9 +261,11 @@ const keyOfDenied = (record: AuditRecord): string => JSON.stringify([record.call
 
 /** What a caller asked for in vain. */
 function askedFor(record: AuditRecord): string {
-  const { kind = 'token', scopes } = record;
-  if (scopes.length > 0) return scopes.join(', ');
-  return kind === 'token' && record.route === undefined ? `a token for ${subjectOf(record)}` : subjectOf(record);
+  const { kind, scopes, route, template } = record;
+  // Those of a request are what the rule needs for it.
+  if (kind === undefined && scopes.length > 0) return scopes.join(', ');
+  const subject = subjectOf(template === undefined ? record : { ...record, path: template });
+  return kind === undefined && route === undefined ? `a token for ${subject}` : subject;
 }
 
 /** Pages of 1,000 records of a period that are read: a busy broker has more in a day. */
@@ -280,11 +283,10 @@ interface Tallied {
   readonly denied: number;
 }
 
-const talliedOf = (entries: readonly AuditRecord[]): Tallied => ({
-  entries: entries.length,
-  failed: entries.filter((entry) => isFailed(entry) && !isDeniedByPolicy(entry)).length,
-  denied: entries.filter(isDeniedByPolicy).length,
-});
+function talliedOf(entries: readonly AuditRecord[]): Tallied {
+  const denied = entries.filter(isDeniedByPolicy).length;
+  return { entries: entries.length, failed: entries.filter(isFailed).length - denied, denied };
+}
 
 /** What is shown of a period. The session keeps it, without the thousands of records. */
 interface Period {

@@ -38,7 +38,7 @@ function Policy() {
         lede={
           polled.value && (
             <>
-              <Read answer={polled.value} saysDenied={false} />
+              <Read answer={polled.value} />
               <DeniedThen answer={polled.value} />
             </>
           )
@@ -80,35 +80,25 @@ function headline({ use }: Partial<ReplayAnswer> = {}): string {
   return `${unused.toLocaleString('en')} of ${all} ${unused === 1 ? 'was' : 'were'} not used`;
 }
 
-/** What was denied in the period, with a link to it, to whom most often, and last. */
-function DeniedThen({ answer: { readFrom, period, use } }: { readonly answer: ReplayAnswer }) {
-  const filter = { outcome: 'policy', from: readFrom, to: period.to } as const;
-  const link = auditLink(filter);
-  const denied = usePolling((api) => readPeriod(api, filter, { from: readFrom, to: period.to }), link).value;
-  const names = useNames(use?.callerNames);
-  if (denied?.denied === undefined) return null;
-  const { all, isAll } = denied;
-  return (
-    <>
-      {' '}
-      <a href={link}>
-        {isAll ? '' : 'More than '}
-        {count(all.denied, 'request')} {all.denied === 1 ? 'was' : 'were'} denied
-      </a>
-      .
-      <Denied filter={filter} period={denied} names={names} />
-    </>
-  );
+/** To whom most often the policy denied what, and last. */
+function DeniedThen({ answer: { readFrom, period, use } }: ReadProps) {
+  const filter = deniedIn(readFrom, period);
+  const denied = usePolling(
+    (api) => readPeriod(api, filter, { from: readFrom, to: period.to }),
+    auditLink(filter),
+  ).value;
+  const names = useNames(use?.callerNames ?? denied?.callerNames);
+  return <Denied filter={filter} period={denied} names={names} />;
 }
+
+const deniedIn = (from: string, { to }: ReplayAnswer['period']) => ({ outcome: 'policy', from, to }) as const;
 
 interface ReadProps {
   readonly answer: ReplayAnswer;
-  /** Default: true. */
-  readonly saysDenied?: boolean;
 }
 
 /** What a result rests on. */
-function Read({ answer, saysDenied = true }: ReadProps) {
+function Read({ answer }: ReadProps) {
   const { readFrom, period, judged, refusedByBoth, unknown, others, use } = answer;
   const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
   // What was served and what no rule allows any more is not counted by rules either.
@@ -117,8 +107,12 @@ function Read({ answer, saysDenied = true }: ReadProps) {
   return (
     <>
       From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged
-      {denied === 0 || !saysDenied ? '' : `, ${denied.toLocaleString('en')} of which were denied then`}.
-      {refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
+      {denied === 0 ? null : (
+        <>
+          , <a href={auditLink(deniedIn(readFrom, period))}>{denied.toLocaleString('en')} of which</a> were denied then
+        </>
+      )}
+      .{refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
       {readFrom === period.from ? '' : ' Older records were not read: there are too many, or it took too long.'}

@@ -534,15 +534,22 @@ describe('what stands above the records', () => {
       await unmount();
       return [text, ...links];
     };
-    const link = '#/audit?caller=a-1&outcome=policy';
+    // The list can be limited to an application, not to a person.
+    const script = { caller: { applicationId: 'a-2', objectId: 'o-2', kind: 'application' } };
     expect(await lede(denied(24, users), denied(23, mail), denied(22, mail))).toEqual([
       'In 2 of the 3, person p-1 asked for Mail.Read. Last denied: person p-1, GET /v1.0/users at graph on 24 Nov, 09:00.',
-      link,
-      link,
     ]);
     expect(await lede(denied(24, mail), denied(23, mail), denied(22, users))).toEqual([
       'In 2 of the 3, person p-1 asked for Mail.Read, last on 24 Nov, 09:00.',
-      link,
+    ]);
+    // The scopes are those that the rule needs for the request.
+    const reset = (user: string) => ({
+      ...{ kind: 'request', method: 'PATCH', scopes: ['User.ReadWrite.All'] },
+      ...{ path: `/v1.0/users/${user}`, template: '/v1.0/users/*', ...script },
+    });
+    expect(await lede(denied(24, reset('u1')), denied(23, reset('u2')))).toEqual([
+      'Each time application a-2 asked for PATCH /v1.0/users/* at graph, last on 24 Nov, 09:00.',
+      '#/audit?caller=a-2&outcome=policy',
     ]);
   });
 
