@@ -377,7 +377,7 @@ async function subjectOf(
       { name: 'Waves', value: entries.join(', ') },
       {
         name: 'Stops',
-        value: `when more than ${stop.failed} tenants fail, or more than ${stop.unclear} ${stop.unclear === 1 ? 'ends' : 'end'} unclear`,
+        value: `when one tenant fails in the first wave, more than ${stop.failed} fail after it, or more than ${stop.unclear} ${stop.unclear === 1 ? 'ends' : 'end'} unclear`,
       },
       { name: 'Between waves', value: pauseWords(pauseMinutes, confirmWaves) },
       { name: 'Permissions', value: (job?.permissions ?? []).join(' ') },
@@ -393,7 +393,7 @@ async function subjectOf(
 /** What happens between two waves. */
 function pauseWords(minutes: number, waitsForPerson: boolean): string {
   const pause = minutes === 0 ? [] : [`${minutes} ${minutes === 1 ? 'minute' : 'minutes'} pass`];
-  return [...pause, ...(waitsForPerson ? ['a person lets it go on'] : [])].join(', then ') || 'nothing';
+  return [...pause, ...(waitsForPerson ? ['a person lets it go on'] : [])].join(', then ') || 'no pause';
 }
 
 /** Most characters of the differences that an approval shows, and of one of them. A record holds 32,768. */

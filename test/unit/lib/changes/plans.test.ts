@@ -404,7 +404,7 @@ describe('an approval', () => {
       Changes: '4',
       'Cannot be undone': '1',
       Waves: 'group:pilot, 100%',
-      Stops: 'when more than 3 tenants fail, or more than 1 ends unclear',
+      Stops: 'when one tenant fails in the first wave, more than 3 fail after it, or more than 1 ends unclear',
       'Between waves': '7 minutes pass, then a person lets it go on',
       Permissions: 'User.ReadWrite.All',
     });
