@@ -176,7 +176,7 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
         <Fact name="Why">{saysWho ? (reason ?? <span class="quiet">no reason given</span>) : undefined}</Fact>
         <Fact name="Asked by">{saysWho ? <PartyName party={asker} /> : undefined}</Fact>
         {shown.map(factOf)}
-        <Fact name="Once approved">{saysWho ? undefined : servedWords(approval)}</Fact>
+        <Fact name="After approval">{saysWho ? undefined : servedWords(approval)}</Fact>
       </dl>
       {details.map(textOf)}
       {isGone ? <p class="quiet">Query, headers and body were removed when the approval was closed.</p> : null}

@@ -41,12 +41,16 @@ export function ApprovalView({ approvalId }: { readonly approvalId: string }) {
   );
 }
 
+/** After the use of an approval, its apply is waited for this long. */
+const mostComingMs = 300_000;
+
 interface ApprovalProps {
   readonly approval: ApprovalAnswer;
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
   const { id, status, possibleDecisions, facts, use } = approval;
+  const isPending = status === 'pending';
   const planId = facts.find(({ name }) => name === 'Plan')?.value;
   const { begin, dialog } = useDeciding(onChange);
   const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
@@ -55,8 +59,9 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
   const [pauseMs, setPauseMs] = useState<number>();
   const load = async (api: Api) => {
     const read = isRead ? (await finalAnswer(api.plan(planId))).answer : undefined;
-    // The approval is closed before the apply is there.
-    const isComing = read?.apply === undefined ? read !== undefined && use !== undefined : !isEnded(read.apply.status);
+    // The approval is closed before the apply is there, which the reader may not be allowed to see.
+    const isUsedNow = use !== undefined && Date.now() - Date.parse(use.at) < mostComingMs;
+    const isComing = read?.apply === undefined ? read !== undefined && isUsedNow : !isEnded(read.apply.status);
     setPauseMs(isComing ? intervalMs : undefined);
     return read;
   };
@@ -76,7 +81,7 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
         in={['#/approvals', 'Approvals']}
         about={
           <>
-            {status === 'pending' ? null : <StatusBadge status={status} />}
+            {isPending ? null : <StatusBadge status={status} />}
             <RequestLine approval={approval} />
           </>
         }
@@ -89,15 +94,15 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       </Head>
       {dialog}
       {isClosed(approval) && possibleDecisions.length === 0 ? null : <Decision approval={approval} onDecide={begin} />}
-      {status === 'pending' ? null : history}
-      <div class={status === 'pending' ? 'cols' : 'stack'}>
+      {isPending ? null : history}
+      <div class={isPending ? 'cols' : 'stack'}>
         <div class="stack">
           <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
             <ApprovalFacts approval={approval} saysWho={false} />
           </Panel>
           {plan === undefined ? null : <Difference plan={plan} />}
         </div>
-        {status === 'pending' ? history : null}
+        {isPending ? history : null}
       </div>
     </>
   );
@@ -151,7 +156,7 @@ export function History({ approval, answered }: HistoryProps) {
             <q>{why}</q>
             {at !== approvedAt || validUntil === undefined || answered === undefined ? null : (
               <p>
-                It holds {approval.servedOnce ? 'once, ' : ''}until <Time iso={validUntil} short exact={exact} />.
+                It can be used{approval.servedOnce ? ' once,' : ''} until <Time iso={validUntil} short exact={exact} />.
               </p>
             )}
           </li>

@@ -88,11 +88,15 @@ function headline(list: ApprovalList | undefined, { show }: ApprovalsFilter, min
   return `${all} ${length === 1 ? 'waits' : 'wait'}${yours}`;
 }
 
-/** The parts as they are when the page is opened, for their counts. */
-const useCounts = ({ mine }: ApprovalsFilter) =>
+/** The parts that are not shown, for their counts: as much as one page has. */
+const useCounts = (filter: ApprovalsFilter) =>
   usePolling(
-    (api) => Promise.all(parts.map(([show]) => readApprovals(api, { show, mine }))),
-    `parts of ${approvalsLink({ mine })}`,
+    (api) =>
+      Promise.all(
+        parts.map(([show]) => (show === filter.show ? undefined : readApprovals(api, { ...filter, show }, 1))),
+      ),
+    `parts but ${approvalsLink(filter)}`,
+    intervalMs,
   );
 
 const countText = (list: ApprovalList | undefined): string =>
@@ -152,7 +156,7 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
           <PartyName party={asker} /> asked <Time iso={askedAt} short />, {relative(askedAt)}.
           {reason === undefined ? null : <q>{reason}</q>}
         </p>
-        {status === 'pending' ? <p>Once approved, {servedWords(approval)}.</p> : null}
+        {status === 'pending' ? <p>When it is approved, {servedWords(approval)}.</p> : null}
         <RequestLine approval={approval} />
         <div class="about">
           <Standing approval={approval} />

@@ -63,8 +63,8 @@ const statuses: Readonly<Record<string, ApprovalStatus>> = { waiting: 'pending',
 /** That a page has, and that are enough: 100 requests of one caller may wait. */
 const pageSize = 100;
 
-/** The newest approvals that a filter lets through. @throws ApiFailure */
-export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter): Promise<ApprovalList> {
+/** The newest approvals that a filter lets through. @param most pages that are read. @throws ApiFailure */
+export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter, most?: number): Promise<ApprovalList> {
   const status = statuses[show ?? 'waiting'];
   const wanted = ({ approvals }: ApprovalsAnswer) =>
     approvals.filter((approval) => status !== undefined || isClosed(approval));
@@ -72,6 +72,7 @@ export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter): 
   const pages = await readPages<ApprovalsAnswer>({
     read: (continuation) => api.approvals({ status, mine, limit: String(pageSize), continuation }),
     isEnough: (page) => (found += wanted(page).length) >= pageSize,
+    ...(most === undefined ? {} : { most }),
   });
   return { approvals: pages.flatMap(wanted), isAll: pages.at(-1)?.continuation === undefined };
 }
