@@ -265,7 +265,7 @@ function InForce({ use }: { readonly use: Use }) {
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
           <Table<Rule>
-            items={rules.toSorted((one, other) => widthOf(other) - widthOf(one))}
+            items={rules.toSorted(byConcern)}
             keyOf={({ rule }) => rule}
             columns={[
               ['Who may do what', 'wrap', (rule) => <RuleCell rule={rule} names={names} />],
@@ -313,10 +313,13 @@ const nouns: Readonly<Record<string, string>> = {
   'requests.cmdlets': 'cmdlet',
 };
 
-/** What opens everything comes first, and then what opens most in vain. */
-const widthOf = ({ allows, unused, lastAt }: Rule): number =>
-  (allows?.everything === true ? 2_000_000 : 0) +
-  (lastAt === undefined ? 1_000_000 : Object.values(unused).reduce((sum, entries) => sum + entries.length, 0));
+const unusedIn = ({ unused }: Rule): number => Object.values(unused).reduce((sum, entries) => sum + entries.length, 0);
+
+/** What opens everything comes first, then what nobody used, and then what opens most in vain. */
+const byConcern = (one: Rule, other: Rule): number =>
+  Number(other.allows?.everything === true) - Number(one.allows?.everything === true) ||
+  Number(other.lastAt === undefined) - Number(one.lastAt === undefined) ||
+  (one.lastAt === undefined ? 0 : unusedIn(other) - unusedIn(one));
 
 /** The name of a rule, what it allows, whole lists of it, and what nobody used of it. */
 function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names }) {
@@ -397,13 +400,11 @@ function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
         <>
           {' '}
           They may read{' '}
-          <Some
-            names={
-              reads.length === 0
-                ? ['no tenant']
-                : reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry)))
-            }
-          />
+          {reads.length === 0 ? (
+            'no tenant'
+          ) : (
+            <Some names={reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry)))} />
+          )}
           .
         </>
       )}
