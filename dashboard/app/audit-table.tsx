@@ -142,8 +142,11 @@ export const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: Audit
     record.tool,
     record.method,
     record.cmdlet ?? record.path,
-    record.method && record.resource && 'at',
-    record.tool === undefined ? (record.resource ?? record.route) : undefined,
+    record.method && record.resource
+      ? `at ${record.resource}`
+      : record.tool === undefined
+        ? (record.resource ?? record.route)
+        : undefined,
     ...tagsAdded.map((tag) => `+${tag}`),
     ...tagsRemoved.map((tag) => `-${tag}`),
   ]
