@@ -185,7 +185,7 @@ export function scopeOf(rule: Rule): RuleScope {
   };
 }
 
-/** Rules for the gateway always name permissions or paths. */
+/** Rules for the gateway always name permissions or paths, and only they protect targets. */
 function opensEverything({ tokens, changes, resources, scopes, approval, breakGlass, written }: Rule): boolean {
   if (approval !== undefined || breakGlass || written.except.length > 0) return false;
   if (!written.tenants.some(({ kind }) => kind === 'all')) return false;

@@ -43,7 +43,7 @@ const useSchema = z.object({
           ).optional(),
           everything: z.literal(true).optional().meta({
             description:
-              'Present if the rule opens every resource or change job in every customer tenant, without limits or an approval.',
+              'Present if the rule opens every resource or change job in every customer tenant, without an approval. It may limit to whom.',
           }),
         }),
         records: count,
