@@ -47,7 +47,13 @@ Describe 'a plan' {
         (Get-PartnerPlan $plan.PlanId).State | Should -Be 'waits'
         $stale = Get-Failure { Resume-PartnerApply $plan.PlanId -WaitsFor 'wave-2' -Confirm:$false }
         $stale.FullyQualifiedErrorId | Should -Be 'request_invalid,Resume-PartnerApply'
-        $waiting | Resume-PartnerApply -Confirm:$false | Should -BeNullOrEmpty
+        $short = Get-Failure { $waiting | Resume-PartnerApply -Reason 'ok' -Confirm:$false }
+        $short.FullyQualifiedErrorId | Should -Be 'request_invalid,Resume-PartnerApply'
+        $waiting | Resume-PartnerApply -Reason 'No tickets since.' -Confirm:$false | Should -BeNullOrEmpty
+        & (Get-Module PartnerTokenBroker) {
+            param($PlanId)
+            (Invoke-BrokerApi @{ Method = 'GET'; Path = Get-PlanPath $PlanId }).Value.apply.gates.reason
+        } $plan.PlanId | Should -Be 'No tickets since.'
         $done = Wait-TestApply $plan.PlanId
         $done.State, $done.Outcomes.applied | Should -Be 'applied', 2
         @(Get-PartnerRunResult -RunId $done.ApplyRunId).outcome | Should -Be 'applied', 'applied'
