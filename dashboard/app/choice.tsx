@@ -1,4 +1,5 @@
-import type { ComponentChildren, Ref } from 'preact';
+import type { ComponentChildren } from 'preact';
+import { useRef, useState } from 'preact/hooks';
 import { Icon, type IconName } from './icon.tsx';
 import { reasonLength } from '../../src/lib/core/text.ts';
 
@@ -149,41 +150,49 @@ export function TextField(props: TextFieldProps) {
   );
 }
 
-/** Whether a reason explains nothing. */
-export const isShortReason = (reason: string): boolean => reason.trim().length < reasonLength.least;
-
-/** A field for the reason of a decision. */
-export function ReasonField(props: {
+/** The reason of a decision, with its field. A short one explains nothing. @param field.isNeeded default: it may be left out. */
+export function useReason(field: {
   readonly id: string;
   readonly label: string;
-  readonly value: string;
-  readonly onText: (text: string) => void;
-  /** Whether what was sent is too short. */
-  readonly isShort: boolean;
-  readonly field: Ref<HTMLTextAreaElement>;
+  readonly first?: string | undefined;
+  readonly isNeeded?: true;
   /** Id of the element that describes the field. */
   readonly describedBy?: string;
 }) {
-  const { id, label, value, onText, isShort, field, describedBy = '' } = props;
-  const problemId = `${id}-problem`;
-  return (
+  const { id, label, first = '', isNeeded, describedBy = '' } = field;
+  const [text, setText] = useState(first);
+  const [isShort, setShort] = useState(false);
+  const area = useRef<HTMLTextAreaElement>(null);
+  const reason = text.trim();
+  /** Says so, and leads to the field, if the reason cannot be sent. */
+  const isFit = (): boolean => {
+    const isFound = reason.length < reasonLength.least && (isNeeded === true || reason !== '');
+    setShort(isFound);
+    if (isFound) area.current?.focus();
+    return !isFound;
+  };
+  const element = (
     <>
       <label for={id}>{label}</label>
       <textarea
         id={id}
-        ref={field}
+        ref={area}
         rows={2}
         maxLength={reasonLength.most}
-        value={value}
+        value={text}
         aria-invalid={isShort}
-        aria-describedby={`${describedBy} ${isShort ? problemId : ''}`.trim() || undefined}
-        onInput={(event) => onText(event.currentTarget.value)}
+        aria-describedby={`${describedBy}${isShort ? ` ${id}-problem` : ''}`.trim() || undefined}
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setShort(false);
+        }}
       />
       {isShort ? (
-        <p class="problem" id={problemId}>
+        <p class="problem" id={`${id}-problem`}>
           Write at least {reasonLength.least} characters.
         </p>
       ) : null}
     </>
   );
+  return { reason, area, isFit, element };
 }

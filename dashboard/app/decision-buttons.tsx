@@ -16,7 +16,7 @@ import {
 } from './approval-facts.tsx';
 import { localClock } from './format.ts';
 import { useAction } from './action.tsx';
-import { isShortReason, ReasonField } from './choice.tsx';
+import { useReason } from './choice.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import type { Api } from './api.ts';
 import { useSignedIn } from './context.ts';
@@ -147,18 +147,22 @@ function DecisionDialog(props: DialogProps) {
   const reasons = sentReasons.get(api) ?? new Map<string, string>();
   sentReasons.set(api, reasons);
   const reasonFor = `${decision} ${approvalId}`;
-  const [reason, setReason] = useState(reasons.get(reasonFor) ?? '');
-  const [isShort, setShort] = useState(false);
+  const { reason, area, isFit, element } = useReason({
+    id: 'decision-reason',
+    label: 'Reason, which the asker and auditors read',
+    first: reasons.get(reasonFor),
+    isNeeded: true,
+    describedBy: 'decision-consequence',
+  });
   const [failure, setFailure] = useState<ApiFailure>();
   const { busy, run } = useAction(setFailure);
-  const field = useRef<HTMLTextAreaElement>(null);
   const isClosed = useRef(false);
   useEffect(() => () => void (isClosed.current = true), []);
   const { title = 'this request', possibleDecisions = [] } = polled.value ?? {};
   const isPossible = possibleDecisions.includes(decision);
   const { verb } = decisionWords[decision];
   // The button for it does not stay.
-  useEffect(() => field.current?.focus(), [decision]);
+  useEffect(() => area.current?.focus(), [decision]);
   const denyInstead = (): void => {
     // What is being sent is an approval.
     if (busy) return;
@@ -168,10 +172,10 @@ function DecisionDialog(props: DialogProps) {
   const send = async (): Promise<void> => {
     reasons.set(reasonFor, reason);
     try {
-      const approval = await api.decide(approvalId, { decision, reason: reason.trim() });
+      const approval = await api.decide(approvalId, { decision, reason });
       reasons.delete(reasonFor);
       // The person may have closed it, and be elsewhere by now.
-      const dialog = field.current?.closest('dialog');
+      const dialog = area.current?.closest('dialog');
       dialog?.close();
       if (dialog) leaveRow();
       onDecided(approval);
@@ -186,9 +190,7 @@ function DecisionDialog(props: DialogProps) {
   };
   const submit = (event: Event): void => {
     event.preventDefault();
-    setShort(isShortReason(reason));
-    if (isShortReason(reason)) field.current?.focus();
-    else void run(send);
+    if (isFit()) void run(send);
   };
   return (
     <Dialog
@@ -220,18 +222,7 @@ function DecisionDialog(props: DialogProps) {
                 <p class="consequence" id="decision-consequence">
                   {consequence(approval, decision)}
                 </p>
-                <ReasonField
-                  id="decision-reason"
-                  label="Reason, which the asker and auditors read"
-                  describedBy="decision-consequence"
-                  field={field}
-                  isShort={isShort}
-                  value={reason}
-                  onText={(text) => {
-                    setReason(text);
-                    setShort(false);
-                  }}
-                />
+                {element}
               </>
             ) : null}
             <Failure failure={failure}>

@@ -1,5 +1,5 @@
 import { type ComponentChildren, Fragment } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
@@ -26,7 +26,7 @@ import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './ro
 import { StartedBy } from './run-table.tsx';
 import { RunSummary } from './run-summary.tsx';
 import type { PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
-import { Check, isShortReason, ReasonField, TextField } from './choice.tsx';
+import { Check, TextField, useReason } from './choice.tsx';
 import { CopyButton } from './copy.tsx';
 import { entriesIn } from './view-filter.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -256,21 +256,17 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   const { api } = useSignedIn();
   const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
   const { hold, wave = 1, waves, stop } = apply;
-  const [reason, setReason] = useState('');
-  const [isShort, setShort] = useState(false);
-  const field = useRef<HTMLTextAreaElement>(null);
+  const { reason, isFit, element } = useReason({
+    id: 'go-on-reason',
+    label: 'Reason, if you give one, which all who see the plan read',
+  });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
   const { failed } = apply.tenants;
   const made = undoableOf(plan);
   const goOn = async (): Promise<void> => {
-    const why = reason.trim() === '' ? undefined : reason.trim();
-    if (why !== undefined && isShortReason(why)) {
-      setShort(true);
-      field.current?.focus();
-      return;
-    }
-    await api.goOn(plan.planId, apply.waitsFor, why);
+    if (!isFit()) return;
+    await api.goOn(plan.planId, apply.waitsFor, reason || undefined);
     reload();
   };
   return (
@@ -317,19 +313,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
           {hold !== undefined && wave === 1 ? ' In the first wave, one further failure is enough.' : ''}
         </p>
       )}
-      {mayApply ? (
-        <ReasonField
-          id="go-on-reason"
-          label="Reason, if you give one, which all who see the plan read"
-          field={field}
-          isShort={isShort}
-          value={reason}
-          onText={(text) => {
-            setReason(text);
-            setShort(false);
-          }}
-        />
-      ) : null}
+      {mayApply ? element : null}
       {made === 0 || !mayApply || !mayPlan ? null : (
         <p class="quiet">
           To undo {made === 1 ? 'the change' : `the ${count(made, 'change')}`} made so far, end the apply first.
@@ -507,12 +491,9 @@ function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[];
         ))}
       </ul>
       <footer>
-        {failed.length > namesShown ? (
-          <>
-            <a href={runLink(runId, 'tenants')}>All {count(failed.length, 'tenant')}</a>,{' '}
-          </>
-        ) : null}
-        <a href={runLink(runId, 'rows')}>Every change, with its answer</a>
+        <a href={runLink(runId, 'rows')}>
+          {failed.length > namesShown ? `All ${count(failed.length, 'tenant')}` : 'Every change'}, with the answers
+        </a>
       </footer>
     </Panel>
   );

@@ -253,7 +253,7 @@ describe('the page of a plan', () => {
     expect(look?.textContent).toContain('ContosoMicrosoft refused it with 403.');
     // Nobody knows the cause of a refused change.
     expect(look?.textContent).not.toContain('later waves');
-    expect(look?.querySelector('footer a')?.textContent).toBe('Every change, with its answer');
+    expect(look?.querySelector('footer a')?.textContent).toBe('Every change, with the answers');
     expect(look?.textContent).not.toContain('Adatum');
   });
 
