@@ -104,12 +104,8 @@ export function Head({ title, name, in: list, lede, about, children }: HeadProps
           <nav class="crumbs" aria-label="Breadcrumb">
             <a href={list[0]}>{list[1]}</a>
             {/* Not what the title says. */}
-            {name === undefined ? null : (
-              <>
-                <span aria-hidden="true">/</span>
-                {list[2] === undefined ? <span class="cut">{name}</span> : <a href={list[2]}>{name}</a>}
-              </>
-            )}
+            {name && <span aria-hidden="true">/</span>}
+            {name && (list[2] === undefined ? <span class="cut">{name}</span> : <a href={list[2]}>{name}</a>)}
           </nav>
         )}
         <h1 data-name={name}>{title}</h1>
