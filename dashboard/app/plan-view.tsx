@@ -258,7 +258,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   const { hold, wave = 1, waves, stop } = apply;
   const { reason, isFit, element } = useReason({
     id: 'go-on-reason',
-    label: 'Reason, if you give one, which all who see the plan read',
+    label: 'Reason to go on, if you give one: all who see the plan read it',
   });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
