@@ -93,7 +93,7 @@ const useCounts = (filter: ApprovalsFilter) =>
   usePolling(
     (api) =>
       Promise.all(
-        parts.map(([show]) => (show === filter.show ? undefined : readApprovals(api, { ...filter, show }, 1))),
+        parts.map(async ([show]) => (show === filter.show ? undefined : readApprovals(api, { ...filter, show }, 1))),
       ),
     `parts but ${approvalsLink(filter)}`,
     intervalMs,

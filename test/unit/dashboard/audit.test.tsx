@@ -544,8 +544,12 @@ describe('what stands above the records', () => {
     ]);
     // The scopes are those that the rule needs for the request.
     const reset = (user: string) => ({
-      ...{ kind: 'request', method: 'PATCH', scopes: ['User.ReadWrite.All'] },
-      ...{ path: `/v1.0/users/${user}`, template: '/v1.0/users/*', ...script },
+      ...script,
+      kind: 'request',
+      method: 'PATCH',
+      scopes: ['User.ReadWrite.All'],
+      path: `/v1.0/users/${user}`,
+      template: '/v1.0/users/*',
     });
     expect(await lede(denied(24, reset('u1')), denied(23, reset('u2')))).toEqual([
       'Each time application a-2 asked for PATCH /v1.0/users/* at graph, last on 24 Nov, 09:00.',
