@@ -44,8 +44,10 @@ export async function readRecords(api: Api, filter: AuditFilter, query: Query): 
   return { ...answer, entries: answer.entries.filter(isDeniedByPolicy) };
 }
 
-/** Maximum number of records in one answer; the larger where all of a period are wanted, or a few among many. */
-export const [pageSize, largePageSize] = [100, 1000];
+/** Maximum number of records in one answer. */
+const pageSize = 100;
+/** Where all records of a period are wanted, or a few among many. */
+export const largePageSize = 1000;
 
 /** The records that match a filter, page by page. */
 export function useAuditPages(filter: AuditFilter): AuditPages {

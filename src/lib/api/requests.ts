@@ -70,11 +70,9 @@ export const goOnSchema = z.strictObject({
     description:
       '`waitsFor` of the apply as you saw it: nothing that came later is released, and a repeated request changes nothing. Default: whatever it waits for now.',
   }),
-  reason: reasonSchema
-    .optional()
-    .meta({
-      description: `Why. The plan shows it from then on, and a repeated request does not replace it: ${reasonForm}.`,
-    }),
+  reason: reasonSchema.optional().meta({
+    description: `Why. The plan shows it from then on, and a repeated request does not replace it: ${reasonForm}.`,
+  }),
 });
 
 /** The body of `POST /api/plans/{planId}/apply`. */
