@@ -97,7 +97,7 @@ function JobList() {
                       [
                         'Last run',
                         'w-m',
-                        ({ runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} />),
+                        ({ job, runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} job={job} />),
                       ],
                       [
                         'Next run',
@@ -175,9 +175,9 @@ function headline(jobs: readonly JobRuns[]): string {
   return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
 }
 
-const LastRun = ({ run }: { readonly run: RunSummaryAnswer }) => (
+const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: Job }) => (
   <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
-    <RunOutcome run={run} />
+    <RunOutcome run={run} job={job} />
   </a>
 );
 

@@ -220,12 +220,13 @@ function useNewsText(): (news: News | undefined) => string {
           );
 }
 
+type Job = JobsAnswer['jobs'][number];
 /** By their names. */
-type Jobs = ReadonlyMap<string, JobsAnswer['jobs'][number]>;
+type Jobs = ReadonlyMap<string, Job>;
 
 /** What a run of a job that changes tenants is: its plan, or what applies one. */
-const kindOf = ({ job, window }: RunSummaryAnswer, jobs: Jobs): string | undefined =>
-  isApplyWindow(window) ? 'apply' : jobs.get(job)?.changes ? 'plan' : undefined;
+const kindOf = ({ window }: RunSummaryAnswer, job: Pick<Job, 'changes'> | undefined): string | undefined =>
+  isApplyWindow(window) ? 'apply' : job?.changes ? 'plan' : undefined;
 
 /** @param more what opens several runs, and what is new. */
 const columnsOf = (
@@ -251,7 +252,7 @@ const columnsOf = (
         <>
           {cellOf(
             (run) => {
-              const kind = kindOf(run, jobs);
+              const kind = kindOf(run, jobs.get(run.job));
               return (
                 <>
                   <a href={runLink(run.runId)}>{run.query === undefined ? titleOf(run) : 'Query'}</a>{' '}
@@ -281,12 +282,7 @@ const columnsOf = (
             {cellOf(
               (run) => (
                 <>
-                  {kindOf(run, jobs) === 'plan' && run.outcome === 'succeeded' ? (
-                    <ToneBadge tone={planned[0]}>{planned[1]}</ToneBadge>
-                  ) : (
-                    <RunOutcome run={run} />
-                  )}{' '}
-                  <FailedToo run={run} />
+                  <RunOutcome run={run} job={jobs.get(run.job)} /> <FailedToo run={run} />
                 </>
               ),
               () => <OutcomeOfAll line={line} failed={factsOf(line).failed} />,
@@ -361,10 +357,18 @@ export const Waits = ({ children }: { readonly children: string }) => (
 const saysFailures = ({ outcome, tenants }: RunSummaryAnswer): boolean =>
   outcome === 'partly_failed' && tenants.failed > 0;
 
+interface RunOutcomeProps {
+  readonly run: RunSummaryAnswer;
+  /** Undefined if it is not known: then a plan that was made is not told from an apply. */
+  readonly job?: Pick<Job, 'changes'> | undefined;
+}
+
 /** How a run went: in how many tenants it failed, if that is all there is to say. */
-export function RunOutcome({ run }: { readonly run: RunSummaryAnswer }) {
+export function RunOutcome({ run, job }: RunOutcomeProps) {
   const { runId, outcome, tenants } = run;
   if (useHeld(runId) !== undefined) return <Waits>waits to go on</Waits>;
+  if (kindOf(run, job) === 'plan' && outcome === 'succeeded')
+    return <ToneBadge tone={planned[0]}>{planned[1]}</ToneBadge>;
   if (!saysFailures(run)) return <OutcomeBadge outcome={outcome} />;
   const { failed, notAttempted } = tenants;
   return (

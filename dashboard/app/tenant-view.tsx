@@ -54,6 +54,9 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
   );
 }
 
+/** Results of a job that `GET /tenants/{tenant}` has, at most. */
+const mostResults = 14;
+
 /** That nothing is wrong, since when, and when the tenant last answered. Undefined if something is, or if it is not known. */
 function wellText(tenant: TenantDetailsAnswer): string | undefined {
   const { reachable, history = [] } = tenant;
@@ -61,9 +64,9 @@ function wellText(tenant: TenantDetailsAnswer): string | undefined {
   const [last] = visits;
   if (last === undefined || !reachable || !isWell(tenant) || endsSoon(tenant)) return undefined;
   const isGood = ({ outcome }: LastResult): boolean => outcome === 'succeeded';
-  // As far back as the results of each job reach: those of a frequent one are few nights.
-  const oldest = [...Map.groupBy(visits, ({ job }) => job).values()].map((some) => some.at(-1)?.startedAt ?? '');
-  const from = noonOf(Math.max(...oldest.map((iso) => Date.parse(iso))));
+  // As far back as the results of each job reach: those of a frequent one are few nights. A job with fewer has no others.
+  const full = [...Map.groupBy(history, ({ job }) => job).values()].filter(({ length }) => length >= mostResults);
+  const from = Math.max(...full.map((some) => noonOf(Date.parse(some.at(-1)?.startedAt ?? ''))));
   const known = visits.toReversed().filter(({ startedAt }) => noonOf(Date.parse(startedAt)) >= from);
   // The oldest first. A night is good if each job was.
   const nights = [...Map.groupBy(known, ({ startedAt }) => noonOf(Date.parse(startedAt)))]

@@ -294,7 +294,7 @@ describe('ptb run and ptb runs', () => {
     const { stdout, code } = await ptb(['report', own?.domain ?? '']);
     expect([code, stdout]).toEqual([0, expect.stringContaining(`${own?.name} (${own?.domain})`)]);
     expect(stdout).toMatch(
-      /LICENCES\n\nLicences per tenant, as of \S+: \d+ rows\nProduct: .+\nSince \d+ \w+ \d{4}: no row changed\n/,
+      /LICENCES\n\nLicences, as of \S+: \d+ rows\nProduct: .+\nSince \d+ \w+ \d{4}: no row changed\n/,
     );
     expect(stdout).toMatch(
       /WHAT COULD NOT BE READ[\s\S]*No run has visited this customer.\n  .*Configuration drifts \(configuration-drift-report\)/,
@@ -306,7 +306,7 @@ describe('ptb run and ptb runs', () => {
     );
     const file = join(folder, 'report.html');
     expect((await ptb(['report', healthy(), '--html', file])).code).toBe(0);
-    expect(await readFile(file, 'utf8')).toContain('<h3 id="licence-report">Licences per tenant</h3>');
+    expect(await readFile(file, 'utf8')).toContain('<h3 id="licence-report">Licences</h3>');
     const unknown = await ptb(['report', 'nobody.example']);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('tenant_unknown')]);
   });

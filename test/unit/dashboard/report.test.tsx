@@ -100,7 +100,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'Product 99',
     'Could not be read: Title of mfa (The service is missing).',
     'since 1 Nov 2026: 1 token was handed out to people or applications',
-    'Helpdesk1User.Read.All24 Nov 2026',
+    'Asked by people or applications1User.Read.All24 Nov 2026',
     'Ask for the extract of the log',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
   ])

@@ -674,7 +674,9 @@ describe('the page of a tenant', () => {
       /^Well since 24 Nov/,
     );
     // What a job did before the oldest of its results that are kept is not known.
-    expect(await lede({ lastResults, history: [...history, good('24', other)] })).toMatch(/^Well for 1 night or more/);
+    const hourly = Array.from({ length: 14 }, () => good('24', other));
+    expect(await lede({ lastResults, history: [...history, ...hourly] })).toMatch(/^Well for 1 night or more/);
+    expect(await lede({ lastResults, history: [...history, good('24', other)] })).toMatch(/^Well since 23 Nov/);
     expect(await lede({ lastResults, history: history.slice(0, 2) })).toMatch(/^Well for 2 nights or more/);
     expect(await lede({ lastResults: [], history: [] })).toBeUndefined();
     expect(await lede({ lastResults, history, reason: 'gdap_expiring' })).toBeUndefined();

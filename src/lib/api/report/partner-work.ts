@@ -9,7 +9,7 @@ export const reportTitle = ({ title }: JobsAnswer['jobs'][number]): string =>
 
 /** What a partner did in one customer, for one purpose. */
 interface Purpose {
-  /** A job of the broker, by its title, or the rule of the policy that let a caller in. */
+  /** A job of the broker, by its title, or that people and applications asked: a customer does not know the rules of a policy. */
   readonly name: string;
   /** Records of tokens that were handed out and requests that were sent. */
   readonly count: number;
@@ -75,12 +75,12 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const requests = served.filter(({ kind }) => kind === 'request');
   const tokens = served.filter(({ kind }) => kind === undefined);
   const ofJobs = tokens.filter(({ rule }) => rule?.startsWith('job:')).length;
-  const byRule = Map.groupBy(served, ({ rule = 'other' }) => rule);
-  const purposes = [...byRule].map(([rule, some]): Purpose => {
-    const job = jobs.find(({ name }) => rule === `job:${name}`);
+  const byJob = Map.groupBy(served, ({ rule }) => (rule?.startsWith('job:') ? rule.slice('job:'.length) : undefined));
+  const purposes = [...byJob].map(([of, some]): Purpose => {
+    const job = jobs.find(({ name }) => name === of);
     // The token of a job may carry more than the job may send requests with.
     const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
-    const name = job === undefined ? rule.replace(/^job:/, '') : reportTitle(job);
+    const name = job === undefined ? (of ?? 'Asked by people or applications') : reportTitle(job);
     return { name, count: some.length, permissions: permissions.toSorted(), lastAt: some[0]?.at ?? '' };
   });
   return {
