@@ -359,7 +359,7 @@ const saysFailures = ({ outcome, tenants }: RunSummaryAnswer): boolean =>
 
 interface RunOutcomeProps {
   readonly run: RunSummaryAnswer;
-  /** Undefined if it is not known: then a plan that was made is not told from an apply. */
+  /** Undefined if it is not known: a plan that was made then shows the outcome of its run. */
   readonly job?: Pick<Job, 'changes'> | undefined;
 }
 

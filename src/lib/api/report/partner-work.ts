@@ -9,7 +9,7 @@ export const reportTitle = ({ title }: JobsAnswer['jobs'][number]): string =>
 
 /** What a partner did in one customer, for one purpose. */
 interface Purpose {
-  /** A job of the broker, by its title, or that people and applications asked: a customer does not know the rules of a policy. */
+  /** The title of a job, or that people or applications asked. Rules of the policy are not named: a customer does not know them. */
   readonly name: string;
   /** Records of tokens that were handed out and requests that were sent. */
   readonly count: number;
