@@ -28,7 +28,7 @@ export const page =
   async (_services: undefined, { request }: FileCall): Promise<Answer> => {
     const file = await files.find(name);
     if (file === undefined) throw new Error(`the page ${name} is not part of this build`);
-    return staticAnswer(file, request.headers.get('if-none-match'), connectTo());
+    return staticAnswer(file, request.headers, connectTo());
   };
 
 /** The authority of the partner tenant, below which the dashboard gets its tokens. */
@@ -46,7 +46,7 @@ export const asset =
   ): Promise<Answer> => {
     const file = path.file.endsWith('.html') ? undefined : await files.find(path.file);
     if (file === undefined) throw new BrokerError('not_found', 'There is no such file.');
-    return staticAnswer(file, request.headers.get('if-none-match'));
+    return staticAnswer(file, request.headers);
   };
 
 /** Produced on the first request, in a chunk of its own, so that it costs nothing at start-up. */
@@ -65,7 +65,7 @@ route(
     document: documentOpenApi,
   },
   async (_services, { request }) => {
-    return staticAnswer(await openApiFile(), request.headers.get('if-none-match'));
+    return staticAnswer(await openApiFile(), request.headers);
   },
 );
 
