@@ -37,6 +37,8 @@ async function policyFile(name: string, rules: readonly object[]): Promise<strin
 
 /** Runs a command of `ptb policy` against a broker with this audit log. */
 function run(words: readonly string[], from: Exported = exported, nowMs = exported.exportedMs + 60_000) {
+  // A demo may run in this folder, whose settings a command would take.
+  vi.spyOn(process, 'cwd').mockReturnValue(folder);
   vi.useFakeTimers({ toFake: ['Date'], now: nowMs });
   const range = { from: '1970-01-01T00:00:00.000Z', to: '2026-11-25T00:00:00.000Z' };
   return runCommand(registerPolicy, ['policy', ...words, '--since', '2026-11-01'], ({ path }) => {

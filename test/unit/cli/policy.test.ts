@@ -21,6 +21,8 @@ beforeAll(async () => {
   await writeFile(broken, '{"version":1,"rules":[{"name":"x"}]}');
 });
 afterAll(() => rm(folder, { recursive: true }));
+// A demo may run in this folder, whose settings a command would take.
+beforeEach(() => void vi.spyOn(process, 'cwd').mockReturnValue(folder));
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
@@ -51,7 +53,6 @@ it('ends with 0 for the valid sample and with 1 and the problems for an invalid 
 describe('without a file', () => {
   const test = ['test', '--caller', helpdesk, '--tenant', 'contoso.com', '--scope', 'User.Read.All'];
   beforeEach(() => {
-    vi.spyOn(process, 'cwd').mockReturnValue(folder);
     vi.stubEnv('ACCESS_POLICY', undefined);
   });
 

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { registerRevoke } from '../../../src/cli/commands/revoke.ts';
@@ -17,6 +18,8 @@ beforeEach(() => {
     printed += String(text);
     return true;
   });
+  // A demo may run in this folder, whose settings a command would take.
+  vi.spyOn(process, 'cwd').mockReturnValue(tmpdir());
   // No command below gets as far as the sign-in.
   vi.stubEnv('PARTNER_TENANT_ID', '');
 });

@@ -1,8 +1,11 @@
+import { tmpdir } from 'node:os';
 import { Command } from 'commander';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { registerPermissions } from '../../../../src/cli/commands/permissions.ts';
 import { runProgram } from '../../../../src/cli/run-program.ts';
 
+// A demo may run in this folder, whose settings a command would take.
+beforeEach(() => void vi.spyOn(process, 'cwd').mockReturnValue(tmpdir()));
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
