@@ -11,46 +11,55 @@ type Changing = Pick<Demo, 'callerToken' | 'cloud' | 'masterKey' | 'url'>;
 
 const pollMs = 500;
 
+/** The demo also runs with faults: then the broker may never look. */
+const longestMs = 60_000;
+
 /**
  * Lets something happen to two customers of the simulated cloud, so that a visitor finds events: the relationship with one
- * ends soon, and that with another has ended. The broker looks at its customers before and after. Does nothing while the
- * broker cannot look, nor without the key that starts a timer.
+ * ends soon, and that with another has ended. The broker looks at its customers before and after, so that all pages show the
+ * same. Does nothing while the broker cannot look, nor without the key that starts a timer.
  */
-export async function changeCustomers(demo: Changing, signal: AbortSignal): Promise<void> {
+export async function changeCustomers(demo: Changing, ending: AbortSignal): Promise<void> {
   const { callerToken, cloud, masterKey, url } = demo;
   if (masterKey === undefined) return;
-  const look = async (): Promise<void> => {
-    const headers = { 'x-functions-key': masterKey, 'content-type': 'application/json' };
-    await fetch(`${url}/admin/functions/watch-tenants`, { method: 'POST', headers, body: '{}', signal });
-  };
+  const signal = AbortSignal.any([ending, AbortSignal.timeout(longestMs)]);
   const read = async (path: string): Promise<unknown> => {
     const headers = { authorization: `Bearer ${await callerToken()}` };
     const response = await fetch(`${url}/api/${path}`, { headers, signal });
     return response.ok ? response.json() : {};
   };
-  try {
-    await look();
-    // What is there at the first look is no event.
-    while (((await read('events?limit=1')) as Partial<EventsAnswer>).lookedAt === undefined)
+  /** Until an answer shows a look since the call: while the broker looks, it begins no other look. */
+  const look = async (timeIn: (answer: Partial<EventsAnswer>) => string | undefined): Promise<void> => {
+    const headers = { 'x-functions-key': masterKey, 'content-type': 'application/json' };
+    const fromMs = Date.now();
+    let seenMs = Number.NaN;
+    while (!(seenMs >= fromMs)) {
+      await fetch(`${url}/admin/functions/watch-tenants`, { method: 'POST', headers, body: '{}', signal });
       await delay(pollMs, undefined, { signal });
+      seenMs = Date.parse(timeIn((await read('events?limit=1')) as Partial<EventsAnswer>) ?? '');
+    }
+  };
+  try {
+    // What is there at the first look is no event.
+    await look(({ lookedAt }) => lookedAt);
     const { tenants = [] } = (await read('tenants')) as Partial<TenantsAnswer>;
-    const [ended, ending] = withRelationship(demo, tenants).slice(-2);
-    if (ending === undefined || ended === undefined) return;
-    await changeTenant(cloud.control, ending.tenantId, { relationshipEndsInMs: 6 * dayMs });
-    await changeTenant(cloud.control, ended.tenantId, { state: 'gdap_expired' });
-    await look();
+    const [ended, ends] = withRelationship(demo, tenants).slice(-2);
+    if (ended === undefined || ends === undefined) return;
+    await changeTenant(cloud.control, ends.tenantId, { relationshipEndsInMs: 6 * dayMs });
+    await changeTenant(cloud.control, ended.tenantId, { relationshipEndsInMs: 0 });
+    await look(({ events }) => events?.[0]?.at);
   } catch {
     // The demo also runs with faults, and may end at any time.
   }
 }
 
-/** Customers whose relationship is active. What jobs last found in them does not contradict what happens to them. */
+/** Customers with a relationship, also if it has just ended: what jobs last found in them contradicts nothing of it. */
 const withRelationship = (
   { cloud }: Pick<Demo, 'cloud'>,
   tenants: TenantsAnswer['tenants'],
 ): TenantsAnswer['tenants'] => {
   const works = new Set(cloud.tenants.flatMap(({ state, tenantId }) => (state === 'ok' ? [tenantId] : [])));
-  return tenants.filter(({ reason, tenantId }) => reason === 'gdap_active' && works.has(tenantId));
+  return tenants.filter(({ relationship, tenantId }) => relationship === 'gdap' && works.has(tenantId));
 };
 
 /** Tags customers as the examples of the documentation do. It does nothing while the broker cannot take it. */

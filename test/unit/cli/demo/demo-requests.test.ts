@@ -152,34 +152,31 @@ describe('changeCustomers', () => {
   const demo = { callerToken: async () => 'token', cloud, masterKey: 'master', url: 'http://app.test' };
   const none = new AbortController().signal;
 
-  it('changes two customers with a relationship, between two looks of the broker', async () => {
+  it('changes two customers with a relationship, between two looks that the broker began after each call', async () => {
     const tenants = ['b', 'c', 'd'].map((digit) => ({
       tenantId: id(digit),
-      reason: digit === 'd' ? 'other' : 'gdap_active',
+      relationship: digit === 'd' ? 'dap' : 'gdap',
     }));
-    const sent = answering((url, { length }) => {
-      if (url.includes('/api/events')) return length < 3 ? {} : { lookedAt: 'now' };
+    const [before, later] = ['2020-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
+    const sent = answering((url, all) => {
+      const looks = all.filter((one) => one.url.endsWith('/watch-tenants')).length;
+      // The first look was under way, and the third one: these began before the call.
+      if (url.includes('/api/events'))
+        return { lookedAt: looks < 2 ? before : later, events: [{ at: looks < 4 ? before : later }] };
       return url.endsWith('/api/tenants') ? { tenants } : {};
     });
     await changeCustomers(demo, none);
-    const [first, ...rest] = sent;
-    expect(first).toMatchObject({
-      method: 'POST',
-      url: 'http://app.test/admin/functions/watch-tenants',
-      headers: { 'x-functions-key': 'master' },
-    });
-    const events = 'http://app.test/api/events?limit=1';
-    expect(rest.slice(0, 3).map(({ url }) => url)).toEqual([events, events, 'http://app.test/api/tenants']);
-    const bodies = rest.slice(3, 5).map(({ url, body }) => [url, JSON.parse(String(body)) as unknown]);
-    expect(bodies).toEqual([
-      [expect.stringContaining(id('c')), { relationshipEndsInMs: 518_400_000 }],
-      [expect.stringContaining(id('b')), { state: 'gdap_expired' }],
-    ]);
-    expect(rest.slice(5).map(({ url }) => url)).toEqual([first?.url]);
+    expect(sent[0]).toMatchObject({ method: 'POST', headers: { 'x-functions-key': 'master' } });
+    const [look, events] = ['http://app.test/admin/functions/watch-tenants', 'http://app.test/api/events?limit=1'];
+    const looks = [look, events, look, events];
+    const [first, second] = [id('c'), id('b')].map((tenantId) => expect.stringContaining(tenantId));
+    expect(sent.map(({ url }) => url)).toEqual([...looks, 'http://app.test/api/tenants', first, second, ...looks]);
+    const bodies = sent.slice(5, 7).map(({ body }) => JSON.parse(String(body)) as unknown);
+    expect(bodies).toEqual([{ relationshipEndsInMs: 518_400_000 }, { relationshipEndsInMs: 0 }]);
   });
 
   it('changes nothing without the key, or without two customers', async () => {
-    const sent = answering((url) => (url.includes('/api/events') ? { lookedAt: 'now' } : {}));
+    const sent = answering((url) => (url.includes('/api/events') ? { lookedAt: '2999-01-01T00:00:00.000Z' } : {}));
     await changeCustomers({ ...demo, masterKey: undefined }, none);
     expect(sent).toEqual([]);
     await changeCustomers(demo, none);
