@@ -1,3 +1,4 @@
+import { useEffect } from 'preact/hooks';
 import {
   readReport,
   type ReportSource,
@@ -28,7 +29,7 @@ import { Icon } from './icon.tsx';
 import { Empty, Fact, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { tenantLink } from './route.ts';
+import { tenantLink, useRoute } from './route.ts';
 import { useNarrow } from './virtual-rows.tsx';
 
 /** Rows and changes of each job. */
@@ -69,8 +70,8 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   );
 }
 
-const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
-  tenant: api.tenant,
+/** The rows of jobs in a tenant. */
+export const rowsFrom = (api: Api): Pick<ReportSource, 'jobs' | 'tenantHistory' | 'rowPages'> => ({
   jobs: api.jobs,
   tenantHistory: (tenantId, job) => api.tenantHistory(tenantId, job, {}),
   rowPages: async function* (runId, tenantId) {
@@ -81,6 +82,11 @@ const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
       ({ continuation } = page);
     } while (continuation !== undefined);
   },
+});
+
+const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
+  ...rowsFrom(api),
+  tenant: api.tenant,
   changesSince: api.changes,
   audit: readsAudit ? api.audit : undefined,
 });
@@ -91,6 +97,9 @@ const topicsOf = (sections: readonly Section[]) =>
 
 function Content({ report }: { readonly report: TenantReport }) {
   const { sections, warnings } = report;
+  const { query } = useRoute();
+  // A link may be about the rows of a job.
+  useEffect(() => document.getElementById(placeOf(new URLSearchParams(query).get('job') ?? ''))?.focus(), []);
   return (
     <>
       <Warnings texts={warnings} />

@@ -62,7 +62,9 @@ export const runLink = (runId: string, part?: RunPart): string =>
 
 export const tenantLink = (tenantId: string): string => `#/tenants/${encodeURIComponent(tenantId)}`;
 
-export const reportLink = (tenantId: string): string => `${tenantLink(tenantId)}?show=report`;
+/** @param job whose rows the report begins to show. Default: its beginning. */
+export const reportLink = (tenantId: string, job?: string): string =>
+  `${tenantLink(tenantId)}?show=report${job === undefined ? '' : `&job=${encodeURIComponent(job)}`}`;
 
 export const jobLink = (name: string): string => `#/jobs/${encodeURIComponent(name)}`;
 

@@ -5,6 +5,7 @@ import { mayChange } from '../../src/lib/api/report/partner-work.ts';
 import { titleOf as titleOfCause } from '../../src/lib/api/trouble.ts';
 import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 import type { Api } from './api.ts';
+import { titleInWords } from './approval-facts.tsx';
 import type { AuditRecord } from './audit-pages.ts';
 import { oneARequest, subjectOf } from './audit-table.tsx';
 import { useRole } from './context.ts';
@@ -143,10 +144,24 @@ const recordEntries = ({ entries, callerNames = {} }: Pick<AuditAnswer, 'entries
         title: `${what}${name === undefined ? '' : ` by ${name}`}`,
         details: (
           <p>
-            <code>{subjectOf(record)}</code> {isChange ? `was answered ${status}` : reason}{' '}
+            {doneBy(record)} {isChange ? `was answered ${status}` : reason}{' '}
             {approvalId === undefined ? null : <a href={approvalLink(approvalId)}>Approval</a>}
           </p>
         ),
       },
     ];
   });
+
+/** What some actions do. An approval has their path, because somebody decides by it. */
+const actions: readonly (readonly [RegExp, string])[] = [
+  [/^POST \/[^/]+\/users\/[^/]+\/assignLicense at graph$/, 'Changes the licences of one user'],
+  [/^POST \/[^/]+\/users\/[^/]+\/revokeSignInSessions at graph$/, 'Ends all sessions of one user'],
+];
+
+/** What a request does in words, if its path tells it, or else its path. */
+function doneBy(record: AuditRecord) {
+  const subject = subjectOf(record);
+  const action = actions.find(([path]) => path.test(subject))?.[1];
+  const words = action ?? titleInWords({ title: `${subject} in it` }).replace(/ in it$/, '');
+  return words === subject ? <code>{subject}</code> : <span title={subject}>{words}:</span>;
+}

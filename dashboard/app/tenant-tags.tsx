@@ -32,7 +32,7 @@ export function TenantTags({ tenant, onChange }: TagsProps) {
       }
     >
       <dl>
-        <Fact name="Groups">
+        <Fact name="Policy groups">
           <Links names={groups} linkOf={(group) => tenantsLink({ group })} />
         </Fact>
         <Fact name="Tags">

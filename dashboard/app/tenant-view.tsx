@@ -1,7 +1,10 @@
+import { useContext } from 'preact/hooks';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { readFindings } from '../../src/lib/api/report/read-report.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import type { Api } from './api.ts';
+import { PartyName, titleInWords } from './approval-facts.tsx';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
@@ -11,7 +14,8 @@ import type { HistoryChoice } from './history-choice.ts';
 import { Fact, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { planLink, reportLink, runLink } from './route.ts';
+import { rowsFrom } from './report-view.tsx';
+import { approvalLink, planLink, reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { isApply } from './tenant-filter.ts';
 import { TenantEvents } from './tenant-events.tsx';
@@ -22,6 +26,7 @@ import { adviceOf, endsSoon, hasEnded, isWell, titleOf, type Trouble, troublesOf
 import { noonOf, sinceOf, useJobs, useSince } from './nights.ts';
 import { StackedBar } from './charts.tsx';
 import { shownValue } from './result-columns.ts';
+import { WaitingContext } from './waiting.tsx';
 
 const intervalMs = 60_000;
 
@@ -125,8 +130,10 @@ function Details({ tenant, reload, history }: DetailsProps) {
     <>
       <Warnings texts={tenant.warnings} />
       <WhatToDo tenant={tenant} />
+      <WaitsHere tenantId={tenant.tenantId} />
       <div class="cols">
         <div class="stack">
+          {readsRuns ? <WhatNeedsAttention tenant={tenant} /> : null}
           <TenantJobs tenant={tenant} />
           <TenantEvents tenant={tenant} />
           <TenantOverTime tenantId={tenant.tenantId} choice={history} />
@@ -163,6 +170,55 @@ function WhatToDo({ tenant }: TenantProps) {
       ) : null}
       {isUnknown ? <Notice kind="plain">It is not known whether jobs failed in this tenant.</Notice> : null}
     </section>
+  );
+}
+
+/** Requests for the tenant that wait for a decision, for those who decide. */
+function WaitsHere({ tenantId }: { readonly tenantId: string }) {
+  const waiting = useContext(WaitingContext)?.polled.value?.approvals ?? [];
+  return waiting
+    .filter((approval) => approval.tenantId === tenantId)
+    .map((approval) => (
+      <Notice
+        key={approval.id}
+        kind="you"
+        actions={
+          <a class="btn" href={approvalLink(approval.id)}>
+            Show the request
+          </a>
+        }
+      >
+        <h2>Waits for a decision: {titleInWords(approval)}</h2>
+        Asked by <PartyName party={approval.asker} />, lapses {relative(approval.expiresAt)}.
+      </Notice>
+    ));
+}
+
+/** What the last rows of jobs say, in the words of the customer's report. Read beside the page, which is complete without it. */
+function WhatNeedsAttention({ tenant }: TenantProps) {
+  const { tenantId, lastResults = [] } = tenant;
+  const load = (api: Api) => readFindings(rowsFrom(api), tenant, Date.now());
+  const key = `findings ${tenantId} ${lastResults.map(({ runId }) => runId).join()}`;
+  const { value = [], failure } = usePolling(load, key);
+  if (failure !== undefined && value.length === 0)
+    return <Notice kind="plain">What the last rows of this customer say could not be read.</Notice>;
+  if (value.length === 0) return null;
+  return (
+    <Panel title="What needs attention" bare>
+      <ul class="list">
+        {value.map(({ job, text, consequence }) => (
+          <li key={text} class="ask">
+            <div>
+              <b>{text}</b>
+              <div class="small">{consequence}</div>
+            </div>
+            <a href={reportLink(tenantId, job)}>
+              Show<span class="visually-hidden"> the rows: {text}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Panel>
   );
 }
 
@@ -237,9 +293,7 @@ function Relationship({ tenant }: TenantProps) {
       {reachable ? null : <p class="small">{explanation}</p>}
       <Life tenant={tenant} />
       <dl>
-        <Fact name="Renews">
-          {relationshipRenews === undefined ? undefined : relationshipRenews ? 'by itself' : 'not by itself'}
-        </Fact>
+        <Fact name="Renews">{relationshipRenews === false ? 'not by itself' : undefined}</Fact>
         <Fact name="Roles">
           {roles.length === 0 ? undefined : (
             <span title={roles.join(', ')}>
@@ -259,14 +313,14 @@ const rolesShown = 3;
 
 /** From its start to its end, with how much of it is over. */
 function Life({ tenant }: TenantProps) {
-  const { relationshipStartedAt: start, relationshipEndsAt: end, reason } = tenant;
+  const { relationshipStartedAt: start, relationshipEndsAt: end, relationshipRenews, reason } = tenant;
   if (end === undefined) return null;
   const ended = hasEnded(tenant) || Date.parse(end) <= Date.now();
   // The day on which a relationship was terminated is not known.
   const isEarly = ended && Date.parse(end) > Date.now();
   const words = isEarly
     ? `ended before ${localDate(end)}`
-    : `${ended ? 'ended' : 'ends'} ${localDate(end)}, ${relative(end)}`;
+    : `${ended ? 'ended' : relationshipRenews === true ? 'renews by itself on' : 'ends'} ${localDate(end)}, ${relative(end)}`;
   if (start === undefined) return <p class="small">{words}</p>;
   const [total, over] = [Date.parse(end) - Date.parse(start), Date.now() - Date.parse(start)];
   return (

@@ -172,6 +172,16 @@ it('begins with what needs attention, and leads to its rows', async () => {
   await unmount();
 });
 
+it('begins at the rows of the job that its address names', async () => {
+  location.hash = `#/tenants/${tenantId}?show=report&job=mfa-report`;
+  onTestFinished(() => {
+    location.hash = '';
+  });
+  const { root, unmount } = await shown(ofPeople);
+  expect(document.activeElement).toBe(root.querySelector('#report-mfa-report'));
+  await unmount();
+});
+
 it('names people, guests and administrators, and has columns in plain words', async () => {
   const changes = async () => ({ changes: [{ change: 'added', after: people[2] }], truncated: false });
   const tenantHistory = async () => ({ ...(await ofPeople.tenantHistory()), runs: [run(24), run(20)] });

@@ -15,6 +15,7 @@ import {
   type TenantFilter,
 } from '../../../dashboard/app/tenant-filter.ts';
 import { TenantView } from '../../../dashboard/app/tenant-view.tsx';
+import { Waiting } from '../../../dashboard/app/waiting.tsx';
 import { TenantsView } from '../../../dashboard/app/tenants-view.tsx';
 import type { Tenant } from '../../../src/lib/api/trouble.ts';
 import type { ErrorCode } from '../../../src/lib/core/errors.ts';
@@ -649,10 +650,10 @@ describe('the page of a tenant', () => {
       return [text, links];
     };
     expect(await marks({ groups: ['gold'], tags: ['gold'] })).toEqual([
-      'GroupsgoldTagsgold',
+      'Policy groupsgoldTagsgold',
       ['#/tenants?group=gold', '#/tenants?tag=gold'],
     ]);
-    expect(await marks({ groups: undefined, tags: [] })).toEqual(['Groupsnot knownTagsnone', []]);
+    expect(await marks({ groups: undefined, tags: [] })).toEqual(['Policy groupsnot knownTagsnone', []]);
   });
 
   it('says of a tenant that is well since when, and when it last answered', async () => {
@@ -695,7 +696,7 @@ describe('the page of a tenant', () => {
   });
 
   it.each([
-    ['gdap_active', true, 200, 'succeeded', /^ends .*, in \d+ days$/],
+    ['gdap_active', true, 200, 'succeeded', /^renews by itself on .*, in \d+ days$/],
     ['gdap_expiring', false, 12, 'warn', /^ends .*, in \d+ days$/],
     ['gdap_expired', undefined, -12, 'failed', /^ended .*, \d+ days ago$/],
     // Its end was agreed: it was terminated before.
@@ -716,7 +717,9 @@ describe('the page of a tenant', () => {
     expect(panel?.querySelector('figcaption span:last-child')?.textContent).toMatch(words);
     expect(panel?.querySelector(`rect.${tone}`)).not.toBeNull();
     const facts = panel?.querySelector('dl')?.textContent;
-    if (renews !== undefined) expect(facts).toContain(`Renews${renews ? 'by itself' : 'not by itself'}`);
+    // Its end says so if it renews.
+    expect(facts?.includes('Renewsnot by itself')).toBe(renews === false);
+    expect(facts?.match(/Renews/g)?.length).toBe(renews === false ? 1 : undefined);
     expect(facts).toContain('RolesDirectory Readers, Global Reader, License Administrator +1');
     await unmount();
   });
@@ -830,6 +833,9 @@ describe('the page of a tenant', () => {
       ...more,
     });
     const patch = { method: 'PATCH', path: '/v1.0/users/ada', rule: 'helpdesk' };
+    const user = '/v1.0/users/5f3a0000-4c1d-4e5f-9a6b-010000000000';
+    const ended = { method: 'POST', path: `${user}/revokeSignInSessions`, resource: 'graph' };
+    const patched = { method: 'PATCH', path: user, resource: 'graph' };
     const entries = [
       record('20', { kind: 'tags', outcome: 'changed', tagsAdded: ['gold'], tagsRemoved: ['new'] }),
       record('19', { kind: 'approval', outcome: 'approved', approvalId: 'a1', reason: 'Ticket 4', ...patch }),
@@ -839,6 +845,8 @@ describe('the page of a tenant', () => {
       // What an apply sent is told by the apply, and what only reads is no news.
       record('16', { kind: 'request', outcome: 'answered', status: 204, plan: 'digest', ...patch }),
       record('15', { kind: 'request', outcome: 'answered', status: 200, method: 'GET' }),
+      record('14', { kind: 'request', outcome: 'answered', status: 200, ...ended }),
+      record('13', { kind: 'request', outcome: 'answered', status: 204, ...patched }),
     ];
     const audit = vi.fn<(query: { readonly kind: string }) => Promise<unknown>>(async (query) => ({
       entries: entries.filter((entry) => (entry as { readonly kind?: string }).kind === query.kind),
@@ -881,6 +889,8 @@ describe('the page of a tenant', () => {
       'Tags were changed by Olivia+gold -new  ',
       'A request was approved by OliviaPATCH /v1.0/users/ada Ticket 4 Approval',
       'A request was sent by OliviaPATCH /v1.0/users/ada was answered 403 ',
+      'A request was sent by OliviaEnds all sessions of one user: was answered 200 ',
+      'A request was sent by OliviaChanges one user: was answered 204 ',
     ]);
     const open = {
       tenantHistory: async () => ({ runs: runs.slice(1) }),
@@ -918,6 +928,91 @@ describe('the page of a tenant', () => {
     expect([await logs(), await logs(['Tenants.Read'])]).toEqual([2, 0]);
     const { root, unmount } = await tenantPage({}, ['Tenants.Read']);
     expect(root.textContent).not.toContain('Audit records');
+    await unmount();
+  });
+
+  describe('what its rows say', () => {
+    const mfa = { ...job, name: 'mfa-report', title: 'MFA', columns: [] };
+    const run = { runId: 'mfa-report@w2', startedAt: new Date().toISOString(), outcome: 'succeeded' as const };
+    const history = async () => ({ ...tenantHistory, runs: [{ ...run, outcome: 'failed' as const }, run] });
+    const rows = [
+      { strength: 'none', userType: 'member', admin: false },
+      { strength: 'none', userType: 'guest', admin: false },
+      { strength: 'strong', userType: 'member', admin: true },
+    ];
+    const panelOf = (root: HTMLElement) =>
+      [...root.querySelectorAll('.panel')].find(({ textContent }) => textContent.startsWith('What needs attention'));
+
+    it('stands on the page in the words of the report, with the way to the rows of this tenant', async () => {
+      const asked: unknown[] = [];
+      const methods = {
+        tenantHistory: history,
+        rowsOfTenant: async (...given: unknown[]) => {
+          asked.push(given);
+          // Page by page.
+          return given[2] === undefined ? { rows: rows.slice(0, 1), continuation: 'c' } : { rows: rows.slice(1) };
+        },
+      } as never;
+      // Of other jobs nobody knows what their rows mean.
+      const { root, unmount } = await tenantPage({ lastResults: [] }, undefined, [job, mfa], undefined, methods);
+      for (let turn = 0; turn < 4; turn += 1) await settle();
+      expect(asked).toEqual([
+        ['mfa-report@w2', 'id-Alpine', undefined],
+        ['mfa-report@w2', 'id-Alpine', 'c'],
+      ]);
+      expect(panelOf(root)?.querySelectorAll('li')).toHaveLength(1);
+      expect(panelOf(root)?.querySelector('b')?.textContent).toBe(
+        '1 person has registered no second factor, not counting administrators and guests',
+      );
+      const link = '#/tenants/id-Alpine?show=report&job=mfa-report';
+      expect(panelOf(root)?.querySelector('a')?.getAttribute('href')).toBe(link);
+      await unmount();
+    });
+
+    it('is no panel without a finding, and not good news if it cannot be read', async () => {
+      const page = (methods: object, roles?: readonly string[]) =>
+        tenantPage({ lastResults: [] }, roles, [mfa], undefined, { tenantHistory: history, ...methods });
+      const well = await page({ rowsOfTenant: async () => ({ rows: rows.slice(1) }) });
+      expect([panelOf(well.root), well.root.querySelector('.note')]).toEqual([undefined, null]);
+      await well.unmount();
+      const gone = () =>
+        Promise.reject(new ApiFailure({ title: 'No', detail: 'No.', advice: 'Wait.', transient: true }));
+      const unread = await page({ rowsOfTenant: gone });
+      expect(unread.root.querySelector('.note')?.textContent).toContain('could not be read');
+      await unread.unmount();
+      const unasked = await page({ rowsOfTenant: gone }, ['Tenants.Read']);
+      expect(unasked.root.querySelector('.note')).toBeNull();
+      await unasked.unmount();
+    });
+  });
+
+  it('shows the requests for it that wait for a decision', async () => {
+    const asked = (id: string, tenantId: string) => ({
+      id,
+      tenantId,
+      title: 'GET /v1.0/users at graph in Alpine',
+      possibleDecisions: ['approve', 'deny'],
+      asker: { kind: 'application', name: 'Portal' },
+      expiresAt: new Date(Date.now() + 7_500_000).toISOString(),
+    });
+    const approvals = async () => ({ approvals: [asked('a1', 'id-Alpine'), asked('a2', 'id-Beta')] });
+    const methods = {
+      tenant: async () => ({ ...details, lastResults: [] }),
+      jobs: async () => ({ jobs: [] }),
+      approvals,
+      events: async () => ({ events: [] }),
+    } as never;
+    const view = (
+      <Waiting>
+        <TenantView tenantId="id-Alpine" />
+      </Waiting>
+    );
+    const { root, unmount } = await rendered(signedIn(methods, view, ['Tenants.Read', 'Approvals.Decide']));
+    for (let turn = 0; turn < 4; turn += 1) await settle();
+    expect([...root.querySelectorAll('.note')].map(({ textContent }) => textContent)).toEqual([
+      'Waits for a decision: Reads users in AlpineAsked by Portal application, lapses in 2 hours.Show the request',
+    ]);
+    expect(root.querySelector('.note a')?.getAttribute('href')).toBe('#/approvals/a1');
     await unmount();
   });
 

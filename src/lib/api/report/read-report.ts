@@ -101,6 +101,8 @@ export interface ReportSource {
   audit?: ReadAudit | undefined;
 }
 
+type RowsSource = Pick<ReportSource, 'tenantHistory' | 'rowPages'>;
+
 /** Reports compare with the run nearest to this time before their own. */
 export const comparedDays = 30;
 /** Jobs that are read at a time. */
@@ -157,19 +159,12 @@ interface SectionRequest {
 }
 
 /** Undefined: no run of the job has rows of the customer. */
-async function readSection(
-  source: ReportSource,
-  { job, limit, details: { tenantId, lastResults = [] }, found, nowMs }: SectionRequest,
-): Promise<Section | undefined> {
-  const history = await source.tenantHistory(tenantId, job.name);
-  const latest = history.runs.find(({ outcome }) => outcome === 'succeeded') ?? unlistedRun(job.name, lastResults);
-  if (latest === undefined) return undefined;
-  const ofJob = rules.filter((rule) => rule.job === job.name);
-  const read = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column, ofJob, nowMs });
-  if (read === undefined) return undefined;
-  const age = ageText(latest.startedAt, nowMs);
-  for (const [rule, rows] of read.concerned)
-    found.set(rule, { job: job.name, text: `${rule.text(rows)}${age}`, consequence: rule.consequence });
+async function readSection(source: ReportSource, request: SectionRequest): Promise<Section | undefined> {
+  const { job, details } = request;
+  const { tenantId } = details;
+  const last = await readLatest(source, request);
+  if (last === undefined) return undefined;
+  const { history, latest, read } = last;
   const base = baseOf(history.runs, latest);
   const compared =
     base &&
@@ -198,8 +193,40 @@ async function readSection(
     figures: figuresOf(name, history, latest, base),
     changes: changes && countsOf(changes),
     changesCut: compared?.truncated === true ? true : undefined,
-    changed: (changes ?? []).slice(0, limit),
+    changed: (changes ?? []).slice(0, request.limit),
   });
+}
+
+/** The latest rows of a job, and what they say. Undefined: no run of the job has rows of the customer. */
+async function readLatest(source: RowsSource, { job, limit, details, found, nowMs }: SectionRequest) {
+  const { tenantId, lastResults = [] } = details;
+  const history = await source.tenantHistory(tenantId, job.name);
+  const latest = history.runs.find(({ outcome }) => outcome === 'succeeded') ?? unlistedRun(job.name, lastResults);
+  if (latest === undefined) return undefined;
+  const ofJob = rules.filter((rule) => rule.job === job.name);
+  const read = await readRows(source, latest.runId, { tenantId, limit, split: history.split?.column, ofJob, nowMs });
+  if (read === undefined) return undefined;
+  const age = ageText(latest.startedAt, nowMs);
+  for (const [rule, rows] of read.concerned)
+    found.set(rule, { job: job.name, text: `${rule.text(rows)}${age}`, consequence: rule.consequence });
+  return { history, latest, read };
+}
+
+/**
+ * The worst that the latest rows of a customer say: what its report begins with, without the end of the relationship, read from
+ * these rows alone.
+ * @throws as the source does.
+ */
+export async function readFindings(
+  source: RowsSource & Pick<ReportSource, 'jobs'>,
+  details: TenantDetailsAnswer,
+  nowMs: number,
+): Promise<readonly Finding[]> {
+  const { jobs } = await source.jobs();
+  const found = new Map<Rule, Finding>();
+  const looked = jobs.filter(({ name }) => rules.some(({ job }) => job === name));
+  await Promise.all(looked.map((job) => readLatest(source, { job, limit: 0, details, found, nowMs })));
+  return worstOf(found, undefined);
 }
 
 /** A run that the history leaves out: with other parameters than usual, or in progress. There is nothing to compare it with. */
@@ -236,7 +263,7 @@ interface RowsRequest {
 
 /** Counts all rows, and keeps the first. Undefined if they are not kept any more. */
 async function readRows(
-  source: ReportSource,
+  source: RowsSource,
   runId: string,
   { tenantId, limit, split, ofJob, nowMs }: RowsRequest,
 ): Promise<FoundRows | undefined> {
