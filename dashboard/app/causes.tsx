@@ -66,17 +66,7 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
       <CauseHead
         count={tenants.length}
         title={title}
-        about={
-          <div class="whom quiet cut">
-            {advice === '' ? null : (
-              <>
-                <Sentence text={advice} />
-                {' · '}
-              </>
-            )}
-            {shown.map(({ tenant }) => tenant.name).join(', ')}
-          </div>
-        }
+        about={<div class="whom quiet cut">{shown.map(({ tenant }) => tenant.name).join(', ')}</div>}
         trend={trend}
         since={trend?.since}
       />
@@ -147,8 +137,6 @@ export function GroupHead(props: {
 }) {
   const { count: n, title, tone, advice, since, cause } = props;
   const step = cause && stepFor(cause);
-  // Its words without what it is for: the button has all of it as its title.
-  const [what = 'command'] = /^[a-z ]+(?= |$)/.exec(step?.command ?? '') ?? [];
   return (
     <>
       <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
@@ -160,7 +148,7 @@ export function GroupHead(props: {
           <Sentence text={advice ?? ''} />
         </span>
       )}
-      {step === undefined ? null : <CopyButton text={step.command} what={what} tabIndex={-1} isAlone />}
+      {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} isAlone />}
     </>
   );
 }

@@ -235,11 +235,8 @@ export function useFailures(
   return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
 }
 
-/**
- * Jobs on a schedule that failed in the same tenants on the same day, if there are several: in how many tenants, and the names
- * of the jobs.
- */
-export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly names: ReadonlySet<string> } {
+/** Jobs on a schedule that last failed in the same tenants, if there are several: in how many tenants, and how many jobs. */
+export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly jobs: number } {
   const last = jobs
     .flatMap(({ job, runs }) => (job.schedule === undefined ? [] : (lastRunOf(runs) ?? [])))
     .filter(({ status, tenants }) => status === 'completed' && tenants.failed > 0);
@@ -247,10 +244,9 @@ export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; r
     last,
     jobs.flatMap(({ runs }) => runs),
   );
-  const alike = Map.groupBy(failures, ({ run, codes }) => `${noonOf(Date.parse(run.startedAt))} ${idsIn(codes)}`);
+  const alike = Map.groupBy(failures, ({ codes }) => idsIn(codes));
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
-  const names = new Set(most.length > 1 ? most.map(({ run }) => run.job) : []);
-  return { failed: most[0]?.codes.size ?? 0, names };
+  return { failed: most[0]?.codes.size ?? 0, jobs: most.length > 1 ? most.length : 0 };
 }
 
 /** None if they cannot be read. A broker that is busy is asked once more when it says. */
@@ -265,8 +261,9 @@ const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['r
 /** Nights of a trend, at most. */
 const trendMost = 60;
 
-/** How many tenants had a cause in each night, and since when those of now have it. */
+/** How many tenants had a cause, and since when those of now have it. */
 interface Trend {
+  /** Night by night, as far as it is known who failed for what: what a word at a night says of a cause is to be seen here. */
   readonly values: readonly number[];
   /** As {@link sinceOf} says it. */
   readonly since: string;
@@ -320,8 +317,7 @@ export function trendOf(
   const ofAll = nights.map((night) => [...night.codes.keys()].filter((id) => isFailed(night, id)).length);
   const since = sinceOf([...older, ...ofNow], now.length);
   if (since === undefined) return trendOfApply(tenants.flatMap(({ results }) => results));
-  const values = isErrorCode(cause) ? ofAll : ofNow.map(([, failed]) => failed);
-  return { values: [...older.map(([, failed]) => failed), ...values], since };
+  return { values: isErrorCode(cause) ? ofAll : ofNow.map(([, failed]) => failed), since };
 }
 
 /** A change is made once, and not night by night. */
@@ -330,14 +326,12 @@ function trendOfApply(results: Cause['tenants'][number]['results']): Trend | und
   return first === undefined || !results.every(isApply) ? undefined : { values: [], since: `since ${localDay(first)}` };
 }
 
-/** Nights of the main job in which each failure is looked up. The nights before are in its history. */
-const nightsLookedUp = 14;
 const historyIntervalMs = 300_000;
 
 /** Since when each cause has been there: the same in every list, by the nights of the main job. */
 export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]): (cause: Cause) => Trend | undefined {
   const main = mainJob(jobs);
-  const nights = nightsOf(main?.runs ?? [], nightsLookedUp).flatMap(({ run }) => run ?? []);
+  const nights = nightsOf(main?.runs ?? [], runsPerJob).flatMap(({ run }) => run ?? []);
   const failures = useFailures(nights, main?.runs ?? []);
   const causes = main === undefined ? [] : causesOf(tenants);
   const past = usePolling(

@@ -2,12 +2,12 @@ import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
-import { PartyName, RequestLine, titleInWords } from './approval-facts.tsx';
+import { PartyName, titleInWords } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
-import { failedText, FailureBars } from './charts.tsx';
+import { CountsBar, FailureBars, Spark } from './charts.tsx';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
-import { count, localClock, localDay, numberWord, relative } from './format.ts';
+import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
 import {
   type JobRuns,
   lastRunOf,
@@ -20,7 +20,7 @@ import {
   useFailures,
   useTrends,
 } from './nights.ts';
-import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, ToneBadge } from './pieces.tsx';
+import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
@@ -94,7 +94,16 @@ export function OverviewView() {
         </div>
       </div>
       {showsRuns ? (
-        <Panel title="Jobs" more={<a href="#/runs">All runs</a>} bare>
+        <Panel
+          title="Jobs"
+          more={
+            <>
+              <Alike jobs={jobs.value ?? []} />
+              <a href="#/runs">All runs</a>
+            </>
+          }
+          bare
+        >
           <Loaded polled={jobs} isPart>
             {(some) => <Jobs jobs={some} />}
           </Loaded>
@@ -141,7 +150,10 @@ function NightBars(props: {
   readonly kept: readonly RunSummaryAnswer[];
 }) {
   const { job, nights, kept } = props;
-  const note = useSteepest(nights, kept);
+  const steepest = useSteepest(nights, kept);
+  // There is no place for its cause on a phone, and the run tells it.
+  const note =
+    useNarrow() && steepest !== undefined ? { ...steepest, text: steepest.text.replace(/,.*/, '') } : steepest;
   const runs = nights.flatMap(({ run }) => run ?? []);
   const failed = runs.map(({ tenants }) => tenants.failed);
   const visited = runs.map(({ tenants }) => tenants.total);
@@ -202,42 +214,26 @@ function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   return { at, text: `${text}${cause}`, href: runLink(then.run.runId) };
 }
 
-/** In a line, the jobs that failed in the same tenants. The others have a line each: their last run, and when they run next. */
+/** Each job that runs by itself or ran lately: its last run, the failures of its nights, and when it runs next. */
 function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
-  // Jobs that somebody starts now and then would hide those of every night.
-  const isShown = ({ job, runs }: JobRuns): boolean =>
-    job.changes !== true && (job.schedule !== undefined || runs.length > 0);
-  const shown = jobs.filter(isShown);
-  const { failed, names } = useAlike(shown);
-  const alike = shown.filter(({ job }) => names.has(job.name));
-  const differing = shown.filter((one) => !alike.includes(one));
+  const shown = jobs.filter(isShown).map((one) => ({ ...one, last: lastRunOf(one.runs) }));
   if (jobs.length === 0) return <NoJobs />;
   return (
     <>
-      <ul class="list">
-        {alike.length === 0 ? null : (
-          <li>
-            <div>
-              {failed === 1 ? '1 tenant' : `The same ${count(failed, 'tenant')}`} failed in{' '}
-              {alike.map(({ job, runs }, at) => (
-                <>
-                  {at === 0 ? '' : at === alike.length - 1 ? ' and ' : ', '}
-                  <a href={runLink(lastRunOf(runs)?.runId ?? '')}>{job.title}</a>
-                </>
-              ))}
-              .
-            </div>
-            <Day run={alike[0] && lastRunOf(alike[0].runs)} />
-          </li>
-        )}
-        {differing.map(({ job, runs }) => (
-          <li key={job.name} class="visit">
-            <a href={runsLink({ job: job.name })}>{job.title}</a>
-            <LastRun run={lastRunOf(runs)} />
-            <Next iso={job.nextAt} />
-          </li>
-        ))}
-      </ul>
+      {shown.length === 0 ? null : (
+        <Table<(typeof shown)[number]>
+          items={shown}
+          keyOf={({ job }) => job.name}
+          columns={[
+            ['Job', 'w-c wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>],
+            ['Last run', 'w-l p2', ({ last }) => (last === undefined ? 'no run yet' : <LastRun run={last} />)],
+            ['Failed', 'w-s end', ({ last }) => last && <Failed run={last} />],
+            ['30 nights', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
+            ['Took', 'w-m end p2 quiet', ({ last }) => last && duration(last.durationMs)],
+            ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
+          ]}
+        />
+      )}
       {shown.length < jobs.length ? (
         <footer>
           <a href="#/jobs">{count(jobs.length - shown.length, 'job')} on demand</a>
@@ -247,31 +243,50 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   );
 }
 
-/** Of a run that is older than a day. */
-const Day = ({ run }: { readonly run: RunSummaryAnswer | undefined }) =>
-  run === undefined || Date.now() - Date.parse(run.startedAt) < 86_400_000 ? null : (
-    <span class="quiet"> {localDay(run.startedAt)}</span>
-  );
+/** Jobs that somebody starts now and then would hide those of every night. */
+const isShown = ({ job, runs }: JobRuns): boolean =>
+  job.changes !== true && (job.schedule !== undefined || runs.length > 0);
 
-function LastRun({ run }: { readonly run: RunSummaryAnswer | undefined }) {
-  if (run === undefined) return <span class="quiet">no run yet</span>;
+/** That jobs failed in the same tenants, which their numbers do not tell. */
+function Alike({ jobs }: { readonly jobs: readonly JobRuns[] }) {
+  const { failed, jobs: alike } = useAlike(jobs);
+  if (alike === 0) return null;
   return (
-    <a href={runLink(run.runId)}>
-      {run.finishedAt !== undefined && run.status === 'completed' ? (
-        failedText(run.tenants)
-      ) : (
-        <OutcomeBadge outcome={run.outcome} />
-      )}
-      <Day run={run} />
+    <span class="small">
+      {failed === 1 ? 'The same tenant' : `The same ${count(failed, 'tenant')}`} failed in{' '}
+      {alike === jobs.filter(isShown).length ? `all ${alike}` : `${alike} of them`}
+    </span>
+  );
+}
+
+/** What became of its tenants, and the day if that is not today or last night. */
+const LastRun = ({ run }: { readonly run: RunSummaryAnswer }) => (
+  <a href={runLink(run.runId)}>
+    {run.status === 'completed' ? <CountsBar counts={run.tenants} /> : <OutcomeBadge outcome={run.outcome} />}
+    {Date.now() - Date.parse(run.startedAt) < 86_400_000 ? null : (
+      <span class="quiet small"> {localDay(run.startedAt)}</span>
+    )}
+  </a>
+);
+
+const Failed = ({ run: { runId, tenants } }: { readonly run: RunSummaryAnswer }) =>
+  tenants.failed === 0 ? (
+    <span class="quiet">0</span>
+  ) : (
+    <a class="problem" href={runLink(runId, 'tenants')}>
+      {tenants.failed.toLocaleString('en')}
     </a>
   );
+
+function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
+  const failed = nightsOf(runs, 30).map(({ run }) => run?.tenants.failed);
+  return <Spark values={failed} label={`Tenants that failed, night by night: ${failed.join(', ')}`} />;
 }
 
 /** When a job runs next: the time of day if that is enough. */
 function Next({ iso }: { readonly iso: string | undefined }) {
-  if (iso === undefined) return <span class="quiet">–</span>;
-  const isSoon = Date.parse(iso) - Date.now() < 86_400_000;
-  return <span class="quiet">next {isSoon ? <Clock iso={iso} /> : localDay(iso)}</span>;
+  if (iso === undefined) return <>–</>;
+  return Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
 }
 
 /** Of each kind. */
@@ -296,7 +311,6 @@ function WaitsForYou() {
               <b>
                 <a href={approvalLink(approval.id)}>{titleInWords(approval)}</a>
               </b>
-              <RequestLine approval={approval} />
               <div class="small">
                 <PartyName party={approval.asker} /> · lapses {relative(approval.expiresAt)}
               </div>
@@ -345,7 +359,8 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
     .toSorted((a, b) => (a.relationshipEndsAt ?? '').localeCompare(b.relationshipEndsAt ?? ''));
   if (ends.length === 0) return null;
   return (
-    <Panel title="Relationships that end" more={<span class="small">in {weeksShown} weeks</span>} bare>
+    <Panel title="Relationships that end" more={<span class="small">within {weeksShown} weeks</span>} bare>
+      {ends.length === 1 ? null : <EndBars ends={ends} />}
       <ul class="list">
         {ends.slice(0, endsShown).map((tenant) => {
           const { tenantId, name, relationshipEndsAt = '' } = tenant;
@@ -367,5 +382,29 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
         </footer>
       ) : null}
     </Panel>
+  );
+}
+
+/** How many end in each week, from this one on: in amber those that end soon. */
+function EndBars({ ends }: { readonly ends: readonly Tenant[] }) {
+  const fromMs = Date.now();
+  const weeks = Array.from({ length: weeksShown }, (_, week) => {
+    const startMs = fromMs + week * weekMs;
+    const some = ends.filter(({ relationshipEndsAt = '' }) => {
+      const ms = Date.parse(relationshipEndsAt);
+      return ms >= startMs && ms < startMs + weekMs;
+    });
+    const soon = some.filter(endsSoon).length;
+    const title = `In the week from ${localDay(new Date(startMs).toISOString())}: ${some.length}`;
+    return { key: String(week), title, value: 0, between: soon, others: some.length - soon };
+  });
+  return (
+    <div class="pad">
+      <FailureBars
+        label={weeks.map(({ title }) => title).join(', ')}
+        bars={weeks}
+        ends={['this week', localDay(new Date(fromMs + (weeksShown - 1) * weekMs).toISOString())]}
+      />
+    </div>
   );
 }

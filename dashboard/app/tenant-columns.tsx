@@ -1,7 +1,7 @@
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { Marks, marksLegend } from './charts.tsx';
-import { localDate } from './format.ts';
+import { count, localDate } from './format.ts';
 import type { Failures } from './nights.ts';
 import { ToneBadge } from './pieces.tsx';
 import { tenantLink } from './route.ts';
@@ -124,7 +124,7 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
 });
 
 /**
- * The columns on a narrow screen: the tenant with what failed or its domain, and the end of the relationship.
+ * The columns on a narrow screen: the tenant with what failed or its domain, its last nights, and the end of the relationship.
  * @param isGrouped headings say what is wrong. Otherwise the worst stands first.
  */
 export const narrowColumns = (
@@ -134,12 +134,13 @@ export const narrowColumns = (
   {
     id: 'tenant',
     title: 'Tenant',
-    width: 11.5,
+    width: 8.5,
     sortable: true,
     cell: (tenant) => {
       const why = isGrouped ? undefined : stateOf(tenant);
       const failed = failedText(tenant, jobs);
-      const below = [why ?? [], failed ?? tenant.defaultDomain ?? []].flat().join(' · ');
+      const domain = tenant.defaultDomain?.replace(/\.onmicrosoft\.com$/, '…');
+      const below = [why ?? [], failed ?? domain ?? []].flat().join(' · ');
       return (
         <TwoLines below={<span class={failed && 'problem'}>{below}</span>}>
           <NameLink tenant={tenant} />
@@ -147,8 +148,34 @@ export const narrowColumns = (
       );
     },
   },
-  { ...endsColumn, width: 6.5, align: 'end' },
+  ...(jobs === undefined ? [] : [nightsColumn(jobs)]),
+  { ...endsColumn, width: jobs === undefined ? 9.5 : 6, align: 'end' },
 ];
+
+const nightsColumn = (jobs: readonly JobColumn[]): RowsColumn<Tenant> => ({
+  id: 'nights',
+  title: 'Nights',
+  hint: marksLegend,
+  width: 3.5,
+  cell: (tenant) => <LastNights tenant={tenant} jobs={jobs.filter(({ name }) => name !== changesColumn)} />,
+});
+
+/** The worst of all jobs in each of their last nights. */
+function LastNights({ tenant, jobs }: { readonly tenant: Tenant; readonly jobs: readonly JobColumn[] }) {
+  const own = jobs.filter(({ name }) => lastOf(tenant.lastResults, name) !== undefined);
+  const worstOf = (haveFailed: readonly boolean[]): string =>
+    haveFailed.length === 0 ? '' : haveFailed.includes(true) ? 'bad' : 'good';
+  const length = Math.max(1, ...own.map(({ nights }) => nights.length));
+  const before = Array.from({ length: length - 1 }, (_, at) => {
+    const nights = own.flatMap((job) => job.nights.at(at - length) ?? []);
+    return worstOf(nights.map(({ codes }) => codes.has(tenant.tenantId)));
+  });
+  const last = own.flatMap(({ name }) => lastOf(tenant.lastResults, name) ?? []);
+  const tones = [...before, worstOf(last.map(({ outcome }) => outcome === 'failed'))];
+  const failed = tones.filter((tone) => tone === 'bad').length;
+  const known = tones.filter((tone) => tone !== '').length;
+  return <Marks tones={tones} label={`failed in ${failed} of ${count(known, 'night')}`} />;
+}
 
 /** The jobs that failed last, by name. That a change was not made is a cause. */
 function failedText({ lastResults }: Tenant, jobs: readonly JobColumn[] = []): string | undefined {
@@ -185,8 +212,13 @@ function Access({ tenant }: { readonly tenant: Tenant }) {
 const monthMs = 30 * 86_400_000;
 
 function End({ tenant }: { readonly tenant: Tenant }) {
-  const { relationshipEndsAt, relationshipRenews } = tenant;
-  if (relationshipEndsAt === undefined) return <span class="quiet">–</span>;
+  const { relationshipEndsAt, relationshipRenews, reachable, explanation } = tenant;
+  if (relationshipEndsAt === undefined)
+    return (
+      <span class="quiet" title={explanation}>
+        {reachable ? 'no end' : '–'}
+      </span>
+    );
   const date = <time dateTime={relationshipEndsAt}>{localDate(relationshipEndsAt)}</time>;
   if (hasEnded(tenant))
     return <span class="problem">ended{Date.parse(relationshipEndsAt) < Date.now() ? <> {date}</> : null}</span>;

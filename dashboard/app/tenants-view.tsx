@@ -34,7 +34,7 @@ import {
   titleOf,
   troublesOf,
 } from '../../src/lib/api/trouble.ts';
-import { RowGroup, SortByTrouble, VirtualRows } from './virtual-rows.tsx';
+import { RowGroup, SortByTrouble, useNarrow, VirtualRows } from './virtual-rows.tsx';
 
 const intervalMs = 60_000;
 /** Nights of each job that the matrix shows. */
@@ -62,6 +62,7 @@ function TenantList({ filter }: FilterProps) {
     [answer, filter.search, filter.show, filter.cause, filter.group, filter.tag, filter.sort],
   );
   const isFiltered = found.length < (answer?.tenants.length ?? 0);
+  const narrow = useNarrow();
   return (
     <>
       <Head
@@ -71,6 +72,9 @@ function TenantList({ filter }: FilterProps) {
           answer === undefined ? undefined : (
             <>
               As of <Time iso={answer.asOf} short />.
+              {jobs.length === 0
+                ? null
+                : ` Marks: the last ${nightsShown} nights${narrow ? ', in each the worst of all jobs' : ' of each job'}.`}
             </>
           )
         }

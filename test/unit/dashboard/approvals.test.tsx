@@ -506,15 +506,19 @@ describe('a request that is called by words', () => {
   });
 
   it.each([
-    ['overview', '.ask'],
-    ['list', '.ask'],
-    ['one', '.head'],
-  ] as const)('has method, path and resource beside them in the %s', async (view, place) => {
-    const { api } = broker(named);
-    const { root } = await page(view, { ...api, health: () => new Promise(() => undefined) });
-    expect(root.querySelector(`${place} :is(b, h1, h2)`)?.textContent).toBe('Deletes one user in Contoso');
-    expect(root.querySelector(`${place} .request`)?.textContent).toBe(line);
-  });
+    // There, nobody decides before the dialog has shown them.
+    ['overview', '.ask', undefined],
+    ['list', '.ask', line],
+    ['one', '.head', line],
+  ] as const)(
+    'has method, path and resource beside them where it is decided, seen in the %s',
+    async (view, place, beside) => {
+      const { api } = broker(named);
+      const { root } = await page(view, { ...api, health: () => new Promise(() => undefined) });
+      expect(root.querySelector(`${place} :is(b, h1, h2)`)?.textContent).toBe('Deletes one user in Contoso');
+      expect(root.querySelector(`${place} .request`)?.textContent).toBe(beside);
+    },
+  );
 
   it('has them in the dialog in which it is decided', async () => {
     const { root, press } = await page('list', broker(named).api);

@@ -7,6 +7,7 @@ import { OverviewView } from '../../../dashboard/app/overview-view.tsx';
 import { CredentialDrawer } from '../../../dashboard/app/broker-health.tsx';
 import { FailureBars } from '../../../dashboard/app/charts.tsx';
 import { lastRunOf, mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
+import { duration } from '../../../dashboard/app/format.ts';
 import { momentsOf } from '../../../dashboard/app/timeline.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
 import { causesOf } from '../../../src/lib/api/trouble.ts';
@@ -52,6 +53,11 @@ async function overview(methods: Partial<Api> = apiOf(), roles = everyRole) {
   await pass(0);
   return page;
 }
+
+const panelOf = (root: HTMLElement, title: string) =>
+  [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith(title));
+
+const jobRows = (root: HTMLElement) => [...(panelOf(root, 'Jobs')?.querySelectorAll('tbody tr') ?? [])];
 
 describe('the overview', () => {
   it('answers in its heading how many customers need somebody, and below why and since when it looked', async () => {
@@ -124,13 +130,21 @@ describe('the overview', () => {
       [...everyRole, 'Changes.Apply'],
     );
     expect(root.querySelector('.nights .mark')?.textContent).toBe('20 Nov: 10 more failed');
-    const ending = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Relationships'));
+    const ending = panelOf(root, 'Relationships');
     expect([...(ending?.querySelectorAll('li') ?? [])].map(({ textContent }) => textContent)).toEqual([
       `${world.tenants[0]?.name}27 Nov in 3 days`,
       `${world.tenants[2]?.name}22 Feb in 90 days`,
     ]);
     expect(ending?.querySelectorAll('.badge.warn')).toHaveLength(1);
-    const waits = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Waits for you'));
+    // One soon, and one in the last of 13 weeks.
+    expect(ending?.querySelectorAll('g')).toHaveLength(13);
+    expect(ending?.querySelector('svg')?.getAttribute('aria-label')).toMatch(
+      /^In the week from 24 Nov: 1, .*: 0, In the week from 16 Feb: 1$/,
+    );
+    expect(
+      [...(ending?.querySelectorAll('g') ?? [])].flatMap((bar, at) => (bar.querySelector('.warn') ? at : [])),
+    ).toEqual([0]);
+    const waits = panelOf(root, 'Waits for you');
     expect(waits?.textContent).toBe('Waits for youHardenwaits after wave 1 of 2Decide Harden');
     await unmount();
   });
@@ -150,19 +164,30 @@ describe('the overview', () => {
     await unmount();
   });
 
-  it('has a line per job: its last run, and when it runs next', async () => {
+  it('has a row per job: its last run, how many failed, its nights, how long it took, and when it runs next', async () => {
     const { root, unmount } = await overview();
-    const rows = [...root.querySelectorAll('.visit')];
-    const [last] = world.runs.filter(({ job }) => job === 'access-check');
-    const link = rows[0]?.querySelectorAll('a')[1];
-    expect(link?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(last!.runId)}`);
-    expect(link?.textContent).toBe(`${last!.tenants.failed} of ${last!.tenants.total} failed`);
+    const rows = jobRows(root);
+    const ofJob = world.runs.filter(({ job }) => job === 'access-check');
+    const [last] = ofJob;
+    const { tenants, durationMs, runId } = last!;
+    const [, ran, failed, nights, took] = rows[0]?.children ?? [];
+    const link = `#/runs/${encodeURIComponent(runId)}`;
+    expect(ran?.querySelector('a')?.getAttribute('href')).toBe(link);
+    expect(ran?.querySelector('svg')?.getAttribute('aria-label')).toContain(`${tenants.failed} failed`);
+    expect(failed?.querySelector('a')?.getAttribute('href')).toBe(`${link}?show=tenants`);
+    expect([failed?.textContent, took?.textContent]).toEqual([String(tenants.failed), duration(durationMs)]);
+    expect(nights?.querySelector('svg')?.getAttribute('aria-label')).toBe(
+      `Tenants that failed, night by night: ${ofJob
+        .map((run) => run.tenants.failed)
+        .toReversed()
+        .join(', ')}`,
+    );
     expect(rows[0]?.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-25T04:30:00.000Z');
     expect(rows.at(-1)?.querySelector('.badge')?.textContent).toBe('running');
     await unmount();
   });
 
-  it('has one line for jobs that failed in the same tenants, and names the cause of the steepest rise', async () => {
+  it('says that jobs failed in the same tenants, and names the cause of the steepest rise', async () => {
     const runs: Api['runs'] = async (limit, job) => ({
       runs: (await apiOf().runs!(limit, job)).runs.map((run, at) => ({
         ...run,
@@ -181,8 +206,9 @@ describe('the overview', () => {
     });
     const { root, unmount } = await overview({ ...apiOf(), runs, failedRuns });
     for (let round = 0; round < 8; round += 1) await pass(0);
-    const jobs = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('Jobs'));
-    expect(jobs?.querySelector('li')?.textContent).toMatch(/^The same 4 tenants failed in .+ and .+\.$/);
+    expect(panelOf(root, 'Jobs')?.querySelector('header .small')?.textContent).toMatch(
+      /^The same 4 tenants failed in (?:all \d|\d of them)$/,
+    );
     const mark = root.querySelector('.nights .mark a');
     expect(mark?.textContent).toBe('21 Nov: 3 more failed, “No consent for the application”');
     const then = world.runs.filter(({ job }) => job === 'access-check')[3];
@@ -190,10 +216,39 @@ describe('the overview', () => {
     await unmount();
   });
 
+  it('draws in the trend of a cause what the chart says of it at a night, also of tenants that are well again', async () => {
+    const [consent] = causesOf(world.tenants).filter(({ cause }) => cause === 'consent_required');
+    const stays = consent?.tenants[0]?.tenant.tenantId ?? '';
+    const [last] = world.runs.filter(({ job }) => job === 'access-check');
+    // Two more had it from the seventeenth to the sixth night.
+    const failedAt = (at: number): readonly string[] => (at > 16 ? [] : at > 4 ? [stays, 'x', 'y'] : [stays]);
+    const runs: Api['runs'] = async (limit, job) => ({
+      runs: Array.from({ length: job === 'access-check' ? 20 : 0 }, (_, at) => {
+        const startedAt = new Date(Date.parse(last!.startedAt) - at * 86_400_000).toISOString();
+        const tenants = { ...last!.tenants, failed: failedAt(at).length };
+        return { ...last!, runId: `access-check@${at}`, startedAt, finishedAt: startedAt, tenants };
+      }).slice(0, limit),
+    });
+    const failedRuns: Api['failedRuns'] = async (limit, job) => ({
+      runs: (await runs(limit, job)).runs.map((run, at) => ({ ...run, failed: { consent_required: failedAt(at) } })),
+    });
+    const { root, unmount } = await overview({ ...apiOf(), runs, failedRuns });
+    for (let round = 0; round < 8; round += 1) await pass(0);
+    expect(root.querySelector('.nights .mark')?.textContent).toMatch(
+      /: 3 more failed, “No consent for the application”$/,
+    );
+    const row = [...root.querySelectorAll('.cause')].find((one) => one.textContent.includes('No consent'));
+    const values = Array.from({ length: 20 }, (_, at) => failedAt(19 - at).length);
+    expect(row?.querySelector('.spark')?.getAttribute('aria-label')).toBe(
+      `Tenants with this cause, night by night: ${values.join(', ')}`,
+    );
+    await unmount();
+  });
+
   it.each([
-    ['cancelled', { status: 'cancelled', outcome: 'cancelled' }],
-    ['of another day', { startedAt: '2026-11-20T04:30:00.000Z' }],
-  ] as const)('does not join a job whose last run is %s with others', async (_, more) => {
+    ['a cancelled run', { status: 'cancelled', outcome: 'cancelled' }, undefined],
+    ['a run of another day', { startedAt: '2026-11-20T04:30:00.000Z' }, 'The same 2 tenants failed in all 2'],
+  ] as const)('says of %s whether its job failed in the same tenants as another one', async (_, more, words) => {
     const [one, two] = world.jobs.filter(({ schedule }) => schedule !== undefined);
     const runs: Api['runs'] = async (_limit, job) => {
       const [run] = world.runs.filter(({ outcome }) => outcome === 'partly_failed');
@@ -206,7 +261,8 @@ describe('the overview', () => {
     const jobs = async () => ({ jobs: [one!, two!] });
     const { root, unmount } = await overview({ ...apiOf(), jobs, runs, failedRuns });
     for (let round = 0; round < 8; round += 1) await pass(0);
-    expect(root.querySelectorAll('.visit')).toHaveLength(2);
+    expect(jobRows(root)).toHaveLength(2);
+    expect(panelOf(root, 'Jobs')?.querySelector('header .small')?.textContent).toBe(words);
     await unmount();
   });
 
@@ -222,12 +278,12 @@ describe('the overview', () => {
       return { runs: job === last!.job ? [again, ...known] : known };
     };
     const { root, unmount } = await overview({ ...apiOf(), runs });
-    const link = root.querySelectorAll('.visit a')[1];
+    const link = jobRows(root)[0]?.querySelectorAll('a')[1];
     expect(link?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(last!.runId)}`);
     await unmount();
   });
 
-  it('goes on in the history of a job, and of the tenants with a cause, where runs are deleted', async () => {
+  it('knows since when a cause lasts from the history of its tenants, where runs are deleted', async () => {
     const [, before] = world.runs.filter(({ job }) => job === 'access-check');
     const older = (daysBefore: number) => ({
       runId: `access-check@${daysBefore}`,
@@ -247,12 +303,13 @@ describe('the overview', () => {
     });
     const { root, unmount } = await overview({ ...apiOf(), runs, jobHistory });
     await pass(0);
-    const { failed } = before!.tenants;
     const [consent] = causesOf(world.tenants).filter(({ cause }) => cause === 'consent_required');
     expect(asked).toContain(consent?.tenants.map(({ tenant }) => tenant.tenantId).join());
-    expect(root.querySelector('.cause .spark')?.getAttribute('aria-label')).toContain(
-      `night by night: 22, 21, ${failed}`,
+    expect([...root.querySelectorAll('.cause .since')].map(({ textContent }) => textContent)).toContain(
+      'for 4 nights or more',
     );
+    // For what causes others failed then is not known.
+    expect(root.querySelector('.cause svg.spark')).toBeNull();
     await unmount();
   });
 
@@ -502,7 +559,7 @@ describe('the nights of a job', () => {
     const cause = (cause: string) => ({ cause, tenants: [{ tenant: { tenantId: 'a' } as never, results: [] }] });
     const [, , ...last] = nights;
     expect(trendOf(cause('consent_required'), last, past)).toEqual({
-      values: [0, 1, 2, 3, 1, 2],
+      values: [1, 2],
       since: 'since 19 Nov',
     });
     expect(trendOf(cause('consent_required'), nights, past)?.since).toBe('since 22 Nov');

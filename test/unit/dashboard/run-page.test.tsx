@@ -111,10 +111,7 @@ describe('the page of a run', () => {
     expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
-      [
-        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy ptb tenants consent',
-        undefined,
-      ],
+      ['1Consent is missing Give the consent, wait about three minutes, then try again. Copy command', undefined],
       ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
       ['1Skipped', undefined],
       ['Contoso', 'skipped'],
@@ -150,7 +147,7 @@ describe('the page of a run', () => {
     const { grid, root, unmount } = await open({});
     const causes = [
       ['Tenant', 'Rows'],
-      ['1Consent is missing Give the consent, wait about three minutes, then try again. Copy ptb tenants consent'],
+      ['1Consent is missing Give the consent, wait about three minutes, then try again. Copy command'],
       ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
       ['1Skipped'],
       ['Contososkipped', '–'],

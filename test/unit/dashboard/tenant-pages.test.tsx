@@ -100,12 +100,14 @@ describe('the matrix of tenants', () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
       ['Tenant', 'Domain', 'Access ends', 'Access', 'Licence'],
+      [expect.stringMatching(/^1No consent for the application since 23 Nov Give the consent, .*Copy command$/)],
       [
-        expect.stringMatching(
-          /^1No consent for the application since 23 Nov Give the consent, .*Copy ptb tenants consent$/,
-        ),
+        'Alpine',
+        'alpine.example',
+        'no end',
+        'No consent for the application, failed in 1 of 2 nights before',
+        'no result',
       ],
-      ['Alpine', 'alpine.example', '–', 'No consent for the application, failed in 1 of 2 nights before', 'no result'],
       [expect.stringMatching(/^1GDAP relationship expired Request a GDAP relationship /)],
       [
         'Beta',
@@ -115,7 +117,7 @@ describe('the matrix of tenants', () => {
         'no result',
       ],
       ['1Well'],
-      ['Contoso', 'contoso.example', '–', 'no result', 'succeeded'],
+      ['Contoso', 'contoso.example', 'no end', 'no result', 'succeeded'],
     ]);
     expect(root.querySelector('h1')?.textContent).toBe('1 tenant is well, 2 are not');
     expect(root.querySelector('[role=status]')?.textContent).toBe('3 tenants');
@@ -196,7 +198,7 @@ describe('the matrix of tenants', () => {
       }),
     });
     expect(cells()[1]).toEqual([
-      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy ptb tenants consent`,
+      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command`,
     ]);
     await unmount();
   });
@@ -226,9 +228,14 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
-  it('shows two columns on a narrow screen: what failed or the domain, and the end', async () => {
+  it('shows three columns on a narrow screen: what failed or the domain, the last nights, and the end', async () => {
     happyDOM.setViewport({ width: 360 });
-    const grouped = await matrix();
+    const [last] = details.history ?? [];
+    const newest = { ...first!, runId: 'access-check@w1', startedAt: last!.startedAt, finishedAt: last!.finishedAt };
+    const grouped = await matrix({}, tenants, {
+      runs: async () => ({ runs: [newest, ...runs] }),
+      failedRuns: async () => ({ runs: [{ ...newest, failed: {} }, ...(await failedRuns()).runs] }),
+    });
     expect(grouped.cells().map(([name]) => name)).toEqual([
       'Tenant',
       expect.stringMatching(/^1No consent for the application/),
@@ -238,7 +245,16 @@ describe('the matrix of tenants', () => {
       '1Well',
       'Contosocontoso.example',
     ]);
-    expect(grouped.cells()[4]?.[1]).toMatch(/^ended 1 Nov/);
+    expect(grouped.cells()[4]?.[2]).toMatch(/^ended 1 Nov/);
+    // Of the jobs that visited a tenant, the worst in each night.
+    expect([2, 4, 6].map((row) => grouped.cells()[row]?.[1])).toEqual([
+      'failed in 2 of 3 nights',
+      'failed in 1 of 3 nights',
+      'failed in 0 of 1 night',
+    ]);
+    expect(grouped.root.querySelector('.lede')?.textContent).toContain(
+      'Marks: the last 7 nights, in each the worst of all jobs.',
+    );
     await grouped.unmount();
     const byName = await matrix({ sort: 'tenant' });
     expect(byName.cells().map(([name]) => name)).toEqual([
@@ -258,8 +274,8 @@ describe('the matrix of tenants', () => {
       [expect.stringMatching(/^1GDAP relationship expired.+customer/)],
       ['Beta', 'beta.example', expect.stringMatching(/^ended 1 Nov/), 'not known'],
       ['2It is not known whether jobs failed'],
-      ['Alpine', 'alpine.example', '–', 'not known'],
-      ['Contoso', 'contoso.example', '–', 'not known'],
+      ['Alpine', 'alpine.example', 'no end', 'not known'],
+      ['Contoso', 'contoso.example', 'no end', 'not known'],
     ]);
     await wide.unmount();
     happyDOM.setViewport({ width: 360 });
@@ -283,7 +299,7 @@ describe('the matrix of tenants', () => {
         .slice(1)
         .map(([name]) => name),
     ).toEqual([
-      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy ptb tenants consent',
+      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command',
       'Alpine',
     ]);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
