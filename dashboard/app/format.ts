@@ -73,6 +73,18 @@ const dayOfYear = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'sho
 /** `24 Nov`. */
 export const localDay = (iso: string): string => dayOfYear.format(new Date(iso));
 
+const weekday = new Intl.DateTimeFormat('en-GB', { weekday: 'short' });
+
+/** `Tue, 24 Nov`. */
+export const shortDay = (iso: string): string => `${weekday.format(new Date(iso))}, ${localDate(iso)}`;
+
+/** `15 to 28 Nov`, `28 Oct to 3 Nov`. */
+export function spanOfDays(from: string, to: string): string {
+  const [first, last] = [localDate(from), localDate(to)];
+  const [day, ...month] = first.split(' ');
+  return `${last.endsWith(` ${month.join(' ')}`) ? day : first} to ${last}`;
+}
+
 /** `one`, `two` … up to ten, then digits: for numbers at the start of a sentence. */
 export const numberWord = (n: number): string =>
   ['None', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine', 'Ten'][n] ?? n.toLocaleString('en');

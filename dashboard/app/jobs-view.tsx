@@ -5,12 +5,12 @@ import { Search, Segments } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { count, countOf, scheduleWords, shortLocalTime } from './format.ts';
 import { Icon } from './icon.tsx';
-import { isTroubled, type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
+import { type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
 import { Empty, Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { jobLink, runLink, scheduleDocs } from './route.ts';
-import { RunOutcome } from './run-table.tsx';
+import { RunOutcome, useIsFailing } from './run-table.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 
@@ -20,14 +20,6 @@ type Job = JobsAnswer['jobs'][number];
 
 export const JobsView = forRole(['Runs.Read'], 'Jobs', JobList);
 
-/** What a reader may look for. */
-const kinds: readonly (readonly [kind: string, isOfIt: (job: JobRuns) => boolean])[] = [
-  ['All', () => true],
-  ['On a schedule', ({ job }) => job.schedule !== undefined],
-  ['Failing', ({ runs }) => isFailing(lastEndedOf(runs))],
-  ['Not run lately', ({ runs }) => runs.length === 0],
-];
-
 function JobList() {
   const polled = usePolling((api) => readJobRuns(api), 'job runs', intervalMs);
   const mayStart = useRole('Runs.Write');
@@ -36,6 +28,14 @@ function JobList() {
   const jobs = polled.value ?? [];
   const [search, setSearch] = useState('');
   const [kind, setKind] = useState('All');
+  const isFailing = useIsFailing();
+  /** What a reader may look for. */
+  const kinds: readonly (readonly [kind: string, isOfIt: (job: JobRuns) => boolean])[] = [
+    ['All', () => true],
+    ['On a schedule', ({ job }) => job.schedule !== undefined],
+    ['Failing', ({ runs }) => isFailing(runs)],
+    ['Not run lately', ({ runs }) => runs.length === 0],
+  ];
   const wanted = search.trim().toLowerCase();
   const isOfKind = new Map(kinds).get(kind) ?? (() => true);
   const found = jobs.filter(
@@ -48,7 +48,7 @@ function JobList() {
   return (
     <>
       <Head
-        title={headline(jobs)}
+        title={headline(jobs, isFailing)}
         name="Jobs"
         lede={
           mayStart ? (
@@ -91,12 +91,21 @@ function JobList() {
                       [
                         'Job',
                         'wrap',
-                        ({ job }) => <JobName job={job} />,
+                        ({ job }) => (
+                          <>
+                            <JobName job={job} />
+                            {job.nextAt === undefined ? null : (
+                              <span class="sub">
+                                next <Time iso={job.nextAt} short />
+                              </span>
+                            )}
+                          </>
+                        ),
                         ({ job }) => `${job.name}. ${job.description ?? ''}`,
                       ],
                       [
                         'Last run',
-                        'w-m',
+                        'w-l',
                         ({ job, runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} job={job} />),
                       ],
                       [
@@ -138,7 +147,7 @@ function JobList() {
 /** Its title, and what it does in a sentence. */
 const JobName = ({ job }: { readonly job: Job }) => (
   <>
-    <a href={jobLink(job.name)}>{job.title}</a> {job.changes ? <span class="tag">changes tenants</span> : null}
+    <a href={jobLink(job.name)}>{job.title}</a> {job.changes ? <span class="tag warn">changes tenants</span> : null}
     <span class="about-job small quiet"> {firstSentence(job.description)}</span>
   </>
 );
@@ -156,23 +165,16 @@ function topicsOf(jobs: readonly Job[]): readonly (readonly [title: string, jobs
     .map(([topic, some]) => [topicTitle(topic), some]);
 }
 
-const lastEndedOf = (runs: JobRuns['runs']): RunSummaryAnswer | undefined =>
-  lastRunOf(runs.filter(({ finishedAt }) => finishedAt !== undefined));
-
-const isFailing = (run: RunSummaryAnswer | undefined): boolean => run !== undefined && isTroubled(run);
-
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 
-/** How many run by themselves, and how that went. */
-function headline(jobs: readonly JobRuns[]): string {
+/** In how many something failed last time, and how many run by themselves. */
+function headline(jobs: readonly JobRuns[], isFailing: ReturnType<typeof useIsFailing>): string {
   if (jobs.length === 0) return 'Jobs';
-  const planned = jobs.filter(({ job }) => job.schedule !== undefined);
+  const planned = jobs.filter(({ job }) => job.schedule !== undefined).length;
+  const failed = jobs.filter(({ runs }) => isFailing(runs)).length;
   const all = count(jobs.length, 'job');
-  if (planned.length === 0) return `${all}, none on a schedule`;
-  const ended = planned.flatMap(({ runs }) => lastEndedOf(runs) ?? []);
-  const failed = ended.filter(isTroubled).length;
-  const how = failed === 0 ? 'none had failures last time' : `${failed.toLocaleString('en')} had failures last time`;
-  return `${planned.length.toLocaleString('en')} of ${all} ${planned.length === 1 ? 'runs' : 'run'} on a schedule, ${how}`;
+  const how = failed === 0 ? all : `${failed.toLocaleString('en')} of ${all} had failures last time`;
+  return `${how}, ${planned === 0 ? 'none runs' : planned === 1 ? '1 runs' : `${planned.toLocaleString('en')} run`} on a schedule`;
 }
 
 const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: Job }) => (
@@ -181,14 +183,11 @@ const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: J
   </a>
 );
 
-const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => (
-  <button
-    type="button"
-    class="bare s"
-    title={job.changes ? 'Plan…' : 'Start…'}
-    onClick={() => onStart(job)}
-    aria-label={`${job.changes ? 'Plan' : 'Start'} ${job.name}`}
-  >
-    <Icon name="play" />
-  </button>
-);
+const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => {
+  const verb = job.changes ? 'Plan' : 'Start';
+  return (
+    <button type="button" class="bare s" onClick={() => onStart(job)} aria-label={`${verb} ${job.name}`}>
+      <Icon name="play" /> {verb}
+    </button>
+  );
+};

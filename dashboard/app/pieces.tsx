@@ -252,7 +252,7 @@ interface TableProps<T> {
   readonly rowClass?: (item: T) => string | undefined;
   /** Called for a click beside links and buttons: one of these does the same by keyboard. */
   readonly onOpen?: (item: T) => void;
-  /** Puts the items under headings, such as the days that they happened on. An empty title is none. */
+  /** Puts the items under headings, such as the days that they happened on. */
   readonly groupsOf?: (items: readonly T[]) => readonly { readonly title: string; readonly items: readonly T[] }[];
 }
 
@@ -287,15 +287,13 @@ export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, on
       {groupsOf === undefined ? (
         <tbody>{rows(items)}</tbody>
       ) : (
-        groupsOf(items).map(({ title, items: some }) => (
-          <tbody key={title === '' ? some.slice(0, 1).map(keyOf).join() : title}>
-            {title === '' ? null : (
-              <tr class="group">
-                <th scope="rowgroup">
-                  <b>{title}</b>
-                </th>
-              </tr>
-            )}
+        groupsOf(items).map(({ title, items: some }, at) => (
+          <tbody key={`${at} ${title}`}>
+            <tr class="group">
+              <th scope="rowgroup">
+                <b>{title}</b>
+              </th>
+            </tr>
             {rows(some)}
           </tbody>
         ))

@@ -56,23 +56,28 @@ function PlanList() {
                       <>
                         <a href={planLink(plan.planId)}>{plan.title}</a>
                         <span class="sub">
-                          <Person name={plan.madeBy} />, <Time iso={plan.madeAt} short />. {tenantsOf(plan)}
+                          <Person name={plan.madeBy} />, <Time iso={plan.madeAt} short />
+                          <Tenants plan={plan} />
                         </span>
                       </>
                     ),
                     ({ job }) => job,
                   ],
-                  ['State', 'w-c', (plan) => <StateBadge plan={plan} />],
                   [
-                    'Tenants',
-                    'w-l p2',
+                    'State',
+                    'w-c wrap',
                     (plan) => (
-                      <>
-                        {tenantsOf(plan)}
-                        {plan.apply && <CountsBar counts={plan.apply.tenants} />}
-                      </>
+                      <span class="tags">
+                        <StateBadge plan={plan} />
+                        {plan.apply?.waits === true && mayApply ? (
+                          <a class="btn s" href={planLink(plan.planId)}>
+                            Decide<span class="visually-hidden"> {plan.title}</span>
+                          </a>
+                        ) : null}
+                      </span>
                     ),
                   ],
+                  ['Tenants', 'w-l wrap p2', (plan) => <Tenants plan={plan} />],
                   ['Made', 'w-m p2', ({ madeAt }) => <Time iso={madeAt} short />],
                   ['By', 'w-l p3 quiet', ({ madeBy }) => <Person name={madeBy} />],
                 ]}
@@ -86,11 +91,16 @@ function PlanList() {
 }
 
 /** How many tenants it is of; of an apply, in how many it went well so far, and in how many not. */
-function tenantsOf({ tenants, apply }: PlanSummary): string {
-  if (apply === undefined) return count(tenants.total, 'tenant');
+function Tenants({ plan: { tenants, apply } }: { readonly plan: PlanSummary }) {
+  if (apply === undefined) return <div>{count(tenants.total, 'tenant')}</div>;
   const { succeeded, failed, total } = apply.tenants;
-  const made = `${succeeded.toLocaleString('en')} of ${count(total, 'tenant')}`;
-  return failed === 0 ? made : `${made}, ${failed.toLocaleString('en')} failed`;
+  return (
+    <div>
+      {succeeded.toLocaleString('en')} of {count(total, 'tenant')}
+      {failed === 0 ? null : <span class="problem">, {failed.toLocaleString('en')} failed</span>}
+      <CountsBar counts={apply.tenants} />
+    </div>
+  );
 }
 
 const groups = ['Waiting for a person', 'Under way', 'Not applied', 'Over'] as const;
@@ -118,7 +128,7 @@ function headline(plans: readonly PlanSummary[], mayApply: boolean): string {
 /** Where a plan or its apply is. */
 export function StateBadge({ plan }: { readonly plan: PlanSummary }) {
   const [tone, text] = stateOf(plan);
-  if (tone === 'waits') return <Waits>{text}</Waits>;
+  if (tone === 'waits') return <Waits text={text} />;
   return (
     <ToneBadge tone={tone} title={text}>
       {text}

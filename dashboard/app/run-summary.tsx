@@ -34,7 +34,7 @@ export function RunFacts({ run }: { readonly run: RunAnswer }) {
   return (
     <>
       {/* The title says how many failed. */}
-      {run.outcome === 'partly_failed' ? null : <RunOutcome run={run} />}
+      {run.outcome === 'partly_failed' ? null : <RunOutcome run={run} isSaid />}
       <span>
         started{' '}
         <b>

@@ -1,17 +1,17 @@
 import type { ComponentChildren } from 'preact';
 import { useContext, useMemo, useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
-import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow, isScheduledWindow } from '../../src/lib/runs/store/run.ts';
 import { CountsBar, countsText, StackedBar } from './charts.tsx';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { byDay, count, duration } from './format.ts';
+import { byDay, count, duration, shortDay, spanOfDays } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
 import { useTenants } from './polling.ts';
 import { HeldPlansContext } from './waiting.tsx';
 import { planned, type PlanSummary } from './plan-words.ts';
-import { type News, newsOf, useFailures, visitsAnew, visitsMost } from './nights.ts';
+import { isTroubled, lastRunOf, type News, newsOf, useFailures, visitsAnew, visitsMost } from './nights.ts';
 import { goTo, runLink } from './route.ts';
 import { Person, shortName } from './approval-facts.tsx';
 
@@ -24,7 +24,7 @@ interface RunTableProps {
 }
 
 /** Rows to show at first, and to add per click: a list of 200 runs is long on a phone. */
-const step = 25;
+const step = 40;
 
 /**
  * Whether the failures of a run are those of the past: a later one of its job visited most of its tenants. A rerun over few of them,
@@ -42,13 +42,15 @@ export const isReplaced = (run: RunSummaryAnswer, all: readonly RunSummaryAnswer
       visitsMost(later, run),
   );
 
-/** A run, or several of a day that the schedule started. */
+/** A run, several of a day that the schedule started, or several such days. */
 interface Line {
   readonly startedAt: string;
   /** The newest first. */
   readonly runs: readonly RunSummaryAnswer[];
   /** Of several: names their day, or tells them from others of the day. */
   readonly title?: string;
+  /** The lines of several days in which the same happened. */
+  readonly days?: readonly Line[];
   /** One of several, below them. */
   readonly isPart?: true;
 }
@@ -59,18 +61,53 @@ const isOfSchedule = ({ window, status }: RunSummaryAnswer): boolean =>
 
 const lineOf = (run: RunSummaryAnswer): Line => ({ startedAt: run.startedAt, runs: [run] });
 
+interface Group {
+  readonly title: string;
+  readonly items: readonly Line[];
+}
+
 /** Runs by the days that they started on, those of the schedule in one line if there are several. */
-const linesOf = (runs: readonly RunSummaryAnswer[]): readonly { readonly title: string; readonly items: Line[] }[] =>
+const linesOf = (runs: readonly RunSummaryAnswer[]): readonly Group[] =>
   byDay(runs, ({ startedAt }) => startedAt).map(({ title, items }) => {
     const scheduled = items.filter(isOfSchedule);
     const first = scheduled.at(-1);
     if (first === undefined || scheduled.length === 1) return { title, items: items.map(lineOf) };
     const { startedAt } = first;
     const others = items.filter((run) => !isOfSchedule(run)).map(lineOf);
-    if (others.length === 0) return { title: '', items: [{ startedAt, runs: scheduled, title }] };
+    const day = title.includes(',') ? shortDay(startedAt) : title;
+    if (others.length === 0) return { title: byDayTitle, items: [{ startedAt, runs: scheduled, title: day }] };
     const lines = [...others, { startedAt, runs: scheduled, title: 'On schedule' }];
     return { title, items: lines.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)) };
   });
+
+const byDayTitle = 'On schedule, day by day';
+
+/** Days with scheduled runs alone under one heading, and in one line those one after another in which the same tenants failed, or none. */
+function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): readonly Group[] {
+  const isUsual = (line: Line): boolean => {
+    const { failed, news } = factsOf(line);
+    return news?.isSame === true || (failed === 0 && news?.ends.length === 0);
+  };
+  const found: { readonly title: string; readonly items: Line[] }[] = [];
+  for (const { title, items } of groups) {
+    const before = found.at(-1);
+    const last = before?.items.at(-1);
+    const [line] = items;
+    if (line === undefined) continue;
+    if (title !== byDayTitle || before?.title !== title || last === undefined) found.push({ title, items: [...items] });
+    else if (isUsual(last) && isUsual(line)) {
+      const { startedAt, days = [last] } = last;
+      const runs = [...last.runs, ...line.runs];
+      before.items.splice(-1, 1, {
+        startedAt,
+        runs,
+        title: spanOfDays(line.startedAt, startedAt),
+        days: [...days, line],
+      });
+    } else before.items.push(line);
+  }
+  return found;
+}
 
 /** Runs under the days that they started on. Those of the schedule are one row, which opens. Failures that a later run has replaced are pale. */
 export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
@@ -92,15 +129,11 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
   const isOpen = (line: Line): boolean => open.has(keyOf(line));
-  const groups = shown
-    .filter(({ items }) => items.length > 0)
-    .map(({ title, items }) => ({
-      title,
-      items: items.flatMap((line): Line[] => [
-        line,
-        ...(isOpen(line) ? line.runs : []).map((run): Line => ({ ...lineOf(run), isPart: true })),
-      ]),
-    }));
+  const opened = (line: Line): readonly Line[] => [
+    line,
+    ...(isOpen(line) ? (line.days ?? line.runs.map(lineOf)).flatMap((part) => opened({ ...part, isPart: true })) : []),
+  ];
+  const groups = folded(shown, factsOf).map(({ title, items }) => ({ title, items: items.flatMap(opened) }));
   const toggle = (line: Line): void => {
     const others = [...open].filter((key) => key !== keyOf(line));
     setOpen(new Set(isOpen(line) ? others : [...others, keyOf(line)]));
@@ -112,7 +145,8 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
           <Icon name="turn" turns /> {line.title}
         </button>
       )}{' '}
-      {line.isPart === true ? null : <span class="news small">{textOf(factsOf(line).news)}</span>}{' '}
+      {line.title === undefined ? null : <span class="small quiet">{jobsIn(line)}</span>}
+      {line.isPart === true ? null : <span class="news small">{textOf(factsOf(line), line.days !== undefined)}</span>}
     </>
   ));
   return (
@@ -139,8 +173,11 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   );
 }
 
+const jobsIn = ({ runs }: Line): string => count(new Set(runs.map(({ job }) => job)).size, 'job');
+
 /** Of several runs: that of the first, which stays while others end. */
-const keyOf = ({ runs, title }: Line): string => `${title === undefined ? '' : 'day '}${runs.at(-1)?.runId}`;
+const keyOf = ({ runs, title, days }: Line): string =>
+  `${days === undefined ? '' : 'days '}${title === undefined ? '' : 'day '}${runs.at(-1)?.runId}`;
 
 function isPast({ runs }: Line, all: readonly RunSummaryAnswer[]): boolean {
   const failed = runs.filter(({ outcome }) => outcome === 'partly_failed');
@@ -193,14 +230,15 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
       }),
     );
   }, [lines, failures]);
-  return (line: Line): Facts => facts.get(keyOf(line)) ?? {};
+  // Of several days, those of the newest one are those of all.
+  return (line: Line): Facts => facts.get(keyOf(line.days?.[0] ?? line)) ?? {};
 }
 
 /** Names in a line. */
 const namesShown = 2;
 
 /** `Adatum fails now, Contoso and Fabrikam no longer fail`. Without names for those who may not see tenants. */
-function useNewsText(): (news: News | undefined) => string {
+function useNewsText(): (facts: Facts, isOfDays: boolean) => string {
   const tenants = useTenants()?.tenants;
   const names = useMemo(() => new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])), [tenants]);
   const inWords = (ids: readonly string[], verb: (s: string) => string): string[] => {
@@ -210,14 +248,15 @@ function useNewsText(): (news: News | undefined) => string {
     const parts = [named, more === 0 ? [] : count(more, named.length === 0 ? 'tenant' : 'other')].flat();
     return [`${parts.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${verb(ids.length === 1 ? 's' : '')}`];
   };
-  return (news) =>
-    news === undefined
-      ? ''
-      : news.isSame
-        ? 'the same tenants as before'
-        : [...inWords(news.fails, (s) => `fail${s} now`), ...inWords(news.ends, (s) => `no longer fail${s}`)].join(
-            ', ',
-          );
+  return ({ news, failed = 0 }, isOfDays) => {
+    if (news === undefined) return '';
+    if (isOfDays)
+      return failed === 0 ? 'no tenant failed' : `the same ${failed === 1 ? 'tenant' : count(failed, 'tenant')}`;
+    if (news.isSame) return 'the same tenants as before';
+    return [...inWords(news.fails, (s) => `fail${s} now`), ...inWords(news.ends, (s) => `no longer fail${s}`)].join(
+      ', ',
+    );
+  };
 }
 
 type Job = JobsAnswer['jobs'][number];
@@ -240,13 +279,9 @@ const columnsOf = (
     (ofRun: (run: RunSummaryAnswer) => ComponentChildren, ofSeveral: (line: Line) => ComponentChildren) =>
     (line: Line): ComponentChildren =>
       line.title === undefined ? line.runs.map(ofRun) : ofSeveral(line);
-  const tenantsOf = cellOf(
-    (run) => <Tenants run={run} />,
-    (line) => <TenantsOfAll line={line} failed={factsOf(line).failed} />,
-  );
   return [
     [
-      'Job',
+      'Run',
       'wrap',
       (line) => (
         <>
@@ -264,7 +299,6 @@ const columnsOf = (
             () => null,
           )(line)}
           {more(line)}
-          <span class="sub">{tenantsOf(line)}</span>
         </>
       ),
       ({ runs, title }) =>
@@ -280,11 +314,7 @@ const columnsOf = (
         return (
           <>
             {cellOf(
-              (run) => (
-                <>
-                  <RunOutcome run={run} job={jobs.get(run.job)} /> <FailedToo run={run} />
-                </>
-              ),
+              (run) => <RunOutcome run={run} job={jobs.get(run.job)} />,
               () => <OutcomeOfAll line={line} failed={factsOf(line).failed} />,
             )(line)}{' '}
             {warnings === 0 ? null : <Badge state="degraded">{count(warnings, 'warning')}</Badge>}
@@ -292,16 +322,21 @@ const columnsOf = (
         );
       },
     ],
-    ['Tenants', 'w-l p2', tenantsOf],
+    [
+      'Tenants',
+      'w-l p2',
+      cellOf(
+        (run) => <Tenants run={run} />,
+        (line) => <TenantsOfAll line={line} failed={factsOf(line).failed} />,
+      ),
+    ],
     ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
     // One that waits for a person takes as long as the person does.
     [
       'Took',
       'w-m end p2 quiet',
-      cellOf(
-        ({ finishedAt, durationMs }) => (finishedAt === undefined ? '' : duration(durationMs)),
-        ({ runs }) => count(new Set(runs.map(({ job }) => job)).size, 'job'),
-      ),
+      ({ runs: [run], title }) =>
+        run?.finishedAt === undefined || title !== undefined ? '' : duration(run.durationMs),
     ],
     ['Started by', 'w-l p3 quiet', ({ runs }) => <StartedBy run={runs[0]!} />],
   ];
@@ -346,46 +381,61 @@ export const useHeld = (runId: string): PlanSummary | undefined =>
   useContext(HeldPlansContext).find(({ apply }) => apply?.runId === runId);
 
 /** What waits for a person. It does not run. */
-export const Waits = ({ children }: { readonly children: string }) => (
-  <span class="badge waits" title={children}>
+export const Waits = ({ text, children }: { readonly text: string; readonly children?: ComponentChildren }) => (
+  <span class="badge waits" title={text}>
     <Icon name="clock" />
-    <span class="cut">{children}</span>
+    <span class="cut">
+      {text}
+      {children}
+    </span>
   </span>
 );
-
-/** Whether its outcome is said by the number of tenants that failed. */
-const saysFailures = ({ outcome, tenants }: RunSummaryAnswer): boolean =>
-  outcome === 'partly_failed' && tenants.failed > 0;
 
 interface RunOutcomeProps {
   readonly run: RunSummaryAnswer;
   /** Undefined if it is not known: a plan that was made then shows the outcome of its run. */
   readonly job?: Pick<Job, 'changes'> | undefined;
+  /** What stands beside it says how many failed. */
+  readonly isSaid?: true;
 }
 
-/** How a run went: in how many tenants it failed, if that is all there is to say. */
-export function RunOutcome({ run, job }: RunOutcomeProps) {
-  const { runId, outcome, tenants } = run;
-  if (useHeld(runId) !== undefined) return <Waits>waits to go on</Waits>;
+/** How a run went, and in how many tenants it failed. */
+export function RunOutcome({ run, job, isSaid }: RunOutcomeProps) {
+  const { runId, outcome } = run;
+  const held = useHeld(runId)?.apply;
+  const { tenants } = held ?? run;
+  const failed = tenants.failed === 0 ? '' : `${tenants.failed.toLocaleString('en')} failed`;
+  const too =
+    failed === '' || isSaid || outcome === 'failed_everywhere' ? null : <span class="problem">, {failed}</span>;
+  if (held !== undefined) return <Waits text="waits to go on">{too}</Waits>;
   if (kindOf(run, job) === 'plan' && outcome === 'succeeded')
     return <ToneBadge tone={planned[0]}>{planned[1]}</ToneBadge>;
-  if (!saysFailures(run)) return <OutcomeBadge outcome={outcome} />;
-  const { failed, notAttempted } = tenants;
+  const isOnly = outcome === 'partly_failed' && failed !== '';
+  const left = tenants.notAttempted === 0 ? '' : `, ${tenants.notAttempted.toLocaleString('en')} not attempted`;
   return (
-    <ToneBadge tone="bad" title={`${outcomeWord(outcome)}: ${countsText(tenants)}`}>
-      {failed.toLocaleString('en')} failed
-      {notAttempted === 0 ? '' : `, ${notAttempted.toLocaleString('en')} not attempted`}
+    <ToneBadge
+      tone={isOnly ? 'bad' : outcomeStyle(outcome).tone}
+      title={`${outcomeWord(outcome)}: ${countsText(tenants)}`}
+    >
+      {isOnly ? (
+        `${failed}${left}`
+      ) : (
+        <>
+          {outcomeWord(outcome)}
+          {too}
+        </>
+      )}
     </ToneBadge>
   );
 }
 
-/** In how many tenants a run failed whose outcome says something else. */
-function FailedToo({ run }: { readonly run: RunSummaryAnswer }) {
-  const held = useHeld(run.runId)?.apply;
-  const { failed } = (held ?? run).tenants;
-  return failed === 0 || (held === undefined && saysFailures(run)) ? null : (
-    <span class="problem">{failed.toLocaleString('en')} failed</span>
-  );
+/** Whether a job failed in some of its tenants last time: in its last run that ended, or one that waits for the reader. */
+export function useIsFailing(): (runs: readonly RunSummaryAnswer[]) => boolean {
+  const held = new Map(useContext(HeldPlansContext).map(({ apply }) => [apply?.runId, apply?.tenants.failed ?? 0]));
+  return (runs) => {
+    const last = lastRunOf(runs.filter(({ runId, finishedAt }) => finishedAt !== undefined || held.has(runId)));
+    return last !== undefined && (isTroubled(last) || (held.get(last.runId) ?? 0) > 0);
+  };
 }
 
 /** The schedule, or the name of the caller, with its ids as the title. */

@@ -8,10 +8,10 @@ import { Empty, Head, Loaded } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { goTo } from './route.ts';
-import { RunTable } from './run-table.tsx';
+import { RunTable, useIsFailing } from './run-table.tsx';
 import { type RunsFilter, runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
-import { isTroubled, lastRunOf, useJobs } from './nights.ts';
+import { lastRunOf, useJobs } from './nights.ts';
 import { HeldPlansContext } from './waiting.tsx';
 
 const intervalMs = 5_000;
@@ -25,6 +25,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const polled = usePolling((api) => api.runs(maxRuns, job), `runs ${job ?? ''}`, intervalMs);
   const { titles, jobs } = useJobs();
   const held = new Set(useContext(HeldPlansContext).map(({ apply }) => apply?.runId));
+  const isFailing = useIsFailing();
   const runs = polled.value?.runs ?? [];
   const shown = useMemo(
     () => runs.filter((run) => outcome === undefined || run.outcome === outcome),
@@ -33,7 +34,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
-      <Head title={headline(runs, held)} name="Runs">
+      <Head title={headline(runs, held, isFailing)} name="Runs">
         <StartButtons jobs={jobs} />
       </Head>
       <Filters filter={filter} titles={titles} runs={runs} shown={polled.value && shown.length} />
@@ -55,21 +56,25 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   );
 }
 
-/** What became of the newest run of each job. */
-function headline(runs: readonly RunSummaryAnswer[], held: ReadonlySet<string | undefined>): string {
+/** In how many jobs something failed last time, and what is under way or waits. */
+function headline(
+  runs: readonly RunSummaryAnswer[],
+  held: ReadonlySet<string | undefined>,
+  isFailing: ReturnType<typeof useIsFailing>,
+): string {
   if (runs.length === 0) return 'Runs';
-  const newest = [...Map.groupBy(runs, ({ job }) => job).values()].flatMap((some) => lastRunOf(some) ?? []);
-  const open = newest.filter(({ finishedAt }) => finishedAt === undefined);
+  const byJob = [...Map.groupBy(runs, ({ job }) => job).values()];
+  const open = byJob.flatMap((some) => lastRunOf(some) ?? []).filter(({ finishedAt }) => finishedAt === undefined);
   const waiting = open.filter(({ runId }) => held.has(runId)).length;
   const active = open.length - waiting;
-  const troubled = newest.filter(isTroubled).length;
+  const troubled = byJob.filter(isFailing).length;
   const now = [
     active === 0 ? '' : `, ${active.toLocaleString('en')} running`,
     waiting === 0 ? '' : `, ${waiting.toLocaleString('en')} ${waiting === 1 ? 'waits' : 'wait'} for you`,
   ].join('');
   return troubled === 0
     ? `The last run of each job went well${now}`
-    : `${troubled.toLocaleString('en')} of ${count(newest.length, 'job')} had failures last time${now}`;
+    : `${troubled.toLocaleString('en')} of ${count(byJob.length, 'job')} had failures last time${now}`;
 }
 
 function Filters(props: {

@@ -105,9 +105,9 @@ it('calls an apply that waits for the reader by what it does', async () => {
     return said;
   };
   expect(await list([plan])).toEqual([
-    'The last run of each job went well, 1 waits for you',
-    'waits to go on',
-    '1 failed',
+    '1 of 1 job had failures last time, 1 waits for you',
+    'waits to go on, 1 failed',
+    ', 1 failed',
     '14',
   ]);
   expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running', undefined, undefined]);
@@ -163,12 +163,12 @@ describe('JobsView', () => {
       'that of the night, and no rerun over few tenants',
       [rerun, night],
       '4 failed',
-      '1 had',
+      '1 of 1 job had',
       '1 of 1 job had failures',
     ],
-    ['one that failed as a whole', [broken, well], 'stopped', '1 had', '1 of 1 job had failures'],
-    ['one that goes on', [active, night], 'running', '1 had', 'went well, 1 running'],
-    ['one that went well', [well, night], 'succeeded', 'none had', 'went well'],
+    ['one that failed as a whole', [broken, well], 'stopped', '1 of 1 job had', '1 of 1 job had failures'],
+    ['one that goes on', [active, night], 'running', '1 of 1 job had', '1 of 1 job had failures last time, 1 running'],
+    ['one that went well', [well, night], 'succeeded', '1 job', 'went well'],
   ])('shows as the last run %s, as the list of runs does', async (_, runs, last, ofJobs, ofRuns) => {
     const job = { name: 'probe', title: 'Probe', resources: [], schedule: '0 0 5 * * *' };
     const api = apiWith({ jobs: async () => ({ jobs: [job] }) as never, runs: async () => ({ runs }) });
@@ -185,7 +185,7 @@ describe('JobsView', () => {
     await act(() => new Promise((resolve) => setTimeout(resolve)));
     expect(pages.root.querySelector('.jobs tbody td a')?.textContent).toBe(last);
     const [jobsTitle, runsTitle] = [...pages.root.querySelectorAll('h1')].map(({ textContent }) => textContent);
-    expect(jobsTitle).toContain(`on a schedule, ${ofJobs} failures last time`);
+    expect(jobsTitle).toBe(`${ofJobs}${ofJobs === '1 job' ? '' : ' failures last time'}, 1 runs on a schedule`);
     expect(runsTitle).toContain(ofRuns);
     await pages.unmount();
   });
@@ -361,7 +361,7 @@ describe('RunsView', () => {
     ];
     const { cells, unmount } = await list(async () => ({ runs }));
     expect(cells().map((row) => row.slice(1, 3).map((text) => text.trim()))).toEqual([
-      ['cancelled 5 failed', '40'],
+      ['cancelled, 5 failed', '40'],
       ['5 failed, 30 not attempted', '40'],
     ]);
     await unmount();
@@ -391,7 +391,7 @@ describe('RunsView', () => {
     for (let round = 0; round < 4; round += 1) await act(() => vi.advanceTimersByTimeAsync(0).then(() => undefined));
     const rows = (): string[][] =>
       [...page.root.querySelectorAll('tbody tr')].map((row) =>
-        [...row.children].slice(0, 2).map(({ textContent }) => textContent.replaceAll(/\s+/g, ' ').trim()),
+        [...row.children].slice(0, 3).map(({ textContent }) => textContent.replaceAll(/\s+/g, ' ').trim()),
       );
     return { ...page, rows, click: () => act(() => page.root.querySelector<HTMLElement>('.link')?.click()) };
   }
@@ -411,16 +411,14 @@ describe('RunsView', () => {
     ]);
     expect(rows().map(([name, outcome]) => [name, outcome])).toEqual([
       [expect.stringMatching(/^Tuesday, 24 November/), undefined],
-      ['asked 2', 'succeeded'],
+      ['asked', 'succeeded'],
       // All that failed in one of its runs.
-      ['On schedule Customer 2 and Customer 3 fail now 20', '3 failed'],
-      [expect.stringMatching(/^Monday, 23 November.* the same tenants as before 20$/), '1 failed'],
-      [
-        expect.stringMatching(/^Sunday, 22 November.* Customer 1 fails now, Customer 2 no longer fails 20$/),
-        '1 failed',
-      ],
+      ['On schedule 2 jobsCustomer 2 and Customer 3 fail now', '3 failed'],
+      ['On schedule, day by day', undefined],
+      [expect.stringMatching(/^Mon, 23 Nov.* 2 jobsthe same tenants as before$/), '1 failed'],
+      [expect.stringMatching(/^Sun, 22 Nov.* 2 jobsCustomer 1 fails now, Customer 2 no longer fails$/), '1 failed'],
       // The oldest one has none to compare with.
-      [expect.stringMatching(/^Saturday, 21 November\D* 20$/), '1 failed'],
+      [expect.stringMatching(/^Sat, 21 Nov.* 2 jobs$/), '1 failed'],
     ]);
     await click();
     expect(
@@ -431,6 +429,27 @@ describe('RunsView', () => {
     expect(root.querySelectorAll('tr.part')).toHaveLength(2);
     await click();
     expect(root.querySelectorAll('tr.part')).toHaveLength(0);
+    await unmount();
+  });
+
+  it.each([
+    ['the same tenants failed', [1, 2], 'the same 2 tenants', '2 failed'],
+    ['one and the same tenant failed', [3], 'the same tenant', '1 failed'],
+    ['none failed', [], 'no tenant failed', 'succeeded'],
+  ])('has one row for successive days in which %s, which opens day by day', async (_, failed, said, outcome) => {
+    const days = [24, 23, 22, 21].flatMap((day) => [nightly('licences', day, failed), nightly('mfa', day, failed)]);
+    const { rows, click, root, unmount } = await nightsOf(days);
+    expect(rows().map(([name, how]) => [name, how])).toEqual([
+      ['On schedule, day by day', undefined],
+      [expect.stringMatching(new RegExp(`^22 to 24 Nov.* 2 jobs${said}$`)), outcome],
+      [expect.stringMatching(/^Sat, 21 Nov/), outcome],
+    ]);
+    await click();
+    expect(rows().map(([name]) => name?.slice(0, 3))).toEqual(['On ', '22 ', 'Tue', 'Mon', 'Sun', 'Sat']);
+    await act(() => root.querySelector<HTMLElement>('.part .link')?.click());
+    expect(rows().map(([name]) => name?.slice(0, 3))).toEqual(['On ', '22 ', 'Tue', 'lic', 'mfa', 'Mon', 'Sun', 'Sat']);
+    await click();
+    expect(rows()).toHaveLength(3);
     await unmount();
   });
 
@@ -484,8 +503,8 @@ describe('RunsView', () => {
     ],
   ])('says of several runs %s', async (_, runs, said, outcome) => {
     const { rows, unmount } = await nightsOf(runs);
-    const [first] = rows();
-    expect(first?.[0]?.replace(/^\w+, 24 November ?(2026)? /, '')).toBe(said);
+    const [, first] = rows();
+    expect(`${first?.[0]?.replace(/^Tue, 24 Nov( 2026)? \d jobs?/, '')} ${first?.[2]}`.trim()).toBe(said);
     expect(first?.[1]).toBe(outcome);
     await unmount();
   });
@@ -566,16 +585,16 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  it('shows 25 rows, 25 more per click, and leaves out no few', async () => {
-    const runs = Array.from({ length: 80 }, (_, index) => summary({ runId: `probe@${index}` }));
+  it('shows 40 rows, 40 more per click, and leaves out no few', async () => {
+    const runs = Array.from({ length: 130 }, (_, index) => summary({ runId: `probe@${index}` }));
     const { root, cells, unmount } = await list(async () => ({ runs }));
     const more = (): HTMLButtonElement | undefined =>
       [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more runs');
-    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([25, '80 runs']);
+    expect([cells().length, root.querySelector('[role=status]')?.textContent]).toEqual([40, '130 runs']);
     await act(() => more()?.click());
-    expect(cells()).toHaveLength(50);
+    expect(cells()).toHaveLength(80);
     await act(() => more()?.click());
-    expect([cells().length, more()]).toEqual([80, undefined]);
+    expect([cells().length, more()]).toEqual([130, undefined]);
     await unmount();
   });
 
