@@ -4,7 +4,7 @@ import { type Difference as Change, differenceOf } from '../../src/lib/changes/d
 import type { Api } from './api.ts';
 import { count } from './format.ts';
 import { CauseHead } from './causes.tsx';
-import { Breakable, Panel, Table } from './pieces.tsx';
+import { Breakable, Panel } from './pieces.tsx';
 import { differenceWords, type Group, groupTitle, isEmptyAt, plainWords } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { runLink, tenantLink } from './route.ts';
@@ -67,30 +67,30 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
       />
       <div>
         {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
-        <figure class="patch" tabIndex={0}>
+        <figure class="patch lines" tabIndex={0}>
           <figcaption>
             <code>
               <Breakable text={target} />
             </code>{' '}
             in {count(tenants, 'tenant')}
           </figcaption>
-          <Table
-            items={differenceOf(before, after)}
-            keyOf={({ place }) => place}
-            columns={[
-              [
-                'Setting',
-                'wrap',
-                ({ place }) => (
-                  <code>
-                    <Breakable text={place === '' ? 'everything' : place} />
-                  </code>
-                ),
-              ],
-              ['Before', 'wrap', (one) => <Values of={one.lost} as="del" in={one} state={before} />],
-              ['After', 'wrap', (one) => <Values of={one.gained} as="ins" in={one} state={after} />],
-            ]}
-          />
+          {differenceOf(before, after).map((one) => (
+            <div key={one.place}>
+              <code>
+                <Breakable text={one.place === '' ? 'everything' : one.place} />
+              </code>
+              {valuesOf(one.lost, one, before).map((value, at) => (
+                <del key={at}>
+                  − <Breakable text={value} />
+                </del>
+              ))}
+              {valuesOf(one.gained, one, after).map((value, at) => (
+                <ins key={at}>
+                  + <Breakable text={value} />
+                </ins>
+              ))}
+            </div>
+          ))}
         </figure>
         {wasOpened ? <Tenants planId={planId} group={group} /> : null}
       </div>
@@ -99,27 +99,8 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
 }
 
 /** The value of a setting before or after a change; of a list, what it loses or gains, because the rest may be long. */
-function Values(props: {
-  readonly of: readonly string[];
-  readonly as: 'del' | 'ins';
-  readonly in: Change;
-  readonly state: string | null;
-}) {
-  const { of, as: Value, in: change, state } = props;
-  const isEmpty = change.isList && isEmptyAt(state, change.place);
-  if (isEmpty) return <span class="quiet">empty</span>;
-  if (of.length === 0) return change.isList ? null : <span class="quiet">not set</span>;
-  return (
-    <>
-      {change.isList ? <span class="quiet">{Value === 'del' ? 'loses ' : 'gains '}</span> : null}
-      {of.map((value, at) => (
-        <Value key={at}>
-          <Breakable text={value} />
-        </Value>
-      ))}
-    </>
-  );
-}
+const valuesOf = (values: readonly string[], { isList, place }: Change, state: string | null): readonly string[] =>
+  isList && isEmptyAt(state, place) ? ['empty'] : values;
 
 const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
 

@@ -11,13 +11,22 @@ import { useProgressAnnouncement } from './announcer.tsx';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
 import { Person } from './approval-facts.tsx';
 import { History } from './approval-view.tsx';
-import { Keys, StackedBar } from './charts.tsx';
+import { StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
-import { type Apply, canApply, doneOf, headlineOf, outcomeTones, undoableOf, waveWord } from './plan-words.ts';
+import {
+  type Apply,
+  canApply,
+  doneOf,
+  gateWords,
+  headlineOf,
+  outcomeTones,
+  undoableOf,
+  waveWord,
+} from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
 import { usePolling } from './polling.ts';
@@ -37,7 +46,7 @@ const [busyMs, idleMs] = [2_000, 15_000];
 const wavesMs = 5_000;
 const namesShown = 10;
 /** Of the wave to come. */
-const nextShown = 8;
+const nextShown = 2;
 
 export const PlanView = forRole(['Runs.Read'], 'Plan', OnePlan);
 
@@ -198,7 +207,12 @@ function Actions({ plan, reload, onFailure }: ActProps) {
           Show the run
         </a>
       )}
-      {mayApply && isUnderWay && !apply.waits ? <EndButton plan={plan} reload={reload} onFailure={onFailure} /> : null}
+      {mayApply && isUnderWay && !apply.waits ? (
+        <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End…" />
+      ) : null}
+      {mayApply && mayPlan && apply?.waits === true && undoableOf(plan) > 0 ? (
+        <EndButton plan={plan} reload={reload} onFailure={onFailure} label="Undo…" />
+      ) : null}
       {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
         <ActionButton work={undo} onFailure={onFailure}>
           Plan to undo
@@ -214,8 +228,8 @@ function Actions({ plan, reload, onFailure }: ActProps) {
   );
 }
 
-/** Ends an apply, after a question: what is left then needs another plan. */
-function EndButton({ plan, reload, onFailure }: ActProps) {
+/** Ends an apply, after a question: what is left then needs another plan, and what was applied can be taken back. */
+function EndButton({ plan, reload, onFailure, label }: ActProps & { readonly label: string }) {
   const { api } = useSignedIn();
   const undoes = useRole('Changes.Plan') && undoableOf(plan) > 0;
   const dialog = (onClose: () => void) => (
@@ -241,7 +255,7 @@ function EndButton({ plan, reload, onFailure }: ActProps) {
       {undoes ? <p>Then “Plan to undo” plans to take back what was applied.</p> : null}
     </Dialog>
   );
-  return <DialogButton dialog={dialog}>{plan.apply?.waits === true ? 'End here…' : 'End…'}</DialogButton>;
+  return <DialogButton dialog={dialog}>{label}</DialogButton>;
 }
 
 interface DecisionProps extends ActProps {
@@ -254,7 +268,7 @@ interface DecisionProps extends ActProps {
 /** Why an apply waits, what is to come, and the two ways on. */
 function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: DecisionProps) {
   const { api } = useSignedIn();
-  const [mayApply, mayPlan] = [useRole('Changes.Apply'), useRole('Changes.Plan')];
+  const mayApply = useRole('Changes.Apply');
   const { hold, wave = 1, waves, stop } = apply;
   const { reason, isFit, element } = useReason({
     id: 'go-on-reason',
@@ -262,8 +276,8 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
-  const { failed } = apply.tenants;
-  const made = undoableOf(plan);
+  // The first wave has limits of its own.
+  const limits = hold !== undefined && wave === 1 ? { failed: 0, unclear: 1 } : stop;
   const goOn = async (): Promise<void> => {
     if (!isFit()) return;
     await api.goOn(plan.planId, apply.waitsFor, reason || undefined);
@@ -275,7 +289,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
       actions={
         mayApply ? (
           <span class="actions">
-            <EndButton plan={plan} reload={reload} onFailure={onFailure} />
+            <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End here…" />
             <ActionButton work={goOn} onFailure={onFailure} primary>
               <Icon name="play" /> {hold === undefined ? `Go on with wave ${wave + 1}` : 'Go on'}
             </ActionButton>
@@ -288,37 +302,32 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
       }
     >
       <strong>{headline}.</strong>
-      {hold === undefined ? (
-        <p>
-          Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')}
-          {next.length === 0 ? (
-            '.'
-          ) : (
-            <>
-              : <Some names={next} most={nextShown} />.
-            </>
-          )}
-          {failed === 0 ? null : <> Look first at what went wrong in {count(failed, 'tenant')}.</>}
-        </p>
-      ) : (
-        <p>
-          {hold.detail} Since <Time iso={hold.at} short />, no further tenant is begun: {count(left, 'tenant')} wait.
-        </p>
-      )}
-      {stop === undefined ? null : (
-        <p>
-          From wave 2 on, it is held when more than {stop.failed.toLocaleString('en')} further{' '}
-          {stop.failed === 1 ? 'tenant fails' : 'tenants fail'}, or more than {stop.unclear.toLocaleString('en')}{' '}
-          {stop.unclear === 1 ? 'ends' : 'end'} unclear.
-          {hold !== undefined && wave === 1 ? ' In the first wave, one further failure is enough.' : ''}
-        </p>
-      )}
+      <p>
+        {hold === undefined ? (
+          <>
+            Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')}
+            {next.length === 0 ? null : (
+              <>
+                : <Some names={next} most={nextShown} />
+              </>
+            )}
+            .
+          </>
+        ) : (
+          <>
+            {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} wait.
+          </>
+        )}
+        {limits === undefined ? null : (
+          <>
+            {' '}
+            It is held when {limits.failed === 0 ? 'one' : `more than ${limits.failed.toLocaleString('en')}`} further{' '}
+            {limits.failed < 2 ? 'tenant fails' : 'tenants fail'}, or more than {limits.unclear.toLocaleString('en')}{' '}
+            {limits.unclear === 1 ? 'ends' : 'end'} unclear.
+          </>
+        )}
+      </p>
       {mayApply ? element : null}
-      {made === 0 || !mayApply || !mayPlan ? null : (
-        <p class="quiet">
-          To undo {made === 1 ? 'the change' : `the ${count(made, 'change')}`} made so far, end the apply first.
-        </p>
-      )}
     </Notice>
   );
 }
@@ -350,20 +359,8 @@ function Waves({ apply, tenants }: WavesProps) {
     const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
     return [...counts, ...(left > 0 ? [['rest', restWord, left] as const] : [])];
   });
-  const keyOf = ([tone, word]: readonly [string, string, number?]): string => (tone === 'rest' ? word : tone);
-  const shown = new Set(parts.flat().map(keyOf));
-  const keys = [...Object.values(waveWords), ['rest', restWord] as const].filter((key) => shown.has(keyOf(key)));
   return (
-    <Panel
-      title="Waves"
-      more={
-        <>
-          <span class="small">one after another, each with a part of the tenants</span>
-          <Keys of={keys} />
-        </>
-      }
-      bare
-    >
+    <Panel title="Waves" more={<span class="small">one after another, each with a part of the tenants</span>} bare>
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
@@ -399,13 +396,19 @@ function Waves({ apply, tenants }: WavesProps) {
                   )}
                 </div>
               </li>
-              {passed.map(({ by, at, reason, held }) => (
-                <Gate key={at} who={<Person name={by} />} what="let it go on at" iso={at}>
-                  {held === undefined ? '.' : ` after a hold. ${held}`}
-                  {reason === undefined ? null : <q>{reason}</q>}
+              {passed.map((gate) => (
+                <Gate key={gate.at} iso={gate.at}>
+                  <b>
+                    <Person name={gate.by} />
+                  </b>{' '}
+                  {gateWords(gate)} {gate.reason === undefined ? null : <q>{gate.reason}</q>}
                 </Gate>
               ))}
-              {isGate ? <Gate who="It waits" what="to go on since" iso={end} isNow /> : null}
+              {isGate ? (
+                <Gate iso={end} isNow>
+                  <b>It waits</b> for a person
+                </Gate>
+              ) : null}
             </Fragment>
           );
         })}
@@ -416,17 +419,16 @@ function Waves({ apply, tenants }: WavesProps) {
 
 /** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */
 const Gate = (props: {
-  readonly who: ComponentChildren;
-  readonly what: string;
   readonly iso: string | undefined;
   readonly isNow?: true;
-  readonly children?: ComponentChildren;
+  readonly children: ComponentChildren;
 }) => (
   <li class={props.isNow ? 'gate now' : 'gate'}>
     <Icon name={props.isNow ? 'clock' : 'good'} />
-    <span>
-      <b>{props.who}</b> {props.what} {props.iso === undefined ? '…' : <Clock iso={props.iso} exact />}
-      {props.children}
+    <span>{props.children}</span>
+    <span class="small">
+      {props.isNow ? 'since ' : ''}
+      {props.iso === undefined ? '…' : <Clock iso={props.iso} exact />}
     </span>
   </li>
 );
@@ -481,7 +483,15 @@ function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[];
     )?.['detail'];
   if (failed.length === 0) return null;
   return (
-    <Panel title="What went wrong" bare>
+    <Panel
+      title="What went wrong"
+      more={
+        <a href={runLink(runId, 'rows')}>
+          {failed.length > namesShown ? `All ${count(failed.length, 'tenant')}` : 'Every change'}, with the answers
+        </a>
+      }
+      bare
+    >
       <ul class="list">
         {failed.slice(0, namesShown).map(({ tenantId, name, outcome, code, detail }) => (
           <li key={tenantId} class="wrong">
@@ -490,11 +500,6 @@ function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[];
           </li>
         ))}
       </ul>
-      <footer>
-        <a href={runLink(runId, 'rows')}>
-          {failed.length > namesShown ? `All ${count(failed.length, 'tenant')}` : 'Every change'}, with the answers
-        </a>
-      </footer>
     </Panel>
   );
 }
@@ -502,7 +507,7 @@ function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[];
 /** Who approved it. Those who may not see the approval have its link. */
 function Approved({ approvalId }: { readonly approvalId: string }) {
   const { value } = usePolling((api) => finalAnswer(api.approval(approvalId)), `approval of ${approvalId}`);
-  if (value?.answer !== undefined) return <History approval={value.answer} />;
+  if (value?.answer !== undefined) return <History approval={value.answer} isOfPlan />;
   return (
     <Panel title="Approved">
       <a href={approvalLink(approvalId)}>Show the approval</a>

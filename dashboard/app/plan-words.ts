@@ -36,6 +36,10 @@ export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
 
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 
+/** What a person did who let an apply go on. */
+export const gateWords = ({ wave, held }: NonNullable<Apply['gates']>[number]): string =>
+  held === undefined ? `let wave ${wave + 1} begin.` : `let wave ${wave} go on after a hold. ${held}`;
+
 /** A wave by its name: a group, a tag, a share, what is left, or a tenant, by its id if it is not among the known ones. */
 export function waveWord(
   entry: string | undefined,

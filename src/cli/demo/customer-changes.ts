@@ -133,7 +133,9 @@ export async function applyChange(
       if (apply === undefined || isEnded(apply.status) || (apply.wave ?? 1) > 1) return;
       if (apply.waits) {
         if (apply.hold !== undefined && apply.tenants.failed !== 1) return;
-        await operate(`${path}/go-on`, { waitsFor: apply.waitsFor });
+        const reason =
+          apply.hold === undefined ? 'Quiet since then, no tickets' : 'Known: the customer took the role back';
+        await operate(`${path}/go-on`, { waitsFor: apply.waitsFor, reason });
       }
       await delay(pollMs, undefined, { signal });
     }

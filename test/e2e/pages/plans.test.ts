@@ -139,8 +139,8 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     const all = (count: number): string => `${count} changes in ${count} tenants`;
     await operator.says(all(reachable.length));
     expect(page.url()).toContain(encodeURIComponent(String(runId)));
-    const lost = page.locator('tr', {
-      hasText: /permissionGrantPoliciesAssigned ?loses ManagePermissionGrantsForSelf\S* ?empty/,
+    const lost = page.locator('.patch > div', {
+      hasText: /permissionGrantPoliciesAssigned ?− ManagePermissionGrantsForSelf\S* ?\+ empty/,
     });
     await lost.first().waitFor();
     await expect.poll(() => page.locator('.names a[href^="#/tenants/"]').count()).toBeGreaterThan(0);
