@@ -76,10 +76,12 @@ export function titleInWords({ title }: Pick<ApprovalSummary, 'title'>): string 
   return `${verb} ${key === undefined && method === 'GET' ? many : `one ${many.slice(0, -1)}`} in ${tenant}`;
 }
 
+export const factIn = ({ facts }: Pick<ApprovalSummary, 'facts'>, name: string): string | undefined =>
+  facts.find((fact) => fact.name === name)?.value;
+
 /** Method, path and resource of a request, beside a title that does not have them. */
 export function RequestLine({ approval }: { readonly approval: ApprovalSummary }) {
-  const valueOf = (name: string): string | undefined => approval.facts.find((fact) => fact.name === name)?.value;
-  const [request, resource] = [valueOf('Request'), valueOf('Resource')];
+  const [request, resource] = [factIn(approval, 'Request'), factIn(approval, 'Resource')];
   if (request === undefined || titleInWords(approval).startsWith(`${request} at `)) return null;
   return (
     <code class="small quiet request">

@@ -2,12 +2,15 @@ import { useState } from 'preact/hooks';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import type { ApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
+import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import {
   ApprovalFacts,
   decisionWords,
+  factIn,
   isOwn,
   missingRoles,
   PartyName,
+  Person,
   RequestLine,
   Standing,
   StatusBadge,
@@ -17,13 +20,14 @@ import {
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Difference } from './plan-difference.tsx';
-import { headlineOf } from './plan-words.ts';
+import { gateWords, headlineOf } from './plan-words.ts';
 import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { planLink } from './route.ts';
 import { HowToGetRole } from './role-needed.tsx';
 
 const intervalMs = 5_000;
@@ -49,9 +53,9 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, status, possibleDecisions, facts, use } = approval;
+  const { id, status, possibleDecisions, use } = approval;
   const isPending = status === 'pending';
-  const planId = facts.find(({ name }) => name === 'Plan')?.value;
+  const planId = factIn(approval, 'Plan');
   const { begin, dialog } = useDeciding(onChange);
   const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
   // A closed approval does not have what the plan changes any more.
@@ -66,13 +70,11 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
     return read;
   };
   const plan = usePolling(load, `plan of an approval ${planId} ${isRead}`, pauseMs).value;
-  const isApplied = plan?.apply?.approvalId === id;
-  // Once it is decided, who decided is what the reader wants to know.
-  const history = (
-    <History
-      approval={approval}
-      answered={plan !== undefined && isApplied ? `${headlineOf(plan, false)}.` : 'It was sent and answered.'}
-    />
+  const history = <History approval={approval} plan={plan?.apply?.approvalId === id ? plan : undefined} />;
+  const facts = (
+    <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
+      <ApprovalFacts approval={approval} saysWho={false} />
+    </Panel>
   );
   return (
     <>
@@ -94,15 +96,13 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       </Head>
       {dialog}
       {isClosed(approval) && possibleDecisions.length === 0 ? null : <Decision approval={approval} onDecide={begin} />}
-      {isPending ? null : history}
-      <div class={isPending ? 'cols' : 'stack'}>
+      {/* Once it is decided, who decided is what the reader wants to know. */}
+      <div class="cols">
         <div class="stack">
-          <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
-            <ApprovalFacts approval={approval} saysWho={false} />
-          </Panel>
+          {isPending ? facts : history}
           {plan === undefined ? null : <Difference plan={plan} />}
         </div>
-        {isPending ? history : null}
+        {isPending ? history : facts}
       </div>
     </>
   );
@@ -132,19 +132,22 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
 }
 
 interface HistoryProps extends ApprovalProps {
-  /** What it led to. Absent on the page of its plan, which says so itself. */
-  readonly answered?: string;
+  /** The plan that was applied with it. */
+  readonly plan?: PlanAnswer | undefined;
+  /** It is on the page of its plan, which says itself what it led to. */
+  readonly isOfPlan?: true;
 }
 
 /** What happened to it, the oldest first. */
-export function History({ approval, answered }: HistoryProps) {
+export function History({ approval, plan, isOfPlan }: HistoryProps) {
   const { asker, reason, askedAt, decisions, approvedAt, validUntil, status, closedAt, expiresAt, use } = approval;
   const endedByTime = status === 'expired' || status === 'ended';
-  const steps = [askedAt, ...decisions.map(({ at }) => at), ...(use === undefined ? [] : [use.at])];
+  const gates = plan?.apply?.gates ?? [];
+  const steps = [askedAt, ...[...decisions, ...(use === undefined ? [] : [use]), ...gates].map(({ at }) => at)];
   // Seconds tell steps of one minute apart.
   const exact = new Set(steps.map((iso) => iso.slice(0, 16))).size < steps.length;
   return (
-    <Panel title={answered === undefined ? 'Approved' : 'What happened'}>
+    <Panel title={isOfPlan ? 'Approved' : 'What happened'}>
       <ol class="timeline">
         <li>
           <Time iso={askedAt} short exact={exact} /> <PartyName party={asker} /> asked.
@@ -154,17 +157,36 @@ export function History({ approval, answered }: HistoryProps) {
           <li key={`${at} ${decider.objectId} ${decision}`} class={decision === 'approve' ? 'good' : 'bad'}>
             <Time iso={at} short exact={exact} /> <PartyName party={decider} /> {decisionWords[decision].done} it.
             <q>{why}</q>
-            {at !== approvedAt || validUntil === undefined || answered === undefined ? null : (
+            {at !== approvedAt || validUntil === undefined || isOfPlan ? null : (
               <p>
                 It can be used{approval.servedOnce ? ' once,' : ''} until <Time iso={validUntil} short exact={exact} />.
               </p>
             )}
           </li>
         ))}
-        {use === undefined || (use.answered && answered === undefined) ? null : (
+        {use === undefined || (use.answered && isOfPlan) ? null : (
           <li>
             <Time iso={use.at} short exact={exact} />{' '}
-            {use.answered ? answered : 'It left, and no answer is known: the change may have been made or not.'}
+            {plan !== undefined
+              ? 'The apply began.'
+              : use.answered
+                ? 'It was sent and answered.'
+                : 'It left, and no answer is known: the change may have been made or not.'}
+          </li>
+        )}
+        {gates.map((gate) => (
+          <li key={gate.at}>
+            <Time iso={gate.at} short exact={exact} />{' '}
+            <strong>
+              <Person name={gate.by} />
+            </strong>{' '}
+            {gateWords(gate)}
+            {gate.reason === undefined ? null : <q>{gate.reason}</q>}
+          </li>
+        ))}
+        {plan?.apply === undefined ? null : (
+          <li class={isEnded(plan.apply.status) ? undefined : 'next'}>
+            <a href={planLink(plan.planId)}>{headlineOf(plan, false)}</a>.
           </li>
         )}
         {isClosed(approval) && endedByTime ? (

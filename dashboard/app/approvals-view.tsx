@@ -1,12 +1,21 @@
 import { useContext } from 'preact/hooks';
 import type { Api } from './api.ts';
-import { isOwn, PartyName, RequestLine, servedWords, Standing, StatusBadge, titleInWords } from './approval-facts.tsx';
+import {
+  factIn,
+  isOwn,
+  PartyName,
+  RequestLine,
+  servedWords,
+  Standing,
+  StatusBadge,
+  titleInWords,
+} from './approval-facts.tsx';
 import { type ApprovalList, type ApprovalSummary, readApprovals, WaitingContext } from './waiting.tsx';
 import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count, relative } from './format.ts';
-import { Empty, Head, Loaded, Time } from './pieces.tsx';
+import { Empty, Fact, Head, Loaded, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
@@ -152,12 +161,15 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
         <h2>
           <a href={approvalLink(id)}>{titleInWords(approval)}</a>
         </h2>
-        <p>
-          <PartyName party={asker} /> asked <Time iso={askedAt} short />, {relative(askedAt)}.
-          {reason === undefined ? null : <q>{reason}</q>}
-        </p>
-        {status === 'pending' ? <p>When it is approved, {servedWords(approval)}.</p> : null}
         <RequestLine approval={approval} />
+        <dl>
+          <Fact name="Why">{reason ?? <span class="quiet">no reason given</span>}</Fact>
+          <Fact name="Permissions">{factIn(approval, 'Permissions')}</Fact>
+          <Fact name="After approval">{status === 'pending' ? servedWords(approval) : undefined}</Fact>
+          <Fact name="Asked by">
+            <PartyName party={asker} />, <Time iso={askedAt} short />, {relative(askedAt)}
+          </Fact>
+        </dl>
         <div class="about">
           <Standing approval={approval} />
           <span>rule “{rule}”</span>

@@ -153,14 +153,14 @@ describe('the list of approvals', () => {
     const { root } = await page('list', api);
     const text = root.querySelector('.approval')?.textContent ?? '';
     for (const part of [
-      'Helpdesk asked 24 Nov',
-      'Ticket 4711.',
+      'WhyTicket 4711.',
+      'Asked byHelpdesk, 24 Nov',
       'PATCH /v1.0/users/0a1b',
       'changes need',
       '1 of 2 approvals',
     ])
       expect(text).toContain(part);
-    expect(text).toContain('When it is approved, it is served once, within 30 minutes.');
+    expect(text).toContain('After approvalit is served once, within 30 minutes');
     // Ids are for support.
     expect(text).not.toContain(other);
     expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe('Helpdesk');
@@ -673,7 +673,10 @@ describe('the page of an approval', () => {
     const facts = [{ name: 'Plan', value: 'fix@1' }];
     const group = { action: 'update', target: '/p', before: null, after: '{"a":1}', undo: 'yes', tenants: 3 };
     const tenants = { total: 3, succeeded: 1, failed: 0, skipped: 0 };
-    let apply: object = { approvalId: approval().id, status: 'running', tenants, wave: 1, waves: [3] };
+    const gates = [
+      { wave: 1, at: '2026-11-24T05:04:00.000Z', by: 'Olivia', held: '1 failed.', reason: 'Known there.' },
+    ];
+    let apply: object = { approvalId: approval().id, status: 'running', tenants, wave: 1, waves: [3], gates };
     const plan = vi.fn<Api['plan']>(async () => {
       const more = { groups: [group], changes: 3, changedTenants: 3, irreversible: 0, apply };
       return { planId: 'fix@1', status: 'completed', ...more } as never;
@@ -691,7 +694,13 @@ describe('the page of an approval', () => {
     cleanUp = unmount;
     await pass(10);
     const told = () => root.querySelector('.timeline')?.textContent;
-    expect(told()).toContain('Wave 1 of 1: 1 of 3 tenants done.');
+    const steps = [...root.querySelectorAll('.timeline li')].slice(-3);
+    // What is so now did not happen when the approval was used.
+    expect(steps.map((step) => [step.querySelector('time')?.dateTime, step.textContent])).toEqual([
+      [use.at, expect.stringMatching(/^24 Nov, \d\d:02 The apply began\.$/)],
+      [gates[0]?.at, expect.stringMatching(/:04 Olivia let wave 1 go on after a hold\. 1 failed\.Known there\.$/)],
+      [undefined, 'Wave 1 of 1: 1 of 3 tenants done.'],
+    ]);
     apply = { ...apply, status: 'completed', outcomes: { applied: 3 } };
     await pass(6_000);
     expect(told()).toContain('3 of 3 changes applied.');
