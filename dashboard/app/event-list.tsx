@@ -6,6 +6,8 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
+import { maxIds } from '../../src/lib/api/next-step.ts';
+import { Command } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { count, localDay, localTime } from './format.ts';
 import { Table, Time, ToneBadge, type Tone } from './pieces.tsx';
@@ -107,10 +109,34 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
   );
 }
 
-const groupsBy = (stillOpen: ReadonlySet<EventView>) => (events: readonly EventView[]) => [
-  { title: 'Still open among these', items: events.filter((event) => stillOpen.has(event)) },
-  { title: 'Over, or nothing to do', items: events.filter((event) => !stillOpen.has(event)) },
-];
+const tenantOption = /--tenant [\w-]+/;
+
+/** Events with the same remedy one after another, and the remedy by the last of them: its command is for all their tenants. */
+function byRemedy(events: readonly EventView[]) {
+  const alike = [...Map.groupBy(events, ({ advice }) => advice?.replace(tenantOption, '')).values()];
+  const remedies = alike.map((some) => {
+    const ids = some.map(({ tenantId }) => tenantId);
+    const whom = ids.length > maxIds ? '--dry-run' : `--tenant ${ids.join(' ')}`;
+    const all =
+      ids.length === 1 ? '' : ids.length === 2 ? 'For both: ' : `For all ${ids.length.toLocaleString('en')}: `;
+    return [some.at(-1), `${all}${some[0]?.advice?.replace(tenantOption, whom) ?? ''}`] as const;
+  });
+  return { sorted: alike.flat(), remedies: new Map(remedies) };
+}
+
+/** What to do, with the command that does it to copy. */
+function Remedy({ text }: { readonly text: string | undefined }) {
+  if (text === undefined) return null;
+  const [, command] = text.split('`');
+  return (
+    <>
+      <div class="small quiet">
+        <Sentence text={command === undefined ? text : text.replace(/ ?`[^`]*`\.?/, '')} />
+      </div>
+      {command === undefined ? null : <Command text={command} />}
+    </>
+  );
+}
 
 interface EventTableProps {
   readonly events: readonly EventView[];
@@ -121,6 +147,11 @@ interface EventTableProps {
 /** Events of many tenants. What a line lacks is in a drawer. */
 export function EventTable({ events, stillOpen }: EventTableProps) {
   const [open, setOpen] = useState<EventView>();
+  const { sorted, remedies } = byRemedy(events.filter((event) => stillOpen?.has(event)));
+  const groups = [
+    { title: 'Still open', items: sorted },
+    { title: 'Over, or nothing to do', items: events.filter((event) => stillOpen?.has(event) === false) },
+  ];
   return (
     <div class="panel">
       <Table
@@ -139,14 +170,10 @@ export function EventTable({ events, stillOpen }: EventTableProps) {
                 <ToneBadge tone={toneOf(event.kind)}>{titleOfCause(event) ?? kindTitle(event.kind)}</ToneBadge>{' '}
                 {titleOfCause(event) === undefined && event.kind !== 'reachable' ? (
                   <span class="small quiet p2">
-                    <Sentence text={inLocalTime(event.explanation)} />
+                    <Sentence text={tagsText(event) || inLocalTime(event.explanation)} />
                   </span>
                 ) : null}
-                {stillOpen?.has(event) === true && event.advice !== undefined ? (
-                  <div class="small quiet">
-                    <Sentence text={event.advice} />
-                  </div>
-                ) : null}
+                {event.advice === undefined ? null : <Remedy text={remedies.get(event)} />}
               </>
             ),
           ],
@@ -155,7 +182,7 @@ export function EventTable({ events, stillOpen }: EventTableProps) {
         keyOf={({ id }) => id}
         onOpen={setOpen}
         rowClass={(event) => (stillOpen?.has(event) === false ? 'event past' : 'event')}
-        {...(stillOpen === undefined || stillOpen.size === 0 ? {} : { groupsOf: groupsBy(stillOpen) })}
+        {...(sorted.length === 0 ? {} : { groupsOf: () => groups })}
       />
       {open === undefined ? null : (
         <Dialog
@@ -193,12 +220,15 @@ const Opener = (props: { readonly event: EventView; readonly onOpen: () => void 
   </button>
 );
 
+/** `+managed −trial`. */
+const tagsText = ({ tagsAdded = [], tagsRemoved = [] }: EventView): string =>
+  [...tagsAdded.map((tag) => `+${tag}`), ...tagsRemoved.map((tag) => `−${tag}`)].join(' ');
+
 /** What happened in words, what to do, and what the words do not say. */
 function Details({ event }: { readonly event: EventView }) {
-  const { explanation, advice, tagsAdded = [], tagsRemoved = [], scopes = [], jobs = [] } = event;
+  const { explanation, advice, scopes = [], jobs = [] } = event;
   const parts = [
-    ...tagsAdded.map((tag) => `+${tag}`),
-    ...tagsRemoved.map((tag) => `−${tag}`),
+    ...[tagsText(event) || []].flat(),
     ...(scopes.length === 0 ? [] : [`Missing: ${scopes.join(', ')}`]),
     ...(jobs.length === 0 ? [] : [`Jobs: ${jobs.join(', ')}`]),
   ];

@@ -31,12 +31,6 @@ function Events({ filter }: FilterProps) {
       <Head
         title={headline(known, stillOpen ?? events)}
         name="Events"
-        lede={
-          <>
-            What changed in relationships, consents, roles and tags. What was so at the broker's first look is under{' '}
-            <a href="#/tenants">Tenants</a>, and failures of jobs are under <a href="#/runs">Runs</a>.
-          </>
-        }
         about={polled.value && lookedText(polled.value)}
       />
       <Filters filter={filter} />
@@ -88,7 +82,11 @@ function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolea
         <a href={eventsLink({})}>Show all events</a>
       </Empty>
     );
-  return <Empty title="Nothing has happened yet.">What was there at the first look is no event.</Empty>;
+  return (
+    <Empty title="Nothing has happened yet.">
+      Changes of relationships, consents, roles and tags come here. What was there at the first look is no event.
+    </Empty>
+  );
 }
 
 function Filters({ filter }: FilterProps) {

@@ -11,7 +11,7 @@ export interface Step {
 }
 
 /** Ids that one command names. Nobody compares more before running it. */
-const maxIds = 6;
+export const maxIds = 6;
 
 /** A cause, and the tenants that it concerns. */
 interface Concerned {

@@ -149,7 +149,7 @@ it('has one column for what happened, with the names of causes, and puts first w
     event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
   ]);
   const heads = [...root.querySelectorAll('tbody .group')].map(({ textContent }) => textContent);
-  expect(heads).toEqual(['Still open among these', 'Over, or nothing to do']);
+  expect(heads).toEqual(['Still open', 'Over, or nothing to do']);
   const rows = [...root.querySelectorAll('tbody .event')];
   expect(rows[2]?.textContent).toContain('Give it.');
   const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
@@ -171,6 +171,36 @@ it('has one column for what happened, with the names of causes, and puts first w
     ['event past', 'badge idle', 'New customer tenant', 'The broker can no longer reach the tenant.'],
   ]);
   expect(rows[1]?.querySelector('time')?.textContent).toMatch(/^24 Nov, /);
+});
+
+it('says once what helps with events alike, with one command for all to copy', async () => {
+  const lacks = (sequence: number, tenantId: string) =>
+    event(sequence, {
+      kind: 'consent_missing',
+      tenantId,
+      advice: `Consent again: \`ptb tenants consent --tenant ${tenantId}\``,
+    });
+  const { root } = await page(() => [
+    lacks(4, 'a'),
+    event(3, { tenantId: 'b', advice: 'Request a relationship.' }),
+    lacks(2, 'c'),
+    event(1, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'], tagsRemoved: ['trial'] }),
+  ]);
+  const rows = [...root.querySelectorAll('tbody .event')];
+  expect(rows.map((row) => row.querySelector('a')?.textContent)).toEqual([4, 2, 3, 1].map((n) => `Customer ${n}`));
+  expect(rows.map((row) => row.querySelector('div.small')?.textContent)).toEqual([
+    undefined,
+    'For both: Consent again:',
+    'Request a relationship.',
+    undefined,
+  ]);
+  expect([...root.querySelectorAll('.cmd code')].map(({ textContent }) => textContent)).toEqual([
+    'ptb tenants consent --tenant a c',
+  ]);
+  expect(rows[3]?.querySelector('.p2.quiet')?.textContent).toBe('+managed −trial');
+  await cleanUp();
+  const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)));
+  expect(many.root.querySelector('.cmd code')?.textContent).toBe('ptb tenants consent --dry-run');
 });
 
 it.each<[string, EventView['kind'][], EventView['kind'][]]>([

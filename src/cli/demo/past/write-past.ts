@@ -100,7 +100,7 @@ async function writeEvents({ storage, tenants, toMs }: Past): Promise<void> {
       toldStates: new eventTables.TableToldStates(() => storage.table(eventTables.toldStatesTable)),
       completeReads: { completeRead: async () => ({ tenants: listed, refused: [] }) },
       observe: async () => ({
-        tagsOf: () => undefined,
+        tagsOf: () => [],
         consentOf: (tenantId) => (lacking.has(tenantId) ? { state: 'missing', atMs, jobs: failing } : undefined),
         roleOf: () => ({ state: 'held', atMs }),
       }),
