@@ -17,6 +17,7 @@ import {
 import { RowGroup, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { compare } from './sort.ts';
+import { isWarning } from '../../src/lib/api/report/report-words.ts';
 import { Icon } from './icon.tsx';
 
 interface TableProps {
@@ -38,9 +39,16 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
   const [open, setOpen] = useState<ResultRow>();
   const found = useMemo(() => filterRows(rows, columns, filter), [rows, columns, filter]);
   const shown = useMemo(() => sortRows(found, columns, sort), [found, columns, sort]);
+  const repeats = useMemo(
+    () => new Set(shown.filter(({ tenantId }, at) => tenantId === shown[at - 1]?.tenantId)),
+    [shown],
+  );
   const visible = useMemo(
-    () => columns.filter((column) => column.isShown !== toggled.has(column.name)).map(gridColumn),
-    [columns, toggled],
+    () =>
+      columns
+        .filter((column) => column.isShown !== toggled.has(column.name))
+        .map((column) => gridColumn(column, repeats)),
+    [columns, toggled, repeats],
   );
   const narrow = useMemo(() => narrowColumns(visible), [visible]);
   const sums = useMemo(
@@ -147,7 +155,14 @@ function keyOf(row: ResultRow): string {
   return String(keysGiven);
 }
 
-const gridColumn = ({ name, title, type, width, wordsAs }: ResultColumn): RowsColumn<ResultRow> => ({
+/** Microsoft's short names of products and the like. */
+const code = /^[A-Z][A-Z\d_]{2,}$/;
+
+/** @param repeats rows whose tenant is that of the row before: its name is pale. */
+const gridColumn = (
+  { name, title, type, width, wordsAs }: ResultColumn,
+  repeats: ReadonlySet<ResultRow>,
+): RowsColumn<ResultRow> => ({
   id: name,
   title,
   width,
@@ -155,7 +170,10 @@ const gridColumn = ({ name, title, type, width, wordsAs }: ResultColumn): RowsCo
   sortable: true,
   cell: (row) => {
     const text = shownValue(row[name] ?? null, type, wordsAs);
-    return text === '' && type === 'number' ? <span class="quiet">–</span> : text;
+    if (text === '' && type === 'number') return <span class="quiet">–</span>;
+    if (isWarning(row[name], name)) return <span class="warning">{text}</span>;
+    const isPale = name === 'tenantName' ? repeats.has(row) : type === 'text' && code.test(text);
+    return isPale ? <span class="pale">{text}</span> : text;
   },
 });
 
@@ -172,7 +190,10 @@ function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly Rows
     {
       ...tenant,
       width: 9,
-      cell: (row) => <TwoLines below={text?.cell(row)}>{tenant.cell(row)}</TwoLines>,
+      cell: (row) => {
+        const warnings = others.flatMap(({ id, cell }) => (isWarning(row[id], id) ? [', ', cell(row)] : []));
+        return <TwoLines below={[text?.cell(row), ...warnings]}>{tenant.cell(row)}</TwoLines>;
+      },
     },
     ...numbers
       .slice(0, 3)

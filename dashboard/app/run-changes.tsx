@@ -118,8 +118,7 @@ export function RunChanges({ run, declared }: { readonly run: RunAnswer; readonl
     <section class="stack" aria-label="Changes">
       <Loaded polled={polled}>
         {({ answer, refusal }) => {
-          if (answer !== undefined)
-            return <Changes runId={runId} answer={answer} declared={declared} total={run.tenants.total} />;
+          if (answer !== undefined) return <Changes run={run} answer={answer} declared={declared} />;
           return refusal.code === 'run_not_found' ? <Empty title={refusal.message} /> : <Failure failure={refusal} />;
         }}
       </Loaded>
@@ -158,14 +157,12 @@ const narrow: readonly RowsColumn<ChangeInWords>[] = [
 const signs: Readonly<Record<Change['change'], string>> = { added: '+', removed: '−', changed: '→' };
 
 interface ChangesProps {
-  readonly runId: string;
+  readonly run: RunAnswer;
   readonly answer: RunChangesAnswer;
   readonly declared: DeclaredColumns;
-  /** Tenants of the run. */
-  readonly total: number;
 }
 
-function Changes({ runId, answer, declared, total }: ChangesProps) {
+function Changes({ run, answer, declared }: ChangesProps) {
   const [kind, setKind] = useState('');
   const [open, setOpen] = useState<ChangeInWords>();
   const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
@@ -176,26 +173,46 @@ function Changes({ runId, answer, declared, total }: ChangesProps) {
     ...namesOf(onlyBefore, 'succeeded only in the run before'),
     ...namesOf(onlyAfter, 'succeeded only in this run'),
   ];
+  const apart = run.tenants.total - comparedTenants;
+  const failed = Math.min(run.tenants.failed, apart);
+  const title = (
+    <>
+      {truncated ? 'More than ' : ''}
+      {changes.length === 0 ? 'Nothing changed' : count(changes.length, 'change')} in {count(comparedTenants, 'tenant')}{' '}
+      since the{' '}
+      <a href={runLink(comparedWith)} title={comparedWith}>
+        run before
+      </a>
+      .
+    </>
+  );
+  const left = (
+    <>
+      {' '}
+      {failed === 0 ? null : (
+        <>
+          <a href={runLink(run.runId, 'tenants')}>{count(failed, 'tenant')}</a> failed and {failed === 1 ? 'is' : 'are'}{' '}
+          not compared.
+        </>
+      )}{' '}
+      {apart === failed ? '' : `${count(apart - failed, 'tenant')} had no result in one of the runs.`}{' '}
+      {notCompared.join(' ')}
+    </>
+  );
   return (
     <>
-      <p role="status">
-        {truncated ? 'More than ' : ''}
-        {changes.length === 0 ? 'Nothing changed' : count(changes.length, 'change')} in{' '}
-        {count(comparedTenants, 'tenant')} since the{' '}
-        <a href={runLink(comparedWith)} title={comparedWith}>
-          run before
-        </a>
-        .{' '}
-        {comparedTenants === total ? null : (
-          <>
-            <a href={runLink(runId, 'tenants')}>
-              {total - comparedTenants} of {count(total, 'tenant')}
-            </a>{' '}
-            are not compared.
-          </>
-        )}{' '}
-        {notCompared.join(' ')}
-      </p>
+      <div role="status">
+        {changes.length === 0 ? (
+          <Empty title={title}>
+            <p>{left}</p>
+          </Empty>
+        ) : (
+          <p>
+            {title}
+            {left}
+          </p>
+        )}
+      </div>
       {changes.length === 0 ? null : (
         <>
           <div class="filters">

@@ -90,7 +90,7 @@ async function viewsOf(shown: Demo) {
     policy: 'policy',
     events: 'events',
     jobs: 'jobs',
-    job: 'jobs/licence-report?column=free',
+    job: 'jobs/licence-report',
     audit: `audit?from=${new Date(Date.now() - 7 * 86_400_000).toISOString()}`,
     'not found': 'nowhere',
   };

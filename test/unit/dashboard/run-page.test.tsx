@@ -6,7 +6,8 @@ import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { localTime } from '../../../dashboard/app/format.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { RunView } from '../../../dashboard/app/run-view.tsx';
-import type { RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
+import { ResultTable } from '../../../dashboard/app/result-table.tsx';
+import type { ResultRow, RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { jobHistory } from './histories.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
@@ -269,6 +270,20 @@ describe('the page of a run', () => {
   });
 });
 
+it('shows a licence in a grace period as a warning, and codes and the name of the row before pale', async () => {
+  const declared = [
+    { name: 'product', title: 'Product', type: 'text' },
+    { name: 'status', title: 'Status', type: 'text' },
+  ] as const;
+  const of = (n: number, product: string, status: string) =>
+    ({ tenantId: id(n), tenantName: `T${n}`, tenantDomain: 't.example', product, status }) as ResultRow;
+  const rows = [of(1, 'SPE_E5', 'Enabled'), of(1, 'Business Basic', 'Warning'), of(2, 'Warning', 'Enabled')];
+  const { root, unmount } = await rendered(<ResultTable rows={rows} declared={declared} summed={[]} areAll />);
+  const textsOf = (name: string) => [...root.querySelectorAll(name)].map(({ textContent }) => textContent);
+  expect([textsOf('.warning'), textsOf('.pale')]).toEqual([['in grace period'], ['SPE_E5', 'T1']]);
+  await unmount();
+});
+
 it('says in one sentence that nothing changed, and how many tenants could not be compared', async () => {
   const answer = { changes: [], truncated: false, comparedWith: 'probe@v' };
   const named = (...names: string[]) => names.map((name) => ({ tenantId: name, name }));
@@ -288,7 +303,7 @@ it('says in one sentence that nothing changed, and how many tenants could not be
   expect(await said(total, [], [])).toBe(`Nothing changed in ${total} tenants since the run before.`);
   // A tenant that was left out, or is no customer any more, did not fail.
   expect(await said(1, named('Adatum', 'Contoso', 'D', 'E', 'F', 'G'), named('Fabrikam'))).toBe(
-    `Nothing changed in 1 tenant since the run before. 2 of ${total} tenants are not compared. 6 tenants succeeded only in the run before: Adatum, Contoso, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam.`,
+    `Nothing changed in 1 tenant since the run before. 1 tenant failed and is not compared. 1 tenant had no result in one of the runs. 6 tenants succeeded only in the run before: Adatum, Contoso, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam.`,
   );
 });
 

@@ -61,6 +61,9 @@ export function cellText(value: unknown, { name, type }: Pick<Column, 'name' | '
   return type === 'date' ? dayText(value) : wordsOf(value, name);
 }
 
+/** Whether a value of a column is something to look at: the state of a licence that ends. */
+export const isWarning = (value: unknown, column: string): boolean => column === 'status' && value === 'Warning';
+
 /** A text of a column, with Microsoft's identifiers in words. */
 export function wordsOf(value: string, column: string): string {
   const words = Object.hasOwn(customerWords, column) ? customerWords[column] : undefined;
