@@ -1,6 +1,6 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
-import type { ErrorCode } from '../../src/lib/core/errors.ts';
+import { isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { Api, Query } from './api.ts';
 import { useSignedIn } from './context.ts';
@@ -20,28 +20,11 @@ export interface AuditPages extends Omit<Pages<AuditAnswer>, 'pages'> {
 /** The period of an answer. A continuation belongs to that of the first, even if the filter has no end. */
 const periodOf = (first: AuditAnswer | undefined) => first && { from: first.from, to: first.to };
 
-const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
-  'caller_forbidden',
-  'resource_not_allowed',
-  'scope_not_allowed',
-  'target_protected',
-  'tenant_excluded',
-]);
-
-/**
- * The log calls each request denied that was not served, also for what Microsoft answered. A person who denies a request for an
- * approval has succeeded.
- */
-export const isFailed = ({ outcome, kind, code }: AuditRecord): boolean =>
-  outcome === 'denied' && (kind !== 'approval' || code !== undefined);
-
-export const isDeniedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
-
-/** Reads a page of the records that match a filter. Those of what the policy denied have fewer than were asked for. */
+/** Reads a page of the records that match a filter. Those of what the policy refused have fewer than were asked for. */
 export async function readRecords(api: Api, filter: AuditFilter, query: Query): Promise<AuditAnswer> {
   if (filter.outcome !== 'policy') return api.audit({ ...filter, ...query });
   const answer = await api.audit({ ...filter, outcome: 'denied', ...query });
-  return { ...answer, entries: answer.entries.filter(isDeniedByPolicy) };
+  return { ...answer, entries: answer.entries.filter(isRefusedByPolicy) };
 }
 
 /** Maximum number of records in one answer. */

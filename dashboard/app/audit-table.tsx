@@ -1,7 +1,8 @@
 import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, type AuditRecord, isDeniedByPolicy, isFailed } from './audit-pages.ts';
+import type { AuditPages, AuditRecord } from './audit-pages.ts';
+import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
@@ -47,12 +48,15 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       'what',
       (line) => (
         <>
-          <span class="sub">{opener(line)}</span> <What record={line} isShort />
+          <span class="sub">
+            {opener(line)} {tenantOf(line, names)}
+          </span>{' '}
+          <What record={line} isShort />
         </>
       ),
       subjectOf,
     ],
-    ['By the rule', 'p3 quiet', ruleOf, ruleOf],
+    ['By the rule', 'p3 quiet', (line) => <span class="two small">{ruleOf(line)}</span>, ruleOf],
     ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
   ];
   return (
@@ -157,10 +161,15 @@ const kindWords = { token: 'Token', request: 'Request', approval: 'Approval', ta
 
 const ruleOf = ({ rule }: AuditRecord): string | undefined => (rule?.startsWith('job:') ? 'of the job' : rule);
 
-/** @param props.isShort Most requests go to Graph. */
+/** @param props.isShort a method is that of a request, and most requests go to Graph. */
 const What = ({ record, isShort = false }: { readonly record: AuditRecord; readonly isShort?: boolean }) => (
   <>
-    <span class="quiet">{kindWords[record.kind ?? 'token']}</span>{' '}
+    {isShort && record.kind === 'request' ? null : (
+      <span class="quiet">
+        {kindWords[record.kind ?? 'token']}
+        {record.kind === 'approval' && record.tenantId === nilUuid ? ' of a plan' : ''}
+      </span>
+    )}{' '}
     <code>{isShort ? subjectOf(record).replace(/ at graph$/, '') : subjectOf(record)}</code>
   </>
 );
@@ -211,7 +220,6 @@ function Caller({ record, filter, names }: RecordProps) {
       >
         {name}
       </a>
-      <span class="sub">{tenantOf(record, names)}</span>
     </span>
   );
 }
@@ -231,7 +239,8 @@ function Tenant({ record, filter, names }: RecordProps) {
 /** What became of it. A rule for emergencies is named before all else. */
 function Outcome({ record }: { readonly record: Line }) {
   const { outcome, status, code, excessScopes = [], breakGlass, equal } = record;
-  const word = status === undefined ? outcome : `${outcome} ${status}`;
+  const verb = isRefusedByMicrosoft(record) ? 'refused' : outcome;
+  const word = status === undefined ? verb : `${verb} ${status}`;
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
@@ -249,7 +258,8 @@ function Outcome({ record }: { readonly record: Line }) {
 /** What became of it, after the name of who made or decided it. */
 function endOf(record: AuditRecord): string {
   const { kind, outcome, status } = record;
-  if (isDeniedByPolicy(record)) return 'denied by the policy';
+  if (isRefusedByPolicy(record)) return 'refused by the policy';
+  if (isRefusedByMicrosoft(record)) return 'refused by Microsoft';
   if (isFailed(record)) return (kind ?? 'token') === 'token' ? 'got no token' : 'was not served';
   if (outcome === 'denied') return 'denied the request';
   return status === undefined ? outcome : `the answer was ${status}`;

@@ -2,8 +2,6 @@ import { type AuditFilter, auditLink } from './view-filter.ts';
 import {
   type AuditPages,
   type AuditRecord,
-  isDeniedByPolicy,
-  isFailed,
   largePageSize,
   readRecords,
   useAuditPages,
@@ -35,6 +33,7 @@ import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { FailureBars, Keys } from './charts.tsx';
 import { Command } from './copy.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
+import { isFailed, isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
 export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
@@ -178,20 +177,20 @@ interface HeadlineProps {
   readonly period: Period | undefined;
 }
 
-/** How much was recorded, and how much of it the policy denied, or else was without success: in the period, or until that is read, on the page. */
+/** How much was recorded, and how much of it the policy refused, or else was without success: in the period, or until that is read, on the page. */
 function Headline({ filter, lines, hasMore, period }: HeadlineProps) {
   // A period that is read in part may have its first record after that part.
   const isRead = period !== undefined && period.all.entries > 0;
-  const { entries, denied, failed } = isRead ? period.all : talliedOf(lines);
+  const { entries, refused, failed } = isRead ? period.all : talliedOf(lines);
   if (entries === 0) return 'Audit';
   const words = count(entries, 'entry');
   const known = isRead ? `${period.isAll ? '' : 'The last '}${words}` : `${words}${hasMore ? ' so far' : ''}`;
-  if (filter.outcome === 'policy') return `${known} denied by the policy`;
-  if (denied === 0) return `${known}, ${failed === 0 ? 'none' : failed.toLocaleString('en')} without success`;
+  if (filter.outcome === 'policy') return `${known} refused by the policy`;
+  if (refused === 0) return `${known}, ${failed === 0 ? 'none' : failed.toLocaleString('en')} without success`;
   return (
     <>
       {known},{' '}
-      <a href={auditLink({ ...filter, outcome: 'policy' })}>{denied.toLocaleString('en')} denied by the policy</a>
+      <a href={auditLink({ ...filter, outcome: 'policy' })}>{refused.toLocaleString('en')} refused by the policy</a>
     </>
   );
 }
@@ -203,7 +202,7 @@ interface LedeProps {
   readonly names: Names;
 }
 
-/** Of which time, and what the policy denied. */
+/** Of which time, and what the policy refused. */
 function Lede({ filter, range, period, names }: LedeProps) {
   return (
     <>
@@ -214,17 +213,17 @@ function Lede({ filter, range, period, names }: LedeProps) {
           to <Time iso={range.to} short />
         </>
       )}
-      .<Denied filter={filter} period={period} names={names} />
+      .<Refused filter={filter} period={period} names={names} />
     </>
   );
 }
 
-/** Who was denied what most often in a period, and who last. */
-export function Denied({ filter, period, names }: Pick<LedeProps, 'filter' | 'period' | 'names'>) {
-  if (period?.denied === undefined) return null;
-  const { all, denied, isAll } = period;
-  const { last, most, times } = denied;
-  const isSame = times > 1 && keyOfDenied(last) === keyOfDenied(most);
+/** Who was refused what most often in a period, and who last. */
+export function Refused({ filter, period, names }: Pick<LedeProps, 'filter' | 'period' | 'names'>) {
+  if (period?.refused === undefined) return null;
+  const { all, refused, isAll } = period;
+  const { last, most, times } = refused;
+  const isSame = times > 1 && keyOfRefused(last) === keyOfRefused(most);
   const who = (record: AuditRecord) => {
     const { kind, name } = names.whoIn(record);
     const link = auditLink({ ...filter, outcome: 'policy', caller: record.caller.applicationId });
@@ -237,9 +236,9 @@ export function Denied({ filter, period, names }: Pick<LedeProps, 'filter' | 'pe
       {times < 2 ? null : (
         <>
           {' '}
-          {isAll && times === all.denied
+          {isAll && times === all.refused
             ? 'Each time'
-            : `In ${times.toLocaleString('en')} of ${isAll ? 'the' : 'the last'} ${all.denied.toLocaleString('en')},`}{' '}
+            : `In ${times.toLocaleString('en')} of ${isAll ? 'the' : 'the last'} ${all.refused.toLocaleString('en')},`}{' '}
           {who(most)} asked for {askedFor(most)}
           {isSame ? ', last' : '.'}
         </>
@@ -247,7 +246,7 @@ export function Denied({ filter, period, names }: Pick<LedeProps, 'filter' | 'pe
       {isSame ? null : (
         <>
           {' '}
-          Last denied: {who(last)}, {askedFor(last)}
+          Last refused: {who(last)}, {askedFor(last)}
         </>
       )}{' '}
       on <Time iso={last.at} short />
@@ -257,7 +256,7 @@ export function Denied({ filter, period, names }: Pick<LedeProps, 'filter' | 'pe
 }
 
 /** The same caller asked for the same. */
-const keyOfDenied = (record: AuditRecord): string => JSON.stringify([record.caller, askedFor(record)]);
+const keyOfRefused = (record: AuditRecord): string => JSON.stringify([record.caller, askedFor(record)]);
 
 /** What a caller asked for in vain. */
 function askedFor(record: AuditRecord): string {
@@ -277,15 +276,15 @@ const dayMinutes = 1440;
 /** How many there are, of which a request and its answer are one. */
 interface Tallied {
   readonly entries: number;
-  /** Those that the policy denied aside. */
+  /** Those that the policy refused aside. */
   readonly failed: number;
   /** By the policy. */
-  readonly denied: number;
+  readonly refused: number;
 }
 
 function talliedOf(entries: readonly AuditRecord[]): Tallied {
-  const denied = entries.filter(isDeniedByPolicy).length;
-  return { entries: entries.length, failed: entries.filter(isFailed).length - denied, denied };
+  const refused = entries.filter(isRefusedByPolicy).length;
+  return { entries: entries.length, failed: entries.filter(isFailed).length - refused, refused };
 }
 
 /** What is shown of a period. The session keeps it, without the thousands of records. */
@@ -295,8 +294,8 @@ interface Period {
   /** Minutes of a part. */
   readonly step: number;
   readonly callerNames: AuditPages['callerNames'];
-  /** What the policy denied last, and what it denied to one caller most often. */
-  readonly denied?: { readonly last: AuditRecord; readonly most: AuditRecord; readonly times: number };
+  /** What the policy refused last, and what it refused to one caller most often. */
+  readonly refused?: { readonly last: AuditRecord; readonly most: AuditRecord; readonly times: number };
   /** Its parts of equal length in the reader's zone of which every record was read, from the oldest one on. Unix times in milliseconds. */
   readonly parts: readonly (Tallied & { readonly startMs: number; readonly endMs: number })[];
 }
@@ -328,21 +327,21 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
     endMs: Math.min(startsMs[at + 1] ?? 0, filter.to === undefined ? Infinity : Date.parse(range.to)),
     ...talliedOf(byPart.get(startMs) ?? []),
   }));
-  const denied = records.filter(isDeniedByPolicy);
-  const [last] = denied;
-  const alike = Map.groupBy(denied, keyOfDenied);
+  const refused = records.filter(isRefusedByPolicy);
+  const [last] = refused;
+  const alike = Map.groupBy(refused, keyOfRefused);
   const [[most, ...others] = []] = [...alike.values()].toSorted((one, other) => other.length - one.length);
   return {
     callerNames: Object.assign({}, ...pages.map(({ callerNames }) => callerNames)) as Period['callerNames'],
     all: talliedOf(records),
     isAll,
     step,
-    ...(last && most && { denied: { last, most, times: others.length + 1 } }),
+    ...(last && most && { refused: { last, most, times: others.length + 1 } }),
     parts: isAll ? parts : parts.slice(1),
   };
 }
 
-/** How much each part of a period has, and how much of it was denied or without success. */
+/** How much each part of a period has, and how much of it was refused or without success. */
 function PeriodBars({
   filter,
   period: { all, parts, step },
@@ -356,27 +355,29 @@ function PeriodBars({
     const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
     return !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
+  const endMs = parts.at(-1)?.endMs ?? 0;
   const length = step === dayMinutes ? 'day' : step < 60 ? count(step, 'minute') : count(step / 60, 'hour');
   const keys = (
     <span class="keys">
       Entries by {length}:{' '}
       <Keys
-        of={Object.entries({ succeeded: 'served', notAttempted: 'without success', failed: 'denied by the policy' })}
+        of={Object.entries({ succeeded: 'served', notAttempted: 'without success', failed: 'refused by the policy' })}
       />
     </span>
   );
   return (
     <FailureBars
-      label="Entries over the period, those denied by the policy in red"
-      ends={[word(parts[0]?.startMs), keys, word(parts.at(-1)?.startMs)]}
-      bars={parts.map(({ startMs, endMs, entries, failed, denied }) => {
+      label="Entries over the period, those refused by the policy in red"
+      ends={[word(parts[0]?.startMs), keys, endMs >= Date.now() ? 'now' : word(endMs)]}
+      areAllNow
+      bars={parts.map(({ startMs, endMs, entries, failed, refused }) => {
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
-          title: `${word(startMs)}: ${count(entries, 'entry')}, ${failed} without success, ${denied} denied`,
-          value: denied,
+          title: `${word(startMs)}: ${count(entries, 'entry')}, ${failed} without success, ${refused} refused`,
+          value: refused,
           between: failed,
-          others: entries - failed - denied,
+          others: entries - failed - refused,
           href: auditLink({ ...filter, from, to }),
         };
       })}
@@ -419,9 +420,8 @@ function Proof() {
 
 function countText({ loadMore, failure }: AuditPages, entries: number): string {
   if (failure !== undefined) return '';
-  const loaded = count(entries, 'entry');
-  if (loadMore !== undefined) return `${loaded} so far`;
-  return entries === 0 ? 'No entries' : `${loaded} in total`;
+  if (entries === 0) return loadMore === undefined ? 'No entries' : 'No entries so far';
+  return `Listed: ${loadMore === undefined ? 'all' : 'the newest'} ${entries.toLocaleString('en')}`;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -495,7 +495,7 @@ export function AuditFilters(props: {
         options={['policy', ...auditOutcomes]}
         // The log calls what was without success the same, and a person's denial.
         textOf={(outcome) =>
-          ({ policy: 'denied by the policy', denied: 'denied or without success' })[outcome] ?? outcome
+          ({ policy: 'refused by the policy', denied: 'refused or without success' })[outcome] ?? outcome
         }
         {...choice('outcome')}
       />

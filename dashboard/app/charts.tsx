@@ -118,15 +118,17 @@ export function Plot(
 
 /**
  * Failures night by night. The last one is strong, the others are pale; a night without a number is a grey line.
- * @param props.note a word at one of the bars, by its place.
+ * @param props.note a word at one of the bars, by its place. @param props.areAllNow none is pale.
  */
 export function FailureBars({
   bars,
   note,
+  areAllNow = false,
   ...axes
 }: {
   readonly bars: readonly Bar[];
   readonly note?: Note | undefined;
+  readonly areAllNow?: boolean;
 } & Axes) {
   const scale = scaleOf(bars.map(({ value = 0, between = 0, others = 0 }) => value + between + others));
   const tallOf = (value: number): number => (value / scale.max) * height;
@@ -141,8 +143,8 @@ export function FailureBars({
     >
       {bars.map(({ key, title, value, between = 0, others = 0, href }, index) => {
         // One failure among thousands still shows.
-        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(2, tallOf(value));
-        const before = index === bars.length - 1 ? '' : ' before';
+        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(3, tallOf(value));
+        const before = areAllNow || index === bars.length - 1 ? '' : ' before';
         const bar = { x: index * 20, width };
         // For the mouse: the list of runs leads to the same pages.
         return (

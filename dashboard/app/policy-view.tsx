@@ -3,7 +3,7 @@ import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { type Names, useNames } from './audit-table.tsx';
-import { Denied, readPeriod } from './audit-view.tsx';
+import { readPeriod, Refused } from './audit-view.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -88,7 +88,7 @@ function DeniedThen({ answer: { readFrom, period, use } }: ReadProps) {
     auditLink(filter),
   ).value;
   const names = useNames(use?.callerNames ?? denied?.callerNames);
-  return <Denied filter={filter} period={denied} names={names} />;
+  return <Refused filter={filter} period={denied} names={names} />;
 }
 
 const deniedIn = (from: string, { to }: ReplayAnswer['period']) => ({ outcome: 'policy', from, to }) as const;

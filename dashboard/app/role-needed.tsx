@@ -68,7 +68,7 @@ const roleTexts: readonly (readonly [string, string])[] = [
   ['Requests.Send', 'asks many tenants, under a rule of the policy, and shows these runs'],
   ['Tenants.Read', 'shows tenants'],
   ['Approvals.Decide', 'decides on requests of others that need an approval'],
-  ['Audit.Read', 'shows issued tokens, denied requests, and what is used of the policy'],
+  ['Audit.Read', 'shows issued tokens, refused requests, and what is used of the policy'],
 ];
 
 export function HowToGetRole({ role }: { readonly role: string }) {

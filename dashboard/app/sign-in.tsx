@@ -162,7 +162,7 @@ function TokenHelp() {
       </pre>
       <p>
         <code>Runs.Read</code> shows runs and jobs. <code>Runs.Write</code> starts and cancels runs.{' '}
-        <code>Tenants.Read</code> shows tenants. <code>Audit.Read</code> shows issued tokens and denied requests. The
+        <code>Tenants.Read</code> shows tenants. <code>Audit.Read</code> shows issued tokens and refused requests. The
         health report needs any of the roles. For a demo on your own machine, see the README.
       </p>
     </div>

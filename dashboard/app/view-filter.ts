@@ -44,7 +44,7 @@ export const { parse: parseAuditFilter, link: auditLink } = viewFilter('#/audit'
   tenant: anyText,
   caller: anyText,
   kind: auditKinds,
-  // `policy`: what the policy denied, which is a part of `denied`.
+  // `policy`: what the policy refused, which is a part of `denied`.
   outcome: ['policy', ...auditOutcomes],
   approval: anyText,
   breakGlass: ['true'],

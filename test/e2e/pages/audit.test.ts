@@ -92,10 +92,10 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('loads the next page, shows the count, and moves the focus to the end of the list', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await waitForStatus('100 entries so far');
+    await waitForStatus('Listed: the newest 100');
     await page.getByRole('button', { name: 'Show more' }).focus();
     await page.keyboard.press('Enter');
-    await waitForStatus(`${records.length} entries in total`);
+    await waitForStatus(`Listed: all ${records.length}`);
     const lines = await rows().allTextContents();
     expect(lines.length).toBeLessThan(records.length);
     expect(lines.reduce((sum, line) => sum + Number(/× (\d+) *$/.exec(line)?.[1] ?? 1), 0)).toBe(records.length);
@@ -112,28 +112,28 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await page.getByLabel('Tenant').fill(customer.domain);
     await page.getByLabel('Caller').fill(helpdesk.clientId);
     await page.keyboard.press('Enter');
-    await waitForStatus('3 entries in total');
+    await waitForStatus('Listed: all 3');
     expect(Object.fromEntries(query())).toEqual({ tenant: customer.domain, caller: helpdesk.clientId });
     await dashboard.showOutcome('denied');
-    await waitForStatus('1 entry in total');
+    await waitForStatus('Listed: all 1');
     expect(await rows().getByText('The caller is not allowed to do this', { exact: true }).count()).toBe(1);
     await page.goBack();
-    await waitForStatus('3 entries in total');
+    await waitForStatus('Listed: all 3');
     expect(await page.getByLabel('Outcome').inputValue()).toBe('');
     await page.getByRole('link', { name: 'Clear filter' }).click();
-    await waitForStatus('100 entries so far');
+    await waitForStatus('Listed: the newest 100');
     expect(await page.getByLabel('Tenant').inputValue()).toBe('');
     // One page is enough: the API filters by outcome.
     await dashboard.showOutcome('denied');
-    await waitForStatus(`${records.filter(({ outcome }) => outcome === 'denied').length} entries in total`);
+    await waitForStatus(`Listed: all ${records.filter(({ outcome }) => outcome === 'denied').length}`);
   });
 
-  it('leads from how much the policy denied to these', async () => {
+  it('leads from how much the policy refused to these', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await page.getByRole('heading', { level: 1 }).getByRole('link', { name: '2 denied by the policy' }).click();
-    await waitForStatus('2 entries in total');
-    await page.getByRole('heading', { level: 1, name: '2 entries denied by the policy' }).waitFor();
+    await page.getByRole('heading', { level: 1 }).getByRole('link', { name: '2 refused by the policy' }).click();
+    await waitForStatus('Listed: all 2');
+    await page.getByRole('heading', { level: 1, name: '2 entries refused by the policy' }).waitFor();
     expect(await page.getByLabel('Outcome').inputValue()).toBe('policy');
     expect(await rows().count()).toBe(2);
   });
@@ -144,7 +144,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await page.locator('table.audit').getByRole('link', { name: 'Access to each tenant' }).first().focus();
     await page.keyboard.press('Enter');
     await page.waitForURL(/caller=0000/);
-    await waitForStatus('100 entries so far');
+    await waitForStatus('Listed: the newest 100');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Access to each tenant');
     // The order in which the jobs reached the tenants decides which of them the first page shows.
     await rows()
@@ -160,7 +160,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const expected = records.filter(
       ({ tenantId, caller }) => tenantId === chosen && caller.applicationId !== helpdesk.clientId,
     );
-    await waitForStatus(`${expected.length} entries in total`);
+    await waitForStatus(`Listed: all ${expected.length}`);
   });
 
   it('shows the same records when the address is opened again, with times to the millisecond', async () => {
@@ -168,12 +168,12 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const to = new Date(Date.parse(at) + 1).toISOString();
     await page.goto(`${demo.url}/api/dashboard#/audit?from=${at}&to=${to}&caller=${helpdesk.clientId}`);
     await dashboard.signIn(token);
-    await waitForStatus('1 entry in total');
+    await waitForStatus('Listed: all 1');
     // An unchanged time is not rounded to the minutes of the input.
     await dashboard.showOutcome('issued');
     await waitForStatus('No entries');
     await dashboard.showOutcome('denied');
-    await waitForStatus('1 entry in total');
+    await waitForStatus('Listed: all 1');
     expect([query().get('from'), query().get('to')]).toEqual([at, to]);
     await page.getByLabel('From').fill('2020-01-01T00:00');
     await page.getByLabel('To', { exact: true }).fill('2020-01-02T00:00');
@@ -201,17 +201,17 @@ describe('audit view', skippedBecause(noBrowser), () => {
     });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await waitForStatus('0 entries so far');
+    await waitForStatus('No entries so far');
     expect(requests).toBe(5);
     await page.getByRole('button', { name: 'Look further back' }).click();
-    await waitForStatus('1 entry so far');
+    await waitForStatus('Listed: the newest 1');
     expect(requests).toBe(7);
   });
 
   it('shows the error of the API for an invalid filter, and no records', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await waitForStatus('100 entries so far');
+    await waitForStatus('Listed: the newest 100');
     await page.getByText('More…', { exact: true }).click();
     await page.getByLabel('Tenant').fill('nobody.example');
     watched.complaints.length = 0;
@@ -272,14 +272,14 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await expectContrast();
   });
 
-  it('shows on a narrow screen who did what where in two lines, and details within its width', async () => {
+  it('shows on a narrow screen who did what where in at most three lines, and details within its width', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     await dashboard.signIn(token);
     await dashboard.view('Audit');
     await rows().nth(1).locator('code').filter({ visible: true }).getByText('graph').waitFor();
     expect(await rows().nth(1).innerText()).toContain(customer.name);
     const heights = await rows().evaluateAll((all) => all.map((row) => row.getBoundingClientRect().height));
-    expect(Math.max(...heights)).toBeLessThan(72);
+    expect(Math.max(...heights)).toBeLessThan(90);
     await rows().nth(1).getByRole('button').click();
     // The drawer slides in from the right.
     const drawer = page.locator('dialog.drawer');

@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
-import { type AuditPages, type AuditRecord, isFailed, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
+import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
+import { isFailed } from '../../../src/lib/api/refusals.ts';
 import {
   AuditTable,
   folded,
@@ -93,7 +94,7 @@ it('gives the same names and records until there are others: a table is made of 
   expect([pages().callerNames, pages().records.length]).toEqual([callerNames, 2]);
 });
 
-it('asks for what was denied, and keeps of it what the policy denied', async () => {
+it('asks for what was denied, and keeps of it what the policy refused', async () => {
   const denied = (tokenId: string, code: string, more: object = {}) =>
     ({ ...record(tokenId), outcome: 'denied', code, ...more }) as AuditRecord;
   const [first, second] = [page([], 'c1'), page([])];
@@ -189,11 +190,26 @@ it('shows the steps of an approval with reason and link, also of two people who 
   await unmount();
 });
 
+it('says that an approval is of a plan, and of an answer that Microsoft refused', async () => {
+  const records = [
+    entry({ kind: 'approval', outcome: 'asked', tenantId: nobody, resource: '' }),
+    entry({ kind: 'request', outcome: 'answered', status: 403, method: 'PATCH', path: '/v1.0/users/1' }),
+  ];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+  const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
+  expect(rows.map((row) => [whatIn(row)?.trim(), row.children[5]?.textContent?.trim()])).toEqual([
+    ['Approval of a plan', 'asked'],
+    ['PATCH /v1.0/users/1', 'refused 403'],
+  ]);
+  await unmount();
+});
+
 it.each<[string, Partial<AuditRecord>]>([
   ['denied the request', { kind: 'approval', outcome: 'denied' }],
   ['got no token', { outcome: 'denied', code: 'consent_required' }],
   ['was not served', { kind: 'request', outcome: 'denied', code: 'throttled' }],
-  ['denied by the policy', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
+  ['refused by the policy', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
+  ['refused by Microsoft', { kind: 'request', outcome: 'answered', status: 403 }],
   ['the answer was 503', { kind: 'request', outcome: 'answered', status: 503 }],
 ])('heads the details of a record by what became of it: %s', async (words, more) => {
   const { root, unmount } = await rendered(<AuditTable records={[entry(more)]} filter={{}} names={names} />);
@@ -494,22 +510,25 @@ describe('what stands above the records', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is how much was recorded and denied, with a bar for each day that leads to it', async () => {
+  it('is how much was recorded and refused, with a bar for each day that leads to it', async () => {
     const days = [
       at(24, 'issued'),
       at(24, 'denied', { code: 'consent_required' }),
       at(22, 'denied', { code: 'caller_forbidden' }),
     ];
     const { root, queries, bars, h1, unmount } = await view([days]);
-    expect(h1()).toBe('3 entries, 1 denied by the policy');
+    expect(h1()).toBe('3 entries, 1 refused by the policy');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /^Since .*\. Last denied: person p-1, a token for graph on 22 Nov, 09:00\.$/,
+      /^Since .*\. Last refused: person p-1, a token for graph on 22 Nov, 09:00\.$/,
     );
     expect(bars()).toEqual([
-      '22 Nov: 1 entry, 0 without success, 1 denied',
-      '23 Nov: 0 entries, 0 without success, 0 denied',
-      '24 Nov: 2 entries, 1 without success, 0 denied',
+      '22 Nov: 1 entry, 0 without success, 1 refused',
+      '23 Nov: 0 entries, 0 without success, 0 refused',
+      '24 Nov: 2 entries, 1 without success, 0 refused',
     ]);
+    // The last day is not over.
+    expect(root.querySelector('.plot .x')?.firstElementChild?.textContent).toBe('22 Nov');
+    expect(root.querySelector('.plot .x')?.lastElementChild?.textContent).toBe('now');
     const link = parseAuditFilter(root.querySelector('h1 a')?.getAttribute('href')?.split('?')[1] ?? '');
     expect(link).toEqual({ caller: 'c', outcome: 'policy' });
     expect(queries).toMatchObject([{ caller: 'c', limit: '1000', to: new Date(endMs).toISOString() }]);
@@ -524,7 +543,7 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
-  it('says who was denied what most often, and who last', async () => {
+  it('says who was refused what most often, and who last', async () => {
     const denied = (day: number, more: object) => at(day, 'denied', { code: 'scope_not_allowed', ...more });
     const [mail, users] = [{ scopes: ['Mail.Read'] }, { kind: 'request', method: 'GET', path: '/v1.0/users' }];
     const lede = async (...entries: object[]) => {
@@ -537,7 +556,7 @@ describe('what stands above the records', () => {
     // The list can be limited to an application, not to a person.
     const script = { caller: { applicationId: 'a-2', objectId: 'o-2', kind: 'application' } };
     expect(await lede(denied(24, users), denied(23, mail), denied(22, mail))).toEqual([
-      'In 2 of the 3, person p-1 asked for Mail.Read. Last denied: person p-1, GET /v1.0/users at graph on 24 Nov, 09:00.',
+      'In 2 of the 3, person p-1 asked for Mail.Read. Last refused: person p-1, GET /v1.0/users at graph on 24 Nov, 09:00.',
     ]);
     expect(await lede(denied(24, mail), denied(23, mail), denied(22, users))).toEqual([
       'In 2 of the 3, person p-1 asked for Mail.Read, last on 24 Nov, 09:00.',
@@ -562,7 +581,7 @@ describe('what stands above the records', () => {
     const entries = [at(24, 'answered', request), at(24, 'sent', request)];
     const { h1, root, unmount } = await view([entries], undefined, undefined, { entries: entries as never });
     expect(h1()).toBe('1 entry, none without success');
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 entry in total');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('Listed: all 1');
     await unmount();
   });
 
@@ -575,8 +594,8 @@ describe('what stands above the records', () => {
     // A part alone is no chart.
     expect(bars()).toHaveLength(length === 1 ? 0 : length);
     if (second !== undefined)
-      expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 entry, 0 without success, 0 denied' });
-    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 entries, 0 without success, 0 denied`);
+      expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 entry, 0 without success, 0 refused' });
+    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 entries, 0 without success, 0 refused`);
     await unmount();
   });
 
@@ -655,7 +674,7 @@ describe('what stands above the records', () => {
     expect([h1(), bars().length]).toEqual(['3 entries, 2 without success', 3]);
     await settled();
     await settled();
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('2 entries so far');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('Listed: the newest 2');
     expect([h1(), bars().length, queries.length]).toEqual(['3 entries, 2 without success', 3, 1]);
     await act(() => root.querySelector<HTMLElement>('.head button:has(svg)')?.click());
     await settled();
@@ -675,9 +694,10 @@ describe('what stands above the records', () => {
       const query = new URLSearchParams(location.hash.split('?')[1]);
       return [query.get('from'), query.get('to')];
     };
-    expect(bars()[0]).toBe('21 Jul, 06:30: 1 entry, 0 without success, 0 denied');
+    expect(bars()[0]).toBe('21 Jul, 06:30: 1 entry, 0 without success, 0 refused');
     expect((await periodOf(goes[0]))[0]).toBe(from);
     expect((await periodOf(goes.at(-1)))[1]).toBe(to);
+    expect(root.querySelector('.plot .x')?.lastElementChild?.textContent).toBe('23 Nov, 18:00');
     await unmount();
   });
 
