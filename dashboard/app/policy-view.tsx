@@ -9,7 +9,20 @@ import { useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Empty, Fact, Failure, Head, Loaded, namesShown, Panel, Some, Table, Time, ToneBadge } from './pieces.tsx';
+import {
+  type Column,
+  Empty,
+  Fact,
+  Failure,
+  Head,
+  Loaded,
+  namesShown,
+  Panel,
+  Some,
+  Table,
+  Time,
+  ToneBadge,
+} from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { isGuid } from './result-columns.ts';
@@ -30,16 +43,17 @@ const sinceOf = (days: string): string => new Date(Date.now() - Number(days) * 8
 function Policy() {
   const [days, setDays] = useState('7');
   const polled = usePolling((api) => api.replay({ since: sinceOf(days) }), `policy ${days}`);
+  const partner = useSignedIn().session.tenantId;
   return (
     <>
       <Head
-        title={headline(polled.value)}
+        title={headline(polled.value, partner)}
         name="Policy"
         lede={
           polled.value && (
             <>
               <Read answer={polled.value} />
-              <DeniedThen answer={polled.value} />
+              <RefusedThen answer={polled.value} />
             </>
           )
         }
@@ -71,27 +85,38 @@ function Policy() {
   );
 }
 
-/** How many rules nobody used. */
-function headline({ use }: Partial<ReplayAnswer> = {}): string {
+/** Whether it opens every resource of the partner's own tenant, which is more than a customer. */
+const opensPartner = ({ allows }: Rule, partner: string | undefined): boolean =>
+  allows?.unlimited === true && partner !== undefined && allows.tenants.includes(partner);
+
+const opensEverything = ({ allows }: Rule): boolean => allows?.everything === true;
+
+/** How many rules open too much, and how many nobody used. */
+function headline({ use }: Partial<ReplayAnswer> = {}, partner: string | undefined): string {
   if (use === undefined) return 'Policy';
-  const unused = use.rules.filter(({ lastAt }) => lastAt === undefined).length;
-  const all = count(use.rules.length, 'rule');
-  if (unused === 0) return `${all}, each was used`;
-  return `${unused.toLocaleString('en')} of ${all} ${unused === 1 ? 'was' : 'were'} not used`;
+  const { rules } = use;
+  const of = (isOne: (rule: Rule) => boolean, one: string, many: string): readonly string[] => {
+    const { length } = rules.filter(isOne);
+    return length === 0 ? [] : [`${length.toLocaleString('en')} ${length === 1 ? one : many}`];
+  };
+  const found = [
+    ...of(opensEverything, 'opens everything', 'open everything'),
+    ...of((rule) => opensPartner(rule, partner), 'opens the partner tenant', 'open the partner tenant'),
+    ...of(({ lastAt }) => lastAt === undefined, 'was not used', 'were not used'),
+  ];
+  const all = count(rules.length, 'rule');
+  return found.length === 0 ? `${all}, each was used` : found.join(', ').replace(/\S+/, `$& of ${all}`);
 }
 
-/** To whom most often the policy denied what, and last. */
-function DeniedThen({ answer: { readFrom, period, use } }: ReadProps) {
-  const filter = deniedIn(readFrom, period);
-  const denied = usePolling(
-    (api) => readPeriod(api, filter, { from: readFrom, to: period.to }),
-    auditLink(filter),
-  ).value;
-  const names = useNames(use?.callerNames ?? denied?.callerNames);
-  return <Refused filter={filter} period={denied} names={names} />;
+/** To whom most often the policy refused what, and last. */
+function RefusedThen({ answer: { readFrom, period, use } }: ReadProps) {
+  const filter = refusedIn(readFrom, period);
+  const read = usePolling((api) => readPeriod(api, filter, { from: readFrom, to: period.to }), auditLink(filter)).value;
+  const names = useNames(use?.callerNames ?? read?.callerNames);
+  return <Refused filter={filter} period={read} names={names} />;
 }
 
-const deniedIn = (from: string, { to }: ReplayAnswer['period']) => ({ outcome: 'policy', from, to }) as const;
+const refusedIn = (from: string, { to }: ReplayAnswer['period']) => ({ outcome: 'policy', from, to }) as const;
 
 interface ReadProps {
   readonly answer: ReplayAnswer;
@@ -102,14 +127,15 @@ function Read({ answer }: ReadProps) {
   const { readFrom, period, judged, refusedByBoth, unknown, others, use } = answer;
   const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
   // What was served and what no rule allows any more is not counted by rules either.
-  const denied = Math.max(0, judged - byRules - refusedByBoth);
+  const refused = Math.max(0, judged - byRules - refusedByBoth);
   const open = Object.values(unknown).reduce((sum, records) => sum + records, 0);
   return (
     <>
-      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} judged
-      {denied === 0 ? null : (
+      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} of the policy
+      {refused === 0 ? null : (
         <>
-          , <a href={auditLink(deniedIn(readFrom, period))}>{denied.toLocaleString('en')} of which</a> were denied then
+          , <a href={auditLink(refusedIn(readFrom, period))}>{refused.toLocaleString('en')} of them</a>{' '}
+          {refused === 1 ? 'a refusal' : 'refusals'}
         </>
       )}
       .{refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
@@ -257,21 +283,28 @@ function InForce({ use }: { readonly use: Use }) {
     [signInClientId, callerNames],
   );
   const names = useNames(known);
+  const partner = useSignedIn().session.tenantId;
   const needless = use.permissions.filter(({ unused }) => unused.length > 0);
+  const columns: readonly Column<Rule>[] = [
+    ['Rule, and who', 'w-c wrap', (rule) => <WhoCell {...{ rule, names, partner }} />],
+    ['May', 'wrap', (rule) => <MayCell rule={rule} />],
+    ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
+    ['Approval', 'w-m wrap', ({ allows }) => allows?.approval],
+    ['Last used', 'w-m end wrap', lastUse],
+    // Not its records: these have the steps of its approvals, too.
+    ['Served', 'w-s end wrap p2', ({ records }) => records.toLocaleString('en')],
+  ];
   return (
     <>
       <Panel title="Rules in force" bare>
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
-          <Table<Rule>
-            items={rules.toSorted(byConcern)}
+          <Table
+            class="policy"
+            items={rules.toSorted(byConcern(partner))}
             keyOf={({ rule }) => rule}
-            columns={[
-              ['Who may do what', 'wrap', (rule) => <RuleCell rule={rule} names={names} />],
-              ['Last used', 'w-m end p2', lastUse],
-              ['Records', 'w-s end p2', ({ records }) => records.toLocaleString('en')],
-            ]}
+            columns={columns}
           />
         )}
       </Panel>
@@ -315,68 +348,26 @@ const nouns: Readonly<Record<string, string>> = {
 
 const unusedIn = ({ unused }: Rule): number => Object.values(unused).flat().length;
 
-/** What opens everything comes first, then what nobody used, and then what opens most in vain. */
-const byConcern = (one: Rule, other: Rule): number =>
-  Number(other.allows?.everything === true) - Number(one.allows?.everything === true) ||
+/** What opens too much comes first, then what nobody used, and then what opens most in vain. */
+const byConcern = (partner: string | undefined) => (one: Rule, other: Rule) =>
+  Number(opensPartner(other, partner)) - Number(opensPartner(one, partner)) ||
+  Number(opensEverything(other)) - Number(opensEverything(one)) ||
   Number(other.lastAt === undefined) - Number(one.lastAt === undefined) ||
   (one.lastAt === undefined ? 0 : unusedIn(other) - unusedIn(one));
 
-/** The name of a rule, what it allows, whole lists of it, and what nobody used of it. */
-function RuleCell({ rule, names }: { readonly rule: Rule; readonly names: Names }) {
-  const { allows, unused } = rule;
-  const { tenantId: partner } = useSignedIn().session;
-  const tenantOf = (entry: string): string => {
-    if (entry === '*') return 'every customer tenant';
-    if (entry === partner) return 'the partner tenant';
-    return names.tenants.get(entry) ?? (isGuid(entry) ? `tenant ${names.nameOf(entry)}` : entry);
-  };
-  const lists = [
-    ...Object.entries(allows?.terms ?? {}).map(([part, entries]) => [part, 'In the policy: ', entries] as const),
-    ...Object.entries(unused).map(([part, entries]) => [part, 'Not used: ', entries] as const),
-  ];
-  return (
-    <>
-      <b>{rule.rule}</b>
-      {allows?.everything === true ? (
-        <>
-          {' '}
-          <ToneBadge tone="warn">opens everything</ToneBadge>
-        </>
-      ) : null}
-      {/* A broker of another version does not say it. */}
-      {allows === undefined ? null : <Sentences allows={allows} tenantOf={tenantOf} nameOf={names.nameOf} />}
-      <div class="folds small quiet">
-        {lists.map(([part, before, entries]) => (
-          <div key={before + part}>
-            <Folded
-              names={entries}
-              before={before}
-              noun={nouns[part] ?? 'entry'}
-              {...(part === 'callers' ? { nameOf: names.nameOf } : {})}
-            />
-          </div>
-        ))}
-      </div>
-      <span class="sub">
-        {rule.lastAt === undefined ? 'Not used' : 'Last used: '}
-        {rule.lastAt && lastUse(rule)}
-        {rule.records === 0 ? '' : `, ${count(rule.records, 'record')}`}
-      </span>
-    </>
-  );
+/** A broker of another version does not say what a rule allows. */
+const unsaid: Rule['allows'] = { callers: [], kinds: '', may: '', terms: {}, tenants: [], except: [] };
+
+interface CellProps {
+  readonly rule: Rule;
+  readonly names: Names;
+  /** The id of the partner's tenant. */
+  readonly partner: string | undefined;
 }
 
-const lastUse = ({ lastAt }: Rule) =>
-  lastAt === undefined ? <span class="quiet">not used</span> : <Time iso={lastAt} short />;
-
-interface SentencesProps extends Pick<Names, 'nameOf'> {
-  readonly allows: Rule['allows'];
-  readonly tenantOf: (entry: string) => string;
-}
-
-/** Who may do what, where, and what they may read. */
-function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
-  const { callers, kinds, objects, only, may, tenants, except, reads } = allows;
+/** The name of a rule, how much it opens, and for whom on which conditions. */
+function WhoCell({ rule, names: { nameOf }, partner }: CellProps) {
+  const { callers, kinds, objects, only } = rule.allows ?? unsaid;
   const through = callers.includes('*') ? undefined : callers;
   const ids = objects ?? through;
   const about = [
@@ -385,32 +376,86 @@ function Sentences({ allows, nameOf, tenantOf }: SentencesProps) {
     ...(only === undefined ? [] : [only]),
   ];
   return (
-    <div>
-      <span title={ids?.join(', ')}>
-        {ids === undefined ? `All ${kinds}` : <Some names={ids.map(nameOf)} isFirst />}
-      </span>
-      {about.length === 0 ? '' : ` (${about.join(', ')})`} may {may}, in <Some names={tenants.map(tenantOf)} />
-      {except.length === 0 ? null : (
-        <>
-          , except <Some names={except.map(tenantOf)} />
-        </>
+    <>
+      <b>{rule.rule}</b> {opensEverything(rule) ? <ToneBadge tone="warn">opens everything</ToneBadge> : null}{' '}
+      {opensPartner(rule, partner) ? <ToneBadge tone="warn">opens the partner tenant</ToneBadge> : null}
+      {rule.allows === undefined ? null : (
+        <div title={ids?.join(', ')}>
+          {ids === undefined ? `All ${kinds}` : <Some names={ids.map(nameOf)} isFirst />}
+          {about.length === 0 ? '' : ` (${about.join(', ')})`}
+        </div>
       )}
-      .
-      {reads === undefined ? null : (
-        <>
-          {' '}
-          They may read{' '}
-          {reads.length === 0 ? (
-            'no tenant'
-          ) : (
-            <Some names={reads.map((entry) => (entry === '*' ? 'every tenant' : tenantOf(entry)))} />
-          )}
-          .
-        </>
-      )}
-    </div>
+      <Unused rule={rule} parts={['callers']} nameOf={nameOf} />
+    </>
   );
 }
+
+/** What they may do, and whole lists of it. */
+function MayCell({ rule }: Pick<CellProps, 'rule'>) {
+  const { may, approval, terms } = rule.allows ?? unsaid;
+  return (
+    <>
+      {approval === undefined ? may : may.replace(`, ${approval}`, '')}
+      {Object.entries(terms).map(([part, entries]) => (
+        <div key={part} class="small quiet">
+          <Folded names={entries} before="In the policy: " noun={nouns[part] ?? 'entry'} />
+        </div>
+      ))}
+      <Unused rule={rule} parts={['scopes', 'resources', 'cmdlets', 'changes']} />
+    </>
+  );
+}
+
+/** In which tenants, and which they may read. */
+function WhereCell({ rule, names, partner }: CellProps) {
+  const { tenants, except, reads } = rule.allows ?? unsaid;
+  const namesOf = (entries: readonly string[], all = 'every customer tenant'): readonly string[] =>
+    entries.map((entry) => {
+      if (entry === '*') return all;
+      if (entry === partner) return 'the partner tenant';
+      return names.tenants.get(entry) ?? (isGuid(entry) ? `tenant ${names.nameOf(entry)}` : entry);
+    });
+  return (
+    <>
+      <Some names={namesOf(tenants)} />
+      {except.length === 0 ? null : (
+        <>
+          , except <Some names={namesOf(except)} />
+        </>
+      )}
+      {reads === undefined ? null : (
+        <div class="small quiet">
+          They may read {reads.length === 0 ? 'no tenant' : <Some names={namesOf(reads, 'every tenant')} />}.
+        </div>
+      )}
+      <Unused rule={rule} parts={['tenants']} />
+    </>
+  );
+}
+
+interface UnusedProps {
+  readonly rule: Rule;
+  readonly parts: readonly string[];
+  readonly nameOf?: Names['nameOf'];
+}
+
+/** What nobody used of parts of a rule. */
+const Unused = ({ rule, parts, ...tags }: UnusedProps) => (
+  <>
+    {parts.map((part) => {
+      const names = rule.unused[part] ?? [];
+      const verb = part === 'callers' ? 'did not use it' : names.length === 1 ? 'was not used' : 'were not used';
+      return names.length === 0 ? null : (
+        <div key={part} class="small quiet">
+          <Folded names={names} noun={nouns[part] ?? 'entry'} after={` ${verb}`} {...tags} />
+        </div>
+      );
+    })}
+  </>
+);
+
+const lastUse = ({ lastAt }: Rule) =>
+  lastAt === undefined ? <span class="quiet">not used</span> : <Time iso={lastAt} short />;
 
 /** How many there are of something, and their names in boxes: those of a long list on request. */
 export function Folded(props: {
@@ -418,10 +463,11 @@ export function Folded(props: {
   /** What they are, such as `scope`. */
   readonly noun: string;
   readonly before?: string;
+  readonly after?: string;
   readonly nameOf?: Names['nameOf'];
 }) {
-  const { names, noun, before = '', ...tags } = props;
-  const heading = `${before}${count(names.length, noun)}`;
+  const { names, noun, before = '', after = '', ...tags } = props;
+  const heading = `${before}${count(names.length, noun)}${after}`;
   const boxes = <TagList names={names} {...tags} />;
   return names.length <= namesShown ? (
     <>

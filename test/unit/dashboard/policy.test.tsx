@@ -63,7 +63,7 @@ async function tried(changes: Partial<ReplayAnswer>) {
     summary: root.querySelector('[role=status]')?.textContent,
     lede: root.querySelector('.lede')?.textContent,
     read: root.querySelector('dialog .quiet:has(code)')?.textContent,
-    lastUse: [...root.querySelectorAll('.table td:nth-child(2)')].map(({ textContent }) => textContent),
+    lastUse: [...root.querySelectorAll('.table td:nth-child(5)')].map(({ textContent }) => textContent),
   };
   await unmount();
   return shown;
@@ -101,47 +101,66 @@ it('shows the name of a caller, or the start of its id, with the whole id as a t
     ),
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const unused = root.querySelector('.folds > div');
-  expect(unused?.textContent).toBe('Not used: 2 callers Portal bbbbbbbb… ');
+  const unused = root.querySelector('tbody th .quiet');
+  expect(unused?.textContent).toBe('2 callers did not use it Portal bbbbbbbb… ');
   expect([...(unused?.querySelectorAll('span') ?? [])].map(({ title }) => title)).toEqual([portal, bot]);
   expect(root.querySelector('dl')?.textContent).toBe('ada@partner.example1 app role Tokens.Request ');
   expect(root.querySelector<HTMLElement>('dd > span')?.title).toBe(ada);
   await unmount();
 });
 
-it.each<[string, Partial<Scope> | undefined, string]>([
-  ['every caller', {}, 'spareAll people and applications may get tokens for graph, in every customer tenant.'],
+const tokens = 'get tokens for graph';
+const everywhere = 'every customer tenant';
+
+it.each<[string, Partial<Scope> | undefined, readonly [who: string, may: string, where: string, approval: string]]>([
+  ['every caller', {}, ['spare All people and applications', tokens, everywhere, '']],
   [
     'every person, who reads less',
     { kinds: 'people', reads: [tenantId] },
-    'spareAll people may get tokens for graph, in every customer tenant. They may read Contoso.',
+    ['spare All people', tokens, `${everywhere}They may read Contoso.`, ''],
   ],
   [
     'people by their object ids',
     { callers: ['portal'], kinds: 'people', objects: ['ada'], reads: [] },
-    'spareAda (people, through Portal) may get tokens for graph, in every customer tenant. They may read no tenant.',
+    ['spare Ada (people, through Portal)', tokens, `${everywhere}They may read no tenant.`, ''],
   ],
   [
     'some, by their names',
     { callers: ['portal', 'b'.repeat(36)], kinds: 'people', tenants: ['group:gold', tenantId], except: ['tag:risk'] },
-    'sparePortal, bbbbbbbb… (people) may get tokens for graph, in group:gold, Contoso, except tag:risk.',
+    ['spare Portal, bbbbbbbb… (people)', tokens, 'group:gold, Contoso, except tag:risk', ''],
   ],
   [
     'people who sign in here, in the tenant of the partner',
     { callers: ['sign-in'], kinds: 'people', tenants: ['partner'] },
-    'sparePeople who sign in here (people) may get tokens for graph, in the partner tenant.',
+    ['spare People who sign in here (people)', tokens, 'the partner tenant', ''],
   ],
   [
     'by lists that words only count',
     { terms: { 'requests.paths': ['/v1.0/a', '/v1.0/b'] } },
-    'spareAll people and applications may get tokens for graph, in every customer tenant.In the policy: 2 paths /v1.0/a /v1.0/b ',
+    ['spare All people and applications', `${tokens}In the policy: 2 paths /v1.0/a /v1.0/b `, everywhere, ''],
   ],
-  ['of which an older broker says nothing', undefined, 'spare'],
+  [
+    'after an approval, which has its own column',
+    { may: `${tokens}, after 1 approval each`, approval: 'after 1 approval each' },
+    ['spare All people and applications', tokens, everywhere, 'after 1 approval each'],
+  ],
+  ['of which an older broker says nothing', undefined, ['spare ', '', '', '']],
 ])('says what a rule allows %s', async (_, more, words) => {
   const scope = (more && { ...allows, ...more }) as Scope;
-  const use = { ...answer.use!, rules: [{ rule: 'spare', allows: scope, records: 0, unused: {} }] };
+  const { cells, unmount } = await rulesOf([{ rule: 'spare', allows: scope, records: 0, unused: {} }]);
+  expect(
+    cells()[0]
+      ?.slice(0, 4)
+      .map((text) => text?.replace(/ {2,}/, ' ')),
+  ).toEqual(words);
+  await unmount();
+});
+
+/** The page of a partner with these rules in force. */
+async function rulesOf(rules: NonNullable<ReplayAnswer['use']>['rules']) {
+  const use = { ...answer.use!, rules, callerNames: { portal: 'Portal', ada: 'Ada' } };
   const api = apiWith({
-    replay: async () => ({ ...answer, use: { ...use, callerNames: { portal: 'Portal', ada: 'Ada' } } }),
+    replay: async () => ({ ...answer, use }),
     tenants: async () => ({ tenants: [{ tenantId, name: 'Contoso' }] }) as never,
     jobs: async () => ({ jobs: [] }),
     runs: async () => ({ runs: [] }),
@@ -154,8 +173,33 @@ it.each<[string, Partial<Scope> | undefined, string]>([
     </SignedInContext.Provider>,
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  expect(root.querySelector('tbody th')?.textContent).toBe(`${words}Not used`);
-  await unmount();
+  const cells = () =>
+    [...root.querySelectorAll('tbody tr')].map((row) => [...row.children].map(({ textContent }) => textContent));
+  return { root, unmount, cells };
+}
+
+it('puts first what opens too much, and says how much in the title', async () => {
+  const used = { allows, records: 1, lastAt: answer.period.to, unused: {} };
+  const whole = { ...allows, unlimited: true as const };
+  const of = async (...rules: readonly object[]) => {
+    const { root, unmount } = await rulesOf(rules as never);
+    const shown = [root.querySelector('h1')?.textContent];
+    for (const row of root.querySelectorAll('tbody tr'))
+      shown.push([...row.querySelectorAll('b, .badge')].map(({ textContent }) => textContent).join(': '));
+    await unmount();
+    return shown;
+  };
+  const wide = { ...used, rule: 'wide', allows: { ...whole, everything: true as const } };
+  const own = { ...used, rule: 'own', allows: { ...whole, tenants: ['partner'] } };
+  const other = { ...used, rule: 'other', allows: { ...whole, tenants: [tenantId] } };
+  expect(await of({ ...used, rule: 'unused', lastAt: undefined }, other, wide, own)).toEqual([
+    '1 of 4 rules opens everything, 1 opens the partner tenant, 1 was not used',
+    'own: opens the partner tenant',
+    'wide: opens everything',
+    'unused',
+    'other',
+  ]);
+  expect(await of(used)).toMatchObject({ 0: '1 rule, each was used' });
 });
 
 it('puts first what opens everything, then what nobody used, then what names most in vain', async () => {
@@ -188,13 +232,13 @@ it('shows the other names of a long list of callers on request', async () => {
   const { root, unmount } = await rendered(signedIn({ replay: async () => ({ ...answer, use }) }, <PolicyView />));
   await act(() => new Promise((resolve) => setTimeout(resolve)));
   const words = () => root.querySelector('tbody th')?.textContent;
-  expect(words()).toContain('spareA, b, c, d and 2 others (people and applications) may');
+  expect(words()).toContain('A, b, c, d and 2 others (people and applications)');
   await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
-  expect(words()).toContain('spareA, b, c, d, e, f (people and applications) may');
+  expect(words()).toContain('A, b, c, d, e, f (people and applications)');
   await unmount();
 });
 
-it('leads from how much was denied to it, and says to whom most often', async () => {
+it('leads from how much was refused to it, and says to whom most often', async () => {
   const denied = (more: object) => ({
     at: '2026-11-20T05:00:00.000Z',
     tokenId: 't',
@@ -213,7 +257,7 @@ it('leads from how much was denied to it, and says to whom most often', async ()
   );
   for (let time = 0; time < 2; time += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
   expect(root.querySelector('.lede')?.textContent).toContain(
-    '11 decisions judged, 2 of which were denied then. Each time Night script asked for Mail.Read, last on 20 Nov,',
+    '11 decisions of the policy, 2 of them refusals. Each time Night script asked for Mail.Read, last on 20 Nov,',
   );
   const [, query] = root.querySelector('.lede a')?.getAttribute('href')?.split('?') ?? [];
   expect(Object.fromEntries(new URLSearchParams(query))).toEqual({
@@ -229,21 +273,21 @@ it('folds a long list of names behind its number', async () => {
   const { root, rerender, unmount } = await rendered(<Folded names={names.slice(0, 4)} noun="scope" />);
   expect(root.textContent).toBe('4 scopes Scope.0 Scope.1 Scope.2 Scope.3 ');
   expect(root.querySelector('details')).toBeNull();
-  await rerender(<Folded names={names} before="Not used: " noun="scope" />);
-  expect(root.querySelector('summary')?.textContent).toBe(' Not used: 5 scopes');
+  await rerender(<Folded names={names} before="In all: " noun="scope" after=" here" />);
+  expect(root.querySelector('summary')?.textContent).toBe(' In all: 5 scopes here');
   expect(root.querySelectorAll('details > .tag')).toHaveLength(5);
   await unmount();
 });
 
-it('tells decisions that were denied from those that no rule allows any more', async () => {
+it('tells decisions that were refused from those that no rule allows any more', async () => {
   const { lede, read } = await tried({ judged: 12, refusedByBoth: 1 });
   for (const text of [lede, read])
-    expect(text).toContain('12 decisions judged, 2 of which were denied then. No rule would allow 1 decision now.');
+    expect(text).toContain('12 decisions of the policy, 2 of them refusals. No rule would allow 1 decision now.');
 });
 
 it('says since when nobody used a rule, and why it did not look further back', async () => {
   const all = await tried({});
-  expect(all.lede).toMatch(/^From 17 Nov.*: 9 decisions judged\.$/);
+  expect(all.lede).toMatch(/^From 17 Nov.*: 9 decisions of the policy\.$/);
   expect(all.lastUse).toEqual(['not used', expect.stringContaining('23 Nov')]);
   expect(all.lede).not.toContain('Older records');
   const part = await tried({ readFrom: '2026-11-20T12:00:00.000Z' });

@@ -158,7 +158,11 @@ export interface RuleScope {
   readonly except: readonly string[];
   /** Entries of the tenants that the callers may read. Empty: none. Absent: the rule does not limit reading. */
   readonly reads?: readonly string[];
-  /** Present if no limit is left: every resource or change job, in every customer tenant, without an approval. */
+  /** What must happen before each, in words: the end of `may`. Absent: nothing. */
+  readonly approval?: string;
+  /** Present if it opens every resource or change job in its tenants, without an approval. */
+  readonly unlimited?: true;
+  /** Present if these are every customer tenant, too: no limit is left. */
   readonly everything?: true;
 }
 
@@ -170,27 +174,27 @@ export function scopeOf(rule: Rule): RuleScope {
     roles.length === 0 ? [] : `with the app roles ${listed(roles)}`,
   ].flat();
   const entriesOf = (list: 'tenants' | 'except' | 'reads'): readonly string[] => written[list].map(textOfEntry);
-  const { may, terms } = whatIn(rule);
+  const isUnlimited = opensAll(rule);
   return {
     callers: callers === '*' ? ['*'] : [...callers],
     kinds: kindsIn(kinds, callers, blueprints),
     ...(objects === '*' ? {} : { objects: [...objects] }),
     ...(only.length === 0 ? {} : { only: only.join(', ') }),
-    may,
-    terms,
+    ...whatIn(rule),
     tenants: entriesOf('tenants'),
     except: entriesOf('except'),
     ...(reads === undefined ? {} : { reads: entriesOf('reads') }),
-    ...(opensEverything(rule) ? { everything: true } : {}),
+    ...(isUnlimited ? { unlimited: true } : {}),
+    ...(isUnlimited && opensEveryCustomer(rule) ? { everything: true } : {}),
   };
 }
 
 /** Rules for the gateway always name permissions or paths, and only they protect targets. */
-function opensEverything({ tokens, changes, resources, scopes, approval, breakGlass, written }: Rule): boolean {
-  if (approval !== undefined || breakGlass || written.except.length > 0) return false;
-  if (!written.tenants.some(({ kind }) => kind === 'all')) return false;
-  return changes === '*' || (tokens && resources === '*' && scopes === undefined);
-}
+const opensAll = ({ tokens, changes, resources, scopes, approval, breakGlass }: Rule): boolean =>
+  approval === undefined && !breakGlass && (changes === '*' || (tokens && resources === '*' && scopes === undefined));
+
+const opensEveryCustomer = ({ written }: Rule): boolean =>
+  written.except.length === 0 && written.tenants.some(({ kind }) => kind === 'all');
 
 /** Without kinds, a rule is for agents only if it names them. */
 function kindsIn(kinds: AllowList, callers: AllowList, blueprints: AllowList): string {
@@ -204,7 +208,7 @@ const kindsInWords: Readonly<Record<string, string>> = { user: 'people', applica
 /** Entries of a list that words name. */
 const namedInWords = 3;
 
-function whatIn(rule: Rule): Pick<RuleScope, 'may' | 'terms'> {
+function whatIn(rule: Rule): Pick<RuleScope, 'may' | 'terms' | 'approval'> {
   const { tokens, gateway, changes, grants, resources, requests, approval, breakGlass, protect, application } = rule;
   const terms: Record<string, readonly string[]> = {};
   /** Short in words. Then the whole list is a term, also if words say less of its entries. */
@@ -234,12 +238,18 @@ function whatIn(rule: Rule): Pick<RuleScope, 'may' | 'terms'> {
       : `under ${inWords('scopes', rule.scopes)}${tokens && rule.excessScopes === 'record' ? ' (other scopes of a token are recorded, not refused)' : ''}`,
     changes !== undefined || application === 'default' ? [] : `through the application ${application} of the broker`,
     protectedOnes === undefined ? [] : `but not change ${inWords('protect', protectedOnes)}`,
+  ].flat();
+  const conditions = [
     approval === undefined
       ? []
       : `after ${approval.count} ${approval.count === 1 ? 'approval' : 'approvals'} each${deciders.length === 0 ? '' : ` by people with the app roles ${listed(deciders)}`}`,
     breakGlass ? 'in an emergency, with a reason' : [],
   ].flat();
-  return { may: [what.join(' and '), ...limits].join(', '), terms };
+  return {
+    may: [what.join(' and '), ...limits, ...conditions].join(', '),
+    terms,
+    ...(conditions.length === 0 ? {} : { approval: conditions.join(', ') }),
+  };
 }
 
 const grantsInWords: Readonly<Record<Grant, string>> = { delegated: 'delegated', application: 'app-only' };

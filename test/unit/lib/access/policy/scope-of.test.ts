@@ -82,6 +82,21 @@ it.each<[boolean, string, Partial<RuleDocument>]>([
   expect(scopeIn(rule).everything).toBe(isOpen ? true : undefined);
 });
 
+it.each<[string | undefined, Partial<RuleDocument>]>([
+  [undefined, { changes: ['*'] }],
+  ['after 1 approval each', { changes: ['*'], approval: {} }],
+  ['in an emergency, with a reason', { ...sends, breakGlass: true }],
+])('says that %s must happen, at the end of what a rule allows', (approval, rule) => {
+  const scope = scopeIn(rule);
+  expect(scope.approval).toBe(approval);
+  expect(scope.may.endsWith(`, ${approval}`)).toBe(approval !== undefined);
+});
+
+it('says of a rule that opens every resource of some tenants that it has no limit there', () => {
+  expect(scopeIn({ resources: ['*'], tenants: [guid(4)] })).toMatchObject({ unlimited: true, tenants: [guid(4)] });
+  expect(scopeIn({ ...graph, tenants: [guid(4)] }).unlimited).toBeUndefined();
+});
+
 it('has the whole lists of which words say less', () => {
   const paths = ['a', 'b', 'c', 'd'].map((name) => `/v1.0/${name}/**`);
   const scopes = ['User.Read.All', 'Group.Read.All', 'Mail.Read', 'Files.Read.All'];
