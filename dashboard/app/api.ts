@@ -23,6 +23,7 @@ import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import type { DecidedApplyAnswer, PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { ApplyOptions } from '../../src/lib/changes/plans.ts';
+import type { ReportSource } from '../../src/lib/api/report/read-report.ts';
 import type { DecisionKind } from '../../src/lib/approvals/approval.ts';
 import { type Clock, retry, systemClock } from '../../src/lib/core/clock.ts';
 import { apiUrl } from '../shared/api-base.ts';
@@ -267,3 +268,17 @@ const listQuery = (lists: Readonly<Record<string, readonly string[]>>): Readonly
   Object.fromEntries(
     Object.entries(lists).flatMap(([name, entries]) => (entries.length === 0 ? [] : [[name, entries.join(',')]])),
   );
+
+/** The rows of jobs in a tenant. */
+export const rowsFrom = (api: Api): Pick<ReportSource, 'jobs' | 'tenantHistory' | 'rowPages'> => ({
+  jobs: api.jobs,
+  tenantHistory: (tenantId, job) => api.tenantHistory(tenantId, job, {}),
+  rowPages: async function* (runId, tenantId) {
+    let continuation: string | undefined;
+    do {
+      const page = await api.rowsOfTenant(runId, tenantId, continuation);
+      yield page.rows;
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+  },
+});

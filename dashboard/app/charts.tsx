@@ -171,7 +171,7 @@ export function FailureBars({
 }
 
 /** The points of a line through the values that are known, between `L`. */
-const lineOf = (values: readonly (number | undefined)[], width: number, height: number, top: number): string =>
+const lineOf = (values: Values, width: number, height: number, top: number): string =>
   values
     .flatMap((value, at) => (value === undefined ? [] : [[at / Math.max(1, values.length - 1), value / top] as const]))
     .map(([x, y]) => `${(x * width).toFixed(1)} ${(height - y * height).toFixed(1)}`)
@@ -246,14 +246,20 @@ export function Marks(props: {
 /** A visit that did nothing is a line. */
 const isDone = (tone: string): boolean => tone !== 'idle';
 
-/** A line over equal parts of time, from zero to its highest value. */
-export function Flow({ values, ...axes }: { readonly values: readonly number[] } & Axes) {
-  const scale = scaleOf(values, false);
+type Values = readonly (number | undefined)[];
+
+/** A line over equal parts of time, from zero to its highest value. @param props.beside a second line, dashed. */
+export function Flow({ values, beside = [], ...axes }: { readonly values: Values; readonly beside?: Values } & Axes) {
+  const scale = scaleOf(
+    [...values, ...beside].flatMap((value) => value ?? []),
+    false,
+  );
   const line = lineOf(values, 1000, 72, scale.max);
   return (
     <Plot scale={scale} width={1000} height={72} {...axes}>
       <path class="c-area" d={`M0 72L${line}L1000 72z`} />
       <path class="c-line" d={`M${line}`} />
+      {beside.length === 0 ? null : <path class="c-line beside" d={`M${lineOf(beside, 1000, 72, scale.max)}`} />}
     </Plot>
   );
 }

@@ -5,31 +5,37 @@ import {
   type Section,
   type TenantReport,
 } from '../../src/lib/api/report/read-report.ts';
+import { type RowTable, rowTable } from '../../src/lib/api/report/row-table.ts';
 import {
-  accessText,
-  cellText,
   changedCells,
   changedRow,
   changesText,
-  checkedText,
   countsText,
   differenceText,
+  nothingFoundText,
   numberText,
-  permissionsText,
+  unreadIn,
+  workCells,
+  workColumns,
   workText,
 } from '../../src/lib/api/report/report-words.ts';
+import { useState } from 'preact/hooks';
+import { dayMs } from '../../src/lib/core/clock.ts';
 import { dayText, zoneText } from '../../src/lib/core/day-text.ts';
-import { parseGuid } from '../../src/lib/core/identifiers.ts';
-import { capitalized } from '../../src/lib/core/text.ts';
-import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
+import { byTopic } from '../../src/lib/core/topics.ts';
 import { Warnings } from '../shared/text.tsx';
-import type { Api } from './api.ts';
+import { type Api, rowsFrom } from './api.ts';
+import { Flow, Keys } from './charts.tsx';
 import { usePartner, useRole } from './context.ts';
+import { localDate } from './format.ts';
+import { tenantPoints } from './history-points.ts';
 import { Icon } from './icon.tsx';
+import { daysBetween, noonOf } from './nights.ts';
 import { Empty, Fact, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { tenantLink, useRoute } from './route.ts';
+import { Life } from './tenant-view.tsx';
 import { useNarrow } from './virtual-rows.tsx';
 
 /** Rows and changes of each job. */
@@ -45,6 +51,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   const polled = usePolling(load, `report ${tenantId}`);
   const { value: report } = polled;
   const partner = usePartner();
+  const tenant = usePolling((api) => api.tenant(tenantId), `tenant ${tenantId}`).value;
   return (
     <article class="report">
       {report === undefined ? null : (
@@ -56,7 +63,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           about={
             <>
               <span>{report.defaultDomain ?? tenantId}</span>
-              <span>{accessText(report)}</span>
+              <span>{report.access}</span>
             </>
           }
         >
@@ -65,24 +72,11 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           </button>
         </Head>
       )}
+      {tenant && report && <Life tenant={tenant} />}
       <Loaded polled={polled}>{(found) => <Content report={found} />}</Loaded>
     </article>
   );
 }
-
-/** The rows of jobs in a tenant. */
-export const rowsFrom = (api: Api): Pick<ReportSource, 'jobs' | 'tenantHistory' | 'rowPages'> => ({
-  jobs: api.jobs,
-  tenantHistory: (tenantId, job) => api.tenantHistory(tenantId, job, {}),
-  rowPages: async function* (runId, tenantId) {
-    let continuation: string | undefined;
-    do {
-      const page = await api.rowsOfTenant(runId, tenantId, continuation);
-      yield page.rows;
-      ({ continuation } = page);
-    } while (continuation !== undefined);
-  },
-});
 
 const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
   ...rowsFrom(api),
@@ -91,32 +85,41 @@ const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
   audit: readsAudit ? api.audit : undefined,
 });
 
-/** Licences first: what the customer pays for. */
-const topicsOf = (sections: readonly Section[]) =>
-  byTopic(sections).toSorted(([one], [other]) => Number(other === 'licences') - Number(one === 'licences'));
+const licenceJob = 'licence-report';
 
 function Content({ report }: { readonly report: TenantReport }) {
-  const { sections, warnings } = report;
+  const { sections, warnings, work } = report;
   const { query } = useRoute();
   // A link may be about the rows of a job.
   useEffect(() => document.getElementById(placeOf(new URLSearchParams(query).get('job') ?? ''))?.focus(), []);
+  // Licences first: what the customer pays for.
+  const ordered = byTopic(sections)
+    .flatMap(([, group]) => group)
+    .toSorted((one, other) => Number(other.job === licenceJob) - Number(one.job === licenceJob));
   return (
     <>
       <Warnings texts={warnings} />
-      <div class="stack">
-        <Findings report={report} />
-        <Work report={report} />
-      </div>
-      {topicsOf(sections).map(([topic, group]) => (
-        <section key={topic} class="stack" aria-label={topicTitle(topic)}>
-          {/* The title of a panel says it. */}
-          {group[0]?.title === topicTitle(topic) ? null : <h2>{topicTitle(topic)}</h2>}
-          {group.map((section) => (
-            <div key={section.job} id={placeOf(section.job)} tabIndex={-1}>
-              <OneSection section={section} />
-            </div>
-          ))}
-        </section>
+      <Findings report={report} />
+      <Panel title="What the partner did here">
+        <p>{workText(work)}</p>
+        {work === undefined || work.deeds.length === 0 ? null : (
+          <Table
+            items={work.deeds.map(workCells)}
+            keyOf={([what = '']) => what}
+            columns={workColumns.map(
+              ({ title }, at): TableColumn<readonly string[]> => [
+                title,
+                ['w-c wrap', 'end', 'wrap any', 'end p2'][at],
+                (cells) => cells[at],
+              ],
+            )}
+          />
+        )}
+      </Panel>
+      {ordered.map((section) => (
+        <div key={section.job} id={placeOf(section.job)} tabIndex={-1}>
+          <OneSection report={report} section={section} />
+        </div>
       ))}
       {sections.length > 0 ? null : <Empty title="No rows of this customer are kept." />}
       <p class="quiet small">
@@ -129,59 +132,53 @@ function Content({ report }: { readonly report: TenantReport }) {
 /** The id of the rows of a job in the document. */
 const placeOf = (job: string): string => `report-${job}`;
 
-/** What the customer should know first, each with the way to its rows, and what could not be read. */
+/** What the customer should know first, and what could not be read: silence would be good news. */
 function Findings({ report }: { readonly report: TenantReport }) {
-  const { findings } = report;
-  const checked = checkedText(report);
+  const [findings, nothing, unread] = [report.findings, nothingFoundText(report), unreadIn(report)];
   return (
     <>
-      {findings.length === 0 ? null : (
-        <Panel title="What needs attention" bare>
-          <ol class="list">
-            {findings.map(({ job, text, consequence }) => (
-              <li key={text} class="ask">
-                <div>
-                  <b>{text}</b>
-                  <div class="small quiet">{consequence}</div>
-                </div>
-                {job === undefined ? null : (
-                  <button type="button" class="link" onClick={() => document.getElementById(placeOf(job))?.focus()}>
-                    Show<span class="visually-hidden"> the rows: {text}</span>
-                  </button>
-                )}
-              </li>
-            ))}
-          </ol>
+      {findings.length === 0 && nothing === '' ? null : (
+        <Panel title="What needs attention" bare={nothing === ''}>
+          {nothing || <Told of={findings.map(({ text, consequence, job }) => [text, consequence, job] as const)} />}
         </Panel>
       )}
-      {checked === '' ? null : <p class="lede">{checked}</p>}
+      {unread.length === 0 ? null : (
+        <Panel title="What could not be read" bare>
+          <Told of={unread} />
+        </Panel>
+      )}
     </>
   );
 }
 
-function Work({ report: { work } }: { readonly report: TenantReport }) {
-  return (
-    <Panel title="What the partner did here">
-      <p>{workText(work)}</p>
-      {work === undefined || work.purposes.length === 0 ? null : (
-        <Table
-          items={work.purposes}
-          keyOf={({ name }) => name}
-          columns={[
-            ['For', 'w-c wrap', ({ name }) => capitalized(name)],
-            ['On record', 'end', ({ count }) => numberText(count)],
-            ['With the permissions', 'wrap p2', ({ permissions }) => permissionsText(permissions)],
-            ['Last', 'end', ({ lastAt }) => dayText(lastAt)],
-          ]}
-        />
-      )}
-    </Panel>
-  );
+/** Texts with what follows from them or why, each with the way to its rows. */
+const Told = (props: {
+  readonly of: readonly (readonly [text: string, about: string, job?: string | undefined])[];
+}) => (
+  <ol class="list">
+    {props.of.map(([text, about, job]) => (
+      <li key={text} class="ask">
+        <div>
+          <b>{text}</b>
+          <div class="small quiet">{about}</div>
+        </div>
+        {job === undefined ? null : (
+          <button type="button" class="link" onClick={() => document.getElementById(placeOf(job))?.focus()}>
+            Show<span class="visually-hidden"> the rows: {text}</span>
+          </button>
+        )}
+      </li>
+    ))}
+  </ol>
+);
+
+interface SectionProps {
+  readonly report: TenantReport;
+  readonly section: Section;
 }
 
-function OneSection({ section }: { readonly section: Section }) {
-  const { title, asOf, rowCount, rows, columns, changes, counts, since, changed } = section;
-  const more = rowCount - rows.length;
+function OneSection({ report, section }: SectionProps) {
+  const { job, title, asOf, rowCount, rows, columns, changes, counts, since, changed } = section;
   const isAsBefore = changes !== undefined && Object.values(changes).every((n) => n === 0);
   const about = since === undefined ? '' : isAsBefore ? 'as before' : changesText(section);
   // What occurs once each, or alone, is said by the table.
@@ -195,6 +192,7 @@ function OneSection({ section }: { readonly section: Section }) {
   return (
     <Panel title={title} more={times}>
       <Metrics of={[[nounOf(section), numberText(rowCount), about], ...figuresOf(section)]} />
+      {job === licenceJob ? <Licences tenantId={report.tenantId} /> : null}
       {says ? (
         <p>
           {counts.title}: {countsText(counts)}
@@ -213,13 +211,32 @@ function OneSection({ section }: { readonly section: Section }) {
           </ul>
         </>
       )}
-      {rows.length === 0 ? null : (
-        <>
-          {more === 0 ? null : <h3>{`The first ${rows.length} of ${numberText(rowCount)}`}</h3>}
-          <Rows section={section} />
-        </>
-      )}
+      {rows.length === 0 ? null : <Rows report={report} section={section} />}
     </Panel>
+  );
+}
+
+/** Licences that were bought and assigned, day by day, from the first to the last day with both. */
+function Licences({ tenantId }: Pick<TenantReport, 'tenantId'>) {
+  const history = usePolling((api) => api.tenantHistory(tenantId, licenceJob, {}), `licences of ${tenantId}`).value;
+  const numbersOf = (column: string) => {
+    const points = history === undefined ? [] : tenantPoints(history, column);
+    const known = points.filter(({ number }) => number !== undefined);
+    return new Map(known.map(({ startedAt, number }) => [noonOf(Date.parse(startedAt)), number]));
+  };
+  const [bought, assigned] = [numbersOf('licences'), numbersOf('assigned')];
+  const days = [...bought.keys()].filter((day) => assigned.has(day));
+  const [first = 0, last = 0] = [days[0], days.at(-1)];
+  if (first === last) return null;
+  const all = Array.from({ length: daysBetween(first, last) + 1 }, (_, at) => noonOf(first + at * dayMs));
+  const [from, to] = [first, last].map((day) => localDate(new Date(day).toISOString()));
+  return (
+    <Flow
+      values={all.map((day) => bought.get(day))}
+      beside={all.map((day) => assigned.get(day))}
+      label={`Licences that were bought and assigned, from ${from} to ${to}`}
+      ends={[from, <Keys key="keys" of={Object.entries({ active: 'bought', beside: 'assigned' })} />, to]}
+    />
   );
 }
 
@@ -243,81 +260,43 @@ function figuresOf({ figures, rowCount }: Section): readonly (readonly [string, 
   });
 }
 
-type Column = Section['columns'][number];
-type Row = Section['rows'][number];
+type Shown = RowTable['rows'][number];
 
-/** Columns beside the first one that fit on paper. */
-const mostColumns = 6;
+const Value = ({ of: { text, tone } }: { readonly of: Shown['cells'][number] }) =>
+  tone === 'warn' ? <ToneBadge tone={tone}>{text}</ToneBadge> : <bdi class={tone && 'problem'}>{text}</bdi>;
 
-/** The value in a cell. Of an id, its start tells two rows apart. */
-const textOf = (row: Row, column: Column): string => {
-  const text = cellText(row[column.name], column);
-  return parseGuid(text) === undefined ? text : `${text.slice(0, 8)}…`;
-};
-
-/** The tone of a value that needs somebody. */
-const toneOf = (row: Row, { name }: Column): 'warn' | 'bad' | undefined => {
-  if (name === 'daysLeft') return Number(row[name]) < 0 ? 'bad' : undefined;
-  if (name === 'strength') return row[name] === 'none' ? 'bad' : undefined;
-  return name === 'status' && row[name] === 'Warning' ? 'warn' : undefined;
-};
-
-function Value({ row, column }: { readonly row: Row; readonly column: Column }) {
-  const [text, tone] = [textOf(row, column), toneOf(row, column)];
-  return tone === 'warn' ? <ToneBadge tone={tone}>{text}</ToneBadge> : <bdi class={tone && 'problem'}>{text}</bdi>;
-}
-
-const isKnown = (row: Row, column: Column): boolean => (row[column.name] ?? '') !== '';
+const Name = ({ of: { name, about } }: { readonly of: Shown }) => (
+  <>
+    <bdi>{name}</bdi>
+    {about.map((text) => (
+      <div key={text} class="small quiet any">
+        {text}
+      </div>
+    ))}
+  </>
+);
 
 /** The rows as a table. On a phone, each row is a block, and each value has its name. */
-function Rows({ section: { rows, columns, counts } }: { readonly section: Section }) {
+function Rows({ report, section }: SectionProps) {
   const isPhone = useNarrow();
-  const person = columns.find(({ name }) => name === 'displayName');
-  // They stand with the name of the person.
-  const isMark = ({ name }: Column): boolean => person !== undefined && (name === 'admin' || name === 'userType');
-  const [first = person, ...others] = columns.filter((column) => column !== person && !isMark(column));
-  if (first === undefined) return null;
-  // What all rows have in common is said once. One row has nothing in common with others.
-  const isCommon = (column: Column): boolean =>
-    rows.length > 1 &&
-    new Set(rows.map((row) => textOf(row, column))).size === 1 &&
-    !rows.some((row) => toneOf(row, column));
-  const isMany = others.length > mostColumns;
-  const common = isMany ? others.filter(isCommon) : [];
-  // First what the rows are counted by, which is the answer.
-  const ordered = others
-    .filter((column) => !common.includes(column))
-    .toSorted((one, other) => Number(other.title === counts?.title) - Number(one.title === counts?.title));
-  const [fitting, left] = [ordered.slice(0, mostColumns), ordered.slice(mostColumns)];
-  // A number that is zero is in the sums over the rows.
-  const known = (row: Row, some: readonly Column[]) =>
-    some.filter((column) => isKnown(row, column) && row[column.name] !== 0);
-  const name = (row: Row) => <bdi>{textOf(row, person !== undefined && isKnown(row, person) ? person : first)}</bdi>;
-  const about = (row: Row): string =>
-    [
-      person !== undefined && isKnown(row, person) ? textOf(row, first) : [],
-      row['userType'] === 'guest' ? 'guest' : [],
-      row['admin'] === true ? 'administrator' : [],
-    ]
-      .flat()
-      .join(', ');
+  const [isAll, setAll] = useState(false);
+  const { title, common, columns, rows, others } = rowTable(report, section, isAll);
+  const [first, ...more] = columns;
   return (
     <>
-      {common.length === 0 ? null : (
-        <p class="quiet">
-          In every row: {common.map((column) => `${column.title} ${textOf(rows[0] ?? {}, column)}`).join(', ')}.
-        </p>
-      )}
-      {isPhone ? (
+      {title === '' || rows.length === 0 ? null : <h3>{title}</h3>}
+      {common === '' ? null : <p class="quiet">In every row: {common}.</p>}
+      {rows.length === 0 ? null : isPhone ? (
         <ul class="records">
           {rows.map((row, at) => (
             <li key={at}>
-              <b>{name(row)}</b>
-              {about(row) === '' ? null : <div class="small quiet">{about(row)}</div>}
+              <b>
+                <Name of={row} />
+              </b>
               <dl>
-                {known(row, ordered).map((column) => (
-                  <Fact key={column.name} name={column.title}>
-                    <Value row={row} column={column} />
+                {row.cells.map((cell, index) => (
+                  <Fact key={index} name={more[index]?.title ?? ''}>
+                    {cell.isEmpty ? undefined : <Value of={cell} />}
                   </Fact>
                 ))}
               </dl>
@@ -325,34 +304,25 @@ function Rows({ section: { rows, columns, counts } }: { readonly section: Sectio
           ))}
         </ul>
       ) : (
-        <Table<readonly [number, Row]>
+        <Table<readonly [number, Shown]>
           items={[...rows.entries()]}
           keyOf={([at]) => String(at)}
           columns={[
-            [
-              (person ?? first).title,
-              'w-c wrap',
-              ([, row]) => (
-                <>
-                  {name(row)}
-                  {about(row) === '' ? null : <div class="small quiet any">{about(row)}</div>}
-                  <div class="small quiet">
-                    {known(row, left)
-                      .map((column) => `${column.title} ${textOf(row, column)}`)
-                      .join(', ')}
-                  </div>
-                </>
-              ),
-            ],
-            ...fitting.map(
-              (column): TableColumn<readonly [number, Row]> => [
-                column.title,
-                column.type === 'number' ? 'end wrap' : 'wrap',
-                ([, row]) => <Value row={row} column={column} />,
+            [first?.title ?? '', 'w-c wrap', ([, row]) => <Name of={row} />],
+            ...more.map(
+              ({ title, type }, at): TableColumn<readonly [number, Shown]> => [
+                title,
+                type === 'number' ? 'end wrap' : 'wrap',
+                ([, { cells }]) => cells[at] && <Value of={cells[at]} />,
               ],
             ),
           ]}
         />
+      )}
+      {others === 0 ? null : (
+        <button type="button" onClick={() => setAll(true)}>
+          Show the other {numberText(others)}
+        </button>
       )}
     </>
   );

@@ -3,7 +3,7 @@ import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/
 import { readFindings } from '../../src/lib/api/report/read-report.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
-import type { Api } from './api.ts';
+import { type Api, rowsFrom } from './api.ts';
 import { PartyName, titleInWords } from './approval-facts.tsx';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
@@ -14,7 +14,6 @@ import type { HistoryChoice } from './history-choice.ts';
 import { Fact, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { rowsFrom } from './report-view.tsx';
 import { approvalLink, planLink, reportLink, runLink } from './route.ts';
 import { StartButtons } from './start-buttons.tsx';
 import { isApply } from './tenant-filter.ts';
@@ -312,7 +311,7 @@ function Relationship({ tenant }: TenantProps) {
 const rolesShown = 3;
 
 /** From its start to its end, with how much of it is over. */
-function Life({ tenant }: TenantProps) {
+export function Life({ tenant }: TenantProps) {
   const { relationshipStartedAt: start, relationshipEndsAt: end, relationshipRenews, reason } = tenant;
   if (end === undefined) return null;
   const ended = hasEnded(tenant) || Date.parse(end) <= Date.now();

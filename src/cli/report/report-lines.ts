@@ -18,6 +18,8 @@ import {
   numberText,
   periodText,
   rowsText,
+  workCells,
+  workColumns,
   workText,
 } from '../../lib/api/report/report-words.ts';
 
@@ -39,6 +41,9 @@ export function reportLines(report: TenantReport): Line[] {
     styled('strong', 'WHAT THE PARTNER DID HERE'),
     '',
     workText(work),
+    ...(work === undefined || work.deeds.length === 0
+      ? []
+      : ['', ...table(headsOf(workColumns, 2), work.deeds.map(workCells))]),
     ...byTopic(sections).flatMap(([topic, group]): Line[] => [
       '',
       styled('strong', topicTitle(topic).toUpperCase()),
@@ -48,14 +53,16 @@ export function reportLines(report: TenantReport): Line[] {
   ];
 }
 
+/** The first column names the row. @param from the first of those that a narrow terminal leaves out. */
+const headsOf = (columns: readonly { readonly title: string }[], from: number) =>
+  columns.map(({ title }, at) =>
+    at === 0 ? { head: title, min: 24, wrap: true } : { head: title, optional: at >= from },
+  );
+
 function sectionLines(section: Section, tenant: string): Line[] {
   const { title, asOf, rowCount, rows, columns, counts, since, changed, runId } = section;
   const more = rowCount - rows.length;
   const cells = rows.map((row) => columns.map((column) => cellText(row[column.name], column)));
-  const heads = columns.map(({ title }, at) =>
-    // The first one names the row.
-    at === 0 ? { head: title, min: 24, wrap: true } : { head: title, optional: at > 1 },
-  );
   return [
     '',
     [styled('strong', title), `, as of ${exactTime(asOf)}: ${rowsText(rowCount)}`],
@@ -66,7 +73,7 @@ function sectionLines(section: Section, tenant: string): Line[] {
       const cellsText = changedCells(change, columns);
       return [styled(look, sign), ` ${changedRow(change, columns)}${cellsText === '' ? '' : ` (${cellsText})`}`];
     }),
-    ...(rows.length === 0 ? [] : ['', ...table(heads, cells)]),
+    ...(rows.length === 0 ? [] : ['', ...table(headsOf(columns, 2), cells)]),
     ...(more === 0 ? [] : [`and ${numberText(more)} more: ptb runs export ${runId} --tenant ${tenant}`]),
   ];
 }

@@ -4,9 +4,9 @@ import { outcomeWord } from '../../lib/core/outcomes.ts';
 import { dayText } from '../../lib/core/day-text.ts';
 import type { PartnerWork } from '../../lib/api/report/partner-work.ts';
 import type { Gap, Section, TenantReport } from '../../lib/api/report/read-report.ts';
+import { type RowTable, rowTable } from '../../lib/api/report/row-table.ts';
 import {
   accessText,
-  cellText,
   changedCells,
   changedRow,
   changesText,
@@ -16,8 +16,9 @@ import {
   jobsText,
   numberText,
   periodText,
-  permissionsText,
   rowsText,
+  workCells,
+  workColumns,
   workText,
 } from '../../lib/api/report/report-words.ts';
 
@@ -129,7 +130,7 @@ ${workPart(work)}
 ${sections.length === 0 ? '' : overview(sections)}
 ${byTopic(sections).map(
   ([topic, group]) => html`<h2>${topicTitle(topic)}</h2>
-${group.map(sectionPart)}`,
+${group.map((section) => sectionPart(report, section))}`,
 )}
 ${gaps.length === 0 ? '' : gapsPart(gaps)}
 </main>
@@ -152,31 +153,20 @@ const findingsPart = (report: TenantReport): Html => html`${
 
 const workPart = (work: PartnerWork | undefined): Html => html`<h2>What the partner did here</h2>
 <p>${workText(work)}</p>
-${
-  work === undefined || work.purposes.length === 0
-    ? ''
-    : html`<table class="rows">
-<thead><tr><th scope="col">For</th><th scope="col" class="number">On record</th><th scope="col">With the permissions</th><th scope="col">Last</th></tr></thead>
-<tbody>${work.purposes.map(
-        ({ name, count, permissions, lastAt }) =>
-          html`<tr>${cell('For', name)}${number('On record', numberText(count))}${cell('With the permissions', permissionsText(permissions))}${cell('Last', dayText(lastAt))}</tr>
-`,
-      )}</tbody>
-</table>`
-}`;
+${work === undefined || work.deeds.length === 0 ? '' : tableOf(workColumns, work.deeds.map(workCells))}`;
 
 const overview = (sections: readonly Section[]): Html => html`<h2>At a glance</h2>
-<table class="rows">
-<thead><tr><th scope="col">Report</th><th scope="col" class="number">Rows</th><th scope="col">What changed</th><th scope="col">As of</th></tr></thead>
-<tbody>${byTopic(sections)
-  .flatMap(([, group]) => group)
-  .map(
-    (
-      section,
-    ) => html`<tr>${cell('Report', html`<a href="#${section.job}">${section.title}</a>`)}${number('Rows', numberText(section.rowCount))}${cell('What changed', sinceText(section))}${cell('As of', dayText(section.asOf))}</tr>
-`,
-  )}</tbody>
-</table>`;
+${tableOf(
+  ['Report', { title: 'Rows', type: 'number' }, 'What changed', 'As of'],
+  byTopic(sections)
+    .flatMap(([, group]) => group)
+    .map((section) => [
+      html`<a href="#${section.job}">${section.title}</a>`,
+      numberText(section.rowCount),
+      sinceText(section),
+      dayText(section.asOf),
+    ]),
+)}`;
 
 const sinceText = (section: Section): string =>
   section.since === undefined
@@ -194,11 +184,28 @@ function cell(title: string, content: string | Html): Html {
   return html`<td${kind} data-title="${title}"><span dir="auto">${content}</span></td>`;
 }
 
-const number = (title: string, text: string): Html => html`<td class="number" data-title="${title}">${text}</td>`;
+const number = (title: string, text: string | Html): Html =>
+  html`<td class="number" data-title="${title}">${text}</td>`;
 
-function sectionPart(section: Section): Html {
-  const { job, title, description, asOf, rowCount, rows, columns, counts, changed, changes } = section;
-  const more = rowCount - rows.length;
+/** @param heads a text alone is that of a column of texts. */
+function tableOf(
+  heads: readonly (string | Pick<Section['columns'][number], 'title' | 'type'>)[],
+  rows: readonly (readonly (string | Html)[])[],
+): Html {
+  const columns = heads.map((head) => (typeof head === 'string' ? ({ title: head, type: 'text' } as const) : head));
+  return html`<table class="${columns.length > manyColumns ? 'rows many' : 'rows'}">
+<thead><tr>${columns.map(({ title, type }) => html`<th scope="col"${type === 'number' ? html` class="number"` : ''}>${title}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    (
+      cells,
+    ) => html`<tr>${columns.map(({ title, type }, at) => (type === 'number' ? number : cell)(title, cells[at] ?? ''))}</tr>
+`,
+  )}</tbody>
+</table>`;
+}
+
+function sectionPart(report: TenantReport, section: Section): Html {
+  const { job, title, description, asOf, rowCount, counts, changed, changes } = section;
   const total = changes === undefined ? 0 : changes.added + changes.changed + changes.removed;
   return html`<section>
 <h3 id="${job}">${title}</h3>
@@ -207,23 +214,23 @@ ${description === undefined ? '' : html`<p class="quiet">${description}</p>`}
 ${counts === undefined || counts.values.length === 0 ? '' : html`<p>${counts.title}: ${countsText(counts)}</p>`}
 ${figuresPart(section)}
 ${changed.length === 0 ? '' : changesPart(section, total - changed.length)}
-${
-  rows.length === 0
-    ? ''
-    : html`<h4>${more === 0 ? 'Rows' : `The first ${rows.length} of ${numberText(rowCount)} rows`}</h4>
-<table class="${columns.length > manyColumns ? 'rows many' : 'rows'}">
-<thead><tr>${columns.map(({ title, type }) => html`<th scope="col"${type === 'number' ? html` class="number"` : ''}>${title}</th>`)}</tr></thead>
-<tbody>${rows.map(
-        (row) => html`<tr>${columns.map((column) =>
-          (column.type === 'number' ? number : cell)(column.title, cellText(row[column.name], column)),
-        )}</tr>
-`,
-      )}</tbody>
-</table>`
-}
+${rowsPart(rowTable(report, section))}
 </section>
 `;
 }
+
+const rowsPart = ({ title, common, columns, rows }: RowTable): Html | string =>
+  rows.length === 0
+    ? ''
+    : html`<h4>${title === '' ? 'Rows' : title}</h4>
+${common === '' ? '' : html`<p class="quiet">In every row: ${common}.</p>`}
+${tableOf(
+  columns,
+  rows.map(({ name, about, cells }) => [
+    about.length === 0 ? name : html`${name}${about.map((text) => html`<br><span class="quiet">${text}</span>`)}`,
+    ...cells.map(({ text }) => text),
+  ]),
+)}`;
 
 /** The number of rows alone is in the sentence above. */
 function figuresPart({ figures, since }: Section): Html | string {
@@ -249,24 +256,18 @@ const changesPart = (
   { changed, columns }: Section,
   more: number,
 ): Html => html`<h4>What changed${more === 0 ? '' : `, the first ${changed.length}`}</h4>
-<table class="rows">
-<thead><tr><th scope="col">Change</th><th scope="col">Row</th><th scope="col">What differs</th></tr></thead>
-<tbody>${changed.map(
-  (
-    change,
-  ) => html`<tr>${cell('Change', change.change)}${cell('Row', changedRow(change, columns))}${cell('What differs', changedCells(change, columns))}</tr>
-`,
-)}</tbody>
-</table>`;
+${tableOf(
+  ['Change', 'Row', 'What differs'],
+  changed.map((change) => [change.change, changedRow(change, columns), changedCells(change, columns)]),
+)}`;
 
 const gapsPart = (gaps: readonly Gap[]): Html => html`<h2>What could not be read</h2>
-<table class="rows">
-<thead><tr><th scope="col">Reports</th><th scope="col">Last visit</th><th scope="col">Reason</th><th scope="col">Next step</th></tr></thead>
-<tbody>${gaps.map(
-  (gap) => html`<tr>${cell('Reports', jobsText(gap))}${cell(
-    'Last visit',
+${tableOf(
+  ['Reports', 'Last visit', 'Reason', 'Next step'],
+  gaps.map((gap) => [
+    jobsText(gap),
     gap.outcome === undefined ? '–' : `${outcomeWord(gap.outcome)}, ${dayText(gap.at ?? '')}`,
-  )}${cell('Reason', gap.reason)}${cell('Next step', gap.advice)}</tr>
-`,
-)}</tbody>
-</table>`;
+    gap.reason,
+    gap.advice,
+  ]),
+)}`;

@@ -9,7 +9,16 @@ import { checkLooks } from './looks.ts';
 const types = ['text', 'text', 'number', 'boolean', 'date', 'text', 'text', 'text'] as const;
 const columns = types.map((type, at) => ({ name: `c${at}`, title: `Column ${at}`, type }));
 const names = ['Contoso', 'n'.repeat(200), 'شركة الأمثلة (Example)', '👩‍👩‍👧 family', '<img src=x onerror=alert(1)>'];
-const rows = names.map((name) => ({ c0: name, c1: name, c2: -1_234_567, c3: null, c4: '2026-11-24T05:00:00Z' }));
+const rows = names.map((name, at) => ({
+  c0: name,
+  c1: name,
+  c2: -1_234_567 - at,
+  c3: at % 2 === 0,
+  c4: `2026-11-2${at}T05:00:00Z`,
+  c5: name,
+  c6: name,
+  c7: name,
+}));
 const row = (at: number) => rows[at] ?? {};
 
 const section = (job: string, shown: Section['columns']): Section => ({
@@ -42,14 +51,13 @@ const report: TenantReport = {
   findings: names.map((text) => ({ job: 'wide', text, consequence: text })),
   work: {
     since: '2026-10-25T05:00:00.000Z',
-    purposes: names.map((name) => ({ name, count: 1, permissions: names, lastAt: '2026-11-24T05:00:00.000Z' })),
-    ofJobs: 1,
-    tokens: 1,
-    requests: 1,
-    changes: 1,
-    emergencies: 1,
-    approvals: 1,
-    refused: 1,
+    deeds: names.map((name) => ({
+      name,
+      count: 1,
+      permissions: names,
+      about: name,
+      lastAt: '2026-11-24T05:00:00.000Z',
+    })),
   },
   sections: [section('narrow', columns.slice(0, 4)), section('wide', columns)],
   gaps: [{ jobs: [{ job: 'users', title: 'Users' }], reason: 'No run has visited this customer.', advice: 'Run it.' }],

@@ -31,6 +31,7 @@ const methods = {
     name: 'Contoso',
     defaultDomain: 'contoso.example',
     explanation: 'A GDAP relationship is active.',
+    relationshipStartedAt: '2026-06-30T12:00:00.000Z',
     relationshipEndsAt: '2027-06-30T12:00:00.000Z',
     warnings: ['The list is old.'],
     codes: [{ code: 'resource_unavailable', title: 'The service is missing', advice: 'Buy it.' }],
@@ -89,7 +90,8 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
   const text = root.textContent ?? '';
   for (const part of [
     'Contoso',
-    'A GDAP relationship is active. It ends on 30 Jun 2027.',
+    'A GDAP relationship is active.',
+    'ends 30 Jun 2027, in 211 days',
     'The list is old.',
     'Report of administration, 1 Dec 2026',
     '24 Nov 2026, compared with 20 Nov 2026',
@@ -98,10 +100,9 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'The first 25 of 1,001',
     '<b>E3</b>',
     'Product 99',
-    'Could not be read: Title of mfa (The service is missing).',
-    'since 1 Nov 2026: 1 token was handed out to people or applications',
-    'Asked by people or applications1User.Read.All24 Nov 2026',
-    'Ask for the extract of the log',
+    'What could not be readTitle of mfaThe service is missing',
+    'since 1 Nov 2026. Ask for the extract of the log',
+    'Tokens for people and applications1User.Read.All; what was done with them is not on record24 Nov 2026',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
   ])
     expect(text).toContain(part);
@@ -122,7 +123,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
 it('says that there is nothing to show, and why, of a customer whose last visits failed', async () => {
   const { root, unmount } = await shown({ tenantHistory: async () => ({ columns: [], runs: [] }) });
   expect(root.querySelector('.empty')?.textContent).toBe('No rows of this customer are kept.');
-  expect(root.textContent).toContain('Could not be read: Title of mfa (The service is missing).');
+  expect(root.textContent).toContain('What could not be readTitle of mfaThe service is missing');
   await unmount();
 });
 
@@ -158,6 +159,29 @@ const ofPeople = {
   }),
   rowsOfTenant: async () => ({ rows: people }),
 };
+
+it('draws the licences that were bought and assigned from the first day to the last with both', async () => {
+  const licences = { ...report('licence-report'), title: 'Licences per tenant' };
+  const columns = ['licences', 'assigned'].map((name) => ({ name, title: name }));
+  const of = (day: number, numbers?: object) => ({ ...run(day), numbers });
+  const drawn = async (...runs: readonly object[]) => {
+    const tenantHistory = async () => ({ columns, runs });
+    const { root, unmount } = await shown({ jobs: async () => ({ jobs: [licences] }), tenantHistory });
+    const chart = root.querySelector('.plot');
+    const paths = [...(chart?.querySelectorAll('.c-line') ?? [])].map((path) => path.getAttribute('d'));
+    const text = chart?.querySelector('.x')?.textContent;
+    await unmount();
+    return [text, ...paths];
+  };
+  const whole = { licences: 4, assigned: 2 };
+  expect(await drawn(of(24, whole), of(23, { licences: 2, assigned: 1 }), of(20, whole), of(10))).toEqual([
+    '20 Novboughtassigned24 Nov',
+    'M0.0 0.0L750.0 36.0L1000.0 0.0',
+    'M0.0 36.0L750.0 54.0L1000.0 36.0',
+  ]);
+  // A day alone is no line.
+  expect(await drawn(of(24, whole), of(23))).toEqual([undefined]);
+});
 
 it('begins with what needs attention, and leads to its rows', async () => {
   const { root, unmount } = await shown(ofPeople);
@@ -199,7 +223,14 @@ it('names people, guests and administrators, and has columns in plain words', as
     'Second factor',
     'methods',
   ]);
-  expect([...(place?.querySelectorAll('tbody tr') ?? [])].map(({ textContent }) => textContent)).toEqual([
+  const listed = () => [...(place?.querySelectorAll('tbody tr') ?? [])].map(({ textContent }) => textContent);
+  // Those who lack something. Whether guests do is not known.
+  expect([place?.querySelector('h3')?.textContent, listed()]).toEqual([
+    '1 of 4 needs attention',
+    ['Name 1user1@contoso.examplenone–'],
+  ]);
+  await act(() => place?.querySelector<HTMLButtonElement>('.panel button')?.click());
+  expect(listed()).toEqual([
     'Name 1user1@contoso.examplenone–',
     'Name 2user2@contoso.example, administratorweakmobile phone',
     'Name 3ada@partner.example, guestweakmobile phone',
@@ -213,6 +244,7 @@ it('has a block for each person on a phone, and each value with its name', async
   becomePhone();
   const { root, unmount } = await shown(ofPeople);
   const place = root.querySelector('#report-mfa-report');
+  await act(() => place?.querySelector<HTMLButtonElement>('.panel button')?.click());
   expect(place?.querySelector('table')).toBeNull();
   expect(
     [...(place?.querySelectorAll('.records > li') ?? [])].slice(-4, -2).map(({ textContent }) => textContent),

@@ -39,11 +39,20 @@ const beyond = ({ licences, assigned }: JsonObject, ending = 0): number =>
 const suspended = (row: JsonObject): number => Math.min(Number(row['suspended']), beyond(row));
 const inGrace = (row: JsonObject): number => Math.min(Number(row['warning']), beyond(row, Number(row['warning'])));
 
-/** `9 assigned licences of Exchange Online (Plan 2) are`. */
-function licences(rows: readonly JsonObject[], numberOf: (row: JsonObject) => number): string {
-  const n = rows.reduce((sum, row) => sum + numberOf(row), 0);
+/**
+ * `9 licences of Exchange Online (Plan 2) are in a grace period, 5 in use`.
+ * @param inUse those that somebody would lose.
+ */
+function licences(
+  rows: readonly JsonObject[],
+  [column, state]: readonly [string, string],
+  inUse: (row: JsonObject) => number,
+): string {
+  const sumOf = (numberOf: typeof inUse): number => rows.reduce((sum, row) => sum + numberOf(row), 0);
+  const all = sumOf((row) => Number(row[column]));
   const of = rows.length === 1 ? String(rows[0]?.['product']) : counted(rows.length, 'product');
-  return `${counted(n, 'assigned licence')} of ${of} ${n === 1 ? 'is' : 'are'}`;
+  const used = sumOf(inUse).toLocaleString('en');
+  return `${counted(all, 'licence')} of ${of} ${all === 1 ? 'is' : 'are'} ${state}, ${used} in use`;
 }
 
 /** Days before the end of a credential from which on somebody should renew it. */
@@ -79,13 +88,13 @@ export const rules: readonly Rule[] = [
   {
     job: 'licence-report',
     concerns: (row) => suspended(row) > 0,
-    text: (rows) => `${licences(rows, suspended)} suspended`,
+    text: (rows) => licences(rows, ['suspended', 'suspended'], suspended),
     consequence: 'Those who have one may be unable to use the product.',
   },
   {
     job: 'licence-report',
     concerns: (row) => inGrace(row) > 0,
-    text: (rows) => `${licences(rows, inGrace)} in a grace period`,
+    text: (rows) => licences(rows, ['warning', 'in a grace period'], inGrace),
     consequence: 'Unless the subscription is renewed, those who have one may lose the product.',
   },
   {
@@ -96,6 +105,10 @@ export const rules: readonly Rule[] = [
     consequence: 'Then an application that still uses one cannot sign in.',
   },
 ];
+
+/** Whether a finding is about a row of a job. */
+export const needsAttention = (job: string, row: JsonObject, nowMs: number): boolean =>
+  rules.some((rule) => rule.job === job && rule.concerns(row, nowMs));
 
 /** From when on the day of rows is said. Most jobs run every night. */
 const oldMs = 2 * dayMs;

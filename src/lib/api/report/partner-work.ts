@@ -1,5 +1,6 @@
 import type { AuditAnswer } from '../answers/audit.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
+import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy } from '../refusals.ts';
 
 type AuditRecord = AuditAnswer['entries'][number];
 
@@ -7,36 +8,23 @@ type AuditRecord = AuditAnswer['entries'][number];
 export const reportTitle = ({ title }: JobsAnswer['jobs'][number]): string =>
   title.replace(/ (?:per|to each|in each|of each) tenant$/, '');
 
-/** What a partner did in one customer, for one purpose. */
-interface Purpose {
-  /** The title of a job, or that people or applications asked. Rules of the policy are not named: a customer does not know them. */
+/** What a partner did in one customer, for one purpose or with one result. */
+export interface Deed {
+  /** The title of a job, or what was asked or decided. Rules of the policy are not named: a customer does not know them. */
   readonly name: string;
-  /** Records of tokens that were handed out and requests that were sent. */
   readonly count: number;
-  /** Those that open requests to the rule or the job. Empty: not known. */
+  /** Those that open requests to the rule or the job. Empty: not known, or none. */
   readonly permissions: readonly string[];
+  /** What the name does not say: words that follow the permissions. */
+  readonly about?: string;
   readonly lastAt: string;
 }
 
 /** What a partner did in one customer, by the audit log. */
 export interface PartnerWork {
   readonly since: string;
-  /** The most frequent first. */
-  readonly purposes: readonly Purpose[];
-  /** Tokens that jobs of the broker got. */
-  readonly ofJobs: number;
-  /** Tokens that were handed out to callers. What is done with them has no record. */
-  readonly tokens: number;
-  /** Requests that were sent through the broker. */
-  readonly requests: number;
-  /** Those of these requests that can change something. Microsoft may have refused them. */
-  readonly changes: number;
-  /** Tokens and requests that a rule for emergencies served. */
-  readonly emergencies: number;
-  /** Requests that other people approved. */
-  readonly approvals: number;
-  /** Tokens and requests that were asked for and not served: nothing was sent. */
-  readonly refused: number;
+  /** What was served, the most frequent first. Then emergencies and approvals, and what was refused or failed. */
+  readonly deeds: readonly Deed[];
 }
 
 /** A request has a record before it is sent. A token has no kind. */
@@ -46,6 +34,16 @@ const isServed = ({ kind, outcome }: AuditRecord): boolean =>
 /** Whether a request may change something. Exchange takes every cmdlet by POST, also those that only read. */
 export const mayChange = ({ method = 'GET', cmdlet = '' }: Pick<AuditRecord, 'method' | 'cmdlet'>): boolean =>
   method !== 'GET' && method !== 'HEAD' && !/^(?:Get|Test)-/i.test(cmdlet);
+
+/** What people and applications asked for. */
+const purposes = {
+  token: 'Tokens for people and applications',
+  change: 'Requests to change something',
+  read: 'Requests to read something',
+};
+
+const purposeOf = (record: AuditRecord): string =>
+  record.kind === undefined ? purposes.token : mayChange(record) ? purposes.change : purposes.read;
 
 /** Asks `GET /audit`. */
 export type ReadAudit = (query: Readonly<Record<string, string | undefined>>) => Promise<AuditAnswer>;
@@ -71,27 +69,42 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const records = pages.flatMap(({ entries }) => entries);
   const from = pages.at(-1)?.continuation === undefined ? since : records.at(-1)?.at;
   if (from === undefined) return undefined;
-  const served = records.filter(isServed);
-  const requests = served.filter(({ kind }) => kind === 'request');
-  const tokens = served.filter(({ kind }) => kind === undefined);
-  const ofJobs = tokens.filter(({ rule }) => rule?.startsWith('job:')).length;
-  const byJob = Map.groupBy(served, ({ rule }) => (rule?.startsWith('job:') ? rule.slice('job:'.length) : undefined));
-  const purposes = [...byJob].map(([of, some]): Purpose => {
+  const deed = (name: string, some: readonly AuditRecord[], more: Partial<Deed> = {}): readonly Deed[] =>
+    some.length === 0 ? [] : [{ name, count: some.length, permissions: [], lastAt: some[0]?.at ?? '', ...more }];
+  // A request that Microsoft refused is told once: it was sent, and did nothing.
+  const refused = records.filter(isRefusedByMicrosoft);
+  const refusedIds = new Set(refused.map(({ tokenId }) => tokenId));
+  const served = records.filter((one) => isServed(one) && (one.kind === undefined || !refusedIds.has(one.tokenId)));
+  const byPurpose = Map.groupBy(served, (one) => (one.rule?.startsWith('job:') ? one.rule.slice(4) : purposeOf(one)));
+  const done = [...byPurpose].flatMap(([of, some]) => {
     const job = jobs.find(({ name }) => name === of);
     // The token of a job may carry more than the job may send requests with.
     const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
-    const name = job === undefined ? (of ?? 'Asked by people or applications') : reportTitle(job);
-    return { name, count: some.length, permissions: permissions.toSorted(), lastAt: some[0]?.at ?? '' };
+    const about = of === purposes.token ? { about: 'what was done with them is not on record' } : {};
+    return deed(job === undefined ? of : reportTitle(job), some, { permissions: permissions.toSorted(), ...about });
   });
+  const failed = Map.groupBy(
+    records.filter((one) => isFailed(one) && (one.kind ?? 'request') === 'request'),
+    isRefusedByPolicy,
+  );
   return {
     since: from,
-    purposes: purposes.toSorted((one, other) => other.count - one.count),
-    ofJobs,
-    tokens: tokens.length - ofJobs,
-    requests: requests.length,
-    changes: requests.filter(mayChange).length,
-    emergencies: served.filter(({ breakGlass }) => breakGlass).length,
-    approvals: records.filter(({ kind, outcome }) => kind === 'approval' && outcome === 'approved').length,
-    refused: records.filter(({ kind, outcome }) => (kind ?? 'request') === 'request' && outcome === 'denied').length,
+    deeds: [
+      ...done.toSorted((one, other) => other.count - one.count),
+      ...deed(
+        'Served in an emergency',
+        served.filter(({ breakGlass }) => breakGlass),
+        { about: 'without an approval' },
+      ),
+      ...deed(
+        'Approved by a second person',
+        records.filter(({ kind, outcome }) => kind === 'approval' && outcome === 'approved'),
+      ),
+      ...deed('Refused by Microsoft', refused, {
+        about: refused.every(mayChange) ? 'nothing was changed' : 'nothing was read or changed',
+      }),
+      ...deed('Refused by the policy of the partner', failed.get(true) ?? [], { about: 'nothing was sent' }),
+      ...deed('Not served for another reason', failed.get(false) ?? [], { about: 'nothing was sent' }),
+    ],
   };
 }

@@ -1,6 +1,6 @@
 import { dayText, zoneText } from '../../core/day-text.ts';
 import { ageText, rules } from './findings.ts';
-import type { PartnerWork } from './partner-work.ts';
+import type { Deed, PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
 type Column = Section['columns'][number];
@@ -122,45 +122,54 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .join('; ');
 }
 
-/** What a partner did, by its audit log: one sentence a fact, and how a customer can prove it. */
+/** From where it is known what a partner did, and how a customer can prove it. */
 export function workText(work: PartnerWork | undefined): string {
   if (work === undefined) return 'This report does not say it: the audit log could not be read.';
-  const { since, ofJobs, tokens, requests, changes, emergencies, approvals, refused } = work;
-  const some = (n: number, one: string, rest: string): string =>
-    n === 0 ? '' : ` ${numberText(n)} ${one}${n === 1 ? ' was' : 's were'} ${rest}.`;
-  const kind = changes === 0 ? 'only to read' : `of which ${numberText(changes)} could change something`;
-  const facts = [
-    some(ofJobs, 'token', 'handed out to jobs of the partner'),
-    some(requests, 'request', `sent, ${kind}`),
-    some(tokens, 'token', 'handed out to people or applications: this log does not show what was done with them'),
-    emergencies === 0 ? '' : ` An emergency was declared for ${numberText(emergencies)} of these.`,
-    some(approvals, 'approval', 'given by a second person'),
-    some(refused, 'request', 'refused, and nothing was sent'),
-  ].join('');
-  if (facts === '') return `The audit log of the partner has no access since ${dayText(since)}.`;
-  const proof =
-    ofJobs + tokens + requests === 0
-      ? ''
-      : ' Ask for the extract of the log: for the period that it names, you can check yourself that no record is missing or changed.';
-  return `By the audit log of the partner since ${dayText(since)}:${facts}${proof}`;
+  const since = dayText(work.since);
+  if (work.deeds.length === 0) return `The audit log of the partner has no access since ${since}.`;
+  return `By the audit log of the partner since ${since}. Ask for the extract of the log: for the period that it names, you can check yourself that no record is missing or changed.`;
 }
+
+/** The columns of {@link workCells}. */
+export const workColumns: readonly Pick<Column, 'title' | 'type'>[] = [
+  { title: 'What', type: 'text' },
+  { title: 'On record', type: 'number' },
+  { title: 'With the permissions', type: 'text' },
+  { title: 'Last', type: 'date' },
+];
+
+/** A row of what a partner did. */
+export const workCells = ({ name, count, permissions, about, lastAt }: Deed): readonly string[] => [
+  name,
+  numberText(count),
+  [permissions.length === 0 && about !== undefined ? [] : permissionsText(permissions), about ?? []].flat().join('; '),
+  dayText(lastAt),
+];
 
 const jobsWithRules: ReadonlySet<string> = new Set(rules.map(({ job }) => job));
 
-/** In which reports nothing was found, and which could not be read. Without it, silence would be good news. */
-export function checkedText({ findings, sections, gaps, createdAt }: TenantReport): string {
+/** In which reports nothing was found. Empty if something was: silence would be good news. */
+export function nothingFoundText({ findings, sections, createdAt }: TenantReport): string {
   const looked = sections.flatMap(({ job, title, asOf }) =>
     jobsWithRules.has(job) ? `${title}${ageText(asOf, Date.parse(createdAt))}` : [],
   );
-  const nothing =
-    findings.length > 0 || looked.length === 0
-      ? []
-      : `Nothing that needs attention was found in: ${looked.join(', ')}.`;
-  const missing = gaps.flatMap(({ outcome, reason, jobs }) => {
+  return findings.length > 0 || looked.length === 0
+    ? ''
+    : `Nothing that needs attention was found in: ${looked.join(', ')}.`;
+}
+
+/** Which reports could not be read, and why: those that were tried, and those that look for what needs attention. */
+export const unreadIn = ({ gaps }: TenantReport): readonly (readonly [titles: string, reason: string])[] =>
+  gaps.flatMap(({ outcome, reason, jobs }) => {
     const some = jobs.filter(({ job }) => outcome !== undefined || jobsWithRules.has(job));
-    return some.length === 0 ? [] : `${some.map(gapText).join(', ')} (${reason.replace(/\.$/, '')})`;
+    return some.length === 0 ? [] : [[some.map(gapText).join(', '), reason] as const];
   });
-  return [nothing, missing.length === 0 ? [] : `Could not be read: ${missing.join('; ')}.`].flat().join(' ');
+
+/** Both in sentences. */
+export function checkedText(report: TenantReport): string {
+  const unread = unreadIn(report).map(([titles, reason]) => `${titles} (${reason.replace(/\.$/, '')})`);
+  const missing = unread.length === 0 ? '' : `Could not be read: ${unread.join('; ')}.`;
+  return `${nothingFoundText(report)} ${missing}`.trim();
 }
 
 /** `Users, since 1 Nov 2026`: the day of its rows in the report. */

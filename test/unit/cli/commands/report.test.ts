@@ -210,7 +210,11 @@ describe('ptb report', () => {
       '',
       'WHAT THE PARTNER DID HERE',
       '',
-      expect.stringMatching(/ since \d+ \w+ \d{4}: 2 tokens were handed out to people or applications: /),
+      expect.stringMatching(/ since \d+ \w+ \d{4}\. Ask for the extract of the log: /),
+      '',
+      'What                                On record  With the permissions                                             Last',
+      '----------------------------------  ---------  ---------------------------------------------------------------  -----------',
+      'Tokens for people and applications  2          Organization.Read.All; what was done with them is not on record  24 Nov 2026',
       '',
       'LICENCES',
       '',
@@ -393,9 +397,26 @@ describe('the page of ptb report', () => {
     expect(page).toContain(
       '<li><b><a href="#secret-expiry-report">2 credentials of applications have expired (by data of 24 Nov 2026)</a></b><br>',
     );
-    expect(page).toContain('<span dir="auto">Organization.Read.All</span>');
+    expect(page).toContain('<span dir="auto">Organization.Read.All; what was done');
     expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What the partner did here'));
     expect(page.indexOf('What the partner did here')).toBeLessThan(page.indexOf('At a glance'));
+  });
+
+  it('lists of people those alone who lack something, with their names', async () => {
+    const texts = ['user', 'displayName', 'strength'].map((name) => ({ name, title: name, type: 'text' as const }));
+    const people = ['none', 'strong'].map((strength) => ({
+      user: `${strength}@x`,
+      displayName: `Ada ${strength}`,
+      strength,
+    }));
+    const page = await pageOf({
+      jobs: [{ ...licences, name: 'mfa-report', columns: texts }],
+      rows: people,
+      histories: { 'mfa-report': history },
+    });
+    expect(page).toContain('<h4>1 of 2 needs attention</h4>');
+    expect(page).toContain('<span dir="auto">Ada none<br><span class="quiet">none@x</span></span>');
+    expect(page).not.toContain('Ada strong');
   });
 
   it('is for any number of reports, also none', async () => {

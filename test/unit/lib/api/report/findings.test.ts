@@ -99,7 +99,7 @@ describe('the findings of a report', () => {
       },
       {
         job: 'licence-report',
-        text: '9 assigned licences of Exchange Online (Plan 2) are in a grace period',
+        text: '9 licences of Exchange Online (Plan 2) are in a grace period, 9 in use',
         consequence: 'Unless the subscription is renewed, those who have one may lose the product.',
       },
     ]);
@@ -138,7 +138,7 @@ describe('the findings of a report', () => {
       {
         'licence-report': [sku('A', 11, { suspended: 5, warning: 2 }), sku('B', 10, { warning: 3 })],
       },
-      ['1 assigned licence of A is suspended', '5 assigned licences of 2 products are in a grace period'],
+      ['5 licences of A are suspended, 1 in use', '5 licences of 2 products are in a grace period, 5 in use'],
     ],
     [
       'no licences that nobody loses',
