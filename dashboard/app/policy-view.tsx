@@ -291,8 +291,8 @@ function InForce({ use }: { readonly use: Use }) {
     ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
     ['Approval', 'w-m wrap', ({ allows }) => allows?.approval],
     ['Last used', 'w-m end wrap', lastUse],
-    // Not its records: these have the steps of its approvals, too.
-    ['Served', 'w-s end wrap p2', ({ records }) => records.toLocaleString('en')],
+    // An approval is asked for by one decision, and used by another.
+    ['Decisions', 'w-s end wrap p2', ({ records }) => records.toLocaleString('en')],
   ];
   return (
     <>

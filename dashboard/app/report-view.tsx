@@ -7,6 +7,7 @@ import {
 } from '../../src/lib/api/report/read-report.ts';
 import { type RowTable, rowTable } from '../../src/lib/api/report/row-table.ts';
 import {
+  accessText,
   changedCells,
   changedRow,
   changesText,
@@ -54,7 +55,9 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   const tenant = usePolling((api) => api.tenant(tenantId), `tenant ${tenantId}`).value;
   return (
     <article class="report">
-      {report === undefined ? null : (
+      {report === undefined ? (
+        <Head title="Customer report" in={['#/tenants', 'Tenants', tenantLink(tenantId)]} />
+      ) : (
         <Head
           title={report.name}
           name={`${report.name}: report`}
@@ -63,7 +66,8 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           about={
             <>
               <span>{report.defaultDomain ?? tenantId}</span>
-              <span>{report.access}</span>
+              {/* The bar says when the access ends. */}
+              <span>{tenant === undefined ? accessText(report) : report.access}</span>
             </>
           }
         >
@@ -118,7 +122,7 @@ function Content({ report }: { readonly report: TenantReport }) {
       </Panel>
       {ordered.map((section) => (
         <div key={section.job} id={placeOf(section.job)} tabIndex={-1}>
-          <OneSection report={report} section={section} />
+          <OneSection tenantId={report.tenantId} section={section} />
         </div>
       ))}
       {sections.length > 0 ? null : <Empty title="No rows of this customer are kept." />}
@@ -173,11 +177,10 @@ const Told = (props: {
 );
 
 interface SectionProps {
-  readonly report: TenantReport;
   readonly section: Section;
 }
 
-function OneSection({ report, section }: SectionProps) {
+function OneSection({ tenantId, section }: SectionProps & { readonly tenantId: string }) {
   const { job, title, asOf, rowCount, rows, columns, changes, counts, since, changed } = section;
   const isAsBefore = changes !== undefined && Object.values(changes).every((n) => n === 0);
   const about = since === undefined ? '' : isAsBefore ? 'as before' : changesText(section);
@@ -192,7 +195,7 @@ function OneSection({ report, section }: SectionProps) {
   return (
     <Panel title={title} more={times}>
       <Metrics of={[[nounOf(section), numberText(rowCount), about], ...figuresOf(section)]} />
-      {job === licenceJob ? <Licences tenantId={report.tenantId} /> : null}
+      {job === licenceJob ? <Licences tenantId={tenantId} /> : null}
       {says ? (
         <p>
           {counts.title}: {countsText(counts)}
@@ -211,7 +214,7 @@ function OneSection({ report, section }: SectionProps) {
           </ul>
         </>
       )}
-      {rows.length === 0 ? null : <Rows report={report} section={section} />}
+      {rows.length === 0 ? null : <Rows section={section} />}
     </Panel>
   );
 }
@@ -277,14 +280,14 @@ const Name = ({ of: { name, about } }: { readonly of: Shown }) => (
 );
 
 /** The rows as a table. On a phone, each row is a block, and each value has its name. */
-function Rows({ report, section }: SectionProps) {
+function Rows({ section }: SectionProps) {
   const isPhone = useNarrow();
   const [isAll, setAll] = useState(false);
-  const { title, common, columns, rows, others } = rowTable(report, section, isAll);
+  const { title, common, columns, rows, leavesOut } = rowTable(section, isAll);
   const [first, ...more] = columns;
   return (
     <>
-      {title === '' || rows.length === 0 ? null : <h3>{title}</h3>}
+      {title === '' ? null : <h3>{title}</h3>}
       {common === '' ? null : <p class="quiet">In every row: {common}.</p>}
       {rows.length === 0 ? null : isPhone ? (
         <ul class="records">
@@ -319,11 +322,11 @@ function Rows({ report, section }: SectionProps) {
           ]}
         />
       )}
-      {others === 0 ? null : (
+      {leavesOut ? (
         <button type="button" onClick={() => setAll(true)}>
-          Show the other {numberText(others)}
+          Show the others
         </button>
-      )}
+      ) : null}
     </>
   );
 }

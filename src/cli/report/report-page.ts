@@ -130,7 +130,7 @@ ${workPart(work)}
 ${sections.length === 0 ? '' : overview(sections)}
 ${byTopic(sections).map(
   ([topic, group]) => html`<h2>${topicTitle(topic)}</h2>
-${group.map((section) => sectionPart(report, section))}`,
+${group.map(sectionPart)}`,
 )}
 ${gaps.length === 0 ? '' : gapsPart(gaps)}
 </main>
@@ -204,7 +204,7 @@ function tableOf(
 </table>`;
 }
 
-function sectionPart(report: TenantReport, section: Section): Html {
+function sectionPart(section: Section): Html {
   const { job, title, description, asOf, rowCount, counts, changed, changes } = section;
   const total = changes === undefined ? 0 : changes.added + changes.changed + changes.removed;
   return html`<section>
@@ -214,14 +214,16 @@ ${description === undefined ? '' : html`<p class="quiet">${description}</p>`}
 ${counts === undefined || counts.values.length === 0 ? '' : html`<p>${counts.title}: ${countsText(counts)}</p>`}
 ${figuresPart(section)}
 ${changed.length === 0 ? '' : changesPart(section, total - changed.length)}
-${rowsPart(rowTable(report, section))}
+${rowsPart(rowTable(section))}
 </section>
 `;
 }
 
 const rowsPart = ({ title, common, columns, rows }: RowTable): Html | string =>
   rows.length === 0
-    ? ''
+    ? title === ''
+      ? ''
+      : html`<p>${title}.</p>`
     : html`<h4>${title === '' ? 'Rows' : title}</h4>
 ${common === '' ? '' : html`<p class="quiet">In every row: ${common}.</p>`}
 ${tableOf(

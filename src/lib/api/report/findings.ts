@@ -106,10 +106,6 @@ export const rules: readonly Rule[] = [
   },
 ];
 
-/** Whether a finding is about a row of a job. */
-export const needsAttention = (job: string, row: JsonObject, nowMs: number): boolean =>
-  rules.some((rule) => rule.job === job && rule.concerns(row, nowMs));
-
 /** From when on the day of rows is said. Most jobs run every night. */
 const oldMs = 2 * dayMs;
 

@@ -92,9 +92,9 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
     deeds: [
       ...done.toSorted((one, other) => other.count - one.count),
       ...deed(
-        'Served in an emergency',
-        served.filter(({ breakGlass }) => breakGlass),
-        { about: 'without an approval' },
+        'In an emergency',
+        records.filter((one) => isServed(one) && one.breakGlass),
+        { about: 'without an approval; counted above or below, too' },
       ),
       ...deed(
         'Approved by a second person',

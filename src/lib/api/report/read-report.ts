@@ -25,6 +25,12 @@ export interface Figure {
   readonly before?: number;
 }
 
+interface Needing {
+  readonly count: number;
+  /** The first ones. */
+  readonly rows: readonly JsonObject[];
+}
+
 /** What one job says about a customer. */
 export interface Section {
   readonly job: string;
@@ -39,6 +45,8 @@ export interface Section {
   readonly columns: readonly Column[];
   /** The first rows, in the order of the job. */
   readonly rows: readonly JsonObject[];
+  /** The rows that need somebody, by the findings. Absent: nobody knows what rows of this job mean. */
+  readonly needing?: Needing;
   /** The rows by the column that splits the history of the job, the most frequent value first. */
   readonly counts?: { readonly title: string; readonly values: readonly (readonly [string, number])[] };
   /** The earlier run that this one is compared with. */
@@ -185,6 +193,7 @@ async function readSection(source: ReportSource, request: SectionRequest): Promi
       (changes ?? []).flatMap(rowsOfChange),
     ),
     rows: read.rows,
+    needing: rules.some((rule) => rule.job === name) ? read.needing : undefined,
     counts: history.split && {
       title: titleFor(name, history.split.column, history.split.title) ?? history.split.title,
       values: [...read.values].toSorted(([, one], [, other]) => other - one),
@@ -251,6 +260,7 @@ interface FoundRows {
   readonly values: ReadonlyMap<string, number>;
   /** The rows that rules concern. */
   readonly concerned: ReadonlyMap<Rule, readonly JsonObject[]>;
+  readonly needing: Needing;
 }
 
 interface RowsRequest {
@@ -261,7 +271,7 @@ interface RowsRequest {
   readonly nowMs: number;
 }
 
-/** Counts all rows, and keeps the first. Undefined if they are not kept any more. */
+/** Counts all rows, and keeps the first, also of those that rules concern. Undefined if they are not kept any more. */
 async function readRows(
   source: RowsSource,
   runId: string,
@@ -270,6 +280,7 @@ async function readRows(
   const rows: JsonObject[] = [];
   const values = new Map<string, number>();
   const concerned = new Map<Rule, JsonObject[]>();
+  const needing = { count: 0, rows: new Array<JsonObject>() };
   let count = 0;
   // Histories are kept longer than runs.
   return unless('run_not_found', async () => {
@@ -279,15 +290,19 @@ async function readRows(
         if (rows.length < limit) rows.push(row);
         const value = split === undefined ? undefined : row[split];
         if (typeof value === 'string') values.set(value, (values.get(value) ?? 0) + 1);
-        for (const rule of ofJob) {
-          if (!rule.concerns(row, nowMs)) continue;
+        const concerning = ofJob.filter((rule) => rule.concerns(row, nowMs));
+        if (concerning.length > 0) {
+          needing.count += 1;
+          if (needing.rows.length < limit) needing.rows.push(row);
+        }
+        for (const rule of concerning) {
           const before = concerned.get(rule);
           if (before === undefined) concerned.set(rule, [row]);
           else before.push(row);
         }
       }
     }
-    return { count, rows, values, concerned };
+    return { count, rows, values, concerned, needing };
   });
 }
 

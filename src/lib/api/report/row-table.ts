@@ -1,6 +1,5 @@
 import { parseGuid } from '../../core/identifiers.ts';
-import { needsAttention } from './findings.ts';
-import type { Section, TenantReport } from './read-report.ts';
+import type { Section } from './read-report.ts';
 import { cellText, numberText } from './report-words.ts';
 
 type Column = Section['columns'][number];
@@ -21,8 +20,8 @@ export interface RowTable {
     /** One for each column after the first. */
     readonly cells: readonly Cell[];
   }[];
-  /** Rows of the section that are left out: of people who lack nothing. */
-  readonly others: number;
+  /** People who lack nothing are left out. */
+  readonly leavesOut: boolean;
 }
 
 interface Cell {
@@ -37,13 +36,11 @@ interface Cell {
 const mostColumns = 6;
 
 /** @param isAll with people who lack nothing. */
-export function rowTable({ createdAt }: Pick<TenantReport, 'createdAt'>, section: Section, isAll = false): RowTable {
-  const { job, columns, counts, rowCount } = section;
+export function rowTable(section: Section, isAll = false): RowTable {
+  const { columns, counts, rowCount } = section;
   const person = columns.find(({ name }) => name === 'displayName');
-  const lacks = (row: Row): boolean => needsAttention(job, row, Date.parse(createdAt));
-  const rows = person === undefined || isAll ? section.rows : section.rows.filter(lacks);
-  const others = section.rows.length - rows.length;
-  const [shown, all] = [rows.length, rowCount].map(numberText);
+  const needing = person === undefined || isAll ? undefined : section.needing;
+  const rows = needing === undefined ? section.rows : needing.rows;
   // They stand with the name of the person.
   const isMark = ({ name }: Column): boolean => person !== undefined && (name === 'admin' || name === 'userType');
   const [first = person, ...rest] = columns.filter((column) => column !== person && !isMark(column));
@@ -71,12 +68,7 @@ export function rowTable({ createdAt }: Pick<TenantReport, 'createdAt'>, section
       .join(', ');
   const head = person ?? first;
   return {
-    title:
-      shown === all
-        ? ''
-        : others === 0
-          ? `The first ${shown} of ${all}`
-          : `${shown} of ${all} ${rows.length === 1 ? 'needs' : 'need'} attention`,
+    title: titleOf(rows.length, rowCount, needing?.count),
     common: named(rows[0] ?? {}, common),
     columns: head === undefined ? [] : [head, ...fitting],
     rows: rows.flatMap((row) => {
@@ -91,8 +83,17 @@ export function rowTable({ createdAt }: Pick<TenantReport, 'createdAt'>, section
       const about = [marks(row), named(row, left)].filter((text) => text !== '');
       return [{ name: textOf(row, column), about, cells }];
     }),
-    others,
+    leavesOut: needing !== undefined && needing.count < rowCount,
   };
+}
+
+function titleOf(shown: number, all: number, needing: number | undefined): string {
+  if (shown === all) return '';
+  const first = `first ${numberText(shown)}`;
+  if (needing === undefined) return `The ${first} of ${numberText(all)}`;
+  if (needing === 0) return `None of ${numberText(all)} needs attention`;
+  const some = `${numberText(needing)} of ${numberText(all)} ${needing === 1 ? 'needs' : 'need'} attention`;
+  return shown < needing ? `${some}, the ${first}` : some;
 }
 
 const isKnown = (row: Row, { name }: Column): boolean => (row[name] ?? '') !== '';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobsAnswer } from '../../../../../src/lib/api/answers/jobs.ts';
 import { readReport, type ReportSource, type TenantReport } from '../../../../../src/lib/api/report/read-report.ts';
+import { rowTable } from '../../../../../src/lib/api/report/row-table.ts';
 import { checkedText } from '../../../../../src/lib/api/report/report-words.ts';
 import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
 
@@ -218,4 +219,40 @@ it('leaves out columns that say nothing to a customer, and changes of these alon
   expect(section?.figures.map(({ title }) => title)).toEqual(['Administrator: yes']);
   expect(section?.changes).toEqual({ added: 0, removed: 0, changed: 1 });
   expect(section?.changed).toMatchObject([{ columns: ['strength'] }]);
+});
+
+describe('the rows of people', () => {
+  const person = (at: number, strength: string) => ({
+    user: `${at}@contoso.example`,
+    displayName: `Name ${at}`,
+    userType: 'member',
+    strength,
+  });
+  const shown = async (job: string, rows: readonly Row[], isAll = false) => {
+    const of = { tenant: tenantId, limit: 25, nowMs };
+    const [section] = (await readReport(sourceOf({ [job]: rows }), of)).sections;
+    if (section === undefined) throw new Error('there is no section');
+    const { title, rows: listed, leavesOut } = rowTable(section, isAll);
+    return [title, listed.length, leavesOut];
+  };
+  const many = Array.from({ length: 60 }, (_, at) => person(at, at % 2 === 0 ? 'none' : 'strong'));
+
+  it('are those who lack something, counted among all', async () => {
+    expect(await shown('mfa-report', many)).toEqual(['30 of 60 need attention, the first 25', 25, true]);
+    expect(await shown('mfa-report', many.slice(0, 2))).toEqual(['1 of 2 needs attention', 1, true]);
+    expect(await shown('mfa-report', [person(0, 'none')])).toEqual(['', 1, false]);
+    expect(await shown('mfa-report', many, true)).toEqual(['The first 25 of 60', 25, false]);
+  });
+
+  it('say that nobody lacks anything', async () => {
+    expect(await shown('mfa-report', [person(0, 'strong'), person(1, 'strong')])).toEqual([
+      'None of 2 needs attention',
+      0,
+      true,
+    ]);
+  });
+
+  it('are all of them in a job of whose rows nobody knows what they mean', async () => {
+    expect(await shown('guest-list', many.slice(0, 3))).toEqual(['', 3, false]);
+  });
 });

@@ -70,7 +70,7 @@ it('tells what was served by its purpose, and what was approved, refused and fai
       'Directory.ReadWrite.All; what was done with them is not on record',
       '25 Nov 2026',
     ],
-    ['Served in an emergency', '1', 'without an approval', '25 Nov 2026'],
+    ['In an emergency', '1', 'without an approval; counted above or below, too', '25 Nov 2026'],
     ['Approved by a second person', '1', '–', '27 Nov 2026'],
     ['Refused by Microsoft', '1', 'nothing was changed', '28 Nov 2026'],
     ['Refused by the policy of the partner', '2', 'nothing was sent', '24 Nov 2026'],
