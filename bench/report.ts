@@ -40,7 +40,7 @@ function reportText({ machine, results }: Results): string {
   const reached = goals.filter((goal) => goal.reached).length;
   return [
     head,
-    `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Node.js ${node}, shared by host, storage, simulated cloud and load.\n`,
+    `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB, Node.js ${node}, shared by host, storage, simulated cloud and load. It is a virtual machine whose speed varies by the hour, so only figures of one benchmark compare.\n`,
     '## Goals\n',
     `${reached} of ${goals.length} are reached.\n`,
     ...Object.entries(results).flatMap(([name, result]) => goalLines(name, result)),
