@@ -235,7 +235,7 @@ export function useFailures(
   return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
 }
 
-/** Jobs on a schedule that last failed in the same tenants, if there are several: in how many tenants, and how many jobs. */
+/** Jobs on a schedule that last failed in the same tenants on the same day, if there are several: in how many tenants, and how many jobs. */
 export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly jobs: number } {
   const last = jobs
     .flatMap(({ job, runs }) => (job.schedule === undefined ? [] : (lastRunOf(runs) ?? [])))
@@ -244,7 +244,7 @@ export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; r
     last,
     jobs.flatMap(({ runs }) => runs),
   );
-  const alike = Map.groupBy(failures, ({ codes }) => idsIn(codes));
+  const alike = Map.groupBy(failures, ({ run, codes }) => `${noonOf(Date.parse(run.startedAt))} ${idsIn(codes)}`);
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
   return { failed: most[0]?.codes.size ?? 0, jobs: most.length > 1 ? most.length : 0 };
 }

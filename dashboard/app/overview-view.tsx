@@ -20,9 +20,10 @@ import {
   useFailures,
   useTrends,
 } from './nights.ts';
-import { Clock, Connection, Head, Loaded, NoJobs, OutcomeBadge, Panel, Table, ToneBadge } from './pieces.tsx';
+import { Clock, Connection, Head, Loaded, NoJobs, Panel, Table, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
+import { RunOutcome } from './run-table.tsx';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { StartButtons } from './start-buttons.tsx';
@@ -98,7 +99,7 @@ export function OverviewView() {
           title="Jobs"
           more={
             <>
-              <Alike jobs={jobs.value ?? []} />
+              <Alike jobs={(jobs.value ?? []).filter(isShown)} />
               <a href="#/runs">All runs</a>
             </>
           }
@@ -152,8 +153,8 @@ function NightBars(props: {
   const { job, nights, kept } = props;
   const steepest = useSteepest(nights, kept);
   // There is no place for its cause on a phone, and the run tells it.
-  const note =
-    useNarrow() && steepest !== undefined ? { ...steepest, text: steepest.text.replace(/,.*/, '') } : steepest;
+  const isNarrow = useNarrow();
+  const note = steepest && { ...steepest, text: `${steepest.text}${isNarrow ? '' : steepest.cause}` };
   const runs = nights.flatMap(({ run }) => run ?? []);
   const failed = runs.map(({ tenants }) => tenants.failed);
   const visited = runs.map(({ tenants }) => tenants.total);
@@ -208,10 +209,10 @@ function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   const [before, then] = useFailures(runs, kept);
   if (most < 2) return undefined;
   const text = `${localDay(nights[at]?.run?.startedAt ?? '')}: ${most.toLocaleString('en')} more failed`;
-  if (before === undefined || then === undefined) return { at, text };
+  if (before === undefined || then === undefined) return { at, text, cause: '' };
   const codes = new Set(newsOf([[then, before]]).fails.map((id) => then.codes.get(id) ?? ''));
   const cause = codes.size === 1 ? `, “${[...codes].map(titleOf).join()}”` : '';
-  return { at, text: `${text}${cause}`, href: runLink(then.run.runId) };
+  return { at, text, cause, href: runLink(then.run.runId) };
 }
 
 /** Each job that runs by itself or ran lately: its last run, the failures of its nights, and when it runs next. */
@@ -226,10 +227,14 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
           keyOf={({ job }) => job.name}
           columns={[
             ['Job', 'w-c wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>],
-            ['Last run', 'w-l p2', ({ last }) => (last === undefined ? 'no run yet' : <LastRun run={last} />)],
-            ['Failed', 'w-s end', ({ last }) => last && <Failed run={last} />],
+            [
+              'Last run',
+              'w-l wrap',
+              ({ last, job }) => (last === undefined ? 'no run yet' : <LastRun run={last} job={job} />),
+            ],
+            ['Tenants', 'w-l p2', ({ last }) => last?.finishedAt && <CountsBar counts={last.tenants} />],
             ['30 nights', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
-            ['Took', 'w-m end p2 quiet', ({ last }) => last && duration(last.durationMs)],
+            ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
             ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
         />
@@ -254,33 +259,29 @@ function Alike({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   return (
     <span class="small">
       {failed === 1 ? 'The same tenant' : `The same ${count(failed, 'tenant')}`} failed in{' '}
-      {alike === jobs.filter(isShown).length ? `all ${alike}` : `${alike} of them`}
+      {alike === jobs.length ? `all ${alike}` : `${alike} of them`}
     </span>
   );
 }
 
-/** What became of its tenants, and the day if that is not today or last night. */
-const LastRun = ({ run }: { readonly run: RunSummaryAnswer }) => (
+/** How it went, and the day if that is not today or last night. */
+const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: JobRuns['job'] }) => (
   <a href={runLink(run.runId)}>
-    {run.status === 'completed' ? <CountsBar counts={run.tenants} /> : <OutcomeBadge outcome={run.outcome} />}
+    <RunOutcome run={run} job={job} />
     {Date.now() - Date.parse(run.startedAt) < 86_400_000 ? null : (
       <span class="quiet small"> {localDay(run.startedAt)}</span>
     )}
   </a>
 );
 
-const Failed = ({ run: { runId, tenants } }: { readonly run: RunSummaryAnswer }) =>
-  tenants.failed === 0 ? (
-    <span class="quiet">0</span>
-  ) : (
-    <a class="problem" href={runLink(runId, 'tenants')}>
-      {tenants.failed.toLocaleString('en')}
-    </a>
-  );
-
 function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
   const failed = nightsOf(runs, 30).map(({ run }) => run?.tenants.failed);
-  return <Spark values={failed} label={`Tenants that failed, night by night: ${failed.join(', ')}`} />;
+  return (
+    <Spark
+      values={failed}
+      label={`Tenants that failed, night by night: ${failed.map((n) => n ?? 'no run').join(', ')}`}
+    />
+  );
 }
 
 /** When a job runs next: the time of day if that is enough. */

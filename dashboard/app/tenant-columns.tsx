@@ -1,3 +1,4 @@
+import type { LastResult } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { Marks, marksLegend } from './charts.tsx';
@@ -160,22 +161,31 @@ const nightsColumn = (jobs: readonly JobColumn[]): RowsColumn<Tenant> => ({
   cell: (tenant) => <LastNights tenant={tenant} jobs={jobs.filter(({ name }) => name !== changesColumn)} />,
 });
 
-/** The worst of all jobs in each of their last nights. */
+/** The worst of all jobs in each night, by jobs whose last result is of the same day. */
 function LastNights({ tenant, jobs }: { readonly tenant: Tenant; readonly jobs: readonly JobColumn[] }) {
-  const own = jobs.filter(({ name }) => lastOf(tenant.lastResults, name) !== undefined);
-  const worstOf = (haveFailed: readonly boolean[]): string =>
-    haveFailed.length === 0 ? '' : haveFailed.includes(true) ? 'bad' : 'good';
-  const length = Math.max(1, ...own.map(({ nights }) => nights.length));
-  const before = Array.from({ length: length - 1 }, (_, at) => {
-    const nights = own.flatMap((job) => job.nights.at(at - length) ?? []);
-    return worstOf(nights.map(({ codes }) => codes.has(tenant.tenantId)));
+  const results = jobs.flatMap((job) => {
+    const last = lastOf(tenant.lastResults, job.name);
+    return last === undefined ? [] : [{ job, last }];
   });
-  const last = own.flatMap(({ name }) => lastOf(tenant.lastResults, name) ?? []);
-  const tones = [...before, worstOf(last.map(({ outcome }) => outcome === 'failed'))];
+  const newest =
+    results
+      .map(({ last }) => last.finishedAt)
+      .toSorted()
+      .at(-1) ?? '';
+  const own = results
+    .filter(({ last }) => dayOf(last.finishedAt) === dayOf(newest))
+    .map(({ job, last }) => tonesOf(tenant.tenantId, last, job));
+  const length = Math.max(0, ...own.map((tones) => tones.length));
+  const tones = Array.from({ length }, (_, at) => {
+    const night = own.map((some) => some.at(at - length) ?? '');
+    return worstFirst.find((tone) => night.includes(tone)) ?? '';
+  });
   const failed = tones.filter((tone) => tone === 'bad').length;
   const known = tones.filter((tone) => tone !== '').length;
   return <Marks tones={tones} label={`failed in ${failed} of ${count(known, 'night')}`} />;
 }
+
+const worstFirst: readonly string[] = ['bad', 'warn', 'active', 'good', 'idle'];
 
 /** The jobs that failed last, by name. That a change was not made is a cause. */
 function failedText({ lastResults }: Tenant, jobs: readonly JobColumn[] = []): string | undefined {
@@ -234,40 +244,41 @@ function End({ tenant }: { readonly tenant: Tenant }) {
 
 const dayOf = (iso: string): string => new Date(iso).toDateString();
 
+/** The nights before the last result, which takes the place of its night, also if only some tenants were visited again that day. */
+function nightsBefore({ finishedAt }: LastResult, { nights }: JobColumn): JobColumn['nights'] {
+  const lastNight = nights.at(-1)?.run.startedAt ?? '';
+  const isNew = finishedAt > lastNight && dayOf(finishedAt) !== dayOf(lastNight);
+  return isNew ? nights.slice(1) : nights.slice(0, -1);
+}
+
+/** The tones of a job in a tenant: of its nights, the oldest first, and of its last result. */
+const tonesOf = (tenantId: string, last: LastResult, job: JobColumn): readonly string[] => [
+  ...nightsBefore(last, job).map((night) => {
+    if (night === undefined) return '';
+    // A job that finds nothing to look at here found nothing before either.
+    return night.codes.has(tenantId) ? 'bad' : last.outcome === 'skipped' ? 'idle' : 'good';
+  }),
+  outcomeStyle(last.outcome).tone,
+];
+
 /** The last result of a job, after those of the nights before. */
 function Result({ tenant: { tenantId, lastResults }, job }: { readonly tenant: Tenant; readonly job: JobColumn }) {
   const last = lastOf(lastResults, job.name);
-  if (last === undefined) return <span class="quiet">{job.name === changesColumn ? '' : 'no result'}</span>;
-  // The last result takes the place of the last night, also if only some tenants were visited again later that day.
-  const lastNight = job.nights.at(-1)?.run.startedAt ?? '';
-  const isNew = last.finishedAt > lastNight && dayOf(last.finishedAt) !== dayOf(lastNight);
-  const before = isNew ? job.nights.slice(1) : job.nights.slice(0, -1);
-  const known = before.flatMap((night) => night ?? []);
+  const isChange = job.name === changesColumn;
+  if (last === undefined) return <span class="quiet">{isChange ? '' : 'no result'}</span>;
+  const known = nightsBefore(last, job).flatMap((night) => night ?? []);
   const failed = known.filter(({ codes }) => codes.has(tenantId)).length;
-  const { tone } = outcomeStyle(last.outcome);
   const text = last.code === undefined || last.outcome !== 'failed' ? outcomeWord(last.outcome) : titleOf(last.code);
   return (
     <span title={text}>
       <Marks
         label={`${text}${known.length === 0 ? '' : `, failed in ${failed} of ${known.length} nights before`}`}
         // A change has no nights: it stands below the beginning of its heading, as the nights of a job do.
-        areAllNow={job.name === changesColumn}
+        areAllNow={isChange}
         tones={
-          job.name === changesColumn
-            ? [tone, ...Array.from({ length: 6 }, () => '')]
-            : [
-                // A job that finds nothing to look at here found nothing before either.
-                ...before.map((night) =>
-                  night === undefined
-                    ? ''
-                    : night.codes.has(tenantId)
-                      ? 'bad'
-                      : last.outcome === 'skipped'
-                        ? 'idle'
-                        : 'good',
-                ),
-                tone,
-              ]
+          isChange
+            ? [outcomeStyle(last.outcome).tone, ...Array.from({ length: 6 }, () => '')]
+            : tonesOf(tenantId, last, job)
         }
       />
     </span>

@@ -164,18 +164,17 @@ describe('the overview', () => {
     await unmount();
   });
 
-  it('has a row per job: its last run, how many failed, its nights, how long it took, and when it runs next', async () => {
+  it('has a row per job: how its last run went, its tenants, its nights, how long it took, and when it runs next', async () => {
     const { root, unmount } = await overview();
     const rows = jobRows(root);
     const ofJob = world.runs.filter(({ job }) => job === 'access-check');
     const [last] = ofJob;
     const { tenants, durationMs, runId } = last!;
-    const [, ran, failed, nights, took] = rows[0]?.children ?? [];
+    const [, ran, visited, nights, took] = rows[0]?.children ?? [];
     const link = `#/runs/${encodeURIComponent(runId)}`;
     expect(ran?.querySelector('a')?.getAttribute('href')).toBe(link);
-    expect(ran?.querySelector('svg')?.getAttribute('aria-label')).toContain(`${tenants.failed} failed`);
-    expect(failed?.querySelector('a')?.getAttribute('href')).toBe(`${link}?show=tenants`);
-    expect([failed?.textContent, took?.textContent]).toEqual([String(tenants.failed), duration(durationMs)]);
+    expect(visited?.querySelector('svg')?.getAttribute('aria-label')).toContain(`${tenants.failed} failed`);
+    expect([ran?.textContent, took?.textContent]).toEqual([`${tenants.failed} failed`, duration(durationMs)]);
     expect(nights?.querySelector('svg')?.getAttribute('aria-label')).toBe(
       `Tenants that failed, night by night: ${ofJob
         .map((run) => run.tenants.failed)
@@ -183,7 +182,9 @@ describe('the overview', () => {
         .join(', ')}`,
     );
     expect(rows[0]?.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-25T04:30:00.000Z');
-    expect(rows.at(-1)?.querySelector('.badge')?.textContent).toBe('running');
+    // Nobody knows yet who fails, nor how long it takes.
+    const running = [...(rows.at(-1)?.children ?? [])].map(({ textContent }) => textContent);
+    expect([running[1], running[2], running[4]]).toEqual(['running, 1 failed', '', '']);
     await unmount();
   });
 
@@ -247,7 +248,8 @@ describe('the overview', () => {
 
   it.each([
     ['a cancelled run', { status: 'cancelled', outcome: 'cancelled' }, undefined],
-    ['a run of another day', { startedAt: '2026-11-20T04:30:00.000Z' }, 'The same 2 tenants failed in all 2'],
+    ['a run of another day', { startedAt: '2026-11-20T04:30:00.000Z' }, undefined],
+    ['a run of the same day', {}, 'The same 2 tenants failed in all 2'],
   ] as const)('says of %s whether its job failed in the same tenants as another one', async (_, more, words) => {
     const [one, two] = world.jobs.filter(({ schedule }) => schedule !== undefined);
     const runs: Api['runs'] = async (_limit, job) => {

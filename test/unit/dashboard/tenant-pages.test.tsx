@@ -228,6 +228,20 @@ describe('the matrix of tenants', () => {
     await unmount();
   });
 
+  it('keeps on a narrow screen the nights before a result that is newer than they are', async () => {
+    happyDOM.setViewport({ width: 360 });
+    const shown: (string | null | undefined)[] = [];
+    for (const outcome of ['failed', 'succeeded']) {
+      const list = tenants
+        .filter(({ name }) => name === 'Alpine')
+        .map((one) => ({ ...one, lastResults: one.lastResults?.map((result) => ({ ...result, outcome })) }));
+      const page = await matrix({ sort: 'tenant' }, list as never);
+      shown.push(page.root.querySelector('[role=row] .marks')?.getAttribute('aria-label'));
+      await page.unmount();
+    }
+    expect(shown).toEqual(['failed in 2 of 3 nights', 'failed in 1 of 3 nights']);
+  });
+
   it('shows three columns on a narrow screen: what failed or the domain, the last nights, and the end', async () => {
     happyDOM.setViewport({ width: 360 });
     const [last] = details.history ?? [];
