@@ -43,7 +43,7 @@ export function reportLines(report: TenantReport): Line[] {
     workText(work),
     ...(work === undefined || work.deeds.length === 0
       ? []
-      : ['', ...table(headsOf(workColumns, 2), work.deeds.map(workCells))]),
+      : ['', ...table(headsOf(workColumns), work.deeds.map(workCells))]),
     ...byTopic(sections).flatMap(([topic, group]): Line[] => [
       '',
       styled('strong', topicTitle(topic).toUpperCase()),
@@ -53,11 +53,9 @@ export function reportLines(report: TenantReport): Line[] {
   ];
 }
 
-/** The first column names the row. @param from the first of those that a narrow terminal leaves out. */
-const headsOf = (columns: readonly { readonly title: string }[], from: number) =>
-  columns.map(({ title }, at) =>
-    at === 0 ? { head: title, min: 24, wrap: true } : { head: title, optional: at >= from },
-  );
+/** The first column names the row. A narrow terminal keeps the first two. */
+const headsOf = (columns: readonly { readonly title: string }[]) =>
+  columns.map(({ title }, at) => (at === 0 ? { head: title, min: 24, wrap: true } : { head: title, optional: at > 1 }));
 
 function sectionLines(section: Section, tenant: string): Line[] {
   const { title, asOf, rowCount, rows, columns, counts, since, changed, runId } = section;
@@ -73,7 +71,7 @@ function sectionLines(section: Section, tenant: string): Line[] {
       const cellsText = changedCells(change, columns);
       return [styled(look, sign), ` ${changedRow(change, columns)}${cellsText === '' ? '' : ` (${cellsText})`}`];
     }),
-    ...(rows.length === 0 ? [] : ['', ...table(headsOf(columns, 2), cells)]),
+    ...(rows.length === 0 ? [] : ['', ...table(headsOf(columns), cells)]),
     ...(more === 0 ? [] : [`and ${numberText(more)} more: ptb runs export ${runId} --tenant ${tenant}`]),
   ];
 }

@@ -1,6 +1,6 @@
 import { parseGuid } from '../../core/identifiers.ts';
 import type { Section } from './read-report.ts';
-import { cellText, numberText } from './report-words.ts';
+import { cellText, isWarning, numberText } from './report-words.ts';
 
 type Column = Section['columns'][number];
 type Row = Section['rows'][number];
@@ -109,5 +109,5 @@ function textOf(row: Row, column: Column): string {
 function toneOf(row: Row, { name }: Column): Cell['tone'] {
   if (name === 'daysLeft') return Number(row[name]) < 0 ? 'bad' : undefined;
   if (name === 'strength') return row[name] === 'none' ? 'bad' : undefined;
-  return name === 'status' && row[name] === 'Warning' ? 'warn' : undefined;
+  return isWarning(row[name], name) ? 'warn' : undefined;
 }
