@@ -81,13 +81,17 @@ async function exchange<Body>(
   read: (response: Response, host: string) => Promise<Body>,
 ): Promise<OutboundReply<Body>> {
   const host = new URL(request.url).host;
-  const deadline = AbortSignal.timeout(request.timeoutMs);
-  const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
+  // AbortSignal.timeout and AbortSignal.any would keep their timer and signals until the deadline, long after the reply.
+  const ended = new AbortController();
+  const onAbort = (): void => ended.abort(request.signal?.reason);
+  if (request.signal?.aborted === true) onAbort();
+  else request.signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => ended.abort(), request.timeoutMs);
   try {
     const response = await fetch(request.url, {
       method: request.method,
       redirect: 'manual',
-      signal,
+      signal: ended.signal,
       ...(request.headers ? { headers: request.headers } : {}),
       ...(request.body === undefined ? {} : { body: request.body }),
     });
@@ -95,7 +99,10 @@ async function exchange<Body>(
   } catch (error) {
     if (error instanceof OutboundError) throw error;
     if (request.signal?.aborted) throw new OutboundError('aborted', host, { cause: error });
-    throw new OutboundError(deadline.aborted ? 'timeout' : 'network', host, { cause: error });
+    throw new OutboundError(ended.signal.aborted ? 'timeout' : 'network', host, { cause: error });
+  } finally {
+    clearTimeout(timer);
+    request.signal?.removeEventListener('abort', onAbort);
   }
 }
 

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   type Fetch,
   OutboundError,
@@ -52,6 +53,27 @@ describe('send', () => {
     const pending = request(silent, { signal: leaving.signal });
     leaving.abort(new Error('left'));
     await expect(pending).rejects.toMatchObject({ failure: 'aborted' });
+    const asked: (boolean | undefined)[] = [];
+    const ended: Fetch = async (_url, { signal }) => {
+      asked.push(signal?.aborted);
+      throw signal?.reason;
+    };
+    await expect(request(ended, { signal: leaving.signal })).rejects.toMatchObject({ failure: 'aborted' });
+    expect(asked).toEqual([true]);
+  });
+
+  it('keeps neither a timer nor a listener after the reply', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const { signal } = new AbortController();
+    const during: number[] = [];
+    const fetch: Fetch = async () => {
+      during.push(vi.getTimerCount(), getEventListeners(signal, 'abort').length);
+      return new Response('there');
+    };
+    await request(fetch, { signal });
+    expect(during).toEqual([1, 1]);
+    expect([vi.getTimerCount(), getEventListeners(signal, 'abort').length]).toEqual([0, 0]);
   });
 
   it('throws too_large and closes the connection if the reply exceeds the limit', async () => {
