@@ -187,7 +187,8 @@ export function newsOf(pairs: readonly (readonly [now: Failures, before: Failure
   };
 }
 
-const idsIn = (codes: Failures['codes']): string => [...codes.keys()].toSorted().join();
+/** The tenants of some failures: equal texts for the same ones. */
+export const idsIn = (codes: Failures['codes']): string => [...codes.keys()].toSorted().join();
 
 /** Runs that have ended do not change. */
 const known = new WeakMap<Api, Map<string, Failures>>();

@@ -252,8 +252,10 @@ interface TableProps<T> {
   readonly rowClass?: (item: T) => string | undefined;
   /** Called for a click beside links and buttons: one of these does the same by keyboard. */
   readonly onOpen?: (item: T) => void;
-  /** Puts the items under headings, such as the days that they happened on. */
-  readonly groupsOf?: (items: readonly T[]) => readonly { readonly title: string; readonly items: readonly T[] }[];
+  /** Puts the items under headings, such as the days that they happened on. A group needs a key if another one has its title. */
+  readonly groupsOf?: (
+    items: readonly T[],
+  ) => readonly { readonly title: string; readonly key?: string; readonly items: readonly T[] }[];
 }
 
 export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, onOpen, groupsOf }: TableProps<T>) {
@@ -287,8 +289,8 @@ export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, on
       {groupsOf === undefined ? (
         <tbody>{rows(items)}</tbody>
       ) : (
-        groupsOf(items).map(({ title, items: some }, at) => (
-          <tbody key={`${at} ${title}`}>
+        groupsOf(items).map(({ title, key = title, items: some }) => (
+          <tbody key={key}>
             <tr class="group">
               <th scope="rowgroup">
                 <b>{title}</b>

@@ -11,7 +11,18 @@ import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from
 import { useTenants } from './polling.ts';
 import { HeldPlansContext } from './waiting.tsx';
 import { planned, type PlanSummary } from './plan-words.ts';
-import { isTroubled, lastRunOf, type News, newsOf, useFailures, visitsAnew, visitsMost } from './nights.ts';
+import {
+  daysBetween,
+  idsIn,
+  isTroubled,
+  lastRunOf,
+  type News,
+  newsOf,
+  noonOf,
+  useFailures,
+  visitsAnew,
+  visitsMost,
+} from './nights.ts';
 import { goTo, runLink } from './route.ts';
 import { Person, shortName } from './approval-facts.tsx';
 
@@ -47,7 +58,7 @@ interface Line {
   readonly startedAt: string;
   /** The newest first. */
   readonly runs: readonly RunSummaryAnswer[];
-  /** Of several: names their day, or tells them from others of the day. */
+  /** Of runs of the schedule: names their day, or tells them from others of the day. */
   readonly title?: string;
   /** The lines of several days in which the same happened. */
   readonly days?: readonly Line[];
@@ -61,32 +72,41 @@ const isOfSchedule = ({ window, status }: RunSummaryAnswer): boolean =>
 
 const lineOf = (run: RunSummaryAnswer): Line => ({ startedAt: run.startedAt, runs: [run] });
 
+/** Whether it opens. */
+const isSeveral = ({ runs }: Line): boolean => runs.length > 1;
+
 interface Group {
   readonly title: string;
   readonly items: readonly Line[];
 }
 
-/** Runs by the days that they started on, those of the schedule in one line if there are several. */
+/** Runs by the days that they started on, those of the schedule in one line. */
 const linesOf = (runs: readonly RunSummaryAnswer[]): readonly Group[] =>
   byDay(runs, ({ startedAt }) => startedAt).map(({ title, items }) => {
     const scheduled = items.filter(isOfSchedule);
     const first = scheduled.at(-1);
-    if (first === undefined || scheduled.length === 1) return { title, items: items.map(lineOf) };
+    if (first === undefined) return { title, items: items.map(lineOf) };
     const { startedAt } = first;
     const others = items.filter((run) => !isOfSchedule(run)).map(lineOf);
     const day = title.includes(',') ? shortDay(startedAt) : title;
     if (others.length === 0) return { title: byDayTitle, items: [{ startedAt, runs: scheduled, title: day }] };
+    if (scheduled.length === 1) return { title, items: items.map(lineOf) };
     const lines = [...others, { startedAt, runs: scheduled, title: 'On schedule' }];
     return { title, items: lines.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)) };
   });
 
 const byDayTitle = 'On schedule, day by day';
 
-/** Days with scheduled runs alone under one heading, and in one line those one after another in which the same tenants failed, or none. */
+/**
+ * Days with scheduled runs alone under one heading, and in one line those one after another in which the same jobs failed in the
+ * same tenants, or in none. A day with news has a line of its own.
+ */
 function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): readonly Group[] {
-  const isUsual = (line: Line): boolean => {
-    const { failed, news } = factsOf(line);
-    return news?.isSame === true || (failed === 0 && news?.ends.length === 0);
+  const goesOn = (line: Line, last: Line): boolean => {
+    const { failed, endings, news } = factsOf(line);
+    const isUsual = endings !== undefined && (news?.isSame === true || (failed === 0 && news?.ends.length === 0));
+    const [day, next] = [line, last.days?.at(-1) ?? last].map(({ startedAt }) => noonOf(Date.parse(startedAt)));
+    return isUsual && endings === factsOf(last).endings && daysBetween(day!, next!) === 1;
   };
   const found: { readonly title: string; readonly items: Line[] }[] = [];
   for (const { title, items } of groups) {
@@ -95,7 +115,7 @@ function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): reado
     const [line] = items;
     if (line === undefined) continue;
     if (title !== byDayTitle || before?.title !== title || last === undefined) found.push({ title, items: [...items] });
-    else if (isUsual(last) && isUsual(line)) {
+    else if (goesOn(line, last)) {
       const { startedAt, days = [last] } = last;
       const runs = [...last.runs, ...line.runs];
       before.items.splice(-1, 1, {
@@ -114,38 +134,38 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   const [limit, setLimit] = useState(step);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const days = useMemo(() => linesOf(runs), [runs]);
-  // Nobody presses a button for a few.
-  const isCut = days.flatMap(({ items }) => items).length > limit + step / 4;
-  const shown = useMemo(() => {
-    let room = isCut ? limit : Infinity;
-    return days.map(({ title, items }) => {
-      const some = items.slice(0, Math.max(0, room));
-      room -= some.length;
-      return { title, items: some };
-    });
-  }, [days, isCut, limit]);
-  const factsOf = useFacts(shown, all);
+  const factsOf = useFacts(days, all);
   const textOf = useNewsText();
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
+  const lines = folded(days, factsOf);
+  // Nobody presses a button for a few.
+  const isCut = lines.flatMap(({ items }) => items).length > limit + step / 4;
+  let room = isCut ? limit : Infinity;
   const isOpen = (line: Line): boolean => open.has(keyOf(line));
   const opened = (line: Line): readonly Line[] => [
     line,
     ...(isOpen(line) ? (line.days ?? line.runs.map(lineOf)).flatMap((part) => opened({ ...part, isPart: true })) : []),
   ];
-  const groups = folded(shown, factsOf).map(({ title, items }) => ({ title, items: items.flatMap(opened) }));
+  const groups = lines.flatMap(({ title, items }, at) => {
+    const some = items.slice(0, room);
+    room -= some.length;
+    // Two may have the same title, and new ones come first.
+    return some.length === 0 ? [] : { key: String(lines.length - at), title, items: some.flatMap(opened) };
+  });
   const toggle = (line: Line): void => {
     const others = [...open].filter((key) => key !== keyOf(line));
     setOpen(new Set(isOpen(line) ? others : [...others, keyOf(line)]));
   };
-  const columns = columnsOf(new Map(jobs.map((job) => [job.name, job])), factsOf, (line) => (
+  const byName = new Map(jobs.map((job) => [job.name, job]));
+  const columns = columnsOf(byName, factsOf, (line) => (
     <>
-      {line.title === undefined ? null : (
+      {isSeveral(line) ? (
         <button type="button" class="link" aria-expanded={isOpen(line)} onClick={() => toggle(line)}>
           <Icon name="turn" turns /> {line.title}
         </button>
-      )}{' '}
-      {line.title === undefined ? null : <span class="small quiet">{jobsIn(line)}</span>}
+      ) : null}{' '}
+      {line.title === undefined ? null : <span class="small quiet">{jobsIn(line, byName)}</span>}
       {line.isPart === true ? null : <span class="news small">{textOf(factsOf(line), line.days !== undefined)}</span>}
     </>
   ));
@@ -157,7 +177,7 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
           columns={columns}
           items={groups.flatMap(({ items }) => items)}
           keyOf={keyOf}
-          onOpen={(line) => (line.title === undefined ? goTo(runLink(line.runs[0]?.runId ?? '')) : toggle(line))}
+          onOpen={(line) => (isSeveral(line) ? toggle(line) : goTo(runLink(line.runs[0]?.runId ?? '')))}
           rowClass={(line) =>
             [isPast(line, all) ? 'before' : [], line.isPart === true ? 'part' : []].flat().join(' ') || undefined
           }
@@ -173,8 +193,6 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
   );
 }
 
-const jobsIn = ({ runs }: Line): string => count(new Set(runs.map(({ job }) => job)).size, 'job');
-
 /** Of several runs: that of the first, which stays while others end. */
 const keyOf = ({ runs, title, days }: Line): string =>
   `${days === undefined ? '' : 'days '}${title === undefined ? '' : 'day '}${runs.at(-1)?.runId}`;
@@ -188,6 +206,8 @@ function isPast({ runs }: Line, all: readonly RunSummaryAnswer[]): boolean {
 interface Facts {
   /** Tenants that failed in one of its runs. */
   readonly failed?: number | undefined;
+  /** Its jobs, each with the tenants that failed in it: equal for lines in which the same happened. */
+  readonly endings?: string | undefined;
   /** What is new since the scheduled runs of its jobs before. Of all jobs, or nothing. */
   readonly news?: News | undefined;
 }
@@ -199,12 +219,12 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
       days
         .flatMap(({ items }) => items)
         .map((line) => {
-          const ofJobs = Map.groupBy(line.runs.filter(isOfSchedule), ({ job }) => job);
-          const pairs = [...ofJobs].map(([job, runs]) => [
+          const ofJobs = [...Map.groupBy(line.runs.filter(isOfSchedule), ({ job }) => job)];
+          const pairs = ofJobs.map(([job, runs]) => [
             runs[0],
             all.find((run) => run.job === job && run.startedAt < (runs.at(-1)?.startedAt ?? '') && isOfSchedule(run)),
           ]);
-          return { line, pairs };
+          return { line, ofJobs, pairs };
         }),
     [days, all],
   );
@@ -213,8 +233,10 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
   const facts = useMemo(() => {
     const known = new Map(failures.map((each) => [each.run.runId, each]));
     return new Map(
-      lines.map(({ line, pairs }): [string, Facts] => {
-        const own = line.runs.flatMap(({ runId }) => known.get(runId) ?? []);
+      lines.map(({ line, ofJobs, pairs }): [string, Facts] => {
+        const failedIn = (runs: Line['runs']) =>
+          new Map(runs.flatMap(({ runId }) => [...(known.get(runId)?.codes ?? [])]));
+        const isKnown = line.runs.every(({ runId }) => known.has(runId));
         const compared = pairs.flatMap((pair) => {
           const [now, before] = pair.map((run) => known.get(run?.runId ?? ''));
           return now === undefined || before === undefined ? [] : [[now, before] as const];
@@ -222,8 +244,13 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
         return [
           keyOf(line),
           {
-            failed:
-              own.length < line.runs.length ? undefined : new Set(own.flatMap(({ codes }) => [...codes.keys()])).size,
+            failed: isKnown ? failedIn(line.runs).size : undefined,
+            endings: isKnown
+              ? ofJobs
+                  .map(([job, runs]) => `${job} ${idsIn(failedIn(runs))}`)
+                  .toSorted()
+                  .join()
+              : undefined,
             news: compared.length < pairs.length ? undefined : newsOf(compared),
           },
         ];
@@ -263,6 +290,17 @@ type Job = JobsAnswer['jobs'][number];
 /** By their names. */
 type Jobs = ReadonlyMap<string, Job>;
 
+/** The titles of its jobs. */
+const titlesIn = ({ runs }: Line, jobs: Jobs): readonly string[] => [
+  ...new Set(runs.map(({ job }) => jobs.get(job)?.title ?? job)),
+];
+
+/** Its job, or how many. */
+const jobsIn = (line: Line, jobs: Jobs): string => {
+  const [title = '', ...others] = titlesIn(line, jobs);
+  return others.length === 0 ? title : count(1 + others.length, 'job');
+};
+
 /** What a run of a job that changes tenants is: its plan, or what applies one. */
 const kindOf = ({ window }: RunSummaryAnswer, job: Pick<Job, 'changes'> | undefined): string | undefined =>
   isApplyWindow(window) ? 'apply' : job?.changes ? 'plan' : undefined;
@@ -273,12 +311,11 @@ const columnsOf = (
   factsOf: (line: Line) => Facts,
   more: (line: Line) => ComponentChildren,
 ): readonly Column<Line>[] => {
-  const titleOf = ({ job }: RunSummaryAnswer): string => jobs.get(job)?.title ?? job;
   /** The cell of a run, or of several. */
   const cellOf =
     (ofRun: (run: RunSummaryAnswer) => ComponentChildren, ofSeveral: (line: Line) => ComponentChildren) =>
     (line: Line): ComponentChildren =>
-      line.title === undefined ? line.runs.map(ofRun) : ofSeveral(line);
+      isSeveral(line) ? ofSeveral(line) : line.runs.map(ofRun);
   return [
     [
       'Run',
@@ -290,7 +327,9 @@ const columnsOf = (
               const kind = kindOf(run, jobs.get(run.job));
               return (
                 <>
-                  <a href={runLink(run.runId)}>{run.query === undefined ? titleOf(run) : 'Query'}</a>{' '}
+                  <a href={runLink(run.runId)}>
+                    {line.title ?? (run.query === undefined ? titlesIn(line, jobs) : 'Query')}
+                  </a>{' '}
                   {kind === undefined ? null : <span class="tag">{kind}</span>}
                   {run.query === undefined ? null : <code class="quiet"> GET {run.query}</code>}
                 </>
@@ -301,16 +340,17 @@ const columnsOf = (
           {more(line)}
         </>
       ),
-      ({ runs, title }) =>
-        title === undefined
-          ? runs.map(({ query, job }) => (query === undefined ? job : `GET ${query}`)).join()
-          : [...new Set(runs.map(titleOf))].join(', '),
+      (line) =>
+        line.title === undefined
+          ? line.runs.map(({ query, job }) => (query === undefined ? job : `GET ${query}`)).join()
+          : titlesIn(line, jobs).join(', '),
     ],
     [
       'Outcome',
       'w-l wrap',
       (line) => {
         const warnings = line.runs.flatMap((run) => run.warnings).length;
+        const total = mostTenants(line);
         return (
           <>
             {cellOf(
@@ -318,6 +358,7 @@ const columnsOf = (
               () => <OutcomeOfAll line={line} failed={factsOf(line).failed} />,
             )(line)}{' '}
             {warnings === 0 ? null : <Badge state="degraded">{count(warnings, 'warning')}</Badge>}
+            {total === 0 ? null : <span class="sub">{count(total, 'tenant')}</span>}
           </>
         );
       },
@@ -335,12 +376,17 @@ const columnsOf = (
     [
       'Took',
       'w-m end p2 quiet',
-      ({ runs: [run], title }) =>
-        run?.finishedAt === undefined || title !== undefined ? '' : duration(run.durationMs),
+      cellOf(
+        ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
+        () => null,
+      ),
     ],
     ['Started by', 'w-l p3 quiet', ({ runs }) => <StartedBy run={runs[0]!} />],
   ];
 };
+
+/** Tenants of its run over most of them. */
+const mostTenants = ({ runs }: Line): number => Math.max(...runs.map(({ tenants }) => tenants.total));
 
 interface OfAllProps {
   readonly line: Line;
@@ -358,8 +404,8 @@ function OutcomeOfAll({ line: { runs }, failed = 0 }: OfAllProps) {
 }
 
 /** Of the run over most tenants. Without a bar until it is known who failed, or if others were visited, too. */
-function TenantsOfAll({ line: { runs }, failed }: OfAllProps) {
-  const total = Math.max(...runs.map(({ tenants }) => tenants.total));
+function TenantsOfAll({ line, failed }: OfAllProps) {
+  const total = mostTenants(line);
   return (
     <span class="pair">
       {failed === undefined || failed > total ? null : (

@@ -257,6 +257,13 @@ it('offers jobs by their topics, those that change tenants last, and finds them 
   await unmount();
 });
 
+/** The text of a cell, without what only narrow screens show. */
+const textOf = (cell: Element): string => {
+  const shown = cell.cloneNode(true) as Element;
+  for (const hidden of shown.querySelectorAll('.sub')) hidden.remove();
+  return shown.textContent;
+};
+
 describe('RunsView', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -289,9 +296,7 @@ describe('RunsView', () => {
     const pass = (ms: number): Promise<void> => act(() => vi.advanceTimersByTimeAsync(ms).then(() => undefined));
     await pass(0);
     const cells = (): string[][] =>
-      [...page.root.querySelectorAll('tbody tr:not(.group)')].map((row) =>
-        [...row.children].map(({ textContent }) => textContent),
-      );
+      [...page.root.querySelectorAll('tbody tr:not(.group)')].map((row) => [...row.children].map(textOf));
     return { ...page, pass, cells, filterBy: (next: typeof filter) => page.rerender(show(next)).then(() => pass(0)) };
   }
 
@@ -391,7 +396,7 @@ describe('RunsView', () => {
     for (let round = 0; round < 4; round += 1) await act(() => vi.advanceTimersByTimeAsync(0).then(() => undefined));
     const rows = (): string[][] =>
       [...page.root.querySelectorAll('tbody tr')].map((row) =>
-        [...row.children].slice(0, 3).map(({ textContent }) => textContent.replaceAll(/\s+/g, ' ').trim()),
+        [...row.children].slice(0, 3).map((cell) => textOf(cell).replaceAll(/\s+/g, ' ').trim()),
       );
     return { ...page, rows, click: () => act(() => page.root.querySelector<HTMLElement>('.link')?.click()) };
   }
@@ -453,6 +458,74 @@ describe('RunsView', () => {
     await unmount();
   });
 
+  /** Its lines with how they went, and what they say of themselves, without headings. */
+  const linesIn = async (runs: readonly ReturnType<typeof nightly>[]) => {
+    const { rows, unmount } = await nightsOf(runs.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)));
+    const lines = rows().flatMap(([name, outcome]) => (outcome === undefined ? [] : [`${name}: ${outcome}`]));
+    await unmount();
+    return lines;
+  };
+  const daily = (job: string, days: readonly number[], failed: readonly number[]) =>
+    days.map((day) => nightly(job, day, failed));
+
+  it('keeps days apart on which other jobs ran, such as a weekly one that fails', async () => {
+    const days = [25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15];
+    // 23 and 16 November are Mondays.
+    expect(await linesIn([...daily('licences', days, []), ...daily('weekly', [23, 16], [3])])).toEqual([
+      '24 to 25 Nov licencesno tenant failed: succeeded',
+      'Mon, 23 Nov 2 jobsthe same tenants as before: 1 failed',
+      '17 to 22 Nov licencesno tenant failed: succeeded',
+      'Mon, 16 Nov 2 jobs: 1 failed',
+      'Sun, 15 Nov licences: succeeded',
+    ]);
+  });
+
+  it.each([
+    ['whose tenants are others', [...daily('even', [24, 22, 20], [1]), ...daily('odd', [23, 21, 19], [2])], 6],
+    ['with a day without a run between them', daily('mfa', [24, 23, 21, 20, 19], [1]), 3],
+  ])('has one line for each series of equal days, and not for days %s', async (_, runs, lines) => {
+    expect(await linesIn(runs)).toHaveLength(lines);
+  });
+
+  it('has one line for the days of a single job, and leads from a day to its run', async () => {
+    const days = Array.from({ length: 70 }, (_, at) => nightly('mfa', 24, [1], { runId: `mfa@${at}` })).map(
+      (run, at) => ({
+        ...run,
+        startedAt: new Date(2026, 10, 24 - at, 5).toISOString(),
+      }),
+    );
+    const { rows, click, root, unmount } = await nightsOf(days);
+    // All are folded, so there is nothing more to show.
+    expect(rows().map(([name]) => name)).toEqual([
+      'On schedule, day by day',
+      expect.stringMatching(/^17 Sept? to 24 Nov mfathe same tenant$/),
+      expect.stringMatching(/^Wed, 16 Sept? mfa$/),
+    ]);
+    expect(root.querySelector('.panel + button')).toBeNull();
+    await click();
+    expect(rows()).toHaveLength(72);
+    expect(root.querySelector('.part a')?.getAttribute('href')).toBe('#/runs/mfa%400');
+    await unmount();
+  });
+
+  it('keeps the focus in a day while runs of another day come', async () => {
+    const runs: RunSummaryAnswer[] = [...daily('mfa', [23], []), ...daily('licences', [23], [])];
+    const { root, pass, unmount } = await list(async () => ({ runs: [...runs] }));
+    const button = root.querySelector<HTMLElement>('[aria-expanded]')!;
+    button.focus();
+    runs.unshift(summary({ runId: 'probe@asked', startedAt: new Date(2026, 10, 24, 9).toISOString() }));
+    await pass(5_000);
+    expect([root.querySelectorAll('tbody').length, document.activeElement === button]).toEqual([2, true]);
+    await unmount();
+  });
+
+  it('says on a narrow screen over how many tenants a run was, once that is known', async () => {
+    const none = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
+    const { root, unmount } = await list(async () => ({ runs: [summary(), summary({ runId: 'x@w', tenants: none })] }));
+    expect([...root.querySelectorAll('td .sub')].map(({ textContent }) => textContent)).toEqual(['2 tenants']);
+    await unmount();
+  });
+
   const twice = (run: ReturnType<typeof nightly>, hour: number) => ({
     ...run,
     runId: `${run.runId} ${hour}`,
@@ -504,7 +577,7 @@ describe('RunsView', () => {
   ])('says of several runs %s', async (_, runs, said, outcome) => {
     const { rows, unmount } = await nightsOf(runs);
     const [, first] = rows();
-    expect(`${first?.[0]?.replace(/^Tue, 24 Nov( 2026)? \d jobs?/, '')} ${first?.[2]}`.trim()).toBe(said);
+    expect(`${first?.[0]?.replace(/^Tue, 24 Nov( 2026)? (mfa|\d jobs)/, '')} ${first?.[2]}`.trim()).toBe(said);
     expect(first?.[1]).toBe(outcome);
     await unmount();
   });
