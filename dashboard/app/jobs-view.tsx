@@ -167,14 +167,14 @@ function topicsOf(jobs: readonly Job[]): readonly (readonly [title: string, jobs
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 
-/** In how many something failed last time, and how many run by themselves. */
+/** In how many something failed last time, and how many have a schedule. */
 function headline(jobs: readonly JobRuns[], isFailing: ReturnType<typeof useIsFailing>): string {
   if (jobs.length === 0) return 'Jobs';
   const planned = jobs.filter(({ job }) => job.schedule !== undefined).length;
   const failed = jobs.filter(({ runs }) => isFailing(runs)).length;
   const all = count(jobs.length, 'job');
   const how = failed === 0 ? all : `${failed.toLocaleString('en')} of ${all} had failures last time`;
-  return `${how}, ${planned === 0 ? 'none runs' : planned === 1 ? '1 runs' : `${planned.toLocaleString('en')} run`} on a schedule`;
+  return `${how}, ${planned === 0 ? 'none has' : planned === 1 ? '1 has' : `${planned.toLocaleString('en')} have`} a schedule`;
 }
 
 const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: Job }) => (

@@ -56,25 +56,26 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   );
 }
 
-/** In how many jobs something failed last time, and what is under way or waits. */
+/** In how many jobs something failed last time, and what is under way or waits, also of queries. */
 function headline(
   runs: readonly RunSummaryAnswer[],
   held: ReadonlySet<string | undefined>,
   isFailing: ReturnType<typeof useIsFailing>,
 ): string {
-  if (runs.length === 0) return 'Runs';
   const byJob = [...Map.groupBy(runs, ({ job }) => job).values()];
   const open = byJob.flatMap((some) => lastRunOf(some) ?? []).filter(({ finishedAt }) => finishedAt === undefined);
   const waiting = open.filter(({ runId }) => held.has(runId)).length;
   const active = open.length - waiting;
-  const troubled = byJob.filter(isFailing).length;
+  const jobs = byJob.filter(([newest]) => newest?.query === undefined);
+  const troubled = jobs.filter(isFailing).length;
   const now = [
     active === 0 ? '' : `, ${active.toLocaleString('en')} running`,
     waiting === 0 ? '' : `, ${waiting.toLocaleString('en')} ${waiting === 1 ? 'waits' : 'wait'} for you`,
   ].join('');
+  if (jobs.length === 0) return `Runs${now}`;
   return troubled === 0
     ? `The last run of each job went well${now}`
-    : `${troubled.toLocaleString('en')} of ${count(byJob.length, 'job')} had failures last time${now}`;
+    : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time${now}`;
 }
 
 function Filters(props: {

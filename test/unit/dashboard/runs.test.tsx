@@ -113,6 +113,22 @@ it('calls an apply that waits for the reader by what it does', async () => {
   expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running', undefined, undefined]);
 });
 
+it('counts no query as a job, and says that one runs', async () => {
+  const query = summary({ job: 'query', runId: 'query@a', query: '/users', outcome: 'partly_failed' });
+  const open = { ...query, runId: 'query@b', outcome: 'running' as const, startedAt: '2026-11-24T06:00:00.000Z' };
+  Reflect.deleteProperty(open, 'finishedAt');
+  const title = async (runs: RunSummaryAnswer[]) => {
+    const api = { runs: async () => ({ runs }), jobs: async () => ({ jobs: [] }) };
+    const { root, unmount } = await rendered(signedIn(api, <RunsView filter={{}} />, ['Runs.Read']));
+    const text = root.querySelector('h1')?.textContent;
+    await unmount();
+    return text;
+  };
+  expect(await title([query, failedIn(1)])).toBe('1 of 1 job had failures last time');
+  expect(await title([query, summary()])).toBe('The last run of each job went well');
+  expect(await title([open, query])).toBe('Runs, 1 running');
+});
+
 /** The heads of groups and rows in the list of jobs. */
 async function headsOfJobs(api: ReturnType<typeof apiWith>): Promise<string[]> {
   const { root, unmount } = await rendered(
@@ -185,7 +201,7 @@ describe('JobsView', () => {
     await act(() => new Promise((resolve) => setTimeout(resolve)));
     expect(pages.root.querySelector('.jobs tbody td a')?.textContent).toBe(last);
     const [jobsTitle, runsTitle] = [...pages.root.querySelectorAll('h1')].map(({ textContent }) => textContent);
-    expect(jobsTitle).toBe(`${ofJobs}${ofJobs === '1 job' ? '' : ' failures last time'}, 1 runs on a schedule`);
+    expect(jobsTitle).toBe(`${ofJobs}${ofJobs === '1 job' ? '' : ' failures last time'}, 1 has a schedule`);
     expect(runsTitle).toContain(ofRuns);
     await pages.unmount();
   });
