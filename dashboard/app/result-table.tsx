@@ -4,7 +4,7 @@ import { Check, Choice, Field, Search } from './choice.tsx';
 import { Dialog } from './dialog.tsx';
 import { countOf } from './format.ts';
 import { Empty, Fact } from './pieces.tsx';
-import { columnsOf, type DeclaredColumns, type ResultColumn, shownValue } from './result-columns.ts';
+import { columnsOf, type DeclaredColumns, isGuid, type ResultColumn, shownValue } from './result-columns.ts';
 import {
   type Condition,
   filterRows,
@@ -39,18 +39,6 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
   const [open, setOpen] = useState<ResultRow>();
   const found = useMemo(() => filterRows(rows, columns, filter), [rows, columns, filter]);
   const shown = useMemo(() => sortRows(found, columns, sort), [found, columns, sort]);
-  const repeats = useMemo(
-    () => new Set(shown.filter(({ tenantId }, at) => tenantId === shown[at - 1]?.tenantId)),
-    [shown],
-  );
-  const visible = useMemo(
-    () =>
-      columns
-        .filter((column) => column.isShown !== toggled.has(column.name))
-        .map((column) => gridColumn(column, repeats)),
-    [columns, toggled, repeats],
-  );
-  const narrow = useMemo(() => narrowColumns(visible), [visible]);
   const sums = useMemo(
     () => columns.filter(({ name, type }) => type === 'number' && summed.some((known) => known.name === name)),
     [columns, summed],
@@ -67,6 +55,18 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
     () => (grouping === undefined ? shown : grouped(shown, grouping, sums)),
     [shown, grouping, sums],
   );
+  const visible = useMemo(() => {
+    const repeats = new Set(
+      items.filter((item, at) => {
+        const before = items[at - 1];
+        return !(item instanceof RowGroup || before instanceof RowGroup) && item.tenantId === before?.tenantId;
+      }),
+    );
+    return columns
+      .filter((column) => column.isShown !== toggled.has(column.name))
+      .map((column) => gridColumn(column, repeats));
+  }, [columns, toggled, items]);
+  const narrow = useMemo(() => narrowColumns(visible), [visible]);
   return (
     <>
       <div class="filters">
@@ -155,13 +155,10 @@ function keyOf(row: ResultRow): string {
   return String(keysGiven);
 }
 
-/** Microsoft's short names of products and the like. */
-const code = /^[A-Z][A-Z\d_]{2,}$/;
-
-/** @param repeats rows whose tenant is that of the row before: its name is pale. */
+/** @param repeats rows whose tenant is that of the row before: its name is pale, as ids and Microsoft's codes of products are. */
 const gridColumn = (
   { name, title, type, width, wordsAs }: ResultColumn,
-  repeats: ReadonlySet<ResultRow>,
+  repeats: ReadonlySet<ResultRow | RowGroup>,
 ): RowsColumn<ResultRow> => ({
   id: name,
   title,
@@ -172,7 +169,7 @@ const gridColumn = (
     const text = shownValue(row[name] ?? null, type, wordsAs);
     if (text === '' && type === 'number') return <span class="quiet">–</span>;
     if (isWarning(row[name], name)) return <span class="warning">{text}</span>;
-    const isPale = name === 'tenantName' ? repeats.has(row) : type === 'text' && code.test(text);
+    const isPale = name === 'tenantName' ? repeats.has(row) : name === 'skuPartNumber' || isGuid(row[name] ?? null);
     return isPale ? <span class="pale">{text}</span> : text;
   },
 });
@@ -191,7 +188,9 @@ function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly Rows
       ...tenant,
       width: 9,
       cell: (row) => {
-        const warnings = others.flatMap(({ id, cell }) => (isWarning(row[id], id) ? [', ', cell(row)] : []));
+        const warnings = others.flatMap((other) =>
+          other !== text && isWarning(row[other.id], other.id) ? [', ', other.cell(row)] : [],
+        );
         return <TwoLines below={[text?.cell(row), ...warnings]}>{tenant.cell(row)}</TwoLines>;
       },
     },

@@ -169,12 +169,14 @@ function Changes({ run, answer, declared }: ChangesProps) {
   const shown = words.filter(({ change }) => kind === '' || change === kind);
   const { changes, truncated, comparedTenants, comparedWith, onlyBefore, onlyAfter } = answer;
   // Without rows in one of the runs, a tenant would look as if nothing had changed.
+  const failed = new Set(run.failures.map(({ tenantId }) => tenantId));
   const notCompared = [
-    ...namesOf(onlyBefore, 'succeeded only in the run before'),
+    ...namesOf(
+      onlyBefore.filter(({ tenantId }) => !failed.has(tenantId)),
+      'succeeded only in the run before',
+    ),
     ...namesOf(onlyAfter, 'succeeded only in this run'),
-  ];
-  const apart = run.tenants.total - comparedTenants;
-  const failed = Math.min(run.tenants.failed, apart);
+  ].join(' ');
   const title = (
     <>
       {truncated ? 'More than ' : ''}
@@ -186,31 +188,27 @@ function Changes({ run, answer, declared }: ChangesProps) {
       .
     </>
   );
-  const left = (
-    <>
-      {' '}
-      {failed === 0 ? null : (
+  const left = failed.size + notCompared.length > 0 && (
+    <p>
+      {failed.size === 0 ? null : (
         <>
-          <a href={runLink(run.runId, 'tenants')}>{count(failed, 'tenant')}</a> failed and {failed === 1 ? 'is' : 'are'}{' '}
-          not compared.
+          <a href={runLink(run.runId, 'tenants')}>{count(failed.size, 'tenant')}</a> failed and{' '}
+          {failed.size === 1 ? 'is' : 'are'} not compared.
         </>
       )}{' '}
-      {apart === failed ? '' : `${count(apart - failed, 'tenant')} had no result in one of the runs.`}{' '}
-      {notCompared.join(' ')}
-    </>
+      {notCompared}
+    </p>
   );
   return (
     <>
       <div role="status">
         {changes.length === 0 ? (
-          <Empty title={title}>
-            <p>{left}</p>
-          </Empty>
+          <Empty title={title}>{left}</Empty>
         ) : (
-          <p>
-            {title}
+          <>
+            <p>{title}</p>
             {left}
-          </p>
+          </>
         )}
       </div>
       {changes.length === 0 ? null : (

@@ -1,13 +1,13 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { localTime } from '../../../dashboard/app/format.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { RunView } from '../../../dashboard/app/run-view.tsx';
 import { ResultTable } from '../../../dashboard/app/result-table.tsx';
-import type { ResultRow, RunAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
+import type { ResultRow, RunAnswer, RunChangesAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { jobHistory } from './histories.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 
@@ -270,41 +270,90 @@ describe('the page of a run', () => {
   });
 });
 
-it('shows a licence in a grace period as a warning, and codes and the name of the row before pale', async () => {
+describe('the rows of licences', () => {
   const declared = [
     { name: 'product', title: 'Product', type: 'text' },
+    { name: 'skuPartNumber', title: 'Part number', type: 'text' },
     { name: 'status', title: 'Status', type: 'text' },
   ] as const;
-  const of = (n: number, product: string, status: string) =>
-    ({ tenantId: id(n), tenantName: `T${n}`, tenantDomain: 't.example', product, status }) as ResultRow;
-  const rows = [of(1, 'SPE_E5', 'Enabled'), of(1, 'Business Basic', 'Warning'), of(2, 'Warning', 'Enabled')];
-  const { root, unmount } = await rendered(<ResultTable rows={rows} declared={declared} summed={[]} areAll />);
-  const textsOf = (name: string) => [...root.querySelectorAll(name)].map(({ textContent }) => textContent);
-  expect([textsOf('.warning'), textsOf('.pale')]).toEqual([['in grace period'], ['SPE_E5', 'T1']]);
-  await unmount();
+  const of = (n: number, product: string, skuPartNumber: string, status: string) =>
+    ({ tenantId: id(n), tenantName: `T${n}`, tenantDomain: 't.example', product, skuPartNumber, status }) as ResultRow;
+  const rows = [
+    of(1, 'VISIO', 'SPE_E5', 'Enabled'),
+    of(1, id(9), 'Teams_Premium', 'Warning'),
+    of(2, 'Warning', 'FLOW', 'Enabled'),
+  ];
+  const table = async (columns: Parameters<typeof ResultTable>[0]['declared'] = declared) => {
+    const page = await rendered(<ResultTable rows={rows} declared={columns} summed={[]} areAll />);
+    return { ...page, textsOf: (name: string) => [...page.root.querySelectorAll(name)].map((one) => one.textContent) };
+  };
+
+  it('show a grace period as a warning, and ids, codes and the name of the row before pale', async () => {
+    const { textsOf, unmount } = await table();
+    expect([textsOf('.warning'), textsOf('.pale')]).toEqual([
+      ['in grace period'],
+      ['SPE_E5', 'T1', id(9), 'Teams_Premium', 'FLOW'],
+    ]);
+    await unmount();
+  });
+
+  it('show the name of a tenant in ink where it is the first of a group', async () => {
+    const { root, textsOf, unmount } = await table();
+    expect(textsOf('[role=rowheader] .pale')).toEqual(['T1']);
+    const group = [...root.querySelectorAll('select')].find(({ textContent }) => textContent.startsWith('nothing'))!;
+    group.value = 'status';
+    await act(() => void group.dispatchEvent(new Event('change', { bubbles: true })));
+    expect(textsOf('[role=rowheader] .pale')).toEqual([]);
+    await unmount();
+  });
+
+  it('say the state once on a narrow screen', async () => {
+    happyDOM.setViewport({ width: 360 });
+    onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
+    const [, , status] = declared;
+    const { textsOf, unmount } = await table([status]);
+    expect(textsOf('.two-lines .small')).toEqual(['active', 'in grace period', 'active']);
+    await unmount();
+  });
 });
 
-it('says in one sentence that nothing changed, and how many tenants could not be compared', async () => {
-  const answer = { changes: [], truncated: false, comparedWith: 'probe@v' };
+it('says that nothing changed, and of each tenant once why it could not be compared', async () => {
   const named = (...names: string[]) => names.map((name) => ({ tenantId: name, name }));
-  const said = async (comparedTenants: number, onlyBefore: readonly object[], onlyAfter: readonly object[]) => {
-    const changes = (async () => ({
-      ...answer,
-      comparedTenants,
-      onlyBefore,
-      onlyAfter,
-    })) as unknown as Api['changes'];
-    const { root, unmount } = await open({ changes }, 'changes');
-    const { textContent } = root.querySelector('[aria-label=Changes] [role=status]') ?? {};
+  const said = async (failed: readonly string[], answer: Partial<RunChangesAnswer>) => {
+    const { root, unmount } = await open(
+      {
+        run: async () => runWith({ failures: named(...failed) as never }),
+        changes: async () => ({
+          runId: 'probe@w',
+          comparedWith: 'probe@v',
+          changes: [],
+          truncated: false,
+          comparedTenants: 1,
+          onlyBefore: [],
+          onlyAfter: [],
+          ...answer,
+        }),
+      },
+      'changes',
+    );
+    const texts = [...root.querySelectorAll('[aria-label=Changes] [role=status] :is(b, p)')].map(({ textContent }) =>
+      textContent.trim(),
+    );
     await unmount();
-    return textContent?.trim();
+    return texts;
   };
-  const { total } = counts;
-  expect(await said(total, [], [])).toBe(`Nothing changed in ${total} tenants since the run before.`);
-  // A tenant that was left out, or is no customer any more, did not fail.
-  expect(await said(1, named('Adatum', 'Contoso', 'D', 'E', 'F', 'G'), named('Fabrikam'))).toBe(
-    `Nothing changed in 1 tenant since the run before. 1 tenant failed and is not compared. 1 tenant had no result in one of the runs. 6 tenants succeeded only in the run before: Adatum, Contoso, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam.`,
-  );
+  expect(await said([], { comparedTenants: 3 })).toEqual(['Nothing changed in 3 tenants since the run before.']);
+  // What succeeded before and fails now has been counted among what fails.
+  const onlyBefore = named('Adatum', 'B', 'C', 'D', 'E', 'F', 'G');
+  expect(await said(['Adatum', 'New'], { onlyBefore, onlyAfter: named('Fabrikam') })).toEqual([
+    'Nothing changed in 1 tenant since the run before.',
+    '2 tenants failed and are not compared. 6 tenants succeeded only in the run before: B, C, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam.',
+  ]);
+  const change = { tenantId: 'Adatum', name: 'Adatum', change: 'added', after: {} } as const;
+  expect(await said(['New'], { changes: [change] })).toEqual([
+    '1 change in 1 tenant since the run before.',
+    '1 tenant failed and is not compared.',
+  ]);
 });
 
 it('the page of an apply has no rounds, counts the rows of refused changes, and shows first what became of each', async () => {
