@@ -91,7 +91,6 @@ interface RunsProps {
 function Failing({ name }: Pick<JobViewProps, 'name'>) {
   const tenants = useTenants()?.tenants ?? [];
   const jobs = usePolling(readJobRuns, 'job runs', intervalMs).value ?? [];
-  const trendOf = useTrends(jobs, tenants);
   const failed = tenants.filter(({ lastResults = [] }) =>
     lastResults.some(({ job, outcome }) => job === name && outcome === 'failed'),
   );
@@ -102,6 +101,7 @@ function Failing({ name }: Pick<JobViewProps, 'name'>) {
       .filter(({ tenant, results }) => !tenant.reachable || results.length > 0);
     return some.length === 0 ? [] : { ...cause, tenants: some };
   });
+  const trendOf = useTrends(jobs, causes.length === 0 ? [] : tenants);
   if (causes.length === 0) return null;
   const named = new Set(causes.flatMap(({ tenants: some }) => some.map(({ tenant }) => tenant.tenantId)));
   return (

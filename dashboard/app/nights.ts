@@ -33,8 +33,11 @@ export function useJobs() {
 /** Runs of all jobs that are read for those without a schedule. */
 const newestRead = 200;
 
-/** Of each job: the trends of causes need them. */
+/** Of each job: the trends of causes need them. Those of a frequent job are few nights. */
 const runsPerJob = 30;
+
+/** Nights of a chart or a trend, at most. The history of a job has those before its runs that are read. */
+export const mostNights = 60;
 
 /**
  * The newest runs of each job. One request for each job with a schedule: in one list, the runs of a frequent job would displace
@@ -123,7 +126,7 @@ export const isTroubled = ({ outcome }: RunSummaryAnswer): boolean =>
 /** The job whose nights say most: it ran on most of the days, and over most tenants. */
 export function mainJob(jobs: readonly JobRuns[]): JobRuns | undefined {
   const worth = ({ runs }: JobRuns): number =>
-    nightsOf(runs, 30).reduce(
+    nightsOf(runs, mostNights).reduce(
       (sum, { run }) => sum + 1_000_000 * Number(run !== undefined) + (run?.tenants.total ?? 0),
       0,
     );
@@ -259,9 +262,6 @@ const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['r
   });
 };
 
-/** Nights of a trend, at most. */
-const trendMost = 60;
-
 /** How many tenants had a cause, and since when those of now have it. */
 interface Trend {
   /** Night by night, as far as it is known who failed for what: what a word at a night says of a cause is to be seen here. */
@@ -307,7 +307,7 @@ export function trendOf(
   const isFailed = ({ codes }: Failures, tenantId: string): boolean =>
     isErrorCode(cause) ? codes.get(tenantId) === cause : codes.has(tenantId);
   const first = nights[0]?.run.startedAt;
-  const older = nightsOf(past, trendMost)
+  const older = nightsOf(past, mostNights)
     .flatMap(({ run }) => run ?? [])
     .filter(({ startedAt }) => first === undefined || startedAt < first)
     .map((run): FailedNight => [run.startedAt, run.tenants.failed]);
@@ -329,14 +329,15 @@ function trendOfApply(results: Cause['tenants'][number]['results']): Trend | und
 
 const historyIntervalMs = 300_000;
 
-/** Since when each cause has been there: the same in every list, by the nights of the main job. */
+/** Since when each cause has been there: the same in every list, by the nights of the main job. @param tenants none: nothing is read. */
 export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]): (cause: Cause) => Trend | undefined {
   const main = mainJob(jobs);
-  const nights = nightsOf(main?.runs ?? [], runsPerJob).flatMap(({ run }) => run ?? []);
-  const failures = useFailures(nights, main?.runs ?? []);
   const causes = main === undefined ? [] : causesOf(tenants);
+  const runs = causes.length === 0 ? [] : (main?.runs ?? []);
+  const nights = nightsOf(runs, mostNights).flatMap(({ run }) => run ?? []);
+  const failures = useFailures(nights, runs);
   const past = usePolling(
-    (api) => readHistoryOf(api, main?.job.name ?? '', trendMost, causes),
+    (api) => readHistoryOf(api, main?.job.name ?? '', mostNights, causes),
     `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
     historyIntervalMs,
   ).value;
@@ -365,7 +366,7 @@ export function useSince(tenant: TenantDetailsAnswer, { cause, results }: Troubl
     }))
     .toSorted((one, other) => nightsIn(other.runs) - nightsIn(one.runs));
   const load = async (api: Api) =>
-    main === undefined || !readsRuns ? [] : readHistory(api, main.job, trendMost, [tenantId]).catch(() => []);
+    main === undefined || !readsRuns ? [] : readHistory(api, main.job, mostNights, [tenantId]).catch(() => []);
   const past = usePolling(load, `nights of ${tenantId} in ${main?.job}`, historyIntervalMs).value ?? [];
   const known = main?.runs ?? [];
   const older = past.filter(({ startedAt }) => known.every((run) => startedAt < run.startedAt));
@@ -376,4 +377,4 @@ const noTenants = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted:
 
 /** Nights with a run. */
 const nightsIn = (runs: readonly NightRun[]): number =>
-  nightsOf(runs, trendMost).filter(({ run }) => run !== undefined).length;
+  nightsOf(runs, mostNights).filter(({ run }) => run !== undefined).length;

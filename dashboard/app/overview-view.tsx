@@ -13,6 +13,7 @@ import {
   lastRunOf,
   mainJob,
   newsOf,
+  mostNights,
   nightsOf,
   readHistory,
   readJobRuns,
@@ -37,7 +38,6 @@ const healthIntervalMs = 30_000;
 const runsIntervalMs = 15_000;
 const tenantsIntervalMs = 60_000;
 const historyIntervalMs = 300_000;
-const nightsShown = 60;
 /** Nights in the chart at least. It says how many failed so many nights ago. */
 const trendNights = 14;
 
@@ -50,14 +50,14 @@ export function OverviewView() {
   const report = health.value !== undefined && 'applications' in health.value ? health.value : undefined;
   const main = mainJob(jobs.value ?? []);
   const past = usePolling(
-    async (api) => (main === undefined ? [] : readHistory(api, main.job.name, nightsShown)),
+    async (api) => (main === undefined ? [] : readHistory(api, main.job.name, mostNights)),
     `nights of ${main?.job.name}`,
     historyIntervalMs,
   ).value;
   const kept = main?.runs ?? [];
   // The history has a run when it has ended and for longer, and the list of runs knows the newest ones sooner.
   const older = (past ?? []).filter(({ runId }) => kept.every((run) => run.runId !== runId));
-  const nights = nightsOf([...kept, ...older], nightsShown, trendNights);
+  const nights = nightsOf([...kept, ...older], mostNights, trendNights);
   const trendOf = useTrends(jobs.value ?? [], tenants.value?.tenants ?? []);
   const narrow = useNarrow();
   return (
@@ -233,7 +233,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               ({ last, job }) => (last === undefined ? 'no run yet' : <LastRun run={last} job={job} />),
             ],
             ['Tenants', 'w-l p2', ({ last }) => last?.finishedAt && <CountsBar counts={last.tenants} />],
-            ['30 nights', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
+            ['Night by night', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
             ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
             ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
@@ -275,7 +275,7 @@ const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: J
 );
 
 function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
-  const failed = nightsOf(runs, 30).map(({ run }) => run?.tenants.failed);
+  const failed = nightsOf(runs, mostNights).map(({ run }) => run?.tenants.failed);
   return (
     <Spark
       values={failed}

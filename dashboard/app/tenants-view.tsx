@@ -133,7 +133,7 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const jobColumns = useMemo(() => jobColumnsOf(tenants, jobs, failures), [tenants, jobs, failures]);
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
-  const trendOf = useTrends(jobs, tenants);
+  const trendOf = useTrends(jobs, isGrouped ? tenants : []);
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
   const items = useMemo(
     () => (isGrouped ? grouped(found, causes, trendOf) : found),

@@ -326,6 +326,36 @@ describe('the matrix of tenants', () => {
     await empty.unmount();
   });
 
+  it('reads no more nights than it shows, unless it says since when causes are there', async () => {
+    const many = Array.from({ length: 20 }, (_, at) => {
+      const startedAt = new Date(Date.parse('2026-11-23T05:00:00.000Z') - at * 86_400_000).toISOString();
+      return { ...first!, runId: `access-check@${at}`, startedAt, finishedAt: startedAt };
+    });
+    const asked: (number | string)[] = [];
+    const methods: Partial<Api> = {
+      runs: async () => ({ runs: many }),
+      failedRuns: async (limit) => {
+        asked.push(limit);
+        return { runs: many.slice(0, limit).map((run) => ({ ...run, failed: {} })) };
+      },
+      jobHistory: async (name) => {
+        asked.push(name);
+        return { ...jobHistory, runs: [] };
+      },
+    };
+    for (const [filter, list] of [
+      [{ sort: 'tenant' }, tenants],
+      [{}, tenants.slice(0, 1)],
+      [{}, tenants],
+    ] as const) {
+      const { unmount } = await matrix(filter, list, methods);
+      asked.push('then');
+      await unmount();
+    }
+    // Seven nights, and one more in case a run has begun.
+    expect(asked).toEqual([8, 'then', 8, 'then', 8, 21, 'access-check', 'access-check', 'then']);
+  });
+
   it('gives the focus to the rows when the button for the first order goes', async () => {
     const { root, unmount } = await matrix({ sort: 'tenant' });
     await act(() =>
