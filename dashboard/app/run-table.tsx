@@ -13,6 +13,7 @@ import { HeldPlansContext } from './waiting.tsx';
 import { planned, type PlanSummary } from './plan-words.ts';
 import {
   daysBetween,
+  type Failures,
   idsIn,
   isTroubled,
   lastRunOf,
@@ -84,13 +85,13 @@ interface Group {
 const linesOf = (runs: readonly RunSummaryAnswer[]): readonly Group[] =>
   byDay(runs, ({ startedAt }) => startedAt).map(({ title, items }) => {
     const scheduled = items.filter(isOfSchedule);
-    const first = scheduled.at(-1);
-    if (first === undefined) return { title, items: items.map(lineOf) };
-    const { startedAt } = first;
     const others = items.filter((run) => !isOfSchedule(run)).map(lineOf);
+    const first = scheduled.at(-1);
+    if (first === undefined || (scheduled.length === 1 && others.length > 0))
+      return { title, items: items.map(lineOf) };
+    const { startedAt } = first;
     const day = title.includes(',') ? shortDay(startedAt) : title;
     if (others.length === 0) return { title: byDayTitle, items: [{ startedAt, runs: scheduled, title: day }] };
-    if (scheduled.length === 1) return { title, items: items.map(lineOf) };
     const lines = [...others, { startedAt, runs: scheduled, title: 'On schedule' }];
     return { title, items: lines.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)) };
   });
@@ -118,12 +119,8 @@ function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): reado
     else if (goesOn(line, last)) {
       const { startedAt, days = [last] } = last;
       const runs = [...last.runs, ...line.runs];
-      before.items.splice(-1, 1, {
-        startedAt,
-        runs,
-        title: spanOfDays(line.startedAt, startedAt),
-        days: [...days, line],
-      });
+      const span = spanOfDays(line.startedAt, startedAt);
+      before.items.splice(-1, 1, { startedAt, runs, title: span, days: [...days, line] });
     } else before.items.push(line);
   }
   return found;
@@ -206,7 +203,7 @@ function isPast({ runs }: Line, all: readonly RunSummaryAnswer[]): boolean {
 interface Facts {
   /** Tenants that failed in one of its runs. */
   readonly failed?: number | undefined;
-  /** Its jobs, each with the tenants that failed in it: equal for lines in which the same happened. */
+  /** As {@link endingsOf} has it. */
   readonly endings?: string | undefined;
   /** What is new since the scheduled runs of its jobs before. Of all jobs, or nothing. */
   readonly news?: News | undefined;
@@ -219,12 +216,12 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
       days
         .flatMap(({ items }) => items)
         .map((line) => {
-          const ofJobs = [...Map.groupBy(line.runs.filter(isOfSchedule), ({ job }) => job)];
-          const pairs = ofJobs.map(([job, runs]) => [
+          const ofJobs = Map.groupBy(line.runs.filter(isOfSchedule), ({ job }) => job);
+          const pairs = [...ofJobs].map(([job, runs]) => [
             runs[0],
             all.find((run) => run.job === job && run.startedAt < (runs.at(-1)?.startedAt ?? '') && isOfSchedule(run)),
           ]);
-          return { line, ofJobs, pairs };
+          return { line, pairs };
         }),
     [days, all],
   );
@@ -233,10 +230,9 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
   const facts = useMemo(() => {
     const known = new Map(failures.map((each) => [each.run.runId, each]));
     return new Map(
-      lines.map(({ line, ofJobs, pairs }): [string, Facts] => {
-        const failedIn = (runs: Line['runs']) =>
-          new Map(runs.flatMap(({ runId }) => [...(known.get(runId)?.codes ?? [])]));
-        const isKnown = line.runs.every(({ runId }) => known.has(runId));
+      lines.map(({ line, pairs }): [string, Facts] => {
+        const own = line.runs.flatMap(({ runId }) => known.get(runId) ?? []);
+        const isKnown = own.length === line.runs.length;
         const compared = pairs.flatMap((pair) => {
           const [now, before] = pair.map((run) => known.get(run?.runId ?? ''));
           return now === undefined || before === undefined ? [] : [[now, before] as const];
@@ -244,13 +240,8 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
         return [
           keyOf(line),
           {
-            failed: isKnown ? failedIn(line.runs).size : undefined,
-            endings: isKnown
-              ? ofJobs
-                  .map(([job, runs]) => `${job} ${idsIn(failedIn(runs))}`)
-                  .toSorted()
-                  .join()
-              : undefined,
+            failed: isKnown ? new Set(own.flatMap(({ codes }) => [...codes.keys()])).size : undefined,
+            endings: isKnown ? endingsOf(own) : undefined,
             news: compared.length < pairs.length ? undefined : newsOf(compared),
           },
         ];
@@ -260,6 +251,10 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
   // Of several days, those of the newest one are those of all.
   return (line: Line): Facts => facts.get(keyOf(line.days?.[0] ?? line)) ?? {};
 }
+
+/** Equal texts for runs of the same jobs that failed in the same tenants. */
+const endingsOf = (own: readonly Failures[]): string =>
+  [...new Set(own.map(({ run, codes }) => `${run.job} ${idsIn(codes)}`))].toSorted().join();
 
 /** Names in a line. */
 const namesShown = 2;
