@@ -498,6 +498,11 @@ describe('RunsView', () => {
 
   it.each([
     ['whose tenants are others', [...daily('even', [24, 22, 20], [1]), ...daily('odd', [23, 21, 19], [2])], 6],
+    [
+      'with other jobs, of which none failed',
+      [...daily('mfa', [24, 23, 22, 21, 20, 19, 18, 17, 16, 15], []), ...daily('weekly', [23, 16], [])],
+      5,
+    ],
     ['with a day without a run between them', daily('mfa', [24, 23, 21, 20, 19], [1]), 3],
   ])('has one line for each series of equal days, and not for days %s', async (_, runs, lines) => {
     expect(await linesIn(runs)).toHaveLength(lines);
