@@ -11,7 +11,7 @@ type Changing = Pick<Demo, 'callerToken' | 'cloud' | 'masterKey' | 'url'>;
 
 const pollMs = 500;
 
-/** The demo also runs with faults: then the broker may never look. */
+/** Of one look. The demo also runs with faults: then the broker may never look. */
 const longestMs = 60_000;
 
 /**
@@ -22,8 +22,8 @@ const longestMs = 60_000;
 export async function changeCustomers(demo: Changing, ending: AbortSignal): Promise<void> {
   const { callerToken, cloud, masterKey, url } = demo;
   if (masterKey === undefined) return;
-  const signal = AbortSignal.any([ending, AbortSignal.timeout(longestMs)]);
-  const read = async (path: string): Promise<unknown> => {
+  const limited = (): AbortSignal => AbortSignal.any([ending, AbortSignal.timeout(longestMs)]);
+  const read = async (path: string, signal = limited()): Promise<unknown> => {
     const headers = { authorization: `Bearer ${await callerToken()}` };
     const response = await fetch(`${url}/api/${path}`, { headers, signal });
     return response.ok ? response.json() : {};
@@ -31,12 +31,12 @@ export async function changeCustomers(demo: Changing, ending: AbortSignal): Prom
   /** Until an answer shows a look since the call: while the broker looks, it begins no other look. */
   const look = async (timeIn: (answer: Partial<EventsAnswer>) => string | undefined): Promise<void> => {
     const headers = { 'x-functions-key': masterKey, 'content-type': 'application/json' };
-    const fromMs = Date.now();
+    const [fromMs, signal] = [Date.now(), limited()];
     let seenMs = Number.NaN;
     while (!(seenMs >= fromMs)) {
       await fetch(`${url}/admin/functions/watch-tenants`, { method: 'POST', headers, body: '{}', signal });
       await delay(pollMs, undefined, { signal });
-      seenMs = Date.parse(timeIn((await read('events?limit=1')) as Partial<EventsAnswer>) ?? '');
+      seenMs = Date.parse(timeIn((await read('events?limit=1', signal)) as Partial<EventsAnswer>) ?? '');
     }
   };
   try {

@@ -53,6 +53,7 @@ function answering(answer: (url: string, sent: readonly Sent[]) => unknown): Sen
 }
 
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
@@ -173,6 +174,25 @@ describe('changeCustomers', () => {
     expect(sent.map(({ url }) => url)).toEqual([...looks, 'http://app.test/api/tenants', first, second, ...looks]);
     const bodies = sent.slice(5, 7).map(({ body }) => JSON.parse(String(body)) as unknown);
     expect(bodies).toEqual([{ relationshipEndsInMs: 518_400_000 }, { relationshipEndsInMs: 0 }]);
+  });
+
+  it('lets the second look take as long as the first one might', async () => {
+    const limits: AbortController[] = [];
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
+      limits.push(new AbortController());
+      return limits.at(-1)!.signal;
+    });
+    const tenants = ['b', 'c'].map((digit) => ({ tenantId: id(digit), relationship: 'gdap' }));
+    const at = '2999-01-01T00:00:00.000Z';
+    const sent = answering((url) => {
+      if (url.includes('/api/events')) return { lookedAt: at, events: [{ at }] };
+      if (url.endsWith('/api/tenants')) return { tenants };
+      // The first look used up its time.
+      if (!url.endsWith('/watch-tenants')) for (const limit of limits) limit.abort();
+      return {};
+    });
+    await changeCustomers(demo, none);
+    expect(sent.at(-1)?.url).toBe('http://app.test/api/events?limit=1');
   });
 
   it('changes nothing without the key, or without two customers', async () => {
