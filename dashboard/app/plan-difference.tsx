@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
-import { type Difference as Change, differenceOf } from '../../src/lib/changes/difference.ts';
+import { differenceOf } from '../../src/lib/changes/difference.ts';
 import type { Api } from './api.ts';
 import { count } from './format.ts';
 import { CauseHead } from './causes.tsx';
@@ -79,16 +79,18 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
               <code>
                 <Breakable text={one.place === '' ? 'everything' : one.place} />
               </code>
-              {valuesOf(one.lost, one, before).map((value, at) => (
+              {one.lost.map((value, at) => (
                 <del key={at}>
                   − <Breakable text={value} />
                 </del>
               ))}
-              {valuesOf(one.gained, one, after).map((value, at) => (
+              {one.gained.map((value, at) => (
                 <ins key={at}>
                   + <Breakable text={value} />
                 </ins>
               ))}
+              {one.isList && isEmptyAt(before, one.place) ? <div class="quiet">empty before</div> : null}
+              {one.isList && isEmptyAt(after, one.place) ? <div class="quiet">empty afterwards</div> : null}
             </div>
           ))}
         </figure>
@@ -97,10 +99,6 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
     </details>
   );
 }
-
-/** The value of a setting before or after a change; of a list, what it loses or gains, because the rest may be long. */
-const valuesOf = (values: readonly string[], { isList, place }: Change, state: string | null): readonly string[] =>
-  isList && isEmptyAt(state, place) ? ['empty'] : values;
 
 const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
 

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { limitsOf } from '../../src/lib/changes/judge-wave.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { ActionButton, useAction } from './action.tsx';
@@ -211,7 +212,7 @@ function Actions({ plan, reload, onFailure }: ActProps) {
         <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End…" />
       ) : null}
       {mayApply && mayPlan && apply?.waits === true && undoableOf(plan) > 0 ? (
-        <EndButton plan={plan} reload={reload} onFailure={onFailure} label="Undo…" />
+        <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End to undo…" />
       ) : null}
       {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
         <ActionButton work={undo} onFailure={onFailure}>
@@ -276,8 +277,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
-  // The first wave has limits of its own.
-  const limits = hold !== undefined && wave === 1 ? { failed: 0, unclear: 1 } : stop;
+  const limits = stop && limitsOf(stop, hold === undefined ? wave + 1 : wave);
   const goOn = async (): Promise<void> => {
     if (!isFit()) return;
     await api.goOn(plan.planId, apply.waitsFor, reason || undefined);
@@ -315,15 +315,14 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
           </>
         ) : (
           <>
-            {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} wait.
+            {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} {left === 1 ? 'waits' : 'wait'}.
           </>
         )}
         {limits === undefined ? null : (
           <>
             {' '}
-            It is held when {limits.failed === 0 ? 'one' : `more than ${limits.failed.toLocaleString('en')}`} further{' '}
-            {limits.failed < 2 ? 'tenant fails' : 'tenants fail'}, or more than {limits.unclear.toLocaleString('en')}{' '}
-            {limits.unclear === 1 ? 'ends' : 'end'} unclear.
+            Once it goes on, {count(limits.failed + 1, 'more failed tenant')} or{' '}
+            {count(limits.unclear + 1, 'unclear one')} will hold it.
           </>
         )}
       </p>

@@ -46,8 +46,9 @@ const longestWaitMs = 30 * minuteMs;
 /** When accepted changes that do not show are looked for, in minutes after the end of the last wave. */
 const looksAfterMinutes = [15, 60];
 
-/** Limits of the first wave: whatever fails in few tenants would fail in many. */
-const canary: StopLimits = { failed: 0, unclear: 1 };
+/** The limits of a wave. Those of the first one are lower: whatever fails in few tenants would fail in many. */
+export const limitsOf = ({ failed, unclear }: StopLimits, wave: number): StopLimits =>
+  wave === 1 ? { failed: 0, unclear: Math.min(unclear, 1) } : { failed, unclear };
 
 /** Counts the tenants that ended badly. */
 function badOf(records: readonly TenantRun[]): BadTenants {
@@ -64,9 +65,7 @@ function badOf(records: readonly TenantRun[]): BadTenants {
 /** Why no further tenant may be begun, in a sentence. In the first wave, what does not show counts as unclear. */
 function excessOf(bad: BadTenants, { stop }: ApplyRequest, wave: number, seen: BadTenants): string | undefined {
   const isFirst = wave === 1;
-  const most = isFirst
-    ? { failed: Math.min(stop.failed, canary.failed), unclear: Math.min(stop.unclear, canary.unclear) }
-    : stop;
+  const most = limitsOf(stop, wave);
   const failed = bad.failed - seen.failed;
   const unclear = bad.unclear - seen.unclear + (isFirst ? bad.unconfirmed - seen.unconfirmed : 0);
   const where = isFirst ? ' in the first wave' : '';

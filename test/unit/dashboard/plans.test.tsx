@@ -98,8 +98,8 @@ it.each([
   ['{"a":{"b":1},"c":"x"}', '{"a":{"b":2},"c":"x"}', ['a.b|− 1|+ 2']],
   ['{"list":["one","two"]}', '{"list":["two","three"]}', ['list|− one|+ three']],
   ['{"list":["one","two"]}', '{"list":["two"]}', ['list|− one']],
-  ['{"list":["one"]}', '{"list":[]}', ['list|− one|+ empty']],
-  ['{"list":[]}', '{"list":["one"]}', ['list|− empty|+ one']],
+  ['{"list":["one"]}', '{"list":[]}', ['list|− one|empty afterwards']],
+  ['{"list":[]}', '{"list":["one"]}', ['list|+ one|empty before']],
   [null, '{"name":"N","tags":[]}', ['name|+ N', 'tags|+ []']],
   ['"a"', '"b"', ['everything|− a|+ b']],
   [null, null, []],
@@ -271,7 +271,7 @@ describe('the page of a plan', () => {
     });
     await settle();
     expect(text()).toContain('Wave 2 has 10 tenants: T1, T2 and 8 others.');
-    expect(text()).toContain('It is held when more than 3 further tenants fail, or more than 1 ends unclear.');
+    expect(text()).toContain('Once it goes on, 4 more failed tenants or 2 unclear ones will hold it.');
     await press('8 others');
     expect(text()).toContain('T8, T9, T10.');
     expect(root.querySelector('.gate')?.textContent).toMatch(
@@ -290,6 +290,23 @@ describe('the page of a plan', () => {
     await give(' No tickets. ');
     await press('Go on with wave 2');
     expect(goOn.mock.calls).toEqual([['harden@w', 'wave-1', 'No tickets.']]);
+  });
+
+  it.each([
+    ['held in its first wave', { hold }, { failed: 3, unclear: 3 }, '1 more failed tenant or 2 unclear ones'],
+    [
+      'held in its first wave, none of which may end unclear',
+      { hold },
+      { failed: 3, unclear: 0 },
+      '1 more failed tenant or 1 unclear one',
+    ],
+    ['held in a later wave', { hold, wave: 2 }, { failed: 3, unclear: 0 }, '4 more failed tenants or 1 unclear one'],
+    ['at the end of its first wave', {}, { failed: 0, unclear: 3 }, '1 more failed tenant or 4 unclear ones'],
+  ])('says what holds an apply again that is %s', async (_, state, stop, words) => {
+    const tenants = { ...counts, total: 12, succeeded: 11 };
+    const { text } = await open(planWith({ apply: applyWith({ waits: true, stop, tenants, ...state }) }));
+    expect(text()).toContain(`Once it goes on, ${words} will hold it.`);
+    expect(text().includes('1 tenant waits.')).toBe('hold' in state);
   });
 
   it('has the name of what it does as its title, and says where it is once', async () => {
@@ -338,7 +355,7 @@ describe('the page of a plan', () => {
   ])('%s while it waits, and before it ends', async (_, irreversible, roles, isTold) => {
     const plan = planWith({ irreversible, apply: applyWith({ waits: true }) });
     const { press, text, buttons } = await open(plan, {}, roles);
-    expect(buttons().includes('Undo…')).toBe(isTold);
+    expect(buttons().includes('End to undo…')).toBe(isTold);
     await press('End here…');
     expect(text()).toContain('End this apply?');
     expect(text().includes('Then “Plan to undo”')).toBe(isTold);

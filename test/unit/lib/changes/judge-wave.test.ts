@@ -44,6 +44,12 @@ describe('a limit', () => {
     expect((await judge({ wave: 2, phase: 'sent' })).next).toBe(isHeld ? 'wait' : 'go');
   });
 
+  test('of the first wave is never above that of the others', async () => {
+    const { judge, record } = await stage([4, 4], { stop: { failed: 8, unclear: 0 } });
+    await record(failed(0, 'change_unclear'));
+    expect((await judge({ wave: 1, phase: 'sent' })).next).toBe('wait');
+  });
+
   test('does not count a tenant that was decided before the apply', async () => {
     const { judge, record } = await stage([2, 2]);
     await record(recordOf(0, { outcome: 'failed', code: 'consent_required', round: 0 }));
