@@ -39,7 +39,7 @@ export function Findings({ report }: ReportProps) {
 /** Copies the first `ptb` command in a text. */
 function CopyCommand({ text }: { readonly text: string }) {
   const command = text.split('`').find((part, index) => index % 2 === 1 && part.startsWith('ptb '));
-  return command === undefined ? null : <CopyButton text={command} what="command" />;
+  return command === undefined ? null : <CopyButton text={command} what={`command ${command}`} />;
 }
 
 /** The parts of the broker beside the credential. */

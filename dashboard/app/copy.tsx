@@ -37,7 +37,7 @@ export function CopyButton(props: {
   return (
     <button type="button" class="copy s" title={isAlone ? text : undefined} tabIndex={tabIndex} onClick={copy}>
       <Icon name="copy" /> {{ ready: isAlone ? `Copy ${what}` : 'Copy', copied: 'Copied', failed: 'Not copied' }[state]}
-      {isAlone ? null : <span class="visually-hidden"> the {what}</span>}
+      <span class="visually-hidden"> {isAlone ? text : `the ${what}`}</span>
     </button>
   );
 }
@@ -58,7 +58,7 @@ export function Command({ text, only }: { readonly text: string; readonly only?:
       {only === undefined ? null : <p class="quiet">For {only}, as an example:</p>}
       <div class="cmd">
         <code title={text}>{text}</code>
-        <CopyButton text={text} what="command" />
+        <CopyButton text={text} what={`command ${text}`} />
       </div>
     </>
   );

@@ -6,7 +6,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
-import { maxIds } from '../../src/lib/api/next-step.ts';
+import { consentOptions } from '../../src/lib/api/next-step.ts';
 import { Command } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { count, localDay, localTime } from './format.ts';
@@ -109,29 +109,31 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
   );
 }
 
-const tenantOption = /--tenant [\w-]+/;
+/** In an advice: what its command does, in words, and its tenant. */
+const commandForOne = /(\w[^.:`]*: )(`[^`]*)--tenant [\w-]+/;
 
 /** Events with the same remedy one after another, and the remedy by the last of them: its command is for all their tenants. */
 function byRemedy(events: readonly EventView[]) {
-  const alike = [...Map.groupBy(events, ({ advice }) => advice?.replace(tenantOption, '')).values()];
+  const alike = [...Map.groupBy(events, ({ advice }) => advice?.replace(commandForOne, '$1$2')).values()];
   const remedies = alike.map((some) => {
     const ids = some.map(({ tenantId }) => tenantId);
-    const whom = ids.length > maxIds ? '--dry-run' : `--tenant ${ids.join(' ')}`;
-    const all =
-      ids.length === 1 ? '' : ids.length === 2 ? 'For both: ' : `For all ${ids.length.toLocaleString('en')}: `;
-    return [some.at(-1), `${all}${some[0]?.advice?.replace(tenantOption, whom) ?? ''}`] as const;
+    const options = consentOptions(ids);
+    const words = options === '--dry-run' ? 'First see what would be done: ' : '$1';
+    const whom = ids.length === 1 ? '' : `For these ${count(ids.length, 'tenant')}: `;
+    const text = `${whom}${some[0]?.advice?.replace(commandForOne, `${words}$2${options}`) ?? ''}`;
+    return [some.at(-1), text] as const;
   });
   return { sorted: alike.flat(), remedies: new Map(remedies) };
 }
 
-/** What to do, with the command that does it to copy. */
+/** What to do. Its command can be copied if it has one, at the end. */
 function Remedy({ text }: { readonly text: string | undefined }) {
   if (text === undefined) return null;
-  const [, command] = text.split('`');
+  const [, words = text, command] = /^([^`]*[^`\s]) *`(ptb [^`]*)`\.?$/.exec(text) ?? [];
   return (
     <>
       <div class="small quiet">
-        <Sentence text={command === undefined ? text : text.replace(/ ?`[^`]*`\.?/, '')} />
+        <Sentence text={words} />
       </div>
       {command === undefined ? null : <Command text={command} />}
     </>

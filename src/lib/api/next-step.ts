@@ -11,7 +11,11 @@ export interface Step {
 }
 
 /** Ids that one command names. Nobody compares more before running it. */
-export const maxIds = 6;
+const maxIds = 6;
+
+/** For `ptb tenants consent`. Without tenants it would give the consent in all that lack it, so of many it only lists what it would do. */
+export const consentOptions = (ids: readonly string[]): string =>
+  ids.length > maxIds ? '--dry-run' : `--tenant ${ids.join(' ')}`;
 
 /** A cause, and the tenants that it concerns. */
 interface Concerned {
@@ -32,8 +36,7 @@ export function stepFor({ cause, tenants }: Concerned): Step | undefined {
   const word = wordOf(first.tenant);
   switch (cause) {
     case 'consent_required':
-      // Without tenants it would give the consent in all that lack it, so then it only lists them.
-      return { command: `ptb tenants consent ${ids.length > maxIds ? '--dry-run' : `--tenant ${ids.join(' ')}`}` };
+      return { command: `ptb tenants consent ${consentOptions(ids)}` };
     case 'tenant_not_delegated':
     case 'access_denied':
     case 'interaction_required':

@@ -190,7 +190,7 @@ it('says once what helps with events alike, with one command for all to copy', a
   expect(rows.map((row) => row.querySelector('a')?.textContent)).toEqual([4, 2, 3, 1].map((n) => `Customer ${n}`));
   expect(rows.map((row) => row.querySelector('div.small')?.textContent)).toEqual([
     undefined,
-    'For both: Consent again:',
+    'For these 2 tenants: Consent again:',
     'Request a relationship.',
     undefined,
   ]);
@@ -201,6 +201,20 @@ it('says once what helps with events alike, with one command for all to copy', a
   await cleanUp();
   const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)));
   expect(many.root.querySelector('.cmd code')?.textContent).toBe('ptb tenants consent --dry-run');
+  // It does nothing yet.
+  expect(many.root.querySelector('div.small')?.textContent).toBe('For these 7 tenants: First see what would be done:');
+});
+
+it.each([
+  ['Look at it: `ptb health --json`.', 'Look at it:', 'ptb health --json'],
+  ['See `ptb health`. To consent: `ptb tenants consent`', 'See ptb health. To consent: ptb tenants consent', undefined],
+  ['Set `AUTO_CONSENT`.', 'Set AUTO_CONSENT.', undefined],
+])('of the advice %s shows %s, and to copy %s', async (advice, words, command) => {
+  const { root } = await page(() => [event(1, { kind: 'consent_missing', advice })]);
+  expect(root.querySelector('div.small')?.textContent).toBe(words);
+  expect(root.querySelector('.cmd code')?.textContent).toBe(command);
+  const button = command && `Copy the command ${command}`;
+  expect(root.querySelector('.cmd button')?.textContent.trim()).toBe(button);
 });
 
 it.each<[string, EventView['kind'][], EventView['kind'][]]>([

@@ -112,7 +112,10 @@ describe('the page of a run', () => {
     expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
-      ['1Consent is missing Give the consent, wait about three minutes, then try again. Copy command', undefined],
+      [
+        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant 6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b12',
+        undefined,
+      ],
       ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
       ['1Skipped', undefined],
       ['Contoso', 'skipped'],
@@ -148,7 +151,9 @@ describe('the page of a run', () => {
     const { grid, root, unmount } = await open({});
     const causes = [
       ['Tenant', 'Rows'],
-      ['1Consent is missing Give the consent, wait about three minutes, then try again. Copy command'],
+      [
+        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant 6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b12',
+      ],
       ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
       ['1Skipped'],
       ['Contososkipped', '–'],

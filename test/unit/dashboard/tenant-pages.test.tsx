@@ -100,7 +100,11 @@ describe('the matrix of tenants', () => {
     const { root, cells, unmount } = await matrix();
     expect(cells()).toEqual([
       ['Tenant', 'Domain', 'Access ends', 'Access', 'Licence'],
-      [expect.stringMatching(/^1No consent for the application since 23 Nov Give the consent, .*Copy command$/)],
+      [
+        expect.stringMatching(
+          /^1No consent for the application since 23 Nov Give the consent, .*Copy command ptb tenants consent --tenant id-Alpine$/,
+        ),
+      ],
       [
         'Alpine',
         'alpine.example',
@@ -198,7 +202,7 @@ describe('the matrix of tenants', () => {
       }),
     });
     expect(cells()[1]).toEqual([
-      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command`,
+      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant id-Alpine id-Beta`,
     ]);
     await unmount();
   });
@@ -313,7 +317,7 @@ describe('the matrix of tenants', () => {
         .slice(1)
         .map(([name]) => name),
     ).toEqual([
-      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command',
+      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant id-Alpine',
       'Alpine',
     ]);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
