@@ -5,7 +5,7 @@ import { mayChange } from '../../src/lib/api/report/partner-work.ts';
 import { titleOf as titleOfCause } from '../../src/lib/api/trouble.ts';
 import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 import type { Api } from './api.ts';
-import { titleInWords } from './approval-facts.tsx';
+import { shortName, titleInWords } from './approval-facts.tsx';
 import type { AuditRecord } from './audit-pages.ts';
 import { oneARequest, subjectOf } from './audit-table.tsx';
 import { useRole } from './context.ts';
@@ -158,10 +158,11 @@ const actions: readonly (readonly [RegExp, string])[] = [
   [/^POST \/[^/]+\/users\/[^/]+\/revokeSignInSessions at graph$/, 'Ends all sessions of one user'],
 ];
 
-/** What a request does in words, if its path tells it, or else its path. */
+/** What a request does, and to which object, if its path tells it, or else its path. */
 function doneBy(record: AuditRecord) {
   const subject = subjectOf(record);
   const action = actions.find(([path]) => path.test(subject))?.[1];
   const words = action ?? titleInWords({ title: `${subject} in it` }).replace(/ in it$/, '');
-  return words === subject ? <code>{subject}</code> : <span title={subject}>{words}:</span>;
+  const [, key = ''] = /^[A-Z]+ \/[^/]+\/\w+\/([^/\s]+)/.exec(subject) ?? [];
+  return words === subject ? <code>{subject}</code> : `${words}${key && ` (${shortName(key, 'id')})`}:`;
 }

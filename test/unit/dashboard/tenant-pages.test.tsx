@@ -899,7 +899,7 @@ describe('the page of a tenant', () => {
     const patch = { method: 'PATCH', path: '/v1.0/users/ada', rule: 'helpdesk' };
     const user = '/v1.0/users/5f3a0000-4c1d-4e5f-9a6b-010000000000';
     const ended = { method: 'POST', path: `${user}/revokeSignInSessions`, resource: 'graph' };
-    const patched = { method: 'PATCH', path: user, resource: 'graph' };
+    const patched = { method: 'PATCH', path: '/v1.0/users/ada@x.com', resource: 'graph' };
     const entries = [
       record('20', { kind: 'tags', outcome: 'changed', tagsAdded: ['gold'], tagsRemoved: ['new'] }),
       record('19', { kind: 'approval', outcome: 'approved', approvalId: 'a1', reason: 'Ticket 4', ...patch }),
@@ -953,8 +953,8 @@ describe('the page of a tenant', () => {
       'Tags were changed by Olivia+gold -new  ',
       'A request was approved by OliviaPATCH /v1.0/users/ada Ticket 4 Approval',
       'A request was sent by OliviaPATCH /v1.0/users/ada was answered 403 ',
-      'A request was sent by OliviaEnds all sessions of one user: was answered 200 ',
-      'A request was sent by OliviaChanges one user: was answered 204 ',
+      'A request was sent by OliviaEnds all sessions of one user (id 5f3a0000…): was answered 200 ',
+      'A request was sent by OliviaChanges one user (ada@x.com): was answered 204 ',
     ]);
     const open = {
       tenantHistory: async () => ({ runs: runs.slice(1) }),
