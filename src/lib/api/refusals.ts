@@ -1,15 +1,7 @@
-import type { ErrorCode } from '../core/errors.ts';
+import { policyRefusals } from '../core/error-table.ts';
 import type { AuditAnswer } from './answers/audit.ts';
 
 type AuditRecord = AuditAnswer['entries'][number];
-
-const policyCodes: ReadonlySet<string | undefined> = new Set<ErrorCode>([
-  'caller_forbidden',
-  'resource_not_allowed',
-  'scope_not_allowed',
-  'target_protected',
-  'tenant_excluded',
-]);
 
 /**
  * The log calls each request denied that was not served, also for what Entra answered. A person who denies a request for an
@@ -19,7 +11,7 @@ export const isFailed = ({ outcome, kind, code }: AuditRecord): boolean =>
   outcome === 'denied' && (kind !== 'approval' || code !== undefined);
 
 /** Whether the policy refused it: nothing was sent. */
-export const isRefusedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyCodes.has(record.code);
+export const isRefusedByPolicy = (record: AuditRecord): boolean => isFailed(record) && policyRefusals.has(record.code);
 
 /** Whether it was sent, and Microsoft did not allow it. */
 export const isRefusedByMicrosoft = ({ outcome, status }: AuditRecord): boolean =>

@@ -342,6 +342,16 @@ export const errorCodes = Object.keys(errorTable) as readonly ErrorCode[];
 /** All codes of {@link setupErrorTable}, in its order. */
 export const setupErrorCodes = Object.keys(setupErrorTable) as readonly SetupErrorCode[];
 
+/**
+ * The codes of refusals that the access policy causes: another policy could allow the same. What the settings leave out, such as
+ * an excluded tenant, no policy can allow.
+ */
+export const policyRefusals: ReadonlySet<string | undefined> = new Set<ErrorCode>([
+  'caller_forbidden',
+  'scope_not_allowed',
+  'target_protected',
+]);
+
 /** Whether `value` is a code of {@link errorTable}. */
 export const isErrorCode = (value: unknown): value is ErrorCode =>
   typeof value === 'string' && Object.hasOwn(errorTable, value);

@@ -207,6 +207,7 @@ it('says that an approval is of a plan, and of an answer that Microsoft refused'
 it.each<[string, Partial<AuditRecord>]>([
   ['denied the request', { kind: 'approval', outcome: 'denied' }],
   ['got no token', { outcome: 'denied', code: 'consent_required' }],
+  ['got no token', { outcome: 'denied', code: 'tenant_excluded' }],
   ['was not served', { kind: 'request', outcome: 'denied', code: 'throttled' }],
   ['refused by the policy', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
   ['refused by Microsoft', { kind: 'request', outcome: 'answered', status: 403 }],

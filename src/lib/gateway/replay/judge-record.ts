@@ -14,6 +14,7 @@ import { type AccessPolicy, judgeScopes, type Rule, shortName } from '../../acce
 import { domainsIn, missingFact, selects, type TenantFacts } from '../../access/tenants/tenant-set.ts';
 import type { AuditEntry } from '../../audit/audit-log.ts';
 import { type CallerRole, callerRoles } from '../../core/caller.ts';
+import { policyRefusals } from '../../core/error-table.ts';
 import { type DomainName, nilUuid, parseDomainName, type TenantId } from '../../core/identifiers.ts';
 import { defined } from '../../core/objects.ts';
 import { judgedBy, publicGraphHost } from '../../core/resources.ts';
@@ -41,13 +42,6 @@ export const skipReasons = {
 } as const;
 export type SkipReason = keyof typeof skipReasons;
 
-/** Codes of refusals that the policy causes. */
-const policyCodes: ReadonlySet<string | undefined> = new Set([
-  'caller_forbidden',
-  'scope_not_allowed',
-  'target_protected',
-]);
-
 /** What a caller wanted of the broker. */
 export type Wanted = 'token' | 'request' | 'change';
 
@@ -60,7 +54,7 @@ export function decidedIn(entry: AuditEntry): Decided | SkipReason {
   if (kind !== undefined && kind !== 'request' && outcome !== 'asked') return 'step';
   if (outcome === 'answered' || outcome === 'failed') return 'outcome';
   if (caller.applicationId === nilUuid) return 'job';
-  if (outcome === 'denied' && !policyCodes.has(entry.code))
+  if (outcome === 'denied' && !policyRefusals.has(entry.code))
     return entry.code === 'request_invalid' ? 'form' : 'failure';
   if (outcome === 'asked' && resource === undefined) return 'plans';
   if (tenantId === undefined || resource === undefined || entry.route !== undefined) return 'form';
