@@ -33,7 +33,7 @@ import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { FailureBars, Keys } from './charts.tsx';
 import { Command } from './copy.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
-import { isFailed, isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
+import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
 export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
@@ -181,16 +181,17 @@ interface HeadlineProps {
 function Headline({ filter, lines, hasMore, period }: HeadlineProps) {
   // A period that is read in part may have its first record after that part.
   const isRead = period !== undefined && period.all.entries > 0;
-  const { entries, refused, failed } = isRead ? period.all : talliedOf(lines);
+  const { entries, byPolicy, byMicrosoft, failed } = isRead ? period.all : talliedOf(lines);
   if (entries === 0) return 'Audit';
   const words = count(entries, 'entry');
   const known = isRead ? `${period.isAll ? '' : 'The last '}${words}` : `${words}${hasMore ? ' so far' : ''}`;
   if (filter.outcome === 'policy') return `${known} refused by the policy`;
-  if (refused === 0) return `${known}, ${failed === 0 ? 'none' : failed.toLocaleString('en')} without success`;
+  const others = byMicrosoft + failed;
+  if (byPolicy === 0) return `${known}, ${others === 0 ? 'none' : others.toLocaleString('en')} without success`;
   return (
     <>
       {known},{' '}
-      <a href={auditLink({ ...filter, outcome: 'policy' })}>{refused.toLocaleString('en')} refused by the policy</a>
+      <a href={auditLink({ ...filter, outcome: 'policy' })}>{byPolicy.toLocaleString('en')} refused by the policy</a>
     </>
   );
 }
@@ -236,9 +237,9 @@ export function Refused({ filter, period, names }: Pick<LedeProps, 'filter' | 'p
       {times < 2 ? null : (
         <>
           {' '}
-          {isAll && times === all.refused
+          {isAll && times === all.byPolicy
             ? 'Each time'
-            : `In ${times.toLocaleString('en')} of ${isAll ? 'the' : 'the last'} ${all.refused.toLocaleString('en')},`}{' '}
+            : `In ${times.toLocaleString('en')} of ${isAll ? 'the' : 'the last'} ${all.byPolicy.toLocaleString('en')},`}{' '}
           {who(most)} asked for {askedFor(most)}
           {isSame ? ', last' : '.'}
         </>
@@ -276,15 +277,17 @@ const dayMinutes = 1440;
 /** How many there are, of which a request and its answer are one. */
 interface Tallied {
   readonly entries: number;
-  /** Those that the policy refused aside. */
+  /** Those that were refused aside. */
   readonly failed: number;
-  /** By the policy. */
-  readonly refused: number;
+  /** Refused by the policy, and by Microsoft. */
+  readonly byPolicy: number;
+  readonly byMicrosoft: number;
 }
 
 function talliedOf(entries: readonly AuditRecord[]): Tallied {
-  const refused = entries.filter(isRefusedByPolicy).length;
-  return { entries: entries.length, failed: entries.filter(isFailed).length - refused, refused };
+  const byPolicy = entries.filter(isRefusedByPolicy).length;
+  const byMicrosoft = entries.filter(isRefusedByMicrosoft).length;
+  return { entries: entries.length, failed: entries.filter(isFailed).length - byPolicy, byPolicy, byMicrosoft };
 }
 
 /** What is shown of a period. The session keeps it, without the thousands of records. */
@@ -360,17 +363,16 @@ function PeriodBars({
   const keys = (
     <span class="keys">
       Entries by {length}:{' '}
-      <Keys
-        of={Object.entries({ succeeded: 'served', notAttempted: 'without success', failed: 'refused by the policy' })}
-      />
+      <Keys of={Object.entries({ succeeded: 'served', notAttempted: 'without success', failed: 'refused' })} />
     </span>
   );
   return (
     <FailureBars
-      label="Entries over the period, those refused by the policy in red"
+      label="Entries over the period, those refused by the policy or by Microsoft in red"
       ends={[word(parts[0]?.startMs), keys, endMs >= Date.now() ? 'now' : word(endMs)]}
       areAllNow
-      bars={parts.map(({ startMs, endMs, entries, failed, refused }) => {
+      bars={parts.map(({ startMs, endMs, entries, failed, byPolicy, byMicrosoft }) => {
+        const refused = byPolicy + byMicrosoft;
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),

@@ -544,6 +544,17 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
+  it('counts what Microsoft refused as refused in the chart, as the table does, and not as success in the title', async () => {
+    const answered = (day: number, status: number) => at(day, 'answered', { kind: 'request', status });
+    const { bars, h1, unmount } = await view([[answered(24, 403), answered(24, 503), answered(23, 401)]]);
+    expect(h1()).toBe('3 entries, 2 without success');
+    expect(bars()).toEqual([
+      '23 Nov: 1 entry, 0 without success, 1 refused',
+      '24 Nov: 2 entries, 0 without success, 1 refused',
+    ]);
+    await unmount();
+  });
+
   it('says who was refused what most often, and who last', async () => {
     const denied = (day: number, more: object) => at(day, 'denied', { code: 'scope_not_allowed', ...more });
     const [mail, users] = [{ scopes: ['Mail.Read'] }, { kind: 'request', method: 'GET', path: '/v1.0/users' }];
