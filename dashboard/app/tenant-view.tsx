@@ -1,5 +1,7 @@
 import { useContext } from 'preact/hooks';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { jobsWithRules } from '../../src/lib/api/report/findings.ts';
+import { listed } from '../../src/lib/core/text.ts';
 import { readFindings } from '../../src/lib/api/report/read-report.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
@@ -197,15 +199,15 @@ function WaitsHere({ tenantId }: { readonly tenantId: string }) {
 function WhatNeedsAttention({ tenant }: TenantProps) {
   const { tenantId, lastResults = [] } = tenant;
   const load = (api: Api) => readFindings(rowsFrom(api), tenant, Date.now());
-  const key = `findings ${tenantId} ${lastResults.map(({ runId }) => runId).join()}`;
-  const { value = [], failure } = usePolling(load, key);
-  if (failure !== undefined && value.length === 0)
-    return <Notice kind="plain">What the last rows of this customer say could not be read.</Notice>;
-  if (value.length === 0) return null;
+  const runIds = lastResults.flatMap(({ job, runId }) => (jobsWithRules.has(job) ? runId : []));
+  const { value, failure } = usePolling(load, `findings ${tenantId} ${runIds.join()}`, undefined, intervalMs);
+  const { findings = [], unread = failure === undefined ? [] : ['any job'] } = value ?? {};
+  const lacks = unread.length === 0 ? null : `The last rows of ${listed(unread)} could not be read.`;
+  if (findings.length === 0) return lacks && <Notice kind="plain">{lacks}</Notice>;
   return (
     <Panel title="What needs attention" bare>
       <ul class="list">
-        {value.map(({ job, text, consequence }) => (
+        {findings.map(({ job, text, consequence }) => (
           <li key={text} class="ask">
             <div>
               <b>{text}</b>
@@ -217,6 +219,7 @@ function WhatNeedsAttention({ tenant }: TenantProps) {
           </li>
         ))}
       </ul>
+      {lacks && <footer class="small">{lacks}</footer>}
     </Panel>
   );
 }

@@ -1033,6 +1033,44 @@ describe('the page of a tenant', () => {
       await unmount();
     });
 
+    it('is not read again at once, nor when another job has run, whose rows say nothing here', async () => {
+      let [reads, runs] = [0, 0];
+      const methods = {
+        tenant: async () => ({ ...details, lastResults: [{ ...failed('access-check'), runId: `a@${(runs += 1)}` }] }),
+        jobs: async () => ({ jobs: [mfa] }),
+        events: async () => ({ events: [] }),
+        tenantHistory: history,
+        rowsOfTenant: async () => ((reads += 1), { rows }),
+      } as never;
+      const page = signedIn(methods, <TenantView tenantId="id-Alpine" />, ['Tenants.Read', 'Runs.Read']);
+      const counts: number[] = [];
+      for (const _ of ['first', 'again']) {
+        const { root, unmount } = await rendered(page);
+        for (let turn = 0; turn < 6; turn += 1) await settle();
+        counts.push(reads, panelOf(root)?.querySelectorAll('li').length ?? 0);
+        await unmount();
+      }
+      expect([runs, ...counts]).toEqual([2, 1, 1, 1, 1]);
+    });
+
+    it('is what could be read, with the names of the jobs whose rows could not', async () => {
+      const secrets = { ...mfa, name: 'secret-expiry-report', title: 'Secrets per tenant' };
+      const tenantRows = async (runId: string) => {
+        if (runId === 'secret@w1') throw new ApiFailure({ title: 'No', detail: 'No.', advice: 'Wait.' } as never);
+        return { rows };
+      };
+      const methods = {
+        tenantHistory: async (_: string, name: string) =>
+          name === 'mfa-report' ? history() : { ...tenantHistory, runs: [{ ...run, runId: 'secret@w1' }] },
+        rowsOfTenant: tenantRows,
+      } as never;
+      const { root, unmount } = await tenantPage({ lastResults: [] }, undefined, [mfa, secrets], undefined, methods);
+      for (let turn = 0; turn < 4; turn += 1) await settle();
+      expect(panelOf(root)?.querySelectorAll('li')).toHaveLength(1);
+      expect(panelOf(root)?.querySelector('footer')?.textContent).toBe('The last rows of Secrets could not be read.');
+      await unmount();
+    });
+
     it('is no panel without a finding, and not good news if it cannot be read', async () => {
       const page = (methods: object, roles?: readonly string[]) =>
         tenantPage({ lastResults: [] }, roles, [mfa], undefined, { tenantHistory: history, ...methods });
@@ -1042,7 +1080,7 @@ describe('the page of a tenant', () => {
       const gone = () =>
         Promise.reject(new ApiFailure({ title: 'No', detail: 'No.', advice: 'Wait.', transient: true }));
       const unread = await page({ rowsOfTenant: gone });
-      expect(unread.root.querySelector('.note')?.textContent).toContain('could not be read');
+      expect(unread.root.querySelector('.note')?.textContent).toBe('The last rows of MFA could not be read.');
       await unread.unmount();
       const unasked = await page({ rowsOfTenant: gone }, ['Tenants.Read']);
       expect(unasked.root.querySelector('.note')).toBeNull();

@@ -106,6 +106,9 @@ export const rules: readonly Rule[] = [
   },
 ];
 
+/** The jobs of which it is known what their rows mean. */
+export const jobsWithRules: ReadonlySet<string> = new Set(rules.map(({ job }) => job));
+
 /** From when on the day of rows is said. Most jobs run every night. */
 const oldMs = 2 * dayMs;
 

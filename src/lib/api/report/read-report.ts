@@ -9,7 +9,7 @@ import { defined, type JsonObject } from '../../core/objects.ts';
 import { outcomeWord } from '../../core/outcomes.ts';
 import { countsAlike } from '../counts-alike.ts';
 import { endsSoon } from '../trouble.ts';
-import { ageText, type Finding, type Rule, rules, worstOf } from './findings.ts';
+import { ageText, type Finding, jobsWithRules, type Rule, rules, worstOf } from './findings.ts';
 import { type PartnerWork, type ReadAudit, readWork, reportTitle } from './partner-work.ts';
 
 type Job = JobsAnswer['jobs'][number];
@@ -193,7 +193,7 @@ async function readSection(source: ReportSource, request: SectionRequest): Promi
       (changes ?? []).flatMap(rowsOfChange),
     ),
     rows: read.rows,
-    needing: rules.some((rule) => rule.job === name) ? read.needing : undefined,
+    needing: jobsWithRules.has(name) ? read.needing : undefined,
     counts: history.split && {
       title: titleFor(name, history.split.column, history.split.title) ?? history.split.title,
       values: [...read.values].toSorted(([, one], [, other]) => other - one),
@@ -221,21 +221,31 @@ async function readLatest(source: RowsSource, { job, limit, details, found, nowM
   return { history, latest, read };
 }
 
+/** What the latest rows of a customer say. */
+interface RowFindings {
+  readonly findings: readonly Finding[];
+  /** Titles of the jobs whose rows could not be read. */
+  readonly unread: readonly string[];
+}
+
 /**
  * The worst that the latest rows of a customer say: what its report begins with, without the end of the relationship, read from
  * these rows alone.
- * @throws as the source does.
+ * @throws as the list of jobs does.
  */
 export async function readFindings(
   source: RowsSource & Pick<ReportSource, 'jobs'>,
   details: TenantDetailsAnswer,
   nowMs: number,
-): Promise<readonly Finding[]> {
+): Promise<RowFindings> {
   const { jobs } = await source.jobs();
   const found = new Map<Rule, Finding>();
-  const looked = jobs.filter(({ name }) => rules.some(({ job }) => job === name));
-  await Promise.all(looked.map((job) => readLatest(source, { job, limit: 0, details, found, nowMs })));
-  return worstOf(found, undefined);
+  const looked = jobs.filter(({ name }) => jobsWithRules.has(name));
+  const read = await Promise.allSettled(
+    looked.map((job) => readLatest(source, { job, limit: 0, details, found, nowMs })),
+  );
+  const unread = looked.filter((_, at) => read[at]?.status === 'rejected').map(reportTitle);
+  return { findings: worstOf(found, undefined), unread };
 }
 
 /** A run that the history leaves out: with other parameters than usual, or in progress. There is nothing to compare it with. */

@@ -1,5 +1,5 @@
 import { dayText, zoneText } from '../../core/day-text.ts';
-import { ageText, rules } from './findings.ts';
+import { ageText, jobsWithRules } from './findings.ts';
 import type { Deed, PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
@@ -145,8 +145,6 @@ export const workCells = ({ name, count, permissions, about, lastAt }: Deed): re
   [permissions.length === 0 && about !== undefined ? [] : permissionsText(permissions), about ?? []].flat().join('; '),
   dayText(lastAt),
 ];
-
-const jobsWithRules: ReadonlySet<string> = new Set(rules.map(({ job }) => job));
 
 /** In which reports nothing was found. Empty if something was: silence would be good news. */
 export function nothingFoundText({ findings, sections, createdAt }: TenantReport): string {
