@@ -174,25 +174,28 @@ function WhatToDo({ tenant }: TenantProps) {
   );
 }
 
-/** Requests for the tenant that wait for a decision, for those who decide. */
+const waitingShown = 3;
+
+/** Requests for the tenant that the person may decide on. The API cannot list those of one tenant. */
 function WaitsHere({ tenantId }: { readonly tenantId: string }) {
   const waiting = useContext(WaitingContext)?.polled.value?.approvals ?? [];
-  return waiting
-    .filter((approval) => approval.tenantId === tenantId)
-    .map((approval) => (
-      <Notice
-        key={approval.id}
-        kind="you"
-        actions={
-          <a class="btn" href={approvalLink(approval.id)}>
-            Show the request
-          </a>
-        }
-      >
-        <h2>Waits for a decision: {titleInWords(approval)}</h2>
-        Asked by <PartyName party={approval.asker} />, lapses {relative(approval.expiresAt)}.
-      </Notice>
-    ));
+  const mine = waiting.filter((one) => one.tenantId === tenantId && one.possibleDecisions.includes('deny'));
+  const more = mine.length - waitingShown;
+  return mine.slice(0, waitingShown).map((approval, at) => (
+    <Notice
+      key={approval.id}
+      kind="you"
+      actions={
+        <a class="btn" href={approvalLink(approval.id)}>
+          Show the request
+        </a>
+      }
+    >
+      <h2>Waits for a decision: {titleInWords(approval)}</h2>
+      Asked by <PartyName party={approval.asker} />, lapses {relative(approval.expiresAt)}.
+      {more > 0 && at + 1 === waitingShown ? <a href="#/approvals"> And {count(more, 'other')}</a> : null}
+    </Notice>
+  ));
 }
 
 /** What the last rows of jobs say, in the words of the customer's report. Read beside the page, which is complete without it. */

@@ -1088,16 +1088,18 @@ describe('the page of a tenant', () => {
     });
   });
 
-  it('shows the requests for it that wait for a decision', async () => {
-    const asked = (id: string, tenantId: string) => ({
+  it('shows the first requests for it that the reader may decide on, and how many others there are', async () => {
+    const asked = (id: string, tenantId: string, possibleDecisions = ['approve', 'deny']) => ({
       id,
       tenantId,
       title: 'GET /v1.0/users at graph in Alpine',
-      possibleDecisions: ['approve', 'deny'],
+      possibleDecisions,
       asker: { kind: 'application', name: 'Portal' },
       expiresAt: new Date(Date.now() + 7_500_000).toISOString(),
     });
-    const approvals = async () => ({ approvals: [asked('a1', 'id-Alpine'), asked('a2', 'id-Beta')] });
+    // The second one is of the reader.
+    const all = [asked('a1', 'id-Alpine'), asked('a2', 'id-Alpine', ['revoke']), asked('a3', 'id-Beta')];
+    const approvals = async () => ({ approvals: all });
     const methods = {
       tenant: async () => ({ ...details, lastResults: [] }),
       jobs: async () => ({ jobs: [] }),
@@ -1109,13 +1111,26 @@ describe('the page of a tenant', () => {
         <TenantView tenantId="id-Alpine" />
       </Waiting>
     );
-    const { root, unmount } = await rendered(signedIn(methods, view, ['Tenants.Read', 'Approvals.Decide']));
-    for (let turn = 0; turn < 4; turn += 1) await settle();
-    expect([...root.querySelectorAll('.note')].map(({ textContent }) => textContent)).toEqual([
+    const page = async () => {
+      const shown = await rendered(signedIn(methods, view, ['Tenants.Read', 'Approvals.Decide']));
+      for (let turn = 0; turn < 4; turn += 1) await settle();
+      return { ...shown, notes: [...shown.root.querySelectorAll('.note')] };
+    };
+    const { root, notes, unmount } = await page();
+    expect(notes.map(({ textContent }) => textContent)).toEqual([
       'Waits for a decision: Reads users in AlpineAsked by Portal application, lapses in 2 hours.Show the request',
     ]);
     expect(root.querySelector('.note a')?.getAttribute('href')).toBe('#/approvals/a1');
     await unmount();
+    all.push(...['a4', 'a5', 'a6', 'a7'].map((id) => asked(id, 'id-Alpine')));
+    const many = await page();
+    expect(many.notes).toHaveLength(3);
+    expect(many.notes.map((note) => note.querySelector('a[href="#/approvals"]')?.textContent.trim())).toEqual([
+      undefined,
+      undefined,
+      'And 2 others',
+    ]);
+    await many.unmount();
   });
 
   it('has no notice if nothing is to be done', async () => {
