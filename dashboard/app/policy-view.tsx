@@ -43,11 +43,10 @@ const sinceOf = (days: string): string => new Date(Date.now() - Number(days) * 8
 function Policy() {
   const [days, setDays] = useState('7');
   const polled = usePolling((api) => api.replay({ since: sinceOf(days) }), `policy ${days}`);
-  const partner = useSignedIn().session.tenantId;
   return (
     <>
       <Head
-        title={headline(polled.value, partner)}
+        title={headline(polled.value)}
         name="Policy"
         lede={
           polled.value && (
@@ -86,13 +85,12 @@ function Policy() {
 }
 
 /** Whether it opens every resource of the partner's own tenant, which is more than a customer. */
-const opensPartner = ({ allows }: Rule, partner: string | undefined): boolean =>
-  allows?.unlimited === true && partner !== undefined && allows.tenants.includes(partner);
+const opensPartner = ({ allows }: Rule): boolean => allows?.partner === true;
 
 const opensEverything = ({ allows }: Rule): boolean => allows?.everything === true;
 
 /** How many rules open too much, and how many nobody used. */
-function headline({ use }: Partial<ReplayAnswer> = {}, partner: string | undefined): string {
+function headline({ use }: Partial<ReplayAnswer> = {}): string {
   if (use === undefined) return 'Policy';
   const { rules } = use;
   const of = (isOne: (rule: Rule) => boolean, one: string, many: string): readonly string[] => {
@@ -101,7 +99,7 @@ function headline({ use }: Partial<ReplayAnswer> = {}, partner: string | undefin
   };
   const found = [
     ...of(opensEverything, 'opens everything', 'open everything'),
-    ...of((rule) => opensPartner(rule, partner), 'opens the partner tenant', 'open the partner tenant'),
+    ...of(opensPartner, 'opens the partner tenant', 'open the partner tenant'),
     ...of(({ lastAt }) => lastAt === undefined, 'was not used', 'were not used'),
   ];
   const all = count(rules.length, 'rule');
@@ -286,7 +284,7 @@ function InForce({ use }: { readonly use: Use }) {
   const partner = useSignedIn().session.tenantId;
   const needless = use.permissions.filter(({ unused }) => unused.length > 0);
   const columns: readonly Column<Rule>[] = [
-    ['Rule, and who', 'w-c wrap', (rule) => <WhoCell {...{ rule, names, partner }} />],
+    ['Rule, and who', 'w-c wrap', (rule) => <WhoCell {...{ rule, names }} />],
     ['May', 'wrap', (rule) => <MayCell rule={rule} />],
     ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
     ['Approval', 'w-m wrap', ({ allows }) => allows?.approval],
@@ -300,12 +298,7 @@ function InForce({ use }: { readonly use: Use }) {
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
-          <Table
-            class="policy"
-            items={rules.toSorted(byConcern(partner))}
-            keyOf={({ rule }) => rule}
-            columns={columns}
-          />
+          <Table class="policy" items={rules.toSorted(byConcern)} keyOf={({ rule }) => rule} columns={columns} />
         )}
       </Panel>
       {needless.length + roles.length === 0 ? null : (
@@ -349,8 +342,8 @@ const nouns: Readonly<Record<string, string>> = {
 const unusedIn = ({ unused }: Rule): number => Object.values(unused).flat().length;
 
 /** What opens too much comes first, then what nobody used, and then what opens most in vain. */
-const byConcern = (partner: string | undefined) => (one: Rule, other: Rule) =>
-  Number(opensPartner(other, partner)) - Number(opensPartner(one, partner)) ||
+const byConcern = (one: Rule, other: Rule): number =>
+  Number(opensPartner(other)) - Number(opensPartner(one)) ||
   Number(opensEverything(other)) - Number(opensEverything(one)) ||
   Number(other.lastAt === undefined) - Number(one.lastAt === undefined) ||
   (one.lastAt === undefined ? 0 : unusedIn(other) - unusedIn(one));
@@ -366,7 +359,7 @@ interface CellProps {
 }
 
 /** The name of a rule, how much it opens, and for whom on which conditions. */
-function WhoCell({ rule, names: { nameOf }, partner }: CellProps) {
+function WhoCell({ rule, names: { nameOf } }: Pick<CellProps, 'rule' | 'names'>) {
   const { callers, kinds, objects, only } = rule.allows ?? unsaid;
   const through = callers.includes('*') ? undefined : callers;
   const ids = objects ?? through;
@@ -378,7 +371,7 @@ function WhoCell({ rule, names: { nameOf }, partner }: CellProps) {
   return (
     <>
       <b>{rule.rule}</b> {opensEverything(rule) ? <ToneBadge tone="warn">opens everything</ToneBadge> : null}{' '}
-      {opensPartner(rule, partner) ? <ToneBadge tone="warn">opens the partner tenant</ToneBadge> : null}
+      {opensPartner(rule) ? <ToneBadge tone="warn">opens the partner tenant</ToneBadge> : null}
       {rule.allows === undefined ? null : (
         <div title={ids?.join(', ')}>
           {ids === undefined ? `All ${kinds}` : <Some names={ids.map(nameOf)} isFirst />}

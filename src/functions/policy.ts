@@ -29,6 +29,7 @@ route(
     document,
   },
   async (services, { caller, body: { policy, since, until } }) => {
+    const { PARTNER_TENANT_ID: partnerTenantId } = services.settings;
     const nowMs = services.clock.nowMs();
     // The clock of the instance that wrote a record may be ahead of this one.
     const toMs = until ?? nowMs + dayMs;
@@ -38,7 +39,7 @@ route(
       throw new BrokerError('busy', 'Other replays are waiting.', { retryAfterSeconds: 20 });
     const permissionsOf = (job: string): readonly string[] => jobRegistry.find(job)?.permissions ?? [];
     const { readFromMs, ...report } = await replays.run(async () =>
-      (await loadReplay()).replayLog(services, caller, { policy, fromMs, toMs }, permissionsOf),
+      (await loadReplay()).replayLog({ ...services, partnerTenantId }, caller, { policy, fromMs, toMs }, permissionsOf),
     );
     const period = { from: isoTime(fromMs), to: isoTime(Math.min(toMs, Math.max(nowMs, fromMs))) };
     const answer: ReplayAnswer = { ...report, period, readFrom: isoTime(readFromMs) };

@@ -52,7 +52,11 @@ async function replay(
     audit: log,
     clock,
     callers: { policy: { current: async () => state } },
-    directory: { list: async () => listed, tenantOf: async () => undefined },
+    directory: {
+      list: async () => listed,
+      tenantOf: async (domain: string) => (domain === 'partner.example' ? tenant(9) : undefined),
+    },
+    settings: { PARTNER_TENANT_ID: tenant(9) },
     tenantTags: new MemoryTenantTags({}),
     gateway: { permissionMap: async () => partnerMap() },
     turns: new Turns((work) => setImmediate(work)),
@@ -88,6 +92,22 @@ describe('POST /api/policy/replays', () => {
     const { changes, use } = await replay({});
     expect(changes).toEqual({ refused: 0, allowed: 0, approval: 0, rule: 0 });
     expect(use?.rules).toMatchObject([{ rule: 'tokens', records: 1, unused: { scopes: ['Mail.Read'] } }]);
+  });
+
+  it('says which rules open all of the tenant of the partner, also by a group or a domain', async () => {
+    const all = { callers: rule.callers, resources: ['*'] };
+    const rules = [
+      { ...all, name: 'own', tenants: ['group:ours'] },
+      { ...all, name: 'customers', tenants: ['*'] },
+    ];
+    const parsed = parsePolicy(JSON.stringify({ version: 1, rules, tenantGroups: { ours: ['partner.example'] } }));
+    if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+    state = { ...state, policy: parsed.policy };
+    const { use } = await replay({});
+    expect(use?.rules.map(({ rule: name, allows }) => [name, allows.partner])).toEqual([
+      ['own', true],
+      ['customers', undefined],
+    ]);
   });
 
   it('shows a limited caller its tenants, and of the others only how many records there are', async () => {

@@ -196,6 +196,7 @@ beforeEach(async () => {
     random: Math.random,
     newId: () => guid((ids += 1)),
     callers: { policy: { current: async () => policy } },
+    settings: { PARTNER_TENANT_ID: tenant(9) },
     directory: {
       find,
       list: async () => listed,

@@ -180,7 +180,6 @@ async function rulesOf(rules: NonNullable<ReplayAnswer['use']>['rules']) {
 
 it('puts first what opens too much, and says how much in the title', async () => {
   const used = { allows, records: 1, lastAt: answer.period.to, unused: {} };
-  const whole = { ...allows, unlimited: true as const };
   const of = async (...rules: readonly object[]) => {
     const { root, unmount } = await rulesOf(rules as never);
     const shown = [root.querySelector('h1')?.textContent];
@@ -189,9 +188,9 @@ it('puts first what opens too much, and says how much in the title', async () =>
     await unmount();
     return shown;
   };
-  const wide = { ...used, rule: 'wide', allows: { ...whole, everything: true as const } };
-  const own = { ...used, rule: 'own', allows: { ...whole, tenants: ['partner'] } };
-  const other = { ...used, rule: 'other', allows: { ...whole, tenants: [tenantId] } };
+  const wide = { ...used, rule: 'wide', allows: { ...allows, everything: true as const } };
+  const own = { ...used, rule: 'own', allows: { ...allows, tenants: ['group:own'], partner: true as const } };
+  const other = { ...used, rule: 'other', allows: { ...allows, tenants: [tenantId] } };
   expect(await of({ ...used, rule: 'unused', lastAt: undefined }, other, wide, own)).toEqual([
     '1 of 4 rules opens everything, 1 opens the partner tenant, 1 was not used',
     'own: opens the partner tenant',

@@ -160,21 +160,23 @@ export interface RuleScope {
   readonly reads?: readonly string[];
   /** What must happen before each, in words: the end of `may`. Absent: nothing. */
   readonly approval?: string;
-  /** Present if it opens every resource or change job in its tenants, without an approval. */
-  readonly unlimited?: true;
-  /** Present if these are every customer tenant, too: no limit is left. */
+  /** Present if it opens every resource or change job in every customer tenant, without an approval: no limit is left. */
   readonly everything?: true;
+  /** Present if it opens them in the partner's own tenant. */
+  readonly partner?: true;
 }
 
-/** Puts a rule into words. They name each limit: a narrow rule must not look like a wide one. Pure. */
-export function scopeOf(rule: Rule): RuleScope {
+/**
+ * Puts a rule into words. They name each limit: a narrow rule must not look like a wide one. Pure.
+ * @param partner the partner's own tenant. Absent: nobody asks whether the rule opens it.
+ */
+export function scopeOf(rule: Rule, partner?: TenantFacts): RuleScope {
   const { callers, objects, kinds, blueprints, roles, reads, written } = rule;
   const only = [
     blueprints === '*' ? [] : `agents of the blueprints ${listed([...blueprints])}`,
     roles.length === 0 ? [] : `with the app roles ${listed(roles)}`,
   ].flat();
   const entriesOf = (list: 'tenants' | 'except' | 'reads'): readonly string[] => written[list].map(textOfEntry);
-  const isUnlimited = opensAll(rule);
   return {
     callers: callers === '*' ? ['*'] : [...callers],
     kinds: kindsIn(kinds, callers, blueprints),
@@ -184,13 +186,16 @@ export function scopeOf(rule: Rule): RuleScope {
     tenants: entriesOf('tenants'),
     except: entriesOf('except'),
     ...(reads === undefined ? {} : { reads: entriesOf('reads') }),
-    ...(isUnlimited ? { unlimited: true } : {}),
-    ...(isUnlimited && opensEveryCustomer(rule) ? { everything: true } : {}),
+    ...(opensAll(rule) && opensEveryCustomer(rule) ? { everything: true } : {}),
+    ...(partner !== undefined && opensAll(rule) && selects(rule.tenants, partner) ? { partner: true } : {}),
   };
 }
 
-/** Rules for the gateway always name permissions or paths, and only they protect targets. */
-const opensAll = ({ tokens, changes, resources, scopes, approval, breakGlass }: Rule): boolean =>
+/**
+ * Whether a rule opens every resource or change job in its tenants, without an approval. Rules for the gateway always name
+ * permissions or paths, and only they protect targets. Pure.
+ */
+export const opensAll = ({ tokens, changes, resources, scopes, approval, breakGlass }: Rule): boolean =>
   approval === undefined && !breakGlass && (changes === '*' || (tokens && resources === '*' && scopes === undefined));
 
 const opensEveryCustomer = ({ written }: Rule): boolean =>

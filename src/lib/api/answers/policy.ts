@@ -42,12 +42,12 @@ const useSchema = z.object({
             'Tenants that the callers may read. Empty: none. Absent: the rule does not limit reading.',
           ).optional(),
           approval: optionalText('What must happen before each, in words: the end of `may`. Absent: nothing.'),
-          unlimited: z.literal(true).optional().meta({
-            description:
-              'Present if the rule opens every resource or change job in its tenants, without an approval. It may limit to whom.',
-          }),
           everything: z.literal(true).optional().meta({
-            description: 'Present if the rule is `unlimited`, and its tenants are every customer tenant.',
+            description:
+              'Present if the rule opens every resource or change job in every customer tenant, without an approval. It may limit to whom.',
+          }),
+          partner: z.literal(true).optional().meta({
+            description: "Present if it opens them in the partner's own tenant.",
           }),
         }),
         records: count,

@@ -1,12 +1,16 @@
 import { hash } from 'node:crypto';
+import { opensAll } from '../../access/policy/explain.ts';
 import { parsePolicy } from '../../access/policy/parse-policy.ts';
 import type { AccessPolicy } from '../../access/policy/policy.ts';
 import { type PolicyStore, summary } from '../../access/policy/policy-store.ts';
+import { byProvenDomains } from '../../access/tenants/requested-tenant.ts';
+import { domainsIn, type TenantFacts } from '../../access/tenants/tenant-set.ts';
 import { isVisible, visibleTenants } from '../../access/tenants/visible-tenants.ts';
 import type { AuditLog } from '../../audit/audit-log.ts';
-import type { Caller } from '../../core/caller.ts';
+import { type Caller, callerIdOf } from '../../core/caller.ts';
 import type { Clock } from '../../core/clock.ts';
 import { BrokerError } from '../../core/errors.ts';
+import type { TenantId } from '../../core/identifiers.ts';
 import type { Turns } from '../../core/turns.ts';
 import type { TenantDirectory } from '../../tenants/directory.ts';
 import { tagNamesOf, type TenantTags } from '../../tenants/tags.ts';
@@ -19,8 +23,9 @@ import { UnusedFinder, type UseReport } from './unused.ts';
 export interface ReplayLogDeps {
   readonly audit: Pick<AuditLog, 'query'>;
   readonly callers: { readonly policy: PolicyStore };
-  readonly directory: Pick<TenantDirectory, 'tenantOf' | 'list'>;
+  readonly directory: Pick<TenantDirectory, 'find' | 'tenantOf' | 'list'>;
   readonly tenantTags: Pick<TenantTags, 'current'>;
+  readonly partnerTenantId: TenantId;
   readonly gateway: Pick<GatewayDeps, 'permissionMap'>;
   readonly clock: Clock;
   readonly turns: Turns;
@@ -114,7 +119,7 @@ export async function replayLog(
     policies: { inForce: sha256, new: text === undefined ? sha256 : hash('sha256', text, 'hex') },
     readFromMs: isCut ? readFromMs : fromMs,
     others,
-    ...(visible === '*' ? { use: use.report() } : {}),
+    ...(visible === '*' ? { use: use.report(await partnerFacts(deps, callerIdOf(caller), policy)) } : {}),
   };
 }
 
@@ -133,4 +138,18 @@ async function judgesOf({ directory, tenantTags, gateway }: ReplayLogDeps) {
     tags: tagNamesOf(tags, tenantId),
   }));
   return (policy: AccessPolicy) => new RecordJudge(policy, { map, tenants });
+}
+
+/** What is known of the partner's own tenant, for the lists of rules that may open all of it. */
+async function partnerFacts(deps: ReplayLogDeps, callerId: string, { rules }: AccessPolicy): Promise<TenantFacts> {
+  const lists = rules.filter(opensAll).flatMap(({ tenants: { tenants, except } }) => [tenants, except]);
+  // Most domains of a policy are those of customers.
+  const ofCustomers = new Set((await deps.directory.list()).map(({ defaultDomain }) => defaultDomain));
+  const domains = domainsIn(lists).filter((domain) => !ofCustomers.has(domain));
+  const partner = { tenantId: deps.partnerTenantId, domain: undefined, listed: undefined };
+  return byProvenDomains(deps, callerId, partner, {
+    decideBy: (facts) => facts,
+    isSame: () => true,
+    needed: { tags: true, domains },
+  });
 }

@@ -1,6 +1,6 @@
 import { type RuleScope, scopeOf } from '../../access/policy/explain.ts';
 import { type AllowList, type Rule, shortName } from '../../access/policy/policy.ts';
-import { textOfEntry } from '../../access/tenants/tenant-set.ts';
+import { type TenantFacts, textOfEntry } from '../../access/tenants/tenant-set.ts';
 import type { AuditEntry } from '../../audit/audit-log.ts';
 import type { CallerRole } from '../../core/caller.ts';
 import { isoTime } from '../../core/clock.ts';
@@ -144,12 +144,15 @@ export class UnusedFinder {
     if (job === undefined && requestedScopes.length === 0) use.tokens += 1;
   }
 
-  /** What was found: rules for tokens, requests and changes in the order of the policy. */
-  report(): UseReport {
+  /**
+   * What was found: rules for tokens, requests and changes in the order of the policy.
+   * @param partner the partner's own tenant, to say which rules open all of it.
+   */
+  report(partner?: TenantFacts): UseReport {
     return {
       rules: this.#judge.policy.rules
         .filter(({ tokens, gateway, changes }) => tokens || gateway || changes !== undefined)
-        .map((rule) => ruleUse(rule, scopeOf(rule), this.#rules.get(rule.name))),
+        .map((rule) => ruleUse(rule, scopeOf(rule, partner), this.#rules.get(rule.name))),
       roles: [...this.#callers].flatMap(([caller, each]) => {
         const roles = left(each) as CallerRole[];
         return roles.length === 0 ? [] : [{ caller, roles }];

@@ -2,19 +2,21 @@ import { expect, it } from 'vitest';
 import { scopeOf } from '../../../../../src/lib/access/policy/explain.ts';
 import { parsePolicy } from '../../../../../src/lib/access/policy/parse-policy.ts';
 import type { PolicyDocument } from '../../../../../src/lib/access/policy/policy-document.ts';
+import type { DomainName, TenantId } from '../../../../../src/lib/core/identifiers.ts';
+import type { TenantFacts } from '../../../../../src/lib/access/tenants/tenant-set.ts';
 import { guid } from '../../../../support/audit-entries.ts';
 
 type RuleDocument = PolicyDocument['rules'][number];
 
-function scopeIn(rule: Partial<RuleDocument>) {
+function scopeIn(rule: Partial<RuleDocument>, partner?: TenantFacts) {
   const document: PolicyDocument = {
     version: 1,
-    tenantGroups: { gold: ['contoso.com'] },
+    tenantGroups: { gold: ['contoso.com'], own: ['partner.example'] },
     rules: [{ name: 'rule', callers: { applications: ['*'] }, tenants: ['*'], ...rule }],
   };
   const parsed = parsePolicy(JSON.stringify(document));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
-  return scopeOf(parsed.policy.rules[0]!);
+  return scopeOf(parsed.policy.rules[0]!, partner);
 }
 
 const graph = { resources: ['graph'] };
@@ -92,9 +94,23 @@ it.each<[string | undefined, Partial<RuleDocument>]>([
   expect(scope.may.endsWith(`, ${approval}`)).toBe(approval !== undefined);
 });
 
-it('says of a rule that opens every resource of some tenants that it has no limit there', () => {
-  expect(scopeIn({ resources: ['*'], tenants: [guid(4)] })).toMatchObject({ unlimited: true, tenants: [guid(4)] });
-  expect(scopeIn({ ...graph, tenants: [guid(4)] }).unlimited).toBeUndefined();
+it('says of a rule that opens every resource whether the partner is one of its tenants, however its lists name that', () => {
+  const partner = {
+    tenantId: guid(4) as TenantId,
+    domains: ['partner.example' as DomainName],
+    tags: new Set<string>(),
+    isPartnerTenant: true,
+  };
+  const opens = (tenants: readonly string[], more: object = {}) =>
+    scopeIn({ resources: ['*'], tenants: [...tenants], ...more }, partner).partner;
+  expect([[guid(4)], ['partner.example'], ['group:own']].map((tenants) => opens(tenants))).toEqual([true, true, true]);
+  // "*" is every customer.
+  expect([opens(['*']), opens([guid(5)]), opens([guid(4)], { except: ['group:own'] })]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(opens([guid(4)], graph)).toBeUndefined();
 });
 
 it('has the whole lists of which words say less', () => {

@@ -62,7 +62,7 @@ it('names rules, scopes, callers, tenants, resources, cmdlets and change jobs th
     }),
   );
   finder.add(undefined);
-  const [helpdesk, forgotten, changes] = parsed(policy).rules.map(scopeOf);
+  const [helpdesk, forgotten, changes] = parsed(policy).rules.map((rule) => scopeOf(rule));
   expect(finder.report().callerNames).toEqual({ [guid(0xa9)]: 'Robot' });
   expect(finder.report().rules).toEqual([
     {
