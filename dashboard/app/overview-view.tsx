@@ -404,6 +404,7 @@ function EndBars({ ends }: { readonly ends: readonly Tenant[] }) {
       <FailureBars
         label={weeks.map(({ title }) => title).join(', ')}
         bars={weeks}
+        areAllNow
         ends={['this week', localDay(new Date(fromMs + (weeksShown - 1) * weekMs).toISOString())]}
       />
     </div>

@@ -144,6 +144,8 @@ describe('the overview', () => {
     expect(
       [...(ending?.querySelectorAll('g') ?? [])].flatMap((bar, at) => (bar.querySelector('.warn') ? at : [])),
     ).toEqual([0]);
+    // All weeks are to come: none is pale, as nights before the last are.
+    expect(ending?.querySelectorAll('g .before')).toHaveLength(0);
     const waits = panelOf(root, 'Waits for you');
     expect(waits?.textContent).toBe('Waits for youHardenwaits after wave 1 of 2Decide Harden');
     await unmount();
