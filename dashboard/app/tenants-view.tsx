@@ -62,6 +62,7 @@ function TenantList({ filter }: FilterProps) {
     [answer, filter.search, filter.show, filter.cause, filter.group, filter.tag, filter.sort],
   );
   const isFiltered = found.length < (answer?.tenants.length ?? 0);
+  const hasNights = found.some(({ lastResults = [] }) => lastResults.some((result) => !isApply(result)));
   const narrow = useNarrow();
   return (
     <>
@@ -72,7 +73,7 @@ function TenantList({ filter }: FilterProps) {
           answer === undefined ? undefined : (
             <>
               As of <Time iso={answer.asOf} short />.
-              {jobs.length === 0
+              {jobs.length === 0 || !hasNights
                 ? null
                 : ` Marks: the last ${nightsShown} nights${narrow ? ', in each the worst of all jobs' : ' of each job'}.`}
             </>

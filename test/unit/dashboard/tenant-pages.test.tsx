@@ -295,6 +295,7 @@ describe('the matrix of tenants', () => {
       ['Alpine', 'alpine.example', 'no end', 'not known'],
       ['Contoso', 'contoso.example', 'no end', 'not known'],
     ]);
+    expect(wide.root.querySelector('.lede')?.textContent).toMatch(/^As of [^.]*\.$/);
     await wide.unmount();
     happyDOM.setViewport({ width: 360 });
     const narrow = await matrix({}, unread);
