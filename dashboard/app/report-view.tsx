@@ -293,9 +293,7 @@ function Rows({ section }: SectionProps) {
         <ul class="records">
           {rows.map((row, at) => (
             <li key={at}>
-              <b>
-                <Name of={row} />
-              </b>
+              <Name of={row} />
               <dl>
                 {row.cells.map((cell, index) => (
                   <Fact key={index} name={more[index]?.title ?? ''}>

@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tokenOfPerson } from '../../support/person-token.ts';
 import { startQuietDemo, tenantOf } from '../../support/running-demo.ts';
@@ -58,6 +58,17 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
     const unused = page.getByRole('row', { name: /local applications may apply every plan/ });
     expect(await unused.textContent()).toContain('not used');
     await look('in-force');
+    // A phone shows no heads, but a reader of the screen says them.
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await page.getByRole('columnheader', { name: 'Approval' }).count()).toBe(1);
+    const said = (row: Locator) =>
+      row.locator(':scope > :nth-child(5)').evaluate((cell) => {
+        const [at = cell] = cell.querySelectorAll('time');
+        return `${getComputedStyle(at, '::before').content}${cell.textContent}`;
+      });
+    expect(await said(unused)).toBe('nonenot used');
+    expect(await said(rule)).toMatch(/^"last used: "./);
+    await page.setViewportSize({ width: 1360, height: 900 });
   });
 
   it('says what a pasted policy would refuse, to whom and why', async () => {

@@ -252,6 +252,11 @@ it('has a block for each person on a phone, and each value with its name', async
     'Name 1user1@contoso.exampleSecond factornone',
     'Name 2user2@contoso.example, administratorSecond factorweakmethodsmobile phone',
   ]);
+  // What is known of the person is not set as the name is.
+  expect(
+    [...(place?.querySelectorAll('.records > li:last-child > :is(b, bdi)') ?? [])].map((name) => name.textContent),
+  ).toEqual(['user4@contoso.example']);
+  expect(place?.querySelector('.records > li > b')).toBeNull();
   await unmount();
 });
 
