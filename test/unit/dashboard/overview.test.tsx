@@ -10,7 +10,7 @@ import { lastRunOf, mainJob, nightsOf, trendOf } from '../../../dashboard/app/ni
 import { duration } from '../../../dashboard/app/format.ts';
 import { momentsOf } from '../../../dashboard/app/timeline.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
-import { causesOf } from '../../../src/lib/api/trouble.ts';
+import { causesOf, titleOf } from '../../../src/lib/api/trouble.ts';
 import { failedIn } from '../../e2e/pages/fixture/run.ts';
 import { rendered } from './rendered.ts';
 import { Waiting } from '../../../dashboard/app/waiting.tsx';
@@ -217,6 +217,29 @@ describe('the overview', () => {
     const then = world.runs.filter(({ job }) => job === 'access-check')[3];
     expect(mark?.getAttribute('href')).toBe(`#/runs/${encodeURIComponent(then!.runId)}`);
     await unmount();
+  });
+
+  it('says by how many thousands the failures rose, on a phone without the cause, which has no place there', async () => {
+    const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
+    onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
+    const runs: Api['runs'] = async (limit, job) => ({
+      runs: (await apiOf().runs!(limit, job)).runs.map((run, at) => ({
+        ...run,
+        tenants: { ...run.tenants, failed: at < 4 ? 1_500 : 3 },
+      })),
+    });
+    const failedRuns: Api['failedRuns'] = async (limit, job) => ({
+      runs: (await runs(limit, job)).runs.map((run, at) => ({ ...run, failed: { throttled: at < 4 ? ['a'] : [] } })),
+    });
+    const said: unknown[] = [];
+    for (const width of [1024, 360]) {
+      happyDOM.setViewport({ width });
+      const { root, unmount } = await overview({ ...apiOf(), runs, failedRuns });
+      for (let round = 0; round < 8; round += 1) await pass(0);
+      said.push(root.querySelector('.nights .mark')?.textContent);
+      await unmount();
+    }
+    expect(said).toEqual([`21 Nov: 1,497 more failed, “${titleOf('throttled')}”`, '21 Nov: 1,497 more failed']);
   });
 
   it('draws in the trend of a cause what the chart says of it at a night, also of tenants that are well again', async () => {

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
+import { options, type VNode } from 'preact';
 import { act } from 'preact/test-utils';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { Marks, marksLegend } from '../../../dashboard/app/charts.tsx';
@@ -282,6 +283,36 @@ describe('the matrix of tenants', () => {
       'Contosono trouble · contoso.example',
     ]);
     await byName.unmount();
+  });
+
+  it('draws the nights of a job that skipped a tenant as lines, also beside those of another job', async () => {
+    const visited = failed('access-check');
+    const skipped = { ...visited, outcome: 'skipped', code: undefined } as const;
+    const licences = { ...visited, job: 'licence-report', outcome: 'succeeded', code: undefined } as const;
+    const list = [
+      tenant('Alpine', { lastResults: [skipped] }),
+      tenant('Beta', { lastResults: [{ ...skipped, outcome: 'succeeded' }] }),
+      tenant('Contoso', { lastResults: [skipped, licences] }),
+    ];
+    const drawn = async (marks: number) => {
+      const tones: string[] = [];
+      // happy-dom keeps no gradients.
+      options.vnode = ({ type, props }: VNode<object>) => {
+        if (type === Marks && 'tones' in props) tones.push((props.tones as string[]).join(' ').trim());
+      };
+      const found = async () => ({ runs: runs.map((run) => ({ ...run, failed: {} })) });
+      const { unmount } = await matrix({}, list, { failedRuns: found });
+      await unmount();
+      return new Set(tones.slice(-marks));
+    };
+    onTestFinished(() => {
+      delete options.vnode;
+    });
+    const [lines, visits] = ['idle idle idle', 'good good good'];
+    expect(await drawn(4)).toEqual(new Set([lines, visits, 'good']));
+    happyDOM.setViewport({ width: 360 });
+    // The line of one job does not hide what another one did.
+    expect(await drawn(3)).toEqual(new Set([lines, visits, 'idle idle good']));
   });
 
   it('says that results are not known, and calls no tenant well, if the broker could not read them', async () => {
