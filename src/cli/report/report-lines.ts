@@ -5,9 +5,9 @@ import { table } from '../table.ts';
 import { exactTime } from '../times.ts';
 import { dayText } from '../../lib/core/day-text.ts';
 import type { Gap, Section, TenantReport } from '../../lib/api/report/read-report.ts';
+import { rowTable } from '../../lib/api/report/row-table.ts';
 import {
   accessText,
-  cellText,
   changedCells,
   changedRow,
   changesText,
@@ -59,8 +59,8 @@ const headsOf = (columns: readonly { readonly title: string }[]) =>
 
 function sectionLines(section: Section, tenant: string): Line[] {
   const { title, asOf, rowCount, rows, columns, counts, since, changed, runId } = section;
-  const more = rowCount - rows.length;
-  const cells = rows.map((row) => columns.map((column) => cellText(row[column.name], column)));
+  const shown = rowTable(section);
+  const cells = shown.rows.map((row) => [[row.name, ...row.about].join(', '), ...row.cells.map(({ text }) => text)]);
   return [
     '',
     [styled('strong', title), `, as of ${exactTime(asOf)}: ${rowsText(rowCount)}`],
@@ -71,8 +71,11 @@ function sectionLines(section: Section, tenant: string): Line[] {
       const cellsText = changedCells(change, columns);
       return [styled(look, sign), ` ${changedRow(change, columns)}${cellsText === '' ? '' : ` (${cellsText})`}`];
     }),
-    ...(rows.length === 0 ? [] : ['', ...table(headsOf(columns), cells)]),
-    ...(more === 0 ? [] : [`and ${numberText(more)} more: ptb runs export ${runId} --tenant ${tenant}`]),
+    // Without any, no rows were asked for.
+    ...(rows.length === 0 || shown.title === '' ? [] : ['', `${shown.title}.`]),
+    ...(shown.common === '' ? [] : ['', `In every row: ${shown.common}.`]),
+    ...(cells.length === 0 ? [] : ['', ...table(headsOf(shown.columns), cells)]),
+    ...(cells.length === rowCount ? [] : [`All rows: ptb runs export ${runId} --tenant ${tenant}`]),
   ];
 }
 

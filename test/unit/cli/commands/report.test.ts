@@ -275,8 +275,53 @@ describe('ptb report', () => {
     expect(out).toContain('Product: E3 2, E5 1');
     expect(out).toContain('1 added, 1 changed, 1 removed');
     expect(out).not.toContain('- F1');
-    expect(out).toContain('and 2 more: ptb runs export licence-report@now --tenant contoso.com');
+    expect(out).toContain('The first 1 of 3.\n');
+    expect(out).toContain('All rows: ptb runs export licence-report@now --tenant contoso.com');
     expect((await document(['--rows', '1'])).sections[0]).toMatchObject({ rowCount: 3, rows: [rows[0]] });
+  });
+
+  it('lists of people those who lack something, with the number of all, as the page does', async () => {
+    const text = (name: string, title: string) => ({ name, title, type: 'text' }) as const;
+    const mfa: Job = {
+      ...common,
+      name: 'mfa-report',
+      title: 'MFA',
+      columns: [
+        text('displayName', 'Name'),
+        text('userPrincipalName', 'User'),
+        text('strength', 'Strength'),
+        { name: 'admin', title: 'Administrator', type: 'boolean' },
+      ],
+    };
+    const people = ['none', 'weak', 'none', 'strong'].map((strength, at) => ({
+      ...row,
+      displayName: `Name ${at}`,
+      userPrincipalName: `user${at}@contoso.com`,
+      strength,
+      admin: at === 2,
+    }));
+    const one = { ...history, job: 'mfa-report', split: undefined, runs: history.runs.slice(1, 2) };
+    const more = { jobs: [mfa], histories: { 'mfa-report': one }, rows: people };
+    const { out } = await read([], more);
+    expect(
+      out
+        .slice(out.indexOf('MFA, as of'))
+        .split('\n')
+        .map((line) => line.trimEnd()),
+    ).toEqual([
+      'MFA, as of 2026-11-24T05:00:00.000Z: 4 rows',
+      '',
+      '2 of 4 need attention.',
+      '',
+      'Name                                      Second factor',
+      '----------------------------------------  -------------',
+      'Name 0, user0@contoso.com                 none',
+      'Name 2, user2@contoso.com, administrator  none',
+      'All rows: ptb runs export licence-report@now --tenant contoso.com',
+      '',
+    ]);
+    const safe = await read([], { ...more, rows: people.filter(({ strength }) => strength !== 'none') });
+    expect(safe.out).toContain('None of 2 needs attention.\nAll rows: ');
   });
 
   it('says that there are more changes than the broker compares', async () => {
