@@ -211,9 +211,6 @@ function Actions({ plan, reload, onFailure }: ActProps) {
       {mayApply && isUnderWay && !apply.waits ? (
         <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End…" />
       ) : null}
-      {mayApply && mayPlan && apply?.waits === true && undoableOf(plan) > 0 ? (
-        <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End to undo…" />
-      ) : null}
       {mayPlan && apply !== undefined && !isUnderWay && (apply.outcomes?.['applied'] ?? 0) > 0 ? (
         <ActionButton work={undo} onFailure={onFailure}>
           Plan to undo
@@ -266,6 +263,9 @@ interface DecisionProps extends ActProps {
   readonly headline: string;
 }
 
+/** Whether a tenant has no outcome yet. */
+const isOpen = ({ outcome }: RunTenant): boolean => outcome === 'waiting' || outcome === 'retrying';
+
 /** Why an apply waits, what is to come, and the two ways on. */
 function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: DecisionProps) {
   const { api } = useSignedIn();
@@ -277,7 +277,12 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
-  const limits = stop && limitsOf(stop, hold === undefined ? wave + 1 : wave);
+  // A wave of which no tenant is left is not judged again.
+  const isPart = tenants.some((tenant) => tenant.wave === wave && isOpen(tenant));
+  const judged = isPart ? wave : wave + 1;
+  const limits = stop && tenants.length > 0 ? limitsOf(stop, judged) : undefined;
+  // Once all are sent, nothing can be held.
+  const canHold = limits !== undefined && left > Math.max(limits.failed, limits.unclear) + 1;
   const goOn = async (): Promise<void> => {
     if (!isFit()) return;
     await api.goOn(plan.planId, apply.waitsFor, reason || undefined);
@@ -318,13 +323,14 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
             {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} {left === 1 ? 'waits' : 'wait'}.
           </>
         )}
-        {limits === undefined ? null : (
+        {canHold ? (
           <>
             {' '}
             Once it goes on, {count(limits.failed + 1, 'more failed tenant')} or{' '}
-            {count(limits.unclear + 1, 'unclear one')} will hold it.
+            {count(limits.unclear + 1, 'unclear one')} will hold it, not counting those that had changed since the plan.
+            {judged === 1 ? ' An unconfirmed one counts as unclear.' : ''}
           </>
-        )}
+        ) : null}
       </p>
       {mayApply ? element : null}
     </Notice>
