@@ -158,11 +158,26 @@ const actions: readonly (readonly [RegExp, string])[] = [
   [/^POST \/[^/]+\/users\/[^/]+\/revokeSignInSessions at graph$/, 'Ends all sessions of one user'],
 ];
 
+/** The log has paths encoded, such as the `#EXT#` in the name of a guest. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** What a request does, and to which object, if its path tells it, or else its path. */
 function doneBy(record: AuditRecord) {
   const subject = subjectOf(record);
   const action = actions.find(([path]) => path.test(subject))?.[1];
   const words = action ?? titleInWords({ title: `${subject} in it` }).replace(/ in it$/, '');
-  const [, key = ''] = /^[A-Z]+ \/[^/]+\/\w+\/([^/\s]+)/.exec(subject) ?? [];
-  return words === subject ? <code>{subject}</code> : `${words}${key && ` (${shortName(key, 'id')})`}:`;
+  if (words === subject) return <code>{subject}</code>;
+  const key = record.path?.split('/')[3];
+  return (
+    <span title={subject}>
+      {words}
+      {key === undefined ? '' : ` (${shortName(decoded(key), 'id')})`}:
+    </span>
+  );
 }

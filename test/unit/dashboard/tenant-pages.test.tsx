@@ -931,6 +931,8 @@ describe('the page of a tenant', () => {
     const patch = { method: 'PATCH', path: '/v1.0/users/ada', rule: 'helpdesk' };
     const user = '/v1.0/users/5f3a0000-4c1d-4e5f-9a6b-010000000000';
     const ended = { method: 'POST', path: `${user}/revokeSignInSessions`, resource: 'graph' };
+    const ofGuest = '/v1.0/users/ada_x.com%23EXT%23@y.com';
+    const licensed = { method: 'POST', path: `${ofGuest}/assignLicense`, resource: 'graph' };
     const patched = { method: 'PATCH', path: '/v1.0/users/ada@x.com', resource: 'graph' };
     const entries = [
       record('20', { kind: 'tags', outcome: 'changed', tagsAdded: ['gold'], tagsRemoved: ['new'] }),
@@ -943,6 +945,7 @@ describe('the page of a tenant', () => {
       record('15', { kind: 'request', outcome: 'answered', status: 200, method: 'GET' }),
       record('14', { kind: 'request', outcome: 'answered', status: 200, ...ended }),
       record('13', { kind: 'request', outcome: 'answered', status: 204, ...patched }),
+      record('12', { kind: 'request', outcome: 'answered', status: 200, ...licensed }),
     ];
     const audit = vi.fn<(query: { readonly kind: string }) => Promise<unknown>>(async (query) => ({
       entries: entries.filter((entry) => (entry as { readonly kind?: string }).kind === query.kind),
@@ -968,12 +971,14 @@ describe('the page of a tenant', () => {
       explanation: 'x',
     };
     const more = { audit, tenantHistory: async () => ({ runs }), events: async () => ({ events: [tags] }) } as never;
+    let titles: (string | null)[] = [];
     const told = async (methods: object, roles?: readonly string[]) => {
       const { root, unmount } = await tenantPage({ history }, roles, [], undefined, methods);
       await settle();
       const found = [...root.querySelectorAll('.timeline .event')].map((each) =>
         each.textContent.replace(/^[^:]*:\d\d/, ''),
       );
+      titles = [...root.querySelectorAll('.timeline p [title]')].map((each) => each.getAttribute('title'));
       const below = root.querySelector('.timeline')?.nextElementSibling?.textContent ?? [];
       await unmount();
       return [found, below].flat();
@@ -987,7 +992,12 @@ describe('the page of a tenant', () => {
       'A request was sent by OliviaPATCH /v1.0/users/ada was answered 403 ',
       'A request was sent by OliviaEnds all sessions of one user (id 5f3a0000…): was answered 200 ',
       'A request was sent by OliviaChanges one user (ada@x.com): was answered 204 ',
+      'A request was sent by OliviaChanges the licences of one user (ada_x.com#EXT#@y.com): was answered 200 ',
     ]);
+    // Nothing that the log has is lost.
+    expect(titles).toEqual(
+      [ended, patched, licensed].map(({ method, path, resource }) => `${method} ${path} at ${resource}`),
+    );
     const open = {
       tenantHistory: async () => ({ runs: runs.slice(1) }),
       audit: () => Promise.reject(new Error('gone')),
