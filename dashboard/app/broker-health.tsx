@@ -29,7 +29,7 @@ export function Findings({ report }: ReportProps) {
           title={applications.length > 1 ? `${application}: ` : ''}
           message={message}
           advice={advice}
-          actions={<CopyCommand text={advice} />}
+          actions={<CopyCommand text={advice} whatFor={message} />}
         />
       ))}
     </>
@@ -37,9 +37,9 @@ export function Findings({ report }: ReportProps) {
 }
 
 /** Copies the first `ptb` command in a text. */
-function CopyCommand({ text }: { readonly text: string }) {
+function CopyCommand({ text, whatFor }: { readonly text: string; readonly whatFor: string }) {
   const command = text.split('`').find((part, index) => index % 2 === 1 && part.startsWith('ptb '));
-  return command === undefined ? null : <CopyButton text={command} what={`command ${command}`} />;
+  return command === undefined ? null : <CopyButton text={command} what="command" whatFor={whatFor} />;
 }
 
 /** The parts of the broker beside the credential. */

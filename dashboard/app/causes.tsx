@@ -145,10 +145,12 @@ export function GroupHead(props: {
         <span class="cut">
           {' '}
           {since === undefined ? null : <span class="small">{since} </span>}
-          <Sentence text={advice ?? ''} />
+          <Sentence text={[advice ?? [], step?.about ?? []].flat().join(' ')} />
         </span>
       )}
-      {step === undefined ? null : <CopyButton text={step.command} what="command" tabIndex={-1} isAlone />}
+      {step === undefined ? null : (
+        <CopyButton text={step.command} what="command" whatFor={title} tabIndex={-1} isAlone />
+      )}
     </>
   );
 }

@@ -5,9 +5,8 @@ import { capitalized } from '../../src/lib/core/text.ts';
 import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
-import { titleOf } from '../../src/lib/api/trouble.ts';
-import { consentOptions } from '../../src/lib/api/next-step.ts';
-import { Command } from './copy.tsx';
+import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
+import { Command, StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { count, localDay, localTime } from './format.ts';
 import { Table, Time, ToneBadge, type Tone } from './pieces.tsx';
@@ -109,33 +108,34 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
   );
 }
 
-/** In an advice: what its command does, in words, and its tenant. */
-const commandForOne = /(\w[^.:`]*: )(`[^`]*)--tenant [\w-]+/;
+/** Their remedy is the same as that of a cause. The consent for another application names that. */
+const isNoConsent = ({ kind, application }: EventView): boolean =>
+  kind === 'consent_missing' && application === undefined;
 
-/** Events with the same remedy one after another, and the remedy by the last of them: its command is for all their tenants. */
+/** Events with the same remedy one after another, and all of them by the last, which shows the remedy. */
 function byRemedy(events: readonly EventView[]) {
-  const alike = [...Map.groupBy(events, ({ advice }) => advice?.replace(commandForOne, '$1$2')).values()];
-  const remedies = alike.map((some) => {
-    const ids = some.map(({ tenantId }) => tenantId);
-    const options = consentOptions(ids);
-    const words = options === '--dry-run' ? 'First see what would be done: ' : '$1';
-    const whom = ids.length === 1 ? '' : `For these ${count(ids.length, 'tenant')}: `;
-    const text = `${whom}${some[0]?.advice?.replace(commandForOne, `${words}$2${options}`) ?? ''}`;
-    return [some.at(-1), text] as const;
-  });
-  return { sorted: alike.flat(), remedies: new Map(remedies) };
+  const alike = [
+    ...Map.groupBy(events, (event) => (isNoConsent(event) ? 'consent_required' : (event.advice ?? ''))).values(),
+  ];
+  return { sorted: alike.flat(), remedies: new Map(alike.map((some) => [some.at(-1), some])) };
 }
 
-/** What to do. Its command can be copied if it has one, at the end. */
-function Remedy({ text }: { readonly text: string | undefined }) {
-  if (text === undefined) return null;
-  const [, words = text, command] = /^([^`]*[^`\s]) *`(ptb [^`]*)`\.?$/.exec(text) ?? [];
+/** What to do about events with the same remedy. Its command can be copied if it has one, at the end. */
+function Remedy({ of: events = [] }: { readonly of: readonly EventView[] | undefined }) {
+  const [first] = events;
+  if (first === undefined) return null;
+  const { advice = '', tenantName } = first;
+  const tenants = events.map(({ tenantId, tenantName: name }) => ({ tenant: { tenantId, name }, results: [] }));
+  const cause = isNoConsent(first) ? { cause: 'consent_required', tenants } : undefined;
+  const [, words = advice, command] = /^(.*\S) *`(ptb [^`]*)`\.?$/s.exec(advice) ?? [];
+  const whom = events.length === 1 ? '' : `For these ${count(events.length, 'tenant')}: `;
   return (
     <>
       <div class="small quiet">
-        <Sentence text={words} />
+        <Sentence text={`${whom}${cause === undefined ? words : adviceOf(cause.cause)}`} />
       </div>
-      {command === undefined ? null : <Command text={command} />}
+      {cause === undefined && command !== undefined ? <Command text={command} whatFor={tenantName} /> : null}
+      <StepFor cause={cause} />
     </>
   );
 }
@@ -175,7 +175,7 @@ export function EventTable({ events, stillOpen }: EventTableProps) {
                     <Sentence text={tagsText(event) || inLocalTime(event.explanation)} />
                   </span>
                 ) : null}
-                {event.advice === undefined ? null : <Remedy text={remedies.get(event)} />}
+                {event.advice === undefined ? null : <Remedy of={remedies.get(event)} />}
               </>
             ),
           ],

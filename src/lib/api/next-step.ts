@@ -6,16 +6,21 @@ import type { Tenant } from './trouble.ts';
 /** A `ptb` command that helps with a cause. */
 export interface Step {
   readonly command: string;
-  /** Name of the tenant that the command is for, if it is for one of several. */
-  readonly only?: string;
+  /** What to know before running it, as a sentence that ends with a colon. */
+  readonly about?: string;
 }
 
 /** Ids that one command names. Nobody compares more before running it. */
 const maxIds = 6;
 
-/** For `ptb tenants consent`. Without tenants it would give the consent in all that lack it, so of many it only lists what it would do. */
-export const consentOptions = (ids: readonly string[]): string =>
-  ids.length > maxIds ? '--dry-run' : `--tenant ${ids.join(' ')}`;
+/** The consent in some tenants. Of many it only lists what it would do: without tenants it is for all that lack the consent. */
+const consentIn = (ids: readonly string[]): Step =>
+  ids.length > maxIds
+    ? {
+        command: 'ptb tenants consent --dry-run',
+        about: 'This lists all customers that would get the consent:',
+      }
+    : { command: `ptb tenants consent --tenant ${ids.join(' ')}` };
 
 /** A cause, and the tenants that it concerns. */
 interface Concerned {
@@ -31,12 +36,13 @@ export function stepFor({ cause, tenants }: Concerned): Step | undefined {
   const [first] = tenants;
   if (first === undefined || !isErrorCode(cause)) return undefined;
   const { name } = first.tenant;
-  const forFirst = (command: string): Step => (tenants.length === 1 ? { command } : { command, only: name });
+  const forFirst = (command: string): Step =>
+    tenants.length === 1 ? { command } : { command, about: `For ${name}, as an example:` };
   const ids = tenants.map(({ tenant }) => tenant.tenantId);
   const word = wordOf(first.tenant);
   switch (cause) {
     case 'consent_required':
-      return { command: `ptb tenants consent ${consentOptions(ids)}` };
+      return consentIn(ids);
     case 'tenant_not_delegated':
     case 'access_denied':
     case 'interaction_required':

@@ -9,7 +9,9 @@ import { kindTitle, openOf } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
 import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/tenants.ts';
-import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
+import { reasonAdvice } from '../../../src/lib/tenants/tenant.ts';
+import { adviceForEvent } from '../../../src/lib/tenant-events/create-tenant-events.ts';
+import { type EventKind, eventKinds, type TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
@@ -143,7 +145,7 @@ it('has one column for what happened, with the names of causes, and puts first w
   const { root } = await page(() => [
     event(6, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
     event(5, { reason: 'gdap_expired' }),
-    event(4, { kind: 'consent_missing', tenantId: 'b', advice: 'Give it.' }),
+    event(4, { kind: 'consent_missing', tenantId: 'b', advice: 'Give the consent in it.' }),
     event(3, { reason: 'not_listed' }),
     event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
     event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
@@ -151,7 +153,7 @@ it('has one column for what happened, with the names of causes, and puts first w
   const heads = [...root.querySelectorAll('tbody .group')].map(({ textContent }) => textContent);
   expect(heads).toEqual(['Still open', 'Over, or nothing to do']);
   const rows = [...root.querySelectorAll('tbody .event')];
-  expect(rows[2]?.textContent).toContain('Give it.');
+  expect(rows[2]?.textContent).toContain('Give the consent, wait');
   const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
   expect(
     rows.map((row) => [
@@ -190,7 +192,7 @@ it('says once what helps with events alike, with one command for all to copy', a
   expect(rows.map((row) => row.querySelector('a')?.textContent)).toEqual([4, 2, 3, 1].map((n) => `Customer ${n}`));
   expect(rows.map((row) => row.querySelector('div.small')?.textContent)).toEqual([
     undefined,
-    'For these 2 tenants: Consent again:',
+    'For these 2 tenants: Give the consent, wait about three minutes, then try again.',
     'Request a relationship.',
     undefined,
   ]);
@@ -201,20 +203,75 @@ it('says once what helps with events alike, with one command for all to copy', a
   await cleanUp();
   const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)));
   expect(many.root.querySelector('.cmd code')?.textContent).toBe('ptb tenants consent --dry-run');
-  // It does nothing yet.
-  expect(many.root.querySelector('div.small')?.textContent).toBe('For these 7 tenants: First see what would be done:');
+  const about = many.root.querySelector('.cmd')?.previousElementSibling?.textContent;
+  expect(about).toBe('This lists all customers that would get the consent:');
 });
 
-it.each([
-  ['Look at it: `ptb health --json`.', 'Look at it:', 'ptb health --json'],
-  ['See `ptb health`. To consent: `ptb tenants consent`', 'See ptb health. To consent: ptb tenants consent', undefined],
-  ['Set `AUTO_CONSENT`.', 'Set AUTO_CONSENT.', undefined],
-])('of the advice %s shows %s, and to copy %s', async (advice, words, command) => {
-  const { root } = await page(() => [event(1, { kind: 'consent_missing', advice })]);
+it('leaves a consent for another application, or with more permissions, as the broker wrote it', async () => {
+  const more = (n: number, kind: EventKind, application?: string): EventView => {
+    const advice = adviceForEvent({ kind, tenantId: `t${n}`, application } as TenantEvent)!;
+    return event(n, { kind, tenantId: `t${n}`, advice, ...(application === undefined ? {} : { application }) });
+  };
+  const { root } = await page(() => [
+    more(4, 'consent_missing', 'second'),
+    more(3, 'consent_missing', 'second'),
+    more(2, 'consent_differs'),
+    more(1, 'consent_missing'),
+  ]);
+  expect([...root.querySelectorAll('.cmd code')].map(({ textContent }) => textContent)).toEqual([
+    'ptb tenants consent --tenant t4 --application second',
+    'ptb tenants consent --tenant t3 --application second',
+    'ptb tenants consent --renew --tenant t2',
+    'ptb tenants consent --tenant t1',
+  ]);
+  expect([...root.querySelectorAll('.cmd button')].map(({ textContent }) => textContent.trim())).toEqual([
+    'Copy the command for Customer 4',
+    'Copy the command for Customer 3',
+    'Copy the command for Customer 2',
+    'Copy the command for No consent for the application',
+  ]);
+});
+
+const failed = { code: 'consent_required', detail: '', nextStep: 'See `ptb health`.' } as const;
+it.each<[Partial<TenantEvent>, string, string | undefined]>([
+  [
+    { kind: 'consent_missing' },
+    'Give the consent, wait about three minutes, then try again.',
+    'ptb tenants consent --tenant id-t1',
+  ],
+  [
+    { kind: 'consent_missing', application: 'second' },
+    'Consent again:',
+    'ptb tenants consent --tenant id-t1 --application second',
+  ],
+  [{ kind: 'consent_differs' }, 'Add the permissions:', 'ptb tenants consent --renew --tenant id-t1'],
+  // It has two commands, and ends with one of them.
+  [
+    { kind: 'auto_consent_failed', failure: failed },
+    'See ptb health. To consent:',
+    'ptb tenants consent --tenant id-t1',
+  ],
+  [{ kind: 'role_missing' }, 'See which roles the relationship gives and to whom: ptb doctor.', undefined],
+  [{ kind: 'lost', reason: 'not_listed' }, 'Find out in Partner Center whether the customer has left.', undefined],
+  [{ kind: 'ending' }, reasonAdvice.gdap_expiring, undefined],
+])('shows for %j what to do: %s, and to copy %s', async (more, words, command) => {
+  const told = { tenantId: 'id-t1', ...more } as TenantEvent;
+  const { kind, application } = told;
+  const advice = adviceForEvent(told)!;
+  const { root } = await page(() => [
+    event(1, { kind, tenantId: 'id-t1', advice, ...(application === undefined ? {} : { application }) }),
+  ]);
   expect(root.querySelector('div.small')?.textContent).toBe(words);
   expect(root.querySelector('.cmd code')?.textContent).toBe(command);
-  const button = command && `Copy the command ${command}`;
-  expect(root.querySelector('.cmd button')?.textContent.trim()).toBe(button);
+});
+
+it('keeps the condition under which a new tenant needs the consent', async () => {
+  const advice = adviceForEvent({ kind: 'reachable', tenantId: 't1' } as TenantEvent)!;
+  const { root } = await page(() => [event(1, { kind: 'reachable', tenantId: 't1', advice })]);
+  await act(() => root.querySelector<HTMLButtonElement>('tbody .link')?.click());
+  expect(document.querySelector('dialog')?.textContent).toContain(
+    'If the application has no consent there yet, and AUTO_CONSENT is off: ptb tenants consent --tenant t1',
+  );
 });
 
 it.each<[string, EventView['kind'][], EventView['kind'][]]>([

@@ -113,7 +113,7 @@ describe('the page of a run', () => {
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
       ['Tenant', 'What came of it'],
       [
-        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant 6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b12',
+        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command for Consent is missing',
         undefined,
       ],
       ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
@@ -152,7 +152,7 @@ describe('the page of a run', () => {
     const causes = [
       ['Tenant', 'Rows'],
       [
-        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant 6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b12',
+        '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command for Consent is missing',
       ],
       ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
       ['1Skipped'],

@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { Marks, marksLegend } from '../../../dashboard/app/charts.tsx';
+import { Announcer } from '../../../dashboard/app/announcer.tsx';
+import { GroupHead } from '../../../dashboard/app/causes.tsx';
 import { CopyButton } from '../../../dashboard/app/copy.tsx';
 import { useRoute } from '../../../dashboard/app/route.ts';
 import { shortName } from '../../../dashboard/app/tenant-columns.tsx';
@@ -103,7 +105,7 @@ describe('the matrix of tenants', () => {
       ['Tenant', 'Domain', 'Access ends', 'Access', 'Licence'],
       [
         expect.stringMatching(
-          /^1No consent for the application since 23 Nov Give the consent, .*Copy command ptb tenants consent --tenant id-Alpine$/,
+          /^1No consent for the application since 23 Nov Give the consent, .*Copy command for No consent for the application$/,
         ),
       ],
       [
@@ -203,7 +205,7 @@ describe('the matrix of tenants', () => {
       }),
     });
     expect(cells()[1]).toEqual([
-      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant id-Alpine id-Beta`,
+      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command for No consent for the application`,
     ]);
     await unmount();
   });
@@ -349,7 +351,7 @@ describe('the matrix of tenants', () => {
         .slice(1)
         .map(([name]) => name),
     ).toEqual([
-      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command ptb tenants consent --tenant id-Alpine',
+      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command for No consent for the application',
       'Alpine',
     ]);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
@@ -1222,18 +1224,39 @@ describe('the page of a tenant', () => {
   });
 });
 
+it('says over rows of many tenants what the command to copy does', async () => {
+  const tenants = Array.from({ length: 7 }, (_, n) => ({ tenant: { tenantId: `t${n}`, name: `T${n}` }, results: [] }));
+  const { root, unmount } = await rendered(
+    <GroupHead count={7} title="No consent" advice="Give it." cause={{ cause: 'consent_required', tenants }} />,
+  );
+  expect(root.textContent).toContain(
+    'Give it. This lists all customers that would get the consent: Copy command for No consent',
+  );
+  await unmount();
+});
+
 describe('the copy button', () => {
   it.each([
-    ['copies the text', () => Promise.resolve(), ' Copied the command'],
-    ['says so if the browser refuses', () => Promise.reject(new Error('no')), ' Not copied the command'],
-  ])('%s', async (_, write, label) => {
+    ['copies the text', () => Promise.resolve(), ' Copied the command for Contoso', 'The command was copied.'],
+    [
+      'says so if the browser refuses',
+      () => Promise.reject(new Error('no')),
+      ' Not copied the command for Contoso',
+      'The command could not be copied. Select it instead.',
+    ],
+  ])('%s', async (_, write, label, said) => {
     const writeText = vi.fn<(text: string) => Promise<void>>(write);
     vi.stubGlobal('navigator', { clipboard: { writeText } });
-    const { root, unmount } = await rendered(<CopyButton text="ptb doctor" what="command" />);
+    const { root, unmount } = await rendered(
+      <Announcer>
+        <CopyButton text="ptb doctor" what="command" whatFor="Contoso" />
+      </Announcer>,
+    );
     await act(() => root.querySelector('button')?.click());
     await settle();
     expect(writeText).toHaveBeenCalledWith('ptb doctor');
-    expect(root.textContent).toBe(label);
+    expect(root.querySelector('button')?.textContent).toBe(label);
+    expect(root.querySelector('[aria-live]')?.textContent).toBe(said);
     await unmount();
   });
 });

@@ -125,11 +125,15 @@ describe('stepFor', () => {
   );
 
   it('names the tenant that a command is for, if there are others', () => {
-    expect(of('access_denied', 2)).toEqual({ command: 'ptb doctor --customer t0.example', only: 't0' });
+    expect(of('access_denied', 2)).toEqual({
+      command: 'ptb doctor --customer t0.example',
+      about: 'For t0, as an example:',
+    });
   });
 
   it('names no tenants if there are many, and then gives no consent in others', () => {
-    expect(of('consent_required', 7)?.command).toBe('ptb tenants consent --dry-run');
+    const about = 'This lists all customers that would get the consent:';
+    expect(of('consent_required', 7)).toEqual({ command: 'ptb tenants consent --dry-run', about });
     expect(of('throttled', 7)?.command).toBe('ptb runs rerun x@w0');
   });
 
