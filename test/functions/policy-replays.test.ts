@@ -94,6 +94,20 @@ describe('POST /api/policy/replays', () => {
     expect(use?.rules).toMatchObject([{ rule: 'tokens', records: 1, unused: { scopes: ['Mail.Read'] } }]);
   });
 
+  it('does not take "*" for the tenant of the partner, so that its records count for the rule that names it', async () => {
+    const named = { ...rule, name: 'partner', tenants: [tenant(9)] };
+    const parsed = parsePolicy(textOf(rule, named));
+    if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+    state = { ...state, policy: parsed.policy };
+    await taken({ tenantId: tenant(9) });
+    await taken({ tenantId: tenant(9), tenantAsked: 'partner.example' });
+    const { use } = await replay({});
+    expect(use?.rules.map(({ rule: name, records }) => [name, records])).toEqual([
+      ['tokens', 0],
+      ['partner', 2],
+    ]);
+  });
+
   it('says which rules open all of the tenant of the partner, also by a group or a domain', async () => {
     const all = { callers: rule.callers, resources: ['*'] };
     const rules = [

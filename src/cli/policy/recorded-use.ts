@@ -10,7 +10,7 @@ import type { TenantsAnswer } from '../../lib/api/answers/tenants.ts';
 import type { AuditEntry } from '../../lib/audit/audit-log.ts';
 import { fromRow } from '../../lib/audit/log/audit-row.ts';
 import { isoTime } from '../../lib/core/clock.ts';
-import { parseDomainName, type TenantId } from '../../lib/core/identifiers.ts';
+import { parseDomainName, parseTenantId, type TenantId } from '../../lib/core/identifiers.ts';
 import { RecordJudge } from '../../lib/gateway/replay/judge-record.ts';
 import { namesOfTags } from '../../lib/tenants/tags.ts';
 import { verdictOf, verifyExport } from '../../operator/audit/verify-export.ts';
@@ -102,6 +102,10 @@ export async function withRecordedUse<T>(
     const verification = await verifyExport({ ...exported, keys: given.length > 0 ? given : exported.keys });
     signal.throwIfAborted();
     const { map, note } = await mapInForce();
+    // Exports of older versions have the address of the broker there.
+    const partnerTenantId = parseTenantId(exported.broker ?? '');
+    const unknownPartner =
+      'The export does not say which tenant is the partner. Its records are judged as those of a customer.';
     const listed = tenants.map(
       ({ tenantId, defaultDomain = '', tags }): TenantFacts => ({
         tenantId: tenantId as TenantId,
@@ -147,10 +151,15 @@ export async function withRecordedUse<T>(
           ),
           'hex',
         ),
-        notes: ['Tenants are judged by the tags and default domains that they have now.', ...note, ...warnings],
+        notes: [
+          'Tenants are judged by the tags and default domains that they have now.',
+          ...(partnerTenantId === undefined ? [unknownPartner] : []),
+          ...note,
+          ...warnings,
+        ],
       },
       tenants: listed,
-      judge: (policy) => new RecordJudge(policy, { map, tenants: listed }),
+      judge: (policy) => new RecordJudge(policy, { map, tenants: listed, partnerTenantId }),
       entries,
     });
   } finally {

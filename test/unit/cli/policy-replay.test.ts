@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { registerPolicy } from '../../../src/cli/commands/policy.ts';
 import { type Exported, partner } from '../../campaigns/audit/world.ts';
 import { calmLog } from '../../campaigns/audit/worlds.ts';
-import { guid } from '../../support/audit-entries.ts';
+import { guid, tenant } from '../../support/audit-entries.ts';
 import { runCommand } from './commands/command-stage.ts';
 
 let folder: string;
@@ -44,7 +44,7 @@ function run(words: readonly string[], from: Exported = exported, nowMs = export
   return runCommand(registerPolicy, ['policy', ...words, '--since', '2026-11-01'], ({ path }) => {
     if (path.startsWith('/tenants')) return Response.json({ tenants: [], groups: [], warnings: [], asOf: range.to });
     if (path.startsWith('/audit/checkpoints'))
-      return Response.json({ broker: partner, checkpoints: from.checkpoints, keys: from.keys });
+      return Response.json({ broker: from.broker ?? partner, checkpoints: from.checkpoints, keys: from.keys });
     return Response.json({ ...range, records: from.records });
   });
 }
@@ -145,6 +145,22 @@ describe('ptb policy replay', () => {
     const { exit, out } = await replay([rule], ['--json'], exported, exported.exportedMs - 86_400_000);
     expect(exit).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ records: exported.records.length, judged: exported.records.length });
+  });
+
+  it('does not take "*" for the tenant of the partner, if the export names it', async () => {
+    const opens = async (broker: string) => {
+      const { out } = await run(['unused', ...(await inForce()), '--json'], { ...exported, checkpoints: [], broker });
+      vi.restoreAllMocks();
+      const { rules, notes } = JSON.parse(out) as { rules: { records: number }[]; notes: string[] };
+      return [
+        rules.some(({ records }) => records > 0),
+        notes.some((note) => note.includes('which tenant is the partner')),
+      ];
+    };
+    expect(await opens(tenant(1))).toEqual([false, false]);
+    expect(await opens(partner)).toEqual([true, false]);
+    // An older broker does not say whose it is.
+    expect(await opens('https://broker.example')).toEqual([true, true]);
   });
 
   it('says since when there are records, if the period begins before the log', async () => {

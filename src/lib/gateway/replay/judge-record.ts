@@ -119,6 +119,8 @@ export interface RecordJudgeDeps {
   readonly map: PermissionMap;
   /** All customers that are listed now, with their tags and default domains. */
   readonly tenants: readonly TenantFacts[];
+  /** The partner's own tenant, which `"*"` does not contain. Undefined: not known, so its records count as those of a customer. */
+  readonly partnerTenantId: TenantId | undefined;
 }
 
 /** Most verdicts of rules that are kept, and most decisions. Each has some hundred bytes. */
@@ -141,14 +143,16 @@ export class RecordJudge {
   readonly #opinions = new LRUCache<string, Opinion>({ max: kept });
   readonly #decisions = new LRUCache<string, RecordDecision>({ max: kept });
   readonly #tenants: ReadonlyMap<TenantFacts['tenantId'], TenantFacts>;
+  readonly #partnerTenantId: TenantId | undefined;
   /** Domains of the rules that are no default domain of a customer, so that their owners are not known. */
   readonly #unresolved: ReadonlySet<DomainName>;
   readonly #patterns: readonly (readonly string[])[];
   readonly #namesKeys = new LRUCache<string, boolean>({ max: kept });
 
-  constructor(policy: AccessPolicy, { map, tenants: listed }: RecordJudgeDeps) {
+  constructor(policy: AccessPolicy, { map, tenants: listed, partnerTenantId }: RecordJudgeDeps) {
     this.policy = policy;
     this.map = map;
+    this.#partnerTenantId = partnerTenantId;
     this.#tenants = new Map(listed.map((facts) => [facts.tenantId, facts]));
     const owned = new Set(listed.flatMap(({ domains }) => domains));
     const named = domainsIn(policy.rules.flatMap(({ tenants: { tenants, except } }) => [tenants, except]));
@@ -201,12 +205,13 @@ export class RecordJudge {
   factsFor({ tenantId, tenantAsked = '' }: Decided): TenantFacts {
     const asked = parseDomainName(tenantAsked);
     const { domains, tags } = this.#tenants.get(tenantId) ?? { domains: [], tags: undefined };
-    if (asked === undefined) return { tenantId, domains, tags, unresolved: this.#unresolved };
+    const isPartnerTenant = tenantId === this.#partnerTenantId;
+    if (asked === undefined) return { tenantId, domains, tags, isPartnerTenant, unresolved: this.#unresolved };
     // The broker had found out that the domain belongs to the tenant.
     const unresolved = this.#unresolved.has(asked)
       ? new Set([...this.#unresolved].filter((domain) => domain !== asked))
       : this.#unresolved;
-    return { tenantId, domains: [...domains, asked], tags, unresolved };
+    return { tenantId, domains: [...domains, asked], tags, isPartnerTenant, unresolved };
   }
 
   #decideAs(entry: Decided, roles: PolicyCaller['roles']): RecordDecision {

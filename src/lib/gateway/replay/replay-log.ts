@@ -130,14 +130,14 @@ function policyOf(text: string): AccessPolicy {
 }
 
 /** Tenants count with the tags and default domains that they have now, as for `ptb policy replay`. */
-async function judgesOf({ directory, tenantTags, gateway }: ReplayLogDeps) {
+async function judgesOf({ directory, tenantTags, gateway, partnerTenantId }: ReplayLogDeps) {
   const [listed, tags, map] = await Promise.all([directory.list(), tenantTags.current(), gateway.permissionMap()]);
   const tenants = listed.map(({ tenantId, defaultDomain }) => ({
     tenantId,
     domains: defaultDomain === undefined ? [] : [defaultDomain],
     tags: tagNamesOf(tags, tenantId),
   }));
-  return (policy: AccessPolicy) => new RecordJudge(policy, { map, tenants });
+  return (policy: AccessPolicy) => new RecordJudge(policy, { map, tenants, partnerTenantId });
 }
 
 /** What is known of the partner's own tenant, for the lists of rules that may open all of it. */

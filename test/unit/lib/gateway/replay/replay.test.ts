@@ -31,7 +31,7 @@ const tenants = [contoso, tenant(1), tenant(2)].map(
 export function judgeBy(rules: readonly object[], map = partnerMap()): RecordJudge {
   const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
-  return new RecordJudge(parsed.policy, { map, tenants });
+  return new RecordJudge(parsed.policy, { map, tenants, partnerTenantId: undefined });
 }
 
 /** As it was stored and is read again. */

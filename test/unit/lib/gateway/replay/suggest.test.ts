@@ -27,7 +27,7 @@ const tenants: readonly TenantFacts[] = Array.from({ length: 30 }, (_, index) =>
 function judgeBy(document: PolicyDocument): RecordJudge {
   const parsed = parsePolicy(JSON.stringify(document));
   if (!parsed.ok) throw new Error(`${parsed.problems.join(' ')} ${JSON.stringify(document)}`);
-  return new RecordJudge(parsed.policy, { map, tenants });
+  return new RecordJudge(parsed.policy, { map, tenants, partnerTenantId: undefined });
 }
 
 const stored = (entry: AuditEntry): AuditEntry => fromRow(toRow(entry, guid(0xaa))) as AuditEntry;

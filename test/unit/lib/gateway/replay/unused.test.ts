@@ -40,7 +40,10 @@ function parsed(document: PolicyDocument) {
 }
 
 const finderBy = (permissionsOf: (job: string) => readonly string[] = () => []): UnusedFinder =>
-  new UnusedFinder(new RecordJudge(parsed(policy), { map: partnerMap(), tenants: [] }), permissionsOf);
+  new UnusedFinder(
+    new RecordJudge(parsed(policy), { map: partnerMap(), tenants: [], partnerTenantId: undefined }),
+    permissionsOf,
+  );
 
 const roles = ['Tokens.Request', 'Requests.Send'] as const;
 const path = '/v1.0/groups';
