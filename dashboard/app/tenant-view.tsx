@@ -1,4 +1,4 @@
-import { useContext } from 'preact/hooks';
+import { useContext, useEffect, useState } from 'preact/hooks';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { jobsWithRules } from '../../src/lib/api/report/findings.ts';
 import { listed } from '../../src/lib/core/text.ts';
@@ -203,7 +203,11 @@ function WhatNeedsAttention({ tenant }: TenantProps) {
   const { tenantId, lastResults = [] } = tenant;
   const load = (api: Api) => readFindings(rowsFrom(api), tenant, Date.now());
   const runIds = lastResults.flatMap(({ job, runId }) => (jobsWithRules.has(job) ? runId : []));
-  const { value, failure } = usePolling(load, `findings ${tenantId} ${runIds.join()}`, undefined, intervalMs);
+  // An answer with a part of the findings is no failure, so it would stay.
+  const [againMs, setAgainMs] = useState<number>();
+  const { value, failure } = usePolling(load, `findings ${tenantId} ${runIds.join()}`, againMs, intervalMs);
+  const isPart = value !== undefined && value.unread.length > 0;
+  useEffect(() => setAgainMs(isPart ? intervalMs : undefined), [isPart]);
   const { findings = [], unread = failure === undefined ? [] : ['any job'] } = value ?? {};
   const lacks = unread.length === 0 ? null : `The last rows of ${listed(unread)} could not be read.`;
   if (findings.length === 0) return lacks && <Notice kind="plain">{lacks}</Notice>;

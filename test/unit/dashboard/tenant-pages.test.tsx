@@ -1099,8 +1099,12 @@ describe('the page of a tenant', () => {
 
     it('is what could be read, with the names of the jobs whose rows could not', async () => {
       const secrets = { ...mfa, name: 'secret-expiry-report', title: 'Secrets per tenant' };
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+      onTestFinished(() => void vi.useRealTimers());
+      let tries = 0;
       const tenantRows = async (runId: string) => {
-        if (runId === 'secret@w1') throw new ApiFailure({ title: 'No', detail: 'No.', advice: 'Wait.' } as never);
+        if (runId === 'secret@w1' && (tries += 1) < 3)
+          throw new ApiFailure({ title: 'No', detail: 'No.', advice: 'Wait.' } as never);
         return { rows };
       };
       const methods = {
@@ -1112,6 +1116,9 @@ describe('the page of a tenant', () => {
       for (let turn = 0; turn < 4; turn += 1) await settle();
       expect(panelOf(root)?.querySelectorAll('li')).toHaveLength(1);
       expect(panelOf(root)?.querySelector('footer')?.textContent).toBe('The last rows of Secrets could not be read.');
+      await vi.advanceTimersByTimeAsync(60_000);
+      for (let turn = 0; turn < 4; turn += 1) await settle();
+      expect([tries, panelOf(root)?.querySelector('footer')]).toEqual([3, null]);
       await unmount();
     });
 
