@@ -170,12 +170,13 @@ function Changes({ run, answer, declared }: ChangesProps) {
   const { changes, truncated, comparedTenants, comparedWith, onlyBefore, onlyAfter } = answer;
   // Without rows in one of the runs, a tenant would look as if nothing had changed.
   const failed = new Set(run.failures.map(({ tenantId }) => tenantId));
+  const lost = onlyBefore.filter(({ tenantId }) => !failed.has(tenantId));
+  // Those that were skipped or not visited, such as tenants without the service.
+  const others = Math.max(0, run.tenants.total - comparedTenants - failed.size - lost.length - onlyAfter.length);
   const notCompared = [
-    ...namesOf(
-      onlyBefore.filter(({ tenantId }) => !failed.has(tenantId)),
-      'succeeded only in the run before',
-    ),
+    ...namesOf(lost, 'succeeded only in the run before'),
     ...namesOf(onlyAfter, 'succeeded only in this run'),
+    ...(others === 0 ? [] : [`${count(others, 'other tenant')} succeeded in neither run.`]),
   ].join(' ');
   const title = (
     <>

@@ -324,10 +324,11 @@ describe('the rows of licences', () => {
 
 it('says that nothing changed, and of each tenant once why it could not be compared', async () => {
   const named = (...names: string[]) => names.map((name) => ({ tenantId: name, name }));
-  const said = async (failed: readonly string[], answer: Partial<RunChangesAnswer>) => {
+  const said = async (failed: readonly string[], answer: Partial<RunChangesAnswer>, total = 3) => {
+    const counts = { total, succeeded: total - failed.length, failed: failed.length, skipped: 0, notAttempted: 0 };
     const { root, unmount } = await open(
       {
-        run: async () => runWith({ failures: named(...failed) as never }),
+        run: async () => runWith({ failures: named(...failed) as never, tenants: counts }),
         changes: async () => ({
           runId: 'probe@w',
           comparedWith: 'probe@v',
@@ -350,14 +351,18 @@ it('says that nothing changed, and of each tenant once why it could not be compa
   expect(await said([], { comparedTenants: 3 })).toEqual(['Nothing changed in 3 tenants since the run before.']);
   // What succeeded before and fails now has been counted among what fails.
   const onlyBefore = named('Adatum', 'B', 'C', 'D', 'E', 'F', 'G');
-  expect(await said(['Adatum', 'New'], { onlyBefore, onlyAfter: named('Fabrikam') })).toEqual([
+  expect(await said(['Adatum', 'New'], { onlyBefore, onlyAfter: named('Fabrikam') }, 12)).toEqual([
     'Nothing changed in 1 tenant since the run before.',
-    '2 tenants failed and are not compared. 6 tenants succeeded only in the run before: B, C, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam.',
+    '2 tenants failed and are not compared. 6 tenants succeeded only in the run before: B, C, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam. 2 other tenants succeeded in neither run.',
   ]);
+  // The list of tenants was longer the night before.
+  expect((await said([], { onlyBefore: named('A', 'B', 'C') }))[1]).toBe(
+    '3 tenants succeeded only in the run before: A, B, C.',
+  );
   const change = { tenantId: 'Adatum', name: 'Adatum', change: 'added', after: {} } as const;
   expect(await said(['New'], { changes: [change] })).toEqual([
     '1 change in 1 tenant since the run before.',
-    '1 tenant failed and is not compared.',
+    '1 tenant failed and is not compared. 1 other tenant succeeded in neither run.',
   ]);
 });
 
