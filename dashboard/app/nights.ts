@@ -33,10 +33,10 @@ export function useJobs() {
 /** Runs of all jobs that are read for those without a schedule. */
 const newestRead = 200;
 
-/** Of each job: the trends of causes need them. Those of a frequent job are few nights. */
+/** Runs of each job that are read. Trends of causes need them. If a job runs several times a day, they cover fewer days. */
 const runsPerJob = 30;
 
-/** Nights of a chart or a trend, at most. The history of a job has those before its runs that are read. */
+/** Nights of a chart or a trend, at most. Older nights than the runs that are read come from the history of the job. */
 export const mostNights = 60;
 
 /**
@@ -126,7 +126,7 @@ export const isTroubled = ({ outcome }: RunSummaryAnswer): boolean =>
 /** The job whose nights say most: it ran on most of the days, and over most tenants. */
 export function mainJob(jobs: readonly JobRuns[]): JobRuns | undefined {
   const worth = ({ runs }: JobRuns): number =>
-    nightsOf(runs, mostNights).reduce(
+    nightsOf(runs, 30).reduce(
       (sum, { run }) => sum + 1_000_000 * Number(run !== undefined) + (run?.tenants.total ?? 0),
       0,
     );
