@@ -155,7 +155,10 @@ function keyOf(row: ResultRow): string {
   return String(keysGiven);
 }
 
-/** @param repeats rows whose tenant is that of the row before: its name is pale, as ids and Microsoft's codes of products are. */
+/**
+ * @param repeats rows whose tenant is that of the row before: its name is pale, as ids and Microsoft's codes of products are. These
+ * codes are known by their column: names of products, such as VISIO, look the same.
+ */
 const gridColumn = (
   { name, title, type, width, wordsAs }: ResultColumn,
   repeats: ReadonlySet<ResultRow | RowGroup>,
