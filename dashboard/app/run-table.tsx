@@ -144,11 +144,12 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
     line,
     ...(isOpen(line) ? (line.days ?? line.runs.map(lineOf)).flatMap((part) => opened({ ...part, isPart: true })) : []),
   ];
-  const groups = lines.flatMap(({ title, items }, at) => {
+  const groups = lines.flatMap(({ title, items }) => {
     const some = items.slice(0, room);
     room -= some.length;
-    // Two may have the same title, and new ones come first.
-    return some.length === 0 ? [] : { key: String(lines.length - at), title, items: some.flatMap(opened) };
+    // Two may have the same title. New runs come first, so the oldest one of a group stays.
+    const key = items.at(-1)?.runs.at(-1)?.runId;
+    return key === undefined || some.length === 0 ? [] : { key, title, items: some.flatMap(opened) };
   });
   const toggle = (line: Line): void => {
     const others = [...open].filter((key) => key !== keyOf(line));

@@ -540,6 +540,20 @@ describe('RunsView', () => {
     await unmount();
   });
 
+  it('keeps the focus in the last day while one before it leaves the list', async () => {
+    const days: RunSummaryAnswer[] = [...daily('mfa', [23], []), ...daily('licences', [23], [])];
+    const asked = (day: number): RunSummaryAnswer =>
+      summary({ runId: `asked@${day}`, startedAt: new Date(2026, 10, day, 9).toISOString() });
+    let runs = [...days, asked(22)];
+    const { root, pass, unmount } = await list(async () => ({ runs }));
+    const button = root.querySelector<HTMLElement>('[aria-expanded]')!;
+    button.focus();
+    runs = [asked(24), ...days];
+    await pass(5_000);
+    expect([root.querySelectorAll('tbody').length, document.activeElement === button]).toEqual([2, true]);
+    await unmount();
+  });
+
   it('says on a narrow screen over how many tenants a run was, once that is known', async () => {
     const none = { total: 0, succeeded: 0, failed: 0, skipped: 0, notAttempted: 0 };
     const { root, unmount } = await list(async () => ({ runs: [summary(), summary({ runId: 'x@w', tenants: none })] }));
