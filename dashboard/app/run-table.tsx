@@ -346,7 +346,6 @@ const columnsOf = (
       'w-l wrap',
       (line) => {
         const warnings = line.runs.flatMap((run) => run.warnings).length;
-        const total = mostTenants(line);
         return (
           <>
             {cellOf(
@@ -354,7 +353,7 @@ const columnsOf = (
               () => <OutcomeOfAll line={line} failed={factsOf(line).failed} />,
             )(line)}{' '}
             {warnings === 0 ? null : <Badge state="degraded">{count(warnings, 'warning')}</Badge>}
-            {total === 0 ? null : <span class="sub">{count(total, 'tenant')}</span>}
+            <TenantsBelow line={line} />
           </>
         );
       },
@@ -383,6 +382,13 @@ const columnsOf = (
 
 /** Tenants of its run over most of them. */
 const mostTenants = ({ runs }: Line): number => Math.max(...runs.map(({ tenants }) => tenants.total));
+
+/** On a phone, in place of the column of tenants. Nothing until their number is known. */
+function TenantsBelow({ line }: { readonly line: Line }) {
+  // An apply has a line of its own.
+  const total = useHeld(line.runs[0]?.runId ?? '')?.apply?.tenants.total ?? mostTenants(line);
+  return total === 0 ? null : <span class="sub">{count(total, 'tenant')}</span>;
+}
 
 interface OfAllProps {
   readonly line: Line;

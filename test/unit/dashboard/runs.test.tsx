@@ -100,7 +100,9 @@ it('calls an apply that waits for the reader by what it does', async () => {
         </SignedInContext.Provider>
       </HeldPlansContext.Provider>,
     );
-    const said = ['h1', '.badge', '.problem', '.pair'].map((part) => page.root.querySelector(part)?.textContent);
+    const said = ['h1', '.badge', '.problem', '.pair', '.sub'].map(
+      (part) => page.root.querySelector(part)?.textContent,
+    );
     await page.unmount();
     return said;
   };
@@ -109,8 +111,15 @@ it('calls an apply that waits for the reader by what it does', async () => {
     'waits to go on, 1 failed',
     ', 1 failed',
     '14',
+    '14 tenants',
   ]);
-  expect(await list([])).toEqual(['The last run of each job went well, 1 running', 'running', undefined, undefined]);
+  expect(await list([])).toEqual([
+    'The last run of each job went well, 1 running',
+    'running',
+    undefined,
+    undefined,
+    '2 tenants',
+  ]);
 });
 
 it('counts no query as a job, and says that one runs', async () => {
