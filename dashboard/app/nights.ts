@@ -12,6 +12,7 @@ import { usePolling } from './polling.ts';
 import type { ApiFailure } from './api-failure.ts';
 import { isApply } from './tenant-filter.ts';
 import { systemClock } from '../../src/lib/core/clock.ts';
+import { runsWithFailures } from '../../src/lib/runs/reading/run-view.ts';
 import { isApplyWindow, isScheduledWindow, parseRunId } from '../../src/lib/runs/store/run.ts';
 
 /** A job with its newest runs, the newest first. */
@@ -198,7 +199,8 @@ const known = new WeakMap<Api, Map<string, Failures>>();
 
 /**
  * Who failed in each of some runs, in their order, as far as it has been read: one request a job, after the page, which is
- * complete without them. A run that cannot be read is left out.
+ * complete without them. A run that cannot be read is left out, and so is one with failures that is too old: the broker tells
+ * them of the newest runs of a job only.
  * @param listed the lists with these runs, of each job the newest first. No more of it is read than is lacking.
  */
 export function useFailures(
@@ -207,23 +209,23 @@ export function useFailures(
 ): readonly Failures[] {
   const { api } = useSignedIn();
   const [read, setRead] = useState(0);
-  const ids = runs.map(({ runId }) => runId).join();
+  const ended = runs.filter(({ finishedAt }) => finishedAt !== undefined);
+  const ids = ended.map(({ runId }) => runId).join();
   useEffect(() => {
     let stopped = false;
     const found = known.get(api) ?? new Map<string, Failures>();
     known.set(api, found);
     const readAll = async (): Promise<void> => {
-      const lacking = runs.filter(({ runId, finishedAt }) => finishedAt !== undefined && !found.has(runId));
+      const lacking = ended.filter(({ runId, tenants }) => tenants.failed > 0 && !found.has(runId));
       for (const job of new Set(lacking.map((run) => run.job))) {
-        const ofJob = listed.filter((run) => run.job === job);
+        const ofJob = listed.filter((run) => run.job === job).slice(0, runsWithFailures);
+        const last = ofJob.findLastIndex((run) => lacking.includes(run));
+        if (last < 0) continue;
         // One more, because a run may have begun since.
-        const limit = ofJob.findLastIndex((run) => lacking.includes(run)) + 2;
+        const limit = last + 2;
         for (const { failed, ...run } of await readFailed(api, job, limit)) {
-          // The broker tells it of the newest runs only.
-          if (run.finishedAt === undefined || (failed === undefined && run.tenants.failed > 0)) continue;
-          const codes = Object.entries(failed ?? {}).flatMap(([code, tenants]) =>
-            tenants.map((id) => [id, code] as const),
-          );
+          if (failed === undefined) continue;
+          const codes = Object.entries(failed).flatMap(([code, tenants]) => tenants.map((id) => [id, code] as const));
           found.set(run.runId, { run, codes: new Map(codes) });
         }
         if (stopped) return;
@@ -236,7 +238,13 @@ export function useFailures(
       stopped = true;
     };
   }, [api, ids]);
-  return useMemo(() => runs.flatMap(({ runId }) => known.get(api)?.get(runId) ?? []), [api, ids, read]);
+  return useMemo(
+    () =>
+      ended.flatMap((run) =>
+        run.tenants.failed === 0 ? { run, codes: new Map() } : (known.get(api)?.get(run.runId) ?? []),
+      ),
+    [api, ids, read],
+  );
 }
 
 /** Jobs on a schedule that last failed in the same tenants on the same day, if there are several: in how many tenants, and how many jobs. */

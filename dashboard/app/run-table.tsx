@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useContext, useMemo, useState } from 'preact/hooks';
+import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow, isScheduledWindow } from '../../src/lib/runs/store/run.ts';
 import { CountsBar, countsText, StackedBar } from './charts.tsx';
-import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byDay, count, duration, shortDay, spanOfDays } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
@@ -99,8 +99,9 @@ const linesOf = (runs: readonly RunSummaryAnswer[]): readonly Group[] =>
 const byDayTitle = 'On schedule, day by day';
 
 /**
- * Days with scheduled runs alone under one heading, and in one line those one after another in which the same jobs failed in the
- * same tenants, or in none. A day with news has a line of its own.
+ * Days with scheduled runs alone under one heading, and in one line those one after another in which the same jobs ran, and failed
+ * in the same tenants or in none. A day with news has a line of its own, and so has the oldest one: there is no run before it, or
+ * none whose failures are known, so nobody knows whether something was new.
  */
 function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): readonly Group[] {
   const goesOn = (line: Line, last: Line): boolean => {

@@ -13,6 +13,7 @@ import { ChooseJob } from '../../../dashboard/app/start-buttons.tsx';
 import { isReplaced, RunTable, StartedBy } from '../../../dashboard/app/run-table.tsx';
 import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
+import { runsWithFailures } from '../../../src/lib/runs/reading/run-view.ts';
 import { HeldPlansContext } from '../../../dashboard/app/waiting.tsx';
 import { signedIn } from './signed-in.tsx';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -407,23 +408,46 @@ describe('RunsView', () => {
     return { ...run, startedAt, failed: { throttled: failed.map((n) => `tenant-${n}`) } };
   };
 
+  const untold = (run: ReturnType<typeof nightly>) => ({ ...run, failed: undefined as never });
+
   async function nightsOf(runs: readonly ReturnType<typeof nightly>[], roles = ['Runs.Read', 'Tenants.Read']) {
-    const page = await rendered(
-      signedIn(
-        {
-          failedRuns: async (limit, job) => ({ runs: runs.filter((run) => run.job === job).slice(0, limit) }),
-          tenants: async () => ({ tenants: [...names].map(([tenantId, name]) => ({ tenantId, name })) }) as never,
-        },
-        <RunTable runs={runs} />,
-        roles,
-      ),
+    const asked: number[] = [];
+    let now = runs;
+    const api: Partial<Api> = {
+      failedRuns: async (limit, job) => {
+        asked.push(limit);
+        const some = now.filter((run) => run.job === job).slice(0, limit);
+        return { runs: some.map((run, at) => (at < runsWithFailures ? run : untold(run))) };
+      },
+      tenants: async () => ({ tenants: [...names].map(([tenantId, name]) => ({ tenantId, name })) }) as never,
+    };
+    const value = { session: { ...session, roles }, api: apiWith(api) };
+    const table = () => (
+      <SignedInContext.Provider value={value}>
+        <RunTable runs={now} />
+      </SignedInContext.Provider>
     );
-    for (let round = 0; round < 4; round += 1) await act(() => vi.advanceTimersByTimeAsync(0).then(() => undefined));
+    const page = await rendered(table());
+    const settle = async (): Promise<void> => {
+      for (let round = 0; round < 4; round += 1) await act(() => vi.advanceTimersByTimeAsync(0).then(() => undefined));
+    };
+    await settle();
+    const show = async (next: typeof runs): Promise<void> => {
+      now = next;
+      await page.rerender(table());
+      await settle();
+    };
     const rows = (): string[][] =>
       [...page.root.querySelectorAll('tbody tr')].map((row) =>
         [...row.children].slice(0, 3).map((cell) => textOf(cell).replaceAll(/\s+/g, ' ').trim()),
       );
-    return { ...page, rows, click: () => act(() => page.root.querySelector<HTMLElement>('.link')?.click()) };
+    return {
+      ...page,
+      asked,
+      show,
+      rows,
+      click: () => act(() => page.root.querySelector<HTMLElement>('.link')?.click()),
+    };
   }
 
   it('makes one row of the runs of the schedule of a day, which says what is new since those before, and opens', async () => {
@@ -506,35 +530,79 @@ describe('RunsView', () => {
   });
 
   it.each([
-    ['whose tenants are others', [...daily('even', [24, 22, 20], [1]), ...daily('odd', [23, 21, 19], [2])], 6],
+    [
+      'whose tenants are others',
+      [...daily('even', [24, 22, 20], [1]), ...daily('odd', [23, 21, 19], [2])],
+      [
+        'Tue, 24 Nov eventhe same tenants as before: 1 failed',
+        'Mon, 23 Nov oddthe same tenants as before: 1 failed',
+        'Sun, 22 Nov eventhe same tenants as before: 1 failed',
+        'Sat, 21 Nov oddthe same tenants as before: 1 failed',
+        'Fri, 20 Nov even: 1 failed',
+        'Thu, 19 Nov odd: 1 failed',
+      ],
+    ],
     [
       'with other jobs, of which none failed',
       [...daily('mfa', [24, 23, 22, 21, 20, 19, 18, 17, 16, 15], []), ...daily('weekly', [23, 16], [])],
-      5,
+      [
+        'Tue, 24 Nov mfa: succeeded',
+        'Mon, 23 Nov 2 jobs: succeeded',
+        '17 to 22 Nov mfano tenant failed: succeeded',
+        'Mon, 16 Nov 2 jobs: succeeded',
+        'Sun, 15 Nov mfa: succeeded',
+      ],
     ],
-    ['with a day without a run between them', daily('mfa', [24, 23, 21, 20, 19], [1]), 3],
+    [
+      'with a day without a run between them',
+      daily('mfa', [24, 23, 21, 20, 19], [1]),
+      [
+        '23 to 24 Nov mfathe same tenant: 1 failed',
+        '20 to 21 Nov mfathe same tenant: 1 failed',
+        'Thu, 19 Nov mfa: 1 failed',
+      ],
+    ],
   ])('has one line for each series of equal days, and not for days %s', async (_, runs, lines) => {
-    expect(await linesIn(runs)).toHaveLength(lines);
+    expect(await linesIn(runs)).toEqual(lines);
   });
 
+  /** Nights of a job, the newest first. @param last the day in November of the newest one. */
+  const nightsUntil = (last: number, length: number, failed: readonly number[]) =>
+    Array.from({ length }, (_, at) => ({
+      ...nightly('mfa', 24, failed, { runId: `mfa@${last - at}` }),
+      startedAt: new Date(2026, 10, last - at, 5).toISOString(),
+    }));
+
   it('has one line for the days of a single job, and leads from a day to its run', async () => {
-    const days = Array.from({ length: 70 }, (_, at) => nightly('mfa', 24, [1], { runId: `mfa@${at}` })).map(
-      (run, at) => ({
-        ...run,
-        startedAt: new Date(2026, 10, 24 - at, 5).toISOString(),
-      }),
-    );
-    const { rows, click, root, unmount } = await nightsOf(days);
+    const { rows, click, root, asked, unmount } = await nightsOf(nightsUntil(24, 70, []));
     // All are folded, so there is nothing more to show.
     expect(rows().map(([name]) => name)).toEqual([
       'On schedule, day by day',
-      expect.stringMatching(/^17 Sept? to 24 Nov mfathe same tenant$/),
+      expect.stringMatching(/^17 Sept? to 24 Nov mfano tenant failed$/),
       expect.stringMatching(/^Wed, 16 Sept? mfa$/),
     ]);
+    // The counts in the list of runs say that none failed, so nothing is asked.
+    expect(asked).toEqual([]);
     expect(root.querySelector('.panel + button')).toBeNull();
     await click();
     expect(rows()).toHaveLength(72);
-    expect(root.querySelector('.part a')?.getAttribute('href')).toBe('#/runs/mfa%400');
+    expect(root.querySelector('.part a')?.getAttribute('href')).toBe('#/runs/mfa%4024');
+    await unmount();
+  });
+
+  it('ends a series of days where the broker tells no failures, and asks for those of older runs no more', async () => {
+    const { rows, asked, show, unmount } = await nightsOf(nightsUntil(24, 60, [1]));
+    const lines = () => rows().map(([name, outcome]) => `${name}: ${outcome}`);
+    // Of the night of 6 October nobody knows who failed the night before, so it has no news.
+    expect(lines().slice(1, 4)).toEqual([
+      '7 Oct to 24 Nov mfathe same tenant: 1 failed',
+      'Tue, 6 Oct mfa: 1 failed',
+      'Mon, 5 Oct mfa: 1 failed',
+    ]);
+    expect(lines()).toHaveLength(13);
+    await show(nightsUntil(25, 60, [1]));
+    expect(lines().slice(1, 3)).toEqual(['7 Oct to 25 Nov mfathe same tenant: 1 failed', 'Tue, 6 Oct mfa: 1 failed']);
+    expect(asked).toEqual([51, 2]);
     await unmount();
   });
 
@@ -576,8 +644,6 @@ describe('RunsView', () => {
     startedAt: new Date(2026, 10, 24, hour).toISOString(),
   });
   const over = (total: number) => (run: ReturnType<typeof nightly>) => ({ ...run, tenants: { ...run.tenants, total } });
-  const untold = (run: ReturnType<typeof nightly>) => ({ ...run, failed: undefined as never });
-
   it.each<[string, ReturnType<typeof nightly>[], string, string]>([
     [
       'no names where jobs fail in tenants of each other',

@@ -33,8 +33,8 @@ export function summarise(run: Run, nowMs: number, tenants = run.tenants) {
   });
 }
 
-/** Runs of a list whose failures are read. */
-const runsWithFailures = 50;
+/** Runs of a list whose failures are read: the newest. */
+export const runsWithFailures = 50;
 
 /**
  * The list of runs. @param withFailed adds who has failed to the newest of them, if they have ended: before, their counts do not
