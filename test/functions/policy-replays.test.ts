@@ -10,6 +10,7 @@ import type { PolicyState } from '../../src/lib/access/policy/policy-store.ts';
 import { denyAll } from '../../src/lib/access/policy/policy.ts';
 import type { AuditEntry, AuditQuery } from '../../src/lib/audit/audit-log.ts';
 import { hourMs } from '../../src/lib/core/clock.ts';
+import { BrokerError } from '../../src/lib/core/errors.ts';
 import { Turns } from '../../src/lib/core/turns.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { MemoryAuditLog } from '../fakes/memory-audit-log.ts';
@@ -31,9 +32,12 @@ const narrow = textOf({ ...rule, scopes: ['User.Read.All'] });
 let audit: MemoryAuditLog;
 let clock: FakeClock;
 let state: PolicyState;
+/** Domains whose tenant was asked for. */
+let lookedUp: string[];
 
 beforeEach(() => {
   audit = new MemoryAuditLog();
+  lookedUp = [];
   clock = new FakeClock(auditStartMs + hourMs);
   const parsed = parsePolicy(textOf(rule, reads));
   if (!parsed.ok) throw new Error(parsed.problems.join(' '));
@@ -54,7 +58,11 @@ async function replay(
     callers: { policy: { current: async () => state } },
     directory: {
       list: async () => listed,
-      tenantOf: async (domain: string) => (domain === 'partner.example' ? tenant(9) : undefined),
+      tenantOf: async (domain: string) => {
+        lookedUp.push(domain);
+        if (domain === 'unknown.example') throw new BrokerError('entra_unavailable', 'No.');
+        return domain === 'partner.example' ? tenant(9) : undefined;
+      },
     },
     settings: { PARTNER_TENANT_ID: tenant(9) },
     tenantTags: new MemoryTenantTags({}),
@@ -122,6 +130,24 @@ describe('POST /api/policy/replays', () => {
       ['own', true],
       ['customers', undefined],
     ]);
+  });
+
+  it('marks a rule for the tenant of the partner also while an exception cannot be found out, and looks up few', async () => {
+    const all = { callers: rule.callers, resources: ['*'] };
+    const rules = [
+      { ...all, name: 'own', tenants: [tenant(9)], except: ['unknown.example'] },
+      { ...all, name: 'many', tenants: Array.from({ length: 100 }, (_, n) => `t${n}.example`) },
+    ];
+    const parsed = parsePolicy(JSON.stringify({ version: 1, rules }));
+    if (!parsed.ok) throw new Error(parsed.problems.join(' '));
+    state = { ...state, policy: parsed.policy };
+
+    const { use } = await replay({});
+    expect(use?.rules.map(({ rule: name, allows }) => [name, allows.partner])).toEqual([
+      ['own', true],
+      ['many', undefined],
+    ]);
+    expect(lookedUp).toHaveLength(20);
   });
 
   it('shows a limited caller its tenants, and of the others only how many records there are', async () => {

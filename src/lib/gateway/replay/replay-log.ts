@@ -140,15 +140,23 @@ async function judgesOf({ directory, tenantTags, gateway, partnerTenantId }: Rep
   return (policy: AccessPolicy) => new RecordJudge(policy, { map, tenants, partnerTenantId });
 }
 
-/** What is known of the partner's own tenant, for the lists of rules that may open all of it. */
+/** Domains whose owner is looked up for one answer, which must not wait for thousands of them. */
+const mostDomains = 20;
+
+/**
+ * What is known of the partner's own tenant, for the lists of rules that may open all of it. What cannot be found out
+ * excepts nothing: a warning too many does less harm than one that is missing.
+ */
 async function partnerFacts(deps: ReplayLogDeps, callerId: string, { rules }: AccessPolicy): Promise<TenantFacts> {
   const lists = rules.filter(opensAll).flatMap(({ tenants: { tenants, except } }) => [tenants, except]);
   // Most domains of a policy are those of customers.
   const ofCustomers = new Set((await deps.directory.list()).map(({ defaultDomain }) => defaultDomain));
-  const domains = domainsIn(lists).filter((domain) => !ofCustomers.has(domain));
+  const domains = domainsIn(lists)
+    .filter((domain) => !ofCustomers.has(domain))
+    .slice(0, mostDomains);
   const partner = { tenantId: deps.partnerTenantId, domain: undefined, listed: undefined };
   return byProvenDomains(deps, callerId, partner, {
-    decideBy: (facts) => facts,
+    decideBy: (facts) => ({ ...facts, tags: facts.tags ?? new Set(), unresolved: undefined }),
     isSame: () => true,
     needed: { tags: true, domains },
   });
