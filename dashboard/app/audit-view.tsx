@@ -186,12 +186,14 @@ function Headline({ filter, lines, hasMore, period }: HeadlineProps) {
   const words = count(entries, 'entry');
   const known = isRead ? `${period.isAll ? '' : 'The last '}${words}` : `${words}${hasMore ? ' so far' : ''}`;
   if (filter.outcome === 'policy') return `${known} refused by the policy`;
-  const others = byMicrosoft + failed;
-  if (byPolicy === 0) return `${known}, ${others === 0 ? 'none' : others.toLocaleString('en')} without success`;
+  const others = { 'refused by Microsoft': byMicrosoft, 'without success': failed };
+  const told = Object.entries(others).flatMap(([how, n]) => (n === 0 ? [] : `${n.toLocaleString('en')} ${how}`));
+  if (byPolicy === 0) return `${known}, ${told.join(', ') || 'none without success'}`;
   return (
     <>
       {known},{' '}
       <a href={auditLink({ ...filter, outcome: 'policy' })}>{byPolicy.toLocaleString('en')} refused by the policy</a>
+      {told.map((other) => `, ${other}`)}
     </>
   );
 }

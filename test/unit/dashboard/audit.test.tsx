@@ -518,7 +518,7 @@ describe('what stands above the records', () => {
       at(22, 'denied', { code: 'caller_forbidden' }),
     ];
     const { root, queries, bars, h1, unmount } = await view([days]);
-    expect(h1()).toBe('3 entries, 1 refused by the policy');
+    expect(h1()).toBe('3 entries, 1 refused by the policy, 1 without success');
     expect(root.querySelector('.lede')?.textContent).toMatch(
       /^Since .*\. Last refused: person p-1, a token for graph on 22 Nov, 09:00\.$/,
     );
@@ -547,7 +547,7 @@ describe('what stands above the records', () => {
   it('counts what Microsoft refused as refused in the chart, as the table does, and not as success in the title', async () => {
     const answered = (day: number, status: number) => at(day, 'answered', { kind: 'request', status });
     const { bars, h1, unmount } = await view([[answered(24, 403), answered(24, 503), answered(23, 401)]]);
-    expect(h1()).toBe('3 entries, 2 without success');
+    expect(h1()).toBe('3 entries, 2 refused by Microsoft');
     expect(bars()).toEqual([
       '23 Nov: 1 entry, 0 without success, 1 refused',
       '24 Nov: 2 entries, 0 without success, 1 refused',
