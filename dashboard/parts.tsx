@@ -76,7 +76,7 @@ function Parts() {
               Cancel
             </button>
             <button type="button" disabled>
-              Undo…
+              Resume
             </button>
             <button type="button" class="s">
               Small

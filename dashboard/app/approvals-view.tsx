@@ -51,7 +51,7 @@ function Approvals({ filter }: FilterProps) {
   return (
     <>
       <Head
-        title={headline(polled.value, filter, waiting?.count)}
+        title={headline(polled.value, filter, waiting?.requests.length)}
         name="Approvals"
         lede={
           mayDecide

@@ -295,18 +295,15 @@ const waitingShown = 5;
 
 /** Requests that the person may decide on, where they can be decided, and applies that the person may let go on. */
 function WaitsForYou() {
-  const waiting = useContext(WaitingContext);
   const { begin, dialog } = useDeciding(() => undefined);
   const held = useContext(HeldPlansContext);
-  const mine = (waiting?.polled.value?.approvals ?? []).filter(({ possibleDecisions }) =>
-    possibleDecisions.includes('deny'),
-  );
-  if (mine.length + held.length === 0) return dialog;
+  const { requests = [], isAll = true } = useContext(WaitingContext) ?? {};
+  if (requests.length + held.length === 0) return dialog;
   return (
     <Panel title="Waits for you" bare>
       {dialog}
       <ul class="list">
-        {mine.slice(0, waitingShown).map((approval) => (
+        {requests.slice(0, waitingShown).map((approval) => (
           <li key={approval.id} class="ask">
             <div>
               <b>
@@ -335,9 +332,11 @@ function WaitsForYou() {
           </li>
         ))}
       </ul>
-      {Math.max(mine.length, held.length) > waitingShown ? (
+      {Math.max(requests.length, held.length) > waitingShown ? (
         <footer class="actions">
-          {mine.length > waitingShown ? <a href="#/approvals">All {count(mine.length, 'request')}</a> : null}
+          {requests.length > waitingShown ? (
+            <a href="#/approvals">{isAll ? `All ${count(requests.length, 'request')}` : 'All requests'}</a>
+          ) : null}
           {held.length > waitingShown ? <a href="#/plans">All {count(held.length, 'plan')} that wait</a> : null}
         </footer>
       ) : null}

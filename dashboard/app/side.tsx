@@ -88,8 +88,8 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
 /** How many requests wait for the decision of the person. */
 function WaitingCount() {
   const waiting = useContext(WaitingContext);
-  if (waiting === undefined || waiting.count === 0) return null;
-  return <Count of={waiting.count} isAll={waiting.isAll} />;
+  if (waiting === undefined || waiting.requests.length === 0) return null;
+  return <Count of={waiting.requests.length} isAll={waiting.isAll} />;
 }
 
 /** How many applies wait for the person. */

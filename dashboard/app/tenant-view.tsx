@@ -178,10 +178,10 @@ const waitingShown = 3;
 
 /** Requests for the tenant that the person may decide on. The API cannot list those of one tenant. */
 function WaitsHere({ tenantId }: { readonly tenantId: string }) {
-  const waiting = useContext(WaitingContext)?.polled.value?.approvals ?? [];
-  const mine = waiting.filter((one) => one.tenantId === tenantId && one.possibleDecisions.includes('deny'));
-  const more = mine.length - waitingShown;
-  return mine.slice(0, waitingShown).map((approval, at) => (
+  const { requests = [], isAll } = useContext(WaitingContext) ?? {};
+  const here = requests.filter((one) => one.tenantId === tenantId);
+  const more = here.length - waitingShown;
+  return here.slice(0, waitingShown).map((approval, at) => (
     <Notice
       key={approval.id}
       kind="you"
@@ -193,7 +193,9 @@ function WaitsHere({ tenantId }: { readonly tenantId: string }) {
     >
       <h2>Waits for a decision: {titleInWords(approval)}</h2>
       Asked by <PartyName party={approval.asker} />, lapses {relative(approval.expiresAt)}.
-      {more > 0 && at + 1 === waitingShown ? <a href="#/approvals"> And {count(more, 'other')}</a> : null}
+      {more > 0 && at + 1 === waitingShown ? (
+        <a href="#/approvals"> And {isAll ? count(more, 'other') : `${more} or more others`}</a>
+      ) : null}
     </Notice>
   ));
 }
@@ -208,7 +210,7 @@ function WhatNeedsAttention({ tenant }: TenantProps) {
   const { value, failure } = usePolling(load, `findings ${tenantId} ${runIds.join()}`, againMs, intervalMs);
   const isPart = value !== undefined && value.unread.length > 0;
   useEffect(() => setAgainMs(isPart ? intervalMs : undefined), [isPart]);
-  const { findings = [], unread = failure === undefined ? [] : ['any job'] } = value ?? {};
+  const { findings = [], unread = failure === undefined ? [] : ['the jobs'] } = value ?? {};
   const lacks = unread.length === 0 ? null : `The last rows of ${listed(unread)} could not be read.`;
   if (findings.length === 0) return lacks && <Notice kind="plain">{lacks}</Notice>;
   return (

@@ -12,8 +12,8 @@ import type { ApprovalsFilter } from './view-filter.ts';
 const intervalMs = 15_000;
 
 interface WaitingRequests {
-  /** Requests that the person may approve or deny now. */
-  readonly count: number;
+  /** Those that the person may approve or deny now. The next to lapse comes first. */
+  readonly requests: readonly ApprovalSummary[];
   /** False if there may be more. */
   readonly isAll: boolean;
   /** All that wait for a decision, whether of this person or of others. */
@@ -40,9 +40,11 @@ export function Waiting({ children }: { readonly children: ComponentChildren }) 
   ).value;
   const held = useMemo(() => (plans ?? []).filter(({ apply }) => apply?.waits === true), [plans]);
   const { approvals = [], isAll = true } = polled.value ?? {};
-  const count = approvals.filter(({ possibleDecisions }) => possibleDecisions.includes('deny')).length;
+  const requests = approvals
+    .filter(mayDecide)
+    .toSorted((one, other) => Date.parse(one.expiresAt) - Date.parse(other.expiresAt));
   return (
-    <WaitingContext.Provider value={api === undefined ? undefined : { count, isAll, polled }}>
+    <WaitingContext.Provider value={api === undefined ? undefined : { requests, isAll, polled }}>
       <HeldPlansContext.Provider value={held}>{children}</HeldPlansContext.Provider>
     </WaitingContext.Provider>
   );
@@ -76,6 +78,9 @@ export async function readApprovals(api: Api, { show, mine }: ApprovalsFilter, m
   });
   return { approvals: pages.flatMap(wanted), isAll: pages.at(-1)?.continuation === undefined };
 }
+
+/** Whether the person may approve or deny it now. Who may do one may do the other. */
+const mayDecide = ({ possibleDecisions }: ApprovalSummary): boolean => possibleDecisions.includes('deny');
 
 export const isClosed = ({ status }: Pick<ApprovalSummary, 'status'>): boolean =>
   status !== 'pending' && status !== 'approved';

@@ -67,7 +67,7 @@ export function adviceForEvent({ kind, reason, tenantId, application, failure }:
   if (kind === 'ending') return reasonAdvice.gdap_expiring;
   if (kind === 'consent_missing') return `Consent again: ${consentCommand(`--tenant ${tenantId}`, application)}`;
   if (kind === 'consent_differs') return `Add the permissions: ${consentCommand(`--renew --tenant ${tenantId}`)}`;
-  if (kind === 'role_missing') return 'See which roles the relationship gives and to whom: ptb doctor.';
+  if (kind === 'role_missing') return 'See which roles the relationship gives and to whom: `ptb doctor`.';
   if (kind === 'reachable')
     return `If the application has no consent there yet, and AUTO_CONSENT is off: ${consentCommand(`--tenant ${tenantId}`)}`;
   if (failure !== undefined) return `${failure.nextStep} To consent: ${consentCommand(`--tenant ${tenantId}`)}`.trim();

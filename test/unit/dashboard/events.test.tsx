@@ -251,7 +251,7 @@ it.each<[Partial<TenantEvent>, string, string | undefined]>([
     'See ptb health. To consent:',
     'ptb tenants consent --tenant id-t1',
   ],
-  [{ kind: 'role_missing' }, 'See which roles the relationship gives and to whom: ptb doctor.', undefined],
+  [{ kind: 'role_missing' }, 'See which roles the relationship gives and to whom:', 'ptb doctor'],
   [{ kind: 'lost', reason: 'not_listed' }, 'Find out in Partner Center whether the customer has left.', undefined],
   [{ kind: 'ending' }, reasonAdvice.gdap_expiring, undefined],
 ])('shows for %j what to do: %s, and to copy %s', async (more, words, command) => {

@@ -299,22 +299,25 @@ describe('the matrix of tenants', () => {
     const drawn = async (marks: number) => {
       const tones: string[] = [];
       // happy-dom keeps no gradients.
-      options.vnode = ({ type, props }: VNode<object>) => {
+      options.vnode = (node: VNode<object>) => {
+        const { type, props } = node;
         if (type === Marks && 'tones' in props) tones.push((props.tones as string[]).join(' ').trim());
+        before?.(node);
       };
       const found = async () => ({ runs: runs.map((run) => ({ ...run, failed: {} })) });
       const { unmount } = await matrix({}, list, { failedRuns: found });
       await unmount();
-      return new Set(tones.slice(-marks));
+      return tones.slice(-marks);
     };
+    const before = options.vnode;
     onTestFinished(() => {
-      delete options.vnode;
+      options.vnode = before;
     });
     const [lines, visits] = ['idle idle idle', 'good good good'];
-    expect(await drawn(4)).toEqual(new Set([lines, visits, 'good']));
+    expect(await drawn(4)).toEqual([lines, visits, lines, 'good']);
     happyDOM.setViewport({ width: 360 });
     // The line of one job does not hide what another one did.
-    expect(await drawn(3)).toEqual(new Set([lines, visits, 'idle idle good']));
+    expect(await drawn(3)).toEqual([lines, visits, 'idle idle good']);
   });
 
   it('says that results are not known, and calls no tenant well, if the broker could not read them', async () => {
@@ -1139,18 +1142,19 @@ describe('the page of a tenant', () => {
     });
   });
 
-  it('shows the first requests for it that the reader may decide on, and how many others there are', async () => {
-    const asked = (id: string, tenantId: string, possibleDecisions = ['approve', 'deny']) => ({
+  it('shows those requests for it that lapse first and that the reader may decide on, and how many others there are', async () => {
+    const asked = (id: string, tenantId: string, possibleDecisions = ['approve', 'deny'], ms = 7_500_000) => ({
       id,
       tenantId,
       title: 'GET /v1.0/users at graph in Alpine',
       possibleDecisions,
       asker: { kind: 'application', name: 'Portal' },
-      expiresAt: new Date(Date.now() + 7_500_000).toISOString(),
+      expiresAt: new Date(Date.now() + ms).toISOString(),
     });
     // The second one is of the reader.
     const all = [asked('a1', 'id-Alpine'), asked('a2', 'id-Alpine', ['revoke']), asked('a3', 'id-Beta')];
-    const approvals = async () => ({ approvals: all });
+    let continuation: string | undefined;
+    const approvals = async () => ({ approvals: all, continuation });
     const methods = {
       tenant: async () => ({ ...details, lastResults: [] }),
       jobs: async () => ({ jobs: [] }),
@@ -1174,14 +1178,25 @@ describe('the page of a tenant', () => {
     expect(root.querySelector('.note a')?.getAttribute('href')).toBe('#/approvals/a1');
     await unmount();
     all.push(...['a4', 'a5', 'a6', 'a7'].map((id) => asked(id, 'id-Alpine')));
+    all.push(asked('a8', 'id-Alpine', ['approve', 'deny'], 60_000));
     const many = await page();
-    expect(many.notes).toHaveLength(3);
+    expect(many.notes.map((note) => note.querySelector('a.btn')?.getAttribute('href'))).toEqual([
+      '#/approvals/a8',
+      '#/approvals/a1',
+      '#/approvals/a4',
+    ]);
     expect(many.notes.map((note) => note.querySelector('a[href="#/approvals"]')?.textContent.trim())).toEqual([
       undefined,
       undefined,
-      'And 2 others',
+      'And 3 others',
     ]);
     await many.unmount();
+    // As many as are read.
+    all.push(...Array.from({ length: 100 }, (_, at) => asked(`b${at}`, 'id-Beta')));
+    continuation = 'next';
+    const cut = await page();
+    expect(cut.notes[2]?.textContent).toContain('And 3 or more others');
+    await cut.unmount();
   });
 
   it('has no notice if nothing is to be done', async () => {

@@ -47,7 +47,8 @@ const useSchema = z.object({
               'Present if the rule opens every resource or change job in every customer tenant, without an approval. It may limit to whom.',
           }),
           partner: z.literal(true).optional().meta({
-            description: "Present if it opens them in the partner's own tenant.",
+            description:
+              "Present if the rule opens what `may` lists in the partner's own tenant, or may open it because an exception is unknown.",
           }),
         }),
         records: count,

@@ -74,7 +74,7 @@ describe('the advice for an event', () => {
       `Consent again: \`ptb tenants consent ${own} --application second\``,
     ],
     [{ kind: 'consent_differs' }, `Add the permissions: \`ptb tenants consent --renew ${own}\``],
-    [{ kind: 'role_missing' }, 'See which roles the relationship gives and to whom: ptb doctor.'],
+    [{ kind: 'role_missing' }, 'See which roles the relationship gives and to whom: `ptb doctor`.'],
     [
       { kind: 'reachable' },
       `If the application has no consent there yet, and AUTO_CONSENT is off: \`ptb tenants consent ${own}\``,
