@@ -6,7 +6,7 @@ import { useMayStart, useRole } from './context.ts';
 import { count, countOf, scheduleWords, shortLocalTime } from './format.ts';
 import { Icon } from './icon.tsx';
 import { type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
-import { Empty, Head, Loaded, NoJobs, Panel, Table, Time } from './pieces.tsx';
+import { type Column, Empty, Head, Loaded, NoJobs, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { jobLink, runLink, scheduleDocs } from './route.ts';
@@ -42,13 +42,41 @@ function JobList() {
     (each) =>
       isOfKind(each) && [each.job.title, each.job.name, each.job.description].join(' ').toLowerCase().includes(wanted),
   );
-  // Those that run, then the others under their topics: nobody needs them every day.
-  const { used = [], others = [] } = Object.groupBy(found, (each) => (isInUse(each) ? 'used' : 'others'));
-  const start = ({ job }: Pick<JobRuns, 'job'>) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />;
+  const columns: readonly Column<JobRuns>[] = [
+    [
+      'Job',
+      'w-c wrap',
+      ({ job }) => (
+        <>
+          <a href={jobLink(job.name)}>{job.title}</a>
+          <span class="sub">{firstSentence(job.description)}</span>
+        </>
+      ),
+      ({ job }) => job.name,
+    ],
+    ['What it does', 'p2 quiet', ({ job }) => firstSentence(job.description), ({ job }) => job.description],
+    [
+      'Access',
+      'w-m p2',
+      ({ job }) => (job.changes ? <span class="tag warn">changes</span> : <span class="quiet">reads</span>),
+    ],
+    [
+      'Last run',
+      'w-l',
+      ({ job, runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} job={job} />),
+    ],
+    [
+      'Next run',
+      'w-m end p2',
+      ({ job }) => job.nextAt && <Time iso={job.nextAt} short />,
+      ({ job }) => job.schedule && scheduleWords(job.schedule),
+    ],
+    ['Start', 'w-s', ({ job }) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />],
+  ];
   return (
     <>
       <Head
-        title={headline(jobs, isFailing)}
+        title={headline(jobs)}
         name="Jobs"
         lede={
           mayStart ? (
@@ -80,61 +108,19 @@ function JobList() {
                   {countOf(found.length, jobs.length, 'job')}
                 </span>
               </div>
-              {found.length === 0 ? <Empty title="No job matches the filter." /> : null}
-              {used.length === 0 ? null : (
-                <Panel title="On a schedule, or run lately" bare>
+              {found.length === 0 ? (
+                <Empty title="No job matches the filter." />
+              ) : (
+                <div class="panel">
                   <Table<JobRuns>
                     class="jobs"
-                    items={used}
+                    columns={columns}
+                    items={found}
                     keyOf={({ job }) => job.name}
-                    columns={[
-                      [
-                        'Job',
-                        'wrap',
-                        ({ job }) => (
-                          <>
-                            <JobName job={job} />
-                            {job.nextAt === undefined ? null : (
-                              <span class="sub">
-                                next <Time iso={job.nextAt} short />
-                              </span>
-                            )}
-                          </>
-                        ),
-                        ({ job }) => `${job.name}. ${job.description ?? ''}`,
-                      ],
-                      [
-                        'Last run',
-                        'w-l',
-                        ({ job, runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} job={job} />),
-                      ],
-                      [
-                        'Next run',
-                        'w-m end p2',
-                        ({ job }) => job.nextAt && <Time iso={job.nextAt} short />,
-                        ({ job }) => job.schedule && scheduleWords(job.schedule),
-                      ],
-                      ['Start', 'w-s end', start],
-                    ]}
+                    groupsOf={groupsOf}
                   />
-                </Panel>
+                </div>
               )}
-              <div class="topics">
-                {topicsOf(others.map(({ job }) => job)).map(([title, some]) => (
-                  <Panel key={title} title={title} bare>
-                    <ul class="list">
-                      {some.map((job) => (
-                        <li key={job.name}>
-                          <div>
-                            <JobName job={job} />
-                          </div>
-                          {start({ job })}
-                        </li>
-                      ))}
-                    </ul>
-                  </Panel>
-                ))}
-              </div>
             </>
           )
         }
@@ -144,37 +130,30 @@ function JobList() {
   );
 }
 
-/** Its title, and what it does in a sentence. */
-const JobName = ({ job }: { readonly job: Job }) => (
-  <>
-    <a href={jobLink(job.name)}>{job.title}</a> {job.changes ? <span class="tag warn">changes tenants</span> : null}
-    <span class="about-job small quiet"> {firstSentence(job.description)}</span>
-  </>
-);
-
 const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 
-/** Jobs under their topics. Those that are alone in theirs share a heading. */
-function topicsOf(jobs: readonly Job[]): readonly (readonly [title: string, jobs: readonly Job[]])[] {
-  const topics = byTopic(jobs);
+/** Those that run, then the others under their topics: nobody needs them every day. Those alone in theirs share a heading. */
+function groupsOf(jobs: readonly JobRuns[]) {
+  const { used = [], others = [] } = Object.groupBy(jobs, (each) => (isInUse(each) ? 'used' : 'others'));
+  const topics = byTopic(others.map((each) => ({ ...each, topic: each.job.topic })));
   const alone = topics.filter(([, { length }]) => length === 1);
   const shared = alone.length < 2 ? [] : alone;
-  const title = shared.map(([topic]) => topic).join(', ');
-  return [...topics.filter((topic) => !shared.includes(topic)), [title, shared.flatMap(([, some]) => some)] as const]
+  return [
+    ['on a schedule, or run lately', used] as const,
+    ...topics.filter((topic) => !shared.includes(topic)),
+    [shared.map(([topic]) => topic).join(', '), shared.flatMap(([, some]) => some)] as const,
+  ]
     .filter(([, { length }]) => length > 0)
-    .map(([topic, some]) => [topicTitle(topic), some]);
+    .map(([title, items]) => ({ title: topicTitle(title), items }));
 }
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 
-/** In how many something failed last time, and how many have a schedule. */
-function headline(jobs: readonly JobRuns[], isFailing: ReturnType<typeof useIsFailing>): string {
+/** How many there are, and how many run by themselves: which of them failed is in their rows and in the filter. */
+function headline(jobs: readonly JobRuns[]): string {
   if (jobs.length === 0) return 'Jobs';
   const planned = jobs.filter(({ job }) => job.schedule !== undefined).length;
-  const failed = jobs.filter(({ runs }) => isFailing(runs)).length;
-  const all = count(jobs.length, 'job');
-  const how = failed === 0 ? all : `${failed.toLocaleString('en')} of ${all} had failures last time`;
-  return `${how}, ${planned === 0 ? 'none has' : planned === 1 ? '1 has' : `${planned.toLocaleString('en')} have`} a schedule`;
+  return `${count(jobs.length, 'job')}, ${planned === 0 ? 'none' : planned.toLocaleString('en')} on a schedule`;
 }
 
 const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: Job }) => (
@@ -186,7 +165,7 @@ const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: J
 const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => {
   const verb = job.changes ? 'Plan' : 'Start';
   return (
-    <button type="button" class="bare s" onClick={() => onStart(job)} aria-label={`${verb} ${job.name}`}>
+    <button type="button" class="s" onClick={() => onStart(job)} aria-label={`${verb} ${job.name}`}>
       <Icon name="play" /> {verb}
     </button>
   );

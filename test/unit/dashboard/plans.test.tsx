@@ -613,7 +613,7 @@ it('the list of jobs marks those that change tenants, and offers a plan in place
   const labels = async (roles: readonly string[]): Promise<(string | null)[]> => {
     const { root, unmount } = await rendered(signedIn(api, <JobsView />, [...roles]));
     await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
-    const found = [...root.querySelectorAll('.topics button')].map((button) => button.getAttribute('aria-label'));
+    const found = [...root.querySelectorAll('.jobs button')].map((button) => button.getAttribute('aria-label'));
     expect(root.querySelectorAll('.tag')).toHaveLength(1);
     await unmount();
     return found;
