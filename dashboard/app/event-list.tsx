@@ -6,9 +6,12 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
-import { Command, StepFor } from './copy.tsx';
+import { stepFor } from '../../src/lib/api/next-step.ts';
+import { GroupHead } from './causes.tsx';
+import { CopyButton } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { count, localDay, localTime } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
@@ -112,79 +115,155 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
 const isNoConsent = ({ kind, application }: EventView): boolean =>
   kind === 'consent_missing' && application === undefined;
 
-/** Events with the same remedy one after another, and all of them by the last, which shows the remedy. */
-function byRemedy(events: readonly EventView[]) {
-  const alike = [
-    ...Map.groupBy(events, (event) => (isNoConsent(event) ? 'consent_required' : (event.advice ?? ''))).values(),
-  ];
-  return { sorted: alike.flat(), remedies: new Map(alike.map((some) => [some.at(-1), some])) };
-}
+/** What is wrong, as other pages call it: a heading over the tenants that it concerns. */
+const headingOf = (event: EventView): string =>
+  event.kind === 'ending' ? titleOf('gdap_expiring') : (titleOfCause(event) ?? kindTitle(event.kind));
 
-/** What to do about events with the same remedy. Its command can be copied if it has one, at the end. */
-function Remedy({ of: events = [] }: { readonly of: readonly EventView[] | undefined }) {
+/** Events of one cause with the same remedy, the worst first. Those of relationships begin with the first one to end. */
+const byCause = (events: readonly EventView[]) =>
+  [...Map.groupBy(events, (event) => `${headingOf(event)} ${isNoConsent(event) ? '' : (event.advice ?? '')}`)]
+    .map(([key, some]) => ({
+      key,
+      some: some.toSorted(({ endsAt: one = '' }, { endsAt: other = '' }) => one.localeCompare(other)),
+    }))
+    .toSorted((one, other) => Number(isBad(other.some[0])) - Number(isBad(one.some[0])));
+
+const isBad = (event: EventView | undefined): boolean => event !== undefined && toneOf(event.kind) === 'bad';
+
+/** Over events of one cause: how many, what is wrong, and what to do. Its command can be copied if it has one, at the end. */
+function CauseOf({ events }: { readonly events: readonly EventView[] }) {
   const [first] = events;
   if (first === undefined) return null;
-  const { advice = '', tenantName } = first;
+  const { kind, advice = '', tenantName } = first;
   const tenants = events.map(({ tenantId, tenantName: name }) => ({ tenant: { tenantId, name }, results: [] }));
-  const cause = isNoConsent(first) ? { cause: 'consent_required', tenants } : undefined;
-  const [, words = advice, command] = /^(.*\S) *`(ptb [^`]*)`\.?$/s.exec(advice) ?? [];
-  const whom = events.length === 1 ? '' : `For these ${count(events.length, 'tenant')}: `;
+  const cause = isNoConsent(first) ? 'consent_required' : undefined;
+  const step = cause && stepFor({ cause, tenants });
+  const [, words = advice, command = step?.command] = /^(.*\S) *`(ptb [^`]*)`\.?$/s.exec(cause ? '' : advice) ?? [];
+  const title = headingOf(first);
+  const help = cause === undefined ? words : [adviceOf(cause), step?.about ?? []].flat().join(' ');
   return (
-    <>
-      <div class="small quiet">
-        <Sentence text={`${whom}${cause === undefined ? words : adviceOf(cause.cause)}`} />
-      </div>
-      {cause === undefined && command !== undefined ? <Command text={command} whatFor={tenantName} /> : null}
-      <StepFor cause={cause} />
-    </>
+    <div>
+      <GroupHead count={events.length} title={title} tone={toneOf(kind)} advice={help} />
+      {command === undefined ? null : (
+        <CopyButton text={command} what="command" whatFor={cause === undefined ? tenantName : title} isAlone />
+      )}
+    </div>
   );
 }
 
+/** An event, or what happened to several tenants in the same minute. */
+interface Line {
+  readonly events: readonly [EventView, ...EventView[]];
+  /** One of several, below them. */
+  readonly isPart?: true;
+}
+
+const textOf = (event: EventView): string =>
+  titleOfCause(event) === undefined && event.kind !== 'reachable'
+    ? tagsText(event) || inLocalTime(event.explanation)
+    : '';
+
+/** What the heading with the cause does not say. */
+const belowCause = (event: EventView): string =>
+  event.kind === 'ending' && event.endsAt !== undefined
+    ? `Ends on ${localDay(event.endsAt)}`
+    : textOf(event) || kindTitle(event.kind);
+
+/** Events that differ in the tenant alone are one line. */
+const linesOf = (events: readonly EventView[]): readonly Line[] =>
+  [
+    ...Map.groupBy(events, (event) =>
+      [event.at.slice(0, 'yyyy-mm-ddThh:mm'.length), event.kind, titleOfCause(event), textOf(event)].join(),
+    ).values(),
+  ].map((some) => ({ events: some as [EventView, ...EventView[]] }));
+
+const keyOf = ({ events }: Line): string => `${events.length > 1 ? 'several ' : ''}${events.at(-1)?.id}`;
+
 interface EventTableProps {
   readonly events: readonly EventView[];
-  /** What is open comes first, with what to do. Undefined: it is not known. */
+  /** What is open comes first, by cause, with what to do. Undefined: it is not known. */
   readonly stillOpen: ReadonlySet<EventView> | undefined;
 }
 
 /** Events of many tenants. What a line lacks is in a drawer. */
 export function EventTable({ events, stillOpen }: EventTableProps) {
   const [open, setOpen] = useState<EventView>();
-  const { sorted, remedies } = byRemedy(events.filter((event) => stillOpen?.has(event)));
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
+  const toggle = (line: Line): void => {
+    const others = [...unfolded].filter((key) => key !== keyOf(line));
+    setUnfolded(new Set(others.length < unfolded.size ? others : [...others, keyOf(line)]));
+  };
+  const lines = linesOf(events.filter((event) => stillOpen?.has(event) !== true)).flatMap((line): readonly Line[] => [
+    line,
+    ...(unfolded.has(keyOf(line)) ? line.events.map((event) => ({ events: [event], isPart: true }) as const) : []),
+  ]);
+  const causes = byCause(events.filter((event) => stillOpen?.has(event)));
   const groups = [
-    { title: 'Still open', items: sorted },
-    { title: 'Over, or nothing to do', items: events.filter((event) => stillOpen?.has(event) === false) },
+    ...causes.map(({ key, some }) => ({
+      title: key,
+      head: <CauseOf events={some} />,
+      items: some.map((event): Line => ({ events: [event] })),
+    })),
+    ...(lines.length === 0 ? [] : [{ title: 'Nothing to do', items: lines }]),
   ];
+  const isOpen = ({ events: [event] }: Line): boolean => stillOpen?.has(event) === true;
+  const timeOf = ({ events: [event, ...others] }: Line) =>
+    others.length > 0 ? <Time iso={event.at} short /> : <Opener event={event} onOpen={() => setOpen(event)} />;
   return (
     <div class="panel">
-      <Table
+      <Table<Line>
         class="events"
         columns={[
-          ['Time', 'w-m p2', (event) => <Opener event={event} onOpen={() => setOpen(event)} />],
-          ['Tenant', 'w-l wrap', tenantOf, ({ tenantName }) => tenantName],
+          ['Time', 'w-m p2', timeOf],
+          [
+            'Tenant',
+            'w-l wrap',
+            (line) =>
+              line.events.length > 1 ? (
+                <button
+                  type="button"
+                  class="link"
+                  aria-expanded={unfolded.has(keyOf(line))}
+                  onClick={() => toggle(line)}
+                >
+                  <Icon name="turn" turns /> {count(line.events.length, 'tenant')}
+                </button>
+              ) : (
+                tenantOf(line.events[0])
+              ),
+            ({ events: some }) => some.map(({ tenantName }) => tenantName).join(', '),
+          ],
           [
             'What happened',
             'wrap',
-            (event) => (
-              <>
-                <span class="sub">
-                  <Opener event={event} onOpen={() => setOpen(event)} />
-                </span>
-                <ToneBadge tone={toneOf(event.kind)}>{titleOfCause(event) ?? kindTitle(event.kind)}</ToneBadge>{' '}
-                {titleOfCause(event) === undefined && event.kind !== 'reachable' ? (
-                  <span class="small quiet p2">
-                    <Sentence text={tagsText(event) || inLocalTime(event.explanation)} />
-                  </span>
-                ) : null}
-                {event.advice === undefined ? null : <Remedy of={remedies.get(event)} />}
-              </>
-            ),
+            (line) => {
+              const [event] = line.events;
+              const { kind } = event;
+              return (
+                <>
+                  <span class="sub">{timeOf(line)}</span>
+                  {line.isPart ? null : isOpen(line) ? (
+                    belowCause(event)
+                  ) : (
+                    <>
+                      <ToneBadge tone={toneOf(kind)}>{titleOfCause(event) ?? kindTitle(kind)}</ToneBadge>
+                      {textOf(event) === '' ? null : (
+                        <span class="small quiet p2">
+                          : <Sentence text={textOf(event)} />
+                        </span>
+                      )}
+                    </>
+                  )}
+                </>
+              );
+            },
           ],
         ]}
-        items={events}
-        keyOf={({ id }) => id}
-        onOpen={setOpen}
-        rowClass={(event) => (stillOpen?.has(event) === false ? 'event past' : 'event')}
-        {...(sorted.length === 0 ? {} : { groupsOf: () => groups })}
+        items={groups.flatMap(({ items }) => items)}
+        keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
+        onOpen={(line) => (line.events.length > 1 ? toggle(line) : setOpen(line.events[0]))}
+        rowClass={(line) => `event${isOpen(line) ? '' : ' past'}${line.isPart ? ' part' : ''}`}
+        {...(causes.length === 0 ? {} : { groupsOf: () => groups })}
       />
       {open === undefined ? null : (
         <Dialog

@@ -28,11 +28,7 @@ function Events({ filter }: FilterProps) {
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
   return (
     <>
-      <Head
-        title={headline(known, stillOpen ?? events)}
-        name="Events"
-        about={polled.value && lookedText(polled.value)}
-      />
+      <Head title={headline(known, stillOpen?.size)} name="Events" about={polled.value && lookedText(polled.value)} />
       <Filters filter={filter} />
       <Loaded polled={polled}>
         {() => (
@@ -64,13 +60,11 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
     ? 'The broker has not looked at the tenants yet. It does so every ten minutes.'
     : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
 
-/** How much of the newest events is bad news, as far as nothing later has ended it. */
-function headline(known: string, events: Iterable<EventView>): string {
-  const bad = (['lost', 'consent_missing'] as const).flatMap((kind) => {
-    const tenants = new Set([...events].flatMap((event) => (event.kind === kind ? event.tenantId : []))).size;
-    return tenants === 0 ? [] : `${kind === 'lost' ? 'access lost' : 'consent missing'} in ${count(tenants, 'tenant')}`;
-  });
-  return [known || 'Events', ...bad].join(', ');
+/** How many are open. @param open undefined if that is not known. */
+function headline(known: string, open: number | undefined): string {
+  if (known === '' || open === undefined) return known || 'Events';
+  if (open === 0) return `${known}, none needs you`;
+  return `${open.toLocaleString('en')} of ${known} ${open === 1 ? 'needs' : 'need'} you`;
 }
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {

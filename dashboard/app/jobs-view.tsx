@@ -45,7 +45,7 @@ function JobList() {
   const columns: readonly Column<JobRuns>[] = [
     [
       'Job',
-      'w-c wrap',
+      'wrap',
       ({ job }) => (
         <>
           <a href={jobLink(job.name)}>{job.title}</a>
@@ -54,10 +54,10 @@ function JobList() {
       ),
       ({ job }) => job.name,
     ],
-    ['What it does', 'p2 quiet', ({ job }) => firstSentence(job.description), ({ job }) => job.description],
+    ['What it does', 'p3 quiet', ({ job }) => firstSentence(job.description), ({ job }) => job.description],
     [
       'Access',
-      'w-m p2',
+      'w-s p2',
       ({ job }) => (job.changes ? <span class="tag warn">changes</span> : <span class="quiet">reads</span>),
     ],
     [

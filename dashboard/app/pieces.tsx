@@ -253,9 +253,13 @@ interface TableProps<T> {
   /** Called for a click beside links and buttons: one of these does the same by keyboard. */
   readonly onOpen?: (item: T) => void;
   /** Puts the items under headings, such as the days that they happened on. A group needs a key if another one has its title. */
-  readonly groupsOf?: (
-    items: readonly T[],
-  ) => readonly { readonly title: string; readonly key?: string; readonly items: readonly T[] }[];
+  readonly groupsOf?: (items: readonly T[]) => readonly {
+    readonly title: string;
+    readonly key?: string;
+    /** In place of the title. */
+    readonly head?: ComponentChildren;
+    readonly items: readonly T[];
+  }[];
 }
 
 export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, onOpen, groupsOf }: TableProps<T>) {
@@ -289,12 +293,10 @@ export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, on
       {groupsOf === undefined ? (
         <tbody>{rows(items)}</tbody>
       ) : (
-        groupsOf(items).map(({ title, key = title, items: some }) => (
+        groupsOf(items).map(({ title, key = title, head = <b>{title}</b>, items: some }) => (
           <tbody key={key}>
             <tr class="group">
-              <th scope="rowgroup">
-                <b>{title}</b>
-              </th>
+              <th scope="rowgroup">{head}</th>
             </tr>
             {rows(some)}
           </tbody>

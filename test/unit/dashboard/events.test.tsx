@@ -87,8 +87,12 @@ async function page(log: () => readonly EventView[], { filter = {}, pageSize = 1
   };
 }
 
+/** Each a minute after the one before: those of the same minute share a row. */
 const logOf = (newest: number, oldest = 1): EventView[] =>
-  Array.from({ length: newest - oldest + 1 }, (_, index) => event(newest - index));
+  Array.from({ length: newest - oldest + 1 }, (_, index) => {
+    const at = new Date(Date.UTC(2026, 10, 24, 5, newest - index)).toISOString();
+    return event(newest - index, { at });
+  });
 
 describe('the filter of events', () => {
   it('is the same after a link, and has no unknown kind', () => {
@@ -126,53 +130,79 @@ describe('the filter of events', () => {
 it('has the times of its words in the zone of the reader', async () => {
   const explanation = 'The relationship now ends at 2026-12-13 16:16 UTC.';
   const { root } = await page(() => [event(1, { explanation })]);
-  const words = root.querySelector('tbody td:last-child .quiet')?.textContent;
-  expect(words).toBe(`The relationship now ends at ${localTime('2026-12-13T16:16Z')}.`);
+  const words = root.querySelector('tbody td:last-child')?.textContent;
+  expect(words).toContain(`The relationship now ends at ${localTime('2026-12-13T16:16Z')}.`);
 });
 
-it('counts a tenant once that lost its access twice, and tells that from a consent', async () => {
+it('counts a tenant once that lost its access twice, and nothing that has ended', async () => {
   const tenantId = '5f3a0000-4c1d-4e5f-9a6b-010000000000';
-  const without = event(1, { tenantId: 'other', kind: 'consent_missing' });
+  const without = event(1, { tenantId: 'other', kind: 'ending' });
   const log = [event(3, { tenantId }), event(2, { tenantId }), without];
-  const { root } = await page(() => log);
-  expect(root.querySelector('h1')?.textContent).toBe('3 events, access lost in 1 tenant, consent missing in 1 tenant');
-  await cleanUp();
-  const ended = await page(() => [event(4, { tenantId, kind: 'back' }), ...log]);
-  expect(ended.root.querySelector('h1')?.textContent).toBe('4 events, consent missing in 1 tenant');
+  const titleOf = async (events: readonly EventView[], filter = {}) => {
+    await cleanUp();
+    return (await page(() => events, { filter })).root.querySelector('h1')?.textContent;
+  };
+  expect(await titleOf(log)).toBe('2 of 3 events need you');
+  expect(await titleOf([event(4, { tenantId, kind: 'back' }), ...log])).toBe('1 of 4 events needs you');
+  expect(await titleOf([event(4, { tenantId, kind: 'back' })])).toBe('1 event, none needs you');
+  // What ended them is missing.
+  expect(await titleOf(log, { kind: 'lost' })).toBe('2 events');
 });
 
-it('has one column for what happened, with the names of causes, and puts first what is open, with what to do', async () => {
+/** The headings of groups, each with the rows below it. */
+const groupsIn = (root: Element) =>
+  [...root.querySelectorAll('tbody')].map((group) => [
+    group.querySelector('.group b')?.textContent,
+    [...group.querySelectorAll('.event')].map((row) =>
+      [...row.children].slice(1).map((cell) => {
+        cell.querySelector('.sub')?.remove();
+        return cell.textContent.trim();
+      }),
+    ),
+  ]);
+
+it('puts what is open under its causes, the worst first, and then all others', async () => {
   const { root } = await page(() => [
-    event(6, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
-    event(5, { reason: 'gdap_expired' }),
-    event(4, { kind: 'consent_missing', tenantId: 'b', advice: 'Give the consent in it.' }),
-    event(3, { reason: 'not_listed' }),
+    event(8, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
+    event(7, { kind: 'ending', days: 7, endsAt: '2026-12-08T12:00:00.000Z', tenantId: 'c' }),
+    event(6, { reason: 'gdap_expired' }),
+    event(5, { kind: 'consent_missing', tenantId: 'b', advice: 'Give the consent in it.' }),
+    event(4, { reason: 'not_listed' }),
+    event(3, { kind: 'role_missing', tenantId: 'd' }),
     event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
     event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
   ]);
-  const heads = [...root.querySelectorAll('tbody .group')].map(({ textContent }) => textContent);
-  expect(heads).toEqual(['Still open', 'Over, or nothing to do']);
-  const rows = [...root.querySelectorAll('tbody .event')];
-  expect(rows[2]?.textContent).toContain('Give the consent, wait');
-  const textOf = (row: Element, cell: string): string | null | undefined => row.querySelector(cell)?.textContent;
-  expect(
-    rows.map((row) => [
-      row.className,
-      row.querySelector('.badge')?.className,
-      textOf(row, '.badge'),
-      textOf(row, '.p2.quiet'),
-    ]),
-  ).toEqual([
-    ['event', 'badge warn', 'GDAP relationship ends within 14 days, on 13 Dec', undefined],
-    ['event', 'badge bad', 'GDAP relationship expired', undefined],
-    // As loud as the cause on other pages.
-    ['event', 'badge bad', 'No consent for the application', undefined],
-    ['event past', 'badge bad', 'Access is lost', 'The broker can no longer reach the tenant.'],
-    // A title that says it all.
-    ['event past', 'badge good', 'Access for the first time', undefined],
-    ['event past', 'badge idle', 'New customer tenant', 'The broker can no longer reach the tenant.'],
+  const words = 'The broker can no longer reach the tenant.';
+  expect(groupsIn(root)).toEqual([
+    ['GDAP relationship expired', [['Customer 6', 'Access is lost']]],
+    ['No consent for the application', [['Customer 5', 'The consent is missing']]],
+    // The first to end comes first.
+    [
+      'GDAP relationship ends soon',
+      [
+        ['Customer 7', 'Ends on 8 Dec'],
+        ['Customer 8', 'Ends on 13 Dec'],
+      ],
+    ],
+    ['A job was refused access', [['Customer 3', words]]],
+    [
+      'Nothing to do',
+      [
+        ['Customer 4', `Access is lost: ${words}`],
+        // A title that says it all.
+        ['Customer 2', 'Access for the first time'],
+        ['Customer 1', `New customer tenant: ${words}`],
+      ],
+    ],
   ]);
-  expect(rows[1]?.querySelector('time')?.textContent).toMatch(/^24 Nov, /);
+  // As loud as the cause on other pages.
+  expect([...root.querySelectorAll('.group .n')].map(({ className }) => className)).toEqual([
+    'n bad',
+    'n bad',
+    'n warn',
+    'n warn',
+  ]);
+  expect(root.querySelector('.event time')?.textContent).toMatch(/^24 Nov, /);
 });
 
 it('says once what helps with events alike, with one command for all to copy', async () => {
@@ -188,23 +218,45 @@ it('says once what helps with events alike, with one command for all to copy', a
     lacks(2, 'c'),
     event(1, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'], tagsRemoved: ['trial'] }),
   ]);
-  const rows = [...root.querySelectorAll('tbody .event')];
-  expect(rows.map((row) => row.querySelector('a')?.textContent)).toEqual([4, 2, 3, 1].map((n) => `Customer ${n}`));
-  expect(rows.map((row) => row.querySelector('div.small')?.textContent)).toEqual([
-    undefined,
-    'For these 2 tenants: Give the consent, wait about three minutes, then try again.',
-    'Request a relationship.',
-    undefined,
+  expect([...root.querySelectorAll('.group')].map(({ textContent }) => textContent)).toEqual([
+    '2No consent for the application Give the consent, wait about three minutes, then try again. Copy command for No consent for the application',
+    '1Access is lost Request a relationship.',
+    'Nothing to do',
   ]);
-  expect([...root.querySelectorAll('.cmd code')].map(({ textContent }) => textContent)).toEqual([
-    'ptb tenants consent --tenant a c',
-  ]);
-  expect(rows[3]?.querySelector('.p2.quiet')?.textContent).toBe('+managed −trial');
+  expect(groupsIn(root)[0]?.[1]).toHaveLength(2);
+  expect(commandsIn(root)).toEqual(['ptb tenants consent --tenant a c']);
+  expect(groupsIn(root)[2]?.[1]).toEqual([['Customer 1', 'The tags were changed: +managed −trial']]);
   await cleanUp();
   const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)));
-  expect(many.root.querySelector('.cmd code')?.textContent).toBe('ptb tenants consent --dry-run');
-  const about = many.root.querySelector('.cmd')?.previousElementSibling?.textContent;
-  expect(about).toBe('This lists all customers that would get the consent:');
+  expect(commandsIn(many.root)).toEqual(['ptb tenants consent --dry-run']);
+  expect(many.root.querySelector('.group')?.textContent).toContain(
+    'This lists all customers that would get the consent:',
+  );
+});
+
+/** What the buttons copy. */
+const commandsIn = (root: Element) => [...root.querySelectorAll<HTMLElement>('.copy')].map(({ title }) => title);
+
+it('has one row for what happened to several tenants in the same minute, which opens', async () => {
+  const tagged = (n: number, more: Partial<EventView> = {}) =>
+    event(n, { kind: 'tags_changed', tenantId: `t${n}`, tagsAdded: ['managed'], ...more });
+  const { root, press } = await page(() => [
+    tagged(4, { at: '2026-11-24T05:00:40.000Z' }),
+    tagged(3, { tagsAdded: ['trial'] }),
+    tagged(2),
+    tagged(1, { at: '2026-11-24T04:59:59.000Z' }),
+  ]);
+  const names = () => groupsIn(root)[0]?.[1];
+  const before = [
+    ['2 tenants', 'The tags were changed: +managed'],
+    ['Customer 3', 'The tags were changed: +trial'],
+    ['Customer 1', 'The tags were changed: +managed'],
+  ];
+  expect(names()).toEqual(before);
+  await press(' 2 tenants');
+  expect(names()).toEqual([before[0], ['Customer 4', ''], ['Customer 2', ''], ...before.slice(1)]);
+  await press(' 2 tenants');
+  expect(names()).toEqual(before);
 });
 
 it('leaves a consent for another application, or with more permissions, as the broker wrote it', async () => {
@@ -218,17 +270,17 @@ it('leaves a consent for another application, or with more permissions, as the b
     more(2, 'consent_differs'),
     more(1, 'consent_missing'),
   ]);
-  expect([...root.querySelectorAll('.cmd code')].map(({ textContent }) => textContent)).toEqual([
+  expect(commandsIn(root)).toEqual([
     'ptb tenants consent --tenant t4 --application second',
     'ptb tenants consent --tenant t3 --application second',
-    'ptb tenants consent --renew --tenant t2',
     'ptb tenants consent --tenant t1',
+    'ptb tenants consent --renew --tenant t2',
   ]);
-  expect([...root.querySelectorAll('.cmd button')].map(({ textContent }) => textContent.trim())).toEqual([
-    'Copy the command for Customer 4',
-    'Copy the command for Customer 3',
-    'Copy the command for Customer 2',
-    'Copy the command for No consent for the application',
+  expect([...root.querySelectorAll('.copy')].map(({ textContent }) => textContent.trim())).toEqual([
+    'Copy command for Customer 4',
+    'Copy command for Customer 3',
+    'Copy command for No consent for the application',
+    'Copy command for Customer 2',
   ]);
 });
 
@@ -261,8 +313,8 @@ it.each<[Partial<TenantEvent>, string, string | undefined]>([
   const { root } = await page(() => [
     event(1, { kind, tenantId: 'id-t1', advice, ...(application === undefined ? {} : { application }) }),
   ]);
-  expect(root.querySelector('div.small')?.textContent).toBe(words);
-  expect(root.querySelector('.cmd code')?.textContent).toBe(command);
+  expect(root.querySelector('.group span.cut')?.textContent.trim()).toBe(words);
+  expect(root.querySelector<HTMLElement>('.copy')?.title).toBe(command);
 });
 
 it('keeps the condition under which a new tenant needs the consent', async () => {
@@ -303,8 +355,7 @@ describe('the list of events', () => {
     const { root, names, status } = await page(() => log);
     const [lost, tags] = [...root.querySelectorAll('.event')];
     expect(names()).toEqual(['Customer 2', 'Customer 1']);
-    expect(lost?.querySelector('.badge')?.className).toBe('badge bad');
-    expect(lost?.textContent).toContain('Access is lost The broker can no longer reach the tenant.');
+    expect(lost?.textContent).toContain('The broker can no longer reach the tenant.');
     const details = async (row: Element | undefined): Promise<string> => {
       await act(() => row?.querySelector('button')?.click());
       return root.querySelector('dialog .in')?.textContent ?? '';

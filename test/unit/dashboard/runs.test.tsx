@@ -185,12 +185,7 @@ describe('JobsView', () => {
   const well = summary({ runId: 'probe@2026-11-24T05:00Z' });
 
   it.each<[string, RunSummaryAnswer[], string, string]>([
-    [
-      'that of the night, and no rerun over few tenants',
-      [rerun, night],
-      '4 failed',
-      '1 of 1 job had failures',
-    ],
+    ['that of the night, and no rerun over few tenants', [rerun, night], '4 failed', '1 of 1 job had failures'],
     ['one that failed as a whole', [broken, well], 'stopped', '1 of 1 job had failures'],
     ['one that goes on', [active, night], 'running', '1 of 1 job had failures last time, 1 running'],
     ['one that went well', [well, night], 'succeeded', 'went well'],
