@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useContext, useMemo, useState } from 'preact/hooks';
+import { useContext, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
@@ -33,6 +33,8 @@ interface RunTableProps {
   readonly jobs?: JobsAnswer['jobs'] | undefined;
   /** Also those that are not shown. Default: the runs to show. */
   readonly all?: readonly RunSummaryAnswer[];
+  /** Told how the last night of the schedule went, and again with what was new in it. */
+  readonly onNight?: ((text: string | undefined) => void) | undefined;
 }
 
 /** Rows to show at first, and to add per click: a list of 200 runs is long on a phone. */
@@ -92,10 +94,11 @@ const linesOf = (runs: readonly RunSummaryAnswer[]): readonly Group[] =>
     const { startedAt } = first;
     const day = title.includes(',') ? shortDay(startedAt) : title;
     if (others.length === 0) return { title: byDayTitle, items: [{ startedAt, runs: scheduled, title: day }] };
-    const lines = [...others, { startedAt, runs: scheduled, title: 'On schedule' }];
+    const lines = [...others, { startedAt, runs: scheduled, title: onSchedule }];
     return { title, items: lines.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt)) };
   });
 
+const onSchedule = 'On schedule';
 const byDayTitle = 'On schedule, day by day';
 
 /**
@@ -128,12 +131,18 @@ function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): reado
 }
 
 /** Runs under the days that they started on. Those of the schedule are one row, which opens. Failures that a later run has replaced are pale. */
-export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
+export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps) {
   const [limit, setLimit] = useState(step);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const days = useMemo(() => linesOf(runs), [runs]);
   const factsOf = useFacts(days, all);
   const textOf = useNewsText();
+  const night = days.flatMap(({ items }) => items).find((line) => line.runs.some(isOfSchedule));
+  const said = night && nightText(night, factsOf(night), textOf(factsOf(night), false));
+  // Before the page is seen with another title.
+  useLayoutEffect(() => {
+    onNight?.(said);
+  }, [said, onNight]);
   if (runs.length === 0)
     return <Empty title="There are no runs.">Jobs start on their schedule or from the Jobs view.</Empty>;
   const lines = folded(days, factsOf);
@@ -165,7 +174,7 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
         </button>
       ) : null}{' '}
       {line.title === undefined ? null : <span class="small quiet">{jobsIn(line, byName)}</span>}
-      {line.isPart === true ? null : <span class="news small">{textOf(factsOf(line), line.days !== undefined)}</span>}
+      {line.isPart === true ? null : <span class="news">{textOf(factsOf(line), line.days !== undefined)}</span>}
     </>
   ));
   return (
@@ -190,6 +199,17 @@ export function RunTable({ runs, jobs = [], all = runs }: RunTableProps) {
       ) : null}
     </>
   );
+}
+
+/** `Last night: 5 of 25 failed, Adatum no longer fails`. Until it is known who failed, the number is that of the worst run. */
+function nightText(line: Line, { failed }: Facts, news: string): string {
+  const [day] = byDay(line.runs, ({ startedAt }) => startedAt);
+  const when =
+    day?.title === 'Today' ? 'Last night' : day?.title === 'Yesterday' ? day.title : shortDay(line.startedAt);
+  const most = failed ?? Math.max(...line.runs.map(({ tenants }) => tenants.failed));
+  const total = mostTenants(line);
+  const of = most > total ? '' : ` of ${total.toLocaleString('en')}`;
+  return [`${when}: ${most === 0 ? 'none' : most.toLocaleString('en')}${of} failed`, news || []].flat().join(', ');
 }
 
 /** Of several runs: that of the first, which stays while others end. */
@@ -367,7 +387,12 @@ const columnsOf = (
         (line) => <TenantsOfAll line={line} failed={factsOf(line).failed} />,
       ),
     ],
-    ['Started', 'w-s end', ({ startedAt }) => <Clock iso={startedAt} />],
+    // A day of the schedule has its name in place of a time.
+    [
+      'Started',
+      'w-s end',
+      ({ startedAt, title }) => (title === undefined || title === onSchedule ? <Clock iso={startedAt} /> : null),
+    ],
     // One that waits for a person takes as long as the person does.
     [
       'Took',
@@ -377,7 +402,7 @@ const columnsOf = (
         () => null,
       ),
     ],
-    ['Started by', 'w-l p3 quiet', ({ runs }) => <StartedBy run={runs[0]!} />],
+    ['Started by', 'w-l p3 quiet', ({ runs, title }) => title === undefined && <StartedBy run={runs[0]!} />],
   ];
 };
 

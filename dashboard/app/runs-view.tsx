@@ -1,4 +1,4 @@
-import { useContext, useMemo } from 'preact/hooks';
+import { useCallback, useContext, useMemo, useState } from 'preact/hooks';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord, runOutcomes } from '../../src/lib/core/outcomes.ts';
 import { Choice } from './choice.tsx';
@@ -26,6 +26,8 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const { titles, jobs } = useJobs();
   const held = new Set(useContext(HeldPlansContext).map(({ apply }) => apply?.runId));
   const isFailing = useIsFailing();
+  const [night, setNight] = useState<{ readonly job: typeof job; readonly text: string | undefined }>();
+  const onNight = useCallback((text: string | undefined) => setNight({ job, text }), [job]);
   const runs = polled.value?.runs ?? [];
   const shown = useMemo(
     () => runs.filter((run) => outcome === undefined || run.outcome === outcome),
@@ -34,7 +36,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   const isFiltered = job !== undefined || runs.length > 0;
   return (
     <>
-      <Head title={headline(runs, held, isFailing)} name="Runs">
+      <Head {...headOf(runs, held, isFailing, night?.job === job ? night?.text : undefined)} name="Runs">
         <StartButtons jobs={jobs} />
       </Head>
       <Filters filter={filter} titles={titles} runs={runs} shown={polled.value && shown.length} />
@@ -43,7 +45,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
           shown.length === 0 && isFiltered ? (
             <Empty title="No run matches the filter." />
           ) : (
-            <RunTable runs={shown} jobs={jobs} all={runs} />
+            <RunTable runs={shown} jobs={jobs} all={runs} onNight={outcome === undefined ? onNight : undefined} />
           )
         }
       </Loaded>
@@ -56,12 +58,16 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
   );
 }
 
-/** In how many jobs something failed last time, and what is under way or waits, also of queries. */
-function headline(
+/**
+ * How the last night went, and below it what is under way or waits, also of queries.
+ * @param night without one: in how many jobs something failed last time.
+ */
+function headOf(
   runs: readonly RunSummaryAnswer[],
   held: ReadonlySet<string | undefined>,
   isFailing: ReturnType<typeof useIsFailing>,
-): string {
+  night: string | undefined,
+): { readonly title: string; readonly lede?: string } {
   const byJob = [...Map.groupBy(runs, ({ job }) => job).values()];
   const open = byJob.flatMap((some) => lastRunOf(some) ?? []).filter(({ finishedAt }) => finishedAt === undefined);
   const waiting = open.filter(({ runId }) => held.has(runId)).length;
@@ -69,13 +75,15 @@ function headline(
   const jobs = byJob.filter(([newest]) => newest?.query === undefined);
   const troubled = jobs.filter(isFailing).length;
   const now = [
-    active === 0 ? '' : `, ${active.toLocaleString('en')} running`,
-    waiting === 0 ? '' : `, ${waiting.toLocaleString('en')} ${waiting === 1 ? 'waits' : 'wait'} for you`,
-  ].join('');
-  if (jobs.length === 0) return `Runs${now}`;
-  return troubled === 0
-    ? `The last run of each job went well${now}`
-    : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time${now}`;
+    active === 0 ? [] : `${count(active, 'run')} under way`,
+    waiting === 0 ? [] : `${count(waiting, 'run')} ${waiting === 1 ? 'waits' : 'wait'} for you`,
+  ].flat();
+  const last =
+    troubled === 0
+      ? 'The last run of each job went well'
+      : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time`;
+  const title = night ?? (jobs.length === 0 ? 'Runs' : last);
+  return now.length === 0 ? { title } : { title, lede: `${now.join(', ')}.` };
 }
 
 function Filters(props: {

@@ -101,21 +101,23 @@ it('calls an apply that waits for the reader by what it does', async () => {
         </SignedInContext.Provider>
       </HeldPlansContext.Provider>,
     );
-    const said = ['h1', '.badge', '.problem', '.pair', '.sub'].map(
+    const said = ['h1', '.lede', '.badge', '.problem', '.pair', '.sub'].map(
       (part) => page.root.querySelector(part)?.textContent,
     );
     await page.unmount();
     return said;
   };
   expect(await list([plan])).toEqual([
-    '1 of 1 job had failures last time, 1 waits for you',
+    '1 of 1 job had failures last time',
+    '1 run waits for you.',
     'waits to go on, 1 failed',
     ', 1 failed',
     '14',
     '14 tenants',
   ]);
   expect(await list([])).toEqual([
-    'The last run of each job went well, 1 running',
+    'The last run of each job went well',
+    '1 run under way.',
     'running',
     undefined,
     undefined,
@@ -130,13 +132,13 @@ it('counts no query as a job, and says that one runs', async () => {
   const title = async (runs: RunSummaryAnswer[]) => {
     const api = { runs: async () => ({ runs }), jobs: async () => ({ jobs: [] }) };
     const { root, unmount } = await rendered(signedIn(api, <RunsView filter={{}} />, ['Runs.Read']));
-    const text = root.querySelector('h1')?.textContent;
+    const text = [...root.querySelectorAll('h1, .lede')].map(({ textContent }) => textContent).join('. ');
     await unmount();
     return text;
   };
   expect(await title([query, failedIn(1)])).toBe('1 of 1 job had failures last time');
   expect(await title([query, summary()])).toBe('The last run of each job went well');
-  expect(await title([open, query])).toBe('Runs, 1 running');
+  expect(await title([open, query])).toBe('Runs. 1 run under way.');
 });
 
 /** The heads of groups and rows in the list of jobs. */
@@ -187,7 +189,7 @@ describe('JobsView', () => {
   it.each<[string, RunSummaryAnswer[], string, string]>([
     ['that of the night, and no rerun over few tenants', [rerun, night], '4 failed', '1 of 1 job had failures'],
     ['one that failed as a whole', [broken, well], 'stopped', '1 of 1 job had failures'],
-    ['one that goes on', [active, night], 'running', '1 of 1 job had failures last time, 1 running'],
+    ['one that goes on', [active, night], 'running', '1 of 1 job had failures last time'],
     ['one that went well', [well, night], 'succeeded', 'went well'],
   ])('shows as the last run %s, as the list of runs does', async (_, runs, last, ofRuns) => {
     const job = { name: 'probe', title: 'Probe', resources: [], schedule: '0 0 5 * * *' };
@@ -406,6 +408,7 @@ describe('RunsView', () => {
 
   async function nightsOf(runs: readonly ReturnType<typeof nightly>[], roles = ['Runs.Read', 'Tenants.Read']) {
     const asked: number[] = [];
+    const nights: (string | undefined)[] = [];
     let now = runs;
     const api: Partial<Api> = {
       failedRuns: async (limit, job) => {
@@ -418,7 +421,7 @@ describe('RunsView', () => {
     const value = { session: { ...session, roles }, api: apiWith(api) };
     const table = () => (
       <SignedInContext.Provider value={value}>
-        <RunTable runs={now} />
+        <RunTable runs={now} onNight={(text) => nights.push(text)} />
       </SignedInContext.Provider>
     );
     const page = await rendered(table());
@@ -438,6 +441,7 @@ describe('RunsView', () => {
     return {
       ...page,
       asked,
+      nights,
       show,
       rows,
       click: () => act(() => page.root.querySelector<HTMLElement>('.link')?.click()),
@@ -498,6 +502,30 @@ describe('RunsView', () => {
     expect(rows().map(([name]) => name?.slice(0, 3))).toEqual(['On ', '22 ', 'Tue', 'lic', 'mfa', 'Mon', 'Sun', 'Sat']);
     await click();
     expect(rows()).toHaveLength(3);
+    await unmount();
+  });
+
+  it('says how the last night went, and what was new in it once it is known who failed', async () => {
+    const asked = summary({ job: 'asked', runId: 'asked@w', startedAt: new Date(2026, 10, 25, 9).toISOString() });
+    const before = [nightly('mfa', 23, [1, 3]), nightly('licences', 23, [3])];
+    const runs = [asked as never, nightly('mfa', 24, [1]), nightly('licences', 24, [2]), ...before];
+    const { nights, show, unmount } = await nightsOf(runs);
+    expect([...new Set(nights)]).toEqual([
+      'Tue, 24 Nov: 1 of 20 failed',
+      'Tue, 24 Nov: 2 of 20 failed, Customer 2 fails now, Customer 3 no longer fails',
+    ]);
+    await show([nightly('mfa', 24, [])]);
+    expect(nights.at(-1)).toBe('Tue, 24 Nov: none of 20 failed');
+    await show([asked as never]);
+    expect(nights.at(-1)).toBeUndefined();
+    await unmount();
+  });
+
+  it('leaves out of a day of the schedule what is the same every day', async () => {
+    const both = (day: number, failed: number[]) => [nightly('licences', day, failed), nightly('mfa', day, failed)];
+    const { root, unmount } = await nightsOf([...both(24, [1]), ...both(23, [2])]);
+    const [, first] = root.querySelectorAll('tbody tr');
+    expect([...(first?.children ?? [])].slice(3).map(({ textContent }) => textContent)).toEqual(['', '', '']);
     await unmount();
   });
 
