@@ -178,8 +178,8 @@ const gridColumn = (
 });
 
 /**
- * On a phone: the tenant with the first text below it, and two numbers. Of the first three, the later ones are what became of the
- * first. The row opens with all values.
+ * On a phone: the tenant with the first text below it, and two numbers: the first, which the page sums in its first lines, and
+ * of the next two the last, which is what is left of it. The row opens with all values.
  */
 function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly RowsColumn<ResultRow>[] {
   const [tenant, ...others] = columns;
@@ -199,7 +199,7 @@ function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly Rows
     },
     ...numbers
       .slice(0, 3)
-      .slice(-2)
+      .filter((_, at, { length }) => at === 0 || at === length - 1)
       .map((number) => ({ ...number, width: 4.5 })),
   ];
 }

@@ -6,8 +6,8 @@ import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Problem, Sentence } from '../shared/text.tsx';
 import { CountsBar, countsText } from './charts.tsx';
 import { CopyButton } from './copy.tsx';
-import { count, duration } from './format.ts';
-import { Time } from './pieces.tsx';
+import { count, duration, localDay } from './format.ts';
+import { Clock, Time } from './pieces.tsx';
 import { RunOutcome, StartedBy } from './run-table.tsx';
 
 /** How many tenants answered. */
@@ -47,7 +47,22 @@ export function RunFacts({ run }: { readonly run: RunAnswer }) {
       </span>
       {run.finishedAt === undefined && isApplyWindow(run.window) ? null : (
         <span>
-          {run.finishedAt === undefined ? 'running for' : 'took'} <b>{duration(run.durationMs)}</b>
+          {run.finishedAt === undefined ? (
+            'running for'
+          ) : (
+            <>
+              ended{' '}
+              <b>
+                {localDay(run.finishedAt) === localDay(run.startedAt) ? (
+                  <Clock iso={run.finishedAt} />
+                ) : (
+                  <Time iso={run.finishedAt} short />
+                )}
+              </b>
+              , took
+            </>
+          )}{' '}
+          <b>{duration(run.durationMs)}</b>
         </span>
       )}
       {asked === undefined ? null : <span>Tenants: {requestedText(asked)}</span>}

@@ -7,6 +7,7 @@ import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Choice, Search, Segments } from './choice.tsx';
 import { count, countOf, duration } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
@@ -21,7 +22,7 @@ import { TenantTrace } from './tenant-trace.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
   { id: 'name', title: 'Tenant', width: 12, sortable: true, cell: ({ name }) => name },
-  { id: 'outcome', title: 'What came of it', width: 30, sortable: true, cell: outcomeOf },
+  { id: 'outcome', title: 'Result', width: 30, sortable: true, cell: outcomeOf },
   { id: 'rows', title: 'Rows', width: 4.5, align: 'end', sortable: true, cell: rowsText },
   {
     id: 'attempts',
@@ -100,9 +101,14 @@ export function RunTenants({ answer, job }: RunTenantsProps) {
   const [openKey, setOpenKey] = useState<string>();
   const shown = useMemo(() => sortTenants(filterTenants(tenants, filter), sort), [tenants, filter, sort]);
   const isGrouped = sort.column === firstSort.column && !sort.descending;
+  const [showsWell, setShowsWell] = useState(false);
+  const isFiltered = shown.length < tenants.length;
   const items = useMemo(
-    () => (isGrouped ? grouped(shown, { codes, job, runId }) : shown),
-    [isGrouped, shown, codes, job, runId],
+    () =>
+      isGrouped
+        ? grouped(shown, { codes, job, runId, ...(isFiltered ? {} : { well: [showsWell, setShowsWell] }) })
+        : shown,
+    [isGrouped, shown, codes, job, runId, isFiltered, showsWell],
   );
   const open = tenants.find((tenant) => keyOf(tenant) === openKey);
   if (tenants.length === 0) return <Empty title={noTenants(status)} />;
@@ -133,10 +139,19 @@ export function RunTenants({ answer, job }: RunTenantsProps) {
   );
 }
 
+/** More tenants than these that succeeded are one line below those that need somebody. */
+const mostWell = 10;
+
+interface GroupOptions extends Pick<RunTenantsAnswer, 'codes' | 'runId'> {
+  readonly job: string;
+  /** Whether those that succeeded are shown, and what changes it. Undefined: they are. */
+  readonly well?: readonly [isShown: boolean, show: (isShown: boolean) => void];
+}
+
 /** The tenants under what came of them: failures by cause, the most frequent first. The order within stays. */
 function grouped(
   shown: readonly RunTenant[],
-  { codes, job, runId }: { readonly codes: RunTenantsAnswer['codes']; readonly job: string; readonly runId: string },
+  { codes, job, runId, well }: GroupOptions,
 ): readonly (RunTenant | RowGroup)[] {
   const isTrouble = (outcome: string): boolean => outcome === 'failed' || outcome === 'retrying';
   const groups = [
@@ -157,18 +172,34 @@ function grouped(
       const text = codes.find((known) => known.code === cause);
       const tenants = some.map((tenant) => ({ tenant, results: [{ job, runId }] }));
       const isBad = isTrouble(outcome);
+      const folds = well !== undefined && outcome === 'succeeded' && groups.length > 1 && some.length > mostWell;
+      const rows = some.reduce((sum, tenant) => sum + tenant.rows, 0);
       return [
         new RowGroup(
           key,
-          <GroupHead
-            count={some.length}
-            title={isBad && cause !== undefined ? (text?.title ?? titleOf(cause)) : capitalized(outcomeWord(outcome))}
-            tone={isBad ? outcomeStyle(outcome).tone : undefined}
-            advice={isBad && cause !== undefined ? adviceOf(cause) || text?.advice : undefined}
-            cause={isBad && cause !== undefined ? { cause, tenants } : undefined}
-          />,
+          <>
+            <GroupHead
+              count={some.length}
+              since={folds ? count(rows, 'row') : undefined}
+              title={isBad && cause !== undefined ? (text?.title ?? titleOf(cause)) : capitalized(outcomeWord(outcome))}
+              tone={isBad ? outcomeStyle(outcome).tone : undefined}
+              advice={isBad && cause !== undefined ? adviceOf(cause) || text?.advice : undefined}
+              cause={isBad && cause !== undefined ? { cause, tenants } : undefined}
+            />
+            {folds ? (
+              <button
+                type="button"
+                class="copy s"
+                tabIndex={-1}
+                aria-expanded={well[0]}
+                onClick={() => well[1](!well[0])}
+              >
+                <Icon name="turn" turns /> Show them
+              </button>
+            ) : null}
+          </>,
         ),
-        ...some,
+        ...(folds && !well[0] ? [] : some),
       ];
     });
 }

@@ -111,7 +111,7 @@ describe('the page of a run', () => {
     );
     expect(root.querySelector('.crumbs')?.textContent).toBe('Runs/Probe of each tenant');
     expect(grid().map(([name, outcome]) => [name, outcome])).toEqual([
-      ['Tenant', 'What came of it'],
+      ['Tenant', 'Result'],
       [
         '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command for Consent is missing',
         undefined,
@@ -130,6 +130,31 @@ describe('the page of a run', () => {
     expect(grid()[2]?.[3]).toBe('1.5 s');
     // One round of a few seconds needs no clock.
     expect(root.querySelector('.lanes')).toBeNull();
+    await unmount();
+  });
+
+  it('has one line for many that succeeded below those that did not, which opens, and says when it ended', async () => {
+    const well = Array.from({ length: 11 }, (_, n) => ({
+      ...tenants[0]!,
+      tenantId: `well-${n}`,
+      name: `Well ${n}`,
+    }));
+    const { grid, root, unmount } = await open({
+      runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants: [...well, tenants[1]!], codes: [] }),
+    });
+    const heads = ['Tenant', expect.stringMatching(/^1No consent/), 'Fabrikam', '11Succeeded 22 rows  Show them'];
+    const names = () => grid().map(([name]) => name);
+    expect(names()).toEqual(heads);
+    const press = (text: string) =>
+      act(() => [...root.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === text)?.click());
+    await press('Show them');
+    expect(names()).toEqual([...heads, ...well.map(({ name }) => name)]);
+    await press('Show them');
+    expect(names()).toEqual(heads);
+    // Who filters wants to see what is found.
+    await press('Succeeded 11');
+    expect(names()).toHaveLength(1 + 1 + well.length);
+    expect(root.querySelector('.about')?.textContent).toMatch(/ended \d\d:\d\d, took /);
     await unmount();
   });
 
@@ -318,6 +343,15 @@ describe('the rows of licences', () => {
     const [, , status] = declared;
     const { textsOf, unmount } = await table([status]);
     expect(textsOf('.two-lines .small')).toEqual(['active', 'in grace period', 'active']);
+    await unmount();
+  });
+
+  it('have the first number and the last of the next two on a narrow screen', async () => {
+    happyDOM.setViewport({ width: 360 });
+    onTestFinished(() => happyDOM.setViewport({ width: 1024 }));
+    const numbers = ['licences', 'assigned', 'free', 'other'].map((name) => ({ name, title: name, type: 'number' }));
+    const { textsOf, unmount } = await table(numbers as never);
+    expect(textsOf('[role=columnheader]')).toEqual(['Tenant', 'licences', 'free']);
     await unmount();
   });
 });
