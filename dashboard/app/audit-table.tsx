@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditPages, AuditRecord } from './audit-pages.ts';
-import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
+import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../../src/lib/api/refusals.ts';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
@@ -239,7 +239,11 @@ function Tenant({ record, filter, names }: RecordProps) {
 /** What became of it. A rule for emergencies is named before all else. */
 function Outcome({ record }: { readonly record: Line }) {
   const { outcome, status, code, excessScopes = [], breakGlass, equal } = record;
-  const verb = isRefusedByMicrosoft(record) ? 'refused' : outcome;
+  const verb = isRefusedByMicrosoft(record)
+    ? 'refused'
+    : outcome === 'answered' && isFailed(record)
+      ? 'failed'
+      : outcome;
   const word = status === undefined ? verb : `${verb} ${status}`;
   return (
     <>
@@ -260,7 +264,8 @@ function endOf(record: AuditRecord): string {
   const { kind, outcome, status } = record;
   if (isRefusedByPolicy(record)) return 'refused by the policy';
   if (isRefusedByMicrosoft(record)) return 'refused by Microsoft';
-  if (isFailed(record)) return (kind ?? 'token') === 'token' ? 'got no token' : 'was not served';
+  if (isUnserved(record)) return (kind ?? 'token') === 'token' ? 'got no token' : 'was not served';
+  if (isFailed(record)) return `failed with ${status}`;
   if (outcome === 'denied') return 'denied the request';
   return status === undefined ? outcome : `the answer was ${status}`;
 }

@@ -17,7 +17,7 @@ import {
   useNames,
 } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
-import { count, countOf, localClock, localDay, relative } from './format.ts';
+import { count, countOf, localClock, localDay, numbersKept } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { readPages } from './paging.ts';
@@ -31,7 +31,7 @@ import { goTo } from './route.ts';
 import type { Api } from './api.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
 import { FailureBars, Keys } from './charts.tsx';
-import { Command } from './copy.tsx';
+import { Command, CopyButton } from './copy.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
@@ -56,7 +56,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   return (
     <>
       <Head
-        title={<Headline filter={filter} lines={lines} hasMore={pages.loadMore !== undefined} period={period} />}
+        title={numbersKept(headline({ filter, lines, hasMore: pages.loadMore !== undefined, period }))}
         name="Audit"
         lede={range && <Lede filter={filter} range={range} period={period} names={names} />}
         about={<Proof />}
@@ -177,26 +177,26 @@ interface HeadlineProps {
   readonly period: Period | undefined;
 }
 
-/** How much was recorded, and how much of it the policy refused, or else was without success: in the period, or until that is read, on the page. */
-function Headline({ filter, lines, hasMore, period }: HeadlineProps) {
+/** How much was recorded, and the worst of it: in the period, or until that is read, on the page. */
+function headline({ filter, lines, hasMore, period }: HeadlineProps): string {
   // A period that is read in part may have its first record after that part.
   const isRead = period !== undefined && period.all.entries > 0;
-  const { entries, byPolicy, byMicrosoft, failed } = isRead ? period.all : talliedOf(lines);
+  const tallied = isRead ? period.all : talliedOf(lines);
+  const { entries, byPolicy } = tallied;
   if (entries === 0) return 'Audit';
-  const words = count(entries, 'entry');
-  const known = isRead ? `${period.isAll ? '' : 'The last '}${words}` : `${words}${hasMore ? ' so far' : ''}`;
+  const words = `${isRead && !period.isAll ? 'last ' : ''}${count(entries, 'entry')}${isRead || !hasMore ? '' : ' so far'}`;
+  const known = words.replace(/^last/, 'The last');
   if (filter.outcome === 'policy') return `${known} refused by the policy`;
-  const others = { 'refused by Microsoft': byMicrosoft, 'without success': failed };
-  const told = Object.entries(others).flatMap(([how, n]) => (n === 0 ? [] : `${n.toLocaleString('en')} ${how}`));
-  if (byPolicy === 0) return `${known}, ${told.join(', ') || 'none without success'}`;
-  return (
-    <>
-      {known},{' '}
-      <a href={auditLink({ ...filter, outcome: 'policy' })}>{byPolicy.toLocaleString('en')} refused by the policy</a>
-      {told.map((other) => `, ${other}`)}
-    </>
-  );
+  const [first = 'none failed'] = othersIn(tallied);
+  if (byPolicy === 0) return `${known}, ${first}`;
+  return `${byPolicy.toLocaleString('en')} of ${words.replace(/^last/, 'the last')} refused by the policy`;
 }
+
+/** What else was not served, in the words of the bars. */
+const othersIn = ({ byMicrosoft, failed }: Tallied): readonly string[] =>
+  Object.entries({ 'refused by Microsoft': byMicrosoft, failed }).flatMap(([how, n]) =>
+    n === 0 ? [] : `${n.toLocaleString('en')} ${how}`,
+  );
 
 interface LedeProps {
   readonly filter: AuditFilter;
@@ -205,8 +205,10 @@ interface LedeProps {
   readonly names: Names;
 }
 
-/** Of which time, and what the policy refused. */
+/** Of which time, what the policy refused, and what the title leaves out. */
 function Lede({ filter, range, period, names }: LedeProps) {
+  const others = period === undefined || filter.outcome === 'policy' ? [] : othersIn(period.all);
+  const more = others.slice(period?.all.byPolicy === 0 ? 1 : 0);
   return (
     <>
       {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} short />
@@ -216,40 +218,51 @@ function Lede({ filter, range, period, names }: LedeProps) {
           to <Time iso={range.to} short />
         </>
       )}
-      .<Refused filter={filter} period={period} names={names} />
+      . <Refused filter={filter} period={period} names={names} />
+      {more.length === 0 ? '' : ` Also ${more.join(' and ')}.`}
     </>
   );
 }
 
+interface RefusedProps extends Pick<LedeProps, 'period' | 'names'> {
+  /** What the list has, for links to what was refused of it. Absent: no links. */
+  readonly filter?: AuditFilter;
+}
+
 /** Who was refused what most often in a period, and who last. */
-export function Refused({ filter, period, names }: Pick<LedeProps, 'filter' | 'period' | 'names'>) {
+export function Refused({ filter, period, names }: RefusedProps) {
   if (period?.refused === undefined) return null;
-  const { all, refused, isAll } = period;
-  const { last, most, times } = refused;
-  const isSame = times > 1 && keyOfRefused(last) === keyOfRefused(most);
-  const who = (record: AuditRecord) => {
+  const {
+    all: { byPolicy },
+    refused: { last, most, times },
+  } = period;
+  const linked = (text: string, more: AuditFilter = {}) =>
+    filter === undefined ? text : <a href={auditLink({ ...filter, outcome: 'policy', ...more })}>{text}</a>;
+  const asked = (record: AuditRecord) => {
     const { kind, name } = names.whoIn(record);
-    const link = auditLink({ ...filter, outcome: 'policy', caller: record.caller.applicationId });
     // All people use the same few applications.
-    return kind === 'application' ? <a href={link}>{name}</a> : name;
+    const who = kind === 'application' ? linked(name, { caller: record.caller.applicationId }) : name;
+    return (
+      <>
+        came from {who}, asking for {askedFor(record)}
+      </>
+    );
   };
+  const n = byPolicy.toLocaleString('en');
+  const isSame = times > 1 && keyOfRefused(last) === keyOfRefused(most);
   const tenant = tenantOf(last, names);
   return (
     <>
       {times < 2 ? null : (
         <>
-          {' '}
-          {isAll && times === all.byPolicy
-            ? 'Each time'
-            : `In ${times.toLocaleString('en')} of ${isAll ? 'the' : 'the last'} ${all.byPolicy.toLocaleString('en')},`}{' '}
-          {who(most)} asked for {askedFor(most)}
-          {isSame ? ', last' : '.'}
+          {linked(times < byPolicy ? `${times.toLocaleString('en')} of the ${n}` : n === '2' ? 'Both' : `All ${n}`)}{' '}
+          {asked(most)}
+          {isSame ? ', the last' : '. '}
         </>
       )}
       {isSame ? null : (
         <>
-          {' '}
-          Last refused: {who(last)}, {askedFor(last)}
+          {times > 1 ? 'The last' : linked(byPolicy === 1 ? 'It' : `The last of the ${n}`)} {asked(last)},
         </>
       )}{' '}
       on <Time iso={last.at} short />
@@ -279,7 +292,6 @@ const dayMinutes = 1440;
 /** How many there are, of which a request and its answer are one. */
 interface Tallied {
   readonly entries: number;
-  /** Those that were refused aside. */
   readonly failed: number;
   /** Refused by the policy, and by Microsoft. */
   readonly byPolicy: number;
@@ -289,7 +301,7 @@ interface Tallied {
 function talliedOf(entries: readonly AuditRecord[]): Tallied {
   const byPolicy = entries.filter(isRefusedByPolicy).length;
   const byMicrosoft = entries.filter(isRefusedByMicrosoft).length;
-  return { entries: entries.length, failed: entries.filter(isFailed).length - byPolicy, byPolicy, byMicrosoft };
+  return { entries: entries.length, failed: entries.filter(isFailed).length, byPolicy, byMicrosoft };
 }
 
 /** What is shown of a period. The session keeps it, without the thousands of records. */
@@ -346,7 +358,7 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
   };
 }
 
-/** How much each part of a period has, and how much of it was refused or without success. */
+/** How much each part of a period has, and how much of it was refused or failed. */
 function PeriodBars({
   filter,
   period: { all, parts, step },
@@ -365,7 +377,7 @@ function PeriodBars({
   const keys = (
     <span class="keys">
       Entries by {length}:{' '}
-      <Keys of={Object.entries({ succeeded: 'served', notAttempted: 'without success', failed: 'refused' })} />
+      <Keys of={Object.entries({ succeeded: 'served', notAttempted: 'failed', failed: 'refused' })} />
     </span>
   );
   return (
@@ -378,7 +390,7 @@ function PeriodBars({
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
-          title: `${word(startMs)}: ${count(entries, 'entry')}, ${failed} without success, ${refused} refused`,
+          title: `${word(startMs)}: ${count(entries, 'entry')}, ${failed} failed, ${refused} refused`,
           value: refused,
           between: failed,
           others: entries - failed - refused,
@@ -396,7 +408,7 @@ const proofWords = {
   late: ['bad', 'not signed lately'],
 } as const;
 
-/** Up to when the order of the records is signed, and how to have it proven. */
+/** When the order of the records was last signed, and how to check it: the broker does not check it itself. */
 function Proof() {
   const health = usePolling((api) => api.health(), 'health').value;
   if (health === undefined || !('applications' in health)) return null;
@@ -407,16 +419,17 @@ function Proof() {
       {state === 'current' ? null : <ToneBadge tone={tone}>{word}</ToneBadge>}
       {lastAt === undefined ? null : (
         <span>
-          <Icon name="lock" /> The order of the records is signed up to{' '}
+          <Icon name="lock" /> Last checkpoint signed{' '}
           <b>
             <Time iso={lastAt} short />
           </b>
-          , {relative(lastAt)}.
+          .
         </span>
       )}
       {problem === undefined ? null : <span>{problem}</span>}
       <span>
-        <code>ptb audit verify</code> proves that no record is missing or changed.
+        To check that no record is missing or changed: <code>ptb audit verify</code>{' '}
+        <CopyButton text="ptb audit verify" what="command" />
       </span>
     </>
   );
@@ -497,10 +510,8 @@ export function AuditFilters(props: {
       <Choice
         label="Outcome"
         options={['policy', ...auditOutcomes]}
-        // The log calls what was without success the same, and a person's denial.
-        textOf={(outcome) =>
-          ({ policy: 'refused by the policy', denied: 'refused or without success' })[outcome] ?? outcome
-        }
+        // The log calls all that was not served denied, and what a person denied.
+        textOf={(outcome) => ({ policy: 'refused by the policy', denied: 'denied or not served' })[outcome] ?? outcome}
         {...choice('outcome')}
       />
       <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>

@@ -38,6 +38,9 @@ const pad = (n: number): string => String(n).padStart(2, '0');
 export const count = (n: number, noun: string): string =>
   `${n.toLocaleString('en')} ${n === 1 ? noun : `${noun.replace(/(?<![aeiou])y$/, 'ie')}s`}`;
 
+/** Keeps each number on the line of its word: for titles, whose lines are short. */
+export const numbersKept = (title: string): string => title.replaceAll(/(?<=\d) (?=\p{L})/gu, '\u00A0');
+
 /** `25 tenants`, or `3 of 25 tenants` if only some are shown. */
 export const countOf = (shown: number, all: number, noun: string): string =>
   shown === all ? count(all, noun) : `${shown.toLocaleString('en')} of ${count(all, noun)}`;

@@ -1,13 +1,15 @@
+import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { type Names, useNames } from './audit-table.tsx';
 import { readPeriod, Refused } from './audit-view.tsx';
+import { GroupHead } from './causes.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
-import { count } from './format.ts';
+import { count, numbersKept } from './format.ts';
 import { Icon } from './icon.tsx';
 import {
   type Column,
@@ -27,8 +29,9 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { isGuid } from './result-columns.ts';
 import { TagList } from './tenant-columns.tsx';
-import { listed } from '../../src/lib/core/text.ts';
+import { capitalized, listed } from '../../src/lib/core/text.ts';
 import { auditLink } from './view-filter.ts';
+import { useNarrow } from './virtual-rows.tsx';
 
 export const PolicyView = forRole(['Audit.Read'], 'Policy', Policy);
 
@@ -52,7 +55,7 @@ function Policy() {
           polled.value && (
             <>
               <Read answer={polled.value} />
-              <RefusedThen answer={polled.value} />
+              {unusedText(polled.value)}
             </>
           )
         }
@@ -70,13 +73,18 @@ function Policy() {
         />
       </Head>
       <Loaded polled={polled}>
-        {({ use }) =>
-          use === undefined ? (
-            <Empty title="The policy limits what you may read.">
-              <p>What is used of it would be a guess: others may have used what you do not see.</p>
-            </Empty>
+        {(answer) =>
+          answer.use === undefined ? (
+            <>
+              <Empty title="The policy limits what you may read.">
+                <p>What is used of it would be a guess: others may have used what you do not see.</p>
+              </Empty>
+              <Refusals answer={answer} />
+            </>
           ) : (
-            <InForce use={use} />
+            <InForce use={answer.use}>
+              <Refusals answer={answer} />
+            </InForce>
           )
         }
       </Loaded>
@@ -84,12 +92,14 @@ function Policy() {
   );
 }
 
-/** Whether it opens every resource of the partner's own tenant, which is more than a customer. */
+/** What the partner's own tenant has is worth more than a customer. */
 const opensPartner = ({ allows }: Rule): boolean => allows?.partner === true;
 
 const opensEverything = ({ allows }: Rule): boolean => allows?.everything === true;
 
-/** How many rules open too much, and how many nobody used. */
+const isUnused = ({ lastAt }: Rule): boolean => lastAt === undefined;
+
+/** How many rules open too much, or else how many nobody used. */
 function headline({ use }: Partial<ReplayAnswer> = {}): string {
   if (use === undefined) return 'Policy';
   const { rules } = use;
@@ -97,24 +107,54 @@ function headline({ use }: Partial<ReplayAnswer> = {}): string {
     const { length } = rules.filter(isOne);
     return length === 0 ? [] : [`${length.toLocaleString('en')} ${length === 1 ? one : many}`];
   };
-  const found = [
+  const wide = [
     ...of(opensEverything, 'opens everything', 'open everything'),
     ...of(opensPartner, 'opens the partner tenant', 'open the partner tenant'),
-    ...of(({ lastAt }) => lastAt === undefined, 'was not used', 'were not used'),
   ];
+  const found = wide.length > 0 ? wide : of(isUnused, 'was not used', 'were not used');
   const all = count(rules.length, 'rule');
-  return found.length === 0 ? `${all}, each was used` : found.join(', ').replace(/\S+/, `$& of ${all}`);
+  return numbersKept(found.length === 0 ? `${all}, each was used` : found.join(', ').replace(/\S+/, `$& of ${all}`));
 }
 
-/** To whom most often the policy refused what, and last. */
-function RefusedThen({ answer: { readFrom, period, use } }: ReadProps) {
+/** How many rules nobody used, if the title does not say it. */
+function unusedText({ use }: ReplayAnswer): string {
+  const { rules = [] } = use ?? {};
+  const { length } = rules.filter(isUnused);
+  if (length === 0 || !rules.some((rule) => opensEverything(rule) || opensPartner(rule))) return '';
+  return ` ${count(length, 'rule')} ${length === 1 ? 'was' : 'were'} not used.`;
+}
+
+/** How much the policy refused, to whom most often and last. */
+function Refusals({ answer }: ReadProps) {
+  const { readFrom, period, use } = answer;
   const filter = refusedIn(readFrom, period);
   const read = usePolling((api) => readPeriod(api, filter, { from: readFrom, to: period.to }), auditLink(filter)).value;
   const names = useNames(use?.callerNames ?? read?.callerNames);
-  return <Refused filter={filter} period={read} names={names} />;
+  const refused = refusalsIn(answer);
+  return refused === 0 ? null : (
+    <Panel title="Refused by the policy" bare>
+      <ul class="list">
+        <li>
+          <div>
+            <b>{count(refused, 'refusal')}</b>
+            <div class="small quiet">
+              <Refused period={read} names={names} />
+            </div>
+          </div>
+          <a href={auditLink(filter)}>Show in the audit log</a>
+        </li>
+      </ul>
+    </Panel>
+  );
 }
 
 const refusedIn = (from: string, { to }: ReplayAnswer['period']) => ({ outcome: 'policy', from, to }) as const;
+
+/** What was served and what no rule allows any more is not counted by rules either. */
+function refusalsIn({ judged, refusedByBoth, use }: ReplayAnswer): number {
+  const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
+  return Math.max(0, judged - byRules - refusedByBoth);
+}
 
 interface ReadProps {
   readonly answer: ReplayAnswer;
@@ -122,21 +162,14 @@ interface ReadProps {
 
 /** What a result rests on. */
 function Read({ answer }: ReadProps) {
-  const { readFrom, period, judged, refusedByBoth, unknown, others, use } = answer;
-  const byRules = use?.rules.reduce((sum, { records }) => sum + records, 0) ?? judged;
-  // What was served and what no rule allows any more is not counted by rules either.
-  const refused = Math.max(0, judged - byRules - refusedByBoth);
+  const { readFrom, period, judged, refusedByBoth, unknown, others } = answer;
   const open = Object.values(unknown).reduce((sum, records) => sum + records, 0);
+  const refused = refusalsIn(answer);
   return (
     <>
-      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} of the policy
-      {refused === 0 ? null : (
-        <>
-          , <a href={auditLink(refusedIn(readFrom, period))}>{refused.toLocaleString('en')} of them</a>{' '}
-          {refused === 1 ? 'a refusal' : 'refusals'}
-        </>
-      )}
-      .{refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
+      From <Time iso={readFrom} /> to <Time iso={period.to} />: {count(judged, 'decision')} by the policy
+      {refused === 0 ? '' : `, ${count(refused, 'refusal')}`}.
+      {refusedByBoth === 0 ? '' : ` No rule would allow ${count(refusedByBoth, 'decision')} now.`}
       {open === 0 ? '' : ` ${count(open, 'record')} could not be judged.`}
       {others === 0 ? '' : ` ${count(others, 'record')} of other tenants are not shown.`}
       {readFrom === period.from ? '' : ' Older records were not read: there are too many, or it took too long.'}
@@ -272,7 +305,7 @@ function RequestCell({ group }: { readonly group: Group }) {
 }
 
 /** Rules in words with their last use, and what nothing needed. */
-function InForce({ use }: { readonly use: Use }) {
+function InForce({ use, children }: { readonly use: Use; readonly children: ComponentChildren }) {
   const { signInClientId } = useSignedIn();
   const { rules, roles, callerNames } = use;
   // It needs no name in the policy.
@@ -281,28 +314,19 @@ function InForce({ use }: { readonly use: Use }) {
     [signInClientId, callerNames],
   );
   const names = useNames(known);
-  const partner = useSignedIn().session.tenantId;
   const needless = use.permissions.filter(({ unused }) => unused.length > 0);
-  const columns: readonly Column<Rule>[] = [
-    ['Rule, and who', 'w-c wrap', (rule) => <WhoCell {...{ rule, names }} />],
-    ['May', 'wrap', (rule) => <MayCell rule={rule} />],
-    ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
-    ['Approval', 'w-m wrap', ({ allows }) => allows?.approval],
-    ['Last used', 'w-m end wrap', lastUse],
-    // An approval is asked for by one decision, and used by another.
-    ['Decisions', 'w-s end wrap p2', ({ records }) => records.toLocaleString('en')],
-  ];
   return (
     <>
       <Panel title="Rules in force" bare>
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
-          <Table class="policy" items={rules.toSorted(byConcern)} keyOf={({ rule }) => rule} columns={columns} />
+          <Rules rules={rules} names={names} />
         )}
       </Panel>
+      {children}
       {needless.length + roles.length === 0 ? null : (
-        <Panel title="Held, but nobody used it">
+        <Panel title="Unused permissions">
           <dl>
             {needless.map(({ application, unused, tokens }) => (
               <Fact key={application} name={`Application ${application}`}>
@@ -328,6 +352,75 @@ function InForce({ use }: { readonly use: Use }) {
   );
 }
 
+/** The rules by how much they open. On a phone, each value has its name, as in the rows of a report. */
+function Rules({ rules, names }: { readonly rules: readonly Rule[]; readonly names: Names }) {
+  const partner = useSignedIn().session.tenantId;
+  const isPhone = useNarrow();
+  const cells: readonly Column<Rule>[] = [
+    ['May', 'wrap', (rule) => <MayCell rule={rule} />],
+    ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
+    ['Approval', 'w-m wrap', ({ allows }) => allows?.approval],
+    ['Last used', 'w-m end wrap', lastUse],
+    // An approval is asked for by one decision, and used by another.
+    ['Decisions', 'w-s end wrap', ({ records }) => records.toLocaleString('en')],
+  ];
+  const groups = groupsOf(rules);
+  const who = (rule: Rule) => <WhoCell {...{ rule, names }} />;
+  if (!isPhone)
+    return (
+      <Table
+        class="policy"
+        items={rules}
+        keyOf={({ rule }) => rule}
+        columns={[['Rule, and who', 'w-c wrap', who], ...cells]}
+        groupsOf={() => groups}
+      />
+    );
+  return groups.map(({ title, head, items }) => (
+    <section key={title} class="rules">
+      <h3 class="group">{head}</h3>
+      <ul class="records">
+        {items.map((rule) => (
+          <li key={rule.rule}>
+            {who(rule)}
+            <dl>
+              {cells.map(([name, , cell]) => (
+                <Fact key={name} name={name}>
+                  {cell(rule)}
+                </Fact>
+              ))}
+            </dl>
+          </li>
+        ))}
+      </ul>
+    </section>
+  ));
+}
+
+/** What rules open, the most first: each rule belongs to the first that is true of it. */
+const extents: readonly (readonly [title: string, about: string, isOf: (rule: Rule) => boolean, tone?: string])[] = [
+  [
+    'Opens everything',
+    'Every resource or change job in every customer tenant, without an approval.',
+    opensEverything,
+    '',
+  ],
+  ['Opens the partner tenant', 'Your own tenant, which customers depend on.', opensPartner, 'warn'],
+  ['With an approval', 'Another person approves each use.', ({ allows }) => allows?.approval !== undefined],
+  ['Limited', 'Without an approval, for what the rule names.', ({ allows }) => allows !== undefined],
+  ['Not known', 'This broker does not say what the rule allows.', () => true],
+];
+
+const groupsOf = (rules: readonly Rule[]) => {
+  const byExtent = Map.groupBy(rules, (rule) => extents.find(([, , isOf]) => isOf(rule)));
+  return extents.flatMap((extent) => {
+    const [title, advice, , tone] = extent;
+    const items = byExtent.get(extent)?.toSorted(byConcern) ?? [];
+    const head = <GroupHead count={items.length} {...{ title, advice, tone }} />;
+    return items.length === 0 ? [] : [{ title, head, items }];
+  });
+};
+
 const nouns: Readonly<Record<string, string>> = {
   scopes: 'scope',
   callers: 'caller',
@@ -341,12 +434,9 @@ const nouns: Readonly<Record<string, string>> = {
 
 const unusedIn = ({ unused }: Rule): number => Object.values(unused).flat().length;
 
-/** What opens too much comes first, then what nobody used, and then what opens most in vain. */
+/** What nobody used comes first, and then what opens most in vain. */
 const byConcern = (one: Rule, other: Rule): number =>
-  Number(opensPartner(other)) - Number(opensPartner(one)) ||
-  Number(opensEverything(other)) - Number(opensEverything(one)) ||
-  Number(other.lastAt === undefined) - Number(one.lastAt === undefined) ||
-  (one.lastAt === undefined ? 0 : unusedIn(other) - unusedIn(one));
+  Number(isUnused(other)) - Number(isUnused(one)) || (isUnused(one) ? 0 : unusedIn(other) - unusedIn(one));
 
 /** A broker of another version does not say what a rule allows. */
 const unsaid: Rule['allows'] = { callers: [], kinds: '', may: '', terms: {}, tenants: [], except: [] };
@@ -358,7 +448,7 @@ interface CellProps {
   readonly partner: string | undefined;
 }
 
-/** The name of a rule, how much it opens, and for whom on which conditions. */
+/** The name of a rule, and for whom it is on which conditions. */
 function WhoCell({ rule, names: { nameOf } }: Pick<CellProps, 'rule' | 'names'>) {
   const { callers, kinds, objects, only } = rule.allows ?? unsaid;
   const through = callers.includes('*') ? undefined : callers;
@@ -367,21 +457,31 @@ function WhoCell({ rule, names: { nameOf } }: Pick<CellProps, 'rule' | 'names'>)
     ...(ids === undefined || kinds === 'people, applications and agents' ? [] : [kinds]),
     ...(objects === undefined || through === undefined ? [] : [`through ${listed(through.map(nameOf))}`]),
     ...(only === undefined ? [] : [only]),
-  ];
+  ].join(', ');
   return (
     <>
-      <b>{rule.rule}</b> {opensEverything(rule) ? <ToneBadge tone="warn">opens everything</ToneBadge> : null}{' '}
-      {opensPartner(rule) ? <ToneBadge tone="warn">opens the partner tenant</ToneBadge> : null}
-      {rule.allows === undefined ? null : (
+      <b>{rule.rule}</b> {/* The heading says what else it opens. */}
+      {opensEverything(rule) && opensPartner(rule) ? (
+        <ToneBadge tone="warn">opens the partner tenant, too</ToneBadge>
+      ) : null}
+      {rule.allows === undefined ? null : ids !== undefined && ids.length > callersNamed ? (
+        <>
+          <Folded names={ids} noun="caller" most={callersNamed} nameOf={nameOf} />
+          {about === '' ? null : <div class="small quiet">{capitalized(about)}</div>}
+        </>
+      ) : (
         <div title={ids?.join(', ')}>
-          {ids === undefined ? `All ${kinds}` : <Some names={ids.map(nameOf)} isFirst />}
-          {about.length === 0 ? '' : ` (${about.join(', ')})`}
+          {ids === undefined ? `All ${kinds}` : capitalized(ids.map(nameOf).join(', '))}
+          {about === '' ? '' : ` (${about})`}
         </div>
       )}
       <Unused rule={rule} parts={['callers']} nameOf={nameOf} />
     </>
   );
 }
+
+/** More of them are counted. */
+const callersNamed = 3;
 
 /** What they may do, and whole lists of it. */
 function MayCell({ rule }: Pick<CellProps, 'rule'>) {
@@ -457,12 +557,14 @@ export function Folded(props: {
   readonly noun: string;
   readonly before?: string;
   readonly after?: string;
+  /** Names that are not folded. */
+  readonly most?: number;
   readonly nameOf?: Names['nameOf'];
 }) {
-  const { names, noun, before = '', after = '', ...tags } = props;
+  const { names, noun, before = '', after = '', most = namesShown, ...tags } = props;
   const heading = `${before}${count(names.length, noun)}${after}`;
   const boxes = <TagList names={names} {...tags} />;
-  return names.length <= namesShown ? (
+  return names.length <= most ? (
     <>
       {heading} {boxes}
     </>

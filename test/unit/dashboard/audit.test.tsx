@@ -211,7 +211,8 @@ it.each<[string, Partial<AuditRecord>]>([
   ['was not served', { kind: 'request', outcome: 'denied', code: 'throttled' }],
   ['refused by the policy', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
   ['refused by Microsoft', { kind: 'request', outcome: 'answered', status: 403 }],
-  ['the answer was 503', { kind: 'request', outcome: 'answered', status: 503 }],
+  ['failed with 503', { kind: 'request', outcome: 'answered', status: 503 }],
+  ['the answer was 404', { kind: 'request', outcome: 'answered', status: 404 }],
 ])('heads the details of a record by what became of it: %s', async (words, more) => {
   const { root, unmount } = await rendered(<AuditTable records={[entry(more)]} filter={{}} names={names} />);
   await act(() => root.querySelector<HTMLElement>('tbody tr:not(.group) td')?.click());
@@ -219,9 +220,14 @@ it.each<[string, Partial<AuditRecord>]>([
   await unmount();
 });
 
-it('counts no denial by a person as a request without success', () => {
-  const some = [entry({ kind: 'approval', outcome: 'denied' }), entry({ outcome: 'denied' })];
-  expect(some.map(isFailed)).toEqual([false, true]);
+it('counts no denial by a person as a request that failed, but an answer that says the resource did', () => {
+  const some = [
+    entry({ kind: 'approval', outcome: 'denied' }),
+    entry({ outcome: 'denied' }),
+    entry({ outcome: 'denied', code: 'scope_not_allowed' }),
+    ...[204, 404, 403, 503].map((status) => entry({ kind: 'request', outcome: 'answered', status })),
+  ];
+  expect(some.map(isFailed)).toEqual([false, true, false, false, false, false, true]);
 });
 
 it('tells a reader who does not know the tenant which command helps', async () => {
@@ -506,7 +512,7 @@ describe('what stands above the records', () => {
     await settled();
     await settled();
     const bars = () => [...shown.root.querySelectorAll('.chart title')].map(({ textContent }) => textContent);
-    return { ...shown, queries, bars, h1: () => shown.root.querySelector('h1')?.textContent };
+    return { ...shown, queries, bars, h1: () => shown.root.querySelector('h1')?.textContent.replaceAll('\u00A0', ' ') };
   }
   beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
   afterEach(() => void vi.useRealTimers());
@@ -518,19 +524,19 @@ describe('what stands above the records', () => {
       at(22, 'denied', { code: 'caller_forbidden' }),
     ];
     const { root, queries, bars, h1, unmount } = await view([days]);
-    expect(h1()).toBe('3 entries, 1 refused by the policy, 1 without success');
+    expect(h1()).toBe('1 of 3 entries refused by the policy');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /^Since .*\. Last refused: person p-1, a token for graph on 22 Nov, 09:00\.$/,
+      /^Since .*\. It came from person p-1, asking for a token for graph, on 22 Nov, 09:00\. Also 1 failed\.$/,
     );
     expect(bars()).toEqual([
-      '22 Nov: 1 entry, 0 without success, 1 refused',
-      '23 Nov: 0 entries, 0 without success, 0 refused',
-      '24 Nov: 2 entries, 1 without success, 0 refused',
+      '22 Nov: 1 entry, 0 failed, 1 refused',
+      '23 Nov: 0 entries, 0 failed, 0 refused',
+      '24 Nov: 2 entries, 1 failed, 0 refused',
     ]);
     // The last day is not over.
     expect(root.querySelector('.plot .x')?.firstElementChild?.textContent).toBe('22 Nov');
     expect(root.querySelector('.plot .x')?.lastElementChild?.textContent).toBe('now');
-    const link = parseAuditFilter(root.querySelector('h1 a')?.getAttribute('href')?.split('?')[1] ?? '');
+    const link = parseAuditFilter(root.querySelector('.lede a')?.getAttribute('href')?.split('?')[1] ?? '');
     expect(link).toEqual({ caller: 'c', outcome: 'policy' });
     expect(queries).toMatchObject([{ caller: 'c', limit: '1000', to: new Date(endMs).toISOString() }]);
     const goes = root.querySelector<SVGElement>('.goes');
@@ -546,12 +552,10 @@ describe('what stands above the records', () => {
 
   it('counts what Microsoft refused as refused in the chart, as the table does, and not as success in the title', async () => {
     const answered = (day: number, status: number) => at(day, 'answered', { kind: 'request', status });
-    const { bars, h1, unmount } = await view([[answered(24, 403), answered(24, 503), answered(23, 401)]]);
+    const { root, bars, h1, unmount } = await view([[answered(24, 403), answered(24, 503), answered(23, 401)]]);
     expect(h1()).toBe('3 entries, 2 refused by Microsoft');
-    expect(bars()).toEqual([
-      '23 Nov: 1 entry, 0 without success, 1 refused',
-      '24 Nov: 2 entries, 0 without success, 1 refused',
-    ]);
+    expect(bars()).toEqual(['23 Nov: 1 entry, 0 failed, 1 refused', '24 Nov: 2 entries, 1 failed, 1 refused']);
+    expect(root.querySelector('.lede')?.textContent).toMatch(/ Also 1 failed\.$/);
     await unmount();
   });
 
@@ -568,10 +572,12 @@ describe('what stands above the records', () => {
     // The list can be limited to an application, not to a person.
     const script = { caller: { applicationId: 'a-2', objectId: 'o-2', kind: 'application' } };
     expect(await lede(denied(24, users), denied(23, mail), denied(22, mail))).toEqual([
-      'In 2 of the 3, person p-1 asked for Mail.Read. Last refused: person p-1, GET /v1.0/users at graph on 24 Nov, 09:00.',
+      '2 of the 3 came from person p-1, asking for Mail.Read. The last came from person p-1, asking for GET /v1.0/users at graph, on 24 Nov, 09:00.',
+      '#/audit?caller=c&outcome=policy',
     ]);
     expect(await lede(denied(24, mail), denied(23, mail), denied(22, users))).toEqual([
-      'In 2 of the 3, person p-1 asked for Mail.Read, last on 24 Nov, 09:00.',
+      '2 of the 3 came from person p-1, asking for Mail.Read, the last on 24 Nov, 09:00.',
+      '#/audit?caller=c&outcome=policy',
     ]);
     // The scopes are those that the rule needs for the request.
     const reset = (user: string) => ({
@@ -583,7 +589,8 @@ describe('what stands above the records', () => {
       template: '/v1.0/users/*',
     });
     expect(await lede(denied(24, reset('u1')), denied(23, reset('u2')))).toEqual([
-      'Each time application a-2 asked for PATCH /v1.0/users/* at graph, last on 24 Nov, 09:00.',
+      'Both came from application a-2, asking for PATCH /v1.0/users/* at graph, the last on 24 Nov, 09:00.',
+      '#/audit?caller=c&outcome=policy',
       '#/audit?caller=a-2&outcome=policy',
     ]);
   });
@@ -592,7 +599,7 @@ describe('what stands above the records', () => {
     const request = { kind: 'request', tokenId: 'r1', correlationId: 'r1' };
     const entries = [at(24, 'answered', request), at(24, 'sent', request)];
     const { h1, root, unmount } = await view([entries], undefined, undefined, { entries: entries as never });
-    expect(h1()).toBe('1 entry, none without success');
+    expect(h1()).toBe('1 entry, none failed');
     expect(root.querySelector('.filters [role=status]')?.textContent).toBe('Listed: all 1');
     await unmount();
   });
@@ -605,9 +612,8 @@ describe('what stands above the records', () => {
     const { bars, unmount } = await view([[at(24, 'issued')]], undefined, days);
     // A part alone is no chart.
     expect(bars()).toHaveLength(length === 1 ? 0 : length);
-    if (second !== undefined)
-      expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 entry, 0 without success, 0 refused' });
-    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 entries, 0 without success, 0 refused`);
+    if (second !== undefined) expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 entry, 0 failed, 0 refused' });
+    if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 entries, 0 failed, 0 refused`);
     await unmount();
   });
 
@@ -672,7 +678,7 @@ describe('what stands above the records', () => {
       [],
     ]);
     expect(queries).toHaveLength(4);
-    expect(h1()).toBe('The last 4 entries, none without success');
+    expect(h1()).toBe('The last 4 entries, none failed');
     expect(bars()).toHaveLength(3);
     await unmount();
   });
@@ -683,12 +689,12 @@ describe('what stands above the records', () => {
     const { root, queries, bars, h1, unmount } = await view([days], undefined, undefined, listed);
     const more = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more');
     await act(() => more?.click());
-    expect([h1(), bars().length]).toEqual(['3 entries, 2 without success', 3]);
+    expect([h1(), bars().length]).toEqual(['3 entries, 2 failed', 3]);
     await settled();
     await settled();
     expect(root.querySelector('.filters [role=status]')?.textContent).toBe('Listed: the newest 2');
-    expect([h1(), bars().length, queries.length]).toEqual(['3 entries, 2 without success', 3, 1]);
-    await act(() => root.querySelector<HTMLElement>('.head button:has(svg)')?.click());
+    expect([h1(), bars().length, queries.length]).toEqual(['3 entries, 2 failed', 3, 1]);
+    await act(() => root.querySelector<HTMLElement>('.head .actions button')?.click());
     await settled();
     await settled();
     expect(queries).toHaveLength(2);
@@ -699,14 +705,14 @@ describe('what stands above the records', () => {
     const [from, to] = [new Date(2026, 6, 21, 6, 30), new Date(2026, 10, 23, 18)].map((time) => time.toISOString());
     const days = [at(23, 'issued'), { ...at(21, 'issued'), at: new Date(2026, 6, 21, 9).toISOString() }];
     const { root, bars, unmount } = await view([days], undefined, undefined, { from: from!, to: to! });
-    expect(root.querySelector('.lede')?.textContent).toMatch(/^From .* to .*\.$/);
+    expect(root.querySelector('.lede')?.textContent).toMatch(/^From .* to .*\. $/);
     const goes = [...root.querySelectorAll('.goes')];
     const periodOf = async (bar: Element | undefined) => {
       await act(() => void bar?.dispatchEvent(new Event('click', { bubbles: true })));
       const query = new URLSearchParams(location.hash.split('?')[1]);
       return [query.get('from'), query.get('to')];
     };
-    expect(bars()[0]).toBe('21 Jul, 06:30: 1 entry, 0 without success, 0 refused');
+    expect(bars()[0]).toBe('21 Jul, 06:30: 1 entry, 0 failed, 0 refused');
     expect((await periodOf(goes[0]))[0]).toBe(from);
     expect((await periodOf(goes.at(-1)))[1]).toBe(to);
     expect(root.querySelector('.plot .x')?.lastElementChild?.textContent).toBe('23 Nov, 18:00');
@@ -716,7 +722,7 @@ describe('what stands above the records', () => {
   it('is of the records shown if the period is read in part and these are older', async () => {
     const listed = { entries: [entry({ at: new Date(2026, 10, 22, 9).toISOString() })], continuation: 'c1' };
     const { h1, unmount } = await view([[], [], [], [], []], undefined, undefined, listed);
-    expect(h1()).toBe('1 entry so far, none without success');
+    expect(h1()).toBe('1 entry so far, none failed');
     await unmount();
   });
 
@@ -733,14 +739,18 @@ describe('what stands above the records', () => {
   });
 
   it.each([
-    [{ state: 'current', lastAt: new Date(2026, 10, 24, 11, 55).toISOString() }, undefined, '5 minutes ago.'],
+    [
+      { state: 'current', lastAt: new Date(2026, 10, 24, 11, 55).toISOString() },
+      undefined,
+      'Last checkpoint signed 24 Nov, 11:55.',
+    ],
     [
       { state: 'late', lastAt: new Date(2026, 10, 24, 9).toISOString(), problem: 'Key Vault is away.' },
       'not signed lately',
       'Key Vault is away.',
     ],
     [{ state: 'off' }, 'not signed: the timer is disabled', ''],
-  ])('says up to when the order of the records is signed, and how to prove it: %o', async (checkpoints, word, text) => {
+  ])('says when the order of the records was last signed, and how to check it: %o', async (checkpoints, word, text) => {
     const { root, unmount } = await view([], checkpoints);
     expect(root.querySelector('.head .badge')?.textContent).toBe(word);
     expect(root.querySelector('.about')?.textContent).toContain(text);

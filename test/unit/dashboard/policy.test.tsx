@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Folded, PolicyView } from '../../../dashboard/app/policy-view.tsx';
 import type { ReplayAnswer } from '../../../src/lib/api/answers/policy.ts';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -101,7 +101,7 @@ it('shows the name of a caller, or the start of its id, with the whole id as a t
     ),
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const unused = root.querySelector('tbody th .quiet');
+  const unused = root.querySelector('tbody tr:not(.group) th .quiet');
   expect(unused?.textContent).toBe('2 callers did not use it Portal bbbbbbbb… ');
   expect([...(unused?.querySelectorAll('span') ?? [])].map(({ title }) => title)).toEqual([portal, bot]);
   expect(root.querySelector('dl')?.textContent).toBe('ada@partner.example1 app role Tokens.Request ');
@@ -174,67 +174,81 @@ async function rulesOf(rules: NonNullable<ReplayAnswer['use']>['rules']) {
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
   const cells = () =>
-    [...root.querySelectorAll('tbody tr')].map((row) => [...row.children].map(({ textContent }) => textContent));
+    [...root.querySelectorAll('tbody tr:not(.group)')].map((row) =>
+      [...row.children].map(({ textContent }) => textContent),
+    );
   return { root, unmount, cells };
 }
 
-it('puts first what opens too much, and says how much in the title', async () => {
+it('groups the rules by how much they open, and says of two groups at most how much in the title', async () => {
   const used = { allows, records: 1, lastAt: answer.period.to, unused: {} };
   const of = async (...rules: readonly object[]) => {
     const { root, unmount } = await rulesOf(rules as never);
-    const shown = [root.querySelector('h1')?.textContent];
+    const shown = ['h1', '.lede'].map((part) => root.querySelector(part)?.textContent.replaceAll('\u00A0', ' '));
     for (const row of root.querySelectorAll('tbody tr'))
-      shown.push([...row.querySelectorAll('b, .badge')].map(({ textContent }) => textContent).join(': '));
+      shown.push([...row.querySelectorAll('.n, b, .badge')].map(({ textContent }) => textContent).join(': '));
     await unmount();
     return shown;
   };
   const wide = { ...used, rule: 'wide', allows: { ...allows, everything: true as const } };
   const own = { ...used, rule: 'own', allows: { ...allows, tenants: ['group:own'], partner: true as const } };
-  const other = { ...used, rule: 'other', allows: { ...allows, tenants: [tenantId] } };
-  expect(await of({ ...used, rule: 'unused', lastAt: undefined }, other, wide, own)).toEqual([
-    '1 of 4 rules opens everything, 1 opens the partner tenant, 1 was not used',
-    'own: opens the partner tenant',
-    'wide: opens everything',
-    'unused',
-    'other',
-  ]);
-  expect(await of(used)).toMatchObject({ 0: '1 rule, each was used' });
-});
-
-it('puts first what opens everything, then what nobody used, then what names most in vain', async () => {
-  const used = { allows, records: 1, lastAt: answer.period.to, unused: {} };
+  const both = { ...used, rule: 'both', allows: { ...wide.allows, partner: true as const } };
+  const asks = { ...used, rule: 'asks', allows: { ...allows, approval: 'after 1 approval each' } };
   const rules = [
     { ...used, rule: 'used' },
     { ...used, rule: 'in part', unused: { scopes: ['a', 'b'] } },
     { ...used, rule: 'unused', lastAt: undefined },
-    { ...used, rule: 'wide', allows: { ...allows, everything: true as const } },
+    asks,
+    { ...used, rule: 'old', allows: undefined },
+    own,
+    wide,
+    both,
   ];
-  const use = { ...answer.use!, rules: rules as never };
-  const { root, unmount } = await rendered(signedIn({ replay: async () => ({ ...answer, use }) }, <PolicyView />));
-  await act(() => new Promise((resolve) => setTimeout(resolve)));
-  expect([...root.querySelectorAll('tbody b')].map(({ textContent }) => textContent)).toEqual([
+  expect(await of(...rules)).toEqual([
+    '2 of 8 rules open everything, 2 open the partner tenant',
+    expect.stringMatching(/ 1 rule was not used\.$/),
+    '2: Opens everything',
     'wide',
+    'both: opens the partner tenant, too',
+    '1: Opens the partner tenant',
+    'own',
+    'With an approval',
+    'asks',
+    'Limited',
     'unused',
     'in part',
     'used',
+    'Not known',
+    'old',
   ]);
-  expect([...root.querySelectorAll('tbody .badge')].map(({ textContent }) => textContent)).toEqual([
-    'opens everything',
-  ]);
-  await unmount();
+  expect((await of({ ...used, rule: 'unused', lastAt: undefined }, asks))[0]).toBe('1 of 2 rules was not used');
+  expect(await of(used)).toMatchObject({ 0: '1 rule, each was used' });
 });
 
-it('shows the other names of a long list of callers on request', async () => {
-  const callers = ['a', 'b', 'c', 'd', 'e', 'f'];
-  const rules = [{ ...answer.use!.rules[1]!, allows: { ...allows, callers } }];
-  const use = { ...answer.use!, rules };
-  const { root, unmount } = await rendered(signedIn({ replay: async () => ({ ...answer, use }) }, <PolicyView />));
-  await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const words = () => root.querySelector('tbody th')?.textContent;
-  expect(words()).toContain('A, b, c, d and 2 others (people and applications)');
-  await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
-  expect(words()).toContain('A, b, c, d, e, f (people and applications)');
+it('shows on a phone each rule below its group, with the names of its values', async () => {
+  vi.stubGlobal('matchMedia', () => ({ matches: true, addEventListener: () => {}, removeEventListener: () => {} }));
+  const { root, unmount } = await rulesOf([{ rule: 'spare', allows, records: 0, unused: {} }]);
+  expect(root.querySelector('table')).toBeNull();
+  expect(root.querySelector('.rules h3')?.textContent).toBe('1Limited Without an approval, for what the rule names.');
+  expect([...root.querySelectorAll('.rules :is(dt, dd)')].map(({ textContent }) => textContent)).toEqual([
+    ...['May', tokens, 'In', everywhere, 'Last used', 'not used', 'Decisions', '0'],
+  ]);
   await unmount();
+  vi.unstubAllGlobals();
+});
+
+it('names up to three callers, and counts more of them over their names', async () => {
+  const callers = ['a', 'b', 'c', 'd'];
+  const of = async (some: readonly string[]) => {
+    const rules = [{ rule: 'spare', allows: { ...allows, callers: some }, records: 0, unused: {} }];
+    const { root, unmount } = await rulesOf(rules);
+    const cell = root.querySelector('tbody tr:not(.group) th');
+    const shown = [cell?.querySelector('summary')?.textContent.trim(), cell?.textContent.replaceAll(/\s+/g, ' ')];
+    await unmount();
+    return shown;
+  };
+  expect(await of(callers.slice(1))).toEqual([undefined, 'spare B, c, d (people and applications)']);
+  expect(await of(callers)).toEqual(['4 callers', 'spare 4 callersa b c d People and applications']);
 });
 
 it('leads from how much was refused to it, and says to whom most often', async () => {
@@ -255,10 +269,11 @@ it('leads from how much was refused to it, and says to whom most often', async (
     signedIn({ replay: async () => ({ ...answer, judged: 11, use }), audit }, <PolicyView />),
   );
   for (let time = 0; time < 2; time += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
-  expect(root.querySelector('.lede')?.textContent).toContain(
-    '11 decisions of the policy, 2 of them refusals. Each time Night script asked for Mail.Read, last on 20 Nov,',
+  expect(root.querySelector('.lede')?.textContent).toContain('11 decisions by the policy, 2 refusals.');
+  expect(root.querySelector('.list')?.textContent).toContain(
+    '2 refusalsBoth came from Night script, asking for Mail.Read, the last on 20 Nov,',
   );
-  const [, query] = root.querySelector('.lede a')?.getAttribute('href')?.split('?') ?? [];
+  const [, query] = root.querySelector('.list a')?.getAttribute('href')?.split('?') ?? [];
   expect(Object.fromEntries(new URLSearchParams(query))).toEqual({
     outcome: 'policy',
     from: answer.readFrom,
@@ -281,12 +296,12 @@ it('folds a long list of names behind its number', async () => {
 it('tells decisions that were refused from those that no rule allows any more', async () => {
   const { lede, read } = await tried({ judged: 12, refusedByBoth: 1 });
   for (const text of [lede, read])
-    expect(text).toContain('12 decisions of the policy, 2 of them refusals. No rule would allow 1 decision now.');
+    expect(text).toContain('12 decisions by the policy, 2 refusals. No rule would allow 1 decision now.');
 });
 
 it('says since when nobody used a rule, and why it did not look further back', async () => {
   const all = await tried({});
-  expect(all.lede).toMatch(/^From 17 Nov.*: 9 decisions of the policy\.$/);
+  expect(all.lede).toMatch(/^From 17 Nov.*: 9 decisions by the policy\.$/);
   expect(all.lastUse).toEqual(['not used', expect.stringContaining('23 Nov')]);
   expect(all.lede).not.toContain('Older records');
   const part = await tried({ readFrom: '2026-11-20T12:00:00.000Z' });

@@ -1,6 +1,6 @@
 import type { AuditAnswer } from '../answers/audit.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
-import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy } from '../refusals.ts';
+import { isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../refusals.ts';
 
 type AuditRecord = AuditAnswer['entries'][number];
 
@@ -84,7 +84,7 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
     return deed(job === undefined ? of : reportTitle(job), some, { permissions: permissions.toSorted(), ...about });
   });
   const failed = Map.groupBy(
-    records.filter((one) => isFailed(one) && (one.kind ?? 'request') === 'request'),
+    records.filter((one) => isUnserved(one) && (one.kind ?? 'request') === 'request'),
     isRefusedByPolicy,
   );
   return {
