@@ -56,7 +56,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       ),
       subjectOf,
     ],
-    ['By the rule', 'p3 quiet', (line) => <span class="two small">{ruleOf(line)}</span>, ruleOf],
+    ['By the rule', 'p3 quiet small', ruleOf, ruleOf],
     ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
   ];
   return (
@@ -112,6 +112,14 @@ const ofOne: ReadonlySet<string> = new Set(
   ),
 );
 
+/** What requests of one apply may have for themselves: they are one line, with what became of how many. */
+const ofOneChange: ReadonlySet<string> = new Set([
+  ...ofOne,
+  ...['outcome', 'status', 'code', 'path', 'bodySha256', 'changeSha256'],
+]);
+
+const isOfApply = ({ plan, kind }: AuditRecord): boolean => plan !== undefined && kind === 'request';
+
 /** Equal records that follow each other are one line, and so are those that alternate with a few others within a minute. */
 const [nearLines, nearMs] = [8, 60_000];
 
@@ -119,16 +127,21 @@ const [nearLines, nearMs] = [8, 60_000];
 export function folded(records: readonly ShownRecord[]): readonly Line[] {
   const lines: { readonly key: string; readonly equal: ShownRecord[] }[] = [];
   for (const record of records) {
-    const key = localDay(record.at) + JSON.stringify(record, (name, value) => (ofOne.has(name) ? undefined : value));
+    const left = isOfApply(record) ? ofOneChange : ofOne;
+    const key = localDay(record.at) + JSON.stringify(record, (name, value) => (left.has(name) ? undefined : value));
     const last = lines.slice(-nearLines).findLast((line) => line.key === key);
     const pauseMs = Date.parse(last?.equal.at(-1)?.at ?? '') - Date.parse(record.at);
     if (last !== undefined && (last === lines.at(-1) || pauseMs < nearMs)) last.equal.push(record);
     else lines.push({ key, equal: [record] });
   }
   return lines.flatMap(({ equal }) =>
-    equal.length === 1 ? equal : equal.slice(0, 1).map((one) => ({ ...one, equal })),
+    equal.length === 1 ? equal : equal.slice(0, 1).map((one) => ({ ...one, path: pathOf(equal), equal })),
   );
 }
+
+/** The path of all, without keys if these differ. */
+const pathOf = ([one, ...others]: readonly ShownRecord[]): string | undefined =>
+  others.every(({ path }) => path === one?.path) ? one?.path : one?.template;
 
 /** The two records of a request through the gateway share their id, and the steps of approvals have none of their own. */
 const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =>
@@ -236,23 +249,33 @@ function Tenant({ record, filter, names }: RecordProps) {
   );
 }
 
-/** What became of it. A rule for emergencies is named before all else. */
+/** What became of a request, in the words of the bars. */
+function verbOf(record: AuditRecord): string {
+  if (isRefusedByMicrosoft(record)) return 'refused';
+  return record.outcome === 'answered' && isFailed(record) ? 'failed' : record.outcome;
+}
+
+/** What became of it, or of how many. A rule for emergencies is named before all else. */
 function Outcome({ record }: { readonly record: Line }) {
   const { outcome, status, code, excessScopes = [], breakGlass, equal } = record;
-  const verb = isRefusedByMicrosoft(record)
-    ? 'refused'
-    : outcome === 'answered' && isFailed(record)
-      ? 'failed'
-      : outcome;
-  const word = status === undefined ? verb : `${verb} ${status}`;
+  const verbs = Map.groupBy(equal ?? [record], verbOf);
+  const isMixed = verbs.size > 1;
+  const verb = verbOf(record);
+  const word = isMixed
+    ? [...verbs].map(([one, { length }]) => `${length.toLocaleString('en')} ${one}`).join(', ')
+    : code === undefined
+      ? [verb, status ?? []].flat().join(' ')
+      : titleOf(code);
+  const isBad = (equal ?? [record]).some((one) => (one.status ?? 200) >= 400 || isUnserved(one));
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
-      <Badge state={(status ?? 200) >= 400 ? 'failed' : outcome}>{code === undefined ? word : titleOf(code)}</Badge>{' '}
+      <Badge state={isBad ? 'failed' : outcome}>{word}</Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
       {equal === undefined ? null : (
         <span class="quiet times">
-          × {equal.length.toLocaleString('en')} <Icon name="turn" turns />
+          {isMixed ? '' : `× ${equal.length.toLocaleString('en')} `}
+          <Icon name="turn" turns />
         </span>
       )}
     </>

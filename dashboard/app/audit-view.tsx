@@ -358,6 +358,8 @@ export async function readPeriod(api: Api, filter: AuditFilter, range: LedeProps
   };
 }
 
+const isMidnight = (ms: number): boolean => new Date(ms).setHours(0, 0, 0, 0) === ms;
+
 /** How much each part of a period has, and how much of it was refused or failed. */
 function PeriodBars({
   filter,
@@ -369,8 +371,7 @@ function PeriodBars({
   if (parts.length < 2 || all.entries === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
-    const isMidnight = new Date(ms).setHours(0, 0, 0, 0) === ms;
-    return !isMidnight ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
+    return !isMidnight(ms) ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
   };
   const endMs = parts.at(-1)?.endMs ?? 0;
   const length = step === dayMinutes ? 'day' : step < 60 ? count(step, 'minute') : count(step / 60, 'hour');
@@ -394,6 +395,8 @@ function PeriodBars({
           value: refused,
           between: failed,
           others: entries - failed - refused,
+          // If each part is a day, there are too many.
+          day: step < dayMinutes && isMidnight(startMs) ? localDay(from ?? '') : undefined,
           href: auditLink({ ...filter, from, to }),
         };
       })}

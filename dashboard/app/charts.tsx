@@ -17,6 +17,8 @@ export interface Bar {
   /** What went well, above both. */
   readonly others?: number;
   readonly href?: string;
+  /** The day that begins with it, in a few letters. */
+  readonly day?: string | undefined;
 }
 
 const height = 88;
@@ -133,17 +135,32 @@ export function FailureBars({
   const scale = scaleOf(bars.map(({ value = 0, between = 0, others = 0 }) => value + between + others));
   const tallOf = (value: number): number => (value / scale.max) * height;
   const units = bars.length * 20 - (20 - width);
+  const days = bars.flatMap(({ day }, index) => (day === undefined ? [] : [[index * 20 - 4, day] as const]));
   return (
     <Plot
       scale={scale}
       width={units}
       height={height}
       note={note && { ...note, at: ((note.at * 20) / units) * 100 }}
+      below={
+        days.length === 0 ? undefined : (
+          <div class="days" aria-hidden="true">
+            {days.map(([at, day]) => (
+              <span key={day} style={{ left: `${(at / units) * 100}%` }}>
+                {day}
+              </span>
+            ))}
+          </div>
+        )
+      }
       {...axes}
     >
+      {days.map(([at, day]) => (
+        <path key={day} class="c-grid" d={`M${at} 0V${height}`} />
+      ))}
       {bars.map(({ key, title, value, between = 0, others = 0, href }, index) => {
         // One failure among thousands still shows.
-        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(3, tallOf(value));
+        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(6, tallOf(value));
         const before = areAllNow || index === bars.length - 1 ? '' : ' before';
         const bar = { x: index * 20, width };
         // For the mouse: the list of runs leads to the same pages.

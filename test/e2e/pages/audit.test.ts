@@ -131,7 +131,10 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('leads from how much the policy refused to these', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Audit');
-    await page.locator('.lede').getByRole('link', { name: /^Both|of the 2$/ }).click();
+    await page
+      .locator('.lede')
+      .getByRole('link', { name: /^Both|of the 2$/ })
+      .click();
     await waitForStatus('Listed: all 2');
     await page.getByRole('heading', { level: 1, name: '2 entries refused by the policy' }).waitFor();
     expect(await page.getByLabel('Outcome').inputValue()).toBe('policy');

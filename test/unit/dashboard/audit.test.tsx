@@ -279,6 +279,35 @@ describe('equal records that follow each other', () => {
     expect(told([at(9, {}), at(8, more), at(7, {})])).toEqual(lines);
   });
 
+  it('of one apply are in one line, with how many were answered and how many refused', async () => {
+    const of = (second: number, tenantId: string, status: number, path: string) =>
+      entry({
+        ...({ kind: 'request', outcome: 'answered', method: 'PATCH', template: '/v1.0/users/*', plan: 'p' } as const),
+        ...{ at: new Date(2026, 10, 24, 9, 0, second).toISOString(), tokenId: `t${second}`, tenantId, status, path },
+        changeSha256: `c${second}`,
+      });
+    const records = [
+      of(3, one, 204, '/v1.0/users/1'),
+      of(2, two, 403, '/v1.0/users/2'),
+      of(1, two, 503, '/v1.0/users/3'),
+    ];
+    const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+    const row = root.querySelector('tbody tr:not(.group)');
+    expect([whatIn(row!)?.trim(), row?.children[2]?.textContent, row?.children[5]?.textContent?.trim()]).toEqual([
+      'PATCH /v1.0/users/*',
+      '2 tenants',
+      '1 answered, 1 refused, 1 failed',
+    ]);
+    await act(() => row?.querySelector<HTMLElement>('button')?.click());
+    expect([...root.querySelectorAll('tr.part')].map((part) => part.children[5]?.textContent?.trim())).toEqual([
+      'answered 204',
+      'refused 403',
+      'failed 503',
+    ]);
+    expect(folded([records[0]!, { ...records[1]!, plan: 'other' }])).toHaveLength(2);
+    await unmount();
+  });
+
   it('of one minute are in one line, also between a few others', () => {
     const second = (seconds: number, resource: string) =>
       at(9, { resource, at: new Date(2026, 10, 24, 9, 0, 200 - seconds).toISOString() });
@@ -614,6 +643,15 @@ describe('what stands above the records', () => {
     expect(bars()).toHaveLength(length === 1 ? 0 : length);
     if (second !== undefined) expect(bars()).toMatchObject({ 0: '24 Nov, 09:00: 1 entry, 0 failed, 0 refused' });
     if (second !== undefined) expect(bars()[1]).toBe(`${second}: 0 entries, 0 failed, 0 refused`);
+    await unmount();
+  });
+
+  it('names the days of a week below their first bars', async () => {
+    const { root, unmount } = await view([[at(24, 'issued'), at(22, 'issued')]], undefined, 7);
+    expect([...root.querySelectorAll('.days span')].map(({ textContent }) => textContent)).toEqual([
+      '23 Nov',
+      '24 Nov',
+    ]);
     await unmount();
   });
 
