@@ -15,6 +15,7 @@ import {
   differenceText,
   nothingFoundText,
   numberText,
+  reportDays,
   unreadIn,
   workCells,
   workColumns,
@@ -62,7 +63,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           title={report.name}
           name={`${report.name}: report`}
           in={['#/tenants', 'Tenants', tenantLink(tenantId)]}
-          lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${dayText(report.createdAt)}`}
+          lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${reportDays(report)}`}
           about={
             <>
               <span>{report.defaultDomain ?? tenantId}</span>

@@ -297,7 +297,7 @@ describe('ptb run and ptb runs', () => {
       /LICENCES\n\nLicences, as of \S+: \d+ rows\nProduct: .+\nSince \d+ \w+ \d{4}: no row changed\n/,
     );
     expect(stdout).toMatch(
-      /WHAT COULD NOT BE READ[\s\S]*No run has visited this customer.\n  .*Configuration drifts \(configuration-drift-report\)/,
+      /WHAT COULD NOT BE READ[\s\S]*Not read yet.\n  .*Configuration drifts \(configuration-drift-report\)/,
     );
     const report = await json<{ sections: { job: string; rowCount: number }[] }>(['report', healthy(), '--rows', '1']);
     const exported = await json<{ tenantId: string }[]>(['runs', 'export', runId]);

@@ -16,6 +16,7 @@ import {
   jobsText,
   numberText,
   periodText,
+  reportDays,
   rowsText,
   workCells,
   workColumns,
@@ -121,7 +122,7 @@ export function reportPage(report: TenantReport): string {
 <header>
 <h1 dir="auto">${name}</h1>
 <p class="quiet">${defaultDomain ?? tenantId} · ${accessText(report)}</p>
-<p>Report of ${dayText(createdAt)}. ${periodText(report)}</p>
+<p>Report of administration, ${reportDays(report)}. ${periodText(report)}</p>
 ${warnings.map((warning) => html`<p class="warn">${warning}</p>`)}
 </header>
 <main>

@@ -60,7 +60,7 @@ const report: TenantReport = {
     })),
   },
   sections: [section('narrow', columns.slice(0, 4)), section('wide', columns)],
-  gaps: [{ jobs: [{ job: 'users', title: 'Users' }], reason: 'No run has visited this customer.', advice: 'Run it.' }],
+  gaps: [{ jobs: [{ job: 'users', title: 'Users' }], reason: 'Not read yet.', advice: 'Run it.' }],
   warnings: ['Something is missing.'],
 };
 

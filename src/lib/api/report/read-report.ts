@@ -3,6 +3,7 @@ import type { JobsAnswer } from '../answers/jobs.ts';
 import type { RunChangesAnswer } from '../answers/runs.ts';
 import type { TenantDetailsAnswer } from '../answers/tenants.ts';
 import { dayMs } from '../../core/clock.ts';
+import { comparedDays } from './report-words.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
 import { defined, type JsonObject } from '../../core/objects.ts';
@@ -111,8 +112,6 @@ export interface ReportSource {
 
 type RowsSource = Pick<ReportSource, 'tenantHistory' | 'rowPages'>;
 
-/** Reports compare with the run nearest to this time before their own. */
-export const comparedDays = 30;
 /** Jobs that are read at a time. */
 const concurrentJobs = 4;
 
@@ -429,7 +428,7 @@ function gapOf(
   const start = `Run it: ptb run JOB --tenant ${defaultDomain ?? tenantId} --wait`;
   if (last === undefined || last.outcome === 'succeeded') {
     if (asOf !== undefined) return undefined;
-    const reason = last === undefined ? 'No run has visited this customer.' : 'The rows are not kept any more.';
+    const reason = last === undefined ? 'Not read yet.' : 'The rows are not kept any more.';
     return { jobs, reason, advice: start };
   }
   const { outcome, code, finishedAt: at } = last;

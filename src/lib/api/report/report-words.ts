@@ -1,3 +1,4 @@
+import { dayMs } from '../../core/clock.ts';
 import { dayText, zoneText } from '../../core/day-text.ts';
 import { ageText, jobsWithRules } from './findings.ts';
 import type { Deed, PartnerWork } from './partner-work.ts';
@@ -10,6 +11,9 @@ type Change = Section['changed'][number];
 const unknown = '–';
 /** Values of a column, and permissions, that are named. */
 const [countedValues, countedPermissions] = [8, 3];
+
+/** Reports compare with the run nearest to this time before their own. */
+export const comparedDays = 30;
 
 const numbers = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 
@@ -181,6 +185,15 @@ export function permissionsText(permissions: readonly string[]): string {
   const others = permissions.length - shown;
   if (permissions.length === 0) return unknown;
   return [...permissions.slice(0, shown), ...(others > 0 ? [`${others} others`] : [])].join(', ');
+}
+
+/** The days that a report is about: `2 Nov to 2 Dec 2026`. */
+export function reportDays({ createdAt }: TenantReport): string {
+  const [from, to] = [Date.parse(createdAt) - comparedDays * dayMs, Date.parse(createdAt)].map((ms) =>
+    dayText(new Date(ms).toISOString()),
+  );
+  const year = to?.slice(-5) ?? '';
+  return `${from?.endsWith(year) ? from.slice(0, -5) : from} to ${to}`;
 }
 
 /** Where the rows come from, and in which zone days are: `Data from 23 Nov 2026 to 24 Nov 2026. …` */

@@ -43,7 +43,8 @@ export function rowTable(section: Section, isAll = false): RowTable {
   const rows = needing === undefined ? section.rows : needing.rows;
   // They stand with the name of the person.
   const isMark = ({ name }: Column): boolean => person !== undefined && (name === 'admin' || name === 'userType');
-  const [first = person, ...rest] = columns.filter((column) => column !== person && !isMark(column));
+  const [first = person, ...others] = columns.filter((column) => column !== person && !isMark(column));
+  const rest = others.filter((column) => !isZero(column, rows));
   // What all rows have in common is said once. One row has nothing in common with others.
   const isCommon = (column: Column): boolean =>
     rows.length > 1 &&
@@ -95,6 +96,10 @@ function titleOf(shown: number, all: number, needing: number | undefined): strin
   const some = `${numberText(needing)} of ${numberText(all)} ${needing === 1 ? 'needs' : 'need'} attention`;
   return shown < needing ? `${some}, the ${first}` : some;
 }
+
+/** Whether it counts nothing in any row. Zero days left is today. */
+const isZero = ({ name, type }: Column, rows: readonly Row[]): boolean =>
+  type === 'number' && name !== 'daysLeft' && rows.length > 0 && rows.every((row) => row[name] === 0);
 
 const isKnown = (row: Row, { name }: Column): boolean => (row[name] ?? '') !== '';
 const isEmpty = (row: Row, column: Column): boolean => !isKnown(row, column) || row[column.name] === 0;

@@ -233,7 +233,7 @@ describe('ptb report', () => {
       '',
       'WHAT COULD NOT BE READ',
       '',
-      'No run has visited this customer.',
+      'Not read yet.',
       '  Never run (fresh)',
       '  Run it: ptb run JOB --tenant contoso.com --wait',
       '',
@@ -467,7 +467,7 @@ describe('the page of ptb report', () => {
   it('is for any number of reports, also none', async () => {
     const page = await pageOf({ jobs: [unvisited] });
     expect(page).toContain('There are no data yet.');
-    expect(page).toContain('No run has visited this customer.');
+    expect(page).toContain('Not read yet.');
   });
 
   const hostile = `</td><script>alert(1)</script>"'&\u202egpj.exe`;

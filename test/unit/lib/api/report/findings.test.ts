@@ -203,7 +203,7 @@ it('says where it found nothing, and which of its jobs have no rows', async () =
   const of = (more: Partial<ReportSource>) =>
     readReport({ ...source, tenantHistory, ...more }, { tenant: tenantId, limit: 1, nowMs });
   expect(checkedText(await of({}))).toBe(
-    'Nothing that needs attention was found in: licence-report. Could not be read: mfa-report (No consent); risky-users (No run has visited this customer).',
+    'Nothing that needs attention was found in: licence-report. Could not be read: mfa-report (No consent); risky-users (Not read yet).',
   );
   // Of jobs without rules, nobody knows whether something needs attention.
   const jobs = async () => ({ jobs: [{ name: 'mine', title: 'Mine', columns: [] }] }) as never;
