@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
-import { expect, it, vi } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { Folded, PolicyView } from '../../../dashboard/app/policy-view.tsx';
 import type { ReplayAnswer } from '../../../src/lib/api/answers/policy.ts';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -226,6 +226,7 @@ it('groups the rules by how much they open, and says of two groups at most how m
 });
 
 it('shows on a phone each rule below its group, with the names of its values', async () => {
+  onTestFinished(() => void vi.unstubAllGlobals());
   vi.stubGlobal('matchMedia', () => ({ matches: true, addEventListener: () => {}, removeEventListener: () => {} }));
   const { root, unmount } = await rulesOf([{ rule: 'spare', allows, records: 0, unused: {} }]);
   expect(root.querySelector('table')).toBeNull();
@@ -234,7 +235,6 @@ it('shows on a phone each rule below its group, with the names of its values', a
     ...['May', tokens, 'In', everywhere, 'Last used', 'not used', 'Decisions', '0'],
   ]);
   await unmount();
-  vi.unstubAllGlobals();
 });
 
 it('names up to three callers, and counts more of them over their names', async () => {

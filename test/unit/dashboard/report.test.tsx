@@ -102,7 +102,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'Product 99',
     'What could not be readTitle of mfaThe service is missing',
     'since 1 Nov 2026. Ask for the extract of the log',
-    'Tokens for people and applications1User.Read.All; what was done with them is not on record24 Nov 2026',
+    'Access for people and applications1User.Read.All; what was done with it is not on record24 Nov 2026',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
   ])
     expect(text).toContain(part);

@@ -37,7 +37,7 @@ export const mayChange = ({ method = 'GET', cmdlet = '' }: Pick<AuditRecord, 'me
 
 /** What people and applications asked for. */
 const purposes = {
-  token: 'Tokens for people and applications',
+  token: 'Access for people and applications',
   change: 'Requests to change something',
   read: 'Requests to read something',
 };
@@ -80,7 +80,7 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
     const job = jobs.find(({ name }) => name === of);
     // The token of a job may carry more than the job may send requests with.
     const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
-    const about = of === purposes.token ? { about: 'what was done with them is not on record' } : {};
+    const about = of === purposes.token ? { about: 'what was done with it is not on record' } : {};
     return deed(job === undefined ? of : reportTitle(job), some, { permissions: permissions.toSorted(), ...about });
   });
   const failed = Map.groupBy(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JobsAnswer } from '../../../../../src/lib/api/answers/jobs.ts';
 import { readReport, type ReportSource, type TenantReport } from '../../../../../src/lib/api/report/read-report.ts';
+import { reportDays } from '../../../../../src/lib/api/report/report-words.ts';
 import { rowTable } from '../../../../../src/lib/api/report/row-table.ts';
 import { checkedText } from '../../../../../src/lib/api/report/report-words.ts';
 import type { JsonObject } from '../../../../../src/lib/core/objects.ts';
@@ -219,6 +220,23 @@ it('leaves out columns that say nothing to a customer, and changes of these alon
   expect(section?.figures.map(({ title }) => title)).toEqual(['Administrator: yes']);
   expect(section?.changes).toEqual({ added: 0, removed: 0, changed: 1 });
   expect(section?.changed).toMatchObject([{ columns: ['strength'] }]);
+});
+
+it('has no column of numbers that are zero in every row, but of days left', () => {
+  const number = (name: string) => ({ name, title: name, type: 'number' });
+  const columns = [
+    { name: 'product', title: 'Product', type: 'text' },
+    ...['free', 'suspended', 'daysLeft'].map(number),
+  ];
+  const rows = [1, 0].map((free) => ({ product: `E${free}`, free, suspended: 0, daysLeft: 0 }));
+  const table = rowTable({ columns, rows, rowCount: 2 } as never);
+  expect(table.columns.map(({ title }) => title)).toEqual(['Product', 'free', 'daysLeft']);
+});
+
+it('names its days, with the year once', () => {
+  const of = (createdAt: string) => reportDays({ createdAt } as never);
+  expect(of('2026-12-02T12:00:00.000Z')).toBe('2 Nov to 2 Dec 2026');
+  expect(of('2027-01-05T12:00:00.000Z')).toBe('6 Dec 2026 to 5 Jan 2027');
 });
 
 describe('the rows of people', () => {

@@ -65,9 +65,9 @@ it('tells what was served by its purpose, and what was approved, refused and fai
     ['Requests to change something', '1', 'User.ReadWrite.All', '28 Nov 2026'],
     ['Requests to read something', '1', 'User.Read.All', '27 Nov 2026'],
     [
-      'Tokens for people and applications',
+      'Access for people and applications',
       '1',
-      'Directory.ReadWrite.All; what was done with them is not on record',
+      'Directory.ReadWrite.All; what was done with it is not on record',
       '25 Nov 2026',
     ],
     ['In an emergency', '1', 'without an approval; counted above or below, too', '25 Nov 2026'],
@@ -95,7 +95,7 @@ it('says of requests to read that Microsoft refused that nothing was read', asyn
 
 it('knows no permissions of a record without them', async () => {
   const { deeds } = (await work([[record(20, { outcome: 'issued', scopes: [] })]])).found;
-  expect(deeds).toMatchObject([{ name: 'Tokens for people and applications', permissions: [] }]);
+  expect(deeds).toMatchObject([{ name: 'Access for people and applications', permissions: [] }]);
 });
 
 it('says from when on it counts if the period has too many records', async () => {
