@@ -406,8 +406,12 @@ const extents: readonly (readonly [title: string, about: string, isOf: (rule: Ru
     '',
   ],
   ['Opens the partner tenant', 'Your own tenant, which customers depend on.', opensPartner, 'warn'],
-  ['With an approval', 'Another person approves each use.', ({ allows }) => allows?.approval !== undefined],
-  ['Limited', 'Without an approval, for what the rule names.', ({ allows }) => allows !== undefined],
+  [
+    'With a condition',
+    'After an approval, or in an emergency with a reason.',
+    ({ allows }) => allows?.approval !== undefined,
+  ],
+  ['Limited', 'Without a condition, for what the rule names.', ({ allows }) => allows !== undefined],
   ['Not known', 'This broker does not say what the rule allows.', () => true],
 ];
 

@@ -212,7 +212,7 @@ it('groups the rules by how much they open, and says of two groups at most how m
     'both: opens the partner tenant, too',
     '1: Opens the partner tenant',
     'own',
-    'With an approval',
+    'With a condition',
     'asks',
     'Limited',
     'unused',
@@ -230,7 +230,7 @@ it('shows on a phone each rule below its group, with the names of its values', a
   vi.stubGlobal('matchMedia', () => ({ matches: true, addEventListener: () => {}, removeEventListener: () => {} }));
   const { root, unmount } = await rulesOf([{ rule: 'spare', allows, records: 0, unused: {} }]);
   expect(root.querySelector('table')).toBeNull();
-  expect(root.querySelector('.rules h3')?.textContent).toBe('1Limited Without an approval, for what the rule names.');
+  expect(root.querySelector('.rules h3')?.textContent).toBe('1Limited Without a condition, for what the rule names.');
   expect([...root.querySelectorAll('.rules :is(dt, dd)')].map(({ textContent }) => textContent)).toEqual([
     ...['May', tokens, 'In', everywhere, 'Last used', 'not used', 'Decisions', '0'],
   ]);
