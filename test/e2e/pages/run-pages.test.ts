@@ -138,8 +138,11 @@ describe('the page of a run over 5,000 customers', skippedBecause(noBrowser), ()
 
   it('keeps few rows in the document, tells screen readers their true number, and has no finding of axe', async () => {
     const page = await open('run');
+    await page.locator('[role=grid] [tabindex="0"]').focus();
+    // The last line is that of the tenants that succeeded, which opens.
+    for (const key of ['Control+End', 'Enter', 'Control+Home']) await page.keyboard.press(key);
     // With the heading and those over the causes.
-    expect(await rowCount(page)).toBeGreaterThan(5_001);
+    await expect.poll(() => rowCount(page)).toBeGreaterThan(5_001);
     expect(await rowCount(page)).toBeLessThan(5_015);
     expect(await page.getByRole('row').count()).toBeLessThan(60);
     expect(await findings(page)).toEqual([]);
