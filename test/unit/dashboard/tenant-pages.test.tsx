@@ -311,7 +311,7 @@ describe('the matrix of tenants', () => {
     };
     const before = options.vnode;
     onTestFinished(() => {
-      options.vnode = before;
+      Object.assign(options, { vnode: before });
     });
     const [lines, visits] = ['idle idle idle', 'good good good'];
     expect(await drawn(4)).toEqual([lines, visits, lines, 'good']);
