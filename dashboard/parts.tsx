@@ -128,10 +128,16 @@ function Parts() {
         <Panel title="Causes" bare>
           <CauseRow
             cause={cause('consent_required', 'bad', ['Ashford Instruments', longName])}
+            jobs={[]}
             trendOf={() => undefined}
             isOpen
           />
-          <CauseRow cause={cause('gdap_pending', 'warn', ['Cedar Timber'])} trendOf={() => undefined} isOpen={false} />
+          <CauseRow
+            cause={cause('gdap_pending', 'warn', ['Cedar Timber'])}
+            jobs={[]}
+            trendOf={() => undefined}
+            isOpen={false}
+          />
         </Panel>
         <Panel title="Nothing" bare>
           <Empty title="Nothing waits for a decision">Requests come here when a rule wants a second person.</Empty>
@@ -186,7 +192,7 @@ function Parts() {
             <li class="ask">
               <div>
                 <b>helpdesk-portal reads users</b>
-                <div class="small">Alder Accountants · lapses in 23 hours</div>
+                <div class="small">Alder Accountants · expires in 23 hours</div>
               </div>
               <button type="button" class="s">
                 Review
@@ -247,7 +253,7 @@ function Parts() {
           }
         >
           <ApprovalFacts approval={approval} />
-          <p class="consequence">It is served once, within 30 minutes from now.</p>
+          <p class="consequence">The approval is then valid for one use within 30 minutes.</p>
           <label for="reason">Reason, which the asker and auditors read</label>
           <textarea id="reason" rows={2} aria-invalid="true" />
           <p class="problem">Write at least 10 characters.</p>

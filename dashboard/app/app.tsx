@@ -122,7 +122,7 @@ function NotFound() {
         <a href="#/overview">Go to the overview</a>, or find what you are looking for.
       </p>
       <DialogButton dialog={(onClose) => <Palette onClose={onClose} />}>
-        <Icon name="search" /> Find or do…
+        <Icon name="search" /> Search or run…
       </DialogButton>
     </>
   );

@@ -104,11 +104,11 @@ export function Standing({ approval }: { readonly approval: ApprovalSummary }) {
   const { status, approvalsGiven, approvalsNeeded, expiresAt, validUntil, servedOnce, use, closedAt } = approval;
   const [words, iso] =
     status === 'pending'
-      ? [`${approvalsGiven} of ${count(approvalsNeeded, 'approval')} given, the request lapses`, expiresAt]
+      ? [`${approvalsGiven} of ${count(approvalsNeeded, 'approval')} given, expires`, expiresAt]
       : status === 'approved'
-        ? [servedOnce ? 'served once until' : 'served until', validUntil]
+        ? [servedOnce ? 'valid for one use until' : 'valid until', validUntil]
         : use?.answered === false
-          ? ['no answer is known, sent', use.at]
+          ? ['answer unknown, sent', use.at]
           : ['closed', closedAt];
   return iso === undefined ? null : (
     <span>
@@ -235,18 +235,18 @@ export const servedWords = ({
   validMinutes,
 }: Pick<ApprovalSummary, 'servedOnce' | 'validMinutes'>): string =>
   servedOnce
-    ? `it is served once, within ${count(validMinutes, 'minute')}`
-    : `it is served for ${count(validMinutes, 'minute')}, as often as it is sent`;
+    ? `valid for one use within ${count(validMinutes, 'minute')}`
+    : `valid for ${count(validMinutes, 'minute')}, for any number of uses`;
 
 /** What a decision does, in one sentence. The person reads it again before the decision is sent. */
 export function consequence(approval: ApprovalAnswer, decision: DecisionKind): string {
   const { approvalsGiven, approvalsNeeded } = approval;
-  if (decision === 'deny') return 'It is refused, also if others have approved it.';
-  if (decision === 'revoke') return 'From now on it is refused.';
+  if (decision === 'deny') return 'The request is refused, even if others have approved it.';
+  if (decision === 'revoke') return 'The request is refused from now on.';
   const missing = approvalsNeeded - approvalsGiven - 1;
   return missing > 0
     ? `After your approval, ${count(missing, 'more person')} must approve it.`.replace('persons', 'people')
-    : `From now on ${servedWords(approval)}.`;
+    : `The approval is then ${servedWords(approval)}.`;
 }
 
 /** Roles that the person lacks for a decision. */

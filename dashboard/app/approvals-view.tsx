@@ -55,8 +55,8 @@ function Approvals({ filter }: FilterProps) {
         name="Approvals"
         lede={
           mayDecide
-            ? 'A rule lets these requests through only after other people have approved them.'
-            : 'What you asked for. Others decide on it: you need the app role Approvals.Decide to decide yourself.'
+            ? 'A rule of the policy requires that other people approve these requests.'
+            : 'Your requests, on which others decide. To decide yourself, you need the app role Approvals.Decide.'
         }
       />
       <div class="filters">
@@ -124,7 +124,7 @@ function useApprovals(filter: ApprovalsFilter) {
 const emptyTexts = {
   waiting: 'Nothing waits for a decision.',
   valid: 'No approval is valid at the moment.',
-  closed: 'No approval was closed yet.',
+  closed: 'No approval has been closed yet.',
 } as const;
 
 type OnDecide = Parameters<typeof DecisionButtons>[0]['onDecide'];
@@ -135,7 +135,7 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
   if (approvals.length === 0)
     return (
       <Empty title={isAll ? emptyTexts[filter.show ?? 'waiting'] : 'None of the newest entries.'}>
-        Requests come here when a rule wants a second person.
+        Requests appear here when a rule requires a second person.
       </Empty>
     );
   return (

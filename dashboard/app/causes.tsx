@@ -9,6 +9,7 @@ import { stepFor } from '../../src/lib/api/next-step.ts';
 import type { useTrends } from './nights.ts';
 import { Empty } from './pieces.tsx';
 import { tenantLink } from './route.ts';
+import { TryAgain } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import { adviceOf, areResultsKnown, causesOf, type Cause, titleOf } from '../../src/lib/api/trouble.ts';
 
@@ -20,11 +21,13 @@ export const noTenant = 'There is no customer tenant that you may see.';
 
 interface CausesProps {
   readonly answer: TenantsAnswer;
+  /** Those that can be started again in the tenants of a cause. */
+  readonly jobs: Parameters<typeof TryAgain>[0]['jobs'];
   readonly trendOf: ReturnType<typeof useTrends>;
 }
 
 /** Tenants that need somebody to act, by cause. */
-export function Causes({ answer: { tenants, warnings }, trendOf }: CausesProps) {
+export function Causes({ answer: { tenants, warnings }, jobs, trendOf }: CausesProps) {
   const causes = causesOf(tenants);
   if (tenants.length === 0) return <Empty title={noTenant} />;
   if (!areResultsKnown(tenants) && causes.length === 0)
@@ -37,7 +40,7 @@ export function Causes({ answer: { tenants, warnings }, trendOf }: CausesProps) 
   return (
     <>
       {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} />
+        <CauseRow key={cause.cause} cause={cause} jobs={jobs} trendOf={trendOf} isOpen={index === 0} />
       ))}
       {areResultsKnown(tenants) ? null : (
         <footer>It is not known whether jobs failed in the tenants that the broker can reach.</footer>
@@ -46,13 +49,13 @@ export function Causes({ answer: { tenants, warnings }, trendOf }: CausesProps) 
   );
 }
 
-interface RowProps extends Pick<CausesProps, 'trendOf'> {
+interface RowProps extends Pick<CausesProps, 'jobs' | 'trendOf'> {
   readonly cause: Cause;
   readonly isOpen: boolean;
 }
 
 /** Whom a cause concerns, since when, and what helps. */
-export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
+export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
   const { tone, tenants } = cause;
   const trend = trendOf(cause);
   const [title, advice] = [titleOf(cause.cause), adviceOf(cause.cause)];
@@ -86,6 +89,7 @@ export function CauseRow({ cause, trendOf, isOpen }: RowProps) {
         </ul>
         <Paragraphs text={advice} />
         <StepFor cause={cause} />
+        <TryAgain jobs={jobs} cause={cause} />
       </div>
     </details>
   );
@@ -134,8 +138,10 @@ export function GroupHead(props: {
   readonly advice?: string | undefined;
   readonly since?: ComponentChildren;
   readonly cause?: Parameters<typeof stepFor>[0] | undefined;
+  /** Another button. */
+  readonly children?: ComponentChildren;
 }) {
-  const { count: n, title, tone, advice, since, cause } = props;
+  const { count: n, title, tone, advice, since, cause, children } = props;
   const step = cause && stepFor(cause);
   return (
     <>
@@ -151,6 +157,7 @@ export function GroupHead(props: {
       {step === undefined ? null : (
         <CopyButton text={step.command} what="command" whatFor={title} tabIndex={-1} isAlone />
       )}
+      {children}
     </>
   );
 }

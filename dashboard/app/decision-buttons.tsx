@@ -149,7 +149,7 @@ function DecisionDialog(props: DialogProps) {
   const reasonFor = `${decision} ${approvalId}`;
   const { reason, area, isFit, element } = useReason({
     id: 'decision-reason',
-    label: 'Reason, which the asker and auditors read',
+    label: 'Reason (shown to the asker and to auditors)',
     first: reasons.get(reasonFor),
     isNeeded: true,
     describedBy: 'decision-consequence',

@@ -91,6 +91,7 @@ interface RunsProps {
 function Failing({ name }: Pick<JobViewProps, 'name'>) {
   const tenants = useTenants()?.tenants ?? [];
   const jobs = usePolling(readJobRuns, 'job runs', intervalMs).value ?? [];
+  const own = jobs.map(({ job }) => job).filter((job) => job.name === name);
   const failed = tenants.filter(({ lastResults = [] }) =>
     lastResults.some(({ job, outcome }) => job === name && outcome === 'failed'),
   );
@@ -107,7 +108,7 @@ function Failing({ name }: Pick<JobViewProps, 'name'>) {
   return (
     <Panel title={`${count(named.size, 'tenant')} failed last time`} bare>
       {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} trendOf={trendOf} isOpen={index === 0} />
+        <CauseRow key={cause.cause} cause={cause} jobs={own} trendOf={trendOf} isOpen={index === 0} />
       ))}
     </Panel>
   );

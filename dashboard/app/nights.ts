@@ -285,7 +285,7 @@ type FailedNight = readonly [startedAt: string, failed: number];
  * Since when tenants fail: the first night of the present unbroken series of failures. Every page takes it from here, so it is
  * the night in which the marks of the tenant become red.
  * @param nights the oldest first. @param of how many tenants there are.
- * @returns `since 24 Nov`, `since 24 Oct, all 2 since 11 Nov`, or `for 14 nights or more` if the nights begin with a failure.
+ * @returns `since 24 Nov`, `1 since 24 Oct, 2 since 11 Nov`, or `for 14 nights or more` if the nights begin with a failure.
  * Undefined if the last night has none.
  */
 export function sinceOf(nights: readonly FailedNight[], of: number): string | undefined {
@@ -295,10 +295,11 @@ export function sinceOf(nights: readonly FailedNight[], of: number): string | un
   const [newest] = nights.at(-1) ?? [first];
   const days = daysBetween(noonOf(Date.parse(first)), noonOf(Date.parse(newest))) + 1;
   const some = before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(first)}`;
-  const [all] = nights[nights.findLastIndex(([, failed]) => failed < of) + 1] ?? [];
-  return of < 2 || all === undefined || localDay(all) === localDay(first)
-    ? some
-    : `${some}, all ${of} since ${localDay(all)}`;
+  const at = nights.findLastIndex(([, failed]) => failed < of) + 1;
+  const [all] = nights[at] ?? [];
+  if (of < 2 || all === undefined || localDay(all) === localDay(first)) return some;
+  const least = Math.min(...nights.slice(before + 1, at).map(([, failed]) => failed));
+  return `${least} ${some}, ${of} since ${localDay(all)}`;
 }
 
 /**

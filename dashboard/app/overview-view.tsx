@@ -40,6 +40,8 @@ const tenantsIntervalMs = 60_000;
 const historyIntervalMs = 300_000;
 /** Nights in the chart at least. It says how many failed so many nights ago. */
 const trendNights = 14;
+/** In the curve of a job. */
+const curveNights = 30;
 
 /** How many customers need me, is it better or worse, why, and what helps? Then what waits, what ends, and the jobs. */
 export function OverviewView() {
@@ -60,6 +62,14 @@ export function OverviewView() {
   const nights = nightsOf([...kept, ...older], mostNights, trendNights);
   const trendOf = useTrends(jobs.value ?? [], tenants.value?.tenants ?? []);
   const narrow = useNarrow();
+  const curves = causesOf(tenants.value?.tenants ?? []).map((cause) => trendOf(cause)?.values.length ?? 0);
+  const longest = Math.max(0, ...curves);
+  const more = (
+    <>
+      {longest < 2 || narrow ? null : <span class="small">curves: last {longest} nights</span>}
+      <a href="#/tenants">All tenants</a>
+    </>
+  );
   return (
     <>
       <Head
@@ -82,9 +92,9 @@ export function OverviewView() {
       <div class="cols">
         <div class="stack">
           {showsTenants ? (
-            <Panel title="What is wrong" more={<a href="#/tenants">All tenants</a>} bare>
+            <Panel title="What is wrong" more={more} bare>
               <Loaded polled={tenants} isPart>
-                {(answer) => <Causes answer={answer} trendOf={trendOf} />}
+                {(answer) => <Causes answer={answer} jobs={jobs.value?.map(({ job }) => job)} trendOf={trendOf} />}
               </Loaded>
             </Panel>
           ) : null}
@@ -136,7 +146,7 @@ function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; 
       {last === undefined ? '' : `${count(last.tenants.failed, 'tenant')} failed in the last night`}
       {before === undefined ? '' : `, two weeks ago ${before.tenants.failed.toLocaleString('en')}`}
       {last === undefined ? '' : '. '}
-      Looked at {localClock(answer.asOf, false)}, {looked}.
+      As of {localClock(answer.asOf, false)}, {looked}.
     </>
   );
 }
@@ -233,7 +243,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               ({ last, job }) => (last === undefined ? 'no run yet' : <LastRun run={last} job={job} />),
             ],
             ['Tenants', 'w-l p2', ({ last }) => last?.finishedAt && <CountsBar counts={last.tenants} />],
-            ['Night by night', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
+            [`Last ${curveNights} nights`, 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
             ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
             ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
@@ -275,7 +285,7 @@ const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: J
 );
 
 function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
-  const failed = nightsOf(runs, mostNights).map(({ run }) => run?.tenants.failed);
+  const failed = nightsOf(runs, curveNights, curveNights).map(({ run }) => run?.tenants.failed);
   return (
     <Spark
       values={failed}
@@ -310,7 +320,7 @@ function WaitsForYou() {
                 <a href={approvalLink(approval.id)}>{titleInWords(approval)}</a>
               </b>
               <div class="small">
-                <PartyName party={approval.asker} /> · lapses {relative(approval.expiresAt)}
+                <PartyName party={approval.asker} /> · expires {relative(approval.expiresAt)}
               </div>
             </div>
             <button type="button" class="s" onClick={() => begin(approval.id, 'approve')}>
@@ -345,6 +355,8 @@ function WaitsForYou() {
 }
 
 const endsShown = 6;
+/** The rows tell as much of fewer. */
+const endsInChart = 4;
 
 const weeksShown = 13;
 const weekMs = 7 * 86_400_000;
@@ -360,7 +372,7 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
   if (ends.length === 0) return null;
   return (
     <Panel title="Relationships that end" more={<span class="small">within {weeksShown} weeks</span>} bare>
-      {ends.length === 1 ? null : <EndBars ends={ends} />}
+      {ends.length < endsInChart ? null : <EndBars ends={ends} />}
       <ul class="list">
         {ends.slice(0, endsShown).map((tenant) => {
           const { tenantId, name, relationshipEndsAt = '' } = tenant;

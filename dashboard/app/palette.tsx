@@ -82,7 +82,7 @@ function Finder({ onClose, onDo }: FinderProps) {
     <dialog
       ref={dialog}
       class="palette"
-      aria-label="Find or do"
+      aria-label="Search or run"
       onClose={onClose}
       onClick={(event) => {
         if (event.target === dialog.current) onClose();
@@ -90,7 +90,7 @@ function Finder({ onClose, onDo }: FinderProps) {
     >
       <label class="q">
         <Icon name="search" />
-        <span class="visually-hidden">Find or do</span>
+        <span class="visually-hidden">Search or run</span>
         <input
           role="combobox"
           aria-expanded="true"

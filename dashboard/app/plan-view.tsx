@@ -128,7 +128,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       {run !== undefined && (isEnded(run.status) || run.cancelRequested === true) ? <RunSummary run={run} /> : null}
       {tenants.failed > 0 && isEnded(status) ? (
         <Notice kind="warn" actions={why}>
-          {count(tenants.failed, 'tenant')} could not be read and {tenants.failed === 1 ? 'gets' : 'get'} nothing.
+          {count(tenants.failed, 'tenant')} could not be read and will not be changed.
         </Notice>
       ) : null}
       {apply === undefined ? (
@@ -178,7 +178,7 @@ function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run:
           expires <Time iso={expiresAt} short />
         </span>
       )}
-      {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>takes back an apply</a>}
+      {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>undoes an apply</a>}
       {digest === undefined ? null : (
         <span title={`SHA-256 of the changes: ${digest}`}>
           digest <code>{digest.slice(0, 12)}…</code> <CopyButton text={digest} what="digest" />
@@ -249,8 +249,8 @@ function EndButton({ plan, reload, onFailure, label }: ActProps & { readonly lab
         </>
       }
     >
-      <p>Nothing more is sent. What was sent is read a last time. The tenants that are left need another plan.</p>
-      {undoes ? <p>Then “Plan to undo” plans to take back what was applied.</p> : null}
+      <p>Nothing more is sent. What was sent is checked once more. The remaining tenants need a new plan.</p>
+      {undoes ? <p>Afterwards, “Plan to undo” makes a plan that undoes what was applied.</p> : null}
     </Dialog>
   );
   return <DialogButton dialog={dialog}>{label}</DialogButton>;
@@ -273,7 +273,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   const { hold, wave = 1, waves, stop } = apply;
   const { reason, isFit, element } = useReason({
     id: 'go-on-reason',
-    label: 'Reason to go on, if you give one: all who see the plan read it',
+    label: 'Reason (optional, shown on the plan)',
   });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
@@ -289,28 +289,12 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
     reload();
   };
   return (
-    <Notice
-      kind={hold === undefined ? 'you' : 'bad'}
-      actions={
-        mayApply ? (
-          <span class="actions">
-            <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End here…" />
-            <ActionButton work={goOn} onFailure={onFailure} primary>
-              <Icon name="play" /> {hold === undefined ? `Go on with wave ${wave + 1}` : 'Go on'}
-            </ActionButton>
-          </span>
-        ) : (
-          <span class="quiet">
-            The app role <code>Changes.Apply</code> decides.
-          </span>
-        )
-      }
-    >
+    <Notice kind={hold === undefined ? 'you' : 'bad'}>
       <strong>{headline}.</strong>
       <p>
         {hold === undefined ? (
           <>
-            Wave {wave + 1} has {count(waves[wave] ?? 0, 'tenant')}
+            Wave {wave + 1} changes {count(waves[wave] ?? 0, 'tenant')}
             {next.length === 0 ? null : (
               <>
                 : <Some names={next} most={nextShown} />
@@ -320,19 +304,40 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
           </>
         ) : (
           <>
-            {hold.detail} Since <Time iso={hold.at} short />, {count(left, 'tenant')} {left === 1 ? 'waits' : 'wait'}.
+            {hold.detail} {count(left, 'tenant')} {left === 1 ? 'has' : 'have'} waited since{' '}
+            <Time iso={hold.at} short />.
           </>
         )}
         {canHold ? (
           <>
             {' '}
-            Once it goes on, {count(limits.failed + 1, 'more failed tenant')} or{' '}
-            {count(limits.unclear + 1, 'unclear one')} will hold it, not counting those that had changed since the plan.
-            {judged === 1 ? ' An unconfirmed one counts as unclear.' : ''}
+            It stops and waits again if {count(limits.failed + 1, 'more tenant')}{' '}
+            {limits.failed === 0 ? 'fails' : 'fail'} or {limits.unclear + 1} {limits.unclear === 0 ? 'ends' : 'end'}{' '}
+            unclear.
           </>
         ) : null}
       </p>
-      {mayApply ? element : null}
+      {canHold ? (
+        <p class="small">
+          Tenants that had changed since the plan do not count.
+          {judged === 1 ? ' Unconfirmed tenants count as unclear.' : ''}
+        </p>
+      ) : null}
+      {mayApply ? (
+        <>
+          {element}
+          <div class="actions">
+            <ActionButton work={goOn} onFailure={onFailure} primary>
+              <Icon name="play" /> {hold === undefined ? `Go on with wave ${wave + 1}` : 'Go on'}
+            </ActionButton>
+            <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End here…" />
+          </div>
+        </>
+      ) : (
+        <p class="quiet">
+          To decide, you need the app role <code>Changes.Apply</code>.
+        </p>
+      )}
     </Notice>
   );
 }
@@ -365,7 +370,7 @@ function Waves({ apply, tenants }: WavesProps) {
     return [...counts, ...(left > 0 ? [['rest', restWord, left] as const] : [])];
   });
   return (
-    <Panel title="Waves" more={<span class="small">one after another, each with a part of the tenants</span>} bare>
+    <Panel title="Waves" more={<span class="small">sent one after another</span>} bare>
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
@@ -439,9 +444,9 @@ const Gate = (props: {
 );
 
 const waveWords = {
-  succeeded: ['good', 'done'],
-  failed: ['bad', 'to look at'],
-  retrying: ['active', 'in work'],
+  succeeded: ['good', 'succeeded'],
+  failed: ['bad', 'failed'],
+  retrying: ['active', 'under way'],
   skipped: ['rest', 'skipped'],
 } as const;
 
@@ -467,15 +472,20 @@ function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: 
   ];
   const shown = figures.map(
     ([name, n, tone], at) =>
-      [name, n.toLocaleString('en'), at === 0 ? `of ${count(changes, 'change')}` : '', tone] as const,
+      [
+        name,
+        n.toLocaleString('en'),
+        at === 0 ? `of ${count(changes, 'change')}` : n === 1 ? 'change' : 'changes',
+        tone,
+      ] as const,
   );
   const made = undoableOf(plan);
-  const when = isEnded(status) ? `of ${made.toLocaleString('en')} applied` : 'once this has ended';
+  const when = `${made === 1 ? 'change' : 'changes'}${isEnded(status) ? '' : ', once the apply has ended'}`;
   const undone = made > 0 ? [['can be undone', made.toLocaleString('en'), when, 'idle'] as const] : [];
   return <Metrics class="panel" of={[...shown, ...undone]} />;
 }
 
-/** The tenants in which it went wrong, and why, as far as the first page of rows has it. */
+/** The tenants that failed, and why, as far as the first page of rows has it. */
 function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[]; readonly apply: Apply }) {
   const { runId } = apply;
   const failed = tenants.filter(({ outcome }) => outcome === 'failed');
@@ -489,12 +499,8 @@ function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[];
   if (failed.length === 0) return null;
   return (
     <Panel
-      title="What went wrong"
-      more={
-        <a href={runLink(runId, 'rows')}>
-          {failed.length > namesShown ? `All ${count(failed.length, 'tenant')}` : 'Every change'}, with the answers
-        </a>
-      }
+      title={`${count(failed.length, 'tenant')} failed`}
+      more={<a href={runLink(runId, 'rows')}>Every change with its answer</a>}
       bare
     >
       <ul class="list">
@@ -587,7 +593,7 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
       )}
       <TextField
         id="apply-waves"
-        label="Waves, one after another: shares, group:NAME, tag:NAME or tenants"
+        label="Waves, in order: shares, group:NAME, tag:NAME or tenants"
         placeholder="group:pilot, 10%, 100%"
         value={form.waves}
         onText={(waves) => set({ waves })}
@@ -603,17 +609,21 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
           onText={(text) => set({ [name]: text })}
         />
       ))}
-      <Check label="A person goes on after each wave" checked={form.confirm} onChange={(confirm) => set({ confirm })} />
+      <Check
+        label="Wait for a person after each wave"
+        checked={form.confirm}
+        onChange={(confirm) => set({ confirm })}
+      />
       <TextField
         id="apply-reason"
-        label="Reason, which the people read who approve it"
+        label="Reason (shown to the approvers)"
         placeholder=""
         value={form.reason}
         onText={(reason) => set({ reason })}
       />
       {form.pending === undefined ? (
         <p class="quiet small">
-          If a rule of the policy wants an approval, it is asked for first, and nothing is sent yet.
+          If the policy requires an approval, that is requested first. Nothing is sent until it is given.
         </p>
       ) : (
         <WaitsForApproval pending={form.pending} />
@@ -624,9 +634,9 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
 }
 
 const numberFields = [
-  ['failed', 'Hold when more tenants than this fail (in the first wave, one is enough)'],
-  ['unclear', 'Hold when more tenants than this end unclear'],
-  ['pause', 'Minutes to leave each wave alone before the next'],
+  ['failed', 'Hold if more tenants than this fail (in the first wave, one is enough)'],
+  ['unclear', 'Hold if more tenants than this end unclear'],
+  ['pause', 'Minutes to wait between waves'],
 ] as const;
 
 const first: Omit<ApplyForm, 'waves'> = { failed: '3', unclear: '1', pause: '60', confirm: true, reason: '' };
@@ -641,6 +651,6 @@ const WaitsForApproval = ({ pending }: { readonly pending: PendingApprovalAnswer
       </a>
     }
   >
-    <strong>The rule “{pending.rule}” wants an approval.</strong> <Sentence text={pending.detail} />
+    <strong>The rule “{pending.rule}” requires an approval.</strong> <Sentence text={pending.detail} />
   </Notice>
 );

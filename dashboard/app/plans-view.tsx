@@ -103,14 +103,14 @@ function Tenants({ plan: { tenants, apply } }: { readonly plan: PlanSummary }) {
   );
 }
 
-const groups = ['Waiting for a person', 'Under way', 'Not applied', 'Over'] as const;
+const groups = ['Waiting for a person', 'Under way', 'Not applied', 'Closed'] as const;
 
-/** Those that wait for a person, those under way, those not applied, of which some may have nothing to change, and what is over. */
+/** Those that wait for a person, those under way, those not applied, of which some may have nothing to change, and the closed ones. */
 const byState = (plans: readonly PlanSummary[]) => {
   const found = Map.groupBy(plans, (plan): (typeof groups)[number] => {
     if (plan.apply?.waits === true) return 'Waiting for a person';
     if (stateOf(plan)[0] === 'active') return 'Under way';
-    return plan.status === 'completed' && plan.apply === undefined && !isExpired(plan) ? 'Not applied' : 'Over';
+    return plan.status === 'completed' && plan.apply === undefined && !isExpired(plan) ? 'Not applied' : 'Closed';
   });
   return groups.flatMap((title) => (found.has(title) ? [{ title, items: found.get(title) ?? [] }] : []));
 };

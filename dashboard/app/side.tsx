@@ -43,7 +43,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
           <Icon name="menu" />
         </button>
         <b class="cut">{views.find(([view]) => view === route.view)?.[1]}</b>
-        <button type="button" class="bare" aria-label="Find or do" onClick={() => setFinding(true)}>
+        <button type="button" class="bare" aria-label="Search or run" onClick={() => setFinding(true)}>
           <Icon name="search" />
         </button>
       </div>
@@ -56,7 +56,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
           </span>
         </a>
         <button type="button" class="find" aria-keyshortcuts="Control+K" onClick={() => setFinding(true)}>
-          <Icon name="search" /> Find or do <kbd>Ctrl K</kbd>
+          <Icon name="search" /> Search or run… <kbd>Ctrl K</kbd>
         </button>
         <nav class="nav" aria-label="Views">
           <ul>

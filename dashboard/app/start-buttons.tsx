@@ -1,5 +1,6 @@
 import { useId, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import type { Cause } from '../../src/lib/api/trouble.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { AskDialog } from './ask-dialog.tsx';
 import { Search } from './choice.tsx';
@@ -36,6 +37,59 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
         </DialogButton>
       ) : null}
     </>
+  );
+}
+
+/** Tenants that one run is started for from a list. More of them are started as a group, or all. */
+export const mostToStart = 500;
+
+/**
+ * A button that opens the start form for tenants in which jobs failed, with these tenants filled in. A change is planned again.
+ * Nothing if there is no access to them, or if the person may start none of the jobs.
+ */
+export function TryAgain(props: {
+  readonly jobs: readonly Job[] | undefined;
+  readonly cause: Pick<Cause, 'cause' | 'tenants'>;
+  /** In a grid, whose keys a dialog in it would press: shows the dialog elsewhere. */
+  readonly onOpen?: () => void;
+}) {
+  const { jobs, cause, onOpen } = props;
+  const startable = useStartable(jobs, cause);
+  const n = cause.tenants.length;
+  if (startable.length === 0) return null;
+  const label = `${startable.every(({ changes }) => changes === true) ? 'Plan again for' : 'Try again in'} ${n === 1 ? 'this tenant' : `these ${n} tenants`}…`;
+  return onOpen === undefined ? (
+    <DialogButton dialog={(onClose) => <TryAgainDialog jobs={startable} cause={cause} onClose={onClose} />}>
+      {label}
+    </DialogButton>
+  ) : (
+    <button type="button" class="s" tabIndex={-1} aria-haspopup="dialog" onClick={onOpen}>
+      {label}
+    </button>
+  );
+}
+
+/** Those of the jobs that failed for a cause which the person may start. */
+function useStartable(jobs: readonly Job[] = [], { tenants }: Pick<Cause, 'tenants'>): readonly Job[] {
+  const mayStart = useMayStart();
+  const failed = new Set(tenants.flatMap(({ results }) => results.map(({ job }) => job)));
+  return tenants.length > mostToStart ? [] : jobs.filter((job) => failed.has(job.name) && mayStart(job));
+}
+
+/** The form of the job, or first a list of the jobs if several failed. */
+export function TryAgainDialog(props: {
+  readonly jobs: readonly Job[] | undefined;
+  readonly cause: Pick<Cause, 'tenants'>;
+  readonly onClose: () => void;
+}) {
+  const { jobs, cause, onClose } = props;
+  const startable = useStartable(jobs, cause);
+  const form = { tenants: cause.tenants.map(({ tenant }) => tenant.tenantId), onClose };
+  const [only, ...others] = startable;
+  return only !== undefined && others.length === 0 ? (
+    <StartDialog job={only} {...form} />
+  ) : (
+    <ChooseJob title="Try again" jobs={startable} {...form} />
   );
 }
 

@@ -107,8 +107,9 @@ const unknownResults: RowsColumn<Tenant> = {
   cell: () => <span class="quiet">not known</span>,
 };
 
-/** Of a job in a narrow column: `MFA`, `Secret expiry`. The name says it in fewer words than the title. */
+/** Of a job in a narrow column: `MFA`, `Licence`. The name says it in fewer words than the title. */
 export function shortName(job: string): string {
+  if (job === 'secret-expiry-report') return 'Secrets';
   const words = job.replace(/-(?:report|check)$/, '').replaceAll('-', ' ');
   return words.length <= 3 ? words.toUpperCase() : capitalized(words);
 }

@@ -76,7 +76,7 @@ export function TenantJobs({ tenant }: TenantProps) {
           items={lastResults.toSorted((one, other) => rankOf(one) - rankOf(other))}
           keyOf={({ job }) => job}
           columns={[
-            ['Job', 'wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
+            ['Job', 'w-x wrap', ({ job, runId }) => <a href={runLink(runId)}>{titleOfJob(job)}</a>, ({ job }) => job],
             [count(nights, 'night'), 'w-l', ({ job }) => <ResultMarks of={job} {...{ history, nights, changing }} />],
             ['Last result', 'w-c', (result) => <ResultBadge {...{ result, changing }} isBrief />],
             [

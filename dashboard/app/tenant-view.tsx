@@ -17,7 +17,7 @@ import { Fact, Head, Loaded, Panel, Time, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { approvalLink, planLink, reportLink, runLink } from './route.ts';
-import { StartButtons } from './start-buttons.tsx';
+import { StartButtons, TryAgain } from './start-buttons.tsx';
 import { isApply } from './tenant-filter.ts';
 import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
@@ -27,6 +27,7 @@ import { adviceOf, endsSoon, hasEnded, isWell, titleOf, type Trouble, troublesOf
 import { noonOf, sinceOf, useJobs, useSince } from './nights.ts';
 import { StackedBar } from './charts.tsx';
 import { shownValue } from './result-columns.ts';
+import { useNarrow } from './virtual-rows.tsx';
 import { WaitingContext } from './waiting.tsx';
 
 const intervalMs = 60_000;
@@ -127,6 +128,8 @@ interface DetailsProps extends TenantProps {
 
 function Details({ tenant, reload, history }: DetailsProps) {
   const readsRuns = useRole('Runs.Read');
+  const narrow = useNarrow();
+  const overTime = <TenantOverTime tenantId={tenant.tenantId} choice={history} />;
   return (
     <>
       <Warnings texts={tenant.warnings} />
@@ -136,15 +139,16 @@ function Details({ tenant, reload, history }: DetailsProps) {
         <div class="stack">
           {readsRuns ? <WhatNeedsAttention tenant={tenant} /> : null}
           <TenantJobs tenant={tenant} />
-          <TenantEvents tenant={tenant} />
-          <TenantOverTime tenantId={tenant.tenantId} choice={history} />
+          {narrow ? null : overTime}
         </div>
         <div class="stack">
           <Relationship tenant={tenant} />
           {readsRuns ? <TenantLicences tenant={tenant} /> : null}
+          <TenantEvents tenant={tenant} />
           <TenantTags tenant={tenant} onChange={reload} />
         </div>
       </div>
+      {narrow ? overTime : null}
     </>
   );
 }
@@ -192,7 +196,7 @@ function WaitsHere({ tenantId }: { readonly tenantId: string }) {
       }
     >
       <h2>Waits for a decision: {titleInWords(approval)}</h2>
-      Asked by <PartyName party={approval.asker} />, lapses {relative(approval.expiresAt)}.
+      Asked by <PartyName party={approval.asker} />, expires {relative(approval.expiresAt)}.
       {more > 0 && at + 1 === waitingShown ? (
         <a href="#/approvals"> And {isAll ? count(more, 'other') : `${more} or more others`}</a>
       ) : null}
@@ -235,11 +239,16 @@ function WhatNeedsAttention({ tenant }: TenantProps) {
 
 function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
   const { cause, tone, results } = trouble;
-  const { titleOf: titleOfJob } = useJobs();
+  const { jobs, titleOf: titleOfJob } = useJobs();
   const only = results.length === 1 ? results[0] : undefined;
   const apply = only !== undefined && isApply(only) ? only : undefined;
   const change = useChange(tenant.tenantId, apply?.runId);
   const reason = cause === 'change_failed' ? change?.reason : undefined;
+  const { permissions = [] } = jobs?.find(({ name }) => name === only?.job) ?? {};
+  const lacking =
+    permissions.length > 0 && reason?.includes('Authorization_RequestDenied') === true
+      ? `The job has ${listed(permissions)}. The relationship may lack a role that allows this change.`
+      : undefined;
   // A newer broker may know codes that this page does not.
   const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const since = useSince(tenant, trouble);
@@ -259,6 +268,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
               Show the change
             </a>
           )}
+          <TryAgain jobs={jobs} cause={{ cause, tenants: [{ tenant, results }] }} />
         </>
       }
     >
@@ -270,6 +280,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
         </p>
       )}
       <Paragraphs text={reason} />
+      <Paragraphs text={lacking} />
       <Paragraphs text={advice} />
     </Notice>
   );

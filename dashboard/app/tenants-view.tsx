@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
 import { GroupHead, noTenant } from './causes.tsx';
@@ -11,7 +11,7 @@ import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
-import { StartButtons } from './start-buttons.tsx';
+import { mostToStart, StartButtons, TryAgain, TryAgainDialog } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
   changesColumn,
@@ -41,8 +41,6 @@ const intervalMs = 60_000;
 const nightsShown = 7;
 /** Jobs whose nights before the last are read. */
 const jobsWithNights = 6;
-/** A run over more tenants than this is started for a group or for all. */
-const mostToStart = 500;
 
 interface FilterProps {
   readonly filter: TenantFilter;
@@ -135,16 +133,26 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
   const trendOf = useTrends(jobs, isGrouped ? tenants : []);
+  const startable = useMemo(() => jobs.map(({ job }) => job), [jobs]);
+  const [again, setAgain] = useState<Cause>();
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
   const items = useMemo(
-    () => (isGrouped ? grouped(found, causes, trendOf) : found),
-    [found, causes, trends, isGrouped],
+    () =>
+      isGrouped
+        ? grouped(found, causes, trendOf, (cause) => (
+            <TryAgain jobs={startable} cause={cause} onOpen={() => setAgain(cause)} />
+          ))
+        : found,
+    [found, causes, trends, isGrouped, startable],
   );
   const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
   const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   return (
     <>
       <Warnings texts={warnings} />
+      {again === undefined ? null : (
+        <TryAgainDialog jobs={startable} cause={again} onClose={() => setAgain(undefined)} />
+      )}
       <Filters filter={filter} tenants={tenants} causes={causes.map(({ cause }) => cause)} groups={groups}>
         <span role="status" class={found.length === tenants.length ? 'visually-hidden' : undefined}>
           {countOf(found.length, tenants.length, 'tenant')}
@@ -212,11 +220,15 @@ const otherGroups: readonly (readonly [string, string])[] = [
   ['left out', 'Left out by the settings'],
 ];
 
+const endsFirst = (one: Tenant, other: Tenant): number =>
+  (one.relationshipEndsAt ?? '').localeCompare(other.relationshipEndsAt ?? '');
+
 /** The tenants under their causes, the causes of most tenants first, each with what helps. */
 function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   trendOf: ReturnType<typeof useTrends>,
+  againFor: (cause: Cause) => preact.ComponentChildren,
 ): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
   return [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(([key, title]) => {
@@ -224,8 +236,14 @@ function grouped(
     if (some === undefined) return [];
     const cause = causes.find((one) => one.cause === key);
     const tone = cause?.tone ?? (key === 'ends' ? 'warn' : undefined);
-    const [since, advice] = cause === undefined ? [] : [trendOf(cause)?.since, adviceOf(key)];
-    return [new RowGroup(key, <GroupHead {...{ title, tone, since, advice, cause }} count={some.length} />), ...some];
+    const since = cause && trendOf(cause)?.since;
+    const advice = tone && adviceOf(key === 'ends' ? 'gdap_expiring' : key);
+    const head = (
+      <GroupHead {...{ title, tone, since, advice, cause }} count={some.length}>
+        {cause && againFor(cause)}
+      </GroupHead>
+    );
+    return [new RowGroup(key, head), ...(key === 'ends' ? some.toSorted(endsFirst) : some)];
   });
 }
 

@@ -83,7 +83,7 @@ const applied = {
   waves: ['group:gold', '50%', '100%'],
   stop: { failed: 3, unclear: 1 },
   pauseMinutes: 0,
-  reason: 'Made by the demo, as an example. Ticket 4690: consent phishing at two customers',
+  reason: 'Ticket 4690: consent phishing at two customers',
 };
 
 /**

@@ -14,13 +14,15 @@ export interface Step {
 const maxIds = 6;
 
 /** The consent in some tenants. Of many it only lists what it would do: without tenants it is for all that lack the consent. */
-const consentIn = (ids: readonly string[]): Step =>
-  ids.length > maxIds
+const consentIn = (tenants: readonly Named[]): Step =>
+  tenants.length > maxIds
     ? {
         command: 'ptb tenants consent --dry-run',
         about: 'This lists all customers that would get the consent:',
       }
-    : { command: `ptb tenants consent --tenant ${ids.join(' ')}` };
+    : { command: `ptb tenants consent --tenant ${tenants.map(ownWordOf).join(' ')}` };
+
+type Named = Pick<Tenant, 'tenantId' | 'defaultDomain'>;
 
 /** A cause, and the tenants that it concerns. */
 interface Concerned {
@@ -42,7 +44,7 @@ export function stepFor({ cause, tenants }: Concerned): Step | undefined {
   const word = wordOf(first.tenant);
   switch (cause) {
     case 'consent_required':
-      return consentIn(ids);
+      return consentIn(tenants.map(({ tenant }) => tenant));
     case 'tenant_not_delegated':
     case 'access_denied':
     case 'interaction_required':
@@ -64,10 +66,16 @@ export function stepFor({ cause, tenants }: Concerned): Step | undefined {
 
 /**
  * A tenant as a word of a command that only looks: its domain, which people know, or its id. A domain needs no quotes in any shell.
- * Commands that act name the id: a domain may have moved to another tenant since the list was read.
  */
-const wordOf = ({ tenantId, defaultDomain = '' }: Pick<Tenant, 'tenantId' | 'defaultDomain'>): string =>
+const wordOf = ({ tenantId, defaultDomain = '' }: Named): string =>
   /^[a-z0-9][a-z0-9.-]*$/i.test(defaultDomain) ? defaultDomain : tenantId;
+
+/**
+ * A tenant as a word of a command that acts: any other domain than its first one may have moved to another tenant since the list
+ * was read, so there the word is the id.
+ */
+const ownWordOf = (tenant: Named): string =>
+  tenant.defaultDomain?.endsWith('.onmicrosoft.com') === true ? wordOf(tenant) : tenant.tenantId;
 
 /** Runs the job again for tenants that failed for a passing reason, if they failed in one run. An apply needs a new plan. */
 function againFor(ids: readonly string[], results: readonly Pick<LastResult, 'job' | 'runId'>[]): Step | undefined {

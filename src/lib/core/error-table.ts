@@ -285,16 +285,16 @@ export const errorTable = {
     everyone: 'Wait. The apply reads the tenant again by itself.',
   }),
   change_failed: lasting(502, 'tenant', 'A change was not made', {
-    everyone: 'Correct what the rows of the apply name, then make a new plan for this tenant.',
+    everyone: 'Find the reason in the rows of the apply, and fix it. Then make a new plan for this tenant.',
   }),
-  change_drifted: lasting(409, 'tenant', 'This tenant was not as planned any more', {
-    everyone: 'Nothing was sent for what differed. Make a new plan for this tenant.',
+  change_drifted: lasting(409, 'tenant', 'The tenant has changed since the plan', {
+    everyone: 'Nothing was sent for what had changed. Make a new plan for this tenant.',
   }),
-  change_unconfirmed: lasting(502, 'tenant', 'Microsoft accepted a change, and it does not show', {
-    everyone: 'Look at the tenant. If it shows later, nothing is to be done; otherwise make a new plan for it.',
+  change_unconfirmed: lasting(502, 'tenant', 'Microsoft accepted a change that does not show', {
+    everyone: 'Check the tenant later. If the change still does not show, make a new plan for this tenant.',
   }),
   change_unclear: lasting(502, 'tenant', 'It is not known whether a change was made in this tenant', {
-    everyone: 'Look at the tenant before you do anything: the change may have been made. Then make a new plan for it.',
+    everyone: 'The change may have been made, so check the tenant first. Then make a new plan for it.',
   }),
   job_unknown: lasting(404, 'caller', 'There is no such job', {
     caller: 'GET /api/jobs lists the jobs.',

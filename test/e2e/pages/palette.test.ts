@@ -32,7 +32,7 @@ describe('the palette', skippedBecause(noBrowser), () => {
     await page.keyboard.press('Control+k');
     // At once, as a person types.
     await page.keyboard.type(text);
-    await page.getByRole('combobox', { name: 'Find or do' }).waitFor();
+    await page.getByRole('combobox', { name: 'Search or run' }).waitFor();
   };
   const chosen = () => page.locator('[role=option][aria-selected=true]');
 

@@ -113,7 +113,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await page.getByLabel(/^Reason/).fill('Ticket 4711.');
     await operator.look();
     await operator.press('Apply');
-    await page.getByRole('dialog').getByText('wants an approval').waitFor();
+    await page.getByRole('dialog').getByText('requires an approval').waitFor();
     await page.keyboard.press('Escape');
     await approver.goTo('approvals');
     await approver.page
@@ -154,7 +154,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.look();
 
     await changeTenant(demo.cloud.control, String(failing), { moreRoles: [] });
-    await page.getByLabel('Reason to go on').fill('No tickets since.');
+    await page.getByLabel('Reason (optional').fill('No tickets since.');
     await operator.press('Go on with wave 2');
     await page.locator('.gate', { hasText: 'No tickets since.' }).waitFor();
     await operator.says('The apply is held in wave 2 of 2 and waits for you');
@@ -170,7 +170,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
 
     await operator.press('Plan to undo');
     await operator.says(all(applied));
-    await page.getByText('takes back an apply').waitFor();
+    await page.getByText('undoes an apply').waitFor();
     await page.locator('ins', { hasText: 'ManagePermissionGrantsForSelf' }).first().waitFor();
     await apply('100%', '0');
     await operator.says(`${applied} of ${applied} changes applied`);

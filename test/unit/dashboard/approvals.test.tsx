@@ -160,7 +160,7 @@ describe('the list of approvals', () => {
       '1 of 2 approvals',
     ])
       expect(text).toContain(part);
-    expect(text).toContain('After approvalit is served once, within 30 minutes');
+    expect(text).toContain('After approvalvalid for one use within 30 minutes');
     // Ids are for support.
     expect(text).not.toContain(other);
     expect(root.querySelector(`.approval [title*="${other}"]`)?.textContent).toBe('Helpdesk');
@@ -193,7 +193,7 @@ describe('the list of approvals', () => {
     await send('too short');
     await press('Deny instead…');
     expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: PATCH /);
-    expect(root.querySelector('.consequence')?.textContent).toBe('It is refused, also if others have approved it.');
+    expect(root.querySelector('.consequence')?.textContent).toBe('The request is refused, even if others have approved it.');
     expect(root.querySelector('textarea')?.value).toBe('too short');
     await send('The ticket is closed already.');
     expect(api.decide).toHaveBeenCalledWith(approval().id, {
@@ -393,7 +393,7 @@ describe('the list of approvals', () => {
     await press('Approve…');
     expect(root.querySelector('dialog h2')?.textContent).toBe(`Approve: ${approval().title}?`);
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
-    expect(root.querySelector('.consequence')?.textContent).toBe('From now on it is served once, within 30 minutes.');
+    expect(root.querySelector('.consequence')?.textContent).toBe('The approval is then valid for one use within 30 minutes.');
     await send('too short');
     expect(root.querySelector('.problem')?.textContent).toBe('Write at least 10 characters.');
     expect(api.decide).not.toHaveBeenCalled();
@@ -556,14 +556,14 @@ describe('the page of an approval', () => {
 
   it('says why a person cannot approve', async () => {
     const none = { possibleDecisions: [] };
-    expect(await why({})).toMatch(/^It waits for you0 of 1 approval given, the request lapses .*Deny….*Approve…/);
+    expect(await why({})).toMatch(/^It waits for you0 of 1 approval given, expires .*Deny….*Approve…/);
     await cleanUp();
     expect(await why({ ...none, asker: party(me, 'me') })).toMatch(/^You asked for it yourself/);
     await cleanUp();
     const asker = { ...party(me, 'agent x for me'), kind: 'agent', blueprint: 'b-1', actsFor: me } as const;
     expect(await why({ ...none, asker })).toMatch(/^An agent asked for it on your behalf/);
     expect(document.querySelector('.panel dl')?.textContent).toMatch(
-      /^After approvalit is served once, within 30 minutes$/,
+      /^After approvalvalid for one use within 30 minutes$/,
     );
     expect(document.querySelector('.timeline')?.textContent).toContain('agent x for me asked. No reason given.');
     const [, support] = document.querySelectorAll('.panel dl');
@@ -788,9 +788,9 @@ describe('the page of an approval', () => {
       'one',
       broker(approval({ status: 'used', possibleDecisions: ['revoke'], use })).api,
     );
-    expect(root.querySelector('.note')?.textContent).toMatch(/^It is being sentno answer is known, sent .*Revoke…/);
+    expect(root.querySelector('.note')?.textContent).toMatch(/^It is being sentanswer unknown, sent .*Revoke…/);
     await press('Revoke…');
-    expect(root.querySelector('dialog header')?.textContent).toContain('no answer is known, sent ');
+    expect(root.querySelector('dialog header')?.textContent).toContain('answer unknown, sent ');
   });
 
   it.each([

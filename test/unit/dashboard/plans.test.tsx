@@ -53,7 +53,7 @@ const applyWith = (more: Partial<NonNullable<PlanAnswer['apply']>> = {}): NonNul
   outcomes: { applied: 5 },
   ...more,
 });
-const hold = { code: 'apply_held', detail: '1 tenant failed in the first wave; 0 may.', at: inHours(0) } as const;
+const hold = { code: 'apply_held', detail: '1 tenant failed in the first wave. The limit is 0.', at: inHours(0) } as const;
 
 let cleanUp: (() => Promise<void>) | undefined;
 afterEach(() => cleanUp?.());
@@ -242,20 +242,20 @@ describe('the page of a plan', () => {
     await settle();
     await settle();
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
-    expect(first).toMatch(/^1Group pilot2 tenants1 done, 1 to look at$/);
+    expect(first).toMatch(/^1Group pilot2 tenants1 succeeded, 1 failed$/);
     expect(second).toBe('2Everyone else1 tenant1 to come');
     expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
       'applied5 of 30 changes',
-      'refused1 ',
-      'to come24 ',
+      'refused1 change',
+      'to come24 changes',
     ]);
-    const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('What went wrong'));
+    const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('1 tenant failed'));
     // Once on the page.
     expect(root.textContent.split('Microsoft refused it with 403.')).toHaveLength(2);
     expect(look?.textContent).toContain('ContosoMicrosoft refused it with 403.');
     // Nobody knows the cause of a refused change.
     expect(look?.textContent).not.toContain('later waves');
-    expect(look?.querySelector('header a')?.textContent).toBe('Every change, with the answers');
+    expect(look?.querySelector('header a')?.textContent).toBe('Every change with its answer');
     expect(look?.textContent).not.toContain('Adatum');
   });
 
@@ -270,8 +270,8 @@ describe('the page of a plan', () => {
       runTenants,
     });
     await settle();
-    expect(text()).toContain('Wave 2 has 10 tenants: T1, T2 and 8 others.');
-    expect(text()).toContain('Once it goes on, 4 more failed tenants or 2 unclear ones will hold it, not counting');
+    expect(text()).toContain('Wave 2 changes 10 tenants: T1, T2 and 8 others.');
+    expect(text()).toContain('It stops and waits again if 4 more tenants fail or 2 end unclear.');
     await press('8 others');
     expect(text()).toContain('T8, T9, T10.');
     expect(root.querySelector('.gate')?.textContent).toMatch(
@@ -297,28 +297,28 @@ describe('the page of a plan', () => {
     { failed: 3, unclear: 0 },
   ].map(
     ({ failed, unclear }) =>
-      `${failed + 1} more failed ${failed === 0 ? 'tenant' : 'tenants'} or ${unclear + 1} unclear ${unclear === 0 ? 'one' : 'ones'}`,
+      `${failed + 1} more ${failed === 0 ? 'tenant fails' : 'tenants fail'} or ${unclear + 1} ${unclear === 0 ? 'ends' : 'end'} unclear.`,
   );
-  const rest = 'will hold it, not counting those that had changed since the plan.';
-  const unconfirmed = ' An unconfirmed one counts as unclear.';
+  const rest = 'Tenants that had changed since the plan do not count.';
+  const unconfirmed = ' Unconfirmed tenants count as unclear.';
   it.each<[string, object, string[], { failed: number; unclear: number }, string | undefined]>([
     [
       'in a part of its first wave',
       { hold },
       ['failed', 'waiting'],
       { failed: 3, unclear: 3 },
-      `${first} ${rest}${unconfirmed}`,
+      `${first}${rest}${unconfirmed}`,
     ],
     [
       'while one of it is tried again',
       { hold },
       ['failed', 'retrying'],
       { failed: 3, unclear: 3 },
-      `${first} ${rest}${unconfirmed}`,
+      `${first}${rest}${unconfirmed}`,
     ],
-    ['after all of its first wave', { hold }, ['failed', 'succeeded'], { failed: 3, unclear: 0 }, `${later} ${rest}`],
-    ['in a later wave', { hold, wave: 2 }, ['failed', 'succeeded'], { failed: 3, unclear: 0 }, `${later} ${rest}`],
-    ['at the end of its first wave', {}, ['succeeded', 'succeeded'], { failed: 3, unclear: 0 }, `${later} ${rest}`],
+    ['after all of its first wave', { hold }, ['failed', 'succeeded'], { failed: 3, unclear: 0 }, `${later}${rest}`],
+    ['in a later wave', { hold, wave: 2 }, ['failed', 'succeeded'], { failed: 3, unclear: 0 }, `${later}${rest}`],
+    ['at the end of its first wave', {}, ['succeeded', 'succeeded'], { failed: 3, unclear: 0 }, `${later}${rest}`],
     ['with as many left as hold it', { hold, left: 4 }, ['failed', 'succeeded'], { failed: 3, unclear: 0 }, undefined],
     [
       'with fewer left than may end unclear',
@@ -335,7 +335,7 @@ describe('the page of a plan', () => {
     const plan = planWith({ apply: applyWith({ waits: true, stop, tenants, ...more }) });
     const { text, settle } = await open(plan, { runTenants: async () => ({ tenants: some }) as never });
     await settle();
-    const found = /Once it goes on, (.*? since the plan\.(?: An unconfirmed one counts as unclear\.)?)/.exec(
+    const found = /waits again if (.*? do not count\.(?: Unconfirmed tenants count as unclear\.)?)/.exec(
       text(),
     )?.[1];
     expect(found).toBe(words);
@@ -344,7 +344,7 @@ describe('the page of a plan', () => {
   it('counts the tenants that wait', async () => {
     const tenants = { ...counts, total: 12, succeeded: 11 };
     const { text } = await open(planWith({ apply: applyWith({ waits: true, tenants, hold }) }));
-    expect(text()).toContain('1 tenant waits.');
+    expect(text()).toContain('1 tenant has waited since');
   });
 
   it('has the name of what it does as its title, and says where it is once', async () => {
@@ -378,7 +378,7 @@ describe('the page of a plan', () => {
     expect(waiting.steps[1]?.textContent).toMatch(/^Olivia Operator let wave 2 begin\. \d\d:\d\d:\d\d$/);
     expect(waiting.steps[3]?.textContent).toMatch(/^It waits for a personsince \d\d:\d\d:\d\d$/);
     expect(waiting.steps[2]?.textContent).toMatch(/done \d+ \w+, \d\d:\d\d$/);
-    expect(waiting.steps[2]?.textContent).toContain('1 to look at');
+    expect(waiting.steps[2]?.textContent).toContain('1 failed');
     await cleanUp?.();
     // A hold stops it within a wave.
     const held = await steps({ waits: true, hold });
@@ -397,7 +397,7 @@ describe('the page of a plan', () => {
     expect(buttons().filter((name) => name.startsWith('End'))).toEqual(['End here…']);
     await press('End here…');
     expect(text()).toContain('End this apply?');
-    expect(text().includes('Then “Plan to undo”')).toBe(isTold);
+    expect(text().includes('Afterwards, “Plan to undo”')).toBe(isTold);
   });
 
   it('says what a wave left out, once the apply has ended', async () => {
@@ -413,7 +413,7 @@ describe('the page of a plan', () => {
       runTenants: runTenants as unknown as Api['runTenants'],
     });
     await settle();
-    expect(waves(root)).toEqual(['1Up to 50% of all2 tenants1 done, 1 not sent', '2Everyone else1 tenant1 not sent']);
+    expect(waves(root)).toEqual(['1Up to 50% of all2 tenants1 succeeded, 1 not sent', '2Everyone else1 tenant1 not sent']);
   });
 
   it('shows the waves and says so while the tenants of an apply that waits cannot be read', async () => {
@@ -469,7 +469,7 @@ describe('the page of a plan', () => {
 
   it.each([
     [1, []],
-    [0, ['can be undone5 once this has ended']],
+    [0, ['can be undone5 changes, once the apply has ended']],
   ])('with %d changes that cannot be undone, says of those made how many can be: %j', async (irreversible, told) => {
     const { root } = await open(planWith({ irreversible, apply: applyWith({ outcomes: { applied: 5, refused: 1 } }) }));
     const figures = [...root.querySelectorAll('.metrics > div')].map(({ textContent }) => textContent);
@@ -520,7 +520,7 @@ describe('the page of a plan', () => {
     expect(seen).toEqual({
       reader: [[], [], []],
       planner: [[], [], ['Plan to undo']],
-      applier: [['Apply…'], ['End here…', 'Go on with wave 2'], ['Plan to undo']],
+      applier: [['Apply…'], ['Go on with wave 2', 'End here…'], ['Plan to undo']],
     });
   });
 

@@ -171,7 +171,7 @@ describe('the matrix of tenants', () => {
   it.each([
     ['licence-report', 'Licence'],
     ['mfa-report', 'MFA'],
-    ['secret-expiry-report', 'Secret expiry'],
+    ['secret-expiry-report', 'Secrets'],
     ['report', 'Report'],
   ])('calls the column of %s %s', (name, short) => {
     expect(shortName(name)).toBe(short);
@@ -692,7 +692,7 @@ describe('the page of a tenant', () => {
     expect(paragraphs).toEqual([
       'harden was refused on 24 Nov.',
       reason,
-      'Correct what the rows of the apply name, then make a new plan for this tenant.',
+      'Find the reason in the rows of the apply, and fix it. Then make a new plan for this tenant.',
     ]);
     const link = root.querySelector('.note > a');
     expect([link?.textContent, link?.getAttribute('href')]).toEqual(['Show the change', '#/plans/harden%40p1']);
@@ -701,7 +701,7 @@ describe('the page of a tenant', () => {
     const unread = await tenantPage({ lastResults, history: [] }, ['Tenants.Read'], [], undefined, more);
     expect(rowsOfTenant).toHaveBeenCalledTimes(1);
     expect(unread.root.querySelector('.note > a')).toBeNull();
-    expect(unread.root.querySelector('.note')?.textContent).toContain('Correct what the rows of the apply name');
+    expect(unread.root.querySelector('.note')?.textContent).toContain('Find the reason in the rows of the apply');
     await unread.unmount();
     // One of them that cannot be read does not take the other.
     for (const gone of ['rowsOfTenant', 'plans']) {
@@ -1173,7 +1173,7 @@ describe('the page of a tenant', () => {
     };
     const { root, notes, unmount } = await page();
     expect(notes.map(({ textContent }) => textContent)).toEqual([
-      'Waits for a decision: Reads users in AlpineAsked by Portal application, lapses in 2 hours.Show the request',
+      'Waits for a decision: Reads users in AlpineAsked by Portal application, expires in 2 hours.Show the request',
     ]);
     expect(root.querySelector('.note a')?.getAttribute('href')).toBe('#/approvals/a1');
     await unmount();
