@@ -50,7 +50,7 @@ export const mostToStart = 500;
 export function TryAgain(props: {
   readonly jobs: readonly Job[] | undefined;
   readonly cause: Pick<Cause, 'cause' | 'tenants'>;
-  /** In a grid, whose keys a dialog in it would press: shows the dialog elsewhere. */
+  /** In a grid, whose keys a dialog in it would press: shows the dialog elsewhere. A tab stop, because the grid gives the focus to one button of a cell. */
   readonly onOpen?: () => void;
 }) {
   const { jobs, cause, onOpen } = props;
@@ -63,7 +63,7 @@ export function TryAgain(props: {
       {label}
     </DialogButton>
   ) : (
-    <button type="button" class="s" tabIndex={-1} aria-haspopup="dialog" onClick={onOpen}>
+    <button type="button" class="s" aria-haspopup="dialog" onClick={onOpen}>
       {label}
     </button>
   );

@@ -238,9 +238,10 @@ function grouped(
     const tone = cause?.tone ?? (key === 'ends' ? 'warn' : undefined);
     const since = cause && trendOf(cause)?.since;
     const advice = tone && adviceOf(key === 'ends' ? 'gdap_expiring' : key);
+    const below = new Set(some);
     const head = (
       <GroupHead {...{ title, tone, since, advice, cause }} count={some.length}>
-        {cause && againFor(cause)}
+        {cause && againFor({ ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) })}
       </GroupHead>
     );
     return [new RowGroup(key, head), ...(key === 'ends' ? some.toSorted(endsFirst) : some)];

@@ -193,7 +193,9 @@ describe('the list of approvals', () => {
     await send('too short');
     await press('Deny instead…');
     expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: PATCH /);
-    expect(root.querySelector('.consequence')?.textContent).toBe('The request is refused, even if others have approved it.');
+    expect(root.querySelector('.consequence')?.textContent).toBe(
+      'The request is refused, even if others have approved it.',
+    );
     expect(root.querySelector('textarea')?.value).toBe('too short');
     await send('The ticket is closed already.');
     expect(api.decide).toHaveBeenCalledWith(approval().id, {
@@ -393,7 +395,9 @@ describe('the list of approvals', () => {
     await press('Approve…');
     expect(root.querySelector('dialog h2')?.textContent).toBe(`Approve: ${approval().title}?`);
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
-    expect(root.querySelector('.consequence')?.textContent).toBe('The approval is then valid for one use within 30 minutes.');
+    expect(root.querySelector('.consequence')?.textContent).toBe(
+      'The approval is then valid for one use within 30 minutes.',
+    );
     await send('too short');
     expect(root.querySelector('.problem')?.textContent).toBe('Write at least 10 characters.');
     expect(api.decide).not.toHaveBeenCalled();

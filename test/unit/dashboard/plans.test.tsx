@@ -53,7 +53,11 @@ const applyWith = (more: Partial<NonNullable<PlanAnswer['apply']>> = {}): NonNul
   outcomes: { applied: 5 },
   ...more,
 });
-const hold = { code: 'apply_held', detail: '1 tenant failed in the first wave. The limit is 0.', at: inHours(0) } as const;
+const hold = {
+  code: 'apply_held',
+  detail: '1 tenant failed in the first wave. The limit is 0.',
+  at: inHours(0),
+} as const;
 
 let cleanUp: (() => Promise<void>) | undefined;
 afterEach(() => cleanUp?.());
@@ -335,9 +339,7 @@ describe('the page of a plan', () => {
     const plan = planWith({ apply: applyWith({ waits: true, stop, tenants, ...more }) });
     const { text, settle } = await open(plan, { runTenants: async () => ({ tenants: some }) as never });
     await settle();
-    const found = /waits again if (.*? do not count\.(?: Unconfirmed tenants count as unclear\.)?)/.exec(
-      text(),
-    )?.[1];
+    const found = /waits again if (.*? do not count\.(?: Unconfirmed tenants count as unclear\.)?)/.exec(text())?.[1];
     expect(found).toBe(words);
   });
 
@@ -413,7 +415,10 @@ describe('the page of a plan', () => {
       runTenants: runTenants as unknown as Api['runTenants'],
     });
     await settle();
-    expect(waves(root)).toEqual(['1Up to 50% of all2 tenants1 succeeded, 1 not sent', '2Everyone else1 tenant1 not sent']);
+    expect(waves(root)).toEqual([
+      '1Up to 50% of all2 tenants1 succeeded, 1 not sent',
+      '2Everyone else1 tenant1 not sent',
+    ]);
   });
 
   it('shows the waves and says so while the tenants of an apply that waits cannot be read', async () => {
