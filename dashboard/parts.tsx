@@ -128,19 +128,19 @@ function Parts() {
         <Panel title="Causes" bare>
           <CauseRow
             cause={cause('consent_required', 'bad', ['Ashford Instruments', longName])}
-            jobs={[]}
+            jobs={undefined}
             trendOf={() => undefined}
             isOpen
           />
           <CauseRow
             cause={cause('gdap_pending', 'warn', ['Cedar Timber'])}
-            jobs={[]}
+            jobs={undefined}
             trendOf={() => undefined}
             isOpen={false}
           />
         </Panel>
         <Panel title="Nothing" bare>
-          <Empty title="Nothing waits for a decision">Requests come here when a rule wants a second person.</Empty>
+          <Empty title="Nothing waits for a decision">Requests come here when a rule needs a second person.</Empty>
         </Panel>
         <Panel title="While it loads" bare>
           <Loading />
@@ -242,7 +242,7 @@ function Parts() {
       {shown === 'dialog' || shown === 'drawer' ? (
         <Dialog
           title={shown === 'dialog' ? 'Let helpdesk-portal read the users of Alder Accountants?' : longName}
-          about="Asked at 09:40. Lapses in 23 hours."
+          about="Asked at 09:40. Expires in 23 hours."
           {...(shown === 'drawer' ? { kind: 'drawer' as const } : {})}
           onClose={nothing}
           form={{ onSubmit: nothing, send: 'Approve', busy: false }}

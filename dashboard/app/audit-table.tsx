@@ -251,8 +251,8 @@ function Tenant({ record, filter, names }: RecordProps) {
 
 /** What became of a request, in the words of the bars. */
 function verbOf(record: AuditRecord): string {
-  if (isRefusedByMicrosoft(record)) return 'refused';
-  return record.outcome === 'answered' && isFailed(record) ? 'failed' : record.outcome;
+  if (isRefusedByMicrosoft(record) || (isRefusedByPolicy(record) && isOfApply(record))) return 'refused';
+  return isFailed(record) && (record.outcome === 'answered' || isOfApply(record)) ? 'failed' : record.outcome;
 }
 
 /** What became of it, or of how many. A rule for emergencies is named before all else. */
@@ -261,10 +261,11 @@ function Outcome({ record }: { readonly record: Line }) {
   const verbs = Map.groupBy(equal ?? [record], verbOf);
   const isMixed = verbs.size > 1;
   const verb = verbOf(record);
+  const isSame = (equal ?? []).every((one) => one.status === status && one.code === code);
   const word = isMixed
     ? [...verbs].map(([one, { length }]) => `${length.toLocaleString('en')} ${one}`).join(', ')
-    : code === undefined
-      ? [verb, status ?? []].flat().join(' ')
+    : code === undefined || !isSame
+      ? [verb, (isSame ? status : undefined) ?? []].flat().join(' ')
       : titleOf(code);
   const isBad = (equal ?? [record]).some((one) => (one.status ?? 200) >= 400 || isUnserved(one));
   return (

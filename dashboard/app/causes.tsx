@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
@@ -57,6 +58,8 @@ interface RowProps extends Pick<CausesProps, 'jobs' | 'trendOf'> {
 /** Whom a cause concerns, since when, and what helps. */
 export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
   const { tone, tenants } = cause;
+  // What a person opened stays open when the order changes.
+  const [beginsOpen] = useState(isOpen);
   const trend = trendOf(cause);
   const [title, advice] = [titleOf(cause.cause), adviceOf(cause.cause)];
   const shown = tenants.slice(0, namesShown);
@@ -65,7 +68,7 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
   // What all have in common tells none from another.
   const areAlike = shown.length > 1 && new Set(jobsOf).size === 1;
   return (
-    <details class={`cause ${tone}`} name="cause" open={isOpen}>
+    <details class={`cause ${tone}`} name="cause" open={beginsOpen}>
       <CauseHead
         count={tenants.length}
         title={title}
@@ -89,7 +92,7 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
         </ul>
         <Paragraphs text={advice} />
         <StepFor cause={cause} />
-        <TryAgain jobs={jobs} cause={cause} />
+        {jobs === undefined ? null : <TryAgain jobs={jobs} cause={cause} />}
       </div>
     </details>
   );
@@ -138,10 +141,8 @@ export function GroupHead(props: {
   readonly advice?: string | undefined;
   readonly since?: ComponentChildren;
   readonly cause?: Parameters<typeof stepFor>[0] | undefined;
-  /** Another button. */
-  readonly children?: ComponentChildren;
 }) {
-  const { count: n, title, tone, advice, since, cause, children } = props;
+  const { count: n, title, tone, advice, since, cause } = props;
   const step = cause && stepFor(cause);
   return (
     <>
@@ -157,7 +158,6 @@ export function GroupHead(props: {
       {step === undefined ? null : (
         <CopyButton text={step.command} what="command" whatFor={title} tabIndex={-1} isAlone />
       )}
-      {children}
     </>
   );
 }

@@ -6,6 +6,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
+import { listed } from '../../src/lib/core/text.ts';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { GroupHead } from './causes.tsx';
 import { CopyButton } from './copy.tsx';
@@ -63,8 +64,10 @@ export function openOf(events: readonly EventView[]): ReadonlySet<EventView> {
     if (newestOf('excluded', 'included')?.kind === 'excluded') continue;
     const isLost = newestOf('lost', 'back', 'reachable')?.kind === 'lost';
     for (const [kinds, endedBy] of troubles) {
-      const newest = newestOf(...kinds, ...endedBy);
-      if (newest && kinds.includes(newest.kind) && (!isLost || newest.kind === 'lost')) open.add(newest);
+      const some = ofTenant.filter(({ kind }) => kinds.includes(kind) || endedBy.includes(kind));
+      // The consent for one application says nothing of another one.
+      for (const [newest] of Map.groupBy(some, ({ application }) => application).values())
+        if (newest && kinds.includes(newest.kind) && (!isLost || newest.kind === 'lost')) open.add(newest);
     }
   }
   return open;
@@ -119,9 +122,12 @@ const isNoConsent = ({ kind, application }: EventView): boolean =>
 const headingOf = (event: EventView): string =>
   event.kind === 'ending' ? titleOf('gdap_expiring') : (titleOfCause(event) ?? kindTitle(event.kind));
 
+/** What to do in any tenant. */
+const remedyOf = ({ advice = '', tenantId }: EventView): string => advice.replaceAll(tenantId, '');
+
 /** Events of one cause with the same remedy, the worst first. Those of relationships begin with the first one to end. */
 const byCause = (events: readonly EventView[]) =>
-  [...Map.groupBy(events, (event) => `${headingOf(event)} ${isNoConsent(event) ? '' : (event.advice ?? '')}`)]
+  [...Map.groupBy(events, (event) => `${headingOf(event)} ${isNoConsent(event) ? '' : remedyOf(event)}`)]
     .map(([key, some]) => ({
       key,
       some: some.toSorted(({ endsAt: one = '' }, { endsAt: other = '' }) => one.localeCompare(other)),
@@ -134,7 +140,8 @@ const isBad = (event: EventView | undefined): boolean => event !== undefined && 
 function CauseOf({ events }: { readonly events: readonly EventView[] }) {
   const [first] = events;
   if (first === undefined) return null;
-  const { kind, advice = '', tenantName } = first;
+  const { kind, advice = '' } = first;
+  const ids = [...new Set(events.map(({ tenantId }) => tenantId))];
   const tenants = events.map(({ tenantId, tenantName: name }) => ({ tenant: { tenantId, name }, results: [] }));
   const cause = isNoConsent(first) ? 'consent_required' : undefined;
   const step = cause && stepFor({ cause, tenants });
@@ -145,7 +152,12 @@ function CauseOf({ events }: { readonly events: readonly EventView[] }) {
     <div>
       <GroupHead count={events.length} title={title} tone={toneOf(kind)} advice={help} />
       {command === undefined ? null : (
-        <CopyButton text={command} what="command" whatFor={cause === undefined ? tenantName : title} isAlone />
+        <CopyButton
+          text={cause === undefined ? command.replace(first.tenantId, ids.join(' ')) : command}
+          what="command"
+          whatFor={cause === undefined ? listed(events.map((event) => event.tenantName)) : title}
+          isAlone
+        />
       )}
     </div>
   );

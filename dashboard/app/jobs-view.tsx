@@ -49,7 +49,9 @@ function JobList() {
       ({ job }) => (
         <>
           <a href={jobLink(job.name)}>{job.title}</a>
-          <span class="sub">{firstSentence(job.description)}</span>
+          <span class="sub">
+            {job.changes ? <span class="tag warn">changes</span> : null} {firstSentence(job.description)}
+          </span>
         </>
       ),
       ({ job }) => job.name,
@@ -71,7 +73,15 @@ function JobList() {
       ({ job }) => job.nextAt && <Time iso={job.nextAt} short />,
       ({ job }) => job.schedule && scheduleWords(job.schedule),
     ],
-    ['Start', 'w-s', ({ job }) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />],
+    ...(jobs.some(({ job }) => mayStartOf(job))
+      ? [
+          [
+            'Start',
+            'w-s',
+            ({ job }: JobRuns) => mayStartOf(job) && <StartButton job={job} onStart={setStarting} />,
+          ] as const,
+        ]
+      : []),
   ];
   return (
     <>

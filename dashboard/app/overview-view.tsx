@@ -243,7 +243,7 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               ({ last, job }) => (last === undefined ? 'no run yet' : <LastRun run={last} job={job} />),
             ],
             ['Tenants', 'w-l p2', ({ last }) => last?.finishedAt && <CountsBar counts={last.tenants} />],
-            [`Last ${curveNights} nights`, 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
+            ['Night by night', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
             ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
             ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
@@ -285,7 +285,7 @@ const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: J
 );
 
 function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
-  const failed = nightsOf(runs, curveNights, curveNights).map(({ run }) => run?.tenants.failed);
+  const failed = nightsOf(runs, curveNights).map(({ run }) => run?.tenants.failed);
   return (
     <Spark
       values={failed}

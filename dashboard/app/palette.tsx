@@ -46,7 +46,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
   const startable = jobs.filter(useMayStart());
   if (doing === 'ask') return <AskDialog onClose={onClose} />;
   if (doing?.job !== undefined) return <StartDialog job={doing.job} tenants={doing.tenants} onClose={onClose} />;
-  if (doing !== undefined) return <ChooseJob jobs={startable} tenants={doing.tenants} onClose={onClose} />;
+  if (doing !== undefined) return <ChooseJob jobs={startable} tenantsOf={() => doing.tenants} onClose={onClose} />;
   return <Finder onClose={onClose} onDo={setDoing} />;
 }
 

@@ -178,7 +178,7 @@ function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run:
           expires <Time iso={expiresAt} short />
         </span>
       )}
-      {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>undoes an apply</a>}
+      {undoes === undefined ? null : <a href={runLink(undoes, 'rows')}>takes back an apply</a>}
       {digest === undefined ? null : (
         <span title={`SHA-256 of the changes: ${digest}`}>
           digest <code>{digest.slice(0, 12)}…</code> <CopyButton text={digest} what="digest" />

@@ -125,12 +125,16 @@ function unusedText({ use }: ReplayAnswer): string {
 }
 
 /** How much the policy refused, to whom most often and last. */
-function Refusals({ answer }: ReadProps) {
+const Refusals = ({ answer }: ReadProps) =>
+  answer.use !== undefined && refusalsIn(answer) === 0 ? null : <RefusalsRead answer={answer} />;
+
+function RefusalsRead({ answer }: ReadProps) {
   const { readFrom, period, use } = answer;
   const filter = refusedIn(readFrom, period);
   const read = usePolling((api) => readPeriod(api, filter, { from: readFrom, to: period.to }), auditLink(filter)).value;
   const names = useNames(use?.callerNames ?? read?.callerNames);
-  const refused = refusalsIn(answer);
+  // Without use, only those that the person may read are known.
+  const refused = use === undefined ? (read?.all.byPolicy ?? 0) : refusalsIn(answer);
   return refused === 0 ? null : (
     <Panel title="Refused by the policy" bare>
       <ul class="list">

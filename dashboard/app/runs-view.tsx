@@ -60,7 +60,7 @@ function RunList({ filter }: { readonly filter: RunsFilter }) {
 
 /**
  * How the last night went, and below it what is under way or waits, also of queries.
- * @param night without one: in how many jobs something failed last time.
+ * @param night the title. Without it, the title says in how many jobs something failed last time.
  */
 function headOf(
   runs: readonly RunSummaryAnswer[],
@@ -83,7 +83,9 @@ function headOf(
       ? 'The last run of each job went well'
       : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time`;
   const title = night ?? (jobs.length === 0 ? 'Runs' : last);
-  return now.length === 0 ? { title } : { title, lede: `${now.join(', ')}.` };
+  // A run that could not go on belongs to no night.
+  const lede = [night !== undefined && troubled > 0 ? last : [], now].flat();
+  return lede.length === 0 ? { title } : { title, lede: `${lede.join(', ')}.` };
 }
 
 function Filters(props: {

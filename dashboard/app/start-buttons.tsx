@@ -1,6 +1,6 @@
 import { useId, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import type { Cause } from '../../src/lib/api/trouble.ts';
+import { type Cause as WholeCause, titleOf } from '../../src/lib/api/trouble.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { AskDialog } from './ask-dialog.tsx';
 import { Search } from './choice.tsx';
@@ -11,6 +11,7 @@ import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 
 type Job = JobsAnswer['jobs'][number];
+type Cause = Pick<WholeCause, 'cause' | 'tenants'>;
 
 interface StartButtonsProps {
   /** Undefined: they are not loaded. */
@@ -31,7 +32,7 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
       {startable.length > 0 ? (
         <DialogButton
           class="primary"
-          dialog={(onClose) => <ChooseJob jobs={startable} tenants={tenants} onClose={onClose} />}
+          dialog={(onClose) => <ChooseJob jobs={startable} tenantsOf={() => tenants} onClose={onClose} />}
         >
           <Icon name="play" /> Run a job{(tenants?.length ?? 0) > 1 ? ` over these ${tenants?.length}` : ''}…
         </DialogButton>
@@ -44,62 +45,48 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
 export const mostToStart = 500;
 
 /**
- * A button that opens the start form for tenants in which jobs failed, with these tenants filled in. A change is planned again.
- * Nothing if there is no access to them, or if the person may start none of the jobs.
+ * A button that opens the start form of a job with the tenants filled in in which it failed for a cause. Nothing if the person
+ * may start none of the jobs that failed. A change is planned again from its plan, which knows its parameters.
  */
-export function TryAgain(props: {
-  readonly jobs: readonly Job[] | undefined;
-  readonly cause: Pick<Cause, 'cause' | 'tenants'>;
-  /** In a grid, whose keys a dialog in it would press: shows the dialog elsewhere. A tab stop, because the grid gives the focus to one button of a cell. */
-  readonly onOpen?: () => void;
-}) {
-  const { jobs, cause, onOpen } = props;
-  const startable = useStartable(jobs, cause);
-  const n = cause.tenants.length;
-  if (startable.length === 0) return null;
-  const label = `${startable.every(({ changes }) => changes === true) ? 'Plan again for' : 'Try again in'} ${n === 1 ? 'this tenant' : `these ${n} tenants`}…`;
-  return onOpen === undefined ? (
-    <DialogButton dialog={(onClose) => <TryAgainDialog jobs={startable} cause={cause} onClose={onClose} />}>
-      {label}
+export function TryAgain({ jobs = [], cause }: { readonly jobs: readonly Job[] | undefined; readonly cause: Cause }) {
+  const mayStart = useMayStart();
+  const tenantsOf = ({ name }: Job): readonly string[] =>
+    cause.tenants.flatMap(({ tenant, results }) => (results.some(({ job }) => job === name) ? tenant.tenantId : []));
+  const failed = jobs.flatMap((job) => {
+    const tenants = tenantsOf(job);
+    const isOffered = job.changes !== true && tenants.length > 0 && tenants.length <= mostToStart && mayStart(job);
+    return isOffered ? { job, tenants } : [];
+  });
+  const n = new Set(failed.flatMap(({ tenants }) => tenants)).size;
+  return (
+    <DialogButton isOffered={n > 0} dialog={(onClose) => <TryAgainDialog failed={failed} onClose={onClose} />}>
+      Try again in {n === 1 ? 'this tenant' : `these ${n} tenants`}…
+      <span class="visually-hidden"> {titleOf(cause.cause)}</span>
     </DialogButton>
-  ) : (
-    <button type="button" class="s" aria-haspopup="dialog" onClick={onOpen}>
-      {label}
-    </button>
   );
 }
 
-/** Those of the jobs that failed for a cause which the person may start. */
-function useStartable(jobs: readonly Job[] = [], { tenants }: Pick<Cause, 'tenants'>): readonly Job[] {
-  const mayStart = useMayStart();
-  const failed = new Set(tenants.flatMap(({ results }) => results.map(({ job }) => job)));
-  return tenants.length > mostToStart ? [] : jobs.filter((job) => failed.has(job.name) && mayStart(job));
-}
-
-/** The form of the job, or first a list of the jobs if several failed. */
-export function TryAgainDialog(props: {
-  readonly jobs: readonly Job[] | undefined;
-  readonly cause: Pick<Cause, 'tenants'>;
+/** For what failed when it was opened: the page goes on to change. */
+function TryAgainDialog(props: {
+  readonly failed: readonly { readonly job: Job; readonly tenants: readonly string[] }[];
   readonly onClose: () => void;
 }) {
-  const { jobs, cause, onClose } = props;
-  const startable = useStartable(jobs, cause);
-  const form = { tenants: cause.tenants.map(({ tenant }) => tenant.tenantId), onClose };
-  const [only, ...others] = startable;
-  return only !== undefined && others.length === 0 ? (
-    <StartDialog job={only} {...form} />
-  ) : (
-    <ChooseJob title="Try again" jobs={startable} {...form} />
-  );
+  const [failed] = useState(props.failed);
+  const { onClose } = props;
+  const [only, ...others] = failed;
+  if (only !== undefined && others.length === 0) return <StartDialog {...only} onClose={onClose} />;
+  const tenantsOf = (job: Job) => failed.find((one) => one.job === job)?.tenants;
+  return <ChooseJob title="Try again" jobs={failed.map(({ job }) => job)} tenantsOf={tenantsOf} onClose={onClose} />;
 }
 
 export function ChooseJob(props: {
   readonly title?: string;
   readonly jobs: readonly Job[];
-  readonly tenants?: readonly string[] | undefined;
+  /** Tenants to begin with, as ids. */
+  readonly tenantsOf?: (job: Job) => readonly string[] | undefined;
   readonly onClose: () => void;
 }) {
-  const { title = 'Run a job', jobs, tenants, onClose } = props;
+  const { title = 'Run a job', jobs, tenantsOf, onClose } = props;
   const [job, setJob] = useState<Job>();
   const [search, setSearch] = useState('');
   const id = useId();
@@ -110,7 +97,7 @@ export function ChooseJob(props: {
     ...reports.map(([topic, some]) => [topicTitle(topic), some] as const),
     ...(plans.length === 0 ? [] : [['Plan a change', plans] as const]),
   ];
-  if (job !== undefined) return <StartDialog job={job} tenants={tenants} onClose={onClose} />;
+  if (job !== undefined) return <StartDialog job={job} tenants={tenantsOf?.(job)} onClose={onClose} />;
   return (
     <Dialog title={title} onClose={onClose}>
       <Search value={search} placeholder="Name of a job" onInput={setSearch} />

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
 import { GroupHead, noTenant } from './causes.tsx';
@@ -11,7 +11,7 @@ import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, tenantLink } from './route.ts';
-import { mostToStart, StartButtons, TryAgain, TryAgainDialog } from './start-buttons.tsx';
+import { mostToStart, StartButtons } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
   changesColumn,
@@ -133,26 +133,16 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const hasMarks = tenants.some(({ tags = [], groups: some = [] }) => tags.length + some.length > 0);
   const isGrouped = filter.sort === undefined;
   const trendOf = useTrends(jobs, isGrouped ? tenants : []);
-  const startable = useMemo(() => jobs.map(({ job }) => job), [jobs]);
-  const [again, setAgain] = useState<Cause>();
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
   const items = useMemo(
-    () =>
-      isGrouped
-        ? grouped(found, causes, trendOf, (cause) => (
-            <TryAgain jobs={startable} cause={cause} onOpen={() => setAgain(cause)} />
-          ))
-        : found,
-    [found, causes, trends, isGrouped, startable],
+    () => (isGrouped ? grouped(found, causes, trendOf) : found),
+    [found, causes, trends, isGrouped],
   );
   const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
   const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
   return (
     <>
       <Warnings texts={warnings} />
-      {again === undefined ? null : (
-        <TryAgainDialog jobs={startable} cause={again} onClose={() => setAgain(undefined)} />
-      )}
       <Filters filter={filter} tenants={tenants} causes={causes.map(({ cause }) => cause)} groups={groups}>
         <span role="status" class={found.length === tenants.length ? 'visually-hidden' : undefined}>
           {countOf(found.length, tenants.length, 'tenant')}
@@ -228,7 +218,6 @@ function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   trendOf: ReturnType<typeof useTrends>,
-  againFor: (cause: Cause) => preact.ComponentChildren,
 ): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
   return [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(([key, title]) => {
@@ -239,11 +228,9 @@ function grouped(
     const since = cause && trendOf(cause)?.since;
     const advice = tone && adviceOf(key === 'ends' ? 'gdap_expiring' : key);
     const below = new Set(some);
-    const head = (
-      <GroupHead {...{ title, tone, since, advice, cause }} count={some.length}>
-        {cause && againFor({ ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) })}
-      </GroupHead>
-    );
+    // Those that a filter leaves.
+    const shown = cause && { ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) };
+    const head = <GroupHead {...{ title, tone, since, advice }} cause={shown} count={some.length} />;
     return [new RowGroup(key, head), ...(key === 'ends' ? some.toSorted(endsFirst) : some)];
   });
 }

@@ -249,7 +249,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
   it('is linked from each tenant', async () => {
     await dashboard.signIn(token);
     await dashboard.view('Tenants');
-    await page.getByLabel('Search').fill(customer.tenantId);
+    await page.getByLabel('Search', { exact: true }).fill(customer.tenantId);
     await page.getByRole('rowheader').getByRole('link', { name: customer.name }).click();
     await page.getByRole('link', { name: 'Audit records' }).click();
     await page.locator('table.audit').waitFor();

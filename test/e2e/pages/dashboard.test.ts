@@ -212,7 +212,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await expect.poll(async () => Number(await rows()) - (await causes.count())).toBe(expired + 1);
     await show.getByRole('button', { name: /^All/ }).click();
     const wanted = tenantOf(demo, 'no_consent');
-    await page.getByLabel('Search').fill(wanted.domain);
+    await page.getByLabel('Search', { exact: true }).fill(wanted.domain);
     await expect.poll(rows).toBe('3');
     await grid.getByRole('rowheader').getByRole('link').click();
     await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();

@@ -117,7 +117,7 @@ describe('the pages', skippedBecause(noBrowser), () => {
       await dashboardPage(page).signIn(broker.token);
       await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
       await page.setViewportSize({ width: 390, height: 844 });
-      await page.getByRole('button', { name: 'Search or run…' }).click();
+      await page.getByRole('main').getByRole('button', { name: 'Search or run…' }).click();
       await page.getByRole('combobox').fill('overview');
       await page.keyboard.press('Escape');
       await page.getByRole('link', { name: 'Go to the overview' }).click();

@@ -108,7 +108,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     const { page } = operator;
     await operator.press('Apply…');
     await page.getByLabel(/^Waves/).fill(waves);
-    await page.getByLabel(/^Hold when more tenants than this fail/).fill(failed);
+    await page.getByLabel(/^Hold if more tenants than this fail/).fill(failed);
     await page.getByLabel(/^Minutes/).fill('0');
     await page.getByLabel(/^Reason/).fill('Ticket 4711.');
     await operator.look();

@@ -259,7 +259,7 @@ it('has one row for what happened to several tenants in the same minute, which o
   expect(names()).toEqual(before);
 });
 
-it('leaves a consent for another application, or with more permissions, as the broker wrote it', async () => {
+it('gives one command for several tenants whose remedy differs in the tenant alone, also for another application', async () => {
   const more = (n: number, kind: EventKind, application?: string): EventView => {
     const advice = adviceForEvent({ kind, tenantId: `t${n}`, application } as TenantEvent)!;
     return event(n, { kind, tenantId: `t${n}`, advice, ...(application === undefined ? {} : { application }) });
@@ -271,14 +271,12 @@ it('leaves a consent for another application, or with more permissions, as the b
     more(1, 'consent_missing'),
   ]);
   expect(commandsIn(root)).toEqual([
-    'ptb tenants consent --tenant t4 --application second',
-    'ptb tenants consent --tenant t3 --application second',
+    'ptb tenants consent --tenant t4 t3 --application second',
     'ptb tenants consent --tenant t1',
     'ptb tenants consent --renew --tenant t2',
   ]);
   expect([...root.querySelectorAll('.copy')].map(({ textContent }) => textContent.trim())).toEqual([
-    'Copy command for Customer 4',
-    'Copy command for Customer 3',
+    'Copy command for Customer 4, Customer 3',
     'Copy command for No consent for the application',
     'Copy command for Customer 2',
   ]);

@@ -178,10 +178,10 @@ describe('the overview', () => {
     expect(visited?.querySelector('svg')?.getAttribute('aria-label')).toContain(`${tenants.failed} failed`);
     expect([ran?.textContent, took?.textContent]).toEqual([`${tenants.failed} failed`, duration(durationMs)]);
     expect(nights?.querySelector('svg')?.getAttribute('aria-label')).toBe(
-      `Tenants that failed, night by night: ${[
-        ...Array.from({ length: 30 - ofJob.length }, () => 'no run'),
-        ...ofJob.map((run) => run.tenants.failed).toReversed(),
-      ].join(', ')}`,
+      `Tenants that failed, night by night: ${ofJob
+        .map((run) => run.tenants.failed)
+        .toReversed()
+        .join(', ')}`,
     );
     expect(rows[0]?.querySelector('time')?.getAttribute('datetime')).toBe('2026-11-25T04:30:00.000Z');
     // Nobody knows yet who fails, nor how long it takes.

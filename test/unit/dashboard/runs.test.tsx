@@ -9,7 +9,7 @@ import { byDay } from '../../../dashboard/app/format.ts';
 import { parseRunsFilter, runsLink } from '../../../dashboard/app/view-filter.ts';
 import { JobsView } from '../../../dashboard/app/jobs-view.tsx';
 import { RunsView } from '../../../dashboard/app/runs-view.tsx';
-import { ChooseJob } from '../../../dashboard/app/start-buttons.tsx';
+import { ChooseJob, TryAgain } from '../../../dashboard/app/start-buttons.tsx';
 import { isReplaced, RunTable, StartedBy } from '../../../dashboard/app/run-table.tsx';
 import type { Topic } from '../../../src/lib/core/topics.ts';
 import type { RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
@@ -816,6 +816,38 @@ describe('RunsView', () => {
     isAway = false;
     await pass(60_000);
     expect([root.textContent.includes('Storage is away.'), cells().length]).toEqual([false, 1]);
+    await unmount();
+  });
+});
+
+describe('the button that tries a job again', () => {
+  const job = (name: string, more: object = {}) => ({ name, title: `Title of ${name}`, topic: 'identity', ...more });
+  const jobs = [job('mfa'), job('mail'), job('harden', { changes: true })] as never;
+  const tenant = (tenantId: string, ...failed: readonly string[]) => ({
+    tenant: { tenantId },
+    results: failed.map((name) => ({ job: name })),
+  });
+  const shown = async (tenants: readonly object[], roles: string[] = ['Runs.Write', 'Changes.Plan']) => {
+    const cause = { cause: 'consent_required', tenants } as never;
+    return await rendered(signedIn({}, <TryAgain jobs={jobs} cause={cause} />, roles));
+  };
+
+  it('names the tenants in which a job failed that the person may start, and the cause', async () => {
+    const { root, unmount } = await shown([tenant('a', 'mfa', 'mail'), tenant('b', 'mail'), tenant('c', 'harden')]);
+    expect(root.textContent).toBe('Try again in these 2 tenants… No consent for the application');
+    await act(() => root.querySelector('button')?.click());
+    const offered = [...root.querySelectorAll('.choose button')].map(({ textContent }) => textContent);
+    expect(offered).toEqual(['Title of mfa', 'Title of mail']);
+    await unmount();
+  });
+
+  it.each([
+    ['only changes failed', [tenant('c', 'harden')], undefined],
+    ['no job failed', [tenant('a')], undefined],
+    ['the role is missing', [tenant('a', 'mfa')], ['Runs.Read']],
+  ])('is not there if %s', async (_, tenants, roles) => {
+    const { root, unmount } = await shown(tenants, roles);
+    expect(root.textContent).toBe('');
     await unmount();
   });
 });
