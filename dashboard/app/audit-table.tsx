@@ -115,7 +115,12 @@ const ofOne: ReadonlySet<string> = new Set(
 /** What requests of one apply may have for themselves: they are one line, with what became of how many. */
 const ofOneChange: ReadonlySet<string> = new Set([
   ...ofOne,
-  ...['outcome', 'status', 'code', 'path', 'bodySha256', 'changeSha256'],
+  'outcome',
+  'status',
+  'code',
+  'path',
+  'bodySha256',
+  'changeSha256',
 ]);
 
 const isOfApply = ({ plan, kind }: AuditRecord): boolean => plan !== undefined && kind === 'request';

@@ -215,7 +215,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await page.getByLabel('Search', { exact: true }).fill(wanted.domain);
     await expect.poll(rows).toBe('3');
     await grid.getByRole('rowheader').getByRole('link').click();
-    await page.getByText(`ptb tenants consent --tenant ${wanted.tenantId}`).waitFor();
+    await page.getByText(`ptb tenants consent --tenant ${wanted.domain}`).waitFor();
     const history = page.getByRole('region', { name: 'Jobs' });
     await history.getByRole('button', { name: /^Show all \d+ results? of these jobs$/ }).click();
     await history.getByRole('cell', { name: 'No consent for the application', exact: true }).first().waitFor();

@@ -170,7 +170,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
 
     await operator.press('Plan to undo');
     await operator.says(all(applied));
-    await page.getByText('undoes an apply').waitFor();
+    await page.getByText('takes back an apply').waitFor();
     await page.locator('ins', { hasText: 'ManagePermissionGrantsForSelf' }).first().waitFor();
     await apply('100%', '0');
     await operator.says(`${applied} of ${applied} changes applied`);

@@ -282,8 +282,16 @@ describe('equal records that follow each other', () => {
   it('of one apply are in one line, with how many were answered and how many refused', async () => {
     const of = (second: number, tenantId: string, status: number, path: string) =>
       entry({
-        ...({ kind: 'request', outcome: 'answered', method: 'PATCH', template: '/v1.0/users/*', plan: 'p' } as const),
-        ...{ at: new Date(2026, 10, 24, 9, 0, second).toISOString(), tokenId: `t${second}`, tenantId, status, path },
+        kind: 'request',
+        outcome: 'answered',
+        method: 'PATCH',
+        template: '/v1.0/users/*',
+        plan: 'p',
+        at: new Date(2026, 10, 24, 9, 0, second).toISOString(),
+        tokenId: `t${second}`,
+        tenantId,
+        status,
+        path,
         changeSha256: `c${second}`,
       });
     const records = [

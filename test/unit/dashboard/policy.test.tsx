@@ -232,7 +232,14 @@ it('shows on a phone each rule below its group, with the names of its values', a
   expect(root.querySelector('table')).toBeNull();
   expect(root.querySelector('.rules h3')?.textContent).toBe('1Limited Without a condition, for what the rule names.');
   expect([...root.querySelectorAll('.rules :is(dt, dd)')].map(({ textContent }) => textContent)).toEqual([
-    ...['May', tokens, 'In', everywhere, 'Last used', 'not used', 'Decisions', '0'],
+    'May',
+    tokens,
+    'In',
+    everywhere,
+    'Last used',
+    'not used',
+    'Decisions',
+    '0',
   ]);
   await unmount();
 });

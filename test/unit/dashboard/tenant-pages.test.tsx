@@ -302,16 +302,16 @@ describe('the matrix of tenants', () => {
       options.vnode = (node: VNode<object>) => {
         const { type, props } = node;
         if (type === Marks && 'tones' in props) tones.push((props.tones as string[]).join(' ').trim());
-        before?.(node);
+        before.vnode?.(node);
       };
       const found = async () => ({ runs: runs.map((run) => ({ ...run, failed: {} })) });
       const { unmount } = await matrix({}, list, { failedRuns: found });
       await unmount();
       return tones.slice(-marks);
     };
-    const before = options.vnode;
+    const before = { ...options };
     onTestFinished(() => {
-      Object.assign(options, { vnode: before });
+      Object.assign(options, { vnode: before.vnode });
     });
     const [lines, visits] = ['idle idle idle', 'good good good'];
     expect(await drawn(4)).toEqual([lines, visits, lines, 'good']);

@@ -19,7 +19,7 @@ import { writeRows } from '../../../lib/runs/job/row.ts';
 import { createRuns } from '../../../lib/runs/store/create-runs.ts';
 import { areShort, runIdOf, scheduledWindow, shortRowsName } from '../../../lib/runs/store/run.ts';
 import type { Runs } from '../../../lib/runs/store/runs.ts';
-import { comparedDays } from '../../../lib/api/report/report-words.ts';
+import { comparedDays } from '../../../lib/api/report/partner-work.ts';
 import { jobs } from '../../../jobs/index.ts';
 import { insertAll } from './past-audit.ts';
 import type { Past, PastTenant } from './past-tenants.ts';

@@ -2,6 +2,9 @@ import type { AuditAnswer } from '../answers/audit.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
 import { isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../refusals.ts';
 
+/** Reports compare with the run nearest to this time before their own. */
+export const comparedDays = 30;
+
 type AuditRecord = AuditAnswer['entries'][number];
 
 /** The title of a job without what it says to the partner, who has many tenants: "Licences per tenant". */

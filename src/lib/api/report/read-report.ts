@@ -3,7 +3,6 @@ import type { JobsAnswer } from '../answers/jobs.ts';
 import type { RunChangesAnswer } from '../answers/runs.ts';
 import type { TenantDetailsAnswer } from '../answers/tenants.ts';
 import { dayMs } from '../../core/clock.ts';
-import { comparedDays } from './report-words.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import { parseGuid } from '../../core/identifiers.ts';
 import { defined, type JsonObject } from '../../core/objects.ts';
@@ -11,7 +10,7 @@ import { outcomeWord } from '../../core/outcomes.ts';
 import { countsAlike } from '../counts-alike.ts';
 import { endsSoon } from '../trouble.ts';
 import { ageText, type Finding, jobsWithRules, type Rule, rules, worstOf } from './findings.ts';
-import { type PartnerWork, type ReadAudit, readWork, reportTitle } from './partner-work.ts';
+import { comparedDays, type PartnerWork, type ReadAudit, readWork, reportTitle } from './partner-work.ts';
 
 type Job = JobsAnswer['jobs'][number];
 type Column = NonNullable<Job['columns']>[number];

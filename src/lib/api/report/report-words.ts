@@ -1,7 +1,7 @@
 import { dayMs } from '../../core/clock.ts';
 import { dayText, zoneText } from '../../core/day-text.ts';
 import { ageText, jobsWithRules } from './findings.ts';
-import type { Deed, PartnerWork } from './partner-work.ts';
+import { comparedDays, type Deed, type PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
 type Column = Section['columns'][number];
@@ -11,9 +11,6 @@ type Change = Section['changed'][number];
 const unknown = '–';
 /** Values of a column, and permissions, that are named. */
 const [countedValues, countedPermissions] = [8, 3];
-
-/** Reports compare with the run nearest to this time before their own. */
-export const comparedDays = 30;
 
 const numbers = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 
