@@ -311,7 +311,8 @@ describe('the matrix of tenants', () => {
     };
     const before = { ...options };
     onTestFinished(() => {
-      Object.assign(options, { vnode: before.vnode });
+      delete options.vnode;
+      Object.assign(options, before);
     });
     const [lines, visits] = ['idle idle idle', 'good good good'];
     expect(await drawn(4)).toEqual([lines, visits, lines, 'good']);
