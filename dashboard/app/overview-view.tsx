@@ -40,8 +40,6 @@ const tenantsIntervalMs = 60_000;
 const historyIntervalMs = 300_000;
 /** Nights in the chart at least. It says how many failed so many nights ago. */
 const trendNights = 14;
-/** In the curve of a job. */
-const curveNights = 30;
 
 /** How many customers need me, is it better or worse, why, and what helps? Then what waits, what ends, and the jobs. */
 export function OverviewView() {
@@ -285,7 +283,7 @@ const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: J
 );
 
 function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
-  const failed = nightsOf(runs, curveNights).map(({ run }) => run?.tenants.failed);
+  const failed = nightsOf(runs, mostNights).map(({ run }) => run?.tenants.failed);
   return (
     <Spark
       values={failed}
