@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { packNpmPackages } from '../../tools/npm-packages.ts';
@@ -51,6 +52,19 @@ async function neededBy(manifests: readonly Manifest[]): Promise<readonly string
 }
 
 /**
+ * The folder to pack of an installed package. One that needs another version than the project has carries it in its own
+ * node_modules: a copy bundles it, since npm would ask a registry for it.
+ */
+async function packable(name: string, copies: string): Promise<string> {
+  if (!existsSync(join(installed(name), 'node_modules'))) return installed(name);
+  const [manifest, copy] = [await manifestOf(installed(name)), join(copies, name)];
+  await cp(installed(name), copy, { recursive: true });
+  const bundled = Object.keys(manifest.dependencies ?? {}).filter((own) => existsSync(join(copy, 'node_modules', own)));
+  await writeFile(join(copy, 'package.json'), JSON.stringify({ ...manifest, bundleDependencies: bundled }));
+  return copy;
+}
+
+/**
  * Packs what a release publishes, and, of the packages of this project, what that needs: so npm installs without a registry.
  * @returns paths of the archives by name of the package.
  */
@@ -68,7 +82,8 @@ export async function packEverything(folder: string): Promise<ReadonlyMap<string
   });
   const names = await neededBy(await Promise.all(unpacked));
   await mkdir(others, { recursive: true });
-  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', others, ...names.map(installed)];
+  const folders = await Promise.all(names.map((each) => packable(each, join(folder, 'copies'))));
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', others, ...folders];
   const { stdout } = await promisify(execFile)('npm', pack, { maxBuffer: 64 * 1024 * 1024 });
   for (const { name, filename } of JSON.parse(stdout) as { name: string; filename: string }[])
     archives.set(name, join(others, filename));
