@@ -4,7 +4,7 @@ import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { type Names, useNames } from './audit-table.tsx';
-import { readPeriod, Refused } from './audit-view.tsx';
+import { readPeriod, Refused } from './audit-period.tsx';
 import { GroupHead } from './causes.tsx';
 import { Choice } from './choice.tsx';
 import { useSignedIn } from './context.ts';

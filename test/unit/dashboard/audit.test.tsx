@@ -3,7 +3,8 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
-import { AuditFilters, AuditView, readPeriod } from '../../../dashboard/app/audit-view.tsx';
+import { AuditFilters, AuditView } from '../../../dashboard/app/audit-view.tsx';
+import { readPeriod } from '../../../dashboard/app/audit-period.tsx';
 import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import { isFailed } from '../../../src/lib/api/refusals.ts';
 import {
