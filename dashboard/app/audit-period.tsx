@@ -80,6 +80,9 @@ const dayMinutes = 1440;
 export interface Tallied {
   readonly entries: number;
   readonly failed: number;
+  readonly tokens: number;
+  /** Requests that a resource answered. */
+  readonly requests: number;
   /** Refused by the policy, and by Microsoft. */
   readonly byPolicy: number;
   readonly byMicrosoft: number;
@@ -88,7 +91,16 @@ export interface Tallied {
 export function talliedOf(entries: readonly AuditRecord[]): Tallied {
   const byPolicy = entries.filter(isRefusedByPolicy).length;
   const byMicrosoft = entries.filter(isRefusedByMicrosoft).length;
-  return { entries: entries.length, failed: entries.filter(isFailed).length, byPolicy, byMicrosoft };
+  const thatAre = (outcome: AuditRecord['outcome']): number =>
+    entries.filter((entry) => entry.outcome === outcome).length;
+  return {
+    entries: entries.length,
+    failed: entries.filter(isFailed).length,
+    tokens: thatAre('issued'),
+    requests: thatAre('answered'),
+    byPolicy,
+    byMicrosoft,
+  };
 }
 
 /** What is shown of a period. The session keeps it, without the thousands of records. */

@@ -26,7 +26,8 @@ import { usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
 import { RunOutcome } from './run-table.tsx';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
-import { runsLink } from './view-filter.ts';
+import { type AuditFilter, auditLink, runsLink } from './view-filter.ts';
+import { readPeriod } from './audit-period.tsx';
 import { StartButtons } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
@@ -38,6 +39,7 @@ const healthIntervalMs = 30_000;
 const runsIntervalMs = 15_000;
 const tenantsIntervalMs = 60_000;
 const historyIntervalMs = 300_000;
+const dayMs = 86_400_000;
 /** Nights in the chart at least. It says how many failed so many nights ago. */
 const trendNights = 14;
 
@@ -100,6 +102,7 @@ export function OverviewView() {
         <div class="stack">
           {narrow ? null : <WaitsForYou />}
           {tenants.value === undefined ? null : <EndingRelationships tenants={tenants.value.tenants} />}
+          {useRole('Audit.Read') ? <LastDay /> : null}
         </div>
       </div>
       {showsRuns ? (
@@ -186,7 +189,7 @@ function NightBars(props: {
         ends={[
           day(nights[0]?.dayMs),
           day(nights[Math.floor(nights.length / 2)]?.dayMs),
-          Date.now() - last < 86_400_000 ? 'last night' : day(last),
+          Date.now() - last < dayMs ? 'last night' : day(last),
         ]}
         bars={nights.map(({ dayMs, run }) =>
           run === undefined
@@ -276,7 +279,7 @@ function Alike({ jobs }: { readonly jobs: readonly JobRuns[] }) {
 const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: JobRuns['job'] }) => (
   <a href={runLink(run.runId)}>
     <RunOutcome run={run} job={job} />
-    {Date.now() - Date.parse(run.startedAt) < 86_400_000 ? null : (
+    {Date.now() - Date.parse(run.startedAt) < dayMs ? null : (
       <span class="quiet small"> {localDay(run.startedAt)}</span>
     )}
   </a>
@@ -295,7 +298,7 @@ function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
 /** When a job runs next: the time of day if that is enough. */
 function Next({ iso }: { readonly iso: string | undefined }) {
   if (iso === undefined) return <>–</>;
-  return Date.parse(iso) - Date.now() < 86_400_000 ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
+  return Date.parse(iso) - Date.now() < dayMs ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
 }
 
 /** Of each kind. */
@@ -352,12 +355,45 @@ function WaitsForYou() {
   );
 }
 
+/** How many tokens and requests callers and jobs had within a day, and what was refused. */
+function LastDay() {
+  const period = () => ({ from: new Date(Date.now() - dayMs).toISOString(), to: new Date().toISOString() });
+  const read = usePolling((api) => readPeriod(api, {}, period()), 'last day on record', historyIntervalMs).value;
+  if (read === undefined || read.all.entries === 0) return null;
+  const { tokens, requests, byPolicy, byMicrosoft, failed } = read.all;
+  const rows: readonly (readonly [word: string, n: number, outcome?: AuditFilter['outcome']])[] = [
+    ['Tokens issued', tokens, 'issued'],
+    ['Requests answered', requests, 'answered'],
+    ['Refused by the policy', byPolicy, 'policy'],
+    ['Refused by Microsoft', byMicrosoft],
+    ['Failed', failed, 'failed'],
+  ];
+  return (
+    <Panel
+      title="On record"
+      more={<span class="small">{read.isAll ? '24 hours' : 'the newest of 24 hours'}</span>}
+      bare
+    >
+      <ul class="list">
+        {rows
+          .filter(([, n]) => n > 0)
+          .map(([word, n, outcome]) => (
+            <li key={word}>
+              {outcome === undefined ? word : <a href={auditLink({ outcome })}>{word}</a>}
+              <span>{n.toLocaleString('en')}</span>
+            </li>
+          ))}
+      </ul>
+    </Panel>
+  );
+}
+
 const endsShown = 6;
 /** The rows tell as much of fewer. */
 const endsInChart = 4;
 
 const weeksShown = 13;
-const weekMs = 7 * 86_400_000;
+const weekMs = 7 * dayMs;
 
 /** Relationships that end within a quarter and do not renew by themselves, in amber within 30 days. */
 function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] }) {
