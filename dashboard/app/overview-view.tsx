@@ -2,9 +2,10 @@ import { useContext } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
+import { WhatJobsFound } from './found.tsx';
 import { PartyName, titleInWords } from './approval-facts.tsx';
 import { Causes } from './causes.tsx';
-import { CountsBar, FailureBars, Spark } from './charts.tsx';
+import { CountsBar, countsText, FailureBars } from './charts.tsx';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
 import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
@@ -22,7 +23,7 @@ import {
   useTrends,
 } from './nights.ts';
 import { Clock, Connection, Head, Loaded, NoJobs, Panel, Table, ToneBadge } from './pieces.tsx';
-import { usePolling } from './polling.ts';
+import { type Polled, usePolling } from './polling.ts';
 import { stateOf } from './plan-words.ts';
 import { RunOutcome } from './run-table.tsx';
 import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
@@ -98,6 +99,7 @@ export function OverviewView() {
               </Loaded>
             </Panel>
           ) : null}
+          {jobs.value === undefined ? null : <WhatJobsFound jobs={jobs.value} />}
         </div>
         <div class="stack">
           {narrow ? null : <WaitsForYou />}
@@ -105,22 +107,7 @@ export function OverviewView() {
           {useRole('Audit.Read') ? <LastDay /> : null}
         </div>
       </div>
-      {showsRuns ? (
-        <Panel
-          title="Jobs"
-          more={
-            <>
-              <Alike jobs={(jobs.value ?? []).filter(isShown)} />
-              <a href="#/runs">All runs</a>
-            </>
-          }
-          bare
-        >
-          <Loaded polled={jobs} isPart>
-            {(some) => <Jobs jobs={some} />}
-          </Loaded>
-        </Panel>
-      ) : null}
+      {showsRuns ? <Jobs polled={jobs} /> : null}
     </>
   );
 }
@@ -226,8 +213,34 @@ function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
   return { at, text, cause, href: runLink(then.run.runId) };
 }
 
-/** Each job that runs by itself or ran lately: its last run, the failures of its nights, and when it runs next. */
-function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
+/** Each job that runs by itself or ran lately: its last run, how many tenants answered, and when it runs next. */
+function Jobs({ polled }: { readonly polled: Polled<readonly JobRuns[] | undefined> }) {
+  const shown = (polled.value ?? []).filter(isShown);
+  const { failed, jobs: alike } = useAlike(shown);
+  // There is no bar on a phone.
+  const isNarrow = useNarrow();
+  const more = (
+    <>
+      {alike === 0 ? null : (
+        <span class="small">
+          {failed === 1 ? 'The same tenant' : `The same ${count(failed, 'tenant')}`} failed in{' '}
+          {alike === shown.length ? `all ${alike}` : `${alike} of them`}
+        </span>
+      )}
+      <a href="#/runs">All runs</a>
+    </>
+  );
+  return (
+    <Panel title="Jobs" more={more} bare>
+      <Loaded polled={polled} isPart>
+        {(jobs) => <JobTable jobs={jobs} isSaid={!isNarrow && alike > 0 && alike === shown.length} />}
+      </Loaded>
+    </Panel>
+  );
+}
+
+/** @param props.isSaid the heading says in how many tenants each job failed. */
+function JobTable({ jobs, isSaid }: { readonly jobs: readonly JobRuns[]; readonly isSaid: boolean }) {
   const shown = jobs.filter(isShown).map((one) => ({ ...one, last: lastRunOf(one.runs) }));
   if (jobs.length === 0) return <NoJobs />;
   return (
@@ -238,13 +251,8 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
           keyOf={({ job }) => job.name}
           columns={[
             ['Job', 'w-c wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>],
-            [
-              'Last run',
-              'w-l wrap',
-              ({ last, job }) => (last === undefined ? 'no run yet' : <LastRun run={last} job={job} />),
-            ],
-            ['Tenants', 'w-l p2', ({ last }) => last?.finishedAt && <CountsBar counts={last.tenants} />],
-            ['Night by night', 'w-l p2', ({ runs }) => <FailedNights runs={runs} />],
+            ['Last run', 'w-l wrap', (one) => <LastRun {...one} isSaid={isSaid} />],
+            ['Tenants', 'w-c p2', ({ last }) => last?.finishedAt && <Answered tenants={last.tenants} />],
             ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
             ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
@@ -263,37 +271,32 @@ function Jobs({ jobs }: { readonly jobs: readonly JobRuns[] }) {
 const isShown = ({ job, runs }: JobRuns): boolean =>
   job.changes !== true && (job.schedule !== undefined || runs.length > 0);
 
-/** That jobs failed in the same tenants, which their numbers do not tell. */
-function Alike({ jobs }: { readonly jobs: readonly JobRuns[] }) {
-  const { failed, jobs: alike } = useAlike(jobs);
-  if (alike === 0) return null;
+interface LastRunProps {
+  readonly job: JobRuns['job'];
+  readonly last: RunSummaryAnswer | undefined;
+  readonly isSaid: boolean;
+}
+
+/** When, and how it went. */
+function LastRun({ last, job, isSaid }: LastRunProps) {
+  if (last === undefined) return <>no run yet</>;
+  const isNew = Date.now() - Date.parse(last.startedAt) < dayMs;
   return (
-    <span class="small">
-      {failed === 1 ? 'The same tenant' : `The same ${count(failed, 'tenant')}`} failed in{' '}
-      {alike === jobs.length ? `all ${alike}` : `${alike} of them`}
+    <a href={runLink(last.runId)}>
+      {isNew ? <Clock iso={last.startedAt} /> : localDay(last.startedAt)}{' '}
+      {isSaid ? <span class="visually-hidden">{countsText(last.tenants)}</span> : <RunOutcome run={last} job={job} />}
+    </a>
+  );
+}
+
+const Answered = ({ tenants }: Pick<RunSummaryAnswer, 'tenants'>) => (
+  <span class="pair">
+    <CountsBar counts={tenants} />
+    <span class="quiet">
+      {tenants.succeeded.toLocaleString('en')} of {tenants.total.toLocaleString('en')} answered
     </span>
-  );
-}
-
-/** How it went, and the day if that is not today or last night. */
-const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: JobRuns['job'] }) => (
-  <a href={runLink(run.runId)}>
-    <RunOutcome run={run} job={job} />
-    {Date.now() - Date.parse(run.startedAt) < dayMs ? null : (
-      <span class="quiet small"> {localDay(run.startedAt)}</span>
-    )}
-  </a>
+  </span>
 );
-
-function FailedNights({ runs }: Pick<JobRuns, 'runs'>) {
-  const failed = nightsOf(runs, mostNights).map(({ run }) => run?.tenants.failed);
-  return (
-    <Spark
-      values={failed}
-      label={`Tenants that failed, night by night: ${failed.map((n) => n ?? 'no run').join(', ')}`}
-    />
-  );
-}
 
 /** When a job runs next: the time of day if that is enough. */
 function Next({ iso }: { readonly iso: string | undefined }) {
@@ -370,7 +373,7 @@ function LastDay() {
   ];
   return (
     <Panel
-      title="On record"
+      title="Tokens and requests"
       more={<span class="small">{read.isAll ? '24 hours' : 'the newest of 24 hours'}</span>}
       bare
     >
@@ -379,7 +382,7 @@ function LastDay() {
           .filter(([, n]) => n > 0)
           .map(([word, n, outcome]) => (
             <li key={word}>
-              {outcome === undefined ? word : <a href={auditLink({ outcome })}>{word}</a>}
+              {outcome === undefined ? <span>{word}</span> : <a href={auditLink({ outcome })}>{word}</a>}
               <span>{n.toLocaleString('en')}</span>
             </li>
           ))}
