@@ -1,12 +1,12 @@
 /**
  * `npm run screenshots`: takes the pictures of the dashboard in docs, of the demo that `npm start` shows.
- * `npm run screenshots -- FOLDER [VIEW …]`: takes every view as a whole, or some, into a folder, at three widths and in both colour schemes,
+ * `npm run screenshots -- FOLDER [VIEW …]`: takes every view as a whole, and what opens over them, or some, into a folder, at three widths and in both colour schemes,
  * to look at after a change.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import type { PlansAnswer } from '../../../src/lib/api/answers/plans.ts';
 import type { RunsAnswer } from '../../../src/lib/api/answers/runs.ts';
 import type { TenantsAnswer } from '../../../src/lib/api/answers/tenants.ts';
@@ -26,7 +26,26 @@ interface Picture {
   readonly height: number;
   readonly colorScheme: 'light' | 'dark';
   readonly fullPage: boolean;
+  /** What a person does first. The browser closes it on the way to the next view. */
+  readonly first?: ((page: Page) => Promise<void>) | undefined;
 }
+
+/** What opens over a view, by names of their own. */
+const opened: Readonly<Record<string, readonly [view: keyof Views, first: (page: Page) => Promise<void>]>> = {
+  palette: ['tenants', (page) => page.keyboard.press('Control+k')],
+  credential: ['runs', (page) => page.locator('.fuse').evaluate((button: HTMLElement) => button.click())],
+  start: [
+    'jobs',
+    (page) =>
+      page
+        .getByRole('button', { name: /^Start/ })
+        .first()
+        .click(),
+  ],
+  deny: ['approvals', (page) => page.getByRole('button', { name: /^Deny/ }).first().click()],
+  record: ['audit', (page) => page.locator('.audit tbody tr').nth(2).click()],
+  failed: ['run', (page) => page.locator('.rows-body [role="row"]').nth(1).click()],
+};
 
 const docs = join(import.meta.dirname, '../../../docs');
 
@@ -45,7 +64,7 @@ const ofDocs = ({ tenant, job, plan }: Views): readonly Picture[] =>
     fullPage: false,
   }));
 
-const toLookAt = (folder: string, views: Views): readonly Picture[] =>
+const toLookAt = (folder: string, views: Readonly<Record<string, string>>): readonly Picture[] =>
   Object.entries(views).flatMap(([name, view]) =>
     wanted.length > 0 && !wanted.includes(name)
       ? []
@@ -55,6 +74,14 @@ const toLookAt = (folder: string, views: Views): readonly Picture[] =>
             return { view, path, width, height: 900, colorScheme, fullPage: true };
           }),
         ),
+  );
+
+const toLookInto = (folder: string, views: Views): readonly Picture[] =>
+  toLookAt(folder, Object.fromEntries(Object.entries(opened).map(([name, [view]]) => [name, views[view]]))).map(
+    (picture) => {
+      const name = Object.keys(opened).find((each) => picture.path.startsWith(join(folder, `${each}-`)));
+      return { ...picture, fullPage: false, first: opened[name ?? '']?.[1] };
+    },
   );
 
 type Views = Awaited<ReturnType<typeof viewsOf>>;
@@ -109,14 +136,17 @@ async function take(browser: Browser, { url }: Demo, pictures: readonly Picture[
   await page.getByLabel('Olivia Operator').check();
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.locator('.who').waitFor({ state: 'attached' });
-  for (const { view, path, width, height, colorScheme, fullPage } of pictures) {
+  for (const { view, path, width, height, colorScheme, fullPage, first } of pictures) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     await page.evaluate((hash) => location.replace(hash), `#/${view}`);
     await page.locator('main h1').waitFor();
     // Trends come after the view, and one request leads to the next.
     for (let seen = -1; seen !== answers; await page.waitForTimeout(quietMs)) seen = answers;
+    await first?.(page);
+    if (first !== undefined) await page.waitForTimeout(quietMs);
     await page.screenshot({ path, fullPage });
+    if (first !== undefined) await page.keyboard.press('Escape');
   }
   await page.close();
 }
@@ -143,6 +173,10 @@ for (let waits = false; !waits; await setTimeout(500)) {
 }
 const browser = await chromium.launch(launchOptions);
 const views = await viewsOf(demo);
-await take(browser, demo, folder === undefined ? ofDocs(views) : toLookAt(folder, views));
+await take(
+  browser,
+  demo,
+  folder === undefined ? ofDocs(views) : [...toLookAt(folder, views), ...toLookInto(folder, views)],
+);
 await browser.close();
 await demo.stop();
