@@ -187,14 +187,16 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     const startable = (jobs ?? []).filter(mayStart);
     const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
     const items: readonly Item[] = [
-      ...shown.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
-      item('Pages', 'api', 'API reference', () => location.assign('docs')),
+      ...(mayAsk
+        ? [{ ...item('Actions', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const]
+        : []),
       ...startable.map((job) => ({
-        ...item('Do', 'play', `${doOf(job)} ${job.title}…`, () => onDo({ job })),
+        ...item('Actions', 'play', `${doOf(job)} ${job.title}…`, () => onDo({ job })),
         also: `run a job ${job.name}`,
         stays: true as const,
       })),
-      ...(mayAsk ? [{ ...item('Do', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const] : []),
+      ...shown.map(([view, title]) => item('Pages', view, title, () => goTo(`#/${view}`))),
+      item('Pages', 'api', 'API reference', () => location.assign('docs')),
       ...(jobs ?? []).map(({ name, title }) => ({
         ...item('Jobs', 'jobs', title, () => goTo(jobLink(name))),
         also: name,
@@ -216,16 +218,18 @@ function useKnown(onDo: (doing: Doing) => void): Known {
       const copy = (text: string): void =>
         void navigator.clipboard?.writeText(text).then(() => toast({ text: `Copied: ${text}` }));
       return [
-        ...(command === undefined ? [] : [item('Do', 'copy', `Copy ${command}`, () => copy(command))]),
+        ...(command === undefined ? [] : [item('Actions', 'copy', `Copy ${command}`, () => copy(command))]),
         ...(startable.length === 0
           ? []
           : [
               {
-                ...item('Do', 'play', `Run a job over ${name}…`, () => onDo({ tenants: [tenantId] })),
+                ...item('Actions', 'play', `Run a job over ${name}…`, () => onDo({ tenants: [tenantId] })),
                 stays: true as const,
               },
             ]),
-        ...(readsAudit ? [item('Do', 'audit', `Audit of ${name}`, () => goTo(auditLink({ tenant: tenantId })))] : []),
+        ...(readsAudit
+          ? [item('Actions', 'audit', `Audit of ${name}`, () => goTo(auditLink({ tenant: tenantId })))]
+          : []),
       ];
     };
     return { items, tenants: tenants?.tenants ?? [], ofTenant };
@@ -286,10 +290,14 @@ function having<T>(
   return [...begins, ...has];
 }
 
-/** What the text finds: names that begin with it first, some of each group. Without a text: pages and actions. */
+/** What the text finds: names that begin with it first, some of each group. Without a text: some actions, and all pages. */
 function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[] {
   const wanted = text.trim().toLowerCase();
-  if (wanted === '') return items.filter(({ group }) => group === 'Pages' || group === 'Do');
+  if (wanted === '')
+    return [
+      ...items.filter(({ group }) => group === 'Actions').slice(0, mostOfGroup),
+      ...items.filter(({ group }) => group === 'Pages'),
+    ];
   const known = namesOf(tenants);
   const found = having(tenants, wanted, (_, at) => known[at] ?? ['']).slice(0, mostOfGroup);
   const groups = Map.groupBy(
@@ -298,9 +306,9 @@ function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[
   );
   return [
     ...found.map(tenantItem),
-    ...['Do', 'Jobs', 'Runs', 'Callers', 'Pages'].flatMap((group) => [
+    ...['Actions', 'Jobs', 'Runs', 'Callers', 'Pages'].flatMap((group) => [
       ...(groups.get(group) ?? []).slice(0, mostOfGroup),
-      ...(group === 'Do' ? found.slice(0, 1).flatMap(ofTenant) : []),
+      ...(group === 'Actions' ? found.slice(0, 1).flatMap(ofTenant) : []),
     ]),
   ];
 }

@@ -17,6 +17,7 @@ import { auditLink } from './view-filter.ts';
 import { useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
+import { useTenants } from './polling.ts';
 import { tenantLink } from './route.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 
@@ -281,6 +282,8 @@ function RunTenantDetails(props: {
   const cause = causeOfVisit(tenant);
   const advice = adviceOf(cause ?? '') || text?.advice;
   const took = tookMs(tenant);
+  // For a command with its domain, which people know.
+  const known = useTenants()?.tenants.find((each) => each.tenantId === tenantId);
   return (
     <Dialog
       title={name}
@@ -295,7 +298,7 @@ function RunTenantDetails(props: {
         </p>
       )}
       <Paragraphs text={advice} />
-      <StepFor cause={code && { cause: code, tenants: [{ tenant, results: [run] }] }} />
+      <StepFor cause={code && { cause: code, tenants: [{ tenant: known ?? tenant, results: [run] }] }} />
       <dl>
         <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
         <Fact name="Last attempt">

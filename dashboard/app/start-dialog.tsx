@@ -170,18 +170,21 @@ export function StartTenants({
   const { choice, set, found, problem } = chosen;
   return (
     <>
-      <label for="start-tenants">
-        Only these tenants: ids, domains, group:NAME or tag:NAME. Leave empty for {all}.
-      </label>
+      <label for="start-tenants">Only these tenants</label>
+      <p id="start-hint" class="small quiet">
+        Ids, domains, <code>group:NAME</code> or <code>tag:NAME</code>. Empty: {all}.
+      </p>
       <textarea
         id="start-tenants"
+        aria-describedby="start-hint"
         rows={3}
         value={choice.only}
         onInput={(event) => set({ only: event.currentTarget.value })}
       />
-      <label for="start-except">Except these, written in the same way</label>
+      <label for="start-except">Except these</label>
       <textarea
         id="start-except"
+        aria-describedby="start-hint"
         rows={1}
         value={choice.except}
         onInput={(event) => set({ except: event.currentTarget.value })}

@@ -52,13 +52,13 @@ describe('the palette', skippedBecause(noBrowser), () => {
     const { name, tenantId } = world.tenants[17]!;
     await open('licences');
     const groups = page.locator('.palette h3');
-    await expect.poll(() => groups.allTextContents()).toEqual(['Do', 'Jobs', 'Runs']);
+    await expect.poll(() => groups.allTextContents()).toEqual(['Actions', 'Jobs', 'Runs']);
     await page.keyboard.press('Control+a');
     await page.keyboard.type('audit');
     await expect.poll(() => chosen().textContent()).toBe('Audit');
     await page.keyboard.press('Control+a');
     await page.keyboard.type(name);
-    await expect.poll(() => groups.allTextContents()).toContain('Do');
+    await expect.poll(() => groups.allTextContents()).toContain('Actions');
     for (;;) {
       await page.keyboard.press('ArrowDown');
       if ((await chosen().textContent()) === `Run a job over ${name}…`) break;

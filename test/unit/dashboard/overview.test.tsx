@@ -246,7 +246,7 @@ describe('the overview', () => {
     ];
     const audit: Api['audit'] = async (query) => {
       from.push(query['from']);
-      return { entries, from: String(query['from']), to: String(query['to']) } as never;
+      return { entries } as never;
     };
     const { root, unmount } = await overview({ ...apiOf(), audit });
     const rows = panelOf(root, 'Tokens and requests')?.querySelectorAll('li') ?? [];
