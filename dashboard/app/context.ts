@@ -25,12 +25,6 @@ export function useSignedIn(): SignedIn {
 
 export const useRole = (role: string): boolean => useSignedIn().session.roles.includes(role);
 
-/** The partner as the domain of the reader's account names it: a token has no name of an organisation. */
-export function usePartner(): string | undefined {
-  const [, domain] = useSignedIn().session.name.split('@');
-  return domain?.replace(/\.onmicrosoft\.com$/, '');
-}
-
 /** The reader by the full name, and others with the reader's domain without it. Without a reader, names stay as they are. */
 export function useOwnName(): (name: string) => string {
   const { name: reader, fullName } = useContext(SignedInContext)?.session ?? {};

@@ -2,6 +2,7 @@ import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hoo
 import type { ApiFailure } from './api-failure.ts';
 import type { Api } from './api.ts';
 import { SignedInContext } from './context.ts';
+import type { Session } from './session.ts';
 
 export interface Polled<T> {
   readonly value: T | undefined;
@@ -97,6 +98,25 @@ const namesFreshMs = 60_000;
 export function useTenants() {
   const reads = useContext(SignedInContext)?.session.roles.includes('Tenants.Read') === true;
   return usePolling(async (api) => (reads ? api.tenants() : undefined), 'tenants', undefined, namesFreshMs).value;
+}
+
+/**
+ * The name of the partner: the setting, or the domain of the reader's account.
+ * @param health undefined: it is not known yet, and neither is the name.
+ */
+export function partnerOf(
+  health: Awaited<ReturnType<Api['health']>> | undefined,
+  { name }: Session,
+): string | undefined {
+  if (health === undefined) return undefined;
+  const [, domain] = name.split('@');
+  return ('applications' in health ? health.partnerName : undefined) ?? domain?.replace(/\.onmicrosoft\.com$/, '');
+}
+
+export function usePartner(): string | undefined {
+  const session = useContext(SignedInContext)?.session;
+  const health = usePolling((api) => api.health(), 'health', undefined, namesFreshMs).value;
+  return session && partnerOf(health, session);
 }
 
 interface Polling<T> {

@@ -4,10 +4,11 @@ import { DialogButton } from './dialog.tsx';
 import { Face, Icon } from './icon.tsx';
 import { Palette } from './palette.tsx';
 import { useJobs } from './nights.ts';
-import { usePolling } from './polling.ts';
+import { partnerOf, usePolling } from './polling.ts';
+import { useSignedIn } from './context.ts';
+import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { type Route, views } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
-import { usePartner } from './context.ts';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 import { StackedBar } from './charts.tsx';
 
@@ -22,7 +23,9 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
   const [isOpen, setOpen] = useState(false);
   const [isFinding, setFinding] = useState(false);
   const { jobs = [] } = useJobs();
-  const partner = usePartner();
+  const { session } = useSignedIn();
+  const health = usePolling((api) => api.health(), 'health', healthIntervalMs).value;
+  const partner = partnerOf(health, session);
   const known = views.filter(([view]) => view !== 'plans' || jobs.some(({ changes }) => changes));
   useEffect(() => setOpen(false), [route]);
   useEffect(() => {
@@ -77,7 +80,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
             </li>
           </ul>
         </nav>
-        <Fuse />
+        {health !== undefined && 'applications' in health ? <Fuse report={health} /> : null}
         <Person signedIn={signedIn} onSignOut={onSignOut} />
       </div>
       {isFinding ? <Palette onClose={() => setFinding(false)} /> : null}
@@ -110,17 +113,15 @@ const Count = ({ of, isAll }: { readonly of: number; readonly isAll: boolean }) 
 const healthIntervalMs = 60_000;
 
 /** What ends first of the credentials. It opens what is known of them and of the other parts of the broker. */
-function Fuse() {
-  const { value } = usePolling((api) => api.health(), 'health', healthIntervalMs);
-  if (value === undefined || !('applications' in value)) return null;
-  const { applications, status } = value;
+function Fuse({ report }: { readonly report: HealthReportAnswer }) {
+  const { applications, status } = report;
   const ends = applications.flatMap(({ daysLeft, clientCredential }) => [daysLeft, clientCredential?.daysLeft]);
   const left = ends.filter((days) => days !== undefined).toSorted((a, b) => a - b)[0];
   const tone = { ok: 'good', degraded: 'warn', down: 'bad' }[status];
   // The bar is full while 90 days are left: the life of a refresh token.
   const share = left === undefined ? 0 : Math.max(0, Math.min(90, left)) / 0.9;
   return (
-    <DialogButton class="fuse" dialog={(onClose) => <CredentialDrawer report={value} onClose={onClose} />}>
+    <DialogButton class="fuse" dialog={(onClose) => <CredentialDrawer report={report} onClose={onClose} />}>
       <span>
         <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>
         <span class="quiet">{left === undefined ? 'none' : left < 0 ? 'ended' : `${left} days left`}</span>

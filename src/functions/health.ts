@@ -37,7 +37,7 @@ async function reportFor(services: Services, caller: Caller, report: HealthRepor
     ...report,
     tenants: isOpen ? tenants : { ...tenants, problem: hiddenProblem },
     tokens: services.broker.counts,
-    ...defined({ release: await services.release() }),
+    ...defined({ partnerName: services.settings.PARTNER_NAME, release: await services.release() }),
   };
 }
 
@@ -89,6 +89,7 @@ async function document(): Promise<RouteDocument> {
     permissionMap: { status: 'ok', source: 'built-in', permissions: 122 },
     auditCheckpoints: { status: 'ok', state: 'current', lastAt: exampleTime },
     settings: { status: 'ok' },
+    partnerName: 'Lighthouse Partners',
     tokens: { issued: 1280, fromCache: 1031 },
     release: { version: '0.1.0', commit: '3f786850e387550fdab836ed7e6dc881de23001b', sha256: 'a'.repeat(64) },
   };

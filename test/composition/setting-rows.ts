@@ -44,6 +44,7 @@ export function settingRows(operator: TestOperator, folder: string, opened: Open
       },
       is: [3, true],
     },
+    PARTNER_NAME: passedOn('PARTNER_NAME', 'Lighthouse Partners', 'Lighthouse Partners'),
     CLIENT_SECRET_RENEWAL: passedOn('CLIENT_SECRET_RENEWAL', 'off', 'off'),
     AUTO_CONSENT: passedOn('AUTO_CONSENT', 'on', 'on'),
     AUDIT_RETENTION_DAYS: passedOn('AUDIT_RETENTION_DAYS', '41', 41),

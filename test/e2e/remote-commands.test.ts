@@ -306,7 +306,9 @@ describe('ptb run and ptb runs', () => {
     );
     const file = join(folder, 'report.html');
     expect((await ptb(['report', healthy(), '--html', file])).code).toBe(0);
-    expect(await readFile(file, 'utf8')).toContain('<h3 id="licence-report">Licences</h3>');
+    const page = await readFile(file, 'utf8');
+    expect(page).toContain('<h3 id="licence-report">Licences</h3>');
+    expect(page).toContain('Report of administration by Lighthouse Partners, ');
     const unknown = await ptb(['report', 'nobody.example']);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('tenant_unknown')]);
   });

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Command } from 'commander';
+import type { HealthReportAnswer } from '../../lib/api/answers/health.ts';
 import { wholeNumberOption } from '../options.ts';
 import { addConnectionOptions, connect, type ConnectionFlags } from '../remote/connection.ts';
 import { withTenant } from '../remote/named-tenants.ts';
@@ -38,7 +39,9 @@ async function report(tenant: string, { html, rows, json, ...flags }: ReportFlag
   for (const warning of read.warnings) say(warning);
   if (html !== undefined) {
     const { reportPage } = await import('../report/report-page.ts');
-    await writeWhole(html, Readable.from([Buffer.from(reportPage(read))]));
+    // A broker without tokens, which answers 503, can still tell what it has stored.
+    const health = (await client.glance('/health').catch(() => ({}))) as Partial<HealthReportAnswer>;
+    await writeWhole(html, Readable.from([Buffer.from(reportPage(read, health.partnerName))]));
     say(`Written to ${html}.`);
   }
   if (html !== undefined && json !== true) return;

@@ -36,6 +36,7 @@ const settingChecks: Readonly<Record<string, (value: string) => boolean>> = {
   IDENTITY_HEADER: isOpaque,
   MANAGED_IDENTITY_CLIENT_ID: isOpaque,
   PARTNER_TENANT_ID: isOpaque,
+  PARTNER_NAME: isOpaque,
   BROKER_AUDIENCES: isOpaque,
   SIGN_IN_CLIENT_ID: isOpaque,
   NO_PROXY: isOpaque,

@@ -110,6 +110,7 @@ async function startServices(options: DemoOptions, faults: readonly string[], st
     ...environmentOf(cloud.ready),
     AzureWebJobsStorage: azurite.connectionString,
     ACCESS_POLICY: policyPath,
+    PARTNER_NAME: 'Lighthouse Partners',
     FUNCTIONS_WORKER_RUNTIME: 'node',
   };
 

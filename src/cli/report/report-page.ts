@@ -106,8 +106,11 @@ ${asRecords('print, (max-width: 60rem)', '.many')}
 }
 `;
 
-/** The report as one file: without script and network, for screen and paper. */
-export function reportPage(report: TenantReport): string {
+/**
+ * The report as one file: without script and network, for screen and paper.
+ * @param partner its name. Default: the report names none.
+ */
+export function reportPage(report: TenantReport, partner?: string): string {
   const { name, tenantId, defaultDomain, createdAt, work, sections, gaps, warnings } = report;
   return html`<!doctype html>
 <html lang="en">
@@ -122,7 +125,7 @@ export function reportPage(report: TenantReport): string {
 <header>
 <h1 dir="auto">${name}</h1>
 <p class="quiet">${defaultDomain ?? tenantId} · ${accessText(report)}</p>
-<p>Report of administration, ${reportDays(report)}. ${periodText(report)}</p>
+<p>Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${reportDays(report)}. ${periodText(report)}</p>
 ${warnings.map((warning) => html`<p class="warn">${warning}</p>`)}
 </header>
 <main>

@@ -141,6 +141,10 @@ export const settingsSchema = z.object({
   PARTNER_TENANT_ID: guidNamed(parseTenantId, 'tenant id').meta({
     description: 'Tenant id (GUID) of the partner tenant.',
   }),
+  PARTNER_NAME: z.string().max(100, 'has more than 100 characters').optional().meta({
+    description:
+      'Name of the partner, for the dashboard and reports for customers. If absent, the dashboard shows the domain of the person who signed in.',
+  }),
   KEY_VAULT_URL: webAddress.meta({
     description: 'Address of the Key Vault that holds the credentials, https://NAME.vault.azure.net.',
   }),

@@ -26,6 +26,7 @@ const run = (day: number) => ({
   numbers: { free: day },
 });
 const methods = {
+  health: async () => ({ status: 'ok', applications: [], partnerName: 'Northwind & Söhne' }),
   tenant: async () => ({
     tenantId,
     name: 'Contoso',
@@ -93,7 +94,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'A GDAP relationship is active.',
     'ends 30 Jun 2027, in 211 days',
     'The list is old.',
-    'Report of administration, 1 Nov to 1 Dec 2026',
+    'Report of administration by Northwind & Söhne, 1 Nov to 1 Dec 2026',
     '24 Nov 2026, compared with 20 Nov 2026',
     'Products1,001 1 changedFree24 +4',
     'E5 changed Free: 1 → 2',

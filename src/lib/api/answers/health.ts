@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { errorCodes } from '../../core/errors.ts';
 import { healthStatuses } from '../../tokens/credential/credential-journal.ts';
-import { count, errorCodeSchema, isoTime } from './shared.ts';
+import { count, errorCodeSchema, isoTime, text } from './shared.ts';
 
 const status = z.enum(healthStatuses);
 const day = z.int().meta({ description: 'Whole days. Negative after the end.' });
@@ -102,6 +102,7 @@ export const healthReportSchema = z
     settings: part.meta({
       description: 'Whether the settings of the app are known ones, and not misspelt or those of an earlier version.',
     }),
+    partnerName: text('The setting `PARTNER_NAME`.').optional(),
     tokens: z
       .object({ issued: count, fromCache: count })
       .meta({ description: 'Tokens issued by this instance since its start.' }),
