@@ -1,5 +1,6 @@
 import type { ResultRow } from '../../lib/api/answers/runs.ts';
-import { cellsOf, csvLine, selectedFirst, tenantColumns } from '../../lib/runs/job/row.ts';
+import { csvLine } from '../../lib/core/csv.ts';
+import { cellsOf, selectedFirst, tenantColumns } from '../../lib/runs/job/row.ts';
 import { visibleJson } from '../../lib/core/text.ts';
 import { shownLine } from '../line.ts';
 import { type OpenTable, tableFor } from '../table.ts';

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { resultFile } from '../../../dashboard/app/result-downloads.ts';
-import { csvLine, type Row } from '../../../src/lib/runs/job/row.ts';
+import { csvLine } from '../../../src/lib/core/csv.ts';
+import { type Row } from '../../../src/lib/runs/job/row.ts';
 import { nextAddress } from '../../../src/lib/core/outbound.ts';
 import { ptbScript } from '../../paths.ts';
 import type { WrittenRun } from '../../support/written-run.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, test, vi } from 'vitest';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
-import { cellsOf, csvLine, type Row } from '../../../../../src/lib/runs/job/row.ts';
+import { csvLine } from '../../../../../src/lib/core/csv.ts';
+import { cellsOf, type Row } from '../../../../../src/lib/runs/job/row.ts';
 import { type ExportFormat, shortRowsName } from '../../../../../src/lib/runs/store/run.ts';
 import { defineJob, type Job } from '../../../../../src/lib/runs/job/job.ts';
 import { VisibleRuns } from '../../../../../src/lib/runs/reading/visible-runs.ts';

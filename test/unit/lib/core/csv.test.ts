@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { csvCell } from '../../../../../src/lib/runs/job/row.ts';
+import { csvCell } from '../../../../src/lib/core/csv.ts';
 
 describe('csvCell', () => {
   test('reads a megabyte of separators and blanks in linear time', () => {
