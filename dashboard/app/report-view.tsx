@@ -16,6 +16,7 @@ import {
   nothingFoundText,
   numberText,
   reportDays,
+  summaryText,
   unreadIn,
   workCells,
   workColumns,
@@ -33,7 +34,18 @@ import { localDate } from './format.ts';
 import { tenantPoints } from './history-points.ts';
 import { Icon } from './icon.tsx';
 import { daysBetween, noonOf } from './nights.ts';
-import { Empty, Fact, Head, Loaded, Metrics, Panel, Table, type Column as TableColumn, ToneBadge } from './pieces.tsx';
+import {
+  Breakable,
+  type Column as TableColumn,
+  Empty,
+  Fact,
+  Head,
+  Loaded,
+  Metrics,
+  Panel,
+  Table,
+  ToneBadge,
+} from './pieces.tsx';
 import { usePartner, usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { tenantLink, useRoute } from './route.ts';
@@ -77,6 +89,11 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           </button>
         </Head>
       )}
+      {report && (
+        <p class="summary">
+          {summaryText(report)} {unreadIn(report).length === 0 ? '' : 'Not all could be read: see the end.'}
+        </p>
+      )}
       {tenant && report && <Life tenant={tenant} />}
       <Loaded polled={polled}>{(found) => <Content report={found} />}</Loaded>
     </article>
@@ -94,6 +111,7 @@ const licenceJob = 'licence-report';
 
 function Content({ report }: { readonly report: TenantReport }) {
   const { sections, warnings, work } = report;
+  const unread = unreadIn(report);
   const { query } = useRoute();
   // A link may be about the rows of a job.
   useEffect(() => document.getElementById(placeOf(new URLSearchParams(query).get('job') ?? ''))?.focus(), []);
@@ -107,19 +125,7 @@ function Content({ report }: { readonly report: TenantReport }) {
       <Findings report={report} />
       <Panel title="What the partner did here">
         <p>{workText(work)}</p>
-        {work === undefined || work.deeds.length === 0 ? null : (
-          <Table
-            items={work.deeds.map(workCells)}
-            keyOf={([what = '']) => what}
-            columns={workColumns.map(
-              ({ title }, at): TableColumn<readonly string[]> => [
-                title,
-                ['w-c wrap', 'end', 'wrap any', 'end p2'][at],
-                (cells) => cells[at],
-              ],
-            )}
-          />
-        )}
+        {work === undefined || work.deeds.length === 0 ? null : <Work deeds={work.deeds} />}
       </Panel>
       {ordered.map((section) => (
         <div key={section.job} id={placeOf(section.job)} tabIndex={-1}>
@@ -127,6 +133,11 @@ function Content({ report }: { readonly report: TenantReport }) {
         </div>
       ))}
       {sections.length > 0 ? null : <Empty title="No rows of this customer are kept." />}
+      {unread.length === 0 ? null : (
+        <Panel title="What could not be read" bare>
+          <Told of={unread} />
+        </Panel>
+      )}
       <p class="quiet small">
         Days are in the time zone {zoneText()}. <span class="print-only">Made by Partner Token Broker.</span>
       </p>
@@ -137,23 +148,25 @@ function Content({ report }: { readonly report: TenantReport }) {
 /** The id of the rows of a job in the document. */
 const placeOf = (job: string): string => `report-${job}`;
 
-/** What the customer should know first, and what could not be read: silence would be good news. */
+/** What the customer should know first. */
 function Findings({ report }: { readonly report: TenantReport }) {
-  const [findings, nothing, unread] = [report.findings, nothingFoundText(report), unreadIn(report)];
-  return (
-    <>
-      {findings.length === 0 && nothing === '' ? null : (
-        <Panel title="What needs attention" bare={nothing === ''}>
-          {nothing || <Told of={findings.map(({ text, consequence, job }) => [text, consequence, job] as const)} />}
-        </Panel>
-      )}
-      {unread.length === 0 ? null : (
-        <Panel title="What could not be read" bare>
-          <Told of={unread} />
-        </Panel>
-      )}
-    </>
+  const [findings, nothing] = [report.findings, nothingFoundText(report)];
+  return findings.length === 0 && nothing === '' ? null : (
+    <Panel title="What needs attention" bare={nothing === ''}>
+      {nothing || <Told of={findings.map(({ text, consequence, job }) => [text, consequence, job] as const)} />}
+    </Panel>
   );
+}
+
+/** What the partner did, by purpose. The names of permissions are for those who know them, and stand below. */
+function Work({ deeds }: { readonly deeds: NonNullable<TenantReport['work']>['deeds'] }) {
+  const rows = deeds.map((deed) => {
+    const [name = '', count = '', permissions = '', last = ''] = workCells(deed);
+    const cells = [count, last].map((text) => ({ text, isEmpty: false }));
+    return { name, about: permissions === '–' ? [] : [permissions], cells };
+  });
+  const [what, on, , last] = workColumns;
+  return <Rows columns={[what, on, last].flatMap((column) => column ?? [])} rows={rows} />;
 }
 
 /** Texts with what follows from them or why, each with the way to its rows. */
@@ -168,7 +181,7 @@ const Told = (props: {
           <div class="small quiet">{about}</div>
         </div>
         {job === undefined ? null : (
-          <button type="button" class="link" onClick={() => document.getElementById(placeOf(job))?.focus()}>
+          <button type="button" class="link no-print" onClick={() => document.getElementById(placeOf(job))?.focus()}>
             Show<span class="visually-hidden"> the rows: {text}</span>
           </button>
         )}
@@ -215,7 +228,7 @@ function OneSection({ tenantId, section }: SectionProps & { readonly tenantId: s
           </ul>
         </>
       )}
-      {rows.length === 0 ? null : <Rows section={section} />}
+      {rows.length === 0 ? null : <SectionRows section={section} />}
     </Panel>
   );
 }
@@ -274,53 +287,56 @@ const Name = ({ of: { name, about } }: { readonly of: Shown }) => (
     <bdi>{name}</bdi>
     {about.map((text) => (
       <div key={text} class="small quiet any">
-        {text}
+        <Breakable text={text} />
       </div>
     ))}
   </>
 );
 
-/** The rows as a table. On a phone, each row is a block, and each value has its name. */
-function Rows({ section }: SectionProps) {
-  const isPhone = useNarrow();
+/** Rows as a table. On a phone, each row is a block, and each value has its name. */
+function Rows({ columns: [first, ...more], rows }: Pick<RowTable, 'columns' | 'rows'>) {
+  return useNarrow() ? (
+    <ul class="records">
+      {rows.map((row, at) => (
+        <li key={at}>
+          <Name of={row} />
+          <dl>
+            {row.cells.map((cell, index) => (
+              <Fact key={index} name={more[index]?.title ?? ''}>
+                {cell.isEmpty ? undefined : <Value of={cell} />}
+              </Fact>
+            ))}
+          </dl>
+        </li>
+      ))}
+    </ul>
+  ) : (
+    <Table<readonly [number, Shown]>
+      items={[...rows.entries()]}
+      keyOf={([at]) => String(at)}
+      columns={[
+        [first?.title ?? '', more.length > 2 ? 'w-c wrap' : 'wrap', ([, row]) => <Name of={row} />],
+        ...more.map(
+          ({ title, type }, at): TableColumn<readonly [number, Shown]> => [
+            title,
+            type === 'number' || (type === 'date' && at === more.length - 1) ? 'end wrap' : 'wrap',
+            ([, { cells }]) => cells[at] && <Value of={cells[at]} />,
+          ],
+        ),
+      ]}
+    />
+  );
+}
+
+/** The rows of a job. */
+function SectionRows({ section }: SectionProps) {
   const [isAll, setAll] = useState(false);
   const { title, common, columns, rows, leavesOut } = rowTable(section, isAll);
-  const [first, ...more] = columns;
   return (
     <>
       {title === '' ? null : <h3>{title}</h3>}
       {common === '' ? null : <p class="quiet">In every row: {common}.</p>}
-      {rows.length === 0 ? null : isPhone ? (
-        <ul class="records">
-          {rows.map((row, at) => (
-            <li key={at}>
-              <Name of={row} />
-              <dl>
-                {row.cells.map((cell, index) => (
-                  <Fact key={index} name={more[index]?.title ?? ''}>
-                    {cell.isEmpty ? undefined : <Value of={cell} />}
-                  </Fact>
-                ))}
-              </dl>
-            </li>
-          ))}
-        </ul>
-      ) : (
-        <Table<readonly [number, Shown]>
-          items={[...rows.entries()]}
-          keyOf={([at]) => String(at)}
-          columns={[
-            [first?.title ?? '', 'w-c wrap', ([, row]) => <Name of={row} />],
-            ...more.map(
-              ({ title, type }, at): TableColumn<readonly [number, Shown]> => [
-                title,
-                type === 'number' ? 'end wrap' : 'wrap',
-                ([, { cells }]) => cells[at] && <Value of={cells[at]} />,
-              ],
-            ),
-          ]}
-        />
-      )}
+      {rows.length === 0 ? null : <Rows columns={columns} rows={rows} />}
       {leavesOut ? (
         <button type="button" onClick={() => setAll(true)}>
           Show the others

@@ -18,6 +18,7 @@ import {
   numberText,
   periodText,
   rowsText,
+  summaryText,
   workCells,
   workColumns,
   workText,
@@ -31,6 +32,7 @@ export function reportLines(report: TenantReport): Line[] {
     [styled('strong', name), ` (${defaultDomain ?? tenantId})`],
     accessText(report),
     periodText(report),
+    ...[summaryText(report)].flatMap((text) => (text === '' ? [] : ['', text])),
     ...findings.flatMap(({ text, consequence }): Line[] => [
       '',
       [styled('bad', '! '), styled('strong', text)],

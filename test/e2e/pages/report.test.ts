@@ -51,6 +51,7 @@ const report: TenantReport = {
   findings: names.map((text) => ({ job: 'wide', text, consequence: text })),
   work: {
     since: '2026-10-25T05:00:00.000Z',
+    changes: 0,
     deeds: names.map((name) => ({
       name,
       count: 1,

@@ -117,7 +117,7 @@ export const ageText = (asOf: string, nowMs: number): string =>
   nowMs - Date.parse(asOf) > oldMs ? ` (by data of ${dayText(asOf)})` : '';
 
 /** As many as a reader takes in. */
-const mostFindings = 3;
+export const mostFindings = 3;
 
 /**
  * The worst findings about a customer.

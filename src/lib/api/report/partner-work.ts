@@ -26,6 +26,8 @@ export interface Deed {
 /** What a partner did in one customer, by the audit log. */
 export interface PartnerWork {
   readonly since: string;
+  /** Requests that were served and may have changed something. Of a token, it is not on record what was done with it. */
+  readonly changes: number;
   /** What was served, the most frequent first. Then emergencies and approvals, and what was refused or failed. */
   readonly deeds: readonly Deed[];
 }
@@ -92,6 +94,7 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   );
   return {
     since: from,
+    changes: served.filter((one) => one.kind === 'request' && mayChange(one)).length,
     deeds: [
       ...done.toSorted((one, other) => other.count - one.count),
       ...deed(

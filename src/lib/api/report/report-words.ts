@@ -1,6 +1,6 @@
 import { dayMs } from '../../core/clock.ts';
 import { dayText, zoneText } from '../../core/day-text.ts';
-import { ageText, jobsWithRules } from './findings.ts';
+import { ageText, jobsWithRules, mostFindings } from './findings.ts';
 import { comparedDays, type Deed, type PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
@@ -121,6 +121,21 @@ export function changedCells(change: Change, columns: readonly Column[]): string
       return `${column.title}: ${text(change.before)} → ${text(change.after)}`;
     })
     .join('; ');
+}
+
+/** The report in two sentences: how much needs the customer, and whether the partner changed something. */
+export function summaryText({ findings, work }: TenantReport): string {
+  const n = findings.length;
+  // There may be more than are shown.
+  const first = n === mostFindings ? ' first' : '';
+  return [
+    n === 0 ? [] : `${n} ${n === 1 ? 'thing needs' : 'things need'} your attention${first}.`,
+    work === undefined
+      ? []
+      : `By its audit log, the partner sent ${work.changes === 0 ? 'no request' : `${numberText(work.changes)} ${work.changes === 1 ? 'request' : 'requests'}`} to change something.`,
+  ]
+    .flat()
+    .join(' ');
 }
 
 /** From where it is known what a partner did, and how a customer can prove it. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AuditAnswer } from '../../../../../src/lib/api/answers/audit.ts';
 import { mayChange, readWork } from '../../../../../src/lib/api/report/partner-work.ts';
-import { permissionsText, workCells, workText } from '../../../../../src/lib/api/report/report-words.ts';
+import { permissionsText, summaryText, workCells, workText } from '../../../../../src/lib/api/report/report-words.ts';
 
 const since = '2026-11-01T12:00:00.000Z';
 const record = (day: number, more: object) =>
@@ -57,7 +57,8 @@ const readOf = async (all: typeof pages) => {
 
 it('tells what was served by its purpose, and what was approved, refused and failed, over all pages', async () => {
   const { found, asked } = await work();
-  expect(found.since).toBe(since);
+  // The one that Microsoft refused changed nothing.
+  expect([found.since, found.changes]).toEqual([since, 1]);
   expect(found.deeds.map(workCells)).toEqual([
     // A token may carry more than the job may send requests with.
     ['Title of licences', '2', 'Organization.Read.All', '26 Nov 2026'],
@@ -103,6 +104,21 @@ it('says from when on it counts if the period has too many records', async () =>
   expect([asked.length, found.since]).toEqual([5, '2026-11-20T12:00:00.000Z']);
   // Nothing in what was looked through is not nothing in the period.
   expect((await readOf(Array.from({ length: 9 }, () => []))).found).toBeUndefined();
+});
+
+it('sums up how much needs the customer, and whether the partner changed something', async () => {
+  const of = (findings: number, changes?: number) =>
+    summaryText({
+      findings: Array.from({ length: findings }),
+      ...(changes === undefined ? {} : { work: { changes } }),
+    } as never);
+  expect([of(0, 0), of(1, 1), of(2, 1_234), of(3)]).toEqual([
+    'By its audit log, the partner sent no request to change something.',
+    '1 thing needs your attention. By its audit log, the partner sent 1 request to change something.',
+    '2 things need your attention. By its audit log, the partner sent 1,234 requests to change something.',
+    // There may be more.
+    '3 things need your attention first.',
+  ]);
 });
 
 it('says that nobody asked for anything', async () => {
