@@ -124,7 +124,7 @@ function Shown({ history, choice, unit, points }: ShownProps) {
   const { columns, since, until } = history;
   const column = columnOf(choice, columns);
   const name = columnOptions(columns).find((known) => known.name === column)?.title ?? column;
-  const title = [choice.value === undefined ? name : `${name}, ${choice.value}`, unit ?? []].flat().join(' ');
+  const title = choice.value === undefined ? name : `${name}, ${choice.value}`;
   if (points.length === 0)
     return (
       <>
@@ -134,13 +134,18 @@ function Shown({ history, choice, unit, points }: ShownProps) {
     );
   return (
     <>
-      <HistoryChart points={points} title={title} since={since} until={until} />
+      <HistoryChart {...{ points, title, unit, since, until }} />
       <LeftOut history={history} />
       <button type="button" class="s no-print" aria-expanded={isTable} onClick={() => setTable(!isTable)}>
         {isTable ? 'Hide the table' : 'Show as a table'}
       </button>
       {isTable ? (
-        <HistoryTable history={history} points={points} title={title} hasRows={column !== rowsColumn} />
+        <HistoryTable
+          history={history}
+          points={points}
+          title={[title, unit ?? []].flat().join(' ')}
+          hasRows={column !== rowsColumn}
+        />
       ) : null}
     </>
   );
@@ -182,7 +187,7 @@ function HistoryTable({ history, points, title, hasRows }: HistoryTableProps) {
   const outcome: Column<HistoryPoint> =
     'tenantId' in history
       ? ['Outcome', undefined, ({ about }) => <OutcomeBadge outcome={about.replaceAll(' ', '_')} />]
-      : ['Tenants', undefined, ({ about }) => about];
+      : ['Tenants', undefined, ({ sum, about }) => [sum === undefined ? [] : numberText(sum), about].flat().join(' ')];
   return (
     <Table<HistoryPoint>
       class="history-table"

@@ -2,7 +2,15 @@ import { Drawing, Keys, partWord, placeOf, Plot } from './charts.tsx';
 import { useState } from 'preact/hooks';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { localDate, localTime } from './format.ts';
-import { type HistoryPoint, type NumberScale, numberText, scaleOf, summaryOf, unbroken } from './history-points.ts';
+import {
+  countedWords,
+  type HistoryPoint,
+  type NumberScale,
+  numberText,
+  scaleOf,
+  summaryOf,
+  unbroken,
+} from './history-points.ts';
 import { runLink } from './route.ts';
 
 interface ChartProps {
@@ -10,6 +18,8 @@ interface ChartProps {
   readonly points: readonly HistoryPoint[];
   /** What the numbers are. */
   readonly title: string;
+  /** Of its numbers, if they have one. */
+  readonly unit?: string | undefined;
   readonly since: string;
   readonly until: string;
 }
@@ -21,7 +31,7 @@ const height = 160;
 type Place = (iso: string) => number;
 
 /** The numbers of runs over time. The arrow keys lead from run to run; the line below says what is marked. */
-export function HistoryChart({ points, title, since, until }: ChartProps) {
+export function HistoryChart({ points, title, unit, since, until }: ChartProps) {
   const [chosen, setChosen] = useState<number>();
   const at = Math.min(chosen ?? points.length - 1, points.length - 1);
   const marked = points[at];
@@ -39,10 +49,10 @@ export function HistoryChart({ points, title, since, until }: ChartProps) {
   return (
     <figure class="history-chart">
       <figcaption class="visually-hidden">
-        {title}: {summaryOf(points)}
+        {[title, unit ?? []].flat().join(' ')}: {summaryOf(points)}
       </figcaption>
       <div class="x">
-        {marked === undefined ? null : <Marked point={marked} title={title} />}
+        {marked === undefined ? null : <Marked {...{ title, unit }} point={marked} />}
         <ChartLegend points={points} />
       </div>
       <Plot
@@ -95,8 +105,8 @@ function nearest(points: readonly HistoryPoint[], x: Place, wanted: number): num
   return distances.indexOf(Math.min(...distances));
 }
 
-const pointText = ({ startedAt, number, about }: HistoryPoint): string =>
-  `${localTime(startedAt)}: ${number === undefined ? 'no number' : numberText(number)}, ${about}`;
+const pointText = ({ startedAt, number, sum, about }: HistoryPoint): string =>
+  `${localTime(startedAt)}: ${number === undefined ? 'no number' : numberText(number)}, ${sum === undefined ? '' : `${numberText(sum)} `}${about}`;
 
 /** The runs and the lines between them, with the marker. */
 function Points(props: {
@@ -138,34 +148,49 @@ function Points(props: {
 }
 
 /** What the marker stands at. The slider says the same to people who do not see it. */
-function Marked({ point, title }: { readonly point: HistoryPoint; readonly title: string }) {
-  const { runId, startedAt, number, about } = point;
+function Marked({ point, title, unit }: { readonly point: HistoryPoint } & Pick<ChartProps, 'title' | 'unit'>) {
+  const { runId, startedAt, number, sum = number, about } = point;
   return (
     <p class="chart-marked">
-      {title}: {number === undefined ? 'no number' : <strong>{numberText(number)}</strong>} on{' '}
-      <a href={runLink(runId)}>{localTime(startedAt)}</a>
+      {sum === undefined ? (
+        `${title}: no number`
+      ) : (
+        <>
+          <strong>{numberText(sum)}</strong> {countedWords(title)}
+        </>
+      )}{' '}
+      on <a href={runLink(runId)}>{localTime(startedAt)}</a>
       {/* That there is a number says it. */}
       {about === outcomeWord('succeeded') ? '' : `, ${about}`}
+      {number === undefined || unit === undefined ? '' : `. Drawn: ${numberText(number)} ${unit}`}
     </p>
   );
 }
 
-const parts = ['failed', 'notAttempted', 'skipped', 'succeeded'] as const;
+/** Not those that were skipped: they are as many each night. */
+const parts = ['failed', 'notAttempted'] as const;
 
-/** Below a chart: what became of the tenants of each run. The table says the same. Nothing for one tenant. */
+const missedOf = ({ tenants }: HistoryPoint): number =>
+  parts.reduce((sum, part) => sum + (tenants?.[part] ?? 0), 0) / Math.max(1, tenants?.total ?? 0);
+
+/**
+ * Below a chart: the tenants of each run in which it failed. The highest bar is the run with most of them: five of a thousand
+ * would be no pixel high. The table says the same. Nothing for one tenant.
+ */
 function RunBars({ points, x }: { readonly points: readonly HistoryPoint[]; readonly x: Place }) {
-  if (points.every(({ tenants }) => tenants === undefined)) return null;
+  const most = Math.max(...points.map(missedOf));
+  if (most === 0) return null;
   const width = Math.min(1.6, 70 / points.length);
   return (
-    <Drawing class="chart chart-bars" box={[0, 0, 100, 1]} height={16}>
+    <Drawing class="chart chart-bars" box={[0, 0, 100, 1]} height={24}>
       {points.map(({ runId, startedAt, tenants }) => {
-        let y = 0;
+        let y = 1;
         return parts.map((part) => {
-          const share = (tenants?.[part] ?? 0) / Math.max(1, tenants?.total ?? 0);
+          const share = (tenants?.[part] ?? 0) / Math.max(1, tenants?.total ?? 0) / most;
           if (share === 0) return null;
-          y += share;
-          const bar = { x: x(startedAt) - width / 2, y: y - share, width, height: share };
-          return <rect key={`${runId} ${part}`} class={part === 'succeeded' ? 'before' : part} {...bar} />;
+          y -= share;
+          const bar = { x: x(startedAt) - width / 2, y, width, height: share };
+          return <rect key={`${runId} ${part}`} class={part} {...bar} />;
         });
       })}
     </Drawing>
@@ -175,6 +200,7 @@ function RunBars({ points, x }: { readonly points: readonly HistoryPoint[]; read
 /** Says what the marks without a number and the bars are, where there are any. */
 function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
   const shown = parts.filter((part) => points.some(({ tenants }) => tenants !== undefined && tenants[part] > 0));
+  const most = (part: (typeof parts)[number]): number => Math.max(...points.map(({ tenants }) => tenants?.[part] ?? 0));
   const gaps = new Set(
     points.flatMap(({ number, tone }) => (number === undefined ? (tone === 'bad' ? 'failed' : 'rest') : [])),
   );
@@ -184,8 +210,7 @@ function ChartLegend({ points }: { readonly points: readonly HistoryPoint[] }) {
       {gaps.size === 0 ? null : (
         <Keys of={[...gaps].map((gap) => [gap, `${gap === 'failed' ? 'failed run' : 'run'}, without a number`])} />
       )}
-      {shown.length === 0 ? null : 'Tenants of each run:'}
-      <Keys of={shown.toReversed().map((part) => [part, partWord(part)])} />
+      <Keys of={shown.map((part) => [part, `tenants ${partWord(part)}, ${most(part).toLocaleString('en')} at most`])} />
     </p>
   );
 }

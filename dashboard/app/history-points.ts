@@ -11,6 +11,8 @@ export interface HistoryPoint {
   /** Undefined: not known, which is not zero. */
   readonly number: number | undefined;
   readonly rows: number | undefined;
+  /** The sum that the number is a part of. */
+  readonly sum?: number | undefined;
   /** Why there is no number, or over how many tenants it is. */
   readonly about: string;
   readonly tone: ReturnType<typeof outcomeStyle>['tone'];
@@ -69,17 +71,24 @@ export function jobPoints({ runs }: JobHistoryAnswer, column: string) {
   });
 }
 
-/** The same, a tenant that answered, in three digits. The sum is in what is said about it. */
+/** The same, a tenant that answered, in three digits, with the sum. */
 export const perTenant = (history: JobHistoryAnswer, column: string): readonly HistoryPoint[] =>
   jobPoints(history, column).map(({ counted, ...point }) =>
     point.number === undefined || counted === 0
       ? { ...point, number: undefined }
       : {
           ...point,
-          about: `${numberText(point.number)} ${point.about}`,
+          sum: point.number,
           number: Number((point.number / counted).toPrecision(3)),
         },
   );
+
+/** What a number counts, behind it: `5 not registered`. Of a column with yes and no, a title ends with one of them. */
+export function countedWords(title: string): string {
+  const [, name = title, answer] = /^(.*): (yes|no)$/.exec(title) ?? [];
+  const words = /^.[A-Z]/.test(name) ? name : `${name.slice(0, 1).toLowerCase()}${name.slice(1)}`;
+  return answer === 'no' ? `not ${words}` : words;
+}
 
 /** Also that of a few among thousands of tenants. */
 export const numberText = (number: number): string => number.toLocaleString('en', { maximumFractionDigits: 6 });

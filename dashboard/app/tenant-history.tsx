@@ -213,16 +213,17 @@ function OpenLog({ result, onOpen }: { readonly result: Result; readonly onOpen:
   );
 }
 
-interface TenantOverTimeProps {
-  readonly tenantId: string;
+interface TenantOverTimeProps extends TenantProps {
   readonly choice: HistoryChoice;
 }
 
 /** How the numbers of a job developed in a tenant. Nothing for those who may not read runs. */
-export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
+export function TenantOverTime({ tenant, choice: chosen }: TenantOverTimeProps) {
   const isReader = useRole('Runs.Read');
   const { jobs = [] } = useJobs();
-  const job = choice.job ?? firstJob(jobs);
+  const choice = chosen.job === undefined ? { ...firstChoice(jobs, tenant), ...chosen } : chosen;
+  const { job } = choice;
+  const { tenantId } = tenant;
   if (!isReader || job === undefined) return null;
   const page = tenantLink(tenantId);
   const names = jobs.map(({ name }) => name);
@@ -248,8 +249,14 @@ export function TenantOverTime({ tenantId, choice }: TenantOverTimeProps) {
   );
 }
 
-/** The first job that counts something by a schedule, or counts something, or the first one. */
-function firstJob(jobs: JobsAnswer['jobs']): string | undefined {
+/**
+ * The people without a second factor, where they are counted: the page says all about licences already. Otherwise the first job
+ * that counts something by a schedule, or counts something, or the first one.
+ */
+function firstChoice(jobs: JobsAnswer['jobs'], { lastResults = [] }: TenantDetailsAnswer): HistoryChoice {
+  const factors = 'mfa-report';
+  if (lastResults.some(({ job, outcome }) => job === factors && outcome === 'succeeded'))
+    return { job: factors, column: 'registered=false' };
   const counting = jobs.filter(({ columns = [] }) => columns.some(({ type }) => type === 'number'));
-  return (counting.find(({ schedule }) => schedule !== undefined) ?? counting[0] ?? jobs[0])?.name;
+  return { job: (counting.find(({ schedule }) => schedule !== undefined) ?? counting[0] ?? jobs[0])?.name };
 }

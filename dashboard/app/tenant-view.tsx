@@ -64,7 +64,7 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
 /** Results of a job that `GET /tenants/{tenant}` has, at most. */
 const mostResults = 14;
 
-/** That nothing is wrong, since when, and when the tenant last answered. Undefined if something is, or if it is not known. */
+/** That no job failed, since when, and when the tenant last answered. Undefined if something is, or if it is not known. */
 function wellText(tenant: TenantDetailsAnswer): string | undefined {
   const { reachable, history = [] } = tenant;
   const visits = history.filter((result) => !isApply(result) && result.outcome !== 'skipped');
@@ -80,16 +80,14 @@ function wellText(tenant: TenantDetailsAnswer): string | undefined {
     .toSorted(([one], [other]) => one - other)
     .map(([ms, some]) => [new Date(ms).toISOString(), Number(some.every(isGood))] as const);
   const since = sinceOf(nights, 1);
-  return `Well${since === undefined ? '' : ` ${since}`}, last answered ${localTime(last.finishedAt)}.`;
+  return `No failures${since === undefined ? '' : ` ${since}`}, last answered ${localTime(last.finishedAt)}.`;
 }
 
 function About({ tenant: { tenantId, defaultDomain } }: TenantProps) {
   return (
     <>
       <span>{defaultDomain}</span>
-      <span class="names">
-        <code class="small">{tenantId}</code> <CopyButton text={tenantId} what="tenant id" />
-      </span>
+      <CopyButton text={tenantId} what="tenant id" isAlone />
     </>
   );
 }
@@ -129,7 +127,7 @@ interface DetailsProps extends TenantProps {
 function Details({ tenant, reload, history }: DetailsProps) {
   const readsRuns = useRole('Runs.Read');
   const narrow = useNarrow();
-  const overTime = <TenantOverTime tenantId={tenant.tenantId} choice={history} />;
+  const overTime = <TenantOverTime tenant={tenant} choice={history} />;
   return (
     <>
       <Warnings texts={tenant.warnings} />
@@ -137,7 +135,7 @@ function Details({ tenant, reload, history }: DetailsProps) {
       <WaitsHere tenantId={tenant.tenantId} />
       <div class="cols">
         <div class="stack">
-          {readsRuns ? <WhatNeedsAttention tenant={tenant} /> : null}
+          {readsRuns ? <WhatJobsFound tenant={tenant} /> : null}
           <TenantJobs tenant={tenant} />
           {narrow ? null : overTime}
         </div>
@@ -205,7 +203,7 @@ function WaitsHere({ tenantId }: { readonly tenantId: string }) {
 }
 
 /** What the last rows of jobs say, in the words of the customer's report. Read beside the page, which is complete without it. */
-function WhatNeedsAttention({ tenant }: TenantProps) {
+function WhatJobsFound({ tenant }: TenantProps) {
   const { tenantId, lastResults = [] } = tenant;
   const load = (api: Api) => readFindings(rowsFrom(api), tenant, Date.now());
   const runIds = lastResults.flatMap(({ job, runId }) => (jobsWithRules.has(job) ? runId : []));
@@ -218,7 +216,7 @@ function WhatNeedsAttention({ tenant }: TenantProps) {
   const lacks = unread.length === 0 ? null : `The last rows of ${listed(unread)} could not be read.`;
   if (findings.length === 0) return lacks && <Notice kind="plain">{lacks}</Notice>;
   return (
-    <Panel title="What needs attention" bare>
+    <Panel title="What the jobs found" bare>
       <ul class="list">
         {findings.map(({ job, text, consequence }) => (
           <li key={text} class="ask">
@@ -244,13 +242,13 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const apply = only !== undefined && isApply(only) ? only : undefined;
   const change = useChange(tenant.tenantId, apply?.runId);
   const reason = cause === 'change_failed' ? change?.reason : undefined;
+  // Microsoft's code for too few rights: a consent or a role. `ptb doctor` finds out which.
+  const isDenied = reason?.includes('Authorization_RequestDenied') === true;
   const { permissions = [] } = jobs?.find(({ name }) => name === only?.job) ?? {};
-  const lacking =
-    permissions.length > 0 && reason?.includes('Authorization_RequestDenied') === true
-      ? `The job has ${listed(permissions)}. The relationship may lack a role that allows this change.`
-      : undefined;
   // A newer broker may know codes that this page does not.
-  const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
+  const advice = isDenied
+    ? 'Find and add the missing role or consent, then plan again.'
+    : adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const since = useSince(tenant, trouble);
   // Without access, no job does anything.
   const all = results.length === 0 ? 'Jobs' : count(results.length, 'job');
@@ -262,7 +260,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
       kind={tone}
       actions={
         <>
-          <StepFor cause={{ cause, tenants: [{ tenant, results }] }} />
+          <StepFor cause={{ cause: isDenied ? 'access_denied' : cause, tenants: [{ tenant, results }] }} />
           {apply === undefined || change === undefined ? null : (
             <a class="btn" href={change.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}>
               Show the change
@@ -276,12 +274,19 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
       {results.length === 0 && since === undefined ? null : (
         <p>
           {only === undefined ? all : <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>}{' '}
-          {apply === undefined ? how : `${refused} on ${localDay(apply.finishedAt)}`}.
+          {apply === undefined ? how : `${refused} on ${localDay(apply.finishedAt)}`}
+          {isDenied ? ': the broker has too few rights' : ''}.
         </p>
       )}
-      <Paragraphs text={reason} />
-      <Paragraphs text={lacking} />
+      {isDenied ? null : <Paragraphs text={reason} />}
       <Paragraphs text={advice} />
+      {isDenied ? (
+        <details>
+          <summary class="small">What Microsoft said</summary>
+          <p class="small">{reason}</p>
+          {permissions.length === 0 ? null : <p class="small">The job asks for {listed(permissions)}.</p>}
+        </details>
+      ) : null}
     </Notice>
   );
 }
@@ -398,7 +403,12 @@ function TenantLicences({ tenant }: { readonly tenant: TenantDetailsAnswer }) {
                   label={`${words} assigned`}
                 />
               )}
-              {grace > 0 ? <ToneBadge tone="warn">{grace.toLocaleString('en')} in grace period</ToneBadge> : null}
+              {grace > 0 ? (
+                <ToneBadge tone="warn">
+                  {grace === licences && grace > 1 ? 'all ' : ''}
+                  {grace.toLocaleString('en')} in grace period
+                </ToneBadge>
+              ) : null}
             </li>
           );
         })}

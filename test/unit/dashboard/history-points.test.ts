@@ -56,9 +56,9 @@ describe('the points of a tenant', () => {
 describe('the points of a job', () => {
   it('say over how many tenants they are, and leave out runs over selected tenants', () => {
     // As many tenants more would have the same number each.
-    expect(perTenant(jobHistory, 'licences').map(({ number, about }) => [number, about])).toEqual([
-      [10, '450 over 45 of 50 tenants'],
-      [10, '500 over 50 tenants'],
+    expect(perTenant(jobHistory, 'licences').map(({ number, sum, about }) => [number, sum, about])).toEqual([
+      [10, 450, 'over 45 of 50 tenants'],
+      [10, 500, 'over 50 tenants'],
     ]);
     expect(jobPoints(jobHistory, 'free')).toMatchObject([
       { runId: 'licence-report@w1', number: 40, about: 'over 45 of 50 tenants' },

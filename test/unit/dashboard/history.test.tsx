@@ -6,6 +6,7 @@ import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import type { HistoryChoice } from '../../../dashboard/app/history-choice.ts';
 import { JobView } from '../../../dashboard/app/job-view.tsx';
 import { TenantOverTime } from '../../../dashboard/app/tenant-history.tsx';
+import type { TenantDetailsAnswer } from '../../../src/lib/api/answers/tenants.ts';
 import type { JobsAnswer } from '../../../src/lib/api/answers/jobs.ts';
 import { jobHistory, tenantHistory } from './histories.ts';
 import { rendered } from './rendered.ts';
@@ -40,8 +41,9 @@ const job = (name: string, type: 'text' | 'number'): JobsAnswer['jobs'][number] 
 const jobs: Api['jobs'] = async () => ({ jobs: [job('access-check', 'text'), job('licence-report', 'number')] });
 
 const tenantId = tenantHistory.tenantId;
+const visited = { tenantId } as TenantDetailsAnswer;
 
-async function ofTenant(choice: HistoryChoice = {}, more: Partial<Api> = {}, roles?: string[]) {
+async function ofTenant(choice: HistoryChoice = {}, more: Partial<Api> = {}, roles?: string[], of = visited) {
   const asked: unknown[] = [];
   const api: Partial<Api> = {
     jobs,
@@ -51,7 +53,7 @@ async function ofTenant(choice: HistoryChoice = {}, more: Partial<Api> = {}, rol
     },
     ...more,
   };
-  const page = await rendered(signedIn(api, <TenantOverTime tenantId={tenantId} choice={choice} />, roles));
+  const page = await rendered(signedIn(api, <TenantOverTime tenant={of} choice={choice} />, roles));
   await settle();
   return { ...page, asked, ...parts(page.root) };
 }
@@ -103,7 +105,7 @@ describe('the numbers of a tenant over time', () => {
     expect(select('Period')?.value).toBe('90');
     // The newest run is marked.
     expect(slider()?.getAttribute('aria-valuetext')).toMatch(/^24 Nov\b.*: 0, succeeded$/);
-    expect(marked()).toMatch(/^Licences: 0 on 24 Nov\b[^a-z]*$/);
+    expect(marked()).toMatch(/^0 licences on 24 Nov\b[^a-z]*$/);
     expect(root.querySelectorAll('.history-chart .gap')).toHaveLength(2);
     expect(root.querySelectorAll('.history-chart .c-line')).toHaveLength(2);
     expect(root.querySelector('figcaption')?.textContent).toMatch(/^Licences: 2 runs, from 40 on /);
@@ -120,7 +122,7 @@ describe('the numbers of a tenant over time', () => {
     expect(values).toEqual(['3', '1', '1', '2', '4', '1', '4', '4']);
     await press('ArrowLeft');
     expect(slider()?.getAttribute('aria-valuetext')).toMatch(/: no number, not attempted$/);
-    expect(marked()).toMatch(/no number .* not attempted$/);
+    expect(marked()).toMatch(/^Licences: no number .* not attempted$/);
     expect(root.querySelector('.chart-marked a')?.getAttribute('href')).toBe('#/runs/licence-report%40w3');
     await unmount();
   });
@@ -149,11 +151,11 @@ describe('the numbers of a tenant over time', () => {
   it('are chosen in the address, and another job begins anew', async () => {
     const { select, unmount } = await ofTenant({ column: 'free', value: 'E3', days: '30' });
     await choose(select('Number'), 'rows');
-    expect(location.hash).toBe(`#/tenants/${tenantId}?column=rows&value=E3&days=30`);
+    expect(location.hash).toBe(`#/tenants/${tenantId}?job=licence-report&column=rows&value=E3&days=30`);
     await choose(select('Product'), '');
-    expect(location.hash).toBe(`#/tenants/${tenantId}?column=free&days=30`);
+    expect(location.hash).toBe(`#/tenants/${tenantId}?job=licence-report&column=free&days=30`);
     await choose(select('Period'), '365');
-    expect(location.hash).toBe(`#/tenants/${tenantId}?column=free&value=E3&days=365`);
+    expect(location.hash).toBe(`#/tenants/${tenantId}?job=licence-report&column=free&value=E3&days=365`);
     await choose(select('Job'), 'access-check');
     expect(location.hash).toBe(`#/tenants/${tenantId}?job=access-check&days=30`);
     await unmount();
@@ -177,11 +179,11 @@ describe('the numbers of a tenant over time', () => {
   it('leave the choices where they are while another period loads', async () => {
     const { rerender, select, root, unmount } = await ofTenant({ column: 'free' });
     const never: Partial<Api> = { jobs, tenantHistory: () => new Promise(() => undefined) };
-    await rerender(signedIn(never, <TenantOverTime tenantId={tenantId} choice={{ column: 'free', days: '30' }} />));
+    await rerender(signedIn(never, <TenantOverTime tenant={visited} choice={{ column: 'free', days: '30' }} />));
     expect(root.textContent).toContain('Loading');
     expect(options(select('Number'))).toEqual(['Licences', 'Free', 'Rows']);
     expect(root.querySelector('.history-chart')).toBeNull();
-    await rerender(signedIn(never, <TenantOverTime tenantId={tenantId} choice={{ job: 'access-check' }} />));
+    await rerender(signedIn(never, <TenantOverTime tenant={visited} choice={{ job: 'access-check' }} />));
     expect(options(select('Number'))).toEqual(['Rows']);
     await unmount();
   });
@@ -214,14 +216,37 @@ describe('the numbers of a tenant over time', () => {
   });
 });
 
+it('begin for a tenant with the people without a second factor, if they were counted, and say so in words', async () => {
+  const lastResults = [{ job: 'mfa-report', runId: 'mfa-report@w', outcome: 'succeeded' as const, finishedAt: '' }];
+  const columns = [{ name: 'registered=false', title: 'Registered: no' }];
+  const runs = [{ ...tenantHistory.runs[0]!, numbers: { 'registered=false': 5 } }];
+  const more = {
+    jobs: async () => ({ jobs: [job('licence-report', 'number'), job('mfa-report', 'text')] }),
+    tenantHistory: async () => ({ ...tenantHistory, job: 'mfa-report', columns, runs }),
+  };
+  const { select, marked, unmount } = await ofTenant({}, more, undefined, { ...visited, lastResults });
+  expect(select('Job')?.value).toBe('mfa-report');
+  expect(marked()).toMatch(/^5 not registered on /);
+  await unmount();
+  // What the address names is shown.
+  const chosen = await ofTenant({ job: 'licence-report' }, more, undefined, { ...visited, lastResults });
+  expect(chosen.select('Job')?.value).toBe('licence-report');
+  await chosen.unmount();
+});
+
 describe('the page of a job', () => {
   it('shows what the job is, and its numbers a tenant that answered, with the sums', async () => {
     const { root, marked, asked, unmount } = await ofJob({ column: 'free' });
     expect(root.querySelector('h1')?.textContent).toBe('Title of licence-report');
     expect(asked).toEqual([['licence-report', { since: expect.any(String) }]]);
-    expect(marked()).toMatch(/^Free per tenant that answered: 1 on 23 Nov\b.*, 50 over 50 tenants$/);
-    expect(root.querySelectorAll('.chart-bars rect')).toHaveLength(3);
-    expect(root.querySelector('.keys')?.textContent).toBe('Tenants of each run:succeededfailed');
+    expect(marked()).toMatch(/^50 free on 23 Nov\b.*, over 50 tenants. Drawn: 1 per tenant that answered$/);
+    // Of the run in which some failed: as high as the drawing, because no run had more.
+    const bars = [...root.querySelectorAll('.chart-bars rect')].map((bar) => [
+      bar.getAttribute('class'),
+      bar.getAttribute('height'),
+    ]);
+    expect(bars).toEqual([['failed', '1']]);
+    expect(root.querySelector('.keys')?.textContent).toBe('tenants failed, 5 at most');
     expect(root.querySelector('a[href="#/runs?job=licence-report"]')).not.toBeNull();
     await unmount();
   });
