@@ -67,6 +67,8 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
   const jobsOf = shown.map(({ results }) => jobsText(results.map(({ job }) => job)));
   // What all have in common tells none from another.
   const areAlike = shown.length > 1 && new Set(jobsOf).size === 1;
+  const aboutOf = (id: string, at: number): string =>
+    [areAlike ? [] : (jobsOf[at] ?? []), trend?.later.get(id) ?? []].flat().join(' ');
   return (
     <details class={`cause ${tone}`} name="cause" open={beginsOpen}>
       <CauseHead
@@ -78,10 +80,10 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
       />
       <div>
         <ul class="names">
-          {shown.map(({ tenant, results }, at) => (
+          {shown.map(({ tenant }, at) => (
             <li key={tenant.tenantId}>
               <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-              {areAlike || results.length === 0 ? null : <span class="small"> {jobsOf[at]}</span>}
+              <span class="small"> {aboutOf(tenant.tenantId, at)}</span>
             </li>
           ))}
           {more <= 0 ? null : (
@@ -130,9 +132,9 @@ export function CauseHead(props: {
 }
 
 const jobsText = (jobs: readonly string[]): string =>
-  jobs.length > 2 ? `in ${count(jobs.length, 'job')}` : `in ${jobs.join(' and ')}`;
+  jobs.length > 2 ? `in ${count(jobs.length, 'job')}` : jobs.length === 0 ? '' : `in ${jobs.join(' and ')}`;
 
-/** Over the rows of tenants: how many, what they have in common, and the command that helps. */
+/** Over the rows of tenants: how many, what they have in common, and below it what helps, with its command. */
 export function GroupHead(props: {
   readonly count: number;
   readonly title: string;
@@ -141,22 +143,27 @@ export function GroupHead(props: {
   readonly advice?: string | undefined;
   readonly since?: ComponentChildren;
   readonly cause?: Parameters<typeof stepFor>[0] | undefined;
+  /** Another way on, behind the command. A button has `tabIndex={-1}`. */
+  readonly children?: ComponentChildren;
 }) {
-  const { count: n, title, tone, advice, since, cause } = props;
+  const { count: n, title, tone, advice, since, cause, children } = props;
   const step = cause && stepFor(cause);
   return (
     <>
       <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
       <b class="cut">{title}</b>
-      {since === undefined && advice === undefined ? null : (
-        <span class="cut">
+      {since === undefined ? null : <span class="since"> {since}</span>}
+      {advice === undefined ? null : (
+        <span class="cut help">
           {' '}
-          {since === undefined ? null : <span class="small">{since} </span>}
-          <Sentence text={[advice ?? [], step?.about ?? []].flat().join(' ')} />
+          <Sentence text={[advice, step?.about ?? []].flat().join(' ')} />
         </span>
       )}
-      {step === undefined ? null : (
-        <CopyButton text={step.command} what="command" whatFor={title} tabIndex={-1} isAlone />
+      {step === undefined && children === undefined ? null : (
+        <span class="copy ways">
+          {step && <CopyButton text={step.command} what="command" whatFor={title} tabIndex={-1} isAlone />}
+          {children}
+        </span>
       )}
     </>
   );

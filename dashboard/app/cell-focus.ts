@@ -114,11 +114,17 @@ const isFocusUnused = (): boolean => document.activeElement?.matches('body, main
 /** The link or button in a cell, or else the cell. */
 function targetIn(grid: HTMLElement | null, { row, column }: ActiveCell): HTMLElement | undefined {
   const cells = `[aria-rowindex="${row + 2}"] > [aria-colindex`;
-  // A heading over rows has one cell.
-  const cell =
-    grid?.querySelector<HTMLElement>(`${cells}="${column + 1}"]`) ?? grid?.querySelector<HTMLElement>(`${cells}]`);
-  return cell?.querySelector<HTMLElement>('a[href], button') ?? cell ?? undefined;
+  // A heading over rows has one cell, in which the buttons take the place of columns.
+  const heading = grid?.querySelector<HTMLElement>(`${cells}][aria-colspan]`);
+  if (heading != null) return stopsIn(heading)[column] ?? stopsIn(heading).at(-1) ?? heading;
+  const cell = grid?.querySelector<HTMLElement>(`${cells}="${column + 1}"]`);
+  return (cell && stopsIn(cell)[0]) ?? cell ?? undefined;
 }
+
+/** The links and buttons of a cell. */
+export const stopsIn = (cell: Element): readonly HTMLElement[] => [
+  ...cell.querySelectorAll<HTMLElement>('a[href], button'),
+];
 
 /** Where a reader was in a grid. */
 interface KeptPlace extends KeptCell {

@@ -274,8 +274,10 @@ const readFailed = (api: Api, job: string, limit: number): Promise<RunsAnswer['r
 interface Trend {
   /** Night by night, as far as it is known who failed for what: what a word at a night says of a cause is to be seen here. */
   readonly values: readonly number[];
-  /** As {@link sinceOf} says it. */
+  /** As {@link sinceOf} says it: since the first of the tenants have it. */
   readonly since: string;
+  /** By id, of the tenants that came later: `since 12 Nov`. */
+  readonly later: ReadonlyMap<string, string>;
 }
 
 /** A night: when its run started, and in how many of some tenants it failed. */
@@ -284,22 +286,16 @@ type FailedNight = readonly [startedAt: string, failed: number];
 /**
  * Since when tenants fail: the first night of the present unbroken series of failures. Every page takes it from here, so it is
  * the night in which the marks of the tenant become red.
- * @param nights the oldest first. @param of how many tenants there are.
- * @returns `since 24 Nov`, `1 since 24 Oct, 2 since 11 Nov`, or `for 14 nights or more` if the nights begin with a failure.
- * Undefined if the last night has none.
+ * @param nights the oldest first.
+ * @returns `since 24 Nov`, or `for 14 nights or more` if the nights begin with a failure. Undefined if the last night has none.
  */
-export function sinceOf(nights: readonly FailedNight[], of: number): string | undefined {
+export function sinceOf(nights: readonly FailedNight[]): string | undefined {
   const before = nights.findLastIndex(([, failed]) => failed === 0);
   const [first] = nights[before + 1] ?? [];
   if (first === undefined) return undefined;
   const [newest] = nights.at(-1) ?? [first];
   const days = daysBetween(noonOf(Date.parse(first)), noonOf(Date.parse(newest))) + 1;
-  const some = before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(first)}`;
-  const at = nights.findLastIndex(([, failed]) => failed < of) + 1;
-  const [all] = nights[at] ?? [];
-  if (of < 2 || all === undefined || localDay(all) === localDay(first)) return some;
-  const least = Math.min(...nights.slice(before + 1, at).map(([, failed]) => failed));
-  return `${least} ${some}, ${of} since ${localDay(all)}`;
+  return before === -1 ? `for ${count(days, 'night')} or more` : `since ${localDay(first)}`;
 }
 
 /**
@@ -325,15 +321,22 @@ export function trendOf(
     (night): FailedNight => [night.run.startedAt, now.filter((id) => isFailed(night, id)).length],
   );
   const ofAll = nights.map((night) => [...night.codes.keys()].filter((id) => isFailed(night, id)).length);
-  const since = sinceOf([...older, ...ofNow], now.length);
+  const since = sinceOf([...older, ...ofNow]);
   if (since === undefined) return trendOfApply(tenants.flatMap(({ results }) => results));
-  return { values: isErrorCode(cause) ? ofAll : ofNow.map(([, failed]) => failed), since };
+  const later = now.flatMap((id): readonly (readonly [string, string])[] => {
+    const own = sinceOf(nights.map((night) => [night.run.startedAt, Number(isFailed(night, id))]));
+    // Of those that have it in all of these nights, the nights before do not tell which one was first.
+    return own === undefined || own === since || own.startsWith('for') ? [] : [[id, own]];
+  });
+  return { values: isErrorCode(cause) ? ofAll : ofNow.map(([, failed]) => failed), since, later: new Map(later) };
 }
 
 /** A change is made once, and not night by night. */
 function trendOfApply(results: Cause['tenants'][number]['results']): Trend | undefined {
   const [first] = results.map(({ finishedAt }) => finishedAt).toSorted();
-  return first === undefined || !results.every(isApply) ? undefined : { values: [], since: `since ${localDay(first)}` };
+  return first === undefined || !results.every(isApply)
+    ? undefined
+    : { values: [], since: `since ${localDay(first)}`, later: new Map() };
 }
 
 const historyIntervalMs = 300_000;

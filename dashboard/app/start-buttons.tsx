@@ -47,8 +47,14 @@ export const mostToStart = 500;
 /**
  * A button that opens the start form of a job with the tenants filled in in which it failed for a cause. Nothing if the person
  * may start none of the jobs that failed. A change is planned again from its plan, which knows its parameters.
+ * @param props.onOpen shows the form, where the button is in a grid, whose keys are not those of a form.
  */
-export function TryAgain({ jobs = [], cause }: { readonly jobs: readonly Job[] | undefined; readonly cause: Cause }) {
+export function TryAgain(props: {
+  readonly jobs: readonly Job[] | undefined;
+  readonly cause: Cause;
+  readonly onOpen?: (failed: readonly Failed[]) => void;
+}) {
+  const { jobs = [], cause, onOpen } = props;
   const mayStart = useMayStart();
   const tenantsOf = ({ name }: Job): readonly string[] =>
     cause.tenants.flatMap(({ tenant, results }) => (results.some(({ job }) => job === name) ? tenant.tenantId : []));
@@ -58,19 +64,33 @@ export function TryAgain({ jobs = [], cause }: { readonly jobs: readonly Job[] |
     return isOffered ? { job, tenants } : [];
   });
   const n = new Set(failed.flatMap(({ tenants }) => tenants)).size;
-  return (
-    <DialogButton isOffered={n > 0} dialog={(onClose) => <TryAgainDialog failed={failed} onClose={onClose} />}>
+  const words = (
+    <>
       Try again in {n === 1 ? 'this tenant' : `these ${n} tenants`}…
       <span class="visually-hidden"> {titleOf(cause.cause)}</span>
+    </>
+  );
+  if (onOpen !== undefined)
+    return n === 0 ? null : (
+      <button type="button" class="s" aria-haspopup="dialog" tabIndex={-1} onClick={() => onOpen(failed)}>
+        {words}
+      </button>
+    );
+  return (
+    <DialogButton isOffered={n > 0} dialog={(onClose) => <TryAgainDialog failed={failed} onClose={onClose} />}>
+      {words}
     </DialogButton>
   );
 }
 
+/** A job, and the tenants in which it failed. */
+export interface Failed {
+  readonly job: Job;
+  readonly tenants: readonly string[];
+}
+
 /** For what failed when it was opened: the page goes on to change. */
-function TryAgainDialog(props: {
-  readonly failed: readonly { readonly job: Job; readonly tenants: readonly string[] }[];
-  readonly onClose: () => void;
-}) {
+export function TryAgainDialog(props: { readonly failed: readonly Failed[]; readonly onClose: () => void }) {
   const [failed] = useState(props.failed);
   const { onClose } = props;
   const [only, ...others] = failed;

@@ -18,19 +18,29 @@ export interface JobColumn {
   readonly nights: readonly (Failures | undefined)[];
 }
 
+type Later = ReadonlyMap<string, string>;
+
 /**
  * The columns of the matrix: the tenant, access, the end of the relationship, and one column per job.
  * @param hasMarks whether some tenant has groups or tags: a column shows them.
  * @param isGrouped headings say whether and why there is no access.
  * @param jobs undefined if the results of jobs could not be read: one column says so.
+ * @param later since when tenants have the trouble of their heading, by id, if others had it before.
  */
 export function tenantColumns(
   jobs: readonly JobColumn[] | undefined,
   hasMarks: boolean,
   isGrouped: boolean,
+  later: Later,
 ): readonly RowsColumn<Tenant>[] {
   return [
-    { id: 'tenant', title: 'Tenant', width: 10.5, sortable: true, cell: (tenant) => <NameLink tenant={tenant} /> },
+    {
+      id: 'tenant',
+      title: 'Tenant',
+      width: 10.5,
+      sortable: true,
+      cell: (tenant) => <NameLink tenant={tenant} since={later.get(tenant.tenantId)} />,
+    },
     ...((jobs?.length ?? 0) > (isGrouped ? 5 : 4) ? [] : [domainColumn]),
     ...(isGrouped ? [] : [accessColumn]),
     endsColumn,
@@ -132,6 +142,7 @@ const resultColumn = (job: JobColumn): RowsColumn<Tenant> => ({
 export const narrowColumns = (
   jobs: readonly JobColumn[] | undefined,
   isGrouped: boolean,
+  later: Later,
 ): readonly RowsColumn<Tenant>[] => [
   {
     id: 'tenant',
@@ -141,10 +152,12 @@ export const narrowColumns = (
     cell: (tenant) => {
       const why = isGrouped ? undefined : stateOf(tenant);
       const failed = failedText(tenant, jobs);
-      const domain = tenant.defaultDomain?.replace(/\.onmicrosoft\.com$/, '…');
-      const below = [why ?? [], failed ?? domain ?? []].flat().join(' · ');
+      const since = later.get(tenant.tenantId);
+      const below = [why ?? [], failed ?? tenant.defaultDomain ?? []].flat().join(' · ');
       return (
-        <TwoLines below={<span class={failed && 'problem'}>{below}</span>}>
+        <TwoLines
+          below={<span class={failed ? 'problem' : 'cut'}>{[below, failed && since].filter(Boolean).join(' ')}</span>}
+        >
           <NameLink tenant={tenant} />
         </TwoLines>
       );
@@ -188,18 +201,25 @@ function LastNights({ tenant, jobs }: { readonly tenant: Tenant; readonly jobs: 
 
 const worstFirst: readonly string[] = ['bad', 'warn', 'active', 'good', 'idle'];
 
-/** The jobs that failed last, by name. That a change was not made is a cause. */
+/** The jobs that failed last, by name. Nights have no changes, so these are said here. */
 function failedText({ lastResults }: Tenant, jobs: readonly JobColumn[] = []): string | undefined {
   const known = jobs.filter(({ name }) => name !== changesColumn && lastOf(lastResults, name) !== undefined);
   const failed = known.filter(({ name }) => lastOf(lastResults, name)?.outcome === 'failed');
-  if (failed.length === 0) return undefined;
+  if (failed.length === 0)
+    return lastOf(lastResults, changesColumn)?.outcome === 'failed' ? titleOf('change_failed') : undefined;
   if (failed.length > 2 && failed.length === known.length) return `all ${failed.length} jobs failed`;
   return `${failed.map(columnTitle).join(', ')} failed`;
 }
 
-function NameLink({ tenant: { tenantId, name, defaultDomain, explanation } }: { readonly tenant: Tenant }) {
+function NameLink(props: { readonly tenant: Tenant; readonly since?: string | undefined }) {
+  const { tenantId, name, defaultDomain, explanation } = props.tenant;
+  const title = `${name}, ${defaultDomain ?? tenantId}. ${explanation}`;
   return (
-    <a href={tenantLink(tenantId)} tabIndex={-1} title={`${name}, ${defaultDomain ?? tenantId}. ${explanation}`}>
+    <a
+      href={tenantLink(tenantId)}
+      tabIndex={-1}
+      title={props.since === undefined ? title : `${title} In trouble ${props.since}.`}
+    >
       {name}
     </a>
   );
@@ -291,5 +311,5 @@ function stateOf(tenant: Tenant): string {
   const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
   if (worst !== undefined) return titleOf(worst.cause);
   if (!tenant.reachable) return titleOf(tenant.reason);
-  return endsSoon(tenant) ? titleOf(tenant.reason) : isWell(tenant) ? 'no trouble' : 'results not known';
+  return endsSoon(tenant) ? titleOf(tenant.reason) : isWell(tenant) ? 'no failures' : 'results not known';
 }

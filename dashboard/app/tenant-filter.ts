@@ -1,6 +1,7 @@
 import { anyText, viewFilter } from './view-filter.ts';
+import { csvLine } from '../../src/lib/core/csv.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
-import { endsSoon, isWell, rankOf, type Tenant, troublesOf } from '../../src/lib/api/trouble.ts';
+import { endsSoon, isWell, rankOf, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import type { LastResult } from '../../src/lib/api/answers/tenants.ts';
 import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
 import { sortBy } from './sort.ts';
@@ -50,6 +51,27 @@ export const markOptions = (
   groups: groups.toSorted(),
   tags: [...new Set(tenants.flatMap(({ tags = [] }) => [...namesOfTags(tags)]))].toSorted(),
 });
+
+/** The tenants as a spreadsheet opens them, with the names of columns that the rows of runs have. */
+export const tenantsCsv = (tenants: readonly Tenant[]): string =>
+  `\uFEFF${[
+    ['tenantName', 'tenantDomain', 'tenantId', 'access', 'trouble', 'failedJobs', 'accessEnds', 'groups', 'tags'],
+    ...tenants.map((tenant) => [
+      tenant.name,
+      tenant.defaultDomain,
+      tenant.tenantId,
+      tenant.reasonTitle,
+      troublesOf(tenant)
+        .map(({ cause }) => titleOf(cause))
+        .join(', '),
+      (tenant.lastResults ?? []).flatMap(({ outcome, job }) => (outcome === 'failed' ? job : [])).join(', '),
+      tenant.relationshipEndsAt?.slice(0, 10),
+      tenant.groups?.join(', '),
+      tenant.tags?.join(', '),
+    ]),
+  ]
+    .map(csvLine)
+    .join('')}`;
 
 /** What tenants are sorted by: a column of the matrix, and its direction. Default: trouble, the worst first. */
 export interface TenantOrder {

@@ -79,7 +79,7 @@ function wellText(tenant: TenantDetailsAnswer): string | undefined {
   const nights = [...Map.groupBy(known, ({ startedAt }) => noonOf(Date.parse(startedAt)))]
     .toSorted(([one], [other]) => one - other)
     .map(([ms, some]) => [new Date(ms).toISOString(), Number(some.every(isGood))] as const);
-  const since = sinceOf(nights, 1);
+  const since = sinceOf(nights);
   return `No failures${since === undefined ? '' : ` ${since}`}, last answered ${localTime(last.finishedAt)}.`;
 }
 

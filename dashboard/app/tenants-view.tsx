@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
 import { GroupHead, noTenant } from './causes.tsx';
@@ -6,12 +6,14 @@ import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
 import { count, countOf } from './format.ts';
+import { Icon } from './icon.tsx';
 import { type Failures, nightsOf, readJobRuns, useFailures, useTrends } from './nights.ts';
 import { Empty, Head, Loaded, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
-import { goTo, replaceAddress, tenantLink } from './route.ts';
-import { mostToStart, StartButtons } from './start-buttons.tsx';
+import { goTo, replaceAddress, runLink, tenantLink } from './route.ts';
+import { saveFile } from './save-file.ts';
+import { type Failed, mostToStart, StartButtons, TryAgain, TryAgainDialog } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
   changesColumn,
@@ -22,6 +24,7 @@ import {
   orderText,
   parseOrder,
   sortTenants,
+  tenantsCsv,
   type TenantFilter,
   tenantsLink,
 } from './tenant-filter.ts';
@@ -73,11 +76,17 @@ function TenantList({ filter }: FilterProps) {
               As of <Time iso={answer.asOf} short />.
               {jobs.length === 0 || !hasNights
                 ? null
-                : ` Marks: the last ${nightsShown} nights${narrow ? ', in each the worst of all jobs' : ' of each job'}.`}
+                : ` Marks: the last ${nightsShown} nights${narrow ? ', in each the worst of all jobs' : ' of each job'}. Line: skipped.`}
             </>
           )
         }
       >
+        {found.length === 0 ? null : (
+          <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
+            <Icon name="download" /> Download
+            {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
+          </button>
+        )}
         <StartButtons
           jobs={jobs.map(({ job }) => job)}
           {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
@@ -92,13 +101,12 @@ function headline(tenants: readonly Tenant[] | undefined): string {
   if (tenants === undefined || tenants.length === 0) return 'Tenants';
   if (!areResultsKnown(tenants)) return count(tenants.length, 'tenant');
   const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0).length;
-  const [well = 0, ending = 0] = ['well', 'ends'].map(
-    (group) => tenants.filter((one) => groupOf(one) === group).length,
-  );
-  if (well === tenants.length) return `${count(well, 'tenant')}, all well`;
+  const ending = tenants.filter((one) => groupOf(one) === 'ends').length;
+  const need = troubled === 1 ? 'needs' : 'need';
   return [
-    `${count(well, 'tenant')} ${well === 1 ? 'is' : 'are'} well`,
-    troubled === 0 ? [] : `${troubled.toLocaleString('en')} ${troubled === 1 ? 'is' : 'are'} not`,
+    troubled === 0
+      ? 'No tenant needs you'
+      : `${troubled.toLocaleString('en')} of ${count(tenants.length, 'tenant')} ${need} you`,
     ending === 0 ? [] : `${ending.toLocaleString('en')} ${ending === 1 ? 'ends' : 'end'} soon`,
   ]
     .flat()
@@ -134,12 +142,21 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const isGrouped = filter.sort === undefined;
   const trendOf = useTrends(jobs, isGrouped ? tenants : []);
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
-  const items = useMemo(
-    () => (isGrouped ? grouped(found, causes, trendOf) : found),
-    [found, causes, trends, isGrouped],
+  const [failed, setFailed] = useState<readonly Failed[]>();
+  const items = useMemo(() => {
+    const tryAgain = (cause: Cause) => <TryAgain jobs={jobs.map(({ job }) => job)} cause={cause} onOpen={setFailed} />;
+    return isGrouped ? grouped(found, causes, trendOf, tryAgain) : found;
+  }, [found, causes, trends, isGrouped, jobs]);
+  // Of a tenant with several causes, that of the first one, under which it stands.
+  const later = useMemo(
+    () => new Map(causes.toReversed().flatMap((cause) => [...(trendOf(cause)?.later ?? [])])),
+    [causes, trends],
   );
-  const columns = useMemo(() => tenantColumns(jobColumns, hasMarks, isGrouped), [jobColumns, hasMarks, isGrouped]);
-  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped), [jobColumns, isGrouped]);
+  const columns = useMemo(
+    () => tenantColumns(jobColumns, hasMarks, isGrouped, later),
+    [jobColumns, hasMarks, isGrouped, later],
+  );
+  const narrow = useMemo(() => narrowColumns(jobColumns, isGrouped, later), [jobColumns, isGrouped, later]);
   return (
     <>
       <Warnings texts={warnings} />
@@ -168,6 +185,7 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
           onOpen={open}
         />
       )}
+      {failed && <TryAgainDialog failed={failed} onClose={() => setFailed(undefined)} />}
     </>
   );
 }
@@ -206,7 +224,7 @@ const open = ({ tenantId }: Tenant): void => {
 const otherGroups: readonly (readonly [string, string])[] = [
   ['ends', titleOf('gdap_expiring')],
   ['unknown', 'It is not known whether jobs failed'],
-  ['well', 'Well'],
+  ['well', 'No failures'],
   ['left out', 'Left out by the settings'],
 ];
 
@@ -218,6 +236,7 @@ function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   trendOf: ReturnType<typeof useTrends>,
+  tryAgain: (cause: Cause) => preact.ComponentChildren,
 ): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
   return [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(([key, title]) => {
@@ -230,9 +249,23 @@ function grouped(
     const below = new Set(some);
     // Those that a filter leaves.
     const shown = cause && { ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) };
-    const head = <GroupHead {...{ title, tone, since, advice }} cause={shown} count={some.length} />;
+    const head = (
+      <GroupHead {...{ title, tone, since, advice }} cause={shown} count={some.length}>
+        {shown && (key === 'change_failed' ? <ShowChange cause={shown} /> : tryAgain(shown))}
+      </GroupHead>
+    );
     return [new RowGroup(key, head), ...(key === 'ends' ? some.toSorted(endsFirst) : some)];
   });
+}
+
+/** The rows that say why, if the changes are of one run. */
+function ShowChange({ cause: { tenants } }: { readonly cause: Cause }) {
+  const [runId, ...others] = new Set(tenants.flatMap(({ results }) => results.map((result) => result.runId)));
+  return runId === undefined || others.length > 0 ? null : (
+    <a class="btn s" href={runLink(runId, 'rows')} tabIndex={-1}>
+      Show the change
+    </a>
+  );
 }
 
 interface FiltersProps extends FilterProps {
@@ -246,7 +279,7 @@ interface FiltersProps extends FilterProps {
 const showTexts = [
   ['needs action', 'Need you'],
   ['ends soon', 'End soon'],
-  ['no trouble', 'Well'],
+  ['no trouble', 'No failures'],
   ['unreachable', 'No access'],
   ['last run failed', 'Failed'],
 ] as const;

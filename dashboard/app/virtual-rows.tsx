@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type ActiveCell, cellAfter, type KeptCell, useCellFocus, useKeptPlace } from './cell-focus.ts';
+import { type ActiveCell, cellAfter, type KeptCell, stopsIn, useCellFocus, useKeptPlace } from './cell-focus.ts';
 import { useRowWindow } from './row-window.ts';
 
 export interface RowsColumn<Item> {
@@ -45,7 +45,7 @@ export const SortByTrouble = ({ onSort }: { readonly onSort: () => void }) => (
 export class RowGroup {
   /** Unique among the groups. */
   readonly key: string;
-  /** A button in it has `tabIndex={-1}`. */
+  /** Links and buttons in it have `tabIndex={-1}`: the arrow keys lead from one to the next. */
   readonly content: ComponentChildren;
   constructor(key: string, content: ComponentChildren) {
     this.key = key;
@@ -228,7 +228,16 @@ function cellOf(target: EventTarget | null): ActiveCell | undefined {
   const cell = target instanceof Element ? target.closest('[aria-colindex]') : null;
   if (cell === null) return undefined;
   const indexOf = (element: Element | null, name: string): number => Number(element?.getAttribute(name));
-  return { row: indexOf(cell.parentElement, 'aria-rowindex') - 2, column: indexOf(cell, 'aria-colindex') - 1 };
+  const row = indexOf(cell.parentElement, 'aria-rowindex') - 2;
+  if (cell.hasAttribute('aria-colspan'))
+    return {
+      row,
+      column: Math.max(
+        0,
+        stopsIn(cell).findIndex((stop) => stop === target),
+      ),
+    };
+  return { row, column: indexOf(cell, 'aria-colindex') - 1 };
 }
 
 function Headings<Item>({ columns, sort, onSort }: Pick<VirtualRowsProps<Item>, 'columns' | 'sort' | 'onSort'>) {

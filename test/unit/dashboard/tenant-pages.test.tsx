@@ -105,7 +105,7 @@ describe('the matrix of tenants', () => {
       ['Tenant', 'Domain', 'Access ends', 'Access', 'Licence'],
       [
         expect.stringMatching(
-          /^1No consent for the application since 23 Nov Give the consent, .*Copy command for No consent for the application$/,
+          /^1No consent for the application since 23 Nov Give the consent, .*Copy command for No consent for the applicationTry again in this tenant… No consent for the application$/,
         ),
       ],
       [
@@ -123,12 +123,56 @@ describe('the matrix of tenants', () => {
         'The tenant has not delegated administration to the partner, failed in 0 of 2 nights before',
         'no result',
       ],
-      ['1Well'],
+      ['1No failures'],
       ['Contoso', 'contoso.example', 'no end', 'no result', 'succeeded'],
     ]);
-    expect(root.querySelector('h1')?.textContent).toBe('1 tenant is well, 2 are not');
+    expect(root.querySelector('h1')?.textContent).toBe('2 of 3 tenants need you');
     expect(root.querySelector('[role=status]')?.textContent).toBe('3 tenants');
     expect(root.textContent).toContain('An old list.');
+    await unmount();
+  });
+
+  it('leads on from the heading of a cause: to its command, and to the jobs that failed in its tenants', async () => {
+    const { root, unmount } = await matrix();
+    const ways = [...root.querySelectorAll<HTMLElement>('.group button')];
+    expect(ways.map(({ textContent }) => textContent.trim())).toEqual([
+      'Copy command for No consent for the application',
+      'Try again in this tenant… No consent for the application',
+    ]);
+    // One tab stop in the grid: the arrow keys lead from one to the next.
+    const [command, again] = ways;
+    const press = (key: string) =>
+      act(() => void document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })));
+    command?.focus();
+    await settle();
+    await press('ArrowRight');
+    expect(document.activeElement).toBe(again);
+    await settle();
+    expect(ways.map(({ tabIndex }) => tabIndex)).toEqual([-1, 0]);
+    await press('ArrowLeft');
+    expect(document.activeElement).toBe(command);
+    await act(() => again?.click());
+    await settle();
+    expect(root.querySelector('dialog')?.textContent).toContain('Start access-check');
+    expect(root.querySelector<HTMLTextAreaElement>('dialog textarea')?.value).toBe('id-Alpine');
+    await unmount();
+  });
+
+  it('downloads what is listed, for a spreadsheet', async () => {
+    const saved: Blob[] = [];
+    vi.spyOn(URL, 'createObjectURL').mockImplementation((file) => {
+      saved.push(file as Blob);
+      return 'blob:x';
+    });
+    const { root, unmount } = await matrix({ cause: 'consent_required' });
+    const button = [...root.querySelectorAll('button')].find(({ textContent }) => textContent.includes('Download'));
+    expect(button?.textContent).toBe(' Download');
+    await act(() => button?.click());
+    expect((await saved[0]?.text())?.split('\r\n')).toEqual([
+      '\uFEFFtenantName,tenantDomain,tenantId,access,trouble,failedJobs,accessEnds,groups,tags',
+      'Alpine,alpine.example,id-Alpine,GDAP relationship active,No consent for the application,access-check,,,',
+      '',
+    ]);
     await unmount();
   });
 
@@ -163,7 +207,7 @@ describe('the matrix of tenants', () => {
       await unmount();
       return found;
     };
-    const always = ['All 3', 'Need you 2', 'End soon 0', 'Well 1'];
+    const always = ['All 3', 'Need you 2', 'End soon 0', 'No failures 1'];
     expect(await texts({})).toEqual(always);
     expect(await texts({ show: 'unreachable' })).toEqual([...always, 'No access 1']);
   });
@@ -205,7 +249,7 @@ describe('the matrix of tenants', () => {
       }),
     });
     expect(cells()[1]).toEqual([
-      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command for No consent for the application`,
+      `${shown}No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command for No consent for the applicationTry again in ${shown === 1 ? 'this tenant' : 'these 2 tenants'}… No consent for the application`,
     ]);
     await unmount();
   });
@@ -263,7 +307,7 @@ describe('the matrix of tenants', () => {
       'AlpineAccess failed',
       expect.stringMatching(/^1GDAP relationship expired/),
       'BetaAccess failed',
-      '1Well',
+      '1No failures',
       'Contosocontoso.example',
     ]);
     expect(grouped.cells()[4]?.[2]).toMatch(/^ended 1 Nov/);
@@ -282,7 +326,7 @@ describe('the matrix of tenants', () => {
       'Tenant',
       'AlpineNo consent for the application · Access failed',
       'BetaGDAP relationship expired · Access failed',
-      'Contosono trouble · contoso.example',
+      'Contosono failures · contoso.example',
     ]);
     await byName.unmount();
   });
@@ -355,7 +399,7 @@ describe('the matrix of tenants', () => {
         .slice(1)
         .map(([name]) => name),
     ).toEqual([
-      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command for No consent for the application',
+      '1No consent for the application since 23 Nov Give the consent, wait about three minutes, then try again. Copy command for No consent for the applicationTry again in this tenant… No consent for the application',
       'Alpine',
     ]);
     expect(some.root.querySelector('[role=status]')?.textContent).toBe('1 of 3 tenants');
@@ -516,7 +560,7 @@ describe('the licences of a tenant', () => {
       'Microsoft 365 E31,200 of 1,500',
       'Visio3 of 2',
       'Power Automate Free20 assigned',
-      'Exchange5 of 99 in grace period',
+      'Exchange5 of 9all 9 in grace period',
     ]);
     const problems = [...root.querySelectorAll('.licences .problem')].map(({ textContent }) => textContent);
     expect(problems).toEqual(['3 of 2']);
@@ -716,6 +760,26 @@ describe('the page of a tenant', () => {
     }
   });
 
+  it('says what to do about too few rights, and keeps the words of Microsoft for those who ask', async () => {
+    const runId = `harden@apply-${'a'.repeat(32)}`;
+    const lastResults = [{ ...failed('harden', 'change_failed'), runId }];
+    const detail = 'Microsoft refused it with 403. Authorization_RequestDenied Insufficient privileges.';
+    const rowsOfTenant = async () => ({ rows: [{ outcome: 'refused', detail }] });
+    const more = { rowsOfTenant, plans: async () => ({ plans: [] }) } as never;
+    const harden = { ...job, name: 'harden', title: 'Harden', permissions: ['Policy.ReadWrite.Authorization'] };
+    const { root, unmount } = await tenantPage({ lastResults, history: [] }, undefined, [harden], undefined, more);
+    await settle();
+    expect([...root.querySelectorAll('.note > div > p')].map(({ textContent }) => textContent)).toEqual([
+      'Harden was refused on 24 Nov: the broker has too few rights.',
+      'Find and add the missing role or consent, then plan again.',
+    ]);
+    expect(root.querySelector('.note .cmd code')?.textContent).toBe('ptb doctor --customer alpine.example');
+    expect(root.querySelector('.note details')?.textContent).toBe(
+      `What Microsoft said${detail}The job asks for Policy.ReadWrite.Authorization.`,
+    );
+    await unmount();
+  });
+
   it.each([
     ['consent_required', 'ptb tenants consent --tenant id-Alpine'],
     ['throttled', undefined],
@@ -758,7 +822,7 @@ describe('the page of a tenant', () => {
     expect(await marks({ groups: undefined, tags: [] })).toEqual(['Policy groupsnot knownTagsnone', []]);
   });
 
-  it('says of a tenant that is well since when, and when it last answered', async () => {
+  it('says of a tenant without failures since when, and when it last answered', async () => {
     const good = (day: string, more: object = {}) =>
       night(day, undefined, { finishedAt: `2026-11-${day}T05:00:09.000Z`, ...more });
     const lede = async (answer: Partial<TenantDetailsAnswer>) => {
@@ -769,18 +833,18 @@ describe('the page of a tenant', () => {
     };
     const lastResults = [{ ...failed('access-check'), outcome: 'succeeded' as const, code: undefined }];
     const history = [good('24'), good('23'), night('22', slow), good('21')];
-    expect(await lede({ lastResults, history })).toMatch(/^Well since 23 Nov, last answered 24 Nov/);
+    expect(await lede({ lastResults, history })).toMatch(/^No failures since 23 Nov, last answered 24 Nov/);
     // A night is good if each job was.
     const other = { job: 'mfa-report', runId: 'mfa-report@w23' };
     const ofOther = [night('23', slow, other), night('22', slow, other)];
     expect(await lede({ lastResults, history: [good('24'), good('23'), good('22'), ...ofOther] })).toMatch(
-      /^Well since 24 Nov/,
+      /^No failures since 24 Nov/,
     );
     // What a job did before the oldest of its results that are kept is not known.
     const hourly = Array.from({ length: 14 }, () => good('24', other));
-    expect(await lede({ lastResults, history: [...history, ...hourly] })).toMatch(/^Well for 1 night or more/);
-    expect(await lede({ lastResults, history: [...history, good('24', other)] })).toMatch(/^Well since 23 Nov/);
-    expect(await lede({ lastResults, history: history.slice(0, 2) })).toMatch(/^Well for 2 nights or more/);
+    expect(await lede({ lastResults, history: [...history, ...hourly] })).toMatch(/^No failures for 1 night or more/);
+    expect(await lede({ lastResults, history: [...history, good('24', other)] })).toMatch(/^No failures since 23 Nov/);
+    expect(await lede({ lastResults, history: history.slice(0, 2) })).toMatch(/^No failures for 2 nights or more/);
     expect(await lede({ lastResults: [], history: [] })).toBeUndefined();
     expect(await lede({ lastResults, history, reason: 'gdap_expiring' })).toBeUndefined();
     expect(await lede({ history })).toBeUndefined();
@@ -789,8 +853,8 @@ describe('the page of a tenant', () => {
   it('shows the relationship, the id to copy, and links to the audit records and the run', async () => {
     const { root, unmount } = await tenantPage();
     expect(root.querySelector('.panel > header .badge')?.textContent).toBe('GDAP relationship active');
-    expect(root.querySelector('.about code')?.textContent).toBe('id-Alpine');
-    expect(root.querySelector('.about .copy')?.textContent).toContain('Copy the tenant id');
+    const copy = root.querySelector('.about .copy');
+    expect([copy?.textContent.trim(), copy?.getAttribute('title')]).toEqual(['Copy tenant id', 'id-Alpine']);
     const links = [...root.querySelectorAll('a')].map((link) => link.getAttribute('href'));
     expect(links).toContain('#/audit?tenant=id-Alpine');
     expect(links).toContain('#/runs/access-check%40w1');
@@ -1053,7 +1117,7 @@ describe('the page of a tenant', () => {
       { strength: 'strong', userType: 'member', admin: true },
     ];
     const panelOf = (root: HTMLElement) =>
-      [...root.querySelectorAll('.panel')].find(({ textContent }) => textContent.startsWith('What needs attention'));
+      [...root.querySelectorAll('.panel')].find(({ textContent }) => textContent.startsWith('What the jobs found'));
 
     it('stands on the page in the words of the report, with the way to the rows of this tenant', async () => {
       const asked: unknown[] = [];
