@@ -123,7 +123,7 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .join('; ');
 }
 
-/** The report in two sentences: how much needs the customer, and whether the partner changed something. */
+/** The report in two sentences: how much needs the customer, and whether the partner changed something. A request that Microsoft refused changed nothing. */
 export function summaryText({ findings, work }: TenantReport): string {
   const n = findings.length;
   // There may be more than are shown.
@@ -132,7 +132,7 @@ export function summaryText({ findings, work }: TenantReport): string {
     n === 0 ? [] : `${n} ${n === 1 ? 'thing needs' : 'things need'} your attention${first}.`,
     work === undefined
       ? []
-      : `By its audit log, the partner sent ${work.changes === 0 ? 'no request' : `${numberText(work.changes)} ${work.changes === 1 ? 'request' : 'requests'}`} to change something.`,
+      : `By its audit log, ${work.changes === 0 ? 'no request' : `${numberText(work.changes)} ${work.changes === 1 ? 'request' : 'requests'}`} of the partner to change something succeeded.`,
   ]
     .flat()
     .join(' ');

@@ -113,9 +113,9 @@ it('sums up how much needs the customer, and whether the partner changed somethi
       ...(changes === undefined ? {} : { work: { changes } }),
     } as never);
   expect([of(0, 0), of(1, 1), of(2, 1_234), of(3)]).toEqual([
-    'By its audit log, the partner sent no request to change something.',
-    '1 thing needs your attention. By its audit log, the partner sent 1 request to change something.',
-    '2 things need your attention. By its audit log, the partner sent 1,234 requests to change something.',
+    'By its audit log, no request of the partner to change something succeeded.',
+    '1 thing needs your attention. By its audit log, 1 request of the partner to change something succeeded.',
+    '2 things need your attention. By its audit log, 1,234 requests of the partner to change something succeeded.',
     // There may be more.
     '3 things need your attention first.',
   ]);
