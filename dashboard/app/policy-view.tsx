@@ -7,6 +7,7 @@ import { type Names, useNames } from './audit-table.tsx';
 import { readPeriod, Refused } from './audit-period.tsx';
 import { GroupHead } from './causes.tsx';
 import { Choice } from './choice.tsx';
+import { Command, CopyButton } from './copy.tsx';
 import { useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count, numbersKept } from './format.ts';
@@ -40,7 +41,11 @@ type Rule = Use['rules'][number];
 type Group = ReplayAnswer['groups'][number];
 
 const periods = ['7', '30', '90'];
-const sinceOf = (days: string): string => new Date(Date.now() - Number(days) * 86_400_000).toISOString();
+const dayMs = 86_400_000;
+const sinceOf = (days: string): string => new Date(Date.now() - Number(days) * dayMs).toISOString();
+
+/** Writes narrower rules, which can then be tried here. */
+const suggestion = (days: string): string => `ptb policy suggest --since ${days}d --output narrow.json`;
 
 /** What is used of the policy in force, and what another one would have decided. */
 function Policy() {
@@ -82,7 +87,7 @@ function Policy() {
               <Refusals answer={answer} />
             </>
           ) : (
-            <InForce use={answer.use}>
+            <InForce use={answer.use} read={lengthOf(answer)} days={days}>
               <Refusals answer={answer} />
             </InForce>
           )
@@ -98,6 +103,13 @@ const opensPartner = ({ allows }: Rule): boolean => allows?.partner === true;
 const opensEverything = ({ allows }: Rule): boolean => allows?.everything === true;
 
 const isUnused = ({ lastAt }: Rule): boolean => lastAt === undefined;
+
+/** It is good that nobody uses such a rule. */
+const isForEmergencies = ({ allows }: Rule): boolean => allows?.approval?.includes('in an emergency') === true;
+
+/** What a narrower policy would change. */
+const isTooWide = (rule: Rule): boolean =>
+  opensEverything(rule) || opensPartner(rule) || unusedIn(rule) > 0 || (isUnused(rule) && !isForEmergencies(rule));
 
 /** How many rules open too much, or else how many nobody used. */
 function headline({ use }: Partial<ReplayAnswer> = {}): string {
@@ -164,6 +176,10 @@ interface ReadProps {
   readonly answer: ReplayAnswer;
 }
 
+/** Of the time that was read. */
+const lengthOf = ({ readFrom, period }: ReplayAnswer): string =>
+  count(Math.max(1, Math.round((Date.parse(period.to) - Date.parse(readFrom)) / dayMs)), 'day');
+
 /** What a result rests on. */
 function Read({ answer }: ReadProps) {
   const { readFrom, period, judged, refusedByBoth, unknown, others } = answer;
@@ -214,6 +230,7 @@ function TryPolicy({ days, onClose }: { readonly days: string; readonly onClose:
       }}
     >
       <p class="quiet">Judges what was recorded in the period by the rules of another file. Nothing is stored.</p>
+      <Command text={suggestion(days)} about="This command writes rules for what was used, and nothing else:" />
       <div class="try-policy">
         <label for="policy-file">Policy file</label>
         <input
@@ -308,8 +325,16 @@ function RequestCell({ group }: { readonly group: Group }) {
   );
 }
 
+interface InForceProps {
+  readonly use: Use;
+  /** How long a time was read, such as `7 days`. */
+  readonly read: string;
+  /** The period that was chosen. */
+  readonly days: string;
+}
+
 /** Rules in words with their last use, and what nothing needed. */
-function InForce({ use, children }: { readonly use: Use; readonly children: ComponentChildren }) {
+function InForce({ use, read, days, children }: InForceProps & { readonly children: ComponentChildren }) {
   const { signInClientId } = useSignedIn();
   const { rules, roles, callerNames } = use;
   // It needs no name in the policy.
@@ -321,11 +346,19 @@ function InForce({ use, children }: { readonly use: Use; readonly children: Comp
   const needless = use.permissions.filter(({ unused }) => unused.length > 0);
   return (
     <>
-      <Panel title="Rules in force" bare>
+      <Panel
+        title="Rules in force"
+        more={
+          rules.some(isTooWide) ? (
+            <CopyButton text={suggestion(days)} what="command for narrower rules" isAlone />
+          ) : undefined
+        }
+        bare
+      >
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
-          <Rules rules={rules} names={names} />
+          <Rules {...{ rules, names, read }} />
         )}
       </Panel>
       {children}
@@ -334,7 +367,7 @@ function InForce({ use, children }: { readonly use: Use; readonly children: Comp
           <dl>
             {needless.map(({ application, unused, tokens }) => (
               <Fact key={application} name={`Application ${application}`}>
-                <Folded names={unused} noun="permission" />
+                <Folded names={unused} heading={count(unused.length, 'permission')} />
                 {tokens === 0 ? null : (
                   <span class="quiet small">
                     Do not remove them yet: {count(tokens, 'token')} asked for without a scope may have needed them.
@@ -345,7 +378,7 @@ function InForce({ use, children }: { readonly use: Use; readonly children: Comp
             {roles.map((held) => (
               <Fact key={held.caller} name={names.nameOf(held.caller)}>
                 <span title={held.caller}>
-                  <Folded names={held.roles} noun="app role" />
+                  <Folded names={held.roles} heading={count(held.roles.length, 'app role')} />
                 </span>
               </Fact>
             ))}
@@ -357,26 +390,23 @@ function InForce({ use, children }: { readonly use: Use; readonly children: Comp
 }
 
 /** The rules by how much they open. On a phone, each value has its name, as in the rows of a report. */
-function Rules({ rules, names }: { readonly rules: readonly Rule[]; readonly names: Names }) {
+function Rules({ rules, names, read }: { readonly rules: readonly Rule[] } & Pick<CellProps, 'names' | 'read'>) {
   const partner = useSignedIn().session.tenantId;
   const isPhone = useNarrow();
   const cells: readonly Column<Rule>[] = [
     ['May', 'wrap', (rule) => <MayCell rule={rule} />],
     ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
-    ['Approval', 'w-m wrap', ({ allows }) => allows?.approval],
-    ['Last used', 'w-m end wrap', lastUse],
-    // An approval is asked for by one decision, and used by another.
-    ['Decisions', 'w-s end wrap', ({ records }) => records.toLocaleString('en')],
+    ['Last used', 'w-m end wrap', (rule) => <UseCell rule={rule} />],
   ];
   const groups = groupsOf(rules);
-  const who = (rule: Rule) => <WhoCell {...{ rule, names }} />;
+  const who = (rule: Rule) => <WhoCell {...{ rule, names, read }} />;
   if (!isPhone)
     return (
       <Table
         class="policy"
         items={rules}
         keyOf={({ rule }) => rule}
-        columns={[['Rule, and who', 'w-c wrap', who], ...cells]}
+        columns={[['Rule, and who', 'rule wrap', who], ...cells]}
         groupsOf={() => groups}
       />
     );
@@ -401,29 +431,50 @@ function Rules({ rules, names }: { readonly rules: readonly Rule[]; readonly nam
   ));
 }
 
+interface Extent {
+  readonly title: string;
+  readonly about: string;
+  readonly isOf: (rule: Rule) => boolean;
+  readonly tone?: string;
+  /** What to do about the rules that are used. */
+  readonly remedy?: string;
+}
+
 /** What rules open, the most first: each rule belongs to the first that is true of it. */
-const extents: readonly (readonly [title: string, about: string, isOf: (rule: Rule) => boolean, tone?: string])[] = [
-  [
-    'Opens everything',
-    'Every resource or change job in every customer tenant, without an approval.',
-    opensEverything,
-    '',
-  ],
-  ['Opens the partner tenant', 'Your own tenant, which customers depend on.', opensPartner, 'warn'],
-  [
-    'With a condition',
-    'After an approval, or in an emergency with a reason.',
-    ({ allows }) => allows?.approval !== undefined,
-  ],
-  ['Limited', 'Without a condition, for what the rule names.', ({ allows }) => allows !== undefined],
-  ['Not known', 'This broker does not say what the rule allows.', () => true],
+const extents: readonly Extent[] = [
+  {
+    title: 'Opens everything',
+    about: 'Every resource or change job in every customer tenant, without an approval.',
+    isOf: opensEverything,
+    tone: '',
+    remedy: 'Name only what is needed.',
+  },
+  {
+    title: 'Opens the partner tenant',
+    about: 'Your own tenant, which customers depend on.',
+    isOf: opensPartner,
+    tone: 'warn',
+    remedy: 'Require an approval.',
+  },
+  {
+    title: 'With a condition',
+    about: 'After an approval, or in an emergency with a reason.',
+    isOf: ({ allows }) => allows?.approval !== undefined,
+  },
+  {
+    title: 'Limited',
+    about: 'Without a condition, for what the rule names.',
+    isOf: ({ allows }) => allows !== undefined,
+  },
+  { title: 'Not known', about: 'This broker does not say what the rule allows.', isOf: () => true },
 ];
 
 const groupsOf = (rules: readonly Rule[]) => {
-  const byExtent = Map.groupBy(rules, (rule) => extents.find(([, , isOf]) => isOf(rule)));
+  const byExtent = Map.groupBy(rules, (rule) => extents.find(({ isOf }) => isOf(rule)));
   return extents.flatMap((extent) => {
-    const [title, advice, , tone] = extent;
+    const { title, about, tone, remedy } = extent;
     const items = byExtent.get(extent)?.toSorted(byConcern) ?? [];
+    const advice = items.every(isUnused) ? about : [about, remedy ?? []].flat().join(' ');
     const head = <GroupHead count={items.length} {...{ title, advice, tone }} />;
     return items.length === 0 ? [] : [{ title, head, items }];
   });
@@ -452,12 +503,14 @@ const unsaid: Rule['allows'] = { callers: [], kinds: '', may: '', terms: {}, ten
 interface CellProps {
   readonly rule: Rule;
   readonly names: Names;
+  /** How long a time was read. */
+  readonly read: string;
   /** The id of the partner's tenant. */
   readonly partner: string | undefined;
 }
 
-/** The name of a rule, and for whom it is on which conditions. */
-function WhoCell({ rule, names: { nameOf } }: Pick<CellProps, 'rule' | 'names'>) {
+/** The name of a rule, for whom it is on which conditions, and what to do about it. */
+function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'names' | 'read'>) {
   const { callers, kinds, objects, only } = rule.allows ?? unsaid;
   const through = callers.includes('*') ? undefined : callers;
   const ids = objects ?? through;
@@ -466,15 +519,18 @@ function WhoCell({ rule, names: { nameOf } }: Pick<CellProps, 'rule' | 'names'>)
     ...(objects === undefined || through === undefined ? [] : [`through ${listed(through.map(nameOf))}`]),
     ...(only === undefined ? [] : [only]),
   ].join(', ');
+  const isLong = ids !== undefined && ids.length > fewNamed;
   return (
     <>
       <b>{rule.rule}</b> {/* The heading says what else it opens. */}
       {opensEverything(rule) && opensPartner(rule) ? (
         <ToneBadge tone="warn">opens the partner tenant, too</ToneBadge>
       ) : null}
-      {rule.allows === undefined ? null : ids !== undefined && ids.length > callersNamed ? (
+      {rule.allows === undefined ? null : isLong ? (
         <>
-          <Folded names={ids} noun="caller" most={callersNamed} nameOf={nameOf} />
+          {objects === undefined && saysAll(rule, 'callers') ? null : (
+            <Folded names={ids} heading={count(ids.length, 'caller')} most={fewNamed} nameOf={nameOf} />
+          )}
           {about === '' ? null : <div class="small quiet">{capitalized(about)}</div>}
         </>
       ) : (
@@ -483,13 +539,16 @@ function WhoCell({ rule, names: { nameOf } }: Pick<CellProps, 'rule' | 'names'>)
           {about === '' ? '' : ` (${about})`}
         </div>
       )}
-      <Unused rule={rule} parts={['callers']} nameOf={nameOf} />
+      {isUnused(rule) && !isForEmergencies(rule) ? (
+        <div class="remedy">Nobody used it in {read}. Remove it.</div>
+      ) : null}
+      <Needless rule={rule} parts={['callers']} nameOf={nameOf} />
     </>
   );
 }
 
-/** More of them are counted. */
-const callersNamed = 3;
+/** More names than this are folded or counted. */
+const fewNamed = 3;
 
 /** What they may do, and whole lists of it. */
 function MayCell({ rule }: Pick<CellProps, 'rule'>) {
@@ -497,18 +556,21 @@ function MayCell({ rule }: Pick<CellProps, 'rule'>) {
   return (
     <>
       {approval === undefined ? may : may.replace(`, ${approval}`, '')}
-      {Object.entries(terms).map(([part, entries]) => (
-        <div key={part} class="small quiet">
-          <Folded names={entries} before="In the policy: " noun={nouns[part] ?? 'entry'} />
-        </div>
-      ))}
-      <Unused rule={rule} parts={['scopes', 'resources', 'cmdlets', 'changes']} />
+      {approval === undefined ? null : <div>{approval}</div>}
+      {Object.entries(terms).map(([part, entries]) =>
+        saysAll(rule, part) ? null : (
+          <div key={part} class="small quiet">
+            <Folded names={entries} heading={`In the policy: ${count(entries.length, nouns[part] ?? 'entry')}`} />
+          </div>
+        ),
+      )}
+      <Needless rule={rule} parts={['scopes', 'resources', 'cmdlets', 'changes']} />
     </>
   );
 }
 
 /** In which tenants, and which they may read. */
-function WhereCell({ rule, names, partner }: CellProps) {
+function WhereCell({ rule, names, partner }: Omit<CellProps, 'read'>) {
   const { tenants, except, reads } = rule.allows ?? unsaid;
   const namesOf = (entries: readonly string[], all = 'every customer tenant'): readonly string[] =>
     entries.map((entry) => {
@@ -529,48 +591,77 @@ function WhereCell({ rule, names, partner }: CellProps) {
           They may read {reads.length === 0 ? 'no tenant' : <Some names={namesOf(reads, 'every tenant')} />}.
         </div>
       )}
-      <Unused rule={rule} parts={['tenants']} />
+      <Needless rule={rule} parts={['tenants']} />
     </>
   );
 }
 
-interface UnusedProps {
+interface NeedlessProps {
   readonly rule: Rule;
   readonly parts: readonly string[];
   readonly nameOf?: Names['nameOf'];
 }
 
-/** What nobody used of parts of a rule. */
-const Unused = ({ rule, parts, ...tags }: UnusedProps) => (
+/** What was used of a list. Undefined where the policy is short enough to say all of it in words. */
+const usedOf = ({ allows, unused }: Rule, part: string): readonly string[] | undefined =>
+  (part === 'callers' ? allows?.callers : allows?.terms[part])?.filter((name) => !unused[part]?.includes(name));
+
+/** Whether one line names what was used of a list and folds the rest: then nothing else needs to name all. */
+const saysAll = (rule: Rule, part: string): boolean =>
+  rule.unused[part] !== undefined && (usedOf(rule, part)?.length ?? Infinity) <= fewNamed;
+
+/** How much of parts of a rule was used, and what to remove: a few by their names, and many on request. */
+const Needless = ({ rule, parts, nameOf = (name) => name }: NeedlessProps) => (
   <>
     {parts.map((part) => {
-      const names = rule.unused[part] ?? [];
-      const verb = part === 'callers' ? 'did not use it' : names.length === 1 ? 'was not used' : 'were not used';
-      return names.length === 0 ? null : (
-        <div key={part} class="small quiet">
-          <Folded names={names} noun={nouns[part] ?? 'entry'} after={` ${verb}`} {...tags} />
+      const idle = rule.unused[part] ?? [];
+      if (idle.length === 0) return null;
+      const isShort = idle.length <= fewNamed;
+      const used = usedOf(rule, part);
+      const rest = isShort ? idle.map(nameOf).join(', ') : used?.length ? `the other ${idle.length}` : 'them';
+      const heading = `${usedWords(part, idle, used, nameOf)}. Remove ${rest}.`;
+      return (
+        <div key={part} class="remedy" title={isShort ? idle.join(', ') : undefined}>
+          {isShort ? heading : <Folded names={idle} heading={heading} most={fewNamed} nameOf={nameOf} />}
         </div>
       );
     })}
   </>
 );
 
-const lastUse = ({ lastAt }: Rule) =>
-  lastAt === undefined ? <span class="quiet">not used</span> : <Time iso={lastAt} short />;
+function usedWords(
+  part: string,
+  idle: readonly string[],
+  used: readonly string[] | undefined,
+  nameOf: Names['nameOf'],
+): string {
+  const noun = nouns[part] ?? 'entry';
+  const was = (n: number): string => (part === 'callers' ? 'used it' : n === 1 ? 'was used' : 'were used');
+  if (used === undefined) return `${count(idle.length, noun)} ${was(idle.length).replace('used', 'not used')}`;
+  const named = used.length > 0 && used.length <= fewNamed ? `: ${used.map(nameOf).join(', ')}` : '';
+  return `${used.length} of ${count(idle.length + used.length, noun)} ${was(used.length)}${named}`;
+}
 
-/** How many there are of something, and their names in boxes: those of a long list on request. */
+/** When it was used last, and how often: an approval is asked for by one decision, and used by another. */
+const UseCell = ({ rule: { lastAt, records } }: { readonly rule: Rule }) =>
+  lastAt === undefined ? (
+    <span class="quiet">not used</span>
+  ) : (
+    <>
+      <Time iso={lastAt} short />
+      <div class="small quiet">{count(records, 'decision')}</div>
+    </>
+  );
+
+/** Names in boxes after their heading: those of a long list on request. */
 export function Folded(props: {
+  readonly heading: string;
   readonly names: readonly string[];
-  /** What they are, such as `scope`. */
-  readonly noun: string;
-  readonly before?: string;
-  readonly after?: string;
   /** Names that are not folded. */
   readonly most?: number;
   readonly nameOf?: Names['nameOf'];
 }) {
-  const { names, noun, before = '', after = '', most = namesShown, ...tags } = props;
-  const heading = `${before}${count(names.length, noun)}${after}`;
+  const { heading, names, most = namesShown, ...tags } = props;
   const boxes = <TagList names={names} {...tags} />;
   return names.length <= most ? (
     <>

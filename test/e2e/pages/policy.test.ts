@@ -54,15 +54,18 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
       })
       .waitFor();
     const rule = page.getByRole('row', { name: /local callers may try the gateway/ });
-    expect(await rule.textContent()).toMatch(/\d+ scopes were not used.*AuditLog\.Read\.All/);
+    expect(await rule.textContent()).toMatch(
+      /\d of \d+ scopes (?:was|were) used: .*Remove the other \d+\..*AuditLog\.Read\.All/,
+    );
     const unused = page.getByRole('row', { name: /local applications may apply every plan/ });
-    expect(await unused.textContent()).toContain('not used');
+    expect(await unused.textContent()).toContain('Nobody used it in 7 days. Remove it.');
+    await page.getByRole('button', { name: 'Copy command for narrower rules' }).waitFor();
     await look('in-force');
     // A phone shows the name of each value.
     await page.setViewportSize({ width: 390, height: 844 });
     const said = (name: RegExp) => page.locator('.rules li', { hasText: name }).locator('dl').textContent();
     expect(await said(/local applications may apply every plan/)).toContain('Last usednot used');
-    expect(await said(/users are read with an approval/)).toContain('Approvalafter 1 approval each');
+    expect(await said(/users are read with an approval/)).toContain('after 1 approval each');
     await checkLooks(page);
     await page.setViewportSize({ width: 1360, height: 900 });
   });

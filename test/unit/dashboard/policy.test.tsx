@@ -63,7 +63,7 @@ async function tried(changes: Partial<ReplayAnswer>) {
     summary: root.querySelector('[role=status]')?.textContent,
     lede: root.querySelector('.lede')?.textContent,
     read: root.querySelector('dialog .quiet:has(code)')?.textContent,
-    lastUse: [...root.querySelectorAll('.table td:nth-child(5)')].map(({ textContent }) => textContent),
+    lastUse: [...root.querySelectorAll('.table td:nth-child(4)')].map(({ textContent }) => textContent),
   };
   await unmount();
   return shown;
@@ -84,7 +84,15 @@ it.each<[string, Partial<ReplayAnswer>, string]>([
 it('shows the name of a caller, or the start of its id, with the whole id as a title', async () => {
   const [portal, bot, ada] = ['a', 'b', 'c'].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000001`);
   const use = {
-    rules: [{ rule: 'spare', allows, records: 0, unused: { callers: [portal!, bot!] } }],
+    rules: [
+      {
+        rule: 'spare',
+        allows: { ...allows, callers: [portal!, bot!] },
+        records: 1,
+        lastAt: answer.period.to,
+        unused: { callers: [portal!, bot!] },
+      },
+    ],
     roles: [{ caller: ada!, roles: ['Tokens.Request' as const] }],
     permissions: [],
     callerNames: { [portal!]: 'Portal' },
@@ -101,56 +109,57 @@ it('shows the name of a caller, or the start of its id, with the whole id as a t
     ),
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const unused = root.querySelector('tbody tr:not(.group) th .quiet');
-  expect(unused?.textContent).toBe('2 callers did not use it Portal bbbbbbbb… ');
-  expect([...(unused?.querySelectorAll('span') ?? [])].map(({ title }) => title)).toEqual([portal, bot]);
+  const unused = root.querySelector<HTMLElement>('.remedy');
+  expect(unused?.textContent).toBe('0 of 2 callers used it. Remove Portal, bbbbbbbb….');
+  expect(unused?.title).toBe(`${portal}, ${bot}`);
   expect(root.querySelector('dl')?.textContent).toBe('ada@partner.example1 app role Tokens.Request ');
   expect(root.querySelector<HTMLElement>('dd > span')?.title).toBe(ada);
   await unmount();
 });
 
+const spare = { rule: 'spare', allows, records: 0, unused: {} };
 const tokens = 'get tokens for graph';
 const everywhere = 'every customer tenant';
 
-it.each<[string, Partial<Scope> | undefined, readonly [who: string, may: string, where: string, approval: string]]>([
-  ['every caller', {}, ['spare All people and applications', tokens, everywhere, '']],
+it.each<[string, Partial<Scope> | undefined, readonly [who: string, may: string, where: string]]>([
+  ['every caller', {}, ['spare All people and applications', tokens, everywhere]],
   [
     'every person, who reads less',
     { kinds: 'people', reads: [tenantId] },
-    ['spare All people', tokens, `${everywhere}They may read Contoso.`, ''],
+    ['spare All people', tokens, `${everywhere}They may read Contoso.`],
   ],
   [
     'people by their object ids',
     { callers: ['portal'], kinds: 'people', objects: ['ada'], reads: [] },
-    ['spare Ada (people, through Portal)', tokens, `${everywhere}They may read no tenant.`, ''],
+    ['spare Ada (people, through Portal)', tokens, `${everywhere}They may read no tenant.`],
   ],
   [
     'some, by their names',
     { callers: ['portal', 'b'.repeat(36)], kinds: 'people', tenants: ['group:gold', tenantId], except: ['tag:risk'] },
-    ['spare Portal, bbbbbbbb… (people)', tokens, 'group:gold, Contoso, except tag:risk', ''],
+    ['spare Portal, bbbbbbbb… (people)', tokens, 'group:gold, Contoso, except tag:risk'],
   ],
   [
     'people who sign in here, in the tenant of the partner',
     { callers: ['sign-in'], kinds: 'people', tenants: ['partner'] },
-    ['spare People who sign in here (people)', tokens, 'the partner tenant', ''],
+    ['spare People who sign in here (people)', tokens, 'the partner tenant'],
   ],
   [
     'by lists that words only count',
     { terms: { 'requests.paths': ['/v1.0/a', '/v1.0/b'] } },
-    ['spare All people and applications', `${tokens}In the policy: 2 paths /v1.0/a /v1.0/b `, everywhere, ''],
+    ['spare All people and applications', `${tokens}In the policy: 2 paths /v1.0/a /v1.0/b `, everywhere],
   ],
   [
-    'after an approval, which has its own column',
+    'after an approval, in its own line',
     { may: `${tokens}, after 1 approval each`, approval: 'after 1 approval each' },
-    ['spare All people and applications', tokens, everywhere, 'after 1 approval each'],
+    ['spare All people and applications', `${tokens}after 1 approval each`, everywhere],
   ],
-  ['of which an older broker says nothing', undefined, ['spare ', '', '', '']],
+  ['of which an older broker says nothing', undefined, ['spare ', '', '']],
 ])('says what a rule allows %s', async (_, more, words) => {
   const scope = (more && { ...allows, ...more }) as Scope;
-  const { cells, unmount } = await rulesOf([{ rule: 'spare', allows: scope, records: 0, unused: {} }]);
+  const { cells, unmount } = await rulesOf([{ ...spare, allows: scope, records: 1, lastAt: answer.period.to }]);
   expect(
     cells()[0]
-      ?.slice(0, 4)
+      ?.slice(0, 3)
       .map((text) => text?.replace(/ {2,}/, ' ')),
   ).toEqual(words);
   await unmount();
@@ -238,8 +247,6 @@ it('shows on a phone each rule below its group, with the names of its values', a
     everywhere,
     'Last used',
     'not used',
-    'Decisions',
-    '0',
   ]);
   await unmount();
 });
@@ -247,7 +254,7 @@ it('shows on a phone each rule below its group, with the names of its values', a
 it('names up to three callers, and counts more of them over their names', async () => {
   const callers = ['a', 'b', 'c', 'd'];
   const of = async (some: readonly string[]) => {
-    const rules = [{ rule: 'spare', allows: { ...allows, callers: some }, records: 0, unused: {} }];
+    const rules = [{ ...spare, allows: { ...allows, callers: some }, lastAt: answer.period.to }];
     const { root, unmount } = await rulesOf(rules);
     const cell = root.querySelector('tbody tr:not(.group) th');
     const shown = [cell?.querySelector('summary')?.textContent.trim(), cell?.textContent.replaceAll(/\s+/g, ' ')];
@@ -289,14 +296,69 @@ it('leads from how much was refused to it, and says to whom most often', async (
   await unmount();
 });
 
-it('folds a long list of names behind its number', async () => {
+it('folds a long list of names behind its heading', async () => {
   const names = Array.from({ length: 5 }, (_, at) => `Scope.${at}`);
-  const { root, rerender, unmount } = await rendered(<Folded names={names.slice(0, 4)} noun="scope" />);
+  const { root, rerender, unmount } = await rendered(<Folded names={names.slice(0, 4)} heading="4 scopes" />);
   expect(root.textContent).toBe('4 scopes Scope.0 Scope.1 Scope.2 Scope.3 ');
   expect(root.querySelector('details')).toBeNull();
-  await rerender(<Folded names={names} before="In all: " noun="scope" after=" here" />);
-  expect(root.querySelector('summary')?.textContent).toBe(' In all: 5 scopes here');
+  await rerender(<Folded names={names} heading="5 scopes" />);
+  expect(root.querySelector('summary')?.textContent).toBe(' 5 scopes');
   expect(root.querySelectorAll('details > .tag')).toHaveLength(5);
+  await unmount();
+});
+
+const many = ['a', 'b', 'c', 'd', 'e'];
+const used = { ...spare, records: 9, lastAt: answer.period.to };
+const opensAll = { ...allows, everything: true as const };
+
+it.each<[string, object, readonly string[]]>([
+  ['nobody used it', spare, ['Nobody used it in 7 days. Remove it.']],
+  [
+    'nobody needed it for an emergency',
+    { ...spare, allows: { ...allows, approval: 'after 1 approval each, in an emergency, with a reason' } },
+    [],
+  ],
+  ['all of it was used', used, []],
+  [
+    'one of many callers used it',
+    { ...used, allows: { ...allows, callers: ['portal', ...many] }, unused: { callers: many } },
+    ['1 of 6 callers used it: Portal. Remove the other 5.'],
+  ],
+  [
+    'a few did not use it',
+    { ...used, allows: { ...allows, callers: ['portal', 'ada'] }, unused: { callers: ['ada'] } },
+    ['1 of 2 callers used it: Portal. Remove Ada.'],
+  ],
+  [
+    'some of its scopes were not used',
+    { ...used, allows: { ...allows, terms: { scopes: [...many, 'f', 'g', 'h', 'i'] } }, unused: { scopes: many } },
+    ['4 of 9 scopes were used. Remove the other 5.'],
+  ],
+  [
+    'one of its few scopes was not used',
+    { ...used, unused: { scopes: ['User.Read'] } },
+    ['1 scope was not used. Remove User.Read.'],
+  ],
+])('says what to remove of a rule if %s', async (_, rule, remedies) => {
+  const { root, unmount } = await rulesOf([rule as never]);
+  const shown = [...root.querySelectorAll('.remedy')].map(
+    (each) => each.querySelector('summary')?.textContent.trim() ?? each.textContent,
+  );
+  expect(shown).toEqual(remedies);
+  // Those who used it and those to remove are all there are.
+  if (remedies[0]?.includes('used it: ')) expect(root.querySelectorAll('tbody details').length).toBeLessThan(2);
+  await unmount();
+});
+
+it.each<[string, object, string | undefined, boolean]>([
+  ['was used', { ...used, allows: opensAll }, 'Name only what is needed.', true],
+  ['was not used', { ...spare, allows: opensAll }, undefined, true],
+  ['is narrow', used, undefined, false],
+])('says how to narrow what is too wide: a rule that %s', async (_, rule, advice, isOffered) => {
+  const { root, unmount } = await rulesOf([rule as never]);
+  expect(root.querySelector('.group')?.textContent.includes('Name only')).toBe(advice !== undefined);
+  const copy = root.querySelector<HTMLElement>('.panel header .copy');
+  expect(copy?.title).toBe(isOffered ? 'ptb policy suggest --since 7d --output narrow.json' : undefined);
   await unmount();
 });
 
