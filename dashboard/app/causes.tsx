@@ -108,9 +108,11 @@ export function CauseHead(props: {
   readonly whole?: string;
   readonly about: ComponentChildren;
   readonly trend?: ReturnType<CausesProps['trendOf']>;
+  /** In place of a trend. */
+  readonly bar?: ComponentChildren;
   readonly since: string | undefined;
 }) {
-  const { count: n, title, whole = title, about, trend, since } = props;
+  const { count: n, title, whole = title, about, trend, bar, since } = props;
   return (
     <summary>
       <span class="n">{n.toLocaleString('en')}</span>
@@ -121,7 +123,7 @@ export function CauseHead(props: {
         {about}
       </div>
       {trend === undefined ? (
-        <span class="spark" />
+        <span class="spark">{bar}</span>
       ) : (
         <Spark values={trend.values} label={`Tenants with this cause, night by night: ${trend.values.join(', ')}`} />
       )}

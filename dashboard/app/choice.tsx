@@ -177,7 +177,7 @@ export function useReason(field: {
       <textarea
         id={id}
         ref={area}
-        rows={2}
+        rows={isNeeded === true ? 2 : 1}
         maxLength={reasonLength.most}
         value={text}
         aria-invalid={isShort}

@@ -1,34 +1,59 @@
-import { useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
+import type { ResultsAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { differenceOf } from '../../src/lib/changes/difference.ts';
 import type { Api } from './api.ts';
-import { count } from './format.ts';
 import { CauseHead } from './causes.tsx';
+import { StackedBar } from './charts.tsx';
+import { count } from './format.ts';
+import { Icon, type IconName } from './icon.tsx';
 import { Breakable, Panel } from './pieces.tsx';
-import { differenceWords, type Group, groupTitle, isEmptyAt, plainWords } from './plan-words.ts';
+import { differenceWords, type Group, groupTitle, isEmptyAt, outcomeTones, plainWords } from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { runLink, tenantLink } from './route.ts';
 
 const namesShown = 10;
 
+type Rows = ResultsAnswer['rows'];
+
+/** What became of it so far. */
+interface Applied {
+  /** Of the apply. Undefined: there is none, or they are not read yet. */
+  readonly tenants?: readonly RunTenant[] | undefined;
+  /** The changes of tenants that failed. */
+  readonly wrong?: Rows;
+}
+
 /** What is the same in many tenants, those that cannot be undone first. */
-export function Difference({ plan }: { readonly plan: PlanAnswer }) {
-  const { groups, changes, irreversible, more, planId, apply } = plan;
+export function Difference({ plan, tenants, wrong = [] }: { readonly plan: PlanAnswer } & Applied) {
+  const { groups, irreversible, more, planId, apply } = plan;
+  const load = async (api: Api) =>
+    groups.length === 0 ? undefined : api.rows(planId, undefined, new AbortController().signal);
+  const { value } = usePolling(load, `rows of ${planId} ${groups.length === 0}`);
+  // A page has thousands of rows, and a plan hundreds of groups.
+  const byKind = useMemo(() => Map.groupBy(value?.rows ?? [], kindOf), [value]);
   if (groups.length === 0) return null;
+  const ended = tenants && new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
   const undoable = irreversible === 0 ? 'each can be undone' : `${irreversible.toLocaleString('en')} cannot be undone`;
   return (
     <Panel
       title="What changes"
       more={
         <>
-          <span class="small">{`${count(changes, 'change')}, ${undoable}`}</span>
+          <span class="small">{undoable}</span>
           <a href={runLink(apply?.runId ?? planId, 'rows')}>By tenant</a>
         </>
       }
       bare
     >
       {groups.map((group, index) => (
-        <GroupRow key={index} planId={planId} group={group} isOpen={index === 0} />
+        <GroupRow
+          key={index}
+          planId={planId}
+          group={group}
+          changed={changedIn(byKind.get(kindOf(group)) ?? [], ended, wrong)}
+          isOpen={index === 0}
+        />
       ))}
       {more ? (
         <footer>
@@ -39,21 +64,48 @@ export function Difference({ plan }: { readonly plan: PlanAnswer }) {
   );
 }
 
+/** A tenant of a group, and what became of the change there: tone and word. Undefined: nobody applies it. */
+interface Changed {
+  readonly tenantId: string;
+  readonly name: string;
+  readonly state: readonly [tone: IconName, word: string] | undefined;
+}
+
+/** What is the same in all changes of a group. */
+const kindOf = ({ action, target, before, after, undo }: Group | Rows[number]): string =>
+  JSON.stringify([action, target, before, after, undo]);
+
+/** The tenants of a group by its rows, as far as the first page has them. Those where it went wrong come first. */
+function changedIn(rows: Rows, ended: ReadonlyMap<string, RunTenant> | undefined, wrong: Rows): readonly Changed[] {
+  const stateOf = (row: Rows[number]): Changed['state'] => {
+    if (ended === undefined) return undefined;
+    const { outcome } = ended.get(row.tenantId) ?? {};
+    if (outcome === 'succeeded') return ['good', 'done'];
+    if (outcome === 'retrying') return ['active', 'under way'];
+    if (outcome === 'skipped') return ['idle', 'skipped'];
+    if (outcome !== 'failed') return ['clock', 'to come'];
+    // Another change there may have failed.
+    const said = wrong.find((one) => one.tenantId === row.tenantId && kindOf(one) === kindOf(row))?.['outcome'];
+    return typeof said === 'string' ? [outcomeTones.get(said) ?? 'bad', said] : ['bad', 'failed'];
+  };
+  return [...new Map(rows.map((row) => [row.tenantId, row])).values()]
+    .map((row) => ({ tenantId: row.tenantId, name: row.tenantName, state: stateOf(row) }))
+    .toSorted((one, other) => Number(other.state?.[0] === 'bad') - Number(one.state?.[0] === 'bad'));
+}
+
 interface GroupProps {
   readonly planId: string;
   readonly group: Group;
+  /** None until they are read. */
+  readonly changed: readonly Changed[];
 }
 
-function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boolean }) {
+function GroupRow({ planId, group, changed, isOpen }: GroupProps & { readonly isOpen: boolean }) {
   const { target, before, after, undo, tenants } = group;
-  const [wasOpened, setOpened] = useState(isOpen);
+  const progress = progressOf(changed, tenants);
   const isLasting = undo.startsWith('no');
   return (
-    <details
-      class={isLasting ? 'cause bad' : 'cause ok'}
-      open={isOpen}
-      onToggle={(event) => event.currentTarget.open && setOpened(true)}
-    >
+    <details class={isLasting ? 'cause bad' : 'cause ok'} open={isOpen}>
       <CauseHead
         count={tenants}
         title={groupTitle(group)}
@@ -63,7 +115,10 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
             <div class="words whom quiet">{differenceWords(before, after).join('; ')}</div>
           ) : null
         }
-        since={isLasting ? 'cannot be undone' : undo === 'yes' ? '' : `undo ${undo}`}
+        bar={progress?.bar}
+        since={[progress?.words ?? [], isLasting ? 'cannot be undone' : undo === 'yes' ? [] : `undo ${undo}`]
+          .flat()
+          .join(', ')}
       />
       <div>
         {isLasting ? <p class="problem">Cannot be undone{undo.slice(2)}</p> : null}
@@ -94,32 +149,50 @@ function GroupRow({ planId, group, isOpen }: GroupProps & { readonly isOpen: boo
             </div>
           ))}
         </figure>
-        {wasOpened ? <Tenants planId={planId} group={group} /> : null}
+        <Tenants planId={planId} group={group} changed={changed} />
       </div>
     </details>
   );
 }
 
-const compared = ['action', 'target', 'before', 'after', 'undo'] as const;
+/** How many of all are done or went wrong. Undefined if nobody applies it, or not all tenants are known. */
+function progressOf(changed: readonly Changed[], all: number) {
+  const of = (tone: IconName): number => changed.filter(({ state }) => state?.[0] === tone).length;
+  if (changed.length < all || changed.some(({ state }) => state === undefined)) return undefined;
+  const [done, wrong] = [of('good'), of('bad')];
+  return {
+    words: `${done.toLocaleString('en')} done${wrong === 0 ? '' : `, ${wrong.toLocaleString('en')} failed`}`,
+    bar: (
+      <StackedBar
+        parts={[
+          ['good', done],
+          ['bad', wrong],
+        ]}
+        total={all}
+      />
+    ),
+  };
+}
 
-/** The tenants of a group, from the first page of the rows. */
-function Tenants({ planId, group }: GroupProps) {
-  const load = (api: Api) => api.rows(planId, undefined, new AbortController().signal);
-  const { value } = usePolling(load, `rows of ${planId}`);
-  const rows = value?.rows.filter((row) => compared.every((name) => row[name] === group[name])) ?? [];
-  const names = new Map(rows.map(({ tenantId, tenantName }) => [tenantId, tenantName]));
-  const left = group.tenants - Math.min(names.size, namesShown);
+function Tenants({ planId, group, changed }: GroupProps) {
+  const left = group.tenants - Math.min(changed.length, namesShown);
   return (
     <ul class="names">
-      {[...names].slice(0, namesShown).map(([tenantId, name]) => (
+      {changed.slice(0, namesShown).map(({ tenantId, name, state }) => (
         <li key={tenantId}>
+          {state === undefined ? null : (
+            <span class={state[0]} title={state[1]}>
+              <Icon name={state[0]} />
+            </span>
+          )}
           <a href={tenantLink(tenantId)}>{name}</a>
+          {state === undefined ? null : <span class="visually-hidden"> {state[1]}</span>}
         </li>
       ))}
       {left > 0 ? (
         <li>
           <a href={runLink(planId, 'rows')}>
-            {names.size === 0 ? count(left, 'tenant') : `and ${count(left, 'other')}`}
+            {changed.length === 0 ? count(left, 'tenant') : `and ${count(left, 'other')}`}
           </a>
         </li>
       ) : null}

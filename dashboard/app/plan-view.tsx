@@ -1,7 +1,7 @@
 import { type ComponentChildren, Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
-import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
+import type { ResultsAnswer, RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { limitsOf } from '../../src/lib/changes/judge-wave.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
@@ -17,7 +17,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Connection, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
+import { Clock, Connection, Fact, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
 import {
   type Apply,
   canApply,
@@ -88,6 +88,8 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
   const mayApply = useRole('Changes.Apply');
   const [failure, setFailure] = useState<ApiFailure>();
   const applied = useApplied(apply);
+  const failed = applied.value?.filter(({ outcome }) => outcome === 'failed') ?? [];
+  const wrong = useWrong(apply, failed);
   const headline = headlineOf(plan, mayApply);
   useProgressAnnouncement(headline, apply === undefined ? isEnded(status) : isEnded(apply.status) || apply.waits);
   const pending = apply === undefined ? pendingOf(planId) : undefined;
@@ -124,7 +126,6 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           onFailure={setFailure}
         />
       ) : null}
-      {apply === undefined || applied.value === undefined ? null : <WentWrong apply={apply} tenants={applied.value} />}
       {run !== undefined && (isEnded(run.status) || run.cancelRequested === true) ? <RunSummary run={run} /> : null}
       {tenants.failed > 0 && isEnded(status) ? (
         <Notice kind="warn" actions={why}>
@@ -136,13 +137,15 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       ) : (
         <>
           <Outcomes plan={plan} apply={apply} />
-          <div class={apply.approvalId === undefined ? undefined : 'cols'}>
+          <div class="cols of-plan">
+            {failed.length === 0 ? null : <WentWrong apply={apply} failed={failed} rows={wrong} />}
             <div class="stack">
               <Connection of={[applied]} />
               {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
-              <Difference plan={plan} />
+              <Difference plan={plan} tenants={applied.value} wrong={wrong} />
             </div>
             {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
+            <Limits plan={plan} apply={apply} />
           </div>
         </>
       )}
@@ -308,31 +311,24 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
             <Time iso={hold.at} short />.
           </>
         )}
-        {canHold ? (
-          <>
-            {' '}
-            It stops and waits again if {count(limits.failed + 1, 'more tenant')}{' '}
-            {limits.failed === 0 ? 'fails' : 'fail'} or {limits.unclear + 1} {limits.unclear === 0 ? 'ends' : 'end'}{' '}
-            unclear.
-          </>
-        ) : null}
+        {canHold ? <> It stops again if {limitWords(limits, 'more')}.</> : null}
       </p>
       {canHold ? (
         <p class="small">
-          Tenants that had changed since the plan do not count.
-          {judged === 1 ? ' Unconfirmed tenants count as unclear.' : ''}
+          A tenant that changed since the plan is skipped and does not count as failed.
+          {judged === 1 ? ' An unconfirmed one counts as unclear.' : ''}
         </p>
       ) : null}
       {mayApply ? (
-        <>
-          {element}
+        <div class="decide">
+          <div>{element}</div>
           <div class="actions">
             <ActionButton work={goOn} onFailure={onFailure} primary>
               <Icon name="play" /> {hold === undefined ? `Go on with wave ${wave + 1}` : 'Go on'}
             </ActionButton>
             <EndButton plan={plan} reload={reload} onFailure={onFailure} label="End here…" />
           </div>
-        </>
+        </div>
       ) : (
         <p class="quiet">
           To decide, you need the app role <code>Changes.Apply</code>.
@@ -479,28 +475,60 @@ function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: 
         tone,
       ] as const,
   );
-  const made = undoableOf(plan);
-  const when = `${made === 1 ? 'change' : 'changes'}${isEnded(status) ? '' : ', once the apply has ended'}`;
-  const undone = made > 0 ? [['can be undone', made.toLocaleString('en'), when, 'idle'] as const] : [];
-  return <Metrics class="panel" of={[...shown, ...undone]} />;
+  return <Metrics class="panel" of={shown} />;
 }
 
-/** The tenants that failed, and why, as far as the first page of rows has it. */
-function WentWrong({ tenants, apply }: { readonly tenants: readonly RunTenant[]; readonly apply: Apply }) {
-  const { runId } = apply;
-  const failed = tenants.filter(({ outcome }) => outcome === 'failed');
+/** `4 more tenants fail or 2 end unclear`: what is one too many. */
+const limitWords = ({ failed, unclear }: ReturnType<typeof limitsOf>, more?: 'more'): string =>
+  `${count(failed + 1, more === undefined ? 'tenant' : 'more tenant')} ${failed === 0 ? 'fails' : 'fail'} or ${unclear + 1} ${unclear === 0 ? 'ends' : 'end'} unclear`;
+
+/** What stops the apply, and how it is taken back. */
+function Limits({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
+  const { stop, waves, status } = apply;
+  const made = undoableOf(plan);
+  if (stop === undefined && made === 0) return null;
+  return (
+    <Panel title="Limits">
+      <dl>
+        <Fact name="First wave">{stop && `stops if ${limitWords(limitsOf(stop, 1))}`}</Fact>
+        <Fact name="Later waves">
+          {stop && waves.length > 1 ? `stop if ${limitWords(limitsOf(stop, 2))}` : undefined}
+        </Fact>
+        <Fact name="Undo">
+          {made === 0
+            ? undefined
+            : `“Plan to undo” ${isEnded(status) ? 'takes' : 'will take'} back ${count(made, 'change')}${isEnded(status) ? '' : ', once the apply has ended'}`}
+        </Fact>
+      </dl>
+    </Panel>
+  );
+}
+
+/** The changes of tenants that failed, as far as the first page of rows has them. */
+function useWrong(apply: Apply | undefined, failed: readonly RunTenant[]): ResultsAnswer['rows'] {
   const load = async (api: Api) =>
-    failed.length === 0 ? undefined : api.rows(runId, undefined, new AbortController().signal);
-  const rows = usePolling(load, `rows of ${runId}, ${failed.length} failed`).value?.rows ?? [];
+    apply === undefined || failed.length === 0
+      ? undefined
+      : api.rows(apply.runId, undefined, new AbortController().signal);
+  return usePolling(load, `rows of ${apply?.runId}, ${failed.length} failed`).value?.rows ?? [];
+}
+
+interface WrongProps {
+  readonly apply: Apply;
+  readonly failed: readonly RunTenant[];
+  readonly rows: ResultsAnswer['rows'];
+}
+
+/** The tenants that failed, and why. */
+function WentWrong({ apply: { runId }, failed, rows }: WrongProps) {
   const saidOf = (id: string) =>
     rows.find(
       ({ tenantId, outcome, detail }) => tenantId === id && outcome !== 'applied' && typeof detail === 'string',
     )?.['detail'];
-  if (failed.length === 0) return null;
   return (
     <Panel
       title={`${count(failed.length, 'tenant')} failed`}
-      more={<a href={runLink(runId, 'rows')}>Every change with its answer</a>}
+      more={<a href={runLink(runId, 'rows')}>Every answer</a>}
       bare
     >
       <ul class="list">

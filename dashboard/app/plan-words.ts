@@ -77,7 +77,9 @@ export function stateOf(plan: PlanSummary): readonly [OutcomeStyle['tone'] | 'wa
 /** The answer of the page: what the plan changes, where its apply is, or what became of it. */
 export function headlineOf(plan: PlanAnswer, mayApply: boolean): string {
   const { status, tenants, changes, changedTenants, apply } = plan;
-  const all = `${count(changes, 'change')} in ${count(changedTenants, 'tenant')}`;
+  // The others are as they should be, or could not be read.
+  const of = changedTenants < tenants.total ? `${changedTenants.toLocaleString('en')} of ` : '';
+  const all = `${count(changes, 'change')} in ${of}${count(of === '' ? changedTenants : tenants.total, 'tenant')}`;
   if (!isEnded(status))
     return tenants.total === 0
       ? 'The tenants are being listed'

@@ -45,41 +45,40 @@ function PlanList() {
           ) : (
             <div class="panel">
               <Table<PlanSummary>
+                class="plans"
                 items={plans}
                 keyOf={({ planId }) => planId}
                 groupsOf={byState}
                 columns={[
                   [
                     'Plan',
-                    'wrap',
+                    'plan wrap',
                     (plan) => (
                       <>
                         <a href={planLink(plan.planId)}>{plan.title}</a>
-                        <span class="sub">
+                        <div class="small quiet">
                           <Person name={plan.madeBy} />, <Time iso={plan.madeAt} short />
+                        </div>
+                        <div class="sub">
+                          <StateBadge plan={plan} />
                           <Tenants plan={plan} />
-                        </span>
+                        </div>
                       </>
                     ),
                     ({ job }) => job,
                   ],
+                  ['State', 'w-l wrap p2', (plan) => <StateBadge plan={plan} />],
+                  ['Tenants', 'wrap p2', (plan) => <Tenants plan={plan} />],
                   [
-                    'State',
-                    'w-c wrap',
-                    (plan) => (
-                      <span class="tags">
-                        <StateBadge plan={plan} />
-                        {plan.apply?.waits === true && mayApply ? (
-                          <a class="btn s" href={planLink(plan.planId)}>
-                            Decide<span class="visually-hidden"> {plan.title}</span>
-                          </a>
-                        ) : null}
-                      </span>
-                    ),
+                    'Decision',
+                    'w-s end',
+                    (plan) =>
+                      plan.apply?.waits === true && mayApply ? (
+                        <a class="btn s" href={planLink(plan.planId)}>
+                          Decide<span class="visually-hidden"> {plan.title}</span>
+                        </a>
+                      ) : null,
                   ],
-                  ['Tenants', 'w-l wrap p2', (plan) => <Tenants plan={plan} />],
-                  ['Made', 'w-m p2', ({ madeAt }) => <Time iso={madeAt} short />],
-                  ['By', 'w-l p3 quiet', ({ madeBy }) => <Person name={madeBy} />],
                 ]}
               />
             </div>

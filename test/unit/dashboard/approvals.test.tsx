@@ -682,7 +682,7 @@ describe('the page of an approval', () => {
     ];
     let apply: object = { approvalId: approval().id, status: 'running', tenants, wave: 1, waves: [3], gates };
     const plan = vi.fn<Api['plan']>(async () => {
-      const more = { groups: [group], changes: 3, changedTenants: 3, irreversible: 0, apply };
+      const more = { groups: [group], changes: 3, changedTenants: 3, irreversible: 0, tenants, apply };
       return { planId: 'fix@1', status: 'completed', ...more } as never;
     });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
