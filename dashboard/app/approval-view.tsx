@@ -115,7 +115,7 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
   const [missing] = isOwn(approval, session) ? [] : missingRoles(approval, session);
   const isMine = approval.status === 'pending' && why === undefined;
   return (
-    <Notice kind={isMine ? 'you' : 'plain'} actions={<DecisionButtons approval={approval} onDecide={onDecide} />}>
+    <Notice kind={isMine ? 'you' : 'plain'}>
       <strong>
         {isMine ? (
           'It waits for you'
@@ -127,6 +127,7 @@ function Decision({ approval, onDecide }: Parameters<typeof DecisionButtons>[0] 
         <Standing approval={approval} />
       </p>
       {why === undefined || missing === undefined ? null : <HowToGetRole role={missing} />}
+      <DecisionButtons approval={approval} onDecide={onDecide} />
     </Notice>
   );
 }

@@ -1,11 +1,14 @@
+import { Fragment } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Api } from './api.ts';
 import {
   factIn,
   isOwn,
   PartyName,
+  Person,
   RequestLine,
   servedWords,
+  shortName,
   Standing,
   StatusBadge,
   titleInWords,
@@ -15,7 +18,7 @@ import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count, relative } from './format.ts';
-import { Empty, Fact, Head, Loaded, Time } from './pieces.tsx';
+import { Empty, Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
@@ -48,6 +51,11 @@ function Approvals({ filter }: FilterProps) {
     counts.reload();
   });
   const waiting = useContext(WaitingContext);
+  const decided = filter.show === undefined ? (counts.value ?? []) : [];
+  const lately = decided
+    .flatMap((list) => list?.approvals ?? [])
+    .filter(({ deciders }) => deciders.length > 0)
+    .slice(0, latelyShown);
   return (
     <>
       <Head
@@ -79,7 +87,12 @@ function Approvals({ filter }: FilterProps) {
           />
         ) : null}
       </div>
-      <Loaded polled={polled}>{(list) => <List list={list} filter={filter} onDecide={begin} />}</Loaded>
+      <div class={lately.length > 0 ? 'cols' : undefined}>
+        <div class="stack">
+          <Loaded polled={polled}>{(list) => <List list={list} filter={filter} onDecide={begin} />}</Loaded>
+        </div>
+        {lately.length > 0 ? <DecidedLately approvals={lately} /> : null}
+      </div>
       {dialog}
     </>
   );
@@ -143,7 +156,7 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
       <p class="visually-hidden" role="status">
         {isAll ? count(approvals.length, 'request') : `The newest ${count(approvals.length, 'request')}`}
       </p>
-      <ul class="panel list">
+      <ul class="panel list asks">
         {approvals.map((approval) => (
           <Item key={approval.id} approval={approval} onDecide={onDecide} />
         ))}
@@ -171,13 +184,45 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
           </Fact>
         </dl>
         <div class="about">
+          {status === 'pending' ? null : <StatusBadge status={status} />}
           <Standing approval={approval} />
           <span>rule “{rule}”</span>
         </div>
         <WhoDecides approval={approval} />
       </div>
-      <DecisionButtons approval={approval} onDecide={onDecide} otherwise={<StatusBadge status={status} />} />
+      <DecisionButtons approval={approval} onDecide={onDecide} />
     </li>
+  );
+}
+
+/** Beside what waits: whoever decides sees how the like was decided. */
+const latelyShown = 5;
+
+function DecidedLately({ approvals }: { readonly approvals: readonly ApprovalSummary[] }) {
+  return (
+    <Panel title="Decided lately" bare>
+      <ul class="list lately">
+        {approvals.map((approval) => {
+          const { id, status, deciders, approvedAt, closedAt, askedAt } = approval;
+          return (
+            <li key={id}>
+              <div>
+                <a href={approvalLink(id)}>{titleInWords(approval)}</a>
+                <div class="small quiet">
+                  {deciders.map(({ name }) => (
+                    <Fragment key={name}>
+                      <Person name={shortName(name, 'person')} />,{' '}
+                    </Fragment>
+                  ))}
+                  <Time iso={approvedAt ?? closedAt ?? askedAt} short />
+                </div>
+              </div>
+              <StatusBadge status={status} />
+            </li>
+          );
+        })}
+      </ul>
+    </Panel>
   );
 }
 

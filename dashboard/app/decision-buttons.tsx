@@ -26,15 +26,10 @@ import { usePolling } from './polling.ts';
 import { approvalLink, goTo } from './route.ts';
 
 /** A button for each decision that the person may make now. */
-export function DecisionButtons(props: {
-  readonly approval: ApprovalSummary;
-  readonly onDecide: Deciding['begin'];
-  /** Shown if there is no button. */
-  readonly otherwise?: VNode;
-}) {
-  const { approval, onDecide, otherwise = null } = props;
+export function DecisionButtons(props: { readonly approval: ApprovalSummary; readonly onDecide: Deciding['begin'] }) {
+  const { approval, onDecide } = props;
   const offered = offers(approval);
-  if (offered.length === 0) return otherwise;
+  if (offered.length === 0) return null;
   return (
     <div class="actions">
       {offered.map((decision) => (

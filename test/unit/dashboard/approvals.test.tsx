@@ -186,6 +186,27 @@ describe('the list of approvals', () => {
     expect(parts).toEqual(['Waiting 0', 'Approved and valid 0', 'Closed 1']);
   });
 
+  it('has beside what waits the last that people decided, with who and when', async () => {
+    const decided = (id: string, more: Partial<ApprovalAnswer>) =>
+      approval({ id, status: 'denied', deciders: [party(me, 'Ada')], closedAt: approval().askedAt, ...more });
+    const all = [
+      approval(),
+      ...Array.from({ length: 6 }, (_, n) => decided(`d${n}`, { title: `Denied ${n}` })),
+      decided('lapsed', { status: 'expired', deciders: [] }),
+      decided('valid', { title: 'Valid', status: 'approved', approvedAt: approval().askedAt }),
+    ];
+    const approvals = (async ({ status }) => ({
+      approvals: all.filter((each) => status === undefined || each.status === status),
+    })) as Api['approvals'];
+    const { root } = await page('list', { approvals });
+    const [, lately] = root.querySelectorAll('main .panel');
+    expect(lately?.querySelector('h2')?.textContent).toBe('Decided lately');
+    const items = [...(lately?.querySelectorAll('li') ?? [])].map(({ textContent }) => textContent);
+    expect(items).toHaveLength(5);
+    expect(items[0]).toMatch(/^ValidAda, 24 Nov, \d\d:00approved$/);
+    expect(items[1]).toMatch(/^Denied 0Ada, 24 Nov, \d\d:00denied$/);
+  });
+
   it('leads from a request to its refusal in the same dialog, with the reason that was typed', async () => {
     const { api } = broker(approval());
     const { root, press, send } = await page('list', api);
