@@ -4,6 +4,7 @@ import { isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { Api, Query } from './api.ts';
 import { useSignedIn } from './context.ts';
+import { folded, oneARequest } from './audit-table.tsx';
 import { type Pages, usePages } from './paging.ts';
 
 export type AuditRecord = AuditAnswer['entries'][number];
@@ -27,20 +28,23 @@ export async function readRecords(api: Api, filter: AuditFilter, query: Query): 
   return { ...answer, entries: answer.entries.filter(isRefusedByPolicy) };
 }
 
-/** Maximum number of records in one answer. */
-const pageSize = 100;
+/** Records in the first answer. Each one after it is twice as large, until there are enough lines. */
+const pageSize = 60;
+/** Lines of the list that are wanted at once: a run of a job is hundreds of records and one line. */
+const linesAtOnce = 25;
 /** Where all records of a period are wanted, or a few among many. */
 export const largePageSize = 1000;
 
 /** The records that match a filter, page by page. */
 export function useAuditPages(filter: AuditFilter): AuditPages {
   const { api } = useSignedIn();
+  let limit = filter.outcome === 'policy' ? largePageSize : pageSize;
   const { pages, ...state } = usePages<AuditAnswer>(auditLink(filter), 'at once', {
-    read: (continuation, first) => {
-      const limit = String(filter.outcome === 'policy' ? largePageSize : pageSize);
-      return readRecords(api, filter, { ...periodOf(first), continuation, limit });
+    read: (continuation, first) => readRecords(api, filter, { ...periodOf(first), continuation, limit: String(limit) }),
+    isEnough: (_, read) => {
+      limit = Math.min(largePageSize, limit * 2);
+      return folded(oneARequest(read.flatMap(({ entries }) => entries))).length >= linesAtOnce;
     },
-    isEnough: ({ entries }) => entries.length > 0,
   });
   return { ...state, ...useShown(pages) };
 }

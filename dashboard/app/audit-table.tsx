@@ -4,6 +4,7 @@ import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { AuditPages, AuditRecord } from './audit-pages.ts';
 import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../../src/lib/api/refusals.ts';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
+import { factIn } from './approval-facts.tsx';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { byDay, count, localDay } from './format.ts';
@@ -38,7 +39,8 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       setUnfolded((keys) => new Set(keys.has(key) ? [...keys].filter((other) => other !== key) : [...keys, key]));
     }
   };
-  const opener = (line: Line) => <Opener record={line} names={names} isOpen={isOpen(line)} onOpen={onOpen} />;
+  const opener = (line: Line) =>
+    line.equal === undefined ? <Opener record={line} names={names} onOpen={onOpen} /> : <Clock iso={line.at} exact />;
   const columns: readonly Column<Line>[] = [
     ['Time', 'w-s p2', opener],
     ['Who', undefined, (line) => <Caller record={line} {...context} />],
@@ -56,8 +58,23 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       ),
       subjectOf,
     ],
-    ['By the rule', 'p3 quiet small', ruleOf, ruleOf],
-    ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
+    ['By the rule', 'rule p3 quiet small', ruleOf, ruleOf],
+    [
+      'Outcome',
+      'w-l',
+      (line) => (
+        <span class="who-cell">
+          <Outcome record={line} />
+          {line.equal === undefined ? null : (
+            <button type="button" class="tag" aria-expanded={isOpen(line)} onClick={() => onOpen(line)}>
+              × {line.equal.length.toLocaleString('en')}
+              <span class="visually-hidden"> records of {aboutOf(line, names)}</span> <Icon name="turn" turns />
+            </button>
+          )}
+        </span>
+      ),
+      ({ code }) => code && titleOf(code),
+    ],
   ];
   return (
     <div class="panel">
@@ -197,7 +214,9 @@ export function tenantOf({ equal, ...record }: Line, names: Names): string {
   const ids = new Set((equal ?? [record]).flatMap(({ tenantId, tenantAsked }) => tenantId ?? tenantAsked ?? []));
   const [id = ''] = ids;
   if (ids.size > 1) return count(ids.size, 'tenant');
-  return id === nilUuid ? 'several tenants' : (names.tenants.get(id) ?? id);
+  if (id !== nilUuid) return names.tenants.get(id) ?? id;
+  const known = Number(names.tenantsOfPlan.get(record.approvalId ?? ''));
+  return known > 0 ? count(known, 'tenant') : 'several tenants';
 }
 
 const icons = { person: undefined, application: 'api', agent: 'api', job: 'jobs' } as const;
@@ -206,24 +225,23 @@ interface RecordProps extends TableContext {
   readonly record: Line;
 }
 
+/** `graph for Contoso`. */
+function aboutOf(record: Line, names: Names): string {
+  const tenant = tenantOf(record, names);
+  return `${subjectOf(record)}${tenant === '' ? '' : ` for ${tenant}`}`;
+}
+
 interface OpenProps extends Pick<RecordProps, 'record' | 'names'> {
-  readonly isOpen: boolean;
   readonly onOpen: (line: Line) => void;
 }
 
-/** Opens the drawer of a record, or shows the equal records of a line below it. */
-function Opener({ record, names, isOpen, onOpen }: OpenProps) {
-  const tenant = tenantOf(record, names);
-  const { equal } = record;
-  const opens = equal === undefined ? ({ 'aria-haspopup': 'dialog' } as const) : { 'aria-expanded': isOpen };
-  const what = `${equal === undefined ? 'details' : count(equal.length, 'record')} of ${subjectOf(record)}`;
-  return (
-    <button type="button" class="link" {...opens} onClick={() => onOpen(record)}>
-      <Clock iso={record.at} exact />
-      <span class="visually-hidden">{`, ${what}${tenant === '' ? '' : ` for ${tenant}`}`}</span>
-    </button>
-  );
-}
+/** Opens the drawer of a record. */
+const Opener = ({ record, names, onOpen }: OpenProps) => (
+  <button type="button" class="link" aria-haspopup="dialog" onClick={() => onOpen(record)}>
+    <Clock iso={record.at} exact />
+    <span class="visually-hidden">{`, details of ${aboutOf(record, names)}`}</span>
+  </button>
+);
 
 function Caller({ record, filter, names }: RecordProps) {
   const { applicationId } = record.caller;
@@ -278,12 +296,6 @@ function Outcome({ record }: { readonly record: Line }) {
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
       <Badge state={isBad ? 'failed' : outcome}>{word}</Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
-      {equal === undefined ? null : (
-        <span class="quiet times">
-          {isMixed ? '' : `× ${equal.length.toLocaleString('en')} `}
-          <Icon name="turn" turns />
-        </span>
-      )}
     </>
   );
 }
@@ -424,6 +436,8 @@ interface Who {
 
 export interface Names {
   readonly tenants: ReadonlyMap<string, string>;
+  /** How many the plan has that an approval is for, by the id of the approval. */
+  readonly tenantsOfPlan: ReadonlyMap<string, string | undefined>;
   readonly whoIn: (record: Pick<AuditRecord, 'caller' | 'rule'>) => Who;
   /** The name of an application or object id, or else the start of the id, which a search in the policy finds. */
   readonly nameOf: (id: string) => string;
@@ -446,9 +460,7 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
   const people = usePolling(
     async (api) => ({
       runs: readsRuns ? (await api.runs(200)).runs : [],
-      parties: (decides ? (await api.approvals({ limit: '100' })).approvals : []).flatMap(
-        ({ asker, deciders = [] }: Listed) => [asker, ...deciders],
-      ),
+      approvals: decides ? (await api.approvals({ limit: '100' })).approvals : [],
     }),
     'people',
   ).value;
@@ -457,13 +469,15 @@ export function useNames(callerNames?: AuditPages['callerNames']): Names {
     // The name of an agent that acts for a person is not that of the person, whose object id it has.
     for (const { starter } of people?.runs ?? [])
       if (starter?.name?.startsWith('agent ') === false) byId.set(starter.objectId, starter.name);
-    for (const { kind, actsFor, objectId, applicationId, name } of people?.parties ?? [])
+    const parties = people?.approvals.flatMap(({ asker, deciders = [] }: Listed) => [asker, ...deciders]);
+    for (const { kind, actsFor, objectId, applicationId, name } of parties ?? [])
       if (actsFor === undefined) byId.set(kind === 'user' ? objectId : applicationId, name.replace(/^agent /, ''));
     if (session.objectId !== undefined) byId.set(session.objectId, session.name);
     for (const [id, name] of Object.entries(callerNames ?? {})) byId.set(id, name);
     for (const [id, name] of byId) byId.set(id, own(name));
     return {
       tenants: new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])),
+      tenantsOfPlan: new Map(people?.approvals.map((approval) => [approval.id, factIn(approval, 'Tenants')])),
       nameOf: (id) => byId.get(id) ?? start(id),
       whoIn: ({ caller: { applicationId, objectId, kind, actsFor }, rule = '' }) => {
         const job = rule.startsWith('job:') ? rule.slice(4) : undefined;

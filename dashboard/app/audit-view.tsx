@@ -3,6 +3,7 @@ import { type AuditPages, type AuditRecord, useAuditPages, useWholePeriod } from
 import { type Period, PeriodBars, readPeriod, Refused, type Tallied, talliedOf } from './audit-period.tsx';
 import {
   AuditTable,
+  folded,
   type Names,
   oneARequest,
   type ShownRecord,
@@ -67,7 +68,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           {busy
             ? 'Loading…'
             : !isSearching
-              ? countText(pages, lines.length)
+              ? countText(pages, lines)
               : whole.busy
                 ? 'Searching…'
                 : `${countOf(found.length, lines.length, 'entry')}${loadMore === undefined ? '' : ' so far'}`}
@@ -248,10 +249,15 @@ function Proof() {
   );
 }
 
-function countText({ loadMore, failure }: AuditPages, entries: number): string {
+/** `The newest 812 entries, in 26 lines`. */
+function countText({ loadMore, failure }: AuditPages, entries: readonly ShownRecord[]): string {
+  const { length } = entries;
   if (failure !== undefined) return '';
-  if (entries === 0) return loadMore === undefined ? 'No entries' : 'No entries so far';
-  return `Listed: ${loadMore === undefined ? 'all' : 'the newest'} ${entries.toLocaleString('en')}`;
+  if (length === 0) return loadMore === undefined ? 'No entries' : 'No entries so far';
+  const lines = folded(entries).length;
+  const known =
+    length === 1 && loadMore === undefined ? '1 entry' : `${loadMore ? 'The newest' : 'All'} ${count(length, 'entry')}`;
+  return `${known}${lines === length ? '' : `, in ${count(lines, 'line')}`}`;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -161,6 +161,9 @@ export function FailureBars({
       {bars.map(({ key, title, value, between = 0, others = 0, href }, index) => {
         // One failure among thousands still shows.
         const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(6, tallOf(value));
+        const tallBetween = tallOf(between);
+        // A failure that is made to show does not lift the others out of the chart.
+        const tallOthers = Math.min(tallOf(others), height - tall - tallBetween);
         const before = areAllNow || index === bars.length - 1 ? '' : ' before';
         const bar = { x: index * 20, width };
         // For the mouse: the list of runs leads to the same pages.
@@ -169,16 +172,9 @@ export function FailureBars({
             <title>{title}</title>
             <rect x={index * 20 - 4} width={20} height={height} fill="transparent" />
             <rect class={value === undefined ? 'rest' : `bad${before}`} {...bar} y={height - tall} height={tall} />
-            {between === 0 ? null : (
-              <rect class="warn" {...bar} y={height - tall - tallOf(between)} height={tallOf(between)} />
-            )}
+            {between === 0 ? null : <rect class="warn" {...bar} y={height - tall - tallBetween} height={tallBetween} />}
             {others === 0 ? null : (
-              <rect
-                class={`ok${before}`}
-                {...bar}
-                y={height - tall - tallOf(between) - tallOf(others)}
-                height={tallOf(others)}
-              />
+              <rect class={`ok${before}`} {...bar} y={height - tall - tallBetween - tallOthers} height={tallOthers} />
             )}
           </g>
         );

@@ -11,9 +11,9 @@ import { stepFor } from '../../src/lib/api/next-step.ts';
 import { GroupHead } from './causes.tsx';
 import { CopyButton } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
-import { count, localDay, localTime } from './format.ts';
+import { byDay, count, localDay, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Table, Time, ToneBadge, type Tone } from './pieces.tsx';
+import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
@@ -125,12 +125,15 @@ const headingOf = (event: EventView): string =>
 /** What to do in any tenant. */
 const remedyOf = ({ advice = '', tenantId }: EventView): string => advice.replaceAll(tenantId, '');
 
-/** Events of one cause with the same remedy, the worst first. Those of relationships begin with the first one to end. */
+/** Events of one cause with the same remedy, the worst first. Those of relationships that end begin with the first one to end. */
 const byCause = (events: readonly EventView[]) =>
   [...Map.groupBy(events, (event) => `${headingOf(event)} ${isNoConsent(event) ? '' : remedyOf(event)}`)]
     .map(([key, some]) => ({
       key,
-      some: some.toSorted(({ endsAt: one = '' }, { endsAt: other = '' }) => one.localeCompare(other)),
+      some:
+        some[0]?.kind === 'ending'
+          ? some.toSorted(({ endsAt: one = '' }, { endsAt: other = '' }) => one.localeCompare(other))
+          : some,
     }))
     .toSorted((one, other) => Number(isBad(other.some[0])) - Number(isBad(one.some[0])));
 
@@ -182,51 +185,70 @@ const belowCause = (event: EventView): string =>
     : textOf(event) || kindTitle(event.kind);
 
 /** Events that differ in the tenant alone are one line. */
-const linesOf = (events: readonly EventView[]): readonly Line[] =>
+const linesOf = (events: readonly EventView[], stillOpen: EventTableProps['stillOpen']): readonly Line[] =>
   [
     ...Map.groupBy(events, (event) =>
-      [event.at.slice(0, 'yyyy-mm-ddThh:mm'.length), event.kind, titleOfCause(event), textOf(event)].join(),
+      [
+        event.at.slice(0, 'yyyy-mm-ddThh:mm'.length),
+        event.kind,
+        titleOfCause(event),
+        textOf(event),
+        stillOpen?.has(event),
+      ].join(),
     ).values(),
   ].map((some) => ({ events: some as [EventView, ...EventView[]] }));
 
 const keyOf = ({ events }: Line): string => `${events.length > 1 ? 'several ' : ''}${events.at(-1)?.id}`;
 
 interface EventTableProps {
+  /** The newest first. */
   readonly events: readonly EventView[];
-  /** What is open comes first, by cause, with what to do. Undefined: it is not known. */
+  /** What is open is marked. Undefined: it is not known. */
   readonly stillOpen: ReadonlySet<EventView> | undefined;
+  /** What is open, by cause, with what to do, in place of all events by day. */
+  readonly isOpenOnly: boolean;
 }
 
 /** Events of many tenants. What a line lacks is in a drawer. */
-export function EventTable({ events, stillOpen }: EventTableProps) {
+export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
   const [open, setOpen] = useState<EventView>();
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const toggle = (line: Line): void => {
     const others = [...unfolded].filter((key) => key !== keyOf(line));
     setUnfolded(new Set(others.length < unfolded.size ? others : [...others, keyOf(line)]));
   };
-  const lines = linesOf(events.filter((event) => stillOpen?.has(event) !== true)).flatMap((line): readonly Line[] => [
-    line,
-    ...(unfolded.has(keyOf(line)) ? line.events.map((event) => ({ events: [event], isPart: true }) as const) : []),
-  ]);
-  const causes = byCause(events.filter((event) => stillOpen?.has(event)));
-  const groups = [
-    ...causes.map(({ key, some }) => ({
-      title: key,
-      head: <CauseOf events={some} />,
-      items: some.map((event): Line => ({ events: [event] })),
-    })),
-    ...(lines.length === 0 ? [] : [{ title: 'Nothing to do', items: lines }]),
-  ];
   const isOpen = ({ events: [event] }: Line): boolean => stillOpen?.has(event) === true;
-  const timeOf = ({ events: [event, ...others] }: Line) =>
-    others.length > 0 ? <Time iso={event.at} short /> : <Opener event={event} onOpen={() => setOpen(event)} />;
+  const groups = isOpenOnly
+    ? byCause(events.filter((event) => stillOpen?.has(event))).map(({ key, some }) => ({
+        title: key,
+        head: <CauseOf events={some} />,
+        items: some.map((event): Line => ({ events: [event] })),
+      }))
+    : byDay(
+        linesOf(events, stillOpen).flatMap((line): readonly Line[] => [
+          line,
+          ...(unfolded.has(keyOf(line))
+            ? line.events.map((event) => ({ events: [event], isPart: true }) as const)
+            : []),
+        ]),
+        ({ events: [{ at }] }) => at,
+      );
+  const timeOf = ({ events: [event, ...others] }: Line) => {
+    const time = isOpenOnly ? <Time iso={event.at} short /> : <Clock iso={event.at} />;
+    if (others.length > 0) return time;
+    return (
+      <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
+        {time}
+        <span class="visually-hidden">, details</span>
+      </button>
+    );
+  };
   return (
     <div class="panel">
       <Table<Line>
         class="events"
         columns={[
-          ['Time', 'w-m p2', timeOf],
+          ['Time', isOpenOnly ? 'w-m p2' : 'w-s p2', timeOf],
           [
             'Tenant',
             'w-l wrap',
@@ -254,14 +276,18 @@ export function EventTable({ events, stillOpen }: EventTableProps) {
               return (
                 <>
                   <span class="sub">{timeOf(line)}</span>
-                  {line.isPart ? null : isOpen(line) ? (
+                  {line.isPart ? null : isOpenOnly ? (
                     belowCause(event)
                   ) : (
                     <>
-                      <ToneBadge tone={toneOf(kind)}>{titleOfCause(event) ?? kindTitle(kind)}</ToneBadge>
+                      {/* What is over alarms nobody. */}
+                      <ToneBadge tone={isOpen(line) || goodNews.has(kind) ? toneOf(kind) : 'idle'}>
+                        {titleOfCause(event) ?? kindTitle(kind)}
+                      </ToneBadge>
+                      {isOpen(line) ? <span class="visually-hidden">, needs you</span> : null}
                       {textOf(event) === '' ? null : (
-                        <span class="small quiet p2">
-                          : <Sentence text={textOf(event)} />
+                        <span class="quiet p2">
+                          <span class="visually-hidden">:</span> <Sentence text={textOf(event)} />
                         </span>
                       )}
                     </>
@@ -275,7 +301,7 @@ export function EventTable({ events, stillOpen }: EventTableProps) {
         keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
         onOpen={(line) => (line.events.length > 1 ? toggle(line) : setOpen(line.events[0]))}
         rowClass={(line) => `event${isOpen(line) ? '' : ' past'}${line.isPart ? ' part' : ''}`}
-        {...(causes.length === 0 ? {} : { groupsOf: () => groups })}
+        groupsOf={() => groups}
       />
       {open === undefined ? null : (
         <Dialog
@@ -305,13 +331,6 @@ const inLocalTime = (text: string): string =>
   text.replaceAll(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, day, time) => localTime(`${day}T${time}Z`));
 
 const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(tenantId)}>{tenantName}</a>;
-
-const Opener = (props: { readonly event: EventView; readonly onOpen: () => void }) => (
-  <button type="button" class="link" aria-haspopup="dialog" onClick={props.onOpen}>
-    <Time iso={props.event.at} short />
-    <span class="visually-hidden">, details</span>
-  </button>
-);
 
 /** `+managed −trial`. */
 const tagsText = ({ tagsAdded = [], tagsRemoved = [] }: EventView): string =>

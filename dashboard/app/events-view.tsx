@@ -1,6 +1,7 @@
+import type { ComponentChildren } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
 import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
-import { Choice, withChosen } from './choice.tsx';
+import { Choice, Segments, withChosen } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { type EventsFilter, eventsLink } from './view-filter.ts';
 import { EventTable, kindTitle, openOf } from './event-list.tsx';
@@ -25,11 +26,24 @@ function Events({ filter }: FilterProps) {
   const { busy, failure, loadMore } = older;
   // Among events of one kind, what ended them is missing.
   const stillOpen = filter.kind === undefined ? openOf(events) : undefined;
+  const isOpenOnly = filter.show === 'open' && stillOpen !== undefined;
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
   return (
     <>
       <Head title={headline(known, stillOpen?.size)} name="Events" about={polled.value && lookedText(polled.value)} />
-      <Filters filter={filter} />
+      <Filters filter={filter}>
+        {stillOpen === undefined || events.length === 0 ? null : (
+          <Segments
+            label="Show"
+            value={filter.show ?? ''}
+            options={[
+              ['', 'All', events.length],
+              ['open', 'Need you', stillOpen.size],
+            ]}
+            onChoose={(show) => goTo(eventsLink({ ...filter, show }))}
+          />
+        )}
+      </Filters>
       <Loaded polled={polled}>
         {() => (
           <>
@@ -38,8 +52,10 @@ function Events({ filter }: FilterProps) {
             </span>
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
+            ) : isOpenOnly && stillOpen.size === 0 ? (
+              <Empty title={`None of ${known} needs you.`} />
             ) : (
-              <EventTable events={events} stillOpen={stillOpen} />
+              <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} />
             )}
             {loadMore === undefined ? null : <Failure failure={failure} />}
             <MoreButton
@@ -83,7 +99,7 @@ function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolea
   );
 }
 
-function Filters({ filter }: FilterProps) {
+function Filters({ filter, children }: FilterProps & { readonly children: ComponentChildren }) {
   const link = eventsLink(filter);
   const known = useTenants();
   const marks = useMemo(() => {
@@ -94,6 +110,7 @@ function Filters({ filter }: FilterProps) {
     known?.tenants.find(({ tenantId }) => tenantId === entry)?.name ?? entry.replace(/^(group|tag):/, '$1 ');
   return (
     <form class="filters" aria-label="Filter">
+      {children}
       <Choice
         label="Event"
         value={filter.kind ?? ''}
@@ -108,7 +125,7 @@ function Filters({ filter }: FilterProps) {
         textOf={nameOf}
         onChoose={(tenants) => goTo(eventsLink({ ...filter, tenants }))}
       />
-      {link === eventsLink({}) ? null : <a href={eventsLink({})}>Show all events</a>}
+      {link === eventsLink({ show: filter.show }) ? null : <a href={eventsLink({})}>Show all events</a>}
     </form>
   );
 }
@@ -130,7 +147,7 @@ interface EventPages {
 }
 
 /** Loads the newest events that match a filter, asks for later ones while the page is visible, and loads older ones. */
-function useEventPages(filter: EventsFilter): EventPages {
+function useEventPages({ show: _, ...filter }: EventsFilter): EventPages {
   const { api } = useSignedIn();
   const link = eventsLink(filter);
   const known = useRef<{ readonly link: string; readonly newest: NewestEvents }>(undefined);

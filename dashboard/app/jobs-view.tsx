@@ -48,23 +48,21 @@ function JobList() {
       'wrap',
       ({ job }) => (
         <>
-          <a href={jobLink(job.name)}>{job.title}</a>
-          <span class="sub">
-            {job.changes ? <span class="tag warn">changes</span> : null} {firstSentence(job.description)}
-          </span>
+          <a href={jobLink(job.name)}>{job.title}</a> {job.changes ? <span class="tag warn">changes</span> : null}
+          <span class="sub">{firstSentence(job.description)}</span>
         </>
       ),
       ({ job }) => job.name,
     ],
-    ['What it does', 'p3 quiet', ({ job }) => firstSentence(job.description), ({ job }) => job.description],
     [
-      'Access',
-      'w-s p2',
-      ({ job }) => (job.changes ? <span class="tag warn">changes</span> : <span class="quiet">reads</span>),
+      'What it does',
+      'does wrap quiet',
+      ({ job }) => <span>{firstSentence(job.description)}</span>,
+      ({ job }) => job.description,
     ],
     [
       'Last run',
-      'w-l',
+      'w-l wrap',
       ({ job, runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} job={job} />),
     ],
     [
@@ -127,6 +125,11 @@ function JobList() {
                     columns={columns}
                     items={found}
                     keyOf={({ job }) => job.name}
+                    wideOf={(each) =>
+                      isInUse(each)
+                        ? undefined
+                        : [1, 3, <span class="quiet">{firstSentence(each.job.description)}</span>]
+                    }
                     groupsOf={groupsOf}
                   />
                 </div>

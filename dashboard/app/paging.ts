@@ -13,7 +13,8 @@ const maxPages = 5;
 interface Reading<P extends Page> {
   /** @param first the first page of all: its period is that of the others. */
   readonly read: (continuation: string | undefined, first: P | undefined) => Promise<P>;
-  readonly isEnough: (page: P) => boolean;
+  /** @param read the pages of this go, this one as the last. */
+  readonly isEnough: (page: P, read: readonly P[]) => boolean;
   /** What was read before. */
   readonly known?: readonly P[];
   /** Where the first page begins. Default: at the newest. */
@@ -30,7 +31,7 @@ export async function readPages<P extends Page>(reading: Reading<P>): Promise<re
     const page = await read(continuation, pages[0]);
     pages.push(page);
     ({ continuation } = page);
-    if (continuation === undefined || isEnough(page)) break;
+    if (continuation === undefined || isEnough(page, pages.slice(known.length))) break;
   }
   return pages;
 }
@@ -57,7 +58,7 @@ interface State<P> {
 }
 
 /**
- * A list that is read page by page. What fails leaves the pages before it.
+ * A list that is read page by page, each shown as it comes. What fails leaves the pages before it.
  * @param key of the list. Another one begins anew.
  * @param begins `on demand`: nothing is read until more is asked for. `at once`: the first pages are read, and those of the list
  * before stay until then, so that the element that the user pressed keeps the focus.
@@ -79,17 +80,27 @@ export function usePages<P extends Page>(
       const own = (sequence.current += 1);
       const isCurrent = (): boolean => sequence.current === own;
       const { isEnough } = latest.current;
+      let pages = known;
       setState((current) => ({
         ...(isNewest ? current : { key, pages: known }),
         busy: true,
         isStale: known.length === 0,
       }));
       try {
-        const wanted = { ...latest.current, known, isEnough: (page: P) => !isCurrent() || isEnough(page) };
-        const pages = await readPages(wanted);
+        const wanted: Reading<P> = {
+          ...latest.current,
+          known,
+          isEnough: (page, read) => {
+            if (!isCurrent()) return true;
+            pages = [...known, ...read];
+            setState({ key, pages, busy: true });
+            return isEnough(page, read);
+          },
+        };
+        pages = await readPages(wanted);
         if (isCurrent()) setState({ key, pages, busy: false });
       } catch (thrown) {
-        if (isCurrent()) setState({ key, pages: known, busy: false, failure: thrown as ApiFailure });
+        if (isCurrent()) setState({ key, pages, busy: false, failure: thrown as ApiFailure });
       }
     },
     [api, key],

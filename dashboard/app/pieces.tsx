@@ -250,6 +250,11 @@ interface TableProps<T> {
   readonly keyOf: (item: T) => string;
   readonly class?: string;
   readonly rowClass?: (item: T) => string | undefined;
+  /**
+   * A cell over several columns, in place of theirs. A table of medium width has theirs: what it says is then to be in another
+   * cell.
+   */
+  readonly wideOf?: (item: T) => readonly [at: number, columns: number, content: ComponentChildren] | undefined;
   /** Called for a click beside links and buttons: one of these does the same by keyboard. */
   readonly onOpen?: (item: T) => void;
   /** Puts the items under headings, such as the days that they happened on. A group needs a key if another one has its title. */
@@ -262,23 +267,47 @@ interface TableProps<T> {
   }[];
 }
 
-export function Table<T>({ columns, items, keyOf, class: name = '', rowClass, onOpen, groupsOf }: TableProps<T>) {
+export function Table<T>({
+  columns,
+  items,
+  keyOf,
+  class: name = '',
+  rowClass,
+  wideOf,
+  onOpen,
+  groupsOf,
+}: TableProps<T>) {
   const open = (target: EventTarget | null, item: T): void => {
     if (target instanceof Element && target.closest('a, button') === null) onOpen?.(item);
   };
   const rows = (some: readonly T[]) =>
-    some.map((item) => (
-      <tr key={keyOf(item)} class={rowClass?.(item)} onClick={({ target }) => open(target, item)}>
-        {columns.map(([title, classes, cell, textOf], index) => {
-          const Cell = index === 0 ? 'th' : 'td';
-          return (
-            <Cell key={title} scope={index === 0 ? 'row' : undefined} class={classes} title={textOf?.(item)}>
-              {cell(item)}
-            </Cell>
-          );
-        })}
-      </tr>
-    ));
+    some.map((item) => {
+      const [at = columns.length, span = 0, wide] = wideOf?.(item) ?? [];
+      return (
+        <tr key={keyOf(item)} class={rowClass?.(item)} onClick={({ target }) => open(target, item)}>
+          {columns.map(([title, classes, cell, textOf], index) => {
+            const Cell = index === 0 ? 'th' : 'td';
+            const isCovered = index >= at && index < at + span;
+            return (
+              <Fragment key={title}>
+                {index === at ? (
+                  <td class="wide wrap" colSpan={span}>
+                    {wide}
+                  </td>
+                ) : null}
+                <Cell
+                  scope={index === 0 ? 'row' : undefined}
+                  class={isCovered ? `${classes ?? ''} covered` : classes}
+                  title={textOf?.(item)}
+                >
+                  {cell(item)}
+                </Cell>
+              </Fragment>
+            );
+          })}
+        </tr>
+      );
+    });
   return (
     <table class={`table ${name} ${onOpen === undefined ? '' : 'opens'}`}>
       <thead>

@@ -21,7 +21,7 @@ interface SinceBeforeProps {
   readonly tenants: readonly RunTenant[];
 }
 
-/** What is new: tenants that fail now, that work again, and how many gave no result now. Nothing for the first run of a job. */
+/** What is new: tenants that began to fail, that work again, and how many gave no result now. Nothing for the first run of a job. */
 export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const runs = usePolling((api) => api.runs(10, run.job), `runs before ${run.runId}`).value?.runs ?? [];
   // A rerun over some tenants is no run to compare with.
@@ -31,11 +31,11 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const [failures] = useFailures(before === undefined ? [] : [before], runs);
   if (before === undefined || failures === undefined) return null;
   const failed = tenants.filter(({ outcome }) => outcome === 'failed');
-  const failsNow = failed.filter(({ tenantId }) => !failures.codes.has(tenantId));
+  const beganToFail = failed.filter(({ tenantId }) => !failures.codes.has(tenantId));
   const worksAgain = tenants.filter(({ tenantId, outcome }) => outcome === 'succeeded' && failures.codes.has(tenantId));
   // Those that were skipped or not visited.
-  const unknown = failures.codes.size - (failed.length - failsNow.length) - worksAgain.length;
-  const failedSame = failsNow.length + worksAgain.length + unknown === 0;
+  const unknown = failures.codes.size - (failed.length - beganToFail.length) - worksAgain.length;
+  const failedSame = beganToFail.length + worksAgain.length + unknown === 0;
   const when = localTime(before.startedAt);
   if (failedSame)
     return (
@@ -47,7 +47,7 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   return (
     <Panel title={`Since the run of ${when}`} bare>
       <ul class="list">
-        <News tenants={failsNow} tone="bad" text="fails now" />
+        <News tenants={beganToFail} tone="bad" text="began to fail" />
         <News tenants={worksAgain} tone="good" text="works again" />
         {unknown === 0 ? null : <li>{count(unknown, 'tenant')} that failed then gave no result now.</li>}
         <Totals run={run} before={before} failedSame={false} />

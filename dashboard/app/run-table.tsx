@@ -166,6 +166,11 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
     setOpen(new Set(isOpen(line) ? others : [...others, keyOf(line)]));
   };
   const byName = new Map(jobs.map((job) => [job.name, job]));
+  const newsIn = (line: Line) => {
+    const { news } = factsOf(line);
+    const isNew = line.days === undefined && news !== undefined && news.fails.length + news.ends.length > 0;
+    return <span class={isNew ? undefined : 'quiet'}>{textOf(factsOf(line), line.days !== undefined)}</span>;
+  };
   const columns = columnsOf(byName, factsOf, (line) => (
     <>
       {isSeveral(line) ? (
@@ -174,7 +179,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
         </button>
       ) : null}{' '}
       {line.title === undefined ? null : <span class="small quiet">{jobsIn(line, byName)}</span>}
-      {line.isPart === true ? null : <span class="news">{textOf(factsOf(line), line.days !== undefined)}</span>}
+      {line.isPart === true ? null : <span class="news">{newsIn(line)}</span>}
     </>
   ));
   return (
@@ -185,6 +190,14 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
           columns={columns}
           items={groups.flatMap(({ items }) => items)}
           keyOf={keyOf}
+          // Who started it is the schedule.
+          wideOf={(line) =>
+            line.isPart === true || line.title === undefined
+              ? undefined
+              : line.title === onSchedule
+                ? [4, 2, newsIn(line)]
+                : [3, 3, newsIn(line)]
+          }
           onOpen={(line) => (isSeveral(line) ? toggle(line) : goTo(runLink(line.runs[0]?.runId ?? '')))}
           rowClass={(line) =>
             [isPast(line, all) ? 'before' : [], line.isPart === true ? 'part' : []].flat().join(' ') || undefined
@@ -201,7 +214,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
   );
 }
 
-/** `Last night: 5 of 25 failed, Adatum no longer fails`. Until it is known who failed, the number is that of the worst run. */
+/** `Last night: 5 of 25 failed, Adatum works again`. Until it is known who failed, the number is that of the worst run. */
 function nightText(line: Line, { failed }: Facts, news: string): string {
   const [day] = byDay(line.runs, ({ startedAt }) => startedAt);
   const when =
@@ -281,7 +294,7 @@ const endingsOf = (own: readonly Failures[]): string =>
 /** Names in a line. */
 const namesShown = 2;
 
-/** `Adatum fails now, Contoso and Fabrikam no longer fail`. Without names for those who may not see tenants. */
+/** `Adatum began to fail, Contoso and Fabrikam work again`. Without names for those who may not see tenants. */
 function useNewsText(): (facts: Facts, isOfDays: boolean) => string {
   const tenants = useTenants()?.tenants;
   const names = useMemo(() => new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])), [tenants]);
@@ -297,9 +310,10 @@ function useNewsText(): (facts: Facts, isOfDays: boolean) => string {
     if (isOfDays)
       return failed === 0 ? 'no tenant failed' : `the same ${failed === 1 ? 'tenant' : count(failed, 'tenant')}`;
     if (news.isSame) return 'the same tenants as before';
-    return [...inWords(news.fails, (s) => `fail${s} now`), ...inWords(news.ends, (s) => `no longer fail${s}`)].join(
-      ', ',
-    );
+    return [
+      ...inWords(news.fails, () => 'began to fail'),
+      ...inWords(news.ends, (s) => (news.areVisited ? `work${s} again` : `no longer fail${s}`)),
+    ].join(', ');
   };
 }
 
@@ -396,7 +410,7 @@ const columnsOf = (
     // One that waits for a person takes as long as the person does.
     [
       'Took',
-      'w-m end p2 quiet',
+      'w-m end p3 quiet',
       cellOf(
         ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
         () => null,

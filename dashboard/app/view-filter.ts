@@ -57,7 +57,12 @@ export const { parse: parseRunsFilter, link: runsLink } = viewFilter('#/runs', {
 export type RunsFilter = ReturnType<typeof parseRunsFilter>;
 
 /** Tenants as the API takes them: ids, domains, `group:NAME` and `tag:NAME`, with commas between them. */
-const events = viewFilter('#/events', { kind: eventKinds, tenants: anyText });
+const events = viewFilter('#/events', {
+  // Those that nothing later has ended.
+  show: ['open'],
+  kind: eventKinds,
+  tenants: anyText,
+});
 export const eventsLink = events.link;
 export type EventsFilter = ReturnType<typeof events.parse>;
 

@@ -84,7 +84,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     await page.getByRole('link', { name: 'Audit records of this approval' }).click();
     await page
       .getByRole('status')
-      .getByText(/^Listed: all \d+$/)
+      .getByText(/^All \d+ entries/)
       .waitFor();
     const texts = await page.locator('table.audit tbody tr:has(time) td:nth-child(6)').allTextContents();
     return texts.map((text) => text.trim()).toReversed();

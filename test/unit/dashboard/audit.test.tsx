@@ -28,12 +28,17 @@ type Answer = Awaited<ReturnType<Api['audit']>>;
 
 const from = '2026-11-01T00:00:00.000Z';
 const to = '2026-11-08T00:00:00.000Z';
-const record = (tokenId: string): AuditRecord => ({ tokenId }) as unknown as AuditRecord;
+const record = (tokenId: string): AuditRecord => ({ tokenId, at: to }) as unknown as AuditRecord;
 const page = (ids: readonly string[], continuation?: string): Answer => ({
   from,
   to,
   entries: ids.map(record),
   ...(continuation === undefined ? {} : { continuation }),
+});
+/** As many lines as are wanted at once. */
+const fullPage = (name: string, continuation?: string): Answer => ({
+  ...page([], continuation),
+  entries: Array.from({ length: 25 }, (_, at) => ({ ...record(`${name}${at}`), path: `/${at}` })),
 });
 
 /** Runs `work`, then everything that the answers of the API cause. */
@@ -73,26 +78,29 @@ async function pagesOf(
 }
 
 it('requests every further page with the period of the first answer', async () => {
-  const { queries, pages } = await pagesOf([page(['a'], 'c1'), page(['b'], 'c2'), page(['c'])]);
-  expect(queries).toEqual([{ outcome: 'denied', limit: '100' }]);
+  const { queries, pages } = await pagesOf([fullPage('a', 'c1'), fullPage('b', 'c2'), page(['c'])]);
+  expect(queries).toEqual([{ outcome: 'denied', limit: '60' }]);
   await settled(() => pages().loadMore?.());
   await settled(() => pages().loadMore?.());
   expect(queries.slice(1)).toEqual([
-    { outcome: 'denied', from, to, continuation: 'c1', limit: '100' },
-    { outcome: 'denied', from, to, continuation: 'c2', limit: '100' },
+    { outcome: 'denied', from, to, continuation: 'c1', limit: '60' },
+    { outcome: 'denied', from, to, continuation: 'c2', limit: '60' },
   ]);
-  expect(pages().records.map(({ tokenId }) => tokenId)).toEqual(['a', 'b', 'c']);
+  expect(pages().records.map(({ tokenId }) => tokenId)).toEqual([
+    ...[...fullPage('a').entries, ...fullPage('b').entries].map(({ tokenId }) => tokenId),
+    'c',
+  ]);
   expect(pages().loadMore).toBeUndefined();
 });
 
 it('gives the same names and records until there are others: a table is made of them', async () => {
   const callerNames = { id: 'Portal' };
-  const { pages, again } = await pagesOf([{ ...page(['a'], 'c1'), callerNames }, page(['b'])]);
+  const { pages, again } = await pagesOf([{ ...fullPage('a', 'c1'), callerNames }, page(['b'])]);
   const first = pages();
   await again();
   expect([pages().callerNames === first.callerNames, pages().records === first.records]).toEqual([true, true]);
   await settled(() => pages().loadMore?.());
-  expect([pages().callerNames, pages().records.length]).toEqual([callerNames, 2]);
+  expect([pages().callerNames, pages().records.length]).toEqual([callerNames, 26]);
 });
 
 it('asks for what was denied, and keeps of it what the policy refused', async () => {
@@ -113,17 +121,19 @@ it('asks for what was denied, and keeps of it what the policy refused', async ()
   expect(pages().records.map(({ tokenId }) => tokenId)).toEqual(['b']);
 });
 
-it('skips empty pages, at most five per click', async () => {
+it('reads larger and larger pages until it has 25 lines, at most five per click', async () => {
   const empty = Array.from({ length: 5 }, (_, index) => page([], `c${index}`));
-  const { queries, pages } = await pagesOf([...empty, page([], 'c5'), page(['a'], 'c6')]);
-  expect(queries).toHaveLength(5);
+  // Equal records are one line.
+  const equal = page(['a', 'b', 'c'], 'c6');
+  const { queries, pages } = await pagesOf([...empty, equal, fullPage('b', 'c7')]);
+  expect(queries.map(({ limit }) => limit)).toEqual(['60', '120', '240', '480', '960']);
   await settled(() => pages().loadMore?.());
-  expect([queries.length, pages().records.length]).toEqual([7, 1]);
+  expect([queries.length, pages().records.length]).toEqual([7, 28]);
 });
 
-it('keeps the records of earlier pages when the next page fails', async () => {
-  const { pages } = await pagesOf([page(['a'], 'c1')]);
-  await settled(() => pages().loadMore?.());
+it('keeps the records of earlier pages when the next page fails, also one that was not asked for', async () => {
+  const { queries, pages } = await pagesOf([page(['a'], 'c1')]);
+  expect(queries).toHaveLength(2);
   expect(pages().records).toHaveLength(1);
   expect(pages().failure?.message).toBe('no further page');
 });
@@ -150,6 +160,7 @@ it('keeps text that is typed before the first effects run, and shows the filter 
 const nobody = '00000000-0000-0000-0000-000000000000';
 const names: Names = {
   tenants: new Map(),
+  tenantsOfPlan: new Map([['a1', '15']]),
   nameOf: (id) => id,
   whoIn: ({ caller }) =>
     caller.kind === 'agent'
@@ -191,17 +202,20 @@ it('shows the steps of an approval with reason and link, also of two people who 
   await unmount();
 });
 
-it('says that an approval is of a plan, and of an answer that Microsoft refused', async () => {
+it('says that an approval is of a plan, and over how many tenants if it knows, and of an answer that Microsoft refused', async () => {
   const records = [
-    entry({ kind: 'approval', outcome: 'asked', tenantId: nobody, resource: '' }),
+    entry({ kind: 'approval', outcome: 'asked', tenantId: nobody, resource: '', approvalId: 'a1' }),
+    entry({ kind: 'approval', outcome: 'approved', tenantId: nobody, resource: '', approvalId: 'a2' }),
     entry({ kind: 'request', outcome: 'answered', status: 403, method: 'PATCH', path: '/v1.0/users/1' }),
   ];
   const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
   const rows = [...root.querySelectorAll('tbody tr:not(.group)')];
   expect(rows.map((row) => [whatIn(row)?.trim(), row.children[5]?.textContent?.trim()])).toEqual([
     ['Approval of a plan', 'asked'],
+    ['Approval of a plan', 'approved'],
     ['PATCH /v1.0/users/1', 'refused 403'],
   ]);
+  expect(rows.slice(0, 2).map((row) => row.children[2]?.textContent)).toEqual(['15 tenants', 'several tenants']);
   await unmount();
 });
 
@@ -305,7 +319,7 @@ describe('equal records that follow each other', () => {
     expect([whatIn(row!)?.trim(), row?.children[2]?.textContent, row?.children[5]?.textContent?.trim()]).toEqual([
       'PATCH /v1.0/users/*',
       '2 tenants',
-      '1 answered, 1 refused, 1 failed',
+      '1 answered, 1 refused, 1 failed × 3 records of PATCH /v1.0/users/* at graph for 2 tenants',
     ]);
     await act(() => row?.querySelector<HTMLElement>('button')?.click());
     expect([...root.querySelectorAll('tr.part')].map((part) => part.children[5]?.textContent?.trim())).toEqual([
@@ -331,6 +345,7 @@ describe('equal records that follow each other', () => {
     const tenant = (...ids: readonly (string | undefined)[]) =>
       tenantOf(folded(ids.map((tenantId, n) => at(9 - n, tenantId === undefined ? {} : { tenantId })))[0]!, {
         ...names,
+        tenantsOfPlan: new Map(),
         tenants: new Map([one, two].map((id) => [id, 'Contoso'])),
       });
     expect([tenant(one, two, one), tenant(undefined, one), tenant(one, one)]).toEqual([
@@ -353,7 +368,7 @@ describe('equal records that follow each other', () => {
     expect(told([at(1, {}), at(-1, {})])).toEqual([1, 1]);
   });
 
-  it('are one line with their number and tenants, which opens below', async () => {
+  it('are one line with their number, which is what opens it, and tenants', async () => {
     const records = [
       at(9, { tenantId: one }),
       at(8, { tenantId: two }),
@@ -362,7 +377,7 @@ describe('equal records that follow each other', () => {
     ];
     const { root, rerender, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
     const rows = () => [...root.querySelectorAll<HTMLElement>('tbody tr:not(.group)')];
-    const button = () => root.querySelector<HTMLElement>('tbody button');
+    const button = () => root.querySelector<HTMLElement>('tbody button.tag');
     expect(rows().map((row) => row.children[2]?.textContent)).toEqual(['2 tenants', '']);
     expect(rows()[0]?.children[5]?.textContent).toMatch(/issued.*× 3/);
     expect(button()?.getAttribute('aria-expanded')).toBe('false');
@@ -424,7 +439,7 @@ it('names agents apart from the people that they act for', async () => {
     jobs: async () => ({ jobs: [] }),
     tenants: async () => ({ tenants: [] }) as never,
     runs: async () => ({ runs: started as never }),
-    approvals: async () => ({ approvals: askers.map((asker) => ({ asker, deciders: [decider] })) as never }),
+    approvals: async () => ({ approvals: askers.map((asker) => ({ asker, deciders: [decider], facts: [] })) as never }),
   });
   let found: Names | undefined;
   let given: Record<string, string> = {};
@@ -638,7 +653,7 @@ describe('what stands above the records', () => {
     const entries = [at(24, 'answered', request), at(24, 'sent', request)];
     const { h1, root, unmount } = await view([entries], undefined, undefined, { entries: entries as never });
     expect(h1()).toBe('1 entry, none failed');
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('Listed: all 1');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('1 entry');
     await unmount();
   });
 
@@ -669,7 +684,7 @@ describe('what stands above the records', () => {
       { ...at(24, 'issued'), rule: 'the portal reads users', path: '/v1.0/users', scopes: [], correlationId: 'c' },
       { ...at(23, 'denied'), code: 'consent_required', scopes: [], correlationId: 'd' },
     ];
-    const listed = { entries: [entries[0]] as never, continuation: 'more' };
+    const listed = { entries: [entries[0]] as never };
     const { root, queries, unmount } = await view([entries], undefined, undefined, listed);
     // Of the chart.
     expect(queries).toHaveLength(1);
@@ -730,8 +745,11 @@ describe('what stands above the records', () => {
     await unmount();
   });
 
+  /** As many lines as are wanted at once. */
+  const linesOf = (day: Date) => Array.from({ length: 25 }, (_, n) => entry({ at: day.toISOString(), path: `/${n}` }));
+
   it('stays, and is not read again, while more records are read', async () => {
-    const listed = { entries: [entry({ at: new Date(2026, 10, 24, 9).toISOString() })], continuation: 'c1' };
+    const listed = { entries: linesOf(new Date(2026, 10, 24, 9)), continuation: 'c1' };
     const days = [at(24, 'issued'), at(24, 'denied'), at(22, 'denied')];
     const { root, queries, bars, h1, unmount } = await view([days], undefined, undefined, listed);
     const more = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show more');
@@ -739,7 +757,7 @@ describe('what stands above the records', () => {
     expect([h1(), bars().length]).toEqual(['3 entries, 2 failed', 3]);
     await settled();
     await settled();
-    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('Listed: the newest 2');
+    expect(root.querySelector('.filters [role=status]')?.textContent).toBe('The newest 50 entries');
     expect([h1(), bars().length, queries.length]).toEqual(['3 entries, 2 failed', 3, 1]);
     await act(() => root.querySelector<HTMLElement>('.head .actions button')?.click());
     await settled();
@@ -767,9 +785,9 @@ describe('what stands above the records', () => {
   });
 
   it('is of the records shown if the period is read in part and these are older', async () => {
-    const listed = { entries: [entry({ at: new Date(2026, 10, 22, 9).toISOString() })], continuation: 'c1' };
+    const listed = { entries: linesOf(new Date(2026, 10, 22, 9)), continuation: 'c1' };
     const { h1, unmount } = await view([[], [], [], [], []], undefined, undefined, listed);
-    expect(h1()).toBe('1 entry so far, none failed');
+    expect(h1()).toBe('25 entries so far, none failed');
     await unmount();
   });
 

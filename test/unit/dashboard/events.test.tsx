@@ -3,7 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
-import { entriesIn, eventsLink, parseEventsFilter } from '../../../dashboard/app/view-filter.ts';
+import { entriesIn, type EventsFilter, eventsLink, parseEventsFilter } from '../../../dashboard/app/view-filter.ts';
 import { localTime } from '../../../dashboard/app/format.ts';
 import { kindTitle, openOf } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
@@ -51,7 +51,10 @@ const passed = (ms = 0): Promise<void> =>
   });
 
 /** The page over a log that a test changes. @returns what was asked for, too. */
-async function page(log: () => readonly EventView[], { filter = {}, pageSize = 100, roles = ['Tenants.Read'] } = {}) {
+async function page(
+  log: () => readonly EventView[],
+  { filter = {} as EventsFilter, pageSize = 100, roles = ['Tenants.Read'] } = {},
+) {
   const queries: Query[] = [];
   let failure: ApiFailure | undefined;
   const events: Api['events'] = async (query) => {
@@ -96,7 +99,7 @@ const logOf = (newest: number, oldest = 1): EventView[] =>
 
 describe('the filter of events', () => {
   it('is the same after a link, and has no unknown kind', () => {
-    const filter = { kind: 'ending', tenants: 'group:gold,contoso.com' } as const;
+    const filter = { show: 'open', kind: 'ending', tenants: 'group:gold,contoso.com' } as const;
     expect(parseEventsFilter(eventsLink(filter).split('?')[1] ?? '')).toEqual(filter);
     expect(parseEventsFilter('kind=nonsense&tenants=&other=1')).toEqual({});
     expect(eventsLink({})).toBe('#/events');
@@ -161,17 +164,74 @@ const groupsIn = (root: Element) =>
     ),
   ]);
 
-it('puts what is open under its causes, the worst first, and then all others', async () => {
-  const { root } = await page(() => [
-    event(8, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
-    event(7, { kind: 'ending', days: 7, endsAt: '2026-12-08T12:00:00.000Z', tenantId: 'c' }),
-    event(6, { reason: 'gdap_expired' }),
-    event(5, { kind: 'consent_missing', tenantId: 'b', advice: 'Give the consent in it.' }),
-    event(4, { reason: 'not_listed' }),
-    event(3, { kind: 'role_missing', tenantId: 'd' }),
-    event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
-    event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
+/** What is open alone. */
+const open = { filter: { show: 'open' } } as const;
+
+it('has all events by day, the newest first, and marks those that are open', async () => {
+  const { root, press } = await page(() => [
+    event(4, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'] }),
+    event(3, { reason: 'gdap_expired', tenantId: 'b' }),
+    event(2, {
+      kind: 'ending',
+      days: 1,
+      endsAt: '2026-11-24T05:00:00.000Z',
+      tenantId: 'b',
+      at: '2026-11-23T05:00:00.000Z',
+    }),
+    event(1, { kind: 'reachable', tenantId: 'b', at: '2026-11-23T05:00:00.000Z' }),
   ]);
+  expect(groupsIn(root)).toEqual([
+    [
+      expect.stringMatching(/^(Today|Yesterday|Tuesday, 24 November)/),
+      [
+        ['Customer 4', 'The tags were changed: +managed'],
+        ['Customer 3', 'GDAP relationship expired, needs you'],
+      ],
+    ],
+    [
+      expect.stringMatching(/^(Yesterday|Monday, 23 November)/),
+      [
+        ['Customer 2', 'GDAP relationship ends within 1 day, on 24 Nov'],
+        ['Customer 1', 'Access for the first time'],
+      ],
+    ],
+  ]);
+  // What is over has no sign of an alarm.
+  expect([...root.querySelectorAll('.event .badge')].map(({ className }) => className)).toEqual([
+    'badge idle',
+    'badge bad',
+    'badge idle',
+    'badge good',
+  ]);
+  expect([...root.querySelectorAll('.seg button')].map(({ textContent }) => textContent)).toEqual([
+    'All 4',
+    'Need you 1',
+  ]);
+  await press('Need you 1');
+  expect(location.hash).toBe('#/events?show=open');
+});
+
+it('says that none is open where only these are asked for', async () => {
+  const { root } = await page(() => [event(1, { kind: 'tags_changed' })], open);
+  expect(root.querySelector('.empty')?.textContent).toBe('None of 1 event needs you.');
+});
+
+it('puts what is open under its causes, the worst first', async () => {
+  const { root, queries } = await page(
+    () => [
+      event(8, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
+      event(7, { kind: 'ending', days: 7, endsAt: '2026-12-08T12:00:00.000Z', tenantId: 'c' }),
+      event(6, { reason: 'gdap_expired' }),
+      event(5, { kind: 'consent_missing', tenantId: 'b', advice: 'Give the consent in it.' }),
+      event(4, { reason: 'not_listed' }),
+      event(3, { kind: 'role_missing', tenantId: 'd' }),
+      event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
+      event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
+    ],
+    open,
+  );
+  // The API does not know what is open.
+  expect(queries[0]).not.toHaveProperty('show');
   const words = 'The broker can no longer reach the tenant.';
   expect(groupsIn(root)).toEqual([
     ['GDAP relationship expired', [['Customer 6', 'Access is lost']]],
@@ -185,15 +245,6 @@ it('puts what is open under its causes, the worst first, and then all others', a
       ],
     ],
     ['A job was refused access', [['Customer 3', words]]],
-    [
-      'Nothing to do',
-      [
-        ['Customer 4', `Access is lost: ${words}`],
-        // A title that says it all.
-        ['Customer 2', 'Access for the first time'],
-        ['Customer 1', `New customer tenant: ${words}`],
-      ],
-    ],
   ]);
   // As loud as the cause on other pages.
   expect([...root.querySelectorAll('.group .n')].map(({ className }) => className)).toEqual([
@@ -212,22 +263,18 @@ it('says once what helps with events alike, with one command for all to copy', a
       tenantId,
       advice: `Consent again: \`ptb tenants consent --tenant ${tenantId}\``,
     });
-  const { root } = await page(() => [
-    lacks(4, 'a'),
-    event(3, { tenantId: 'b', advice: 'Request a relationship.' }),
-    lacks(2, 'c'),
-    event(1, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'], tagsRemoved: ['trial'] }),
-  ]);
+  const { root } = await page(
+    () => [lacks(4, 'a'), event(3, { tenantId: 'b', advice: 'Request a relationship.' }), lacks(2, 'c')],
+    open,
+  );
   expect([...root.querySelectorAll('.group')].map(({ textContent }) => textContent)).toEqual([
     '2No consent for the application Give the consent, wait about three minutes, then try again. Copy command for No consent for the application',
     '1Access is lost Request a relationship.',
-    'Nothing to do',
   ]);
   expect(groupsIn(root)[0]?.[1]).toHaveLength(2);
   expect(commandsIn(root)).toEqual(['ptb tenants consent --tenant a c']);
-  expect(groupsIn(root)[2]?.[1]).toEqual([['Customer 1', 'The tags were changed: +managed −trial']]);
   await cleanUp();
-  const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)));
+  const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)), open);
   expect(commandsIn(many.root)).toEqual(['ptb tenants consent --dry-run']);
   expect(many.root.querySelector('.group')?.textContent).toContain(
     'This lists all customers that would get the consent:',
@@ -264,12 +311,15 @@ it('gives one command for several tenants whose remedy differs in the tenant alo
     const advice = adviceForEvent({ kind, tenantId: `t${n}`, application } as TenantEvent)!;
     return event(n, { kind, tenantId: `t${n}`, advice, ...(application === undefined ? {} : { application }) });
   };
-  const { root } = await page(() => [
-    more(4, 'consent_missing', 'second'),
-    more(3, 'consent_missing', 'second'),
-    more(2, 'consent_differs'),
-    more(1, 'consent_missing'),
-  ]);
+  const { root } = await page(
+    () => [
+      more(4, 'consent_missing', 'second'),
+      more(3, 'consent_missing', 'second'),
+      more(2, 'consent_differs'),
+      more(1, 'consent_missing'),
+    ],
+    open,
+  );
   expect(commandsIn(root)).toEqual([
     'ptb tenants consent --tenant t4 t3 --application second',
     'ptb tenants consent --tenant t1',
@@ -308,9 +358,10 @@ it.each<[Partial<TenantEvent>, string, string | undefined]>([
   const told = { tenantId: 'id-t1', ...more } as TenantEvent;
   const { kind, application } = told;
   const advice = adviceForEvent(told)!;
-  const { root } = await page(() => [
-    event(1, { kind, tenantId: 'id-t1', advice, ...(application === undefined ? {} : { application }) }),
-  ]);
+  const { root } = await page(
+    () => [event(1, { kind, tenantId: 'id-t1', advice, ...(application === undefined ? {} : { application }) })],
+    open,
+  );
   expect(root.querySelector('.group span.cut')?.textContent.trim()).toBe(words);
   expect(root.querySelector<HTMLElement>('.copy')?.title).toBe(command);
 });

@@ -674,7 +674,7 @@ it('the list of jobs marks those that change tenants, and offers a plan in place
     const { root, unmount } = await rendered(signedIn(api, <JobsView />, [...roles]));
     await act(() => new Promise((resolve) => setTimeout(resolve, 5)));
     const found = [...root.querySelectorAll('.jobs button')].map((button) => button.getAttribute('aria-label'));
-    expect(root.querySelectorAll('td .tag')).toHaveLength(1);
+    expect(root.querySelectorAll('tbody .tag')).toHaveLength(1);
     await unmount();
     return found;
   };

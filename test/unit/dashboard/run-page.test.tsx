@@ -422,7 +422,7 @@ it('the page of a run shows its rounds if there were several', async () => {
   await unmount();
 });
 
-it('the page of a run says which tenants fail now and which work again since the run before', async () => {
+it('the page of a run says which tenants began to fail and which work again since the run before', async () => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const rerun = runWith({ runId: 'probe@r', startedAt: '2026-11-23T06:00:00.000Z', tenants: { ...counts, total: 1 } });
   const limits: number[] = [];
@@ -436,7 +436,7 @@ it('the page of a run says which tenants fail now and which work again since the
   });
   await pass(0);
   const news = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
-  expect(news).toEqual(['Fabrikamfails now', 'Adatumworks again']);
+  expect(news).toEqual(['Fabrikambegan to fail', 'Adatumworks again']);
   // The run before is the third of the list, and another may have begun since.
   expect(limits).toEqual([4]);
   await unmount();
@@ -444,7 +444,7 @@ it('the page of a run says which tenants fail now and which work again since the
 
 it.each<[string, number[], string[]]>([
   ['failed as another does now', [1, 2], ['1 tenant that failed then gave no result now.']],
-  ['failed and left', [3], ['Fabrikamfails now', '1 tenant that failed then gave no result now.']],
+  ['failed and left', [3], ['Fabrikambegan to fail', '1 tenant that failed then gave no result now.']],
 ])('the page of a run counts a tenant that gave no result now and %s', async (_, failed, lines) => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const skipped = tenants.map((tenant) =>
@@ -492,7 +492,7 @@ describe('the total of the first column of a run', () => {
   it('has none, and says so, where the runs counted other tenants, be they as many', async () => {
     expect(await totals(of, [id(2)])).toEqual([`${same} Licences 500. It counts 50 tenants, and before 45 of 50.`]);
     expect(await totals(overSame, [id(1)])).toEqual([
-      'Fabrikamfails now',
+      'Fabrikambegan to fail',
       'Adatumworks again',
       'Licences 500. It counts 49 of 50 tenants, and before 49 of 50, not the same ones.',
     ]);

@@ -465,10 +465,10 @@ describe('RunsView', () => {
       [expect.stringMatching(/^Tuesday, 24 November/), undefined],
       ['asked', 'succeeded'],
       // All that failed in one of its runs.
-      ['On schedule 2 jobsCustomer 2 and Customer 3 fail now', '3 failed'],
+      ['On schedule 2 jobsCustomer 2 and Customer 3 began to fail', '3 failed'],
       ['On schedule, day by day', undefined],
       [expect.stringMatching(/^Mon, 23 Nov.* 2 jobsthe same tenants as before$/), '1 failed'],
-      [expect.stringMatching(/^Sun, 22 Nov.* 2 jobsCustomer 1 fails now, Customer 2 no longer fails$/), '1 failed'],
+      [expect.stringMatching(/^Sun, 22 Nov.* 2 jobsCustomer 1 began to fail, Customer 2 works again$/), '1 failed'],
       // The oldest one has none to compare with.
       [expect.stringMatching(/^Sat, 21 Nov.* 2 jobs$/), '1 failed'],
     ]);
@@ -512,7 +512,7 @@ describe('RunsView', () => {
     const { nights, show, unmount } = await nightsOf(runs);
     expect([...new Set(nights)]).toEqual([
       'Tue, 24 Nov: 1 of 20 failed',
-      'Tue, 24 Nov: 2 of 20 failed, Customer 2 fails now, Customer 3 no longer fails',
+      'Tue, 24 Nov: 2 of 20 failed, Customer 2 began to fail, Customer 3 works again',
     ]);
     await show([nightly('mfa', 24, [])]);
     expect(nights.at(-1)).toBe('Tue, 24 Nov: none of 20 failed');
@@ -521,11 +521,26 @@ describe('RunsView', () => {
     await unmount();
   });
 
-  it('leaves out of a day of the schedule what is the same every day', async () => {
+  it('does not say that a tenant works again which may not have been visited', async () => {
+    const now = nightly('mfa', 24, []);
+    const skipped = { ...now, tenants: { ...now.tenants, succeeded: 19, skipped: 1 } };
+    const { nights, unmount } = await nightsOf([skipped, nightly('mfa', 23, [3])]);
+    expect(nights.at(-1)).toBe('Tue, 24 Nov: none of 20 failed, Customer 3 no longer fails');
+    await unmount();
+  });
+
+  it('has in a day of the schedule what is new, in place of what is the same every day', async () => {
     const both = (day: number, failed: number[]) => [nightly('licences', day, failed), nightly('mfa', day, failed)];
     const { root, unmount } = await nightsOf([...both(24, [1]), ...both(23, [2])]);
     const [, first] = root.querySelectorAll('tbody tr');
-    expect([...(first?.children ?? [])].slice(3).map(({ textContent }) => textContent)).toEqual(['', '', '']);
+    const cells = [...(first?.children ?? [])].slice(3);
+    expect(cells.map(({ textContent, className }) => [textContent, className.includes('covered')])).toEqual([
+      ['Customer 1 began to fail, Customer 2 works again', false],
+      ['', true],
+      ['', true],
+      ['', true],
+    ]);
+    expect(cells[0]?.getAttribute('colspan')).toBe('3');
     await unmount();
   });
 
@@ -680,7 +695,7 @@ describe('RunsView', () => {
         twice(nightly('mfa', 24, [1]), 5),
         nightly('mfa', 23, [], { window: '2026-11-23T03:00Z' }),
       ],
-      'Customer 1 fails now 20',
+      'Customer 1 began to fail 20',
       '1 failed',
     ],
     [
@@ -720,7 +735,7 @@ describe('RunsView', () => {
       [nightly('licences', 24, [1, 2]), stopped, nightly('licences', 23, [])],
       ['Runs.Read'],
     );
-    expect(root.textContent).toContain('2 tenants fail now');
+    expect(root.textContent).toContain('2 tenants began to fail');
     expect(rows().map(([, outcome]) => outcome)).toContain('stopped');
     expect(root.querySelector('[aria-expanded]')).toBeNull();
     await unmount();
