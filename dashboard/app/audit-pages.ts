@@ -4,10 +4,8 @@ import { isRefusedByPolicy } from '../../src/lib/api/refusals.ts';
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import type { Api, Query } from './api.ts';
 import { useSignedIn } from './context.ts';
-import { folded, oneARequest } from './audit-table.tsx';
+import { type AuditRecord, folded, oneARequest } from './audit-lines.ts';
 import { type Pages, usePages } from './paging.ts';
-
-export type AuditRecord = AuditAnswer['entries'][number];
 
 export interface AuditPages extends Omit<Pages<AuditAnswer>, 'pages'> {
   /** Newest first. */

@@ -1,6 +1,7 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, type AuditRecord, largePageSize, readRecords } from './audit-pages.ts';
-import { type Names, oneARequest, subjectOf, tenantOf } from './audit-table.tsx';
+import { type AuditRecord, oneARequest } from './audit-lines.ts';
+import { type AuditPages, largePageSize, readRecords } from './audit-pages.ts';
+import { type Names, subjectOf, tenantOf } from './audit-table.tsx';
 import { count, localClock, localDay } from './format.ts';
 import { Time } from './pieces.tsx';
 import { readPages } from './paging.ts';

@@ -1,16 +1,8 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditPages, type AuditRecord, useAuditPages, useWholePeriod } from './audit-pages.ts';
+import { type AuditRecord, folded, oneARequest, type ShownRecord } from './audit-lines.ts';
+import { type AuditPages, useAuditPages, useWholePeriod } from './audit-pages.ts';
 import { type Period, PeriodBars, readPeriod, Refused, type Tallied, talliedOf } from './audit-period.tsx';
-import {
-  AuditTable,
-  folded,
-  type Names,
-  oneARequest,
-  type ShownRecord,
-  subjectOf,
-  tenantOf,
-  useNames,
-} from './audit-table.tsx';
+import { AuditTable, type Names, subjectOf, tenantOf, useNames } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
 import { count, countOf, numbersKept } from './format.ts';
 import { Empty, Failure, Head, Loading, MoreButton, Time, ToneBadge } from './pieces.tsx';

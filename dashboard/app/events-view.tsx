@@ -147,7 +147,8 @@ interface EventPages {
 }
 
 /** Loads the newest events that match a filter, asks for later ones while the page is visible, and loads older ones. */
-function useEventPages({ show: _, ...filter }: EventsFilter): EventPages {
+function useEventPages({ kind, tenants }: EventsFilter): EventPages {
+  const filter = { kind, tenants };
   const { api } = useSignedIn();
   const link = eventsLink(filter);
   const known = useRef<{ readonly link: string; readonly newest: NewestEvents }>(undefined);

@@ -4,17 +4,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { parseAuditFilter } from '../../../dashboard/app/view-filter.ts';
 import { AuditFilters, AuditView } from '../../../dashboard/app/audit-view.tsx';
+import { type AuditRecord, folded, oneARequest } from '../../../dashboard/app/audit-lines.ts';
 import { readPeriod } from '../../../dashboard/app/audit-period.tsx';
-import { type AuditPages, type AuditRecord, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
+import { type AuditPages, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import { isFailed } from '../../../src/lib/api/refusals.ts';
-import {
-  AuditTable,
-  folded,
-  oneARequest,
-  type Names,
-  tenantOf,
-  useNames,
-} from '../../../dashboard/app/audit-table.tsx';
+import { AuditTable, type Names, tenantOf, useNames } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole } from './signed-in.tsx';

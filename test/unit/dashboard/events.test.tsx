@@ -53,7 +53,11 @@ const passed = (ms = 0): Promise<void> =>
 /** The page over a log that a test changes. @returns what was asked for, too. */
 async function page(
   log: () => readonly EventView[],
-  { filter = {} as EventsFilter, pageSize = 100, roles = ['Tenants.Read'] } = {},
+  {
+    filter = {},
+    pageSize = 100,
+    roles = ['Tenants.Read'],
+  }: { readonly filter?: EventsFilter; readonly pageSize?: number; readonly roles?: string[] } = {},
 ) {
   const queries: Query[] = [];
   let failure: ApiFailure | undefined;
