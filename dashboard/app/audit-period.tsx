@@ -82,23 +82,24 @@ export interface Tallied {
   readonly entries: number;
   readonly failed: number;
   readonly tokens: number;
-  /** Requests that a resource answered. */
-  readonly requests: number;
+  /** Requests that a resource answered, and neither refused nor failed. */
+  readonly served: number;
   /** Refused by the policy, and by Microsoft. */
   readonly byPolicy: number;
   readonly byMicrosoft: number;
 }
 
+const isServed = (record: AuditRecord): boolean =>
+  record.outcome === 'answered' && !isRefusedByMicrosoft(record) && !isFailed(record);
+
 export function talliedOf(entries: readonly AuditRecord[]): Tallied {
   const byPolicy = entries.filter(isRefusedByPolicy).length;
   const byMicrosoft = entries.filter(isRefusedByMicrosoft).length;
-  const thatAre = (outcome: AuditRecord['outcome']): number =>
-    entries.filter((entry) => entry.outcome === outcome).length;
   return {
     entries: entries.length,
     failed: entries.filter(isFailed).length,
-    tokens: thatAre('issued'),
-    requests: thatAre('answered'),
+    tokens: entries.filter(({ outcome }) => outcome === 'issued').length,
+    served: entries.filter(isServed).length,
     byPolicy,
     byMicrosoft,
   };

@@ -226,10 +226,12 @@ function Outcome({ record }: { readonly record: Line }) {
       ? [verb, (isSame ? status : undefined) ?? []].flat().join(' ')
       : titleOf(code);
   const isBad = (equal ?? [record]).some((one) => (one.status ?? 200) >= 400 || isUnserved(one));
+  // As in the chart, what failed is not as red as what was refused.
+  const isRefused = (equal ?? [record]).some((one) => isRefusedByPolicy(one) || isRefusedByMicrosoft(one));
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
-      <Badge state={isBad ? 'failed' : outcome}>{word}</Badge>{' '}
+      <Badge state={isRefused ? 'failed' : isBad ? 'degraded' : outcome}>{word}</Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
     </>
   );

@@ -121,10 +121,11 @@ function targetIn(grid: HTMLElement | null, { row, column }: ActiveCell): HTMLEl
   return (cell && stopsIn(cell)[0]) ?? cell ?? undefined;
 }
 
-/** The links and buttons of a cell. */
-export const stopsIn = (cell: Element): readonly HTMLElement[] => [
-  ...cell.querySelectorAll<HTMLElement>('a[href], button'),
-];
+/** The links and buttons of a cell that are seen: a phone has no place for some. */
+export const stopsIn = (cell: Element): readonly HTMLElement[] =>
+  [...cell.querySelectorAll<HTMLElement>('a[href], button')].filter(
+    (stop) => getComputedStyle(stop).display !== 'none',
+  );
 
 /** Where a reader was in a grid. */
 interface KeptPlace extends KeptCell {

@@ -159,8 +159,9 @@ export function FailureBars({
         <path key={day} class="c-grid" d={`M${at} 0V${height}`} />
       ))}
       {bars.map(({ key, title, value, between = 0, others = 0, href }, index) => {
-        // One failure among thousands still shows.
-        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(6, tallOf(value));
+        // One failure among thousands still shows. Where it is a part of a bar, it must not look like more.
+        const least = others + between > 0 ? 2 : 6;
+        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(least, tallOf(value));
         const tallBetween = tallOf(between);
         // A failure that is made to show does not lift the others out of the chart.
         const tallOthers = Math.min(tallOf(others), height - tall - tallBetween);

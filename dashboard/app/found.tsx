@@ -1,7 +1,9 @@
 import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
 import type { Api } from './api.ts';
 import { Spark } from './charts.tsx';
-import { count } from './format.ts';
+import { count, localDay } from './format.ts';
+import { rowsColumn } from './history-choice.ts';
+import { jobPoints, numberText } from './history-points.ts';
 import { type JobRuns, nightsOf } from './nights.ts';
 import { Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -29,7 +31,7 @@ const wanted: readonly Wanted[] = [
   {
     job: 'secret-expiry-report',
     text: (n, { parameters }) =>
-      `${n === 1 ? 'credential' : 'credentials'} of applications expired, or will within ${count(Number(parameters?.['days']), 'day')}`,
+      `${n === 1 ? 'credential' : 'credentials'} of applications expired, or will ${typeof parameters?.['days'] === 'number' ? `within ${count(parameters['days'], 'day')}` : 'soon'}`,
   },
   {
     job: 'licence-report',
@@ -41,47 +43,61 @@ const wanted: readonly Wanted[] = [
     column: 'warning',
     text: (n) => `${n === 1 ? 'licence is' : 'licences are'} in a grace period`,
   },
-  {
-    job: 'licence-report',
-    column: 'free',
-    text: (n) => `${n === 1 ? 'licence is' : 'licences are'} assigned to nobody`,
-  },
+  // A subscription that expired has more assigned than bought, so the sum is of what is left over.
+  { job: 'licence-report', column: 'free', text: (n) => `more ${n === 1 ? 'licence' : 'licences'} than are assigned` },
 ];
 
 const nightsShown = 30;
 const dayMs = 86_400_000;
 const intervalMs = 300_000;
 
-interface Found {
+/** A number in the tenants whose rows were counted. */
+interface Counted {
+  readonly startedAt: string;
+  readonly number: number;
+  readonly counted: number;
+}
+
+interface Found extends Counted {
   readonly key: string;
   readonly text: string;
   readonly runId: string;
-  /** Tenants whose rows were counted. */
-  readonly tenants: number;
-  /** Night by night, the oldest first. */
+  /** The first night that is known, if it is another one. */
+  readonly before: Counted | undefined;
+  /** For each tenant that was counted, night by night, the oldest first: tenants that failed are no change. */
   readonly values: readonly (number | undefined)[];
 }
 
-async function readFound(api: Api, { job, column, value, text }: Wanted): Promise<readonly Found[]> {
-  const since = new Date(Date.now() - (nightsShown + 1) * dayMs).toISOString();
-  const history = await api.jobHistory(job, { since, value });
-  const runs = history.runs.flatMap((run) =>
-    run.scope === 'all'
-      ? [{ ...run, finishedAt: run.startedAt, number: column ? run.numbers?.[column] : run.rows }]
-      : [],
+function foundIn(history: JobHistoryAnswer, { job, column = rowsColumn, value, text }: Wanted): readonly Found[] {
+  const overAll = { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
+  const runs = jobPoints(overAll, column).flatMap(({ number, ...run }) =>
+    number === undefined ? [] : [{ ...run, finishedAt: run.startedAt, number }],
   );
-  const nights = nightsOf(runs, nightsShown);
-  const last = nights.at(-1)?.run;
-  if (last?.number === undefined || last.number === 0) return [];
+  const nights = nightsOf(runs.toReversed(), nightsShown);
+  const known = nights.flatMap(({ run }) => run ?? []);
+  const last = known.at(-1);
+  if (last === undefined || last.number <= 0) return [];
   return [
     {
+      ...last,
       key: `${job} ${column} ${value}`,
       text: text(last.number, history),
-      runId: last.runId,
-      tenants: last.counted,
-      values: nights.map(({ run }) => run?.number),
+      before: known.length < 2 ? undefined : known[0],
+      values: nights.map(({ run }) => run && run.number / Math.max(1, run.counted)),
     },
   ];
+}
+
+/** Several numbers are of one history. A number that cannot be read is left out: the page of its job says why. */
+async function readFound(api: Api, some: readonly Wanted[]): Promise<readonly Found[]> {
+  const since = new Date(Date.now() - (nightsShown + 1) * dayMs).toISOString();
+  const histories = Map.groupBy(some, ({ job, value }) => `${job} ${value}`);
+  const found = [...histories.values()].map(async (numbers) => {
+    const [{ job, value }] = numbers as [Wanted];
+    const history = await api.jobHistory(job, { since, value }).catch(() => undefined);
+    return history === undefined ? [] : numbers.flatMap((one) => foundIn(history, one));
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** What the nightly jobs found in all tenants that they could read, and how it developed. */
@@ -89,8 +105,7 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   const ran = new Set(jobs.flatMap(({ job, runs }) => (runs.length > 0 ? job.name : [])));
   const some = wanted.filter(({ job }) => ran.has(job));
   const found = usePolling(
-    // A number that cannot be read is left out: the page of its job says why.
-    async (api) => (await Promise.all(some.map((each) => readFound(api, each).catch(() => [])))).flat(),
+    (api) => readFound(api, some),
     `found by ${[...new Set(some.map(({ job }) => job))].join()}`,
     intervalMs,
   ).value;
@@ -103,15 +118,19 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
       bare
     >
       <ul class="list found">
-        {found.map(({ key, text, runId, tenants, values }) => (
+        {found.map(({ key, text, runId, number, counted, startedAt, before, values }) => (
           <li key={key}>
-            <b class="n">{values.at(-1)?.toLocaleString('en')}</b>
+            <b class="n">{number.toLocaleString('en')}</b>
             <span>
               <a href={runLink(runId, 'rows')}>{text}</a>
-              <span class="small"> in the {count(tenants, 'tenant')} read</span>
+              <span class="small">
+                {' '}
+                in the {count(counted, 'tenant')} read
+                {Date.now() - Date.parse(startedAt) < dayMs ? '' : ` on ${localDay(startedAt)}`}
+              </span>
             </span>
-            <Spark values={values} label={`Night by night: ${values.map((n) => n ?? 'not known').join(', ')}`} />
-            <span class="since">{changeIn(values)}</span>
+            <Spark values={values} label={`For each tenant, night by night: ${values.map(inWords).join(', ')}`} />
+            <span class="since">{before && changeText({ number, counted }, before)}</span>
           </li>
         ))}
       </ul>
@@ -119,13 +138,14 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   );
 }
 
-/** `+4 in 30 nights`, since the first night that is known. */
-function changeIn(values: Found['values']): string {
-  const from = values.findIndex((value) => value !== undefined);
-  const nights = values.length - from;
-  const change = (values.at(-1) ?? 0) - (values[from] ?? 0);
-  if (nights < 2) return '';
-  return change === 0
-    ? `as ${nights} nights ago`
-    : `${change > 0 ? '+' : '−'}${Math.abs(change).toLocaleString('en')} in ${nights} nights`;
+const inWords = (value: number | undefined): string => (value === undefined ? 'not known' : numberText(value));
+
+/** `+4 since 3 Nov`. If other numbers of tenants were read, that is no change: `3 Nov: 149 in 24 tenants`. */
+function changeText(now: Omit<Counted, 'startedAt'>, before: Counted): string {
+  const day = localDay(before.startedAt);
+  if (now.counted !== before.counted)
+    return `${day}: ${before.number.toLocaleString('en')} in ${count(before.counted, 'tenant')}`;
+  const change = now.number - before.number;
+  if (change === 0) return `as on ${day}`;
+  return `${change > 0 ? '+' : '−'}${Math.abs(change).toLocaleString('en')} since ${day}`;
 }

@@ -174,9 +174,8 @@ export interface Failures {
 /** What is new: the ids of tenants that failed in these and in no run before, and of those that fail no longer. */
 export interface News {
   readonly fails: readonly string[];
+  /** They need not be well: a tenant that was not visited fails no longer. */
   readonly ends: readonly string[];
-  /** Whether those that fail no longer were visited, as far as the numbers of tenants show. */
-  readonly areVisited: boolean;
   /** Whether some failed, in each run the tenants of the one before. */
   readonly isSame: boolean;
 }
@@ -185,17 +184,12 @@ export interface News {
 export function newsOf(pairs: readonly (readonly [now: Failures, before: Failures])[]): News {
   const idsOf = (at: 0 | 1) => new Set(pairs.flatMap((pair) => [...pair[at].codes.keys()]));
   const [now, then] = [idsOf(0), idsOf(1)];
-  const ends = [...then].filter((id) => !now.has(id));
-  const visitedAll = pairs.filter(([{ run }, before]) => visitedBy(run) >= visitedBy(before.run));
   return {
     fails: [...now].filter((id) => !then.has(id)),
-    ends,
-    areVisited: ends.every((id) => visitedAll.some(([, { codes }]) => codes.has(id))),
+    ends: [...then].filter((id) => !now.has(id)),
     isSame: now.size > 0 && pairs.every(([{ codes }, before]) => idsIn(codes) === idsIn(before.codes)),
   };
 }
-
-const visitedBy = ({ tenants: { succeeded, failed } }: RunSummaryAnswer): number => succeeded + failed;
 
 /** The tenants of some failures: equal texts for the same ones. */
 export const idsIn = (codes: Failures['codes']): string => [...codes.keys()].toSorted().join();

@@ -361,12 +361,17 @@ function WaitsForYou() {
 /** How many tokens and requests callers and jobs had within a day, and what was refused. */
 function LastDay() {
   const period = () => ({ from: new Date(Date.now() - dayMs).toISOString(), to: new Date().toISOString() });
-  const read = usePolling((api) => readPeriod(api, {}, period()), 'last day on record', historyIntervalMs).value;
+  const read = usePolling(
+    (api) => readPeriod(api, {}, period()),
+    'last day on record',
+    undefined,
+    historyIntervalMs,
+  ).value;
   if (read === undefined || read.all.entries === 0) return null;
-  const { tokens, requests, byPolicy, byMicrosoft, failed } = read.all;
+  const { tokens, served, byPolicy, byMicrosoft, failed } = read.all;
   const rows: readonly (readonly [word: string, n: number, outcome?: AuditFilter['outcome']])[] = [
     ['Tokens issued', tokens, 'issued'],
-    ['Requests answered', requests, 'answered'],
+    ['Requests served', served, 'answered'],
     ['Refused by the policy', byPolicy, 'policy'],
     ['Refused by Microsoft', byMicrosoft],
     ['Failed', failed, 'failed'],

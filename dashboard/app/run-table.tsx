@@ -194,9 +194,13 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
           wideOf={(line) =>
             line.isPart === true || line.title === undefined
               ? undefined
-              : line.title === onSchedule
-                ? [4, 2, newsIn(line)]
-                : [3, 3, newsIn(line)]
+              : [
+                  3,
+                  3,
+                  <>
+                    {line.title === onSchedule ? <Clock iso={line.startedAt} /> : null} {newsIn(line)}
+                  </>,
+                ]
           }
           onOpen={(line) => (isSeveral(line) ? toggle(line) : goTo(runLink(line.runs[0]?.runId ?? '')))}
           rowClass={(line) =>
@@ -214,7 +218,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
   );
 }
 
-/** `Last night: 5 of 25 failed, Adatum works again`. Until it is known who failed, the number is that of the worst run. */
+/** `Last night: 5 of 25 failed, Adatum stopped failing`. Until it is known who failed, the number is that of the worst run. */
 function nightText(line: Line, { failed }: Facts, news: string): string {
   const [day] = byDay(line.runs, ({ startedAt }) => startedAt);
   const when =
@@ -298,22 +302,19 @@ const namesShown = 2;
 function useNewsText(): (facts: Facts, isOfDays: boolean) => string {
   const tenants = useTenants()?.tenants;
   const names = useMemo(() => new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])), [tenants]);
-  const inWords = (ids: readonly string[], verb: (s: string) => string): string[] => {
+  const inWords = (ids: readonly string[], verb: string): string[] => {
     if (ids.length === 0) return [];
     const named = ids.slice(0, namesShown).flatMap((id) => names.get(id) ?? []);
     const more = ids.length - named.length;
     const parts = [named, more === 0 ? [] : count(more, named.length === 0 ? 'tenant' : 'other')].flat();
-    return [`${parts.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${verb(ids.length === 1 ? 's' : '')}`];
+    return [`${parts.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${verb}`];
   };
   return ({ news, failed = 0 }, isOfDays) => {
     if (news === undefined) return '';
     if (isOfDays)
       return failed === 0 ? 'no tenant failed' : `the same ${failed === 1 ? 'tenant' : count(failed, 'tenant')}`;
     if (news.isSame) return 'the same tenants as before';
-    return [
-      ...inWords(news.fails, () => 'began to fail'),
-      ...inWords(news.ends, (s) => (news.areVisited ? `work${s} again` : `no longer fail${s}`)),
-    ].join(', ');
+    return [...inWords(news.fails, 'began to fail'), ...inWords(news.ends, 'stopped failing')].join(', ');
   };
 }
 

@@ -65,7 +65,7 @@ export const tenantsCsv = (tenants: readonly Tenant[]): string =>
         .map(({ cause }) => titleOf(cause))
         .join(', '),
       (tenant.lastResults ?? []).flatMap(({ outcome, job }) => (outcome === 'failed' ? job : [])).join(', '),
-      tenant.relationshipEndsAt?.slice(0, 10),
+      tenant.relationshipEndsAt,
       tenant.groups?.join(', '),
       tenant.tags?.join(', '),
     ]),

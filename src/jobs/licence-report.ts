@@ -56,8 +56,8 @@ export default defineJob({
         assigned: isFree ? null : sku.consumedUnits,
         // Negative for an expired subscription, which has more assigned than bought licences.
         free: isFree ? null : licences - sku.consumedUnits,
-        suspended: sku.prepaidUnits.suspended ?? 0,
-        warning: sku.prepaidUnits.warning ?? 0,
+        suspended: isFree ? null : (sku.prepaidUnits.suspended ?? 0),
+        warning: isFree ? null : (sku.prepaidUnits.warning ?? 0),
         assignedAtNoCost: isFree ? sku.consumedUnits : null,
       });
     }

@@ -127,7 +127,7 @@ export function reportPage(report: TenantReport, partner?: string): string {
 <h1 dir="auto">${name}</h1>
 <p class="quiet">${defaultDomain ?? tenantId} · ${accessText(report)}</p>
 <p>Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${reportDays(report)}. ${periodText(report)}</p>
-<p>${summaryText(report)}</p>
+${summaryText(report) === '' ? '' : html`<p>${summaryText(report)}</p>`}
 ${warnings.map((warning) => html`<p class="warn">${warning}</p>`)}
 </header>
 <main>

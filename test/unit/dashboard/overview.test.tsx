@@ -190,7 +190,7 @@ describe('the overview', () => {
   });
 
   it('says what the nightly jobs found in all tenants, since when it changed, and leads to the rows', async () => {
-    const asked: unknown[] = [];
+    const asked: unknown[][] = [];
     const at = (days: number) => new Date(nowMs - days * 86_400_000).toISOString();
     const tenants = { total: 25, succeeded: 20, failed: 5, skipped: 0, notAttempted: 0 };
     const runOf = (job: string, days: number, rows: number, numbers = {}, scope = 'all') => ({
@@ -208,7 +208,14 @@ describe('the overview', () => {
       if (job === 'mfa-report') return { runs: [runOf(job, 0, 1_092), runOf(job, 29, 1_149)] } as never;
       const numbers = { suspended: 0, warning: 1, free: 99 };
       if (job === 'licence-report')
-        return { runs: [runOf(job, 0.1, 9, { free: 1 }, 'selected'), runOf(job, 0.2, 46, numbers)] } as never;
+        return {
+          runs: [
+            runOf(job, 3, 9, { free: 1 }, 'selected'),
+            { ...runOf(job, 3.5, 46, { free: 7 }), status: 'cancelled' },
+            runOf(job, 4, 46, numbers),
+            { ...runOf(job, 20, 50, { free: 120 }), counted: 24 },
+          ],
+        } as never;
       if (job === 'access-check') return { runs: [] } as never;
       throw new ApiFailure({ title: 'Storage', detail: 'No answer.', advice: 'Wait.', transient: false });
     };
@@ -224,11 +231,13 @@ describe('the overview', () => {
     for (let round = 0; round < 5; round += 1) await pass(0);
     const rows = [...(panelOf(root, 'What the jobs found')?.querySelectorAll('li') ?? [])];
     expect(rows.map(({ textContent }) => textContent)).toEqual([
-      '1,092accounts have registered no second factor in the 20 tenants read−57 in 30 nights',
-      '1licence is in a grace period in the 20 tenants read',
-      '99licences are assigned to nobody in the 20 tenants read',
+      '1,092accounts have registered no second factor in the 20 tenants read−57 since 26 Oct',
+      '1licence is in a grace period in the 20 tenants read on 20 Nov',
+      '99more licences than are assigned in the 20 tenants read on 20 Nov4 Nov: 120 in 24 tenants',
     ]);
     expect(rows[0]?.querySelector('a')?.getAttribute('href')).toBe('#/runs/mfa-report%400?show=rows');
+    // Several numbers are of one history.
+    expect(asked.filter(([job]) => job === 'licence-report')).toHaveLength(1);
     expect(asked).toContainEqual(['mfa-report', 'none']);
     expect(asked.flat()).not.toContain('own-report');
     await unmount();
@@ -242,6 +251,7 @@ describe('the overview', () => {
       record(1, { outcome: 'issued' }),
       record(2, { outcome: 'issued' }),
       record(3, { outcome: 'answered', kind: 'request', status: 403 }),
+      record(5, { outcome: 'answered', kind: 'request', status: 200 }),
       record(4, { outcome: 'denied', code: 'scope_not_allowed' }),
     ];
     const audit: Api['audit'] = async (query) => {
@@ -252,7 +262,7 @@ describe('the overview', () => {
     const rows = panelOf(root, 'Tokens and requests')?.querySelectorAll('li') ?? [];
     expect([...rows].map(({ textContent }) => textContent)).toEqual([
       'Tokens issued2',
-      'Requests answered1',
+      'Requests served1',
       'Refused by the policy1',
       'Refused by Microsoft1',
     ]);

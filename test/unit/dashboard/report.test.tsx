@@ -104,7 +104,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'What could not be readTitle of mfaThe service is missing',
     'since 1 Nov 2026. Ask for the extract of the log',
     'Access for people and applicationsUser.Read.All; what was done with it is not on record124 Nov 2026',
-    'By its audit log, no request of the partner to change something succeeded. Not all could be read: see the end.',
+    'Since 1 Nov 2026, no request of the partner to change something succeeded, by its audit log; what was done with tokens is not on record. Not all could be read: see the end.',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
   ])
     expect(text).toContain(part);

@@ -26,8 +26,10 @@ export interface Deed {
 /** What a partner did in one customer, by the audit log. */
 export interface PartnerWork {
   readonly since: string;
-  /** Requests that were served and may have changed something. Of a token, it is not on record what was done with it. */
+  /** Requests that may have changed something and succeeded. */
   readonly changes: number;
+  /** Whether people or applications got tokens: what they did with them is not on record. */
+  readonly tokens: boolean;
   /** What was served, the most frequent first. Then emergencies and approvals, and what was refused or failed. */
   readonly deeds: readonly Deed[];
 }
@@ -80,6 +82,9 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const refused = records.filter(isRefusedByMicrosoft);
   const refusedIds = new Set(refused.map(({ tokenId }) => tokenId));
   const served = records.filter((one) => isServed(one) && (one.kind === undefined || !refusedIds.has(one.tokenId)));
+  const succeeded = new Set(
+    records.flatMap(({ outcome, status = 0, tokenId }) => (outcome === 'answered' && status < 400 ? [tokenId] : [])),
+  );
   const byPurpose = Map.groupBy(served, (one) => (one.rule?.startsWith('job:') ? one.rule.slice(4) : purposeOf(one)));
   const done = [...byPurpose].flatMap(([of, some]) => {
     const job = jobs.find(({ name }) => name === of);
@@ -94,7 +99,8 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   );
   return {
     since: from,
-    changes: served.filter((one) => one.kind === 'request' && mayChange(one)).length,
+    changes: served.filter((one) => one.kind === 'request' && mayChange(one) && succeeded.has(one.tokenId)).length,
+    tokens: done.some(({ name }) => name === purposes.token),
     deeds: [
       ...done.toSorted((one, other) => other.count - one.count),
       ...deed(

@@ -132,7 +132,7 @@ export function summaryText({ findings, work }: TenantReport): string {
     n === 0 ? [] : `${n} ${n === 1 ? 'thing needs' : 'things need'} your attention${first}.`,
     work === undefined
       ? []
-      : `By its audit log, ${work.changes === 0 ? 'no request' : `${numberText(work.changes)} ${work.changes === 1 ? 'request' : 'requests'}`} of the partner to change something succeeded.`,
+      : `Since ${dayText(work.since)}, ${work.changes === 0 ? 'no request' : `${numberText(work.changes)} ${work.changes === 1 ? 'request' : 'requests'}`} of the partner to change something succeeded, by its audit log${work.tokens ? '; what was done with tokens is not on record' : ''}.`,
   ]
     .flat()
     .join(' ');

@@ -20,6 +20,8 @@ const pages: readonly (readonly AuditAnswer['entries'][number][])[] = [
     request(28, 'r1', { outcome: 'sent', method: 'PATCH', scopes: ['User.ReadWrite.All'] }),
     request(28, 'r2', { outcome: 'answered', method: 'PATCH', status: 403 }),
     request(28, 'r2', { outcome: 'sent', method: 'PATCH' }),
+    request(28, 'r4', { outcome: 'answered', method: 'PATCH', status: 500 }),
+    request(28, 'r1', { outcome: 'answered', method: 'PATCH', status: 204 }),
     request(27, 'r3', { outcome: 'sent', method: 'GET' }),
     record(27, { kind: 'approval', outcome: 'approved' }),
     record(27, { kind: 'approval', outcome: 'denied' }),
@@ -110,12 +112,12 @@ it('sums up how much needs the customer, and whether the partner changed somethi
   const of = (findings: number, changes?: number) =>
     summaryText({
       findings: Array.from({ length: findings }),
-      ...(changes === undefined ? {} : { work: { changes } }),
+      ...(changes === undefined ? {} : { work: { changes, tokens: changes > 1, since: '2026-11-02T12:00:00.000Z' } }),
     } as never);
   expect([of(0, 0), of(1, 1), of(2, 1_234), of(3)]).toEqual([
-    'By its audit log, no request of the partner to change something succeeded.',
-    '1 thing needs your attention. By its audit log, 1 request of the partner to change something succeeded.',
-    '2 things need your attention. By its audit log, 1,234 requests of the partner to change something succeeded.',
+    'Since 2 Nov 2026, no request of the partner to change something succeeded, by its audit log.',
+    '1 thing needs your attention. Since 2 Nov 2026, 1 request of the partner to change something succeeded, by its audit log.',
+    '2 things need your attention. Since 2 Nov 2026, 1,234 requests of the partner to change something succeeded, by its audit log; what was done with tokens is not on record.',
     // There may be more.
     '3 things need your attention first.',
   ]);
