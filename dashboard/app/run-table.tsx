@@ -198,7 +198,8 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
                   3,
                   3,
                   <>
-                    {line.title === onSchedule ? <Clock iso={line.startedAt} /> : null} {newsIn(line)}
+                    {line.title === onSchedule ? [<Clock key="at" iso={line.startedAt} />, ' '] : null}
+                    {newsIn(line)}
                   </>,
                 ]
           }
