@@ -10,7 +10,7 @@ import { Choice } from './choice.tsx';
 import { Command, CopyButton } from './copy.tsx';
 import { useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
-import { count, numbersKept } from './format.ts';
+import { count, duration, numbersKept } from './format.ts';
 import { Icon } from './icon.tsx';
 import {
   type Column,
@@ -87,7 +87,7 @@ function Policy() {
               <Refusals answer={answer} />
             </>
           ) : (
-            <InForce use={answer.use} read={lengthOf(answer)} days={days}>
+            <InForce use={answer.use} read={timeRead(answer)} days={days}>
               <Refusals answer={answer} />
             </InForce>
           )
@@ -176,9 +176,22 @@ interface ReadProps {
   readonly answer: ReplayAnswer;
 }
 
-/** Of the time that was read. */
-const lengthOf = ({ readFrom, period }: ReplayAnswer): string =>
-  count(Math.max(1, Math.round((Date.parse(period.to) - Date.parse(readFrom)) / dayMs)), 'day');
+interface TimeRead {
+  /** How long it is, such as `7 days` or `3 h 05 min`. */
+  readonly length: string;
+  /** Whether what was not used in it may be needless: not if the records of a few hours are all that was read. */
+  readonly isEnough: boolean;
+}
+
+function timeRead({ readFrom, period }: ReplayAnswer): TimeRead {
+  const ms = Date.parse(period.to) - Date.parse(readFrom);
+  const days = Math.round(ms / dayMs);
+  return {
+    length: days < 2 ? duration(ms) : count(days, 'day'),
+    // The clocks of browser and broker may differ, so that 7 days are a little less.
+    isEnough: readFrom === period.from && days >= 7,
+  };
+}
 
 /** What a result rests on. */
 function Read({ answer }: ReadProps) {
@@ -327,8 +340,7 @@ function RequestCell({ group }: { readonly group: Group }) {
 
 interface InForceProps {
   readonly use: Use;
-  /** How long a time was read, such as `7 days`. */
-  readonly read: string;
+  readonly read: TimeRead;
   /** The period that was chosen. */
   readonly days: string;
 }
@@ -394,8 +406,8 @@ function Rules({ rules, names, read }: { readonly rules: readonly Rule[] } & Pic
   const partner = useSignedIn().session.tenantId;
   const isPhone = useNarrow();
   const cells: readonly Column<Rule>[] = [
-    ['May', 'wrap', (rule) => <MayCell rule={rule} />],
-    ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, partner }} />],
+    ['May', 'wrap', (rule) => <MayCell {...{ rule, read }} />],
+    ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, read, partner }} />],
     ['Last used', 'w-m end wrap', (rule) => <UseCell rule={rule} />],
   ];
   const groups = groupsOf(rules);
@@ -503,8 +515,7 @@ const unsaid: Rule['allows'] = { callers: [], kinds: '', may: '', terms: {}, ten
 interface CellProps {
   readonly rule: Rule;
   readonly names: Names;
-  /** How long a time was read. */
-  readonly read: string;
+  readonly read: TimeRead;
   /** The id of the partner's tenant. */
   readonly partner: string | undefined;
 }
@@ -540,9 +551,11 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
         </div>
       )}
       {isUnused(rule) && !isForEmergencies(rule) ? (
-        <div class="remedy">Nobody used it in {read}. Remove it.</div>
+        <div class="remedy">
+          Nobody used it in {read.length}.{read.isEnough ? ' Remove it if it is not needed.' : ''}
+        </div>
       ) : null}
-      <Needless rule={rule} parts={['callers']} nameOf={nameOf} />
+      <Needless {...{ rule, read, nameOf }} parts={['callers']} />
     </>
   );
 }
@@ -551,7 +564,7 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
 const fewNamed = 3;
 
 /** What they may do, and whole lists of it. */
-function MayCell({ rule }: Pick<CellProps, 'rule'>) {
+function MayCell({ rule, read }: Pick<CellProps, 'rule' | 'read'>) {
   const { may, approval, terms } = rule.allows ?? unsaid;
   return (
     <>
@@ -564,13 +577,13 @@ function MayCell({ rule }: Pick<CellProps, 'rule'>) {
           </div>
         ),
       )}
-      <Needless rule={rule} parts={['scopes', 'resources', 'cmdlets', 'changes']} />
+      <Needless {...{ rule, read }} parts={['scopes', 'resources', 'cmdlets', 'changes']} />
     </>
   );
 }
 
 /** In which tenants, and which they may read. */
-function WhereCell({ rule, names, partner }: Omit<CellProps, 'read'>) {
+function WhereCell({ rule, names, read, partner }: CellProps) {
   const { tenants, except, reads } = rule.allows ?? unsaid;
   const namesOf = (entries: readonly string[], all = 'every customer tenant'): readonly string[] =>
     entries.map((entry) => {
@@ -591,13 +604,12 @@ function WhereCell({ rule, names, partner }: Omit<CellProps, 'read'>) {
           They may read {reads.length === 0 ? 'no tenant' : <Some names={namesOf(reads, 'every tenant')} />}.
         </div>
       )}
-      <Needless rule={rule} parts={['tenants']} />
+      <Needless {...{ rule, read }} parts={['tenants']} />
     </>
   );
 }
 
-interface NeedlessProps {
-  readonly rule: Rule;
+interface NeedlessProps extends Pick<CellProps, 'rule' | 'read'> {
   readonly parts: readonly string[];
   readonly nameOf?: Names['nameOf'];
 }
@@ -610,8 +622,8 @@ const usedOf = ({ allows, unused }: Rule, part: string): readonly string[] | und
 const saysAll = (rule: Rule, part: string): boolean =>
   rule.unused[part] !== undefined && (usedOf(rule, part)?.length ?? Infinity) <= fewNamed;
 
-/** How much of parts of a rule was used, and what to remove: a few by their names, and many on request. */
-const Needless = ({ rule, parts, nameOf = (name) => name }: NeedlessProps) => (
+/** How much of parts of a rule was used, and what may be needless: a few by their names, and many on request. */
+const Needless = ({ rule, read, parts, nameOf = (name) => name }: NeedlessProps) => (
   <>
     {parts.map((part) => {
       const idle = rule.unused[part] ?? [];
@@ -619,7 +631,13 @@ const Needless = ({ rule, parts, nameOf = (name) => name }: NeedlessProps) => (
       const isShort = idle.length <= fewNamed;
       const used = usedOf(rule, part);
       const rest = isShort ? idle.map(nameOf).join(', ') : used?.length ? `the other ${idle.length}` : 'them';
-      const heading = `${usedWords(part, idle, used, nameOf)}. Remove ${rest}.`;
+      const some = read.isEnough || used?.length ? used : undefined;
+      const words = usedWords(part, idle, some, nameOf);
+      const are = idle.length === 1 ? 'it is' : 'they are';
+      const unused = some !== undefined ? `, but not ${rest}` : isShort ? `: ${rest}` : '';
+      const heading = read.isEnough
+        ? `${words}. Remove ${rest} if ${are} not needed.`
+        : `In ${read.length}, ${words}${unused}.`;
       return (
         <div key={part} class="remedy" title={isShort ? idle.join(', ') : undefined}>
           {isShort ? heading : <Folded names={idle} heading={heading} most={fewNamed} nameOf={nameOf} />}
@@ -637,7 +655,8 @@ function usedWords(
 ): string {
   const noun = nouns[part] ?? 'entry';
   const was = (n: number): string => (part === 'callers' ? 'used it' : n === 1 ? 'was used' : 'were used');
-  if (used === undefined) return `${count(idle.length, noun)} ${was(idle.length).replace('used', 'not used')}`;
+  if (used === undefined)
+    return `${count(idle.length, noun)} ${part === 'callers' ? 'did not use it' : was(idle.length).replace('used', 'not used')}`;
   const named = used.length > 0 && used.length <= fewNamed ? `: ${used.map(nameOf).join(', ')}` : '';
   return `${used.length} of ${count(idle.length + used.length, noun)} ${was(used.length)}${named}`;
 }

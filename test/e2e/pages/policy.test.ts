@@ -55,10 +55,10 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
       .waitFor();
     const rule = page.getByRole('row', { name: /local callers may try the gateway/ });
     expect(await rule.textContent()).toMatch(
-      /\d of \d+ scopes (?:was|were) used: .*Remove the other \d+\..*AuditLog\.Read\.All/,
+      /\d of \d+ scopes (?:was|were) used: .*Remove the other \d+ if they are not needed\..*AuditLog\.Read\.All/,
     );
     const unused = page.getByRole('row', { name: /local applications may apply every plan/ });
-    expect(await unused.textContent()).toContain('Nobody used it in 7 days. Remove it.');
+    expect(await unused.textContent()).toContain('Nobody used it in 7 days. Remove it if it is not needed.');
     await page.getByRole('button', { name: 'Copy command for narrower rules' }).waitFor();
     await look('in-force');
     // A phone shows the name of each value.

@@ -110,7 +110,7 @@ it('shows the name of a caller, or the start of its id, with the whole id as a t
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
   const unused = root.querySelector<HTMLElement>('.remedy');
-  expect(unused?.textContent).toBe('0 of 2 callers used it. Remove Portal, bbbbbbbb….');
+  expect(unused?.textContent).toBe('0 of 2 callers used it. Remove Portal, bbbbbbbb… if they are not needed.');
   expect(unused?.title).toBe(`${portal}, ${bot}`);
   expect(root.querySelector('dl')?.textContent).toBe('ada@partner.example1 app role Tokens.Request ');
   expect(root.querySelector<HTMLElement>('dd > span')?.title).toBe(ada);
@@ -166,10 +166,10 @@ it.each<[string, Partial<Scope> | undefined, readonly [who: string, may: string,
 });
 
 /** The page of a partner with these rules in force. */
-async function rulesOf(rules: NonNullable<ReplayAnswer['use']>['rules']) {
+async function rulesOf(rules: NonNullable<ReplayAnswer['use']>['rules'], read: Partial<ReplayAnswer> = {}) {
   const use = { ...answer.use!, rules, callerNames: { portal: 'Portal', ada: 'Ada' } };
   const api = apiWith({
-    replay: async () => ({ ...answer, use }),
+    replay: async () => ({ ...answer, ...read, use }),
     tenants: async () => ({ tenants: [{ tenantId, name: 'Contoso' }] }) as never,
     jobs: async () => ({ jobs: [] }),
     runs: async () => ({ runs: [] }),
@@ -312,7 +312,7 @@ const used = { ...spare, records: 9, lastAt: answer.period.to };
 const opensAll = { ...allows, everything: true as const };
 
 it.each<[string, object, readonly string[]]>([
-  ['nobody used it', spare, ['Nobody used it in 7 days. Remove it.']],
+  ['nobody used it', spare, ['Nobody used it in 7 days. Remove it if it is not needed.']],
   [
     'nobody needed it for an emergency',
     { ...spare, allows: { ...allows, approval: 'after 1 approval each, in an emergency, with a reason' } },
@@ -322,22 +322,22 @@ it.each<[string, object, readonly string[]]>([
   [
     'one of many callers used it',
     { ...used, allows: { ...allows, callers: ['portal', ...many] }, unused: { callers: many } },
-    ['1 of 6 callers used it: Portal. Remove the other 5.'],
+    ['1 of 6 callers used it: Portal. Remove the other 5 if they are not needed.'],
   ],
   [
     'a few did not use it',
     { ...used, allows: { ...allows, callers: ['portal', 'ada'] }, unused: { callers: ['ada'] } },
-    ['1 of 2 callers used it: Portal. Remove Ada.'],
+    ['1 of 2 callers used it: Portal. Remove Ada if it is not needed.'],
   ],
   [
     'some of its scopes were not used',
     { ...used, allows: { ...allows, terms: { scopes: [...many, 'f', 'g', 'h', 'i'] } }, unused: { scopes: many } },
-    ['4 of 9 scopes were used. Remove the other 5.'],
+    ['4 of 9 scopes were used. Remove the other 5 if they are not needed.'],
   ],
   [
     'one of its few scopes was not used',
     { ...used, unused: { scopes: ['User.Read'] } },
-    ['1 scope was not used. Remove User.Read.'],
+    ['1 scope was not used. Remove User.Read if it is not needed.'],
   ],
 ])('says what to remove of a rule if %s', async (_, rule, remedies) => {
   const { root, unmount } = await rulesOf([rule as never]);
@@ -347,6 +347,54 @@ it.each<[string, object, readonly string[]]>([
   expect(shown).toEqual(remedies);
   // Those who used it and those to remove are all there are.
   if (remedies[0]?.includes('used it: ')) expect(root.querySelectorAll('tbody details').length).toBeLessThan(2);
+  await unmount();
+});
+
+const few = '2026-11-24T02:00:00.000Z';
+const soon = '2026-11-20T05:00:00.000Z';
+const month = { from: '2026-10-25T05:00:00.000Z', to: answer.period.to };
+
+it.each<[string, Partial<ReplayAnswer>, object, string]>([
+  ['3 hours were read', { readFrom: few }, spare, 'Nobody used it in 3 h 00 min.'],
+  ['30 days were asked for and fewer were read', { period: month }, spare, 'Nobody used it in 7 days.'],
+  [
+    'the period is shorter than 7 days',
+    { readFrom: soon, period: { from: soon, to: answer.period.to } },
+    spare,
+    'Nobody used it in 4 days.',
+  ],
+  [
+    'one of many callers was seen in 3 hours',
+    { readFrom: few },
+    { ...used, allows: { ...allows, callers: ['portal', ...many] }, unused: { callers: many } },
+    'In 3 h 00 min, 1 of 6 callers used it: Portal, but not the other 5.',
+  ],
+  [
+    'one of few scopes was seen in 3 hours',
+    { readFrom: few },
+    {
+      ...used,
+      allows: { ...allows, terms: { scopes: ['Mail.Read', 'User.Read'] } },
+      unused: { scopes: ['User.Read'] },
+    },
+    'In 3 h 00 min, 1 of 2 scopes was used: Mail.Read, but not User.Read.',
+  ],
+  [
+    'no scope was seen in 3 hours',
+    { readFrom: few },
+    { ...used, allows: { ...allows, terms: { scopes: ['User.Read'] } }, unused: { scopes: ['User.Read'] } },
+    'In 3 h 00 min, 1 scope was not used: User.Read.',
+  ],
+  [
+    'the broker does not say what the rule allows',
+    { readFrom: few },
+    { ...used, allows: undefined, unused: { callers: ['x', 'y', 'ada'] } },
+    'In 3 h 00 min, 3 callers did not use it: x, y, Ada.',
+  ],
+])('does not say what to remove if %s', async (_, read, rule, told) => {
+  const { root, unmount } = await rulesOf([rule as never], read);
+  const remedy = root.querySelector('.remedy');
+  expect(remedy?.querySelector('summary')?.textContent.trim() ?? remedy?.textContent).toBe(told);
   await unmount();
 });
 
