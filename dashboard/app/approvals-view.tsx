@@ -55,6 +55,7 @@ function Approvals({ filter }: FilterProps) {
   const lately = decided
     .flatMap((list) => list?.approvals ?? [])
     .filter(({ deciders }) => deciders.length > 0)
+    .toSorted((one, other) => decidedAt(other).localeCompare(decidedAt(one)))
     .slice(0, latelyShown);
   return (
     <>
@@ -198,12 +199,14 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
 /** Beside what waits: whoever decides sees how the like was decided. */
 const latelyShown = 5;
 
+const decidedAt = ({ approvedAt, closedAt, askedAt }: ApprovalSummary): string => approvedAt ?? closedAt ?? askedAt;
+
 function DecidedLately({ approvals }: { readonly approvals: readonly ApprovalSummary[] }) {
   return (
     <Panel title="Decided lately" bare>
       <ul class="list lately">
         {approvals.map((approval) => {
-          const { id, status, deciders, approvedAt, closedAt, askedAt } = approval;
+          const { id, status, deciders } = approval;
           return (
             <li key={id}>
               <div>
@@ -214,7 +217,7 @@ function DecidedLately({ approvals }: { readonly approvals: readonly ApprovalSum
                       <Person name={shortName(name, 'person')} />,{' '}
                     </Fragment>
                   ))}
-                  <Time iso={approvedAt ?? closedAt ?? askedAt} short />
+                  <Time iso={decidedAt(approval)} short />
                 </div>
               </div>
               <StatusBadge status={status} />
