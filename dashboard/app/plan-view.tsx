@@ -497,7 +497,9 @@ function Limits({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Ap
         <Fact name="Undo">
           {made === 0
             ? undefined
-            : `“Plan to undo” ${isEnded(status) ? 'takes' : 'will take'} back ${count(made, 'change')}${isEnded(status) ? '' : ', once the apply has ended'}`}
+            : isEnded(status)
+              ? `“Plan to undo” takes back ${count(made, 'change')}`
+              : `Once the apply has ended, “Plan to undo” takes back what it made: ${count(made, 'change')} so far`}
         </Fact>
       </dl>
     </Panel>

@@ -486,7 +486,11 @@ describe('the page of a plan', () => {
         'stop if 4 tenants fail or 1 ends unclear',
       ],
     ],
-    [0, { stop: undefined }, ['Undo', '“Plan to undo” will take back 5 changes, once the apply has ended']],
+    [
+      0,
+      { stop: undefined },
+      ['Undo', 'Once the apply has ended, “Plan to undo” takes back what it made: 5 changes so far'],
+    ],
     [0, { stop: undefined, status: 'completed' }, ['Undo', '“Plan to undo” takes back 5 changes']],
     [1, { stop: undefined }, []],
   ] as const)(
