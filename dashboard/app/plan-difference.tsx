@@ -2,13 +2,23 @@ import { useMemo } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { ResultsAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { differenceOf } from '../../src/lib/changes/difference.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import type { Api } from './api.ts';
 import { CauseHead } from './causes.tsx';
 import { StackedBar } from './charts.tsx';
 import { count } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { Breakable, Panel } from './pieces.tsx';
-import { differenceWords, type Group, groupTitle, isEmptyAt, outcomeTones, plainWords } from './plan-words.ts';
+import {
+  type Apply,
+  differenceWords,
+  type Group,
+  groupTitle,
+  isEmptyAt,
+  outcomeTones,
+  plainWords,
+  restWord,
+} from './plan-words.ts';
 import { usePolling } from './polling.ts';
 import { runLink, tenantLink } from './route.ts';
 
@@ -51,7 +61,7 @@ export function Difference({ plan, tenants, wrong = [] }: { readonly plan: PlanA
           key={index}
           planId={planId}
           group={group}
-          changed={changedIn(byKind.get(kindOf(group)) ?? [], ended, wrong)}
+          changed={changedIn(byKind.get(kindOf(group)) ?? [], apply, ended, wrong)}
           isOpen={index === 0}
         />
       ))}
@@ -76,17 +86,23 @@ const kindOf = ({ action, target, before, after, undo }: Group | Rows[number]): 
   JSON.stringify([action, target, before, after, undo]);
 
 /** The tenants of a group by its rows, as far as the first page has them. Those where it went wrong come first. */
-function changedIn(rows: Rows, ended: ReadonlyMap<string, RunTenant> | undefined, wrong: Rows): readonly Changed[] {
+function changedIn(
+  rows: Rows,
+  apply: Apply | undefined,
+  ended: ReadonlyMap<string, RunTenant> | undefined,
+  wrong: Rows,
+): readonly Changed[] {
   const stateOf = (row: Rows[number]): Changed['state'] => {
-    if (ended === undefined) return undefined;
+    if (apply === undefined || ended === undefined) return undefined;
     const { outcome } = ended.get(row.tenantId) ?? {};
     if (outcome === 'succeeded') return ['good', 'done'];
     if (outcome === 'retrying') return ['active', 'under way'];
     if (outcome === 'skipped') return ['idle', 'skipped'];
-    if (outcome !== 'failed') return ['clock', 'to come'];
+    if (outcome !== 'failed') return [isEnded(apply.status) ? 'idle' : 'clock', restWord(apply)];
     // Another change there may have failed.
     const said = wrong.find((one) => one.tenantId === row.tenantId && kindOf(one) === kindOf(row))?.['outcome'];
-    return typeof said === 'string' ? [outcomeTones.get(said) ?? 'bad', said] : ['bad', 'failed'];
+    if (typeof said === 'string') return [outcomeTones.get(said) ?? 'bad', said];
+    return ['bad', 'failed'];
   };
   return [...new Map(rows.map((row) => [row.tenantId, row])).values()]
     .map((row) => ({ tenantId: row.tenantId, name: row.tenantName, state: stateOf(row) }))

@@ -25,6 +25,7 @@ import {
   gateWords,
   headlineOf,
   outcomeTones,
+  restWord,
   undoableOf,
   waveWord,
 } from './plan-words.ts';
@@ -359,11 +360,11 @@ interface WavesProps {
 function Waves({ apply, tenants }: WavesProps) {
   const { waves, waveNames, wave: current = 1, status, waits, hold, gates = [] } = apply;
   const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
-  const restWord = isEnded(status) ? 'not sent' : 'to come';
+  const rest = restWord(apply);
   const parts = waves.map((size, index) => {
     const counts = countsOf(byWave.get(index + 1) ?? []);
     const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
-    return [...counts, ...(left > 0 ? [['rest', restWord, left] as const] : [])];
+    return [...counts, ...(left > 0 ? [['rest', rest, left] as const] : [])];
   });
   return (
     <Panel title="Waves" more={<span class="small">sent one after another</span>} bare>
@@ -395,7 +396,7 @@ function Waves({ apply, tenants }: WavesProps) {
                   </div>
                 </div>
                 <div class="small">
-                  {end === undefined || isNow || ofWave.some(([, word]) => word === restWord) ? null : (
+                  {end === undefined || isNow || ofWave.some(([, word]) => word === rest) ? null : (
                     <>
                       done <Time iso={end} short />
                     </>
@@ -457,14 +458,14 @@ const countsOf = (tenants: readonly RunTenant[]) =>
 /** The changes by what became of them. */
 function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
   const { changes } = plan;
-  const { outcomes = {}, status } = apply;
+  const { outcomes = {} } = apply;
   const known = [...outcomeTones].flatMap(([name, tone]) =>
     name === 'applied' || outcomes[name] ? [[name, tone] as const] : [],
   );
   const left = changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
   const figures = [
     ...known.map(([name, tone]) => [name, outcomes[name] ?? 0, tone] as const),
-    ...(left > 0 ? [[isEnded(status) ? 'not sent' : 'to come', left, 'idle'] as const] : []),
+    ...(left > 0 ? [[restWord(apply), left, 'idle'] as const] : []),
   ];
   const shown = figures.map(
     ([name, n, tone], at) =>

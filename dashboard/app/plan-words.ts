@@ -34,6 +34,9 @@ export const canApply = (plan: PlanAnswer): boolean =>
 export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
   tenants.succeeded + tenants.failed + tenants.skipped;
 
+/** What is left of an apply, in a word. */
+export const restWord = ({ status }: Pick<Apply, 'status'>): string => (isEnded(status) ? 'not sent' : 'to come');
+
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 
 /** What a person did who let an apply go on. */

@@ -539,6 +539,28 @@ describe('the page of a plan', () => {
     });
   });
 
+  it('has nothing to come once the apply has ended', async () => {
+    const [, group] = planWith().groups;
+    const rows = async () => ({ rows: ['1', '2'].map((n) => ({ tenantId: `t${n}`, tenantName: `T${n}`, ...group })) });
+    const tenants = [{ tenantId: 't1', name: 'T1', outcome: 'not_attempted', wave: 1 }];
+    const { root, settle } = await open(
+      planWith({ apply: applyWith({ status: 'cancelled' }), groups: [{ ...group!, tenants: 2 }] }),
+      { rows: rows as unknown as Api['rows'], runTenants: async () => ({ tenants }) as never },
+    );
+    await settle();
+    await settle();
+    const marks = [...root.querySelectorAll('.names li > span:first-child')];
+    expect(marks.map(({ className, textContent }) => [className, textContent])).toEqual([
+      ['idle', ''],
+      ['idle', ''],
+    ]);
+    expect([...root.querySelectorAll('.names li')].map(({ textContent }) => textContent)).toEqual([
+      'T1 not sent',
+      'T2 not sent',
+    ]);
+    expect(root.textContent).not.toContain('to come');
+  });
+
   it('shows what cannot be undone first, with the tenants of the first group, and texts as texts', async () => {
     const rows = async () => ({
       rows: [
