@@ -14,6 +14,7 @@ import {
   differenceWords,
   type Group,
   groupTitle,
+  isDrifted,
   isEmptyAt,
   outcomeTones,
   plainWords,
@@ -94,15 +95,17 @@ function changedIn(
 ): readonly Changed[] {
   const stateOf = (row: Rows[number]): Changed['state'] => {
     if (apply === undefined || ended === undefined) return undefined;
-    const { outcome } = ended.get(row.tenantId) ?? {};
+    const tenant = ended.get(row.tenantId);
+    const outcome = tenant?.outcome;
     if (outcome === 'succeeded') return ['good', 'done'];
     if (outcome === 'retrying') return ['active', 'under way'];
     if (outcome === 'skipped') return ['idle', 'skipped'];
-    if (outcome !== 'failed') return [isEnded(apply.status) ? 'idle' : 'clock', restWord(apply)];
+    if (tenant === undefined || outcome !== 'failed')
+      return [isEnded(apply.status) ? 'idle' : 'clock', restWord(apply)];
     // Another change there may have failed.
     const said = wrong.find((one) => one.tenantId === row.tenantId && kindOf(one) === kindOf(row))?.['outcome'];
     if (typeof said === 'string') return [outcomeTones.get(said) ?? 'bad', said];
-    return ['bad', 'failed'];
+    return isDrifted(tenant) ? ['warn', 'drifted'] : ['bad', 'failed'];
   };
   return [...new Map(rows.map((row) => [row.tenantId, row])).values()]
     .map((row) => ({ tenantId: row.tenantId, name: row.tenantName, state: stateOf(row) }))

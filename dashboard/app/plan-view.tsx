@@ -24,6 +24,7 @@ import {
   doneOf,
   gateWords,
   headlineOf,
+  isDrifted,
   outcomeTones,
   restWord,
   undoableOf,
@@ -316,7 +317,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
       </p>
       {canHold ? (
         <p class="small">
-          A tenant that changed since the plan is skipped and does not count as failed.
+          A tenant that changed since the plan counts as drifted, not as failed.
           {judged === 1 ? ' An unconfirmed one counts as unclear.' : ''}
         </p>
       ) : null}
@@ -443,14 +444,15 @@ const Gate = (props: {
 const waveWords = {
   succeeded: ['good', 'succeeded'],
   failed: ['bad', 'failed'],
+  drifted: ['warn', 'drifted'],
   retrying: ['active', 'under way'],
   skipped: ['rest', 'skipped'],
 } as const;
 
 /** Tenants of a wave by what became of them: tone, word and number. */
 const countsOf = (tenants: readonly RunTenant[]) =>
-  (['succeeded', 'failed', 'retrying', 'skipped'] as const).flatMap((outcome) => {
-    const some = tenants.filter((tenant) => tenant.outcome === outcome);
+  (['succeeded', 'failed', 'drifted', 'retrying', 'skipped'] as const).flatMap((outcome) => {
+    const some = tenants.filter((tenant) => (isDrifted(tenant) ? 'drifted' : tenant.outcome) === outcome);
     const [tone, word] = waveWords[outcome];
     return some.length === 0 ? [] : [[tone, word, some.length] as const];
   });
@@ -522,15 +524,20 @@ interface WrongProps {
   readonly rows: ResultsAnswer['rows'];
 }
 
-/** The tenants that failed, and why. */
+/** The tenants that failed or had changed since the plan, and why. */
 function WentWrong({ apply: { runId }, failed, rows }: WrongProps) {
   const saidOf = (id: string) =>
     rows.find(
       ({ tenantId, outcome, detail }) => tenantId === id && outcome !== 'applied' && typeof detail === 'string',
     )?.['detail'];
+  const drifted = failed.filter(isDrifted).length;
+  const title = [
+    [failed.length - drifted, 'failed'],
+    [drifted, 'drifted'],
+  ] as const;
   return (
     <Panel
-      title={`${count(failed.length, 'tenant')} failed`}
+      title={title.flatMap(([n, word]) => (n === 0 ? [] : `${count(n, 'tenant')} ${word}`)).join(', ')}
       more={<a href={runLink(runId, 'rows')}>Every answer</a>}
       bare
     >

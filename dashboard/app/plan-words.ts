@@ -1,4 +1,5 @@
 import type { PlanAnswer, PlansAnswer } from '../../src/lib/api/answers/plans.ts';
+import type { RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { differenceOf } from '../../src/lib/changes/difference.ts';
 import { type OutcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isObject } from '../../src/lib/core/objects.ts';
@@ -36,6 +37,9 @@ export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
 
 /** What is left of an apply, in a word. */
 export const restWord = ({ status }: Pick<Apply, 'status'>): string => (isEnded(status) ? 'not sent' : 'to come');
+
+/** Whether a tenant had changed since the plan. It has not failed: no limit counts it. */
+export const isDrifted = ({ code }: Pick<RunTenant, 'code'>): boolean => code === 'change_drifted';
 
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 

@@ -304,7 +304,7 @@ describe('the page of a plan', () => {
     ({ failed, unclear }) =>
       `${failed + 1} more ${failed === 0 ? 'tenant fails' : 'tenants fail'} or ${unclear + 1} ${unclear === 0 ? 'ends' : 'end'} unclear.`,
   );
-  const rest = 'A tenant that changed since the plan is skipped and does not count as failed.';
+  const rest = 'A tenant that changed since the plan counts as drifted, not as failed.';
   const unconfirmed = ' An unconfirmed one counts as unclear.';
   it.each<[string, object, string[], { failed: number; unclear: number }, string | undefined]>([
     [
@@ -340,9 +340,7 @@ describe('the page of a plan', () => {
     const plan = planWith({ apply: applyWith({ waits: true, stop, tenants, ...more }) });
     const { text, settle } = await open(plan, { runTenants: async () => ({ tenants: some }) as never });
     await settle();
-    const found = /stops again if (.*? count as failed\.(?: An unconfirmed one counts as unclear\.)?)/.exec(
-      text(),
-    )?.[1];
+    const found = /stops again if (.*? not as failed\.(?: An unconfirmed one counts as unclear\.)?)/.exec(text())?.[1];
     expect(found).toBe(words);
   });
 
@@ -559,6 +557,39 @@ describe('the page of a plan', () => {
       'T2 not sent',
     ]);
     expect(root.textContent).not.toContain('to come');
+  });
+
+  it('does not say that a tenant failed which had changed since the plan', async () => {
+    const [, group] = planWith().groups;
+    const ended = (n: number, code: string) => ({ tenantId: `t${n}`, name: `T${n}`, outcome: 'failed', code, wave: 1 });
+    const shown = async (tenants: readonly object[], groups: PlanAnswer['groups']) => {
+      const rows = async (runId: string) => ({
+        rows:
+          runId === applyWith().runId
+            ? []
+            : ['1', '2'].map((n) => ({ tenantId: `t${n}`, tenantName: `T${n}`, ...group })),
+      });
+      const { root, settle } = await open(planWith({ apply: applyWith(), groups }), {
+        rows: rows as unknown as Api['rows'],
+        runTenants: async () => ({ tenants }) as never,
+      });
+      await settle();
+      await settle();
+      const result = {
+        wave: root.querySelector('.wave')?.textContent,
+        panel: [...root.querySelectorAll('.panel h2')].map(({ textContent }) => textContent)[0],
+        tenants: [...root.querySelectorAll('.names li')].map(({ textContent }) => textContent),
+      };
+      await cleanUp?.();
+      return result;
+    };
+    const both = [ended(1, 'change_drifted'), ended(2, 'change_failed')];
+    const groups = [{ ...group!, tenants: 2 }];
+    const { wave, ...rest } = await shown(both, groups);
+    expect(wave).toContain('1 failed, 1 drifted');
+    expect(rest).toEqual({ panel: '1 tenant failed, 1 tenant drifted', tenants: ['T2 failed', 'T1 drifted'] });
+    expect((await shown(both.slice(0, 1), groups)).panel).toBe('1 tenant drifted');
+    cleanUp = undefined;
   });
 
   it('shows what cannot be undone first, with the tenants of the first group, and texts as texts', async () => {
