@@ -50,6 +50,7 @@ async function request(status: HealthReport['status'], by: Caller | undefined, p
   let checks = 0;
   const services = {
     health: { report: async () => report },
+    settings: { PARTNER_NAME: 'Lighthouse Partners' },
     release: async () => release,
     broker: { counts: { issued: 3, fromCache: 2 } },
     callers: { limit: { take: () => void (taken += 1) }, policy: { current: async () => policyState } },
@@ -72,6 +73,7 @@ describe('GET /api/health', () => {
     expect(jsonBody).toMatchObject({
       status: 'degraded',
       applications: [],
+      partnerName: 'Lighthouse Partners',
       tokens: { issued: 3, fromCache: 2 },
       release,
     });
