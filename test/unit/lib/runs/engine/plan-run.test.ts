@@ -4,7 +4,8 @@ import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import type { DomainName } from '../../../../../src/lib/core/identifiers.ts';
 import { createJobRegistry, defineJob, type JobDefinition } from '../../../../../src/lib/runs/job/job.ts';
 import { planRun, type PlanRunDeps } from '../../../../../src/lib/runs/engine/plan-run.ts';
-import type { RunRequest } from '../../../../../src/lib/runs/store/run.ts';
+import type { ApplyRequest, RunRequest } from '../../../../../src/lib/runs/store/run.ts';
+import { digestOfLeaves } from '../../../../../src/lib/runs/store/stored-plan.ts';
 import { viewRun } from '../../../../../src/lib/runs/reading/run-view.ts';
 import type { TenantDirectory, TenantList } from '../../../../../src/lib/tenants/directory.ts';
 import type { DelegatedTenant } from '../../../../../src/lib/tenants/tenant.ts';
@@ -12,7 +13,7 @@ import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { MemoryTenantTags } from '../../../../fakes/memory-tenant-tags.ts';
 import { recordingLogger } from '../../../../fakes/recording-logger.ts';
-import { tenantId } from '../store/stage.ts';
+import { recordOf, tenantId } from '../store/stage.ts';
 import { delegatedTenant } from '../../../../support/delegated-tenant.ts';
 
 const tenant = (number: number, more: Partial<DelegatedTenant> = {}): DelegatedTenant =>
@@ -288,6 +289,70 @@ describe('planRun', () => {
     await plan();
     expect(log.events()).toEqual(['run.not_planned']);
     expect(log.lines[0]).toMatchObject({ level: 'error', line: expect.stringContaining('"job@w"') as string });
+  });
+
+  describe('of an apply', () => {
+    /** Tenants 1 to 4 have changes, in a plan made before; tenant 5 has none. */
+    const leaves = new Map([1, 2, 3, 4].map((number) => [tenantId(number), `rows-${number}.nonce`]));
+    const apply = (more: Partial<ApplyRequest> = {}): ApplyRequest => ({
+      kind: 'apply',
+      plan: 'job@plan',
+      digest: digestOfLeaves(leaves),
+      waves: [1, 1, 2],
+      stop: { failed: 1, unclear: 1 },
+      pauseMinutes: 0,
+      confirmWaves: false,
+      expiresAtMs: 1_000,
+      rules: [],
+      ...more,
+    });
+    const stageApply = async (change: ApplyRequest, tenants: readonly DelegatedTenant[]) => {
+      const order = [3, 1, 4, 2].map(tenantId);
+      const staged = await stage(tenants, { parameters: {}, tenants: order, change });
+      const records = [...leaves].map(([, rowsDigest], index) =>
+        recordOf(index + 1, { rows: 1, rowsName: `rows of ${index + 1}`, rowsDigest }),
+      );
+      await staged.runLog.recordTenants('job@plan', [...records, recordOf(5)]);
+      return staged;
+    };
+    const four = [1, 2, 3, 4].map((number) => tenant(number));
+
+    test('puts the tenants in the order of the waves, each with the rows that were allowed', async () => {
+      const { plan, results } = await stageApply(apply(), four);
+      expect(await plan()).toEqual({ ok: true, attempt: 4, total: 4, waves: [1, 1, 2] });
+      const planned = (number: number, wave: number) => ({
+        tenantId: tenantId(number),
+        name: `Tenant ${number}`,
+        wave,
+        planned: { rowsName: `rows of ${number}`, rowsDigest: `rows-${number}.nonce` },
+      });
+      expect((await results.plan({ runId: 'job@w' }))?.attempt).toEqual([
+        planned(3, 1),
+        planned(1, 2),
+        planned(4, 3),
+        planned(2, 3),
+      ]);
+    });
+
+    test('keeps a wave whose tenants have left, and the waves of the others', async () => {
+      const { plan, results, runLog } = await stageApply(apply(), [tenant(2), tenant(3), tenant(4)]);
+      expect(await plan()).toEqual({ ok: true, attempt: 3, total: 4, waves: [1, 0, 2] });
+      expect((await results.plan({ runId: 'job@w' }))?.attempt).toMatchObject([
+        { tenantId: tenantId(3), wave: 1 },
+        { tenantId: tenantId(4), wave: 3 },
+        { tenantId: tenantId(2), wave: 3 },
+      ]);
+      expect(await runLog.findTenant('job@w', tenantId(1))).toMatchObject({ code: 'tenant_not_delegated' });
+    });
+
+    test('is not made if the rows are not those that were allowed', async () => {
+      const { plan, results, runLog } = await stageApply(apply(), four);
+      await runLog.recordTenants('job@plan', [recordOf(5, { rows: 1, rowsName: 'more', rowsDigest: 'more.nonce' })]);
+      const another = await stageApply(apply({ digest: 'of another plan' }), four);
+      for (const each of [plan, another.plan])
+        expect(await each()).toMatchObject({ ok: false, code: 'plan_changed', transient: false });
+      expect(await results.plan({ runId: 'job@w' })).toBeUndefined();
+    });
   });
 
   describe('with groups and tags', () => {

@@ -1,13 +1,21 @@
 import { describe, expect, test, vi } from 'vitest';
+import * as z from 'zod';
 import { BrokerError, type ErrorCode } from '../../../../../src/lib/core/errors.ts';
 import { announceRun } from '../../../../../src/lib/runs/engine/announce-run.ts';
 import { exportRun } from '../../../../../src/lib/runs/reading/result-page.ts';
 import { finishRun } from '../../../../../src/lib/runs/engine/finish-run.ts';
 import { settle } from '../../../../fakes/fake-clock.ts';
 import { rerunRequest } from '../../../../../src/lib/runs/engine/start-run.ts';
-import type { Asker, RunPlan, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import type { ApplyRequest, Asker, RunId, RunPlan, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
+import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/job.ts';
 import { createRunPlans, createRunStops } from '../../../../../src/lib/runs/store/runs.ts';
-import { type QueryRows, type QueryVisit, runTenant } from '../../../../../src/lib/runs/engine/tenant-run.ts';
+import {
+  type ChangeVisit,
+  type ChangeVisitEnd,
+  type QueryRows,
+  type QueryVisit,
+  runTenant,
+} from '../../../../../src/lib/runs/engine/tenant-run.ts';
 import { readPages } from '../../../../support/result-pages.ts';
 import { handedOut, runId, stageRun, tenantId } from '../store/stage.ts';
 
@@ -292,6 +300,103 @@ describe('a run without a policy in force', () => {
     });
     expect((await runLog.find(runId))?.stoppedBy?.code).toBe('policy_missing');
   });
+});
+
+describe('a tenant of an apply', () => {
+  const change: ApplyRequest = {
+    kind: 'apply',
+    plan: 'probe@plan',
+    digest: '',
+    waves: [1, 2],
+    stop: { failed: 1, unclear: 1 },
+    pauseMinutes: 0,
+    confirmWaves: false,
+    expiresAtMs: Number.MAX_SAFE_INTEGER,
+    rules: [],
+  };
+  /** Tenant 0 is in the first wave, tenant 1 in the second. An earlier version wrote no wave for tenant 2. */
+  async function stageApply(carryOut: (visit: ChangeVisit) => Promise<Partial<ChangeVisitEnd>>) {
+    const staged = await stageRun(async () => Promise.reject(new TypeError('the job plans, and does not apply')), 3);
+    const { deps, results, runLog } = staged;
+    const visits: ChangeVisit[] = [];
+    const failures: (readonly [RunId, ApplyRequest, number])[] = [];
+    Object.assign(deps, {
+      changes: {
+        carryOut: async (_: unknown, visit: ChangeVisit) => {
+          visits.push(visit);
+          return { written: { count: 0, columns: [], jsonLines: '' }, ...(await carryOut(visit)) };
+        },
+        failed: async (...failure: [RunId, ApplyRequest, number]) => failures.push(failure),
+      },
+    });
+    const attempt = [0, 1, 2].map((number) =>
+      Object.assign({ tenantId: tenantId(number), name: `Tenant ${number}` }, number < 2 && { wave: number + 1 }),
+    );
+    results.overwritePlan(runId, { job: 'probe', parameters: {}, change, attempt, decided: [] });
+    await runLog.change(runId, { planDigest: undefined });
+    return { ...staged, visits, failures };
+  }
+
+  test('counts as failed in its wave, and in the first if none is known', async () => {
+    const { attempt, failures } = await stageApply(async () => ({
+      failure: { code: 'change_failed', detail: 'Microsoft refused it.' },
+    }));
+    for (const index of [0, 1, 2]) expect(await attempt(index)).toEqual({ outcome: 'failed', code: 'change_failed' });
+    expect(failures).toEqual([
+      [runId, change, 1],
+      [runId, change, 2],
+      [runId, change, 1],
+    ]);
+  });
+
+  test('counts as failed if its visit throws, and not before its last visit', async () => {
+    const { attempt, failures } = await stageApply(fail('entra_unavailable'));
+    expect(await attempt(1)).toEqual({ outcome: 'retrying', code: 'entra_unavailable' });
+    expect(failures).toEqual([]);
+    expect(await attempt(1, { round: 2, last: true })).toEqual({ outcome: 'failed', code: 'entra_unavailable' });
+    expect(failures).toEqual([[runId, change, 2]]);
+  });
+
+  test.each<[string, Partial<ChangeVisitEnd>, string]>([
+    ['succeeds', {}, 'succeeded'],
+    ['had changed since the plan', { failure: { code: 'change_drifted', detail: 'It had changed.' } }, 'failed'],
+  ])('does not count as failed if it %s', async (_, end, outcome) => {
+    const { attempt, failures } = await stageApply(async () => end);
+    expect(await attempt(0)).toMatchObject({ outcome });
+    expect(failures).toEqual([]);
+  });
+
+  test('is visited although the apply was stopped, and whatever parameters its job takes now', async () => {
+    const { deps, attempt, visits, clock, runLog } = await stageApply(async () => ({}));
+    const job = defineJob({
+      name: 'probe',
+      title: 'Probe',
+      resources: ['graph'],
+      timeoutSeconds: 60,
+      parameters: z.object({ days: z.number() }),
+      run: async () => [],
+    });
+    Object.assign(deps, { jobs: createJobRegistry([job]) });
+    await runLog.change(runId, { cancelRequestedAtMs: clock.nowMs() });
+    await clock.advance(1_000);
+    expect(await attempt(0)).toEqual({ outcome: 'succeeded' });
+    expect(visits).toMatchObject([{ tenant: { tenantId: tenantId(0), wave: 1 }, isBegun: 'unknown', last: false }]);
+  });
+});
+
+test('a job gets the domain of its tenant, unless it is no domain', async () => {
+  const got: unknown[] = [];
+  const { attempt, results, runLog } = await stageRun(async ({ tenant }) => {
+    got.push(tenant);
+    return [];
+  });
+  const named = (number: number, defaultDomain?: string) =>
+    Object.assign({ tenantId: tenantId(number), name: `Tenant ${number}` }, defaultDomain && { defaultDomain });
+  const tenants = [named(0, 'zero.example'), named(1, 'not a domain'), named(2)];
+  results.overwritePlan(runId, { job: 'probe', parameters: {}, attempt: tenants, decided: [] });
+  await runLog.change(runId, { planDigest: undefined });
+  for (const index of [0, 1, 2]) await attempt(index);
+  expect(got).toEqual([named(0, 'zero.example'), named(1), named(2)]);
 });
 
 describe('a plan that was changed after it was stored', () => {
