@@ -69,8 +69,7 @@ function mutate(folder: string, files: readonly string[] | undefined, concurrenc
   // Stryker writes no report about files without mutants, e.g. types.
   const report: Report = existsSync(stored) ? (readJson(stored) as Report) : { files: {} };
   const count = untested(report);
-  if (count > 0)
-    throw new Error(`${folder}: ${count} mutants survived tests that did not run. The score would be wrong.`);
+  if (count > 0) throw new Error(`${folder}: the tests of ${count} mutants did not run. The score would be wrong.`);
   return report;
 }
 

@@ -46,14 +46,23 @@ describe('scoreOf', () => {
 });
 
 describe('untested', () => {
-  it('counts survivors for which not every test ran', () => {
+  const outside = 'An error occurred outside of a test run: ';
+  it('counts mutants for which not every test ran, or none because the expression with their names is too large', () => {
     const mutants = [
       { status: 'Survived', coveredBy: ['1', '2'], testsCompleted: 1 },
       { status: 'Survived', coveredBy: ['1', '2'], testsCompleted: 2 },
       { status: 'Killed', coveredBy: ['1', '2'], testsCompleted: 1 },
       { status: 'NoCoverage' },
+      {
+        status: 'RuntimeError',
+        statusReason: `${outside}SyntaxError: Invalid regular expression: /a|b/: Regular expression too large`,
+      },
+      {
+        status: 'RuntimeError',
+        statusReason: `${outside}SyntaxError: Invalid regular expression: /(/: Unterminated group`,
+      },
     ];
-    expect(untested({ files: { 'a.ts': { mutants } } })).toBe(1);
+    expect(untested({ files: { 'a.ts': { mutants } } })).toBe(2);
   });
 });
 
