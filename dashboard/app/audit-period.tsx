@@ -3,7 +3,9 @@ import { type AuditRecord, oneARequest } from './audit-lines.ts';
 import { type AuditPages, largePageSize, readRecords } from './audit-pages.ts';
 import { type Names, subjectOf, tenantOf } from './audit-table.tsx';
 import { count, localClock, localDay } from './format.ts';
+import { Icon } from './icon.tsx';
 import { Time } from './pieces.tsx';
+import { useNarrow } from './virtual-rows.tsx';
 import { readPages } from './paging.ts';
 import type { Api } from './api.ts';
 import type { AuditAnswer } from '../../src/lib/api/answers/audit.ts';
@@ -105,6 +107,14 @@ export function talliedOf(entries: readonly AuditRecord[]): Tallied {
   };
 }
 
+/** What was not served, in words. */
+export const othersIn = (tallied: Partial<Pick<Tallied, 'byPolicy' | 'byMicrosoft' | 'failed'>>): readonly string[] =>
+  Object.entries({
+    'refused by the policy': tallied.byPolicy,
+    'refused by Microsoft': tallied.byMicrosoft,
+    failed: tallied.failed,
+  }).flatMap(([how, n = 0]) => (n === 0 ? [] : `${n.toLocaleString('en')} ${how}`));
+
 /** What is shown of a period. The session keeps it, without the thousands of records. */
 export interface Period {
   readonly all: Tallied;
@@ -173,6 +183,7 @@ export function PeriodBars({
   readonly filter: AuditFilter;
   readonly period: Period;
 }) {
+  const isPhone = useNarrow();
   if (parts.length < 2 || all.entries === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
@@ -180,31 +191,42 @@ export function PeriodBars({
   };
   const endMs = parts.at(-1)?.endMs ?? 0;
   const length = step === dayMinutes ? 'day' : step < 60 ? count(step, 'minute') : count(step / 60, 'hour');
+  const unserved = all.byMicrosoft === 0 ? 'failed' : 'failed or refused by Microsoft';
   const keys = (
     <span class="keys">
       Entries by {length}:{' '}
-      <Keys of={Object.entries({ succeeded: 'served', notAttempted: 'failed', failed: 'refused' })} />
+      <Keys of={Object.entries({ succeeded: 'served', notAttempted: unserved, failed: 'refused by the policy' })} />
     </span>
   );
-  return (
+  const chart = (
     <FailureBars
-      label="Entries over the period, those refused by the policy or by Microsoft in red"
+      label="Entries over the period, those refused by the policy in red"
       ends={[word(parts[0]?.startMs), keys, endMs >= Date.now() ? 'now' : word(endMs)]}
       areAllNow
       bars={parts.map(({ startMs, endMs, entries, failed, byPolicy, byMicrosoft }) => {
-        const refused = byPolicy + byMicrosoft;
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
-          title: `${word(startMs)}: ${count(entries, 'entry')}, ${failed} failed, ${refused} refused`,
-          value: refused,
-          between: failed,
-          others: entries - failed - refused,
+          title: `${word(startMs)}: ${[count(entries, 'entry'), ...othersIn({ byPolicy, byMicrosoft, failed })].join(', ')}`,
+          value: byPolicy,
+          between: failed + byMicrosoft,
+          others: entries - failed - byMicrosoft - byPolicy,
           // If each part is a day, there are too many.
           day: step < dayMinutes && isMidnight(startMs) ? localDay(from ?? '') : undefined,
           href: auditLink({ ...filter, from, to }),
         };
       })}
     />
+  );
+  // On a phone the records come first.
+  return !isPhone ? (
+    chart
+  ) : (
+    <details>
+      <summary class="quiet">
+        <Icon name="turn" turns /> Entries by {length}
+      </summary>
+      {chart}
+    </details>
   );
 }

@@ -50,22 +50,13 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       'What',
       'what',
       (line) => (
-        <>
-          <span class="sub">
-            {opener(line)} {tenantOf(line, names)}
-          </span>{' '}
-          <What record={line} isShort />
-        </>
-      ),
-      subjectOf,
-    ],
-    ['By the rule', 'rule p3 quiet small', ruleOf, ruleOf],
-    [
-      'Outcome',
-      'w-l',
-      (line) => (
         <span class="who-cell">
-          <Outcome record={line} />
+          <span class="cut">
+            <span class="sub">
+              {opener(line)} {tenantOf(line, names)}
+            </span>{' '}
+            <What record={line} isShort />
+          </span>
           {line.equal === undefined ? null : (
             <button type="button" class="tag" aria-expanded={isOpen(line)} onClick={() => onOpen(line)}>
               × {line.equal.length.toLocaleString('en')}
@@ -74,8 +65,10 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
           )}
         </span>
       ),
-      ({ code }) => code && titleOf(code),
+      subjectOf,
     ],
+    ['By the rule', 'rule p3 quiet small', ruleOf, ruleOf],
+    ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
   ];
   return (
     <div class="panel">
@@ -209,7 +202,8 @@ function Tenant({ record, filter, names }: RecordProps) {
 
 /** What became of a request, in the words of the bars. */
 function verbOf(record: AuditRecord): string {
-  if (isRefusedByMicrosoft(record) || (isRefusedByPolicy(record) && isOfApply(record))) return 'refused';
+  if (isRefusedByPolicy(record)) return 'refused by the policy';
+  if (isRefusedByMicrosoft(record)) return 'refused by Microsoft';
   return isFailed(record) && (record.outcome === 'answered' || isOfApply(record)) ? 'failed' : record.outcome;
 }
 
@@ -222,16 +216,16 @@ function Outcome({ record }: { readonly record: Line }) {
   const isSame = (equal ?? []).every((one) => one.status === status && one.code === code);
   const word = isMixed
     ? [...verbs].map(([one, { length }]) => `${length.toLocaleString('en')} ${one}`).join(', ')
-    : code === undefined || !isSame
+    : code === undefined || !isSame || isRefusedByPolicy(record)
       ? [verb, (isSame ? status : undefined) ?? []].flat().join(' ')
       : titleOf(code);
   const isBad = (equal ?? [record]).some((one) => (one.status ?? 200) >= 400 || isUnserved(one));
-  // As in the chart, what failed is not as red as what was refused.
-  const isRefused = (equal ?? [record]).some((one) => isRefusedByPolicy(one) || isRefusedByMicrosoft(one));
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
-      <Badge state={isRefused ? 'failed' : isBad ? 'degraded' : outcome}>{word}</Badge>{' '}
+      <Badge state={(equal ?? [record]).some(isRefusedByPolicy) ? 'failed' : isBad ? 'degraded' : outcome}>
+        {word}
+      </Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
     </>
   );

@@ -1,7 +1,7 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditRecord, folded, oneARequest, type ShownRecord } from './audit-lines.ts';
 import { type AuditPages, useAuditPages, useWholePeriod } from './audit-pages.ts';
-import { type Period, PeriodBars, readPeriod, Refused, type Tallied, talliedOf } from './audit-period.tsx';
+import { type Period, othersIn, PeriodBars, readPeriod, Refused, talliedOf } from './audit-period.tsx';
 import { AuditTable, type Names, subjectOf, tenantOf, useNames } from './audit-table.tsx';
 import { Icon } from './icon.tsx';
 import { count, countOf, numbersKept } from './format.ts';
@@ -12,10 +12,11 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { Check, Choice, Field, Search, withChosen } from './choice.tsx';
+import { useNarrow } from './virtual-rows.tsx';
 import { saveFile } from './save-file.ts';
 import { goTo } from './route.ts';
 import type { Api } from './api.ts';
-import { Command, CopyButton } from './copy.tsx';
+import { Command } from './copy.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
@@ -44,9 +45,9 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         lede={range && <Lede filter={filter} range={range} period={period} names={names} />}
         about={<Proof />}
       >
-        <button type="button" aria-disabled={busy} onClick={busy ? undefined : pages.reload}>
-          <Icon name="again" /> Reload
-        </button>
+        <DialogButton dialog={(onClose) => <Verify range={range} onClose={onClose} />}>
+          <Icon name="approvals" /> Verify…
+        </DialogButton>
         <DialogButton
           dialog={(onClose) => (
             <Export range={range} records={foundRecords} isSearching={isSearching} onClose={onClose} />
@@ -65,6 +66,16 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
                 ? 'Searching…'
                 : `${countOf(found.length, lines.length, 'entry')}${loadMore === undefined ? '' : ' so far'}`}
         </span>
+        <button
+          type="button"
+          class="bare s"
+          aria-label="Reload"
+          title="Reload"
+          aria-disabled={busy}
+          onClick={busy ? undefined : pages.reload}
+        >
+          <Icon name="again" />
+        </button>
       </AuditFilters>
       <Failure failure={failure ?? (isSearching ? whole.failure : undefined)} />
       {period === undefined ? null : <PeriodBars filter={filter} period={period} />}
@@ -165,21 +176,15 @@ function headline({ filter, lines, hasMore, period }: HeadlineProps): string {
   // A period that is read in part may have its first record after that part.
   const isRead = period !== undefined && period.all.entries > 0;
   const tallied = isRead ? period.all : talliedOf(lines);
-  const { entries, byPolicy } = tallied;
+  const { entries, byPolicy, byMicrosoft, failed } = tallied;
   if (entries === 0) return 'Audit';
   const words = `${isRead && !period.isAll ? 'last ' : ''}${count(entries, 'entry')}${isRead || !hasMore ? '' : ' so far'}`;
   const known = words.replace(/^last/, 'The last');
   if (filter.outcome === 'policy') return `${known} refused by the policy`;
-  const [first = 'none failed'] = othersIn(tallied);
+  const [first = 'none failed'] = othersIn({ byMicrosoft, failed });
   if (byPolicy === 0) return `${known}, ${first}`;
   return `${byPolicy.toLocaleString('en')} of ${words.replace(/^last/, 'the last')} refused by the policy`;
 }
-
-/** What else was not served, in the words of the bars. */
-const othersIn = ({ byMicrosoft, failed }: Tallied): readonly string[] =>
-  Object.entries({ 'refused by Microsoft': byMicrosoft, failed }).flatMap(([how, n]) =>
-    n === 0 ? [] : `${n.toLocaleString('en')} ${how}`,
-  );
 
 interface LedeProps {
   readonly filter: AuditFilter;
@@ -188,20 +193,18 @@ interface LedeProps {
   readonly names: Names;
 }
 
-/** Of which time, what the policy refused, and what the title leaves out. */
+/** What the policy refused, and what the title leaves out. The length of a usual period is in its field. */
 function Lede({ filter, range, period, names }: LedeProps) {
-  const others = period === undefined || filter.outcome === 'policy' ? [] : othersIn(period.all);
+  const others = period === undefined || filter.outcome === 'policy' ? [] : othersIn({ ...period.all, byPolicy: 0 });
   const more = others.slice(period?.all.byPolicy === 0 ? 1 : 0);
   return (
     <>
-      {Date.parse(range.to) > Date.now() ? 'Since' : 'From'} <Time iso={range.from} short />
-      {Date.parse(range.to) > Date.now() ? null : (
+      {filter.to === undefined ? null : (
         <>
-          {' '}
-          to <Time iso={range.to} short />
+          From <Time iso={range.from} short /> to <Time iso={range.to} short />.{' '}
         </>
       )}
-      . <Refused filter={filter} period={period} names={names} />
+      <Refused filter={filter} period={period} names={names} />
       {more.length === 0 ? '' : ` Also ${more.join(' and ')}.`}
     </>
   );
@@ -214,7 +217,7 @@ const proofWords = {
   late: ['bad', 'not signed lately'],
 } as const;
 
-/** When the order of the records was last signed, and how to check it: the broker does not check it itself. */
+/** When the order of the records was last signed: the broker does not check it itself. */
 function Proof() {
   const health = usePolling((api) => api.health(), 'health').value;
   if (health === undefined || !('applications' in health)) return null;
@@ -225,19 +228,33 @@ function Proof() {
       {state === 'current' ? null : <ToneBadge tone={tone}>{word}</ToneBadge>}
       {lastAt === undefined ? null : (
         <span>
-          <Icon name="lock" /> Last checkpoint signed{' '}
-          <b>
-            <Time iso={lastAt} short />
-          </b>
-          .
+          <Icon name="lock" /> Last checkpoint signed <Time iso={lastAt} short />
         </span>
       )}
       {problem === undefined ? null : <span>{problem}</span>}
-      <span>
-        To check that no record is missing or changed: <code>ptb audit verify</code>{' '}
-        <CopyButton text="ptb audit verify" what="command" />
-      </span>
     </>
+  );
+}
+
+/** How to check that no record is missing or changed: for oneself, for an auditor, and for a customer. */
+function Verify({ range, onClose }: Pick<ExportProps, 'range' | 'onClose'>) {
+  const period = range === undefined ? '' : ` --from ${range.from} --to ${range.to}`;
+  return (
+    <Dialog title="Verify the records" onClose={onClose}>
+      <p>
+        The broker signs the order of its records every few minutes. This command checks the signatures, and that no
+        record is missing or changed:
+      </p>
+      <Command text={`ptb audit verify${period}`} />
+      <p>For an auditor, who needs no access to the broker, export the records and check the file:</p>
+      <Command text={`ptb audit export --output audit.jsonl${period}`} />
+      <Command text="ptb audit verify audit.jsonl" />
+      <p>
+        For a customer, open its page and choose <b>Customer proof…</b> The customer checks that file in a browser, on a
+        page that this command writes:
+      </p>
+      <Command text="ptb audit verify-page --out verify.html" />
+    </Dialog>
   );
 }
 
@@ -298,6 +315,19 @@ export function AuditFilters(props: {
     value: filter[name] ?? '',
     onChoose: (value: string): void => show({ [name]: value }),
   });
+  const isPhone = useNarrow();
+  const kindAndOutcome = (
+    <>
+      <Choice label="Kind" options={auditKinds} {...choice('kind')} />
+      <Choice
+        label="Outcome"
+        options={['policy', ...auditOutcomes]}
+        // The log calls all that was not served denied, and what a person denied.
+        textOf={(outcome) => ({ policy: 'refused by the policy', denied: 'denied or not served' })[outcome] ?? outcome}
+        {...choice('outcome')}
+      />
+    </>
+  );
   const period = periodOf(filter);
   // A length of time is always chosen, so it is no filter to clear.
   const unfiltered = auditLink(period === 'other' ? {} : { from: filter.from });
@@ -317,17 +347,19 @@ export function AuditFilters(props: {
         textOf={(days) => (periods.includes(days) ? count(Number(days), 'day') : days)}
         onChoose={(days) => show({ from: new Date(Date.now() - Number(days) * dayMs).toISOString(), to: '' })}
       />
-      <Choice label="Kind" options={auditKinds} {...choice('kind')} />
-      <Choice
-        label="Outcome"
-        options={['policy', ...auditOutcomes]}
-        // The log calls all that was not served denied, and what a person denied.
-        textOf={(outcome) => ({ policy: 'refused by the policy', denied: 'denied or not served' })[outcome] ?? outcome}
-        {...choice('outcome')}
-      />
-      <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>
-        <summary class="btn">More…</summary>
+      {isPhone ? null : kindAndOutcome}
+      <details
+        open={[
+          filter.tenant,
+          filter.caller,
+          filter.approval,
+          filter.to,
+          ...(isPhone ? [filter.kind, filter.outcome] : []),
+        ].some((set) => set !== undefined)}
+      >
+        <summary class="btn">{isPhone ? 'Filter…' : 'More…'}</summary>
         <div class="filters">
+          {isPhone ? kindAndOutcome : null}
           <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
           <Field label="Caller" placeholder="application id" {...field('caller')} />
           <Field label="Approval" placeholder="id" {...field('approval')} />
