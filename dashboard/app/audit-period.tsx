@@ -203,7 +203,7 @@ export function PeriodBars({
       label="Entries over the period, those refused by the policy in red"
       ends={[word(parts[0]?.startMs), keys, endMs >= Date.now() ? 'now' : word(endMs)]}
       areAllNow
-      bars={parts.map(({ startMs, endMs, entries, failed, byPolicy, byMicrosoft }) => {
+      bars={parts.map(({ startMs, endMs, entries, failed, byPolicy, byMicrosoft }, at) => {
         const [from, to] = [startMs, endMs].map((ms) => new Date(ms).toISOString());
         return {
           key: String(startMs),
@@ -211,8 +211,8 @@ export function PeriodBars({
           value: byPolicy,
           between: failed + byMicrosoft,
           others: entries - failed - byMicrosoft - byPolicy,
-          // If each part is a day, there are too many.
-          day: step < dayMinutes && isMidnight(startMs) ? localDay(from ?? '') : undefined,
+          // If each part is a day, there are too many. A day that has just begun has no room.
+          day: step < dayMinutes && isMidnight(startMs) && at < parts.length - 2 ? localDay(from ?? '') : undefined,
           href: auditLink({ ...filter, from, to }),
         };
       })}

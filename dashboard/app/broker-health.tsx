@@ -1,7 +1,7 @@
 import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { Problem, Sentence, Warnings } from '../shared/text.tsx';
 import { CopyButton } from './copy.tsx';
-import { count, daysText, relative } from './format.ts';
+import { count, relative } from './format.ts';
 import { Badge, Fact, Time } from './pieces.tsx';
 import { Dialog } from './dialog.tsx';
 import { momentsOf } from './timeline.ts';
@@ -51,11 +51,6 @@ function BrokerHealth({ report }: ReportProps) {
       <dl>
         <Fact name="Access policy">
           <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
-          {policy.unused === undefined || policy.unused.rules === 0 ? null : (
-            <>
-              , {policy.unused.rules} of them not used since <Time iso={policy.unused.since} />
-            </>
-          )}
         </Fact>
         <Fact name="Storage">
           <Badge state={storage.status} />
@@ -117,6 +112,7 @@ export function CredentialDrawer({
 }) {
   return (
     <Dialog title="The broker" kind="drawer" onClose={onClose} about={<Badge state={report.status} />}>
+      <Findings report={report} />
       {report.applications.map((health) => (
         <Credential key={health.application} health={health} />
       ))}
@@ -127,7 +123,8 @@ export function CredentialDrawer({
 
 /** One application: what is left of its credential, and its timeline. */
 function Credential({ health }: { readonly health: Application }) {
-  const { application, state, account, mfa, daysLeft, clientCredential, lastFailure } = health;
+  const { application, state, account, mfa, expiresAt, clientCredential, lastFailure } = health;
+  const kind = clientCredential?.kind;
   return (
     <section class="stack" aria-label={`Credential: ${application}`}>
       <h3>
@@ -145,12 +142,19 @@ function Credential({ health }: { readonly health: Application }) {
         ))}
       </ol>
       <dl>
-        <Fact name="Refresh token">
-          {daysLeft === undefined ? 'none' : `${Math.abs(daysLeft)} ${daysText(daysLeft)}`}
+        {/* The timeline has their ends. */}
+        <Fact name="Refresh token">{expiresAt === undefined ? 'none' : undefined}</Fact>
+        <Fact name={`Client ${kind}`}>{clientCredential && clientCredential.endsAt === undefined ? 'does not expire' : undefined}</Fact>
+        <Fact name="Renewal">
+          The broker renews the refresh token every day
+          {kind === 'secret' || kind === 'certificate' ? (
+            <>
+              , and {kind === 'secret' ? 'the client secret' : 'a certificate that it made'} in its last 30 days unless{' '}
+              <code>CLIENT_SECRET_RENEWAL</code> is off
+            </>
+          ) : null}
+          . If it cannot, this page says what to do.
         </Fact>
-        {clientCredential === undefined ? null : (
-          <Fact name={`Client ${clientCredential.kind}`}>{expiryText(clientCredential.daysLeft)}</Fact>
-        )}
         <Fact name="Account">{account}</Fact>
         <Fact name="MFA">{mfa === false ? <Badge state="degraded">unknown</Badge> : mfa && 'yes'}</Fact>
         <Fact name="Last failure">{lastFailure && <Sentence text={lastFailure.meaning} />}</Fact>
@@ -158,6 +162,3 @@ function Credential({ health }: { readonly health: Application }) {
     </section>
   );
 }
-
-const expiryText = (daysLeft: number | undefined): string =>
-  daysLeft === undefined ? 'does not expire' : `${Math.abs(daysLeft)} ${daysText(daysLeft)}`;

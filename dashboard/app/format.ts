@@ -45,14 +45,10 @@ export const numbersKept = (title: string): string => title.replaceAll(/(?<=\d) 
 export const countOf = (shown: number, all: number, noun: string): string =>
   shown === all ? count(all, noun) : `${shown.toLocaleString('en')} of ${count(all, noun)}`;
 
-/** Text after the absolute number of days until an expiry: `days left`, or `day past expiry` for negative `days`. */
-export const daysText = (days: number): string =>
-  `${Math.abs(days) === 1 ? 'day' : 'days'} ${days < 0 ? 'past expiry' : 'left'}`;
-
 const inWords = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /**
- * `in 3 hours`, `2 days ago`. 25 hours are not written in days, because `Intl` writes one day as "tomorrow", which may be
+ * `in 3 hours`, `2 days ago`: whole units, as in the days that the API counts. 25 hours are not written in days, because `Intl` writes one day as "tomorrow", which may be
  * the wrong calendar day.
  */
 export function relative(iso: string, nowMs = Date.now()): string {
@@ -63,7 +59,7 @@ export function relative(iso: string, nowMs = Date.now()): string {
     ['minute', 60],
   ];
   for (const [unit, size] of units) {
-    if (Math.abs(seconds) >= 2 * size) return inWords.format(Math.round(seconds / size), unit);
+    if (Math.abs(seconds) >= 2 * size) return inWords.format(Math.trunc(seconds / size), unit);
   }
   return inWords.format(Math.trunc(seconds), 'second');
 }

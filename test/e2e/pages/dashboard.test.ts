@@ -58,7 +58,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
     await page.getByRole('button', { name: /^Credential 8\d days left/ }).click();
     const card = page.getByRole('region', { name: 'Credential: default' });
     await card.waitFor();
-    expect(await card.textContent()).toMatch(/Refresh token8\d days left.*Client secret.*\d+ days left.*MFA.*yes/s);
+    expect(await card.textContent()).toMatch(/in 8\d days *Token expires.*in \d+ days *Secret ends.*MFA.*yes/s);
   });
 
   it('shows every tenant of a run in one grid, and groups failures with their advice', async () => {
