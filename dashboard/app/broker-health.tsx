@@ -144,7 +144,9 @@ function Credential({ health }: { readonly health: Application }) {
       <dl>
         {/* The timeline has their ends. */}
         <Fact name="Refresh token">{expiresAt === undefined ? 'none' : undefined}</Fact>
-        <Fact name={`Client ${kind}`}>{clientCredential && clientCredential.endsAt === undefined ? 'does not expire' : undefined}</Fact>
+        <Fact name={`Client ${kind}`}>
+          {clientCredential && clientCredential.endsAt === undefined ? 'does not expire' : undefined}
+        </Fact>
         <Fact name="Renewal">
           The broker renews the refresh token every day
           {kind === 'secret' || kind === 'certificate' ? (

@@ -9,7 +9,7 @@ import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { listed } from '../../src/lib/core/text.ts';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { GroupHead } from './causes.tsx';
-import { CopyButton } from './copy.tsx';
+import { Command, CopyButton } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { byDay, count, localDay, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
@@ -72,6 +72,10 @@ export function openOf(events: readonly EventView[]): ReadonlySet<EventView> {
   }
   return open;
 }
+
+const newMs = 24 * 60 * 60 * 1000;
+
+export const isNew = ({ at }: EventView): boolean => Date.parse(at) > Date.now() - newMs;
 
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
 
@@ -139,26 +143,36 @@ const byCause = (events: readonly EventView[]) =>
 
 const isBad = (event: EventView | undefined): boolean => event !== undefined && toneOf(event.kind) === 'bad';
 
-/** Over events of one cause: how many, what is wrong, and what to do. Its command can be copied if it has one, at the end. */
-function CauseOf({ events }: { readonly events: readonly EventView[] }) {
+type SomeEvents = readonly [EventView, ...EventView[]];
+
+/** What to do about events of one cause: in words, and the command at their end if they have one. */
+function helpFor(events: SomeEvents): { readonly words: string; readonly command: string | undefined } {
   const [first] = events;
-  if (first === undefined) return null;
-  const { kind, advice = '' } = first;
-  const ids = [...new Set(events.map(({ tenantId }) => tenantId))];
-  const tenants = events.map(({ tenantId, tenantName: name }) => ({ tenant: { tenantId, name }, results: [] }));
-  const cause = isNoConsent(first) ? 'consent_required' : undefined;
-  const step = cause && stepFor({ cause, tenants });
-  const [, words = advice, command = step?.command] = /^(.*\S) *`(ptb [^`]*)`\.?$/s.exec(cause ? '' : advice) ?? [];
+  const { advice = '', tenantId } = first;
+  if (isNoConsent(first)) {
+    const cause = 'consent_required';
+    const tenants = events.map(({ tenantId, tenantName: name }) => ({ tenant: { tenantId, name }, results: [] }));
+    const step = stepFor({ cause, tenants });
+    return { words: [adviceOf(cause), step?.about ?? []].flat().join(' '), command: step?.command };
+  }
+  const ids = [...new Set(events.map((event) => event.tenantId))];
+  const [, words = advice, command] = /^(.*\S) *`(ptb [^`]*)`\.?$/s.exec(advice) ?? [];
+  return { words, command: command?.replace(tenantId, ids.join(' ')) };
+}
+
+/** Over events of one cause: how many, what is wrong, and what to do. */
+function CauseOf({ events }: { readonly events: SomeEvents }) {
+  const [first] = events;
+  const { words, command } = helpFor(events);
   const title = headingOf(first);
-  const help = cause === undefined ? words : [adviceOf(cause), step?.about ?? []].flat().join(' ');
   return (
     <div>
-      <GroupHead count={events.length} title={title} tone={toneOf(kind)} advice={help} />
+      <GroupHead count={events.length} title={title} tone={toneOf(first.kind)} advice={words} />
       {command === undefined ? null : (
         <CopyButton
-          text={cause === undefined ? command.replace(first.tenantId, ids.join(' ')) : command}
+          text={command}
           what="command"
-          whatFor={cause === undefined ? listed(events.map((event) => event.tenantName)) : title}
+          whatFor={isNoConsent(first) ? title : listed(events.map((event) => event.tenantName))}
           isAlone
         />
       )}
@@ -168,7 +182,7 @@ function CauseOf({ events }: { readonly events: readonly EventView[] }) {
 
 /** An event, or what happened to several tenants in the same minute. */
 interface Line {
-  readonly events: readonly [EventView, ...EventView[]];
+  readonly events: SomeEvents;
   /** One of several, below them. */
   readonly isPart?: true;
 }
@@ -196,7 +210,7 @@ const linesOf = (events: readonly EventView[], stillOpen: EventTableProps['still
         stillOpen?.has(event),
       ].join(),
     ).values(),
-  ].map((some) => ({ events: some as [EventView, ...EventView[]] }));
+  ].map((some) => ({ events: some as unknown as SomeEvents }));
 
 const keyOf = ({ events }: Line): string => `${events.length > 1 ? 'several ' : ''}${events.at(-1)?.id}`;
 
@@ -221,7 +235,7 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
   const groups = isOpenOnly
     ? byCause(events.filter((event) => stillOpen?.has(event))).map(({ key, some }) => ({
         title: key,
-        head: <CauseOf events={some} />,
+        head: <CauseOf events={some as unknown as SomeEvents} />,
         items: some.map((event): Line => ({ events: [event] })),
       }))
     : byDay(
@@ -284,12 +298,18 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
                       <ToneBadge tone={isOpen(line) || goodNews.has(kind) ? toneOf(kind) : 'idle'}>
                         {titleOfCause(event) ?? kindTitle(kind)}
                       </ToneBadge>
-                      {isOpen(line) ? <span class="visually-hidden">, needs you</span> : null}
+                      {isOpen(line) ? <span class="visually-hidden">, still open</span> : null}
                       {textOf(event) === '' ? null : (
                         <span class="quiet p2">
                           <span class="visually-hidden">:</span> <Sentence text={textOf(event)} />
                         </span>
                       )}
+                      {isOpen(line) && helpFor(line.events).words !== '' ? (
+                        <span class="quiet p2">
+                          <span class="visually-hidden">. </span>
+                          <Sentence text={helpFor(line.events).words} />
+                        </span>
+                      ) : null}
                     </>
                   )}
                 </>
@@ -300,7 +320,9 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
         items={groups.flatMap(({ items }) => items)}
         keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
         onOpen={(line) => (line.events.length > 1 ? toggle(line) : setOpen(line.events[0]))}
-        rowClass={(line) => `event${isOpen(line) ? '' : ' past'}${line.isPart ? ' part' : ''}`}
+        rowClass={(line) =>
+          `event${!isOpen(line) ? ' past' : isNew(line.events[0]) ? '' : ' old'}${line.isPart ? ' part' : ''}`
+        }
         groupsOf={() => groups}
       />
       {open === undefined ? null : (
@@ -308,7 +330,7 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
           title={open.tenantName}
           about={
             <>
-              <Time iso={open.at} exact />, {kindTitle(open.kind)}
+              <Time iso={open.at} exact />, {titleOfCause(open) ?? kindTitle(open.kind)}
             </>
           }
           kind="drawer"
@@ -319,7 +341,7 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
             </a>
           }
         >
-          <Details event={open} />
+          {stillOpen?.has(open) ? <OpenDetails event={open} /> : <Details event={open} />}
         </Dialog>
       )}
     </div>
@@ -335,6 +357,17 @@ const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(te
 /** `+managed −trial`. */
 const tagsText = ({ tagsAdded = [], tagsRemoved = [] }: EventView): string =>
   [...tagsAdded.map((tag) => `+${tag}`), ...tagsRemoved.map((tag) => `−${tag}`)].join(' ');
+
+/** Details of what is still open, with the command that helps. */
+function OpenDetails({ event }: { readonly event: EventView }) {
+  const { words, command } = helpFor([event]);
+  return (
+    <>
+      <Details event={{ ...event, advice: words }} />
+      {command === undefined ? null : <Command text={command} whatFor={event.tenantName} />}
+    </>
+  );
+}
 
 /** What happened in words, what to do, and what the words do not say. */
 function Details({ event }: { readonly event: EventView }) {

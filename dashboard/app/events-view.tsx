@@ -4,7 +4,7 @@ import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Choice, Segments, withChosen } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { type EventsFilter, eventsLink } from './view-filter.ts';
-import { EventTable, kindTitle, openOf } from './event-list.tsx';
+import { EventTable, isNew, kindTitle, openOf } from './event-list.tsx';
 import { count, shortLocalTime } from './format.ts';
 import { Empty, Failure, Head, Loaded, MoreButton } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
@@ -30,7 +30,18 @@ function Events({ filter }: FilterProps) {
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
   return (
     <>
-      <Head title={headline(known, stillOpen?.size)} name="Events" about={polled.value && lookedText(polled.value)} />
+      <Head
+        title={stillOpen === undefined ? known || 'Events' : headline(events, loadMore !== undefined)}
+        name="Events"
+        lede={
+          stillOpen === undefined || events.length === 0 ? undefined : (
+            <>
+              {openText(known, stillOpen.size)} <a href="#/tenants">All tenants, worst first</a>
+            </>
+          )
+        }
+        about={polled.value && lookedText(polled.value)}
+      />
       <Filters filter={filter}>
         {stillOpen === undefined || events.length === 0 ? null : (
           <Segments
@@ -38,7 +49,7 @@ function Events({ filter }: FilterProps) {
             value={filter.show ?? ''}
             options={[
               ['', 'All', events.length],
-              ['open', 'Need you', stillOpen.size],
+              ['open', 'Still open', stillOpen.size],
             ]}
             onChoose={(show) => goTo(eventsLink({ ...filter, show }))}
           />
@@ -53,7 +64,7 @@ function Events({ filter }: FilterProps) {
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : isOpenOnly && stillOpen.size === 0 ? (
-              <Empty title={`None of ${known} needs you.`} />
+              <Empty title={`None of ${known} is still open.`} />
             ) : (
               <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} />
             )}
@@ -76,12 +87,20 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
     ? 'The broker has not looked at the tenants yet. It does so every ten minutes.'
     : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
 
-/** How many are open. @param open undefined if that is not known. */
-function headline(known: string, open: number | undefined): string {
-  if (known === '' || open === undefined) return known || 'Events';
-  if (open === 0) return `${known}, none needs you`;
-  return `${open.toLocaleString('en')} of ${known} ${open === 1 ? 'needs' : 'need'} you`;
+/** How many are new. */
+function headline(events: readonly EventView[], hasOlder: boolean): string {
+  if (events.length === 0) return 'Events';
+  const { length } = events.filter(isNew);
+  if (length === 0) return 'No event in the last 24 hours';
+  const isMore = length === events.length && hasOlder;
+  return `${count(length, 'event')}${isMore ? ' or more' : ''} in the last 24 hours`;
 }
+
+/** Of other pages a tenant can need somebody without an event, such as for a job that failed. */
+const openText = (known: string, open: number): string =>
+  open === 0
+    ? `None of ${known} is still open.`
+    : `${open.toLocaleString('en')} of ${known} ${open === 1 ? 'is' : 'are'} still open.`;
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
   const isFiltered = eventsLink(filter) !== eventsLink({});

@@ -147,13 +147,40 @@ it('counts a tenant once that lost its access twice, and nothing that has ended'
   const log = [event(3, { tenantId }), event(2, { tenantId }), without];
   const titleOf = async (events: readonly EventView[], filter = {}) => {
     await cleanUp();
-    return (await page(() => events, { filter })).root.querySelector('h1')?.textContent;
+    const { root } = await page(() => events, { filter });
+    return [root.querySelector('h1')?.textContent, root.querySelector('.lede')?.firstChild?.textContent];
   };
-  expect(await titleOf(log)).toBe('2 of 3 events need you');
-  expect(await titleOf([event(4, { tenantId, kind: 'back' }), ...log])).toBe('1 of 4 events needs you');
-  expect(await titleOf([event(4, { tenantId, kind: 'back' })])).toBe('1 event, none needs you');
+  const nothingNew = 'No event in the last 24 hours';
+  expect(await titleOf(log)).toEqual([nothingNew, '2 of 3 events are still open.']);
+  const back = event(4, { tenantId, kind: 'back' });
+  expect(await titleOf([back, ...log])).toEqual([nothingNew, '1 of 4 events is still open.']);
+  expect(await titleOf([back])).toEqual([nothingNew, 'None of 1 event is still open.']);
   // What ended them is missing.
-  expect(await titleOf(log, { kind: 'lost' })).toBe('2 events');
+  expect(await titleOf(log, { kind: 'lost' })).toEqual(['2 events', undefined]);
+});
+
+it('heads the list with what is new, and shows what is open but older without a ground', async () => {
+  const at = new Date().toISOString();
+  const { root } = await page(() => [
+    event(3, { at, tenantId: 'a', kind: 'tags_changed', tagsAdded: ['managed'] }),
+    event(2, { at, tenantId: 'b', reason: 'gdap_expired', advice: 'Request a relationship.' }),
+    event(1, { tenantId: 'c', reason: 'gdap_expired' }),
+  ]);
+  expect(root.querySelector('h1')?.textContent).toBe('2 events in the last 24 hours');
+  expect([...root.querySelectorAll('.event')].map(({ className }) => className)).toEqual([
+    'event past',
+    'event',
+    'event old',
+  ]);
+  expect(root.querySelectorAll('.event')[1]?.textContent).toContain(
+    'GDAP relationship expired, still open. Request a rel',
+  );
+});
+
+it('has the command that helps with what is open in its details', async () => {
+  const { root } = await page(() => [event(1, { kind: 'consent_missing', tenantId: 'a' })]);
+  await act(() => root.querySelector<HTMLElement>('.event th button')?.click());
+  expect(root.querySelector('dialog .cmd code')?.textContent).toBe('ptb tenants consent --tenant a');
 });
 
 /** The headings of groups, each with the rows below it. */
@@ -189,7 +216,7 @@ it('has all events by day, the newest first, and marks those that are open', asy
       expect.stringMatching(/^(Today|Yesterday|Tuesday, 24 November)/),
       [
         ['Customer 4', 'The tags were changed: +managed'],
-        ['Customer 3', 'GDAP relationship expired, needs you'],
+        ['Customer 3', 'GDAP relationship expired, still open'],
       ],
     ],
     [
@@ -209,15 +236,15 @@ it('has all events by day, the newest first, and marks those that are open', asy
   ]);
   expect([...root.querySelectorAll('.seg button')].map(({ textContent }) => textContent)).toEqual([
     'All 4',
-    'Need you 1',
+    'Still open 1',
   ]);
-  await press('Need you 1');
+  await press('Still open 1');
   expect(location.hash).toBe('#/events?show=open');
 });
 
 it('says that none is open where only these are asked for', async () => {
   const { root } = await page(() => [event(1, { kind: 'tags_changed' })], open);
-  expect(root.querySelector('.empty')?.textContent).toBe('None of 1 event needs you.');
+  expect(root.querySelector('.empty')?.textContent).toBe('None of 1 event is still open.');
 });
 
 it('puts what is open under its causes, the worst first', async () => {
@@ -413,7 +440,9 @@ describe('the list of events', () => {
       await act(() => row?.querySelector('button')?.click());
       return root.querySelector('dialog .in')?.textContent ?? '';
     };
-    expect(await details(lost)).toBe('The broker can no longer reach the tenant.Find out: ptb doctor.');
+    expect(await details(lost)).toBe(
+      'The broker can no longer reach the tenant.Find out:ptb doctor Copy the command for Customer 2',
+    );
     expect(root.querySelector('dialog code')?.textContent).toBe('ptb doctor');
     expect(await details(tags)).toContain('+a −b');
     expect(status()).toBe('2 events. ');

@@ -581,7 +581,9 @@ describe('the timeline of a credential', () => {
 it('the drawer of the broker shows what is known of each credential and of its parts', async () => {
   const { root, unmount } = await rendered(<CredentialDrawer report={world.health} onClose={() => undefined} />);
   const [first] = root.querySelectorAll('section');
-  expect(first?.textContent).toMatch(/Credential: default.*Token expires.*RenewalThe broker renews the refresh token every day/s);
+  expect(first?.textContent).toMatch(
+    /Credential: default.*Token expires.*RenewalThe broker renews the refresh token every day/s,
+  );
   // The timeline has the ends once, and the policy page the rules that nobody used.
   expect(root.textContent).not.toMatch(/days left|not used/);
   expect(root.textContent).toContain('Audit checkpoints');
