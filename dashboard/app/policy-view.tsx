@@ -105,7 +105,7 @@ const opensEverything = ({ allows }: Rule): boolean => allows?.everything === tr
 const isUnused = ({ lastAt }: Rule): boolean => lastAt === undefined;
 
 /** It is good that nobody uses such a rule. */
-const isForEmergencies = ({ allows }: Rule): boolean => allows?.approval?.includes('in an emergency') === true;
+const isForEmergencies = ({ allows }: Rule): boolean => allows?.breakGlass === true;
 
 /** What a narrower policy would change. */
 const isTooWide = (rule: Rule): boolean =>
@@ -551,9 +551,9 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
         </div>
       )}
       {isUnused(rule) && !isForEmergencies(rule) ? (
-        <div class="remedy">
+        <Remedy>
           Nobody used it in {read.length}.{read.isEnough ? ' Remove it if it is not needed.' : ''}
-        </div>
+        </Remedy>
       ) : null}
       <Needless {...{ rule, read, nameOf }} parts={['callers']} />
     </>
@@ -622,6 +622,14 @@ const usedOf = ({ allows, unused }: Rule, part: string): readonly string[] | und
 const saysAll = (rule: Rule, part: string): boolean =>
   rule.unused[part] !== undefined && (usedOf(rule, part)?.length ?? Infinity) <= fewNamed;
 
+/** What could be narrower, with a sign: the cells around it say what is allowed. */
+const Remedy = ({ title, children }: { readonly title?: string | undefined; readonly children: ComponentChildren }) => (
+  <div class="remedy" title={title}>
+    <Icon name="warn" />
+    <div>{children}</div>
+  </div>
+);
+
 /** How much of parts of a rule was used, and what may be needless: a few by their names, and many on request. */
 const Needless = ({ rule, read, parts, nameOf = (name) => name }: NeedlessProps) => (
   <>
@@ -639,9 +647,9 @@ const Needless = ({ rule, read, parts, nameOf = (name) => name }: NeedlessProps)
         ? `${words}. Remove ${rest} if ${are} not needed.`
         : `In ${read.length}, ${words}${unused}.`;
       return (
-        <div key={part} class="remedy" title={isShort ? idle.join(', ') : undefined}>
+        <Remedy key={part} title={isShort ? idle.join(', ') : undefined}>
           {isShort ? heading : <Folded names={idle} heading={heading} most={fewNamed} nameOf={nameOf} />}
-        </div>
+        </Remedy>
       );
     })}
   </>

@@ -315,7 +315,10 @@ it.each<[string, object, readonly string[]]>([
   ['nobody used it', spare, ['Nobody used it in 7 days. Remove it if it is not needed.']],
   [
     'nobody needed it for an emergency',
-    { ...spare, allows: { ...allows, approval: 'after 1 approval each, in an emergency, with a reason' } },
+    {
+      ...spare,
+      allows: { ...allows, approval: 'after 1 approval each, in an emergency, with a reason', breakGlass: true },
+    },
     [],
   ],
   ['all of it was used', used, []],

@@ -160,6 +160,8 @@ export interface RuleScope {
   readonly reads?: readonly string[];
   /** What must happen before each, in words: the end of `may`. Absent: nothing. */
   readonly approval?: string;
+  /** Present if it serves only in an emergency, with a reason. */
+  readonly breakGlass?: true;
   /** Present if it opens every resource or change job in every customer tenant, without an approval: no limit is left. */
   readonly everything?: true;
   /** Present if it opens them in the partner's own tenant. */
@@ -186,6 +188,7 @@ export function scopeOf(rule: Rule, partner?: TenantFacts): RuleScope {
     tenants: entriesOf('tenants'),
     except: entriesOf('except'),
     ...(reads === undefined ? {} : { reads: entriesOf('reads') }),
+    ...(rule.breakGlass ? { breakGlass: true } : {}),
     ...(opensAll(rule) && opensEveryCustomer(rule) ? { everything: true } : {}),
     ...(partner !== undefined && opensAll(rule) && selects(rule.tenants, partner) ? { partner: true } : {}),
   };

@@ -42,6 +42,10 @@ const useSchema = z.object({
             'Tenants that the callers may read. Empty: none. Absent: the rule does not limit reading.',
           ).optional(),
           approval: optionalText('What must happen before each, in words: the end of `may`. Absent: nothing.'),
+          breakGlass: z
+            .literal(true)
+            .optional()
+            .meta({ description: 'Present if the rule serves only in an emergency, with a reason.' }),
           everything: z.literal(true).optional().meta({
             description:
               'Present if the rule opens every resource or change job in every customer tenant, without an approval. It may limit to whom.',

@@ -92,6 +92,7 @@ it.each<[string | undefined, Partial<RuleDocument>]>([
   const scope = scopeIn(rule);
   expect(scope.approval).toBe(approval);
   expect(scope.may.endsWith(`, ${approval}`)).toBe(approval !== undefined);
+  expect(scope.breakGlass).toBe(rule.breakGlass);
 });
 
 it('says of a rule that opens every resource whether the partner is one of its tenants, however its lists name that', () => {
