@@ -31,12 +31,19 @@ function Events({ filter }: FilterProps) {
   return (
     <>
       <Head
-        title={stillOpen === undefined ? known || 'Events' : headline(events, loadMore !== undefined)}
+        title={
+          stillOpen === undefined
+            ? known || 'Events'
+            : isOpenOnly && known !== ''
+              ? openText(known, stillOpen.size)
+              : headline(events, loadMore !== undefined)
+        }
         name="Events"
         lede={
           stillOpen === undefined || events.length === 0 ? undefined : (
             <>
-              {openText(known, stillOpen.size)} <a href="#/tenants">All tenants, worst first</a>
+              {isOpenOnly ? '' : `${openText(known, stillOpen.size)}. `}
+              <a href="#/tenants">All tenants, worst first</a>
             </>
           )
         }
@@ -64,7 +71,7 @@ function Events({ filter }: FilterProps) {
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : isOpenOnly && stillOpen.size === 0 ? (
-              <Empty title={`None of ${known} is still open.`} />
+              <Empty title="Nothing to do." />
             ) : (
               <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} />
             )}
@@ -99,8 +106,8 @@ function headline(events: readonly EventView[], hasOlder: boolean): string {
 /** Of other pages a tenant can need somebody without an event, such as for a job that failed. */
 const openText = (known: string, open: number): string =>
   open === 0
-    ? `None of ${known} is still open.`
-    : `${open.toLocaleString('en')} of ${known} ${open === 1 ? 'is' : 'are'} still open.`;
+    ? `None of ${known} is still open`
+    : `${open.toLocaleString('en')} of ${known} ${open === 1 ? 'is' : 'are'} still open`;
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
   const isFiltered = eventsLink(filter) !== eventsLink({});

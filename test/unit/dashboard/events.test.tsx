@@ -151,10 +151,10 @@ it('counts a tenant once that lost its access twice, and nothing that has ended'
     return [root.querySelector('h1')?.textContent, root.querySelector('.lede')?.firstChild?.textContent];
   };
   const nothingNew = 'No event in the last 24 hours';
-  expect(await titleOf(log)).toEqual([nothingNew, '2 of 3 events are still open.']);
+  expect(await titleOf(log)).toEqual([nothingNew, '2 of 3 events are still open. ']);
   const back = event(4, { tenantId, kind: 'back' });
-  expect(await titleOf([back, ...log])).toEqual([nothingNew, '1 of 4 events is still open.']);
-  expect(await titleOf([back])).toEqual([nothingNew, 'None of 1 event is still open.']);
+  expect(await titleOf([back, ...log])).toEqual([nothingNew, '1 of 4 events is still open. ']);
+  expect(await titleOf([back])).toEqual([nothingNew, 'None of 1 event is still open. ']);
   // What ended them is missing.
   expect(await titleOf(log, { kind: 'lost' })).toEqual(['2 events', undefined]);
 });
@@ -244,7 +244,7 @@ it('has all events by day, the newest first, and marks those that are open', asy
 
 it('says that none is open where only these are asked for', async () => {
   const { root } = await page(() => [event(1, { kind: 'tags_changed' })], open);
-  expect(root.querySelector('.empty')?.textContent).toBe('None of 1 event is still open.');
+  expect(root.querySelector('.empty')?.textContent).toBe('Nothing to do.');
 });
 
 it('puts what is open under its causes, the worst first', async () => {
@@ -261,6 +261,7 @@ it('puts what is open under its causes, the worst first', async () => {
     ],
     open,
   );
+  expect(root.querySelector('h1')?.textContent).toBe('5 of 8 events are still open');
   // The API does not know what is open.
   expect(queries[0]).not.toHaveProperty('show');
   const words = 'The broker can no longer reach the tenant.';
