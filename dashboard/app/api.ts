@@ -99,9 +99,6 @@ export function createApi(
     runTenant: (runId: string, tenantId: string) =>
       get<RunTenantDetailsAnswer>(`${pathOf('runs', runId)}/tenants/${tenantId}`),
     tenants: () => get<TenantsAnswer>('tenants'),
-    /** The tenants that two lists name: ids, domains, groups and tags. An empty `only` names all. */
-    tenantsIn: (only: readonly string[], except: readonly string[]) =>
-      get<TenantsAnswer>('tenants', listQuery({ tenants: only, except })),
     tenant: (tenantId: string) => get<TenantDetailsAnswer>(pathOf('tenants', tenantId)),
     tenantHistory: (tenantId: string, job: string, query: Query) =>
       get<TenantHistoryAnswer>(`${pathOf('tenants', tenantId)}/history`, { job, ...query }),
@@ -262,12 +259,6 @@ export type Query = Readonly<Record<string, string | undefined>>;
 
 const withQuery = (path: string, query: Query): string =>
   `${path}?${new URLSearchParams(Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))).toString()}`;
-
-/** Lists of a query, with commas between the entries of each. Empty lists are left out. */
-const listQuery = (lists: Readonly<Record<string, readonly string[]>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(lists).flatMap(([name, entries]) => (entries.length === 0 ? [] : [[name, entries.join(',')]])),
-  );
 
 /** The rows of jobs in a tenant. */
 export const rowsFrom = (api: Api): Pick<ReportSource, 'jobs' | 'tenantHistory' | 'rowPages'> => ({

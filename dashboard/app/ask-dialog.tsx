@@ -8,7 +8,7 @@ import { count, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Failure } from './pieces.tsx';
 import { goTo, runLink } from './route.ts';
-import { type NamedTenants, StartTenants, useChosenTenants } from './start-dialog.tsx';
+import { type NamedTenants, StartTenants, useChosenTenants } from './tenant-picker.tsx';
 import { Check, TextField } from './choice.tsx';
 import { entriesIn } from './view-filter.ts';
 import { isJobName, narrowestOf, queryJobText } from '../../src/lib/runs/job/query-job-text.ts';
@@ -126,15 +126,13 @@ function useQuestion(onClose: () => void) {
   };
   const ask = async (): Promise<void> => {
     setRefusal(undefined);
-    const tenants = await chosen.resolve();
-    if (tenants === undefined) return;
-    const { runId } = await api.ask({ ...asked(), ...tenants, ...(question.allPages ? { allPages: true } : {}) });
+    const { runId } = await api.ask({ ...asked(), ...chosen.named, ...(question.allPages ? { allPages: true } : {}) });
     onClose();
     goTo(runLink(runId, 'rows'));
   };
   const submit = (event: Event): void => {
     event.preventDefault();
-    void run(ask);
+    if (chosen.isFit()) void run(ask);
   };
   return { question, set, checked, refusal, failure, busy, chosen, explain: () => void explain(), submit };
 }

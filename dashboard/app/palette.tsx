@@ -13,6 +13,7 @@ import { usePolling, useTenants } from './polling.ts';
 import { goTo, jobLink, runLink, tenantLink, views } from './route.ts';
 import { ChooseJob } from './start-buttons.tsx';
 import { StartDialog } from './start-dialog.tsx';
+import { having, Marked, tenantsHaving } from './tenant-search.tsx';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useJobs } from './nights.ts';
 
@@ -146,18 +147,6 @@ function Finder({ onClose, onDo }: FinderProps) {
   );
 }
 
-function Marked({ text, part }: { readonly text: string; readonly part: string }) {
-  const at = part === '' ? -1 : text.toLowerCase().indexOf(part.toLowerCase());
-  if (at === -1) return <>{text}</>;
-  return (
-    <>
-      {text.slice(0, at)}
-      <mark>{text.slice(at, at + part.length)}</mark>
-      {text.slice(at + part.length)}
-    </>
-  );
-}
-
 interface Known {
   /** Everything but tenants. */
   readonly items: readonly Item[];
@@ -259,37 +248,6 @@ function tenantItem(tenant: Tenant): Item {
   };
 }
 
-/** What tenants are found by, in lower case: made once for a list, because it is searched at each key. */
-const names = new WeakMap<readonly Tenant[], readonly (readonly [name: string, also: string])[]>();
-
-function namesOf(tenants: readonly Tenant[]) {
-  const known =
-    names.get(tenants) ??
-    tenants.map(
-      ({ tenantId, name, defaultDomain = '' }) =>
-        [name.toLowerCase(), `${defaultDomain} ${tenantId}`.toLowerCase()] as const,
-    );
-  names.set(tenants, known);
-  return known;
-}
-
-/** Those that have the text: names that begin with it first. */
-function having<T>(
-  all: readonly T[],
-  text: string,
-  namesOf: (one: T, at: number) => readonly [name: string, also?: string | undefined],
-) {
-  const begins: T[] = [];
-  const has: T[] = [];
-  for (const [at, one] of all.entries()) {
-    const [name, also] = namesOf(one, at);
-    const place = name.indexOf(text);
-    if (place === 0) begins.push(one);
-    else if (place > 0 || also?.includes(text) === true) has.push(one);
-  }
-  return [...begins, ...has];
-}
-
 /** What the text finds: names that begin with it first, some of each group. Without a text: some actions, and all pages. */
 function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[] {
   const wanted = text.trim().toLowerCase();
@@ -298,8 +256,7 @@ function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[
       ...items.filter(({ group }) => group === 'Actions').slice(0, mostOfGroup),
       ...items.filter(({ group }) => group === 'Pages'),
     ];
-  const known = namesOf(tenants);
-  const found = having(tenants, wanted, (_, at) => known[at] ?? ['']).slice(0, mostOfGroup);
+  const found = tenantsHaving(tenants, wanted).slice(0, mostOfGroup);
   const groups = Map.groupBy(
     having(items, wanted, (one) => [one.text.toLowerCase(), one.also]),
     ({ group }) => group,

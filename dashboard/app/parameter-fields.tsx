@@ -1,3 +1,4 @@
+import { wordsOf } from '../../src/lib/api/report/report-words.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { type ParameterField, parameterWords } from '../../src/lib/core/parameters.ts';
 import { Sentence } from '../shared/text.tsx';
@@ -77,6 +78,9 @@ function defaultHint({ kind, schema: { default: value } }: ParameterField): stri
   return isTyped && value !== undefined && value !== '' ? `Default: ${String(value)}.` : undefined;
 }
 
+/** Resources are known by their names, and not by the alias that the job takes. */
+const choiceText = (choice: string): string => wordsOf(choice, 'resource');
+
 interface Attributes {
   readonly id: string;
   readonly 'aria-invalid': boolean;
@@ -103,7 +107,7 @@ function Control(props: FieldProps & { readonly attributes: Attributes }) {
         {schema.default === undefined ? <option value="">{field.required ? 'Choose' : 'not given'}</option> : null}
         {(kind === 'boolean' ? ['true', 'false'] : field.choices).map((option) => (
           <option key={option} value={option}>
-            {kind === 'boolean' ? (option === 'true' ? 'yes' : 'no') : option}
+            {kind === 'boolean' ? (option === 'true' ? 'yes' : 'no') : choiceText(option)}
           </option>
         ))}
       </select>
@@ -126,7 +130,7 @@ function Choices({ field, content, onInput }: FieldProps) {
       {field.choices.map((choice, index) => (
         <Check
           key={choice}
-          label={choice}
+          label={choiceText(choice)}
           id={index === 0 ? parameterId(field.name) : undefined}
           checked={chosen.includes(choice)}
           onChange={() => toggle(choice)}

@@ -130,7 +130,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
       demo.cloud.tenants
         .slice(0, 3)
         .map(({ domain }) => domain)
-        .join('\n'),
+        .join(', '),
     );
     await page.getByRole('button', { name: 'Start for 3 tenants' }).click();
     await dashboard.badgeOfRun('succeeded').waitFor();

@@ -61,7 +61,7 @@ describe('run actions in the dashboard', skippedBecause(noBrowser), () => {
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
     await page.getByRole('button', { name: 'Start mfa-report' }).click();
-    const start = page.getByRole('button', { name: 'Start for all tenants' });
+    const start = page.getByRole('button', { name: 'Start for all' });
     await start.click();
     await page.getByText('The broker does not answer').waitFor();
     await start.click();

@@ -34,7 +34,11 @@ async function stage(methods: Partial<Api> = {}, roles = ['Requests.Send', 'Tena
   });
   const onClose = vi.fn<() => void>();
   const { root, unmount } = await rendered(
-    signedIn({ ask, checkQuery, ...methods }, <AskDialog onClose={onClose} />, roles),
+    signedIn(
+      { ask, checkQuery, tenants: () => new Promise(() => undefined), ...methods },
+      <AskDialog onClose={onClose} />,
+      roles,
+    ),
   );
   cleanUp = unmount;
   const fire = (selector: string, name: string, value?: string) =>
@@ -76,19 +80,19 @@ describe('the dialog that asks many tenants', () => {
     expect([location.hash, onClose.mock.calls.length]).toEqual(['#/runs/query%40x?show=rows', 1]);
   });
 
-  it('finds groups and tags first', async () => {
-    const tenantsIn = vi.fn<Api['tenantsIn']>(async () => ({
-      tenants: [tenant('Contoso'), tenant('Fabrikam')],
-      groups: [],
-      warnings: [],
-      asOf: '',
-    }));
-    const { type, fire, ask, button } = await stage({ tenantsIn });
+  it('says how many tenants a tag means', async () => {
+    const { type, fire, ask, button } = await stage({
+      tenants: async () => ({
+        tenants: [tenant('Contoso', { tags: ['managed'] }), tenant('Fabrikam', { tags: [] })],
+        groups: [],
+        warnings: [],
+        asOf: '',
+      }),
+    });
+    expect(button()).toBe('Ask all tenants');
     await type('#ask-path', '/users');
     await type('#start-tenants', 'tag:managed');
-    expect(button()).toBe('Find these tenants');
-    await fire('form', 'submit');
-    expect([ask.mock.calls.length, button()]).toEqual([0, 'Ask 2 tenants']);
+    expect(button()).toBe('Ask 1 tenant');
     await fire('form', 'submit');
     expect(ask.mock.calls).toEqual([[{ path: '/users', tenants: ['tag:managed'] }]]);
   });

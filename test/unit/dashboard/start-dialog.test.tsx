@@ -31,10 +31,12 @@ const job: JobsAnswer['jobs'][number] = {
 let cleanUp: () => Promise<void>;
 afterEach(() => cleanUp());
 
-async function stage(tenantsIn?: Api['tenantsIn']) {
+const noTenants: Partial<Api> = { tenants: () => new Promise(() => undefined) };
+
+async function stage(methods: Partial<Api> = noTenants) {
   const start = vi.fn<Api['start']>(async () => ({ runId: 'probe@x', status: 'pending', location: '/x' }));
   const { root, unmount } = await rendered(
-    signedIn({ start, ...(tenantsIn && { tenantsIn }) }, <StartDialog job={job} onClose={() => undefined} />),
+    signedIn({ start, ...methods }, <StartDialog job={job} onClose={() => undefined} />),
   );
   cleanUp = unmount;
   const find = (name: string) => root.querySelector<HTMLInputElement>(`#start-parameter-${name}`)!;
@@ -103,45 +105,87 @@ describe('the dialog that starts a run', () => {
     });
   });
 
-  it('looks groups and tags up, says what they mean, and starts for these tenants after another press', async () => {
-    const inGroup: readonly string[] = ['id-a', 'id-b'];
-    let ids = inGroup;
-    const tenantsIn = vi.fn<Api['tenantsIn']>(async () => ({
-      tenants: ids.map((tenantId) => ({ ...tenant(tenantId), tenantId })),
-      groups: [],
-      warnings: [],
-      asOf: '2026-11-24T07:07:00.000Z',
-    }));
-    const { root, start, list, type, choose, submit } = await stage(tenantsIn);
-    const button = () => root.querySelector('button[type=submit]')?.textContent;
-    const field = (id: string) => root.querySelector<HTMLTextAreaElement>(`#start-${id}`)!;
-    await choose(list('level'), 'low');
-    expect(button()).toBe('Start for all tenants');
-    await type(field('tenants'), 'group:served, contoso.com');
-    await type(field('except'), 'tag:regulated');
-    expect(button()).toBe('Find these tenants');
-    await submit();
-    expect(tenantsIn).toHaveBeenCalledWith(['group:served', 'contoso.com'], ['tag:regulated']);
-    expect(start).not.toHaveBeenCalled();
-    expect([root.querySelector('[role=status]')?.textContent, button()]).toEqual([
-      'This means 2 tenants now.',
-      'Start for 2 tenants',
-    ]);
-    // Another choice is looked up again, and an empty one starts nothing.
-    ids = [];
-    await type(field('except'), 'group:served');
-    for (const _ of inGroup) await submit();
-    expect(root.querySelector('[role=status]')?.textContent).toBe('No tenant that you may see is in this choice.');
-    expect(start).not.toHaveBeenCalled();
-    ids = inGroup;
-    for (const _ of inGroup) await submit();
-    expect(start).toHaveBeenCalledWith(
-      'probe',
-      expect.objectContaining({
-        tenants: ['group:served', 'contoso.com'],
-        except: ['group:served'],
-      }) as unknown,
-    );
+  describe('its tenants', () => {
+    const listed = [
+      tenant('Ashford', { groups: ['served'], tags: ['regulated'] }),
+      tenant('Cedar', { groups: ['served'], tags: [] }),
+      tenant('Maple Dental', { groups: [], tags: ['tier=gold'] }),
+    ];
+    const stageTenants = async () => {
+      const staged = await stage({
+        tenants: async () => ({ tenants: listed, groups: ['served'], warnings: [], asOf: '2026-11-24T07:07:00.000Z' }),
+      });
+      const { root, list, choose } = staged;
+      await choose(list('level'), 'low');
+      const field = (id: string) => root.querySelector<HTMLInputElement>(`#start-${id}`)!;
+      return {
+        ...staged,
+        field,
+        button: () => root.querySelector('button[type=submit]')?.textContent,
+        options: () => [...root.querySelectorAll('.options:not([hidden]) [role=option]')].map((one) => one.textContent),
+        chips: () => [...root.querySelectorAll('.picker .tag')].map((one) => one.textContent.trim()),
+        press: (id: string, key: string) =>
+          act(() => {
+            field(id).dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+          }),
+      };
+    };
+
+    it('are found by name, group or tag, chosen by keyboard, and counted on the button', async () => {
+      const { start, field, type, press, button, options, chips, submit } = await stageTenants();
+      expect(button()).toBe('Start for all 3 tenants');
+      await type(field('tenants'), 'serv');
+      expect(options()).toEqual(['Group served2 tenants']);
+      await press('tenants', 'Enter');
+      expect([chips(), field('tenants').value, button()]).toEqual([['Remove Group served'], '', 'Start for 2 tenants']);
+      await type(field('tenants'), 'map');
+      await press('tenants', 'Enter');
+      await press('except', 'ArrowDown');
+      expect(options()).toHaveLength(7);
+      expect(field('except').getAttribute('aria-activedescendant')).not.toBeNull();
+      await type(field('except'), 'regul');
+      await press('except', 'Enter');
+      expect(button()).toBe('Start for 2 tenants');
+      await submit();
+      expect(start).toHaveBeenCalledWith(
+        'probe',
+        expect.objectContaining({
+          tenants: ['group:served', 'id-Maple Dental'],
+          except: ['tag:regulated'],
+        }) as unknown,
+      );
+    });
+
+    it('may be typed or pasted as ids, domains and names', async () => {
+      const { field, type, press, button, chips } = await stageTenants();
+      await type(field('tenants'), 'cedar.example, other.example');
+      expect(button()).toBe('Start for 2 tenants');
+      await press('tenants', 'Enter');
+      const paste = new Event('paste', { bubbles: true, cancelable: true });
+      Object.assign(paste, { clipboardData: { getData: () => 'Maple Dental\r\nASHFORD.example\nNobody' } });
+      await act(() => {
+        field('tenants').dispatchEvent(paste);
+      });
+      expect(chips()).toEqual(['Remove Cedar', 'Remove other.example', 'Remove Maple Dental', 'Remove Ashford']);
+      expect([field('tenants').value, button()]).toEqual(['Nobody', 'Start for 4 tenants']);
+      await press('tenants', 'Escape');
+      await type(field('tenants'), '');
+      await press('tenants', 'Backspace');
+      expect(button()).toBe('Start for 3 tenants');
+    });
+
+    it('are not started for while a text means none of them', async () => {
+      const { root, start, field, type, press, submit } = await stageTenants();
+      await type(field('tenants'), 'Nobody');
+      await submit();
+      expect(root.querySelector('#start-problem')?.textContent).toContain('Choose what “Nobody” means');
+      expect(document.activeElement).toBe(field('tenants'));
+      await type(field('tenants'), 'tag:none');
+      await press('tenants', 'Enter');
+      await submit();
+      expect(root.querySelector('#start-problem')?.textContent).toBe('No tenant that you may see is in this choice.');
+      expect(start).not.toHaveBeenCalled();
+    });
   });
 
   it('sends nothing while a field is wrong, says why beside it, and goes there', async () => {
