@@ -14,11 +14,15 @@ import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { auditLink } from './view-filter.ts';
-import { useRole } from './context.ts';
+import { useMayStart, useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
-import { useTenants } from './polling.ts';
-import { tenantLink } from './route.ts';
+import { useJobs, useSince } from './nights.ts';
+import { usePolling, useTenants } from './polling.ts';
+import { runLink, tenantLink } from './route.ts';
+import { StartDialog } from './start-dialog.tsx';
+import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { Api } from './api.ts';
 import { TenantTrace } from './tenant-trace.tsx';
 
 const columns: readonly RowsColumn<RunTenant>[] = [
@@ -61,27 +65,38 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
   },
 ];
 
-/** What Microsoft said of a failure: its heading names the cause. */
+/** What Microsoft said of a failure. A sentence that only has the words of its cause, which the heading names, is left out. */
 function outcomeOf(tenant: RunTenant) {
   const { outcome, code, detail } = tenant;
   if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
+  const title = titleOf(causeOfVisit(tenant) ?? '');
   return (
     <span title={detail}>
-      <span class="visually-hidden">failed: {titleOf(causeOfVisit(tenant) ?? '')} </span>
-      <Detail text={detail} />
+      <span class="visually-hidden">failed: {title} </span>
+      <Detail text={detail} title={title} />
     </span>
   );
 }
 
-/** A text of Microsoft's, with the number that one searches for first. */
-function Detail({ text }: { readonly text: string }) {
-  const [given, number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
-  if (given === undefined) return <Sentence text={text} />;
+/** A text of Microsoft's, with the number that one searches for first. @param props.title what stands above it. */
+function Detail({ text, title }: { readonly text: string; readonly title?: string }) {
+  const [given = '', number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
+  const sentence = text.replace(given, '');
   return (
     <>
-      <code>{number}</code> <Sentence text={text.replace(given, '')} />
+      {number === undefined ? null : <code>{number}</code>}{' '}
+      {title !== undefined && saysNothingNew(sentence, title) ? null : <Sentence text={sentence} />}
     </>
   );
+}
+
+/** Words that tell no cause from another. */
+const usualWords = 'a an and are been for has have in is no not of or the this to tenant was'.split(' ');
+
+function saysNothingNew(sentence: string, title: string): boolean {
+  const wordsIn = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\d]+/gu) ?? [];
+  const known = new Set([...usualWords, ...wordsIn(title)]);
+  return wordsIn(sentence).every((word) => known.has(word));
 }
 
 /** Sorted by trouble at first: under headings, each with what helps. */
@@ -284,13 +299,28 @@ function RunTenantDetails(props: {
   const took = tookMs(tenant);
   // For a command with its domain, which people know.
   const known = useTenants()?.tenants.find((each) => each.tenantId === tenantId);
+  const { jobs } = useJobs();
+  const definition = jobs?.find((each) => each.name === run.job);
+  const mayStart = useMayStart();
+  const [isTrying, setTrying] = useState(false);
+  if (isTrying && definition !== undefined)
+    return <StartDialog job={definition} tenants={[tenantId]} onClose={() => setTrying(false)} />;
   return (
     <Dialog
       title={name}
       about={<OutcomeBadge outcome={outcome} code={cause} />}
       kind="drawer"
       onClose={onClose}
-      actions={<Links tenantId={tenantId} />}
+      actions={
+        <>
+          {outcome === 'failed' && definition !== undefined && definition.changes !== true && mayStart(definition) ? (
+            <button type="button" class="primary" aria-haspopup="dialog" onClick={() => setTrying(true)}>
+              <Icon name="again" /> Try again…
+            </button>
+          ) : null}
+          <Links tenantId={tenantId} />
+        </>
+      }
     >
       {detail === undefined ? null : (
         <p>
@@ -300,6 +330,7 @@ function RunTenantDetails(props: {
       <Paragraphs text={advice} />
       <StepFor cause={code && { cause: code, tenants: [{ tenant: known ?? tenant, results: [run] }] }} />
       <dl>
+        {outcome === 'failed' && cause !== undefined ? <Failing {...{ tenantId, cause, job: run.job }} /> : null}
         <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
         <Fact name="Last attempt">
           {took === undefined ? undefined : (
@@ -308,7 +339,7 @@ function RunTenantDetails(props: {
             </>
           )}
         </Fact>
-        <Fact name="Rows">{count(rows, 'row')}</Fact>
+        {rows === 0 && outcome === 'failed' ? null : <Fact name="Rows">{count(rows, 'row')}</Fact>}
       </dl>
       <h3>For support</h3>
       <dl>
@@ -322,6 +353,43 @@ function RunTenantDetails(props: {
       </dl>
       {attempts === 0 ? null : <TenantTrace runId={run.runId} tenantId={tenantId} version={finishedAt} />}
     </Dialog>
+  );
+}
+
+/** Since when the tenant has failed for a cause, and what else fails there: whether another try may help, and how much waits for it. */
+function Failing(props: { readonly tenantId: string; readonly cause: string; readonly job: string }) {
+  const { tenantId, cause, job } = props;
+  const readsTenants = useRole('Tenants.Read');
+  const load = async (api: Api) => (readsTenants ? api.tenant(tenantId) : undefined);
+  const tenant = usePolling(load, `tenant ${tenantId}`).value;
+  return tenant === undefined ? null : <FailingOf {...{ tenant, cause, job }} />;
+}
+
+function FailingOf({
+  tenant,
+  cause,
+  job,
+}: {
+  readonly tenant: TenantDetailsAnswer;
+  readonly cause: string;
+  readonly job: string;
+}) {
+  const { titleOf: titleOfJob } = useJobs();
+  const results = (tenant.lastResults ?? []).filter(({ outcome }) => outcome === 'failed');
+  const own = tenant.lastResults?.find((result) => result.job === job);
+  const others = results.filter((result) => result.job !== job).map((result) => titleOfJob(result.job));
+  const since = useSince(tenant, { cause, tone: 'bad', results: results.filter(({ code }) => code === cause) });
+  return (
+    <>
+      {own?.outcome === 'succeeded' ? (
+        <Fact name="Since then">
+          <a href={runLink(own.runId)}>succeeded</a> on <Time iso={own.finishedAt} short />
+        </Fact>
+      ) : (
+        <Fact name="Has failed">{since}</Fact>
+      )}
+      <Fact name="Also fails">{others.length === 0 ? 'no other job' : others.join(', ')}</Fact>
+    </>
   );
 }
 

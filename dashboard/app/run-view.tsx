@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { errorTable, isErrorCode } from '../../src/lib/core/errors.ts';
 import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
 import type { Api } from './api.ts';
@@ -178,10 +177,6 @@ function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly decl
   );
 }
 
-/** Whether another try may help, without anybody doing anything before. */
-const mayWorkNow = ({ outcome, code }: RunTenant): boolean =>
-  outcome === 'not_attempted' || (code !== undefined && isErrorCode(code) && errorTable[code].retry === 'later');
-
 const formats = [
   ['csv', 'CSV'],
   ['jsonl', 'JSON Lines'],
@@ -238,7 +233,7 @@ function RunActions(props: {
         </ActionButton>
       ) : null}
       {repeats && mayStart && ended && (unfinished.length > 0 || neverPlanned) ? (
-        <ActionButton work={repeat} onFailure={onFailure} primary={neverPlanned || unfinished.every(mayWorkNow)}>
+        <ActionButton work={repeat} onFailure={onFailure} primary>
           <Icon name="again" /> {neverPlanned ? 'Run again' : `Run again for ${count(unfinished.length, 'tenant')}`}
         </ActionButton>
       ) : null}

@@ -265,7 +265,7 @@ function TenantPicker(props: {
     <div class="picker">
       <label for={id}>{label}</label>
       {entries.length === 0 ? null : (
-        <ul class="tags" aria-label={`${label}: chosen`}>
+        <ul class="tags" aria-label="Chosen">
           {shown.map((entry) => (
             <li key={entry}>
               <button type="button" class="tag" title={entry} onClick={() => remove(entry)}>
@@ -316,14 +316,13 @@ function TenantPicker(props: {
         }}
         onKeyDown={onKeyDown}
       />
-      <Options {...{ listId, label, isShown, options, more, at, text, take, field }} onPoint={setMoved} />
+      <Options {...{ listId, isShown, options, more, at, text, take, field }} onPoint={setMoved} />
     </div>
   );
 }
 
 interface OptionsProps {
   readonly listId: string;
-  readonly label: string;
   readonly isShown: boolean;
   readonly options: readonly Option[];
   /** How many others there are. */
@@ -336,7 +335,7 @@ interface OptionsProps {
 }
 
 /** Above the dialog, which would cut it off, at the field. */
-function Options({ listId, label, isShown, options, more, at, text, take, field, onPoint }: OptionsProps) {
+function Options({ listId, isShown, options, more, at, text, take, field, onPoint }: OptionsProps) {
   const float = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const { current: element } = float;
@@ -371,7 +370,7 @@ function Options({ listId, label, isShown, options, more, at, text, take, field,
       hidden={!isShown}
       onPointerDown={(event) => event.preventDefault()}
     >
-      <div role="listbox" id={listId} aria-label={label}>
+      <div role="listbox" id={listId} aria-label="Found">
         {options.map((option, index) => (
           <div
             key={option.entry}
@@ -407,7 +406,7 @@ function optionsFor(
   const marks = [...groups.map((name) => `group:${name}`), ...tags.map((name) => `tag:${name}`)];
   const foundMarks = having(marks, wanted, (mark) => [
     mark.slice(mark.indexOf(':') + 1).toLowerCase(),
-    mark.toLowerCase(),
+    mark.replace(':', ' ').startsWith(wanted.replace(':', ' ')) ? wanted : undefined,
   ]);
   const foundTenants = tenantsHaving(tenants, wanted).filter(({ tenantId }) => !chosen.has(tenantId));
   return {

@@ -10,6 +10,7 @@ import { ResultTable } from '../../../dashboard/app/result-table.tsx';
 import type { ResultRow, RunAnswer, RunChangesAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { jobHistory } from './histories.ts';
 import { apiWith, rendered, session } from './rendered.ts';
+import { failed, tenant } from './tenants.ts';
 
 const { happyDOM } = globalThis as unknown as { happyDOM: { setViewport(size: { width: number }): void } };
 
@@ -122,11 +123,10 @@ describe('the page of a run', () => {
       ['1Succeeded', undefined],
       ['Adatum', 'succeeded'],
     ]);
-    // Without the consent, it would fail again.
     const again = [...root.querySelectorAll('button')].find(({ textContent }) =>
       textContent.includes('Run again for 1'),
     );
-    expect(again?.className).toBe('');
+    expect(again?.className).toBe('primary');
     expect(grid()[2]?.[3]).toBe('1.5 s');
     // One round of a few seconds needs no clock.
     expect(root.querySelector('.lanes')).toBeNull();
@@ -257,6 +257,14 @@ describe('the page of a run', () => {
         asked.push(tenantId);
         return { ...tenants[1]!, runId: 'probe@w', error: 'Error: x', log: [], droppedLines: 0 };
       },
+      tenant: async () => ({
+        ...tenant('Fabrikam', { tenantId: id(2), lastResults: [failed('probe'), failed('other')] }),
+        history: [{ ...failed('probe'), attempts: 1, rows: 0, startedAt: '2026-11-24T05:00:01.000Z' }],
+        codes: [],
+        warnings: [],
+        asOf: '2026-11-24T07:07:00.000Z',
+      }),
+      jobHistory: async () => jobHistory,
     });
     const press = (element: Element | null | undefined): Promise<void> => act(() => (element as HTMLElement).click());
     await press(root.querySelector('[aria-rowindex="3"] > [aria-colindex="2"]'));
@@ -267,11 +275,20 @@ describe('the page of a run', () => {
     expect(dialog?.textContent).toContain(id(2));
     expect(dialog?.querySelector('.cmd code')?.textContent).toBe(`ptb tenants consent --tenant ${id(2)}`);
     expect(dialog?.querySelector('footer a')?.getAttribute('href')).toBe(`#/tenants/${id(2)}`);
+    // What decides whether to try again, and the button for it first.
+    expect(dialog?.querySelector('dl')?.textContent).toContain('Has failedfor 1 night or moreAlso failsother');
+    const again = dialog?.querySelector('footer')?.firstElementChild;
+    expect(again?.textContent.trim()).toBe('Try again…');
     // Its cause is known, so the stack is for those who look for it.
     expect(dialog?.querySelector('details')?.open).toBe(false);
     expect(dialog?.querySelector('pre')?.textContent).toBe('Error: x');
     expect(asked).toEqual([id(2)]);
-    await press(dialog?.querySelector('button'));
+    await press(again);
+    const start = root.querySelector('dialog');
+    expect(start?.querySelector('h2')?.textContent).toBe('Start Probe of each tenant');
+    expect(start?.querySelector('button.primary')?.textContent).toBe('Start for 1 tenant');
+    await press(start?.querySelector('button'));
+    await press(root.querySelector('dialog button'));
     expect([root.querySelector('dialog'), text().includes('AADSTS65001 Nobody has consented.')]).toEqual([null, true]);
     await unmount();
   });
