@@ -3,9 +3,9 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Search, Segments } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
-import { count, countOf, scheduleWords, shortLocalTime } from './format.ts';
+import { count, countOf, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
-import { type JobRuns, lastRunOf, readJobRuns } from './nights.ts';
+import { type JobRuns, lastRunOf, readJobRuns, useAlike } from './nights.ts';
 import { type Column, Empty, Head, Loaded, NoJobs, Table, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
@@ -42,6 +42,9 @@ function JobList() {
     (each) =>
       isOfKind(each) && [each.job.title, each.job.name, each.job.description].join(' ').toLowerCase().includes(wanted),
   );
+  const { failed, runIds } = useAlike(jobs);
+  // What is the same in all of them is said at the first one.
+  const [, ...repeated] = found.flatMap(({ runs }) => lastRunOf(runs)?.runId ?? []).filter((id) => runIds.includes(id));
   const columns: readonly Column<JobRuns>[] = [
     [
       'Job',
@@ -63,7 +66,10 @@ function JobList() {
     [
       'Last run',
       'w-l wrap',
-      ({ job, runs }) => [lastRunOf(runs) ?? []].flat().map((run) => <LastRun run={run} job={job} />),
+      ({ job, runs }) =>
+        [lastRunOf(runs) ?? []]
+          .flat()
+          .map((run) => <LastRun run={run} job={job} same={repeated.includes(run.runId) ? failed : undefined} />),
     ],
     [
       'Next run',
@@ -169,16 +175,33 @@ function headline(jobs: readonly JobRuns[]): string {
   return `${count(jobs.length, 'job')}, ${planned === 0 ? 'none' : planned.toLocaleString('en')} on a schedule`;
 }
 
-const LastRun = ({ run, job }: { readonly run: RunSummaryAnswer; readonly job: Job }) => (
-  <a href={runLink(run.runId)} title={shortLocalTime(run.startedAt)}>
-    <RunOutcome run={run} job={job} />
-  </a>
-);
+function LastRun(props: {
+  readonly run: RunSummaryAnswer;
+  readonly job: Job;
+  /** In how many tenants it failed, if these are those of a job above it. */
+  readonly same: number | undefined;
+}) {
+  const { run, job, same } = props;
+  return (
+    <>
+      <a href={runLink(run.runId)}>
+        {same === undefined ? (
+          <RunOutcome run={run} job={job} />
+        ) : (
+          <span class="quiet">the same {same === 1 ? 'tenant' : count(same, 'tenant')} failed</span>
+        )}
+      </a>
+      <span class="small quiet">
+        <Time iso={run.startedAt} short />
+      </span>
+    </>
+  );
+}
 
 const StartButton = ({ job, onStart }: { readonly job: Job; readonly onStart: (job: Job) => void }) => {
   const verb = job.changes ? 'Plan' : 'Start';
   return (
-    <button type="button" class="s" onClick={() => onStart(job)} aria-label={`${verb} ${job.name}`}>
+    <button type="button" class="bare s" onClick={() => onStart(job)} aria-label={`${verb} ${job.name}`}>
       <Icon name="play" /> {verb}
     </button>
   );

@@ -247,8 +247,12 @@ export function useFailures(
   );
 }
 
-/** Jobs on a schedule that last failed in the same tenants on the same day, if there are several: in how many tenants, and how many jobs. */
-export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly jobs: number } {
+/** Jobs on a schedule that last failed in the same tenants on the same day, if there are several: in how many tenants, how many jobs, and their runs. */
+export function useAlike(jobs: readonly JobRuns[]): {
+  readonly failed: number;
+  readonly jobs: number;
+  readonly runIds: readonly string[];
+} {
   const last = jobs
     .flatMap(({ job, runs }) => (job.schedule === undefined ? [] : (lastRunOf(runs) ?? [])))
     .filter(({ status, tenants }) => status === 'completed' && tenants.failed > 0);
@@ -258,7 +262,8 @@ export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; r
   );
   const alike = Map.groupBy(failures, ({ run, codes }) => `${noonOf(Date.parse(run.startedAt))} ${idsIn(codes)}`);
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
-  return { failed: most[0]?.codes.size ?? 0, jobs: most.length > 1 ? most.length : 0 };
+  const runIds = most.length > 1 ? most.map(({ run }) => run.runId) : [];
+  return { failed: most[0]?.codes.size ?? 0, jobs: runIds.length, runIds };
 }
 
 /** None if they cannot be read. A broker that is busy is asked once more when it says. */
