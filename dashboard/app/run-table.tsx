@@ -171,7 +171,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
     const isNew = line.days === undefined && news !== undefined && news.fails.length + news.ends.length > 0;
     return <span class={isNew ? undefined : 'quiet'}>{textOf(factsOf(line), line.days !== undefined)}</span>;
   };
-  const columns = columnsOf(byName, factsOf, (line) => (
+  const columns = columnsOf(byName, factsOf, newsIn, (line) => (
     <>
       {isSeveral(line) ? (
         <button type="button" class="link" aria-expanded={isOpen(line)} onClick={() => toggle(line)}>
@@ -190,19 +190,6 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
           columns={columns}
           items={groups.flatMap(({ items }) => items)}
           keyOf={keyOf}
-          // Who started it is the schedule.
-          wideOf={(line) =>
-            line.isPart === true || line.title === undefined
-              ? undefined
-              : [
-                  3,
-                  3,
-                  <>
-                    {line.title === onSchedule ? [<Clock key="at" iso={line.startedAt} />, ' '] : null}
-                    {newsIn(line)}
-                  </>,
-                ]
-          }
           onOpen={(line) => (isSeveral(line) ? toggle(line) : goTo(runLink(line.runs[0]?.runId ?? '')))}
           rowClass={(line) =>
             [isPast(line, all) ? 'before' : [], line.isPart === true ? 'part' : []].flat().join(' ') || undefined
@@ -338,10 +325,11 @@ const jobsIn = (line: Line, jobs: Jobs): string => {
 const kindOf = ({ window }: RunSummaryAnswer, job: Pick<Job, 'changes'> | undefined): string | undefined =>
   isApplyWindow(window) ? 'apply' : job?.changes ? 'plan' : undefined;
 
-/** @param more what opens several runs, and what is new. */
+/** @param more what opens several runs, and on a narrow screen what is new. */
 const columnsOf = (
   jobs: Jobs,
   factsOf: (line: Line) => Facts,
+  newsIn: (line: Line) => ComponentChildren,
   more: (line: Line) => ComponentChildren,
 ): readonly Column<Line>[] => {
   /** The cell of a run, or of several. */
@@ -412,13 +400,25 @@ const columnsOf = (
     // One that waits for a person takes as long as the person does.
     [
       'Took',
-      'w-m end p3 quiet',
+      'w-s end p3 quiet',
       cellOf(
         ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
         () => null,
       ),
     ],
-    ['Started by', 'w-l p3 quiet', ({ runs, title }) => title === undefined && <StartedBy run={runs[0]!} />],
+    // A day of the schedule was started by nobody else.
+    [
+      'What changed, or who started it',
+      'wrap p3',
+      (line) =>
+        line.title === undefined ? (
+          <span class="quiet">
+            <StartedBy run={line.runs[0]!} />
+          </span>
+        ) : (
+          newsIn(line)
+        ),
+    ],
   ];
 };
 
