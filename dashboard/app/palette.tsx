@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { useToast } from './announcer.tsx';
+import { titleInWords } from './approval-facts.tsx';
 import { AskDialog } from './ask-dialog.tsx';
 import { auditLink } from './view-filter.ts';
 import { runReaders, useMayStart, useRole } from './context.ts';
@@ -10,12 +11,14 @@ import { Icon, type IconName } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { OutcomeBadge, ToneBadge } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
-import { goTo, jobLink, runLink, tenantLink, views } from './route.ts';
+import { approvalLink, goTo, jobLink, planLink, recentTenants, runLink, tenantLink, views } from './route.ts';
 import { ChooseJob } from './start-buttons.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { having, Marked, tenantsHaving } from './tenant-search.tsx';
+import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
-import { useJobs } from './nights.ts';
+import { isTroubled, lastRunOf, useJobs } from './nights.ts';
+import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 
 /** Something to go to or to do. */
 interface Item {
@@ -38,7 +41,11 @@ type Doing = { readonly job?: Job; readonly tenants?: readonly string[] } | 'ask
 
 /** Results of each group, so that every group stays in sight. */
 const mostOfGroup = 6;
+/** Actions before somebody types: one types the name of a job. */
+const mostActions = 3;
 const runsRead = 60;
+/** The group of what waits for the reader, and of tenants seen lately. */
+const [waits, lately] = ['Needs you', 'Seen lately'];
 
 /** Finds tenants, runs, jobs, callers, pages and actions, by keyboard alone. */
 export function Palette({ onClose }: { readonly onClose: () => void }) {
@@ -169,13 +176,37 @@ function useKnown(onDo: (doing: Doing) => void): Known {
   const runs = usePolling(async (api) => (readsRuns ? api.runs(runsRead) : undefined), 'palette runs').value;
   const { jobs, titleOf: titleOfJob } = useJobs();
   const toast = useToast();
+  const approvals = useContext(WaitingContext)?.requests;
+  const held = useContext(HeldPlansContext);
   return useMemo(() => {
     const callers = new Map(
       runs?.runs.flatMap((run) => (run.starter?.name === undefined ? [] : [[run.starter.name, run]])),
     );
     const startable = (jobs ?? []).filter(mayStart);
     const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
+    const byJob = Map.groupBy(
+      (runs?.runs ?? []).filter(({ query, window = '' }) => query === undefined && !isApplyWindow(window)),
+      ({ job }) => job,
+    );
     const items: readonly Item[] = [
+      ...(approvals ?? []).map((approval) => ({
+        ...item(waits, 'approvals', titleInWords(approval), () => goTo(approvalLink(approval.id))),
+        key: approval.id,
+        aside: <span class="small">approve or deny</span>,
+      })),
+      ...held.map(({ planId, job }) => ({
+        ...item(waits, 'plans', titleOfJob(job), () => goTo(planLink(planId))),
+        key: planId,
+        aside: <span class="small">waits to go on</span>,
+      })),
+      ...[...byJob.values()]
+        .flatMap((some) => lastRunOf(some) ?? [])
+        .filter(isTroubled)
+        .map(({ runId, job, tenants: { failed } }) => ({
+          ...item(waits, 'runs', titleOfJob(job), () => goTo(runLink(runId))),
+          key: `${waits} ${runId}`,
+          aside: <ToneBadge tone="bad">{failed === 0 ? 'failed' : `${failed.toLocaleString('en')} failed`}</ToneBadge>,
+        })),
       ...(mayAsk
         ? [{ ...item('Actions', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const]
         : []),
@@ -222,7 +253,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
       ];
     };
     return { items, tenants: tenants?.tenants ?? [], ofTenant };
-  }, [tenants, runs, jobs, mayAsk, readsAudit]);
+  }, [tenants, runs, jobs, mayAsk, readsAudit, approvals, held]);
 }
 
 const item = (group: string, icon: IconName, text: string, act: () => void): Item => ({
@@ -248,14 +279,24 @@ function tenantItem(tenant: Tenant): Item {
   };
 }
 
-/** What the text finds: names that begin with it first, some of each group. Without a text: some actions, and all pages. */
+/**
+ * What the text finds: names that begin with it first, some of each group. Without a text: what waits for the reader, the tenants
+ * seen lately, some actions, and all pages.
+ */
 function find({ items, tenants, ofTenant }: Known, text: string): readonly Item[] {
   const wanted = text.trim().toLowerCase();
-  if (wanted === '')
+  if (wanted === '') {
+    const recent = recentTenants().slice(0, mostOfGroup);
     return [
-      ...items.filter(({ group }) => group === 'Actions').slice(0, mostOfGroup),
+      ...items.filter(({ group }) => group === waits).slice(0, mostOfGroup),
+      ...recent.flatMap((id) => {
+        const tenant = tenants.find(({ tenantId }) => tenantId === id);
+        return tenant === undefined ? [] : { ...tenantItem(tenant), group: lately };
+      }),
+      ...items.filter(({ group }) => group === 'Actions').slice(0, mostActions),
       ...items.filter(({ group }) => group === 'Pages'),
     ];
+  }
   const found = tenantsHaving(tenants, wanted).slice(0, mostOfGroup);
   const groups = Map.groupBy(
     having(items, wanted, (one) => [one.text.toLowerCase(), one.also]),

@@ -104,6 +104,11 @@ export function useRoute(): Route {
   return parseRoute(hash);
 }
 
+/** Ids of the tenants whose pages were opened in this window, the last one first. */
+const openedTenants = new Set<string>();
+
+export const recentTenants = (): readonly string[] => [...openedTenants].toReversed();
+
 const pageTitle = 'Partner Token Broker';
 
 /** Names the view in the title of the page, and moves the focus to its heading when another view is opened. */
@@ -111,6 +116,10 @@ export function useViewChange(route: Route): void {
   const isFirst = useRef(true);
   // Not after painting: rows may arrive in between, and a grid that finds the reader's place again would lose the focus.
   useLayoutEffect(() => {
+    if (route.view === 'tenants' && route.id !== undefined) {
+      openedTenants.delete(route.id);
+      openedTenants.add(route.id);
+    }
     const content = document.querySelector<HTMLElement>('#content');
     const isOpened = !isFirst.current;
     isFirst.current = false;

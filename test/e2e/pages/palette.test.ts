@@ -48,6 +48,18 @@ describe('the palette', skippedBecause(noBrowser), () => {
     expect(watched.complaints).toEqual([]);
   });
 
+  it('begins with what needs the reader, and the customers seen lately', async () => {
+    const { name } = world.tenants[17]!;
+    await open(name);
+    await expect.poll(() => chosen().textContent()).toContain(name);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+    await page.keyboard.press('Control+k');
+    const groups = page.locator('.palette h3');
+    await expect.poll(() => groups.allTextContents()).toEqual(['Needs you', 'Seen lately', 'Actions', 'Pages']);
+    await page.locator('.palette').getByRole('option', { name }).waitFor();
+  });
+
   it('finds jobs, runs, views and actions, and opens a form with the customer that was found', async () => {
     const { name } = world.tenants[17]!;
     await open('licences');
