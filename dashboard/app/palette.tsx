@@ -15,9 +15,8 @@ import { approvalLink, goTo, jobLink, planLink, recentTenants, runLink, tenantLi
 import { ChooseJob } from './start-buttons.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { having, Marked, tenantsHaving } from './tenant-search.tsx';
-import { isApplyWindow } from '../../src/lib/runs/store/run.ts';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
-import { isTroubled, lastRunOf, useJobs } from './nights.ts';
+import { isTroubled, lastRunOf, useJobs, visitsAnew } from './nights.ts';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 
 /** Something to go to or to do. */
@@ -184,10 +183,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     );
     const startable = (jobs ?? []).filter(mayStart);
     const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
-    const byJob = Map.groupBy(
-      (runs?.runs ?? []).filter(({ query, window = '' }) => query === undefined && !isApplyWindow(window)),
-      ({ job }) => job,
-    );
+    const byJob = Map.groupBy((runs?.runs ?? []).filter(visitsAnew), ({ job }) => job);
     const items: readonly Item[] = [
       ...(approvals ?? []).map((approval) => ({
         ...item(waits, 'approvals', titleInWords(approval), () => goTo(approvalLink(approval.id))),

@@ -220,6 +220,26 @@ describe('JobsView', () => {
     expect(await headsOfJobs(api)).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
   });
 
+  it('says when each job last ran, and once of several jobs that they failed in the same tenants', async () => {
+    const jobs = ['one', 'two'].map((name) => ({ name, title: name, resources: [], schedule: '0 0 5 * * *' }));
+    const runOf = (job = '') => failedIn(1, { job, runId: `${job}@w` });
+    const page = await rendered(
+      signedIn(
+        {
+          jobs: async () => ({ jobs }) as never,
+          runs: async (_limit, job) => ({ runs: job === undefined ? [] : [runOf(job)] }),
+          failedRuns: async (_limit, job) => ({ runs: [{ ...runOf(job), failed: { throttled: ['id'] } }] }),
+        },
+        <JobsView />,
+      ),
+    );
+    for (let n = 0; n < 3; n += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
+    const last = [...page.root.querySelectorAll('.jobs td.w-l')].map(({ textContent }) => textContent);
+    const time = page.root.querySelector('.jobs td time')?.textContent;
+    expect(last).toEqual([`1 failed${time}`, `the same tenant failed${time}`]);
+    await page.unmount();
+  });
+
   it('finds jobs by name and by what is known of them', async () => {
     const of = (name: string, more: object = {}) => ({ name, title: `Title of ${name}`, resources: [], ...more });
     const jobs = [of('one', { schedule: '0 0 5 * * *' }), of('two', { schedule: '0 0 6 * * *' }), of('idle')];

@@ -154,7 +154,7 @@ describe('the matrix of tenants', () => {
     await act(() => again?.click());
     await settle();
     expect(root.querySelector('dialog')?.textContent).toContain('Start access-check');
-    expect(root.querySelector<HTMLTextAreaElement>('dialog textarea')?.value).toBe('id-Alpine');
+    expect(root.querySelector('dialog .picker .tag')?.getAttribute('title')).toBe('id-Alpine');
     await unmount();
   });
 
