@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import { listed } from '../../src/lib/core/text.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
 import { CopyButton, StepFor } from './copy.tsx';
@@ -135,6 +136,43 @@ export function CauseHead(props: {
 
 const jobsText = (jobs: readonly string[]): string =>
   jobs.length > 2 ? `in ${count(jobs.length, 'job')}` : jobs.length === 0 ? '' : `in ${jobs.join(' and ')}`;
+
+/** Microsoft's code for too few rights: a consent or a role. `ptb doctor` finds out which. */
+export const isDenied = (reason: string | undefined): boolean =>
+  reason?.includes('Authorization_RequestDenied') === true;
+
+/** The cause whose command finds the missing right. */
+export const deniedCause = 'access_denied';
+
+/**
+ * Why something failed, and what to do. A refusal for too few rights is said in words, and Microsoft's own are behind a summary:
+ * people cannot act on them.
+ */
+export function WhyAndAdvice(props: {
+  readonly reason: string | undefined;
+  readonly advice: string | undefined;
+  /** Of the job. */
+  readonly permissions: readonly string[] | undefined;
+}) {
+  const { reason, advice, permissions = [] } = props;
+  if (!isDenied(reason))
+    return (
+      <>
+        <Paragraphs text={reason} />
+        <Paragraphs text={advice} />
+      </>
+    );
+  return (
+    <>
+      <p>Find and add the missing role or consent, then plan again.</p>
+      <details>
+        <summary class="small">What Microsoft said</summary>
+        <p class="small any">{reason}</p>
+        {permissions.length === 0 ? null : <p class="small">The job asks for {listed(permissions)}.</p>}
+      </details>
+    </>
+  );
+}
 
 /** Over the rows of tenants: how many, what they have in common, and below it what helps, with its command. */
 export function GroupHead(props: {

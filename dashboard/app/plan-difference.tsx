@@ -14,7 +14,7 @@ import {
   differenceWords,
   type Group,
   groupTitle,
-  isDrifted,
+  endOf,
   isEmptyAt,
   outcomeTones,
   plainWords,
@@ -105,7 +105,8 @@ function changedIn(
     // Another change there may have failed.
     const said = wrong.find((one) => one.tenantId === row.tenantId && kindOf(one) === kindOf(row))?.['outcome'];
     if (typeof said === 'string') return [outcomeTones.get(said) ?? 'bad', said];
-    return isDrifted(tenant) ? ['warn', 'drifted'] : ['bad', 'failed'];
+    const end = endOf(tenant);
+    return [end === 'failed' || end === 'unclear' ? 'bad' : 'warn', end];
   };
   return [...new Map(rows.map((row) => [row.tenantId, row])).values()]
     .map((row) => ({ tenantId: row.tenantId, name: row.tenantName, state: stateOf(row) }))
@@ -179,12 +180,18 @@ function progressOf(changed: readonly Changed[], all: number) {
   const of = (tone: IconName): number => changed.filter(({ state }) => state?.[0] === tone).length;
   if (changed.length < all || changed.some(({ state }) => state === undefined)) return undefined;
   const [done, wrong] = [of('good'), of('bad')];
+  const unclear = changed.filter(({ state }) => state?.[1] === 'unclear').length;
+  const counts = [
+    [done, 'done'],
+    [wrong - unclear, 'failed'],
+    [unclear, 'unclear'],
+  ] as const;
   return {
-    words: `${done.toLocaleString('en')} done${wrong === 0 ? '' : `, ${wrong.toLocaleString('en')} failed`}`,
+    words: counts.flatMap(([n, word], at) => (n > 0 || at === 0 ? `${n.toLocaleString('en')} ${word}` : [])).join(', '),
     bar: (
       <StackedBar
         parts={[
-          ['good', done],
+          ['succeeded', done],
           ['bad', wrong],
         ]}
         total={all}

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { ResultsAnswer, RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { limitsOf } from '../../src/lib/changes/judge-wave.ts';
+import { limitsOf, stopsText, tooManyText } from '../../src/lib/changes/judge-wave.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { ActionButton, useAction } from './action.tsx';
@@ -12,36 +12,39 @@ import { useProgressAnnouncement } from './announcer.tsx';
 import { type ApiFailure, finalAnswer } from './api-failure.ts';
 import { Person } from './approval-facts.tsx';
 import { History } from './approval-view.tsx';
+import { deniedCause, isDenied, WhyAndAdvice } from './causes.tsx';
 import { StackedBar } from './charts.tsx';
 import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Connection, Fact, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
+import { Clock, Connection, Fact, Failure, Head, Loaded, Panel, Some, Time } from './pieces.tsx';
 import {
   type Apply,
   canApply,
   doneOf,
   gateWords,
   headlineOf,
-  isDrifted,
-  outcomeTones,
+  endOf,
+  endWords,
+  outcomesText,
   restWord,
   undoableOf,
   waveWord,
 } from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
 import { StateBadge } from './plans-view.tsx';
-import { usePolling } from './polling.ts';
+import { usePolling, useTenants } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './route.ts';
 import { StartedBy } from './run-table.tsx';
 import { RunSummary } from './run-summary.tsx';
 import type { PendingApprovalAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { Check, TextField, useReason } from './choice.tsx';
-import { CopyButton } from './copy.tsx';
+import { CopyButton, StepFor } from './copy.tsx';
 import { entriesIn } from './view-filter.ts';
-import { titleOf } from '../../src/lib/api/trouble.ts';
+import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
+import { useJobs } from './nights.ts';
 
 /** While something happens, and while somebody may apply the plan. */
 const [busyMs, idleMs] = [2_000, 15_000];
@@ -138,12 +141,11 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
         <Difference plan={plan} />
       ) : (
         <>
-          <Outcomes plan={plan} apply={apply} />
           <div class="cols of-plan">
-            {failed.length === 0 ? null : <WentWrong apply={apply} failed={failed} rows={wrong} />}
+            {failed.length === 0 ? null : <WentWrong plan={plan} apply={apply} failed={failed} rows={wrong} />}
             <div class="stack">
               <Connection of={[applied]} />
-              {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
+              {apply.waves.length === 0 ? null : <Waves plan={plan} apply={apply} tenants={applied.value} />}
               <Difference plan={plan} tenants={applied.value} wrong={wrong} />
             </div>
             {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
@@ -178,7 +180,7 @@ function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run:
           , <Time iso={run.startedAt} short />
         </span>
       )}
-      {expiresAt === undefined || apply !== undefined ? null : (
+      {expiresAt === undefined || (apply !== undefined && (apply.waits || isEnded(apply.status))) ? null : (
         <span>
           expires <Time iso={expiresAt} short />
         </span>
@@ -313,7 +315,13 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
             <Time iso={hold.at} short />.
           </>
         )}
-        {canHold ? <> It stops again if {limitWords(limits, 'more')}.</> : null}
+        {plan.expiresAt === undefined ? null : (
+          <>
+            {' '}
+            Without a decision, it ends <Time iso={plan.expiresAt} short />.
+          </>
+        )}
+        {canHold ? <> It stops again when {tooManyText(limits, ' more')}.</> : null}
       </p>
       {canHold ? (
         <p class="small">
@@ -352,13 +360,14 @@ function useApplied(apply: Apply | undefined) {
 }
 
 interface WavesProps {
+  readonly plan: PlanAnswer;
   readonly apply: Apply;
   /** Undefined until they are read. */
   readonly tenants: readonly RunTenant[] | undefined;
 }
 
 /** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
-function Waves({ apply, tenants }: WavesProps) {
+function Waves({ plan, apply, tenants }: WavesProps) {
   const { waves, waveNames, wave: current = 1, status, waits, hold, gates = [] } = apply;
   const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
   const rest = restWord(apply);
@@ -368,7 +377,11 @@ function Waves({ apply, tenants }: WavesProps) {
     return [...counts, ...(left > 0 ? [['rest', rest, left] as const] : [])];
   });
   return (
-    <Panel title="Waves" more={<span class="small">sent one after another</span>} bare>
+    <Panel
+      title="Waves"
+      more={isEnded(status) ? null : <span class="small">{outcomesText(plan.changes, apply)}</span>}
+      bare
+    >
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
@@ -441,49 +454,12 @@ const Gate = (props: {
   </li>
 );
 
-const waveWords = {
-  succeeded: ['good', 'succeeded'],
-  failed: ['bad', 'failed'],
-  drifted: ['warn', 'drifted'],
-  retrying: ['active', 'under way'],
-  skipped: ['rest', 'skipped'],
-} as const;
-
 /** Tenants of a wave by what became of them: tone, word and number. */
 const countsOf = (tenants: readonly RunTenant[]) =>
-  (['succeeded', 'failed', 'drifted', 'retrying', 'skipped'] as const).flatMap((outcome) => {
-    const some = tenants.filter((tenant) => (isDrifted(tenant) ? 'drifted' : tenant.outcome) === outcome);
-    const [tone, word] = waveWords[outcome];
+  [...endWords].flatMap(([end, [tone, word]]) => {
+    const some = tenants.filter((tenant) => endOf(tenant) === end);
     return some.length === 0 ? [] : [[tone, word, some.length] as const];
   });
-
-/** The changes by what became of them. */
-function Outcomes({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
-  const { changes } = plan;
-  const { outcomes = {} } = apply;
-  const known = [...outcomeTones].flatMap(([name, tone]) =>
-    name === 'applied' || outcomes[name] ? [[name, tone] as const] : [],
-  );
-  const left = changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
-  const figures = [
-    ...known.map(([name, tone]) => [name, outcomes[name] ?? 0, tone] as const),
-    ...(left > 0 ? [[restWord(apply), left, 'idle'] as const] : []),
-  ];
-  const shown = figures.map(
-    ([name, n, tone], at) =>
-      [
-        name,
-        n.toLocaleString('en'),
-        at === 0 ? `of ${count(changes, 'change')}` : n === 1 ? 'change' : 'changes',
-        tone,
-      ] as const,
-  );
-  return <Metrics class="panel" of={shown} />;
-}
-
-/** `4 more tenants fail or 2 end unclear`: what is one too many. */
-const limitWords = ({ failed, unclear }: ReturnType<typeof limitsOf>, more?: 'more'): string =>
-  `${count(failed + 1, more === undefined ? 'tenant' : 'more tenant')} ${failed === 0 ? 'fails' : 'fail'} or ${unclear + 1} ${unclear === 0 ? 'ends' : 'end'} unclear`;
 
 /** What stops the apply, and how it is taken back. */
 function Limits({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
@@ -493,10 +469,7 @@ function Limits({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Ap
   return (
     <Panel title="Limits">
       <dl>
-        <Fact name="First wave">{stop && `stops if ${limitWords(limitsOf(stop, 1))}`}</Fact>
-        <Fact name="Later waves">
-          {stop && waves.length > 1 ? `stop if ${limitWords(limitsOf(stop, 2))}` : undefined}
-        </Fact>
+        <Fact name="Stops">{stop && stopsText(stop, waves.length)}</Fact>
         <Fact name="Undo">
           {made === 0
             ? undefined
@@ -519,36 +492,62 @@ function useWrong(apply: Apply | undefined, failed: readonly RunTenant[]): Resul
 }
 
 interface WrongProps {
+  readonly plan: PlanAnswer;
   readonly apply: Apply;
   readonly failed: readonly RunTenant[];
   readonly rows: ResultsAnswer['rows'];
 }
 
-/** The tenants that failed or had changed since the plan, and why. */
-function WentWrong({ apply: { runId }, failed, rows }: WrongProps) {
-  const saidOf = (id: string) =>
-    rows.find(
-      ({ tenantId, outcome, detail }) => tenantId === id && outcome !== 'applied' && typeof detail === 'string',
-    )?.['detail'];
-  const drifted = failed.filter(isDrifted).length;
-  const title = [
-    [failed.length - drifted, 'failed'],
-    [drifted, 'drifted'],
-  ] as const;
+/** The tenants in which a change was not made, or not for certain, by cause, each with what helps. */
+function WentWrong({ plan: { job }, apply: { runId }, failed, rows }: WrongProps) {
+  const known = useTenants()?.tenants ?? [];
+  const { jobs } = useJobs();
+  const saidOf = (id: string): string | undefined => {
+    const said = rows.find((row) => row.tenantId === id && row.outcome !== 'applied')?.['detail'];
+    return typeof said === 'string' ? said : undefined;
+  };
+  const ends = Map.groupBy(failed, endOf);
+  const causes = Map.groupBy(failed, ({ tenantId, code, outcome }) =>
+    isDenied(saidOf(tenantId)) ? deniedCause : (code ?? outcome),
+  );
   return (
     <Panel
-      title={title.flatMap(([n, word]) => (n === 0 ? [] : `${count(n, 'tenant')} ${word}`)).join(', ')}
+      title={[...endWords]
+        .flatMap(([end, [, word]]) => (ends.has(end) ? `${count(ends.get(end)?.length ?? 0, 'tenant')} ${word}` : []))
+        .join(', ')}
       more={<a href={runLink(runId, 'rows')}>Every answer</a>}
       bare
     >
-      <ul class="list">
-        {failed.slice(0, namesShown).map(({ tenantId, name, outcome, code, detail }) => (
-          <li key={tenantId} class="wrong">
-            <a href={tenantLink(tenantId)}>{name}</a>
-            <span>{saidOf(tenantId) ?? detail ?? titleOf(code ?? outcome)}</span>
-          </li>
-        ))}
-      </ul>
+      {[...causes].map(([cause, some]) => {
+        const hasTooFewRights = cause === deniedCause;
+        const own = hasTooFewRights ? 'change_failed' : cause;
+        const shown = some.slice(0, namesShown);
+        const saidIn = ({ tenantId, detail }: RunTenant) => saidOf(tenantId) ?? detail;
+        const tenants = some.map(({ tenantId, name }) => ({
+          tenant: known.find((one) => one.tenantId === tenantId) ?? { tenantId, name },
+          results: [{ job, runId }],
+        }));
+        return (
+          <section key={cause} class="pad wrong">
+            <h3>{titleOf(own)}</h3>
+            <ul>
+              {shown.map((tenant) => (
+                <li key={tenant.tenantId}>
+                  <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
+                  {hasTooFewRights ? ': the broker has too few rights.' : ` ${saidIn(tenant) ?? ''}`}
+                </li>
+              ))}
+              {some.length > namesShown ? <li>and {count(some.length - namesShown, 'other')}</li> : null}
+            </ul>
+            <WhyAndAdvice
+              reason={hasTooFewRights ? shown.map(saidIn)[0] : undefined}
+              advice={adviceOf(own)}
+              permissions={jobs?.find(({ name }) => name === job)?.permissions}
+            />
+            <StepFor cause={{ cause, tenants }} />
+          </section>
+        );
+      })}
     </Panel>
   );
 }

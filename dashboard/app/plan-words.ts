@@ -38,8 +38,38 @@ export const doneOf = ({ tenants }: Pick<Apply, 'tenants'>): number =>
 /** What is left of an apply, in a word. */
 export const restWord = ({ status }: Pick<Apply, 'status'>): string => (isEnded(status) ? 'not sent' : 'to come');
 
-/** Whether a tenant had changed since the plan. It has not failed: no limit counts it. */
-export const isDrifted = ({ code }: Pick<RunTenant, 'code'>): boolean => code === 'change_drifted';
+/**
+ * What becomes of tenants in an apply: tone and word. What went well has the colour that it has in runs.
+ * The limits count those that failed and those that ended unclear, each by itself.
+ */
+export const endWords = new Map([
+  ['succeeded', ['succeeded', 'succeeded']],
+  ['failed', ['bad', 'failed']],
+  ['unclear', ['bad', 'ended unclear']],
+  ['unconfirmed', ['warn', 'unconfirmed']],
+  ['drifted', ['warn', 'drifted']],
+  ['retrying', ['active', 'under way']],
+  ['skipped', ['rest', 'skipped']],
+] as const);
+
+/** What became of a tenant in an apply. Its outcome is `failed` also where something else has happened. */
+export const endOf = ({ outcome, code }: Pick<RunTenant, 'outcome' | 'code'>): string =>
+  outcome === 'failed' ? (/^change_(drifted|unclear|unconfirmed)$/.exec(code ?? '')?.[1] ?? outcome) : outcome;
+
+/** `7 of 15 changes applied, 1 refused, 7 to come`. */
+export function outcomesText(changes: number, apply: Pick<Apply, 'outcomes' | 'status'>): string {
+  const { outcomes = {} } = apply;
+  const left = changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
+  const others = [...outcomeTones.keys()]
+    .slice(1)
+    .flatMap((name) => (outcomes[name] ? [[outcomes[name], name] as const] : []));
+  return [
+    `${(outcomes['applied'] ?? 0).toLocaleString('en')} of ${count(changes, 'change')} applied`,
+    ...[...others, ...(left > 0 ? [[left, restWord(apply)] as const] : [])].map(
+      ([n, word]) => `${n.toLocaleString('en')} ${word}`,
+    ),
+  ].join(', ');
+}
 
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 
@@ -102,17 +132,9 @@ export function headlineOf(plan: PlanAnswer, mayApply: boolean): string {
 }
 
 function applyHeadline(changes: number, apply: Apply, mayApply: boolean): string {
-  const { status, tenants, wave, waves, waits, hold, outcomes = {} } = apply;
+  const { status, tenants, wave, waves, waits, hold } = apply;
   const whom = mayApply ? 'you' : 'a person';
-  if (isEnded(status)) {
-    const others = [...outcomeTones.keys()]
-      .slice(1)
-      .flatMap((name) => (outcomes[name] ? `${outcomes[name]} ${name}` : []));
-    return [
-      `${(outcomes['applied'] ?? 0).toLocaleString('en')} of ${count(changes, 'change')} applied`,
-      ...others,
-    ].join(', ');
-  }
+  if (isEnded(status)) return outcomesText(changes, apply);
   if (hold !== undefined) return `The apply is held in ${waveOf(apply)} and waits for ${whom}`;
   if (waits) return `Wave ${wave ?? 1} of ${waves.length} is done, and the next one waits for ${whom}`;
   if (wave === undefined) return 'The apply is starting';

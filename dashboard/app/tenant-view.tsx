@@ -7,6 +7,7 @@ import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import { type Api, rowsFrom } from './api.ts';
 import { PartyName, titleInWords } from './approval-facts.tsx';
+import { deniedCause, isDenied, WhyAndAdvice } from './causes.tsx';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
@@ -242,13 +243,10 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
   const apply = only !== undefined && isApply(only) ? only : undefined;
   const change = useChange(tenant.tenantId, apply?.runId);
   const reason = cause === 'change_failed' ? change?.reason : undefined;
-  // Microsoft's code for too few rights: a consent or a role. `ptb doctor` finds out which.
-  const isDenied = reason?.includes('Authorization_RequestDenied') === true;
-  const { permissions = [] } = jobs?.find(({ name }) => name === only?.job) ?? {};
+  const hasTooFewRights = isDenied(reason);
+  const { permissions } = jobs?.find(({ name }) => name === only?.job) ?? {};
   // A newer broker may know codes that this page does not.
-  const advice = isDenied
-    ? 'Find and add the missing role or consent, then plan again.'
-    : adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
+  const advice = adviceOf(cause) || tenant.codes.find(({ code }) => code === cause)?.advice;
   const since = useSince(tenant, trouble);
   // Without access, no job does anything.
   const all = results.length === 0 ? 'Jobs' : count(results.length, 'job');
@@ -260,7 +258,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
       kind={tone}
       actions={
         <>
-          <StepFor cause={{ cause: isDenied ? 'access_denied' : cause, tenants: [{ tenant, results }] }} />
+          <StepFor cause={{ cause: hasTooFewRights ? deniedCause : cause, tenants: [{ tenant, results }] }} />
           {apply === undefined || change === undefined ? null : (
             <a class="btn" href={change.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}>
               Show the change
@@ -275,18 +273,10 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
         <p>
           {only === undefined ? all : <a href={runLink(only.runId, 'tenants')}>{titleOfJob(only.job)}</a>}{' '}
           {apply === undefined ? how : `${refused} on ${localDay(apply.finishedAt)}`}
-          {isDenied ? ': the broker has too few rights' : ''}.
+          {hasTooFewRights ? ': the broker has too few rights' : ''}.
         </p>
       )}
-      {isDenied ? null : <Paragraphs text={reason} />}
-      <Paragraphs text={advice} />
-      {isDenied ? (
-        <details>
-          <summary class="small">What Microsoft said</summary>
-          <p class="small">{reason}</p>
-          {permissions.length === 0 ? null : <p class="small">The job asks for {listed(permissions)}.</p>}
-        </details>
-      ) : null}
+      <WhyAndAdvice reason={reason} advice={advice} permissions={permissions} />
     </Notice>
   );
 }

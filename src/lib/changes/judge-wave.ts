@@ -50,6 +50,18 @@ const looksAfterMinutes = [15, 60];
 export const limitsOf = ({ failed, unclear }: StopLimits, wave: number): StopLimits =>
   wave === 1 ? { failed: 0, unclear: Math.min(unclear, 1) } : { failed, unclear };
 
+/** What is one tenant too many: `4 more tenants fail or 2 more end unclear`. */
+export const tooManyText = ({ failed, unclear }: StopLimits, more = ''): string => {
+  const tenants = `${failed + 1}${more} ${failed === 0 ? 'tenant fails' : 'tenants fail'}`;
+  return `${tenants} or ${unclear + 1}${more} ${unclear === 0 ? 'ends' : 'end'} unclear`;
+};
+
+/** When an apply is held. With several waves, whoever lets it go on makes the count begin anew. */
+export const stopsText = (stop: StopLimits, waves: number): string =>
+  waves < 2
+    ? `when ${tooManyText(limitsOf(stop, 1))}`
+    : `when ${tooManyText(limitsOf(stop, 1))} in wave 1; later, when ${tooManyText(limitsOf(stop, 2))} since a person last let it go on`;
+
 /** Counts the tenants that ended badly. */
 function badOf(records: readonly TenantRun[]): BadTenants {
   const isFailed = ({ code, round }: TenantRun): boolean =>

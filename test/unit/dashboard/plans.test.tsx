@@ -249,15 +249,11 @@ describe('the page of a plan', () => {
     const [first, second] = [...root.querySelectorAll('.wave')].map((wave) => wave.textContent);
     expect(first).toMatch(/^1Group pilot2 tenants1 succeeded, 1 failed$/);
     expect(second).toBe('2Everyone else1 tenant1 to come');
-    expect([...root.querySelectorAll('.metrics > div')].map((each) => each.textContent)).toEqual([
-      'applied5 of 30 changes',
-      'refused1 change',
-      'to come24 changes',
-    ]);
+    expect(root.textContent).toContain('5 of 30 changes applied, 1 refused, 24 to come');
     const look = [...root.querySelectorAll('.panel')].find((panel) => panel.textContent.startsWith('1 tenant failed'));
     // Once on the page.
     expect(root.textContent.split('Microsoft refused it with 403.')).toHaveLength(2);
-    expect(look?.textContent).toContain('ContosoMicrosoft refused it with 403.');
+    expect(look?.textContent).toContain('Contoso Microsoft refused it with 403.');
     // Nobody knows the cause of a refused change.
     expect(look?.textContent).not.toContain('later waves');
     expect(look?.querySelector('header a')?.textContent).toBe('Every answer');
@@ -276,7 +272,7 @@ describe('the page of a plan', () => {
     });
     await settle();
     expect(text()).toContain('Wave 2 changes 10 tenants: T1, T2 and 8 others.');
-    expect(text()).toContain('It stops again if 4 more tenants fail or 2 end unclear.');
+    expect(text()).toContain('It stops again when 4 more tenants fail or 2 more end unclear.');
     await press('8 others');
     expect(text()).toContain('T8, T9, T10.');
     expect(root.querySelector('.gate')?.textContent).toMatch(
@@ -302,7 +298,7 @@ describe('the page of a plan', () => {
     { failed: 3, unclear: 0 },
   ].map(
     ({ failed, unclear }) =>
-      `${failed + 1} more ${failed === 0 ? 'tenant fails' : 'tenants fail'} or ${unclear + 1} ${unclear === 0 ? 'ends' : 'end'} unclear.`,
+      `${failed + 1} more ${failed === 0 ? 'tenant fails' : 'tenants fail'} or ${unclear + 1} more ${unclear === 0 ? 'ends' : 'end'} unclear.`,
   );
   const rest = 'A tenant that changed since the plan counts as drifted, not as failed.';
   const unconfirmed = ' An unconfirmed one counts as unclear.';
@@ -340,7 +336,9 @@ describe('the page of a plan', () => {
     const plan = planWith({ apply: applyWith({ waits: true, stop, tenants, ...more }) });
     const { text, settle } = await open(plan, { runTenants: async () => ({ tenants: some }) as never });
     await settle();
-    const found = /stops again if (.*? not as failed\.(?: An unconfirmed one counts as unclear\.)?)/.exec(text())?.[1];
+    const found = /stops again when (.*? not as failed\.(?: An unconfirmed one counts as unclear\.)?)/.exec(
+      text(),
+    )?.[1];
     expect(found).toBe(words);
   });
 
@@ -478,10 +476,8 @@ describe('the page of a plan', () => {
       1,
       {},
       [
-        'First wave',
-        'stops if 1 tenant fails or 1 ends unclear',
-        'Later waves',
-        'stop if 4 tenants fail or 1 ends unclear',
+        'Stops',
+        'when 1 tenant fails or 1 ends unclear in wave 1; later, when 4 tenants fail or 1 ends unclear since a person last let it go on',
       ],
     ],
     [
@@ -589,7 +585,25 @@ describe('the page of a plan', () => {
     expect(wave).toContain('1 failed, 1 drifted');
     expect(rest).toEqual({ panel: '1 tenant failed, 1 tenant drifted', tenants: ['T2 failed', 'T1 drifted'] });
     expect((await shown(both.slice(0, 1), groups)).panel).toBe('1 tenant drifted');
+    const unclear = await shown([ended(1, 'change_unclear'), ended(2, 'change_unconfirmed')], groups);
+    expect(unclear.wave).toContain('1 ended unclear, 1 unconfirmed');
+    expect(unclear.panel).toBe('1 tenant ended unclear, 1 tenant unconfirmed');
     cleanUp = undefined;
+  });
+
+  it('says what helps a tenant in which the broker has too few rights, as the page of the tenant does', async () => {
+    const detail = 'Microsoft refused it with 403. Authorization_RequestDenied';
+    const ended = { tenantId: 't2', name: 'Contoso', outcome: 'failed', code: 'change_failed', wave: 1 };
+    const { root, settle } = await open(planWith({ apply: applyWith() }), {
+      rows: async () => ({ rows: [{ tenantId: 't2', outcome: 'refused', detail }] }) as never,
+      runTenants: async () => ({ tenants: [ended] }) as never,
+    });
+    await settle();
+    await settle();
+    const wrong = root.querySelector('.wrong');
+    expect(wrong?.textContent).toContain('Contoso: the broker has too few rights.');
+    expect(wrong?.querySelector('.cmd code')?.textContent).toBe('ptb doctor --customer t2');
+    expect(wrong?.querySelector('details')?.textContent).toBe(`What Microsoft said${detail}`);
   });
 
   it('shows what cannot be undone first, with the tenants of the first group, and texts as texts', async () => {

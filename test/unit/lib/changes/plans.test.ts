@@ -404,7 +404,8 @@ describe('an approval', () => {
       Changes: '4',
       'Cannot be undone': '1',
       Waves: 'group:pilot, 100%',
-      Stops: 'when one tenant fails in the first wave, more than 3 fail after it, or more than 1 ends unclear',
+      Stops:
+        'when 1 tenant fails or 2 end unclear in wave 1; later, when 4 tenants fail or 2 end unclear since a person last let it go on',
       'Between waves': '7 minutes pass, then a person lets it go on',
       Permissions: 'User.ReadWrite.All',
     });
