@@ -95,8 +95,8 @@ export function RequestLine({ approval }: { readonly approval: ApprovalSummary }
 export const shortName = (name: string, kind = 'application'): string =>
   isGuid(name) ? `${kind} ${name.slice(0, 8)}…` : name;
 
-export function StatusBadge({ status }: Pick<ApprovalSummary, 'status'>) {
-  return <ToneBadge tone={statuses[status][0]}>{statusWord(status)}</ToneBadge>;
+export function StatusBadge({ approval }: { readonly approval: Stated }) {
+  return <ToneBadge tone={statuses[approval.status][0]}>{statusWord(approval)}</ToneBadge>;
 }
 
 /** How far an approval is, and until when that holds. */
@@ -219,12 +219,16 @@ const statuses: Readonly<Record<ApprovalSummary['status'], readonly ['good' | 'w
   approved: ['good', 'approved'],
   denied: ['bad', 'denied'],
   revoked: ['bad', 'revoked'],
-  expired: ['idle', 'expired'],
+  expired: ['idle', 'expired without a decision'],
   used: ['good', 'approved and used'],
-  ended: ['idle', 'no longer valid'],
+  ended: ['idle', 'approved, since expired'],
 };
 
-export const statusWord = (status: ApprovalSummary['status']): string => statuses[status][1];
+type Stated = Pick<ApprovalSummary, 'status' | 'servedOnce'>;
+
+/** Of an approval for one use it is known that nobody used it. */
+export const statusWord = ({ status, servedOnce }: Stated): string =>
+  status === 'ended' && servedOnce ? 'approved, expired unused' : statuses[status][1];
 
 export const isOwn = ({ asker }: Pick<ApprovalSummary, 'asker'>, { objectId }: Session): boolean =>
   objectId !== undefined && asker.objectId === objectId;

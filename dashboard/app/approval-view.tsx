@@ -27,6 +27,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
+import { count } from './format.ts';
 import { planLink } from './route.ts';
 import { HowToGetRole } from './role-needed.tsx';
 
@@ -53,9 +54,10 @@ interface ApprovalProps {
 }
 
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
-  const { id, status, possibleDecisions, use } = approval;
+  const { id, status, possibleDecisions, use, asker, askedAt } = approval;
   const isPending = status === 'pending';
-  const planId = factIn(approval, 'Plan');
+  const [planId, tenants] = [factIn(approval, 'Plan'), factIn(approval, 'Tenants')];
+  const decides = !isClosed(approval) || possibleDecisions.length > 0;
   const { begin, dialog } = useDeciding(onChange);
   const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
   // A closed approval does not have what the plan changes any more.
@@ -83,7 +85,13 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
         in={['#/approvals', 'Approvals']}
         about={
           <>
-            {isPending ? null : <StatusBadge status={status} />}
+            {isPending ? null : <StatusBadge approval={approval} />}
+            <span>
+              asked by <PartyName party={asker} />, <Time iso={askedAt} short />
+            </span>
+            {tenants === undefined ? null : <span>for {count(Number(tenants), 'tenant')}</span>}
+            {/* Where a decision is possible, its notice says until when. */}
+            {decides ? null : <Standing approval={approval} />}
             <RequestLine approval={approval} />
           </>
         }
@@ -95,7 +103,7 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
         ) : null}
       </Head>
       {dialog}
-      {isClosed(approval) && possibleDecisions.length === 0 ? null : <Decision approval={approval} onDecide={begin} />}
+      {decides ? <Decision approval={approval} onDecide={begin} /> : null}
       {/* Once it is decided, who decided is what the reader wants to know. */}
       <div class="cols">
         <div class="stack">

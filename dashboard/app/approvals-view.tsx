@@ -54,7 +54,6 @@ function Approvals({ filter }: FilterProps) {
   const decided = filter.show === undefined ? (counts.value ?? []) : [];
   const lately = decided
     .flatMap((list) => list?.approvals ?? [])
-    .filter(({ deciders }) => deciders.length > 0)
     .toSorted((one, other) => decidedAt(other).localeCompare(decidedAt(one)))
     .slice(0, latelyShown);
   return (
@@ -92,7 +91,7 @@ function Approvals({ filter }: FilterProps) {
         <div class="stack">
           <Loaded polled={polled}>{(list) => <List list={list} filter={filter} onDecide={begin} />}</Loaded>
         </div>
-        {lately.length > 0 ? <DecidedLately approvals={lately} /> : null}
+        {lately.length > 0 ? <Lately approvals={lately} /> : null}
       </div>
       {dialog}
     </>
@@ -185,7 +184,7 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
           </Fact>
         </dl>
         <div class="about">
-          {status === 'pending' ? null : <StatusBadge status={status} />}
+          {status === 'pending' ? null : <StatusBadge approval={approval} />}
           <Standing approval={approval} />
           <span>rule “{rule}”</span>
         </div>
@@ -196,17 +195,17 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
   );
 }
 
-/** Beside what waits: whoever decides sees how the like was decided. */
+/** Beside what waits: whoever decides sees what became of the like. */
 const latelyShown = 5;
 
 const decidedAt = ({ approvedAt, closedAt, askedAt }: ApprovalSummary): string => approvedAt ?? closedAt ?? askedAt;
 
-function DecidedLately({ approvals }: { readonly approvals: readonly ApprovalSummary[] }) {
+function Lately({ approvals }: { readonly approvals: readonly ApprovalSummary[] }) {
   return (
-    <Panel title="Decided lately" bare>
+    <Panel title="Lately" more={<a href={approvalsLink({ show: 'closed' })}>All closed</a>} bare>
       <ul class="list lately">
         {approvals.map((approval) => {
-          const { id, status, deciders } = approval;
+          const { id, deciders } = approval;
           return (
             <li key={id}>
               <div>
@@ -220,7 +219,7 @@ function DecidedLately({ approvals }: { readonly approvals: readonly ApprovalSum
                   <Time iso={decidedAt(approval)} short />
                 </div>
               </div>
-              <StatusBadge status={status} />
+              <StatusBadge approval={approval} />
             </li>
           );
         })}

@@ -5,7 +5,7 @@ import { listed } from '../../src/lib/core/text.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { Spark } from './charts.tsx';
 import { CopyButton, StepFor } from './copy.tsx';
-import { count } from './format.ts';
+import { count, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import type { useTrends } from './nights.ts';
@@ -13,7 +13,16 @@ import { Empty } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 import { TryAgain } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
-import { adviceOf, areResultsKnown, causesOf, type Cause, titleOf } from '../../src/lib/api/trouble.ts';
+import {
+  adviceOf,
+  answerDespiteEnd,
+  areResultsKnown,
+  causesOf,
+  type Cause,
+  isForPartnerCenter,
+  type Tenant,
+  titleOf,
+} from '../../src/lib/api/trouble.ts';
 
 /** Names per cause. The link shows the others. */
 const namesShown = 12;
@@ -84,7 +93,7 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
           {shown.map(({ tenant }, at) => (
             <li key={tenant.tenantId}>
               <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-              <span class="small"> {aboutOf(tenant.tenantId, at)}</span>
+              <span class="small"> {[aboutOf(tenant.tenantId, at), endText(tenant)].filter(Boolean).join(', ')}</span>
             </li>
           ))}
           {more <= 0 ? null : (
@@ -95,6 +104,7 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
         </ul>
         <Paragraphs text={advice} />
         <StepFor cause={cause} />
+        <InPartnerCenter cause={cause.cause} />
         {jobs === undefined ? null : <TryAgain jobs={jobs} cause={cause} />}
       </div>
     </details>
@@ -136,6 +146,37 @@ export function CauseHead(props: {
 
 const jobsText = (jobs: readonly string[]): string =>
   jobs.length > 2 ? `in ${count(jobs.length, 'job')}` : jobs.length === 0 ? '' : `in ${jobs.join(' and ')}`;
+
+/**
+ * Partner Center's list of granular admin relationships, as Microsoft's "Set up Microsoft Defender multitenant management" gives it.
+ * A customer has no address of its own there.
+ */
+const relationshipList = 'https://partner.microsoft.com/commerce/granularadminaccess/list';
+
+/** The way to Partner Center for a cause that is mended there. @param props.look a button, a small one of a grid, or a link. */
+export const InPartnerCenter = (props: { readonly cause: string; readonly look?: 'btn' | 'btn s' | 'link' }) => {
+  const { cause, look = 'btn' } = props;
+  return isForPartnerCenter(cause) ? (
+    <a
+      class={look}
+      href={relationshipList}
+      target="_blank"
+      rel="noreferrer"
+      tabIndex={look === 'btn s' ? -1 : undefined}
+    >
+      Open Partner Center<span class="visually-hidden"> in a new tab: {titleOf(cause)}</span>
+    </a>
+  ) : null;
+};
+
+/** `still answered 2 Dec, 07:00; access may end any time`, or nothing where no job contradicts the end of the relationship. */
+export function endText(tenant: Tenant): string | undefined {
+  const answer = answerDespiteEnd(tenant);
+  if (answer === undefined) return undefined;
+  return answer.isAfterEnd
+    ? `still answered ${localTime(answer.at)}; access may end any time`
+    : `last answered ${localTime(answer.at)}, before the end`;
+}
 
 /** Microsoft's code for too few rights: a consent or a role. `ptb doctor` finds out which. */
 export const isDenied = (reason: string | undefined): boolean =>

@@ -221,14 +221,14 @@ function DecisionDialog(props: DialogProps) {
               </>
             ) : null}
             <Failure failure={failure}>
-              <p>The request is now shown as it is: {statusWord(approval.status)}.</p>
+              <p>The request is now shown as it is: {statusWord(approval)}.</p>
             </Failure>
             {isPossible || failure !== undefined ? null : (
               <p role="status">
                 <Sentence
                   text={
                     whyNotApprove(approval, session) ??
-                    `This decision is not possible any more: ${statusWord(approval.status)}.`
+                    `This decision is not possible any more: ${statusWord(approval)}.`
                   }
                 />
               </p>

@@ -84,10 +84,6 @@ export function spanOfDays(from: string, to: string): string {
   return `${last.endsWith(` ${month.join(' ')}`) ? day : first} to ${last}`;
 }
 
-/** `one`, `two` … up to ten, then digits: for numbers at the start of a sentence. */
-export const numberWord = (n: number): string =>
-  ['None', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine', 'Ten'][n] ?? n.toLocaleString('en');
-
 const dayTitle = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 
 /** Things by the days that they happened on, in the reader's zone. The order stays. */

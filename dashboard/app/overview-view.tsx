@@ -4,11 +4,11 @@ import { Notice, Warnings } from '../shared/text.tsx';
 import { Findings } from './broker-health.tsx';
 import { WhatJobsFound } from './found.tsx';
 import { PartyName, titleInWords } from './approval-facts.tsx';
-import { Causes } from './causes.tsx';
+import { Causes, InPartnerCenter } from './causes.tsx';
 import { CountsBar, countsText, FailureBars } from './charts.tsx';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
-import { count, duration, localClock, localDay, numberWord, relative } from './format.ts';
+import { count, duration, localClock, localDay, relative } from './format.ts';
 import {
   type JobRuns,
   lastRunOf,
@@ -30,7 +30,7 @@ import { approvalLink, planLink, runLink, tenantLink } from './route.ts';
 import { type AuditFilter, auditLink, runsLink } from './view-filter.ts';
 import { readPeriod } from './audit-period.tsx';
 import { StartButtons } from './start-buttons.tsx';
-import { tenantsLink } from './tenant-filter.ts';
+import { isApply, tenantsLink } from './tenant-filter.ts';
 import { areResultsKnown, causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
 import { useNarrow } from './virtual-rows.tsx';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
@@ -65,6 +65,7 @@ export function OverviewView() {
   const narrow = useNarrow();
   const curves = causesOf(tenants.value?.tenants ?? []).map((cause) => trendOf(cause)?.values.length ?? 0);
   const longest = Math.max(0, ...curves);
+  const found = jobs.value === undefined ? null : <WhatJobsFound jobs={jobs.value} />;
   const more = (
     <>
       {longest < 2 || narrow ? null : <span class="small">curves: last {longest} nights</span>}
@@ -99,7 +100,7 @@ export function OverviewView() {
               </Loaded>
             </Panel>
           ) : null}
-          {jobs.value === undefined ? null : <WhatJobsFound jobs={jobs.value} />}
+          {narrow ? found : null}
         </div>
         <div class="stack">
           {narrow ? null : <WaitsForYou />}
@@ -107,6 +108,7 @@ export function OverviewView() {
           {useRole('Audit.Read') ? <LastDay /> : null}
         </div>
       </div>
+      {narrow ? null : found}
       {showsRuns ? <Jobs polled={jobs} /> : null}
     </>
   );
@@ -125,18 +127,34 @@ function headline(tenants: readonly Tenant[] | undefined): string {
 function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: Nights }) {
   if (answer === undefined) return null;
   const { tenants } = answer;
-  const causes = causesOf(tenants).length;
-  const [last, before] = [nights.at(-1)?.run, nights.at(-1 - trendNights)?.run];
+  const before = nights.at(-1 - trendNights)?.run?.tenants.failed;
   const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf);
+  const parts = partsOf(tenants);
   return (
     <>
-      {causes === 0 ? '' : `${numberWord(causes)} ${causes === 1 ? 'cause' : 'causes'}. `}
-      {last === undefined ? '' : `${count(last.tenants.failed, 'tenant')} failed in the last night`}
-      {before === undefined ? '' : `, two weeks ago ${before.tenants.failed.toLocaleString('en')}`}
-      {last === undefined ? '' : '. '}
+      {parts === '' ? '' : `${parts}. `}
+      {before === undefined ? '' : `Two weeks ago, ${before.toLocaleString('en')} failed. `}
       As of {localClock(answer.asOf, false)}, {looked}.
     </>
   );
+}
+
+/** What the number of the title is the sum of: `5 failed, 1 has no valid relationship`. */
+function partsOf(tenants: readonly Tenant[]): string {
+  const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0);
+  const kinds = Map.groupBy(troubled, ({ lastResults = [], reachable }) => {
+    if (lastResults.some((result) => result.outcome === 'failed' && !isApply(result))) return 'failed';
+    return reachable ? 'change' : 'relationship';
+  });
+  const n = (kind: 'failed' | 'change' | 'relationship'): number => kinds.get(kind)?.length ?? 0;
+  const [failed, changes, lost] = [n('failed'), n('change'), n('relationship')];
+  return [
+    failed === 0 ? [] : `${failed.toLocaleString('en')} failed`,
+    changes === 0 ? [] : changes === 1 ? '1 lacks a change' : `${changes.toLocaleString('en')} lack changes`,
+    lost === 0 ? [] : `${lost.toLocaleString('en')} ${lost === 1 ? 'has' : 'have'} no valid relationship`,
+  ]
+    .flat()
+    .join(', ');
 }
 
 type Nights = ReturnType<typeof nightsOf>;
@@ -430,11 +448,12 @@ function EndingRelationships({ tenants }: { readonly tenants: readonly Tenant[] 
           );
         })}
       </ul>
-      {ends.length > endsShown ? (
-        <footer>
+      <footer>
+        {ends.length > endsShown ? (
           <a href={tenantsLink({ sort: 'ends' })}>and {count(ends.length - endsShown, 'other')}</a>
-        </footer>
-      ) : null}
+        ) : null}
+        <InPartnerCenter cause="gdap_expiring" look="link" />
+      </footer>
     </Panel>
   );
 }

@@ -70,14 +70,17 @@ function PlanList() {
                   ['State', 'w-l wrap p2', (plan) => <StateBadge plan={plan} />],
                   ['Tenants', 'wrap p2', (plan) => <Tenants plan={plan} />],
                   [
-                    'Decision',
+                    'Next step',
                     'w-s end',
-                    (plan) =>
-                      plan.apply?.waits === true && mayApply ? (
+                    (plan) => {
+                      const step = plan.apply?.waits === true && mayApply ? 'Decide' : isToApply(plan) ? 'Review' : '';
+                      return step === '' ? null : (
                         <a class="btn s" href={planLink(plan.planId)}>
-                          Decide<span class="visually-hidden"> {plan.title}</span>
+                          {step}
+                          <span class="visually-hidden"> {plan.title}</span>
                         </a>
-                      ) : null,
+                      );
+                    },
                   ],
                 ]}
               />
@@ -102,6 +105,9 @@ function Tenants({ plan: { tenants, apply } }: { readonly plan: PlanSummary }) {
   );
 }
 
+const isToApply = (plan: PlanSummary): boolean =>
+  plan.status === 'completed' && plan.apply === undefined && !isExpired(plan);
+
 const groups = ['Waiting for a person', 'Under way', 'Not applied', 'Closed'] as const;
 
 /** Those that wait for a person, those under way, those not applied, of which some may have nothing to change, and the closed ones. */
@@ -109,7 +115,7 @@ const byState = (plans: readonly PlanSummary[]) => {
   const found = Map.groupBy(plans, (plan): (typeof groups)[number] => {
     if (plan.apply?.waits === true) return 'Waiting for a person';
     if (stateOf(plan)[0] === 'active') return 'Under way';
-    return plan.status === 'completed' && plan.apply === undefined && !isExpired(plan) ? 'Not applied' : 'Closed';
+    return isToApply(plan) ? 'Not applied' : 'Closed';
   });
   return groups.flatMap((title) => (found.has(title) ? [{ title, items: found.get(title) ?? [] }] : []));
 };

@@ -1,6 +1,7 @@
 import type { LastResult } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
+import { endText } from './causes.tsx';
 import { Marks, marksLegend } from './charts.tsx';
 import { count, localDate } from './format.ts';
 import type { Failures } from './nights.ts';
@@ -151,7 +152,7 @@ export const narrowColumns = (
     sortable: true,
     cell: (tenant) => {
       const why = isGrouped ? undefined : stateOf(tenant);
-      const failed = failedText(tenant, jobs);
+      const failed = failedText(tenant, jobs) ?? endText(tenant);
       const since = later.get(tenant.tenantId);
       const below = [why ?? [], failed ?? tenant.defaultDomain ?? []].flat().join(' · ');
       return (
@@ -213,7 +214,8 @@ function failedText({ lastResults }: Tenant, jobs: readonly JobColumn[] = []): s
 
 function NameLink(props: { readonly tenant: Tenant; readonly since?: string | undefined }) {
   const { tenantId, name, defaultDomain, explanation } = props.tenant;
-  const title = `${name}, ${defaultDomain ?? tenantId}. ${explanation}`;
+  const still = endText(props.tenant);
+  const title = `${name}, ${defaultDomain ?? tenantId}. ${explanation}${still === undefined ? '' : ` ${capitalized(still)}.`}`;
   return (
     <a
       href={tenantLink(tenantId)}

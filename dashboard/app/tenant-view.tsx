@@ -1,13 +1,13 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { jobsWithRules } from '../../src/lib/api/report/findings.ts';
-import { listed } from '../../src/lib/core/text.ts';
+import { capitalized, listed } from '../../src/lib/core/text.ts';
 import { readFindings } from '../../src/lib/api/report/read-report.ts';
 import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import { type Api, rowsFrom } from './api.ts';
 import { PartyName, titleInWords } from './approval-facts.tsx';
-import { deniedCause, isDenied, WhyAndAdvice } from './causes.tsx';
+import { deniedCause, endText, InPartnerCenter, isDenied, WhyAndAdvice } from './causes.tsx';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
@@ -165,7 +165,7 @@ function WhatToDo({ tenant }: TenantProps) {
         <TroubleNotice key={trouble.cause} trouble={trouble} tenant={tenant} />
       ))}
       {endsSoon(tenant) ? (
-        <Notice kind="warn">
+        <Notice kind="warn" actions={<InPartnerCenter cause="gdap_expiring" />}>
           <h2>
             {titleOf('gdap_expiring')}: {relative(relationshipEndsAt)}
           </h2>
@@ -264,6 +264,7 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
               Show the change
             </a>
           )}
+          <InPartnerCenter cause={cause} />
           <TryAgain jobs={jobs} cause={{ cause, tenants: [{ tenant, results }] }} />
         </>
       }
@@ -302,12 +303,14 @@ function useChange(tenantId: string, runId: string | undefined) {
 
 function Relationship({ tenant }: TenantProps) {
   const { relationshipRenews, roles = [], reachable, reasonTitle, explanation, asOf } = tenant;
+  const still = endText(tenant);
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   const tone = reachable ? 'good' : 'idle';
   return (
     <Panel title="Relationship" more={<ToneBadge tone={tone}>{reasonTitle}</ToneBadge>}>
       {reachable ? null : <p class="small">{explanation}</p>}
+      {still === undefined ? null : <p class="small">{capitalized(still)}.</p>}
       <Life tenant={tenant} />
       <dl>
         <Fact name="Renews">{relationshipRenews === false ? 'not by itself' : undefined}</Fact>

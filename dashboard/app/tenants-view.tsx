@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
-import { GroupHead, noTenant } from './causes.tsx';
+import { endText, GroupHead, InPartnerCenter, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
@@ -30,6 +30,7 @@ import {
 } from './tenant-filter.ts';
 import {
   adviceOf,
+  answerDespiteEnd,
   areResultsKnown,
   type Cause,
   causesOf,
@@ -65,6 +66,20 @@ function TenantList({ filter }: FilterProps) {
   const isFiltered = found.length < (answer?.tenants.length ?? 0);
   const hasNights = found.some(({ lastResults = [] }) => lastResults.some((result) => !isApply(result)));
   const narrow = useNarrow();
+  const actions = (
+    <>
+      {found.length === 0 ? null : (
+        <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
+          <Icon name="download" /> Download
+          {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
+        </button>
+      )}
+      <StartButtons
+        jobs={jobs.map(({ job }) => job)}
+        {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
+      />
+    </>
+  );
   return (
     <>
       <Head
@@ -81,18 +96,11 @@ function TenantList({ filter }: FilterProps) {
           )
         }
       >
-        {found.length === 0 ? null : (
-          <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
-            <Icon name="download" /> Download
-            {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
-          </button>
-        )}
-        <StartButtons
-          jobs={jobs.map(({ job }) => job)}
-          {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
-        />
+        {narrow ? null : actions}
       </Head>
       <Loaded polled={polled}>{(all) => <Matrix answer={all} found={found} filter={filter} jobs={jobs} />}</Loaded>
+      {/* On a phone, the list begins on the first screen. */}
+      {narrow ? <div class="actions">{actions}</div> : null}
     </>
   );
 }
@@ -249,13 +257,25 @@ function grouped(
     const below = new Set(some);
     // Those that a filter leaves.
     const shown = cause && { ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) };
+    const text = [advice ?? [], key === 'ends' ? [] : stillText(some)].flat().join(' ');
     const head = (
-      <GroupHead {...{ title, tone, since, advice }} cause={shown} count={some.length}>
+      <GroupHead {...{ title, tone, since }} advice={text || undefined} cause={shown} count={some.length}>
+        <InPartnerCenter cause={key === 'ends' ? 'gdap_expiring' : key} look="btn s" />
         {shown && (key === 'change_failed' ? <ShowChange cause={shown} /> : tryAgain(shown))}
       </GroupHead>
     );
     return [new RowGroup(key, head), ...(key === 'ends' ? some.toSorted(endsFirst) : some)];
   });
+}
+
+/** Why the rows of tenants without a relationship show no failure. Empty without such rows. */
+function stillText(tenants: readonly Tenant[]): readonly string[] {
+  const still = tenants.filter((tenant) => answerDespiteEnd(tenant)?.isAfterEnd === true);
+  const [first] = still;
+  if (first === undefined) return [];
+  return still.length === 1
+    ? [`${first.name} ${endText(first)}.`]
+    : [`${count(still.length, 'tenant')} still answered after the end; access may end any time.`];
 }
 
 /** The rows that say why, if the changes are of one run. */

@@ -54,6 +54,24 @@ export const endsSoon = ({ reason }: Tenant): boolean => reason === 'gdap_expiri
 export const hasEnded = ({ reason }: Pick<Tenant, 'reason'>): boolean =>
   reason === 'gdap_expired' || reason === 'gdap_terminated';
 
+/** Whether Partner Center is where an operator does something about a cause. A request that is not approved is the customer's. */
+export const isForPartnerCenter = (cause: string): boolean =>
+  cause !== 'gdap_pending' && adviceForReason(cause) !== undefined;
+
+/**
+ * Why jobs seem well in a tenant whose relationship is over: when the last one succeeded, and whether that was after the end.
+ * Undefined if none is known to have, or the day of the end is not known.
+ */
+export function answerDespiteEnd(tenant: Tenant): { readonly at: string; readonly isAfterEnd: boolean } | undefined {
+  const { relationshipEndsAt = '', lastResults = [] } = tenant;
+  const at = lastResults
+    .flatMap(({ outcome, finishedAt }) => (outcome === 'succeeded' ? finishedAt : []))
+    .toSorted()
+    .at(-1);
+  if (at === undefined || !hasEnded(tenant) || Date.parse(relationshipEndsAt) > Date.now()) return undefined;
+  return { at, isAfterEnd: Date.parse(at) > Date.parse(relationshipEndsAt) };
+}
+
 /** The title of a cause: a sentence without its full stop. */
 export const titleOf = (cause: string): string =>
   titleOfReason(cause) ?? (isErrorCode(cause) ? errorTable[cause].title : cause.replaceAll('_', ' '));

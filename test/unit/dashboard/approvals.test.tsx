@@ -186,7 +186,7 @@ describe('the list of approvals', () => {
     expect(parts).toEqual(['Waiting 0', 'Approved and valid 0', 'Closed 1']);
   });
 
-  it('has beside what waits the last that people decided, with who and when', async () => {
+  it('has beside what waits what became of the last ones, with who decided and when', async () => {
     const decided = (id: string, more: Partial<ApprovalAnswer>) =>
       approval({ id, status: 'denied', deciders: [party(me, 'Ada')], closedAt: approval().askedAt, ...more });
     const all = [
@@ -194,7 +194,7 @@ describe('the list of approvals', () => {
       ...Array.from({ length: 6 }, (_, n) =>
         decided(`d${n}`, { title: `Denied ${n}`, closedAt: `2026-11-24T0${n}:30:00.000Z` }),
       ),
-      decided('lapsed', { status: 'expired', deciders: [] }),
+      decided('lapsed', { title: 'Lapsed', status: 'expired', deciders: [], closedAt: '2026-11-24T04:15:00.000Z' }),
       decided('valid', { title: 'Valid', status: 'approved', approvedAt: '2026-11-24T03:45:00.000Z' }),
     ];
     const approvals = (async ({ status }) => ({
@@ -202,14 +202,14 @@ describe('the list of approvals', () => {
     })) as Api['approvals'];
     const { root } = await page('list', { approvals });
     const [, lately] = root.querySelectorAll('main .panel');
-    expect(lately?.querySelector('h2')?.textContent).toBe('Decided lately');
+    expect(lately?.querySelector('h2')?.textContent).toBe('Lately');
     const items = [...(lately?.querySelectorAll('li') ?? [])].map(({ textContent }) => textContent);
     expect(items.map((text) => text.replace(/Ada, 2\d Nov, \d\d:/, ' '))).toEqual([
       'Denied 5 30denied',
       'Denied 4 30denied',
+      'Lapsed24 Nov, 04:15expired without a decision',
       'Valid 45approved',
       'Denied 3 30denied',
-      'Denied 2 30denied',
     ]);
   });
 

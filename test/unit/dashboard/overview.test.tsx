@@ -15,6 +15,7 @@ import { failedIn } from '../../e2e/pages/fixture/run.ts';
 import { rendered } from './rendered.ts';
 import { Waiting } from '../../../dashboard/app/waiting.tsx';
 import { everyRole, signedIn } from './signed-in.tsx';
+import { failed, tenant } from './tenants.ts';
 
 const nowMs = Date.parse('2026-11-24T07:10:00Z');
 let world: World;
@@ -63,9 +64,36 @@ describe('the overview', () => {
   it('answers in its heading how many customers need somebody, and below why and since when it looked', async () => {
     const { root, unmount } = await overview();
     expect(root.querySelector('h1')?.textContent).toBe('7 of 25 tenants need you');
+    expect(root.querySelector('.lede')?.textContent).toMatch(/^7 failed\. As of .*, 3 minutes ago\.$/);
+    await unmount();
+  });
+
+  it('says what its number is the sum of, that a tenant still answers, and where relationships are renewed', async () => {
+    const lastResults = [{ ...failed('access-check'), outcome: 'succeeded' as const }];
+    const ended = { reachable: false, reason: 'gdap_expired', relationshipEndsAt: '2026-11-23T05:00:00.000Z' } as const;
+    const change = { ...failed('harden', 'change_failed'), runId: `harden@apply-${'0'.repeat(32)}` };
+    const tenants = [
+      tenant('Adatum', { lastResults: [failed('access-check')] }),
+      tenant('Contoso', { lastResults: [change] }),
+      tenant('Fabrikam', { ...ended, lastResults }),
+      tenant('Litware', { ...ended, lastResults: [] }),
+      tenant('Wingtip'),
+    ];
+    const answer = async () => ({ tenants, groups: [], warnings: [], asOf: '2026-11-24T07:07:00.000Z' });
+    const { root, unmount } = await overview({ ...apiOf(), tenants: answer });
+    expect(root.querySelector('h1')?.textContent).toBe('4 of 5 tenants need you');
     expect(root.querySelector('.lede')?.textContent).toMatch(
-      /^Seven causes\. 1 tenant failed in the last night\. As of .*, 3 minutes ago\.$/,
+      /^1 failed, 1 lacks a change, 2 have no valid relationship\. As of/,
     );
+    const names = [...root.querySelectorAll('.names li')].map(({ textContent }) => textContent);
+    expect(names).toContainEqual(
+      expect.stringMatching(/^Fabrikam still answered 24 Nov, \d\d:00; access may end any time$/),
+    );
+    expect(names).toContain('Litware ');
+    const ways = [...root.querySelectorAll<HTMLAnchorElement>('.cause a[target="_blank"]')];
+    expect(ways.map(({ textContent, rel }) => [textContent, rel])).toEqual([
+      ['Open Partner Center in a new tab: GDAP relationship expired', 'noreferrer'],
+    ]);
     await unmount();
   });
 

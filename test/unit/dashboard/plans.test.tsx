@@ -216,7 +216,10 @@ it('lists what waits for a person first, and names people of the own tenant with
   expect(root.querySelector('.bar')?.getAttribute('aria-label')).toBe('2 succeeded, 1 failed of 12');
   expect(last).toMatch(/^Not appliedguest@other\.example, /);
   const ways = [...root.querySelectorAll('td .btn')].map((way) => [way.textContent, way.getAttribute('href')]);
-  expect(ways).toEqual([['Decide Waits', '#/plans/b%401']]);
+  expect(ways).toEqual([
+    ['Decide Waits', '#/plans/b%401'],
+    ['Review Not applied', '#/plans/a%401'],
+  ]);
 });
 
 describe('the page of a plan', () => {
