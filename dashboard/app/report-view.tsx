@@ -91,10 +91,10 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
       )}
       {report && (
         <p class="summary">
-          {summaryText(report)} {unreadIn(report).length === 0 ? '' : 'Not all could be read: see the end.'}
+          {summaryText(report)} {unreadIn(report).length === 0 ? '' : 'What could not be read is listed at the end.'}
         </p>
       )}
-      {tenant && report && <Life tenant={tenant} />}
+      {tenant && report && <Life tenant={tenant} title="Our access" />}
       <Loaded polled={polled}>{(found) => <Content report={found} />}</Loaded>
     </article>
   );
@@ -123,7 +123,7 @@ function Content({ report }: { readonly report: TenantReport }) {
     <>
       <Warnings texts={warnings} />
       <Findings report={report} />
-      <Panel title="What the partner did here">
+      <Panel title="What we did in your tenant">
         <p>{workText(work)}</p>
         {work === undefined || work.deeds.length === 0 ? null : <Work deeds={work.deeds} />}
       </Panel>

@@ -331,8 +331,8 @@ function Relationship({ tenant }: TenantProps) {
 
 const rolesShown = 3;
 
-/** From its start to its end, with how much of it is over. */
-export function Life({ tenant }: TenantProps) {
+/** From its start to its end, with how much of it is over. @param props.title where no heading says what it is. */
+export function Life({ tenant, title }: TenantProps & { readonly title?: string }) {
   const { relationshipStartedAt: start, relationshipEndsAt: end, relationshipRenews, reason } = tenant;
   if (end === undefined) return null;
   const ended = hasEnded(tenant) || Date.parse(end) <= Date.now();
@@ -341,14 +341,15 @@ export function Life({ tenant }: TenantProps) {
   const words = isEarly
     ? `ended before ${localDate(end)}`
     : `${ended ? 'ended' : relationshipRenews === true ? 'renews by itself on' : 'ends'} ${localDate(end)}, ${relative(end)}`;
-  if (start === undefined) return <p class="small">{words}</p>;
+  if (start === undefined) return <p class="small">{title === undefined ? words : `${title} ${words}`}</p>;
   const [total, over] = [Date.parse(end) - Date.parse(start), Date.now() - Date.parse(start)];
   return (
     <figure>
+      {title === undefined ? null : <b class="small">{title}</b>}
       <StackedBar
         parts={[[ended ? 'failed' : reason === 'gdap_expiring' ? 'warn' : 'succeeded', Math.min(total, over)]]}
         total={total}
-        label={`Since ${localDate(start)}, ${words}`}
+        label={`${title === undefined ? 'Since' : `${title} since`} ${localDate(start)}, ${words}`}
       />
       <figcaption class="x">
         <span>{localDate(start)}</span>

@@ -40,7 +40,7 @@ export function reportLines(report: TenantReport): Line[] {
     ]),
     ...(checked === '' ? [] : ['', checked]),
     '',
-    styled('strong', 'WHAT THE PARTNER DID HERE'),
+    styled('strong', 'WHAT WE DID IN YOUR TENANT'),
     '',
     workText(work),
     ...(work === undefined || work.deeds.length === 0

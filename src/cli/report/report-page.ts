@@ -157,7 +157,7 @@ const findingsPart = (report: TenantReport): Html => html`${
 }
 <p>${checkedText(report)}</p>`;
 
-const workPart = (work: PartnerWork | undefined): Html => html`<h2>What the partner did here</h2>
+const workPart = (work: PartnerWork | undefined): Html => html`<h2>What we did in your tenant</h2>
 <p>${workText(work)}</p>
 ${work === undefined || work.deeds.length === 0 ? '' : tableOf(workColumns, work.deeds.map(workCells))}`;
 

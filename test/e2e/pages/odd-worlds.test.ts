@@ -152,7 +152,7 @@ describe('the pages', skippedBecause(noBrowser), () => {
       await page.emulateMedia({ media: 'print' });
       expect(await page.getByRole('navigation', { name: 'Views' }).isVisible()).toBe(false);
       expect(await page.locator('button:visible').count()).toBe(0);
-      await page.getByText('By the audit log of the partner').waitFor();
+      await page.getByText('From our audit log since').waitFor();
     });
   });
 

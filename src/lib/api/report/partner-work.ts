@@ -28,6 +28,8 @@ export interface PartnerWork {
   readonly since: string;
   /** Requests that may have changed something and succeeded. */
   readonly changes: number;
+  /** Requests that may have changed something and whose answer is unknown, or a failure of Microsoft. */
+  readonly unclear: number;
   /** Whether people or applications got tokens: what they did with them is not on record. */
   readonly tokens: boolean;
   /** What was served, the most frequent first. Then emergencies and approvals, and what was refused or failed. */
@@ -85,6 +87,12 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const succeeded = new Set(
     records.flatMap(({ outcome, status = 0, tokenId }) => (outcome === 'answered' && status < 400 ? [tokenId] : [])),
   );
+  const rejected = new Set(
+    records.flatMap(({ outcome, status = 0, tokenId }) =>
+      outcome === 'answered' && status >= 400 && status < 500 ? [tokenId] : [],
+    ),
+  );
+  const changing = served.filter((one) => one.kind === 'request' && mayChange(one));
   const byPurpose = Map.groupBy(served, (one) => (one.rule?.startsWith('job:') ? one.rule.slice(4) : purposeOf(one)));
   const done = [...byPurpose].flatMap(([of, some]) => {
     const job = jobs.find(({ name }) => name === of);
@@ -99,7 +107,8 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   );
   return {
     since: from,
-    changes: served.filter((one) => one.kind === 'request' && mayChange(one) && succeeded.has(one.tokenId)).length,
+    changes: changing.filter(({ tokenId }) => succeeded.has(tokenId)).length,
+    unclear: changing.filter(({ tokenId }) => !succeeded.has(tokenId) && !rejected.has(tokenId)).length,
     tokens: done.some(({ name }) => name === purposes.token),
     deeds: [
       ...done.toSorted((one, other) => other.count - one.count),
@@ -115,7 +124,7 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
       ...deed('Refused by Microsoft', refused, {
         about: refused.every(mayChange) ? 'nothing was changed' : 'nothing was read or changed',
       }),
-      ...deed('Refused by the policy of the partner', failed.get(true) ?? [], { about: 'nothing was sent' }),
+      ...deed('Refused by our policy', failed.get(true) ?? [], { about: 'nothing was sent' }),
       ...deed('Not served for another reason', failed.get(false) ?? [], { about: 'nothing was sent' }),
     ],
   };

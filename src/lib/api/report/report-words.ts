@@ -123,27 +123,40 @@ export function changedCells(change: Change, columns: readonly Column[]): string
     .join('; ');
 }
 
-/** The report in two sentences: how much needs the customer, and whether the partner changed something. A request that Microsoft refused changed nothing. */
+/**
+ * The report in a few sentences: how much needs the customer, and whether the partner changed something. That it changed nothing
+ * is said without reserve only if the log proves it: no token went to people or applications, and each request was answered.
+ */
 export function summaryText({ findings, work }: TenantReport): string {
   const n = findings.length;
   // There may be more than are shown.
   const first = n === mostFindings ? ' first' : '';
   return [
     n === 0 ? [] : `${n} ${n === 1 ? 'thing needs' : 'things need'} your attention${first}.`,
-    work === undefined
-      ? []
-      : `Since ${dayText(work.since)}, ${work.changes === 0 ? 'no request' : `${numberText(work.changes)} ${work.changes === 1 ? 'request' : 'requests'}`} of the partner to change something succeeded, by its audit log${work.tokens ? '; what was done with tokens is not on record' : ''}.`,
+    work === undefined ? [] : [changedText(work), work.tokens ? directText : []].flat(),
   ]
     .flat()
     .join(' ');
+}
+
+const directText = 'What people and applications did with direct access is not on record.';
+
+function changedText({ since, changes, unclear, tokens }: PartnerWork): string {
+  const of = (count: number): string => `${numberText(count)} of our requests`;
+  const day = dayText(since);
+  const open = unclear === 0 ? '' : ` It is not known whether ${of(unclear)} did.`;
+  if (changes > 0) return `Since ${day}, ${of(changes)} that can change your tenant succeeded.${open}`;
+  if (unclear > 0) return `Since ${day}, no request of ours is known to have changed your tenant.${open}`;
+  if (tokens) return `None of our requests has changed your tenant since ${day}.`;
+  return `We have changed nothing in your tenant since ${day}.`;
 }
 
 /** From where it is known what a partner did, and how a customer can prove it. */
 export function workText(work: PartnerWork | undefined): string {
   if (work === undefined) return 'This report does not say it: the audit log could not be read.';
   const since = dayText(work.since);
-  if (work.deeds.length === 0) return `The audit log of the partner has no access since ${since}.`;
-  return `By the audit log of the partner since ${since}. Ask for the extract of the log: for the period that it names, you can check yourself that no record is missing or changed.`;
+  if (work.deeds.length === 0) return `Our audit log has no access to your tenant since ${since}.`;
+  return `From our audit log since ${since}. Ask us for its extract, and you can check that no record in it is missing or changed.`;
 }
 
 /** The columns of {@link workCells}. */

@@ -204,15 +204,15 @@ describe('ptb report', () => {
       'A GDAP relationship is active. It ends on 30 Jun 2027.',
       `Data of 24 Nov 2026. Days are in the time zone ${zone}.`,
       '',
-      expect.stringMatching(/^Since .*, no request of the partner to change something succeeded, by its audit log/),
+      expect.stringMatching(/^None of our requests has changed your tenant since /),
       '',
       expect.stringMatching(
         /^Nothing that needs attention was found in: Licences \(by data of 24 Nov 2026\)\. Could not be read: Users \(The tenant lacks a licence\)\.$/,
       ),
       '',
-      'WHAT THE PARTNER DID HERE',
+      'WHAT WE DID IN YOUR TENANT',
       '',
-      expect.stringMatching(/ since \d+ \w+ \d{4}\. Ask for the extract of the log: /),
+      expect.stringMatching(/ since \d+ \w+ \d{4}\. Ask us for its extract, /),
       '',
       'What                                On record  With the permissions                                           Last',
       '----------------------------------  ---------  -------------------------------------------------------------  -----------',
@@ -445,8 +445,8 @@ describe('the page of ptb report', () => {
       '<li><b><a href="#secret-expiry-report">2 credentials of applications have expired (by data of 24 Nov 2026)</a></b><br>',
     );
     expect(page).toContain('<span dir="auto">Organization.Read.All; what was done');
-    expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What the partner did here'));
-    expect(page.indexOf('What the partner did here')).toBeLessThan(page.indexOf('At a glance'));
+    expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What we did in your tenant'));
+    expect(page.indexOf('What we did in your tenant')).toBeLessThan(page.indexOf('At a glance'));
   });
 
   it('lists of people those alone who lack something, with their names', async () => {

@@ -60,7 +60,7 @@ const readOf = async (all: typeof pages) => {
 it('tells what was served by its purpose, and what was approved, refused and failed, over all pages', async () => {
   const { found, asked } = await work();
   // The one that Microsoft refused changed nothing.
-  expect([found.since, found.changes]).toEqual([since, 1]);
+  expect([found.since, found.changes, found.unclear]).toEqual([since, 1, 0]);
   expect(found.deeds.map(workCells)).toEqual([
     // A token may carry more than the job may send requests with.
     ['Title of licences', '2', 'Organization.Read.All', '26 Nov 2026'],
@@ -76,7 +76,7 @@ it('tells what was served by its purpose, and what was approved, refused and fai
     ['In an emergency', '1', 'without an approval; counted above or below, too', '25 Nov 2026'],
     ['Approved by a second person', '1', '–', '27 Nov 2026'],
     ['Refused by Microsoft', '1', 'nothing was changed', '28 Nov 2026'],
-    ['Refused by the policy of the partner', '2', 'nothing was sent', '24 Nov 2026'],
+    ['Refused by our policy', '2', 'nothing was sent', '24 Nov 2026'],
     ['Not served for another reason', '1', 'nothing was sent', '23 Nov 2026'],
   ]);
   const first = { tenant: 'id', from: since, limit: '1000', to: undefined, continuation: undefined };
@@ -86,7 +86,7 @@ it('tells what was served by its purpose, and what was approved, refused and fai
     { ...first, to: 'the end', continuation: 'page 2' },
   ]);
   expect(workText(found)).toBe(
-    'By the audit log of the partner since 1 Nov 2026. Ask for the extract of the log: for the period that it names, you can check yourself that no record is missing or changed.',
+    'From our audit log since 1 Nov 2026. Ask us for its extract, and you can check that no record in it is missing or changed.',
   );
   expect(workText(undefined)).toBe('This report does not say it: the audit log could not be read.');
 });
@@ -94,6 +94,22 @@ it('tells what was served by its purpose, and what was approved, refused and fai
 it('says of requests to read that Microsoft refused that nothing was read', async () => {
   const { deeds } = (await work([[request(20, 'r', { outcome: 'answered', method: 'GET', status: 401 })]])).found;
   expect(deeds.map(workCells)).toEqual([['Refused by Microsoft', '1', 'nothing was read or changed', '20 Nov 2026']]);
+});
+
+it('counts a request to change something as unclear without an answer, and if Microsoft failed, but not if it refused', async () => {
+  const sent = (id: string) => request(20, id, { outcome: 'sent', method: 'PATCH' });
+  const answered = (id: string, status: number) => request(20, id, { outcome: 'answered', method: 'PATCH', status });
+  const records = [
+    sent('a'),
+    sent('b'),
+    answered('b', 503),
+    sent('c'),
+    answered('c', 404),
+    sent('d'),
+    answered('d', 204),
+  ];
+  const { changes, unclear } = (await work([records])).found;
+  expect([changes, unclear]).toEqual([1, 2]);
 });
 
 it('knows no permissions of a record without them', async () => {
@@ -109,22 +125,24 @@ it('says from when on it counts if the period has too many records', async () =>
 });
 
 it('sums up how much needs the customer, and whether the partner changed something', async () => {
-  const of = (findings: number, changes?: number) =>
+  const of = (findings: number, changes?: number, unclear = 0, tokens = false) =>
     summaryText({
       findings: Array.from({ length: findings }),
-      ...(changes === undefined ? {} : { work: { changes, tokens: changes > 1, since: '2026-11-02T12:00:00.000Z' } }),
+      ...(changes === undefined ? {} : { work: { changes, unclear, tokens, since: '2026-11-02T12:00:00.000Z' } }),
     } as never);
-  expect([of(0, 0), of(1, 1), of(2, 1_234), of(3)]).toEqual([
-    'Since 2 Nov 2026, no request of the partner to change something succeeded, by its audit log.',
-    '1 thing needs your attention. Since 2 Nov 2026, 1 request of the partner to change something succeeded, by its audit log.',
-    '2 things need your attention. Since 2 Nov 2026, 1,234 requests of the partner to change something succeeded, by its audit log; what was done with tokens is not on record.',
+  expect([of(0, 0), of(0, 0, 2), of(0, 0, 0, true), of(1, 1), of(2, 1_234, 0, true), of(3)]).toEqual([
+    'We have changed nothing in your tenant since 2 Nov 2026.',
+    'Since 2 Nov 2026, no request of ours is known to have changed your tenant. It is not known whether 2 of our requests did.',
+    'None of our requests has changed your tenant since 2 Nov 2026. What people and applications did with direct access is not on record.',
+    '1 thing needs your attention. Since 2 Nov 2026, 1 of our requests that can change your tenant succeeded.',
+    '2 things need your attention. Since 2 Nov 2026, 1,234 of our requests that can change your tenant succeeded. What people and applications did with direct access is not on record.',
     // There may be more.
     '3 things need your attention first.',
   ]);
 });
 
 it('says that nobody asked for anything', async () => {
-  expect(workText((await work([[]])).found)).toBe('The audit log of the partner has no access since 1 Nov 2026.');
+  expect(workText((await work([[]])).found)).toBe('Our audit log has no access to your tenant since 1 Nov 2026.');
 });
 
 it('takes no cmdlet that reads for a change', () => {
