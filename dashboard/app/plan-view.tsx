@@ -318,7 +318,7 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
         {plan.expiresAt === undefined ? null : (
           <>
             {' '}
-            Without a decision, it ends <Time iso={plan.expiresAt} short />.
+            Without a decision, it ends on <Time iso={plan.expiresAt} short />.
           </>
         )}
         {canHold ? <> It stops again when {tooManyText(limits, ' more')}.</> : null}

@@ -152,9 +152,9 @@ export const narrowColumns = (
     sortable: true,
     cell: (tenant) => {
       const why = isGrouped ? undefined : stateOf(tenant);
-      const failed = failedText(tenant, jobs) ?? endText(tenant);
+      const failed = failedText(tenant, jobs);
       const since = later.get(tenant.tenantId);
-      const below = [why ?? [], failed ?? tenant.defaultDomain ?? []].flat().join(' · ');
+      const below = [why ?? [], failed ?? endText(tenant) ?? tenant.defaultDomain ?? []].flat().join(' · ');
       return (
         <TwoLines
           below={<span class={failed ? 'problem' : 'cut'}>{[below, failed && since].filter(Boolean).join(' ')}</span>}

@@ -3,7 +3,7 @@ import type { LastResult, TenantDetailsAnswer } from '../../src/lib/api/answers/
 import { jobsWithRules } from '../../src/lib/api/report/findings.ts';
 import { capitalized, listed } from '../../src/lib/core/text.ts';
 import { readFindings } from '../../src/lib/api/report/read-report.ts';
-import { Notice, Paragraphs, Warnings } from '../shared/text.tsx';
+import { Notice, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import { type Api, rowsFrom } from './api.ts';
 import { PartyName, titleInWords } from './approval-facts.tsx';

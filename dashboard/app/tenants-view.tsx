@@ -30,7 +30,6 @@ import {
 } from './tenant-filter.ts';
 import {
   adviceOf,
-  answerDespiteEnd,
   areResultsKnown,
   type Cause,
   causesOf,
@@ -270,12 +269,12 @@ function grouped(
 
 /** Why the rows of tenants without a relationship show no failure. Empty without such rows. */
 function stillText(tenants: readonly Tenant[]): readonly string[] {
-  const still = tenants.filter((tenant) => answerDespiteEnd(tenant)?.isAfterEnd === true);
+  const still = tenants.filter((tenant) => endText(tenant) !== undefined);
   const [first] = still;
   if (first === undefined) return [];
   return still.length === 1
     ? [`${first.name} ${endText(first)}.`]
-    : [`${count(still.length, 'tenant')} still answered after the end; access may end any time.`];
+    : [`${count(still.length, 'tenant')} last answered just before the end, or still do; access may end any time.`];
 }
 
 /** The rows that say why, if the changes are of one run. */
