@@ -163,7 +163,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
     await badge('approved').waitFor();
     await endValidity(demo, again);
     expect([(await send()).status, await sent()]).toEqual([403, 0]);
-    await badge('approved, since expired').waitFor();
+    await badge('approved, expired unused').waitFor();
     await page.getByText('Its validity ended.').waitFor();
   });
 });
