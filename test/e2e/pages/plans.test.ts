@@ -159,7 +159,10 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.press('Go on with wave 2');
     await page.locator('.gate', { hasText: 'No tickets since.' }).waitFor();
     await operator.says('The apply is held in wave 2 of 2 and waits for you');
-    await page.getByText(/changes applied, 1 refused/).first().waitFor();
+    await page
+      .getByText(/changes applied, 1 refused/)
+      .first()
+      .waitFor();
     await operator.look();
 
     await operator.press('Go on');

@@ -52,6 +52,7 @@ const report: TenantReport = {
   work: {
     since: '2026-10-25T05:00:00.000Z',
     changes: 0,
+    unclear: 0,
     tokens: false,
     deeds: names.map((name) => ({
       name,
