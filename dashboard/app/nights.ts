@@ -247,7 +247,7 @@ export function useFailures(
   );
 }
 
-/** Jobs on a schedule that last failed in the same tenants on the same day, if there are several: in how many tenants, how many jobs, and their runs. */
+/** Jobs on a schedule that last failed in the same tenants within a day, if there are several: in how many tenants, how many jobs, and their runs. */
 export function useAlike(jobs: readonly JobRuns[]): {
   readonly failed: number;
   readonly jobs: number;
@@ -260,7 +260,10 @@ export function useAlike(jobs: readonly JobRuns[]): {
     last,
     jobs.flatMap(({ runs }) => runs),
   );
-  const alike = Map.groupBy(failures, ({ run, codes }) => `${noonOf(Date.parse(run.startedAt))} ${idsIn(codes)}`);
+  const startOf = ({ run }: Failures): number => Date.parse(run.startedAt);
+  const newest = Math.max(...failures.map(startOf));
+  const recent = failures.filter((one) => newest - startOf(one) < dayMs);
+  const alike = Map.groupBy(recent, ({ codes }) => idsIn(codes));
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
   const runIds = most.length > 1 ? most.map(({ run }) => run.runId) : [];
   return { failed: most[0]?.codes.size ?? 0, jobs: runIds.length, runIds };

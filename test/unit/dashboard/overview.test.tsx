@@ -385,8 +385,9 @@ describe('the overview', () => {
 
   it.each([
     ['a cancelled run', { status: 'cancelled', outcome: 'cancelled' }, undefined],
-    ['a run of another day', { startedAt: '2026-11-20T04:30:00.000Z' }, undefined],
-    ['a run of the same day', {}, 'The same 2 tenants failed in all 2'],
+    ['a run of days ago', { startedAt: '2026-11-20T04:30:00.000Z' }, undefined],
+    ['a run of the evening before', { startedAt: '2026-11-23T20:00:00.000Z' }, 'The same 2 tenants failed in all 2'],
+    ['a run of the same night', {}, 'The same 2 tenants failed in all 2'],
   ] as const)('says of %s whether its job failed in the same tenants as another one', async (_, more, words) => {
     const [one, two] = world.jobs.filter(({ schedule }) => schedule !== undefined);
     const runs: Api['runs'] = async (_limit, job) => {
