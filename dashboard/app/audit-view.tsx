@@ -199,11 +199,11 @@ function Lede({ filter, range, period, names }: LedeProps) {
   const more = others.slice(period?.all.byPolicy === 0 ? 1 : 0);
   return (
     <>
-      {filter.to === undefined ? null : (
+      {periodOf(filter) === 'other' ? (
         <>
           From <Time iso={range.from} short /> to <Time iso={range.to} short />.{' '}
         </>
-      )}
+      ) : null}
       <Refused filter={filter} period={period} names={names} />
       {more.length === 0 ? '' : ` Also ${more.join(' and ')}.`}
     </>

@@ -148,14 +148,14 @@ function Credential({ health }: { readonly health: Application }) {
           {clientCredential && clientCredential.endsAt === undefined ? 'does not expire' : undefined}
         </Fact>
         <Fact name="Renewal">
-          The broker renews the refresh token every day
+          {expiresAt === undefined ? null : 'The broker renews the refresh token every day. '}
           {kind === 'secret' || kind === 'certificate' ? (
             <>
-              , and {kind === 'secret' ? 'the client secret' : 'a certificate that it made'} in its last 30 days unless{' '}
-              <code>CLIENT_SECRET_RENEWAL</code> is off
+              A client {kind} that the broker made is renewed in its last 30 days, unless{' '}
+              <code>CLIENT_SECRET_RENEWAL</code> is off.{' '}
             </>
           ) : null}
-          . If it cannot, this page says what to do.
+          What needs you is said above.
         </Fact>
         <Fact name="Account">{account}</Fact>
         <Fact name="MFA">{mfa === false ? <Badge state="degraded">unknown</Badge> : mfa && 'yes'}</Fact>

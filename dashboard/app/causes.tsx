@@ -15,11 +15,11 @@ import { TryAgain } from './start-buttons.tsx';
 import { tenantsLink } from './tenant-filter.ts';
 import {
   adviceOf,
-  answerDespiteEnd,
   areResultsKnown,
   causesOf,
   type Cause,
   isForPartnerCenter,
+  lastAnswerOf,
   type Tenant,
   titleOf,
 } from '../../src/lib/api/trouble.ts';
@@ -169,13 +169,10 @@ export const InPartnerCenter = (props: { readonly cause: string; readonly look?:
   ) : null;
 };
 
-/** `still answered 2 Dec, 07:00; access may end any time`, or nothing where no job contradicts the end of the relationship. */
+/** `last answered 2 Dec, 07:00, and is asked no more`, or nothing unless the relationship is over. */
 export function endText(tenant: Tenant): string | undefined {
-  const answer = answerDespiteEnd(tenant);
-  if (answer === undefined) return undefined;
-  return answer.isAfterEnd
-    ? `still answered ${localTime(answer.at)}; access may end any time`
-    : `last answered ${localTime(answer.at)}, before the end`;
+  const at = lastAnswerOf(tenant);
+  return at && `last answered ${localTime(at)}, and is asked no more`;
 }
 
 /** Microsoft's code for too few rights: a consent or a role. `ptb doctor` finds out which. */

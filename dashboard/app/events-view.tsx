@@ -36,7 +36,7 @@ function Events({ filter }: FilterProps) {
             ? known || 'Events'
             : isOpenOnly && known !== ''
               ? openText(known, stillOpen.size)
-              : headline(events, loadMore !== undefined)
+              : headline(events, loadMore !== undefined, filter.tenants === undefined ? '' : ' of these tenants')
         }
         name="Events"
         lede={
@@ -71,7 +71,7 @@ function Events({ filter }: FilterProps) {
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : isOpenOnly && stillOpen.size === 0 ? (
-              <Empty title="Nothing to do." />
+              <Empty title={`${openText(known, 0)}.`} />
             ) : (
               <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} />
             )}
@@ -95,12 +95,12 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
     : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
 
 /** How many are new. */
-function headline(events: readonly EventView[], hasOlder: boolean): string {
+function headline(events: readonly EventView[], hasOlder: boolean, ofWhom: string): string {
   if (events.length === 0) return 'Events';
   const { length } = events.filter(isNew);
-  if (length === 0) return 'No event in the last 24 hours';
+  if (length === 0) return `No event${ofWhom} in the last 24 hours`;
   const isMore = length === events.length && hasOlder;
-  return `${count(length, 'event')}${isMore ? ' or more' : ''} in the last 24 hours`;
+  return `${count(length, 'event')}${isMore ? ' or more' : ''}${ofWhom} in the last 24 hours`;
 }
 
 /** Of other pages a tenant can need somebody without an event, such as for a job that failed. */

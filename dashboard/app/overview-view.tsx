@@ -74,11 +74,7 @@ export function OverviewView() {
   );
   return (
     <>
-      <Head
-        title={headline(tenants.value?.tenants)}
-        name="Overview"
-        lede={<Lede answer={tenants.value} nights={nights} />}
-      >
+      <Head title={headline(tenants.value?.tenants)} name="Overview" lede={<Lede answer={tenants.value} />}>
         <StartButtons jobs={jobs.value?.map(({ job }) => job)} />
       </Head>
       <Connection of={[health, tenants, jobs]} />
@@ -124,16 +120,14 @@ function headline(tenants: readonly Tenant[] | undefined): string {
   return `${isKnown ? '' : 'At least '}${troubled.toLocaleString('en')} of ${all} ${troubled === 1 ? 'needs' : 'need'} you`;
 }
 
-function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: Nights }) {
+function Lede({ answer }: { readonly answer: TenantsAnswer | undefined }) {
   if (answer === undefined) return null;
   const { tenants } = answer;
-  const before = nights.at(-1 - trendNights)?.run?.tenants.failed;
   const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf);
   const parts = partsOf(tenants);
   return (
     <>
       {parts === '' ? '' : `${parts}. `}
-      {before === undefined ? '' : `Two weeks ago, ${before.toLocaleString('en')} failed. `}
       As of {localClock(answer.asOf, false)}, {looked}.
     </>
   );
@@ -143,8 +137,9 @@ function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; 
 function partsOf(tenants: readonly Tenant[]): string {
   const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0);
   const kinds = Map.groupBy(troubled, ({ lastResults = [], reachable }) => {
-    if (lastResults.some((result) => result.outcome === 'failed' && !isApply(result))) return 'failed';
-    return reachable ? 'change' : 'relationship';
+    // What fails for this says only that there is no access.
+    if (!reachable) return 'relationship';
+    return lastResults.some((result) => result.outcome === 'failed' && !isApply(result)) ? 'failed' : 'change';
   });
   const n = (kind: 'failed' | 'change' | 'relationship'): number => kinds.get(kind)?.length ?? 0;
   const [failed, changes, lost] = [n('failed'), n('change'), n('relationship')];

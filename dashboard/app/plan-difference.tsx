@@ -106,6 +106,7 @@ function changedIn(
     const said = wrong.find((one) => one.tenantId === row.tenantId && kindOf(one) === kindOf(row))?.['outcome'];
     if (typeof said === 'string') return [outcomeTones.get(said) ?? 'bad', said];
     const end = endOf(tenant);
+    if (end === 'left') return ['idle', 'no longer reachable'];
     return [end === 'failed' || end === 'unclear' ? 'bad' : 'warn', end];
   };
   return [...new Map(rows.map((row) => [row.tenantId, row])).values()]

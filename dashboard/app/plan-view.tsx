@@ -93,7 +93,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
   const mayApply = useRole('Changes.Apply');
   const [failure, setFailure] = useState<ApiFailure>();
   const applied = useApplied(apply);
-  const failed = applied.value?.filter(({ outcome }) => outcome === 'failed') ?? [];
+  const failed = applied.value?.filter((tenant) => tenant.outcome === 'failed' && endOf(tenant) !== 'left') ?? [];
   const wrong = useWrong(apply, failed);
   const headline = headlineOf(plan, mayApply);
   useProgressAnnouncement(headline, apply === undefined ? isEnded(status) : isEnded(apply.status) || apply.waits);
@@ -140,18 +140,16 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       {apply === undefined ? (
         <Difference plan={plan} />
       ) : (
-        <>
-          <div class="cols of-plan">
-            {failed.length === 0 ? null : <WentWrong plan={plan} apply={apply} failed={failed} rows={wrong} />}
-            <div class="stack">
-              <Connection of={[applied]} />
-              {apply.waves.length === 0 ? null : <Waves plan={plan} apply={apply} tenants={applied.value} />}
-              <Difference plan={plan} tenants={applied.value} wrong={wrong} />
-            </div>
-            {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
-            <Limits plan={plan} apply={apply} />
+        <div class="cols of-plan">
+          {failed.length === 0 ? null : <WentWrong plan={plan} apply={apply} failed={failed} rows={wrong} />}
+          <div class="stack">
+            <Connection of={[applied]} />
+            {apply.waves.length === 0 ? null : <Waves plan={plan} apply={apply} tenants={applied.value} />}
+            <Difference plan={plan} tenants={applied.value} wrong={wrong} />
           </div>
-        </>
+          {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
+          <Limits plan={plan} apply={apply} />
+        </div>
       )}
     </article>
   );

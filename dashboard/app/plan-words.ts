@@ -50,11 +50,16 @@ export const endWords = new Map([
   ['drifted', ['warn', 'drifted']],
   ['retrying', ['active', 'under way']],
   ['skipped', ['rest', 'skipped']],
+  ['left', ['rest', 'no longer reachable']],
 ] as const);
 
 /** What became of a tenant in an apply. Its outcome is `failed` also where something else has happened. */
-export const endOf = ({ outcome, code }: Pick<RunTenant, 'outcome' | 'code'>): string =>
-  outcome === 'failed' ? (/^change_(drifted|unclear|unconfirmed)$/.exec(code ?? '')?.[1] ?? outcome) : outcome;
+export function endOf({ outcome, code, attempts }: Pick<RunTenant, 'outcome' | 'code' | 'attempts'>): string {
+  if (outcome !== 'failed') return outcome;
+  // It left before the apply, whose limits do not count it.
+  if (attempts === 0) return 'left';
+  return /^change_(drifted|unclear|unconfirmed)$/.exec(code ?? '')?.[1] ?? outcome;
+}
 
 /** `7 of 15 changes applied, 1 refused, 7 to come`. */
 export function outcomesText(changes: number, apply: Pick<Apply, 'outcomes' | 'status'>): string {

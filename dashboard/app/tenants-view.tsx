@@ -274,7 +274,7 @@ function stillText(tenants: readonly Tenant[]): readonly string[] {
   if (first === undefined) return [];
   return still.length === 1
     ? [`${first.name} ${endText(first)}.`]
-    : [`${count(still.length, 'tenant')} last answered just before the end, or still do; access may end any time.`];
+    : [`${count(still.length, 'tenant')} answered lately, and are asked no more.`];
 }
 
 /** The rows that say why, if the changes are of one run. */

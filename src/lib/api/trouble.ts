@@ -58,19 +58,14 @@ export const hasEnded = ({ reason }: Pick<Tenant, 'reason'>): boolean =>
 export const isForPartnerCenter = (cause: string): boolean =>
   cause !== 'gdap_pending' && adviceForReason(cause) !== undefined;
 
-/**
- * Why jobs seem well in a tenant whose relationship is over: when the last one succeeded, and whether that was after the end.
- * Undefined if none is known to have, or the day of the end is not known.
- */
-export function answerDespiteEnd(tenant: Tenant): { readonly at: string; readonly isAfterEnd: boolean } | undefined {
-  const { relationshipEndsAt = '', lastResults = [] } = tenant;
-  const at = lastResults
-    .flatMap(({ outcome, finishedAt }) => (outcome === 'succeeded' ? finishedAt : []))
-    .toSorted()
-    .at(-1);
-  if (at === undefined || !hasEnded(tenant) || Date.parse(relationshipEndsAt) > Date.now()) return undefined;
-  return { at, isAfterEnd: Date.parse(at) > Date.parse(relationshipEndsAt) };
-}
+/** When a tenant whose relationship is over last answered. Until the next run its jobs seem well. Undefined if it is not over. */
+export const lastAnswerOf = (tenant: Tenant): string | undefined =>
+  hasEnded(tenant)
+    ? tenant.lastResults
+        ?.flatMap(({ outcome, finishedAt }) => (outcome === 'succeeded' ? finishedAt : []))
+        .toSorted()
+        .at(-1)
+    : undefined;
 
 /** The title of a cause: a sentence without its full stop. */
 export const titleOf = (cause: string): string =>

@@ -56,11 +56,14 @@ export const tooManyText = ({ failed, unclear }: StopLimits, more = ''): string 
   return `${tenants} or ${unclear + 1}${more} ${unclear === 0 ? 'ends' : 'end'} unclear`;
 };
 
-/** When an apply is held. With several waves, whoever lets it go on makes the count begin anew. */
+/**
+ * When an apply is held. In the first wave, what Microsoft accepted and does not show counts as unclear. With several waves,
+ * whoever lets it go on makes the count begin anew.
+ */
 export const stopsText = (stop: StopLimits, waves: number): string =>
   waves < 2
-    ? `when ${tooManyText(limitsOf(stop, 1))}`
-    : `when ${tooManyText(limitsOf(stop, 1))} in wave 1; later, when ${tooManyText(limitsOf(stop, 2))} since a person last let it go on`;
+    ? `when ${tooManyText(limitsOf(stop, 1))} or unconfirmed`
+    : `when ${tooManyText(limitsOf(stop, 1))} or unconfirmed in wave 1; later, when ${tooManyText(limitsOf(stop, 2))} since a person last let it go on`;
 
 /** Counts the tenants that ended badly. */
 function badOf(records: readonly TenantRun[]): BadTenants {

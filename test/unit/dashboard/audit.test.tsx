@@ -557,7 +557,7 @@ describe('what stands above the records', () => {
     const api = apiWith({ audit, health: async () => health(checkpoints) });
     const shown = await rendered(
       <SignedInContext.Provider value={{ api, session }}>
-        <AuditView filter={{ caller: 'c', ...(listed.to === undefined ? {} : { to: listed.to }) }} />
+        <AuditView filter={{ caller: 'c', from: listed.from, ...(listed.to === undefined ? {} : { to: listed.to }) }} />
       </SignedInContext.Provider>,
     );
     // The period comes after the first answer.
@@ -768,6 +768,18 @@ describe('what stands above the records', () => {
     await settled();
     expect(queries).toHaveLength(2);
     await unmount();
+  });
+
+  it('says from when to when it is, unless the field of the period says it', async () => {
+    const from = (days: number) => ({ from: new Date(nowMs - days * 86_400_000).toISOString() });
+    for (const [listed, words] of [
+      [from(12), /^From .* to .*\. $/],
+      [from(7), /^$/],
+    ] as const) {
+      const { root, unmount } = await view([[at(23, 'issued')]], undefined, undefined, listed);
+      expect(root.querySelector('.lede')?.textContent ?? '').toMatch(words);
+      await unmount();
+    }
   });
 
   it('leads from its first and its last bar to no more records than they show', async () => {

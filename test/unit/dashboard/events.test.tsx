@@ -155,6 +155,10 @@ it('counts a tenant once that lost its access twice, and nothing that has ended'
   const back = event(4, { tenantId, kind: 'back' });
   expect(await titleOf([back, ...log])).toEqual([nothingNew, '1 of 4 events is still open. ']);
   expect(await titleOf([back])).toEqual([nothingNew, 'None of 1 event is still open. ']);
+  expect(await titleOf(log, { tenants: 'group:gold' })).toEqual([
+    'No event of these tenants in the last 24 hours',
+    '2 of 3 events are still open. ',
+  ]);
   // What ended them is missing.
   expect(await titleOf(log, { kind: 'lost' })).toEqual(['2 events', undefined]);
 });
@@ -244,7 +248,7 @@ it('has all events by day, the newest first, and marks those that are open', asy
 
 it('says that none is open where only these are asked for', async () => {
   const { root } = await page(() => [event(1, { kind: 'tags_changed' })], open);
-  expect(root.querySelector('.empty')?.textContent).toBe('Nothing to do.');
+  expect(root.querySelector('.empty')?.textContent).toBe('None of 1 event is still open.');
 });
 
 it('puts what is open under its causes, the worst first', async () => {

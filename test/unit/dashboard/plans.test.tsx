@@ -480,7 +480,7 @@ describe('the page of a plan', () => {
       {},
       [
         'Stops',
-        'when 1 tenant fails or 1 ends unclear in wave 1; later, when 4 tenants fail or 1 ends unclear since a person last let it go on',
+        'when 1 tenant fails or 1 ends unclear or unconfirmed in wave 1; later, when 4 tenants fail or 1 ends unclear since a person last let it go on',
       ],
     ],
     [
@@ -588,6 +588,10 @@ describe('the page of a plan', () => {
     expect(wave).toContain('1 failed, 1 drifted');
     expect(rest).toEqual({ panel: '1 tenant failed, 1 tenant drifted', tenants: ['T2 failed', 'T1 drifted'] });
     expect((await shown(both.slice(0, 1), groups)).panel).toBe('1 tenant drifted');
+    const gone = { ...ended(1, 'tenant_not_delegated'), attempts: 0 };
+    const left = await shown([gone, ended(2, 'change_failed')], groups);
+    expect(left.wave).toContain('1 failed, 1 no longer reachable');
+    expect([left.panel, left.tenants]).toEqual(['1 tenant failed', ['T2 failed', 'T1 no longer reachable']]);
     const unclear = await shown([ended(1, 'change_unclear'), ended(2, 'change_unconfirmed')], groups);
     expect(unclear.wave).toContain('1 ended unclear, 1 unconfirmed');
     expect(unclear.panel).toBe('1 tenant ended unclear, 1 tenant unconfirmed');

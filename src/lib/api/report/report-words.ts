@@ -125,7 +125,8 @@ export function changedCells(change: Change, columns: readonly Column[]): string
 
 /**
  * The report in a few sentences: how much needs the customer, and whether the partner changed something. That it changed nothing
- * is said without reserve only if the log proves it: no token went to people or applications, and each request was answered.
+ * is said only if no token went to people or applications and each request was answered, and as what the log has: it has nothing
+ * of what the partner's people do in the portals of Microsoft.
  */
 export function summaryText({ findings, work }: TenantReport): string {
   const n = findings.length;
@@ -148,7 +149,7 @@ function changedText({ since, changes, unclear, tokens }: PartnerWork): string {
   if (changes > 0) return `Since ${day}, ${of(changes)} that can change your tenant succeeded.${open}`;
   if (unclear > 0) return `Since ${day}, no request of ours is known to have changed your tenant.${open}`;
   if (tokens) return `None of our requests has changed your tenant since ${day}.`;
-  return `We have changed nothing in your tenant since ${day}.`;
+  return `By our audit log, we have changed nothing in your tenant since ${day}.`;
 }
 
 /** From where it is known what a partner did, and how a customer can prove it. */
@@ -156,7 +157,7 @@ export function workText(work: PartnerWork | undefined): string {
   if (work === undefined) return 'This report does not say it: the audit log could not be read.';
   const since = dayText(work.since);
   if (work.deeds.length === 0) return `Our audit log has no access to your tenant since ${since}.`;
-  return `From our audit log since ${since}. Ask us for its extract, and you can check that no record in it is missing or changed.`;
+  return `From our audit log since ${since}; what we do in the portals of Microsoft is not in it. Ask us for its extract, and you can check that no record in it is missing or changed.`;
 }
 
 /** The columns of {@link workCells}. */

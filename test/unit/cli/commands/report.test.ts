@@ -212,7 +212,7 @@ describe('ptb report', () => {
       '',
       'WHAT WE DID IN YOUR TENANT',
       '',
-      expect.stringMatching(/ since \d+ \w+ \d{4}\. Ask us for its extract, /),
+      expect.stringMatching(/ since \d+ \w+ \d{4}; .* Ask us for its extract, /),
       '',
       'What                                On record  With the permissions                                           Last',
       '----------------------------------  ---------  -------------------------------------------------------------  -----------',

@@ -86,7 +86,7 @@ it('tells what was served by its purpose, and what was approved, refused and fai
     { ...first, to: 'the end', continuation: 'page 2' },
   ]);
   expect(workText(found)).toBe(
-    'From our audit log since 1 Nov 2026. Ask us for its extract, and you can check that no record in it is missing or changed.',
+    'From our audit log since 1 Nov 2026; what we do in the portals of Microsoft is not in it. Ask us for its extract, and you can check that no record in it is missing or changed.',
   );
   expect(workText(undefined)).toBe('This report does not say it: the audit log could not be read.');
 });
@@ -131,7 +131,7 @@ it('sums up how much needs the customer, and whether the partner changed somethi
       ...(changes === undefined ? {} : { work: { changes, unclear, tokens, since: '2026-11-02T12:00:00.000Z' } }),
     } as never);
   expect([of(0, 0), of(0, 0, 2), of(0, 0, 0, true), of(1, 1), of(2, 1_234, 0, true), of(3)]).toEqual([
-    'We have changed nothing in your tenant since 2 Nov 2026.',
+    'By our audit log, we have changed nothing in your tenant since 2 Nov 2026.',
     'Since 2 Nov 2026, no request of ours is known to have changed your tenant. It is not known whether 2 of our requests did.',
     'None of our requests has changed your tenant since 2 Nov 2026. What people and applications did with direct access is not on record.',
     '1 thing needs your attention. Since 2 Nov 2026, 1 of our requests that can change your tenant succeeded.',
