@@ -51,7 +51,10 @@ const verbOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Start
 function useStartForm({ job, tenants: first, onClose }: StartDialogProps) {
   const { api } = useSignedIn();
   const [fields] = useState(() => parameterFields(job.parameters));
-  const chosen = useChosenTenants(`${verbOf(job)} for`, { first, countsAll: true });
+  const chosen = useChosenTenants(`${verbOf(job)} for`, {
+    first,
+    all: job.tenants === undefined && job.except === undefined ? 'listed' : 'job',
+  });
   const [content, setContent] = useState(() => initialContent(fields));
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
   const [failure, setFailure] = useState<ApiFailure>();

@@ -2,6 +2,7 @@ import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'pr
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { Tenant } from '../../src/lib/api/trouble.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
+import { isExcluded } from '../../src/lib/tenants/tenant.ts';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { useTenants } from './polling.ts';
@@ -37,14 +38,11 @@ export interface ChosenTenants {
 /**
  * @param verb what the button says before the tenants.
  * @param options.first entries to begin with.
- * @param options.countsAll whether no choice means the tenants of the list.
+ * @param options.all what no choice means: the tenants of the list, or those of the job, which the list does not tell.
  */
 export function useChosenTenants(
   verb: string,
-  {
-    first = [],
-    countsAll = false,
-  }: { readonly first?: readonly string[] | undefined; readonly countsAll?: boolean } = {},
+  { first = [], all }: { readonly first?: readonly string[] | undefined; readonly all?: 'listed' | 'job' } = {},
 ): ChosenTenants {
   const known = useTenants();
   const [lists, setLists] = useState<ChosenTenants['lists']>({
@@ -55,22 +53,23 @@ export function useChosenTenants(
   const tenants = known?.tenants;
   const read = { only: withText(lists.only, tenants), except: withText(lists.except, tenants) };
   const [only, except] = [read.only.entries, read.except.entries];
-  const number = numberOf(only, except, tenants);
+  const number = only.length === 0 && all !== 'listed' ? undefined : numberOf(only, except, tenants);
   const wrong = read.only.rest !== '' ? 'only' : read.except.rest !== '' ? 'except' : undefined;
   const problem =
     wrong !== undefined && isTried
       ? `Choose what “${read[wrong].rest}” means from the list, or clear the field.`
       : number === 0 && tenants !== undefined
-        ? 'No tenant that you may see is in this choice.'
+        ? 'This choice has no tenant that can be visited.'
         : undefined;
   const isAll = only.length === 0 && except.length === 0;
-  const counted = isAll && !countsAll ? undefined : number;
+  // The job may not be for all of them.
+  const counted = all === 'job' ? undefined : number;
   return {
     lists,
     known,
     problem,
     named: { ...(only.length === 0 ? {} : { tenants: only }), ...(except.length === 0 ? {} : { except }) },
-    buttonText: `${verb} ${isAll ? allText(counted) : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
+    buttonText: `${verb} ${isAll ? (all === 'job' ? 'all tenants of the job' : allText(counted)) : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
     set: (list, next) => {
       setLists((current) => ({ ...current, [list]: next }));
       setTried(false);
@@ -92,24 +91,36 @@ const allText = (number: number | undefined): string =>
 /** What identifies tenants without a list: a group, a tag, a domain or an id. */
 const entryPattern = /^(?:(?:group|tag):.+|[^\s.:]+(?:\.[^\s.:]+)+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i;
 
-/** The entries in a text, such as a pasted list: also whole names, one a line or with commas between them. */
+/** The entries in a text, such as a pasted list: also whole names, which may have commas. */
 function entriesOf(
   text: string,
   tenants: readonly Tenant[] = [],
 ): { readonly entries: readonly string[]; readonly rest: string } {
+  const read = (piece: string): readonly string[] | undefined => readPiece(piece.trim(), tenants);
   const entries: string[] = [];
   const rest: string[] = [];
-  for (const piece of text.split(/[\t\n\r,;]+/).map((one) => one.trim())) {
-    const words = entriesIn(piece);
-    const [named, ...others] = words.every((word) => entryPattern.test(word))
-      ? []
-      : (placesOf(tenants).get(piece.toLowerCase()) ?? []);
-    if (named !== undefined && others.length === 0) entries.push(named);
-    else if (words.every((word) => entryPattern.test(word))) entries.push(...words);
-    else rest.push(piece);
+  for (const cell of text.split(/[\n\r]+/).flatMap((line) => (read(line) ? line : line.split(/[\t;]+/)))) {
+    const pieces = read(cell) === undefined ? cell.split(',').map(read) : [read(cell)];
+    // A part of a name that is not known, such as "Contoso, Inc.", may be the name of another tenant.
+    if (pieces.includes(undefined)) rest.push(cell.trim());
+    else entries.push(...pieces.flatMap((piece) => piece ?? []));
   }
-  return { entries, rest: rest.join(', ') };
+  return { entries, rest: rest.join('; ') };
 }
+
+/** What a text means as a whole: the tenant with this name, or ids, domains, groups and tags. */
+function readPiece(piece: string, tenants: readonly Tenant[]): readonly string[] | undefined {
+  const words = entriesIn(piece);
+  const [named, ...others] = placesOf(tenants).get(piece.toLowerCase()) ?? [];
+  const areEntries = words.every((word) => entryPattern.test(word));
+  if (named !== undefined && others.length === 0 && !(areEntries && words.length === 1)) return [named];
+  // The API takes the prefixes in lower case only.
+  return areEntries ? words.map((word) => word.replace(/^(?:group|tag):/i, (mark) => mark.toLowerCase())) : undefined;
+}
+
+/** Whether a name begins with a text, so that its comma belongs to the name. */
+const hasMore = (text: string, tenants: readonly Tenant[] = []): boolean =>
+  tenants.some(({ name }) => name.toLowerCase().startsWith(text.trimStart().toLowerCase()));
 
 /** A list with what is typed and need not be chosen. */
 function withText({ entries, text }: TenantList, tenants: readonly Tenant[] | undefined) {
@@ -140,6 +151,7 @@ function marked(entry: string, tenants: readonly Tenant[]): readonly string[] | 
   const marksOf = ({ groups, tags }: Tenant) => (isGroup ? groups : tags);
   if (tenants.some((tenant) => marksOf(tenant) === undefined)) return undefined;
   return tenants.flatMap((tenant) =>
+    !isExcluded(tenant) &&
     (isGroup ? tenant.groups?.includes(name) : namesOfTags(tenant.tags ?? []).has(name.toLowerCase())) === true
       ? tenant.tenantId
       : [],
@@ -156,8 +168,7 @@ function numberOf(
     return except.length > 0 || only.length === 0 || only.some(isMark) ? undefined : only.length;
   const idsOf = (entry: string): readonly string[] | undefined =>
     isMark(entry) ? marked(entry, tenants) : placesOf(tenants).get(entry.toLowerCase());
-  const all =
-    only.length === 0 ? tenants.flatMap(({ tenantId, reason }) => (reason === 'excluded' ? [] : tenantId)) : [];
+  const all = only.length === 0 ? tenants.map(({ tenantId }) => tenantId) : [];
   const ids = new Set(all);
   for (const entry of only) {
     // A tenant that is not in the list may be one all the same: it has more domains than the list.
@@ -170,6 +181,7 @@ function numberOf(
     if (some === undefined) return undefined;
     for (const id of some) ids.delete(id);
   }
+  for (const tenant of tenants) if (isExcluded(tenant)) ids.delete(tenant.tenantId);
   return ids.size;
 }
 
@@ -244,23 +256,27 @@ function TenantPicker(props: {
     set(list, { entries: entries.filter((other) => other !== entry), text });
     field.current?.focus();
   };
+  const shown = showsAll ? entries : entries.slice(0, mostChips);
   const onKeyDown = (event: KeyboardEvent): void => {
+    const last = entries.at(-1);
     const option = isShown ? options[at] : undefined;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined && options.length > 0) {
       setOpen(true);
       setMoved(isShown ? (Math.max(at, step === 1 ? -1 : 0) + step + options.length) % options.length : 0);
     } else if (event.key === 'Enter' && option !== undefined) take(option.entry);
-    else if ((event.key === 'Enter' || event.key === ',') && isRead) adopt(text);
+    else if (isRead && (event.key === 'Enter' || (event.key === ',' && !hasMore(`${text},`, known?.tenants))))
+      adopt(text);
     else if (event.key === 'Escape' && isShown) close();
-    else {
-      const last = entries.at(-1);
-      if (event.key === 'Backspace' && text === '' && last !== undefined) remove(last);
-      return;
-    }
+    else if (event.key === 'Backspace' && text === '' && last !== undefined) {
+      // A key that is held down would remove all.
+      if (event.repeat) return;
+      if (shown.length < entries.length) setShowsAll(true);
+      else remove(last);
+      // Enter does not submit the form: an empty field means all tenants, and somebody may only have waited for the list.
+    } else if (event.key !== 'Enter') return;
     event.preventDefault();
   };
-  const shown = showsAll ? entries : entries.slice(0, mostChips);
   return (
     <div class="picker">
       <label for={id}>{label}</label>

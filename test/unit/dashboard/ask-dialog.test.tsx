@@ -95,6 +95,12 @@ describe('the dialog that asks many tenants', () => {
     expect(button()).toBe('Ask 1 tenant');
     await fire('form', 'submit');
     expect(ask.mock.calls).toEqual([[{ path: '/users', tenants: ['tag:managed'] }]]);
+    // Rules may let the reader ask in tenants that the list does not have.
+    await type('#start-tenants', '');
+    await type('#start-except', 'contoso.example, fabrikam.example');
+    expect(button()).toBe('Ask these tenants');
+    await fire('form', 'submit');
+    expect(ask).toHaveBeenCalledTimes(2);
   });
 
   it('shows the question as a job, once it is explained and the job has a name', async () => {

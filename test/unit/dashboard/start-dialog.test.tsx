@@ -33,10 +33,10 @@ afterEach(() => cleanUp());
 
 const noTenants: Partial<Api> = { tenants: () => new Promise(() => undefined) };
 
-async function stage(methods: Partial<Api> = noTenants) {
+async function stage(methods: Partial<Api> = noTenants, more: Partial<typeof job> = {}) {
   const start = vi.fn<Api['start']>(async () => ({ runId: 'probe@x', status: 'pending', location: '/x' }));
   const { root, unmount } = await rendered(
-    signedIn({ start, ...methods }, <StartDialog job={job} onClose={() => undefined} />),
+    signedIn({ start, ...methods }, <StartDialog job={{ ...job, ...more }} onClose={() => undefined} />),
   );
   cleanUp = unmount;
   const find = (name: string) => root.querySelector<HTMLInputElement>(`#start-parameter-${name}`)!;
@@ -111,10 +111,11 @@ describe('the dialog that starts a run', () => {
       tenant('Cedar', { groups: ['served'], tags: [] }),
       tenant('Maple Dental', { groups: [], tags: ['tier=gold'] }),
     ];
-    const stageTenants = async () => {
-      const staged = await stage({
-        tenants: async () => ({ tenants: listed, groups: ['served'], warnings: [], asOf: '2026-11-24T07:07:00.000Z' }),
-      });
+    const stageTenants = async (tenants = listed, more: Partial<typeof job> = {}) => {
+      const staged = await stage(
+        { tenants: async () => ({ tenants, groups: ['served'], warnings: [], asOf: '2026-11-24T07:07:00.000Z' }) },
+        more,
+      );
       const { root, list, choose } = staged;
       await choose(list('level'), 'low');
       const field = (id: string) => root.querySelector<HTMLInputElement>(`#start-${id}`)!;
@@ -124,10 +125,21 @@ describe('the dialog that starts a run', () => {
         button: () => root.querySelector('button[type=submit]')?.textContent,
         options: () => [...root.querySelectorAll('.options:not([hidden]) [role=option]')].map((one) => one.textContent),
         chips: () => [...root.querySelectorAll('.picker .tag')].map((one) => one.textContent.trim()),
-        press: (id: string, key: string) =>
-          act(() => {
-            field(id).dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-          }),
+        /** Returns whether the browser goes on: Enter would submit the form. */
+        press: async (id: string, key: string, repeat = false) => {
+          const event = new KeyboardEvent('keydown', { key, repeat, bubbles: true, cancelable: true });
+          await act(() => {
+            field(id).dispatchEvent(event);
+          });
+          return !event.defaultPrevented;
+        },
+        paste: async (id: string, text: string) => {
+          const event = new Event('paste', { bubbles: true, cancelable: true });
+          Object.assign(event, { clipboardData: { getData: () => text } });
+          await act(() => {
+            field(id).dispatchEvent(event);
+          });
+        },
       };
     };
 
@@ -157,21 +169,79 @@ describe('the dialog that starts a run', () => {
     });
 
     it('may be typed or pasted as ids, domains and names', async () => {
-      const { field, type, press, button, chips } = await stageTenants();
+      const { field, type, press, paste, button, chips } = await stageTenants();
       await type(field('tenants'), 'cedar.example, other.example');
       expect(button()).toBe('Start for 2 tenants');
       await press('tenants', 'Enter');
-      const paste = new Event('paste', { bubbles: true, cancelable: true });
-      Object.assign(paste, { clipboardData: { getData: () => 'Maple Dental\r\nASHFORD.example\nNobody' } });
-      await act(() => {
-        field('tenants').dispatchEvent(paste);
-      });
+      await paste('tenants', 'Maple Dental\r\nASHFORD.example\nNobody');
       expect(chips()).toEqual(['Remove Cedar', 'Remove other.example', 'Remove Maple Dental', 'Remove Ashford']);
       expect([field('tenants').value, button()]).toEqual(['Nobody', 'Start for 4 tenants']);
       await press('tenants', 'Escape');
       await type(field('tenants'), '');
       await press('tenants', 'Backspace');
       expect(button()).toBe('Start for 3 tenants');
+    });
+
+    it('are not started for by Enter, which may come before the list does', async () => {
+      const { press, field, type } = await stageTenants();
+      expect(await press('tenants', 'Enter')).toBe(false);
+      await type(field('tenants'), 'nothing like it');
+      expect(await press('tenants', 'Enter')).toBe(false);
+      expect(await press('tenants', 'Tab')).toBe(true);
+    });
+
+    it('are read by names that have commas', async () => {
+      const names = ['Contoso', 'Contoso, Inc.', 'Acme', 'Bolt, Inc.', 'Inc.'];
+      const { field, type, press, paste, chips } = await stageTenants(names.map((name) => tenant(name)));
+      await type(field('tenants'), 'Contoso');
+      expect(await press('tenants', ',')).toBe(true);
+      await type(field('tenants'), 'Contoso, Inc.');
+      await press('tenants', 'Enter');
+      expect(chips()).toEqual(['Remove Contoso, Inc.']);
+      await paste('tenants', 'Acme, LLC\nBolt, Inc.\tbolt.example\nNobody, Inc.');
+      expect(chips()).toEqual(['Remove Contoso, Inc.', 'Remove Bolt, Inc.', 'Remove bolt.example']);
+      expect(field('tenants').value).toBe('Acme, LLC; Nobody, Inc.');
+      await type(field('tenants'), 'Acme');
+      expect(await press('tenants', ',')).toBe(false);
+      expect(chips().at(-1)).toBe('Remove Acme');
+    });
+
+    it('are sent with the prefixes that the API takes', async () => {
+      const { start, field, type, press, submit } = await stageTenants();
+      await type(field('tenants'), 'Group:served');
+      await press('tenants', 'Enter');
+      await submit();
+      expect(start).toHaveBeenCalledWith('probe', expect.objectContaining({ tenants: ['group:served'] }) as unknown);
+    });
+
+    it('lose by Backspace only one that is in sight, and none while the key is held down', async () => {
+      const { press, paste, chips } = await stageTenants();
+      await paste('tenants', Array.from({ length: 10 }, (_, n) => `tenant-${n}.example`).join('\n'));
+      expect(chips()).toHaveLength(8);
+      await press('tenants', 'Backspace');
+      expect(chips()).toHaveLength(10);
+      await press('tenants', 'Backspace', true);
+      expect(chips()).toHaveLength(10);
+      await press('tenants', 'Backspace');
+      expect(chips()).toHaveLength(9);
+    });
+
+    it('are counted without those that the settings leave out', async () => {
+      const out = tenant('Out', { reason: 'not_included', groups: ['served'], tags: [] });
+      const { field, type, press, button, options } = await stageTenants([...listed, out]);
+      expect(button()).toBe('Start for all 3 tenants');
+      await type(field('tenants'), 'served');
+      expect(options()).toEqual(['Group served2 tenants']);
+      await press('tenants', 'Enter');
+      expect(button()).toBe('Start for 2 tenants');
+    });
+
+    it('are not counted if the job is for some tenants only', async () => {
+      const { field, type, press, button } = await stageTenants(listed, { except: ['tag:regulated'] });
+      expect(button()).toBe('Start for all tenants of the job');
+      await type(field('except'), 'cedar');
+      await press('except', 'Enter');
+      expect(button()).toBe('Start for these tenants');
     });
 
     it('are not started for while a text means none of them', async () => {
@@ -183,7 +253,7 @@ describe('the dialog that starts a run', () => {
       await type(field('tenants'), 'tag:none');
       await press('tenants', 'Enter');
       await submit();
-      expect(root.querySelector('#start-problem')?.textContent).toBe('No tenant that you may see is in this choice.');
+      expect(root.querySelector('#start-problem')?.textContent).toBe('This choice has no tenant that can be visited.');
       expect(start).not.toHaveBeenCalled();
     });
   });
