@@ -6,7 +6,7 @@ import { titleInWords } from './approval-facts.tsx';
 import { AskDialog } from './ask-dialog.tsx';
 import { auditLink } from './view-filter.ts';
 import { runReaders, useMayStart, useRole } from './context.ts';
-import { shortLocalTime } from './format.ts';
+import { count, shortLocalTime } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
 import { stepFor } from '../../src/lib/api/next-step.ts';
 import { OutcomeBadge, ToneBadge } from './pieces.tsx';
@@ -16,7 +16,8 @@ import { ChooseJob } from './start-buttons.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import { having, Marked, tenantsHaving } from './tenant-search.tsx';
 import { causesOf, endsSoon, type Tenant, titleOf, troublesOf } from '../../src/lib/api/trouble.ts';
-import { isTroubled, lastRunOf, useJobs, visitsAnew } from './nights.ts';
+import { useJobs } from './nights.ts';
+import { tenantsLink } from './tenant-filter.ts';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
 
 /** Something to go to or to do. */
@@ -183,7 +184,6 @@ function useKnown(onDo: (doing: Doing) => void): Known {
     );
     const startable = (jobs ?? []).filter(mayStart);
     const shown = views.filter(([view]) => view !== 'plans' || jobs?.some(({ changes }) => changes));
-    const byJob = Map.groupBy((runs?.runs ?? []).filter(visitsAnew), ({ job }) => job);
     const items: readonly Item[] = [
       ...(approvals ?? []).map((approval) => ({
         ...item(waits, 'approvals', titleInWords(approval), () => goTo(approvalLink(approval.id))),
@@ -195,14 +195,10 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         key: planId,
         aside: <span class="small">waits to go on</span>,
       })),
-      ...[...byJob.values()]
-        .flatMap((some) => lastRunOf(some) ?? [])
-        .filter(isTroubled)
-        .map(({ runId, job, tenants: { failed } }) => ({
-          ...item(waits, 'runs', titleOfJob(job), () => goTo(runLink(runId))),
-          key: `${waits} ${runId}`,
-          aside: <ToneBadge tone="bad">{failed === 0 ? 'failed' : `${failed.toLocaleString('en')} failed`}</ToneBadge>,
-        })),
+      ...causesOf(tenants?.tenants ?? []).map(({ cause, tone, tenants: some }) => ({
+        ...item(waits, 'tenants', titleOf(cause), () => goTo(tenantsLink({ cause }))),
+        aside: <ToneBadge tone={tone}>{count(some.length, 'tenant')}</ToneBadge>,
+      })),
       ...(mayAsk
         ? [{ ...item('Actions', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const]
         : []),

@@ -5,9 +5,23 @@ import type { ParameterField, ParameterValue } from '../../src/lib/core/paramete
 export type FieldContent = string | readonly string[];
 export type FormContent = Readonly<Record<string, FieldContent>>;
 
-/** The form with the defaults of the job, so that a person sees what the run will be given. */
-export const initialContent = (fields: readonly ParameterField[]): FormContent =>
-  Object.fromEntries(fields.map((field) => [field.name, initialOf(field)]));
+/**
+ * The form with the defaults of the job, so that a person sees what the run will be given.
+ * @param given values in place of defaults.
+ */
+export const initialContent = (
+  fields: readonly ParameterField[],
+  given: Readonly<Record<string, ParameterValue>> = {},
+): FormContent =>
+  Object.fromEntries(
+    fields.map((field) => {
+      const value = given[field.name];
+      return [
+        field.name,
+        initialOf(value === undefined ? field : { ...field, schema: { ...field.schema, default: value } }),
+      ];
+    }),
+  );
 
 function initialOf({ kind, required, schema: { default: value } }: ParameterField): FieldContent {
   if (kind === 'choices') return Array.isArray(value) ? value : [];

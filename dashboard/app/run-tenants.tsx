@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import type { RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
+import type { RunAnswer, RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
@@ -11,6 +11,7 @@ import { Icon } from './icon.tsx';
 import { Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
+import { isApply } from './tenant-filter.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { auditLink } from './view-filter.ts';
@@ -104,14 +105,17 @@ const firstSort: RowsSort = { column: 'outcome', descending: false };
 
 const keyOf = ({ tenantId }: RunTenant): string => tenantId;
 
+type VisitedRun = Pick<RunAnswer, 'runId' | 'job' | 'parameters'>;
+
 interface RunTenantsProps {
   readonly answer: RunTenantsAnswer;
-  readonly job: string;
+  readonly run: VisitedRun;
 }
 
 /** The tenants of a run in a table, its failures by cause. */
-export function RunTenants({ answer, job }: RunTenantsProps) {
-  const { runId, status, tenants, codes } = answer;
+export function RunTenants({ answer, run }: RunTenantsProps) {
+  const { status, tenants, codes } = answer;
+  const { runId, job } = run;
   const [filter, setFilter] = useState<RunTenantFilter>({ search: '', outcome: '', code: '' });
   const [sort, setSort] = useState(firstSort);
   const [openKey, setOpenKey] = useState<string>();
@@ -149,7 +153,7 @@ export function RunTenants({ answer, job }: RunTenantsProps) {
         />
       )}
       {open === undefined ? null : (
-        <RunTenantDetails run={{ runId, job }} tenant={open} codes={codes} onClose={() => setOpenKey(undefined)} />
+        <RunTenantDetails run={run} tenant={open} codes={codes} onClose={() => setOpenKey(undefined)} />
       )}
     </section>
   );
@@ -286,7 +290,7 @@ function noTenants(status: RunTenantsAnswer['status']): string {
 
 /** One tenant of a run: what came of it, what to do, where it leads, and what the job logged and threw. */
 function RunTenantDetails(props: {
-  readonly run: { readonly runId: string; readonly job: string };
+  readonly run: VisitedRun;
   readonly tenant: RunTenant;
   readonly codes: RunTenantsAnswer['codes'];
   readonly onClose: () => void;
@@ -304,7 +308,9 @@ function RunTenantDetails(props: {
   const mayStart = useMayStart();
   const [isTrying, setTrying] = useState(false);
   if (isTrying && definition !== undefined)
-    return <StartDialog job={definition} tenants={[tenantId]} onClose={() => setTrying(false)} />;
+    return (
+      <StartDialog job={definition} tenants={[tenantId]} parameters={run.parameters} onClose={() => setTrying(false)} />
+    );
   return (
     <Dialog
       title={name}
@@ -330,7 +336,7 @@ function RunTenantDetails(props: {
       <Paragraphs text={advice} />
       <StepFor cause={code && { cause: code, tenants: [{ tenant: known ?? tenant, results: [run] }] }} />
       <dl>
-        {outcome === 'failed' && cause !== undefined ? <Failing {...{ tenantId, cause, job: run.job }} /> : null}
+        {outcome === 'failed' && cause !== undefined ? <Failing {...{ tenantId, cause, run }} /> : null}
         <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
         <Fact name="Last attempt">
           {took === undefined ? undefined : (
@@ -357,27 +363,28 @@ function RunTenantDetails(props: {
 }
 
 /** Since when the tenant has failed for a cause, and what else fails there: whether another try may help, and how much waits for it. */
-function Failing(props: { readonly tenantId: string; readonly cause: string; readonly job: string }) {
-  const { tenantId, cause, job } = props;
+function Failing(props: { readonly tenantId: string; readonly cause: string; readonly run: VisitedRun }) {
+  const { tenantId, cause, run } = props;
   const readsTenants = useRole('Tenants.Read');
   const load = async (api: Api) => (readsTenants ? api.tenant(tenantId) : undefined);
   const tenant = usePolling(load, `tenant ${tenantId}`).value;
-  return tenant === undefined ? null : <FailingOf {...{ tenant, cause, job }} />;
+  return tenant?.lastResults === undefined ? null : <FailingOf {...{ tenant, cause, run }} />;
 }
 
 function FailingOf({
   tenant,
   cause,
-  job,
+  run,
 }: {
   readonly tenant: TenantDetailsAnswer;
   readonly cause: string;
-  readonly job: string;
+  readonly run: VisitedRun;
 }) {
   const { titleOf: titleOfJob } = useJobs();
   const results = (tenant.lastResults ?? []).filter(({ outcome }) => outcome === 'failed');
-  const own = tenant.lastResults?.find((result) => result.job === job);
-  const others = results.filter((result) => result.job !== job).map((result) => titleOfJob(result.job));
+  // A plan that was made since mends nothing of an apply.
+  const own = tenant.lastResults?.find((result) => result.job === run.job && isApply(result) === isApply(run));
+  const others = results.filter((result) => result.job !== run.job).map((result) => titleOfJob(result.job));
   const since = useSince(tenant, { cause, tone: 'bad', results: results.filter(({ code }) => code === cause) });
   return (
     <>

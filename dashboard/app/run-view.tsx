@@ -139,7 +139,7 @@ function RunPage({
       {shown === 'tenants' ? (
         <Loaded polled={tenants}>
           {({ answer, refusal }) =>
-            answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} job={run.job} />
+            answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} run={run} />
           }
         </Loaded>
       ) : null}

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
+import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import { parameterFields } from '../../src/lib/core/parameters.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
@@ -17,6 +18,8 @@ interface StartDialogProps {
   readonly job: Job;
   /** Tenants to begin with, as ids. */
   readonly tenants?: readonly string[] | undefined;
+  /** Parameters to begin with. The others have the defaults of the job. */
+  readonly parameters?: RunAnswer['parameters'];
   readonly onClose: () => void;
 }
 
@@ -48,14 +51,14 @@ export function StartDialog(props: StartDialogProps) {
 /** A plan changes nothing yet. */
 const verbOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Start');
 
-function useStartForm({ job, tenants: first, onClose }: StartDialogProps) {
+function useStartForm({ job, tenants: first, parameters: given, onClose }: StartDialogProps) {
   const { api } = useSignedIn();
   const [fields] = useState(() => parameterFields(job.parameters));
   const chosen = useChosenTenants(`${verbOf(job)} for`, {
     first,
     all: job.tenants === undefined && job.except === undefined ? 'listed' : 'job',
   });
-  const [content, setContent] = useState(() => initialContent(fields));
+  const [content, setContent] = useState(() => initialContent(fields, given));
   const [problems, setProblems] = useState<Readonly<Record<string, string>>>({});
   const [failure, setFailure] = useState<ApiFailure>();
   const { busy, run } = useAction(setFailure);

@@ -118,10 +118,6 @@ function readPiece(piece: string, tenants: readonly Tenant[]): readonly string[]
   return areEntries ? words.map((word) => word.replace(/^(?:group|tag):/i, (mark) => mark.toLowerCase())) : undefined;
 }
 
-/** Whether a name begins with a text, so that its comma belongs to the name. */
-const hasMore = (text: string, tenants: readonly Tenant[] = []): boolean =>
-  tenants.some(({ name }) => name.toLowerCase().startsWith(text.trimStart().toLowerCase()));
-
 /** A list with what is typed and need not be chosen. */
 function withText({ entries, text }: TenantList, tenants: readonly Tenant[] | undefined) {
   const typed = entriesOf(text, tenants);
@@ -265,8 +261,7 @@ function TenantPicker(props: {
       setOpen(true);
       setMoved(isShown ? (Math.max(at, step === 1 ? -1 : 0) + step + options.length) % options.length : 0);
     } else if (event.key === 'Enter' && option !== undefined) take(option.entry);
-    else if (isRead && (event.key === 'Enter' || (event.key === ',' && !hasMore(`${text},`, known?.tenants))))
-      adopt(text);
+    else if (event.key === 'Enter' && isRead) adopt(text);
     else if (event.key === 'Escape' && isShown) close();
     else if (event.key === 'Backspace' && text === '' && last !== undefined) {
       // A key that is held down would remove all.
@@ -326,10 +321,8 @@ function TenantPicker(props: {
           adopt(`${text}\n${pasted}`);
         }}
         onClick={() => setOpen(true)}
-        onBlur={() => {
-          if (isRead) adopt(text);
-          else close();
-        }}
+        // What is typed counts as it is. New chips would move the button away from a click on it.
+        onBlur={close}
         onKeyDown={onKeyDown}
       />
       <Options {...{ listId, isShown, options, more, at, text, take, field }} onPoint={setMoved} />

@@ -293,6 +293,34 @@ describe('the page of a run', () => {
     await unmount();
   });
 
+  it.each([
+    ['a later success', [{ ...failed('probe'), outcome: 'succeeded', runId: 'probe@later' }], /^Since thensucceeded/],
+    [
+      'an apply, which is not the plan that failed',
+      [{ ...failed('probe'), outcome: 'succeeded', runId: `probe@apply-${'0'.repeat(32)}` }],
+      /^(?!Since then).*Also failsno other job/,
+    ],
+    ['nothing, if the results cannot be read', undefined, /^(?!Since then|Has failed|Also fails)/],
+  ] as const)('says of a tenant that failed: %s', async (_, lastResults, words) => {
+    const { root, unmount } = await open({
+      runTenant: async () => ({ ...tenants[1]!, runId: 'probe@w', log: [], droppedLines: 0 }),
+      tenant: async () =>
+        ({
+          ...tenant('Fabrikam', { tenantId: id(2) }),
+          lastResults,
+          history: [],
+          codes: [],
+          warnings: [],
+          asOf: '2026-11-24T07:07:00.000Z',
+        }) as never,
+      jobHistory: async () => jobHistory,
+    });
+    await act(() => root.querySelector<HTMLElement>('[aria-rowindex="3"] > [aria-colindex="2"]')?.click());
+    await pass(0);
+    expect(root.querySelector('dialog dl')?.textContent).toMatch(words);
+    await unmount();
+  });
+
   it('says that a run without earlier runs has nothing to compare with, and asks once', async () => {
     let asked = 0;
     const { text, unmount } = await open(
