@@ -304,15 +304,14 @@ describe('the page of a run', () => {
   ] as const)('says of a tenant that failed: %s', async (_, lastResults, words) => {
     const { root, unmount } = await open({
       runTenant: async () => ({ ...tenants[1]!, runId: 'probe@w', log: [], droppedLines: 0 }),
-      tenant: async () =>
-        ({
-          ...tenant('Fabrikam', { tenantId: id(2) }),
-          lastResults,
-          history: [],
-          codes: [],
-          warnings: [],
-          asOf: '2026-11-24T07:07:00.000Z',
-        }) as never,
+      tenant: async () => ({
+        ...tenant('Fabrikam', { tenantId: id(2) }),
+        lastResults,
+        history: [],
+        codes: [],
+        warnings: [],
+        asOf: '2026-11-24T07:07:00.000Z',
+      }),
       jobHistory: async () => jobHistory,
     });
     await act(() => root.querySelector<HTMLElement>('[aria-rowindex="3"] > [aria-colindex="2"]')?.click());
