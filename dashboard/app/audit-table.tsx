@@ -249,7 +249,7 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
   const known = useTenants()?.tenants.find((one) => one.tenantId === tenantId);
   return (
     <Dialog
-      title={`${who.name}: ${endOf(record)}`}
+      title={record.outcome === 'used' ? 'An approval was used' : `${who.name}: ${endOf(record)}`}
       about={
         <>
           <Time iso={at} exact />
@@ -288,7 +288,9 @@ function RecordDrawer({ record, filter, names, onClose }: RecordProps & { readon
         </Fact>
         <Fact name="Rule">{rule}</Fact>
         <Fact name="Reason">{record.reason}</Fact>
-        <Fact name="Approval">{approvalId && <a href={approvalLink(approvalId)}>{approvalId}</a>}</Fact>
+        <Fact name="Approval">
+          {approvalId && <a href={approvalLink(approvalId)}>Who asked, who decided, and what for</a>}
+        </Fact>
         <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
       </dl>
       <details>
@@ -330,6 +332,7 @@ function Details({ record }: { readonly record: ShownRecord }) {
       <Fact name="Blueprint of the agent">{caller.blueprint && <code>{caller.blueprint}</code>}</Fact>
       <Fact name="The agent acts for the person">{caller.actsFor && <code>{caller.actsFor}</code>}</Fact>
       <Fact name="Tenant id">{record.tenantId && <code>{record.tenantId}</code>}</Fact>
+      <Fact name="Approval id">{record.approvalId && <code>{record.approvalId}</code>}</Fact>
       <Fact name="Requested as">{record.tenantAsked && <code>{record.tenantAsked}</code>}</Fact>
       <Fact name="Redeemed by">{record.application && `application ${record.application}`}</Fact>
       <Fact name="Token expires">{expiresAt && <Time iso={expiresAt} exact />}</Fact>

@@ -296,6 +296,7 @@ function LastRun({ last, job, isSaid }: LastRunProps) {
   const isNew = Date.now() - Date.parse(last.startedAt) < dayMs;
   return (
     <a href={runLink(last.runId)}>
+      {isNew && localDay(last.startedAt) !== localDay(new Date().toISOString()) ? 'yesterday, ' : ''}
       {isNew ? <Clock iso={last.startedAt} /> : localDay(last.startedAt)}{' '}
       {isSaid ? <span class="visually-hidden">{countsText(last.tenants)}</span> : <RunOutcome run={last} job={job} />}
     </a>

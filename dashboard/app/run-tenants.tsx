@@ -66,7 +66,7 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
   },
 ];
 
-/** What Microsoft said of a failure. A sentence that only has the words of its cause, which the heading names, is left out. */
+/** What Microsoft said of a failure. */
 function outcomeOf(tenant: RunTenant) {
   const { outcome, code, detail } = tenant;
   if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
@@ -74,30 +74,19 @@ function outcomeOf(tenant: RunTenant) {
   return (
     <span title={detail}>
       <span class="visually-hidden">failed: {title} </span>
-      <Detail text={detail} title={title} />
+      <Detail text={detail} />
     </span>
   );
 }
 
-/** A text of Microsoft's, with the number that one searches for first. @param props.title what stands above it. */
-function Detail({ text, title }: { readonly text: string; readonly title?: string }) {
+/** A text of Microsoft's, with the number that one searches for first. */
+function Detail({ text }: { readonly text: string }) {
   const [given = '', number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
-  const sentence = text.replace(given, '');
   return (
     <>
-      {number === undefined ? null : <code>{number}</code>}{' '}
-      {title !== undefined && saysNothingNew(sentence, title) ? null : <Sentence text={sentence} />}
+      {number === undefined ? null : <code>{number}</code>} <Sentence text={text.replace(given, '')} />
     </>
   );
-}
-
-/** Words that tell no cause from another. */
-const usualWords = 'a an and are been for has have in is no not of or the this to tenant was'.split(' ');
-
-function saysNothingNew(sentence: string, title: string): boolean {
-  const wordsIn = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\d]+/gu) ?? [];
-  const known = new Set([...usualWords, ...wordsIn(title)]);
-  return wordsIn(sentence).every((word) => known.has(word));
 }
 
 /** Sorted by trouble at first: under headings, each with what helps. */

@@ -73,6 +73,7 @@ export function TenantJobs({ tenant }: TenantProps) {
         />
       ) : (
         <Table
+          class="results"
           items={lastResults.toSorted((one, other) => rankOf(one) - rankOf(other))}
           keyOf={({ job }) => job}
           columns={[
