@@ -98,7 +98,13 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
     const job = jobs.find(({ name }) => name === of);
     // The token of a job may carry more than the job may send requests with.
     const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
-    const about = of === purposes.token ? { about: 'what was done with it is not on record' } : {};
+    // An apply has a record of each change that it sends, so that a token alone was read with.
+    const isPlan = job?.changes === true && some.every(({ kind }) => kind === undefined);
+    const about = isPlan
+      ? { about: 'read for a plan, or to check it' }
+      : of === purposes.token
+        ? { about: 'what was done with it is not on record' }
+        : {};
     return deed(job === undefined ? of : reportTitle(job), some, { permissions: permissions.toSorted(), ...about });
   });
   const failed = Map.groupBy(

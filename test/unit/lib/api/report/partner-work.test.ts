@@ -44,9 +44,9 @@ const work = async (all = pages) => {
   return { found: found ?? expect.fail('it found nothing'), asked };
 };
 
-const readOf = async (all: typeof pages) => {
+const readOf = async (all: typeof pages, more: object = {}) => {
   const asked: unknown[] = [];
-  const job = { name: 'licences', title: 'Title of licences', permissions: ['Organization.Read.All'] };
+  const job = { name: 'licences', title: 'Title of licences', permissions: ['Organization.Read.All'], ...more };
   const read = async (query: object): Promise<AuditAnswer> => {
     asked.push(query);
     const at = asked.length;
@@ -89,6 +89,15 @@ it('tells what was served by its purpose, and what was approved, refused and fai
     'From our audit log since 1 Nov 2026; what we do in the portals of Microsoft is not in it. Ask us for its extract, and you can check that no record in it is missing or changed.',
   );
   expect(workText(undefined)).toBe('This report does not say it: the audit log could not be read.');
+});
+
+it('says of a job that changes something that it only read, unless it sent a request', async () => {
+  const token = record(26, { outcome: 'issued', rule: 'job:licences' });
+  const sent = request(27, 'a', { outcome: 'sent', method: 'PATCH', rule: 'job:licences' });
+  const aboutOf = async (records: readonly AuditAnswer['entries'][number][]) =>
+    (await readOf([records], { changes: true })).found?.deeds.map(({ about }) => about);
+  expect(await aboutOf([token])).toEqual(['read for a plan, or to check it']);
+  expect(await aboutOf([sent, token])).toEqual([undefined]);
 });
 
 it('says of requests to read that Microsoft refused that nothing was read', async () => {
