@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { partnerMap } from 'graph-permissions/partner-table';
 import type { Scheme } from 'graph-permissions/permission-map';
-import { requiredPermissions } from '../../../../src/lib/judge/judge.ts';
+import { requiredPermissions, unneededPermissions } from '../../../../src/lib/judge/judge.ts';
 
 const map = partnerMap();
 const required = (url: string, scheme: Scheme = 'delegated', method = 'GET') =>
@@ -41,5 +41,29 @@ describe('requiredPermissions', () => {
       opened: false,
       reason: 'Subscriptions send data to an address that the caller chooses; use a token for them.',
     });
+  });
+});
+
+describe('unneededPermissions', () => {
+  const unneeded = (permissions: readonly string[], ...urls: readonly string[]) =>
+    unneededPermissions(
+      map,
+      urls.map((url) => ({ method: 'GET', url })),
+      { permissions, scheme: 'delegated', host: 'graph.microsoft.com' },
+    );
+
+  it('are those that no request needs, each as long as the others stay', () => {
+    const urls = ['/v1.0/users?$select=id,displayName', '/v1.0/groups'];
+    expect(unneeded(['User.Read.All', 'Group.Read.All', 'Mail.Read'], ...urls)).toEqual(['Mail.Read']);
+    expect(unneeded(['User.Read.All', 'User.ReadBasic.All', 'Group.Read.All'], ...urls)).toEqual([
+      'User.Read.All',
+      'User.ReadBasic.All',
+    ]);
+    // A request that none opens needs all of them.
+    expect(unneeded(['User.Read.All', 'Mail.Read'], '/v1.0/users', '/v1.0/subscriptions')).toEqual([]);
+  });
+
+  it('are none where two permissions are needed together', () => {
+    expect(unneeded(['AuditLog.Read.All', 'User.Read.All'], '/v1.0/users?$select=id,signInActivity')).toEqual([]);
   });
 });
