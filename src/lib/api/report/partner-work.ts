@@ -51,6 +51,13 @@ const purposes = {
   read: 'Requests to read something',
 };
 
+/** What a line of tokens does not say. */
+const aboutTokens = {
+  own: { about: 'what was done with it is not on record' },
+  // A plan only reads, and an apply has a record of each change that it sends.
+  change: { about: 'a change that was sent is on a line of its own' },
+};
+
 const purposeOf = (record: AuditRecord): string =>
   record.kind === undefined ? purposes.token : mayChange(record) ? purposes.change : purposes.read;
 
@@ -80,31 +87,24 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   if (from === undefined) return undefined;
   const deed = (name: string, some: readonly AuditRecord[], more: Partial<Deed> = {}): readonly Deed[] =>
     some.length === 0 ? [] : [{ name, count: some.length, permissions: [], lastAt: some[0]?.at ?? '', ...more }];
+  const idsOf = (some: readonly AuditRecord[]) => new Set(some.map(({ tokenId }) => tokenId));
   // A request that Microsoft refused is told once: it was sent, and did nothing.
   const refused = records.filter(isRefusedByMicrosoft);
-  const refusedIds = new Set(refused.map(({ tokenId }) => tokenId));
+  const refusedIds = idsOf(refused);
   const served = records.filter((one) => isServed(one) && (one.kind === undefined || !refusedIds.has(one.tokenId)));
-  const succeeded = new Set(
-    records.flatMap(({ outcome, status = 0, tokenId }) => (outcome === 'answered' && status < 400 ? [tokenId] : [])),
-  );
-  const rejected = new Set(
-    records.flatMap(({ outcome, status = 0, tokenId }) =>
-      outcome === 'answered' && status >= 400 && status < 500 ? [tokenId] : [],
-    ),
-  );
+  const answered = records.filter(({ outcome }) => outcome === 'answered');
+  const succeeded = idsOf(answered.filter(({ status = 0 }) => status < 400));
+  // The answer is known, though Microsoft refused.
+  const known = idsOf(answered.filter(({ status = 0 }) => status < 500));
   const changing = served.filter((one) => one.kind === 'request' && mayChange(one));
   const byPurpose = Map.groupBy(served, (one) => (one.rule?.startsWith('job:') ? one.rule.slice(4) : purposeOf(one)));
   const done = [...byPurpose].flatMap(([of, some]) => {
     const job = jobs.find(({ name }) => name === of);
     // The token of a job may carry more than the job may send requests with.
     const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
-    // An apply has a record of each change that it sends, so that a token alone was read with.
-    const isPlan = job?.changes === true && some.every(({ kind }) => kind === undefined);
-    const about = isPlan
-      ? { about: 'read for a plan, or to check it' }
-      : of === purposes.token
-        ? { about: 'what was done with it is not on record' }
-        : {};
+    const areTokens = some.every(({ kind }) => kind === undefined);
+    const about =
+      job?.changes === true && areTokens ? aboutTokens.change : of === purposes.token ? aboutTokens.own : {};
     return deed(job === undefined ? of : reportTitle(job), some, { permissions: permissions.toSorted(), ...about });
   });
   const failed = Map.groupBy(
@@ -114,7 +114,7 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   return {
     since: from,
     changes: changing.filter(({ tokenId }) => succeeded.has(tokenId)).length,
-    unclear: changing.filter(({ tokenId }) => !succeeded.has(tokenId) && !rejected.has(tokenId)).length,
+    unclear: changing.filter(({ tokenId }) => !known.has(tokenId)).length,
     tokens: done.some(({ name }) => name === purposes.token),
     deeds: [
       ...done.toSorted((one, other) => other.count - one.count),

@@ -91,12 +91,12 @@ it('tells what was served by its purpose, and what was approved, refused and fai
   expect(workText(undefined)).toBe('This report does not say it: the audit log could not be read.');
 });
 
-it('says of a job that changes something that it only read, unless it sent a request', async () => {
+it('says beside the tokens of a change job where its changes are counted, unless it has requests, too', async () => {
   const token = record(26, { outcome: 'issued', rule: 'job:licences' });
   const sent = request(27, 'a', { outcome: 'sent', method: 'PATCH', rule: 'job:licences' });
   const aboutOf = async (records: readonly AuditAnswer['entries'][number][]) =>
     (await readOf([records], { changes: true })).found?.deeds.map(({ about }) => about);
-  expect(await aboutOf([token])).toEqual(['read for a plan, or to check it']);
+  expect(await aboutOf([token])).toEqual(['a change that was sent is on a line of its own']);
   expect(await aboutOf([sent, token])).toEqual([undefined]);
 });
 
