@@ -93,7 +93,10 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
           {shown.map(({ tenant }, at) => (
             <li key={tenant.tenantId}>
               <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-              <span class="small"> {[aboutOf(tenant.tenantId, at), endText(tenant)].filter(Boolean).join(', ')}</span>
+              <span class="small">
+                {' '}
+                {[aboutOf(tenant.tenantId, at), lastAnswerText(tenant)].filter(Boolean).join(', ')}
+              </span>
             </li>
           ))}
           {more <= 0 ? null : (
@@ -169,10 +172,10 @@ export const InPartnerCenter = (props: { readonly cause: string; readonly look?:
   ) : null;
 };
 
-/** `last answered 2 Dec, 07:00, and is asked no more`, or nothing unless the relationship is over. */
-export function endText(tenant: Tenant): string | undefined {
+/** `last answered 2 Dec, 07:00; runs no longer visit it`, or nothing unless the relationship is over. */
+export function lastAnswerText(tenant: Tenant): string | undefined {
   const at = lastAnswerOf(tenant);
-  return at && `last answered ${localTime(at)}, and is asked no more`;
+  return at && `last answered ${localTime(at)}; runs no longer visit it`;
 }
 
 /** Microsoft's code for too few rights: a consent or a role. `ptb doctor` finds out which. */

@@ -160,6 +160,17 @@ function helpFor(events: SomeEvents): { readonly words: string; readonly command
   return { words, command: command?.replace(tenantId, ids.join(' ')) };
 }
 
+/** What to do, after what happened. */
+function Help({ events }: { readonly events: SomeEvents }) {
+  const { words } = helpFor(events);
+  return words === '' ? null : (
+    <span class="quiet p2">
+      <span class="visually-hidden">. </span>
+      <Sentence text={words} />
+    </span>
+  );
+}
+
 /** Over events of one cause: how many, what is wrong, and what to do. */
 function CauseOf({ events }: { readonly events: SomeEvents }) {
   const [first] = events;
@@ -304,12 +315,7 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
                           <span class="visually-hidden">:</span> <Sentence text={textOf(event)} />
                         </span>
                       )}
-                      {isOpen(line) && helpFor(line.events).words !== '' ? (
-                        <span class="quiet p2">
-                          <span class="visually-hidden">. </span>
-                          <Sentence text={helpFor(line.events).words} />
-                        </span>
-                      ) : null}
+                      {isOpen(line) ? <Help events={line.events} /> : null}
                     </>
                   )}
                 </>

@@ -48,8 +48,8 @@ export const countOf = (shown: number, all: number, noun: string): string =>
 const inWords = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /**
- * `in 3 hours`, `2 days ago`: whole units, as in the days that the API counts. 25 hours are not written in days, because `Intl` writes one day as "tomorrow", which may be
- * the wrong calendar day.
+ * `in 3 hours`, `2 days ago`: whole units, as in the days that the API counts. 25 hours are not written in days, because `Intl`
+ * writes one day as "tomorrow", which may be the wrong calendar day.
  */
 export function relative(iso: string, nowMs = Date.now()): string {
   const seconds = (Date.parse(iso) - nowMs) / 1000;

@@ -247,12 +247,8 @@ export function useFailures(
   );
 }
 
-/** Jobs on a schedule that last failed in the same tenants within a day, if there are several: in how many tenants, how many jobs, and their runs. */
-export function useAlike(jobs: readonly JobRuns[]): {
-  readonly failed: number;
-  readonly jobs: number;
-  readonly runIds: readonly string[];
-} {
+/** Jobs on a schedule that last failed in the same tenants within a day, if there are several: in how many tenants, and their runs. */
+export function useAlike(jobs: readonly JobRuns[]): { readonly failed: number; readonly runIds: readonly string[] } {
   const last = jobs
     .flatMap(({ job, runs }) => (job.schedule === undefined ? [] : (lastRunOf(runs) ?? [])))
     .filter(({ status, tenants }) => status === 'completed' && tenants.failed > 0);
@@ -265,8 +261,7 @@ export function useAlike(jobs: readonly JobRuns[]): {
   const recent = failures.filter((one) => newest - startOf(one) < dayMs);
   const alike = Map.groupBy(recent, ({ codes }) => idsIn(codes));
   const [most = []] = [...alike.values()].toSorted((a, b) => b.length - a.length);
-  const runIds = most.length > 1 ? most.map(({ run }) => run.runId) : [];
-  return { failed: most[0]?.codes.size ?? 0, jobs: runIds.length, runIds };
+  return { failed: most[0]?.codes.size ?? 0, runIds: most.length > 1 ? most.map(({ run }) => run.runId) : [] };
 }
 
 /** None if they cannot be read. A broker that is busy is asked once more when it says. */

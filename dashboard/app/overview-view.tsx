@@ -229,7 +229,8 @@ function useSteepest(nights: Nights, kept: readonly RunSummaryAnswer[]) {
 /** Each job that runs by itself or ran lately: its last run, how many tenants answered, and when it runs next. */
 function Jobs({ polled }: { readonly polled: Polled<readonly JobRuns[] | undefined> }) {
   const shown = (polled.value ?? []).filter(isShown);
-  const { failed, jobs: alike } = useAlike(shown);
+  const { failed, runIds } = useAlike(shown);
+  const alike = runIds.length;
   // There is no bar on a phone.
   const isNarrow = useNarrow();
   const more = (
@@ -294,10 +295,11 @@ interface LastRunProps {
 function LastRun({ last, job, isSaid }: LastRunProps) {
   if (last === undefined) return <>no run yet</>;
   const isNew = Date.now() - Date.parse(last.startedAt) < dayMs;
+  const isToday = localDay(last.startedAt) === localDay(new Date().toISOString());
   return (
     <a href={runLink(last.runId)}>
-      {isNew && localDay(last.startedAt) !== localDay(new Date().toISOString()) ? 'yesterday, ' : ''}
-      {isNew ? <Clock iso={last.startedAt} /> : localDay(last.startedAt)}{' '}
+      {!isNew ? localDay(last.startedAt) : isToday ? '' : 'yesterday, '}
+      {isNew ? <Clock iso={last.startedAt} /> : null}{' '}
       {isSaid ? <span class="visually-hidden">{countsText(last.tenants)}</span> : <RunOutcome run={last} job={job} />}
     </a>
   );

@@ -12,18 +12,9 @@ export type FormContent = Readonly<Record<string, FieldContent>>;
 export const initialContent = (
   fields: readonly ParameterField[],
   given: Readonly<Record<string, ParameterValue>> = {},
-): FormContent =>
-  Object.fromEntries(
-    fields.map((field) => {
-      const value = given[field.name];
-      return [
-        field.name,
-        initialOf(value === undefined ? field : { ...field, schema: { ...field.schema, default: value } }),
-      ];
-    }),
-  );
+): FormContent => Object.fromEntries(fields.map((field) => [field.name, initialOf(field, given[field.name])]));
 
-function initialOf({ kind, required, schema: { default: value } }: ParameterField): FieldContent {
+function initialOf({ kind, required, schema }: ParameterField, value = schema.default): FieldContent {
   if (kind === 'choices') return Array.isArray(value) ? value : [];
   if (value === undefined) return kind === 'boolean' && required ? 'false' : '';
   if (kind === 'time') return shownTime(String(value));

@@ -66,14 +66,13 @@ const narrow: readonly RowsColumn<RunTenant>[] = [
   },
 ];
 
-/** What Microsoft said of a failure. */
+/** What Microsoft said of a failure: its heading names the cause. */
 function outcomeOf(tenant: RunTenant) {
   const { outcome, code, detail } = tenant;
   if (outcome !== 'failed' || detail === undefined) return <OutcomeBadge outcome={outcome} code={code} />;
-  const title = titleOf(causeOfVisit(tenant) ?? '');
   return (
     <span title={detail}>
-      <span class="visually-hidden">failed: {title} </span>
+      <span class="visually-hidden">failed: {titleOf(causeOfVisit(tenant) ?? '')} </span>
       <Detail text={detail} />
     </span>
   );
@@ -81,10 +80,11 @@ function outcomeOf(tenant: RunTenant) {
 
 /** A text of Microsoft's, with the number that one searches for first. */
 function Detail({ text }: { readonly text: string }) {
-  const [given = '', number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
+  const [given, number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
+  if (given === undefined) return <Sentence text={text} />;
   return (
     <>
-      {number === undefined ? null : <code>{number}</code>} <Sentence text={text.replace(given, '')} />
+      <code>{number}</code> <Sentence text={text.replace(given, '')} />
     </>
   );
 }

@@ -1,7 +1,7 @@
 import type { LastResult } from '../../src/lib/api/answers/tenants.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
-import { endText } from './causes.tsx';
+import { lastAnswerText } from './causes.tsx';
 import { Marks, marksLegend } from './charts.tsx';
 import { count, localDate } from './format.ts';
 import type { Failures } from './nights.ts';
@@ -154,7 +154,7 @@ export const narrowColumns = (
       const why = isGrouped ? undefined : stateOf(tenant);
       const failed = failedText(tenant, jobs);
       const since = later.get(tenant.tenantId);
-      const below = [why ?? [], failed ?? endText(tenant) ?? tenant.defaultDomain ?? []].flat().join(' · ');
+      const below = [why ?? [], failed ?? lastAnswerText(tenant) ?? tenant.defaultDomain ?? []].flat().join(' · ');
       return (
         <TwoLines
           below={<span class={failed ? 'problem' : 'cut'}>{[below, failed && since].filter(Boolean).join(' ')}</span>}
@@ -214,8 +214,8 @@ function failedText({ lastResults }: Tenant, jobs: readonly JobColumn[] = []): s
 
 function NameLink(props: { readonly tenant: Tenant; readonly since?: string | undefined }) {
   const { tenantId, name, defaultDomain, explanation } = props.tenant;
-  const still = endText(props.tenant);
-  const title = `${name}, ${defaultDomain ?? tenantId}. ${explanation}${still === undefined ? '' : ` ${capitalized(still)}.`}`;
+  const lastAnswer = lastAnswerText(props.tenant);
+  const title = `${name}, ${defaultDomain ?? tenantId}. ${explanation}${lastAnswer === undefined ? '' : ` ${capitalized(lastAnswer)}.`}`;
   return (
     <a
       href={tenantLink(tenantId)}

@@ -69,7 +69,7 @@ export function useChosenTenants(
     known,
     problem,
     named: { ...(only.length === 0 ? {} : { tenants: only }), ...(except.length === 0 ? {} : { except }) },
-    buttonText: `${verb} ${isAll ? (all === 'job' ? 'all tenants of the job' : allText(counted)) : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
+    buttonText: `${verb} ${isAll ? allText(all, number) : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
     set: (list, next) => {
       setLists((current) => ({ ...current, [list]: next }));
       setTried(false);
@@ -85,8 +85,10 @@ export function useChosenTenants(
 
 const fieldIds = { only: 'start-tenants', except: 'start-except' } as const;
 
-const allText = (number: number | undefined): string =>
-  number === undefined || number < 2 ? 'all tenants' : `all ${count(number, 'tenant')}`;
+function allText(all: 'listed' | 'job' | undefined, number: number | undefined): string {
+  if (all === 'job') return 'all tenants of the job';
+  return number === undefined || number < 2 ? 'all tenants' : `all ${count(number, 'tenant')}`;
+}
 
 /** What identifies tenants without a list: a group, a tag, a domain or an id. */
 const entryPattern = /^(?:(?:group|tag):.+|[^\s.:]+(?:\.[^\s.:]+)+|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i;
@@ -138,12 +140,12 @@ function placesOf(tenants: readonly Tenant[]): ReadonlyMap<string, readonly stri
   return made;
 }
 
-const isMark = (entry: string): boolean => /^(?:group|tag):/i.test(entry);
+const isMark = (entry: string): boolean => /^(?:group|tag):/.test(entry);
 
 /** The ids of the tenants of a group or tag. Undefined if the list does not say which these are. */
 function marked(entry: string, tenants: readonly Tenant[]): readonly string[] | undefined {
   const name = entry.slice(entry.indexOf(':') + 1);
-  const isGroup = /^group:/i.test(entry);
+  const isGroup = entry.startsWith('group:');
   const marksOf = ({ groups, tags }: Tenant) => (isGroup ? groups : tags);
   if (tenants.some((tenant) => marksOf(tenant) === undefined)) return undefined;
   return tenants.flatMap((tenant) =>
@@ -438,7 +440,7 @@ function optionsFor(
 /** An entry in words: the name of a tenant, `Group served`, `Tag tier=gold`. */
 function textOf(entry: string, tenants: readonly Tenant[] = []): string {
   if (isMark(entry))
-    return entry.replace(/^(g|t)(roup|ag):/i, (_, first: string, rest: string) => `${first.toUpperCase()}${rest} `);
+    return entry.replace(/^(g|t)(roup|ag):/, (_, first: string, rest: string) => `${first.toUpperCase()}${rest} `);
   const [tenantId, ...others] = placesOf(tenants).get(entry.toLowerCase()) ?? [];
   return (others.length === 0 && tenants.find((tenant) => tenant.tenantId === tenantId)?.name) || entry;
 }

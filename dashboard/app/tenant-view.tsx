@@ -7,7 +7,7 @@ import { Notice, Warnings } from '../shared/text.tsx';
 import { auditLink } from './view-filter.ts';
 import { type Api, rowsFrom } from './api.ts';
 import { PartyName, titleInWords } from './approval-facts.tsx';
-import { deniedCause, endText, InPartnerCenter, isDenied, WhyAndAdvice } from './causes.tsx';
+import { deniedCause, lastAnswerText, InPartnerCenter, isDenied, WhyAndAdvice } from './causes.tsx';
 import { useRole } from './context.ts';
 import { CopyButton, StepFor } from './copy.tsx';
 import { DialogButton } from './dialog.tsx';
@@ -303,14 +303,14 @@ function useChange(tenantId: string, runId: string | undefined) {
 
 function Relationship({ tenant }: TenantProps) {
   const { relationshipRenews, roles = [], reachable, reasonTitle, explanation, asOf } = tenant;
-  const still = endText(tenant);
+  const lastAnswer = lastAnswerText(tenant);
   const shown = roles.slice(0, rolesShown);
   const more = roles.length - shown.length;
   const tone = reachable ? 'good' : 'idle';
   return (
     <Panel title="Relationship" more={<ToneBadge tone={tone}>{reasonTitle}</ToneBadge>}>
       {reachable ? null : <p class="small">{explanation}</p>}
-      {still === undefined ? null : <p class="small">{capitalized(still)}.</p>}
+      {lastAnswer === undefined ? null : <p class="small">{capitalized(lastAnswer)}.</p>}
       <Life tenant={tenant} />
       <dl>
         <Fact name="Renews">{relationshipRenews === false ? 'not by itself' : undefined}</Fact>

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
-import { endText, GroupHead, InPartnerCenter, noTenant } from './causes.tsx';
+import { lastAnswerText, GroupHead, InPartnerCenter, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
@@ -256,7 +256,7 @@ function grouped(
     const below = new Set(some);
     // Those that a filter leaves.
     const shown = cause && { ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) };
-    const text = [advice ?? [], key === 'ends' ? [] : stillText(some)].flat().join(' ');
+    const text = [advice ?? [], key === 'ends' ? [] : lastAnswersText(some)].flat().join(' ');
     const head = (
       <GroupHead {...{ title, tone, since }} advice={text || undefined} cause={shown} count={some.length}>
         <InPartnerCenter cause={key === 'ends' ? 'gdap_expiring' : key} look="btn s" />
@@ -268,13 +268,13 @@ function grouped(
 }
 
 /** Why the rows of tenants without a relationship show no failure. Empty without such rows. */
-function stillText(tenants: readonly Tenant[]): readonly string[] {
-  const still = tenants.filter((tenant) => endText(tenant) !== undefined);
-  const [first] = still;
+function lastAnswersText(tenants: readonly Tenant[]): readonly string[] {
+  const answered = tenants.filter((tenant) => lastAnswerText(tenant) !== undefined);
+  const [first] = answered;
   if (first === undefined) return [];
-  return still.length === 1
-    ? [`${first.name} ${endText(first)}.`]
-    : [`${count(still.length, 'tenant')} answered lately, and are asked no more.`];
+  return answered.length === 1
+    ? [`${first.name} ${lastAnswerText(first)}.`]
+    : [`${count(answered.length, 'tenant')} answered lately; runs no longer visit them.`];
 }
 
 /** The rows that say why, if the changes are of one run. */

@@ -70,7 +70,7 @@ describe('the overview', () => {
     await unmount();
   });
 
-  it('says what its number is the sum of, that a tenant still answers, and where relationships are renewed', async () => {
+  it('says what its number is the sum of, when a tenant without access last answered, and where relationships are renewed', async () => {
     const lastResults = [{ ...failed('access-check'), outcome: 'succeeded' as const }];
     const ended = { reachable: false, reason: 'gdap_expired', relationshipEndsAt: '2026-11-23T05:00:00.000Z' } as const;
     const change = { ...failed('harden', 'change_failed'), runId: `harden@apply-${'0'.repeat(32)}` };
@@ -89,7 +89,7 @@ describe('the overview', () => {
     );
     const names = [...root.querySelectorAll('.names li')].map(({ textContent }) => textContent);
     expect(names).toContainEqual(
-      expect.stringMatching(/^Fabrikam last answered 24 Nov, \d\d:00, and is asked no more$/),
+      expect.stringMatching(/^Fabrikam last answered 24 Nov, \d\d:00; runs no longer visit it$/),
     );
     expect(names).toContain('Litware ');
     const ways = [...root.querySelectorAll<HTMLAnchorElement>('.cause a[target="_blank"]')];
