@@ -1,7 +1,8 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditRecord, oneARequest } from './audit-lines.ts';
 import { type AuditPages, largePageSize, readRecords } from './audit-pages.ts';
-import { type Names, subjectOf, tenantOf } from './audit-table.tsx';
+import { type Names, tenantOf } from './audit-names.ts';
+import { subjectOf } from './audit-record.tsx';
 import { count, localClock, localDay } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Time } from './pieces.tsx';

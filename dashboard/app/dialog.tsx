@@ -50,13 +50,17 @@ export function DialogButton(props: {
 
 /**
  * Asks or shows something before the page. The browser keeps the focus inside, closes it on Escape, and returns the focus
- * to where it was.
+ * to where it was. Reading begins at the title, not at the button that closes it.
  */
 export function Dialog({ title, about, kind, onClose, form, children, actions }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const titleId = useId();
   // Before painting, so that no key that is pressed in between is lost.
-  useLayoutEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => {
+    dialog.current?.showModal();
+    heading.current?.focus();
+  }, []);
   const close = (): void => dialog.current?.close();
   const footer =
     form === undefined ? (
@@ -83,7 +87,9 @@ export function Dialog({ title, about, kind, onClose, form, children, actions }:
     <>
       <header>
         <div>
-          <h2 id={titleId}>{title}</h2>
+          <h2 id={titleId} ref={heading} tabIndex={-1}>
+            {title}
+          </h2>
           {about === undefined ? null : <div class="quiet">{about}</div>}
         </div>
         <button type="button" class="bare s" aria-label="Close" onClick={close}>

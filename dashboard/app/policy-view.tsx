@@ -3,7 +3,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { ReplayAnswer } from '../../src/lib/api/answers/policy.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
-import { type Names, useNames } from './audit-table.tsx';
+import { type Names, useNames } from './audit-names.ts';
 import { readPeriod, Refused } from './audit-period.tsx';
 import { GroupHead } from './causes.tsx';
 import { Choice } from './choice.tsx';

@@ -7,7 +7,7 @@ import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 import type { Api } from './api.ts';
 import { shortName, titleInWords } from './approval-facts.tsx';
 import { type AuditRecord, oneARequest } from './audit-lines.ts';
-import { subjectOf } from './audit-table.tsx';
+import { subjectOf } from './audit-record.tsx';
 import { useRole } from './context.ts';
 import { entryOf, Timeline, type TimelineEntry } from './event-list.tsx';
 import { count } from './format.ts';

@@ -43,7 +43,7 @@ const opened: Readonly<Record<string, readonly [view: keyof Views, first: (page:
         .click(),
   ],
   deny: ['approvals', (page) => page.getByRole('button', { name: /^Deny/ }).first().click()],
-  record: ['audit', (page) => page.locator('.audit tbody tr:not(:has([aria-expanded])):has(button)').first().click()],
+  record: ['audit', (page) => page.locator('.audit tbody tr').filter({ hasText: 'of a plan' }).first().click()],
   failed: ['run', (page) => page.locator('.rows-body [role="row"]').nth(1).click()],
 };
 

@@ -250,8 +250,11 @@ describe('the list of approvals', () => {
         )[0]!,
     });
     for (const place of ['Request b', 'Request c', 'Nothing waits for a decision']) {
-      root.querySelector<HTMLElement>('.approval button.primary')?.focus();
+      const opener = root.querySelector<HTMLElement>('.approval button.primary');
+      opener?.focus();
       await press('Approve…');
+      // As browsers do.
+      root.querySelector('dialog')?.addEventListener('close', () => opener?.focus());
       await send('Agreed with the customer.');
       expect(root.querySelector('dialog')).toBeNull();
       expect(document.activeElement?.textContent).toBe(place);

@@ -8,7 +8,8 @@ import { type AuditRecord, folded, oneARequest } from '../../../dashboard/app/au
 import { readPeriod } from '../../../dashboard/app/audit-period.tsx';
 import { type AuditPages, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import { isFailed } from '../../../src/lib/api/refusals.ts';
-import { AuditTable, type Names, tenantOf, useNames } from '../../../dashboard/app/audit-table.tsx';
+import { type Names, tenantOf, useNames } from '../../../dashboard/app/audit-names.ts';
+import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole } from './signed-in.tsx';
@@ -153,9 +154,17 @@ it('keeps text that is typed before the first effects run, and shows the filter 
 });
 
 const nobody = '00000000-0000-0000-0000-000000000000';
+const asker = { kind: 'user', name: 'Ada', objectId: 'o', applicationId: 'a' };
+const planFacts = [
+  { name: 'Plan', value: 'block-consent@manual-1' },
+  { name: 'Tenants', value: '15' },
+];
 const names: Names = {
   tenants: new Map(),
-  tenantsOfPlan: new Map([['a1', '15']]),
+  approvals: new Map([
+    ['a1', { title: 'Block consent: 15 changes in 15 tenants', facts: planFacts, asker, askedAt: from } as never],
+  ]),
+  jobOf: (id) => id.replace(/@.*/, ''),
   nameOf: (id) => id,
   whoIn: ({ caller }) =>
     caller.kind === 'agent'
@@ -193,7 +202,7 @@ it('shows the steps of an approval with reason and link, also of two people who 
   expect(rows).toHaveLength(3);
   await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
   expect(root.querySelector('dialog')?.textContent).toContain('ReasonAgreed.');
-  expect(root.querySelector('dialog dl a')?.getAttribute('href')).toBe('#/approvals/a1');
+  expect(root.querySelector('dialog dl a[href="#/approvals/a1"]')).not.toBeNull();
   await unmount();
 });
 
@@ -214,19 +223,57 @@ it('says that an approval is of a plan, and over how many tenants if it knows, a
   await unmount();
 });
 
+const oneTenant = '11111111-0000-4000-8000-000000000000';
+
 it.each<[string, Partial<AuditRecord>]>([
-  ['denied the request', { kind: 'approval', outcome: 'denied' }],
-  ['got no token', { outcome: 'denied', code: 'consent_required' }],
-  ['got no token', { outcome: 'denied', code: 'tenant_excluded' }],
-  ['was not served', { kind: 'request', outcome: 'denied', code: 'throttled' }],
-  ['refused by the policy', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
-  ['refused by Microsoft', { kind: 'request', outcome: 'answered', status: 403 }],
-  ['failed with 503', { kind: 'request', outcome: 'answered', status: 503 }],
-  ['the answer was 404', { kind: 'request', outcome: 'answered', status: 404 }],
-])('heads the details of a record by what became of it: %s', async (words, more) => {
-  const { root, unmount } = await rendered(<AuditTable records={[entry(more)]} filter={{}} names={names} />);
+  ['P got a token for Contoso', {}],
+  ['P got no token for Contoso', { outcome: 'denied', code: 'consent_required' }],
+  ['P got no token for Contoso', { outcome: 'denied', code: 'tenant_excluded' }],
+  ['The policy refused P a token for Contoso', { outcome: 'denied', code: 'scope_not_allowed' }],
+  ['P was refused a request to Contoso', { kind: 'request', outcome: 'denied', code: 'throttled' }],
+  ['The policy refused P a request to Contoso', { kind: 'request', outcome: 'denied', code: 'scope_not_allowed' }],
+  ['Microsoft refused a request of P to Contoso', { kind: 'request', outcome: 'answered', status: 403 }],
+  ['Microsoft refused a change of P to Contoso', { kind: 'request', outcome: 'answered', status: 403, plan: 'p' }],
+  ['Microsoft failed to serve a request of P to Contoso', { kind: 'request', outcome: 'answered', status: 503 }],
+  ['No answer came to a request of P to Contoso', { kind: 'request', outcome: 'failed' }],
+  ['P sent a request to Contoso', { kind: 'request', outcome: 'answered', status: 404 }],
+  ['P denied graph', { kind: 'approval', outcome: 'denied' }],
+  ['The approval of a plan was used', { kind: 'approval', outcome: 'used', tenantId: nobody }],
+  [
+    'P asked for the approval of “Block consent: 15 changes in 15 tenants”',
+    { kind: 'approval', outcome: 'asked', tenantId: nobody, approvalId: 'a1' },
+  ],
+  ['P changed the tags of Contoso', { kind: 'tags', outcome: 'changed', tagsAdded: ['gold'] }],
+  ['P called the tool tenants', { kind: 'tool', outcome: 'called', tool: 'tenants' }],
+])('heads the details of a record by what happened: %s', async (words, more) => {
+  const known: Names = {
+    ...names,
+    tenants: new Map([[oneTenant, 'Contoso']]),
+    whoIn: () => ({ kind: 'person', name: 'P' }),
+  };
+  const records = [entry({ tenantId: oneTenant, ...more })];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={known} />);
   await act(() => root.querySelector<HTMLElement>('tbody tr:not(.group) td')?.click());
-  expect(root.querySelector('dialog h2')?.textContent).toBe(`${nobody}: ${words}`);
+  expect(root.querySelector('dialog h2')?.textContent).toBe(words);
+  await unmount();
+});
+
+it('leads from a record to its plan by name, and to the records beside it', async () => {
+  const records = [
+    entry({ kind: 'approval', outcome: 'used', approvalId: 'a1', tenantId: nobody, at: to }),
+    entry({ tokenId: 't2' }),
+  ];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+  await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
+  const links = [...root.querySelectorAll('dialog dl a')].map((link) => [link.textContent, link.getAttribute('href')]);
+  expect(links).toEqual([
+    ['block-consent', '#/plans/block-consent%40manual-1'],
+    ['Show the approval', '#/approvals/a1'],
+  ]);
+  const [newer, older] = root.querySelectorAll<HTMLElement>('dialog footer button');
+  expect(newer?.ariaDisabled ?? newer?.getAttribute('aria-disabled')).toBe('true');
+  await act(() => older?.click());
+  expect(root.querySelector('dialog h2')?.textContent).toBe(`${nobody} got a token`);
   await unmount();
 });
 
@@ -343,7 +390,7 @@ describe('equal records that follow each other', () => {
     const tenant = (...ids: readonly (string | undefined)[]) =>
       tenantOf(folded(ids.map((tenantId, n) => at(9 - n, tenantId === undefined ? {} : { tenantId })))[0]!, {
         ...names,
-        tenantsOfPlan: new Map(),
+        approvals: new Map(),
         tenants: new Map([one, two].map((id) => [id, 'Contoso'])),
       });
     expect([tenant(one, two, one), tenant(undefined, one), tenant(one, one)]).toEqual([
