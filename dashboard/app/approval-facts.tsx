@@ -10,6 +10,7 @@ import { Icon } from './icon.tsx';
 import { inWords, waveWord } from './plan-words.ts';
 import { useTenants } from './polling.ts';
 import { planLink } from './route.ts';
+import { nilUuid } from '../../src/lib/core/identifiers.ts';
 
 type Party = ApprovalSummary['asker'];
 
@@ -133,7 +134,12 @@ function Waves({ value }: { readonly value: string }) {
   return <>{words.join(', ')}</>;
 }
 
-/** A fact as it is: what looks like an id at the end of a name may be part of a name that the customer chose. */
+/** A tenant by its name alone: its id stands with the others. What else looks like an id may be part of a name that the customer chose. */
+const withoutId = ({ name, value }: NamedText, tenantId: string): NamedText => ({
+  name,
+  value: name === 'Tenant' && value.endsWith(` (${tenantId})`) ? value.slice(0, -tenantId.length - 3) : value,
+});
+
 const factOf = ({ name, value }: NamedText) => (
   <Fact key={name} name={name}>
     {name === 'Plan' ? (
@@ -177,7 +183,7 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
       <dl>
         <Fact name="Why">{saysWho ? (reason ?? <span class="quiet">no reason given</span>) : undefined}</Fact>
         <Fact name="Asked by">{saysWho ? <PartyName party={asker} /> : undefined}</Fact>
-        {shown.map(factOf)}
+        {shown.map((fact) => factOf(withoutId(fact, approval.tenantId)))}
         <Fact name="After approval">{saysWho ? undefined : servedWords(approval)}</Fact>
       </dl>
       {details.map(textOf)}
@@ -191,6 +197,7 @@ export function ApprovalFacts(props: { readonly approval: ApprovalAnswer; readon
           <Fact name="Approval id">
             <code>{approval.id}</code>
           </Fact>
+          <Fact name="Tenant id">{approval.tenantId === nilUuid ? undefined : <code>{approval.tenantId}</code>}</Fact>
           <Fact name="Deciders need">{from.join(' and ')}</Fact>
           {hashes.map(factOf)}
           <Fact name="Asker">{idsOf(asker)}</Fact>

@@ -156,8 +156,8 @@ function DecisionDialog(props: DialogProps) {
   const { title = 'this request', possibleDecisions = [] } = polled.value ?? {};
   const isPossible = possibleDecisions.includes(decision);
   const { verb } = decisionWords[decision];
-  // The button for it does not stay.
-  useEffect(() => area.current?.focus(), [decision]);
+  // The field is there once the approval is read. The button to deny instead does not stay.
+  useEffect(() => area.current?.focus(), [decision, isPossible]);
   const denyInstead = (): void => {
     // What is being sent is an approval.
     if (busy) return;
@@ -189,13 +189,13 @@ function DecisionDialog(props: DialogProps) {
   };
   return (
     <Dialog
-      title={polled.value === undefined ? `${verb} ${title}?` : `${verb}: ${titleInWords(polled.value)}?`}
+      title={polled.value === undefined ? `${verb} ${title}?` : `${verb} “${titleInWords(polled.value)}”?`}
       about={polled.value && <Standing approval={polled.value} />}
       kind="wide"
       onClose={onClose}
       form={{
         onSubmit: submit,
-        send: isPossible ? verb : undefined,
+        send: isPossible ? `${verb} ${decision === 'revoke' ? 'the approval' : 'the request'}` : undefined,
         isStop: decision !== 'approve',
         busy,
         cancel: isPossible || polled.value === undefined ? 'Cancel' : 'Close',

@@ -123,7 +123,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
       .click();
     await approver.press(/^Approve…/);
     await approver.page.getByLabel(/^Reason/).fill('The customers agreed.');
-    await approver.press('Approve');
+    await approver.press('Approve the request');
     await approver.page.getByRole('dialog').waitFor({ state: 'detached' });
     await operator.press('Apply…');
     await operator.press('Apply');

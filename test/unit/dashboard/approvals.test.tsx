@@ -219,7 +219,7 @@ describe('the list of approvals', () => {
     await press('Approve…');
     await send('too short');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny “PATCH /);
     expect(root.querySelector('.consequence')?.textContent).toBe(
       'The request is refused, even if others have approved it.',
     );
@@ -234,6 +234,7 @@ describe('the list of approvals', () => {
   it('moves the focus to the reason when the person denies instead', async () => {
     const { root, press } = await page('list', broker(approval()).api);
     await press('Approve…');
+    expect(document.activeElement).toBe(root.querySelector('textarea'));
     await press('Deny instead…');
     expect(document.activeElement).toBe(root.querySelector('textarea'));
   });
@@ -291,12 +292,12 @@ describe('the list of approvals', () => {
     await press('Approve…');
     await send('Agreed with the customer.');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve: PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve “PATCH /);
     fail(slow);
     await settle();
     expect(root.querySelector('dialog [role=alert]')?.textContent).toContain('The broker is slow');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny “PATCH /);
     expect(root.querySelector('dialog [role=alert]')).toBeNull();
     await send('The ticket is closed already.');
     expect(decide.mock.calls.map(([, { decision }]) => decision)).toEqual(['approve', 'deny']);
@@ -337,7 +338,7 @@ describe('the list of approvals', () => {
       `The decision on ${approval().title} was not confirmed. The broker is slow. No.`,
     );
     await press('Review…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve: PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Approve “PATCH /);
     expect(root.querySelector('textarea')?.value).toBe('Agreed with the customer.');
   });
 
@@ -401,7 +402,7 @@ describe('the list of approvals', () => {
     answer({ ...one, status: 'approved', possibleDecisions: [] });
     await settle();
     expect(root.querySelector('.toast')?.textContent).toContain('You have approved it: PATCH');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: DELETE /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny “DELETE /);
     expect(root.querySelector('textarea')?.value).toBe('too short');
   });
 
@@ -414,16 +415,16 @@ describe('the list of approvals', () => {
     expect(root.querySelector('dialog')?.textContent).toContain('Deciding needs the app role Audit.Read');
     expect(root.querySelector('dialog')?.textContent).not.toContain('not possible any more');
     await press('Deny instead…');
-    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny: PATCH /);
+    expect(root.querySelector('dialog h2')?.textContent).toMatch(/^Deny “PATCH /);
     expect(document.activeElement).toBe(root.querySelector('textarea'));
-    expect(root.querySelector('dialog button[type=submit]')?.textContent).toBe('Deny');
+    expect(root.querySelector('dialog button[type=submit]')?.textContent).toBe('Deny the request');
   });
 
   it('approves with a reason after the person has read what it does, and the entry leaves the list', async () => {
     const { api } = broker(approval());
     const { root, press, send } = await page('list', api);
     await press('Approve…');
-    expect(root.querySelector('dialog h2')?.textContent).toBe(`Approve: ${approval().title}?`);
+    expect(root.querySelector('dialog h2')?.textContent).toBe(`Approve “${approval().title}”?`);
     expect(root.querySelector('dialog')?.textContent).toContain('{ "accountEnabled": false }');
     expect(root.querySelector('.consequence')?.textContent).toBe(
       'The approval is then valid for one use within 30 minutes.',
@@ -445,7 +446,7 @@ describe('the list of approvals', () => {
     );
     // What was allowed can be taken back where it was decided.
     await press('Revoke…');
-    expect(root.querySelector('dialog h2')?.textContent).toBe(`Revoke: ${approval().title}?`);
+    expect(root.querySelector('dialog h2')?.textContent).toBe(`Revoke “${approval().title}”?`);
   });
 
   it('explains a decision that came too late, shows the present state, and offers no other try', async () => {
@@ -557,7 +558,7 @@ describe('a request that is called by words', () => {
   it('has them in the dialog in which it is decided', async () => {
     const { root, press } = await page('list', broker(named).api);
     await press('Approve…');
-    expect(root.querySelector('dialog h2')?.textContent).toBe('Approve: Deletes one user in Contoso?');
+    expect(root.querySelector('dialog h2')?.textContent).toBe('Approve “Deletes one user in Contoso”?');
     expect(root.querySelector('dialog .patch pre')?.textContent).toBe(`DELETE /v1.0/users/${me}`);
     expect(root.querySelector('dialog dl')?.textContent).toContain('graph (https://graph.microsoft.com)');
   });
@@ -652,6 +653,7 @@ describe('the page of an approval', () => {
     expect(folded).toEqual([
       'Rule',
       'Approval id',
+      'Tenant id',
       'Deciders need',
       'SHA-256 of the body',
       'Asker',
