@@ -1,10 +1,11 @@
+import type { ComponentChildren } from 'preact';
 import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { Problem, Sentence, Warnings } from '../shared/text.tsx';
-import { CopyButton } from './copy.tsx';
+import { Command, CopyButton } from './copy.tsx';
 import { count, relative } from './format.ts';
-import { Badge, Fact, Time } from './pieces.tsx';
+import { Icon } from './icon.tsx';
+import { Badge, Fact, Time, ToneBadge } from './pieces.tsx';
 import { Dialog } from './dialog.tsx';
-import { momentsOf } from './timeline.ts';
 
 interface ReportProps {
   readonly report: HealthReportAnswer;
@@ -44,123 +45,190 @@ function CopyCommand({ text, whatFor }: { readonly text: string; readonly whatFo
 
 /** The parts of the broker beside the credential. */
 function BrokerHealth({ report }: ReportProps) {
-  const { policy, storage, keyVault, notifications, permissionMap, auditCheckpoints, tokens, checkedAt } = report;
+  const { policy, storage, keyVault, notifications, permissionMap, auditCheckpoints, tokens } = report;
+  const { state, lastAt } = auditCheckpoints;
   return (
-    <section class="stack" aria-label="Components">
+    <>
       <h3>Components</h3>
       <dl>
-        <Fact name="Access policy">
-          <Badge state={policy.status}>{policy.state}</Badge> {count(policy.rules, 'rule')}
-        </Fact>
-        <Fact name="Storage">
-          <Badge state={storage.status} />
-        </Fact>
-        <Fact name="Key Vault">
-          <Badge state={keyVault.status} />{' '}
-          {keyVault.lastReadAt === undefined ? null : (
-            <span class="quiet">
-              read <Time iso={keyVault.lastReadAt} />
-            </span>
+        <Part name="Access policy" status={policy.status} word={policy.state}>
+          {count(policy.rules, 'rule')}
+        </Part>
+        <Part name="Storage" status={storage.status} />
+        <Part name="Key Vault" status={keyVault.status}>
+          {keyVault.lastReadAt && (
+            <>
+              read <Time iso={keyVault.lastReadAt} short />
+            </>
           )}
-        </Fact>
-        <Fact name="Notifications">
-          <Badge state={notifications.status} />
-        </Fact>
-        <Fact name="Permission map">
-          <Badge state={permissionMap.status} /> <MapSource map={permissionMap} />
-        </Fact>
-        <Fact name="Audit checkpoints">
-          <Badge state={auditCheckpoints.status}>{auditCheckpoints.state === 'off' ? 'off' : undefined}</Badge>{' '}
-          {auditCheckpoints.state === 'off' ? <span class="quiet">their timer is disabled</span> : null}
-          {auditCheckpoints.state === 'off' || auditCheckpoints.lastAt === undefined ? null : (
-            <span class="quiet">
-              last <Time iso={auditCheckpoints.lastAt} />
-            </span>
-          )}
+        </Part>
+        <Part name="Notifications" status={notifications.status} />
+        <Part name="Permission map" status={permissionMap.status}>
+          {permissionMap.source && <MapSource map={permissionMap} />}
+        </Part>
+        <Part name="Audit checkpoints" status={auditCheckpoints.status} word={state === 'off' ? 'off' : undefined}>
+          {state === 'off'
+            ? 'their timer is disabled'
+            : lastAt && (
+                <>
+                  last <Time iso={lastAt} short />
+                </>
+              )}
+        </Part>
+        <Fact name="Checked">
+          <Time iso={report.checkedAt} exact />
         </Fact>
         <Fact name="Tokens">
-          {tokens.issued.toLocaleString('en')} from this instance since its start,{' '}
-          {tokens.fromCache.toLocaleString('en')} of them from the cache
-        </Fact>
-        <Fact name="Checked">
-          <Time iso={checkedAt} exact />
+          {tokens.issued.toLocaleString('en')}{' '}
+          <span class="quiet">since this instance started, {tokens.fromCache.toLocaleString('en')} from the cache</span>
         </Fact>
       </dl>
-    </section>
+    </>
   );
 }
 
+/** The state of a part, and beside it what else is known. */
+const Part = (props: {
+  readonly name: string;
+  readonly status: string;
+  /** Default: the status. */
+  readonly word?: string | undefined;
+  readonly children?: ComponentChildren;
+}) => (
+  <Fact name={props.name}>
+    <Badge state={props.status}>{props.word}</Badge>
+    {props.children ? <span class="quiet">, {props.children}</span> : null}
+  </Fact>
+);
+
 function MapSource({ map: { source, retrievedAt } }: { readonly map: HealthReportAnswer['permissionMap'] }) {
-  if (source === undefined) return null;
-  if (source === 'built-in') return <span class="quiet">built in</span>;
+  if (source === 'built-in') return <>built in</>;
   return (
-    <span class="quiet" title={source}>
-      Microsoft's file {retrievedAt === undefined ? null : <Time iso={retrievedAt} short />}
-    </span>
+    <span title={source}>Microsoft's file {retrievedAt === undefined ? null : <Time iso={retrievedAt} short />}</span>
   );
 }
 
 type Application = HealthReportAnswer['applications'][number];
 
+/** Days until the first of the credentials ends. Negative after that. Undefined without one that ends. */
+export const firstDaysLeft = ({ applications }: HealthReportAnswer): number | undefined =>
+  applications
+    .flatMap(({ daysLeft, clientCredential }) => [daysLeft, clientCredential?.daysLeft])
+    .filter((days) => days !== undefined)
+    .toSorted((a, b) => a - b)[0];
+
+/** Whether anybody has to act, in a sentence. */
+function titleOf(report: HealthReportAnswer): string {
+  const left = firstDaysLeft(report);
+  if (report.status === 'down') return 'The broker is down';
+  if (report.status === 'degraded') return 'The broker works, but needs attention';
+  return left === undefined ? 'The broker works' : `The credential is valid for ${count(left, 'day')}`;
+}
+
 /** What is known of the credentials and of the other parts of the broker. */
 export function CredentialDrawer({
   report,
+  onCheck,
   onClose,
-}: {
-  readonly report: HealthReportAnswer;
+}: ReportProps & {
+  /** Reads the report again. */
+  readonly onCheck: () => void;
   readonly onClose: () => void;
 }) {
   return (
-    <Dialog title="The broker" kind="drawer" onClose={onClose} about={<Badge state={report.status} />}>
+    <Dialog
+      title={titleOf(report)}
+      kind="drawer"
+      onClose={onClose}
+      about={report.status === 'ok' ? 'The broker renews it every day. There is nothing to do.' : undefined}
+      actions={
+        <button type="button" onClick={onCheck}>
+          <Icon name="again" /> Check again
+        </button>
+      }
+    >
       <Findings report={report} />
       {report.applications.map((health) => (
-        <Credential key={health.application} health={health} />
+        <Credential key={health.application} health={health} isOne={report.applications.length === 1} />
       ))}
       <BrokerHealth report={report} />
     </Dialog>
   );
 }
 
-/** One application: what is left of its credential, and its timeline. */
-function Credential({ health }: { readonly health: Application }) {
-  const { application, state, account, mfa, expiresAt, clientCredential, lastFailure } = health;
-  const kind = clientCredential?.kind;
+/** Days before an end from which on it is shown as a warning, if the broker names no threshold. */
+const warnDays = 14;
+
+function End({ iso, state }: { readonly iso: string; readonly state: Application['state'] }) {
+  const days = (Date.parse(iso) - Date.now()) / 86_400_000;
   return (
-    <section class="stack" aria-label={`Credential: ${application}`}>
-      <h3>
-        Credential: {application} <Badge state={state.status} />
-      </h3>
-      <ol class="timeline">
-        {momentsOf(health, Date.now()).map(({ title, iso, tone }) => (
-          <li key={title} class={tone === 'idle' ? 'next' : tone}>
-            <span class="when">
-              <Time iso={iso} short />
-              {tone === 'active' ? '' : `, ${relative(iso)}`}
-            </span>
-            {title}
-          </li>
-        ))}
-      </ol>
+    <>
+      <ToneBadge tone={days < 0 ? 'bad' : days < (state.thresholdDays ?? warnDays) ? 'warn' : 'good'}>
+        {days < 0 ? 'ended' : 'until'} <Time iso={iso} short />
+      </ToneBadge>
+      <span class="quiet">, {relative(iso)}</span>
+    </>
+  );
+}
+
+/** One application: until when its credential is valid, and how it is renewed. */
+function Credential({ health, isOne }: { readonly health: Application; readonly isOne: boolean }) {
+  const { application, state, account, mfa, mfaProbe, obtainedAt, expiresAt, clientCredential, lastFailure } = health;
+  const { kind, endsAt } = clientCredential ?? {};
+  const mayRenew = kind === 'secret' || kind === 'certificate';
+  return (
+    <>
+      <h3>{isOne && application === 'default' ? 'Credential' : `Credential: ${application}`}</h3>
       <dl>
-        {/* The timeline has their ends. */}
-        <Fact name="Refresh token">{expiresAt === undefined ? 'none' : undefined}</Fact>
-        <Fact name={`Client ${kind}`}>
-          {clientCredential && clientCredential.endsAt === undefined ? 'does not expire' : undefined}
+        <Fact name="Refresh token">
+          {expiresAt === undefined ? <Badge state="down">none</Badge> : <End iso={expiresAt} state={state} />}
         </Fact>
+        <Fact name={`Client ${kind}`}>
+          {clientCredential && (endsAt === undefined ? 'does not expire' : <End iso={endsAt} state={state} />)}
+        </Fact>
+        <Fact name="Last renewed">{obtainedAt && <Time iso={obtainedAt} short />}</Fact>
         <Fact name="Renewal">
-          {expiresAt === undefined ? null : 'The broker renews the refresh token every day. '}
-          {kind === 'secret' || kind === 'certificate' ? (
+          the refresh token every day
+          {mayRenew ? (
             <>
-              A client {kind} that the broker made is renewed in its last 30 days, unless{' '}
-              <code>CLIENT_SECRET_RENEWAL</code> is off.{' '}
+              ; a client {kind} that the broker made in its last 30 days, unless <code>CLIENT_SECRET_RENEWAL</code> is
+              off
             </>
           ) : null}
-          What needs you is said above.
         </Fact>
         <Fact name="Account">{account}</Fact>
-        <Fact name="MFA">{mfa === false ? <Badge state="degraded">unknown</Badge> : mfa && 'yes'}</Fact>
-        <Fact name="Last failure">{lastFailure && <Sentence text={lastFailure.meaning} />}</Fact>
+        <Fact name="MFA">
+          {mfa === undefined && mfaProbe === undefined ? undefined : (
+            <>
+              {mfaProbe?.compliant === false ? (
+                <Badge state="down">refused</Badge>
+              ) : mfa === false ? (
+                <Badge state="degraded">unknown</Badge>
+              ) : (
+                <Badge state="ok">confirmed</Badge>
+              )}
+              {mfaProbe === undefined ? null : (
+                <span class="quiet">
+                  , checked <Time iso={mfaProbe.at} short />
+                </span>
+              )}
+            </>
+          )}
+        </Fact>
+        <Fact name="Last failure">
+          {lastFailure && (
+            <>
+              <Time iso={lastFailure.at} short />: <Sentence text={lastFailure.meaning} />
+            </>
+          )}
+        </Fact>
       </dl>
-    </section>
+      {expiresAt === undefined ? null : (
+        <Command
+          about="To renew the refresh token now:"
+          text={`ptb rotate${application === 'default' ? '' : ` --application ${application}`}`}
+        />
+      )}
+    </>
   );
 }

@@ -1,5 +1,5 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
-import { CredentialDrawer } from './broker-health.tsx';
+import { CredentialDrawer, firstDaysLeft } from './broker-health.tsx';
 import { DialogButton } from './dialog.tsx';
 import { Face, Icon } from './icon.tsx';
 import { Palette } from './palette.tsx';
@@ -24,7 +24,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
   const [isFinding, setFinding] = useState(false);
   const { jobs = [] } = useJobs();
   const { session } = useSignedIn();
-  const health = usePolling((api) => api.health(), 'health', healthIntervalMs).value;
+  const { value: health, reload } = usePolling((api) => api.health(), 'health', healthIntervalMs);
   const partner = partnerOf(health, session);
   const known = views.filter(([view]) => view !== 'plans' || jobs.some(({ changes }) => changes));
   useEffect(() => setOpen(false), [route]);
@@ -80,7 +80,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
             </li>
           </ul>
         </nav>
-        {health !== undefined && 'applications' in health ? <Fuse report={health} /> : null}
+        {health !== undefined && 'applications' in health ? <Fuse report={health} onCheck={reload} /> : null}
         <Person signedIn={signedIn} onSignOut={onSignOut} />
       </div>
       {isFinding ? <Palette onClose={() => setFinding(false)} /> : null}
@@ -113,15 +113,17 @@ const Count = ({ of, isAll }: { readonly of: number; readonly isAll: boolean }) 
 const healthIntervalMs = 60_000;
 
 /** What ends first of the credentials. It opens what is known of them and of the other parts of the broker. */
-function Fuse({ report }: { readonly report: HealthReportAnswer }) {
-  const { applications, status } = report;
-  const ends = applications.flatMap(({ daysLeft, clientCredential }) => [daysLeft, clientCredential?.daysLeft]);
-  const left = ends.filter((days) => days !== undefined).toSorted((a, b) => a - b)[0];
+function Fuse({ report, onCheck }: { readonly report: HealthReportAnswer; readonly onCheck: () => void }) {
+  const { status } = report;
+  const left = firstDaysLeft(report);
   const tone = { ok: 'good', degraded: 'warn', down: 'bad' }[status];
   // The bar is full while 90 days are left: the life of a refresh token.
   const share = left === undefined ? 0 : Math.max(0, Math.min(90, left)) / 0.9;
   return (
-    <DialogButton class="fuse" dialog={(onClose) => <CredentialDrawer report={report} onClose={onClose} />}>
+    <DialogButton
+      class="fuse"
+      dialog={(onClose) => <CredentialDrawer report={report} onCheck={onCheck} onClose={onClose} />}
+    >
       <span>
         <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>
         <span class="quiet">{left === undefined ? 'none' : left < 0 ? 'ended' : `${left} days left`}</span>

@@ -75,7 +75,9 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
       .first()
       .click();
     await page.getByLabel(/^Reason/).fill(reason);
-    await page.getByRole('button', { name: verb, exact: true }).click();
+    await page
+      .getByRole('button', { name: `${verb} the ${verb === 'Revoke' ? 'approval' : 'request'}`, exact: true })
+      .click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   }
 

@@ -84,9 +84,9 @@ describe('dashboard when the broker fails', skippedBecause(noBrowser), () => {
     });
     await dashboard.signIn(token);
     await page.getByRole('button', { name: 'Credential: down' }).click();
-    const text = await page.getByRole('dialog', { name: 'The broker' }).textContent();
-    expect(text).toMatch(/, in 2 days *Token expires/);
-    expect(text).toMatch(/, 3 days ago *Secret ends/);
+    const text = await page.getByRole('dialog', { name: 'The broker is down' }).textContent();
+    expect(text).toMatch(/Refresh tokenuntil .*, in 2 days/);
+    expect(text).toMatch(/Client secretended .*, 3 days ago/);
     expect(text).toMatch(/1 rule(?!s)/);
     expect(complaints()).toEqual([]);
   });

@@ -8,7 +8,6 @@ import { CredentialDrawer } from '../../../dashboard/app/broker-health.tsx';
 import { FailureBars } from '../../../dashboard/app/charts.tsx';
 import { lastRunOf, mainJob, nightsOf, trendOf } from '../../../dashboard/app/nights.ts';
 import { duration } from '../../../dashboard/app/format.ts';
-import { momentsOf } from '../../../dashboard/app/timeline.ts';
 import { createWorld, type World } from '../../e2e/pages/fixture/world.ts';
 import { causesOf, titleOf } from '../../../src/lib/api/trouble.ts';
 import { failedIn } from '../../e2e/pages/fixture/run.ts';
@@ -593,31 +592,26 @@ describe('the overview', () => {
   });
 });
 
-describe('the timeline of a credential', () => {
-  it('has the moments in their order, and warns of an end within the threshold', () => {
-    const [first, second] = world.health.applications;
-    expect(momentsOf(second!, nowMs).map(({ title, tone }) => [title, tone])).toEqual([
-      ['Token obtained', 'good'],
-      ['Last failure', 'warn'],
-      ['Last rotation', 'good'],
-      ['Now', 'active'],
-      ['Secret ends', 'warn'],
-      ['Token expires', 'idle'],
-    ]);
-    const late = nowMs + 400 * 86_400_000;
-    expect(momentsOf(first!, late).filter(({ tone }) => tone === 'bad')).toHaveLength(2);
-  });
-});
-
-it('the drawer of the broker shows what is known of each credential and of its parts', async () => {
-  const { root, unmount } = await rendered(<CredentialDrawer report={world.health} onClose={() => undefined} />);
-  const [first] = root.querySelectorAll('section');
-  expect(first?.textContent).toMatch(
-    /Credential: default.*Token expires.*RenewalThe broker renews the refresh token every day/s,
+it('the drawer of the broker says until when each credential is valid, how it is renewed, and what its parts are', async () => {
+  const onCheck = vi.fn();
+  const { root, rerender, unmount } = await rendered(
+    <CredentialDrawer report={world.health} onCheck={onCheck} onClose={() => undefined} />,
   );
-  // The timeline has the ends once, and the policy page the rules that nobody used.
-  expect(root.textContent).not.toMatch(/days left|not used/);
-  expect(root.textContent).toContain('Audit checkpoints');
+  const title = () => root.querySelector('dialog h2')?.textContent;
+  const texts = [...root.querySelectorAll('dl')].map(({ textContent }) => textContent);
+  expect(root.textContent).toContain('Credential: default');
+  expect(texts[0]).toMatch(/Refresh tokenuntil .*, in \d+ days.*Rene.*the refresh token every day/);
+  expect(texts[1]).toContain('Last failure');
+  expect(root.querySelectorAll('dl .badge.warn').length).toBeGreaterThan(0);
+  expect(texts[2]).toContain('Audit checkpoints');
+  // The policy page has the rules that nobody used.
+  expect(root.textContent).not.toContain('not used');
+  await act(() => root.querySelector<HTMLElement>('footer button')?.click());
+  expect(onCheck).toHaveBeenCalledOnce();
+  expect(title()).toBe('The broker works, but needs attention');
+  const well = { ...world.health, status: 'ok' } as const;
+  await rerender(<CredentialDrawer report={well} onCheck={onCheck} onClose={() => undefined} />);
+  expect(title()).toMatch(/^The credential is valid for \d+ days$/);
   await unmount();
 });
 
