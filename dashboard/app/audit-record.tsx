@@ -36,7 +36,8 @@ export const subjectOf = ({ tagsAdded = [], tagsRemoved = [], ...record }: Audit
 
 const kindWords = { token: 'Token', request: 'Request', approval: 'Approval', tags: 'Tags', tool: 'Tool' } as const;
 
-export const ruleOf = ({ rule }: AuditRecord): string | undefined => (rule?.startsWith('job:') ? 'of the job' : rule);
+/** The rule of the policy. That of a job is who. */
+export const ruleOf = ({ rule }: AuditRecord): string | undefined => (rule?.startsWith('job:') ? undefined : rule);
 
 /** @param props.isShort a method is that of a request, and most requests go to Graph. */
 export const What = ({ record, isShort = false }: { readonly record: AuditRecord; readonly isShort?: boolean }) => (

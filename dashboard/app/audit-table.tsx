@@ -3,6 +3,7 @@ import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditRecord, folded, type Line, type ShownRecord } from './audit-lines.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { aboutOf, Outcome, RecordDrawer, ruleOf, subjectOf, What } from './audit-record.tsx';
+import { othersIn, talliedOf } from './audit-period.tsx';
 import { byDay } from './format.ts';
 import { Face, Icon } from './icon.tsx';
 import { Clock, type Column, Table } from './pieces.tsx';
@@ -39,7 +40,7 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   const opener = (line: Line) =>
     line.equal === undefined ? <Opener record={line} names={names} onOpen={onOpen} /> : <Clock iso={line.at} exact />;
   const columns: readonly Column<Line>[] = [
-    ['Time', 'w-s p2', opener],
+    ['Time', 'w-s', opener],
     ['Who', undefined, (line) => <Caller record={line} {...context} />],
     ['Tenant', 'p2', (line) => <Tenant record={line} {...context} />, (line) => tenantOf(line, names)],
     [
@@ -48,13 +49,11 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
       (line) => (
         <span class="who-cell">
           <span class="cut">
-            <span class="sub">
-              {opener(line)} {tenantOf(line, names)}
-            </span>{' '}
+            {tenantOf(line, names) === '' ? null : <span class="sub">{tenantOf(line, names)} · </span>}
             <What record={line} isShort />
           </span>
           {line.equal === undefined ? null : (
-            <button type="button" class="tag" aria-expanded={isOpen(line)} onClick={() => onOpen(line)}>
+            <button type="button" class="link times" aria-expanded={isOpen(line)} onClick={() => onOpen(line)}>
               × {line.equal.length.toLocaleString('en')}
               <span class="visually-hidden"> records of {aboutOf(line, names)}</span> <Icon name="turn" turns />
             </button>
@@ -80,7 +79,9 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         rowClass={({ breakGlass, isPart }) =>
           [breakGlass === true ? 'break-glass' : '', isPart === true ? 'part' : ''].join(' ').trim()
         }
-        groupsOf={(items) => byDay(items, ({ at }) => at)}
+        groupsOf={(items) =>
+          byDay(items, ({ at }) => at).map((day) => ({ ...day, head: <DayHead {...day} filter={context.filter} /> }))
+        }
       />
       {open === undefined ? null : (
         <RecordDrawer
@@ -92,6 +93,30 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
         />
       )}
     </div>
+  );
+}
+
+interface DayProps extends Pick<TableContext, 'filter'> {
+  readonly title: string;
+  readonly items: readonly Line[];
+}
+
+/** A day, and what of the records below it was refused or failed: that is what most readers look for. */
+function DayHead({ title, items, filter }: DayProps) {
+  const { byPolicy, ...others } = talliedOf(
+    items.flatMap(({ isPart, equal, ...line }) => (isPart === true ? [] : (equal ?? [line]))),
+  );
+  const all = othersIn(others);
+  return (
+    <>
+      <b>{title}</b>
+      {byPolicy === 0 ? null : (
+        <a class="small problem" href={auditLink({ ...filter, outcome: 'policy' })}>
+          {othersIn({ byPolicy })}
+        </a>
+      )}
+      {all.length === 0 ? null : <span class="small quiet">{all.join(', ')}</span>}
+    </>
   );
 }
 

@@ -230,7 +230,8 @@ function Proof() {
       {state === 'current' ? null : <ToneBadge tone={tone}>{word}</ToneBadge>}
       {lastAt === undefined ? null : (
         <span>
-          <Icon name="lock" /> Last checkpoint signed <Time iso={lastAt} short />
+          <Icon name="lock" /> Last checkpoint signed <Time iso={lastAt} short />. <b>Verify</b> proves that no record
+          is missing or changed.
         </span>
       )}
       {problem === undefined ? null : <span>{problem}</span>}

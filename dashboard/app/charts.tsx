@@ -159,11 +159,10 @@ export function FailureBars({
         <path key={day} class="c-grid" d={`M${at} 0V${height}`} />
       ))}
       {bars.map(({ key, title, value, between = 0, others = 0, href }, index) => {
-        // One failure among thousands still shows. Where it is a part of a bar, it must not look like more.
-        const least = others + between > 0 ? 2 : 6;
-        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(least, tallOf(value));
-        const tallBetween = tallOf(between);
-        // A failure that is made to show does not lift the others out of the chart.
+        // One failure among thousands still shows.
+        const tall = value === undefined ? 3 : value === 0 ? 0 : Math.max(others + between > 0 ? 4 : 6, tallOf(value));
+        const tallBetween = between === 0 ? 0 : Math.max(4, tallOf(between));
+        // What is made to show does not lift the others out of the chart.
         const tallOthers = Math.min(tallOf(others), height - tall - tallBetween);
         const before = areAllNow || index === bars.length - 1 ? '' : ' before';
         const bar = { x: index * 20, width };

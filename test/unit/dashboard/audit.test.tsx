@@ -185,7 +185,7 @@ const entry = (more: Partial<AuditRecord>): AuditRecord => ({
 /** What was done in a line, without what only narrow screens show. */
 const whatIn = (row: Element): string | undefined =>
   [...(row.querySelector('.what .cut')?.children ?? [])]
-    .slice(1)
+    .filter(({ className }) => className !== 'sub')
     .map(({ textContent }) => textContent)
     .join(' ');
 
@@ -287,6 +287,23 @@ it('counts no denial by a person as a request that failed, but an answer that sa
   expect(some.map(isFailed)).toEqual([false, true, false, false, false, false, true]);
 });
 
+it('says beside a day how many of its records below were not served, with those of each line', async () => {
+  const denied = (tokenId: string, more: object) => entry({ tokenId, outcome: 'denied', ...more });
+  const records = [
+    denied('t1', { code: 'scope_not_allowed' }),
+    denied('t2', { code: 'consent_required' }),
+    denied('t3', { code: 'consent_required' }),
+    entry({ tokenId: 't4', rule: 'job:licence-report' }),
+  ];
+  const { root, unmount } = await rendered(<AuditTable records={records} filter={{ kind: 'tool' }} names={names} />);
+  const head = root.querySelector('.group');
+  expect(head?.textContent).toMatch(/1 refused by the policy2 failed$/);
+  expect(head?.querySelector('a')?.getAttribute('href')).toBe('#/audit?kind=tool&outcome=policy');
+  // The job is who, so it is no rule.
+  expect([...root.querySelectorAll('td.rule')].map(({ textContent }) => textContent)).toEqual(['', '', '']);
+  await unmount();
+});
+
 it('tells a reader who does not know the tenant which command helps', async () => {
   const records = [entry({ outcome: 'denied', code: 'consent_required' })];
   const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
@@ -363,7 +380,7 @@ describe('equal records that follow each other', () => {
       '2 tenants',
       '1 answered, 1 refused by Microsoft, 1 failed',
     ]);
-    expect(row?.querySelector('button.tag')?.textContent).toBe(
+    expect(row?.querySelector('button.times')?.textContent).toBe(
       '× 3 records of PATCH /v1.0/users/* at graph for 2 tenants ',
     );
     await act(() => row?.querySelector<HTMLElement>('button')?.click());
@@ -422,7 +439,7 @@ describe('equal records that follow each other', () => {
     ];
     const { root, rerender, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
     const rows = () => [...root.querySelectorAll<HTMLElement>('tbody tr:not(.group)')];
-    const button = () => root.querySelector<HTMLElement>('tbody button.tag');
+    const button = () => root.querySelector<HTMLElement>('tbody button.times');
     expect(rows().map((row) => row.children[2]?.textContent)).toEqual(['2 tenants', '']);
     expect(rows()[0]?.children[5]?.textContent.trim()).toBe('issued');
     expect(button()?.textContent).toMatch(/^× 3 /);
@@ -870,7 +887,7 @@ describe('what stands above the records', () => {
     [
       { state: 'current', lastAt: new Date(2026, 10, 24, 11, 55).toISOString() },
       undefined,
-      'Last checkpoint signed 24 Nov, 11:55',
+      'Last checkpoint signed 24 Nov, 11:55. Verify proves that no record is missing or changed.',
     ],
     [
       { state: 'late', lastAt: new Date(2026, 10, 24, 9).toISOString(), problem: 'Key Vault is away.' },
