@@ -220,12 +220,12 @@ export const decisionWords: Readonly<Record<DecisionKind, { readonly verb: strin
   revoke: { verb: 'Revoke', done: 'revoked' },
 };
 
-/** Tone and word of each status. */
-const statuses: Readonly<Record<ApprovalSummary['status'], readonly ['good' | 'warn' | 'bad' | 'idle', string]>> = {
+/** Tone and word of each status. Nobody has to act on what a person refused. */
+const statuses: Readonly<Record<ApprovalSummary['status'], readonly ['good' | 'warn' | 'idle', string]>> = {
   pending: ['warn', 'waits'],
   approved: ['good', 'approved'],
-  denied: ['bad', 'denied'],
-  revoked: ['bad', 'revoked'],
+  denied: ['idle', 'denied'],
+  revoked: ['idle', 'revoked'],
   expired: ['idle', 'expired without a decision'],
   used: ['good', 'approved and used'],
   ended: ['idle', 'approved, since expired'],

@@ -105,12 +105,10 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       {dialog}
       {decides ? <Decision approval={approval} onDecide={begin} /> : null}
       {/* Once it is decided, who decided is what the reader wants to know. */}
-      <div class="cols">
-        <div class="stack">
-          {isPending ? facts : history}
-          {plan === undefined ? null : <Difference plan={plan} />}
-        </div>
+      <div class={plan === undefined ? 'cols halves' : 'cols halves last'}>
+        {isPending ? facts : history}
         {isPending ? history : facts}
+        {plan === undefined ? null : <Difference plan={plan} />}
       </div>
     </>
   );

@@ -65,6 +65,10 @@ function verbOf(record: AuditRecord): string {
   return isFailed(record) && (record.outcome === 'answered' || isOfApply(record)) ? 'failed' : record.outcome;
 }
 
+/** A decision that was made: nobody has to act on it. */
+const isRefusedByPerson = (record: AuditRecord): boolean =>
+  record.kind === 'approval' && ['denied', 'revoked'].includes(record.outcome) && !isUnserved(record);
+
 /** What became of it, or of how many. A rule for emergencies is named before all else. */
 export function Outcome({ record }: { readonly record: Line }) {
   const { outcome, status, code, excessScopes = [], breakGlass, equal } = record;
@@ -81,7 +85,17 @@ export function Outcome({ record }: { readonly record: Line }) {
   return (
     <>
       {breakGlass === true ? <Badge state="down">break-glass</Badge> : null}{' '}
-      <Badge state={(equal ?? [record]).some(isRefusedByPolicy) ? 'failed' : isBad ? 'degraded' : outcome}>
+      <Badge
+        state={
+          (equal ?? [record]).some(isRefusedByPolicy)
+            ? 'failed'
+            : isBad
+              ? 'degraded'
+              : isRefusedByPerson(record)
+                ? 'idle'
+                : outcome
+        }
+      >
         {word}
       </Badge>{' '}
       {excessScopes.length === 0 ? null : <Badge state="degraded">{count(excessScopes.length, 'excess scope')}</Badge>}
