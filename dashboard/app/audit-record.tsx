@@ -1,4 +1,6 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
+import { useAnnounce } from './announcer.tsx';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../../src/lib/api/refusals.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
@@ -155,6 +157,14 @@ interface DrawerProps {
 /** What happened, who made and allowed it, what became of it, and what proves it. */
 export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose }: DrawerProps) {
   const { at, code, tenantId } = record;
+  const title = sentenceOf(record, names);
+  const announce = useAnnounce();
+  const shown = useRef(record);
+  // The focus stays on the button that steps.
+  useEffect(() => {
+    if (shown.current !== record) announce(title);
+    shown.current = record;
+  }, [record]);
   const known = useTenants()?.tenants.find((one) => one.tenantId === tenantId);
   const step = (word: string, go: (() => void) | undefined) => (
     <button type="button" aria-disabled={go === undefined} onClick={go}>
@@ -163,7 +173,7 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
   );
   return (
     <Dialog
-      title={sentenceOf(record, names)}
+      title={title}
       about={<Time iso={at} exact />}
       kind="drawer"
       onClose={onClose}
