@@ -158,6 +158,8 @@ interface DrawerProps {
 export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose }: DrawerProps) {
   const { at, code, tenantId } = record;
   const title = sentenceOf(record, names);
+  const known = useTenants()?.tenants.find((one) => one.tenantId === tenantId);
+  const test = isRefusedByPolicy(record) ? policyTest(record, known?.tags) : undefined;
   const announce = useAnnounce();
   const shown = useRef(record);
   // The focus stays on the button that steps.
@@ -165,7 +167,6 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
     if (shown.current !== record) announce(title);
     shown.current = record;
   }, [record]);
-  const known = useTenants()?.tenants.find((one) => one.tenantId === tenantId);
   const step = (word: string, go: (() => void) | undefined) => (
     <button type="button" aria-disabled={go === undefined} onClick={go}>
       {word}
@@ -190,6 +191,7 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
             <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code, known !== undefined)} />
           </p>
           <StepFor cause={known && { cause: code, tenants: [{ tenant: known, results: [] }] }} />
+          {test === undefined ? null : <Command about="What each rule says about it:" text={test} />}
         </>
       )}
       <dl>
@@ -208,6 +210,32 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
       </details>
     </Dialog>
   );
+}
+
+/** What is one word in every shell. A path and the names of a request come from callers. */
+const isPlain = (text: string): boolean => /^[\w.:@/-]+$/.test(text);
+
+/** The command that explains what the policy says about a request. Undefined if it cannot be written with certainty. */
+export function policyTest(record: AuditRecord, tags: readonly string[] = []): string | undefined {
+  const { kind, caller, tenantId, resource, method, path, scopes, grant, roles = [] } = record;
+  const isRequest = kind === 'request';
+  if ((kind !== undefined && !isRequest) || tenantId === undefined || resource === undefined) return undefined;
+  const asked = isRequest ? [] : scopes;
+  if (isRequest && (method === undefined || path === undefined)) return undefined;
+  if (![resource, ...asked, ...tags, ...(isRequest ? [path ?? ''] : [])].every(isPlain)) return undefined;
+  const usual = isRequest ? 'Requests.Send' : 'Tokens.Request';
+  return [
+    `ptb policy test --caller ${caller.applicationId} --tenant ${tenantId} --resource ${resource}`,
+    caller.kind === 'application' ? undefined : `--kind ${caller.kind} --object ${caller.objectId}`,
+    caller.blueprint && `--blueprint ${caller.blueprint}`,
+    tags.length === 0 ? undefined : `--tag ${tags.join(' ')}`,
+    isRequest ? `--request '${method} ${path}'` : grant && `--grant ${grant}`,
+    asked.length === 0 ? undefined : `--scope ${asked.join(' ')}`,
+    // It takes the usual one if it is told none.
+    roles.length === 0 || roles.some((role) => role === usual) ? undefined : `--role ${roles.join(' ')}`,
+  ]
+    .filter((part) => part)
+    .join(' ');
 }
 
 /** Permissions that stand with what is said first. A token of a job has dozens. */
@@ -247,11 +275,11 @@ function About({ record, filter, names, onClose }: Pick<DrawerProps, 'record' | 
       <Fact name="Reason">{record.reason}</Fact>
       <Fact name="Job">{job && <a href={jobLink(job)}>{names.jobOf(job)}</a>}</Fact>
       <Fact name="Plan">{plan && <a href={planLink(plan)}>{names.jobOf(plan)}</a>}</Fact>
-      <Fact name="Run">{run && <a href={runLink(run)}>{names.jobOf(run)}</a>}</Fact>
+      <Fact name="Run">{run && plan === undefined && <a href={runLink(run)}>{names.jobOf(run)}</a>}</Fact>
       <Fact name="Approval">
         {approvalId && (
           <a href={approvalLink(approvalId)}>
-            {isStep || approval === undefined ? 'Show the approval' : titleInWords(approval)}
+            {isStep || plan !== undefined || approval === undefined ? 'Show the approval' : titleInWords(approval)}
           </a>
         )}
       </Fact>

@@ -9,6 +9,7 @@ import { readPeriod } from '../../../dashboard/app/audit-period.tsx';
 import { type AuditPages, useAuditPages } from '../../../dashboard/app/audit-pages.ts';
 import { isFailed } from '../../../src/lib/api/refusals.ts';
 import { type Names, tenantOf, useNames } from '../../../dashboard/app/audit-names.ts';
+import { policyTest } from '../../../dashboard/app/audit-record.tsx';
 import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -285,6 +286,32 @@ it('counts no denial by a person as a request that failed, but an answer that sa
     ...[204, 404, 403, 503].map((status) => entry({ kind: 'request', outcome: 'answered', status })),
   ];
   expect(some.map(isFailed)).toEqual([false, true, false, false, false, false, true]);
+});
+
+it.each<[string, Partial<AuditRecord>, string | undefined]>([
+  [
+    'a token',
+    { grant: 'delegated', roles: ['Tokens.Request'] },
+    `ptb policy test --caller ${nobody} --tenant ${oneTenant} --resource graph --kind user --object ${nobody} --tag gold --grant delegated --scope User.Read.All`,
+  ],
+  [
+    'a request of a caller without the role for it',
+    {
+      caller: { applicationId: nobody, objectId: nobody, kind: 'application' },
+      kind: 'request',
+      method: 'GET',
+      path: '/v1.0/users',
+      roles: ['Runs.Read'],
+    },
+    `ptb policy test --caller ${nobody} --tenant ${oneTenant} --resource graph --tag gold --request 'GET /v1.0/users' --role Runs.Read`,
+  ],
+  ['a path that a shell would read', { kind: 'request', method: 'GET', path: "/v1.0/users/'$(id)'" }, undefined],
+  ['a scope that a shell would read', { scopes: ['a;b'] }, undefined],
+  ['no tenant', { tenantId: undefined }, undefined],
+])('has the command that explains why the policy refused %s', (_, more, command) => {
+  expect(
+    policyTest(entry({ outcome: 'denied', code: 'scope_not_allowed', tenantId: oneTenant, ...more }), ['gold']),
+  ).toBe(command);
 });
 
 it('says beside a day how many of its records below were not served, with those of each line', async () => {
