@@ -103,6 +103,8 @@ interface DayProps extends Pick<TableContext, 'filter'> {
 
 /** A day, and what of the records below it was refused or failed: that is what most readers look for. */
 function DayHead({ title, items, filter }: DayProps) {
+  // Of one outcome, each line says it.
+  if (filter.outcome !== undefined) return <b>{title}</b>;
   const { byPolicy, ...others } = talliedOf(
     items.flatMap(({ isPart, equal, ...line }) => (isPart === true ? [] : (equal ?? [line]))),
   );

@@ -322,12 +322,16 @@ it('says beside a day how many of its records below were not served, with those 
     denied('t3', { code: 'consent_required' }),
     entry({ tokenId: 't4', rule: 'job:licence-report' }),
   ];
-  const { root, unmount } = await rendered(<AuditTable records={records} filter={{ kind: 'tool' }} names={names} />);
+  const { root, rerender, unmount } = await rendered(
+    <AuditTable records={records} filter={{ kind: 'tool' }} names={names} />,
+  );
   const head = root.querySelector('.group');
   expect(head?.textContent).toMatch(/1 refused by the policy2 failed$/);
   expect(head?.querySelector('a')?.getAttribute('href')).toBe('#/audit?kind=tool&outcome=policy');
   // The job is who, so it is no rule.
   expect([...root.querySelectorAll('td.rule')].map(({ textContent }) => textContent)).toEqual(['', '', '']);
+  await rerender(<AuditTable records={records} filter={{ outcome: 'denied' }} names={names} />);
+  expect(root.querySelector('.group')?.textContent).not.toContain('failed');
   await unmount();
 });
 
