@@ -191,7 +191,7 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
             <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code, known !== undefined)} />
           </p>
           <StepFor cause={known && { cause: code, tenants: [{ tenant: known, results: [] }] }} />
-          {test === undefined ? null : <Command about="What each rule says about it:" text={test} />}
+          {test === undefined ? null : <Command text={test} />}
         </>
       )}
       <dl>

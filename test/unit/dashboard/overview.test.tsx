@@ -593,7 +593,7 @@ describe('the overview', () => {
 });
 
 it('the drawer of the broker says until when each credential is valid, how it is renewed, and what its parts are', async () => {
-  const onCheck = vi.fn();
+  const onCheck = vi.fn<() => void>();
   const { root, rerender, unmount } = await rendered(
     <CredentialDrawer report={world.health} onCheck={onCheck} onClose={() => undefined} />,
   );
