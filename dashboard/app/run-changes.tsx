@@ -8,7 +8,7 @@ import { count, localTime } from './format.ts';
 import { columnOptions } from './history-choice.ts';
 import { jobPoints } from './history-points.ts';
 import { useFailures, visitsMost } from './nights.ts';
-import { Empty, Fact, Failure, Loaded, Panel, ToneBadge } from './pieces.tsx';
+import { Empty, Fact, Failure, Loaded, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
 import { type DeclaredColumns, isGuid, type RowValue, shownValue, typeOf } from './result-columns.ts';
 import { runLink, tenantLink } from './route.ts';
@@ -36,46 +36,46 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   // Those that were skipped or not visited.
   const unknown = failures.codes.size - (failed.length - beganToFail.length) - worksAgain.length;
   const failedSame = beganToFail.length + worksAgain.length + unknown === 0;
-  const when = localTime(before.startedAt);
+  const link = <a href={runLink(before.runId)}>run of {localTime(before.startedAt)}</a>;
   if (failedSame)
     return (
       <p class="quiet">
-        {failed.length === 0 ? 'No tenant failed, as' : 'The same tenants failed as'} in the{' '}
-        <a href={runLink(before.runId)}>run of {when}</a>. <Totals run={run} before={before} failedSame />
+        {failed.length === 0 ? 'No tenant failed, as' : 'The same tenants failed as'} in the {link}.{' '}
+        <Totals run={run} before={before} failedSame />
       </p>
     );
   return (
-    <Panel title={`Since the run of ${when}`} bare>
-      <ul class="list">
+    <>
+      <h3>Since the {link}</h3>
+      <ul class="since-run">
         <News tenants={beganToFail} tone="bad" text="began to fail" />
-        <News tenants={worksAgain} tone="good" text="works again" />
+        <News tenants={worksAgain} tone="good" text={worksAgain.length === 1 ? 'works again' : 'work again'} />
         {unknown === 0 ? null : <li>{count(unknown, 'tenant')} that failed then gave no result now.</li>}
         <Totals run={run} before={before} failedSame={false} />
       </ul>
-    </Panel>
+    </>
   );
 }
 
+/** How many tenants began to fail or work again, and the first of them by name. */
 function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'good' | 'bad'; readonly text: string }) {
   const { tenants, tone, text } = props;
   const more = tenants.length - namesShown;
+  if (tenants.length === 0) return null;
   return (
-    <>
-      {tenants.slice(0, namesShown).map(({ tenantId, name }) => (
-        <li key={tenantId}>
-          <a href={tenantLink(tenantId)} class="cut">
-            {name}
-          </a>
-          <ToneBadge tone={tone}>{text}</ToneBadge>
-        </li>
+    <li>
+      <ToneBadge tone={tone}>
+        {tenants.length.toLocaleString('en')} {text}
+      </ToneBadge>
+      :{' '}
+      {tenants.slice(0, namesShown).map(({ tenantId, name }, at) => (
+        <>
+          {at === 0 ? '' : ', '}
+          <a href={tenantLink(tenantId)}>{name}</a>
+        </>
       ))}
-      {more > 0 ? (
-        <li>
-          <span class="quiet">and {count(more, 'other')}</span>
-          <span class="quiet">{text}</span>
-        </li>
-      ) : null}
-    </>
+      {more > 0 ? ` and ${count(more, 'other')}` : ''}
+    </li>
   );
 }
 

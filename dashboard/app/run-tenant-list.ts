@@ -12,6 +12,8 @@ export interface RunTenantFilter {
   readonly code: string;
 }
 
+export const noFilter: RunTenantFilter = { search: '', outcome: '', code: '' };
+
 /** The tenants that the filter lets through, in their order. */
 export function filterTenants(
   tenants: readonly RunTenant[],

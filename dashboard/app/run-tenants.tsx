@@ -78,13 +78,13 @@ function outcomeOf(tenant: RunTenant) {
   );
 }
 
-/** A text of Microsoft's, with the number that one searches for first. */
+/** A text of Microsoft's, and behind it the number that one searches for. */
 function Detail({ text }: { readonly text: string }) {
   const [given, number] = / \((AADSTS\d+)\)/.exec(text) ?? [];
   if (given === undefined) return <Sentence text={text} />;
   return (
     <>
-      <code>{number}</code> <Sentence text={text.replace(given, '')} />
+      <Sentence text={text.replace(given, '')} /> <code class="quiet">{number}</code>
     </>
   );
 }
@@ -99,13 +99,14 @@ type VisitedRun = Pick<RunAnswer, 'runId' | 'job' | 'parameters'>;
 interface RunTenantsProps {
   readonly answer: RunTenantsAnswer;
   readonly run: VisitedRun;
+  readonly filter: RunTenantFilter;
+  readonly onFilter: (filter: RunTenantFilter) => void;
 }
 
 /** The tenants of a run in a table, its failures by cause. */
-export function RunTenants({ answer, run }: RunTenantsProps) {
+export function RunTenants({ answer, run, filter, onFilter }: RunTenantsProps) {
   const { status, tenants, codes } = answer;
   const { runId, job } = run;
-  const [filter, setFilter] = useState<RunTenantFilter>({ search: '', outcome: '', code: '' });
   const [sort, setSort] = useState(firstSort);
   const [openKey, setOpenKey] = useState<string>();
   const shown = useMemo(() => sortTenants(filterTenants(tenants, filter), sort), [tenants, filter, sort]);
@@ -123,7 +124,7 @@ export function RunTenants({ answer, run }: RunTenantsProps) {
   if (tenants.length === 0) return <Empty title={noTenants(status)} />;
   return (
     <section class="stack" aria-label="Tenants">
-      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={setFilter}>
+      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={onFilter}>
         {isGrouped ? null : <SortByTrouble onSort={() => setSort(firstSort)} />}
       </Filters>
       {shown.length === 0 ? (

@@ -1,17 +1,95 @@
+import type { ComponentChildren } from 'preact';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { Flow, StackedBar } from './charts.tsx';
 import { count, duration, localClock } from './format.ts';
 import { Panel } from './pieces.tsx';
+import { noFilter, type RunTenantFilter } from './run-tenant-list.ts';
 import { causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 
 /** Whether there is more to say of how a run went than its title does: that it took some time, or several rounds. */
 export const isTimed = (run: RunAnswer, tenants: readonly RunTenant[]): boolean =>
   !isApplyWindow(run.window) && tenants.some(({ attempts }) => attempts > (run.durationMs < flowFromMs ? 1 : 0));
 
-/** How a run went: tenants finished over its time, and its rounds below. The texts say the same as the drawings. */
-export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) {
+/** What came of some tenants of a run: the failed ones by cause. */
+interface Part {
+  readonly outcome: RunTenant['outcome'];
+  readonly cause: string;
+  readonly tenants: number;
+}
+
+const partOrder: readonly string[] = ['succeeded', 'failed'];
+
+/** Those that succeeded, the causes, the most frequent first, and the others. */
+function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
+  const place = ({ outcome }: Part): number =>
+    (partOrder.indexOf(outcome) + partOrder.length + 1) % (partOrder.length + 1);
+  return [...Map.groupBy(tenants, (tenant) => [tenant.outcome, causeOf(tenant)].join(' ')).values()]
+    .flatMap(([first, ...others]) =>
+      first === undefined ? [] : [{ outcome: first.outcome, cause: causeOf(first), tenants: 1 + others.length }],
+    )
+    .toSorted((one, other) => place(one) - place(other) || other.tenants - one.tenants);
+}
+
+const causeOf = (tenant: RunTenant): string => (tenant.outcome === 'failed' ? (causeOfVisit(tenant) ?? '') : '');
+
+interface OutcomesProps {
+  readonly tenants: readonly RunTenant[];
+  readonly filter: RunTenantFilter;
+  readonly onFilter: (filter: RunTenantFilter) => void;
+}
+
+/** All tenants as one strip, by what came of them. Each part filters the table. */
+function Outcomes({ tenants, filter, onFilter }: OutcomesProps) {
+  const parts = partsOf(tenants);
+  return (
+    <div class="outcomes">
+      <div class="strip" aria-hidden="true">
+        {parts.map(({ outcome, cause, tenants: n }) => (
+          <span key={`${outcome} ${cause}`} class={`key ${toneOf(outcome)}`} style={{ flexGrow: n }} />
+        ))}
+      </div>
+      <ul class="keys" aria-label="Tenants by what came of them">
+        {parts.map(({ outcome, cause, tenants: n }) => {
+          const isOn = filter.outcome === outcome && filter.code === cause && filter.search === '';
+          return (
+            <li key={`${outcome} ${cause}`}>
+              <button
+                type="button"
+                class="link"
+                aria-pressed={isOn}
+                onClick={() => onFilter(isOn ? noFilter : { search: '', outcome, code: cause })}
+              >
+                <span class={`key ${toneOf(outcome)}`} />
+                <b>{n.toLocaleString('en')}</b> {cause === '' ? outcomeWord(outcome) : titleOf(cause)}
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
+const toneOf = (outcome: string): string =>
+  ['succeeded', 'failed', 'skipped'].includes(outcome) ? outcome : 'notAttempted';
+
+/** How a run went: what came of its tenants, when they finished, its rounds, and what is new. The texts say the same as the drawings. */
+export function HowItWent(props: { readonly run: RunAnswer; readonly children: ComponentChildren } & OutcomesProps) {
+  const { run, tenants, children } = props;
+  return (
+    <Panel title={isEnded(run.status) ? 'How it went' : 'How it goes'}>
+      {/* While it runs, the notice above has a bar. */}
+      {isEnded(run.status) ? <Outcomes {...props} /> : null}
+      {isTimed(run, tenants) ? <RunTimeline run={run} tenants={tenants} /> : null}
+      {children}
+    </Panel>
+  );
+}
+
+/** Tenants finished over the time of a run, and its rounds below. */
+function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) {
   const rounds = roundsOf(tenants);
   const startMs = Date.parse(run.startedAt);
   const [first] = rounds;
@@ -21,16 +99,16 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
   const listedMs = first.period === undefined ? 0 : Math.max(0, first.period.fromMs - startMs);
   const untried = tenants.filter(({ attempts, outcome }) => attempts === 0 && outcome !== 'waiting');
   return (
-    <Panel
-      title={isEnded(run.status) ? 'How it went' : 'How it goes'}
-      more={showsFlow ? <span class="small">tenants finished per second</span> : undefined}
-    >
+    <>
       {showsFlow ? (
-        <Flow
-          values={finishedPerSecond(tenants, axis)}
-          label={`Tenants finished per second over ${duration(axis.totalMs)}`}
-          ends={[startMs, startMs + axis.totalMs].map((ms) => localClock(new Date(ms).toISOString(), true))}
-        />
+        <>
+          <h3>Tenants finished per second</h3>
+          <Flow
+            values={finishedPerSecond(tenants, axis)}
+            label={`Tenants finished per second over ${duration(axis.totalMs)}`}
+            ends={[startMs, startMs + axis.totalMs].map((ms) => localClock(new Date(ms).toISOString(), true))}
+          />
+        </>
       ) : null}
       <ol class="lanes">
         {listedMs < listedFromMs ? null : (
@@ -52,7 +130,7 @@ export function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonl
           </li>
         )}
       </ol>
-    </Panel>
+    </>
   );
 }
 

@@ -15,7 +15,8 @@ import { RunRows } from './run-rows.tsx';
 import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.tsx';
 import { RunTenants } from './run-tenants.tsx';
 import { useHeld } from './run-table.tsx';
-import { isTimed, RunTimeline } from './run-timeline.tsx';
+import { noFilter } from './run-tenant-list.ts';
+import { HowItWent, isTimed } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -79,6 +80,7 @@ function RunPage({
   const isQuery = run.query !== undefined;
   const announce = useAnnounce();
   const [actionFailure, setActionFailure] = useState<ApiFailure>();
+  const [filter, setFilter] = useState(noFilter);
   // A run that ends while the reader looks at its tenants does not show its rows instead.
   const [first] = useState<RunPart>(() => (isQuery || run.outcome === 'succeeded' ? 'rows' : 'tenants'));
   useProgressAnnouncement(progressText(run), isEnded(run.status));
@@ -89,7 +91,7 @@ function RunPage({
   };
   const list = tenants.value?.answer;
   const isApply = isApplyWindow(run.window);
-  const showsTime = isTimed(run, list?.tenants ?? []);
+  const showsHow = isEnded(run.status) || isTimed(run, list?.tenants ?? []);
   // A tenant in which a change was refused has rows, too.
   const stored = list?.tenants.reduce(
     (sum, { outcome, rows }) => sum + (outcome === 'succeeded' || isApply ? rows : 0),
@@ -123,11 +125,18 @@ function RunPage({
       </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      {list === undefined || list.tenants.length === 0 ? null : (
-        <div class={showsTime ? 'cols' : undefined}>
-          {showsTime ? <RunTimeline run={run} tenants={list.tenants} /> : null}
+      {list === undefined || list.tenants.length === 0 || !showsHow ? null : (
+        <HowItWent
+          run={run}
+          tenants={list.tenants}
+          filter={filter}
+          onFilter={(next) => {
+            setFilter(next);
+            goTo(runLink(runId, 'tenants'));
+          }}
+        >
           {run.status === 'completed' && !isQuery && !isApply ? <SinceBefore run={run} tenants={list.tenants} /> : null}
-        </div>
+        </HowItWent>
       )}
       <nav class="tabs" aria-label="Parts of the run">
         {(isQuery || isApply ? partsAlone : parts).map(([part, title]) => (
@@ -139,7 +148,11 @@ function RunPage({
       {shown === 'tenants' ? (
         <Loaded polled={tenants}>
           {({ answer, refusal }) =>
-            answer === undefined ? <Failure failure={refusal} /> : <RunTenants answer={answer} run={run} />
+            answer === undefined ? (
+              <Failure failure={refusal} />
+            ) : (
+              <RunTenants {...{ answer, run, filter }} onFilter={setFilter} />
+            )
           }
         </Loaded>
       ) : null}

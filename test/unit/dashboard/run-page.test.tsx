@@ -117,7 +117,7 @@ describe('the page of a run', () => {
         '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command for Consent is missing',
         undefined,
       ],
-      ['Fabrikam', 'failed: No consent for the application AADSTS65001 Nobody has consented.'],
+      ['Fabrikam', 'failed: No consent for the application Nobody has consented. AADSTS65001'],
       ['1Skipped', undefined],
       ['Contoso', 'skipped'],
       ['1Succeeded', undefined],
@@ -179,7 +179,7 @@ describe('the page of a run', () => {
       [
         '1Consent is missing Give the consent, wait about three minutes, then try again. Copy command for Consent is missing',
       ],
-      ['Fabrikamfailed: No consent for the application AADSTS65001 Nobody has consented.', '–1.5 s'],
+      ['Fabrikamfailed: No consent for the application Nobody has consented. AADSTS65001', '–1.5 s'],
       ['1Skipped'],
       ['Contososkipped', '–'],
       ['1Succeeded'],
@@ -271,7 +271,7 @@ describe('the page of a run', () => {
     await pass(0);
     const dialog = root.querySelector('dialog');
     expect(dialog?.querySelector('h2')?.textContent).toBe('Fabrikam');
-    expect(dialog?.textContent).toContain('AADSTS65001 Nobody has consented.');
+    expect(dialog?.textContent).toContain('Nobody has consented. AADSTS65001');
     expect(dialog?.textContent).toContain(id(2));
     expect(dialog?.querySelector('.cmd code')?.textContent).toBe(`ptb tenants consent --tenant ${id(2)}`);
     expect(dialog?.querySelector('footer a')?.getAttribute('href')).toBe(`#/tenants/${id(2)}`);
@@ -289,7 +289,7 @@ describe('the page of a run', () => {
     expect(start?.querySelector('button.primary')?.textContent).toBe('Start for 1 tenant');
     await press(start?.querySelector('button'));
     await press(root.querySelector('dialog button'));
-    expect([root.querySelector('dialog'), text().includes('AADSTS65001 Nobody has consented.')]).toEqual([null, true]);
+    expect([root.querySelector('dialog'), text().includes('Nobody has consented. AADSTS65001')]).toEqual([null, true]);
     await unmount();
   });
 
@@ -466,6 +466,24 @@ it('the page of a run shows its rounds if there were several', async () => {
   await unmount();
 });
 
+it('the page of a run shows what came of its tenants as one strip, whose parts filter the table', async () => {
+  const { root, unmount } = await open({});
+  const parts = [...root.querySelectorAll<HTMLButtonElement>('.outcomes button')];
+  expect(parts.map(({ textContent }) => textContent)).toEqual([
+    '1 succeeded',
+    '1 No consent for the application',
+    '1 skipped',
+  ]);
+  const names = () => [...root.querySelectorAll('.rows-body [role="row"]:not(.group)')].map((row) => row.textContent);
+  expect(names()).toHaveLength(3);
+  await act(() => parts[1]?.click());
+  expect(names()).toEqual([expect.stringContaining('Fabrikam')]);
+  expect(parts[1]?.getAttribute('aria-pressed')).toBe('true');
+  await act(() => parts[1]?.click());
+  expect(names()).toHaveLength(3);
+  await unmount();
+});
+
 it('the page of a run says which tenants began to fail and which work again since the run before', async () => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const rerun = runWith({ runId: 'probe@r', startedAt: '2026-11-23T06:00:00.000Z', tenants: { ...counts, total: 1 } });
@@ -479,8 +497,8 @@ it('the page of a run says which tenants began to fail and which work again sinc
     runs: async () => ({ runs: [runWith(), rerun, before] }),
   });
   await pass(0);
-  const news = [...root.querySelectorAll('.list li')].map(({ textContent }) => textContent);
-  expect(news).toEqual(['Fabrikambegan to fail', 'Adatumworks again']);
+  const news = [...root.querySelectorAll('.since-run li')].map(({ textContent }) => textContent);
+  expect(news).toEqual(['1 began to fail: Fabrikam', '1 works again: Adatum']);
   // The run before is the third of the list, and another may have begun since.
   expect(limits).toEqual([4]);
   await unmount();
@@ -488,7 +506,7 @@ it('the page of a run says which tenants began to fail and which work again sinc
 
 it.each<[string, number[], string[]]>([
   ['failed as another does now', [1, 2], ['1 tenant that failed then gave no result now.']],
-  ['failed and left', [3], ['Fabrikambegan to fail', '1 tenant that failed then gave no result now.']],
+  ['failed and left', [3], ['1 began to fail: Fabrikam', '1 tenant that failed then gave no result now.']],
 ])('the page of a run counts a tenant that gave no result now and %s', async (_, failed, lines) => {
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
   const skipped = tenants.map((tenant) =>
@@ -501,7 +519,7 @@ it.each<[string, number[], string[]]>([
     runs: async () => ({ runs: [runWith(), before] }),
   });
   await pass(0);
-  expect([...root.querySelectorAll('.list li')].map(({ textContent }) => textContent)).toEqual(lines);
+  expect([...root.querySelectorAll('.since-run li')].map(({ textContent }) => textContent)).toEqual(lines);
   await unmount();
 });
 
@@ -522,7 +540,7 @@ describe('the total of the first column of a run', () => {
     });
     await pass(0);
     expect(asked).toEqual([['probe', { since: before.startedAt }]]);
-    const lines = [...root.querySelectorAll('.list li, .run > div > p')].map(({ textContent }) => textContent);
+    const lines = [...root.querySelectorAll('.since-run li, .panel .pad > p')].map(({ textContent }) => textContent);
     await unmount();
     return lines;
   }
@@ -536,8 +554,8 @@ describe('the total of the first column of a run', () => {
   it('has none, and says so, where the runs counted other tenants, be they as many', async () => {
     expect(await totals(of, [id(2)])).toEqual([`${same} Licences 500. It counts 50 tenants, and before 45 of 50.`]);
     expect(await totals(overSame, [id(1)])).toEqual([
-      'Fabrikambegan to fail',
-      'Adatumworks again',
+      '1 began to fail: Fabrikam',
+      '1 works again: Adatum',
       'Licences 500. It counts 49 of 50 tenants, and before 49 of 50, not the same ones.',
     ]);
   });
