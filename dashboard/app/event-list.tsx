@@ -8,12 +8,12 @@ import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
 import { listed } from '../../src/lib/core/text.ts';
 import { stepFor } from '../../src/lib/api/next-step.ts';
-import { GroupHead } from './causes.tsx';
+import { GroupHead, InPartnerCenter } from './causes.tsx';
 import { Command, CopyButton } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { byDay, count, localDay, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
+import { Clock, Panel, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
@@ -160,17 +160,6 @@ function helpFor(events: SomeEvents): { readonly words: string; readonly command
   return { words, command: command?.replace(tenantId, ids.join(' ')) };
 }
 
-/** What to do, after what happened. */
-function Help({ events }: { readonly events: SomeEvents }) {
-  const { words } = helpFor(events);
-  return words === '' ? null : (
-    <span class="quiet p2">
-      <span class="visually-hidden">. </span>
-      <Sentence text={words} />
-    </span>
-  );
-}
-
 /** Over events of one cause: how many, what is wrong, and what to do. */
 function CauseOf({ events }: { readonly events: SomeEvents }) {
   const [first] = events;
@@ -187,11 +176,15 @@ function CauseOf({ events }: { readonly events: SomeEvents }) {
           isAlone
         />
       )}
+      <InPartnerCenter cause={causeOf(first)} look="btn s" />
     </div>
   );
 }
 
-/** An event, or what happened to several tenants in the same minute. */
+/** As other pages know it. */
+const causeOf = ({ kind, reason }: EventView): string => (kind === 'ending' ? 'gdap_expiring' : (reason ?? ''));
+
+/** An event, what happened to several tenants in the same minute, or tags that were changed on one day. */
 interface Line {
   readonly events: SomeEvents;
   /** One of several, below them. */
@@ -209,128 +202,127 @@ const belowCause = (event: EventView): string =>
     ? `Ends on ${localDay(event.endsAt)}`
     : textOf(event) || kindTitle(event.kind);
 
-/** Events that differ in the tenant alone are one line. */
-const linesOf = (events: readonly EventView[], stillOpen: EventTableProps['stillOpen']): readonly Line[] =>
+/** Events that differ in the tenant alone are one line, and so are the tags that were changed on one day: people change them. */
+const linesOf = (events: readonly EventView[]): readonly Line[] =>
   [
     ...Map.groupBy(events, (event) =>
-      [
-        event.at.slice(0, 'yyyy-mm-ddThh:mm'.length),
-        event.kind,
-        titleOfCause(event),
-        textOf(event),
-        stillOpen?.has(event),
-      ].join(),
+      event.kind === 'tags_changed'
+        ? `${event.kind} ${localDay(event.at)}`
+        : [event.at.slice(0, 'yyyy-mm-ddThh:mm'.length), event.kind, titleOfCause(event), textOf(event)].join(),
     ).values(),
   ].map((some) => ({ events: some as unknown as SomeEvents }));
+
+/** What is true of all events of a line. */
+const textOfLine = ({ events: [first, ...others] }: Line): string => {
+  const text = textOf(first);
+  return others.every((event) => textOf(event) === text) ? text : '';
+};
+
+/** In how many tenants. */
+const tenantsIn = ({ events }: Line): string => count(new Set(events.map(({ tenantId }) => tenantId)).size, 'tenant');
 
 const keyOf = ({ events }: Line): string => `${events.length > 1 ? 'several ' : ''}${events.at(-1)?.id}`;
 
 interface EventTableProps {
   /** The newest first. */
   readonly events: readonly EventView[];
-  /** What is open is marked. Undefined: it is not known. */
+  /** Undefined: it is not known. */
   readonly stillOpen: ReadonlySet<EventView> | undefined;
-  /** What is open, by cause, with what to do, in place of all events by day. */
+  /** Without the others. */
   readonly isOpenOnly: boolean;
 }
 
-/** Events of many tenants. What a line lacks is in a drawer. */
-export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
+/** Events of many tenants: what is open by cause, with what to do, then the others by day. What a line lacks is in a drawer. */
+export function EventTable({ events, stillOpen = new Set(), isOpenOnly }: EventTableProps) {
   const [open, setOpen] = useState<EventView>();
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const toggle = (line: Line): void => {
     const others = [...unfolded].filter((key) => key !== keyOf(line));
     setUnfolded(new Set(others.length < unfolded.size ? others : [...others, keyOf(line)]));
   };
-  const isOpen = ({ events: [event] }: Line): boolean => stillOpen?.has(event) === true;
-  const groups = isOpenOnly
-    ? byCause(events.filter((event) => stillOpen?.has(event))).map(({ key, some }) => ({
-        title: key,
-        head: <CauseOf events={some as unknown as SomeEvents} />,
-        items: some.map((event): Line => ({ events: [event] })),
-      }))
-    : byDay(
-        linesOf(events, stillOpen).flatMap((line): readonly Line[] => [
-          line,
-          ...(unfolded.has(keyOf(line))
-            ? line.events.map((event) => ({ events: [event], isPart: true }) as const)
-            : []),
-        ]),
-        ({ events: [{ at }] }) => at,
-      );
-  const timeOf = ({ events: [event, ...others] }: Line) => {
-    const time = isOpenOnly ? <Time iso={event.at} short /> : <Clock iso={event.at} />;
-    if (others.length > 0) return time;
-    return (
+  const causes = byCause(events.filter((event) => stillOpen.has(event))).map(({ key, some }) => ({
+    title: key,
+    head: <CauseOf events={some as unknown as SomeEvents} />,
+    items: some.map((event): Line => ({ events: [event] })),
+  }));
+  const past = events.filter((event) => !stillOpen.has(event));
+  const days = byDay(
+    linesOf(past).flatMap((line): readonly Line[] => [
+      line,
+      ...(unfolded.has(keyOf(line)) ? line.events.map((event) => ({ events: [event], isPart: true }) as const) : []),
+    ]),
+    ({ events: [{ at }] }) => at,
+  );
+  const timeOf = ({ events: [event, ...others] }: Line, time: ComponentChildren) =>
+    others.length > 0 ? (
+      time
+    ) : (
       <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
         {time}
         <span class="visually-hidden">, details</span>
       </button>
     );
-  };
+  const tenantsCell = (line: Line) =>
+    line.events.length > 1 ? (
+      <button type="button" class="link" aria-expanded={unfolded.has(keyOf(line))} onClick={() => toggle(line)}>
+        <Icon name="turn" turns /> {tenantsIn(line)}
+      </button>
+    ) : (
+      tenantOf(line.events[0])
+    );
+  const table = (
+    groups: typeof causes | typeof days,
+    ofTime: (iso: string) => ComponentChildren,
+    what: (line: Line) => ComponentChildren,
+  ) => (
+    <Table<Line>
+      class="events"
+      columns={[
+        ['Time', 'w-m p2', (line) => timeOf(line, ofTime(line.events[0].at))],
+        ['Tenant', 'w-l wrap', tenantsCell, ({ events: some }) => some.map(({ tenantName }) => tenantName).join(', ')],
+        [
+          'What happened',
+          'wrap',
+          (line) => (
+            <>
+              <span class="sub">{timeOf(line, ofTime(line.events[0].at))}</span>
+              {what(line)}
+            </>
+          ),
+        ],
+      ]}
+      items={groups.flatMap(({ items }) => items)}
+      keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
+      onOpen={(line) => (line.events.length > 1 ? toggle(line) : setOpen(line.events[0]))}
+      rowClass={(line) => `event${stillOpen.has(line.events[0]) ? '' : ' past'}${line.isPart ? ' part' : ''}`}
+      groupsOf={() => groups}
+    />
+  );
+  const dayTable = table(
+    days,
+    (iso) => <Clock iso={iso} />,
+    (line) => <Happened line={line} />,
+  );
   return (
-    <div class="panel">
-      <Table<Line>
-        class="events"
-        columns={[
-          ['Time', isOpenOnly ? 'w-m p2' : 'w-s p2', timeOf],
-          [
-            'Tenant',
-            'w-l wrap',
-            (line) =>
-              line.events.length > 1 ? (
-                <button
-                  type="button"
-                  class="link"
-                  aria-expanded={unfolded.has(keyOf(line))}
-                  onClick={() => toggle(line)}
-                >
-                  <Icon name="turn" turns /> {count(line.events.length, 'tenant')}
-                </button>
-              ) : (
-                tenantOf(line.events[0])
-              ),
-            ({ events: some }) => some.map(({ tenantName }) => tenantName).join(', '),
-          ],
-          [
-            'What happened',
-            'wrap',
-            (line) => {
-              const [event] = line.events;
-              const { kind } = event;
-              return (
-                <>
-                  <span class="sub">{timeOf(line)}</span>
-                  {line.isPart ? null : isOpenOnly ? (
-                    belowCause(event)
-                  ) : (
-                    <>
-                      {/* What is over alarms nobody. */}
-                      <ToneBadge tone={isOpen(line) || goodNews.has(kind) ? toneOf(kind) : 'idle'}>
-                        {titleOfCause(event) ?? kindTitle(kind)}
-                      </ToneBadge>
-                      {isOpen(line) ? <span class="visually-hidden">, still open</span> : null}
-                      {textOf(event) === '' ? null : (
-                        <span class="quiet p2">
-                          <span class="visually-hidden">:</span> <Sentence text={textOf(event)} />
-                        </span>
-                      )}
-                      {isOpen(line) ? <Help events={line.events} /> : null}
-                    </>
-                  )}
-                </>
-              );
-            },
-          ],
-        ]}
-        items={groups.flatMap(({ items }) => items)}
-        keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
-        onOpen={(line) => (line.events.length > 1 ? toggle(line) : setOpen(line.events[0]))}
-        rowClass={(line) =>
-          `event${!isOpen(line) ? ' past' : isNew(line.events[0]) ? '' : ' old'}${line.isPart ? ' part' : ''}`
-        }
-        groupsOf={() => groups}
-      />
+    <>
+      {causes.length === 0 ? null : (
+        <Panel title="Still open" bare>
+          {table(
+            causes,
+            (iso) => (
+              <Time iso={iso} short />
+            ),
+            ({ events: [event] }) => belowCause(event),
+          )}
+        </Panel>
+      )}
+      {isOpenOnly || past.length === 0 ? null : causes.length === 0 ? (
+        <div class="panel">{dayTable}</div>
+      ) : (
+        <Panel title="Past events" bare>
+          {dayTable}
+        </Panel>
+      )}
       {open === undefined ? null : (
         <Dialog
           title={open.tenantName}
@@ -347,10 +339,28 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
             </a>
           }
         >
-          {stillOpen?.has(open) ? <OpenDetails event={open} /> : <Details event={open} />}
+          {stillOpen.has(open) ? <OpenDetails event={open} /> : <Details event={open} />}
         </Dialog>
       )}
-    </div>
+    </>
+  );
+}
+
+/** What happened and is over, or asks for nothing: it alarms nobody. Below the line of several, only what differs. */
+function Happened({ line }: { readonly line: Line }) {
+  const [event] = line.events;
+  const { kind } = event;
+  if (line.isPart) return kind === 'tags_changed' ? tagsText(event) : null;
+  const text = textOfLine(line);
+  return (
+    <>
+      <ToneBadge tone={goodNews.has(kind) ? toneOf(kind) : 'idle'}>{titleOfCause(event) ?? kindTitle(kind)}</ToneBadge>
+      {text === '' ? null : (
+        <span class="quiet p2">
+          <span class="visually-hidden">:</span> <Sentence text={text} />
+        </span>
+      )}
+    </>
   );
 }
 

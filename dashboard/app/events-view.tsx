@@ -31,18 +31,12 @@ function Events({ filter }: FilterProps) {
   return (
     <>
       <Head
-        title={
-          stillOpen === undefined
-            ? known || 'Events'
-            : isOpenOnly && known !== ''
-              ? openText(known, stillOpen.size)
-              : headline(events, loadMore !== undefined, filter.tenants === undefined ? '' : ' of these tenants')
-        }
+        title={events.length === 0 || stillOpen === undefined ? known || 'Events' : openText(known, stillOpen.size)}
         name="Events"
         lede={
           stillOpen === undefined || events.length === 0 ? undefined : (
             <>
-              {isOpenOnly ? '' : `${openText(known, stillOpen.size)}. `}
+              {newText([...stillOpen])}
               <a href="#/tenants">All tenants, worst first</a>
             </>
           )
@@ -94,20 +88,17 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
     ? 'The broker has not looked at the tenants yet. It does so every ten minutes.'
     : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
 
-/** How many are new. */
-function headline(events: readonly EventView[], hasOlder: boolean, ofWhom: string): string {
-  if (events.length === 0) return 'Events';
-  const { length } = events.filter(isNew);
-  if (length === 0) return `No event${ofWhom} in the last 24 hours`;
-  const isMore = length === events.length && hasOlder;
-  return `${count(length, 'event')}${isMore ? ' or more' : ''}${ofWhom} in the last 24 hours`;
+/** How many of those that are open began lately. */
+function newText(open: readonly EventView[]): string {
+  const { length } = open.filter(isNew);
+  return length === 0
+    ? ''
+    : `${length.toLocaleString('en')} of them ${length === 1 ? 'is' : 'are'} from the last 24 hours. `;
 }
 
 /** Of other pages a tenant can need somebody without an event, such as for a job that failed. */
 const openText = (known: string, open: number): string =>
-  open === 0
-    ? `None of ${known} is still open`
-    : `${open.toLocaleString('en')} of ${known} ${open === 1 ? 'is' : 'are'} still open`;
+  open === 0 ? `None of ${known} is still open` : `${count(open, 'event')} ${open === 1 ? 'is' : 'are'} still open`;
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
   const isFiltered = eventsLink(filter) !== eventsLink({});

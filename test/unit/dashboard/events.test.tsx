@@ -150,34 +150,33 @@ it('counts a tenant once that lost its access twice, and nothing that has ended'
     const { root } = await page(() => events, { filter });
     return [root.querySelector('h1')?.textContent, root.querySelector('.lede')?.firstChild?.textContent];
   };
-  const nothingNew = 'No event in the last 24 hours';
-  expect(await titleOf(log)).toEqual([nothingNew, '2 of 3 events are still open. ']);
+  expect(await titleOf(log)).toEqual(['2 events are still open', '']);
   const back = event(4, { tenantId, kind: 'back' });
-  expect(await titleOf([back, ...log])).toEqual([nothingNew, '1 of 4 events is still open. ']);
-  expect(await titleOf([back])).toEqual([nothingNew, 'None of 1 event is still open. ']);
-  expect(await titleOf(log, { tenants: 'group:gold' })).toEqual([
-    'No event of these tenants in the last 24 hours',
-    '2 of 3 events are still open. ',
-  ]);
+  expect(await titleOf([back, ...log])).toEqual(['1 event is still open', '']);
+  expect(await titleOf([back])).toEqual(['None of 1 event is still open', '']);
+  expect(await titleOf(log, { tenants: 'group:gold' })).toEqual(['2 events are still open', '']);
   // What ended them is missing.
   expect(await titleOf(log, { kind: 'lost' })).toEqual(['2 events', undefined]);
 });
 
-it('heads the list with what is new, and shows what is open but older without a ground', async () => {
+it('says how many of those that are open are new, whatever else happened', async () => {
   const at = new Date().toISOString();
   const { root } = await page(() => [
     event(3, { at, tenantId: 'a', kind: 'tags_changed', tagsAdded: ['managed'] }),
     event(2, { at, tenantId: 'b', reason: 'gdap_expired', advice: 'Request a relationship.' }),
-    event(1, { tenantId: 'c', reason: 'gdap_expired' }),
+    event(1, { tenantId: 'c', reason: 'gdap_expired', advice: 'Request a relationship.' }),
   ]);
-  expect(root.querySelector('h1')?.textContent).toBe('2 events in the last 24 hours');
+  expect(root.querySelector('h1')?.textContent).toBe('2 events are still open');
+  expect(root.querySelector('.lede')?.textContent).toBe(
+    '1 of them is from the last 24 hours. All tenants, worst first',
+  );
   expect([...root.querySelectorAll('.event')].map(({ className }) => className)).toEqual([
-    'event past',
     'event',
-    'event old',
+    'event',
+    'event past',
   ]);
-  expect(root.querySelectorAll('.event')[1]?.textContent).toContain(
-    'GDAP relationship expired, still open. Request a rel',
+  expect(root.querySelector('.group a')?.textContent).toBe(
+    'Open Partner Center in a new tab: GDAP relationship expired',
   );
 });
 
@@ -202,7 +201,7 @@ const groupsIn = (root: Element) =>
 /** What is open alone. */
 const open = { filter: { show: 'open' } } as const;
 
-it('has all events by day, the newest first, and marks those that are open', async () => {
+it('has what is open above the others, which are by day, the newest first', async () => {
   const { root, press } = await page(() => [
     event(4, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'] }),
     event(3, { reason: 'gdap_expired', tenantId: 'b' }),
@@ -216,12 +215,10 @@ it('has all events by day, the newest first, and marks those that are open', asy
     event(1, { kind: 'reachable', tenantId: 'b', at: '2026-11-23T05:00:00.000Z' }),
   ]);
   expect(groupsIn(root)).toEqual([
+    ['GDAP relationship expired', [['Customer 3', 'Access is lost']]],
     [
       expect.stringMatching(/^(Today|Yesterday|Tuesday, 24 November)/),
-      [
-        ['Customer 4', 'The tags were changed: +managed'],
-        ['Customer 3', 'GDAP relationship expired, still open'],
-      ],
+      [['Customer 4', 'The tags were changed: +managed']],
     ],
     [
       expect.stringMatching(/^(Yesterday|Monday, 23 November)/),
@@ -234,7 +231,6 @@ it('has all events by day, the newest first, and marks those that are open', asy
   // What is over has no sign of an alarm.
   expect([...root.querySelectorAll('.event .badge')].map(({ className }) => className)).toEqual([
     'badge idle',
-    'badge bad',
     'badge idle',
     'badge good',
   ]);
@@ -265,7 +261,7 @@ it('puts what is open under its causes, the worst first', async () => {
     ],
     open,
   );
-  expect(root.querySelector('h1')?.textContent).toBe('5 of 8 events are still open');
+  expect(root.querySelector('h1')?.textContent).toBe('5 events are still open');
   // The API does not know what is open.
   expect(queries[0]).not.toHaveProperty('show');
   const words = 'The broker can no longer reach the tenant.';
@@ -321,25 +317,44 @@ it('says once what helps with events alike, with one command for all to copy', a
 const commandsIn = (root: Element) => [...root.querySelectorAll<HTMLElement>('.copy')].map(({ title }) => title);
 
 it('has one row for what happened to several tenants in the same minute, which opens', async () => {
-  const tagged = (n: number, more: Partial<EventView> = {}) =>
-    event(n, { kind: 'tags_changed', tenantId: `t${n}`, tagsAdded: ['managed'], ...more });
+  const back = (n: number, more: Partial<EventView> = {}) => event(n, { kind: 'back', tenantId: `t${n}`, ...more });
   const { root, press } = await page(() => [
-    tagged(4, { at: '2026-11-24T05:00:40.000Z' }),
-    tagged(3, { tagsAdded: ['trial'] }),
-    tagged(2),
-    tagged(1, { at: '2026-11-24T04:59:59.000Z' }),
+    back(4, { at: '2026-11-24T05:00:40.000Z' }),
+    back(3, { explanation: 'Another one.' }),
+    back(2),
+    back(1, { at: '2026-11-24T04:59:59.000Z' }),
   ]);
   const names = () => groupsIn(root)[0]?.[1];
   const before = [
-    ['2 tenants', 'The tags were changed: +managed'],
-    ['Customer 3', 'The tags were changed: +trial'],
-    ['Customer 1', 'The tags were changed: +managed'],
+    ['2 tenants', expect.stringContaining('no longer')],
+    ['Customer 3', expect.stringContaining('Another one.')],
+    ['Customer 1', expect.stringContaining('no longer')],
   ];
   expect(names()).toEqual(before);
   await press(' 2 tenants');
   expect(names()).toEqual([before[0], ['Customer 4', ''], ['Customer 2', ''], ...before.slice(1)]);
   await press(' 2 tenants');
   expect(names()).toEqual(before);
+});
+
+it('has one row for all tags that were changed on one day', async () => {
+  const tagged = (n: number, more: Partial<EventView> = {}) =>
+    event(n, { kind: 'tags_changed', tenantId: `t${n}`, tagsAdded: ['managed'], ...more });
+  const { root, press } = await page(() => [
+    tagged(3, { at: '2026-11-24T05:40:00.000Z', tagsAdded: ['trial'] }),
+    tagged(2, { at: '2026-11-24T05:30:00.000Z' }),
+    tagged(1, { at: '2026-11-22T05:30:00.000Z' }),
+  ]);
+  const lines = () => groupsIn(root).flatMap(([, rows]) => rows);
+  const single = ['Customer 1', 'The tags were changed: +managed'];
+  expect(lines()).toEqual([['2 tenants', 'The tags were changed'], single]);
+  await press(' 2 tenants');
+  expect(lines()).toEqual([
+    ['2 tenants', 'The tags were changed'],
+    ['Customer 3', '+trial'],
+    ['Customer 2', '+managed'],
+    single,
+  ]);
 });
 
 it('gives one command for several tenants whose remedy differs in the tenant alone, also for another application', async () => {
