@@ -130,7 +130,7 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               </span>
             </span>
             <Spark values={values} label={`For each tenant, night by night: ${values.map(inWords).join(', ')}`} />
-            <span class="since">{before && changeText({ number, counted }, before)}</span>
+            <span class="since">{before && <Change now={{ number, counted }} before={before} />}</span>
           </li>
         ))}
       </ul>
@@ -140,12 +140,35 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
 
 const inWords = (value: number | undefined): string => (value === undefined ? 'not known' : numberText(value));
 
-/** `+4 since 3 Nov`. If other numbers of tenants were read, that is no change: `3 Nov: 149 in 24 tenants`. */
-function changeText(now: Omit<Counted, 'startedAt'>, before: Counted): string {
+/** `+4 since 3 Nov`. If other numbers of tenants were read, only the average of a tenant can be compared: `+10% a tenant since 3 Nov`. */
+function Change({ now, before }: { readonly now: Omit<Counted, 'startedAt'>; readonly before: Counted }) {
   const day = localDay(before.startedAt);
-  if (now.counted !== before.counted)
-    return `${day}: ${before.number.toLocaleString('en')} in ${count(before.counted, 'tenant')}`;
-  const change = now.number - before.number;
-  if (change === 0) return `as on ${day}`;
-  return `${change > 0 ? '+' : '−'}${Math.abs(change).toLocaleString('en')} since ${day}`;
+  const isSame = now.counted === before.counted;
+  const average = ({ number, counted }: Omit<Counted, 'startedAt'>): number => number / Math.max(1, counted);
+  const change = isSame
+    ? now.number - before.number
+    : before.number === 0
+      ? Number((average(now) - average(before)).toPrecision(2))
+      : Math.round((average(now) / average(before) - 1) * 100);
+  const unit = isSame ? '' : before.number === 0 ? ' a tenant' : '% a tenant';
+  const [read, readBefore] = [now, before].map(
+    ({ number, counted }) => `${number.toLocaleString('en')} in ${count(counted, 'tenant')}`,
+  );
+  return (
+    <span title={`${read}; on ${day}, ${readBefore}`}>
+      {change === 0 ? (
+        `as on ${day}${isSame ? '' : ', a tenant'}`
+      ) : (
+        <>
+          {/* Of all of them, fewer are better. */}
+          <b class={change > 0 ? 'worse' : 'better'}>
+            {change > 0 ? '+' : '−'}
+            {Math.abs(change).toLocaleString('en')}
+            {unit}
+          </b>{' '}
+          since {day}
+        </>
+      )}
+    </span>
+  );
 }

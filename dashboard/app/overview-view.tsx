@@ -231,8 +231,6 @@ function Jobs({ polled }: { readonly polled: Polled<readonly JobRuns[] | undefin
   const shown = (polled.value ?? []).filter(isShown);
   const { failed, runIds } = useAlike(shown);
   const alike = runIds.length;
-  // There is no bar on a phone.
-  const isNarrow = useNarrow();
   const more = (
     <>
       {alike === 0 ? null : (
@@ -247,7 +245,7 @@ function Jobs({ polled }: { readonly polled: Polled<readonly JobRuns[] | undefin
   return (
     <Panel title="Jobs" more={more} bare>
       <Loaded polled={polled} isPart>
-        {(jobs) => <JobTable jobs={jobs} isSaid={!isNarrow && alike > 0 && alike === shown.length} />}
+        {(jobs) => <JobTable jobs={jobs} isSaid={alike > 0 && alike === shown.length} />}
       </Loaded>
     </Panel>
   );

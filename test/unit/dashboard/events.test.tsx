@@ -345,15 +345,17 @@ it('has one row for all tags that were changed on one day', async () => {
     tagged(2, { at: '2026-11-24T05:30:00.000Z' }),
     tagged(1, { at: '2026-11-22T05:30:00.000Z' }),
   ]);
-  const lines = () => groupsIn(root).flatMap(([, rows]) => rows);
+  const lines = () => groupsIn(root).map(([, rows]) => rows);
   const single = ['Customer 1', 'The tags were changed: +managed'];
-  expect(lines()).toEqual([['2 tenants', 'The tags were changed'], single]);
+  expect(lines()).toEqual([[['2 tenants', 'The tags were changed']], [single]]);
   await press(' 2 tenants');
   expect(lines()).toEqual([
-    ['2 tenants', 'The tags were changed'],
-    ['Customer 3', '+trial'],
-    ['Customer 2', '+managed'],
-    single,
+    [
+      ['2 tenants', 'The tags were changed'],
+      ['Customer 3', '+trial'],
+      ['Customer 2', '+managed'],
+    ],
+    [single],
   ]);
 });
 

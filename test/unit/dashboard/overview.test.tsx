@@ -262,9 +262,12 @@ describe('the overview', () => {
     expect(rows.map(({ textContent }) => textContent)).toEqual([
       '1,092accounts have registered no second factor in the 20 tenants read−57 since 26 Oct',
       '1licence is in a grace period in the 20 tenants read on 20 Nov',
-      '99more licences than are assigned in the 20 tenants read on 20 Nov4 Nov: 120 in 24 tenants',
+      '99more licences than are assigned in the 20 tenants read on 20 Nov−1% a tenant since 4 Nov',
     ]);
     expect(rows[0]?.querySelector('a')?.getAttribute('href')).toBe('#/runs/mfa-report%400?show=rows');
+    expect(rows[2]?.querySelector('.since span')?.getAttribute('title')).toBe(
+      '99 in 20 tenants; on 4 Nov, 120 in 24 tenants',
+    );
     // Several numbers are of one history.
     expect(asked.filter(([job]) => job === 'licence-report')).toHaveLength(1);
     expect(asked).toContainEqual(['mfa-report', 'none']);
