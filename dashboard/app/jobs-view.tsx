@@ -136,7 +136,7 @@ function JobList() {
                         ? undefined
                         : [1, 3, <span class="quiet">{firstSentence(each.job.description)}</span>]
                     }
-                    groupsOf={groupsOf}
+                    groupsOf={(some) => groupsOf(some, ({ runs }) => isFailing(runs))}
                   />
                 </div>
               )}
@@ -151,19 +151,45 @@ function JobList() {
 
 const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 
-/** Those that run, then the others under their topics: nobody needs them every day. Those alone in theirs share a heading. */
-function groupsOf(jobs: readonly JobRuns[]) {
-  const { used = [], others = [] } = Object.groupBy(jobs, (each) => (isInUse(each) ? 'used' : 'others'));
+/**
+ * Those that fail, those on a schedule, and those that ran lately, then the others under their topics: nobody
+ * needs them every day. Those alone in theirs share a heading.
+ */
+function groupsOf(jobs: readonly JobRuns[], isFailing: (each: JobRuns) => boolean) {
+  const {
+    failing = [],
+    planned = [],
+    lately = [],
+    others = [],
+  } = Object.groupBy(jobs, (each) =>
+    isFailing(each)
+      ? 'failing'
+      : each.job.schedule !== undefined
+        ? 'planned'
+        : each.runs.length > 0
+          ? 'lately'
+          : 'others',
+  );
   const topics = byTopic(others.map((each) => ({ ...each, topic: each.job.topic })));
   const alone = topics.filter(([, { length }]) => length === 1);
   const shared = alone.length < 2 ? [] : alone;
   return [
-    ['on a schedule, or run lately', used] as const,
+    ['failing', failing] as const,
+    ['on a schedule', planned] as const,
+    ['run lately', lately] as const,
     ...topics.filter((topic) => !shared.includes(topic)),
     [shared.map(([topic]) => topic).join(', '), shared.flatMap(([, some]) => some)] as const,
   ]
     .filter(([, { length }]) => length > 0)
-    .map(([title, items]) => ({ title: topicTitle(title), items }));
+    .map(([title, items]) => ({
+      title: topicTitle(title),
+      head: (
+        <>
+          <span class={title === 'failing' ? 'n bad' : 'quiet'}>{items.length}</span> <b>{topicTitle(title)}</b>
+        </>
+      ),
+      items,
+    }));
 }
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;

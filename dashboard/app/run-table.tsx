@@ -99,6 +99,9 @@ const linesOf = (runs: readonly RunSummaryAnswer[]): readonly Group[] =>
   });
 
 const onSchedule = 'On schedule';
+
+/** A day of the schedule, or several, has its name in place of a time: then what changed has the width of the times, too. */
+const isDay = ({ title }: Line): boolean => title !== undefined && title !== onSchedule;
 const byDayTitle = 'On schedule, day by day';
 
 /**
@@ -194,6 +197,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
           rowClass={(line) =>
             [isPast(line, all) ? 'before' : [], line.isPart === true ? 'part' : []].flat().join(' ') || undefined
           }
+          wideOf={(line) => (isDay(line) ? [3, 3, newsIn(line)] : undefined)}
           groupsOf={() => groups}
         />
       </div>
@@ -391,21 +395,6 @@ const columnsOf = (
         (line) => <TenantsOfAll line={line} failed={factsOf(line).failed} />,
       ),
     ],
-    // A day of the schedule has its name in place of a time.
-    [
-      'Started',
-      'w-s end',
-      ({ startedAt, title }) => (title === undefined || title === onSchedule ? <Clock iso={startedAt} /> : null),
-    ],
-    // One that waits for a person takes as long as the person does.
-    [
-      'Took',
-      'w-s end p3 quiet',
-      cellOf(
-        ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
-        () => null,
-      ),
-    ],
     // A day of the schedule was started by nobody else.
     [
       'What changed, or who started it',
@@ -418,6 +407,17 @@ const columnsOf = (
         ) : (
           newsIn(line)
         ),
+    ],
+    // A day of the schedule has its name in place of a time.
+    ['Started', 'w-s end', (line) => (isDay(line) ? null : <Clock iso={line.startedAt} />)],
+    // One that waits for a person takes as long as the person does.
+    [
+      'Took',
+      'w-s end p3 quiet',
+      cellOf(
+        ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
+        () => null,
+      ),
     ],
   ];
 };

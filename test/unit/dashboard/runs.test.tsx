@@ -212,12 +212,25 @@ describe('JobsView', () => {
     await pages.unmount();
   });
 
-  it('puts those that run by themselves or ran lately before all others', async () => {
+  it('puts those that fail first, then those on a schedule and those that ran lately', async () => {
     const of = (name: string, more: object = {}) => ({ name, title: name, topic: 'identity', resources: [], ...more });
-    const jobs = [of('idle'), of('started'), of('nightly', { schedule: '0 0 5 * * *' })];
-    const runs = async (_: number, job?: string) => ({ runs: job === undefined ? [summary({ job: 'started' })] : [] });
+    const jobs = [of('idle'), of('started'), of('broken'), of('nightly', { schedule: '0 0 5 * * *' })];
+    const lately = [
+      summary({ job: 'started', outcome: 'succeeded' }),
+      summary({ job: 'broken', outcome: 'partly_failed' }),
+    ];
+    const runs = async (_: number, job?: string) => ({ runs: job === undefined ? lately : [] });
     const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
-    expect(await headsOfJobs(api)).toEqual(['On a schedule, or run lately', 'started', 'nightly', 'Identity', 'idle']);
+    expect(await headsOfJobs(api)).toEqual([
+      'Failing',
+      'broken',
+      'On a schedule',
+      'nightly',
+      'Run lately',
+      'started',
+      'Identity',
+      'idle',
+    ]);
   });
 
   it('says when each job last ran, and once of several jobs that they failed in the same tenants', async () => {
@@ -350,7 +363,7 @@ describe('RunsView', () => {
     expect(cells()[0]?.[0]).toContain('Probe of each tenant');
     expect(root.querySelector('tbody th[title=probe]')).not.toBeNull();
     expect(cells()[1]?.[0]).toContain('gone');
-    expect([cells()[0]?.[5], cells()[1]?.[5]]).toEqual(['schedule', 'application 6f9c1f0e…']);
+    expect([cells()[0]?.[3], cells()[1]?.[3]]).toEqual(['schedule', 'application 6f9c1f0e…']);
     expect(root.querySelector(`[title="Application id ${startedBy}"]`)).not.toBeNull();
     await unmount();
   });
@@ -553,10 +566,9 @@ describe('RunsView', () => {
     const both = (day: number, failed: number[]) => [nightly('licences', day, failed), nightly('mfa', day, failed)];
     const { root, unmount } = await nightsOf([...both(24, [1]), ...both(23, [2])]);
     const [, first] = root.querySelectorAll('tbody tr');
-    expect(root.querySelector('thead th:last-child')?.textContent).toBe('What changed, or who started it');
-    expect([...(first?.children ?? [])].slice(3).map(({ textContent }) => textContent)).toEqual([
-      '',
-      '',
+    expect(root.querySelector('thead th:nth-child(4)')?.textContent).toBe('What changed, or who started it');
+    // It has the width of the times, which a day does not have.
+    expect([...(first?.querySelectorAll('.wide') ?? [])].map(({ textContent }) => textContent)).toEqual([
       'Customer 1 began to fail, Customer 2 stopped failing',
     ]);
     await unmount();
@@ -771,7 +783,7 @@ describe('RunsView', () => {
     const startedBy = '6f9c1f0e-3b8a-4d59-9a51-5c2f3f1a7b10';
     const by = (name: string) => summary({ startedBy, starter: { objectId: `id of ${name}`, name } });
     const { root, cells, unmount } = await list(async () => ({ runs: [by('ann@x.example'), by('bob@x.example')] }));
-    expect(cells().map((row) => row[5])).toEqual(['ann@x.example', 'bob@x.example']);
+    expect(cells().map((row) => row[3])).toEqual(['ann@x.example', 'bob@x.example']);
     expect(root.querySelector(`[title="Application id ${startedBy}, object id id of ann@x.example"]`)).not.toBeNull();
     await unmount();
   });
