@@ -53,18 +53,7 @@ function Policy() {
   const polled = usePolling((api) => api.replay({ since: sinceOf(days) }), `policy ${days}`);
   return (
     <>
-      <Head
-        title={headline(polled.value)}
-        name="Policy"
-        lede={
-          polled.value && (
-            <>
-              <Read answer={polled.value} />
-              {unusedText(polled.value)}
-            </>
-          )
-        }
-      >
+      <Head title={headline(polled.value)} name="Policy" lede={polled.value && <Read answer={polled.value} />}>
         <DialogButton dialog={(onClose) => <TryPolicy days={days} onClose={onClose} />}>
           Try another policy…
         </DialogButton>
@@ -126,14 +115,6 @@ function headline({ use }: Partial<ReplayAnswer> = {}): string {
   const found = wide.length > 0 ? wide : of(isUnused, 'was not used', 'were not used');
   const all = count(rules.length, 'rule');
   return numbersKept(found.length === 0 ? `${all}, each was used` : found.join(', ').replace(/\S+/, `$& of ${all}`));
-}
-
-/** How many rules nobody used, if the title does not say it. */
-function unusedText({ use }: ReplayAnswer): string {
-  const { rules = [] } = use ?? {};
-  const { length } = rules.filter(isUnused);
-  if (length === 0 || !rules.some((rule) => opensEverything(rule) || opensPartner(rule))) return '';
-  return ` ${count(length, 'rule')} ${length === 1 ? 'was' : 'were'} not used.`;
 }
 
 /** How much the policy refused, to whom most often and last. */
@@ -370,7 +351,10 @@ function InForce({ use, read, days, children }: InForceProps & { readonly childr
         {rules.length === 0 ? (
           <Empty title="The policy has no rule for tokens, requests or changes." />
         ) : (
-          <Rules {...{ rules, names, read }} />
+          <>
+            <Advice {...{ rules, read }} />
+            <Rules {...{ rules, names, read }} />
+          </>
         )}
       </Panel>
       {children}
@@ -398,6 +382,25 @@ function InForce({ use, read, days, children }: InForceProps & { readonly childr
         </Panel>
       )}
     </>
+  );
+}
+
+/** What to do about all that was not used: each rule says only what that is. */
+function Advice({ rules, read }: { readonly rules: readonly Rule[] } & Pick<CellProps, 'read'>) {
+  const idle = rules.filter((rule) => isUnused(rule) && !isForEmergencies(rule));
+  const hasParts = rules.some((rule) => unusedIn(rule) > 0);
+  if (!read.isEnough || (idle.length === 0 && !hasParts)) return null;
+  const names = idle.length > fewNamed ? '' : `: ${listed(idle.map(({ rule }) => `“${rule}”`))}`;
+  const they = idle.length === 1 ? 'it if it is' : 'them if they are';
+  return (
+    <div class="pad remedy">
+      <Icon name="warn" />
+      <p>
+        {idle.length === 0
+          ? 'Remove from the rules what was not used and is not needed.'
+          : `Nobody used ${count(idle.length, 'rule')} in ${read.length}${names}. Remove ${they} not needed${hasParts ? ', and from the others what was not used' : ''}.`}
+      </p>
+    </div>
   );
 }
 
@@ -550,11 +553,6 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
           {about === '' ? '' : ` (${about})`}
         </div>
       )}
-      {isUnused(rule) && !isForEmergencies(rule) ? (
-        <Remedy>
-          Nobody used it in {read.length}.{read.isEnough ? ' Remove it if it is not needed.' : ''}
-        </Remedy>
-      ) : null}
       <Needless {...{ rule, read, nameOf }} parts={['callers']} />
     </>
   );
@@ -622,14 +620,6 @@ const usedOf = ({ allows, unused }: Rule, part: string): readonly string[] | und
 const saysAll = (rule: Rule, part: string): boolean =>
   rule.unused[part] !== undefined && (usedOf(rule, part)?.length ?? Infinity) <= fewNamed;
 
-/** What could be narrower, with a sign: the cells around it say what is allowed. */
-const Remedy = ({ title, children }: { readonly title?: string | undefined; readonly children: ComponentChildren }) => (
-  <div class="remedy" title={title}>
-    <Icon name="warn" />
-    <div>{children}</div>
-  </div>
-);
-
 /** How much of parts of a rule was used, and what may be needless: a few by their names, and many on request. */
 const Needless = ({ rule, read, parts, nameOf = (name) => name }: NeedlessProps) => (
   <>
@@ -638,18 +628,15 @@ const Needless = ({ rule, read, parts, nameOf = (name) => name }: NeedlessProps)
       if (idle.length === 0) return null;
       const isShort = idle.length <= fewNamed;
       const used = usedOf(rule, part);
-      const rest = isShort ? idle.map(nameOf).join(', ') : used?.length ? `the other ${idle.length}` : 'them';
+      const rest = isShort ? idle.map(nameOf).join(', ') : `the other ${idle.length}`;
       const some = read.isEnough || used?.length ? used : undefined;
       const words = usedWords(part, idle, some, nameOf);
-      const are = idle.length === 1 ? 'it is' : 'they are';
-      const unused = some !== undefined ? `, but not ${rest}` : isShort ? `: ${rest}` : '';
-      const heading = read.isEnough
-        ? `${words}. Remove ${rest} if ${are} not needed.`
-        : `In ${read.length}, ${words}${unused}.`;
+      const unused = !isShort && read.isEnough ? '' : some?.length ? `, but not ${rest}` : isShort ? `: ${rest}` : '';
+      const heading = `${read.isEnough ? words : `In ${read.length}, ${words}`}${unused}`;
       return (
-        <Remedy key={part} title={isShort ? idle.join(', ') : undefined}>
+        <div key={part} class="remedy small" title={isShort ? idle.join(', ') : undefined}>
           {isShort ? heading : <Folded names={idle} heading={heading} most={fewNamed} nameOf={nameOf} />}
-        </Remedy>
+        </div>
       );
     })}
   </>
@@ -666,19 +653,22 @@ function usedWords(
   if (used === undefined)
     return `${count(idle.length, noun)} ${part === 'callers' ? 'did not use it' : was(idle.length).replace('used', 'not used')}`;
   const named = used.length > 0 && used.length <= fewNamed ? `: ${used.map(nameOf).join(', ')}` : '';
-  return `${used.length} of ${count(idle.length + used.length, noun)} ${was(used.length)}${named}`;
+  const all = count(idle.length + used.length, noun);
+  return used.length === 0 ? `none of ${all} ${was(2)}` : `${used.length} of ${all} ${was(used.length)}${named}`;
 }
 
 /** When it was used last, and how often: an approval is asked for by one decision, and used by another. */
-const UseCell = ({ rule: { lastAt, records } }: { readonly rule: Rule }) =>
-  lastAt === undefined ? (
-    <span class="quiet">not used</span>
+const UseCell = ({ rule }: Pick<CellProps, 'rule'>) => {
+  const { lastAt, records } = rule;
+  return lastAt === undefined ? (
+    <span class={isForEmergencies(rule) ? 'quiet' : 'unused'}>not used</span>
   ) : (
     <>
       <Time iso={lastAt} short />
       <div class="small quiet">{count(records, 'decision')}</div>
     </>
   );
+};
 
 /** Names in boxes after their heading: those of a long list on request. */
 export function Folded(props: {

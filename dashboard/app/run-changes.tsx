@@ -181,7 +181,8 @@ function Changes({ run, answer, declared }: ChangesProps) {
   const title = (
     <>
       {truncated ? 'More than ' : ''}
-      {changes.length === 0 ? 'Nothing changed' : count(changes.length, 'change')} in {count(comparedTenants, 'tenant')}{' '}
+      {changes.length === 0 ? '✓ Nothing changed' : count(changes.length, 'change')} in{' '}
+      {count(comparedTenants, 'tenant')}{' '}
       since the{' '}
       <a href={runLink(comparedWith)} title={comparedWith}>
         run before

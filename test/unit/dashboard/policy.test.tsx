@@ -109,8 +109,8 @@ it('shows the name of a caller, or the start of its id, with the whole id as a t
     ),
   );
   await act(() => new Promise((resolve) => setTimeout(resolve)));
-  const unused = root.querySelector<HTMLElement>('.remedy');
-  expect(unused?.textContent).toBe('0 of 2 callers used it. Remove Portal, bbbbbbbb… if they are not needed.');
+  const unused = root.querySelector<HTMLElement>('.remedy.small');
+  expect(unused?.textContent).toBe('none of 2 callers used it: Portal, bbbbbbbb…');
   expect(unused?.title).toBe(`${portal}, ${bot}`);
   expect(root.querySelector('dl')?.textContent).toBe('ada@partner.example1 app role Tokens.Request ');
   expect(root.querySelector<HTMLElement>('dd > span')?.title).toBe(ada);
@@ -215,7 +215,7 @@ it('groups the rules by how much they open, and says of two groups at most how m
   ];
   expect(await of(...rules)).toEqual([
     '2 of 8 rules open everything, 2 open the partner tenant',
-    expect.stringMatching(/ 1 rule was not used\.$/),
+    expect.stringMatching(/decisions by the policy, 1 refusal\.$/),
     '2: Opens everything',
     'wide',
     'both: opens the partner tenant, too',
@@ -312,7 +312,7 @@ const used = { ...spare, records: 9, lastAt: answer.period.to };
 const opensAll = { ...allows, everything: true as const };
 
 it.each<[string, object, readonly string[]]>([
-  ['nobody used it', spare, ['Nobody used it in 7 days. Remove it if it is not needed.']],
+  ['nobody used it', spare, ['Nobody used 1 rule in 7 days: “spare”. Remove it if it is not needed.']],
   [
     'nobody needed it for an emergency',
     {
@@ -325,31 +325,31 @@ it.each<[string, object, readonly string[]]>([
   [
     'one of many callers used it',
     { ...used, allows: { ...allows, callers: ['portal', ...many] }, unused: { callers: many } },
-    ['1 of 6 callers used it: Portal. Remove the other 5 if they are not needed.'],
+    ['Remove from the rules what was not used and is not needed.', '1 of 6 callers used it: Portal'],
   ],
   [
     'a few did not use it',
     { ...used, allows: { ...allows, callers: ['portal', 'ada'] }, unused: { callers: ['ada'] } },
-    ['1 of 2 callers used it: Portal. Remove Ada if it is not needed.'],
+    ['Remove from the rules what was not used and is not needed.', '1 of 2 callers used it: Portal, but not Ada'],
   ],
   [
     'some of its scopes were not used',
     { ...used, allows: { ...allows, terms: { scopes: [...many, 'f', 'g', 'h', 'i'] } }, unused: { scopes: many } },
-    ['4 of 9 scopes were used. Remove the other 5 if they are not needed.'],
+    ['Remove from the rules what was not used and is not needed.', '4 of 9 scopes were used'],
   ],
   [
     'one of its few scopes was not used',
     { ...used, unused: { scopes: ['User.Read'] } },
-    ['1 scope was not used. Remove User.Read if it is not needed.'],
+    ['Remove from the rules what was not used and is not needed.', '1 scope was not used: User.Read'],
   ],
-])('says what to remove of a rule if %s', async (_, rule, remedies) => {
+])('says what was not used of a rule, and once what to do, if %s', async (_, rule, remedies) => {
   const { root, unmount } = await rulesOf([rule as never]);
   const shown = [...root.querySelectorAll('.remedy')].map(
     (each) => each.querySelector('summary')?.textContent.trim() ?? each.textContent,
   );
   expect(shown).toEqual(remedies);
   // Those who used it and those to remove are all there are.
-  if (remedies[0]?.includes('used it: ')) expect(root.querySelectorAll('tbody details').length).toBeLessThan(2);
+  if (remedies[1]?.includes('used it: ')) expect(root.querySelectorAll('tbody details').length).toBeLessThan(2);
   await unmount();
 });
 
@@ -357,20 +357,20 @@ const few = '2026-11-24T02:00:00.000Z';
 const soon = '2026-11-20T05:00:00.000Z';
 const month = { from: '2026-10-25T05:00:00.000Z', to: answer.period.to };
 
-it.each<[string, Partial<ReplayAnswer>, object, string]>([
-  ['3 hours were read', { readFrom: few }, spare, 'Nobody used it in 3 h 00 min.'],
-  ['30 days were asked for and fewer were read', { period: month }, spare, 'Nobody used it in 7 days.'],
+it.each<[string, Partial<ReplayAnswer>, object, string | undefined]>([
+  ['3 hours were read', { readFrom: few }, spare, undefined],
+  ['30 days were asked for and fewer were read', { period: month }, spare, undefined],
   [
     'the period is shorter than 7 days',
     { readFrom: soon, period: { from: soon, to: answer.period.to } },
     spare,
-    'Nobody used it in 4 days.',
+    undefined,
   ],
   [
     'one of many callers was seen in 3 hours',
     { readFrom: few },
     { ...used, allows: { ...allows, callers: ['portal', ...many] }, unused: { callers: many } },
-    'In 3 h 00 min, 1 of 6 callers used it: Portal, but not the other 5.',
+    'In 3 h 00 min, 1 of 6 callers used it: Portal, but not the other 5',
   ],
   [
     'one of few scopes was seen in 3 hours',
@@ -380,23 +380,23 @@ it.each<[string, Partial<ReplayAnswer>, object, string]>([
       allows: { ...allows, terms: { scopes: ['Mail.Read', 'User.Read'] } },
       unused: { scopes: ['User.Read'] },
     },
-    'In 3 h 00 min, 1 of 2 scopes was used: Mail.Read, but not User.Read.',
+    'In 3 h 00 min, 1 of 2 scopes was used: Mail.Read, but not User.Read',
   ],
   [
     'no scope was seen in 3 hours',
     { readFrom: few },
     { ...used, allows: { ...allows, terms: { scopes: ['User.Read'] } }, unused: { scopes: ['User.Read'] } },
-    'In 3 h 00 min, 1 scope was not used: User.Read.',
+    'In 3 h 00 min, 1 scope was not used: User.Read',
   ],
   [
     'the broker does not say what the rule allows',
     { readFrom: few },
     { ...used, allows: undefined, unused: { callers: ['x', 'y', 'ada'] } },
-    'In 3 h 00 min, 3 callers did not use it: x, y, Ada.',
+    'In 3 h 00 min, 3 callers did not use it: x, y, Ada',
   ],
 ])('does not say what to remove if %s', async (_, read, rule, told) => {
   const { root, unmount } = await rulesOf([rule as never], read);
-  const remedy = root.querySelector('.remedy');
+  const remedy = root.querySelector('.remedy.small');
   expect(remedy?.querySelector('summary')?.textContent.trim() ?? remedy?.textContent).toBe(told);
   await unmount();
 });
