@@ -426,11 +426,11 @@ it('says that nothing changed, and of each tenant once why it could not be compa
     await unmount();
     return texts;
   };
-  expect(await said([], { comparedTenants: 3 })).toEqual(['Nothing changed in 3 tenants since the run before.']);
+  expect(await said([], { comparedTenants: 3 })).toEqual(['✓ Nothing changed in 3 tenants since the run before.']);
   // What succeeded before and fails now has been counted among what fails.
   const onlyBefore = named('Adatum', 'B', 'C', 'D', 'E', 'F', 'G');
   expect(await said(['Adatum', 'New'], { onlyBefore, onlyAfter: named('Fabrikam') }, 12)).toEqual([
-    'Nothing changed in 1 tenant since the run before.',
+    '✓ Nothing changed in 1 tenant since the run before.',
     '2 tenants failed and are not compared. 6 tenants succeeded only in the run before: B, C, D, E, F and 1 other. 1 tenant succeeded only in this run: Fabrikam. 2 other tenants succeeded in neither run.',
   ]);
   // The list of tenants was longer the night before.
