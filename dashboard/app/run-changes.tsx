@@ -182,8 +182,7 @@ function Changes({ run, answer, declared }: ChangesProps) {
     <>
       {truncated ? 'More than ' : ''}
       {changes.length === 0 ? '✓ Nothing changed' : count(changes.length, 'change')} in{' '}
-      {count(comparedTenants, 'tenant')}{' '}
-      since the{' '}
+      {count(comparedTenants, 'tenant')} since the{' '}
       <a href={runLink(comparedWith)} title={comparedWith}>
         run before
       </a>

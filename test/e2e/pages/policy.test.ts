@@ -57,7 +57,7 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
     expect(await rule.textContent()).toMatch(/\d of \d+ scopes (?:was|were) used: .*AuditLog\.Read\.All/);
     const unused = page.getByRole('row', { name: /local applications may apply every plan/ });
     expect(await unused.textContent()).toContain('not used');
-    await page.getByText(/^Nobody used 2 rules in 7 days: “.*”\. Remove them if they are not needed/).waitFor();
+    await page.getByText(/^Nobody used \d rules in 7 days.* Remove them if they are not needed/).waitFor();
     await page.getByRole('button', { name: 'Copy command for narrower rules' }).waitFor();
     await look('in-force');
     // A phone shows the name of each value.
