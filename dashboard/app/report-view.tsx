@@ -1,4 +1,6 @@
-import { useEffect } from 'preact/hooks';
+import { Fragment } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import type { Deed, PartnerWork } from '../../src/lib/api/report/partner-work.ts';
 import {
   readReport,
   type ReportSource,
@@ -8,6 +10,7 @@ import {
 import { type RowTable, rowTable } from '../../src/lib/api/report/row-table.ts';
 import {
   accessText,
+  allowedText,
   changedCells,
   changedRow,
   changesText,
@@ -18,11 +21,10 @@ import {
   reportDays,
   summaryText,
   unreadIn,
-  workCells,
-  workColumns,
+  permissionsText,
+  workGroups,
   workText,
 } from '../../src/lib/api/report/report-words.ts';
-import { useState } from 'preact/hooks';
 import { dayMs } from '../../src/lib/core/clock.ts';
 import { dayText, zoneText } from '../../src/lib/core/day-text.ts';
 import { byTopic } from '../../src/lib/core/topics.ts';
@@ -110,7 +112,8 @@ const sourceOf = (api: Api, readsAudit: boolean): ReportSource => ({
 const licenceJob = 'licence-report';
 
 function Content({ report }: { readonly report: TenantReport }) {
-  const { sections, warnings, work } = report;
+  const { sections, warnings, work, createdAt } = report;
+  const partner = usePartner();
   const unread = unreadIn(report);
   const { query } = useRoute();
   // A link may be about the rows of a job.
@@ -125,7 +128,7 @@ function Content({ report }: { readonly report: TenantReport }) {
       <Findings report={report} />
       <Panel title="What we did in your tenant">
         <p>{workText(work)}</p>
-        {work === undefined || work.deeds.length === 0 ? null : <Work deeds={work.deeds} />}
+        {work === undefined || work.deeds.length === 0 ? null : <Work work={work} />}
       </Panel>
       {ordered.map((section) => (
         <div key={section.job} id={placeOf(section.job)} tabIndex={-1}>
@@ -138,9 +141,10 @@ function Content({ report }: { readonly report: TenantReport }) {
           <Told of={unread} />
         </Panel>
       )}
-      <p class="quiet small">
-        Days are in the time zone {zoneText()}. <span class="print-only">Made by Partner Token Broker.</span>
-      </p>
+      <footer class="quiet small">
+        {partner === undefined ? 'Made' : `${partner} made this report`} with Partner Token Broker on{' '}
+        {dayText(createdAt)}. Days are in the time zone {zoneText()}.
+      </footer>
     </>
   );
 }
@@ -158,15 +162,65 @@ function Findings({ report }: { readonly report: TenantReport }) {
   );
 }
 
-/** What the partner did, by purpose. The names of permissions are for those who know them, and stand below. */
-function Work({ deeds }: { readonly deeds: NonNullable<TenantReport['work']>['deeds'] }) {
-  const rows = deeds.map((deed) => {
-    const [name = '', count = '', permissions = '', last = ''] = workCells(deed);
-    const cells = [count, last].map((text) => ({ text, isEmpty: false }));
-    return { name, about: permissions === '–' ? [] : [permissions], cells };
-  });
-  const [what, on, , last] = workColumns;
-  return <Rows columns={[what, on, last].flatMap((column) => column ?? [])} rows={rows} />;
+/** What the partner did, by what came of it. The names of permissions are for those who know them. */
+function Work({ work }: { readonly work: PartnerWork }) {
+  const isNarrow = useNarrow();
+  const groups = workGroups(work).map(({ title, note, deeds }) => ({
+    title,
+    head: (
+      <>
+        <h3>{title}</h3>
+        {note === undefined ? null : <span class="quiet">{note}</span>}
+      </>
+    ),
+    items: deeds,
+  }));
+  const what = (deed: Deed) => (
+    <>
+      {deed.name}
+      <div class="small quiet any">
+        {allowedText(deed)}{' '}
+        {deed.permissions.length === 0 ? null : (
+          <span class="scopes">
+            <Breakable text={permissionsText(deed.permissions)} />
+          </span>
+        )}
+      </div>
+    </>
+  );
+  if (!isNarrow)
+    return (
+      <Table<Deed>
+        class="work"
+        items={work.deeds}
+        keyOf={({ kind, name }) => `${kind} ${name}`}
+        groupsOf={() => groups}
+        columns={[
+          ['What', 'wrap', what],
+          ['On record', 'end', ({ count }) => numberText(count)],
+          ['Last', 'end', ({ lastAt }) => dayText(lastAt)],
+        ]}
+      />
+    );
+  return (
+    <>
+      {groups.map(({ title, head, items }) => (
+        <Fragment key={title}>
+          {head}
+          <ul class="records">
+            {items.map((deed) => (
+              <li key={deed.name}>
+                {what(deed)}
+                <div class="small">
+                  {numberText(deed.count)} on record, last {dayText(deed.lastAt)}
+                </div>
+              </li>
+            ))}
+          </ul>
+        </Fragment>
+      ))}
+    </>
+  );
 }
 
 /** Texts with what follows from them or why, each with the way to its rows. */

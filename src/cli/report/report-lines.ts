@@ -21,6 +21,7 @@ import {
   summaryText,
   workCells,
   workColumns,
+  workGroups,
   workText,
 } from '../../lib/api/report/report-words.ts';
 
@@ -43,9 +44,11 @@ export function reportLines(report: TenantReport): Line[] {
     styled('strong', 'WHAT WE DID IN YOUR TENANT'),
     '',
     workText(work),
-    ...(work === undefined || work.deeds.length === 0
-      ? []
-      : ['', ...table(headsOf(workColumns), work.deeds.map(workCells))]),
+    ...(work === undefined ? [] : workGroups(work)).flatMap(({ title, note, deeds }): Line[] => [
+      '',
+      [styled('strong', title), note === undefined ? '' : `: ${note}`],
+      ...table(headsOf(workColumns), deeds.map(workCells)),
+    ]),
     ...byTopic(sections).flatMap(([topic, group]): Line[] => [
       '',
       styled('strong', topicTitle(topic).toUpperCase()),

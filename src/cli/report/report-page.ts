@@ -21,6 +21,7 @@ import {
   summaryText,
   workCells,
   workColumns,
+  workGroups,
   workText,
 } from '../../lib/api/report/report-words.ts';
 
@@ -159,7 +160,11 @@ const findingsPart = (report: TenantReport): Html => html`${
 
 const workPart = (work: PartnerWork | undefined): Html => html`<h2>What we did in your tenant</h2>
 <p>${workText(work)}</p>
-${work === undefined || work.deeds.length === 0 ? '' : tableOf(workColumns, work.deeds.map(workCells))}`;
+${(work === undefined ? [] : workGroups(work)).map(
+  ({ title, note, deeds }) => html`<h3>${title}</h3>
+${note === undefined ? '' : html`<p>${note}</p>`}
+${tableOf(workColumns, deeds.map(workCells))}`,
+)}`;
 
 const overview = (sections: readonly Section[]): Html => html`<h2>At a glance</h2>
 ${tableOf(

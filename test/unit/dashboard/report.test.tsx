@@ -103,7 +103,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'Product 99',
     'What could not be readTitle of mfaThe service is missing',
     'since 1 Nov 2026; what we do in the portals of Microsoft is not in it. Ask us for its extract',
-    'Access for people and applicationsUser.Read.All; what was done with it is not on record124 Nov 2026',
+    'Direct accessWhat was done with it is not on record.Access for people and applicationsMay read users User.Read.All124 Nov 2026',
     'None of our requests has changed your tenant since 1 Nov 2026. What people and applications did with direct access is not on record. What could not be read is listed at the end.',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
   ])

@@ -1,5 +1,6 @@
 import type { AuditAnswer } from '../answers/audit.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
+import { titleOf } from '../trouble.ts';
 import { isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../refusals.ts';
 
 /** Reports compare with the run nearest to this time before their own. */
@@ -11,9 +12,13 @@ type AuditRecord = AuditAnswer['entries'][number];
 export const reportTitle = ({ title }: JobsAnswer['jobs'][number]): string =>
   title.replace(/ (?:per|to each|in each|of each) tenant$/, '');
 
+/** What came of it, in the order of a report. */
+export const deedKinds = ['changed', 'unclear', 'read', 'direct', 'approval', 'none'] as const;
+
 /** What a partner did in one customer, for one purpose or with one result. */
 export interface Deed {
-  /** The title of a job, or what was asked or decided. Rules of the policy are not named: a customer does not know them. */
+  readonly kind: (typeof deedKinds)[number];
+  /** The title of a job, or what was asked, decided or answered. Rules of the policy are not named: a customer does not know them. */
   readonly name: string;
   readonly count: number;
   /** Those that open requests to the rule or the job. Empty: not known, or none. */
@@ -32,7 +37,7 @@ export interface PartnerWork {
   readonly unclear: number;
   /** Whether people or applications got tokens: what they did with them is not on record. */
   readonly tokens: boolean;
-  /** What was served, the most frequent first. Then emergencies and approvals, and what was refused or failed. */
+  /** By their kinds, and of each kind the most frequent first. */
   readonly deeds: readonly Deed[];
 }
 
@@ -44,22 +49,19 @@ const isServed = ({ kind, outcome }: AuditRecord): boolean =>
 export const mayChange = ({ method = 'GET', cmdlet = '' }: Pick<AuditRecord, 'method' | 'cmdlet'>): boolean =>
   method !== 'GET' && method !== 'HEAD' && !/^(?:Get|Test)-/i.test(cmdlet);
 
-/** What people and applications asked for. */
+/** What people and applications asked for, and jobs that are not known any more. */
 const purposes = {
-  token: 'Access for people and applications',
-  change: 'Requests to change something',
+  changed: 'Requests that can change something',
+  unclear: 'Requests that can change something',
   read: 'Requests to read something',
+  direct: 'Access for people and applications',
 };
 
-/** What a line of tokens does not say. */
-const aboutTokens = {
-  own: { about: 'what was done with it is not on record' },
-  // A plan only reads, and an apply has a record of each change that it sends.
-  change: { about: 'a change that was sent is on a line of its own' },
+/** What the tokens of a job were for that can change something. */
+const aboutPlans = {
+  none: 'read for a plan, no change was sent',
+  sent: 'each change that was sent has a line of its own',
 };
-
-const purposeOf = (record: AuditRecord): string =>
-  record.kind === undefined ? purposes.token : mayChange(record) ? purposes.change : purposes.read;
 
 /** Asks `GET /audit`. */
 export type ReadAudit = (query: Readonly<Record<string, string | undefined>>) => Promise<AuditAnswer>;
@@ -85,8 +87,13 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const records = pages.flatMap(({ entries }) => entries);
   const from = pages.at(-1)?.continuation === undefined ? since : records.at(-1)?.at;
   if (from === undefined) return undefined;
-  const deed = (name: string, some: readonly AuditRecord[], more: Partial<Deed> = {}): readonly Deed[] =>
-    some.length === 0 ? [] : [{ name, count: some.length, permissions: [], lastAt: some[0]?.at ?? '', ...more }];
+  const deed = (
+    kind: Deed['kind'],
+    name: string,
+    some: readonly AuditRecord[],
+    more: Partial<Deed> = {},
+  ): readonly Deed[] =>
+    some.length === 0 ? [] : [{ kind, name, count: some.length, permissions: [], lastAt: some[0]?.at ?? '', ...more }];
   const idsOf = (some: readonly AuditRecord[]) => new Set(some.map(({ tokenId }) => tokenId));
   // A request that Microsoft refused is told once: it was sent, and did nothing.
   const refused = records.filter(isRefusedByMicrosoft);
@@ -96,42 +103,61 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const succeeded = idsOf(answered.filter(({ status = 0 }) => status < 400));
   // The answer is known, though Microsoft refused.
   const known = idsOf(answered.filter(({ status = 0 }) => status < 500));
-  const changing = served.filter((one) => one.kind === 'request' && mayChange(one));
-  const byPurpose = Map.groupBy(served, (one) => (one.rule?.startsWith('job:') ? one.rule.slice(4) : purposeOf(one)));
-  const done = [...byPurpose].flatMap(([of, some]) => {
-    const job = jobs.find(({ name }) => name === of);
-    // The token of a job may carry more than the job may send requests with.
-    const permissions = job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))];
-    const areTokens = some.every(({ kind }) => kind === undefined);
-    const about =
-      job?.changes === true && areTokens ? aboutTokens.change : of === purposes.token ? aboutTokens.own : {};
-    return deed(job === undefined ? of : reportTitle(job), some, { permissions: permissions.toSorted(), ...about });
-  });
-  const failed = Map.groupBy(
-    records.filter((one) => isUnserved(one) && (one.kind ?? 'request') === 'request'),
-    isRefusedByPolicy,
+  const isSentChange = (one: AuditRecord): boolean => one.kind === 'request' && mayChange(one);
+  const changing = served.filter(isSentChange);
+  const jobOf = ({ rule }: AuditRecord): string | undefined => (rule?.startsWith('job:') ? rule.slice(4) : undefined);
+  const kindOf = (one: AuditRecord): keyof typeof purposes | 'failed' => {
+    if (isSentChange(one))
+      return succeeded.has(one.tokenId) ? 'changed' : known.has(one.tokenId) ? 'failed' : 'unclear';
+    return one.kind === undefined && jobOf(one) === undefined ? 'direct' : 'read';
+  };
+  const byKind = Map.groupBy(served, kindOf);
+  const sentBy = new Set(records.filter(isSentChange).map(jobOf));
+  const done = (Object.keys(purposes) as (keyof typeof purposes)[]).flatMap((kind) =>
+    [...Map.groupBy(byKind.get(kind) ?? [], jobOf)].flatMap(([of, some]) => {
+      const job = of === undefined ? undefined : jobs.find(({ name }) => name === of);
+      // The token of a job may carry more than the job may send requests with.
+      const permissions = (job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))]).toSorted();
+      const name = job === undefined ? (of ?? purposes[kind]) : reportTitle(job);
+      // A plan only reads, and an apply has a record of each change that it sends.
+      const about = job?.changes === true &&
+        kind === 'read' && { about: sentBy.has(of) ? aboutPlans.sent : aboutPlans.none };
+      return deed(kind, name, some, { permissions, ...about });
+    }),
   );
+  const unserved = Map.groupBy(
+    records.filter((one) => isUnserved(one) && (one.kind ?? 'request') === 'request'),
+    (one) =>
+      isRefusedByPolicy(one)
+        ? 'Refused by our policy'
+        : one.code === undefined
+          ? 'For an unknown reason'
+          : titleOf(one.code),
+  );
+  const deeds = [
+    ...done,
+    ...deed(
+      'approval',
+      'Approved by a second person',
+      records.filter(({ kind, outcome }) => kind === 'approval' && outcome === 'approved'),
+    ),
+    ...deed(
+      'approval',
+      'In an emergency, without an approval',
+      records.filter((one) => isServed(one) && one.breakGlass),
+      { about: 'counted above or below, too' },
+    ),
+    ...deed('none', 'Refused by Microsoft', refused),
+    ...deed('none', 'Failed at Microsoft', byKind.get('failed') ?? []),
+    ...[...unserved].flatMap(([name, some]) => deed('none', name, some)),
+  ];
   return {
     since: from,
     changes: changing.filter(({ tokenId }) => succeeded.has(tokenId)).length,
     unclear: changing.filter(({ tokenId }) => !known.has(tokenId)).length,
-    tokens: done.some(({ name }) => name === purposes.token),
-    deeds: [
-      ...done.toSorted((one, other) => other.count - one.count),
-      ...deed(
-        'In an emergency',
-        records.filter((one) => isServed(one) && one.breakGlass),
-        { about: 'without an approval; counted above or below, too' },
-      ),
-      ...deed(
-        'Approved by a second person',
-        records.filter(({ kind, outcome }) => kind === 'approval' && outcome === 'approved'),
-      ),
-      ...deed('Refused by Microsoft', refused, {
-        about: refused.every(mayChange) ? 'nothing was changed' : 'nothing was read or changed',
-      }),
-      ...deed('Refused by our policy', failed.get(true) ?? [], { about: 'nothing was sent' }),
-      ...deed('Not served for another reason', failed.get(false) ?? [], { about: 'nothing was sent' }),
-    ],
+    tokens: byKind.has('direct'),
+    deeds: deedKinds.flatMap((kind) =>
+      deeds.filter((one) => one.kind === kind).toSorted((one, other) => other.count - one.count),
+    ),
   };
 }

@@ -1,7 +1,9 @@
 import { dayMs } from '../../core/clock.ts';
 import { dayText, zoneText } from '../../core/day-text.ts';
+import { capitalized } from '../../core/text.ts';
 import { ageText, jobsWithRules, mostFindings } from './findings.ts';
-import { comparedDays, type Deed, type PartnerWork } from './partner-work.ts';
+import { permissionPhrase } from './permission-phrase.ts';
+import { comparedDays, type Deed, deedKinds, type PartnerWork } from './partner-work.ts';
 import type { Figure, Gap, Section, TenantReport } from './read-report.ts';
 
 type Column = Section['columns'][number];
@@ -160,21 +162,43 @@ export function workText(work: PartnerWork | undefined): string {
   return `From our audit log since ${since}; what we do in the portals of Microsoft is not in it. Ask us for its extract, and you can check that no record in it is missing or changed.`;
 }
 
+const kindTexts: Readonly<Record<Deed['kind'], readonly [title: string, note?: string]>> = {
+  changed: ['Changed'],
+  unclear: ['Not known whether it changed anything', 'Microsoft failed or did not answer.'],
+  read: ['Read'],
+  direct: ['Direct access', 'What was done with it is not on record.'],
+  approval: ['Approvals'],
+  none: ['Not done', 'None of these read or changed anything.'],
+};
+
+/** What a partner did, by what came of it. */
+export const workGroups = ({ deeds }: PartnerWork) =>
+  deedKinds.flatMap((kind) => {
+    const [some, [title, note]] = [deeds.filter((deed) => deed.kind === kind), kindTexts[kind]];
+    return some.length === 0 ? [] : [{ title, note, deeds: some }];
+  });
+
 /** The columns of {@link workCells}. */
 export const workColumns: readonly Pick<Column, 'title' | 'type'>[] = [
   { title: 'What', type: 'text' },
   { title: 'On record', type: 'number' },
-  { title: 'With the permissions', type: 'text' },
   { title: 'Last', type: 'date' },
+  { title: 'With the permissions', type: 'text' },
 ];
 
 /** A row of what a partner did. */
-export const workCells = ({ name, count, permissions, about, lastAt }: Deed): readonly string[] => [
-  name,
-  numberText(count),
-  [permissions.length === 0 && about !== undefined ? [] : permissionsText(permissions), about ?? []].flat().join('; '),
-  dayText(lastAt),
+export const workCells = (deed: Deed): readonly string[] => [
+  deed.name,
+  numberText(deed.count),
+  dayText(deed.lastAt),
+  deed.permissions.length === 0
+    ? (deed.about ?? '')
+    : [permissionsText(deed.permissions), deed.about ?? []].flat().join('; '),
 ];
+
+/** What a deed was allowed to do, in plain words: `May read users and the audit log`. Empty if it is not known. */
+export const allowedText = ({ permissions, about }: Deed): string =>
+  capitalized([permissionPhrase(permissions), about ?? []].flat().filter(Boolean).join('; '));
 
 /** In which reports nothing was found. Empty if something was: silence would be good news. */
 export function nothingFoundText({ findings, sections, createdAt }: TenantReport): string {

@@ -214,9 +214,10 @@ describe('ptb report', () => {
       '',
       expect.stringMatching(/ since \d+ \w+ \d{4}; .* Ask us for its extract, /),
       '',
-      'What                                On record  With the permissions                                           Last',
-      '----------------------------------  ---------  -------------------------------------------------------------  -----------',
-      'Access for people and applications  2          Organization.Read.All; what was done with it is not on record  24 Nov 2026',
+      'Direct access: What was done with it is not on record.',
+      'What                                On record  Last         With the permissions',
+      '----------------------------------  ---------  -----------  ---------------------',
+      'Access for people and applications  2          24 Nov 2026  Organization.Read.All',
       '',
       'LICENCES',
       '',
@@ -444,7 +445,7 @@ describe('the page of ptb report', () => {
     expect(page).toContain(
       '<li><b><a href="#secret-expiry-report">2 credentials of applications have expired (by data of 24 Nov 2026)</a></b><br>',
     );
-    expect(page).toContain('<span dir="auto">Organization.Read.All; what was done');
+    expect(page).toContain('<span dir="auto">Organization.Read.All</span>');
     expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What we did in your tenant'));
     expect(page.indexOf('What we did in your tenant')).toBeLessThan(page.indexOf('At a glance'));
   });

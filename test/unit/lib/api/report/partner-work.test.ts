@@ -1,7 +1,14 @@
 import { expect, it } from 'vitest';
 import type { AuditAnswer } from '../../../../../src/lib/api/answers/audit.ts';
 import { mayChange, readWork } from '../../../../../src/lib/api/report/partner-work.ts';
-import { permissionsText, summaryText, workCells, workText } from '../../../../../src/lib/api/report/report-words.ts';
+import { permissionPhrase } from '../../../../../src/lib/api/report/permission-phrase.ts';
+import {
+  permissionsText,
+  summaryText,
+  workCells,
+  workGroups,
+  workText,
+} from '../../../../../src/lib/api/report/report-words.ts';
 
 const since = '2026-11-01T12:00:00.000Z';
 const record = (day: number, more: object) =>
@@ -61,23 +68,35 @@ it('tells what was served by its purpose, and what was approved, refused and fai
   const { found, asked } = await work();
   // The one that Microsoft refused changed nothing.
   expect([found.since, found.changes, found.unclear]).toEqual([since, 1, 0]);
-  expect(found.deeds.map(workCells)).toEqual([
-    // A token may carry more than the job may send requests with.
-    ['Title of licences', '2', 'Organization.Read.All', '26 Nov 2026'],
+  const told = workGroups(found).map(({ title, note, deeds }) => [title, note, ...deeds.map(workCells)]);
+  expect(told).toEqual([
     // Rules of the policy have names that a customer does not know.
-    ['Requests to change something', '1', 'User.ReadWrite.All', '28 Nov 2026'],
-    ['Requests to read something', '1', 'User.Read.All', '27 Nov 2026'],
+    ['Changed', undefined, ['Requests that can change something', '1', '28 Nov 2026', 'User.ReadWrite.All']],
     [
-      'Access for people and applications',
-      '1',
-      'Directory.ReadWrite.All; what was done with it is not on record',
-      '25 Nov 2026',
+      'Read',
+      undefined,
+      // A token may carry more than the job may send requests with.
+      ['Title of licences', '2', '26 Nov 2026', 'Organization.Read.All'],
+      ['Requests to read something', '1', '27 Nov 2026', 'User.Read.All'],
     ],
-    ['In an emergency', '1', 'without an approval; counted above or below, too', '25 Nov 2026'],
-    ['Approved by a second person', '1', '–', '27 Nov 2026'],
-    ['Refused by Microsoft', '1', 'nothing was changed', '28 Nov 2026'],
-    ['Refused by our policy', '2', 'nothing was sent', '24 Nov 2026'],
-    ['Not served for another reason', '1', 'nothing was sent', '23 Nov 2026'],
+    [
+      'Direct access',
+      'What was done with it is not on record.',
+      ['Access for people and applications', '1', '25 Nov 2026', 'Directory.ReadWrite.All'],
+    ],
+    [
+      'Approvals',
+      undefined,
+      ['Approved by a second person', '1', '27 Nov 2026', ''],
+      ['In an emergency, without an approval', '1', '25 Nov 2026', 'counted above or below, too'],
+    ],
+    [
+      'Not done',
+      'None of these read or changed anything.',
+      ['Refused by our policy', '2', '24 Nov 2026', ''],
+      ['Refused by Microsoft', '1', '28 Nov 2026', ''],
+      ['No consent for the application', '1', '23 Nov 2026', ''],
+    ],
   ]);
   const first = { tenant: 'id', from: since, limit: '1000', to: undefined, continuation: undefined };
   expect(asked).toEqual([
@@ -91,18 +110,22 @@ it('tells what was served by its purpose, and what was approved, refused and fai
   expect(workText(undefined)).toBe('This report does not say it: the audit log could not be read.');
 });
 
-it('says beside the tokens of a change job where its changes are counted, unless it has requests, too', async () => {
+it('says of the tokens of a change job whether it sent a change, and lists what it changed apart', async () => {
   const token = record(26, { outcome: 'issued', rule: 'job:licences' });
   const sent = request(27, 'a', { outcome: 'sent', method: 'PATCH', rule: 'job:licences' });
-  const aboutOf = async (records: readonly AuditAnswer['entries'][number][]) =>
-    (await readOf([records], { changes: true })).found?.deeds.map(({ about }) => about);
-  expect(await aboutOf([token])).toEqual(['a change that was sent is on a line of its own']);
-  expect(await aboutOf([sent, token])).toEqual([undefined]);
-});
-
-it('says of requests to read that Microsoft refused that nothing was read', async () => {
-  const { deeds } = (await work([[request(20, 'r', { outcome: 'answered', method: 'GET', status: 401 })]])).found;
-  expect(deeds.map(workCells)).toEqual([['Refused by Microsoft', '1', 'nothing was read or changed', '20 Nov 2026']]);
+  const answered = request(27, 'a', { outcome: 'answered', method: 'PATCH', status: 204, rule: 'job:licences' });
+  const told = async (records: readonly AuditAnswer['entries'][number][]) =>
+    (await readOf([records], { changes: true })).found?.deeds.map(({ kind, about }) => [kind, about]);
+  expect(await told([token])).toEqual([['read', 'read for a plan, no change was sent']]);
+  const apart = 'each change that was sent has a line of its own';
+  expect(await told([answered, sent, token])).toEqual([
+    ['changed', undefined],
+    ['read', apart],
+  ]);
+  expect(await told([sent, token])).toEqual([
+    ['unclear', undefined],
+    ['read', apart],
+  ]);
 });
 
 it('counts a request to change something as unclear without an answer, and if Microsoft failed, but not if it refused', async () => {
@@ -117,8 +140,13 @@ it('counts a request to change something as unclear without an answer, and if Mi
     sent('d'),
     answered('d', 204),
   ];
-  const { changes, unclear } = (await work([records])).found;
+  const { changes, unclear, deeds } = (await work([records])).found;
   expect([changes, unclear]).toEqual([1, 2]);
+  expect(deeds.map(({ kind, name, count }) => [kind, name, count])).toEqual([
+    ['changed', 'Requests that can change something', 1],
+    ['unclear', 'Requests that can change something', 2],
+    ['none', 'Failed at Microsoft', 1],
+  ]);
 });
 
 it('knows no permissions of a record without them', async () => {
@@ -166,5 +194,20 @@ it('takes no cmdlet that reads for a change', () => {
     'a, b, c, 2 others',
     'a, b, c, d',
     '–',
+  ]);
+});
+
+it('says in plain words what permissions allow', () => {
+  const phrases = [
+    ['User.Read.All', 'AuditLog.Read.All'],
+    ['Policy.Read.ConditionalAccess', 'Policy.ReadWrite.ConditionalAccess', 'Exchange.Manage'],
+    ['TeamSettings.ReadWrite.All', 'full_access'],
+    [],
+  ].map(permissionPhrase);
+  expect(phrases).toEqual([
+    'may read users, sign-ins and the audit log',
+    'may read and change Conditional Access, and manage Exchange',
+    'may read and change team settings, and use full_access',
+    '',
   ]);
 });
