@@ -95,11 +95,9 @@ function TenantList({ filter }: FilterProps) {
           )
         }
       >
-        {narrow ? null : actions}
+        {actions}
       </Head>
       <Loaded polled={polled}>{(all) => <Matrix answer={all} found={found} filter={filter} jobs={jobs} />}</Loaded>
-      {/* On a phone, the list begins on the first screen. */}
-      {narrow ? <div class="actions">{actions}</div> : null}
     </>
   );
 }
