@@ -207,7 +207,10 @@ export function WhyAndAdvice(props: {
     <>
       <p>Find and add the missing role or consent, then plan again.</p>
       <details>
-        <summary class="small">What Microsoft said</summary>
+        <summary class="small">
+          What Microsoft said
+          <Icon name="turn" turns />
+        </summary>
         <p class="small any">{reason}</p>
         {permissions.length === 0 ? null : <p class="small">The job asks for {listed(permissions)}.</p>}
       </details>

@@ -144,7 +144,7 @@ const recordEntries = ({ entries, callerNames = {} }: Pick<AuditAnswer, 'entries
         title: `${what}${name === undefined ? '' : ` by ${name}`}`,
         details: (
           <p>
-            {doneBy(record)} {isChange ? `was answered ${status}` : reason}{' '}
+            {doneBy(record)} {isChange ? (status < 400 ? 'succeeded' : `failed with ${status}`) : reason}{' '}
             {approvalId === undefined ? null : <a href={approvalLink(approvalId)}>Approval</a>}
           </p>
         ),

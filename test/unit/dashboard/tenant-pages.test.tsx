@@ -1059,10 +1059,10 @@ describe('the page of a tenant', () => {
       'access-check failed in 2 runs: Microsoft throttles the requestsLast failed run',
       'Tags were changed by Olivia+gold -new  ',
       'A request was approved by OliviaPATCH /v1.0/users/ada Ticket 4 Approval',
-      'A request was sent by OliviaPATCH /v1.0/users/ada was answered 403 ',
-      'A request was sent by OliviaEnds all sessions of one user (id 5f3a0000…): was answered 200 ',
-      'A request was sent by OliviaChanges one user (ada@x.com): was answered 204 ',
-      'A request was sent by OliviaChanges the licences of one user (ada_x.com#EXT#@y.com): was answered 200 ',
+      'A request was sent by OliviaPATCH /v1.0/users/ada failed with 403 ',
+      'A request was sent by OliviaEnds all sessions of one user (id 5f3a0000…): succeeded ',
+      'A request was sent by OliviaChanges one user (ada@x.com): succeeded ',
+      'A request was sent by OliviaChanges the licences of one user (ada_x.com#EXT#@y.com): succeeded ',
     ]);
     // Nothing that the log has is lost.
     expect(titles).toEqual(
