@@ -1,5 +1,6 @@
 import type { AuditAnswer } from '../answers/audit.ts';
 import type { JobsAnswer } from '../answers/jobs.ts';
+import { parseRunId } from '../../runs/store/run.ts';
 import { titleOf } from '../trouble.ts';
 import { isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../refusals.ts';
 
@@ -101,15 +102,19 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
   const served = records.filter((one) => isServed(one) && (one.kind === undefined || !refusedIds.has(one.tokenId)));
   const answered = records.filter(({ outcome }) => outcome === 'answered');
   const succeeded = idsOf(answered.filter(({ status = 0 }) => status < 400));
-  // The answer is known, though Microsoft refused.
-  const known = idsOf(answered.filter(({ status = 0 }) => status < 500));
+  // With 408 or 5xx, a request to change something may have been carried out.
+  const known = idsOf(answered.filter(({ status = 0 }) => status < 500 && status !== 408));
+  const failed = idsOf(answered.filter(({ status = 0 }) => status >= 400));
   const isSentChange = (one: AuditRecord): boolean => one.kind === 'request' && mayChange(one);
   const changing = served.filter(isSentChange);
-  const jobOf = ({ rule }: AuditRecord): string | undefined => (rule?.startsWith('job:') ? rule.slice(4) : undefined);
+  // An apply sends by a rule of the policy; its run is of the job.
+  const jobOf = ({ rule, plan, run }: AuditRecord): string | undefined =>
+    rule?.startsWith('job:') ? rule.slice(4) : plan === undefined ? undefined : parseRunId(run ?? '')?.job;
   const kindOf = (one: AuditRecord): keyof typeof purposes | 'failed' => {
     if (isSentChange(one))
       return succeeded.has(one.tokenId) ? 'changed' : known.has(one.tokenId) ? 'failed' : 'unclear';
-    return one.kind === undefined && jobOf(one) === undefined ? 'direct' : 'read';
+    if (one.kind === undefined) return jobOf(one) === undefined ? 'direct' : 'read';
+    return failed.has(one.tokenId) ? 'failed' : 'read';
   };
   const byKind = Map.groupBy(served, kindOf);
   const sentBy = new Set(records.filter(isSentChange).map(jobOf));

@@ -167,7 +167,7 @@ const kindTexts: Readonly<Record<Deed['kind'], readonly [title: string, note?: s
   unclear: ['Not known whether it changed anything', 'Microsoft failed or did not answer.'],
   read: ['Read'],
   direct: ['Direct access', 'What was done with it is not on record.'],
-  approval: ['Approvals'],
+  approval: ['Approvals and emergencies'],
   none: ['Not done', 'None of these read or changed anything.'],
 };
 

@@ -85,7 +85,7 @@ it('tells what was served by its purpose, and what was approved, refused and fai
       ['Access for people and applications', '1', '25 Nov 2026', 'Directory.ReadWrite.All'],
     ],
     [
-      'Approvals',
+      'Approvals and emergencies',
       undefined,
       ['Approved by a second person', '1', '27 Nov 2026', ''],
       ['In an emergency, without an approval', '1', '25 Nov 2026', 'counted above or below, too'],
@@ -112,10 +112,16 @@ it('tells what was served by its purpose, and what was approved, refused and fai
 
 it('says of the tokens of a change job whether it sent a change, and lists what it changed apart', async () => {
   const token = record(26, { outcome: 'issued', rule: 'job:licences' });
-  const sent = request(27, 'a', { outcome: 'sent', method: 'PATCH', rule: 'job:licences' });
-  const answered = request(27, 'a', { outcome: 'answered', method: 'PATCH', status: 204, rule: 'job:licences' });
-  const told = async (records: readonly AuditAnswer['entries'][number][]) =>
-    (await readOf([records], { changes: true })).found?.deeds.map(({ kind, about }) => [kind, about]);
+  // An apply sends by the rule that allows it, not by one of the job.
+  const change = { method: 'PATCH', rule: 'changes', plan: 'a digest', run: 'licences@apply-1', scopes: [] };
+  const sent = request(27, 'a', { outcome: 'sent', ...change });
+  const answered = request(27, 'a', { outcome: 'answered', status: 204, ...change });
+  const told = async (records: readonly AuditAnswer['entries'][number][]) => {
+    const { found } = await readOf([records], { changes: true });
+    for (const { name, permissions } of found?.deeds ?? [])
+      expect([name, permissions]).toEqual(['Title of licences', ['Organization.Read.All']]);
+    return found?.deeds.map(({ kind, about }) => [kind, about]);
+  };
   expect(await told([token])).toEqual([['read', 'read for a plan, no change was sent']]);
   const apart = 'each change that was sent has a line of its own';
   expect(await told([answered, sent, token])).toEqual([
@@ -139,13 +145,28 @@ it('counts a request to change something as unclear without an answer, and if Mi
     answered('c', 404),
     sent('d'),
     answered('d', 204),
+    sent('e'),
+    answered('e', 408),
   ];
   const { changes, unclear, deeds } = (await work([records])).found;
-  expect([changes, unclear]).toEqual([1, 2]);
+  expect([changes, unclear]).toEqual([1, 3]);
   expect(deeds.map(({ kind, name, count }) => [kind, name, count])).toEqual([
     ['changed', 'Requests that can change something', 1],
-    ['unclear', 'Requests that can change something', 2],
+    ['unclear', 'Requests that can change something', 3],
     ['none', 'Failed at Microsoft', 1],
+  ]);
+});
+
+it('counts a request that failed not as read', async () => {
+  const read = (id: string, status?: number) => [
+    request(20, id, { outcome: 'sent', method: 'GET' }),
+    ...(status === undefined ? [] : [request(20, id, { outcome: 'answered', method: 'GET', status })]),
+  ];
+  // Whether one without an answer was read is not known; it was sent.
+  const { deeds } = (await work([[...read('a', 200), ...read('b', 404), ...read('c', 503), ...read('d')]])).found;
+  expect(deeds.map(({ kind, name, count }) => [kind, name, count])).toEqual([
+    ['read', 'Requests to read something', 2],
+    ['none', 'Failed at Microsoft', 2],
   ]);
 });
 
