@@ -1,6 +1,7 @@
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { Tenant } from '../../src/lib/api/trouble.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
 import { isExcluded } from '../../src/lib/tenants/tenant.ts';
 import { count } from './format.ts';
@@ -25,6 +26,8 @@ export interface NamedTenants {
 export interface ChosenTenants {
   readonly lists: Readonly<Record<'only' | 'except', TenantList>>;
   readonly set: (list: 'only' | 'except', next: TenantList) => void;
+  /** What no choice means. */
+  readonly allText: string;
   /** What the API is sent. It resolves groups and tags again when it plans the run. */
   readonly named: NamedTenants;
   /** What the button says. */
@@ -62,14 +65,20 @@ export function useChosenTenants(
         ? 'This choice has no tenant that can be visited.'
         : undefined;
   const isAll = only.length === 0 && except.length === 0;
+  const isLimited = known?.limited === true;
+  const everyone = allText(all, number, isLimited);
+  // Whoever the policy limits must name the tenants of a run. A question without names means all that are open to its asker.
+  const mustName = isLimited && all !== undefined && only.length === 0;
+  const sent = mustName ? readable(tenants) : only;
   // The job may not be for all of them.
   const counted = all === 'job' ? undefined : number;
   return {
     lists,
     known,
     problem,
-    named: { ...(only.length === 0 ? {} : { tenants: only }), ...(except.length === 0 ? {} : { except }) },
-    buttonText: `${verb} ${isAll ? allText(all, number) : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
+    allText: everyone,
+    named: { ...(sent.length === 0 ? {} : { tenants: sent }), ...(except.length === 0 ? {} : { except }) },
+    buttonText: `${verb} ${isAll ? everyone : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
     set: (list, next) => {
       setLists((current) => ({ ...current, [list]: next }));
       setTried(false);
@@ -85,7 +94,13 @@ export function useChosenTenants(
 
 const fieldIds = { only: 'start-tenants', except: 'start-except' } as const;
 
-function allText(all: 'listed' | 'job' | undefined, number: number | undefined): string {
+const readable = (tenants: readonly Tenant[] = []): readonly string[] =>
+  tenants.flatMap((tenant) => (isExcluded(tenant) ? [] : tenant.tenantId));
+
+function allText(all: 'listed' | 'job' | undefined, number: number | undefined, isLimited: boolean): string {
+  if (isLimited && all === undefined) return 'all tenants open to you';
+  if (isLimited)
+    return `the ${number === undefined ? 'tenants' : number === 1 ? 'tenant' : count(number, 'tenant')} you may see`;
   if (all === 'job') return 'all tenants of the job';
   return number === undefined || number < 2 ? 'all tenants' : `all ${count(number, 'tenant')}`;
 }
@@ -185,10 +200,10 @@ function numberOf(
 
 /** The fields. @param props.all what no choice means, if it is more than the tenants of the list. */
 export function StartTenants({ chosen, all }: { readonly chosen: ChosenTenants; readonly all?: string }) {
-  const { problem, buttonText } = chosen;
+  const { problem, buttonText, allText } = chosen;
   return (
     <>
-      <TenantPicker chosen={chosen} list="only" label="Only these tenants" placeholder="All tenants" />
+      <TenantPicker chosen={chosen} list="only" label="Only these tenants" placeholder={capitalized(allText)} />
       <TenantPicker chosen={chosen} list="except" label="Except these" placeholder="None" />
       <p id="start-hint" class="small quiet">
         Search by name, domain, id, group or tag, or paste a list.{all === undefined ? '' : ` Empty: ${all}.`}

@@ -52,6 +52,7 @@ export const tenants = route(
     const answer: TenantsAnswer = {
       tenants: tenants.map((tenant) => viewTenant(tenant, last, marks)),
       groups: visible === '*' ? [...groups.keys()] : namesOf(visibleList, marks),
+      ...(visible === '*' ? {} : { limited: true }),
       warnings: [...warnings, ...marks.warnings, ...(last === undefined ? [noLastResults] : [])],
       asOf: isoTime(asOfMs),
     };

@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installCoreModule, Registry } from 'functions-host/testing';
 import type { Services } from '../../src/composition.ts';
 import type { RunChangesAnswer, RunsAnswer } from '../../src/lib/api/answers/runs.ts';
-import type { EventsAnswer } from '../../src/lib/api/answers/tenants.ts';
+import type { EventsAnswer, TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { auditQuerySchema } from '../../src/lib/api/requests.ts';
 import type { Answer } from '../../src/lib/api/route.ts';
 import type { BoundRoute } from '../../src/lib/api/call.ts';
@@ -614,7 +614,8 @@ describe('the tags and groups of tenants', () => {
       ],
       groups: ['gold', 'hidden-ones'],
     });
-    expect((await shown({}, limited)).groups).toEqual(['gold']);
+    expect(await shown()).not.toHaveProperty('limited');
+    expect(await shown({}, limited)).toMatchObject({ groups: ['gold'], limited: true });
     expect(JSON.parse(await call('tenants-show', { path: { tenant: contoso.id } }))).toMatchObject({
       tags: ['managed'],
       groups: ['gold'],
@@ -954,6 +955,12 @@ describe('runs of a limited caller', () => {
     expect(await start([contoso.id])).toContain('"status":"pending"');
     for (const tenants of [undefined, [hidden.id], [contoso.id, hidden.domain], ['nobody.example']])
       expect(await start(tenants)).toBe(forbidden);
+  });
+
+  it('start over all tenants that the list shows, which says that there may be others', async () => {
+    const { tenants, limited: isLimited } = JSON.parse(await call('tenants')) as TenantsAnswer;
+    expect(isLimited).toBe(true);
+    expect(await start(tenants.map(({ tenantId }) => tenantId))).toContain('"status":"pending"');
   });
 
   const startWith = async (body: object) => {

@@ -103,6 +103,16 @@ describe('the dialog that asks many tenants', () => {
     expect(ask).toHaveBeenCalledTimes(2);
   });
 
+  it('names no tenants for a reader whom the policy limits: its rules may open others', async () => {
+    const { type, fire, ask, button } = await stage({
+      tenants: async () => ({ tenants: [tenant('Contoso')], groups: [], limited: true, warnings: [], asOf: '' }),
+    });
+    await type('#ask-path', '/users');
+    expect(button()).toBe('Ask all tenants open to you');
+    await fire('form', 'submit');
+    expect(ask.mock.calls).toEqual([[{ path: '/users' }]]);
+  });
+
   it('shows the question as a job, once it is explained and the job has a name', async () => {
     const { root, type, fire } = await stage();
     expect(root.querySelector('.query-job')).toBeNull();

@@ -5,6 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { StartDialog } from '../../../dashboard/app/start-dialog.tsx';
 import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
 import type { JobsAnswer } from '../../../src/lib/api/answers/jobs.ts';
+import type { TenantsAnswer } from '../../../src/lib/api/answers/tenants.ts';
 import { rendered } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
 import { tenant } from './tenants.ts';
@@ -127,9 +128,14 @@ describe('the dialog that starts a run', () => {
       tenant('Cedar', { groups: ['served'], tags: [] }),
       tenant('Maple Dental', { groups: [], tags: ['tier=gold'] }),
     ];
-    const stageTenants = async (tenants = listed, more: Partial<typeof job> = {}) => {
+    const stageTenants = async (
+      tenants = listed,
+      more: Partial<typeof job> = {},
+      answer: Pick<TenantsAnswer, 'limited'> = {},
+    ) => {
+      const asOf = '2026-11-24T07:07:00.000Z';
       const staged = await stage(
-        { tenants: async () => ({ tenants, groups: ['served'], warnings: [], asOf: '2026-11-24T07:07:00.000Z' }) },
+        { tenants: async () => ({ tenants, groups: ['served'], ...answer, warnings: [], asOf }) },
         more,
       );
       const { root, list, choose } = staged;
@@ -251,6 +257,22 @@ describe('the dialog that starts a run', () => {
       expect(options()).toEqual(['Group served2 tenants']);
       await press('tenants', 'Enter');
       expect(button()).toBe('Start for 2 tenants');
+    });
+
+    it('are all named for a reader whom the policy limits to some', async () => {
+      const out = tenant('Out', { reason: 'not_included' });
+      const { start, field, type, press, button, submit } = await stageTenants([...listed, out], {}, { limited: true });
+      expect(button()).toBe('Start for the 3 tenants you may see');
+      expect(field('tenants').placeholder).toBe('The 3 tenants you may see');
+      await submit();
+      const named = { tenants: ['id-Ashford', 'id-Cedar', 'id-Maple Dental'] };
+      expect(start).toHaveBeenLastCalledWith('probe', expect.objectContaining(named) as unknown);
+      await type(field('except'), 'cedar');
+      await press('except', 'Enter');
+      expect(button()).toBe('Start for 2 tenants');
+      await submit();
+      const less = { ...named, except: ['id-Cedar'] };
+      expect(start).toHaveBeenLastCalledWith('probe', expect.objectContaining(less) as unknown);
     });
 
     it('are not counted if the job is for some tenants only', async () => {

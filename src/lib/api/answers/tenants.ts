@@ -58,6 +58,10 @@ export const tenantsAnswerSchema = z
     groups: texts(
       'The names of all tenant groups of the policy; for a caller that the policy limits to some tenants, of those that contain one of them.',
     ),
+    limited: z.literal(true).optional().meta({
+      description:
+        'Present if the policy limits the caller to some tenants. The list has only these, and a run or plan of the caller must name tenants.',
+    }),
     warnings: texts('What is missing or outdated in this list.'),
     asOf: isoTime,
   })
