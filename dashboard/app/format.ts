@@ -38,6 +38,8 @@ const pad = (n: number): string => String(n).padStart(2, '0');
 export const count = (n: number, noun: string): string =>
   `${n.toLocaleString('en')} ${n === 1 ? noun : `${noun.replace(/(?<![aeiou])y$/, 'ie')}s`}`;
 
+export const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
+
 /** Keeps each number on the line of its word: for titles, whose lines are short. */
 export const numbersKept = (title: string): string => title.replaceAll(/(?<=\d) (?=\p{L})/gu, '\u00A0');
 

@@ -3,7 +3,7 @@ import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { Search, Segments } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
-import { count, countOf, scheduleWords } from './format.ts';
+import { count, countOf, firstSentence, scheduleWords } from './format.ts';
 import { Icon } from './icon.tsx';
 import { type JobRuns, lastRunOf, readJobRuns, useAlike } from './nights.ts';
 import { type Column, Empty, Head, Loaded, NoJobs, Table, Time } from './pieces.tsx';
@@ -148,8 +148,6 @@ function JobList() {
     </>
   );
 }
-
-const firstSentence = (text = ''): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 
 /**
  * Those that fail, those on a schedule, and those that ran lately, then the others under their topics: nobody

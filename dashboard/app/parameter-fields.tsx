@@ -40,7 +40,7 @@ export function Parameter(props: FieldProps) {
         }}
       />
       {hint === '' ? null : (
-        <p class="quiet" id={`${id}-hint`}>
+        <p class="small quiet" id={`${id}-hint`}>
           <Sentence text={hint} />
         </p>
       )}

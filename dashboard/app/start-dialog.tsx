@@ -1,14 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
+import { wordsOf } from '../../src/lib/api/report/report-words.ts';
 import { parameterFields } from '../../src/lib/core/parameters.ts';
 import { useAction } from './action.tsx';
 import type { ApiFailure } from './api-failure.ts';
 import { useSignedIn } from './context.ts';
 import { Dialog } from './dialog.tsx';
+import { count, duration, firstSentence } from './format.ts';
+import { visitsAnew } from './nights.ts';
 import { Parameter, parameterId } from './parameter-fields.tsx';
 import { type FieldContent, initialContent, readForm } from './parameter-form.ts';
 import { Failure } from './pieces.tsx';
+import { usePolling } from './polling.ts';
 import { goTo, planLink, runLink } from './route.ts';
 import { StartTenants, useChosenTenants } from './tenant-picker.tsx';
 
@@ -30,6 +34,7 @@ export function StartDialog(props: StartDialogProps) {
   return (
     <Dialog
       title={`${verbOf(job)} ${job.title}`}
+      about={<About job={job} />}
       onClose={onClose}
       form={{ onSubmit: form.submit, send: form.chosen.buttonText, busy: form.busy }}
     >
@@ -47,6 +52,30 @@ export function StartDialog(props: StartDialogProps) {
     </Dialog>
   );
 }
+
+/** What it does, what it reads, and about how long it takes. */
+function About({ job }: { readonly job: Job }) {
+  const { name, description, resources, changes } = job;
+  const { value } = usePolling((api) => api.runs(lastRead, name), `last runs of ${name}`, undefined, lastFreshMs);
+  const last = value?.runs.find((run) => run.finishedAt !== undefined && visitsAnew(run) && run.tenants.total > 0);
+  const read = inWords.format(resources.map((resource) => wordsOf(resource, 'resource')));
+  return (
+    <>
+      {description === undefined ? null : <p>{firstSentence(description)}</p>}
+      <p class="small">
+        {read === '' ? '' : `Reads ${read}${changes === true ? ', and changes nothing yet' : ''}. `}
+        {last === undefined
+          ? ''
+          : `The last ${changes === true ? 'plan' : 'run'} took ${duration(last.durationMs)} for ${count(last.tenants.total, 'tenant')}.`}
+      </p>
+    </>
+  );
+}
+
+/** Applies of its plans may come between. */
+const lastRead = 5;
+const lastFreshMs = 60_000;
+const inWords = new Intl.ListFormat('en');
 
 /** A plan changes nothing yet. */
 const verbOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Start');

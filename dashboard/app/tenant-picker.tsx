@@ -66,7 +66,6 @@ export function useChosenTenants(
         : undefined;
   const isAll = only.length === 0 && except.length === 0;
   const isLimited = known?.limited === true;
-  const everyone = allText(all, number, isLimited);
   // Whoever the policy limits must name the tenants of a run. A question without names means all that are open to its asker.
   const mustName = isLimited && all !== undefined && only.length === 0;
   const sent = mustName ? readable(tenants) : only;
@@ -76,9 +75,9 @@ export function useChosenTenants(
     lists,
     known,
     problem,
-    allText: everyone,
+    allText: allText(all, undefined, isLimited),
     named: { ...(sent.length === 0 ? {} : { tenants: sent }), ...(except.length === 0 ? {} : { except }) },
-    buttonText: `${verb} ${isAll ? everyone : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
+    buttonText: `${verb} ${isAll ? allText(all, number, isLimited) : counted === undefined ? 'these tenants' : count(counted, 'tenant')}`,
     set: (list, next) => {
       setLists((current) => ({ ...current, [list]: next }));
       setTried(false);
@@ -204,10 +203,10 @@ export function StartTenants({ chosen, all }: { readonly chosen: ChosenTenants; 
   return (
     <>
       <TenantPicker chosen={chosen} list="only" label="Only these tenants" placeholder={capitalized(allText)} />
-      <TenantPicker chosen={chosen} list="except" label="Except these" placeholder="None" />
       <p id="start-hint" class="small quiet">
         Search by name, domain, id, group or tag, or paste a list.{all === undefined ? '' : ` Empty: ${all}.`}
       </p>
+      <TenantPicker chosen={chosen} list="except" label="Except these" placeholder="None" />
       <p id="start-problem" role="status" class={problem === undefined ? 'visually-hidden' : 'problem'}>
         {problem ?? buttonText}
       </p>

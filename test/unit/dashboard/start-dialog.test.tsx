@@ -3,7 +3,7 @@ import { act } from 'preact/test-utils';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Api } from '../../../dashboard/app/api.ts';
 import { StartDialog } from '../../../dashboard/app/start-dialog.tsx';
-import type { RunAnswer } from '../../../src/lib/api/answers/runs.ts';
+import type { RunAnswer, RunSummaryAnswer } from '../../../src/lib/api/answers/runs.ts';
 import type { JobsAnswer } from '../../../src/lib/api/answers/jobs.ts';
 import type { TenantsAnswer } from '../../../src/lib/api/answers/tenants.ts';
 import { rendered } from './rendered.ts';
@@ -120,6 +120,41 @@ describe('the dialog that starts a run', () => {
       window: expect.stringMatching(/^manual-/) as unknown,
       parameters: { days: 7, deep: true, level: 'high', parts: ['a', 'b'], names: ['one', 'two'] },
     });
+  });
+
+  it('says what the job does, what it reads, and how long its last run took', async () => {
+    const run = {
+      runId: 'probe@a',
+      job: 'probe',
+      window: 'a',
+      status: 'completed',
+      startedAt: '2026-11-24T07:07:00.000Z',
+      finishedAt: '2026-11-24T07:08:10.000Z',
+      durationMs: 70_000,
+      tenants: { total: 25, succeeded: 25, failed: 0, skipped: 0, waiting: 0, retrying: 0 },
+      rows: 25,
+    } as unknown as RunSummaryAnswer;
+    // Neither an apply nor a run that is under way says it.
+    const { finishedAt: _, ...underWay } = run;
+    const runs = vi.fn<Api['runs']>(async () => ({
+      runs: [underWay as RunSummaryAnswer, { ...run, window: `apply-${'a'.repeat(32)}`, durationMs: 5 }, run],
+    }));
+    const about = async (more: Partial<typeof job>) => {
+      const { root } = await stage(
+        { ...noTenants, runs },
+        { description: 'What is there. More.', resources: ['graph', 'exchange'], ...more },
+      );
+      return [...root.querySelectorAll('dialog header p')].map(({ textContent }) => textContent);
+    };
+    expect(await about({})).toEqual([
+      'What is there.',
+      'Reads Microsoft Graph and Exchange Online. The last run took 1 min 10 s for 25 tenants.',
+    ]);
+    await cleanUp();
+    expect((await about({ changes: true }))[1]).toBe(
+      'Reads Microsoft Graph and Exchange Online, and changes nothing yet. The last plan took 1 min 10 s for 25 tenants.',
+    );
+    expect(runs).toHaveBeenCalledWith(5, 'probe');
   });
 
   describe('its tenants', () => {
@@ -263,7 +298,7 @@ describe('the dialog that starts a run', () => {
       const out = tenant('Out', { reason: 'not_included' });
       const { start, field, type, press, button, submit } = await stageTenants([...listed, out], {}, { limited: true });
       expect(button()).toBe('Start for the 3 tenants you may see');
-      expect(field('tenants').placeholder).toBe('The 3 tenants you may see');
+      expect(field('tenants').placeholder).toBe('The tenants you may see');
       await submit();
       const named = { tenants: ['id-Ashford', 'id-Cedar', 'id-Maple Dental'] };
       expect(start).toHaveBeenLastCalledWith('probe', expect.objectContaining(named) as unknown);
