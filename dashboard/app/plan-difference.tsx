@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { ResultsAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { differenceOf } from '../../src/lib/changes/difference.ts';
+import { type Difference as One, differenceOf } from '../../src/lib/changes/difference.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import type { Api } from './api.ts';
 import { CauseHead } from './causes.tsx';
@@ -155,18 +155,16 @@ function GroupRow({ planId, group, changed, isOpen }: GroupProps & { readonly is
               <code>
                 <Breakable text={one.place === '' ? 'everything' : one.place} />
               </code>
-              {one.lost.map((value, at) => (
+              {orEmpty(one.lost, one, before).map((value, at) => (
                 <del key={at}>
                   − <Breakable text={value} />
                 </del>
               ))}
-              {one.gained.map((value, at) => (
+              {orEmpty(one.gained, one, after).map((value, at) => (
                 <ins key={at}>
                   + <Breakable text={value} />
                 </ins>
               ))}
-              {one.isList && isEmptyAt(before, one.place) ? <div class="quiet">empty before</div> : null}
-              {one.isList && isEmptyAt(after, one.place) ? <div class="quiet">empty afterwards</div> : null}
             </div>
           ))}
         </figure>
@@ -175,6 +173,10 @@ function GroupRow({ planId, group, changed, isOpen }: GroupProps & { readonly is
     </details>
   );
 }
+
+/** What is on one side of a difference. What is empty has a line, too. */
+const orEmpty = (values: readonly string[], { place, isList }: One, json: string | null): readonly string[] =>
+  (isList && isEmptyAt(json, place) ? [''] : values).map((value) => value || '(empty)');
 
 /** How many of all are done or went wrong. Undefined if nobody applies it, or not all tenants are known. */
 function progressOf(changed: readonly Changed[], all: number) {

@@ -1,4 +1,4 @@
-import { type ComponentChildren, Fragment } from 'preact';
+import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { ResultsAnswer, RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
@@ -33,7 +33,6 @@ import {
   waveWord,
 } from './plan-words.ts';
 import { Difference } from './plan-difference.tsx';
-import { StateBadge } from './plans-view.tsx';
 import { usePolling, useTenants } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { approvalLink, goTo, jobLink, planLink, runLink, tenantLink } from './route.ts';
@@ -155,12 +154,11 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
   );
 }
 
-/** Where it is, who made it, who applied it, and until when it can be applied. */
+/** Who made it, who applied it, and until when it can be applied. */
 function About({ plan, run }: Shown | { readonly plan: PlanAnswer; readonly run: undefined }) {
   const { job, madeAt, madeBy, expiresAt, digest, undoes, apply } = plan;
   return (
     <>
-      <StateBadge plan={plan} />
       <a href={jobLink(job)}>{job}</a>
       <span>
         made by{' '}
@@ -319,14 +317,14 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
             Without a decision, it ends on <Time iso={plan.expiresAt} short />.
           </>
         )}
-        {canHold ? <> It stops again when {tooManyText(limits, ' more')}.</> : null}
+        {canHold ? (
+          <>
+            {' '}
+            It stops again when {tooManyText(limits, ' more')}
+            {judged === 1 ? ' or unconfirmed' : ''}.
+          </>
+        ) : null}
       </p>
-      {canHold ? (
-        <p class="small">
-          A tenant that changed since the plan counts as drifted, not as failed.
-          {judged === 1 ? ' An unconfirmed one counts as unclear.' : ''}
-        </p>
-      ) : null}
       {mayApply ? (
         <div class="decide">
           <div>{element}</div>
@@ -383,8 +381,8 @@ function Waves({ plan, apply, tenants }: WavesProps) {
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
-          const isGate = index + 1 === current && waits && hold === undefined;
-          const isNow = index + 1 === current && !isEnded(status) && !isGate;
+          // After a wave it waits for a person, as the notice says. A hold stops it within one.
+          const isNow = index + 1 === current && !isEnded(status) && (!waits || hold !== undefined);
           const passed = gates.filter(({ wave }) => wave === index + 1);
           const ofWave = parts[index] ?? [];
           const end = some
@@ -416,18 +414,19 @@ function Waves({ plan, apply, tenants }: WavesProps) {
                 </div>
               </li>
               {passed.map((gate) => (
-                <Gate key={gate.at} iso={gate.at}>
-                  <b>
-                    <Person name={gate.by} />
-                  </b>{' '}
-                  {gateWords(gate)} {gate.reason === undefined ? null : <q>{gate.reason}</q>}
-                </Gate>
+                <li key={gate.at} class="gate">
+                  <Icon name="good" />
+                  <span>
+                    <b>
+                      <Person name={gate.by} />
+                    </b>{' '}
+                    {gateWords(gate)} {gate.reason === undefined ? null : <q>{gate.reason}</q>}
+                  </span>
+                  <span class="small">
+                    <Clock iso={gate.at} exact />
+                  </span>
+                </li>
               ))}
-              {isGate ? (
-                <Gate iso={end} isNow>
-                  <b>It waits</b> for a person
-                </Gate>
-              ) : null}
             </Fragment>
           );
         })}
@@ -435,22 +434,6 @@ function Waves({ plan, apply, tenants }: WavesProps) {
     </Panel>
   );
 }
-
-/** Between two waves: who let the second one follow, or that it waits. @param props.iso undefined until it is known. */
-const Gate = (props: {
-  readonly iso: string | undefined;
-  readonly isNow?: true;
-  readonly children: ComponentChildren;
-}) => (
-  <li class={props.isNow ? 'gate now' : 'gate'}>
-    <Icon name={props.isNow ? 'clock' : 'good'} />
-    <span>{props.children}</span>
-    <span class="small">
-      {props.isNow ? 'since ' : ''}
-      {props.iso === undefined ? '…' : <Clock iso={props.iso} exact />}
-    </span>
-  </li>
-);
 
 /** Tenants of a wave by what became of them: tone, word and number. */
 const countsOf = (tenants: readonly RunTenant[]) =>
@@ -476,6 +459,9 @@ function Limits({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Ap
               : `Once the apply has ended, “Plan to undo” takes back what it made: ${count(made, 'change')} so far`}
         </Fact>
       </dl>
+      {stop === undefined || isEnded(status) ? null : (
+        <p class="small">A tenant that changed since the plan counts as drifted, not as failed.</p>
+      )}
     </Panel>
   );
 }

@@ -1,7 +1,7 @@
 import { useMayStart, useRole } from './context.ts';
 import { DialogButton } from './dialog.tsx';
 import { CountsBar } from './charts.tsx';
-import { count } from './format.ts';
+import { count, relative } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Person } from './approval-facts.tsx';
 import { Empty, Head, Loaded, Table, Time, ToneBadge } from './pieces.tsx';
@@ -60,14 +60,14 @@ function PlanList() {
                           <Person name={plan.madeBy} />, <Time iso={plan.madeAt} short />
                         </div>
                         <div class="sub">
-                          <StateBadge plan={plan} />
+                          <State plan={plan} />
                           <Tenants plan={plan} />
                         </div>
                       </>
                     ),
                     ({ job }) => job,
                   ],
-                  ['State', 'w-l wrap p2', (plan) => <StateBadge plan={plan} />],
+                  ['State', 'w-l wrap p2', (plan) => <State plan={plan} />],
                   ['Tenants', 'wrap p2', (plan) => <Tenants plan={plan} />],
                   [
                     'Next step',
@@ -94,7 +94,7 @@ function PlanList() {
 
 /** How many tenants it is of; of an apply, in how many it went well so far, and in how many not. */
 function Tenants({ plan: { tenants, apply } }: { readonly plan: PlanSummary }) {
-  if (apply === undefined) return <div>{count(tenants.total, 'tenant')}</div>;
+  if (apply === undefined) return <div>{count(tenants.total, 'tenant')} read</div>;
   const { succeeded, failed, total } = apply.tenants;
   return (
     <div>
@@ -117,7 +117,15 @@ const byState = (plans: readonly PlanSummary[]) => {
     if (stateOf(plan)[0] === 'active') return 'Under way';
     return isToApply(plan) ? 'Not applied' : 'Closed';
   });
-  return groups.flatMap((title) => (found.has(title) ? [{ title, items: found.get(title) ?? [] }] : []));
+  return groups.flatMap((title) => {
+    const items = found.get(title) ?? [];
+    const head = (
+      <>
+        <span class="quiet">{items.length}</span> <b>{title}</b>
+      </>
+    );
+    return items.length === 0 ? [] : [{ title, head, items }];
+  });
 };
 
 /** How many wait for the reader, or for somebody who may let them go on. */
@@ -130,13 +138,24 @@ function headline(plans: readonly PlanSummary[], mayApply: boolean): string {
     : `${count(waiting, 'plan')} ${waiting === 1 ? 'waits' : 'wait'} for ${whom}`;
 }
 
-/** Where a plan or its apply is. */
-export function StateBadge({ plan }: { readonly plan: PlanSummary }) {
+/** Where a plan or its apply is, and until when somebody may decide on it. */
+function State({ plan }: { readonly plan: PlanSummary }) {
   const [tone, text] = stateOf(plan);
-  if (tone === 'waits') return <Waits text={text} />;
+  const isOpen = plan.apply?.waits === true || isToApply(plan);
   return (
-    <ToneBadge tone={tone} title={text}>
-      {text}
-    </ToneBadge>
+    <>
+      {tone === 'waits' ? (
+        <Waits text={text} />
+      ) : (
+        <ToneBadge tone={tone} title={text}>
+          {text}
+        </ToneBadge>
+      )}
+      {isOpen && plan.expiresAt !== undefined ? (
+        <div class="small quiet">
+          {plan.apply === undefined ? 'expires' : 'ends'} {relative(plan.expiresAt)}
+        </div>
+      ) : null}
+    </>
   );
 }

@@ -77,16 +77,16 @@ function badOf(records: readonly TenantRun[]): BadTenants {
   };
 }
 
-/** Why no further tenant may be begun, in two sentences. In the first wave, what does not show counts as unclear. */
+/** Why no further tenant may be begun, in a sentence. In the first wave, what does not show counts as unclear. */
 function excessOf(bad: BadTenants, { stop }: ApplyRequest, wave: number, seen: BadTenants): string | undefined {
   const isFirst = wave === 1;
   const most = limitsOf(stop, wave);
   const failed = bad.failed - seen.failed;
   const unclear = bad.unclear - seen.unclear + (isFirst ? bad.unconfirmed - seen.unconfirmed : 0);
-  const where = isFirst ? ' in the first wave' : '';
-  const tenants = (count: number): string => `${count} ${count === 1 ? 'tenant' : 'tenants'}`;
-  if (failed > most.failed) return `${tenants(failed)} failed${where}. The limit is ${most.failed}.`;
-  if (unclear > most.unclear) return `${tenants(unclear)} ended unclear${where}. The limit is ${most.unclear}.`;
+  const tooMany = (count: number, end: string, allowed: number): string =>
+    `${count} ${count === 1 ? 'tenant' : 'tenants'} ${end}${isFirst ? ` in wave 1, which allows ${allowed === 0 ? 'none' : allowed}` : `, more than the ${allowed} allowed`}.`;
+  if (failed > most.failed) return tooMany(failed, 'failed', most.failed);
+  if (unclear > most.unclear) return tooMany(unclear, 'ended unclear', most.unclear);
   return undefined;
 }
 

@@ -141,7 +141,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.says(all(reachable.length));
     expect(page.url()).toContain(encodeURIComponent(String(runId)));
     const lost = page.locator('.patch > div', {
-      hasText: /permissionGrantPoliciesAssigned ?− ManagePermissionGrantsForSelf\S* ?empty afterwards/,
+      hasText: /permissionGrantPoliciesAssigned ?− ManagePermissionGrantsForSelf\S* ?\+ \(empty\)/,
     });
     await lost.first().waitFor();
     await expect.poll(() => page.locator('.names a[href^="#/tenants/"]').count()).toBeGreaterThan(0);
