@@ -14,7 +14,7 @@ import { JobView } from './job-view.tsx';
 import { JobsView } from './jobs-view.tsx';
 import { OverviewView } from './overview-view.tsx';
 import { Palette } from './palette.tsx';
-import { Head } from './pieces.tsx';
+import { Breakable, Head } from './pieces.tsx';
 import { asksForReport, type Route, runPartIn, useRoute, useViewChange, type View } from './route.ts';
 import { PlanView } from './plan-view.tsx';
 import { PlansView } from './plans-view.tsx';
@@ -117,13 +117,20 @@ function NotFound() {
       <Head
         title="There is no such page"
         lede="The address may have been cut, or belong to another version of the broker."
+        about={
+          <code>
+            <Breakable text={location.hash} />
+          </code>
+        }
       />
-      <p>
-        <a href="#/overview">Go to the overview</a>, or find what you are looking for.
-      </p>
-      <DialogButton dialog={(onClose) => <Palette onClose={onClose} />}>
-        <Icon name="search" /> Search or run…
-      </DialogButton>
+      <div class="actions">
+        <a class="btn" href="#/overview">
+          Go to the overview
+        </a>
+        <DialogButton dialog={(onClose) => <Palette onClose={onClose} />}>
+          <Icon name="search" /> Search or run…
+        </DialogButton>
+      </div>
     </>
   );
 }
