@@ -152,9 +152,10 @@ function State({ plan }: { readonly plan: PlanSummary }) {
         </ToneBadge>
       )}
       {isOpen && plan.expiresAt !== undefined ? (
-        <div class="small quiet">
+        <span class="small quiet">
+          {' '}
           {plan.apply === undefined ? 'expires' : 'ends'} {relative(plan.expiresAt)}
-        </div>
+        </span>
       ) : null}
     </>
   );

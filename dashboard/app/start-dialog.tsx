@@ -55,19 +55,23 @@ export function StartDialog(props: StartDialogProps) {
 
 /** What it does, what it reads, and about how long it takes. */
 function About({ job }: { readonly job: Job }) {
-  const { name, description, resources, changes } = job;
+  const { name, description, resources, parameters, changes } = job;
   const { value } = usePolling((api) => api.runs(lastRead, name), `last runs of ${name}`, undefined, lastFreshMs);
   const last = value?.runs.find((run) => run.finishedAt !== undefined && visitsAnew(run) && run.tenants.total > 0);
-  const read = inWords.format(resources.map((resource) => wordsOf(resource, 'resource')));
+  // A job whose form asks for resources reads those that are chosen.
+  const read = parameters.properties['resources'] === undefined ? resources : [];
+  const facts = [
+    read.length === 0
+      ? []
+      : `Reads ${inWords.format(read.map((resource) => wordsOf(resource, 'resource')))}${changes === true ? ', and changes nothing yet' : ''}.`,
+    last === undefined
+      ? []
+      : `The last ${changes === true ? 'plan' : 'run'} took ${duration(last.durationMs)} for ${count(last.tenants.total, 'tenant')}.`,
+  ].flat();
   return (
     <>
       {description === undefined ? null : <p>{firstSentence(description)}</p>}
-      <p class="small">
-        {read === '' ? '' : `Reads ${read}${changes === true ? ', and changes nothing yet' : ''}. `}
-        {last === undefined
-          ? ''
-          : `The last ${changes === true ? 'plan' : 'run'} took ${duration(last.durationMs)} for ${count(last.tenants.total, 'tenant')}.`}
-      </p>
+      {facts.length === 0 ? null : <p>{facts.join(' ')}</p>}
     </>
   );
 }

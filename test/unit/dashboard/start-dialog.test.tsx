@@ -155,6 +155,10 @@ describe('the dialog that starts a run', () => {
       'Reads Microsoft Graph and Exchange Online, and changes nothing yet. The last plan took 1 min 10 s for 25 tenants.',
     );
     expect(runs).toHaveBeenCalledWith(5, 'probe');
+    await cleanUp();
+    const resources = { type: 'array', items: { type: 'string', enum: ['graph'] }, default: ['graph'] };
+    const parameters = { type: 'object' as const, properties: { resources }, additionalProperties: false as const };
+    expect((await about({ parameters }))[1]).toBe('The last run took 1 min 10 s for 25 tenants.');
   });
 
   describe('its tenants', () => {
