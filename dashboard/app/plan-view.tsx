@@ -18,7 +18,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Connection, Fact, Failure, Head, Loaded, Panel, Some, Time } from './pieces.tsx';
+import { Connection, Fact, Failure, Head, Loaded, Panel, Some, Time } from './pieces.tsx';
 import {
   type Apply,
   canApply,
@@ -423,7 +423,7 @@ function Waves({ plan, apply, tenants }: WavesProps) {
                     {gateWords(gate)} {gate.reason === undefined ? null : <q>{gate.reason}</q>}
                   </span>
                   <span class="small">
-                    <Clock iso={gate.at} exact />
+                    <Time iso={gate.at} short />
                   </span>
                 </li>
               ))}

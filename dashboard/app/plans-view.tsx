@@ -152,10 +152,9 @@ function State({ plan }: { readonly plan: PlanSummary }) {
         </ToneBadge>
       )}
       {isOpen && plan.expiresAt !== undefined ? (
-        <span class="small quiet">
-          {' '}
+        <div class="small quiet">
           {plan.apply === undefined ? 'expires' : 'ends'} {relative(plan.expiresAt)}
-        </span>
+        </div>
       ) : null}
     </>
   );

@@ -63,7 +63,7 @@ function About({ job }: { readonly job: Job }) {
   const facts = [
     read.length === 0
       ? []
-      : `Reads ${inWords.format(read.map((resource) => wordsOf(resource, 'resource')))}${changes === true ? ', and changes nothing yet' : ''}.`,
+      : `Reads ${inWords.format(read.map((resource) => wordsOf(resource, 'resource')))}${changes === true ? ', and changes nothing' : ''}.`,
     last === undefined
       ? []
       : `The last ${changes === true ? 'plan' : 'run'} took ${duration(last.durationMs)} for ${count(last.tenants.total, 'tenant')}.`,

@@ -137,7 +137,7 @@ describe('the dialog that starts a run', () => {
     // Neither an apply nor a run that is under way says it.
     const { finishedAt: _, ...underWay } = run;
     const runs = vi.fn<Api['runs']>(async () => ({
-      runs: [underWay as RunSummaryAnswer, { ...run, window: `apply-${'a'.repeat(32)}`, durationMs: 5 }, run],
+      runs: [underWay, { ...run, window: `apply-${'a'.repeat(32)}`, durationMs: 5 }, run],
     }));
     const about = async (more: Partial<typeof job>) => {
       const { root } = await stage(
@@ -152,7 +152,7 @@ describe('the dialog that starts a run', () => {
     ]);
     await cleanUp();
     expect((await about({ changes: true }))[1]).toBe(
-      'Reads Microsoft Graph and Exchange Online, and changes nothing yet. The last plan took 1 min 10 s for 25 tenants.',
+      'Reads Microsoft Graph and Exchange Online, and changes nothing. The last plan took 1 min 10 s for 25 tenants.',
     );
     expect(runs).toHaveBeenCalledWith(5, 'probe');
     await cleanUp();
