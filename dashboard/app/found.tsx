@@ -3,7 +3,7 @@ import type { Api } from './api.ts';
 import { Spark } from './charts.tsx';
 import { count, localDay } from './format.ts';
 import { rowsColumn } from './history-choice.ts';
-import { jobPoints, numberText } from './history-points.ts';
+import { jobPoints, numberOf, numberText } from './history-points.ts';
 import { type JobRuns, nightsOf } from './nights.ts';
 import { Panel } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -51,19 +51,18 @@ const nightsShown = 30;
 const dayMs = 86_400_000;
 const intervalMs = 300_000;
 
-/** A number in the tenants whose rows were counted. */
-interface Counted {
-  readonly startedAt: string;
-  readonly number: number;
-  readonly counted: number;
-}
-
-interface Found extends Counted {
+interface Found {
   readonly key: string;
   readonly text: string;
   readonly runId: string;
-  /** The first night that is known, if it is another one. */
-  readonly before: Counted | undefined;
+  readonly startedAt: string;
+  readonly number: number;
+  /** In how many tenants the rows were counted. */
+  readonly counted: number;
+  /** Since the first run that is known, in the tenants that were counted in both: what others bring is no change. */
+  readonly change:
+    | { readonly now: number; readonly before: number; readonly compared: number; readonly startedAt: string }
+    | undefined;
   /** For each tenant that was counted, night by night, the oldest first: tenants that failed are no change. */
   readonly values: readonly (number | undefined)[];
 }
@@ -74,15 +73,19 @@ function foundIn(history: JobHistoryAnswer, { job, column = rowsColumn, value, t
     number === undefined ? [] : [{ ...run, finishedAt: run.startedAt, number }],
   );
   const nights = nightsOf(runs.toReversed(), nightsShown);
-  const known = nights.flatMap(({ run }) => run ?? []);
-  const last = known.at(-1);
+  const last = nights.at(-1)?.run;
   if (last === undefined || last.number <= 0) return [];
+  const { comparison } = history;
+  const [now, before] = [comparison?.now, comparison?.before].map((run) => run && numberOf(run, column));
   return [
     {
       ...last,
       key: `${job} ${column} ${value}`,
       text: text(last.number, history),
-      before: known.length < 2 ? undefined : known[0],
+      change:
+        comparison === undefined || now === undefined || before === undefined
+          ? undefined
+          : { now, before, compared: comparison.tenants, startedAt: comparison.before.startedAt },
       values: nights.map(({ run }) => run && run.number / Math.max(1, run.counted)),
     },
   ];
@@ -94,7 +97,7 @@ async function readFound(api: Api, some: readonly Wanted[]): Promise<readonly Fo
   const histories = Map.groupBy(some, ({ job, value }) => `${job} ${value}`);
   const found = [...histories.values()].map(async (numbers) => {
     const [{ job, value }] = numbers as [Wanted];
-    const history = await api.jobHistory(job, { since, value }).catch(() => undefined);
+    const history = await api.jobHistory(job, { since, value, compare: 'true' }).catch(() => undefined);
     return history === undefined ? [] : numbers.flatMap((one) => foundIn(history, one));
   });
   return (await Promise.all(found)).flat();
@@ -118,7 +121,7 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
       bare
     >
       <ul class="list found">
-        {found.map(({ key, text, runId, number, counted, startedAt, before, values }) => (
+        {found.map(({ key, text, runId, number, counted, startedAt, change, values }) => (
           <li key={key}>
             <b class="n">{number.toLocaleString('en')}</b>
             <span>
@@ -130,7 +133,7 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
               </span>
             </span>
             <Spark values={values} label={`For each tenant, night by night: ${values.map(inWords).join(', ')}`} />
-            <span class="since">{before && <Change now={{ number, counted }} before={before} />}</span>
+            <span class="since">{change && <Change {...change} counted={counted} />}</span>
           </li>
         ))}
       </ul>
@@ -140,33 +143,24 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
 
 const inWords = (value: number | undefined): string => (value === undefined ? 'not known' : numberText(value));
 
-/** `+4 since 3 Nov`. If other numbers of tenants were read, only the average of a tenant can be compared: `+10% a tenant since 3 Nov`. */
-function Change({ now, before }: { readonly now: Omit<Counted, 'startedAt'>; readonly before: Counted }) {
-  const day = localDay(before.startedAt);
-  const isSame = now.counted === before.counted;
-  const average = ({ number, counted }: Omit<Counted, 'startedAt'>): number => number / Math.max(1, counted);
-  const change = isSame
-    ? now.number - before.number
-    : before.number === 0
-      ? Number((average(now) - average(before)).toPrecision(2))
-      : Math.round((average(now) / average(before) - 1) * 100);
-  const unit = isSame ? '' : before.number === 0 ? ' a tenant' : '% a tenant';
-  const [read, readBefore] = [now, before].map(
-    ({ number, counted }) => `${number.toLocaleString('en')} in ${count(counted, 'tenant')}`,
-  );
+/** `+4 since 3 Nov`, over the tenants read both times: `+4 in 14 of them since 3 Nov`. */
+function Change({ now, before, compared, counted, startedAt }: NonNullable<Found['change']> & Pick<Found, 'counted'>) {
+  const day = localDay(startedAt);
+  const by = now - before;
+  const some = compared === counted ? '' : ` in ${compared.toLocaleString('en')} of them`;
+  const read = `${now.toLocaleString('en')}, and ${before.toLocaleString('en')} on ${day}`;
   return (
-    <span title={`${read}; on ${day}, ${readBefore}`}>
-      {change === 0 ? (
-        `as on ${day}${isSame ? '' : ', a tenant'}`
+    <span title={`${read}, in ${compared === 1 ? 'the tenant' : `the ${count(compared, 'tenant')}`} read both times`}>
+      {by === 0 ? (
+        `as on ${day}${some}`
       ) : (
         <>
           {/* Of all of them, fewer are better. */}
-          <b class={change > 0 ? 'worse' : 'better'}>
-            {change > 0 ? '+' : '−'}
-            {Math.abs(change).toLocaleString('en')}
-            {unit}
-          </b>{' '}
-          since {day}
+          <b class={by > 0 ? 'worse' : 'better'}>
+            {by > 0 ? '+' : '−'}
+            {Math.abs(by).toLocaleString('en')}
+          </b>
+          {some} since {day}
         </>
       )}
     </span>

@@ -22,7 +22,7 @@ export interface HistoryPoint {
 
 type Counted = Pick<TenantHistoryAnswer['runs'][number], 'rows' | 'numbers'>;
 
-function numberOf(run: Counted, column: string, newest: Counted = run): number | undefined {
+export function numberOf(run: Counted, column: string, newest: Counted = run): number | undefined {
   const { rows, numbers } = run;
   if (!countsAlike(newest, run, column)) return undefined;
   if (numbers !== undefined && Object.hasOwn(numbers, column)) return numbers[column];

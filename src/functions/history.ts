@@ -33,7 +33,7 @@ route(
     const wanted = await wantedTenants(services, caller, query);
     const { readJobHistory } = await loadReaders();
     const jsonBody: JobHistoryAnswer = await reading(services, job, (deps) =>
-      readJobHistory(deps, { job, ...periodOf(query) }, wanted),
+      readJobHistory(deps, { job, ...periodOf(query), compares: query.compare === 'true' }, wanted),
     );
     return { status: 200, headers: noStore, jsonBody };
   },
@@ -120,17 +120,29 @@ async function documentJobHistory(): Promise<RouteDocument> {
     rows: 71,
     numbers: { licences: 1840, free: 96 },
   };
+  const comparison = {
+    tenants: 22,
+    now: { ...exampleRun, rows: 68, numbers: { licences: 1810, free: 91 } },
+    before: {
+      runId: 'licence-report@2026-09-01T05:00Z',
+      startedAt: '2026-09-01T05:00:00.000Z',
+      rows: 66,
+      numbers: { licences: 1790, free: 104 },
+    },
+  };
   return {
     group: 'Jobs and runs',
     summary: 'Show how the results of a job developed',
     description: `The rows of each run over all tenants, or over those that \`tenants\` and \`except\` name. ${numbers} A caller that the policy limits to some tenants (\`reads\`) gets the sums of these.`,
     pathParameters: { job: { description: 'Name of the job.', example: 'licence-report' } },
-    queryExample: { since: '2026-09-01', except: 'tag:regulated' },
+    queryExample: { since: '2026-09-01', except: 'tag:regulated', compare: 'true' },
     answers: [
       {
         status: 200,
         description: 'The runs, newest first.',
-        contents: [jsonContent(jobHistorySchema, { ...exampleHistory, runs: [{ ...exampleRun, ...point }] })],
+        contents: [
+          jsonContent(jobHistorySchema, { ...exampleHistory, comparison, runs: [{ ...exampleRun, ...point }] }),
+        ],
       },
     ],
   };

@@ -485,6 +485,21 @@ describe('the history of a job', () => {
     expect(await queries({ except: 'tag:managed' })).toBe(65);
   });
 
+  it('compares the newest with the oldest run if that is asked for, in the tenants that the caller may read', async () => {
+    const gone = { path: { job: 'gone-job' } };
+    const compared = async (who: typeof limited, query: Readonly<Record<string, string>> = { compare: 'true' }) =>
+      ((await read({ ...gone, query }, who)) as { comparison?: object }).comparison;
+    expect(await compared(limited, {})).toBeUndefined();
+    expect(await compared(limited)).toEqual({
+      tenants: 1,
+      now: { runId: 'gone-job@all2', startedAt: expect.any(String), rows: 1, numbers: { users: 3 } },
+      before: { runId: 'gone-job@all1', startedAt: expect.any(String), rows: 1, numbers: { users: 3 } },
+    });
+    expect(await compared(unlimited)).toMatchObject({ tenants: 2, now: { rows: 2 } });
+    expect(await compared(unlimited, { compare: 'true', except: hidden.id })).toMatchObject({ tenants: 1 });
+    expect(await call('jobs-history', { ...gone, query: { compare: 'yes' } })).toMatch(/^request_invalid: /);
+  });
+
   it('has the rows with one value, if the job splits them', async () => {
     const known = await read({ ...job, query: { value: 'known' } }, unlimited);
     expect(known.runs).toMatchObject([{ rows: 0, counted: 1 }, mine]);

@@ -372,7 +372,13 @@ const history = {
 };
 
 /** The query of `GET /api/jobs/{job}/history`. Strict, like those in requests.ts. */
-export const jobHistoryQuerySchema = z.strictObject({ ...history, ...tenantFilter });
+export const jobHistoryQuerySchema = z.strictObject({
+  ...history,
+  ...tenantFilter,
+  compare: z.literal('true').optional().meta({
+    description: 'Also compares the newest with the oldest run, over the tenants that were counted in both.',
+  }),
+});
 
 /** The query of `GET /api/tenants/{tenant}/history`. */
 export const tenantHistoryQuerySchema = z.strictObject({

@@ -232,9 +232,16 @@ describe('the overview', () => {
       rows,
       numbers,
     });
-    const jobHistory: Api['jobHistory'] = async (job, { value }) => {
-      asked.push([job, value]);
-      if (job === 'mfa-report') return { runs: [runOf(job, 0, 1_092), runOf(job, 29, 1_149)] } as never;
+    const jobHistory: Api['jobHistory'] = async (job, { value, compare }) => {
+      asked.push([job, value, compare]);
+      const compared = (tenants: number, now: object, before: object) => ({
+        comparison: { tenants, now: { startedAt: at(0), ...now }, before: { startedAt: at(29), ...before } },
+      });
+      if (job === 'mfa-report')
+        return {
+          runs: [runOf(job, 0, 1_092), runOf(job, 29, 1_149)],
+          ...compared(20, { rows: 1_092 }, { rows: 1_149 }),
+        } as never;
       const numbers = { suspended: 0, warning: 1, free: 99 };
       if (job === 'licence-report')
         return {
@@ -244,6 +251,7 @@ describe('the overview', () => {
             runOf(job, 4, 46, numbers),
             { ...runOf(job, 20, 50, { free: 120 }), counted: 24 },
           ],
+          ...compared(18, { numbers: { ...numbers, free: 90 } }, { numbers: { free: 87 } }),
         } as never;
       if (job === 'access-check') return { runs: [] } as never;
       throw new ApiFailure({ title: 'Storage', detail: 'No answer.', advice: 'Wait.', transient: false });
@@ -262,15 +270,15 @@ describe('the overview', () => {
     expect(rows.map(({ textContent }) => textContent)).toEqual([
       '1,092accounts have registered no second factor in the 20 tenants read−57 since 26 Oct',
       '1licence is in a grace period in the 20 tenants read on 20 Nov',
-      '99more licences than are assigned in the 20 tenants read on 20 Nov−1% a tenant since 4 Nov',
+      '99more licences than are assigned in the 20 tenants read on 20 Nov+3 in 18 of them since 26 Oct',
     ]);
     expect(rows[0]?.querySelector('a')?.getAttribute('href')).toBe('#/runs/mfa-report%400?show=rows');
     expect(rows[2]?.querySelector('.since span')?.getAttribute('title')).toBe(
-      '99 in 20 tenants; on 4 Nov, 120 in 24 tenants',
+      '90, and 87 on 26 Oct, in the 18 tenants read both times',
     );
     // Several numbers are of one history.
     expect(asked.filter(([job]) => job === 'licence-report')).toHaveLength(1);
-    expect(asked).toContainEqual(['mfa-report', 'none']);
+    expect(asked).toContainEqual(['mfa-report', 'none', 'true']);
     expect(asked.flat()).not.toContain('own-report');
     await unmount();
   });

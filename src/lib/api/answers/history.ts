@@ -46,8 +46,21 @@ const historySchema = z.object({
 
 const runInHistory = z.object({ runId: z.string(), startedAt: isoTime });
 
+const compared = runInHistory.extend(counted).meta({ id: 'RunInComparison' });
+
 export const jobHistorySchema = historySchema
   .extend({
+    comparison: z
+      .object({
+        tenants: count.meta({ description: 'Number of tenants whose rows were counted in both runs.' }),
+        now: compared,
+        before: compared,
+      })
+      .optional()
+      .meta({
+        description:
+          'With `compare`: the newest and the oldest of these runs that are complete and over all tenants, with the sums of the tenants that were counted in both. Absent without two such runs, and without such tenants.',
+      }),
     runs: z
       .array(
         runInHistory

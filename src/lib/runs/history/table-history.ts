@@ -9,11 +9,13 @@ import { ReadShard, readTotals, shardColumns, ShardText, Totals, totalsColumns }
 import {
   endedStatuses,
   historyKey,
+  type HistoryOfBoth,
   type HistoryPeriod,
   type HistoryReading,
   type HistoryRun,
   type HistoryTenant,
   type HistoryTotals,
+  NumbersSum,
   SumOfTenants,
   type TenantPoint,
 } from './tenant-numbers.ts';
@@ -170,6 +172,51 @@ export class TableHistory {
     };
     await inEach(among === undefined ? allShards : new Set([...among].map(shardOf)), read, signal);
     return new Map([...sums].map(([key, sum]) => [key, sum.result()]));
+  }
+
+  /**
+   * Sums of two runs of a job over the tenants whose wanted rows were counted in both: those that read the same tenants can be
+   * compared. Reads only the rows of these runs. @returns undefined if there is no such tenant.
+   */
+  async inBoth(
+    [one, other]: readonly [HistoryRun, HistoryRun],
+    isWanted: (tenantId: TenantId) => boolean,
+    { part, among, signal }: HistoryReading = {},
+  ): Promise<HistoryOfBoth | undefined> {
+    const [sum, otherSum] = [new NumbersSum(), new NumbersSum()];
+    const rowsOf = async (prefix: string, run: HistoryRun, names: readonly string[], ended?: AbortSignal) => {
+      const { job, startedAtMs } = run;
+      const found = await Array.fromAsync(
+        this.#rows(prefix, { job, sinceMs: startedAtMs, untilMs: startedAtMs + 1 }, names, ended),
+      );
+      // Several runs may have started at the same time.
+      return found.filter(({ rowKey }) => rowKey === keyOf(prefix, run));
+    };
+    const shardsOf = async (run: HistoryRun): Promise<readonly string[]> => {
+      const rows = await rowsOf(runPrefix, run, shardsColumns.names, signal);
+      return rows.flatMap((row) => shardsColumns.require(row).shards);
+    };
+    const [written, otherWritten] = [await shardsOf(one), await shardsOf(other)];
+    const read = async (shard: number, ended: AbortSignal): Promise<void> => {
+      const [[row], [otherRow]] = await Promise.all([
+        rowsOf(shardPrefix(shard), one, shardColumns.names, ended),
+        rowsOf(shardPrefix(shard), other, shardColumns.names, ended),
+      ]);
+      if (row === undefined || otherRow === undefined) return;
+      const [tenants, otherTenants] = [new ReadShard(row, part), new ReadShard(otherRow, part)];
+      for (const tenantId of tenants.tenantIds().filter(isWanted)) {
+        const [found, otherFound] = [tenants.point(tenantId)?.found, otherTenants.point(tenantId)?.found];
+        if (found === undefined || otherFound === undefined) continue;
+        sum.add(found.names, found.numbers);
+        otherSum.add(otherFound.names, otherFound.numbers);
+      }
+    };
+    const wanted = among === undefined ? allShards : new Set([...among].map(shardOf));
+    const inBoth = [...wanted].filter((shard) =>
+      [written, otherWritten].every((some) => some.includes(shardPrefix(shard))),
+    );
+    await inEach(new Set(inBoth), read, signal);
+    return sum.counted === 0 ? undefined : { counted: sum.counted, sums: [sum.result(), otherSum.result()] };
   }
 
   /** What each run brought in one tenant, by {@link historyKey}. Runs that did not concern it are left out. */

@@ -209,6 +209,13 @@ export interface HistorySplit {
   readonly values: readonly string[];
 }
 
+/** Sums of two runs over the same tenants. */
+export interface HistoryOfBoth {
+  /** Number of tenants. */
+  readonly counted: number;
+  readonly sums: readonly [NamedNumbers, NamedNumbers];
+}
+
 /** What a run brought in one tenant. */
 export interface TenantPoint {
   readonly outcome: HistoryOutcome;

@@ -6,6 +6,7 @@ import type { ParameterValues } from '../../core/parameters.ts';
 import { didYouMean } from '../../core/text.ts';
 import {
   historyKey,
+  type HistoryOfBoth,
   type HistoryPart,
   type HistoryPeriod,
   type HistoryReading,
@@ -31,10 +32,12 @@ export interface JobHistoryQuery {
   readonly untilMs?: number | undefined;
   /** Only rows with this value of the column by which the job splits its history. */
   readonly value?: string | undefined;
+  /** Whether the newest run is compared with the oldest one. */
+  readonly compares?: boolean | undefined;
 }
 
 export interface JobHistoryDeps {
-  readonly history: Pick<TableHistory, 'runs' | 'totals' | 'totalsOf' | 'ofTenant'>;
+  readonly history: Pick<TableHistory, 'runs' | 'totals' | 'totalsOf' | 'inBoth' | 'ofTenant'>;
   /** Undefined if the app has no such job any more. */
   readonly job: Job | undefined;
   /** The jobs of the app, for a question about a name that none has. */
@@ -62,6 +65,10 @@ export const readJobHistory = (deps: JobHistoryDeps, query: JobHistoryQuery, wan
         ? deps.history.totals(period, reading)
         : deps.history.totalsOf(wanted.isWanted, period, { ...reading, among: wanted.among }),
     numbersOf: ({ sum }) => sum,
+    compare: query.compares
+      ? (runs, reading) =>
+          deps.history.inBoth(runs, wanted?.isWanted ?? (() => true), { ...reading, among: wanted?.among })
+      : undefined,
     view: ({ status, scope }, { outcomes, sum }) => {
       const { succeeded, failed, skipped, not_attempted: notAttempted } = outcomes;
       const total = succeeded + failed + skipped + notAttempted;
@@ -88,12 +95,15 @@ interface Points<P, R> {
   readonly read: (period: HistoryPeriod, reading: HistoryReading) => Promise<ReadonlyMap<string, P>>;
   readonly numbersOf: (point: P) => NamedNumbers | undefined;
   readonly view: (run: HistoryRun, point: P) => R;
+  readonly compare?:
+    | ((runs: readonly [HistoryRun, HistoryRun], reading: HistoryReading) => Promise<HistoryOfBoth | undefined>)
+    | undefined;
 }
 
 async function readHistory<P extends { readonly split?: HistorySplit }, R>(
   { history, job, jobNames = [], nowMs, signal }: JobHistoryDeps,
   query: JobHistoryQuery,
-  { read, numbersOf, view }: Points<P, R>,
+  { read, numbersOf, view, compare }: Points<P, R>,
 ) {
   const part = partOf(query, job);
   const untilMs = query.untilMs ?? nowMs + 1;
@@ -127,6 +137,22 @@ async function readHistory<P extends { readonly split?: HistorySplit }, R>(
     points.map(({ point: { split } }) => (split?.by === by ? (split?.values ?? []) : [])),
     maxSplitValues,
   );
+  // A run that did not complete, or over selected tenants, is none of those that follow one another.
+  const complete = points.flatMap(({ run, point }) =>
+    run.status === 'completed' && run.scope === 'all' && numbersOf(point) !== undefined ? run : [],
+  );
+  const about = ({ runId, startedAtMs }: HistoryRun) => ({ runId, startedAt: isoTime(startedAtMs) });
+  const comparisonOf = async (now: HistoryRun | undefined, before: HistoryRun | undefined) => {
+    if (now === undefined || before === undefined || now === before) return undefined;
+    const both = await compare?.([now, before], { part, signal });
+    if (both === undefined) return undefined;
+    const [sum, sumBefore] = both.sums;
+    return {
+      tenants: both.counted,
+      now: { ...about(now), ...shown(sum, names) },
+      before: { ...about(before), ...shown(sumBefore, names) },
+    };
+  };
   return defined({
     job: query.job,
     since: isoTime(period.sinceMs),
@@ -136,9 +162,9 @@ async function readHistory<P extends { readonly split?: HistorySplit }, R>(
     truncated: leftOut !== undefined,
     columns: names.map((name) => ({ name, title: titleOf(job, name) })),
     split: by === undefined ? undefined : { column: by, title: titleOf(job, by), values: values.toSorted() },
+    comparison: await comparisonOf(complete[0], complete.at(-1)),
     runs: points.map(({ run, point }) => ({
-      runId: run.runId,
-      startedAt: isoTime(run.startedAtMs),
+      ...about(run),
       ...view(run, point),
       ...shown(numbersOf(point), names),
     })),

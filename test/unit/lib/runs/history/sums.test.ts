@@ -33,29 +33,30 @@ const row: fc.Arbitrary<Row> = fc.record(
   },
   { requiredKeys: ['product'] },
 );
-const visited = fc
-  .array(
-    fc.record({
-      outcome: fc.constantFrom<HistoryTenant['outcome'][]>(
-        'succeeded',
-        'succeeded',
-        'failed',
-        'skipped',
-        'not_attempted',
-      ),
-      rows: fc.array(row, { maxLength: 4 }),
-    }),
-    { maxLength: 12 },
-  )
-  .map((tenants) =>
-    tenants.map(
-      (one, at): Visited => ({
-        ...one,
-        tenantId: tenant(at * 40),
-        rows: one.outcome === 'succeeded' ? one.rows : [],
+const visitedBy = (minLength: number) =>
+  fc
+    .array(
+      fc.record({
+        outcome: fc.constantFrom<HistoryTenant['outcome'][]>(
+          'succeeded',
+          'succeeded',
+          'failed',
+          'skipped',
+          'not_attempted',
+        ),
+        rows: fc.array(row, { maxLength: 4 }),
       }),
-    ),
-  );
+      { minLength, maxLength: 12 },
+    )
+    .map((tenants) =>
+      tenants.map(
+        (one, at): Visited => ({
+          ...one,
+          tenantId: tenant(at * 40),
+          rows: one.outcome === 'succeeded' ? one.rows : [],
+        }),
+      ),
+    );
 
 function kept({ tenantId, outcome, rows }: Visited): HistoryTenant {
   const counter = new RowCounter({ by: 'product' });
@@ -85,10 +86,40 @@ function shown(sum: HistoryTotals['sum']) {
   return { counted: sum.counted, rows, ...Object.fromEntries(sum.names.map((name, at) => [name, numbers[at]])) };
 }
 
+it('the sums of two runs over the tenants that succeeded in both are those of the rows', async () => {
+  let compared = 0;
+  const later = { ...run, window: 'w2', runId: 'licences@w2', startedAtMs: run.startedAtMs + 500 };
+  // As old as the first, so that its rows are beside those that are compared.
+  const beside = { ...run, window: 'w3', runId: 'licences@w3' };
+  await fc.assert(
+    fc.asyncProperty(visitedBy(8), visitedBy(8), async (before, now) => {
+      const table = new TransactionTable();
+      const history = new TableHistory(async () => table.client);
+      await history.add(run, before.map(kept));
+      await history.add(later, now.map(kept));
+      await history.add(beside, now.map(kept));
+      const isBoth = ({ tenantId }: Visited): boolean =>
+        [before, now].every((some) => some.some((one) => one.tenantId === tenantId && one.outcome === 'succeeded'));
+      const isPicked = ({ tenantId }: Visited): boolean => Number.parseInt(tenantId.slice(-2), 16) % 3 > 0;
+      for (const value of [undefined, 'E3'])
+        for (const isWanted of [() => true, isPicked]) {
+          const among = new Set([...before, ...now].filter(isWanted).map(({ tenantId }) => tenantId));
+          const part = value === undefined ? undefined : { by: 'product', value };
+          const both = await history.inBoth([later, run], (id) => among.has(id), { part, among });
+          const sums = both?.sums.map((sum) => shown({ ...sum, counted: both.counted })) ?? [undefined, undefined];
+          expect(sums).toEqual([now, before].map((some) => added(some.filter(isBoth).filter(isWanted), value)));
+          compared += both?.counted ?? 0;
+        }
+    }),
+    { numRuns: 50 },
+  );
+  expect(compared).toBeGreaterThan(100);
+});
+
 it('the sums over all tenants and over some are those of the rows', async () => {
   let numbers = 0;
   await fc.assert(
-    fc.asyncProperty(visited, fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (tenants, picks) => {
+    fc.asyncProperty(visitedBy(0), fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), async (tenants, picks) => {
       const table = new TransactionTable();
       const history = new TableHistory(async () => table.client);
       await history.add(run, tenants.map(kept));

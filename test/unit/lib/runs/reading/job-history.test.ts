@@ -227,6 +227,32 @@ describe('the history of a job', () => {
     }
   });
 
+  it('compares the newest complete run over all tenants with the oldest, in the tenants that were counted in both', async () => {
+    const { all } = await stored(
+      [run(8, { status: 'cancelled' }), [succeeded(1, free(9, 9))]],
+      [run(7), [succeeded(1, free(2, 3)), succeeded(2, free(3, 4)), succeeded(4, free(1, 100))]],
+      [run(4), [succeeded(1, free(50, 50))]],
+      [
+        run(2),
+        [succeeded(1, free(1, 2)), { ...succeeded(2), outcome: 'failed' }, succeeded(3, free(9, 9)), succeeded(4)],
+      ],
+      [run(1, { scope: 'selected' }), [succeeded(1, free(7, 7))]],
+    );
+    expect((await all()).comparison).toBeUndefined();
+    expect((await all({ compares: true })).comparison).toEqual({
+      tenants: 2,
+      now: { runId: 'licences@w2', startedAt: new Date(nowMs - 2 * day).toISOString(), rows: 1, numbers: { free: 2 } },
+      before: {
+        runId: 'licences@w7',
+        startedAt: new Date(nowMs - 7 * day).toISOString(),
+        rows: 3,
+        numbers: { free: 103 },
+      },
+    });
+    // One run is nothing to compare.
+    expect((await all({ compares: true, sinceMs: nowMs - 3 * day })).comparison).toBeUndefined();
+  });
+
   it('refuses a period that ends before it begins', async () => {
     const { all } = await stored();
     await expect(all({ sinceMs: nowMs, untilMs: nowMs })).rejects.toMatchObject({ code: 'request_invalid' });
