@@ -5,8 +5,8 @@ import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
 import { count, localTime } from './format.ts';
-import { columnOptions } from './history-choice.ts';
-import { jobPoints } from './history-points.ts';
+import { columnOptions, rowsColumn } from './history-choice.ts';
+import { numberOf } from './history-points.ts';
 import { useFailures, visitsMost } from './nights.ts';
 import { Empty, Fact, Failure, Loaded, ToneBadge } from './pieces.tsx';
 import { usePolling } from './polling.ts';
@@ -15,6 +15,7 @@ import { runLink, tenantLink } from './route.ts';
 import { type RowsColumn, TwoLines, VirtualRows } from './virtual-rows.tsx';
 
 const namesShown = 5;
+const dayMs = 86_400_000;
 
 interface SinceBeforeProps {
   readonly run: RunAnswer;
@@ -85,29 +86,21 @@ interface TotalsProps extends Pick<SinceBeforeProps, 'run'> {
   readonly failedSame: boolean;
 }
 
-/** The total of the first column, with the difference to the run before if both are over the same tenants. */
+/** The total of the first column over the tenants that were counted in both runs, with the difference. */
 function Totals({ run, before, failedSame }: TotalsProps) {
-  const load = (api: Api) => api.jobHistory(run.job, { since: before.startedAt });
-  const history = usePolling(load, `totals of ${run.runId}`).value;
-  const overAll = history && { ...history, runs: history.runs.filter(({ scope }) => scope === 'all') };
-  const [total] = columnOptions(overAll?.columns ?? []).flatMap(({ name, title }) => {
-    const points = overAll === undefined ? [] : jobPoints(overAll, name);
-    const [now, then] = [run, before].map(({ runId }) => points.find((point) => point.runId === runId));
-    return now?.number === undefined || then?.number === undefined
-      ? []
-      : [{ title, now: now.number, by: now.number - then.number, over: [now.about, then.about] }];
+  const until = new Date(Date.parse(run.startedAt) + 1).toISOString();
+  const load = (api: Api) => api.jobHistory(run.job, { since: before.startedAt, until, compare: 'true' });
+  const { comparison, columns = [] } = usePolling(load, `totals of ${run.runId}`).value ?? {};
+  if (comparison?.now.runId !== run.runId || comparison.before.runId !== before.runId) return null;
+  const [total] = columnOptions(columns).flatMap(({ name, title }) => {
+    const [now, then] = [comparison.now, comparison.before].map((one) => numberOf(one, name, comparison.now));
+    return now === undefined || then === undefined ? [] : [{ title, now, by: now - then }];
   });
-  const { title, now = 0, by = 0, over: [over, overBefore] = [] } = total ?? {};
-  const areSame = failedSame && over === overBefore;
-  const change = by === 0 ? ', as before' : ` (${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')})`;
-  const sentences = [
-    total === undefined ? [] : `${title} ${now.toLocaleString('en')}${areSame ? change : ''}.`,
-    areSame || total === undefined
-      ? []
-      : `It counts ${over?.replace('over ', '')}, and before ${overBefore?.replace(/^over | tenants?$/g, '')}${over === overBefore ? ', not the same ones' : ''}.`,
-  ].flat();
-  if (sentences.length === 0) return null;
-  return failedSame ? <>{sentences.join(' ')}</> : <li>{sentences.join(' ')}</li>;
+  if (total === undefined) return null;
+  const { title, now, by } = total;
+  const change = by === 0 ? ', as before,' : ` (${by > 0 ? '+' : '−'}${Math.abs(by).toLocaleString('en')})`;
+  const text = `${title} ${now.toLocaleString('en')}${change} in the ${count(comparison.tenants, 'tenant')} read both times.`;
+  return failedSame ? <>{text}</> : <li>{text}</li>;
 }
 
 /** Changes since the previous run over all tenants. */
@@ -178,13 +171,14 @@ function Changes({ run, answer, declared }: ChangesProps) {
     ...namesOf(onlyAfter, 'succeeded only in this run'),
     ...(others === 0 ? [] : [`${count(others, 'other tenant')} succeeded in neither run.`]),
   ].join(' ');
+  const isEmpty = changes.length === 0;
+  const { before, lastChange } = usePast(run, comparedWith);
   const title = (
     <>
       {truncated ? 'More than ' : ''}
-      {changes.length === 0 ? '✓ Nothing changed' : count(changes.length, 'change')} in{' '}
-      {count(comparedTenants, 'tenant')} since the{' '}
+      {isEmpty ? '✓ Nothing changed' : count(changes.length, 'change')} in {count(comparedTenants, 'tenant')} since the{' '}
       <a href={runLink(comparedWith)} title={comparedWith}>
-        run before
+        {before === undefined ? 'run before' : `run of ${localTime(before.startedAt)}`}
       </a>
       .
     </>
@@ -203,8 +197,16 @@ function Changes({ run, answer, declared }: ChangesProps) {
   return (
     <>
       <div role="status">
-        {changes.length === 0 ? (
-          <Empty title={title}>{left}</Empty>
+        {isEmpty ? (
+          <Empty title={title}>
+            {left}
+            {lastChange && (
+              <p>
+                The totals last changed in the{' '}
+                <a href={runLink(lastChange.runId, 'changes')}>run of {localTime(lastChange.startedAt)}</a>.
+              </p>
+            )}
+          </Empty>
         ) : (
           <>
             <p>{title}</p>
@@ -212,7 +214,7 @@ function Changes({ run, answer, declared }: ChangesProps) {
           </>
         )}
       </div>
-      {changes.length === 0 ? null : (
+      {isEmpty ? null : (
         <>
           <div class="filters">
             <Choice label="Change" value={kind} options={changeKinds} onChoose={setKind} />
@@ -248,6 +250,28 @@ function Changes({ run, answer, declared }: ChangesProps) {
       )}
     </>
   );
+}
+
+const pastDays = 30;
+
+/** The run that a run was compared with, and the newest up to it with other totals than the one before, in as many tenants. */
+function usePast(run: RunAnswer, comparedWith: string) {
+  const since = new Date(Date.parse(run.startedAt) - pastDays * dayMs).toISOString();
+  const load = (api: Api) => api.jobHistory(run.job, { since, until: run.startedAt });
+  const past = usePolling(load, `runs up to ${run.runId}`).value?.runs ?? [];
+  const complete = past.filter(({ status, scope }) => status === 'completed' && scope === 'all');
+  const older = complete.slice(complete.findIndex(({ runId }) => runId === comparedWith));
+  const lastChange = older.find((one, at) => {
+    const next = older[at + 1];
+    return (
+      next?.counted === one.counted &&
+      [rowsColumn, ...Object.keys(one.numbers ?? {})].some((name) => {
+        const [now, then] = [one, next].map((each) => numberOf(each, name, one));
+        return now !== undefined && then !== undefined && now !== then;
+      })
+    );
+  });
+  return { before: complete.find(({ runId }) => runId === comparedWith), lastChange };
 }
 
 /** `2 tenants succeeded only in this run: Adatum, Contoso.` Nothing for no tenant. */

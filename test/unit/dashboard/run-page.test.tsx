@@ -7,6 +7,7 @@ import { localTime } from '../../../dashboard/app/format.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { RunView } from '../../../dashboard/app/run-view.tsx';
 import { ResultTable } from '../../../dashboard/app/result-table.tsx';
+import type { JobHistoryAnswer } from '../../../src/lib/api/answers/history.ts';
 import type { ResultRow, RunAnswer, RunChangesAnswer, RunTenant } from '../../../src/lib/api/answers/runs.ts';
 import { jobHistory } from './histories.ts';
 import { apiWith, rendered, session } from './rendered.ts';
@@ -444,6 +445,55 @@ it('says that nothing changed, and of each tenant once why it could not be compa
   ]);
 });
 
+it('says with which run a run was compared, and in which one the totals last changed', async () => {
+  const at = (day: number) => `2026-11-${day}T05:00:00.000Z`;
+  const past = (day: number, free: number, more: object = {}) => ({
+    ...jobHistory.runs[0]!,
+    runId: `probe@${day}`,
+    startedAt: at(day),
+    numbers: { free },
+    ...more,
+  });
+  const asked: unknown[] = [];
+  const { root, unmount } = await open(
+    {
+      changes: async () => ({
+        runId: 'probe@w',
+        comparedWith: 'probe@23',
+        changes: [],
+        truncated: false,
+        comparedTenants: 3,
+        onlyBefore: [],
+        onlyAfter: [],
+      }),
+      jobHistory: async (...args) => {
+        asked.push(args);
+        const runs = [
+          past(23, 4, { counted: 49 }),
+          // Over fewer tenants, and over some of them: these sums cannot be compared.
+          past(22, 5),
+          past(21, 1, { scope: 'selected' }),
+          past(20, 5),
+          past(19, 6),
+          past(18, 7),
+        ];
+        return { ...jobHistory, runs };
+      },
+    },
+    'changes',
+  );
+  await pass(0);
+  expect(asked).toContainEqual(['probe', { since: '2026-10-25T05:00:00.000Z', until: at(24) }]);
+  const said = root.querySelector('[aria-label=Changes] [role=status]');
+  expect(said?.textContent).toContain(`Nothing changed in 3 tenants since the run of ${localTime(at(23))}.`);
+  expect(said?.textContent).toContain(`The totals last changed in the run of ${localTime(at(20))}.`);
+  expect([...(said?.querySelectorAll('a') ?? [])].map((link) => link.getAttribute('href'))).toEqual([
+    '#/runs/probe%4023',
+    '#/runs/probe%4020?show=changes',
+  ]);
+  await unmount();
+});
+
 it('the page of an apply has no rounds, counts the rows of refused changes, and shows first what became of each', async () => {
   const run = async () => runWith({ window: `apply-${'a'.repeat(32)}`, durationMs: 90_000 });
   const visited = tenants.map((tenant) => ({ ...tenant, attempts: 8, rows: 1 }));
@@ -524,50 +574,47 @@ it.each<[string, number[], string[]]>([
 });
 
 describe('the total of the first column of a run', () => {
-  const ids = ['probe@w', 'probe@v'];
   const before = runWith({ runId: 'probe@v', startedAt: '2026-11-23T05:00:00.000Z' });
-  const of = jobHistory.runs.filter(({ scope }) => scope === 'all').map((run, at) => ({ ...run, runId: ids[at]! }));
+  const compared = (now: object, then: object, more: object = {}) => ({
+    tenants: 45,
+    now: { runId: 'probe@w', startedAt: runWith().startedAt, ...now },
+    before: { runId: 'probe@v', startedAt: before.startedAt, ...then, ...more },
+  });
   /** @param failed tenants of the run before. In the run that is shown, the second one fails. */
-  async function totals(runs: typeof of, failed: readonly string[]) {
+  async function totals(comparison: JobHistoryAnswer['comparison'], failed: readonly string[]) {
     const asked: unknown[] = [];
     const { root, unmount } = await open({
       runs: async () => ({ runs: [runWith(), before] }),
       failedRuns: async () => ({ runs: [{ ...before, failed: { consent_required: failed } }] }),
       jobHistory: async (...args) => {
         asked.push(args);
-        return { ...jobHistory, runs };
+        return { ...jobHistory, comparison };
       },
     });
     await pass(0);
-    expect(asked).toEqual([['probe', { since: before.startedAt }]]);
+    const until = new Date(Date.parse(runWith().startedAt) + 1).toISOString();
+    expect(asked).toEqual([['probe', { since: before.startedAt, until, compare: 'true' }]]);
     const lines = [...root.querySelectorAll('.since-run li, .panel .pad > p')].map(({ textContent }) => textContent);
     await unmount();
     return lines;
   }
   const same = `The same tenants failed as in the run of ${localTime(before.startedAt)}.`;
-  const overSame = of.map((run) => ({ ...run, counted: 49 }));
+  const [fewer, more] = [{ numbers: { licences: 450 } }, { numbers: { licences: 500 } }];
 
-  it('has its difference to the run before', async () => {
-    expect(await totals(overSame, [id(2)])).toEqual([`${same} Licences 500 (+50).`]);
-  });
-
-  it('has none, and says so, where the runs counted other tenants, be they as many', async () => {
-    expect(await totals(of, [id(2)])).toEqual([`${same} Licences 500. It counts 50 tenants, and before 45 of 50.`]);
-    expect(await totals(overSame, [id(1)])).toEqual([
+  it('has its difference to the run before, over the tenants that were read both times', async () => {
+    const read = 'in the 45 tenants read both times.';
+    expect(await totals(compared(more, fewer), [id(2)])).toEqual([`${same} Licences 500 (+50) ${read}`]);
+    expect(await totals(compared(fewer, more), [id(1)])).toEqual([
       '1 began to fail: Fabrikam',
       '1 works again: Adatum',
-      'Licences 500. It counts 49 of 50 tenants, and before 49 of 50, not the same ones.',
+      `Licences 450 (−50) ${read}`,
     ]);
+    expect(await totals(compared(more, more), [id(2)])).toEqual([`${same} Licences 500, as before, ${read}`]);
   });
 
-  it('is as before in one sentence', async () => {
-    const alike = overSame.map((run) => ({ ...overSame[0]!, runId: run.runId, startedAt: run.startedAt }));
-    expect((await totals(alike, [id(2)]))[0]).toMatch(/^The same tenants .*\. Licences [\d,]+, as before\.$/);
-  });
-
-  it('is not shown for runs over selected tenants', async () => {
-    const selected = overSame.map((run) => ({ ...run, scope: 'selected' as const }));
-    expect(await totals(selected, [id(2)])).toEqual([`${same} `]);
+  it('is not shown if other runs were compared', async () => {
+    expect(await totals(undefined, [id(2)])).toEqual([`${same} `]);
+    expect(await totals(compared(more, fewer, { runId: 'probe@u' }), [id(2)])).toEqual([`${same} `]);
   });
 });
 
