@@ -1,10 +1,11 @@
 import type { ComponentChildren } from 'preact';
-import { useContext, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useContext, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import { useToast } from './announcer.tsx';
 import { titleInWords } from './approval-facts.tsx';
 import { AskDialog } from './ask-dialog.tsx';
 import { auditLink } from './view-filter.ts';
+import { useCombobox } from './combobox.ts';
 import { runReaders, useMayStart, useRole } from './context.ts';
 import { count, shortLocalTime } from './format.ts';
 import { Icon, type IconName } from './icon.tsx';
@@ -66,26 +67,15 @@ interface FinderProps {
 function Finder({ onClose, onDo }: FinderProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState('');
-  const [chosen, setChosen] = useState(0);
-  const id = useId();
   // Before painting, so that no letter that is typed in between is lost.
   useLayoutEffect(() => dialog.current?.showModal(), []);
   const known = useKnown(onDo);
   const found = useMemo(() => find(known, text), [known, text]);
-  const at = Math.min(chosen, found.length - 1);
-  useEffect(() => document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: 'nearest' }), [at, found]);
-  const press = (item: Item | undefined): void => {
-    if (item === undefined) return;
+  const press = (item: Item): void => {
     if (item.stays !== true) onClose();
     item.act();
   };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === 'Enter') press(found[at]);
-    else if (step !== undefined && found.length > 0) setChosen((at + step + found.length) % found.length);
-    else return;
-    event.preventDefault();
-  };
+  const combobox = useCombobox(found, press);
   return (
     <dialog
       ref={dialog}
@@ -100,23 +90,18 @@ function Finder({ onClose, onDo }: FinderProps) {
         <Icon name="search" />
         <span class="visually-hidden">Search or run</span>
         <input
-          role="combobox"
-          aria-expanded="true"
-          aria-controls={`${id}-list`}
-          aria-activedescendant={found.length === 0 ? undefined : `${id}-${at}`}
-          autocomplete="off"
-          spellcheck={false}
+          {...combobox.field}
           placeholder="Tenant, run, job, caller or page"
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
-            setChosen(0);
+            combobox.reset();
           }}
-          onKeyDown={onKeyDown}
+          onKeyDown={combobox.handles}
         />
         <kbd>Esc</kbd>
       </label>
-      <div role="listbox" id={`${id}-list`} aria-label="Found" tabIndex={-1}>
+      <div {...combobox.list} tabIndex={-1}>
         {found.map((item, index) => (
           <>
             {found[index - 1]?.group === item.group ? null : (
@@ -124,14 +109,7 @@ function Finder({ onClose, onDo }: FinderProps) {
                 {item.group}
               </h3>
             )}
-            <div
-              key={item.key}
-              id={`${id}-${index}`}
-              role="option"
-              aria-selected={index === at}
-              onClick={() => press(item)}
-              onPointerMove={() => setChosen(index)}
-            >
+            <div key={item.key} {...combobox.propsOf(item, index)}>
               <Icon name={item.icon} />
               <span class="cut">
                 <Marked text={item.text} part={text.trim()} />

@@ -1,9 +1,10 @@
-import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { Tenant } from '../../src/lib/api/trouble.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { namesOfTags } from '../../src/lib/tenants/tags.ts';
 import { isExcluded } from '../../src/lib/tenants/tenant.ts';
+import { useCombobox } from './combobox.ts';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { useTenants } from './polling.ts';
@@ -237,26 +238,21 @@ function TenantPicker(props: {
   const { lists, set, known } = chosen;
   const { entries, text } = lists[list];
   const id = fieldIds[list];
-  const listId = useId();
   const field = useRef<HTMLInputElement>(null);
   const [isOpen, setOpen] = useState(false);
-  const [moved, setMoved] = useState<number>();
   const [showsAll, setShowsAll] = useState(false);
   const { options, more } = useMemo(() => optionsFor(text, entries, known), [text, entries, known]);
   const isShown = isOpen && options.length > 0;
   // A text that names tenants by itself is what Enter takes.
   const isRead = text.trim() !== '' && entriesOf(text, known?.tenants).rest === '';
-  const at = Math.min(moved ?? (isRead || text.trim() === '' ? -1 : 0), options.length - 1);
-  useEffect(() => {
-    if (isShown) document.getElementById(`${listId}-${at}`)?.scrollIntoView({ block: 'nearest' });
-  }, [at, isShown]);
-  const close = (): void => {
-    setOpen(false);
-    setMoved(undefined);
-  };
-  const take = (entry: string): void => {
+  const take = ({ entry }: Option): void => {
     set(list, { entries: [...entries, entry], text: '' });
     close();
+  };
+  const combobox = useCombobox(options, take, isShown, isRead || text.trim() === '' ? -1 : 0);
+  const close = (): void => {
+    setOpen(false);
+    combobox.reset();
   };
   /** Makes chips of what names tenants by itself. */
   const adopt = (typed: string): void => {
@@ -271,12 +267,7 @@ function TenantPicker(props: {
   const shown = showsAll ? entries : entries.slice(0, mostChips);
   const onKeyDown = (event: KeyboardEvent): void => {
     const last = entries.at(-1);
-    const option = isShown ? options[at] : undefined;
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined && options.length > 0) {
-      setOpen(true);
-      setMoved(isShown ? (Math.max(at, step === 1 ? -1 : 0) + step + options.length) % options.length : 0);
-    } else if (event.key === 'Enter' && option !== undefined) take(option.entry);
+    if (combobox.handles(event)) setOpen(event.key !== 'Enter');
     else if (event.key === 'Enter' && isRead) adopt(text);
     else if (event.key === 'Escape' && isShown) close();
     else if (event.key === 'Backspace' && text === '' && last !== undefined) {
@@ -313,21 +304,15 @@ function TenantPicker(props: {
       <input
         id={id}
         ref={field}
-        role="combobox"
-        aria-autocomplete="list"
-        aria-expanded={isShown}
-        aria-controls={listId}
-        aria-activedescendant={isShown && at >= 0 ? `${listId}-${at}` : undefined}
+        {...combobox.field}
         aria-describedby="start-hint start-problem"
         aria-invalid={chosen.problem !== undefined}
-        autocomplete="off"
-        spellcheck={false}
         placeholder={entries.length === 0 ? placeholder : 'Add another'}
         value={text}
         onInput={(event) => {
           set(list, { entries, text: event.currentTarget.value });
           setOpen(true);
-          setMoved(undefined);
+          combobox.reset();
         }}
         onPaste={(event) => {
           const pasted = event.clipboardData?.getData('text') ?? '';
@@ -341,26 +326,23 @@ function TenantPicker(props: {
         onBlur={close}
         onKeyDown={onKeyDown}
       />
-      <Options {...{ listId, isShown, options, more, at, text, take, field }} onPoint={setMoved} />
+      <Options {...{ combobox, isShown, options, more, text, field }} />
     </div>
   );
 }
 
 interface OptionsProps {
-  readonly listId: string;
+  readonly combobox: ReturnType<typeof useCombobox<Option>>;
   readonly isShown: boolean;
   readonly options: readonly Option[];
   /** How many others there are. */
   readonly more: number;
-  readonly at: number;
   readonly text: string;
-  readonly take: (entry: string) => void;
   readonly field: { readonly current: HTMLInputElement | null };
-  readonly onPoint: (at: number) => void;
 }
 
 /** Above the dialog, which would cut it off, at the field. */
-function Options({ listId, isShown, options, more, at, text, take, field, onPoint }: OptionsProps) {
+function Options({ combobox, isShown, options, more, text, field }: OptionsProps) {
   const float = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const { current: element } = float;
@@ -395,16 +377,9 @@ function Options({ listId, isShown, options, more, at, text, take, field, onPoin
       hidden={!isShown}
       onPointerDown={(event) => event.preventDefault()}
     >
-      <div role="listbox" id={listId} aria-label="Found">
+      <div {...combobox.list}>
         {options.map((option, index) => (
-          <div
-            key={option.entry}
-            id={`${listId}-${index}`}
-            role="option"
-            aria-selected={index === at}
-            onClick={() => take(option.entry)}
-            onPointerMove={() => onPoint(index)}
-          >
+          <div key={option.entry} {...combobox.propsOf(option, index)}>
             <span class="cut" title={option.text}>
               <Marked text={option.text} part={text.trim()} />
             </span>
