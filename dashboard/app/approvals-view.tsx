@@ -18,7 +18,7 @@ import { type ApprovalsFilter, approvalsLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { count, relative } from './format.ts';
-import { Empty, Fact, Head, Loaded, Panel, Time } from './pieces.tsx';
+import { type Column, Empty, Fact, Head, Loaded, Panel, Table, Time } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
 import { usePolling } from './polling.ts';
 import { approvalLink, replaceAddress } from './route.ts';
@@ -156,11 +156,17 @@ function List(props: FilterProps & { readonly list: ApprovalList; readonly onDec
       <p class="visually-hidden" role="status">
         {isAll ? count(approvals.length, 'request') : `The newest ${count(approvals.length, 'request')}`}
       </p>
-      <ul class="panel list asks">
-        {approvals.map((approval) => (
-          <Item key={approval.id} approval={approval} onDecide={onDecide} />
-        ))}
-      </ul>
+      {filter.show === 'closed' ? (
+        <div class="panel">
+          <Table items={approvals} keyOf={({ id }) => id} columns={closedColumns} />
+        </div>
+      ) : (
+        <ul class="panel list asks">
+          {approvals.map((approval) => (
+            <Item key={approval.id} approval={approval} onDecide={onDecide} />
+          ))}
+        </ul>
+      )}
     </>
   );
 }
@@ -195,6 +201,40 @@ function Item({ approval, onDecide }: { readonly approval: ApprovalSummary; read
   );
 }
 
+/** Nothing is left to do about these: what it was, why, and what became of it. */
+const closedColumns: readonly Column<ApprovalSummary>[] = [
+  [
+    'Request',
+    'w-c wrap',
+    (approval) => (
+      <>
+        <a href={approvalLink(approval.id)}>{titleInWords(approval)}</a>
+        <div class="small quiet">
+          <PartyName party={approval.asker} />, <Time iso={approval.askedAt} short />
+        </div>
+        <div class="sub">
+          <StatusBadge approval={approval} />
+        </div>
+      </>
+    ),
+  ],
+  ['Why', 'wrap p2', ({ reason }) => reason ?? <span class="quiet">no reason given</span>],
+  ['Decided', 'w-l wrap p2', (approval) => <Decided approval={approval} />],
+  ['State', 'w-l wrap p2', (approval) => <StatusBadge approval={approval} />],
+];
+
+/** Who decided, and when. If it expired before, nobody. */
+const Decided = ({ approval }: { readonly approval: ApprovalSummary }) => (
+  <>
+    {approval.deciders.map(({ name }) => (
+      <Fragment key={name}>
+        <Person name={shortName(name, 'person')} />,{' '}
+      </Fragment>
+    ))}
+    <Time iso={decidedAt(approval)} short />
+  </>
+);
+
 /** Beside what waits: whoever decides sees what became of the like. */
 const latelyShown = 5;
 
@@ -204,25 +244,17 @@ function Lately({ approvals }: { readonly approvals: readonly ApprovalSummary[] 
   return (
     <Panel title="Lately" more={<a href={approvalsLink({ show: 'closed' })}>All closed</a>} bare>
       <ul class="list lately">
-        {approvals.map((approval) => {
-          const { id, deciders } = approval;
-          return (
-            <li key={id}>
-              <div>
-                <a href={approvalLink(id)}>{titleInWords(approval)}</a>
-                <div class="small quiet">
-                  {deciders.map(({ name }) => (
-                    <Fragment key={name}>
-                      <Person name={shortName(name, 'person')} />,{' '}
-                    </Fragment>
-                  ))}
-                  <Time iso={decidedAt(approval)} short />
-                </div>
+        {approvals.map((approval) => (
+          <li key={approval.id}>
+            <div>
+              <a href={approvalLink(approval.id)}>{titleInWords(approval)}</a>
+              <div class="small quiet">
+                <Decided approval={approval} />
               </div>
-              <StatusBadge approval={approval} />
-            </li>
-          );
-        })}
+            </div>
+            <StatusBadge approval={approval} />
+          </li>
+        ))}
       </ul>
     </Panel>
   );

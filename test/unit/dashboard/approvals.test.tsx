@@ -67,6 +67,7 @@ function ByAddress() {
 
 const views = {
   list: () => <ApprovalsView filter={{}} />,
+  closed: () => <ApprovalsView filter={{ show: 'closed' }} />,
   one: () => <ApprovalView approvalId={approval().id} />,
   overview: () => <OverviewView />,
   /** What the address names. Elsewhere nothing is decided. */
@@ -211,6 +212,29 @@ describe('the list of approvals', () => {
       'Valid 45approved',
       'Denied 3 30denied',
     ]);
+  });
+
+  it('has what is closed as rows: what it was, why, and what became of it', async () => {
+    const approvals = (async ({ status }) => ({
+      approvals: [
+        approval({
+          status: 'denied',
+          reason: 'Ticket 7',
+          deciders: [party(me, 'Ada')],
+          closedAt: '2026-11-24T04:15:00.000Z',
+        }),
+        approval({ id: 'lapsed', status: 'expired', closedAt: '2026-11-24T05:15:00.000Z' }),
+      ].filter((each) => status === undefined || each.status === status),
+    })) as Api['approvals'];
+    const { root } = await page('closed', { approvals });
+    const rows = [...root.querySelectorAll('tbody tr')].map(({ children }) =>
+      [...children].slice(1).map(({ textContent }) => textContent),
+    );
+    expect(rows).toEqual([
+      ['Ticket 7', 'Ada, 24 Nov, 04:15', 'denied'],
+      ['no reason given', '24 Nov, 05:15', 'expired without a decision'],
+    ]);
+    expect(root.querySelector('.approval')).toBeNull();
   });
 
   it('leads from a request to its refusal in the same dialog, with the reason that was typed', async () => {
