@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { RunAnswer, RunChangesAnswer, RunSummaryAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
-import { Choice } from './choice.tsx';
+import { capitalized } from '../../src/lib/core/text.ts';
+import { Segments } from './choice.tsx';
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Dialog } from './dialog.tsx';
@@ -160,6 +161,10 @@ function Changes({ run, answer, declared }: ChangesProps) {
   const [open, setOpen] = useState<ChangeInWords>();
   const words = useMemo(() => changesInWords(answer.changes, declared), [answer, declared]);
   const shown = words.filter(({ change }) => kind === '' || change === kind);
+  const kinds = changeKinds.flatMap((change) => {
+    const some = words.filter((one) => one.change === change);
+    return some.length === 0 ? [] : [[change, capitalized(change), some.length] as const];
+  });
   const { changes, truncated, comparedTenants, comparedWith, onlyBefore, onlyAfter } = answer;
   // Without rows in one of the runs, a tenant would look as if nothing had changed.
   const failed = new Set(run.failures.map(({ tenantId }) => tenantId));
@@ -184,7 +189,7 @@ function Changes({ run, answer, declared }: ChangesProps) {
     </>
   );
   const left = failed.size + notCompared.length > 0 && (
-    <p>
+    <p class="quiet">
       {failed.size === 0 ? null : (
         <>
           <a href={runLink(run.runId, 'tenants')}>{count(failed.size, 'tenant')}</a> failed and{' '}
@@ -216,23 +221,25 @@ function Changes({ run, answer, declared }: ChangesProps) {
       </div>
       {isEmpty ? null : (
         <>
-          <div class="filters">
-            <Choice label="Change" value={kind} options={changeKinds} onChoose={setKind} />
-            {kind === '' ? null : <span class="quiet">{count(shown.length, 'change')}</span>}
-          </div>
-          {shown.length === 0 ? (
-            <Empty title="No change of this kind." />
-          ) : (
-            <VirtualRows
-              label="Changes"
-              columns={columns}
-              narrow={narrow}
-              items={shown}
-              keyOf={keyOf}
-              onOpen={setOpen}
-              openKey={open?.key}
-            />
+          {kinds.length < 2 ? null : (
+            <div class="filters">
+              <Segments
+                label="Change"
+                value={kind}
+                options={[['', 'All', words.length], ...kinds]}
+                onChoose={setKind}
+              />
+            </div>
           )}
+          <VirtualRows
+            label="Changes"
+            columns={columns}
+            narrow={narrow}
+            items={shown}
+            keyOf={keyOf}
+            onOpen={setOpen}
+            openKey={open?.key}
+          />
         </>
       )}
       {open === undefined ? null : (
@@ -254,23 +261,25 @@ function Changes({ run, answer, declared }: ChangesProps) {
 
 const pastDays = 30;
 
-/** The run that a run was compared with, and the newest up to it with other totals than the one before, in as many tenants. */
+/** The run that a run was compared with, and the newest up to it with other totals than the one before, if that is known. */
 function usePast(run: RunAnswer, comparedWith: string) {
   const since = new Date(Date.parse(run.startedAt) - pastDays * dayMs).toISOString();
   const load = (api: Api) => api.jobHistory(run.job, { since, until: run.startedAt });
   const past = usePolling(load, `runs up to ${run.runId}`).value?.runs ?? [];
   const complete = past.filter(({ status, scope }) => status === 'completed' && scope === 'all');
   const older = complete.slice(complete.findIndex(({ runId }) => runId === comparedWith));
-  const lastChange = older.find((one, at) => {
-    const next = older[at + 1];
+  const at = older.findIndex((one, index) => {
+    const next = older[index + 1] ?? one;
     return (
-      next?.counted === one.counted &&
+      one.counted !== next.counted ||
       [rowsColumn, ...Object.keys(one.numbers ?? {})].some((name) => {
         const [now, then] = [one, next].map((each) => numberOf(each, name, one));
         return now !== undefined && then !== undefined && now !== then;
       })
     );
   });
+  // In other tenants than before, the totals do not tell whether something changed.
+  const lastChange = older[at]?.counted === older[at + 1]?.counted ? older[at] : undefined;
   return { before: complete.find(({ runId }) => runId === comparedWith), lastChange };
 }
 
