@@ -110,19 +110,31 @@ function MapSource({ map: { source, retrievedAt } }: { readonly map: HealthRepor
 
 type Application = HealthReportAnswer['applications'][number];
 
-/** Days until the first of the credentials ends. Negative after that. Undefined without one that ends. */
-export const firstDaysLeft = ({ applications }: HealthReportAnswer): number | undefined =>
+/** The credential that ends first, and in how many days. Negative after that. Undefined without one that ends. */
+export const firstToEnd = ({ applications }: HealthReportAnswer) =>
   applications
-    .flatMap(({ daysLeft, clientCredential }) => [daysLeft, clientCredential?.daysLeft])
-    .filter((days) => days !== undefined)
-    .toSorted((a, b) => a - b)[0];
+    .flatMap(({ daysLeft, clientCredential }) => [
+      { name: 'refresh token', days: daysLeft },
+      { name: `client ${clientCredential?.kind}`, days: clientCredential?.daysLeft },
+    ])
+    .flatMap(({ name, days }) => (days === undefined ? [] : { name, days }))
+    .toSorted((a, b) => a.days - b.days)[0];
 
 /** Whether anybody has to act, in a sentence. */
 function titleOf(report: HealthReportAnswer): string {
-  const left = firstDaysLeft(report);
+  const first = firstToEnd(report);
   if (report.status === 'down') return 'The broker is down';
   if (report.status === 'degraded') return 'The broker works, but needs attention';
-  return left === undefined ? 'The broker works' : `The credential is valid for ${count(left, 'day')}`;
+  return first === undefined ? 'The broker works' : `The ${first.name} is valid for ${count(first.days, 'day')}`;
+}
+
+/** That nobody has to act, if nothing is found that says otherwise. The broker does not renew each client credential. */
+function aboutOf(report: HealthReportAnswer): string | undefined {
+  const parts = Object.values(report).filter((part) => typeof part === 'object' && 'problem' in part && part.problem);
+  if (report.status !== 'ok' || parts.length + report.applications.flatMap(({ findings }) => findings).length > 0)
+    return undefined;
+  const isRenewed = firstToEnd(report)?.name === 'refresh token';
+  return isRenewed ? 'The broker renews it every day. There is nothing to do.' : 'There is nothing to do now.';
 }
 
 /** What is known of the credentials and of the other parts of the broker. */
@@ -140,7 +152,7 @@ export function CredentialDrawer({
       title={titleOf(report)}
       kind="drawer"
       onClose={onClose}
-      about={report.status === 'ok' ? 'The broker renews it every day. There is nothing to do.' : undefined}
+      about={aboutOf(report)}
       actions={
         <button type="button" onClick={onCheck}>
           <Icon name="again" /> Check again
@@ -173,7 +185,9 @@ function End({ iso, state }: { readonly iso: string; readonly state: Application
 
 /** One application: until when its credential is valid, and how it is renewed. */
 function Credential({ health, isOne }: { readonly health: Application; readonly isOne: boolean }) {
-  const { application, state, account, mfa, mfaProbe, obtainedAt, expiresAt, clientCredential, lastFailure } = health;
+  const { application, state, account, mfa, obtainedAt, expiresAt, clientCredential, lastFailure } = health;
+  // A probe from before the last consent or rotation says nothing about the current token.
+  const mfaProbe = health.mfaProbe && (obtainedAt ?? '') <= health.mfaProbe.at ? health.mfaProbe : undefined;
   const { kind, endsAt } = clientCredential ?? {};
   const mayRenew = kind === 'secret' || kind === 'certificate';
   return (
@@ -181,20 +195,36 @@ function Credential({ health, isOne }: { readonly health: Application; readonly 
       <h3>{isOne && application === 'default' ? 'Credential' : `Credential: ${application}`}</h3>
       <dl>
         <Fact name="Refresh token">
-          {expiresAt === undefined ? <Badge state="down">none</Badge> : <End iso={expiresAt} state={state} />}
+          {expiresAt === undefined ? (
+            // An application whose tokens are its own needs none.
+            <Badge state={state.status === 'down' ? 'down' : 'idle'}>none</Badge>
+          ) : (
+            <End iso={expiresAt} state={state} />
+          )}
         </Fact>
         <Fact name={`Client ${kind}`}>
-          {clientCredential && (endsAt === undefined ? 'does not expire' : <End iso={endsAt} state={state} />)}
+          {clientCredential &&
+            (endsAt !== undefined ? (
+              <End iso={endsAt} state={state} />
+            ) : kind === 'federated' ? (
+              'does not expire'
+            ) : (
+              'end not known'
+            ))}
         </Fact>
         <Fact name="Last renewed">{obtainedAt && <Time iso={obtainedAt} short />}</Fact>
         <Fact name="Renewal">
-          the refresh token every day
-          {mayRenew ? (
+          {expiresAt && (
             <>
-              ; a client {kind} that the broker made in its last 30 days, unless <code>CLIENT_SECRET_RENEWAL</code> is
-              off
+              the refresh token every day
+              {mayRenew ? (
+                <>
+                  ; in the last 30 days before its end, a client {kind} that the broker made, unless{' '}
+                  <code>CLIENT_SECRET_RENEWAL</code> is off
+                </>
+              ) : null}
             </>
-          ) : null}
+          )}
         </Fact>
         <Fact name="Account">{account}</Fact>
         <Fact name="MFA">

@@ -1,5 +1,5 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
-import { CredentialDrawer, firstDaysLeft } from './broker-health.tsx';
+import { CredentialDrawer, firstToEnd } from './broker-health.tsx';
 import { DialogButton } from './dialog.tsx';
 import { Face, Icon } from './icon.tsx';
 import { Palette } from './palette.tsx';
@@ -115,7 +115,7 @@ const healthIntervalMs = 60_000;
 /** What ends first of the credentials. It opens what is known of them and of the other parts of the broker. */
 function Fuse({ report, onCheck }: { readonly report: HealthReportAnswer; readonly onCheck: () => void }) {
   const { status } = report;
-  const left = firstDaysLeft(report);
+  const left = firstToEnd(report)?.days;
   const tone = { ok: 'good', degraded: 'warn', down: 'bad' }[status];
   // The bar is full while 90 days are left: the life of a refresh token.
   const share = left === undefined ? 0 : Math.max(0, Math.min(90, left)) / 0.9;

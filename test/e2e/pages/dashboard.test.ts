@@ -56,7 +56,7 @@ describe('dashboard', skippedBecause(noBrowser), () => {
   it('shows the health of the broker and the days left on the credential', async () => {
     await dashboard.signIn(token);
     await page.getByRole('button', { name: /^Credential 8\d days left/ }).click();
-    const card = page.getByRole('dialog', { name: /^The credential is valid for 8\d days$/ });
+    const card = page.getByRole('dialog', { name: /^The refresh token is valid for 8\d days$/ });
     await card.waitFor();
     expect(await card.textContent()).toMatch(/Refresh token.*in 8\d days.*Client secret.*in \d+ days.*MFA.*confirmed/s);
   });

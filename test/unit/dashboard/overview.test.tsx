@@ -622,8 +622,108 @@ it('the drawer of the broker says until when each credential is valid, how it is
   expect(title()).toBe('The broker works, but needs attention');
   const well = { ...world.health, status: 'ok' } as const;
   await rerender(<CredentialDrawer report={well} onCheck={onCheck} onClose={() => undefined} />);
-  expect(title()).toMatch(/^The credential is valid for \d+ days$/);
+  expect(title()).toMatch(/^The client secret is valid for \d+ days$/);
   await unmount();
+});
+
+describe('the drawer of the broker', () => {
+  type Application = (typeof world.health.applications)[number];
+  const at = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+  const application: Application = {
+    application: 'default',
+    state: { status: 'ok' },
+    mfa: true,
+    obtainedAt: at(-1),
+    expiresAt: at(89),
+    daysLeft: 89,
+    clientCredential: { kind: 'federated' },
+    findings: [],
+  };
+  async function drawer(of: Partial<Application>, more: Partial<typeof world.health> = {}) {
+    const parts = Object.entries(world.health).map(([name, part]) => [
+      name,
+      typeof part === 'object' && 'problem' in part ? { ...part, problem: undefined } : part,
+    ]);
+    const report = {
+      ...(Object.fromEntries(parts) as typeof world.health),
+      status: 'ok',
+      applications: [{ ...application, ...of }],
+      ...more,
+    } as const;
+    const shown = await rendered(
+      <CredentialDrawer report={report} onCheck={() => undefined} onClose={() => undefined} />,
+    );
+    const facts = [...shown.root.querySelectorAll('dl:first-of-type > div, dl > *')];
+    const said = {
+      head: [...shown.root.querySelectorAll('header h2, header .quiet')].map(({ textContent }) => textContent),
+      text: shown.root.textContent ?? '',
+      facts,
+    };
+    await shown.unmount();
+    return said;
+  }
+  const notice = { severity: 'notice', code: 'rotation_overdue', message: 'Overdue.', advice: 'Find out.' } as const;
+  const secret = { kind: 'secret', endsAt: at(40), daysLeft: 40 };
+
+  it.each<[string, Partial<Application>, Partial<typeof world.health>, readonly string[]]>([
+    [
+      'the broker renews what ends first',
+      {},
+      {},
+      ['The refresh token is valid for 89 days', 'The broker renews it every day. There is nothing to do.'],
+    ],
+    [
+      'something is found that leaves the status ok',
+      { findings: [notice] },
+      {},
+      ['The refresh token is valid for 89 days'],
+    ],
+    [
+      'a part has a problem that leaves the status ok',
+      {},
+      { tenants: { status: 'ok', problem: 'No tenant.' } },
+      ['The refresh token is valid for 89 days'],
+    ],
+    [
+      'a secret ends first, which a person may have made',
+      { clientCredential: secret },
+      {},
+      ['The client secret is valid for 40 days', 'There is nothing to do now.'],
+    ],
+    ['it is degraded', {}, { status: 'degraded' }, ['The broker works, but needs attention']],
+    ['it is down', {}, { status: 'down' }, ['The broker is down']],
+    [
+      'nothing ends',
+      { expiresAt: undefined, daysLeft: undefined },
+      {},
+      ['The broker works', 'There is nothing to do now.'],
+    ],
+  ])('says that there is nothing to do only if that is so: %s', async (_, of, more, head) => {
+    expect((await drawer(of, more)).head).toEqual(head);
+  });
+
+  it('says nothing of a renewal without a refresh token, and shows no fault in that if none is needed', async () => {
+    const none = { expiresAt: undefined, daysLeft: undefined, obtainedAt: undefined, mfa: undefined };
+    expect((await drawer(none)).text).not.toMatch(/Renewal|every day/);
+    const badge = ({ facts }: Awaited<ReturnType<typeof drawer>>) =>
+      facts.map((fact) => fact.querySelector('.badge')?.className).find((name) => name !== undefined);
+    expect(badge(await drawer(none))).toBe('badge idle');
+    expect(badge(await drawer({ ...none, state: { status: 'down' } }))).toBe('badge bad');
+  });
+
+  it.each([
+    ['refused', at(-0.5), false],
+    ['confirmed', at(-0.5), true],
+    // That was another token.
+    ['confirmed', at(-2), false],
+  ])('shows of MFA %s, if it was checked at %s with %s', async (word, checkedAt, compliant) => {
+    expect((await drawer({ mfaProbe: { at: checkedAt, compliant } })).text).toMatch(new RegExp(`MFA${word}`));
+  });
+
+  it('does not know the end of a secret that was stored without one', async () => {
+    expect((await drawer({ clientCredential: { kind: 'secret' } })).text).toContain('Client secretend not known');
+    expect((await drawer({})).text).toContain('Client federateddoes not expire');
+  });
 });
 
 describe('the nights of a job', () => {
