@@ -197,9 +197,7 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
       <dl>
         <About record={record} filter={filter} names={names} onClose={onClose} />
         <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
-        <Fact name="Proof">
-          <Signed at={at} />
-        </Fact>
+        <Unsigned at={at} />
       </dl>
       <Command about="To prove that it is unchanged and that no record around it is missing:" text={verifyAround(at)} />
       <details>
@@ -315,18 +313,17 @@ const minuteMs = 60_000;
 /** As long as the names of a page. */
 const healthFreshMs = minuteMs;
 
-/** A checkpoint signs what is older than a minute. The page has the time of the last one alone. */
-function Signed({ at }: { readonly at: string }) {
+/** That no checkpoint can cover a record that is newer than the last one. Of an older one, the command below tells. */
+function Unsigned({ at }: { readonly at: string }) {
   const health = usePolling((api) => api.health(), 'health', undefined, healthFreshMs).value;
   if (health === undefined || !('applications' in health)) return null;
   const { lastAt, state } = health.auditCheckpoints;
-  if (lastAt !== undefined && Date.parse(at) < Date.parse(lastAt) - minuteMs)
-    return (
-      <>
-        signed, the last checkpoint on <Time iso={lastAt} short />
-      </>
-    );
-  return <>{state === 'off' ? 'not signed: the timer is disabled' : 'not signed yet: the next checkpoint signs it'}</>;
+  if (state === undefined || (lastAt !== undefined && Date.parse(at) < Date.parse(lastAt))) return null;
+  return (
+    <Fact name="Proof">
+      {state === 'off' ? 'not signed: the timer is disabled' : 'not signed yet: a later checkpoint signs it'}
+    </Fact>
+  );
 }
 
 /** Long enough for the checkpoint of a record, and the one before. */

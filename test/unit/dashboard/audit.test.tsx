@@ -13,7 +13,7 @@ import { policyTest } from '../../../dashboard/app/audit-record.tsx';
 import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
-import { everyRole } from './signed-in.tsx';
+import { everyRole, signedIn } from './signed-in.tsx';
 
 const Filters = ({ filter }: Pick<Parameters<typeof AuditFilters>[0], 'filter'>) => (
   <AuditFilters filter={filter} text="" onText={() => undefined} />
@@ -312,6 +312,31 @@ it.each<[string, Partial<AuditRecord>, string | undefined]>([
   expect(
     policyTest(entry({ outcome: 'denied', code: 'scope_not_allowed', tenantId: oneTenant, ...more }), ['gold']),
   ).toBe(command);
+});
+
+it.each<[string, object | undefined, string | undefined]>([
+  ['a record before the last checkpoint, which may not cover it', { state: 'current', lastAt: to }, undefined],
+  ['a record after it', { state: 'current', lastAt: '2026-10-31T23:00:00.000Z' }, 'not signed yet'],
+  ['a broker that has just started', { state: 'none' }, 'not signed yet'],
+  ['a broker without checkpoints', { state: 'off' }, 'not signed: the timer is disabled'],
+  ['checkpoints that cannot be read', { status: 'degraded' }, undefined],
+  ['health that cannot be read', undefined, undefined],
+])('says only that a record is not signed, and has the command that proves it: %s', async (_, checkpoints, said) => {
+  const health = async () => {
+    if (checkpoints === undefined) throw new Error('no health');
+    return { applications: [], auditCheckpoints: checkpoints } as never;
+  };
+  const tenants = async () => ({ tenants: [] }) as never;
+  const table = <AuditTable records={[entry({})]} filter={{}} names={names} />;
+  const { root, unmount } = await rendered(signedIn({ health, tenants }, table));
+  await settled(() => root.querySelector<HTMLElement>('tbody button')?.click());
+  await settled();
+  const proof = [...root.querySelectorAll('dialog dt')].find(({ textContent }) => textContent === 'Proof');
+  expect(proof?.nextElementSibling?.textContent?.split(': a')[0]).toBe(said);
+  expect(root.querySelector('dialog .cmd code')?.textContent).toBe(
+    'ptb audit verify --from 2026-10-31T23:45:00.000Z --to 2026-11-01T00:15:00.000Z',
+  );
+  await unmount();
 });
 
 it('says beside a day how many of its records below were not served, with those of each line', async () => {
