@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Sentence } from '../shared/text.tsx';
 import { useAnnounce } from './announcer.tsx';
-import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
+import { adviceOf, type Tenant, titleOf } from '../../src/lib/api/trouble.ts';
 import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../../src/lib/api/refusals.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { factIn, PartyName, titleInWords } from './approval-facts.tsx';
@@ -159,7 +159,7 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
   const { at, code, tenantId } = record;
   const title = sentenceOf(record, names);
   const known = useTenants()?.tenants.find((one) => one.tenantId === tenantId);
-  const test = isRefusedByPolicy(record) ? policyTest(record, known?.tags) : undefined;
+  const test = isRefusedByPolicy(record) ? policyTest(record, known) : undefined;
   const announce = useAnnounce();
   const shown = useRef(record);
   // The focus stays on the button that steps.
@@ -191,7 +191,7 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
             <b>{titleOf(code)}.</b> <Sentence text={adviceOf(code, known !== undefined)} />
           </p>
           <StepFor cause={known && { cause: code, tenants: [{ tenant: known, results: [] }] }} />
-          {test === undefined ? null : <Command text={test} />}
+          {test === undefined ? null : <Command text={test} whatFor="the decision" />}
         </>
       )}
       <dl>
@@ -199,7 +199,11 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
         <Fact name="Break-glass">{record.breakGlass && 'A rule for emergencies served it without an approval.'}</Fact>
         <Unsigned at={at} />
       </dl>
-      <Command about="To prove that it is unchanged and that no record around it is missing:" text={verifyAround(at)} />
+      <Command
+        about="To prove that it is unchanged and that no record around it is missing:"
+        text={verifyAround(at)}
+        whatFor="the proof"
+      />
       <details>
         <summary class="quiet">
           <Icon name="turn" turns /> Scopes, ids and hashes, for support
@@ -213,17 +217,27 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
 /** What is one word in every shell. A path and the names of a request come from callers. */
 const isPlain = (text: string): boolean => /^[\w.:@/-]+$/.test(text);
 
-/** The command that explains what the policy says about a request. Undefined if it cannot be written with certainty. */
-export function policyTest(record: AuditRecord, tags: readonly string[] = []): string | undefined {
+/**
+ * The command that explains what the policy says about a request. Undefined if it cannot be written with certainty: a record has
+ * neither the values of a query nor a body, and rules may name the domain or the tags of a tenant.
+ */
+export function policyTest(
+  record: AuditRecord,
+  tenant: Pick<Tenant, 'defaultDomain' | 'tags'> | undefined,
+): string | undefined {
   const { kind, caller, tenantId, resource, method, path, scopes, grant, roles = [] } = record;
   const isRequest = kind === 'request';
-  if ((kind !== undefined && !isRequest) || tenantId === undefined || resource === undefined) return undefined;
+  if ((kind !== undefined && !isRequest) || tenantId === undefined || tenant === undefined || resource === undefined)
+    return undefined;
   const asked = isRequest ? [] : scopes;
   if (isRequest && (method === undefined || path === undefined)) return undefined;
-  if (![resource, ...asked, ...tags, ...(isRequest ? [path ?? ''] : [])].every(isPlain)) return undefined;
+  if ((record.query ?? record.bodyNames ?? record.bodySha256 ?? record.cmdlet) !== undefined) return undefined;
+  const { tags = [], defaultDomain = '' } = tenant;
+  const named = [tenantId, defaultDomain].filter((name) => name !== '');
+  if (![resource, ...named, ...asked, ...tags, ...(isRequest ? [path ?? ''] : [])].every(isPlain)) return undefined;
   const usual = isRequest ? 'Requests.Send' : 'Tokens.Request';
   return [
-    `ptb policy test --caller ${caller.applicationId} --tenant ${tenantId} --resource ${resource}`,
+    `ptb policy test --caller ${caller.applicationId} --tenant ${named.join(' ')} --resource ${resource}`,
     caller.kind === 'application' ? undefined : `--kind ${caller.kind} --object ${caller.objectId}`,
     caller.blueprint && `--blueprint ${caller.blueprint}`,
     tags.length === 0 ? undefined : `--tag ${tags.join(' ')}`,
@@ -241,32 +255,40 @@ const scopesShown = 4;
 
 /** What a record is of, each by its name, and who is behind it. */
 function About({ record, filter, names, onClose }: Pick<DrawerProps, 'record' | 'filter' | 'names' | 'onClose'>) {
-  const { kind, caller, rule = '', approvalId, tenantId, run, scopes } = record;
+  const { caller, rule = '', approvalId, tenantId, run, scopes } = record;
+  const { kind, name } = names.whoIn(record);
   const approval = names.approvals.get(approvalId ?? '');
-  const deciders = approval?.deciders ?? [];
+  const decisions = approval?.deciders ?? [];
+  // Who approved and revoked it is one person.
+  const deciders = new Map(decisions.map((party) => [party.objectId, party]));
+  // The page does not know when each of several decisions was made, nor an approval that was not the last one needed.
+  const decidedAt = approval?.approvedAt ?? (approval?.status === 'denied' ? approval.closedAt : undefined);
   const tenant = tenantOf(record, names);
   const job = rule.startsWith('job:') ? rule.slice(4) : undefined;
   const plan = approval && factIn(approval, 'Plan');
-  const isStep = kind === 'approval';
+  const isStep = record.kind === 'approval';
   return (
     <>
-      <Fact name={kindWords[kind ?? 'token']}>{isStep ? undefined : <code>{subjectOf(record)}</code>}</Fact>
+      <Fact name={kindWords[record.kind ?? 'token']}>{isStep ? undefined : <code>{subjectOf(record)}</code>}</Fact>
       {/* What became of an approval is its title. */}
       <Fact name="Result">{isStep && record.code === undefined ? undefined : <Outcome record={record} />}</Fact>
       <Fact name="Caller">
-        {isStep || caller.applicationId === nilUuid ? undefined : (
+        {isStep || caller.applicationId === nilUuid ? undefined : kind === 'person' ? (
+          // All people use the same few applications.
+          name
+        ) : (
           <a href={auditLink({ ...filter, caller: caller.applicationId })} onClick={onClose}>
-            {names.whoIn(record).name}
+            {name}
           </a>
         )}
       </Fact>
       <Fact name="Asked by">{approval && <By party={approval.asker} at={approval.askedAt} />}</Fact>
       <Fact name="Decided by">
-        {deciders.length === 0
+        {deciders.size === 0
           ? undefined
-          : deciders.map((party) => (
+          : [...deciders.values()].map((party) => (
               <div key={party.objectId}>
-                <By party={party} at={approval?.approvedAt ?? approval?.closedAt} />
+                <By party={party} at={decisions.length === 1 ? decidedAt : undefined} />
               </div>
             ))}
       </Fact>

@@ -14,6 +14,7 @@ import { AuditTable } from '../../../dashboard/app/audit-table.tsx';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { everyRole, signedIn } from './signed-in.tsx';
+import { tenant } from './tenants.ts';
 
 const Filters = ({ filter }: Pick<Parameters<typeof AuditFilters>[0], 'filter'>) => (
   <AuditFilters filter={filter} text="" onText={() => undefined} />
@@ -292,7 +293,7 @@ it.each<[string, Partial<AuditRecord>, string | undefined]>([
   [
     'a token',
     { grant: 'delegated', roles: ['Tokens.Request'] },
-    `ptb policy test --caller ${nobody} --tenant ${oneTenant} --resource graph --kind user --object ${nobody} --tag gold --grant delegated --scope User.Read.All`,
+    `ptb policy test --caller ${nobody} --tenant ${oneTenant} contoso.com --resource graph --kind user --object ${nobody} --tag gold --grant delegated --scope User.Read.All`,
   ],
   [
     'a request of a caller without the role for it',
@@ -303,15 +304,89 @@ it.each<[string, Partial<AuditRecord>, string | undefined]>([
       path: '/v1.0/users',
       roles: ['Runs.Read'],
     },
-    `ptb policy test --caller ${nobody} --tenant ${oneTenant} --resource graph --tag gold --request 'GET /v1.0/users' --role Runs.Read`,
+    `ptb policy test --caller ${nobody} --tenant ${oneTenant} contoso.com --resource graph --tag gold --request 'GET /v1.0/users' --role Runs.Read`,
   ],
   ['a path that a shell would read', { kind: 'request', method: 'GET', path: "/v1.0/users/'$(id)'" }, undefined],
   ['a scope that a shell would read', { scopes: ['a;b'] }, undefined],
   ['no tenant', { tenantId: undefined }, undefined],
+  // The values of what it asked for are in no record.
+  ...[
+    { query: '$expand=memberOf' },
+    { bodyNames: ['displayName'] },
+    { bodySha256: 'a' },
+    { cmdlet: 'Get-Mailbox' },
+  ].map((more): [string, Partial<AuditRecord>, undefined] => [
+    `a request with more than its path: ${Object.keys(more).join('')}`,
+    { kind: 'request', method: 'POST', path: '/v1.0/users', ...more },
+    undefined,
+  ]),
 ])('has the command that explains why the policy refused %s', (_, more, command) => {
-  expect(
-    policyTest(entry({ outcome: 'denied', code: 'scope_not_allowed', tenantId: oneTenant, ...more }), ['gold']),
-  ).toBe(command);
+  const refused = entry({ outcome: 'denied', code: 'scope_not_allowed', tenantId: oneTenant, ...more });
+  expect(policyTest(refused, { defaultDomain: 'contoso.com', tags: ['gold'] })).toBe(command);
+  // Rules may name its domain and its tags.
+  expect(policyTest(refused, undefined)).toBeUndefined();
+});
+
+/** The names and values of the drawer of a record. */
+async function factsOf(more: Partial<AuditRecord>, known: Names = names) {
+  const customer = { ...tenant('Contoso'), tenantId: oneTenant, tags: ['gold'] };
+  const methods = { tenants: async () => ({ tenants: [customer] }) as never, health: async () => ({}) as never };
+  const table = <AuditTable records={[entry(more)]} filter={{}} names={known} />;
+  const { root, unmount } = await rendered(signedIn(methods, table));
+  await settled(() => root.querySelector<HTMLElement>('tbody button')?.click());
+  await settled();
+  const facts = [...root.querySelectorAll('dialog dl:not(.long) dt')].map((name) => [
+    name.textContent,
+    name.nextElementSibling?.textContent,
+  ]);
+  const all = (selector: string) => [...root.querySelectorAll(selector)].map(({ textContent }) => textContent);
+  const links = [...root.querySelectorAll('dialog dl a')].map((link) => link.getAttribute('href'));
+  const [commands, copies] = [all('dialog .cmd code'), all('dialog .copy').map((text) => text?.trim())];
+  await unmount();
+  return { facts: Object.fromEntries(facts) as Record<string, string>, links, commands, copies };
+}
+
+it('has the command that explains a refusal beside the one for the proof, each with a name of its own', async () => {
+  const refused = { tenantId: oneTenant, outcome: 'denied', code: 'scope_not_allowed' } as const;
+  const { commands, copies } = await factsOf(refused);
+  expect(commands).toEqual([
+    expect.stringMatching(/^ptb policy test .* --tenant \S+ contoso.example .* --tag gold /),
+    expect.stringMatching(/^ptb audit verify /),
+  ]);
+  expect(copies).toEqual(['Copy the command for the decision', 'Copy the command for the proof']);
+  expect((await factsOf({ ...refused, outcome: 'issued' })).commands).toHaveLength(1);
+});
+
+it('leads from a record to its job and its run, and from an application to what it did, but from no person', async () => {
+  const application = { applicationId: 'portal', objectId: 'o', kind: 'application' } as const;
+  const known: Names = {
+    ...names,
+    whoIn: ({ caller }) => ({ kind: caller.kind === 'user' ? 'person' : 'application', name: 'P' }),
+  };
+  const caller = { ...application, kind: 'user' } as const;
+  const one = await factsOf({ rule: 'job:mfa-report', run: 'mfa-report@w1', caller }, known);
+  expect(one.facts).toMatchObject({ Caller: 'P', Job: 'mfa-report', Run: 'mfa-report' });
+  expect(one.links).toEqual(['#/jobs/mfa-report', '#/runs/mfa-report%40w1']);
+  expect((await factsOf({ caller: application }, known)).links).toEqual(['#/audit?caller=portal']);
+});
+
+const [ada, bob] = ['Ada', 'Bob'].map((name) => ({ kind: 'user', name, objectId: name, applicationId: 'a' }));
+
+it.each<[string, object, RegExp]>([
+  ['of one person', { status: 'approved', deciders: [ada], approvedAt: to }, /^Ada, \d/],
+  ['of one person who denied', { status: 'denied', deciders: [ada], closedAt: to }, /^Ada, \d/],
+  [
+    'of two people, the last of whom has the time',
+    { status: 'approved', deciders: [ada, bob], approvedAt: to },
+    /^AdaBob$/,
+  ],
+  ['and a revocation', { status: 'revoked', deciders: [ada, bob], approvedAt: from, closedAt: to }, /^AdaBob$/],
+  ['and a revocation by the same person', { status: 'revoked', deciders: [ada, ada], approvedAt: from }, /^Ada$/],
+  ['of one of two before it expired', { status: 'expired', deciders: [ada], closedAt: to }, /^Ada$/],
+])('gives a decision a time only if it is that of the decision: %s', async (_, approval, said) => {
+  const asked = { title: 'Block', facts: [], asker: ada, askedAt: from, ...approval } as never;
+  const { facts } = await factsOf({ approvalId: 'a1' }, { ...names, approvals: new Map([['a1', asked]]) });
+  expect(facts['Decided by']).toMatch(said);
 });
 
 it.each<[string, object | undefined, string | undefined]>([
