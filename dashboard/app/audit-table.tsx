@@ -3,6 +3,7 @@ import { type AuditFilter, auditLink } from './view-filter.ts';
 import { type AuditRecord, folded, type Line, type ShownRecord } from './audit-lines.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { aboutOf, Outcome, RecordDrawer, ruleOf, subjectOf, What } from './audit-record.tsx';
+import type { AuditPages } from './audit-pages.ts';
 import { othersIn, talliedOf } from './audit-period.tsx';
 import { byDay } from './format.ts';
 import { Face, Icon } from './icon.tsx';
@@ -19,7 +20,18 @@ interface TableContext {
  * One line a record, or a request ({@link oneARequest}), or several that are equal ({@link folded}). What else is known of a
  * record is in a drawer.
  */
-export function AuditTable({ records, ...context }: TableContext & { readonly records: readonly ShownRecord[] }) {
+export function AuditTable({
+  records,
+  range,
+  uncounted,
+  ...context
+}: TableContext & {
+  readonly records: readonly ShownRecord[];
+  /** The period that the records are of. */
+  readonly range?: AuditPages['range'];
+  /** Days of which there are more records than these. */
+  readonly uncounted?: 'the last day' | 'all days' | undefined;
+}) {
   const [open, setOpen] = useState<ShownRecord>();
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const { names } = context;
@@ -80,7 +92,18 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
           [breakGlass === true ? 'break-glass' : '', isPart === true ? 'part' : ''].join(' ').trim()
         }
         groupsOf={(items) =>
-          byDay(items, ({ at }) => at).map((day) => ({ ...day, head: <DayHead {...day} filter={context.filter} /> }))
+          byDay(items, ({ at }) => at).map((day, place, { length }) => ({
+            ...day,
+            head:
+              // Of one outcome, each line says it.
+              context.filter.outcome !== undefined ||
+              uncounted === 'all days' ||
+              (uncounted === 'the last day' && place === length - 1) ? (
+                <b>{day.title}</b>
+              ) : (
+                <DayHead {...day} filter={context.filter} range={range} />
+              ),
+          }))
         }
       />
       {open === undefined ? null : (
@@ -96,24 +119,30 @@ export function AuditTable({ records, ...context }: TableContext & { readonly re
   );
 }
 
-interface DayProps extends Pick<TableContext, 'filter'> {
+interface DayProps extends Pick<TableContext, 'filter'>, Pick<Parameters<typeof AuditTable>[0], 'range'> {
   readonly title: string;
   readonly items: readonly Line[];
 }
 
-/** A day, and what of the records below it was refused or failed: that is what most readers look for. */
-function DayHead({ title, items, filter }: DayProps) {
-  // Of one outcome, each line says it.
-  if (filter.outcome !== undefined) return <b>{title}</b>;
+/** A day, and what of its records was refused or failed: that is what most readers look for. */
+function DayHead({ title, items, filter, range }: DayProps) {
   const { byPolicy, ...others } = talliedOf(
     items.flatMap(({ isPart, equal, ...line }) => (isPart === true ? [] : (equal ?? [line]))),
   );
   const all = othersIn(others);
+  // The day in the reader's zone, as far as the period goes.
+  const [start, end] = [0, 1].map((days) => {
+    const day = new Date(items[0]?.at ?? '');
+    day.setHours(24 * days, 0, 0, 0);
+    return day.getTime();
+  });
+  const from = new Date(Math.max(start ?? 0, Date.parse(range?.from ?? '') || 0)).toISOString();
+  const to = new Date(Math.min(end ?? 0, Date.parse(filter.to ?? '') || Infinity)).toISOString();
   return (
     <>
       <b>{title}</b>
       {byPolicy === 0 ? null : (
-        <a class="small problem" href={auditLink({ ...filter, outcome: 'policy' })}>
+        <a class="small problem" href={auditLink({ ...filter, outcome: 'policy', from, to })}>
           {othersIn({ byPolicy })}
         </a>
       )}

@@ -88,7 +88,13 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
             <Empty title={emptyText(isSearching, loadMore !== undefined)} />
           )
         ) : (
-          <AuditTable records={found.slice(0, isSearching ? foundShown : undefined)} filter={filter} names={names} />
+          <AuditTable
+            records={found.slice(0, isSearching ? foundShown : undefined)}
+            filter={filter}
+            range={range}
+            uncounted={isSearching ? 'all days' : loadMore === undefined ? undefined : 'the last day'}
+            names={names}
+          />
         )}
         {isSearching && found.length > foundShown ? (
           <p class="quiet">The newest {foundShown} are shown; the export has all that were found.</p>

@@ -427,12 +427,33 @@ it('says beside a day how many of its records below were not served, with those 
   );
   const head = root.querySelector('.group');
   expect(head?.textContent).toMatch(/1 refused by the policy2 failed$/);
-  expect(head?.querySelector('a')?.getAttribute('href')).toBe('#/audit?kind=tool&outcome=policy');
+  const link = parseAuditFilter(head?.querySelector('a')?.getAttribute('href')?.split('?')[1] ?? '');
+  const midnight = (days: number): string => new Date(new Date(from).setHours(24 * days, 0, 0, 0)).toISOString();
+  expect(link).toEqual({ kind: 'tool', outcome: 'policy', from: midnight(0), to: midnight(1) });
   // The job is who, so it is no rule.
   expect([...root.querySelectorAll('td.rule')].map(({ textContent }) => textContent)).toEqual(['', '', '']);
+  // Of a day that the period cuts, it leads to what the period has.
+  const noon = new Date(new Date(from).setHours(12)).toISOString();
+  await rerender(<AuditTable records={records} filter={{}} names={names} range={{ from: noon, to }} />);
+  expect(root.querySelector('.group a')?.getAttribute('href')).toContain(`from=${encodeURIComponent(noon)}`);
   await rerender(<AuditTable records={records} filter={{ outcome: 'denied' }} names={names} />);
   expect(root.querySelector('.group')?.textContent).not.toContain('failed');
   await unmount();
+});
+
+it('counts only days of which it has all records', async () => {
+  const denied = (at: string) => entry({ tokenId: at, at, outcome: 'denied', code: 'scope_not_allowed' });
+  const records = ['2026-11-03', '2026-11-02', '2026-11-01'].map((day) => denied(`${day}T12:00:00.000Z`));
+  const counted = async (uncounted?: 'the last day' | 'all days') => {
+    const table = <AuditTable records={records} filter={{}} names={names} uncounted={uncounted} />;
+    const { root, unmount } = await rendered(table);
+    const heads = [...root.querySelectorAll('.group')].map(({ textContent }) => textContent.includes('1 refused'));
+    await unmount();
+    return heads;
+  };
+  expect(await counted()).toEqual([true, true, true]);
+  expect(await counted('the last day')).toEqual([true, true, false]);
+  expect(await counted('all days')).toEqual([false, false, false]);
 });
 
 it('tells a reader who does not know the tenant which command helps', async () => {
@@ -894,6 +915,8 @@ describe('what stands above the records', () => {
         search.dispatchEvent(new Event('input', { bubbles: true }));
       });
       await settled();
+      // What a search has found of a day is not the day.
+      expect(root.querySelector('.group .quiet')).toBeNull();
       return root.querySelectorAll('table.audit tbody tr:has(time)').length;
     };
     for (const [text, length] of [
@@ -912,6 +935,19 @@ describe('what stands above the records', () => {
     expect(root.querySelector<HTMLInputElement>('input[type=search]')?.value).toBe('');
     // The text is searched for in what was read once.
     expect(queries).toHaveLength(2);
+    await unmount();
+  });
+
+  it.each([
+    ['1 failed', undefined],
+    [undefined, 'more'],
+  ])('says of the last day that %s if %s follows', async (said, continuation) => {
+    const entries = [{ ...at(24, 'denied'), code: 'consent_required', scopes: [] }] as never;
+    const { root, unmount } = await view([[]], undefined, undefined, {
+      entries,
+      ...(continuation && { continuation }),
+    });
+    expect(root.querySelector('.group .quiet')?.textContent).toBe(said);
     await unmount();
   });
 
