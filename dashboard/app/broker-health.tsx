@@ -1,11 +1,14 @@
 import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { Problem, Sentence, Warnings } from '../shared/text.tsx';
+import { useAnnounce } from './announcer.tsx';
 import { Command, CopyButton } from './copy.tsx';
-import { count, relative } from './format.ts';
+import { count, localClock, relative } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Badge, Fact, Time, ToneBadge } from './pieces.tsx';
+import { Badge, Fact, Failure, Time, ToneBadge } from './pieces.tsx';
 import { Dialog } from './dialog.tsx';
+import type { Polled } from './polling.ts';
 
 interface ReportProps {
   readonly report: HealthReportAnswer;
@@ -140,25 +143,39 @@ function aboutOf(report: HealthReportAnswer): string | undefined {
 /** What is known of the credentials and of the other parts of the broker. */
 export function CredentialDrawer({
   report,
-  onCheck,
+  polled,
   onClose,
 }: ReportProps & {
-  /** Reads the report again. */
-  readonly onCheck: () => void;
+  /** What reads the report. */
+  readonly polled: Pick<Polled<unknown>, 'failure' | 'loadedAtMs' | 'reload'>;
   readonly onClose: () => void;
 }) {
+  const { failure, loadedAtMs, reload } = polled;
+  const [isChecking, setChecking] = useState(false);
+  const announce = useAnnounce();
+  useEffect(() => {
+    if (!isChecking) return;
+    setChecking(false);
+    // The broker keeps its report for some seconds. A failure announces itself.
+    if (failure === undefined) announce(`${titleOf(report)}. Checked at ${localClock(report.checkedAt, true)}.`);
+  }, [failure, loadedAtMs]);
+  const check = (): void => {
+    setChecking(true);
+    reload();
+  };
   return (
     <Dialog
       title={titleOf(report)}
       kind="drawer"
       onClose={onClose}
-      about={aboutOf(report)}
+      about={failure === undefined ? aboutOf(report) : undefined}
       actions={
-        <button type="button" onClick={onCheck}>
-          <Icon name="again" /> Check again
+        <button type="button" aria-disabled={isChecking} onClick={isChecking ? undefined : check}>
+          <Icon name="again" /> {isChecking ? 'Checking…' : 'Check again'}
         </button>
       }
     >
+      <Failure failure={failure} />
       <Findings report={report} />
       {report.applications.map((health) => (
         <Credential key={health.application} health={health} isOne={report.applications.length === 1} />

@@ -6,7 +6,6 @@ import { Palette } from './palette.tsx';
 import { useJobs } from './nights.ts';
 import { partnerOf, usePolling } from './polling.ts';
 import { useSignedIn } from './context.ts';
-import type { HealthReportAnswer } from '../../src/lib/api/answers/health.ts';
 import { type Route, views } from './route.ts';
 import type { SignInState } from './use-sign-in.ts';
 import { HeldPlansContext, WaitingContext } from './waiting.tsx';
@@ -24,7 +23,8 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
   const [isFinding, setFinding] = useState(false);
   const { jobs = [] } = useJobs();
   const { session } = useSignedIn();
-  const { value: health, reload } = usePolling((api) => api.health(), 'health', healthIntervalMs);
+  const polled = usePolling((api) => api.health(), 'health', healthIntervalMs);
+  const { value: health } = polled;
   const partner = partnerOf(health, session);
   const known = views.filter(([view]) => view !== 'plans' || jobs.some(({ changes }) => changes));
   useEffect(() => setOpen(false), [route]);
@@ -80,7 +80,7 @@ export function Side({ signedIn, route, onSignOut }: SideProps) {
             </li>
           </ul>
         </nav>
-        {health !== undefined && 'applications' in health ? <Fuse report={health} onCheck={reload} /> : null}
+        {health !== undefined && 'applications' in health ? <Fuse report={health} polled={polled} /> : null}
         <Person signedIn={signedIn} onSignOut={onSignOut} />
       </div>
       {isFinding ? <Palette onClose={() => setFinding(false)} /> : null}
@@ -113,7 +113,7 @@ const Count = ({ of, isAll }: { readonly of: number; readonly isAll: boolean }) 
 const healthIntervalMs = 60_000;
 
 /** What ends first of the credentials. It opens what is known of them and of the other parts of the broker. */
-function Fuse({ report, onCheck }: { readonly report: HealthReportAnswer; readonly onCheck: () => void }) {
+function Fuse({ report, polled }: Pick<Parameters<typeof CredentialDrawer>[0], 'report' | 'polled'>) {
   const { status } = report;
   const left = firstToEnd(report)?.days;
   const tone = { ok: 'good', degraded: 'warn', down: 'bad' }[status];
@@ -122,7 +122,7 @@ function Fuse({ report, onCheck }: { readonly report: HealthReportAnswer; readon
   return (
     <DialogButton
       class="fuse"
-      dialog={(onClose) => <CredentialDrawer report={report} onCheck={onCheck} onClose={onClose} />}
+      dialog={(onClose) => <CredentialDrawer report={report} polled={polled} onClose={onClose} />}
     >
       <span>
         <span>Credential{status === 'ok' ? '' : `: ${status}`}</span>

@@ -604,9 +604,9 @@ describe('the overview', () => {
 });
 
 it('the drawer of the broker says until when each credential is valid, how it is renewed, and what its parts are', async () => {
-  const onCheck = vi.fn<() => void>();
+  const polled = { failure: undefined, reload: vi.fn<() => void>() };
   const { root, rerender, unmount } = await rendered(
-    <CredentialDrawer report={world.health} onCheck={onCheck} onClose={() => undefined} />,
+    <CredentialDrawer report={world.health} polled={polled} onClose={() => undefined} />,
   );
   const title = () => root.querySelector('dialog h2')?.textContent;
   const texts = [...root.querySelectorAll('dl')].map(({ textContent }) => textContent);
@@ -618,10 +618,10 @@ it('the drawer of the broker says until when each credential is valid, how it is
   // The policy page has the rules that nobody used.
   expect(root.textContent).not.toContain('not used');
   await act(() => root.querySelector<HTMLElement>('footer button')?.click());
-  expect(onCheck).toHaveBeenCalledOnce();
+  expect(polled.reload).toHaveBeenCalledOnce();
   expect(title()).toBe('The broker works, but needs attention');
   const well = { ...world.health, status: 'ok' } as const;
-  await rerender(<CredentialDrawer report={well} onCheck={onCheck} onClose={() => undefined} />);
+  await rerender(<CredentialDrawer report={well} polled={polled} onClose={() => undefined} />);
   expect(title()).toMatch(/^The client secret is valid for \d+ days$/);
   await unmount();
 });
@@ -651,7 +651,11 @@ describe('the drawer of the broker', () => {
       ...more,
     } as const;
     const shown = await rendered(
-      <CredentialDrawer report={report} onCheck={() => undefined} onClose={() => undefined} />,
+      <CredentialDrawer
+        report={report}
+        polled={{ failure: undefined, reload: () => undefined }}
+        onClose={() => undefined}
+      />,
     );
     const facts = [...shown.root.querySelectorAll('dl:first-of-type > div, dl > *')];
     const said = {
@@ -700,6 +704,28 @@ describe('the drawer of the broker', () => {
     ],
   ])('says that there is nothing to do only if that is so: %s', async (_, of, more, head) => {
     expect((await drawer(of, more)).head).toEqual(head);
+  });
+
+  it('is busy while it checks again, says when that was, and shows that the broker does not answer', async () => {
+    const reload = vi.fn<() => void>();
+    const show = (loadedAtMs: number, failure?: ApiFailure) =>
+      signedIn(
+        {},
+        <CredentialDrawer report={world.health} polled={{ failure, loadedAtMs, reload }} onClose={() => undefined} />,
+      );
+    const { root, rerender, unmount } = await rendered(show(1));
+    const button = () => root.querySelector<HTMLElement>('footer button');
+    await act(() => button()?.click());
+    await act(() => button()?.click());
+    expect([reload.mock.calls.length, button()?.textContent?.trim()]).toEqual([1, 'Checking…']);
+    await rerender(show(2));
+    expect(button()?.textContent?.trim()).toBe('Check again');
+    expect(root.querySelector('[aria-live]')?.textContent).toMatch(/needs attention\. Checked at \d\d:\d\d:\d\d\.$/);
+    await act(() => button()?.click());
+    await rerender(show(2, new ApiFailure({ title: 'No answer', detail: 'No.', advice: 'Wait.', transient: true })));
+    expect(root.querySelector('dialog [role=alert]')?.textContent).toContain('No answer');
+    expect(button()?.textContent?.trim()).toBe('Check again');
+    await unmount();
   });
 
   it('says nothing of a renewal without a refresh token, and shows no fault in that if none is needed', async () => {
