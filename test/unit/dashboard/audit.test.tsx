@@ -265,7 +265,12 @@ it('leads from a record to its plan by name, and to the records beside it', asyn
     entry({ kind: 'approval', outcome: 'used', approvalId: 'a1', tenantId: nobody, at: to }),
     entry({ tokenId: 't2' }),
   ];
-  const { root, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
+  const { root, unmount } = await rendered(
+    signedIn(
+      { tenants: async () => ({ tenants: [] }) as never, health: async () => ({}) as never },
+      <AuditTable records={records} filter={{}} names={names} />,
+    ),
+  );
   await act(() => root.querySelector<HTMLElement>('tbody button')?.click());
   const links = [...root.querySelectorAll('dialog dl a')].map((link) => [link.textContent, link.getAttribute('href')]);
   expect(links).toEqual([
@@ -275,7 +280,10 @@ it('leads from a record to its plan by name, and to the records beside it', asyn
   const [newer, older] = root.querySelectorAll<HTMLElement>('dialog footer button');
   expect(newer?.ariaDisabled ?? newer?.getAttribute('aria-disabled')).toBe('true');
   await act(() => older?.click());
-  expect(root.querySelector('dialog h2')?.textContent).toBe(`${nobody} got a token`);
+  const title = `${nobody} got a token`;
+  expect(root.querySelector('dialog h2')?.textContent).toBe(title);
+  // The focus stays on the button, so the record is announced.
+  expect(root.querySelector('[aria-live]')?.textContent).toBe(title);
   await unmount();
 });
 
