@@ -230,10 +230,14 @@ interface EventTableProps {
   readonly stillOpen: ReadonlySet<EventView> | undefined;
   /** Without the others. */
   readonly isOpenOnly: boolean;
+  /** How many events were read if there are older ones. */
+  readonly newest: number | undefined;
 }
 
+export const newestText = (newest: number): string => `the newest ${count(newest, 'event')}`;
+
 /** Events of many tenants: what is open by cause, with what to do, then the others by day. What a line lacks is in a drawer. */
-export function EventTable({ events, stillOpen = new Set(), isOpenOnly }: EventTableProps) {
+export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }: EventTableProps) {
   const [open, setOpen] = useState<EventView>();
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const toggle = (line: Line): void => {
@@ -306,7 +310,7 @@ export function EventTable({ events, stillOpen = new Set(), isOpenOnly }: EventT
   return (
     <>
       {causes.length === 0 ? null : (
-        <Panel title="Still open" bare>
+        <Panel title={newest === undefined ? 'Still open' : `Still open among ${newestText(newest)}`} bare>
           {table(
             causes,
             (iso) => (

@@ -4,7 +4,7 @@ import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Choice, Segments, withChosen } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { type EventsFilter, eventsLink } from './view-filter.ts';
-import { EventTable, isNew, kindTitle, openOf } from './event-list.tsx';
+import { EventTable, isNew, kindTitle, newestText, openOf } from './event-list.tsx';
 import { count, shortLocalTime } from './format.ts';
 import { Empty, Failure, Head, Loaded, MoreButton } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
@@ -28,10 +28,16 @@ function Events({ filter }: FilterProps) {
   const stillOpen = filter.kind === undefined ? openOf(events) : undefined;
   const isOpenOnly = filter.show === 'open' && stillOpen !== undefined;
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
+  // What has been open for longer is among those that were not read.
+  const newest = loadMore === undefined ? undefined : events.length;
   return (
     <>
       <Head
-        title={events.length === 0 || stillOpen === undefined ? known || 'Events' : openText(known, stillOpen.size)}
+        title={
+          events.length === 0 || stillOpen === undefined
+            ? known || 'Events'
+            : openText(events.length, stillOpen.size, newest)
+        }
         name="Events"
         lede={
           stillOpen === undefined || events.length === 0 ? undefined : (
@@ -65,9 +71,9 @@ function Events({ filter }: FilterProps) {
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : isOpenOnly && stillOpen.size === 0 ? (
-              <Empty title={`${openText(known, 0)}.`} />
+              <Empty title={`${openText(events.length, 0, newest)}.`} />
             ) : (
-              <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} />
+              <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} newest={newest} />
             )}
             {loadMore === undefined ? null : <Failure failure={failure} />}
             <MoreButton
@@ -97,8 +103,12 @@ function newText(open: readonly EventView[]): string {
 }
 
 /** Of other pages a tenant can need somebody without an event, such as for a job that failed. */
-const openText = (known: string, open: number): string =>
-  open === 0 ? `None of ${known} is still open` : `${count(open, 'event')} ${open === 1 ? 'is' : 'are'} still open`;
+function openText(known: number, open: number, newest: number | undefined): string {
+  const all = newest === undefined ? count(known, 'event') : newestText(newest);
+  if (open === 0) return `None of ${all} is still open`;
+  const some = newest === undefined ? count(open, 'event') : `${open.toLocaleString('en')} of ${all}`;
+  return `${some} ${open === 1 ? 'is' : 'are'} still open`;
+}
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
   const isFiltered = eventsLink(filter) !== eventsLink({});

@@ -489,6 +489,9 @@ describe('the list of events', () => {
     let log = logOf(9);
     const { names, status, press, root } = await page(() => log, { pageSize: 4 });
     expect([names().length, status()]).toEqual([4, '4 events so far. ']);
+    const titles = () => [root.querySelector('h1')?.textContent, root.querySelector('.panel h2')?.textContent];
+    // What has been open for longer was not read.
+    expect(titles()).toEqual(['1 of the newest 4 events is still open', 'Still open among the newest 4 events']);
     await press('Show older events');
     expect(names()).toHaveLength(8);
     log = logOf(10);
