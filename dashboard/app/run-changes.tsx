@@ -71,10 +71,10 @@ function News(props: { readonly tenants: readonly RunTenant[]; readonly tone: 'g
       </ToneBadge>
       :{' '}
       {tenants.slice(0, namesShown).map(({ tenantId, name }, at) => (
-        <>
+        <span key={tenantId}>
           {at === 0 ? '' : ', '}
           <a href={tenantLink(tenantId)}>{name}</a>
-        </>
+        </span>
       ))}
       {more > 0 ? ` and ${count(more, 'other')}` : ''}
     </li>
