@@ -411,7 +411,7 @@ function Rules({ rules, names, read }: { readonly rules: readonly Rule[] } & Pic
   const cells: readonly Column<Rule>[] = [
     ['May', 'wrap', (rule) => <MayCell {...{ rule, read }} />],
     ['In', 'w-l wrap', (rule) => <WhereCell {...{ rule, names, read, partner }} />],
-    ['Last used', 'w-m end wrap', (rule) => <UseCell rule={rule} />],
+    ['Last used', 'w-m end wrap', (rule) => <UseCell {...{ rule, read }} />],
   ];
   const groups = groupsOf(rules);
   const who = (rule: Rule) => <WhoCell {...{ rule, names, read }} />;
@@ -658,10 +658,12 @@ function usedWords(
 }
 
 /** When it was used last, and how often: an approval is asked for by one decision, and used by another. */
-const UseCell = ({ rule }: Pick<CellProps, 'rule'>) => {
+const UseCell = ({ rule, read }: Pick<CellProps, 'rule' | 'read'>) => {
   const { lastAt, records } = rule;
   return lastAt === undefined ? (
-    <span class={isForEmergencies(rule) ? 'quiet' : 'unused'}>not used</span>
+    <span class={isForEmergencies(rule) || !read.isEnough ? 'quiet' : 'unused'}>
+      not used{read.isEnough ? '' : ` in ${read.length}`}
+    </span>
   ) : (
     <>
       <Time iso={lastAt} short />

@@ -401,6 +401,16 @@ it.each<[string, Partial<ReplayAnswer>, object, string | undefined]>([
   await unmount();
 });
 
+it.each([
+  [{}, 'not used', true],
+  [{ readFrom: few }, 'not used in 3 h 00 min', false],
+])('warns of a rule that was not used only if enough was read: %j', async (read, words, warns) => {
+  const { root, unmount, cells } = await rulesOf([spare], read);
+  expect(cells()[0]?.at(-1)).toBe(words);
+  expect(root.querySelector('.unused') !== null).toBe(warns);
+  await unmount();
+});
+
 it.each<[string, object, string | undefined, boolean]>([
   ['was used', { ...used, allows: opensAll }, 'Name only what is needed.', true],
   ['was not used', { ...spare, allows: opensAll }, undefined, true],
