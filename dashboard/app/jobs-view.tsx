@@ -33,7 +33,7 @@ function JobList() {
   const kinds: readonly (readonly [kind: string, isOfIt: (job: JobRuns) => boolean])[] = [
     ['All', () => true],
     ['On a schedule', ({ job }) => job.schedule !== undefined],
-    ['Failing', ({ runs }) => isFailing(runs)],
+    ['With failed tenants', ({ runs }) => isFailing(runs)],
     ['Not run lately', ({ runs }) => runs.length === 0],
   ];
   const wanted = search.trim().toLowerCase();
@@ -172,7 +172,7 @@ function groupsOf(jobs: readonly JobRuns[], isFailing: (each: JobRuns) => boolea
   const alone = topics.filter(([, { length }]) => length === 1);
   const shared = alone.length < 2 ? [] : alone;
   return [
-    ['failing', failing] as const,
+    [withFailures, failing] as const,
     ['on a schedule', planned] as const,
     ['run lately', lately] as const,
     ...topics.filter((topic) => !shared.includes(topic)),
@@ -183,12 +183,14 @@ function groupsOf(jobs: readonly JobRuns[], isFailing: (each: JobRuns) => boolea
       title: topicTitle(title),
       head: (
         <>
-          <span class={title === 'failing' ? 'n bad' : 'quiet'}>{items.length}</span> <b>{topicTitle(title)}</b>
+          <span class={title === withFailures ? 'n bad' : 'quiet'}>{items.length}</span> <b>{topicTitle(title)}</b>
         </>
       ),
       items,
     }));
 }
+
+const withFailures = 'with failed tenants';
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 

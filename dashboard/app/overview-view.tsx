@@ -133,13 +133,12 @@ function Lede({ answer }: { readonly answer: TenantsAnswer | undefined }) {
   );
 }
 
-/** What the number of the title is the sum of: `5 failed, 1 has no valid relationship`. */
+/** What the number of the title is the sum of: `5 failed, 1 has no valid relationship`. Those that failed are those of the chart. */
 function partsOf(tenants: readonly Tenant[]): string {
   const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0);
   const kinds = Map.groupBy(troubled, ({ lastResults = [], reachable }) => {
-    // What fails for this says only that there is no access.
-    if (!reachable) return 'relationship';
-    return lastResults.some((result) => result.outcome === 'failed' && !isApply(result)) ? 'failed' : 'change';
+    if (lastResults.some((result) => result.outcome === 'failed' && !isApply(result))) return 'failed';
+    return reachable ? 'change' : 'relationship';
   });
   const n = (kind: 'failed' | 'change' | 'relationship'): number => kinds.get(kind)?.length ?? 0;
   const [failed, changes, lost] = [n('failed'), n('change'), n('relationship')];
@@ -312,10 +311,16 @@ const Answered = ({ tenants }: Pick<RunSummaryAnswer, 'tenants'>) => (
   </span>
 );
 
-/** When a job runs next: the time of day if that is enough. */
+/** When a job runs next: the time of day, and `tomorrow` before it, if that is enough. */
 function Next({ iso }: { readonly iso: string | undefined }) {
   if (iso === undefined) return <>–</>;
-  return Date.parse(iso) - Date.now() < dayMs ? <Clock iso={iso} /> : <>{localDay(iso)}</>;
+  if (Date.parse(iso) - Date.now() >= dayMs) return <>{localDay(iso)}</>;
+  return (
+    <>
+      {localDay(iso) === localDay(new Date().toISOString()) ? '' : 'tomorrow, '}
+      <Clock iso={iso} />
+    </>
+  );
 }
 
 /** Of each kind. */

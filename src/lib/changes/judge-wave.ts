@@ -63,7 +63,7 @@ export const tooManyText = ({ failed, unclear }: StopLimits, more = ''): string 
 export const stopsText = (stop: StopLimits, waves: number): string =>
   waves < 2
     ? `when ${tooManyText(limitsOf(stop, 1))} or unconfirmed`
-    : `when ${tooManyText(limitsOf(stop, 1))} or unconfirmed in wave 1; later, when ${tooManyText(limitsOf(stop, 2))} since a person last let it go on`;
+    : `in wave 1 when ${tooManyText(limitsOf(stop, 1))} or unconfirmed; in later waves when ${tooManyText(limitsOf(stop, 2))}, counted anew each time a person lets it go on`;
 
 /** Counts the tenants that ended badly. */
 function badOf(records: readonly TenantRun[]): BadTenants {

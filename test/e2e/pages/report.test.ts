@@ -55,6 +55,7 @@ const report: TenantReport = {
     unclear: 0,
     tokens: false,
     deeds: names.map((name) => ({
+      kind: 'read' as const,
       name,
       count: 1,
       permissions: names,

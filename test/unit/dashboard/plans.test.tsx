@@ -477,7 +477,7 @@ describe('the page of a plan', () => {
       {},
       [
         'Stops',
-        'when 1 tenant fails or 1 ends unclear or unconfirmed in wave 1; later, when 4 tenants fail or 1 ends unclear since a person last let it go on',
+        'in wave 1 when 1 tenant fails or 1 ends unclear or unconfirmed; in later waves when 4 tenants fail or 1 ends unclear, counted anew each time a person lets it go on',
       ],
     ],
     [

@@ -222,7 +222,7 @@ describe('JobsView', () => {
     const runs = async (_: number, job?: string) => ({ runs: job === undefined ? lately : [] });
     const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
     expect(await headsOfJobs(api)).toEqual([
-      'Failing',
+      'With failed tenants',
       'broken',
       'On a schedule',
       'nightly',
@@ -271,7 +271,7 @@ describe('JobsView', () => {
       act(() =>
         [...root.querySelectorAll<HTMLElement>('.seg button')].find((one) => one.textContent.startsWith(text))?.click(),
       );
-    await choose('Failing');
+    await choose('With failed tenants');
     expect(shown()).toEqual(['Title of one', 'Title of two']);
     await choose('Not run lately');
     expect(shown()).toEqual(['Title of idle']);

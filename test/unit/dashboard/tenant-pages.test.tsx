@@ -123,7 +123,7 @@ describe('the matrix of tenants', () => {
         'The tenant has not delegated administration to the partner, failed in 0 of 2 nights before',
         'no result',
       ],
-      ['1No failures'],
+      ['1No failures now'],
       ['Contoso', 'contoso.example', 'no end', 'no result', 'succeeded'],
     ]);
     expect(root.querySelector('h1')?.textContent).toBe('2 of 3 tenants need you');
@@ -207,7 +207,7 @@ describe('the matrix of tenants', () => {
       await unmount();
       return found;
     };
-    const always = ['All 3', 'Need you 2', 'End soon 0', 'No failures 1'];
+    const always = ['All 3', 'Need you 2', 'End soon 0', 'No failures now 1'];
     expect(await texts({})).toEqual(always);
     expect(await texts({ show: 'unreachable' })).toEqual([...always, 'No access 1']);
   });
@@ -307,7 +307,7 @@ describe('the matrix of tenants', () => {
       'AlpineAccess failed',
       expect.stringMatching(/^1GDAP relationship expired/),
       'BetaAccess failed',
-      '1No failures',
+      '1No failures now',
       'Contosocontoso.example',
     ]);
     expect(grouped.cells()[4]?.[2]).toMatch(/^ended 1 Nov/);

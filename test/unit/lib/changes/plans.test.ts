@@ -405,7 +405,7 @@ describe('an approval', () => {
       'Cannot be undone': '1',
       Waves: 'group:pilot, 100%',
       Stops:
-        'when 1 tenant fails or 2 end unclear or unconfirmed in wave 1; later, when 4 tenants fail or 2 end unclear since a person last let it go on',
+        'in wave 1 when 1 tenant fails or 2 end unclear or unconfirmed; in later waves when 4 tenants fail or 2 end unclear, counted anew each time a person lets it go on',
       'Between waves': '7 minutes pass, then a person lets it go on',
       Permissions: 'User.ReadWrite.All',
     });
