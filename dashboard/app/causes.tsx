@@ -156,17 +156,15 @@ const jobsText = (jobs: readonly string[]): string =>
  */
 const relationshipList = 'https://partner.microsoft.com/commerce/granularadminaccess/list';
 
-/** The way to Partner Center for a cause that is mended there. @param props.look a button, a small one of a grid, or a link. */
-export const InPartnerCenter = (props: { readonly cause: string; readonly look?: 'btn' | 'btn s' | 'link' }) => {
-  const { cause, look = 'btn' } = props;
+/** The way to Partner Center for a cause that is mended there. @param props.look a button, a small one, which in a grid has `tabIndex={-1}`, or a link. */
+export const InPartnerCenter = (props: {
+  readonly cause: string;
+  readonly look?: 'btn' | 'btn s' | 'link';
+  readonly tabIndex?: number;
+}) => {
+  const { cause, look = 'btn', tabIndex } = props;
   return isForPartnerCenter(cause) ? (
-    <a
-      class={look}
-      href={relationshipList}
-      target="_blank"
-      rel="noreferrer"
-      tabIndex={look === 'btn s' ? -1 : undefined}
-    >
+    <a class={look} href={relationshipList} target="_blank" rel="noreferrer" tabIndex={tabIndex}>
       Open Partner Center<span class="visually-hidden"> in a new tab: {titleOf(cause)}</span>
     </a>
   ) : null;

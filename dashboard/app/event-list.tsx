@@ -11,7 +11,7 @@ import { stepFor } from '../../src/lib/api/next-step.ts';
 import { GroupHead, InPartnerCenter } from './causes.tsx';
 import { Command, CopyButton } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
-import { byDay, count, localDay, localTime } from './format.ts';
+import { byDay, count, localDate, localDay, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Panel, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { tenantLink } from './route.ts';
@@ -207,7 +207,7 @@ const linesOf = (events: readonly EventView[]): readonly Line[] =>
   [
     ...Map.groupBy(events, (event) =>
       event.kind === 'tags_changed'
-        ? `${event.kind} ${localDay(event.at)}`
+        ? `${event.kind} ${localDate(event.at)}`
         : [event.at.slice(0, 'yyyy-mm-ddThh:mm'.length), event.kind, titleOfCause(event), textOf(event)].join(),
     ).values(),
   ].map((some) => ({ events: some as unknown as SomeEvents }));
@@ -222,6 +222,9 @@ const textOfLine = ({ events: [first, ...others] }: Line): string => {
 const tenantsIn = ({ events }: Line): string => count(new Set(events.map(({ tenantId }) => tenantId)).size, 'tenant');
 
 const keyOf = ({ events }: Line): string => `${events.length > 1 ? 'several ' : ''}${events.at(-1)?.id}`;
+
+/** More equal events than these that are open are one line: an outage would hide all else. */
+const mostEqual = 3;
 
 interface EventTableProps {
   /** The newest first. */
@@ -244,19 +247,19 @@ export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }
     const others = [...unfolded].filter((key) => key !== keyOf(line));
     setUnfolded(new Set(others.length < unfolded.size ? others : [...others, keyOf(line)]));
   };
+  const withParts = (line: Line): readonly Line[] => [
+    line,
+    ...(unfolded.has(keyOf(line)) ? line.events.map((event) => ({ events: [event], isPart: true }) as const) : []),
+  ];
   const causes = byCause(events.filter((event) => stillOpen.has(event))).map(({ key, some }) => ({
     title: key,
     head: <CauseOf events={some as unknown as SomeEvents} />,
-    items: some.map((event): Line => ({ events: [event] })),
+    items: linesOf(some).flatMap((line) =>
+      line.events.length > mostEqual ? withParts(line) : line.events.map((event): Line => ({ events: [event] })),
+    ),
   }));
   const past = events.filter((event) => !stillOpen.has(event));
-  const days = byDay(
-    linesOf(past).flatMap((line): readonly Line[] => [
-      line,
-      ...(unfolded.has(keyOf(line)) ? line.events.map((event) => ({ events: [event], isPart: true }) as const) : []),
-    ]),
-    ({ events: [{ at }] }) => at,
-  );
+  const days = byDay(linesOf(past).flatMap(withParts), ({ events: [{ at }] }) => at);
   const timeOf = ({ events: [event, ...others] }: Line, time: ComponentChildren) =>
     others.length > 0 ? (
       time
@@ -276,20 +279,20 @@ export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }
     );
   const table = (
     groups: typeof causes | typeof days,
-    ofTime: (iso: string) => ComponentChildren,
+    ofTime: (line: Line) => ComponentChildren,
     what: (line: Line) => ComponentChildren,
   ) => (
     <Table<Line>
       class="events"
       columns={[
-        ['Time', 'w-m p2', (line) => timeOf(line, ofTime(line.events[0].at))],
+        ['Time', 'w-m p2', (line) => timeOf(line, ofTime(line))],
         ['Tenant', 'w-l wrap', tenantsCell, ({ events: some }) => some.map(({ tenantName }) => tenantName).join(', ')],
         [
           'What happened',
           'wrap',
           (line) => (
             <>
-              <span class="sub">{timeOf(line, ofTime(line.events[0].at))}</span>
+              <span class="sub">{timeOf(line, ofTime(line))}</span>
               {what(line)}
             </>
           ),
@@ -304,7 +307,10 @@ export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }
   );
   const dayTable = table(
     days,
-    (iso) => <Clock iso={iso} />,
+    ({ events: some }) => {
+      const [oldest, newest] = [some.at(-1), some[0]].map((event = some[0]) => <Clock iso={event.at} />);
+      return localTime(some[0].at) === localTime(some.at(-1)?.at ?? '') ? newest : [oldest, '–', newest];
+    },
     (line) => <Happened line={line} />,
   );
   return (
@@ -313,8 +319,8 @@ export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }
         <Panel title={newest === undefined ? 'Still open' : `Still open among ${newestText(newest)}`} bare>
           {table(
             causes,
-            (iso) => (
-              <Time iso={iso} short />
+            ({ events: [{ at }] }) => (
+              <Time iso={at} short />
             ),
             ({ events: [event] }) => belowCause(event),
           )}

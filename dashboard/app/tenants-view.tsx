@@ -257,7 +257,7 @@ function grouped(
     const text = [advice ?? [], key === 'ends' ? [] : lastAnswersText(some)].flat().join(' ');
     const head = (
       <GroupHead {...{ title, tone, since }} advice={text || undefined} cause={shown} count={some.length}>
-        <InPartnerCenter cause={key === 'ends' ? 'gdap_expiring' : key} look="btn s" />
+        <InPartnerCenter cause={key === 'ends' ? 'gdap_expiring' : key} look="btn s" tabIndex={-1} />
         {shown && (key === 'change_failed' ? <ShowChange cause={shown} /> : tryAgain(shown))}
       </GroupHead>
     );

@@ -359,6 +359,27 @@ it('has one row for all tags that were changed on one day', async () => {
   ]);
 });
 
+it('keeps the tags of two years apart, and gives the time from the first to the last of a line', async () => {
+  const tagged = (n: number, at: string) => event(n, { kind: 'tags_changed', tenantId: `t${n}`, at });
+  const { root } = await page(() => [
+    tagged(3, '2026-11-24T05:40:00.000Z'),
+    tagged(2, '2026-11-24T05:30:00.000Z'),
+    tagged(1, '2025-11-24T05:30:00.000Z'),
+  ]);
+  expect(groupsIn(root).map(([, rows]) => rows?.length)).toEqual([1, 1]);
+  const [from, to] = [30, 40].map((minute) => localTime(`2026-11-24T05:${minute}:00.000Z`).slice(-5));
+  expect(root.querySelector('.events tbody td, .events tbody .event > *')?.textContent).toBe(`${from}–${to}`);
+});
+
+it('folds many events of one minute that are still open', async () => {
+  const lost = (n: number) => event(n, { tenantId: `t${n}`, reason: 'gdap_expired', advice: 'Request one.' });
+  const { root, press } = await page(() => [4, 3, 2, 1].map(lost), open);
+  const rows = () => groupsIn(root).map(([, some]) => some?.length);
+  expect(rows()).toEqual([1]);
+  await press(' 4 tenants');
+  expect(rows()).toEqual([5]);
+});
+
 it('gives one command for several tenants whose remedy differs in the tenant alone, also for another application', async () => {
   const more = (n: number, kind: EventKind, application?: string): EventView => {
     const advice = adviceForEvent({ kind, tenantId: `t${n}`, application } as TenantEvent)!;
