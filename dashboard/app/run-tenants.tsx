@@ -101,10 +101,12 @@ interface RunTenantsProps {
   readonly run: VisitedRun;
   readonly filter: RunTenantFilter;
   readonly onFilter: (filter: RunTenantFilter) => void;
+  /** Whether keys above the table filter it by outcome and cause. */
+  readonly hasKeys: boolean;
 }
 
 /** The tenants of a run in a table, its failures by cause. */
-export function RunTenants({ answer, run, filter, onFilter }: RunTenantsProps) {
+export function RunTenants({ answer, run, filter, onFilter, hasKeys }: RunTenantsProps) {
   const { status, tenants, codes } = answer;
   const { runId, job } = run;
   const [sort, setSort] = useState(firstSort);
@@ -124,7 +126,7 @@ export function RunTenants({ answer, run, filter, onFilter }: RunTenantsProps) {
   if (tenants.length === 0) return <Empty title={noTenants(status)} />;
   return (
     <section class="stack" aria-label="Tenants">
-      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={onFilter}>
+      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={onFilter} hasKeys={hasKeys}>
         {isGrouped ? null : <SortByTrouble onSort={() => setSort(firstSort)} />}
       </Filters>
       {shown.length === 0 ? (
@@ -220,9 +222,10 @@ function Filters(props: {
   /** Number of tenants that the filter lets through. */
   readonly shown: number;
   readonly onChange: (filter: RunTenantFilter) => void;
+  readonly hasKeys: boolean;
   readonly children: ComponentChildren;
 }) {
-  const { filter, tenants, shown, onChange, children } = props;
+  const { filter, tenants, shown, onChange, hasKeys, children } = props;
   const counts = Map.groupBy(tenants, ({ outcome }) => outcome);
   const causes = [...new Set(tenants.flatMap((tenant) => causeOfVisit(tenant) ?? []))];
   return (
@@ -232,21 +235,23 @@ function Filters(props: {
         placeholder="Name, id or cause"
         onInput={(search) => onChange({ ...filter, search })}
       />
-      <Segments
-        label="Outcome"
-        value={filter.outcome}
-        options={[
-          ['', 'All', tenants.length],
-          ...tenantStates.flatMap((state) => {
-            const some = counts.get(state);
-            return some === undefined
-              ? []
-              : [[state, capitalized(outcomeWord(state)), some.length] as [string, string, number]];
-          }),
-        ]}
-        onChoose={(outcome) => onChange({ ...filter, outcome })}
-      />
-      {causes.length === 0 ? null : (
+      {hasKeys ? null : (
+        <Segments
+          label="Outcome"
+          value={filter.outcome}
+          options={[
+            ['', 'All', tenants.length],
+            ...tenantStates.flatMap((state) => {
+              const some = counts.get(state);
+              return some === undefined
+                ? []
+                : [[state, capitalized(outcomeWord(state)), some.length] as [string, string, number]];
+            }),
+          ]}
+          onChoose={(outcome) => onChange({ ...filter, outcome })}
+        />
+      )}
+      {hasKeys || causes.length === 0 ? null : (
         <Choice
           label="Cause"
           value={filter.code}

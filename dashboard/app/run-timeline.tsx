@@ -5,7 +5,7 @@ import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { Flow, StackedBar } from './charts.tsx';
 import { count, duration, localClock } from './format.ts';
 import { Panel } from './pieces.tsx';
-import { noFilter, type RunTenantFilter } from './run-tenant-list.ts';
+import type { RunTenantFilter } from './run-tenant-list.ts';
 import { causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 
 /** Whether there is more to say of how a run went than its title does: that it took some time, or several rounds. */
@@ -40,37 +40,59 @@ interface OutcomesProps {
   readonly onFilter: (filter: RunTenantFilter) => void;
 }
 
-/** All tenants as one strip, by what came of them. Each part filters the table. */
+/** Whether the strip of a run tells anything. Its keys filter the table, which then needs no other filter of outcomes and causes. */
+export const hasStrip = (run: RunAnswer, tenants: readonly RunTenant[]): boolean =>
+  isEnded(run.status) && partsOf(tenants).length > 1;
+
+/** All tenants as one strip, by what came of them. Each key filters the table. */
 function Outcomes({ tenants, filter, onFilter }: OutcomesProps) {
   const parts = partsOf(tenants);
+  const firstFailed = parts.findIndex(({ outcome }) => outcome === 'failed');
+  // Causes differ by shade.
+  const shadeOf = ({ outcome }: Part, at: number) =>
+    outcome === 'failed' ? { opacity: Math.max(0.3, 1 - 0.25 * (at - firstFailed)) } : {};
   return (
     <div class="outcomes">
       <div class="strip" aria-hidden="true">
-        {parts.map(({ outcome, cause, tenants: n }) => (
-          <span key={`${outcome} ${cause}`} class={`key ${toneOf(outcome)}`} style={{ flexGrow: n }} />
+        {parts.map((part, at) => (
+          <span
+            key={`${part.outcome} ${part.cause}`}
+            class={`key ${toneOf(part.outcome)}`}
+            style={{ flexGrow: part.tenants, ...shadeOf(part, at) }}
+          />
         ))}
       </div>
       <ul class="keys" aria-label="Tenants by what came of them">
-        {parts.map(({ outcome, cause, tenants: n }) => {
-          const isOn = filter.outcome === outcome && filter.code === cause && filter.search === '';
+        {parts.map((part, at) => {
+          const { outcome, cause, tenants: n } = part;
+          const isOn = filter.outcome === outcome && filter.code === cause;
           return (
             <li key={`${outcome} ${cause}`}>
               <button
                 type="button"
                 class="link"
                 aria-pressed={isOn}
-                onClick={() => onFilter(isOn ? noFilter : { search: '', outcome, code: cause })}
+                onClick={() => onFilter({ ...filter, ...(isOn ? noPart : { outcome, code: cause }) })}
               >
-                <span class={`key ${toneOf(outcome)}`} />
+                <span class={`key ${toneOf(outcome)}`} style={shadeOf(part, at)} />
                 <b>{n.toLocaleString('en')}</b> {cause === '' ? outcomeWord(outcome) : titleOf(cause)}
               </button>
             </li>
           );
         })}
+        {filter.outcome === '' ? null : (
+          <li>
+            <button type="button" class="link" onClick={() => onFilter({ ...filter, ...noPart })}>
+              Show all
+            </button>
+          </li>
+        )}
       </ul>
     </div>
   );
 }
+
+const noPart = { outcome: '', code: '' };
 
 const toneOf = (outcome: string): string =>
   ['succeeded', 'failed', 'skipped'].includes(outcome) ? outcome : 'notAttempted';
@@ -81,7 +103,7 @@ export function HowItWent(props: { readonly run: RunAnswer; readonly children: C
   return (
     <Panel title={isEnded(run.status) ? 'How it went' : 'How it goes'}>
       {/* While it runs, the notice above has a bar. */}
-      {isEnded(run.status) ? <Outcomes {...props} /> : null}
+      {hasStrip(run, tenants) ? <Outcomes {...props} /> : null}
       {isTimed(run, tenants) ? <RunTimeline run={run} tenants={tenants} /> : null}
       {children}
     </Panel>

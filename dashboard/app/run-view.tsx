@@ -16,7 +16,7 @@ import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.ts
 import { RunTenants } from './run-tenants.tsx';
 import { useHeld } from './run-table.tsx';
 import { noFilter } from './run-tenant-list.ts';
-import { HowItWent, isTimed } from './run-timeline.tsx';
+import { hasStrip, HowItWent, isTimed } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -91,7 +91,9 @@ function RunPage({
   };
   const list = tenants.value?.answer;
   const isApply = isApplyWindow(run.window);
-  const showsHow = isEnded(run.status) || isTimed(run, list?.tenants ?? []);
+  const hasKeys = hasStrip(run, list?.tenants ?? []);
+  const showsSince = run.status === 'completed' && !isQuery && !isApply;
+  const showsHow = hasKeys || showsSince || isTimed(run, list?.tenants ?? []);
   // A tenant in which a change was refused has rows, too.
   const stored = list?.tenants.reduce(
     (sum, { outcome, rows }) => sum + (outcome === 'succeeded' || isApply ? rows : 0),
@@ -135,7 +137,7 @@ function RunPage({
             goTo(runLink(runId, 'tenants'));
           }}
         >
-          {run.status === 'completed' && !isQuery && !isApply ? <SinceBefore run={run} tenants={list.tenants} /> : null}
+          {showsSince ? <SinceBefore run={run} tenants={list.tenants} /> : null}
         </HowItWent>
       )}
       <nav class="tabs" aria-label="Parts of the run">
@@ -151,7 +153,7 @@ function RunPage({
             answer === undefined ? (
               <Failure failure={refusal} />
             ) : (
-              <RunTenants {...{ answer, run, filter }} onFilter={setFilter} />
+              <RunTenants {...{ answer, run, filter, hasKeys }} onFilter={setFilter} />
             )
           }
         </Loaded>

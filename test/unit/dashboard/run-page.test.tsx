@@ -153,7 +153,7 @@ describe('the page of a run', () => {
     await press('Show them');
     expect(names()).toEqual(heads);
     // Who filters wants to see what is found.
-    await press('Succeeded 11');
+    await press('11 succeeded');
     expect(names()).toHaveLength(1 + 1 + well.length);
     expect(root.querySelector('.about')?.textContent).toMatch(/ended \d\d:\d\d, took /);
     await unmount();
@@ -513,7 +513,7 @@ it('the page of a run shows its rounds if there were several', async () => {
   await unmount();
 });
 
-it('the page of a run shows what came of its tenants as one strip, whose parts filter the table', async () => {
+it('the page of a run shows what came of its tenants as one strip, whose keys filter the table', async () => {
   const { root, unmount } = await open({});
   const parts = [...root.querySelectorAll<HTMLButtonElement>('.outcomes button')];
   expect(parts.map(({ textContent }) => textContent)).toEqual([
@@ -523,12 +523,29 @@ it('the page of a run shows what came of its tenants as one strip, whose parts f
   ]);
   const names = () => [...root.querySelectorAll('.rows-body [role="row"]:not(.group)')].map((row) => row.textContent);
   expect(names()).toHaveLength(3);
+  // The table has no second filter of the same.
+  expect(root.querySelector('.filters :is(.seg, select)')).toBeNull();
   await act(() => parts[1]?.click());
   expect(names()).toEqual([expect.stringContaining('Fabrikam')]);
   expect(parts[1]?.getAttribute('aria-pressed')).toBe('true');
   await act(() => parts[1]?.click());
   expect(names()).toHaveLength(3);
   await unmount();
+});
+
+it('the page of a run has a strip only of several parts, and tells causes apart by shade', async () => {
+  const of = async (some: readonly object[]) => {
+    const { root, unmount } = await open({
+      runTenants: async () => ({ runId: 'probe@w', status: 'completed', tenants: some as never, codes: [] }),
+    });
+    const shades = [...root.querySelectorAll<HTMLElement>('.strip .key')].map(({ style }) => style.opacity);
+    await unmount();
+    return shades;
+  };
+  const [good, bad] = tenants;
+  expect(await of([good!])).toEqual([]);
+  const other = { ...bad, tenantId: id(9), code: 'throttled' };
+  expect(await of([good!, bad!, other])).toEqual(['', '1', '0.75']);
 });
 
 it('the page of a run says which tenants began to fail and which work again since the run before', async () => {
