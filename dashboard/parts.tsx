@@ -168,7 +168,7 @@ function Parts() {
           <ol class="timeline">
             {(['bad', 'warn', 'good', 'idle', 'active', 'next'] as const).map((tone) => (
               <li key={tone} class={tone}>
-                <span class="when">27 Nov, 04:30</span>A point that is {tone}
+                <time>27 Nov, 04:30</time> A point that is {tone}
               </li>
             ))}
           </ol>

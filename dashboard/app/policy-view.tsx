@@ -543,7 +543,9 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
       {rule.allows === undefined ? null : isLong ? (
         <>
           {objects === undefined && saysAll(rule, 'callers') ? null : (
-            <Folded names={ids} heading={count(ids.length, 'caller')} most={fewNamed} nameOf={nameOf} />
+            <div class="small">
+              <Folded names={ids} heading={count(ids.length, 'caller')} most={fewNamed} nameOf={nameOf} />
+            </div>
           )}
           {about === '' ? null : <div class="small quiet">{capitalized(about)}</div>}
         </>
