@@ -265,7 +265,7 @@ function JobTable({ jobs, isSaid }: { readonly jobs: readonly JobRuns[]; readonl
             ['Last run', 'w-l wrap', (one) => <LastRun {...one} isSaid={isSaid} />],
             ['Tenants', 'w-c p2', ({ last }) => last?.finishedAt && <Answered tenants={last.tenants} />],
             ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
-            ['Next', 'w-s end quiet', ({ job }) => <Next iso={job.nextAt} />],
+            ['Next', 'w-m end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
         />
       )}
