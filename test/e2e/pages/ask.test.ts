@@ -57,9 +57,12 @@ describe('asking many tenants in the dashboard', skippedBecause(noBrowser), () =
     const job = page.locator('.query-job');
     await job.getByText('At 06:15 UTC, Monday').waitFor();
     const path = "/users?$filter=userType%20eq%20'Guest'&$select=displayName";
-    expect(await job.locator('.cmd code').textContent()).toBe(
-      `ptb query '/v1.0${path.replaceAll("'", String.raw`'\''`)}' --save guest-list --schedule '0 15 6 * * 1' --tenant tag:managed`,
-    );
+    // The properties are read a moment after they are typed.
+    await expect
+      .poll(() => job.locator('.cmd code').textContent())
+      .toBe(
+        `ptb query '/v1.0${path.replaceAll("'", String.raw`'\''`)}' --save guest-list --schedule '0 15 6 * * 1' --tenant tag:managed`,
+      );
     const text = await job.locator('pre').textContent();
     expect(text).toContain(`path: "${path}",`);
     expect(text).toContain("tenants: ['tag:managed'],");
