@@ -279,7 +279,11 @@ describe('ptb apply', () => {
   });
 
   const running = { ...run, status: 'running', outcome: 'running' };
-  const hold = { code: 'apply_held', detail: '1 tenant failed in wave 1, which allows none.', at: '2026-11-24T12:00:00Z' };
+  const hold = {
+    code: 'apply_held',
+    detail: '1 tenant failed in wave 1, which allows none.',
+    at: '2026-11-24T12:00:00Z',
+  };
   it.each([
     ['held', { ...apply, waits: true, hold }, running, 1],
     ['waiting after a wave', { ...apply, waits: true }, running, 3],
