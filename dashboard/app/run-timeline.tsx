@@ -19,12 +19,9 @@ interface Part {
   readonly tenants: number;
 }
 
-const partOrder: readonly string[] = ['succeeded', 'failed'];
-
 /** Those that succeeded, the causes, the most frequent first, and the others. */
 function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
-  const place = ({ outcome }: Part): number =>
-    (partOrder.indexOf(outcome) + partOrder.length + 1) % (partOrder.length + 1);
+  const place = ({ outcome }: Part): number => (outcome === 'succeeded' ? 0 : outcome === 'failed' ? 1 : 2);
   return [...Map.groupBy(tenants, (tenant) => [tenant.outcome, causeOf(tenant)].join(' ')).values()]
     .flatMap(([first, ...others]) =>
       first === undefined ? [] : [{ outcome: first.outcome, cause: causeOf(first), tenants: 1 + others.length }],
@@ -35,18 +32,20 @@ function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
 const causeOf = (tenant: RunTenant): string => (tenant.outcome === 'failed' ? (causeOfVisit(tenant) ?? '') : '');
 
 interface OutcomesProps {
-  readonly tenants: readonly RunTenant[];
+  /** Those of {@link stripOf}. */
+  readonly parts: readonly Part[];
   readonly filter: RunTenantFilter;
   readonly onFilter: (filter: RunTenantFilter) => void;
 }
 
-/** Whether the strip of a run tells anything. Its keys filter the table, which then needs no other filter of outcomes and causes. */
-export const hasStrip = (run: RunAnswer, tenants: readonly RunTenant[]): boolean =>
-  isEnded(run.status) && partsOf(tenants).length > 1;
+/** The parts of the strip of a run; none if it would tell nothing. Its keys filter the table, which then needs no other filter of outcomes and causes. */
+export function stripOf(run: RunAnswer, tenants: readonly RunTenant[]): readonly Part[] {
+  const parts = isEnded(run.status) ? partsOf(tenants) : [];
+  return parts.length > 1 ? parts : [];
+}
 
 /** All tenants as one strip, by what came of them. Each key filters the table. */
-function Outcomes({ tenants, filter, onFilter }: OutcomesProps) {
-  const parts = partsOf(tenants);
+function Outcomes({ parts, filter, onFilter }: OutcomesProps) {
   const firstFailed = parts.findIndex(({ outcome }) => outcome === 'failed');
   // Causes differ by shade.
   const shadeOf = ({ outcome }: Part, at: number) =>
@@ -98,12 +97,18 @@ const toneOf = (outcome: string): string =>
   ['succeeded', 'failed', 'skipped'].includes(outcome) ? outcome : 'notAttempted';
 
 /** How a run went: what came of its tenants, when they finished, its rounds, and what is new. The texts say the same as the drawings. */
-export function HowItWent(props: { readonly run: RunAnswer; readonly children: ComponentChildren } & OutcomesProps) {
+export function HowItWent(
+  props: {
+    readonly run: RunAnswer;
+    readonly tenants: readonly RunTenant[];
+    readonly children: ComponentChildren;
+  } & OutcomesProps,
+) {
   const { run, tenants, children } = props;
   return (
     <Panel title={isEnded(run.status) ? 'How it went' : 'How it goes'}>
       {/* While it runs, the notice above has a bar. */}
-      {hasStrip(run, tenants) ? <Outcomes {...props} /> : null}
+      {props.parts.length === 0 ? null : <Outcomes {...props} />}
       {isTimed(run, tenants) ? <RunTimeline run={run} tenants={tenants} /> : null}
       {children}
     </Panel>

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
 import { useAnnounce, useProgressAnnouncement } from './announcer.tsx';
@@ -16,7 +16,7 @@ import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.ts
 import { RunTenants } from './run-tenants.tsx';
 import { useHeld } from './run-table.tsx';
 import { noFilter } from './run-tenant-list.ts';
-import { hasStrip, HowItWent, isTimed } from './run-timeline.tsx';
+import { HowItWent, isTimed, stripOf } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -91,9 +91,10 @@ function RunPage({
   };
   const list = tenants.value?.answer;
   const isApply = isApplyWindow(run.window);
-  const hasKeys = hasStrip(run, list?.tenants ?? []);
+  // Not anew for each letter of a search.
+  const strip = useMemo(() => stripOf(run, list?.tenants ?? []), [run, list]);
   const showsSince = run.status === 'completed' && !isQuery && !isApply;
-  const showsHow = hasKeys || showsSince || isTimed(run, list?.tenants ?? []);
+  const showsHow = strip.length > 0 || showsSince || isTimed(run, list?.tenants ?? []);
   // A tenant in which a change was refused has rows, too.
   const stored = list?.tenants.reduce(
     (sum, { outcome, rows }) => sum + (outcome === 'succeeded' || isApply ? rows : 0),
@@ -131,6 +132,7 @@ function RunPage({
         <HowItWent
           run={run}
           tenants={list.tenants}
+          parts={strip}
           filter={filter}
           onFilter={(next) => {
             setFilter(next);
@@ -153,7 +155,7 @@ function RunPage({
             answer === undefined ? (
               <Failure failure={refusal} />
             ) : (
-              <RunTenants {...{ answer, run, filter, hasKeys }} onFilter={setFilter} />
+              <RunTenants {...{ answer, run, filter }} hasKeys={strip.length > 0} onFilter={setFilter} />
             )
           }
         </Loaded>
