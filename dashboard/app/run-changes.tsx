@@ -180,8 +180,9 @@ function Changes({ run, answer, declared }: ChangesProps) {
   const { before, lastChange } = usePast(run, comparedWith);
   const title = (
     <>
-      {truncated ? 'More than ' : ''}
-      {isEmpty ? '✓ Nothing changed' : count(changes.length, 'change')} in {count(comparedTenants, 'tenant')} since the{' '}
+      {comparedTenants === 0
+        ? 'No tenant can be compared with the'
+        : `${truncated ? 'More than ' : ''}${isEmpty ? '✓ Nothing changed' : count(changes.length, 'change')} in ${count(comparedTenants, 'tenant')} since the`}{' '}
       <a href={runLink(comparedWith)} title={comparedWith}>
         {before === undefined ? 'run before' : `run of ${localTime(before.startedAt)}`}
       </a>

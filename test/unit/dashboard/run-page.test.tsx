@@ -428,6 +428,8 @@ it('says that nothing changed, and of each tenant once why it could not be compa
     return texts;
   };
   expect(await said([], { comparedTenants: 3 })).toEqual(['✓ Nothing changed in 3 tenants since the run before.']);
+  // Nothing was compared.
+  expect((await said([], { comparedTenants: 0 }))[0]).toBe('No tenant can be compared with the run before.');
   // What succeeded before and fails now has been counted among what fails.
   const onlyBefore = named('Adatum', 'B', 'C', 'D', 'E', 'F', 'G');
   expect(await said(['Adatum', 'New'], { onlyBefore, onlyAfter: named('Fabrikam') }, 12)).toEqual([
