@@ -5,6 +5,7 @@ import type { JobDefinition } from '../../../../../src/lib/runs/job/job.ts';
 import { finishRun } from '../../../../../src/lib/runs/engine/finish-run.ts';
 import { announceRun } from '../../../../../src/lib/runs/engine/announce-run.ts';
 import { purgeRuns, watchRuns } from '../../../../../src/lib/runs/engine/watch-runs.ts';
+import { applyWindow } from '../../../../../src/lib/runs/store/run.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { MemoryScheduleLog } from '../../../../fakes/memory-schedule-log.ts';
 import { runId, stageRun, tenantId } from '../store/stage.ts';
@@ -345,6 +346,63 @@ describe('the watchdog', () => {
     });
   });
 
+  test('gives an apply eight days, whatever its tenants do', async () => {
+    const { watch, clock, runLog, orchestrations } = await stage();
+    await runLog.change(runId, { status: 'completed' });
+    const window = applyWindow('a'.repeat(64));
+    const apply = `probe@${window}`;
+    await runLog.create(
+      { runId: apply, job: 'probe', window, startedBy: 'ada', createdAtMs: clock.nowMs() },
+      { parameters: {} },
+    );
+    orchestrations.states.set(apply, 'active');
+    await clock.advance(8 * 24 * hour - 1);
+    expect((await watch()).closed).toEqual([]);
+    await clock.advance(1);
+    expect((await watch()).closed).toEqual([apply]);
+  });
+
+  test('counts from the start of a run that has waited for its turn, and from its creation without a start', async () => {
+    for (const startedLate of [true, false]) {
+      const { watch, clock, runLog, orchestrations } = await stage({ timeoutSeconds: 60 });
+      await runLog.change(runId, { status: 'completed' });
+      const late = { runId: 'probe@w2', job: 'probe', window: 'w2', startedBy: 'timer', createdAtMs: clock.nowMs() };
+      await runLog.create(late, { parameters: {} });
+      orchestrations.states.set('probe@w2', 'active');
+      await clock.advance(2 * hour);
+      if (startedLate) await runLog.change('probe@w2', { status: 'running', startedAtMs: clock.nowMs() });
+      await clock.advance(61_000);
+      expect((await watch()).closed).toEqual(startedLate ? [] : ['probe@w2']);
+    }
+  });
+
+  test('names the run or the job that it could not look at', async () => {
+    const { watch, clock, orchestrations, schedules, logger } = await stage({ schedule: '0 0 5 * * *' });
+    await clock.advance(6 * hour);
+    schedules.broken = true;
+    orchestrations.state = async () => Promise.reject(new Error('the platform is away'));
+    await watch();
+    const lines = logger.lines.filter(({ line }) => line.includes('run.watch_failed'));
+    expect(lines.map(({ level }) => level)).toEqual(['error', 'error']);
+    expect(lines.map(({ line }) => JSON.parse(line) as object)).toMatchObject([
+      { job: 'probe', code: 'storage_unavailable' },
+      { runId },
+    ]);
+  });
+
+  test('says which run it started late, and which it could not announce', async () => {
+    const { watch, clock, orchestrations, notifier, logger } = await stage({ schedule: '0 0 5 * * *' });
+    await clock.advance(6 * hour);
+    orchestrations.states.set(runId, 'ended');
+    notifier.send = async () => Promise.reject(new Error('the chat is down'));
+    await watch();
+    const warned = logger.lines.filter(({ level }) => level === 'warn').map(({ line }) => JSON.parse(line) as object);
+    expect(warned).toMatchObject([
+      { event: 'run.missed_start', runId: 'probe@2026-11-24T05:00Z' },
+      { event: 'run.not_announced', runId },
+    ]);
+  });
+
   test('does not touch a run that ended after it was listed', async () => {
     const { watch, runLog, orchestrations } = await stage();
     orchestrations.states.set(runId, 'ended');
@@ -431,6 +489,37 @@ describe('purgeRuns', () => {
     await clock.advance(31 * 24 * hour);
     expect(await purge(30)).toMatchObject({ runs: 1 });
     expect(logger.lines.map(({ line }) => line).join()).toContain('history.purge_failed');
+  });
+
+  test('logs what it deleted, what it could not delete and what is left, and nothing otherwise', async () => {
+    const { purge, clock, runLog, results, deps, logger, orchestrations } = await stage();
+    const said = () =>
+      logger.lines
+        .splice(0)
+        .map(({ level, line }) => ({ level, ...(JSON.parse(line) as object) }))
+        .filter((line) => JSON.stringify(line).includes('purge'));
+    expect(await purge(30)).toEqual({ runs: 0, histories: 0 });
+    expect(said()).toEqual([]);
+    await runLog.change(runId, { status: 'completed' });
+    await clock.advance(30 * 24 * hour);
+    // To the millisecond as old as runs may be.
+    expect(await purge(30)).toMatchObject({ runs: 0 });
+    await clock.advance(1);
+    const remove = results.remove.bind(results);
+    results.remove = async () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+    orchestrations.purge = async () => 3;
+    deps.runs.history.purge = async () => 2;
+    expect(await purge(30)).toEqual({ runs: 0, histories: 3 });
+    expect(said()).toMatchObject([
+      { level: 'error', event: 'run.purge_failed', runId, code: 'storage_unavailable' },
+      { level: 'info', event: 'history.purged', runs: 2 },
+      { level: 'info', event: 'run.purged', runs: 0, histories: 3, left: 0 },
+    ]);
+    results.remove = remove;
+    orchestrations.purge = async () => 0;
+    deps.runs.history.purge = async () => 0;
+    expect(await purge(30)).toEqual({ runs: 1, histories: 0 });
+    expect(said()).toMatchObject([{ event: 'run.purged', runs: 1, histories: 0, left: 0 }]);
   });
 
   test('keeps an active run of any age', async () => {

@@ -12,12 +12,13 @@ import { createRunPlans, createRunStops } from '../../../../../src/lib/runs/stor
 import {
   type ChangeVisit,
   type ChangeVisitEnd,
+  type EarlierRecords,
   type QueryRows,
   type QueryVisit,
   runTenant,
 } from '../../../../../src/lib/runs/engine/tenant-run.ts';
 import { readPages } from '../../../../support/result-pages.ts';
-import { handedOut, runId, stageRun, tenantId } from '../store/stage.ts';
+import { handedOut, recordOf, runId, stageRun, tenantId } from '../store/stage.ts';
 
 const fail = (code: ErrorCode, retryAfterSeconds?: number) => async () =>
   Promise.reject(new BrokerError(code, `It is ${code}.`, { retryAfterSeconds }));
@@ -125,6 +126,91 @@ describe('runTenant', () => {
     const { deps, attempt } = await stageRun(async () => []);
     Object.assign(deps, { jobs: { find: () => undefined, list: () => [] } });
     expect(await attempt(0)).toEqual({ outcome: 'failed', code: 'job_unknown' });
+  });
+});
+
+describe('what a visit of a tenant says to operators', () => {
+  interface Span {
+    readonly name: string;
+    readonly facts: object;
+  }
+  function recordingSpans() {
+    const spans: Span[] = [];
+    const run = async <T>(name: string, facts: object, work: () => Promise<T>, found?: (result: T) => object) => {
+      const result = await work();
+      spans.push({ name, facts: { ...facts, ...found?.(result) } });
+      return result;
+    };
+    return { spans, run };
+  }
+
+  test.each<[string, () => Promise<unknown>, object]>([
+    ['a success', async () => [], { 'ptb.outcome': 'succeeded', 'error.type': undefined }],
+    ['a failure', fail('consent_required'), { 'ptb.outcome': 'failed', 'error.type': 'consent_required' }],
+    ['a retry', fail('throttled'), { 'ptb.outcome': 'retrying', 'error.type': 'throttled' }],
+    ['a missing licence', fail('resource_unavailable'), { 'ptb.outcome': 'skipped', 'error.type': undefined }],
+  ])('is a span with the outcome of %s', async (_, run, expected) => {
+    const { deps, attempt } = await stageRun(run);
+    const { spans, run: inSpan } = recordingSpans();
+    Object.assign(deps, { spans: { run: inSpan } });
+    await attempt(0, { round: 2 });
+    expect(spans).toEqual([{ name: 'tenant.visit', facts: { 'ptb.job': 'probe', 'ptb.round': 2, ...expected } }]);
+  });
+
+  test.each<[ErrorCode, string]>([
+    ['job_failed', 'error'],
+    ['internal', 'error'],
+    ['consent_required', 'warn'],
+    ['throttled', 'warn'],
+  ])('logs %s as %s, with run, tenant and round', async (code, level) => {
+    const { attempt, logger } = await stageRun(fail(code));
+    await attempt(1, { round: 2 });
+    const [line] = logger.lines.filter((each) => each.line.includes('tenant_run.failed'));
+    expect(line?.level).toBe(level);
+    expect(JSON.parse(line?.line ?? '{}')).toMatchObject({ runId, index: 1, round: 2, tenantId: tenantId(1), code });
+  });
+
+  test('logs a failure of storage as an error', async () => {
+    const { attempt, logger, runLog } = await stageRun(async () => []);
+    runLog.broken = true;
+    await attempt(0);
+    expect(logger.lines.at(-1)).toMatchObject({
+      level: 'error',
+      line: expect.stringContaining('tenant_run.broken') as string,
+    });
+  });
+
+  test('logs an index that the plan does not have, and does not try it for ever', async () => {
+    const { attempt, started } = await stageRun(async () => [], 2);
+    expect(await attempt(2, { last: true })).toEqual({ outcome: 'failed', code: 'internal', unrecorded: true });
+    expect(started).toEqual([]);
+  });
+});
+
+describe('records that a tenant has already', () => {
+  test('are not looked for in the first round of a new run, and are in a later one', async () => {
+    const { attempt, runLog } = await stageRun(fail('throttled'));
+    const findTenant = vi.spyOn(runLog, 'findTenant');
+    await attempt(0);
+    expect(findTenant).not.toHaveBeenCalled();
+    await attempt(0, { round: 2 });
+    expect(findTenant).toHaveBeenCalledOnce();
+  });
+
+  test('are those that the caller has read', async () => {
+    const { deps, attempt, runLog, started } = await stageRun(async () => []);
+    await attempt(0);
+    const record = (await runLog.findTenant(runId, tenantId(0)))!;
+    const findTenant = vi.spyOn(runLog, 'findTenant');
+    const visit = (known: EarlierRecords, index: number) =>
+      runTenant(deps, { runId, index, round: 2, last: false }, known);
+    expect(await visit(new Map([[tenantId(0), record]]), 0)).toEqual({ outcome: 'succeeded' });
+    // The map has no record of this tenant, so it has none.
+    expect(await visit(new Map(), 1)).toEqual({ outcome: 'succeeded' });
+    expect(findTenant).not.toHaveBeenCalled();
+    expect(await visit('unread', 0)).toEqual({ outcome: 'succeeded' });
+    expect(findTenant).toHaveBeenCalledOnce();
+    expect(started).toEqual([tenantId(0), tenantId(1)]);
   });
 });
 
@@ -364,6 +450,100 @@ describe('a tenant of an apply', () => {
     const { attempt, failures } = await stageApply(async () => end);
     expect(await attempt(0)).toMatchObject({ outcome });
     expect(failures).toEqual([]);
+  });
+
+  test('waits, says so once, and is told what its record says', async () => {
+    let waitSeconds: number | undefined = 30;
+    const { attempt, visits, runLog } = await stageApply(async () => ({ waitSeconds }));
+    expect(await attempt(0)).toEqual({ outcome: 'retrying', code: 'change_pending', retryAfterSeconds: 30 });
+    const first = await runLog.findTenant(runId, tenantId(0));
+    expect(first).toMatchObject({ detail: 'Changes are on their way, or are being confirmed.', round: 1 });
+    waitSeconds = 60;
+    expect(await attempt(0, { round: 2 })).toEqual({
+      outcome: 'retrying',
+      code: 'change_pending',
+      retryAfterSeconds: 60,
+    });
+    expect(await runLog.findTenant(runId, tenantId(0))).toEqual(first);
+    waitSeconds = undefined;
+    expect(await attempt(0, { round: 3 })).toEqual({ outcome: 'succeeded' });
+    expect(visits.map(({ isBegun }) => isBegun)).toEqual(['unknown', true, true]);
+  });
+
+  test.each<[string, Partial<TenantRun>, boolean]>([
+    ['a visit that failed before it sent anything has not begun', {}, false],
+    ['a visit that left rows has begun', { rowsName: 'rows', rows: 1 }, true],
+  ])('%s', async (_, more, isBegun) => {
+    const { attempt, visits, runLog } = await stageApply(async () => ({}));
+    const record = { ...recordOf(0), outcome: 'retrying', code: 'entra_unavailable', ...more } as const;
+    await runLog.recordTenant(runId, record);
+    await attempt(0, { round: 2 });
+    expect(visits).toMatchObject([{ isBegun }]);
+  });
+
+  test('that may not be visited any more is visited for the last time, and its job runs no code', async () => {
+    const { deps, visits } = await stageApply(async () => ({}));
+    const refuse = async () => new BrokerError('tenant_excluded', 'Excluded.');
+    const input = { runId, index: 0, round: 1, last: false };
+    expect(await runTenant(deps, input, undefined, refuse)).toEqual({ outcome: 'succeeded' });
+    expect(visits).toMatchObject([{ last: true }]);
+    const usual = await stageRun(async () => []);
+    expect(await runTenant(usual.deps, input, undefined, refuse)).toEqual({
+      outcome: 'skipped',
+      code: 'tenant_excluded',
+    });
+    expect(usual.started).toEqual([]);
+  });
+
+  test('keeps what it showed when it cannot be read again at the end of its wave', async () => {
+    let broken = false;
+    const { attempt, runLog, failures, visits } = await stageApply(async () =>
+      broken ? fail('entra_unavailable')() : {},
+    );
+    await attempt(0);
+    const first = await runLog.findTenant(runId, tenantId(0));
+    broken = true;
+    expect(await attempt(0, { round: 2, again: true, last: true })).toEqual({ outcome: 'succeeded' });
+    expect(await runLog.findTenant(runId, tenantId(0))).toEqual(first);
+    expect(failures).toEqual([]);
+    expect(visits.map(({ again }) => again)).toEqual([false, true]);
+    // Without a record of its own it fails like any other.
+    expect(await attempt(1, { again: true, last: true })).toEqual({ outcome: 'failed', code: 'entra_unavailable' });
+  });
+
+  test('does not keep an unfinished visit when it cannot be read again', async () => {
+    let broken = false;
+    const { attempt } = await stageApply(async () => (broken ? fail('entra_unavailable')() : { waitSeconds: 30 }));
+    await attempt(0);
+    broken = true;
+    const end = { outcome: 'failed', code: 'entra_unavailable' };
+    expect(await attempt(0, { round: 2, again: true, last: true })).toEqual(end);
+  });
+
+  test.each<ErrorCode>(['run_cancelled', 'apply_held'])('ends without a record when it meets %s', async (code) => {
+    const { attempt, runLog, logger } = await stageApply(fail(code));
+    expect(await attempt(0)).toEqual({ outcome: 'not_attempted', code });
+    expect(await runLog.findTenant(runId, tenantId(0))).toBeUndefined();
+    expect((await runLog.find(runId))?.stoppedBy).toBeUndefined();
+    expect(logger.events()).not.toContain('tenant_run.failed');
+  });
+
+  test('stops the whole apply when its plan is too old', async () => {
+    const { attempt, runLog } = await stageApply(fail('plan_expired'));
+    expect(await attempt(0)).toEqual({ outcome: 'not_attempted', code: 'plan_expired' });
+    expect((await runLog.find(runId))?.stoppedBy).toEqual({ code: 'plan_expired', detail: 'It is plan_expired.' });
+  });
+
+  test('keeps its rows apart from its record, with their digest', async () => {
+    const written = { count: 1, columns: ['a'], jsonLines: Buffer.from('{"a":1}\n') };
+    const { deps, attempt, runLog } = await stageApply(async () => ({ written }));
+    const [job] = deps.jobs.list();
+    Object.assign(deps, { jobs: { find: () => ({ ...job, changes: true }) } });
+    await attempt(0);
+    const record = await runLog.findTenant(runId, tenantId(0));
+    expect(record?.rowsName).toMatch(new RegExp(`^${tenantId(0)}\\.attempt-`));
+    expect(record?.rowsDigest).toMatch(/./);
+    expect(await runLog.shortRows(runId, tenantId(0))).toBeUndefined();
   });
 
   test('is visited although the apply was stopped, and whatever parameters its job takes now', async () => {
