@@ -96,7 +96,9 @@ test('a run ends although its history cannot be written, and the log says so', a
   stage.deps.runs.history.add = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
   await stage.attempt(0);
   expect(await finishRun(stage.deps, { runId })).toMatchObject({ status: 'completed' });
-  expect(stage.logger.lines.map(({ line }) => line).join()).toContain('run.history_failed');
+  const [failed] = stage.logger.lines.filter(({ line }) => line.includes('run.history_failed'));
+  expect(failed?.level).toBe('error');
+  expect(JSON.parse(failed?.line ?? '{}')).toMatchObject({ runId, code: 'storage_unavailable' });
 });
 
 test('the end of a run that was interrupted after its history is repeated without a difference', async () => {
@@ -126,4 +128,69 @@ test('a query has no history', async () => {
   await runLog.change('query@w', { status: 'running', startedAtMs: 1, tenants });
   expect(await finishRun(stage.deps, { runId: 'query@w' })).toMatchObject({ tenants: { succeeded: 1 } });
   expect((await kept(stage, 'query')).run).toBeUndefined();
+});
+
+test('a run that a person started is not kept as scheduled', async () => {
+  const stage = await stageRun(async () => []);
+  const byHand = 'probe@by-hand';
+  const createdAtMs = stage.clock.nowMs();
+  await stage.runLog.create(
+    { runId: byHand, job: 'probe', window: 'by-hand', startedBy: 'ada', createdAtMs },
+    { parameters: {} },
+  );
+  await finishRun(stage.deps, { runId: byHand, stoppedBy: { code: 'directory_unavailable', detail: 'Away.' } });
+  expect((await kept(stage)).run).toMatchObject({ runId: byHand, isScheduled: false });
+});
+
+test('a run that is stopped counts each tenant once, and says so in the log', async () => {
+  const stage = await stageRun(async ({ tenant }) => {
+    const number = Number(tenant.tenantId.slice(-1));
+    if (number === 1) throw new BrokerError('consent_required', 'No.');
+    if (number === 2) throw new BrokerError('resource_unavailable', 'No licence.');
+    return [];
+  }, 6);
+  for (const index of [0, 1, 2, 3]) await stage.attempt(index);
+  await finishRun(stage.deps, { runId, stoppedBy: { code: 'credential_revoked', detail: 'Gone.' } });
+  const counts = { total: 6, succeeded: 2, failed: 1, skipped: 1, notAttempted: 2 };
+  expect(await stage.runLog.find(runId)).toMatchObject({ tenants: counts });
+  const { level, line = '{}' } = stage.logger.lines.at(-1) ?? {};
+  expect(level).toBe('error');
+  expect(JSON.parse(line)).toMatchObject({
+    event: 'run.finished',
+    runId,
+    status: 'failed',
+    ...counts,
+    stoppedBy: 'credential_revoked',
+  });
+});
+
+test('a run that completes is no error in the log', async () => {
+  const stage = await stageRun(async () => [], 1);
+  await stage.attempt(0);
+  await finishRun(stage.deps, { runId });
+  expect(stage.logger.lines.at(-1)).toMatchObject({
+    level: 'info',
+    line: expect.stringContaining('run.finished') as string,
+  });
+});
+
+test('a run is cancelled if one tenant waits for a retry and one has no record', async () => {
+  const stage = await stageRun(() => Promise.reject(new BrokerError('throttled', 'Later.')), 2);
+  await stage.attempt(0);
+  await stage.runLog.change(runId, { cancelRequestedAtMs: 1 });
+  expect(await finishRun(stage.deps, { runId })).toMatchObject({
+    status: 'cancelled',
+    tenants: { failed: 1, notAttempted: 1 },
+  });
+});
+
+test('a run stays cancelled if its end is repeated after it closed as many tenants as have no record', async () => {
+  const stage = await stageRun(() => Promise.reject(new BrokerError('throttled', 'Later.')), 2);
+  await stage.attempt(0);
+  await stage.runLog.change(runId, { cancelRequestedAtMs: 1 });
+  const change = stage.runLog.change.bind(stage.runLog);
+  stage.runLog.change = () => Promise.reject(new BrokerError('storage_unavailable', 'Away.'));
+  await expect(finishRun(stage.deps, { runId })).rejects.toMatchObject({ code: 'storage_unavailable' });
+  stage.runLog.change = change;
+  expect(await finishRun(stage.deps, { runId })).toMatchObject({ status: 'cancelled' });
 });

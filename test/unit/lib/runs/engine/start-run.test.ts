@@ -2,19 +2,20 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { createJobRegistry, defineJob } from '../../../../../src/lib/runs/job/job.ts';
 import { startRunSchema } from '../../../../../src/lib/api/requests.ts';
-import { parseRunId } from '../../../../../src/lib/runs/store/run.ts';
+import { applyWindow, parseRunId } from '../../../../../src/lib/runs/store/run.ts';
 import { startRun, type StartRunDeps } from '../../../../../src/lib/runs/engine/start-run.ts';
 import { BrokerError } from '../../../../../src/lib/core/errors.ts';
 import { FakeOrchestrations } from '../../../../fakes/fake-orchestrations.ts';
 import { FakeClock } from '../../../../fakes/fake-clock.ts';
 import { MemoryRunLog } from '../../../../fakes/memory-run-log.ts';
-import { silentLogger } from '../../../../../src/lib/core/log.ts';
+import { recordingLogger } from '../../../../fakes/recording-logger.ts';
 import { tenantId } from '../store/stage.ts';
 
 function stage() {
   const clock = new FakeClock();
   const runLog = new MemoryRunLog();
   const orchestrations = new FakeOrchestrations();
+  const logger = recordingLogger();
   const jobs = createJobRegistry([
     defineJob({
       name: 'probe',
@@ -31,12 +32,12 @@ function stage() {
     orchestrations,
     clock,
     random: () => 0.25,
-    log: silentLogger,
+    log: logger.log,
     tuning: { batchSize: 100, groupSize: 10, inTurn: true, rounds: 3, retryDelaySeconds: 60 },
   };
   const start = (more: object = {}): Promise<string> =>
     startRun(deps, { job: 'probe', window: 'w', startedBy: 'timer', ...more });
-  return { start, started: orchestrations.started, runLog, clock, orchestrations };
+  return { start, started: orchestrations.started, runLog, clock, orchestrations, logger };
 }
 
 describe('startRun', () => {
@@ -46,6 +47,26 @@ describe('startRun', () => {
     await expect(start({ window, startedBy: 'a-caller' })).rejects.toMatchObject({ code: 'request_invalid' });
     expect(started).toEqual([]);
     expect(await start({ window })).toBe(`probe@${window}`);
+  });
+
+  test('rejects the window of an apply for everything else', async () => {
+    const { start, started } = stage();
+    const window = applyWindow('a'.repeat(64));
+    await expect(start({ window })).rejects.toMatchObject({ code: 'request_invalid' });
+    expect(started).toEqual([]);
+  });
+
+  test('logs who started it for how many tenants, and that it was resumed', async () => {
+    const { start, runLog, clock, orchestrations, logger } = stage();
+    await start({ startedBy: 'ada', limits: async () => ({ tenants: [tenantId(1), tenantId(2)] }) });
+    orchestrations.states.clear();
+    await clock.advance(61_000);
+    await expect(start()).rejects.toMatchObject({ code: 'run_conflict', logFields: { runId: 'probe@w' } });
+    expect(logger.lines.map(({ level, line }) => ({ level, ...(JSON.parse(line) as object) }))).toMatchObject([
+      { level: 'info', event: 'run.started', runId: 'probe@w', startedBy: 'ada', tenants: 2 },
+      { level: 'warn', event: 'run.resumed', runId: 'probe@w' },
+    ]);
+    expect(await runLog.find('probe@w')).toBeDefined();
   });
 
   test('creates the record and starts the orchestration with the run id and all parameters', async () => {
@@ -98,6 +119,9 @@ describe('startRun', () => {
   test('creates no record for an unknown job or an invalid window', async () => {
     const { start, runLog } = stage();
     await expect(start({ job: 'nope' })).rejects.toMatchObject({ code: 'job_unknown' });
+    await expect(start({ job: 'x'.repeat(41) })).rejects.toMatchObject({
+      detail: `There is no job "${'x'.repeat(40)}".`,
+    });
     await expect(start({ job: 'porbe' })).rejects.toMatchObject({
       detail: 'There is no job "porbe"; did you mean "probe"?',
     });
