@@ -3,9 +3,10 @@ import { useContext, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
+import { runsWithFailures } from '../../src/lib/runs/reading/run-view.ts';
 import { isApplyWindow, isScheduledWindow } from '../../src/lib/runs/store/run.ts';
 import { CountsBar, countsText, StackedBar } from './charts.tsx';
-import { byDay, count, duration, shortDay, spanOfDays } from './format.ts';
+import { byDay, count, duration, localDay, shortDay, spanOfDays } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
 import { useTenants } from './polling.ts';
@@ -106,15 +107,13 @@ const byDayTitle = 'On schedule, day by day';
 
 /**
  * Days with scheduled runs alone under one heading, and in one line those one after another in which the same jobs ran, and failed
- * in the same tenants or in none. A day with news has a line of its own, and so has the oldest one: there is no run before it, or
- * none whose failures are known, so nobody knows whether something was new.
+ * in the same tenants or in none: so each line but the oldest begins with a change.
  */
 function folded(groups: readonly Group[], factsOf: (line: Line) => Facts): readonly Group[] {
   const goesOn = (line: Line, last: Line): boolean => {
-    const { failed, endings, news } = factsOf(line);
-    const isUsual = endings !== undefined && (news?.isSame === true || (failed === 0 && news?.ends.length === 0));
+    const { endings } = factsOf(line);
     const [day, next] = [line, last.days?.at(-1) ?? last].map(({ startedAt }) => noonOf(Date.parse(startedAt)));
-    return isUsual && endings === factsOf(last).endings && daysBetween(day!, next!) === 1;
+    return endings !== undefined && endings === factsOf(last).endings && daysBetween(day!, next!) === 1;
   };
   const found: { readonly title: string; readonly items: Line[] }[] = [];
   for (const { title, items } of groups) {
@@ -141,7 +140,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
   const factsOf = useFacts(days, all);
   const textOf = useNewsText();
   const night = days.flatMap(({ items }) => items).find((line) => line.runs.some(isOfSchedule));
-  const said = night && nightText(night, factsOf(night), textOf(factsOf(night), false));
+  const said = night && nightText(night, factsOf(night), textOf(factsOf(night)));
   // Before the page is seen with another title.
   useLayoutEffect(() => {
     onNight?.(said);
@@ -170,9 +169,14 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
   };
   const byName = new Map(jobs.map((job) => [job.name, job]));
   const newsIn = (line: Line) => {
-    const { news } = factsOf(line);
-    const isNew = line.days === undefined && news !== undefined && news.fails.length + news.ends.length > 0;
-    return <span class={isNew ? undefined : 'quiet'}>{textOf(factsOf(line), line.days !== undefined)}</span>;
+    const facts = factsOf(line);
+    const isNew = hasNews(facts);
+    const oldest = line.days?.at(-1);
+    const text =
+      oldest !== undefined && facts.news === undefined
+        ? textOf({ ...facts, gap: 'the same tenants each day' })
+        : `${textOf(facts)}${isNew && oldest !== undefined ? ` on ${localDay(oldest.startedAt)}` : ''}`;
+    return <span class={isNew ? undefined : 'quiet'}>{text}</span>;
   };
   const columns = columnsOf(byName, factsOf, newsIn, (line) => (
     <>
@@ -211,14 +215,19 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
 }
 
 /** `Last night: 5 of 25 failed, Adatum stopped failing`. Until it is known who failed, the number is that of the worst run. */
-function nightText(line: Line, { failed }: Facts, news: string): string {
+function nightText(line: Line, facts: Facts, news: string): string {
+  const { failed } = facts;
   const [day] = byDay(line.runs, ({ startedAt }) => startedAt);
   const when =
     day?.title === 'Today' ? 'Last night' : day?.title === 'Yesterday' ? day.title : shortDay(line.startedAt);
   const most = failed ?? Math.max(...line.runs.map(({ tenants }) => tenants.failed));
   const total = mostTenants(line);
   const of = most > total ? '' : ` of ${total.toLocaleString('en')}`;
-  return [`${when}: ${most === 0 ? 'none' : most.toLocaleString('en')}${of} failed`, news || []].flat().join(', ');
+  // That no tenant failed is said.
+  const isMore = hasNews(facts) || (most > 0 && facts.news !== undefined);
+  return [`${when}: ${most === 0 ? 'none' : most.toLocaleString('en')}${of} failed`, isMore ? news : []]
+    .flat()
+    .join(', ');
 }
 
 /** Of several runs: that of the first, which stays while others end. */
@@ -238,7 +247,11 @@ interface Facts {
   readonly endings?: string | undefined;
   /** What is new since the scheduled runs of its jobs before. Of all jobs, or nothing. */
   readonly news?: News | undefined;
+  /** Why nobody will know what is new. */
+  readonly gap?: string | undefined;
 }
+
+const hasNews = ({ news }: Facts): boolean => news !== undefined && news.fails.length + news.ends.length > 0;
 
 /** Of each job, its last run of a day is compared with the last one before the first of that day. */
 function useFacts(days: readonly { readonly items: readonly Line[] }[], all: readonly RunSummaryAnswer[]) {
@@ -260,6 +273,8 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
   const failures = useFailures([...new Set(wanted.flatMap((run) => run ?? []))], all);
   const facts = useMemo(() => {
     const known = new Map(failures.map((each) => [each.run.runId, each]));
+    const ofJobs = [...Map.groupBy(all, ({ job }) => job).values()];
+    const tooOld = new Set(ofJobs.flatMap((some) => some.slice(runsWithFailures)));
     return new Map(
       lines.map(({ line, pairs }): [string, Facts] => {
         const own = line.runs.flatMap(({ runId }) => known.get(runId) ?? []);
@@ -268,20 +283,26 @@ function useFacts(days: readonly { readonly items: readonly Line[] }[], all: rea
           const [now, before] = pair.map((run) => known.get(run?.runId ?? ''));
           return now === undefined || before === undefined ? [] : [[now, before] as const];
         });
+        const first = pairs.filter(([, before]) => before === undefined).length;
+        const isTooOld = pairs.flat().some((run) => run !== undefined && run.tenants.failed > 0 && tooOld.has(run));
         return [
           keyOf(line),
           {
             failed: isKnown ? new Set(own.flatMap(({ codes }) => [...codes.keys()])).size : undefined,
             endings: isKnown ? endingsOf(own) : undefined,
-            news: compared.length < pairs.length ? undefined : newsOf(compared),
+            news: compared.length < Math.max(1, pairs.length) ? undefined : newsOf(compared),
+            gap: isTooOld ? 'too old to tell who failed' : first === 0 ? undefined : noEarlier(first, pairs.length),
           },
         ];
       }),
     );
   }, [lines, failures]);
-  // Of several days, those of the newest one are those of all.
-  return (line: Line): Facts => facts.get(keyOf(line.days?.[0] ?? line)) ?? {};
+  // Several days have in common what their oldest one brought.
+  return (line: Line): Facts => facts.get(keyOf(line.days?.at(-1) ?? line)) ?? {};
 }
+
+const noEarlier = (jobs: number, of: number): string =>
+  jobs === of ? 'no earlier run in this list' : `no earlier run of ${count(jobs, 'job')} in this list`;
 
 /** Equal texts for runs of the same jobs that failed in the same tenants. */
 const endingsOf = (own: readonly Failures[]): string =>
@@ -290,23 +311,23 @@ const endingsOf = (own: readonly Failures[]): string =>
 /** Names in a line. */
 const namesShown = 2;
 
-/** `Adatum began to fail, Contoso and Fabrikam work again`. Without names for those who may not see tenants. */
-function useNewsText(): (facts: Facts, isOfDays: boolean) => string {
+/** `Adatum began to fail, Contoso and Fabrikam stopped failing`. Without names for those who may not see tenants. Empty while it is read. */
+function useNewsText(): (facts: Facts) => string {
   const tenants = useTenants()?.tenants;
   const names = useMemo(() => new Map(tenants?.map(({ tenantId, name }) => [tenantId, name])), [tenants]);
-  const inWords = (ids: readonly string[], verb: string): string[] => {
+  const whoDid = (ids: readonly string[], verb: string): string[] => {
     if (ids.length === 0) return [];
     const named = ids.slice(0, namesShown).flatMap((id) => names.get(id) ?? []);
     const more = ids.length - named.length;
     const parts = [named, more === 0 ? [] : count(more, named.length === 0 ? 'tenant' : 'other')].flat();
     return [`${parts.join(', ').replace(/, (?=[^,]*$)/, ' and ')} ${verb}`];
   };
-  return ({ news, failed = 0 }, isOfDays) => {
-    if (news === undefined) return '';
-    if (isOfDays)
-      return failed === 0 ? 'no tenant failed' : `the same ${failed === 1 ? 'tenant' : count(failed, 'tenant')}`;
-    if (news.isSame) return 'the same tenants as before';
-    return [...inWords(news.fails, 'began to fail'), ...inWords(news.ends, 'stopped failing')].join(', ');
+  return (facts) => {
+    const { news, failed, gap = '' } = facts;
+    if (news !== undefined && hasNews(facts))
+      return [...whoDid(news.fails, 'began to fail'), ...whoDid(news.ends, 'stopped failing')].join(', ');
+    if (failed === 0) return 'no tenant failed';
+    return news === undefined ? gap : `the same tenants as before${news.isSame ? '' : ', in other jobs'}`;
   };
 }
 
@@ -416,7 +437,7 @@ const columnsOf = (
       'w-s end p3 quiet',
       cellOf(
         ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
-        () => null,
+        (line) => (isDay(line) ? null : duration(line.runs.reduce((sum, { durationMs }) => sum + durationMs, 0))),
       ),
     ],
   ];
