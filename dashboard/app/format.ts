@@ -47,7 +47,7 @@ export const numbersKept = (title: string): string => title.replaceAll(/(?<=\d) 
 export const countOf = (shown: number, all: number, noun: string): string =>
   shown === all ? count(all, noun) : `${shown.toLocaleString('en')} of ${count(all, noun)}`;
 
-const inWords = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const relativeFormat = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /**
  * `in 3 hours`, `2 days ago`: whole units, as in the days that the API counts. 25 hours are not written in days, because `Intl`
@@ -61,9 +61,9 @@ export function relative(iso: string, nowMs = Date.now()): string {
     ['minute', 60],
   ];
   for (const [unit, size] of units) {
-    if (Math.abs(seconds) >= 2 * size) return inWords.format(Math.trunc(seconds / size), unit);
+    if (Math.abs(seconds) >= 2 * size) return relativeFormat.format(Math.trunc(seconds / size), unit);
   }
-  return inWords.format(Math.trunc(seconds), 'second');
+  return relativeFormat.format(Math.trunc(seconds), 'second');
 }
 
 /** `24 Nov`, or `2 Sept 2031` in another year than that of now. */

@@ -132,7 +132,7 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
                 {Date.now() - Date.parse(startedAt) < dayMs ? '' : ` on ${localDay(startedAt)}`}
               </span>
             </span>
-            <Spark values={values} label={`For each tenant, night by night: ${values.map(inWords).join(', ')}`} />
+            <Spark values={values} label={`For each tenant, night by night: ${values.map(valueText).join(', ')}`} />
             <span class="since">{change && <Change {...change} counted={counted} />}</span>
           </li>
         ))}
@@ -141,7 +141,7 @@ export function WhatJobsFound({ jobs }: { readonly jobs: readonly JobRuns[] }) {
   );
 }
 
-const inWords = (value: number | undefined): string => (value === undefined ? 'not known' : numberText(value));
+const valueText = (value: number | undefined): string => (value === undefined ? 'not known' : numberText(value));
 
 /** `+4 since 3 Nov`, over the tenants read both times: `+4 in 14 of them since 3 Nov`. */
 function Change({ now, before, compared, counted, startedAt }: NonNullable<Found['change']> & Pick<Found, 'counted'>) {

@@ -63,7 +63,7 @@ function About({ job }: { readonly job: Job }) {
   const facts = [
     read.length === 0
       ? []
-      : `Reads ${inWords.format(read.map((resource) => wordsOf(resource, 'resource')))}${changes === true ? ', and changes nothing' : ''}.`,
+      : `Reads ${listFormat.format(read.map((resource) => wordsOf(resource, 'resource')))}${changes === true ? ', and changes nothing' : ''}.`,
     last === undefined
       ? []
       : `The last ${changes === true ? 'plan' : 'run'} took ${duration(last.durationMs)} for ${count(last.tenants.total, 'tenant')}.`,
@@ -79,7 +79,7 @@ function About({ job }: { readonly job: Job }) {
 /** Applies of its plans may come between. */
 const lastRead = 5;
 const lastFreshMs = 60_000;
-const inWords = new Intl.ListFormat('en');
+const listFormat = new Intl.ListFormat('en');
 
 /** A plan changes nothing yet. */
 const verbOf = ({ changes }: Job): string => (changes === true ? 'Plan' : 'Start');

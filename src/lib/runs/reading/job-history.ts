@@ -142,17 +142,19 @@ async function readHistory<P extends { readonly split?: HistorySplit }, R>(
     run.status === 'completed' && run.scope === 'all' && numbersOf(point) !== undefined ? run : [],
   );
   const about = ({ runId, startedAtMs }: HistoryRun) => ({ runId, startedAt: isoTime(startedAtMs) });
-  const comparisonOf = async (now: HistoryRun | undefined, before: HistoryRun | undefined) => {
-    if (now === undefined || before === undefined || now === before) return undefined;
-    const both = await compare?.([now, before], { part, signal });
-    if (both === undefined) return undefined;
-    const [sum, sumBefore] = both.sums;
-    return {
-      tenants: both.counted,
-      now: { ...about(now), ...shown(sum, names) },
-      before: { ...about(before), ...shown(sumBefore, names) },
-    };
-  };
+  const comparisonOf =
+    compare &&
+    (async (now: HistoryRun | undefined, before: HistoryRun | undefined) => {
+      if (now === undefined || before === undefined || now === before) return undefined;
+      const both = await compare([now, before], { part, signal });
+      if (both === undefined) return undefined;
+      const [sum, sumBefore] = both.sums;
+      return {
+        tenants: both.counted,
+        now: { ...about(now), ...shown(sum, names) },
+        before: { ...about(before), ...shown(sumBefore, names) },
+      };
+    });
   return defined({
     job: query.job,
     since: isoTime(period.sinceMs),
@@ -162,7 +164,7 @@ async function readHistory<P extends { readonly split?: HistorySplit }, R>(
     truncated: leftOut !== undefined,
     columns: names.map((name) => ({ name, title: titleOf(job, name) })),
     split: by === undefined ? undefined : { column: by, title: titleOf(job, by), values: values.toSorted() },
-    comparison: await comparisonOf(complete[0], complete.at(-1)),
+    comparison: await comparisonOf?.(complete[0], complete.at(-1)),
     runs: points.map(({ run, point }) => ({
       ...about(run),
       ...view(run, point),
