@@ -149,20 +149,20 @@ function Points(props: {
 
 /** What the marker stands at. The slider says the same to people who do not see it. */
 function Marked({ point, title, unit }: { readonly point: HistoryPoint } & Pick<ChartProps, 'title' | 'unit'>) {
-  const { runId, startedAt, number, sum = number, about } = point;
+  const { runId, startedAt, number, sum, about } = point;
   return (
     <p class="chart-marked">
-      {sum === undefined ? (
+      {number === undefined ? (
         `${title}: no number`
       ) : (
         <>
-          <strong>{numberText(sum)}</strong> {countedWords(title)}
+          <strong>{numberText(number)}</strong> {[countedWords(title), unit ?? []].flat().join(' ')}
         </>
       )}{' '}
       on <a href={runLink(runId)}>{localTime(startedAt)}</a>
+      {sum === undefined ? '' : `: ${numberText(sum)} in all`}
       {/* That there is a number says it. */}
       {about === outcomeWord('succeeded') ? '' : `, ${about}`}
-      {number === undefined || unit === undefined ? '' : `. Drawn: ${numberText(number)} ${unit}`}
     </p>
   );
 }
@@ -174,16 +174,17 @@ const missedOf = ({ tenants }: HistoryPoint): number =>
   parts.reduce((sum, part) => sum + (tenants?.[part] ?? 0), 0) / Math.max(1, tenants?.total ?? 0);
 
 /**
- * Below a chart: the tenants of each run in which it failed. The highest bar is the run with most of them: five of a thousand
+ * Below a chart: the tenants of the last run of each day in which it failed. The highest bar is the run with most of them: five of a thousand
  * would be no pixel high. The table says the same. Nothing for one tenant.
  */
 function RunBars({ points, x }: { readonly points: readonly HistoryPoint[]; readonly x: Place }) {
-  const most = Math.max(...points.map(missedOf));
+  const days = [...new Map(points.map((point) => [localDate(point.startedAt), point])).values()];
+  const most = Math.max(...days.map(missedOf));
   if (most === 0) return null;
-  const width = Math.min(1.6, 70 / points.length);
+  const width = Math.min(0.8, 40 / days.length);
   return (
-    <Drawing class="chart chart-bars" box={[0, 0, 100, 1]} height={24}>
-      {points.map(({ runId, startedAt, tenants }) => {
+    <Drawing class="chart chart-bars" box={[0, 0, 100, 1]} height={16}>
+      {days.map(({ runId, startedAt, tenants }) => {
         let y = 1;
         return parts.map((part) => {
           const share = (tenants?.[part] ?? 0) / Math.max(1, tenants?.total ?? 0) / most;

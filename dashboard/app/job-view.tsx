@@ -71,7 +71,7 @@ function OneJob({ name, choice }: JobViewProps) {
           name={[name, periodOf(choice), choice.value, choice.tenants].join(' ')}
           load={(api) => api.jobHistory(name, historyQuery(choice))}
           pointsOf={perTenant}
-          unit="per tenant that answered"
+          unit="a tenant"
         >
           <Tenants name={name} choice={choice} />
         </HistoryCard>
@@ -118,7 +118,7 @@ function LastRuns({ runs }: RunsProps) {
   if (runs.length === 0) return null;
   return (
     <Panel title="Last runs" bare>
-      <ul class="list">
+      <ul class="list visits">
         {runs.map((run) => {
           const { runId, startedAt, outcome, tenants } = run;
           const isBefore = isReplaced(run, runs);

@@ -239,7 +239,7 @@ describe('the page of a job', () => {
     const { root, marked, asked, unmount } = await ofJob({ column: 'free' });
     expect(root.querySelector('h1')?.textContent).toBe('Title of licence-report');
     expect(asked).toEqual([['licence-report', { since: expect.any(String) }]]);
-    expect(marked()).toMatch(/^50 free on 23 Nov\b.*, over 50 tenants. Drawn: 1 per tenant that answered$/);
+    expect(marked()).toMatch(/^1 free a tenant on 23 Nov\b.*: 50 in all, over 50 tenants$/);
     // Of the run in which some failed: as high as the drawing, because no run had more.
     const bars = [...root.querySelectorAll('.chart-bars rect')].map((bar) => [
       bar.getAttribute('class'),
