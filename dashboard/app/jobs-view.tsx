@@ -34,7 +34,6 @@ function JobList() {
     ['All', () => true],
     ['On a schedule', ({ job }) => job.schedule !== undefined],
     ['With failed tenants', ({ runs }) => isFailing(runs)],
-    ['Not run lately', ({ runs }) => runs.length === 0],
   ];
   const wanted = search.trim().toLowerCase();
   const isOfKind = new Map(kinds).get(kind) ?? (() => true);
@@ -43,8 +42,10 @@ function JobList() {
       isOfKind(each) && [each.job.title, each.job.name, each.job.description].join(' ').toLowerCase().includes(wanted),
   );
   const { failed, runIds } = useAlike(jobs);
+  const isAlike = ({ runs }: JobRuns): boolean => runIds.includes(lastRunOf(runs)?.runId ?? '');
+  const groups = groupsOf(found, (each) => isFailing(each.runs) && !isAlike(each));
   // What is the same in all of them is said at the first one.
-  const [, ...repeated] = found.flatMap(({ runs }) => lastRunOf(runs)?.runId ?? []).filter((id) => runIds.includes(id));
+  const [, ...repeated] = groups.flatMap(({ items }) => items.filter(isAlike));
   const columns: readonly Column<JobRuns>[] = [
     [
       'Job',
@@ -66,10 +67,10 @@ function JobList() {
     [
       'Last run',
       'w-l wrap',
-      ({ job, runs }) =>
-        [lastRunOf(runs) ?? []]
+      (each) =>
+        [lastRunOf(each.runs) ?? []]
           .flat()
-          .map((run) => <LastRun run={run} job={job} same={repeated.includes(run.runId) ? failed : undefined} />),
+          .map((run) => <LastRun run={run} job={each.job} same={repeated.includes(each) ? failed : undefined} />),
     ],
     [
       'Next run',
@@ -136,7 +137,7 @@ function JobList() {
                         ? undefined
                         : [1, 3, <span class="quiet">{firstSentence(each.job.description)}</span>]
                     }
-                    groupsOf={(some) => groupsOf(some, ({ runs }) => isFailing(runs))}
+                    groupsOf={() => groups}
                   />
                 </div>
               )}
@@ -150,29 +151,25 @@ function JobList() {
 }
 
 /**
- * Those that fail, those on a schedule, and those that ran lately, then the others under their topics: nobody
- * needs them every day. Those alone in theirs share a heading.
+ * Those on a schedule as they run next, and those that ran lately, then the others under their topics: nobody needs them every day.
+ * Those alone in theirs share a heading.
+ * @param isBroken comes first. A job that failed where others did, too, keeps its place: the cause is in the tenant.
  */
-function groupsOf(jobs: readonly JobRuns[], isFailing: (each: JobRuns) => boolean) {
+function groupsOf(jobs: readonly JobRuns[], isBroken: (each: JobRuns) => boolean) {
+  const sorted = jobs.toSorted(
+    (a, b) => Number(isBroken(b)) - Number(isBroken(a)) || (a.job.nextAt ?? '').localeCompare(b.job.nextAt ?? ''),
+  );
   const {
-    failing = [],
     planned = [],
     lately = [],
     others = [],
-  } = Object.groupBy(jobs, (each) =>
-    isFailing(each)
-      ? 'failing'
-      : each.job.schedule !== undefined
-        ? 'planned'
-        : each.runs.length > 0
-          ? 'lately'
-          : 'others',
+  } = Object.groupBy(sorted, ({ job, runs }) =>
+    job.schedule !== undefined ? 'planned' : runs.length > 0 ? 'lately' : 'others',
   );
   const topics = byTopic(others.map((each) => ({ ...each, topic: each.job.topic })));
   const alone = topics.filter(([, { length }]) => length === 1);
   const shared = alone.length < 2 ? [] : alone;
   return [
-    [withFailures, failing] as const,
     ['on a schedule', planned] as const,
     ['run lately', lately] as const,
     ...topics.filter((topic) => !shared.includes(topic)),
@@ -183,14 +180,12 @@ function groupsOf(jobs: readonly JobRuns[], isFailing: (each: JobRuns) => boolea
       title: topicTitle(title),
       head: (
         <>
-          <span class={title === withFailures ? 'n bad' : 'quiet'}>{items.length}</span> <b>{topicTitle(title)}</b>
+          <span class="quiet">{items.length}</span> <b>{topicTitle(title)}</b>
         </>
       ),
       items,
     }));
 }
-
-const withFailures = 'with failed tenants';
 
 const isInUse = ({ job, runs }: JobRuns): boolean => job.schedule !== undefined || runs.length > 0;
 

@@ -212,9 +212,10 @@ describe('JobsView', () => {
     await pages.unmount();
   });
 
-  it('puts those that fail first, then those on a schedule and those that ran lately', async () => {
+  it('puts those on a schedule first as they run next, then those that ran lately, one that failed alone before the others', async () => {
     const of = (name: string, more: object = {}) => ({ name, title: name, topic: 'identity', resources: [], ...more });
-    const jobs = [of('idle'), of('started'), of('broken'), of('nightly', { schedule: '0 0 5 * * *' })];
+    const at = (hour: number) => ({ schedule: `0 0 ${hour} * * *`, nextAt: `2026-11-25T0${hour}:00:00.000Z` });
+    const jobs = [of('idle'), of('started'), of('broken'), of('later', at(6)), of('first', at(5))];
     const lately = [
       summary({ job: 'started', outcome: 'succeeded' }),
       summary({ job: 'broken', outcome: 'partly_failed' }),
@@ -222,11 +223,11 @@ describe('JobsView', () => {
     const runs = async (_: number, job?: string) => ({ runs: job === undefined ? lately : [] });
     const api = apiWith({ jobs: async () => ({ jobs }) as never, runs });
     expect(await headsOfJobs(api)).toEqual([
-      'With failed tenants',
-      'broken',
       'On a schedule',
-      'nightly',
+      'first',
+      'later',
       'Run lately',
+      'broken',
       'started',
       'Identity',
       'idle',
@@ -234,7 +235,14 @@ describe('JobsView', () => {
   });
 
   it('says when each job last ran, and once of several jobs that they failed in the same tenants', async () => {
-    const jobs = ['one', 'two'].map((name) => ({ name, title: name, resources: [], schedule: '0 0 5 * * *' }));
+    const jobs = ['two', 'one'].map((name, at) => ({
+      name,
+      title: name,
+      resources: [],
+      schedule: '0 0 5 * * *',
+      // The second one runs first, so what they have in common is said there.
+      nextAt: `2026-11-25T0${7 - at}:00:00.000Z`,
+    }));
     const runOf = (job = '') => failedIn(1, { job, runId: `${job}@w` });
     const page = await rendered(
       signedIn(
@@ -248,7 +256,11 @@ describe('JobsView', () => {
     );
     for (let n = 0; n < 3; n += 1) await act(() => new Promise((resolve) => setTimeout(resolve)));
     const last = [...page.root.querySelectorAll('.jobs td.w-l')].map(({ textContent }) => textContent);
-    const time = page.root.querySelector('.jobs td time')?.textContent;
+    const time = page.root.querySelector('.jobs td.w-l time')?.textContent;
+    expect([...page.root.querySelectorAll('.jobs tbody th a')].map(({ textContent }) => textContent)).toEqual([
+      'one',
+      'two',
+    ]);
     expect(last).toEqual([`1 failed${time}`, `the same tenant failed${time}`]);
     await page.unmount();
   });
@@ -273,8 +285,6 @@ describe('JobsView', () => {
       );
     await choose('With failed tenants');
     expect(shown()).toEqual(['Title of one', 'Title of two']);
-    await choose('Not run lately');
-    expect(shown()).toEqual(['Title of idle']);
     await choose('All');
     await act(() => {
       const field = root.querySelector('input')!;
