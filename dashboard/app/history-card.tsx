@@ -128,7 +128,7 @@ function Shown({ history, choice, unit, points }: ShownProps) {
   if (points.length === 0)
     return (
       <>
-        <Empty title="The history has no such run in this period.">A run appears here when it has ended.</Empty>
+        <Empty title="No run has ended in this period." />
         <LeftOut history={history} />
       </>
     );

@@ -9,7 +9,7 @@ import { StartDialog } from './start-dialog.tsx';
 import { HistoryCard } from './history-card.tsx';
 import { type HistoryChoice, historyLink, historyQuery, periodOf } from './history-choice.ts';
 import { perTenant } from './history-points.ts';
-import { Head, OutcomeBadge, Panel, Time } from './pieces.tsx';
+import { Head, Panel, Time } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
 import { CauseRow } from './causes.tsx';
 import { CountsBar, failedText } from './charts.tsx';
@@ -17,7 +17,7 @@ import { cellText } from '../../src/lib/api/report/report-words.ts';
 import { causesOf } from '../../src/lib/api/trouble.ts';
 import type { RunSummaryAnswer } from '../../src/lib/api/answers/runs.ts';
 import { forRole } from './role-needed.tsx';
-import { isReplaced } from './run-table.tsx';
+import { isReplaced, RunOutcome } from './run-table.tsx';
 import { jobLink, replaceAddress, runLink, scheduleDocs } from './route.ts';
 import { runsLink } from './view-filter.ts';
 import { Choice, withChosen } from './choice.tsx';
@@ -63,7 +63,7 @@ function OneJob({ name, choice }: JobViewProps) {
       )}
       <div class="cols last">
         <Failing name={name} />
-        <LastRuns runs={runs} />
+        <LastRuns runs={runs} job={job} />
         <HistoryCard
           page={jobLink(name)}
           choice={choice}
@@ -83,6 +83,7 @@ function OneJob({ name, choice }: JobViewProps) {
 type Job = JobsAnswer['jobs'][number];
 
 interface RunsProps {
+  readonly job: Job | undefined;
   /** The newest first. */
   readonly runs: readonly RunSummaryAnswer[];
 }
@@ -114,7 +115,7 @@ function Failing({ name }: Pick<JobViewProps, 'name'>) {
   );
 }
 
-function LastRuns({ runs }: RunsProps) {
+function LastRuns({ runs, job }: RunsProps) {
   if (runs.length === 0) return null;
   return (
     <Panel title="Last runs" bare>
@@ -135,7 +136,9 @@ function LastRuns({ runs }: RunsProps) {
                   </span>
                 </>
               ) : (
-                <OutcomeBadge outcome={outcome} />
+                <span>
+                  <RunOutcome run={run} job={job} />
+                </span>
               )}
             </li>
           );

@@ -6,7 +6,7 @@ import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { runsWithFailures } from '../../src/lib/runs/reading/run-view.ts';
 import { isApplyWindow, isScheduledWindow } from '../../src/lib/runs/store/run.ts';
 import { CountsBar, countsText, StackedBar } from './charts.tsx';
-import { byDay, count, duration, localDay, shortDay, spanOfDays } from './format.ts';
+import { byDay, count, duration, localDay, numbersKept, shortDay, spanOfDays } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Badge, Clock, type Column, Empty, OutcomeBadge, Table, ToneBadge } from './pieces.tsx';
 import { useTenants } from './polling.ts';
@@ -168,6 +168,8 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
     setOpen(new Set(isOpen(line) ? others : [...others, keyOf(line)]));
   };
   const byName = new Map(jobs.map((job) => [job.name, job]));
+  // The filter says which one.
+  const isOfOne = all.length > 1 && all.every(({ job }) => job === all[0]?.job);
   const newsIn = (line: Line) => {
     const facts = factsOf(line);
     const isNew = hasNews(facts);
@@ -175,7 +177,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
     const text =
       oldest !== undefined && facts.news === undefined
         ? textOf({ ...facts, gap: 'the same tenants each day' })
-        : `${textOf(facts)}${isNew && oldest !== undefined ? ` on ${localDay(oldest.startedAt)}` : ''}`;
+        : `${textOf(facts)}${isNew && oldest !== undefined ? ` on ${numbersKept(localDay(oldest.startedAt))}` : ''}`;
     return <span class={isNew ? undefined : 'quiet'}>{text}</span>;
   };
   const columns = columnsOf(byName, factsOf, newsIn, (line) => (
@@ -185,7 +187,7 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
           <Icon name="turn" turns /> {line.title}
         </button>
       ) : null}{' '}
-      {line.title === undefined ? null : <span class="small quiet">{jobsIn(line, byName)}</span>}
+      {line.title === undefined || isOfOne ? null : <span class="small quiet">{jobsIn(line, byName)}</span>}
       {line.isPart === true ? null : <span class="news">{newsIn(line)}</span>}
     </>
   ));
@@ -199,7 +201,8 @@ export function RunTable({ runs, jobs = [], all = runs, onNight }: RunTableProps
           keyOf={keyOf}
           onOpen={(line) => (isSeveral(line) ? toggle(line) : goTo(runLink(line.runs[0]?.runId ?? '')))}
           rowClass={(line) =>
-            [isPast(line, all) ? 'before' : [], line.isPart === true ? 'part' : []].flat().join(' ') || undefined
+            [isPast(line, all) ? 'before' : [], line.isPart ? 'part' : isDay(line) ? 'day' : []].flat().join(' ') ||
+            undefined
           }
           wideOf={(line) => (isDay(line) ? [3, 3, newsIn(line)] : undefined)}
           groupsOf={() => groups}

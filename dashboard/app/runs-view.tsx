@@ -84,7 +84,7 @@ function headOf(
       : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time`;
   const title = night ?? (jobs.length === 0 ? 'Runs' : last);
   // A run that could not go on belongs to no night.
-  const lede = [night !== undefined && troubled > 0 ? last : [], now].flat();
+  const lede = [night !== undefined && troubled > 0 && jobs.length > 1 ? last : [], now].flat();
   return lede.length === 0 ? { title } : { title, lede: `${lede.join(', ')}.` };
 }
 

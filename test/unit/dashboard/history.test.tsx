@@ -190,9 +190,7 @@ describe('the numbers of a tenant over time', () => {
 
   it('say that there are none, which runs are left out, and what failed', async () => {
     const none = await ofTenant({}, { tenantHistory: async () => ({ ...tenantHistory, runs: [], columns: [] }) });
-    expect(none.root.querySelector('.empty')?.textContent).toBe(
-      'The history has no such run in this period.A run appears here when it has ended.',
-    );
+    expect(none.root.querySelector('.empty')?.textContent).toBe('No run has ended in this period.');
     await none.unmount();
     const others = { ...tenantHistory, otherParameters: 2, parameters: { days: 30 }, truncated: true };
     const some = await ofTenant({}, { tenantHistory: async () => others });
