@@ -136,9 +136,11 @@ function Shown({ history, choice, unit, points }: ShownProps) {
     <>
       <HistoryChart {...{ points, title, unit, since, until }} />
       <LeftOut history={history} />
-      <button type="button" class="s no-print" aria-expanded={isTable} onClick={() => setTable(!isTable)}>
-        {isTable ? 'Hide the table' : 'Show as a table'}
-      </button>
+      {points.length === 1 ? null : (
+        <button type="button" class="s no-print" aria-expanded={isTable} onClick={() => setTable(!isTable)}>
+          {isTable ? 'Hide the table' : 'Show as a table'}
+        </button>
+      )}
       {isTable ? (
         <HistoryTable
           history={history}

@@ -30,7 +30,7 @@ const height = 160;
 /** Where a time is. */
 type Place = (iso: string) => number;
 
-/** The numbers of runs over time. The arrow keys lead from run to run; the line below says what is marked. */
+/** The numbers of runs over time; of a single run its number alone. The arrow keys lead from run to run; the line below says what is marked. */
 export function HistoryChart({ points, title, unit, since, until }: ChartProps) {
   const [chosen, setChosen] = useState<number>();
   const at = Math.min(chosen ?? points.length - 1, points.length - 1);
@@ -55,33 +55,35 @@ export function HistoryChart({ points, title, unit, since, until }: ChartProps) 
         {marked === undefined ? null : <Marked {...{ title, unit }} point={marked} />}
         <ChartLegend points={points} />
       </div>
-      <Plot
-        scale={scale}
-        width={100}
-        height={height}
-        ends={[since, new Date((fromMs + toMs) / 2).toISOString(), until].map(localDate)}
-        control={{
-          class: 'chart-area',
-          role: 'slider',
-          tabIndex: 0,
-          'aria-label': `Run of the chart ${title}`,
-          'aria-valuemin': 1,
-          'aria-valuemax': points.length,
-          'aria-valuenow': at + 1,
-          'aria-valuetext': marked && pointText(marked),
-          onKeyDown: (event) => {
-            const to = movesTo(event.key, at, points.length);
-            if (to === undefined) return;
-            event.preventDefault();
-            move(to);
-          },
-          onPointerMove: onPointer,
-          onPointerDown: onPointer,
-        }}
-        below={<RunBars points={points} x={x} />}
-      >
-        <Points points={points} scale={scale} x={x} marked={marked} />
-      </Plot>
+      {points.length === 1 ? null : (
+        <Plot
+          scale={scale}
+          width={100}
+          height={height}
+          ends={[since, new Date((fromMs + toMs) / 2).toISOString(), until].map(localDate)}
+          control={{
+            class: 'chart-area',
+            role: 'slider',
+            tabIndex: 0,
+            'aria-label': `Run of the chart ${title}`,
+            'aria-valuemin': 1,
+            'aria-valuemax': points.length,
+            'aria-valuenow': at + 1,
+            'aria-valuetext': marked && pointText(marked),
+            onKeyDown: (event) => {
+              const to = movesTo(event.key, at, points.length);
+              if (to === undefined) return;
+              event.preventDefault();
+              move(to);
+            },
+            onPointerMove: onPointer,
+            onPointerDown: onPointer,
+          }}
+          below={<RunBars points={points} x={x} />}
+        >
+          <Points points={points} scale={scale} x={x} marked={marked} />
+        </Plot>
+      )}
     </figure>
   );
 }

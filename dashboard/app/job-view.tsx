@@ -164,7 +164,6 @@ function About({ job }: { readonly job: Job }) {
       <span>
         job <code>{name}</code>
       </span>
-      {job.changes ? <span>changes tenants, by a plan</span> : null}
       {schedule === undefined ? (
         <span>
           on demand, <a href={scheduleDocs}>how to schedule it</a>
@@ -181,7 +180,7 @@ function About({ job }: { readonly job: Job }) {
       )}
       {job.tenants === undefined && job.except === undefined ? null : <span>tenants: {requestedText(job)}</span>}
       <span title={`At most ${timeoutSeconds} s a tenant`}>
-        {job.changes ? 'changes' : 'reads'}{' '}
+        {job.changes ? 'changes tenants by a plan, through' : 'reads'}{' '}
         {resources.map((resource) => cellText(resource, { name: 'resource', type: 'text' })).join(', ')}
       </span>
     </>

@@ -222,9 +222,11 @@ it('begin for a tenant with the people without a second factor, if they were cou
     jobs: async () => ({ jobs: [job('licence-report', 'number'), job('mfa-report', 'text')] }),
     tenantHistory: async () => ({ ...tenantHistory, job: 'mfa-report', columns, runs }),
   };
-  const { select, marked, unmount } = await ofTenant({}, more, undefined, { ...visited, lastResults });
+  const { root, select, marked, unmount } = await ofTenant({}, more, undefined, { ...visited, lastResults });
   expect(select('Job')?.value).toBe('mfa-report');
   expect(marked()).toMatch(/^5 not registered on /);
+  // One run is no development.
+  expect(root.querySelector('.chart-area')).toBeNull();
   await unmount();
   // What the address names is shown.
   const chosen = await ofTenant({ job: 'licence-report' }, more, undefined, { ...visited, lastResults });
