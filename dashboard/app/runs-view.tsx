@@ -81,7 +81,9 @@ function headOf(
   const last =
     troubled === 0
       ? 'The last run of each job went well'
-      : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time`;
+      : jobs.length === 1
+        ? 'The last run had failures'
+        : `${troubled.toLocaleString('en')} of ${count(jobs.length, 'job')} had failures last time`;
   const title = night ?? (jobs.length === 0 ? 'Runs' : last);
   // A run that could not go on belongs to no night.
   const lede = [night !== undefined && troubled > 0 && jobs.length > 1 ? last : [], now].flat();

@@ -108,7 +108,7 @@ it('calls an apply that waits for the reader by what it does', async () => {
     return said;
   };
   expect(await list([plan])).toEqual([
-    '1 of 1 job had failures last time',
+    'The last run had failures',
     '1 run waits for you.',
     'waits to go on, 1 failed',
     ', 1 failed',
@@ -136,7 +136,7 @@ it('counts no query as a job, and says that one runs', async () => {
     await unmount();
     return text;
   };
-  expect(await title([query, failedIn(1)])).toBe('1 of 1 job had failures last time');
+  expect(await title([query, failedIn(1)])).toBe('The last run had failures');
   expect(await title([query, summary()])).toBe('The last run of each job went well');
   expect(await title([open, query])).toBe('Runs. 1 run under way.');
 });
@@ -187,9 +187,9 @@ describe('JobsView', () => {
   const well = summary({ runId: 'probe@2026-11-24T05:00Z' });
 
   it.each<[string, RunSummaryAnswer[], string, string]>([
-    ['that of the night, and no rerun over few tenants', [rerun, night], '4 failed', '1 of 1 job had failures'],
-    ['one that failed as a whole', [broken, well], 'stopped', '1 of 1 job had failures'],
-    ['one that goes on', [active, night], 'running', '1 of 1 job had failures last time'],
+    ['that of the night, and no rerun over few tenants', [rerun, night], '4 failed', 'The last run had failures'],
+    ['one that failed as a whole', [broken, well], 'stopped', 'The last run had failures'],
+    ['one that goes on', [active, night], 'running', 'The last run had failures'],
     ['one that went well', [well, night], 'succeeded', 'went well'],
   ])('shows as the last run %s, as the list of runs does', async (_, runs, last, ofRuns) => {
     const job = { name: 'probe', title: 'Probe', resources: [], schedule: '0 0 5 * * *' };
