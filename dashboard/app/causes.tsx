@@ -7,7 +7,7 @@ import { Spark } from './charts.tsx';
 import { CopyButton, StepFor } from './copy.tsx';
 import { count, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
-import { stepFor } from '../../src/lib/api/next-step.ts';
+import { type Concerned, stepFor } from '../../src/lib/api/next-step.ts';
 import type { useTrends } from './nights.ts';
 import { Empty } from './pieces.tsx';
 import { tenantLink } from './route.ts';
@@ -72,39 +72,24 @@ export function CauseRow({ cause, jobs, trendOf, isOpen }: RowProps) {
   const [beginsOpen] = useState(isOpen);
   const trend = trendOf(cause);
   const [title, advice] = [titleOf(cause.cause), adviceOf(cause.cause)];
-  const shown = tenants.slice(0, namesShown);
-  const more = tenants.length - namesShown;
-  const jobsOf = shown.map(({ results }) => jobsText(results.map(({ job }) => job)));
-  // What all have in common tells none from another.
-  const areAlike = shown.length > 1 && new Set(jobsOf).size === 1;
-  const aboutOf = (id: string, at: number): string =>
-    [areAlike ? [] : (jobsOf[at] ?? []), trend?.later.get(id) ?? []].flat().join(' ');
   return (
     <details class={`cause ${tone}`} name="cause" open={beginsOpen}>
       <CauseHead
         count={tenants.length}
         title={title}
-        about={<div class="whom quiet cut">{shown.map(({ tenant }) => tenant.name).join(', ')}</div>}
+        about={
+          <div class="whom quiet cut">
+            {tenants
+              .slice(0, namesShown)
+              .map(({ tenant }) => tenant.name)
+              .join(', ')}
+          </div>
+        }
         trend={trend}
         since={trend?.since}
       />
       <div>
-        <ul class="names">
-          {shown.map(({ tenant }, at) => (
-            <li key={tenant.tenantId}>
-              <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
-              <span class="small">
-                {' '}
-                {[aboutOf(tenant.tenantId, at), lastAnswerText(tenant)].filter(Boolean).join(', ')}
-              </span>
-            </li>
-          ))}
-          {more <= 0 ? null : (
-            <li>
-              <a href={tenantsLink({ cause: cause.cause })}>and {count(more, 'other')}</a>
-            </li>
-          )}
-        </ul>
+        <Names cause={cause} later={trend?.later} />
         <Paragraphs text={advice} />
         <StepFor cause={cause} />
         <InPartnerCenter cause={cause.cause} />
@@ -216,20 +201,19 @@ export function WhyAndAdvice(props: {
   );
 }
 
-/** Over the rows of tenants: how many, what they have in common, and below it what helps, with its command. */
-export function GroupHead(props: {
+interface GroupHeadProps extends Omit<WaysProps, 'cause'> {
   readonly count: number;
-  readonly title: string;
+  /** With what leads on from it. */
+  readonly cause?: Concerned | undefined;
   /** Undefined: nothing is wrong. */
   readonly tone?: string | undefined;
   readonly advice?: string | undefined;
   readonly since?: ComponentChildren;
-  readonly cause?: Parameters<typeof stepFor>[0] | undefined;
-  /** Another way on, behind the command. A button has `tabIndex={-1}`. */
-  readonly children?: ComponentChildren;
-}) {
-  const { count: n, title, tone, advice, since, cause, children } = props;
-  const step = cause && stepFor(cause);
+}
+
+/** Over tenants: how many, what they have in common, since when, and below it what helps, with the same ways on everywhere. */
+export function GroupHead(props: GroupHeadProps) {
+  const { count: n, title, tone, advice, since, cause } = props;
   return (
     <>
       <span class={tone === undefined ? '' : `n ${tone}`}>{n.toLocaleString('en')}</span>
@@ -238,15 +222,94 @@ export function GroupHead(props: {
       {advice === undefined ? null : (
         <span class="cut help">
           {' '}
-          <Sentence text={[advice, step?.about ?? []].flat().join(' ')} />
+          <Sentence text={[advice, (cause && stepFor(cause)?.about) ?? []].flat().join(' ')} />
         </span>
       )}
-      {step === undefined && children === undefined ? null : (
-        <span class="copy ways">
-          {step && <CopyButton text={step.command} what="command" whatFor={title} tabIndex={-1} isAlone />}
-          {children}
-        </span>
-      )}
+      {cause && <Ways {...props} cause={cause} />}
     </>
   );
 }
+
+interface WaysProps {
+  readonly title: string;
+  readonly cause: Concerned;
+  /** Those that can be started again in the tenants of the cause. */
+  readonly jobs?: Parameters<typeof TryAgain>[0]['jobs'];
+  readonly parameters?: Parameters<typeof TryAgain>[0]['parameters'];
+  /** In a grid: shows the form that starts a job, whose keys are not those of the grid. */
+  readonly onTry?: Parameters<typeof TryAgain>[0]['onOpen'];
+  /** A last way on. In a grid, a button has `tabIndex={-1}`. */
+  readonly children?: ComponentChildren;
+}
+
+/** What an operator can do about a cause: Partner Center, the command, another try. The order is the same everywhere. */
+function Ways({ title, cause, jobs, parameters, onTry, children }: WaysProps) {
+  const step = stepFor(cause);
+  const stop = onTry === undefined ? {} : { tabIndex: -1 };
+  return (
+    <span class="copy ways">
+      <InPartnerCenter cause={cause.cause} look="btn s" {...stop} />
+      {step && <CopyButton text={step.command} what="command" whatFor={title} {...stop} isAlone />}
+      {jobs && <TryAgain jobs={jobs} cause={cause} parameters={parameters} onOpen={onTry} class="s" />}
+      {children}
+    </span>
+  );
+}
+
+/** Causes on a page without a grid: the same headings, each over the names of its tenants. */
+export const CauseList = (props: CausesOf) => (
+  <ul class="list causes">
+    {props.causes.map((cause) => {
+      const trend = props.trendOf(cause);
+      return (
+        <li key={cause.cause}>
+          <GroupHead
+            count={cause.tenants.length}
+            title={titleOf(cause.cause)}
+            tone={cause.tone}
+            advice={adviceOf(cause.cause)}
+            since={trend?.since}
+            cause={cause}
+            jobs={props.jobs}
+          />
+          <Names cause={cause} later={trend?.later} />
+        </li>
+      );
+    })}
+  </ul>
+);
+
+interface CausesOf extends Pick<CausesProps, 'jobs' | 'trendOf'> {
+  /** The worst first. */
+  readonly causes: readonly Cause[];
+}
+
+/** The tenants of a cause, with what tells one from another. */
+function Names({ cause: { cause, tenants }, later }: Pick<RowProps, 'cause'> & { readonly later: Later | undefined }) {
+  const shown = tenants.slice(0, namesShown);
+  const more = tenants.length - namesShown;
+  const jobsOf = shown.map(({ results }) => jobsText(results.map(({ job }) => job)));
+  // What all have in common tells none from another.
+  const areAlike = shown.length > 1 && new Set(jobsOf).size === 1;
+  const aboutOf = (tenant: Tenant, at: number): string => {
+    const jobsAndSince = [areAlike ? [] : (jobsOf[at] ?? []), later?.get(tenant.tenantId) ?? []].flat().join(' ');
+    return [jobsAndSince, lastAnswerText(tenant)].filter(Boolean).join(', ');
+  };
+  return (
+    <ul class="names">
+      {shown.map(({ tenant }, at) => (
+        <li key={tenant.tenantId}>
+          <a href={tenantLink(tenant.tenantId)}>{tenant.name}</a>
+          <span class="small"> {aboutOf(tenant, at)}</span>
+        </li>
+      ))}
+      {more <= 0 ? null : (
+        <li>
+          <a href={tenantsLink({ cause })}>and {count(more, 'other')}</a>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+type Later = NonNullable<ReturnType<CausesProps['trendOf']>>['later'];

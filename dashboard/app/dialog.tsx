@@ -28,7 +28,7 @@ interface DialogProps {
 
 /** A button that opens a dialog. */
 export function DialogButton(props: {
-  readonly class?: string;
+  readonly class?: string | undefined;
   /** Without its button, a dialog that is open stays. */
   readonly isOffered?: boolean;
   readonly dialog: (onClose: () => void) => VNode;

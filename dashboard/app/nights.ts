@@ -11,6 +11,7 @@ import { outcomeStyle } from '../../src/lib/core/outcomes.ts';
 import { usePolling } from './polling.ts';
 import type { ApiFailure } from './api-failure.ts';
 import { isApply } from './tenant-filter.ts';
+import type { Concerned } from '../../src/lib/api/next-step.ts';
 import { systemClock } from '../../src/lib/core/clock.ts';
 import { runsWithFailures } from '../../src/lib/runs/reading/run-view.ts';
 import { isApplyWindow, isScheduledWindow, parseRunId } from '../../src/lib/runs/store/run.ts';
@@ -35,7 +36,7 @@ export function useJobs() {
 const newestRead = 200;
 
 /** Runs of each job that are read. Trends of causes need them. If a job runs several times a day, they cover fewer days. */
-const runsPerJob = 30;
+export const runsPerJob = 30;
 
 /** Nights of a chart or a trend, at most. Older nights than the runs that are read come from the history of the job. */
 export const mostNights = 60;
@@ -155,7 +156,7 @@ export async function readHistory(
 const mostInAddress = 100;
 
 /** In how many tenants of each cause a job failed night by night, for causes of few tenants. None if it cannot be read. */
-const readHistoryOf = async (api: Api, job: string, days: number, causes: readonly Cause[]) =>
+const readHistoryOf = async (api: Api, job: string, days: number, causes: readonly Concerned[]) =>
   new Map(
     await Promise.all(
       causes
@@ -307,7 +308,7 @@ export function sinceOf(nights: readonly FailedNight[]): string | undefined {
  * @returns undefined if the nights do not show the cause.
  */
 export function trendOf(
-  { cause, tenants }: Pick<Cause, 'cause' | 'tenants'>,
+  { cause, tenants }: Concerned,
   nights: readonly Failures[],
   past: readonly NightRun[] = [],
 ): Trend | undefined {
@@ -335,8 +336,8 @@ export function trendOf(
 }
 
 /** A change is made once, and not night by night. */
-function trendOfApply(results: Cause['tenants'][number]['results']): Trend | undefined {
-  const [first] = results.map(({ finishedAt }) => finishedAt).toSorted();
+function trendOfApply(results: Concerned['tenants'][number]['results']): Trend | undefined {
+  const [first] = results.flatMap(({ finishedAt }) => finishedAt ?? []).toSorted();
   return first === undefined || !results.every(isApply)
     ? undefined
     : { values: [], since: `since ${localDay(first)}`, later: new Map() };
@@ -347,16 +348,20 @@ const historyIntervalMs = 300_000;
 /** Since when each cause has been there: the same in every list, by the nights of the main job. @param tenants none: nothing is read. */
 export function useTrends(jobs: readonly JobRuns[], tenants: readonly Tenant[]): (cause: Cause) => Trend | undefined {
   const main = mainJob(jobs);
-  const causes = main === undefined ? [] : causesOf(tenants);
-  const runs = causes.length === 0 ? [] : (main?.runs ?? []);
+  return useTrendsIn(main?.job.name ?? '', main?.runs ?? [], main === undefined ? [] : causesOf(tenants));
+}
+
+/** The same by the nights of one job. */
+export function useTrendsIn(job: string, listed: readonly RunSummaryAnswer[], causes: readonly Concerned[]) {
+  const runs = causes.length === 0 ? [] : listed;
   const nights = nightsOf(runs, mostNights).flatMap(({ run }) => run ?? []);
   const failures = useFailures(nights, runs);
   const past = usePolling(
-    (api) => readHistoryOf(api, main?.job.name ?? '', mostNights, causes),
-    `nights of causes ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
+    (api) => readHistoryOf(api, job, mostNights, causes),
+    `nights of causes in ${job} ${causes.map(({ cause, tenants: { length } }) => `${cause} ${length}`).join()}`,
     historyIntervalMs,
   ).value;
-  return (cause) => trendOf(cause, failures, past?.get(cause.cause));
+  return (cause: Concerned) => trendOf(cause, failures, past?.get(cause.cause));
 }
 
 /**

@@ -18,9 +18,10 @@ import { auditLink } from './view-filter.ts';
 import { useMayStart, useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
-import { useJobs, useSince } from './nights.ts';
+import { runsPerJob, useJobs, useSince, useTrendsIn } from './nights.ts';
 import { usePolling, useTenants } from './polling.ts';
 import { runLink, tenantLink } from './route.ts';
+import { type Failed, TryAgainDialog } from './start-buttons.tsx';
 import { StartDialog } from './start-dialog.tsx';
 import type { TenantDetailsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import type { Api } from './api.ts';
@@ -94,7 +95,7 @@ const firstSort: RowsSort = { column: 'outcome', descending: false };
 
 const keyOf = ({ tenantId }: RunTenant): string => tenantId;
 
-type VisitedRun = Pick<RunAnswer, 'runId' | 'job' | 'parameters'>;
+type VisitedRun = Pick<RunAnswer, 'runId' | 'job' | 'parameters' | 'startedAt'>;
 
 interface RunTenantsProps {
   readonly answer: RunTenantsAnswer;
@@ -115,13 +116,15 @@ export function RunTenants({ answer, run, filter, onFilter, hasKeys }: RunTenant
   const isGrouped = sort.column === firstSort.column && !sort.descending;
   const [showsWell, setShowsWell] = useState(false);
   const isFiltered = shown.length < tenants.length;
-  const items = useMemo(
-    () =>
-      isGrouped
-        ? grouped(shown, { codes, job, runId, ...(isFiltered ? {} : { well: [showsWell, setShowsWell] }) })
-        : shown,
-    [isGrouped, shown, codes, job, runId, isFiltered, showsWell],
-  );
+  const since = useSinceOf(run, tenants);
+  const { jobs } = useJobs();
+  const [failed, setFailed] = useState<readonly Failed[]>();
+  const items = useMemo(() => {
+    if (!isGrouped) return shown;
+    const own = isEnded(status) && !isApply(run) ? jobs?.filter(({ name }) => name === job) : undefined;
+    const ways = { jobs: own, parameters: run.parameters, onTry: setFailed };
+    return grouped(shown, { codes, run, since, ways, ...(isFiltered ? {} : { well: [showsWell, setShowsWell] }) });
+  }, [isGrouped, shown, codes, status, runId, [...since].join(), jobs, isFiltered, showsWell]);
   const open = tenants.find((tenant) => keyOf(tenant) === openKey);
   if (tenants.length === 0) return <Empty title={noTenants(status)} />;
   return (
@@ -144,6 +147,7 @@ export function RunTenants({ answer, run, filter, onFilter, hasKeys }: RunTenant
           openKey={openKey}
         />
       )}
+      {failed && <TryAgainDialog failed={failed} onClose={() => setFailed(undefined)} />}
       {open === undefined ? null : (
         <RunTenantDetails run={run} tenant={open} codes={codes} onClose={() => setOpenKey(undefined)} />
       )}
@@ -154,8 +158,35 @@ export function RunTenants({ answer, run, filter, onFilter, hasKeys }: RunTenant
 /** More tenants than these that succeeded are one line below those that need somebody. */
 const mostWell = 10;
 
-interface GroupOptions extends Pick<RunTenantsAnswer, 'codes' | 'runId'> {
-  readonly job: string;
+/** A cause as the remedies know it. */
+const concernedBy = (cause: string, tenants: readonly RunTenant[], { job, runId }: VisitedRun) => ({
+  cause,
+  tenants: tenants.map((tenant) => ({ tenant, results: [{ job, runId }] })),
+});
+
+/** Since when the tenants of each cause fail, by the nights of the job up to the run. */
+function useSinceOf(run: VisitedRun, tenants: readonly RunTenant[]): ReadonlyMap<string, string | undefined> {
+  const readsRuns = useRole('Runs.Read');
+  const load = async (api: Api) => (readsRuns ? api.runs(runsPerJob, run.job) : undefined);
+  const runs = usePolling(load, `runs up to ${run.runId}`).value?.runs ?? [];
+  const failed = Map.groupBy(
+    // A change is made once, and not night by night.
+    isApply(run) ? [] : tenants.filter(({ outcome }) => outcome === 'failed'),
+    (tenant) => causeOfVisit(tenant) ?? '',
+  );
+  const causes = [...failed].map(([cause, some]) => concernedBy(cause, some, run));
+  const trendOf = useTrendsIn(
+    run.job,
+    runs.filter(({ startedAt }) => startedAt <= run.startedAt),
+    causes,
+  );
+  return new Map(causes.map((cause) => [cause.cause, trendOf(cause)?.since]));
+}
+
+interface GroupOptions extends Pick<RunTenantsAnswer, 'codes'> {
+  readonly run: VisitedRun;
+  readonly since: ReturnType<typeof useSinceOf>;
+  readonly ways: Pick<Parameters<typeof GroupHead>[0], 'jobs' | 'parameters' | 'onTry'>;
   /** Whether those that succeeded are shown, and what changes it. Undefined: they are. */
   readonly well?: readonly [isShown: boolean, show: (isShown: boolean) => void];
 }
@@ -163,7 +194,7 @@ interface GroupOptions extends Pick<RunTenantsAnswer, 'codes' | 'runId'> {
 /** The tenants under what came of them: failures by cause, the most frequent first. The order within stays. */
 function grouped(
   shown: readonly RunTenant[],
-  { codes, job, runId, well }: GroupOptions,
+  { codes, run, since, ways, well }: GroupOptions,
 ): readonly (RunTenant | RowGroup)[] {
   const isTrouble = (outcome: string): boolean => outcome === 'failed' || outcome === 'retrying';
   const groups = [
@@ -182,7 +213,6 @@ function grouped(
       const { outcome = 'waiting' } = first ?? {};
       const cause = first && causeOfVisit(first);
       const text = codes.find((known) => known.code === cause);
-      const tenants = some.map((tenant) => ({ tenant, results: [{ job, runId }] }));
       const isBad = isTrouble(outcome);
       const folds = well !== undefined && outcome === 'succeeded' && groups.length > 1 && some.length > mostWell;
       const rows = some.reduce((sum, tenant) => sum + tenant.rows, 0);
@@ -192,11 +222,12 @@ function grouped(
           <>
             <GroupHead
               count={some.length}
-              since={folds ? count(rows, 'row') : undefined}
+              {...ways}
+              since={folds ? count(rows, 'row') : since.get(outcome === 'failed' ? (cause ?? '') : '')}
               title={isBad && cause !== undefined ? (text?.title ?? titleOf(cause)) : capitalized(outcomeWord(outcome))}
               tone={isBad ? outcomeStyle(outcome).tone : undefined}
               advice={isBad && cause !== undefined ? adviceOf(cause) || text?.advice : undefined}
-              cause={isBad && cause !== undefined ? { cause, tenants } : undefined}
+              cause={isBad && cause !== undefined ? concernedBy(cause, some, run) : undefined}
             />
             {folds ? (
               <button

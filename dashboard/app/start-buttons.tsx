@@ -1,6 +1,8 @@
 import { useId, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
-import { type Cause as WholeCause, titleOf } from '../../src/lib/api/trouble.ts';
+import type { Concerned } from '../../src/lib/api/next-step.ts';
+import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 import { byTopic, topicTitle } from '../../src/lib/core/topics.ts';
 import { AskDialog } from './ask-dialog.tsx';
 import { Search } from './choice.tsx';
@@ -11,7 +13,6 @@ import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
 
 type Job = JobsAnswer['jobs'][number];
-type Cause = Pick<WholeCause, 'cause' | 'tenants'>;
 
 interface StartButtonsProps {
   /** Undefined: they are not loaded. */
@@ -51,17 +52,20 @@ export const mostToStart = 500;
  */
 export function TryAgain(props: {
   readonly jobs: readonly Job[] | undefined;
-  readonly cause: Cause;
-  readonly onOpen?: (failed: readonly Failed[]) => void;
+  readonly cause: Concerned;
+  /** Of the run that they failed in. */
+  readonly parameters?: RunAnswer['parameters'];
+  readonly onOpen?: ((failed: readonly Failed[]) => void) | undefined;
+  readonly class?: string;
 }) {
-  const { jobs = [], cause, onOpen } = props;
+  const { jobs = [], cause, parameters, onOpen, class: look } = props;
   const mayStart = useMayStart();
   const tenantsOf = ({ name }: Job): readonly string[] =>
     cause.tenants.flatMap(({ tenant, results }) => (results.some(({ job }) => job === name) ? tenant.tenantId : []));
   const failed = jobs.flatMap((job) => {
     const tenants = tenantsOf(job);
     const isOffered = job.changes !== true && tenants.length > 0 && tenants.length <= mostToStart && mayStart(job);
-    return isOffered ? { job, tenants } : [];
+    return isOffered ? { job, tenants, parameters } : [];
   });
   const n = new Set(failed.flatMap(({ tenants }) => tenants)).size;
   const words = (
@@ -77,7 +81,11 @@ export function TryAgain(props: {
       </button>
     );
   return (
-    <DialogButton isOffered={n > 0} dialog={(onClose) => <TryAgainDialog failed={failed} onClose={onClose} />}>
+    <DialogButton
+      isOffered={n > 0}
+      class={look}
+      dialog={(onClose) => <TryAgainDialog failed={failed} onClose={onClose} />}
+    >
       {words}
     </DialogButton>
   );
@@ -87,6 +95,7 @@ export function TryAgain(props: {
 export interface Failed {
   readonly job: Job;
   readonly tenants: readonly string[];
+  readonly parameters?: RunAnswer['parameters'];
 }
 
 /** For what failed when it was opened: the page goes on to change. */

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { TenantsAnswer } from '../../src/lib/api/answers/tenants.ts';
 import { Warnings } from '../shared/text.tsx';
-import { lastAnswerText, GroupHead, InPartnerCenter, noTenant } from './causes.tsx';
+import { lastAnswerText, GroupHead, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
@@ -13,7 +13,7 @@ import { usePolling } from './polling.ts';
 import { forRole } from './role-needed.tsx';
 import { goTo, replaceAddress, runLink, tenantLink } from './route.ts';
 import { saveFile } from './save-file.ts';
-import { type Failed, mostToStart, StartButtons, TryAgain, TryAgainDialog } from './start-buttons.tsx';
+import { type Failed, mostToStart, StartButtons, TryAgainDialog } from './start-buttons.tsx';
 import { type JobColumn, narrowColumns, tenantColumns } from './tenant-columns.tsx';
 import {
   changesColumn,
@@ -149,8 +149,8 @@ function Matrix({ answer, found, filter, jobs }: MatrixProps) {
   const trends = causes.map((cause) => trendOf(cause)?.since).join();
   const [failed, setFailed] = useState<readonly Failed[]>();
   const items = useMemo(() => {
-    const tryAgain = (cause: Cause) => <TryAgain jobs={jobs.map(({ job }) => job)} cause={cause} onOpen={setFailed} />;
-    return isGrouped ? grouped(found, causes, trendOf, tryAgain) : found;
+    const ways = { jobs: jobs.map(({ job }) => job), onTry: setFailed };
+    return isGrouped ? grouped(found, causes, trendOf, ways) : found;
   }, [found, causes, trends, isGrouped, jobs]);
   // Of a tenant with several causes, that of the first one, under which it stands.
   const later = useMemo(
@@ -241,7 +241,7 @@ function grouped(
   found: readonly Tenant[],
   causes: readonly Cause[],
   trendOf: ReturnType<typeof useTrends>,
-  tryAgain: (cause: Cause) => preact.ComponentChildren,
+  ways: Pick<Parameters<typeof GroupHead>[0], 'jobs' | 'onTry'>,
 ): readonly (Tenant | RowGroup)[] {
   const byGroup = Map.groupBy(found, groupOf);
   return [...causes.map(({ cause }) => [cause, titleOf(cause)] as const), ...otherGroups].flatMap(([key, title]) => {
@@ -254,11 +254,16 @@ function grouped(
     const below = new Set(some);
     // Those that a filter leaves.
     const shown = cause && { ...cause, tenants: cause.tenants.filter(({ tenant }) => below.has(tenant)) };
+    const ending = key === 'ends' ? { cause: 'gdap_expiring', tenants: [] } : undefined;
     const text = [advice ?? [], key === 'ends' ? [] : lastAnswersText(some)].flat().join(' ');
     const head = (
-      <GroupHead {...{ title, tone, since }} advice={text || undefined} cause={shown} count={some.length}>
-        <InPartnerCenter cause={key === 'ends' ? 'gdap_expiring' : key} look="btn s" tabIndex={-1} />
-        {shown && (key === 'change_failed' ? <ShowChange cause={shown} /> : tryAgain(shown))}
+      <GroupHead
+        {...{ title, tone, since, ...ways }}
+        advice={text || undefined}
+        cause={shown ?? ending}
+        count={some.length}
+      >
+        {shown && key === 'change_failed' ? <ShowChange cause={shown} /> : null}
       </GroupHead>
     );
     return [new RowGroup(key, head), ...(key === 'ends' ? some.toSorted(endsFirst) : some)];

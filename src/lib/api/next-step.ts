@@ -25,11 +25,11 @@ const consentIn = (tenants: readonly Named[]): Step =>
 type Named = Pick<Tenant, 'tenantId' | 'defaultDomain'>;
 
 /** A cause, and the tenants that it concerns. */
-interface Concerned {
+export interface Concerned {
   readonly cause: string;
   readonly tenants: readonly {
     readonly tenant: Pick<Tenant, 'tenantId' | 'name' | 'defaultDomain'>;
-    readonly results: readonly Pick<LastResult, 'job' | 'runId'>[];
+    readonly results: readonly (Pick<LastResult, 'job' | 'runId'> & Partial<Pick<LastResult, 'finishedAt'>>)[];
   }[];
 }
 
