@@ -5,16 +5,12 @@ import { capitalized } from '../../src/lib/core/text.ts';
 import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
-import { adviceOf, titleOf } from '../../src/lib/api/trouble.ts';
-import { listed } from '../../src/lib/core/text.ts';
-import { stepFor } from '../../src/lib/api/next-step.ts';
-import { GroupHead, InPartnerCenter } from './causes.tsx';
-import { Command, CopyButton } from './copy.tsx';
-import { Dialog } from './dialog.tsx';
+import { titleOf } from '../../src/lib/api/trouble.ts';
 import { byDay, count, localDate, localDay, localTime } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Clock, Panel, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
-import { tenantLink } from './route.ts';
+import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
+import { goTo, tenantLink } from './route.ts';
+import { tenantsLink } from './tenant-filter.ts';
 
 /** What a kind of event means, in a few words. A newer broker may know kinds that this page does not. */
 export const kindTitle = (kind: string): string => {
@@ -73,9 +69,26 @@ export function openOf(events: readonly EventView[]): ReadonlySet<EventView> {
   return open;
 }
 
-const newMs = 24 * 60 * 60 * 1000;
-
-export const isNew = ({ at }: EventView): boolean => Date.parse(at) > Date.now() - newMs;
+/** What ended each trouble, or made it of no account: the first such event after it. @param events as of {@link openOf}. */
+function endsOf(events: readonly EventView[]): ReadonlyMap<EventView, EventView> {
+  const ends = new Map<EventView, EventView>();
+  for (const ofTenant of Map.groupBy(events, ({ tenantId }) => tenantId).values())
+    for (const [at, event] of ofTenant.entries()) {
+      const [, endedBy] = troubles.find(([kinds]) => kinds.includes(event.kind)) ?? [];
+      const end =
+        endedBy &&
+        ofTenant
+          .slice(0, at)
+          .findLast(
+            ({ kind, application }) =>
+              kind === 'excluded' ||
+              (kind === 'lost' && event.kind !== 'lost') ||
+              (endedBy.includes(kind) && application === event.application),
+          );
+      if (end !== undefined) ends.set(event, end);
+    }
+  return ends;
+}
 
 const tones = { info: 'idle', warning: 'warn', critical: 'bad' } as const;
 
@@ -118,71 +131,7 @@ export function Timeline({ entries, most }: { readonly entries: readonly Timelin
   );
 }
 
-/** Their remedy is the same as that of a cause. The consent for another application names that. */
-const isNoConsent = ({ kind, application }: EventView): boolean =>
-  kind === 'consent_missing' && application === undefined;
-
-/** What is wrong, as other pages call it: a heading over the tenants that it concerns. */
-const headingOf = (event: EventView): string =>
-  event.kind === 'ending' ? titleOf('gdap_expiring') : (titleOfCause(event) ?? kindTitle(event.kind));
-
-/** What to do in any tenant. */
-const remedyOf = ({ advice = '', tenantId }: EventView): string => advice.replaceAll(tenantId, '');
-
-/** Events of one cause with the same remedy, the worst first. Those of relationships that end begin with the first one to end. */
-const byCause = (events: readonly EventView[]) =>
-  [...Map.groupBy(events, (event) => `${headingOf(event)} ${isNoConsent(event) ? '' : remedyOf(event)}`)]
-    .map(([key, some]) => ({
-      key,
-      some:
-        some[0]?.kind === 'ending'
-          ? some.toSorted(({ endsAt: one = '' }, { endsAt: other = '' }) => one.localeCompare(other))
-          : some,
-    }))
-    .toSorted((one, other) => Number(isBad(other.some[0])) - Number(isBad(one.some[0])));
-
-const isBad = (event: EventView | undefined): boolean => event !== undefined && toneOf(event.kind) === 'bad';
-
 type SomeEvents = readonly [EventView, ...EventView[]];
-
-/** What to do about events of one cause: in words, and the command at their end if they have one. */
-function helpFor(events: SomeEvents): { readonly words: string; readonly command: string | undefined } {
-  const [first] = events;
-  const { advice = '', tenantId } = first;
-  if (isNoConsent(first)) {
-    const cause = 'consent_required';
-    const tenants = events.map(({ tenantId, tenantName: name }) => ({ tenant: { tenantId, name }, results: [] }));
-    const step = stepFor({ cause, tenants });
-    return { words: [adviceOf(cause), step?.about ?? []].flat().join(' '), command: step?.command };
-  }
-  const ids = [...new Set(events.map((event) => event.tenantId))];
-  const [, words = advice, command] = /^(.*\S) *`(ptb [^`]*)`\.?$/s.exec(advice) ?? [];
-  return { words, command: command?.replace(tenantId, ids.join(' ')) };
-}
-
-/** Over events of one cause: how many, what is wrong, and what to do. */
-function CauseOf({ events }: { readonly events: SomeEvents }) {
-  const [first] = events;
-  const { words, command } = helpFor(events);
-  const title = headingOf(first);
-  return (
-    <div>
-      <GroupHead count={events.length} title={title} tone={toneOf(first.kind)} advice={words} />
-      {command === undefined ? null : (
-        <CopyButton
-          text={command}
-          what="command"
-          whatFor={isNoConsent(first) ? title : listed(events.map((event) => event.tenantName))}
-          isAlone
-        />
-      )}
-      <InPartnerCenter cause={causeOf(first)} look="btn s" />
-    </div>
-  );
-}
-
-/** As other pages know it. */
-const causeOf = ({ kind, reason }: EventView): string => (kind === 'ending' ? 'gdap_expiring' : (reason ?? ''));
 
 /** An event, what happened to several tenants in the same minute, or tags that were changed on one day. */
 interface Line {
@@ -191,16 +140,13 @@ interface Line {
   readonly isPart?: true;
 }
 
-const textOf = (event: EventView): string =>
-  titleOfCause(event) === undefined && event.kind !== 'reachable'
-    ? tagsText(event) || inLocalTime(event.explanation)
-    : '';
-
-/** What the heading with the cause does not say. */
-const belowCause = (event: EventView): string =>
-  event.kind === 'ending' && event.endsAt !== undefined
-    ? `Ends on ${localDay(event.endsAt)}`
-    : textOf(event) || kindTitle(event.kind);
+const textOf = (event: EventView): string => {
+  const { kind, reason, explanation } = event;
+  if (titleOfCause(event) !== undefined || kind === 'reachable') return '';
+  // That a list shows the tenant is what the title says.
+  if (kind === 'appeared' && reason !== undefined && reason !== 'not_listed') return titleOf(reason);
+  return tagsText(event) || inLocalTime(explanation);
+};
 
 /** Events that differ in the tenant alone are one line, and so are the tags that were changed on one day: people change them. */
 const linesOf = (events: readonly EventView[]): readonly Line[] =>
@@ -223,9 +169,6 @@ const tenantsIn = ({ events }: Line): string => count(new Set(events.map(({ tena
 
 const keyOf = ({ events }: Line): string => `${events.length > 1 ? 'several ' : ''}${events.at(-1)?.id}`;
 
-/** More equal events than these that are open are one line: an outage would hide all else. */
-const mostEqual = 3;
-
 interface EventTableProps {
   /** The newest first. */
   readonly events: readonly EventView[];
@@ -233,15 +176,10 @@ interface EventTableProps {
   readonly stillOpen: ReadonlySet<EventView> | undefined;
   /** Without the others. */
   readonly isOpenOnly: boolean;
-  /** How many events were read if there are older ones. */
-  readonly newest: number | undefined;
 }
 
-export const newestText = (newest: number): string => `the newest ${count(newest, 'event')}`;
-
-/** Events of many tenants: what is open by cause, with what to do, then the others by day. What a line lacks is in a drawer. */
-export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }: EventTableProps) {
-  const [open, setOpen] = useState<EventView>();
+/** What happened to whom, the newest first, by day, and of troubles how long they lasted. What helps is on the page of the tenant. */
+export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const toggle = (line: Line): void => {
     const others = [...unfolded].filter((key) => key !== keyOf(line));
@@ -251,120 +189,139 @@ export function EventTable({ events, stillOpen = new Set(), isOpenOnly, newest }
     line,
     ...(unfolded.has(keyOf(line)) ? line.events.map((event) => ({ events: [event], isPart: true }) as const) : []),
   ];
-  const causes = byCause(events.filter((event) => stillOpen.has(event))).map(({ key, some }) => ({
-    title: key,
-    head: <CauseOf events={some as unknown as SomeEvents} />,
-    items: linesOf(some).flatMap((line) =>
-      line.events.length > mostEqual ? withParts(line) : line.events.map((event): Line => ({ events: [event] })),
+  const ends = endsOf(events);
+  const shown = isOpenOnly && stillOpen ? events.filter((event) => stillOpen.has(event)) : events;
+  const lines = linesOf(shown).flatMap(withParts);
+  const dayOf = new Map(
+    byDay(lines, ({ events: [{ at }] }) => at).flatMap(({ title, items }) =>
+      items.slice(0, 1).map((first) => [first, title] as const),
     ),
-  }));
-  const past = events.filter((event) => !stillOpen.has(event));
-  const days = byDay(linesOf(past).flatMap(withParts), ({ events: [{ at }] }) => at);
-  const timeOf = ({ events: [event, ...others] }: Line, time: ComponentChildren) =>
-    others.length > 0 ? (
-      time
-    ) : (
-      <button type="button" class="link" aria-haspopup="dialog" onClick={() => setOpen(event)}>
-        {time}
-        <span class="visually-hidden">, details</span>
-      </button>
-    );
-  const tenantsCell = (line: Line) =>
-    line.events.length > 1 ? (
-      <button type="button" class="link" aria-expanded={unfolded.has(keyOf(line))} onClick={() => toggle(line)}>
-        <Icon name="turn" turns /> {tenantsIn(line)}
-      </button>
-    ) : (
-      tenantOf(line.events[0])
-    );
-  const table = (
-    groups: typeof causes | typeof days,
-    ofTime: (line: Line) => ComponentChildren,
-    what: (line: Line) => ComponentChildren,
-  ) => (
-    <Table<Line>
-      class="events"
-      columns={[
-        ['Time', 'w-m p2', (line) => timeOf(line, ofTime(line))],
-        ['Tenant', 'w-l wrap', tenantsCell, ({ events: some }) => some.map(({ tenantName }) => tenantName).join(', ')],
-        [
-          'What happened',
-          'wrap',
-          (line) => (
-            <>
-              <span class="sub">{timeOf(line, ofTime(line))}</span>
-              {what(line)}
-            </>
-          ),
-        ],
-      ]}
-      items={groups.flatMap(({ items }) => items)}
-      keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
-      onOpen={(line) => (line.events.length > 1 ? toggle(line) : setOpen(line.events[0]))}
-      rowClass={(line) => `event${stillOpen.has(line.events[0]) ? '' : ' past'}${line.isPart ? ' part' : ''}`}
-      groupsOf={() => groups}
-    />
   );
-  const dayTable = table(
-    days,
-    ({ events: some }) => {
-      const [oldest, newest] = [some.at(-1), some[0]].map((event = some[0]) => <Clock iso={event.at} />);
-      return localTime(some[0].at) === localTime(some.at(-1)?.at ?? '') ? newest : [oldest, '–', newest];
-    },
-    (line) => <Happened line={line} />,
+  const lastedOf = (line: Line) =>
+    stillOpen === undefined ? null : <Lasted events={line.events} stillOpen={stillOpen} ends={ends} />;
+  return (
+    <div class="panel">
+      <Table<Line>
+        class="events"
+        columns={[
+          [
+            'Time',
+            'w-l p2',
+            (line) => (
+              <>
+                {dayOf.has(line) ? <b>{dayOf.get(line)}</b> : null}{' '}
+                {line.isPart ? null : <ClockOf events={line.events} />}
+              </>
+            ),
+          ],
+          [
+            'Tenant',
+            'w-l wrap',
+            (line) =>
+              line.events.length > 1 ? (
+                <button
+                  type="button"
+                  class="link"
+                  aria-expanded={unfolded.has(keyOf(line))}
+                  onClick={() => toggle(line)}
+                >
+                  <Icon name="turn" turns /> {tenantsIn(line)}
+                </button>
+              ) : (
+                tenantOf(line.events[0])
+              ),
+            ({ events: some }) => some.map(({ tenantName }) => tenantName).join(', '),
+          ],
+          [
+            'What happened',
+            'wrap',
+            (line) => (
+              <>
+                <span class="sub">
+                  <Time iso={line.events[0].at} short />
+                </span>
+                <Happened line={line} isOpen={line.events.some((event) => stillOpen?.has(event))} />
+                <span class="sub">{lastedOf(line)}</span>
+              </>
+            ),
+          ],
+          ...(stillOpen === undefined ? [] : [['Lasted', 'w-x wrap p2', lastedOf] as const]),
+        ]}
+        items={lines}
+        keyOf={(line) => `${keyOf(line)}${line.isPart ? ' part' : ''}`}
+        onOpen={(line) => (line.events.length > 1 ? toggle(line) : goTo(tenantLink(line.events[0].tenantId)))}
+        rowClass={(line) => `event${line.isPart ? ' part' : ''}${dayOf.has(line) ? ' first' : ''}`}
+      />
+    </div>
   );
+}
+
+/** When it happened, or from when to when. */
+function ClockOf({ events }: Pick<Line, 'events'>) {
+  const [newest, oldest] = [events[0], events.at(-1) ?? events[0]];
+  if (localTime(newest.at) === localTime(oldest.at)) return <Clock iso={newest.at} />;
   return (
     <>
-      {causes.length === 0 ? null : (
-        <Panel title={newest === undefined ? 'Still open' : `Still open among ${newestText(newest)}`} bare>
-          {table(
-            causes,
-            ({ events: [{ at }] }) => (
-              <Time iso={at} short />
-            ),
-            ({ events: [event] }) => belowCause(event),
-          )}
-        </Panel>
-      )}
-      {isOpenOnly || past.length === 0 ? null : causes.length === 0 ? (
-        <div class="panel">{dayTable}</div>
-      ) : (
-        <Panel title="Past events" bare>
-          {dayTable}
-        </Panel>
-      )}
-      {open === undefined ? null : (
-        <Dialog
-          title={open.tenantName}
-          about={
-            <>
-              <Time iso={open.at} exact />, {titleOfCause(open) ?? kindTitle(open.kind)}
-            </>
-          }
-          kind="drawer"
-          onClose={() => setOpen(undefined)}
-          actions={
-            <a class="btn" href={tenantLink(open.tenantId)}>
-              Open the tenant
-            </a>
-          }
-        >
-          {stillOpen.has(open) ? <OpenDetails event={open} /> : <Details event={open} />}
-        </Dialog>
-      )}
+      <Clock iso={oldest.at} />–<Clock iso={newest.at} />
     </>
   );
 }
 
-/** What happened and is over, or asks for nothing: it alarms nobody. Below the line of several, only what differs. */
-function Happened({ line }: { readonly line: Line }) {
+interface LastedProps extends Pick<Line, 'events'> {
+  readonly stillOpen: ReadonlySet<EventView>;
+  readonly ends: ReadonlyMap<EventView, EventView>;
+}
+
+/** How long a trouble has been open, with the way to its remedy, or lasted and what ended it. Nothing of what is no trouble. */
+function Lasted({ events, stillOpen, ends }: LastedProps) {
+  const open = events.filter((event) => stillOpen.has(event));
+  const [first] = events;
+  if (open.length > 0) {
+    const to = events.length > 1 ? tenantsLink({ show: 'needs action' }) : tenantLink(first.tenantId);
+    const some = open.length === events.length ? '' : `${open.length.toLocaleString('en')} of ${events.length} `;
+    return (
+      <>
+        <a href={to}>
+          {some}still open
+          {events.length > 1 ? null : <span class="visually-hidden">: {first.tenantName}</span>}
+        </a>
+        , {spanOf(Date.parse(first.at), Date.now())}
+      </>
+    );
+  }
+  const end = ends.get(first);
+  // Of several, only what is true of all.
+  if (end === undefined || events.some((event) => ends.get(event)?.kind !== end.kind || ends.get(event)?.at !== end.at))
+    return null;
+  const what = titleOfCause(end) ?? kindTitle(end.kind);
+  return (
+    <span class="quiet">
+      {spanOf(Date.parse(first.at), Date.parse(end.at))}, then {/^[A-Z]{2}/.test(what) ? what : uncapitalized(what)}
+    </span>
+  );
+}
+
+const uncapitalized = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
+
+/** `20 days`, `3 hours`, `1 minute`. */
+function spanOf(fromMs: number, toMs: number): string {
+  const minutes = Math.max(1, Math.round((toMs - fromMs) / 60_000));
+  if (minutes < 60) return count(minutes, 'minute');
+  const hours = Math.round(minutes / 60);
+  return hours < 24 ? count(hours, 'hour') : count(Math.round(hours / 24), 'day');
+}
+
+/** What happened. What is over, or asks for nothing, alarms nobody. Below the line of several, only what differs. */
+function Happened({ line, isOpen }: { readonly line: Line; readonly isOpen: boolean }) {
   const [event] = line.events;
   const { kind } = event;
   if (line.isPart) return kind === 'tags_changed' ? tagsText(event) : null;
   const text = textOfLine(line);
   return (
     <>
-      <ToneBadge tone={goodNews.has(kind) ? toneOf(kind) : 'idle'}>{titleOfCause(event) ?? kindTitle(kind)}</ToneBadge>
+      <ToneBadge tone={isOpen || goodNews.has(kind) ? toneOf(kind) : 'idle'}>
+        {titleOfCause(event) ?? kindTitle(kind)}
+      </ToneBadge>
       {text === '' ? null : (
         <span class="quiet p2">
           <span class="visually-hidden">:</span> <Sentence text={text} />
@@ -383,17 +340,6 @@ const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(te
 /** `+managed −trial`. */
 const tagsText = ({ tagsAdded = [], tagsRemoved = [] }: EventView): string =>
   [...tagsAdded.map((tag) => `+${tag}`), ...tagsRemoved.map((tag) => `−${tag}`)].join(' ');
-
-/** Details of what is still open, with the command that helps. */
-function OpenDetails({ event }: { readonly event: EventView }) {
-  const { words, command } = helpFor([event]);
-  return (
-    <>
-      <Details event={{ ...event, advice: words }} />
-      {command === undefined ? null : <Command text={command} whatFor={event.tenantName} />}
-    </>
-  );
-}
 
 /** What happened in words, what to do, and what the words do not say. */
 function Details({ event }: { readonly event: EventView }) {

@@ -4,7 +4,7 @@ import { eventKinds } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Choice, Segments, withChosen } from './choice.tsx';
 import { useSignedIn } from './context.ts';
 import { type EventsFilter, eventsLink } from './view-filter.ts';
-import { EventTable, isNew, kindTitle, newestText, openOf } from './event-list.tsx';
+import { EventTable, kindTitle, openOf } from './event-list.tsx';
 import { count, shortLocalTime } from './format.ts';
 import { Empty, Failure, Head, Loaded, MoreButton } from './pieces.tsx';
 import { forRole } from './role-needed.tsx';
@@ -28,26 +28,16 @@ function Events({ filter }: FilterProps) {
   const stillOpen = filter.kind === undefined ? openOf(events) : undefined;
   const isOpenOnly = filter.show === 'open' && stillOpen !== undefined;
   const known = events.length === 0 ? '' : `${count(events.length, 'event')}${loadMore === undefined ? '' : ' so far'}`;
-  // What has been open for longer is among those that were not read.
-  const newest = loadMore === undefined ? undefined : events.length;
   return (
     <>
       <Head
         title={
-          events.length === 0 || stillOpen === undefined
+          known === '' || stillOpen === undefined
             ? known || 'Events'
-            : openText(events.length, stillOpen.size, newest)
+            : `${known}, ${stillOpen.size === 0 ? 'none' : stillOpen.size.toLocaleString('en')} still open`
         }
         name="Events"
-        lede={
-          stillOpen === undefined || events.length === 0 ? undefined : (
-            <>
-              {newText([...stillOpen])}
-              <a href="#/tenants">All tenants, worst first</a>
-            </>
-          )
-        }
-        about={polled.value && lookedText(polled.value)}
+        lede={polled.value && lookedText(polled.value)}
       />
       <Filters filter={filter}>
         {stillOpen === undefined || events.length === 0 ? null : (
@@ -71,9 +61,11 @@ function Events({ filter }: FilterProps) {
             {events.length === 0 ? (
               <Nothing filter={filter} hasOlder={loadMore !== undefined} />
             ) : isOpenOnly && stillOpen.size === 0 ? (
-              <Empty title={`${openText(events.length, 0, newest)}.`} />
+              <Empty
+                title={`None of ${loadMore === undefined ? '' : 'the newest '}${count(events.length, 'event')} is still open.`}
+              />
             ) : (
-              <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} newest={newest} />
+              <EventTable events={events} stillOpen={stillOpen} isOpenOnly={isOpenOnly} />
             )}
             {loadMore === undefined ? null : <Failure failure={failure} />}
             <MoreButton
@@ -93,22 +85,6 @@ const lookedText = ({ lookedAt }: EventsAnswer): string =>
   lookedAt === undefined
     ? 'The broker has not looked at the tenants yet. It does so every ten minutes.'
     : `The broker last looked at the tenants at ${shortLocalTime(lookedAt)}.`;
-
-/** How many of those that are open began lately. */
-function newText(open: readonly EventView[]): string {
-  const { length } = open.filter(isNew);
-  return length === 0
-    ? ''
-    : `${length.toLocaleString('en')} of them ${length === 1 ? 'is' : 'are'} from the last 24 hours. `;
-}
-
-/** Of other pages a tenant can need somebody without an event, such as for a job that failed. */
-function openText(known: number, open: number, newest: number | undefined): string {
-  const all = newest === undefined ? count(known, 'event') : newestText(newest);
-  if (open === 0) return `None of ${all} is still open`;
-  const some = newest === undefined ? count(open, 'event') : `${open.toLocaleString('en')} of ${all}`;
-  return `${some} ${open === 1 ? 'is' : 'are'} still open`;
-}
 
 function Nothing({ filter, hasOlder }: FilterProps & { readonly hasOlder: boolean }) {
   const isFiltered = eventsLink(filter) !== eventsLink({});

@@ -33,7 +33,7 @@ describe('the page of events', skippedBecause(noBrowser), () => {
     await page.close();
   });
 
-  const names = (): Promise<string[]> => page.locator('.event td a').allTextContents();
+  const names = (): Promise<string[]> => page.locator('.event td:nth-child(2) a').allTextContents();
   const status = () => page.locator('main [role=status]').first().textContent();
 
   it('shows a new event on top by itself, once', async () => {

@@ -9,9 +9,7 @@ import { kindTitle, openOf } from '../../../dashboard/app/event-list.tsx';
 import { EventsView } from '../../../dashboard/app/events-view.tsx';
 import { TenantEvents } from '../../../dashboard/app/tenant-events.tsx';
 import type { EventsAnswer, EventView } from '../../../src/lib/api/answers/tenants.ts';
-import { reasonAdvice } from '../../../src/lib/tenants/tenant.ts';
-import { adviceForEvent } from '../../../src/lib/tenant-events/create-tenant-events.ts';
-import { type EventKind, eventKinds, type TenantEvent } from '../../../src/lib/tenant-events/tenant-event.ts';
+import { eventKinds } from '../../../src/lib/tenant-events/tenant-event.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { signedIn } from './signed-in.tsx';
@@ -83,7 +81,7 @@ async function page(
     },
     show: (next: Parameters<typeof EventsView>[0]['filter']) =>
       rerender(signedIn(methods, <EventsView filter={next} />, roles)),
-    names: () => [...root.querySelectorAll('.event a')].map(({ textContent }) => textContent),
+    names: () => [...root.querySelectorAll('.event td:nth-child(2) a')].map(({ textContent }) => textContent),
     status: () => root.querySelector('[role=status]')?.textContent,
     press: async (text: string) => {
       const button = [...root.querySelectorAll('button')].find((each) => each.textContent === text);
@@ -137,74 +135,46 @@ describe('the filter of events', () => {
 it('has the times of its words in the zone of the reader', async () => {
   const explanation = 'The relationship now ends at 2026-12-13 16:16 UTC.';
   const { root } = await page(() => [event(1, { explanation })]);
-  const words = root.querySelector('tbody td:last-child')?.textContent;
+  const words = root.querySelector('tbody td:nth-child(3)')?.textContent;
   expect(words).toContain(`The relationship now ends at ${localTime('2026-12-13T16:16Z')}.`);
 });
 
-it('counts a tenant once that lost its access twice, and nothing that has ended', async () => {
+it('counts all events, and of a tenant that lost its access twice one as still open', async () => {
   const tenantId = '5f3a0000-4c1d-4e5f-9a6b-010000000000';
   const without = event(1, { tenantId: 'other', kind: 'ending' });
   const log = [event(3, { tenantId }), event(2, { tenantId }), without];
   const titleOf = async (events: readonly EventView[], filter = {}) => {
     await cleanUp();
     const { root } = await page(() => events, { filter });
-    return [root.querySelector('h1')?.textContent, root.querySelector('.lede')?.firstChild?.textContent];
+    return root.querySelector('h1')?.textContent;
   };
-  expect(await titleOf(log)).toEqual(['2 events are still open', '']);
+  expect(await titleOf(log)).toBe('3 events, 2 still open');
   const back = event(4, { tenantId, kind: 'back' });
-  expect(await titleOf([back, ...log])).toEqual(['1 event is still open', '']);
-  expect(await titleOf([back])).toEqual(['None of 1 event is still open', '']);
-  expect(await titleOf(log, { tenants: 'group:gold' })).toEqual(['2 events are still open', '']);
+  expect(await titleOf([back, ...log])).toBe('4 events, 1 still open');
+  expect(await titleOf([back])).toBe('1 event, none still open');
+  expect(await titleOf(log, { tenants: 'group:gold' })).toBe('3 events, 2 still open');
   // What ended them is missing.
-  expect(await titleOf(log, { kind: 'lost' })).toEqual(['2 events', undefined]);
+  expect(await titleOf(log, { kind: 'lost' })).toBe('2 events');
 });
 
-it('says how many of those that are open are new, whatever else happened', async () => {
-  const at = new Date().toISOString();
-  const { root } = await page(() => [
-    event(3, { at, tenantId: 'a', kind: 'tags_changed', tagsAdded: ['managed'] }),
-    event(2, { at, tenantId: 'b', reason: 'gdap_expired', advice: 'Request a relationship.' }),
-    event(1, { tenantId: 'c', reason: 'gdap_expired', advice: 'Request a relationship.' }),
-  ]);
-  expect(root.querySelector('h1')?.textContent).toBe('2 events are still open');
-  expect(root.querySelector('.lede')?.textContent).toBe(
-    '1 of them is from the last 24 hours. All tenants, worst first',
-  );
-  expect([...root.querySelectorAll('.event')].map(({ className }) => className)).toEqual([
-    'event',
-    'event',
-    'event past',
-  ]);
-  expect(root.querySelector('.group a')?.textContent).toBe(
-    'Open Partner Center in a new tab: GDAP relationship expired',
-  );
-});
-
-it('has the command that helps with what is open in its details', async () => {
-  const { root } = await page(() => [event(1, { kind: 'consent_missing', tenantId: 'a' })]);
-  await act(() => root.querySelector<HTMLElement>('.event th button')?.click());
-  expect(root.querySelector('dialog .cmd code')?.textContent).toBe('ptb tenants consent --tenant a');
-});
-
-/** The headings of groups, each with the rows below it. */
-const groupsIn = (root: Element) =>
-  [...root.querySelectorAll('tbody')].map((group) => [
-    group.querySelector('.group b')?.textContent,
-    [...group.querySelectorAll('.event')].map((row) =>
-      [...row.children].slice(1).map((cell) => {
-        cell.querySelector('.sub')?.remove();
-        return cell.textContent.trim();
-      }),
-    ),
-  ]);
+/** Day, tenant, what happened, and how long it lasted, as a wide screen has them. */
+const rowsIn = (root: Element) =>
+  [...root.querySelectorAll('.event')].map((row) => {
+    const seen = row.cloneNode(true) as Element;
+    for (const hidden of seen.querySelectorAll('.sub, .visually-hidden')) hidden.remove();
+    return [seen.querySelector('th b'), ...[...seen.children].slice(1)].map((cell) => cell?.textContent.trim() ?? '');
+  });
 
 /** What is open alone. */
 const open = { filter: { show: 'open' } } as const;
 
-it('has what is open above the others, which are by day, the newest first', async () => {
+it('tells by day what happened to whom, how long it lasted, and what ended it', async () => {
+  vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-12-03T05:00:00.000Z'));
   const { root, press } = await page(() => [
-    event(4, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'] }),
-    event(3, { reason: 'gdap_expired', tenantId: 'b' }),
+    event(6, { kind: 'tags_changed', tenantId: 'd', tagsAdded: ['managed'] }),
+    event(5, { reason: 'gdap_expired', tenantId: 'b' }),
+    event(4, { kind: 'back', tenantId: 'c', explanation: 'Yes.', at: '2026-11-23T08:00:00.000Z' }),
+    event(3, { reason: 'gdap_expired', tenantId: 'c', at: '2026-11-23T05:00:00.000Z' }),
     event(2, {
       kind: 'ending',
       days: 1,
@@ -212,109 +182,48 @@ it('has what is open above the others, which are by day, the newest first', asyn
       tenantId: 'b',
       at: '2026-11-23T05:00:00.000Z',
     }),
-    event(1, { kind: 'reachable', tenantId: 'b', at: '2026-11-23T05:00:00.000Z' }),
+    event(1, { kind: 'appeared', reason: 'gdap_active' as never, tenantId: 'b', at: '2026-11-23T04:00:00.000Z' }),
   ]);
-  expect(groupsIn(root)).toEqual([
-    ['GDAP relationship expired', [['Customer 3', 'Access is lost']]],
-    [
-      expect.stringMatching(/^(Today|Yesterday|Tuesday, 24 November)/),
-      [['Customer 4', 'The tags were changed: +managed']],
-    ],
-    [
-      expect.stringMatching(/^(Yesterday|Monday, 23 November)/),
-      [
-        ['Customer 2', 'GDAP relationship ends within 1 day, on 24 Nov'],
-        ['Customer 1', 'Access for the first time'],
-      ],
-    ],
+  expect(rowsIn(root)).toEqual([
+    ['Tuesday, 24 November', 'Customer 6', 'The tags were changed +managed', ''],
+    ['', 'Customer 5', 'GDAP relationship expired', 'still open, 9 days'],
+    ['Monday, 23 November', 'Customer 4', 'Access is back Yes.', ''],
+    ['', 'Customer 3', 'GDAP relationship expired', '3 hours, then access is back'],
+    ['', 'Customer 2', 'GDAP relationship ends within 1 day, on 24 Nov', '1 day, then GDAP relationship expired'],
+    ['', 'Customer 1', expect.stringMatching(/^New customer tenant/), ''],
   ]);
-  // What is over has no sign of an alarm.
-  expect([...root.querySelectorAll('.event .badge')].map(({ className }) => className)).toEqual([
-    'badge idle',
-    'badge idle',
-    'badge good',
+  expect([...root.querySelectorAll('.event .badge')].map(({ className }) => className.split(' ').at(-1))).toEqual([
+    'idle',
+    'bad',
+    'good',
+    'idle',
+    'idle',
+    'idle',
   ]);
+  expect(root.querySelector('.event td:last-child a')?.getAttribute('href')).toBe('#/tenants/b');
   expect([...root.querySelectorAll('.seg button')].map(({ textContent }) => textContent)).toEqual([
-    'All 4',
+    'All 6',
     'Still open 1',
   ]);
   await press('Still open 1');
   expect(location.hash).toBe('#/events?show=open');
+  vi.restoreAllMocks();
+});
+
+it('leads from a row to its tenant, and has no remedy of its own', async () => {
+  const { root, queries } = await page(() => [event(2, { tenantId: 'a', advice: 'Run `ptb doctor`.' })], open);
+  expect(rowsIn(root).map(([, name]) => name)).toEqual(['Customer 2']);
+  // The API does not know what is open.
+  expect(queries[0]).not.toHaveProperty('show');
+  expect(root.textContent).not.toContain('ptb doctor');
+  await act(() => root.querySelector<HTMLElement>('.event th')?.click());
+  expect(location.hash).toBe('#/tenants/a');
 });
 
 it('says that none is open where only these are asked for', async () => {
   const { root } = await page(() => [event(1, { kind: 'tags_changed' })], open);
   expect(root.querySelector('.empty')?.textContent).toBe('None of 1 event is still open.');
 });
-
-it('puts what is open under its causes, the worst first', async () => {
-  const { root, queries } = await page(
-    () => [
-      event(8, { kind: 'ending', days: 14, endsAt: '2026-12-13T12:00:00.000Z', tenantId: 'a' }),
-      event(7, { kind: 'ending', days: 7, endsAt: '2026-12-08T12:00:00.000Z', tenantId: 'c' }),
-      event(6, { reason: 'gdap_expired' }),
-      event(5, { kind: 'consent_missing', tenantId: 'b', advice: 'Give the consent in it.' }),
-      event(4, { reason: 'not_listed' }),
-      event(3, { kind: 'role_missing', tenantId: 'd' }),
-      event(2, { kind: 'reachable', at: '2026-11-22T05:00:00.000Z' }),
-      event(1, { kind: 'appeared', at: '2026-11-22T05:00:00.000Z' }),
-    ],
-    open,
-  );
-  expect(root.querySelector('h1')?.textContent).toBe('5 events are still open');
-  // The API does not know what is open.
-  expect(queries[0]).not.toHaveProperty('show');
-  const words = 'The broker can no longer reach the tenant.';
-  expect(groupsIn(root)).toEqual([
-    ['GDAP relationship expired', [['Customer 6', 'Access is lost']]],
-    ['No consent for the application', [['Customer 5', 'The consent is missing']]],
-    // The first to end comes first.
-    [
-      'GDAP relationship ends soon',
-      [
-        ['Customer 7', 'Ends on 8 Dec'],
-        ['Customer 8', 'Ends on 13 Dec'],
-      ],
-    ],
-    ['A job was refused access', [['Customer 3', words]]],
-  ]);
-  // As loud as the cause on other pages.
-  expect([...root.querySelectorAll('.group .n')].map(({ className }) => className)).toEqual([
-    'n bad',
-    'n bad',
-    'n warn',
-    'n warn',
-  ]);
-  expect(root.querySelector('.event time')?.textContent).toMatch(/^24 Nov, /);
-});
-
-it('says once what helps with events alike, with one command for all to copy', async () => {
-  const lacks = (sequence: number, tenantId: string) =>
-    event(sequence, {
-      kind: 'consent_missing',
-      tenantId,
-      advice: `Consent again: \`ptb tenants consent --tenant ${tenantId}\``,
-    });
-  const { root } = await page(
-    () => [lacks(4, 'a'), event(3, { tenantId: 'b', advice: 'Request a relationship.' }), lacks(2, 'c')],
-    open,
-  );
-  expect([...root.querySelectorAll('.group')].map(({ textContent }) => textContent)).toEqual([
-    '2No consent for the application Give the consent, wait about three minutes, then try again. Copy command for No consent for the application',
-    '1Access is lost Request a relationship.',
-  ]);
-  expect(groupsIn(root)[0]?.[1]).toHaveLength(2);
-  expect(commandsIn(root)).toEqual(['ptb tenants consent --tenant a c']);
-  await cleanUp();
-  const many = await page(() => [1, 2, 3, 4, 5, 6, 7].map((n) => lacks(n, `t${n}`)), open);
-  expect(commandsIn(many.root)).toEqual(['ptb tenants consent --dry-run']);
-  expect(many.root.querySelector('.group')?.textContent).toContain(
-    'This lists all customers that would get the consent:',
-  );
-});
-
-/** What the buttons copy. */
-const commandsIn = (root: Element) => [...root.querySelectorAll<HTMLElement>('.copy')].map(({ title }) => title);
 
 it('has one row for what happened to several tenants in the same minute, which opens', async () => {
   const back = (n: number, more: Partial<EventView> = {}) => event(n, { kind: 'back', tenantId: `t${n}`, ...more });
@@ -324,7 +233,7 @@ it('has one row for what happened to several tenants in the same minute, which o
     back(2),
     back(1, { at: '2026-11-24T04:59:59.000Z' }),
   ]);
-  const names = () => groupsIn(root)[0]?.[1];
+  const names = () => rowsIn(root).map(([, ...cells]) => cells.slice(0, 2));
   const before = [
     ['2 tenants', expect.stringContaining('no longer')],
     ['Customer 3', expect.stringContaining('Another one.')],
@@ -345,17 +254,15 @@ it('has one row for all tags that were changed on one day', async () => {
     tagged(2, { at: '2026-11-24T05:30:00.000Z' }),
     tagged(1, { at: '2026-11-22T05:30:00.000Z' }),
   ]);
-  const lines = () => groupsIn(root).map(([, rows]) => rows);
-  const single = ['Customer 1', 'The tags were changed: +managed'];
-  expect(lines()).toEqual([[['2 tenants', 'The tags were changed']], [single]]);
+  const lines = () => rowsIn(root).map(([, ...cells]) => cells.slice(0, 2));
+  const single = ['Customer 1', 'The tags were changed +managed'];
+  expect(lines()).toEqual([['2 tenants', 'The tags were changed'], single]);
   await press(' 2 tenants');
   expect(lines()).toEqual([
-    [
-      ['2 tenants', 'The tags were changed'],
-      ['Customer 3', '+trial'],
-      ['Customer 2', '+managed'],
-    ],
-    [single],
+    ['2 tenants', 'The tags were changed'],
+    ['Customer 3', '+trial'],
+    ['Customer 2', '+managed'],
+    single,
   ]);
 });
 
@@ -366,87 +273,18 @@ it('keeps the tags of two years apart, and gives the time from the first to the 
     tagged(2, '2026-11-24T05:30:00.000Z'),
     tagged(1, '2025-11-24T05:30:00.000Z'),
   ]);
-  expect(groupsIn(root).map(([, rows]) => rows?.length)).toEqual([1, 1]);
+  expect(rowsIn(root).map(([, tenants]) => tenants)).toEqual(['2 tenants', 'Customer 1']);
   const [from, to] = [30, 40].map((minute) => localTime(`2026-11-24T05:${minute}:00.000Z`).slice(-5));
-  expect(root.querySelector('.events tbody td, .events tbody .event > *')?.textContent).toBe(`${from}–${to}`);
+  expect(root.querySelector('.event th')?.textContent).toMatch(new RegExp(` ${from}–${to}$`));
 });
 
 it('folds many events of one minute that are still open', async () => {
   const lost = (n: number) => event(n, { tenantId: `t${n}`, reason: 'gdap_expired', advice: 'Request one.' });
   const { root, press } = await page(() => [4, 3, 2, 1].map(lost), open);
-  const rows = () => groupsIn(root).map(([, some]) => some?.length);
-  expect(rows()).toEqual([1]);
+  expect(rowsIn(root)).toHaveLength(1);
+  expect(root.querySelector('.event td:last-child a')?.textContent).toBe('still open');
   await press(' 4 tenants');
-  expect(rows()).toEqual([5]);
-});
-
-it('gives one command for several tenants whose remedy differs in the tenant alone, also for another application', async () => {
-  const more = (n: number, kind: EventKind, application?: string): EventView => {
-    const advice = adviceForEvent({ kind, tenantId: `t${n}`, application } as TenantEvent)!;
-    return event(n, { kind, tenantId: `t${n}`, advice, ...(application === undefined ? {} : { application }) });
-  };
-  const { root } = await page(
-    () => [
-      more(4, 'consent_missing', 'second'),
-      more(3, 'consent_missing', 'second'),
-      more(2, 'consent_differs'),
-      more(1, 'consent_missing'),
-    ],
-    open,
-  );
-  expect(commandsIn(root)).toEqual([
-    'ptb tenants consent --tenant t4 t3 --application second',
-    'ptb tenants consent --tenant t1',
-    'ptb tenants consent --renew --tenant t2',
-  ]);
-  expect([...root.querySelectorAll('.copy')].map(({ textContent }) => textContent.trim())).toEqual([
-    'Copy command for Customer 4, Customer 3',
-    'Copy command for No consent for the application',
-    'Copy command for Customer 2',
-  ]);
-});
-
-const failed = { code: 'consent_required', detail: '', nextStep: 'See `ptb health`.' } as const;
-it.each<[Partial<TenantEvent>, string, string | undefined]>([
-  [
-    { kind: 'consent_missing' },
-    'Give the consent, wait about three minutes, then try again.',
-    'ptb tenants consent --tenant id-t1',
-  ],
-  [
-    { kind: 'consent_missing', application: 'second' },
-    'Consent again:',
-    'ptb tenants consent --tenant id-t1 --application second',
-  ],
-  [{ kind: 'consent_differs' }, 'Add the permissions:', 'ptb tenants consent --renew --tenant id-t1'],
-  // It has two commands, and ends with one of them.
-  [
-    { kind: 'auto_consent_failed', failure: failed },
-    'See ptb health. To consent:',
-    'ptb tenants consent --tenant id-t1',
-  ],
-  [{ kind: 'role_missing' }, 'See which roles the relationship gives and to whom:', 'ptb doctor'],
-  [{ kind: 'lost', reason: 'not_listed' }, 'Find out in Partner Center whether the customer has left.', undefined],
-  [{ kind: 'ending' }, reasonAdvice.gdap_expiring, undefined],
-])('shows for %j what to do: %s, and to copy %s', async (more, words, command) => {
-  const told = { tenantId: 'id-t1', ...more } as TenantEvent;
-  const { kind, application } = told;
-  const advice = adviceForEvent(told)!;
-  const { root } = await page(
-    () => [event(1, { kind, tenantId: 'id-t1', advice, ...(application === undefined ? {} : { application }) })],
-    open,
-  );
-  expect(root.querySelector('.group span.cut')?.textContent.trim()).toBe(words);
-  expect(root.querySelector<HTMLElement>('.copy')?.title).toBe(command);
-});
-
-it('keeps the condition under which a new tenant needs the consent', async () => {
-  const advice = adviceForEvent({ kind: 'reachable', tenantId: 't1' } as TenantEvent)!;
-  const { root } = await page(() => [event(1, { kind: 'reachable', tenantId: 't1', advice })]);
-  await act(() => root.querySelector<HTMLButtonElement>('tbody .link')?.click());
-  expect(document.querySelector('dialog')?.textContent).toContain(
-    'If the application has no consent there yet, and AUTO_CONSENT is off: ptb tenants consent --tenant t1',
-  );
+  expect(rowsIn(root)).toHaveLength(5);
 });
 
 it.each<[string, EventView['kind'][], EventView['kind'][]]>([
@@ -470,7 +308,7 @@ it.each<[string, EventView['kind'][], EventView['kind'][]]>([
 });
 
 describe('the list of events', () => {
-  it('shows what happened and what to do, with the words of each kind', async () => {
+  it('shows what happened, with the words of each kind', async () => {
     const log = [
       event(2, { advice: 'Find out: `ptb doctor`.' }),
       event(1, { kind: 'tags_changed', tagsAdded: ['a'], tagsRemoved: ['b'] }),
@@ -479,15 +317,7 @@ describe('the list of events', () => {
     const [lost, tags] = [...root.querySelectorAll('.event')];
     expect(names()).toEqual(['Customer 2', 'Customer 1']);
     expect(lost?.textContent).toContain('The broker can no longer reach the tenant.');
-    const details = async (row: Element | undefined): Promise<string> => {
-      await act(() => row?.querySelector('button')?.click());
-      return root.querySelector('dialog .in')?.textContent ?? '';
-    };
-    expect(await details(lost)).toBe(
-      'The broker can no longer reach the tenant.Find out:ptb doctor Copy the command for Customer 2',
-    );
-    expect(root.querySelector('dialog code')?.textContent).toBe('ptb doctor');
-    expect(await details(tags)).toContain('+a −b');
+    expect(tags?.textContent).toContain('+a −b');
     expect(status()).toBe('2 events. ');
     expect(root.textContent).toContain('The broker last looked at the tenants at ');
     expect(eventKinds.map((kind) => kindTitle(kind))).not.toContain(undefined);
@@ -510,9 +340,8 @@ describe('the list of events', () => {
     let log = logOf(9);
     const { names, status, press, root } = await page(() => log, { pageSize: 4 });
     expect([names().length, status()]).toEqual([4, '4 events so far. ']);
-    const titles = () => [root.querySelector('h1')?.textContent, root.querySelector('.panel h2')?.textContent];
     // What has been open for longer was not read.
-    expect(titles()).toEqual(['1 of the newest 4 events is still open', 'Still open among the newest 4 events']);
+    expect(root.querySelector('h1')?.textContent).toBe('4 events so far, 1 still open');
     await press('Show older events');
     expect(names()).toHaveLength(8);
     log = logOf(10);
@@ -560,7 +389,7 @@ describe('the list of events', () => {
     });
     const { root, unmount } = await open();
     cleanUp = unmount;
-    const names = () => [...root.querySelectorAll('.event a')].map(({ textContent }) => textContent);
+    const names = () => [...root.querySelectorAll('.event td:nth-child(2) a')].map(({ textContent }) => textContent);
     const older = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show older events');
     await act(() => older?.click());
     await passed();
