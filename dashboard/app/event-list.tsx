@@ -6,7 +6,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
-import { byDay, count, localDate, localDay, localTime } from './format.ts';
+import { byDay, count, localDate, localDay, localTime, shortDay } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { goTo, tenantLink } from './route.ts';
@@ -194,7 +194,7 @@ export function EventTable({ events, stillOpen, isOpenOnly }: EventTableProps) {
   const lines = linesOf(shown).flatMap(withParts);
   const dayOf = new Map(
     byDay(lines, ({ events: [{ at }] }) => at).flatMap(({ title, items }) =>
-      items.slice(0, 1).map((first) => [first, title] as const),
+      items.slice(0, 1).map((first) => [first, title.includes(' ') ? shortDay(first.events[0].at) : title] as const),
     ),
   );
   const lastedOf = (line: Line) =>
@@ -295,9 +295,9 @@ function Lasted({ events, stillOpen, ends }: LastedProps) {
     return null;
   const what = titleOfCause(end) ?? kindTitle(end.kind);
   return (
-    <span class="quiet">
+    <>
       {spanOf(Date.parse(first.at), Date.parse(end.at))}, then {/^[A-Z]{2}/.test(what) ? what : uncapitalized(what)}
-    </span>
+    </>
   );
 }
 

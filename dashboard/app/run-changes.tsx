@@ -41,21 +41,21 @@ export function SinceBefore({ run, tenants }: SinceBeforeProps) {
   const link = <a href={runLink(before.runId)}>run of {localTime(before.startedAt)}</a>;
   if (failedSame)
     return (
-      <p class="quiet">
+      <p class="since-run">
         {failed.length === 0 ? 'No tenant failed, as' : 'The same tenants failed as'} in the {link}.{' '}
         <Totals run={run} before={before} failedSame />
       </p>
     );
   return (
-    <>
-      <h3>Since the {link}</h3>
-      <ul class="since-run">
+    <div class="since-run">
+      Since the {link}:
+      <ul>
         <News tenants={beganToFail} tone="bad" text="began to fail" />
         <News tenants={worksAgain} tone="good" text={worksAgain.length === 1 ? 'works again' : 'work again'} />
         {unknown === 0 ? null : <li>{count(unknown, 'tenant')} that failed then gave no result now.</li>}
         <Totals run={run} before={before} failedSame={false} />
       </ul>
-    </>
+    </div>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { RunAnswer, RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
+import { isErrorCode } from '../../src/lib/core/errors.ts';
 import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
@@ -10,6 +11,7 @@ import { count, countOf, duration } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
+import { Keys, type stripOf } from './run-timeline.tsx';
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { isApply } from './tenant-filter.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
@@ -102,12 +104,12 @@ interface RunTenantsProps {
   readonly run: VisitedRun;
   readonly filter: RunTenantFilter;
   readonly onFilter: (filter: RunTenantFilter) => void;
-  /** Whether keys above the table filter it by outcome and cause. */
-  readonly hasKeys: boolean;
+  /** Of the strip: their keys filter the table by outcome and cause. */
+  readonly parts: ReturnType<typeof stripOf>;
 }
 
 /** The tenants of a run in a table, its failures by cause. */
-export function RunTenants({ answer, run, filter, onFilter, hasKeys }: RunTenantsProps) {
+export function RunTenants({ answer, run, filter, onFilter, parts }: RunTenantsProps) {
   const { status, tenants, codes } = answer;
   const { runId, job } = run;
   const [sort, setSort] = useState(firstSort);
@@ -129,7 +131,7 @@ export function RunTenants({ answer, run, filter, onFilter, hasKeys }: RunTenant
   if (tenants.length === 0) return <Empty title={noTenants(status)} />;
   return (
     <section class="stack" aria-label="Tenants">
-      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={onFilter} hasKeys={hasKeys}>
+      <Filters filter={filter} tenants={tenants} shown={shown.length} onChange={onFilter} parts={parts}>
         {isGrouped ? null : <SortByTrouble onSort={() => setSort(firstSort)} />}
       </Filters>
       {shown.length === 0 ? (
@@ -161,7 +163,8 @@ const mostWell = 10;
 /** A cause as the remedies know it. */
 const concernedBy = (cause: string, tenants: readonly RunTenant[], { job, runId }: VisitedRun) => ({
   cause,
-  tenants: tenants.map((tenant) => ({ tenant, results: [{ job, runId }] })),
+  // Without access, another try helps as little as in the list of tenants.
+  tenants: tenants.map((tenant) => ({ tenant, results: isErrorCode(cause) ? [{ job, runId }] : [] })),
 });
 
 /** Since when the tenants of each cause fail, by the nights of the job up to the run. */
@@ -253,10 +256,10 @@ function Filters(props: {
   /** Number of tenants that the filter lets through. */
   readonly shown: number;
   readonly onChange: (filter: RunTenantFilter) => void;
-  readonly hasKeys: boolean;
+  readonly parts: RunTenantsProps['parts'];
   readonly children: ComponentChildren;
 }) {
-  const { filter, tenants, shown, onChange, hasKeys, children } = props;
+  const { filter, tenants, shown, onChange, parts, children } = props;
   const counts = Map.groupBy(tenants, ({ outcome }) => outcome);
   const causes = [...new Set(tenants.flatMap((tenant) => causeOfVisit(tenant) ?? []))];
   return (
@@ -266,7 +269,9 @@ function Filters(props: {
         placeholder="Name, id or cause"
         onInput={(search) => onChange({ ...filter, search })}
       />
-      {hasKeys ? null : (
+      {parts.length > 0 ? (
+        <Keys parts={parts} filter={filter} onFilter={onChange} />
+      ) : (
         <Segments
           label="Outcome"
           value={filter.outcome}
@@ -282,7 +287,7 @@ function Filters(props: {
           onChoose={(outcome) => onChange({ ...filter, outcome })}
         />
       )}
-      {hasKeys || causes.length === 0 ? null : (
+      {parts.length > 0 || causes.length === 0 ? null : (
         <Choice
           label="Cause"
           value={filter.code}

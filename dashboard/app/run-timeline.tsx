@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact';
 import type { RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
@@ -9,7 +8,7 @@ import type { RunTenantFilter } from './run-tenant-list.ts';
 import { causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 
 /** Whether there is more to say of how a run went than its title does: that it took some time, or several rounds. */
-export const isTimed = (run: RunAnswer, tenants: readonly RunTenant[]): boolean =>
+const isTimed = (run: RunAnswer, tenants: readonly RunTenant[]): boolean =>
   !isApplyWindow(run.window) && tenants.some(({ attempts }) => attempts > (run.durationMs < flowFromMs ? 1 : 0));
 
 /** What came of some tenants of a run: the failed ones by cause. */
@@ -31,63 +30,68 @@ function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
 
 const causeOf = (tenant: RunTenant): string => (tenant.outcome === 'failed' ? (causeOfVisit(tenant) ?? '') : '');
 
-interface OutcomesProps {
-  /** Those of {@link stripOf}. */
-  readonly parts: readonly Part[];
-  readonly filter: RunTenantFilter;
-  readonly onFilter: (filter: RunTenantFilter) => void;
-}
-
-/** The parts of the strip of a run; none if it would tell nothing. Its keys filter the table, which then needs no other filter of outcomes and causes. */
+/** The parts of the strip of a run; none if it would tell nothing. Their keys filter the table, which then needs no other filter of outcomes and causes. */
 export function stripOf(run: RunAnswer, tenants: readonly RunTenant[]): readonly Part[] {
   const parts = isEnded(run.status) ? partsOf(tenants) : [];
   return parts.length > 1 ? parts : [];
 }
 
-/** All tenants as one strip, by what came of them. Each key filters the table. */
-function Outcomes({ parts, filter, onFilter }: OutcomesProps) {
-  const firstFailed = parts.findIndex(({ outcome }) => outcome === 'failed');
-  // Causes differ by shade.
-  const shadeOf = ({ outcome }: Part, at: number) =>
-    outcome === 'failed' ? { opacity: Math.max(0.3, 1 - 0.25 * (at - firstFailed)) } : {};
+interface StripProps {
+  /** Those of {@link stripOf}. */
+  readonly parts: readonly Part[];
+}
+
+/** Causes differ by shade. */
+const shadeOf = (parts: readonly Part[], at: number) =>
+  parts[at]?.outcome === 'failed'
+    ? { opacity: Math.max(0.3, 1 - 0.25 * (at - parts.findIndex(({ outcome }) => outcome === 'failed'))) }
+    : {};
+
+/** All tenants as one strip, by what came of them. The keys and the table say the same. */
+export const Strip = ({ parts }: StripProps) => (
+  <div class="strip" aria-hidden="true">
+    {parts.map(({ outcome, cause, tenants }, at) => (
+      <span
+        key={`${outcome} ${cause}`}
+        class={`key ${toneOf(outcome)}`}
+        style={{ flexGrow: tenants, ...shadeOf(parts, at) }}
+      />
+    ))}
+  </div>
+);
+
+/** What the parts of the strip are. Each key filters the table. */
+export function Keys({
+  parts,
+  filter,
+  onFilter,
+}: StripProps & { readonly filter: RunTenantFilter; readonly onFilter: (filter: RunTenantFilter) => void }) {
   return (
-    <div class="outcomes">
-      <div class="strip" aria-hidden="true">
-        {parts.map((part, at) => (
-          <span
-            key={`${part.outcome} ${part.cause}`}
-            class={`key ${toneOf(part.outcome)}`}
-            style={{ flexGrow: part.tenants, ...shadeOf(part, at) }}
-          />
-        ))}
-      </div>
-      <ul class="keys" aria-label="Tenants by what came of them">
-        {parts.map((part, at) => {
-          const { outcome, cause, tenants: n } = part;
-          const isOn = filter.outcome === outcome && filter.code === cause;
-          return (
-            <li key={`${outcome} ${cause}`}>
-              <button
-                type="button"
-                class="link"
-                aria-pressed={isOn}
-                onClick={() => onFilter({ ...filter, ...(isOn ? noPart : { outcome, code: cause }) })}
-              >
-                <span class={`key ${toneOf(outcome)}`} style={shadeOf(part, at)} />
-                <b>{n.toLocaleString('en')}</b> {cause === '' ? outcomeWord(outcome) : titleOf(cause)}
-              </button>
-            </li>
-          );
-        })}
-        {filter.outcome === '' ? null : (
-          <li>
-            <button type="button" class="link" onClick={() => onFilter({ ...filter, ...noPart })}>
-              Show all
+    <ul class="keys" aria-label="Tenants by what came of them">
+      {parts.map(({ outcome, cause, tenants: n }, at) => {
+        const isOn = filter.outcome === outcome && filter.code === cause;
+        return (
+          <li key={`${outcome} ${cause}`}>
+            <button
+              type="button"
+              class="link"
+              aria-pressed={isOn}
+              onClick={() => onFilter({ ...filter, ...(isOn ? noPart : { outcome, code: cause }) })}
+            >
+              <span class={`key ${toneOf(outcome)}`} style={shadeOf(parts, at)} />
+              <b>{n.toLocaleString('en')}</b> {cause === '' ? outcomeWord(outcome) : titleOf(cause)}
             </button>
           </li>
-        )}
-      </ul>
-    </div>
+        );
+      })}
+      {filter.outcome === '' ? null : (
+        <li>
+          <button type="button" class="link" onClick={() => onFilter({ ...filter, ...noPart })}>
+            Show all
+          </button>
+        </li>
+      )}
+    </ul>
   );
 }
 
@@ -96,24 +100,13 @@ const noPart = { outcome: '', code: '' };
 const toneOf = (outcome: string): string =>
   ['succeeded', 'failed', 'skipped'].includes(outcome) ? outcome : 'notAttempted';
 
-/** How a run went: what came of its tenants, when they finished, its rounds, and what is new. The texts say the same as the drawings. */
-export function HowItWent(
-  props: {
-    readonly run: RunAnswer;
-    readonly tenants: readonly RunTenant[];
-    readonly children: ComponentChildren;
-  } & OutcomesProps,
-) {
-  const { run, tenants, children } = props;
-  return (
-    <Panel title={isEnded(run.status) ? 'How it went' : 'How it goes'}>
-      {/* While it runs, the notice above has a bar. */}
-      {props.parts.length === 0 ? null : <Outcomes {...props} />}
-      {isTimed(run, tenants) ? <RunTimeline run={run} tenants={tenants} /> : null}
-      {children}
+/** When the tenants of a run finished, and its rounds. The texts say the same as the drawings. */
+export const HowItWent = (props: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) =>
+  isTimed(props.run, props.tenants) ? (
+    <Panel title={isEnded(props.run.status) ? 'How it went' : 'How it goes'}>
+      <RunTimeline {...props} />
     </Panel>
-  );
-}
+  ) : null;
 
 /** Tenants finished over the time of a run, and its rounds below. */
 function RunTimeline({ run, tenants }: { readonly run: RunAnswer; readonly tenants: readonly RunTenant[] }) {

@@ -16,7 +16,7 @@ import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.ts
 import { RunTenants } from './run-tenants.tsx';
 import { useHeld } from './run-table.tsx';
 import { noFilter } from './run-tenant-list.ts';
-import { HowItWent, isTimed, stripOf } from './run-timeline.tsx';
+import { HowItWent, Strip, stripOf } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -94,7 +94,6 @@ function RunPage({
   // Not anew for each letter of a search.
   const strip = useMemo(() => stripOf(run, list?.tenants ?? []), [run, list]);
   const showsSince = run.status === 'completed' && !isQuery && !isApply;
-  const showsHow = strip.length > 0 || showsSince || isTimed(run, list?.tenants ?? []);
   // A tenant in which a change was refused has rows, too.
   const stored = list?.tenants.reduce(
     (sum, { outcome, rows }) => sum + (outcome === 'succeeded' || isApply ? rows : 0),
@@ -128,20 +127,7 @@ function RunPage({
       </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      {list === undefined || list.tenants.length === 0 || !showsHow ? null : (
-        <HowItWent
-          run={run}
-          tenants={list.tenants}
-          parts={strip}
-          filter={filter}
-          onFilter={(next) => {
-            setFilter(next);
-            goTo(runLink(runId, 'tenants'));
-          }}
-        >
-          {showsSince ? <SinceBefore run={run} tenants={list.tenants} /> : null}
-        </HowItWent>
-      )}
+      {strip.length === 0 ? null : <Strip parts={strip} />}
       <nav class="tabs" aria-label="Parts of the run">
         {(isQuery || isApply ? partsAlone : parts).map(([part, title]) => (
           <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
@@ -155,7 +141,11 @@ function RunPage({
             answer === undefined ? (
               <Failure failure={refusal} />
             ) : (
-              <RunTenants {...{ answer, run, filter }} hasKeys={strip.length > 0} onFilter={setFilter} />
+              <>
+                {showsSince ? <SinceBefore run={run} tenants={answer.tenants} /> : null}
+                <RunTenants {...{ answer, run, filter }} parts={strip} onFilter={setFilter} />
+                <HowItWent run={run} tenants={answer.tenants} />
+              </>
             )
           }
         </Loaded>

@@ -313,5 +313,5 @@ function stateOf(tenant: Tenant): string {
   const [worst] = troublesOf(tenant).toSorted((a, b) => a.tone.localeCompare(b.tone));
   if (worst !== undefined) return titleOf(worst.cause);
   if (!tenant.reachable) return titleOf(tenant.reason);
-  return endsSoon(tenant) ? titleOf(tenant.reason) : isWell(tenant) ? 'no failures' : 'results not known';
+  return endsSoon(tenant) ? titleOf(tenant.reason) : isWell(tenant) ? 'answered last time' : 'results not known';
 }

@@ -229,7 +229,7 @@ const open = ({ tenantId }: Tenant): void => {
 const otherGroups: readonly (readonly [string, string])[] = [
   ['ends', titleOf('gdap_expiring')],
   ['unknown', 'It is not known whether jobs failed'],
-  ['well', 'No failures now'],
+  ['well', 'Answered last time'],
   ['left out', 'Left out by the settings'],
 ];
 
@@ -301,7 +301,7 @@ interface FiltersProps extends FilterProps {
 const showTexts = [
   ['needs action', 'Need you'],
   ['ends soon', 'End soon'],
-  ['no trouble', 'No failures now'],
+  ['no trouble', 'Answered last time'],
   ['unreachable', 'No access'],
   ['last run failed', 'Failed'],
 ] as const;

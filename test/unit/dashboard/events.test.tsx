@@ -185,9 +185,9 @@ it('tells by day what happened to whom, how long it lasted, and what ended it', 
     event(1, { kind: 'appeared', reason: 'gdap_active' as never, tenantId: 'b', at: '2026-11-23T04:00:00.000Z' }),
   ]);
   expect(rowsIn(root)).toEqual([
-    ['Tuesday, 24 November', 'Customer 6', 'The tags were changed +managed', ''],
+    ['Tue, 24 Nov', 'Customer 6', 'The tags were changed +managed', ''],
     ['', 'Customer 5', 'GDAP relationship expired', 'still open, 9 days'],
-    ['Monday, 23 November', 'Customer 4', 'Access is back Yes.', ''],
+    ['Mon, 23 Nov', 'Customer 4', 'Access is back Yes.', ''],
     ['', 'Customer 3', 'GDAP relationship expired', '3 hours, then access is back'],
     ['', 'Customer 2', 'GDAP relationship ends within 1 day, on 24 Nov', '1 day, then GDAP relationship expired'],
     ['', 'Customer 1', expect.stringMatching(/^New customer tenant/), ''],

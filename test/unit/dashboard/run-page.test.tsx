@@ -517,7 +517,7 @@ it('the page of a run shows its rounds if there were several', async () => {
 
 it('the page of a run shows what came of its tenants as one strip, whose keys filter the table', async () => {
   const { root, unmount } = await open({});
-  const parts = [...root.querySelectorAll<HTMLButtonElement>('.outcomes button')];
+  const parts = [...root.querySelectorAll<HTMLButtonElement>('.filters > .keys button')];
   expect(parts.map(({ textContent }) => textContent)).toEqual([
     '1 succeeded',
     '1 No consent for the application',
@@ -611,7 +611,7 @@ describe('the total of the first column of a run', () => {
     await pass(0);
     const until = new Date(Date.parse(runWith().startedAt) + 1).toISOString();
     expect(asked).toEqual([['probe', { since: before.startedAt, until, compare: 'true' }]]);
-    const lines = [...root.querySelectorAll('.since-run li, .panel .pad > p')].map(({ textContent }) => textContent);
+    const lines = [...root.querySelectorAll('.since-run li, p.since-run')].map(({ textContent }) => textContent);
     await unmount();
     return lines;
   }

@@ -123,7 +123,7 @@ describe('the matrix of tenants', () => {
         'The tenant has not delegated administration to the partner, failed in 0 of 2 nights before',
         'no result',
       ],
-      ['1No failures now'],
+      ['1Answered last time'],
       ['Contoso', 'contoso.example', 'no end', 'no result', 'succeeded'],
     ]);
     expect(root.querySelector('h1')?.textContent).toBe('2 of 3 tenants need you');
@@ -207,7 +207,7 @@ describe('the matrix of tenants', () => {
       await unmount();
       return found;
     };
-    const always = ['All 3', 'Need you 2', 'End soon 0', 'No failures now 1'];
+    const always = ['All 3', 'Need you 2', 'End soon 0', 'Answered last time 1'];
     expect(await texts({})).toEqual(always);
     expect(await texts({ show: 'unreachable' })).toEqual([...always, 'No access 1']);
   });
@@ -307,7 +307,7 @@ describe('the matrix of tenants', () => {
       'AlpineAccess failed',
       expect.stringMatching(/^1GDAP relationship expired/),
       'BetaAccess failed',
-      '1No failures now',
+      '1Answered last time',
       'Contosocontoso.example',
     ]);
     expect(grouped.cells()[4]?.[2]).toMatch(/^ended 1 Nov/);
@@ -326,7 +326,7 @@ describe('the matrix of tenants', () => {
       'Tenant',
       'AlpineNo consent for the application · Access failed',
       'BetaGDAP relationship expired · Access failed',
-      'Contosono failures · contoso.example',
+      'Contosoanswered last time · contoso.example',
     ]);
     await byName.unmount();
   });
