@@ -144,7 +144,7 @@ const relationshipList = 'https://partner.microsoft.com/commerce/granularadminac
 /** The way to Partner Center for a cause that is mended there. @param props.look a button, a small one, which in a grid has `tabIndex={-1}`, or a link. */
 export const InPartnerCenter = (props: {
   readonly cause: string;
-  readonly look?: 'btn' | 'btn s' | 'link';
+  readonly look?: 'btn' | 'btn primary' | 'btn s' | 'link';
   readonly tabIndex?: number;
 }) => {
   const { cause, look = 'btn', tabIndex } = props;

@@ -6,7 +6,7 @@ import { tenantTitles } from '../../src/lib/notices/notice.ts';
 import { type EventKind, eventSeverities } from '../../src/lib/tenant-events/tenant-event.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
-import { byDay, count, localDate, localDay, localTime, shortDay } from './format.ts';
+import { byDay, count, localDate, localDay, localTime, relative, shortDay } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Clock, Table, Time, ToneBadge, type Tone } from './pieces.tsx';
 import { goTo, tenantLink } from './route.ts';
@@ -105,12 +105,13 @@ export interface TimelineEntry {
   readonly details: ComponentChildren;
 }
 
-export const entryOf = (event: EventView): TimelineEntry => ({
+/** The entry of an event. What is over needs no advice, and a banner gives that of a relationship. @param open those of {@link openOf}. */
+export const entryOf = (event: EventView, open: ReadonlySet<EventView>): TimelineEntry => ({
   id: event.id,
   at: event.at,
   tone: toneOf(event.kind),
   title: titleOfCause(event) ?? kindTitle(event.kind),
-  details: <Details event={event} />,
+  details: <Details event={event} isOver={isTrouble(event) && (!open.has(event) || isOfRelationship(event))} />,
 });
 
 /** The newest first. @param props.most entries that are shown. */
@@ -285,7 +286,7 @@ function Lasted({ events, stillOpen, ends }: LastedProps) {
           {some}still open
           {events.length > 1 ? null : <span class="visually-hidden">: {first.tenantName}</span>}
         </a>
-        , {spanOf(Date.parse(first.at), Date.now())}
+        , {spanOf(first.at, Date.now())}
       </>
     );
   }
@@ -296,20 +297,15 @@ function Lasted({ events, stillOpen, ends }: LastedProps) {
   const what = titleOfCause(end) ?? kindTitle(end.kind);
   return (
     <>
-      {spanOf(Date.parse(first.at), Date.parse(end.at))}, then {/^[A-Z]{2}/.test(what) ? what : uncapitalized(what)}
+      {spanOf(first.at, Date.parse(end.at))}, then {/^[A-Z]{2}/.test(what) ? what : uncapitalized(what)}
     </>
   );
 }
 
 const uncapitalized = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
 
-/** `20 days`, `3 hours`, `1 minute`. */
-function spanOf(fromMs: number, toMs: number): string {
-  const minutes = Math.max(1, Math.round((toMs - fromMs) / 60_000));
-  if (minutes < 60) return count(minutes, 'minute');
-  const hours = Math.round(minutes / 60);
-  return hours < 24 ? count(hours, 'hour') : count(Math.round(hours / 24), 'day');
-}
+/** `20 days`, `3 hours`. */
+const spanOf = (from: string, toMs: number): string => relative(from, toMs).replace(' ago', '');
 
 /** What happened. What is over, or asks for nothing, alarms nobody. Below the line of several, only what differs. */
 function Happened({ line, isOpen }: { readonly line: Line; readonly isOpen: boolean }) {
@@ -341,8 +337,12 @@ const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(te
 const tagsText = ({ tagsAdded = [], tagsRemoved = [] }: EventView): string =>
   [...tagsAdded.map((tag) => `+${tag}`), ...tagsRemoved.map((tag) => `−${tag}`)].join(' ');
 
+const isTrouble = ({ kind }: EventView): boolean => troubles.some(([kinds]) => kinds.includes(kind));
+
+const isOfRelationship = ({ kind }: EventView): boolean => kind === 'lost' || kind === 'ending';
+
 /** What happened in words, what to do, and what the words do not say. */
-function Details({ event }: { readonly event: EventView }) {
+function Details({ event, isOver }: { readonly event: EventView; readonly isOver: boolean }) {
   const { explanation, advice, scopes = [], jobs = [] } = event;
   const parts = [
     ...[tagsText(event) || []].flat(),
@@ -352,7 +352,7 @@ function Details({ event }: { readonly event: EventView }) {
   return (
     <>
       <Paragraphs text={inLocalTime(explanation)} />
-      <Paragraphs text={advice} />
+      {isOver ? null : <Paragraphs text={advice} />}
       {parts.length === 0 ? null : <p>{parts.join(' ')}</p>}
     </>
   );

@@ -16,6 +16,7 @@ import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { isApply } from './tenant-filter.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
+import { Marks } from './charts.tsx';
 import { auditLink } from './view-filter.ts';
 import { useMayStart, useRole } from './context.ts';
 import { StepFor } from './copy.tsx';
@@ -368,11 +369,13 @@ function RunTenantDetails(props: {
       <StepFor cause={code && { cause: code, tenants: [{ tenant: known ?? tenant, results: [run] }] }} />
       <dl>
         {outcome === 'failed' && cause !== undefined ? <Failing {...{ tenantId, cause, run }} /> : null}
-        <Fact name="Attempts">{attempts === 0 ? 'none' : String(attempts)}</Fact>
-        <Fact name="Last attempt">
-          {took === undefined ? undefined : (
+        <Fact name="Tried">
+          {attempts === 0 || took === undefined ? (
+            'not at all'
+          ) : (
             <>
-              <Time iso={finishedAt} exact />, took {duration(took)}
+              {attempts === 1 ? 'once' : `${attempts} times, last`} on <Time iso={finishedAt} exact />, took{' '}
+              {duration(took)}
             </>
           )}
         </Fact>
@@ -412,6 +415,9 @@ function FailingOf({
   readonly run: VisitedRun;
 }) {
   const { titleOf: titleOfJob } = useJobs();
+  // The newest first. A plan only looks, and an apply is no visit like the others.
+  const visits = (tenant.history ?? []).filter((result) => result.job === run.job && !isApply(result));
+  const failures = visits.filter(({ outcome }) => outcome === 'failed').length;
   const results = (tenant.lastResults ?? []).filter(({ outcome }) => outcome === 'failed');
   // A plan that was made since mends nothing of an apply.
   const own = tenant.lastResults?.find((result) => result.job === run.job && isApply(result) === isApply(run));
@@ -426,6 +432,17 @@ function FailingOf({
       ) : (
         <Fact name="Has failed">{since}</Fact>
       )}
+      <Fact name="Last runs">
+        {visits.length === 0 ? undefined : (
+          <>
+            <Marks
+              tones={visits.map(({ outcome }) => outcomeStyle(outcome).tone).toReversed()}
+              label="The newest last:"
+            />{' '}
+            failed in {failures === visits.length ? 'all' : `${failures} of`} {visits.length}
+          </>
+        )}
+      </Fact>
       <Fact name="Also fails">{others.length === 0 ? 'no other job' : others.join(', ')}</Fact>
     </>
   );

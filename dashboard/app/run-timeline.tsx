@@ -84,13 +84,6 @@ export function Keys({
           </li>
         );
       })}
-      {filter.outcome === '' ? null : (
-        <li>
-          <button type="button" class="link" onClick={() => onFilter({ ...filter, ...noPart })}>
-            Show all
-          </button>
-        </li>
-      )}
     </ul>
   );
 }

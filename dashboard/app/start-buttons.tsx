@@ -19,10 +19,12 @@ interface StartButtonsProps {
   readonly jobs: readonly Job[] | undefined;
   /** Tenants to begin with, as ids. */
   readonly tenants?: readonly string[];
+  /** Whether something else on the page comes first. */
+  readonly isSecond?: boolean;
 }
 
 /** Ask many tenants, and run a job: whatever of it the roles allow. */
-export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
+export function StartButtons({ jobs = [], tenants, isSecond = false }: StartButtonsProps) {
   const mayAsk = useRole('Requests.Send');
   const startable = jobs.filter(useMayStart());
   return (
@@ -32,7 +34,7 @@ export function StartButtons({ jobs = [], tenants }: StartButtonsProps) {
       </DialogButton>
       {startable.length > 0 ? (
         <DialogButton
-          class="primary"
+          class={isSecond ? undefined : 'primary'}
           dialog={(onClose) => <ChooseJob jobs={startable} tenantsOf={() => tenants} onClose={onClose} />}
         >
           <Icon name="play" /> Run a job{(tenants?.length ?? 0) > 1 ? ` over these ${tenants?.length}` : ''}…

@@ -9,7 +9,7 @@ import { shortName, titleInWords } from './approval-facts.tsx';
 import { type AuditRecord, oneARequest } from './audit-lines.ts';
 import { subjectOf } from './audit-record.tsx';
 import { useRole } from './context.ts';
-import { entryOf, Timeline, type TimelineEntry } from './event-list.tsx';
+import { entryOf, openOf, Timeline, type TimelineEntry } from './event-list.tsx';
 import { count } from './format.ts';
 import { useJobs } from './nights.ts';
 import { Loaded, Panel } from './pieces.tsx';
@@ -56,6 +56,7 @@ export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer 
   // The audit log has who changed a tag, and has it at once.
   const hasTags = records.some(({ kind }) => kind === 'tags');
   const events = polled.value?.events.filter(({ kind }) => kind !== 'tags_changed' || !hasTags) ?? [];
+  const open = openOf(events);
   const applied = history.filter(isApply).map(
     ({ runId, job: name, outcome, code, finishedAt }): TimelineEntry => ({
       id: runId,
@@ -68,7 +69,7 @@ export function TenantEvents({ tenant }: { readonly tenant: TenantDetailsAnswer 
   );
   const causes = new Map(history.map(({ runId, code }) => [runId, code]));
   const entries = [
-    ...events.map(entryOf),
+    ...events.map((event) => entryOf(event, open)),
     ...records,
     ...applied,
     ...failuresOf(runs).map(([last, ...others]): TimelineEntry => {

@@ -50,6 +50,8 @@ function ResultBadge({ result, changing, isBrief = false }: BadgeProps) {
     <ToneBadge tone={planned[0]} title="A plan changes nothing by itself.">
       {planned[1]}
     </ToneBadge>
+  ) : isBrief && result.code === 'change_failed' ? (
+    <ToneBadge tone="bad">refused</ToneBadge>
   ) : (
     <OutcomeBadge outcome={result.outcome} code={isBrief ? undefined : result.code} />
   );

@@ -24,7 +24,16 @@ import { TenantEvents } from './tenant-events.tsx';
 import { TenantExtract } from './tenant-extract.tsx';
 import { TenantJobs, TenantOverTime } from './tenant-history.tsx';
 import { TenantTags } from './tenant-tags.tsx';
-import { adviceOf, endsSoon, hasEnded, isWell, titleOf, type Trouble, troublesOf } from '../../src/lib/api/trouble.ts';
+import {
+  adviceOf,
+  endsSoon,
+  hasEnded,
+  isForPartnerCenter,
+  isWell,
+  titleOf,
+  type Trouble,
+  troublesOf,
+} from '../../src/lib/api/trouble.ts';
 import { noonOf, sinceOf, useJobs, useSince } from './nights.ts';
 import { StackedBar } from './charts.tsx';
 import { shownValue } from './result-columns.ts';
@@ -54,7 +63,7 @@ function OneTenant({ tenantId, history = {} }: TenantViewProps) {
           lede={tenant && wellText(tenant)}
           about={tenant && <About tenant={tenant} />}
         >
-          <Actions tenantId={tenantId} />
+          <Actions tenantId={tenantId} hasRemedy={tenant !== undefined && needsSomebody(tenant)} />
         </Head>
       )}
       <Loaded polled={polled}>{(found) => <Details tenant={found} reload={polled.reload} history={history} />}</Loaded>
@@ -93,7 +102,10 @@ function About({ tenant: { tenantId, defaultDomain } }: TenantProps) {
   );
 }
 
-function Actions({ tenantId }: { readonly tenantId: string }) {
+/** Whether a banner says what to do. */
+const needsSomebody = (tenant: TenantDetailsAnswer): boolean => troublesOf(tenant).length > 0 || endsSoon(tenant);
+
+function Actions({ tenantId, hasRemedy }: { readonly tenantId: string; readonly hasRemedy: boolean }) {
   const { jobs } = useJobs();
   const showsAudit = useRole('Audit.Read');
   return (
@@ -111,7 +123,7 @@ function Actions({ tenantId }: { readonly tenantId: string }) {
           </a>
         </>
       ) : null}
-      <StartButtons jobs={jobs} tenants={[tenantId]} />
+      <StartButtons jobs={jobs} tenants={[tenantId]} isSecond={hasRemedy} />
     </>
   );
 }
@@ -158,14 +170,17 @@ function WhatToDo({ tenant }: TenantProps) {
   // `bad` comes before `warn`, also in the alphabet.
   const troubles = troublesOf(tenant).toSorted((one, other) => one.tone.localeCompare(other.tone));
   const isUnknown = reachable && lastResults === undefined;
-  if (troubles.length === 0 && !endsSoon(tenant) && !isUnknown) return null;
+  if (!needsSomebody(tenant) && !isUnknown) return null;
   return (
     <section class="stack" aria-label="What to do">
-      {troubles.map((trouble) => (
-        <TroubleNotice key={trouble.cause} trouble={trouble} tenant={tenant} />
+      {troubles.map((trouble, at) => (
+        <TroubleNotice key={trouble.cause} trouble={trouble} tenant={tenant} look={at === 0 ? 'primary' : ''} />
       ))}
       {endsSoon(tenant) ? (
-        <Notice kind="warn" actions={<InPartnerCenter cause="gdap_expiring" />}>
+        <Notice
+          kind="warn"
+          actions={<InPartnerCenter cause="gdap_expiring" look={troubles.length === 0 ? 'btn primary' : 'btn'} />}
+        >
           <h2>
             {titleOf('gdap_expiring')}: {relative(relationshipEndsAt)}
           </h2>
@@ -236,7 +251,13 @@ function WhatJobsFound({ tenant }: TenantProps) {
   );
 }
 
-function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonly tenant: TenantDetailsAnswer }) {
+function TroubleNotice(
+  props: TenantProps & {
+    readonly trouble: Trouble /** Of the remedy: the main button of the page, or none. */;
+    readonly look: '' | 'primary';
+  },
+) {
+  const { trouble, tenant, look } = props;
   const { cause, tone, results } = trouble;
   const { jobs, titleOf: titleOfJob } = useJobs();
   const only = results.length === 1 ? results[0] : undefined;
@@ -258,14 +279,21 @@ function TroubleNotice({ trouble, tenant }: { readonly trouble: Trouble; readonl
       kind={tone}
       actions={
         <>
+          <InPartnerCenter cause={cause} look={look === '' ? 'btn' : 'btn primary'} />
           <StepFor cause={{ cause: hasTooFewRights ? deniedCause : cause, tenants: [{ tenant, results }] }} />
+          <TryAgain
+            jobs={jobs}
+            cause={{ cause, tenants: [{ tenant, results }] }}
+            {...(isForPartnerCenter(cause) ? {} : { class: look })}
+          />
           {apply === undefined || change === undefined ? null : (
-            <a class="btn" href={change.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}>
+            <a
+              class={`btn ${look}`}
+              href={change.planId === undefined ? runLink(apply.runId, 'rows') : planLink(change.planId)}
+            >
               Show the change
             </a>
           )}
-          <InPartnerCenter cause={cause} />
-          <TryAgain jobs={jobs} cause={{ cause, tenants: [{ tenant, results }] }} />
         </>
       }
     >

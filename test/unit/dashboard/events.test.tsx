@@ -189,7 +189,7 @@ it('tells by day what happened to whom, how long it lasted, and what ended it', 
     ['', 'Customer 5', 'GDAP relationship expired', 'still open, 9 days'],
     ['Mon, 23 Nov', 'Customer 4', 'Access is back Yes.', ''],
     ['', 'Customer 3', 'GDAP relationship expired', '3 hours, then access is back'],
-    ['', 'Customer 2', 'GDAP relationship ends within 1 day, on 24 Nov', '1 day, then GDAP relationship expired'],
+    ['', 'Customer 2', 'GDAP relationship ends within 1 day, on 24 Nov', '24 hours, then GDAP relationship expired'],
     ['', 'Customer 1', expect.stringMatching(/^New customer tenant/), ''],
   ]);
   expect([...root.querySelectorAll('.event .badge')].map(({ className }) => className.split(' ').at(-1))).toEqual([

@@ -191,7 +191,7 @@ describe('the matrix of tenants', () => {
     const { cells, unmount } = await matrix({ sort: 'tenant' }, list, {
       jobs: async () => ({ jobs: [job, ...changing] }),
     });
-    expect(cells().map((row) => row.at(-1))).toEqual(['Changes', 'A change was not made', 'succeeded', '']);
+    expect(cells().map((row) => row.at(-1))).toEqual(['Changes', 'A change was refused', 'succeeded', '']);
     await unmount();
     // A job may have any name of letters.
     const called = tenant('Beta', { lastResults: [{ ...failed('changes'), outcome: 'skipped' }] });
@@ -960,10 +960,10 @@ describe('the page of a tenant', () => {
     const events = [...root.querySelectorAll('.timeline .event')];
     expect(events.map((each) => each.querySelector('b')?.textContent)).toEqual([
       'An apply succeeded',
-      'A change was not made',
+      'A change was refused',
     ]);
     const event = events[1];
-    expect(event?.textContent).toContain('A change was not madeUsers consent');
+    expect(event?.textContent).toContain('A change was refusedUsers consent');
     expect(event?.querySelector('a')?.getAttribute('href')).toContain(encodeURIComponent(apply));
     expect(root.textContent).not.toContain('Nothing has happened');
     await unmount();
