@@ -105,13 +105,13 @@ export interface TimelineEntry {
   readonly details: ComponentChildren;
 }
 
-/** The entry of an event. What is over needs no advice, and a banner gives that of a relationship. @param open those of {@link openOf}. */
+/** The entry of an event, with advice if it is open. That of a relationship is in the banner of the tenant. @param open those of {@link openOf}. */
 export const entryOf = (event: EventView, open: ReadonlySet<EventView>): TimelineEntry => ({
   id: event.id,
   at: event.at,
   tone: toneOf(event.kind),
   title: titleOfCause(event) ?? kindTitle(event.kind),
-  details: <Details event={event} isOver={isTrouble(event) && (!open.has(event) || isOfRelationship(event))} />,
+  details: <Details event={event} isOver={!open.has(event) || isOfRelationship(event)} />,
 });
 
 /** The newest first. @param props.most entries that are shown. */
@@ -336,8 +336,6 @@ const tenantOf = ({ tenantId, tenantName }: EventView) => <a href={tenantLink(te
 /** `+managed −trial`. */
 const tagsText = ({ tagsAdded = [], tagsRemoved = [] }: EventView): string =>
   [...tagsAdded.map((tag) => `+${tag}`), ...tagsRemoved.map((tag) => `−${tag}`)].join(' ');
-
-const isTrouble = ({ kind }: EventView): boolean => troubles.some(([kinds]) => kinds.includes(kind));
 
 const isOfRelationship = ({ kind }: EventView): boolean => kind === 'lost' || kind === 'ending';
 

@@ -2,16 +2,16 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import type { RunAnswer, RunTenant, RunTenantsAnswer } from '../../src/lib/api/answers/runs.ts';
 import { isErrorCode } from '../../src/lib/core/errors.ts';
-import { outcomeStyle, outcomeWord, tenantStates } from '../../src/lib/core/outcomes.ts';
+import { outcomeStyle, outcomeWord } from '../../src/lib/core/outcomes.ts';
 import { capitalized } from '../../src/lib/core/text.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Paragraphs, Sentence } from '../shared/text.tsx';
-import { Choice, Search, Segments } from './choice.tsx';
+import { Search } from './choice.tsx';
 import { count, countOf, duration } from './format.ts';
 import { Icon } from './icon.tsx';
 import { Empty, Fact, OutcomeBadge, Time } from './pieces.tsx';
 import { filterTenants, type RunTenantFilter, sortTenants, tookMs } from './run-tenant-list.ts';
-import { Keys, type stripOf } from './run-timeline.tsx';
+import { Keys, type partsOf } from './run-timeline.tsx';
 import { adviceOf, causeOfVisit, titleOf } from '../../src/lib/api/trouble.ts';
 import { isApply } from './tenant-filter.ts';
 import { RowGroup, SortByTrouble, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
@@ -105,8 +105,8 @@ interface RunTenantsProps {
   readonly run: VisitedRun;
   readonly filter: RunTenantFilter;
   readonly onFilter: (filter: RunTenantFilter) => void;
-  /** Of the strip: their keys filter the table by outcome and cause. */
-  readonly parts: ReturnType<typeof stripOf>;
+  /** Their keys filter the table by outcome and cause. */
+  readonly parts: ReturnType<typeof partsOf>;
 }
 
 /** The tenants of a run in a table, its failures by cause. */
@@ -261,8 +261,6 @@ function Filters(props: {
   readonly children: ComponentChildren;
 }) {
   const { filter, tenants, shown, onChange, parts, children } = props;
-  const counts = Map.groupBy(tenants, ({ outcome }) => outcome);
-  const causes = [...new Set(tenants.flatMap((tenant) => causeOfVisit(tenant) ?? []))];
   return (
     <div class="filters">
       <Search
@@ -270,33 +268,7 @@ function Filters(props: {
         placeholder="Name, id or cause"
         onInput={(search) => onChange({ ...filter, search })}
       />
-      {parts.length > 0 ? (
-        <Keys parts={parts} filter={filter} onFilter={onChange} />
-      ) : (
-        <Segments
-          label="Outcome"
-          value={filter.outcome}
-          options={[
-            ['', 'All', tenants.length],
-            ...tenantStates.flatMap((state) => {
-              const some = counts.get(state);
-              return some === undefined
-                ? []
-                : [[state, capitalized(outcomeWord(state)), some.length] as [string, string, number]];
-            }),
-          ]}
-          onChoose={(outcome) => onChange({ ...filter, outcome })}
-        />
-      )}
-      {parts.length > 0 || causes.length === 0 ? null : (
-        <Choice
-          label="Cause"
-          value={filter.code}
-          options={causes}
-          textOf={titleOf}
-          onChoose={(code) => onChange({ ...filter, code })}
-        />
-      )}
+      {parts.length > 1 ? <Keys parts={parts} filter={filter} onFilter={onChange} /> : null}
       {children}
       <span class={shown === tenants.length ? 'visually-hidden' : undefined} role="status">
         {countOf(shown, tenants.length, 'tenant')}

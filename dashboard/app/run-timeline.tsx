@@ -18,8 +18,8 @@ interface Part {
   readonly tenants: number;
 }
 
-/** Those that succeeded, the causes, the most frequent first, and the others. */
-function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
+/** Those that succeeded, the causes, the most frequent first, and the others: one strip, and keys that filter the table. */
+export function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
   const place = ({ outcome }: Part): number => (outcome === 'succeeded' ? 0 : outcome === 'failed' ? 1 : 2);
   return [...Map.groupBy(tenants, (tenant) => [tenant.outcome, causeOf(tenant)].join(' ')).values()]
     .flatMap(([first, ...others]) =>
@@ -30,14 +30,8 @@ function partsOf(tenants: readonly RunTenant[]): readonly Part[] {
 
 const causeOf = (tenant: RunTenant): string => (tenant.outcome === 'failed' ? (causeOfVisit(tenant) ?? '') : '');
 
-/** The parts of the strip of a run; none if it would tell nothing. Their keys filter the table, which then needs no other filter of outcomes and causes. */
-export function stripOf(run: RunAnswer, tenants: readonly RunTenant[]): readonly Part[] {
-  const parts = isEnded(run.status) ? partsOf(tenants) : [];
-  return parts.length > 1 ? parts : [];
-}
-
 interface StripProps {
-  /** Those of {@link stripOf}. */
+  /** Those of {@link partsOf}. One alone would tell nothing. */
   readonly parts: readonly Part[];
 }
 

@@ -16,7 +16,7 @@ import { headlineOf, progressText, RunFacts, RunSummary } from './run-summary.ts
 import { RunTenants } from './run-tenants.tsx';
 import { useHeld } from './run-table.tsx';
 import { noFilter } from './run-tenant-list.ts';
-import { HowItWent, Strip, stripOf } from './run-timeline.tsx';
+import { HowItWent, partsOf, Strip } from './run-timeline.tsx';
 import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
@@ -92,7 +92,7 @@ function RunPage({
   const list = tenants.value?.answer;
   const isApply = isApplyWindow(run.window);
   // Not anew for each letter of a search.
-  const strip = useMemo(() => stripOf(run, list?.tenants ?? []), [run, list]);
+  const parts = useMemo(() => partsOf(list?.tenants ?? []), [list]);
   const showsSince = run.status === 'completed' && !isQuery && !isApply;
   // A tenant in which a change was refused has rows, too.
   const stored = list?.tenants.reduce(
@@ -127,9 +127,10 @@ function RunPage({
       </Head>
       <Failure failure={actionFailure} />
       <RunSummary run={run} />
-      {strip.length === 0 ? null : <Strip parts={strip} />}
+      {/* While it runs, the notice above has a bar. */}
+      {parts.length > 1 && isEnded(run.status) ? <Strip parts={parts} /> : null}
       <nav class="tabs" aria-label="Parts of the run">
-        {(isQuery || isApply ? partsAlone : parts).map(([part, title]) => (
+        {(isQuery || isApply ? tabsAlone : tabs).map(([part, title]) => (
           <a key={part} href={runLink(runId, part)} aria-current={part === shown ? 'page' : undefined}>
             {title} <span>{counts[part]?.toLocaleString('en')}</span>
           </a>
@@ -143,7 +144,7 @@ function RunPage({
             ) : (
               <>
                 {showsSince ? <SinceBefore run={run} tenants={answer.tenants} /> : null}
-                <RunTenants {...{ answer, run, filter }} parts={strip} onFilter={setFilter} />
+                <RunTenants {...{ answer, run, filter, parts }} onFilter={setFilter} />
                 <HowItWent run={run} tenants={answer.tenants} />
               </>
             )
@@ -162,14 +163,14 @@ const answerColumns = [
   { name: 'detail', title: 'Detail', type: 'text' },
 ] as const;
 
-const parts: readonly (readonly [RunPart, string])[] = [
+const tabs: readonly (readonly [RunPart, string])[] = [
   ['tenants', 'Tenants'],
   ['rows', 'Rows'],
   ['changes', 'Changes'],
 ];
 
 /** Two queries are not compared, and an apply says itself what it changed. */
-const partsAlone = parts.filter(([part]) => part !== 'changes');
+const tabsAlone = tabs.filter(([part]) => part !== 'changes');
 
 function ChangesPart({ run, declared }: { readonly run: RunAnswer; readonly declared: DeclaredColumns }) {
   if (run.status === 'completed') return <RunChanges run={run} declared={declared} />;
