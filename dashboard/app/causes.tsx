@@ -272,7 +272,7 @@ export const CauseList = (props: CausesOf) => (
             cause={cause}
             jobs={props.jobs}
           />
-          <Names cause={cause} later={trend?.later} />
+          <Names cause={cause} later={trend?.later} isOfJob />
         </li>
       );
     })}
@@ -285,12 +285,22 @@ interface CausesOf extends Pick<CausesProps, 'jobs' | 'trendOf'> {
 }
 
 /** The tenants of a cause, with what tells one from another. */
-function Names({ cause: { cause, tenants }, later }: Pick<RowProps, 'cause'> & { readonly later: Later | undefined }) {
+function Names(
+  props: Pick<RowProps, 'cause'> & {
+    readonly later: Later | undefined /** The page is of the one job. */;
+    readonly isOfJob?: boolean;
+  },
+) {
+  const {
+    cause: { cause, tenants },
+    later,
+    isOfJob = false,
+  } = props;
   const shown = tenants.slice(0, namesShown);
   const more = tenants.length - namesShown;
   const jobsOf = shown.map(({ results }) => jobsText(results.map(({ job }) => job)));
   // What all have in common tells none from another.
-  const areAlike = shown.length > 1 && new Set(jobsOf).size === 1;
+  const areAlike = isOfJob || (shown.length > 1 && new Set(jobsOf).size === 1);
   const aboutOf = (tenant: Tenant, at: number): string => {
     const jobsAndSince = [areAlike ? [] : (jobsOf[at] ?? []), later?.get(tenant.tenantId) ?? []].flat().join(' ');
     return [jobsAndSince, lastAnswerText(tenant)].filter(Boolean).join(', ');

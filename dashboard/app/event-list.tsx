@@ -279,7 +279,7 @@ function Lasted({ events, stillOpen, ends }: LastedProps) {
   const [first] = events;
   if (open.length > 0) {
     const to = events.length > 1 ? tenantsLink({ show: 'needs action' }) : tenantLink(first.tenantId);
-    const some = open.length === events.length ? '' : `${open.length.toLocaleString('en')} of ${events.length} `;
+    const some = open.length === events.length ? '' : `${open.length} `;
     return (
       <>
         <a href={to}>

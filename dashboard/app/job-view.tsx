@@ -11,7 +11,7 @@ import { type HistoryChoice, historyLink, historyQuery, periodOf } from './histo
 import { perTenant } from './history-points.ts';
 import { Head, Panel, Time } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
-import { CauseRow } from './causes.tsx';
+import { CauseList } from './causes.tsx';
 import { CountsBar, failedText } from './charts.tsx';
 import { cellText } from '../../src/lib/api/report/report-words.ts';
 import { causesOf } from '../../src/lib/api/trouble.ts';
@@ -108,9 +108,7 @@ function Failing({ name }: Pick<JobViewProps, 'name'>) {
   const named = new Set(causes.flatMap(({ tenants: some }) => some.map(({ tenant }) => tenant.tenantId)));
   return (
     <Panel title={`${count(named.size, 'tenant')} failed last time`} bare>
-      {causes.map((cause, index) => (
-        <CauseRow key={cause.cause} cause={cause} jobs={own} trendOf={trendOf} isOpen={index === 0} />
-      ))}
+      <CauseList causes={causes} jobs={own} trendOf={trendOf} />
     </Panel>
   );
 }

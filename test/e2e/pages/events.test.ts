@@ -48,7 +48,7 @@ describe('the page of events', skippedBecause(noBrowser), () => {
     world.events.unshift(latest);
     try {
       await page.clock.runFor(31_000);
-      await page.getByRole('link', { name: 'Latecomer Ltd' }).waitFor();
+      await page.getByRole('link', { name: 'Latecomer Ltd', exact: true }).waitFor();
       await page.clock.runFor(31_000);
       expect((await names()).slice(0, 2)).toEqual(['Latecomer Ltd', first]);
       expect((await names()).filter((name) => name === 'Latecomer Ltd')).toHaveLength(1);
