@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { ApprovalsAnswer } from '../../src/lib/api/answers/approvals.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { factIn } from './approval-facts.tsx';
-import type { AuditRecord, Line } from './audit-lines.ts';
+import { atLeast, type AuditRecord, type Line } from './audit-lines.ts';
 import type { AuditPages } from './audit-pages.ts';
 import { useOwnName, useRole, useSignedIn } from './context.ts';
 import { count } from './format.ts';
@@ -85,7 +85,7 @@ const start = (id: string): string => (id.length > 9 ? `${id.slice(0, 8)}…` : 
 export function tenantOf({ equal, ...record }: Line, names: Names): string {
   const ids = new Set((equal ?? [record]).flatMap(({ tenantId, tenantAsked }) => tenantId ?? tenantAsked ?? []));
   const [id = ''] = ids;
-  if (ids.size > 1) return count(ids.size, 'tenant');
+  if (ids.size > 1) return `${atLeast(ids.size, record)} tenants`;
   if (id !== nilUuid) return names.tenants.get(id) ?? id;
   const approval = names.approvals.get(record.approvalId ?? '');
   const known = Number(approval && factIn(approval, 'Tenants'));

@@ -1,5 +1,5 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditRecord, oneARequest } from './audit-lines.ts';
+import { type AuditRecord, oneARequest, pathWithoutIds } from './audit-lines.ts';
 import { type AuditPages, largePageSize, readRecords } from './audit-pages.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { subjectOf } from './audit-record.tsx';
@@ -67,10 +67,10 @@ const keyOfRefused = (record: AuditRecord): string => JSON.stringify([record.cal
 
 /** What a caller asked for in vain. */
 function askedFor(record: AuditRecord): string {
-  const { kind, scopes, route, template } = record;
+  const { kind, scopes, route } = record;
   // Those of a request are what the rule needs for it.
   if (kind === undefined && scopes.length > 0) return scopes.join(', ');
-  const subject = subjectOf(template === undefined ? record : { ...record, path: template });
+  const subject = subjectOf({ ...record, path: pathWithoutIds(record) });
   return kind === undefined && route === undefined ? `a token for ${subject}` : subject;
 }
 

@@ -5,7 +5,7 @@ import { adviceOf, type Tenant, titleOf } from '../../src/lib/api/trouble.ts';
 import { isFailed, isRefusedByMicrosoft, isRefusedByPolicy, isUnserved } from '../../src/lib/api/refusals.ts';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { factIn, PartyName, titleInWords } from './approval-facts.tsx';
-import { type AuditRecord, isOfApply, type Line, type ShownRecord } from './audit-lines.ts';
+import { atLeast, type AuditRecord, type Line, pathWithoutIds, type ShownRecord } from './audit-lines.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { Command, StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
@@ -50,7 +50,9 @@ export const What = ({ record, isShort = false }: { readonly record: AuditRecord
         {record.kind === 'approval' && record.tenantId === nilUuid ? ' of a plan' : ''}
       </span>
     )}{' '}
-    <code>{isShort ? subjectOf(record).replace(/ at graph$/, '') : subjectOf(record)}</code>
+    <code>
+      {isShort ? subjectOf({ ...record, path: pathWithoutIds(record) }).replace(/ at graph$/, '') : subjectOf(record)}
+    </code>
   </>
 );
 
@@ -64,7 +66,7 @@ export function aboutOf(record: Line, names: Names): string {
 function verbOf(record: AuditRecord): string {
   if (isRefusedByPolicy(record)) return 'refused by the policy';
   if (isRefusedByMicrosoft(record)) return 'refused by Microsoft';
-  return isFailed(record) && (record.outcome === 'answered' || isOfApply(record)) ? 'failed' : record.outcome;
+  return isFailed(record) ? 'failed' : record.outcome;
 }
 
 /** A decision that was made: nobody has to act on it. */
@@ -79,7 +81,10 @@ export function Outcome({ record }: { readonly record: Line }) {
   const verb = verbOf(record);
   const isSame = (equal ?? []).every((one) => one.status === status && one.code === code);
   const word = isMixed
-    ? [...verbs].map(([one, { length }]) => `${length.toLocaleString('en')} ${one}`).join(', ')
+    ? [...verbs]
+        .toSorted(([, one], [, other]) => other.length - one.length)
+        .map(([one, { length }]) => `${atLeast(length, record)} ${one}`)
+        .join(', ')
     : code === undefined || !isSame || isRefusedByPolicy(record)
       ? [verb, (isSame ? status : undefined) ?? []].flat().join(' ')
       : titleOf(code);

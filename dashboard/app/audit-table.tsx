@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditRecord, folded, type Line, type ShownRecord } from './audit-lines.ts';
+import { atLeast, type AuditRecord, folded, type Line, type ShownRecord } from './audit-lines.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { aboutOf, Outcome, RecordDrawer, ruleOf, subjectOf, What } from './audit-record.tsx';
 import type { AuditPages } from './audit-pages.ts';
@@ -17,13 +17,14 @@ interface TableContext {
 }
 
 /**
- * One line a record, or a request ({@link oneARequest}), or several that are equal ({@link folded}). What else is known of a
- * record is in a drawer.
+ * One line a record, or a request ({@link oneARequest}), or several, such as those of a run ({@link folded}). What else is known
+ * of a record is in a drawer.
  */
 export function AuditTable({
   records,
   range,
   uncounted,
+  hasMore,
   ...context
 }: TableContext & {
   readonly records: readonly ShownRecord[];
@@ -31,19 +32,27 @@ export function AuditTable({
   readonly range?: AuditPages['range'];
   /** Days of which there are more records than these. */
   readonly uncounted?: 'the last day' | 'all days' | undefined;
+  /** Whether there are older records than these. */
+  readonly hasMore?: boolean;
 }) {
   const [open, setOpen] = useState<ShownRecord>();
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const { names } = context;
-  const lines = useMemo(() => folded(records), [records]);
-  const isOpen = ({ equal }: Line): boolean => equal !== undefined && unfolded.has(keyOfOldest(equal));
-  const onOpen = ({ equal, ...line }: Line): void => {
+  const lines = useMemo(() => folded(records, { hasMore }), [records, hasMore]);
+  const isOpen = ({ equal, depth = 0 }: Line): boolean =>
+    equal !== undefined && unfolded.has(keyOfOldest(equal, depth));
+  const onOpen = ({ equal, depth = 0, ...line }: Line): void => {
     if (equal === undefined) setOpen(line);
     else {
-      const key = keyOfOldest(equal);
+      const key = keyOfOldest(equal, depth);
       setUnfolded((keys) => new Set(keys.has(key) ? [...keys].filter((other) => other !== key) : [...keys, key]));
     }
   };
+  const withParts = (some: readonly Line[]): readonly Line[] =>
+    some.flatMap((line) => [
+      line,
+      ...(isOpen(line) ? withParts((line.parts ?? []).map((part) => ({ ...part, depth: (line.depth ?? 0) + 1 }))) : []),
+    ]);
   const place = open === undefined ? -1 : records.findIndex((record) => keyOf(record) === keyOf(open));
   const stepTo = (steps: number): (() => void) | undefined => {
     const next = place === -1 ? undefined : records[place + steps];
@@ -59,22 +68,24 @@ export function AuditTable({
       'What',
       'what',
       (line) => (
-        <span class="who-cell">
-          <span class="cut">
-            {tenantOf(line, names) === '' ? null : <span class="sub">{tenantOf(line, names)} · </span>}
-            <What record={line} isShort />
+        <>
+          <span class="who-cell">
+            <span class="cut">
+              {tenantOf(line, names) === '' ? null : <span class="sub">{tenantOf(line, names)} · </span>}
+              <What record={line} isShort />
+            </span>
+            {line.equal === undefined ? null : (
+              <button type="button" class="link times" aria-expanded={isOpen(line)} onClick={() => onOpen(line)}>
+                × {atLeast(line.equal.length, line)}
+                <span class="visually-hidden"> records of {aboutOf(line, names)}</span> <Icon name="turn" turns />
+              </button>
+            )}
           </span>
-          {line.equal === undefined ? null : (
-            <button type="button" class="link times" aria-expanded={isOpen(line)} onClick={() => onOpen(line)}>
-              × {line.equal.length.toLocaleString('en')}
-              <span class="visually-hidden"> records of {aboutOf(line, names)}</span> <Icon name="turn" turns />
-            </button>
-          )}
-        </span>
+          {ruleOf(line) === undefined ? null : <span class="rule cut quiet small">Rule: {ruleOf(line)}</span>}
+        </>
       ),
-      subjectOf,
+      (line) => [subjectOf(line), ruleOf(line) ?? []].flat().join(', rule: '),
     ],
-    ['By the rule', 'rule p3 quiet small', ruleOf, ruleOf],
     ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
   ];
   return (
@@ -82,14 +93,17 @@ export function AuditTable({
       <Table
         class="audit"
         columns={columns}
-        items={lines.flatMap((line) => [
-          line,
-          ...(isOpen(line) ? (line.equal ?? []) : []).map((record): Line => ({ ...record, isPart: true })),
-        ])}
-        keyOf={(line) => `${line.isPart}-${keyOf(line)}`}
+        items={withParts(lines)}
+        keyOf={(line) => `${line.depth}-${keyOf(line)}`}
         onOpen={onOpen}
-        rowClass={({ breakGlass, isPart }) =>
-          [breakGlass === true ? 'break-glass' : '', isPart === true ? 'part' : ''].join(' ').trim()
+        rowClass={(line) =>
+          [
+            line.breakGlass === true ? 'break-glass' : [],
+            names.whoIn(line).kind === 'job' ? 'of-job' : [],
+            line.depth === undefined ? [] : 'part',
+          ]
+            .flat()
+            .join(' ')
         }
         groupsOf={(items) =>
           byDay(items, ({ at }) => at).map((day, place, { length }) => ({
@@ -127,7 +141,7 @@ interface DayProps extends Pick<TableContext, 'filter'>, Pick<Parameters<typeof 
 /** A day, and what of its records was refused or failed: that is what most readers look for. */
 function DayHead({ title, items, filter, range }: DayProps) {
   const { byPolicy, ...others } = talliedOf(
-    items.flatMap(({ isPart, equal, ...line }) => (isPart === true ? [] : (equal ?? [line]))),
+    items.flatMap(({ depth, equal, ...line }) => (depth === undefined ? (equal ?? [line]) : [])),
   );
   const all = othersIn(others);
   // The day in the reader's zone, as far as the period goes.
@@ -155,8 +169,9 @@ function DayHead({ title, items, filter, range }: DayProps) {
 const keyOf = ({ tokenId, outcome, approvalId = '', at }: AuditRecord): string =>
   `${tokenId}-${outcome}-${approvalId}-${Date.parse(at)}`;
 
-/** Of equal records: newer ones do not change it. */
-const keyOfOldest = (equal: readonly ShownRecord[]): string => equal.slice(-1).map(keyOf).join('');
+/** Of the records of a line: newer ones do not change it. A run and the last of its lines have the same oldest one. */
+const keyOfOldest = (equal: readonly ShownRecord[], depth: number): string =>
+  `${depth} ${equal.slice(-1).map(keyOf).join('')}`;
 
 const icons = { person: undefined, application: 'api', agent: 'api', job: 'jobs' } as const;
 

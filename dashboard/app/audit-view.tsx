@@ -93,6 +93,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
             filter={filter}
             range={range}
             uncounted={isSearching ? 'all days' : loadMore === undefined ? undefined : 'the last day'}
+            hasMore={loadMore !== undefined || (isSearching && found.length > foundShown)}
             names={names}
           />
         )}

@@ -88,7 +88,7 @@ describe('docs/approvals.md', skippedBecause(noBrowser), () => {
       .getByRole('status')
       .getByText(/^All \d+ entries/)
       .waitFor();
-    const texts = await page.locator('table.audit tbody tr:has(time) td:nth-child(6)').allTextContents();
+    const texts = await page.locator('table.audit tbody tr:has(time) td:nth-child(5)').allTextContents();
     return texts.map((text) => text.trim()).toReversed();
   }
 

@@ -56,17 +56,17 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const denied = expect.stringMatching(/^ *refused by the policy *$/) as string;
     // With the tenant for a narrow screen.
     const what = (words: string) => expect.stringMatching(new RegExp(`^.* · ${words}$`)) as string;
-    expect(unknown?.slice(1)).toEqual([who, customer.domain, what('Token exchange'), '', denied]);
-    expect(refused?.slice(1)).toEqual([who, customer.name, what('Token graph'), '', denied]);
+    expect(unknown?.slice(1)).toEqual([who, customer.domain, what('Token exchange'), denied]);
+    expect(refused?.slice(1)).toEqual([who, customer.name, what('Token graph'), denied]);
     // The same token once more is in the same line.
     const issued = expect.stringMatching(/^ *issued \d+ excess scopes$/) as string;
-    const both = what('Token graph× 2 records of graph for .* ');
-    expect(twice?.slice(1)).toEqual([who, customer.name, both, rule, issued]);
+    const both = what(`Token graph× 2 records of graph for .* Rule: ${rule}`);
+    expect(twice?.slice(1)).toEqual([who, customer.name, both, issued]);
     await rows().nth(2).getByRole('button').click();
-    expect((await cells(4))[4]).toBe(rule);
+    expect((await cells(4))[3]).toContain(`Rule: ${rule}`);
     await rows().nth(2).getByRole('button').click();
     expect(ofJob?.[1]).toContain('Access to each tenant');
-    expect(ofJob?.[4]).toBe('');
+    expect(ofJob?.[3]).not.toContain('Rule');
   });
 
   it('opens a record by keyboard and shows scopes, excess scopes and ids, but never the token', async () => {
@@ -167,11 +167,9 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await waitForAll(records.filter(({ caller }) => caller.applicationId !== helpdesk.clientId).length);
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Access to each tenant');
     // The order in which the jobs reached the tenants decides which of them the first page shows.
-    await rows()
-      .getByRole('button', { name: / records of graph for \d+ tenants/ })
-      .first()
-      .click();
-    const link = page.locator('table.audit tr.part').first().getByRole('link').nth(1);
+    for (const name of [/ records of .*, graph for \d+ tenants/, / records of graph for \d+ tenants/])
+      await rows().getByRole('button', { name }).first().click();
+    const link = page.locator('table.audit tr.part td:nth-child(3)').getByRole('link').first();
     const name = await link.textContent();
     const { tenantId: chosen } = demo.cloud.tenants.find((tenant) => tenant.name === name) ?? {};
     await link.click();
