@@ -14,7 +14,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { auditKinds, auditOutcomes } from '../../src/lib/audit/audit-log.ts';
 import { Check, Choice, Field, Search, withChosen } from './choice.tsx';
-import { useNarrow } from './virtual-rows.tsx';
+import { Folded } from './folded.tsx';
 import { saveFile } from './save-file.ts';
 import { goTo } from './route.ts';
 import type { Api } from './api.ts';
@@ -47,16 +47,18 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         lede={range && <Lede filter={filter} range={range} period={period} names={names} />}
         about={<Proof />}
       >
-        <DialogButton dialog={(onClose) => <Verify range={range} onClose={onClose} />}>
-          <Icon name="approvals" /> Verify…
-        </DialogButton>
-        <DialogButton
-          dialog={(onClose) => (
-            <Export range={range} records={foundRecords} isSearching={isSearching} onClose={onClose} />
-          )}
-        >
-          <Icon name="download" /> Export…
-        </DialogButton>
+        <Folded name="More actions">
+          <DialogButton dialog={(onClose) => <Verify range={range} onClose={onClose} />}>
+            <Icon name="approvals" /> Verify…
+          </DialogButton>
+          <DialogButton
+            dialog={(onClose) => (
+              <Export range={range} records={foundRecords} isSearching={isSearching} onClose={onClose} />
+            )}
+          >
+            <Icon name="download" /> Export…
+          </DialogButton>
+        </Folded>
       </Head>
       <AuditFilters filter={filter} text={text} onText={setText}>
         <span role="status">
@@ -325,20 +327,9 @@ export function AuditFilters(props: {
     value: filter[name] ?? '',
     onChoose: (value: string): void => show({ [name]: value }),
   });
-  const isPhone = useNarrow();
-  const kindAndOutcome = (
-    <>
-      <Choice label="Kind" options={auditKinds} {...choice('kind')} />
-      <Choice
-        label="Outcome"
-        options={['policy', ...auditOutcomes]}
-        // The log calls all that was not served denied, and what a person denied.
-        textOf={(outcome) => ({ policy: 'refused by the policy', denied: 'denied or not served' })[outcome] ?? outcome}
-        {...choice('outcome')}
-      />
-    </>
-  );
   const period = periodOf(filter);
+  const { from: _, to: __, ...rest } = filter;
+  const others = Object.values(rest);
   // A length of time is always chosen, so it is no filter to clear.
   const unfiltered = auditLink(period === 'other' ? {} : { from: filter.from });
   const submit = (event: Event): void => {
@@ -348,41 +339,46 @@ export function AuditFilters(props: {
   return (
     <form class="filters short" aria-label="Filter" onSubmit={submit}>
       <Search value={text} placeholder="Who, tenant, rule, path" onInput={onText} />
-      <Choice
-        label="Period"
-        all={false}
-        isSet={period === 'other'}
-        value={period}
-        options={withChosen(periods, period)}
-        textOf={(days) => (periods.includes(days) ? count(Number(days), 'day') : days)}
-        onChoose={(days) => show({ from: new Date(Date.now() - Number(days) * dayMs).toISOString(), to: '' })}
-      />
-      {isPhone ? null : kindAndOutcome}
-      <details
-        open={[
-          filter.tenant,
-          filter.caller,
-          filter.approval,
-          filter.to,
-          ...(isPhone ? [filter.kind, filter.outcome] : []),
-        ].some((set) => set !== undefined)}
+      <Folded
+        name="Filter"
+        set={[period === 'other' ? period : undefined, ...others].filter((value) => value !== undefined).length}
       >
-        <summary class="btn">{isPhone ? 'Filter…' : 'More…'}</summary>
-        <div class="filters">
-          {isPhone ? kindAndOutcome : null}
-          <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
-          <Field label="Caller" placeholder="application id" {...field('caller')} />
-          <Field label="Approval" placeholder="id" {...field('approval')} />
-          <Field label="From" type="datetime-local" {...field('from')} />
-          <Field label="To" type="datetime-local" {...field('to')} />
-          <Check
-            label="Only break-glass"
-            checked={field('breakGlass').value !== ''}
-            onChange={(checked) => field('breakGlass').onInput(checked ? 'true' : '')}
-          />
-          <button type="submit">Show</button>
-        </div>
-      </details>
+        <Choice
+          label="Period"
+          all={false}
+          isSet={period === 'other'}
+          value={period}
+          options={withChosen(periods, period)}
+          textOf={(days) => (periods.includes(days) ? count(Number(days), 'day') : days)}
+          onChoose={(days) => show({ from: new Date(Date.now() - Number(days) * dayMs).toISOString(), to: '' })}
+        />
+        <Choice label="Kind" options={auditKinds} {...choice('kind')} />
+        <Choice
+          label="Outcome"
+          options={['policy', ...auditOutcomes]}
+          // The log calls all that was not served denied, and what a person denied.
+          textOf={(outcome) =>
+            ({ policy: 'refused by the policy', denied: 'denied or not served' })[outcome] ?? outcome
+          }
+          {...choice('outcome')}
+        />
+        <details open={[filter.tenant, filter.caller, filter.approval, filter.to].some((set) => set !== undefined)}>
+          <summary class="btn">More…</summary>
+          <div class="filters">
+            <Field label="Tenant" placeholder="id or domain" {...field('tenant')} />
+            <Field label="Caller" placeholder="application id" {...field('caller')} />
+            <Field label="Approval" placeholder="id" {...field('approval')} />
+            <Field label="From" type="datetime-local" {...field('from')} />
+            <Field label="To" type="datetime-local" {...field('to')} />
+            <Check
+              label="Only break-glass"
+              checked={field('breakGlass').value !== ''}
+              onChange={(checked) => field('breakGlass').onInput(checked ? 'true' : '')}
+            />
+            <button type="submit">Show</button>
+          </div>
+        </details>
+      </Folded>
       {link === unfiltered && text === '' ? null : (
         <a href={unfiltered} onClick={() => onText('')}>
           Clear filter

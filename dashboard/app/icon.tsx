@@ -1,6 +1,7 @@
 /** Lines in a square of 16 units. */
 const paths = {
   menu: 'M2 4.5h12M2 8h12M2 11.5h12',
+  more: 'M2.5 8h1M7.5 8h1M12.5 8h1',
   search: 'M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.7 10.7 14 14',
   overview: 'M2.5 13.5v-5M6.2 13.5v-9M9.8 13.5v-6M13.5 13.5v-11',
   tenants: 'M2.5 13.5V5L8 2.5V13.5M8 6.5l5.5 1.5v5.5M1.5 13.5h13M5.2 7v.01M5.2 10v.01M10.8 10.5v.01',

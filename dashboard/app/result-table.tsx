@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { ResultRow } from '../../src/lib/api/answers/runs.ts';
 import { Check, Choice, Field, Search } from './choice.tsx';
+import { Folded } from './folded.tsx';
 import { Dialog } from './dialog.tsx';
 import { countOf } from './format.ts';
 import { Empty, Fact } from './pieces.tsx';
@@ -14,7 +15,7 @@ import {
   type RowFilter,
   sortRows,
 } from './row-filter.ts';
-import { RowGroup, type RowsColumn, type RowsSort, TwoLines, VirtualRows } from './virtual-rows.tsx';
+import { RowGroup, type RowsColumn, type RowsSort, TwoLines, useNarrow, VirtualRows } from './virtual-rows.tsx';
 import { GroupHead } from './causes.tsx';
 import { compare } from './sort.ts';
 import { isWarning } from '../../src/lib/api/report/report-words.ts';
@@ -34,7 +35,8 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
   const columns = useMemo(() => columnsOf(rows, declared), [rows, declared]);
   const [filter, setFilter] = useState<RowFilter>({ search: '', conditions: [] });
   const [sort, setSort] = useState<RowsSort>();
-  const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
+  const [chosen, setChosen] = useState<ReadonlyMap<string, boolean>>(new Map());
+  const [room, setRoom] = useState(0);
   const [group, setGroup] = useState('');
   const [open, setOpen] = useState<ResultRow>();
   const found = useMemo(() => filterRows(rows, columns, filter), [rows, columns, filter]);
@@ -55,6 +57,13 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
     () => (grouping === undefined ? shown : grouped(shown, grouping, sums)),
     [shown, grouping, sums],
   );
+  const isPhone = useNarrow();
+  const isShown = useMemo(() => {
+    let width = 0;
+    // Those that fit: the row opens with all values.
+    const all = columns.filter((one) => one.isShown && (isPhone || room === 0 || (width += one.width) <= room));
+    return (one: ResultColumn): boolean => chosen.get(one.name) ?? (one === columns[0] || all.includes(one));
+  }, [columns, chosen, isPhone, room]);
   const visible = useMemo(() => {
     const repeats = new Set(
       items.filter((item, at) => {
@@ -62,10 +71,8 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
         return !(item instanceof RowGroup || before instanceof RowGroup) && item.tenantId === before?.tenantId;
       }),
     );
-    return columns
-      .filter((column) => column.isShown !== toggled.has(column.name))
-      .map((column) => gridColumn(column, repeats));
-  }, [columns, toggled, items]);
+    return columns.filter(isShown).map((column) => gridColumn(column, repeats));
+  }, [columns, isShown, items]);
   const narrow = useMemo(() => narrowColumns(visible), [visible]);
   return (
     <>
@@ -75,22 +82,28 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
           placeholder="In all columns"
           onInput={(search) => setFilter({ ...filter, search })}
         />
-        <RowConditions
-          columns={columns}
-          rows={rows}
-          conditions={filter.conditions}
-          onChange={(conditions) => setFilter({ ...filter, conditions })}
-        />
-        <Choice
-          label="Group by"
-          value={group}
-          options={['', ...columns.filter(({ type, isId }) => type === 'text' && !isId).map(({ name }) => name)]}
-          textOf={(name) => columns.find((column) => column.name === name)?.title ?? 'nothing'}
-          all={false}
-          isSet={group !== ''}
-          onChoose={setGroup}
-        />
-        <ColumnChooser columns={columns} toggled={toggled} onToggle={setToggled} />
+        <Folded name="Filter" set={filter.conditions.length + Number(group !== '')}>
+          <RowConditions
+            columns={columns}
+            rows={rows}
+            conditions={filter.conditions}
+            onChange={(conditions) => setFilter({ ...filter, conditions })}
+          />
+          <Choice
+            label="Group by"
+            value={group}
+            options={['', ...columns.filter(({ type, isId }) => type === 'text' && !isId).map(({ name }) => name)]}
+            textOf={(name) => columns.find((column) => column.name === name)?.title ?? 'nothing'}
+            all={false}
+            isSet={group !== ''}
+            onChoose={setGroup}
+          />
+          <ColumnChooser
+            columns={columns}
+            isShown={isShown}
+            onChoose={(name, shown) => setChosen(new Map(chosen).set(name, shown))}
+          />
+        </Folded>
         {/* The tab says how many there are. */}
         <span class={shown.length === rows.length ? 'visually-hidden' : 'quiet'} role="status">
           {countOf(shown.length, rows.length, 'row')}
@@ -110,6 +123,7 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
           onSort={setSort}
           onOpen={setOpen}
           openKey={open && keyOf(open)}
+          onRoom={setRoom}
         />
       )}
       {open === undefined ? null : <RowDetails row={open} columns={columns} onClose={() => setOpen(undefined)} />}
@@ -206,14 +220,18 @@ function narrowColumns(columns: readonly RowsColumn<ResultRow>[]): readonly Rows
 
 function ColumnChooser(props: {
   readonly columns: readonly ResultColumn[];
-  /** Names of the columns that the reader has shown or hidden. */
-  readonly toggled: ReadonlySet<string>;
-  readonly onToggle: (toggled: ReadonlySet<string>) => void;
+  readonly isShown: (column: ResultColumn) => boolean;
+  readonly onChoose: (name: string, isShown: boolean) => void;
 }) {
-  const { columns, toggled, onToggle } = props;
+  const { columns, isShown, onChoose } = props;
   return (
     <details class="columns">
-      <summary class="btn">Columns</summary>
+      <summary class="btn">
+        Columns{' '}
+        <span class="p2">
+          {columns.filter(isShown).length} of {columns.length}
+        </span>
+      </summary>
       <fieldset>
         <legend class="visually-hidden">Shown columns</legend>
         {/* The first column names the row. */}
@@ -221,19 +239,13 @@ function ColumnChooser(props: {
           <Check
             key={column.name}
             label={column.title}
-            checked={column.isShown !== toggled.has(column.name)}
-            onChange={() => onToggle(toggle(toggled, column.name))}
+            checked={isShown(column)}
+            onChange={(checked) => onChoose(column.name, checked)}
           />
         ))}
       </fieldset>
     </details>
   );
-}
-
-function toggle(names: ReadonlySet<string>, name: string): ReadonlySet<string> {
-  const next = new Set(names);
-  if (!next.delete(name)) next.add(name);
-  return next;
 }
 
 /** All values of a row, whole. */

@@ -23,23 +23,22 @@ export function windowOf(count: number, rowHeight: number, scrollTop: number, he
   return { first, end: Math.min(count, Math.min(top, Math.max(0, count - visible)) + visible + step + overscan) };
 }
 
-/** Follows scroll position and size of an element. @param rowRem height of a row, and `widthRem` least width of it, in rem. */
+/** Follows scroll position and size of an element. @param rowRem height of a row in rem. */
 export function useRowWindow(
   element: RefObject<HTMLElement | null>,
   count: number,
   rowRem: number,
-  widthRem: number,
 ): {
   readonly shown: RowWindow;
   readonly onScroll: () => void;
   readonly visibleRows: () => number;
-  /** Whether the element is as wide as its rows need. */
-  readonly fits: boolean;
+  /** Width of the element in whole rem. 0 until it is known. */
+  readonly room: number;
 } {
   // Measured when the size changes and not while it scrolls: to ask for a style makes the browser compute all of them.
   const size = useRef({ rowHeight: rowRem * 16, height: 0 });
   const [shown, setShown] = useState<RowWindow>(() => windowOf(count, rowRem, 0, 0));
-  const [fits, setFits] = useState(false);
+  const [room, setRoom] = useState(0);
   const onScroll = (): void => {
     const next = windowOf(count, size.current.rowHeight, element.current?.scrollTop ?? 0, size.current.height);
     setShown((current) => (current.first === next.first && current.end === next.end ? current : next));
@@ -49,20 +48,20 @@ export function useRowWindow(
     if (current === null) return;
     const measure = (): void => {
       size.current = { rowHeight: rowRem * remPixels(), height: current.clientHeight };
-      setFits(widthRem * remPixels() <= current.clientWidth);
+      setRoom(Math.floor(current.clientWidth / remPixels()));
       onScroll();
     };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(current);
     return () => observer.disconnect();
-  }, [count, rowRem, widthRem]);
+  }, [count, rowRem]);
   return {
     // Until the effect has run, the window may reach beyond a list that has become shorter.
     shown: { first: Math.min(shown.first, count), end: Math.min(shown.end, count) },
     onScroll,
     visibleRows: () => Math.max(1, Math.floor(Math.min(size.current.height, innerHeight) / size.current.rowHeight) - 1),
-    fits,
+    room,
   };
 }
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RunAnswer } from '../../src/lib/api/answers/runs.ts';
 import type { JobHistoryAnswer } from '../../src/lib/api/answers/history.ts';
-import { isApplyWindow, isEnded } from '../../src/lib/runs/store/run.ts';
+import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice } from '../shared/text.tsx';
 import { count, localTime } from './format.ts';
 import { type LoadedRows, loadRows, maxHeldRows } from './load-rows.ts';
@@ -12,7 +12,6 @@ import { systemClock } from '../../src/lib/core/clock.ts';
 import type { RowOrder } from './api.ts';
 import { useRole, useSignedIn } from './context.ts';
 import { usePolling } from './polling.ts';
-import { runLink } from './route.ts';
 
 /** The rows of a run. @param props.stored number of rows that the tenants report, if it is known. */
 export function RunRows(props: {
@@ -45,11 +44,6 @@ export function RunRows(props: {
           <button type="button" onClick={() => setAsked(asked + 1)}>
             Load again
           </button>
-        </p>
-      ) : null}
-      {rows.length > 0 && run.tenants.failed > 0 && !isApplyWindow(run.window) ? (
-        <p class="quiet">
-          <a href={runLink(run.runId, 'tenants')}>{count(run.tenants.failed, 'tenant')}</a> failed and gave no rows.
         </p>
       ) : null}
       {rows.length > 0 ? (

@@ -21,6 +21,7 @@ import { useJobs } from './nights.ts';
 import { ActionButton } from './action.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
+import { Folded } from './folded.tsx';
 import { Icon } from './icon.tsx';
 import { saveFile } from './save-file.ts';
 
@@ -219,22 +220,24 @@ function RunActions(props: {
   };
   return (
     <>
-      <DialogButton
-        dialog={(onClose) => (
-          <Dialog title="Download the rows" onClose={onClose}>
-            <p class="quiet">As a spreadsheet opens it, one object a line, or one array.</p>
-            <div class="actions">
-              {formats.map(([format, name]) => (
-                <ActionButton key={format} work={() => save(format).finally(onClose)} onFailure={onFailure}>
-                  <Icon name="download" /> {name}
-                </ActionButton>
-              ))}
-            </div>
-          </Dialog>
-        )}
-      >
-        <Icon name="download" /> Download…
-      </DialogButton>
+      <Folded name="More actions">
+        <DialogButton
+          dialog={(onClose) => (
+            <Dialog title="Download the rows" onClose={onClose}>
+              <p class="quiet">As a spreadsheet opens it, one object a line, or one array.</p>
+              <div class="actions">
+                {formats.map(([format, name]) => (
+                  <ActionButton key={format} work={() => save(format).finally(onClose)} onFailure={onFailure}>
+                    <Icon name="download" /> {name}
+                  </ActionButton>
+                ))}
+              </div>
+            </Dialog>
+          )}
+        >
+          <Icon name="download" /> Download…
+        </DialogButton>
+      </Folded>
       {mayCancel && !ended ? (
         <ActionButton work={onCancel} onFailure={onFailure} done={run.cancelRequested === true}>
           Cancel

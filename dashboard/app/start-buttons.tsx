@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { JobsAnswer } from '../../src/lib/api/answers/jobs.ts';
 import type { Concerned } from '../../src/lib/api/next-step.ts';
@@ -8,6 +9,7 @@ import { AskDialog } from './ask-dialog.tsx';
 import { Search } from './choice.tsx';
 import { useMayStart, useRole } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
+import { Folded } from './folded.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
 import { StartDialog } from './start-dialog.tsx';
@@ -21,17 +23,27 @@ interface StartButtonsProps {
   readonly tenants?: readonly string[];
   /** Whether something else on the page comes first. */
   readonly isSecond?: boolean;
+  /** Other buttons of less weight. */
+  readonly children?: ComponentChildren;
 }
 
 /** Ask many tenants, and run a job: whatever of it the roles allow. */
-export function StartButtons({ jobs = [], tenants, isSecond = false }: StartButtonsProps) {
+export function StartButtons({ jobs = [], tenants, isSecond = false, children }: StartButtonsProps) {
   const mayAsk = useRole('Requests.Send');
   const startable = jobs.filter(useMayStart());
   return (
     <>
-      <DialogButton isOffered={mayAsk && tenants === undefined} dialog={(onClose) => <AskDialog onClose={onClose} />}>
-        Ask many tenants
-      </DialogButton>
+      {mayAsk || children ? (
+        <Folded name="More actions">
+          {children}
+          <DialogButton
+            isOffered={mayAsk && tenants === undefined}
+            dialog={(onClose) => <AskDialog onClose={onClose} />}
+          >
+            Ask many tenants
+          </DialogButton>
+        </Folded>
+      ) : null}
       {startable.length > 0 ? (
         <DialogButton
           class={isSecond ? undefined : 'primary'}

@@ -5,6 +5,7 @@ import { lastAnswerText, GroupHead, noTenant } from './causes.tsx';
 import { Choice, Search, Segments, withChosen } from './choice.tsx';
 import type { Api } from './api.ts';
 import { useRole } from './context.ts';
+import { Folded } from './folded.tsx';
 import { count, countOf } from './format.ts';
 import { Icon } from './icon.tsx';
 import { type Failures, nightsOf, readJobRuns, useFailures, useTrends } from './nights.ts';
@@ -67,16 +68,17 @@ function TenantList({ filter }: FilterProps) {
   const narrow = useNarrow();
   const actions = (
     <>
-      {found.length === 0 ? null : (
-        <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
-          <Icon name="download" /> Download
-          {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
-        </button>
-      )}
       <StartButtons
         jobs={jobs.map(({ job }) => job)}
         {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
-      />
+      >
+        {found.length === 0 ? null : (
+          <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
+            <Icon name="download" /> Download
+            {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
+          </button>
+        )}
+      </StartButtons>
     </>
   );
   return (
@@ -335,20 +337,22 @@ function Filters({ filter, tenants, causes, groups, children }: FiltersProps) {
         options={[['', 'All', tenants.length], ...counted]}
         onChoose={(value) => show({ ...filter, show: value })}
       />
-      {choices.map(({ name, label, options, ...more }) => {
-        const all = withChosen(options, filter[name]);
-        // Without any, there is nothing to choose.
-        return all.length === 0 ? null : (
-          <Choice
-            key={name}
-            label={label}
-            value={filter[name] ?? ''}
-            options={all}
-            {...more}
-            onChoose={(value) => show({ ...filter, [name]: value })}
-          />
-        );
-      })}
+      <Folded name="Filter" set={choices.filter(({ name }) => filter[name] !== undefined).length}>
+        {choices.map(({ name, label, options, ...more }) => {
+          const all = withChosen(options, filter[name]);
+          // Without any, there is nothing to choose.
+          return all.length === 0 ? null : (
+            <Choice
+              key={name}
+              label={label}
+              value={filter[name] ?? ''}
+              options={all}
+              {...more}
+              onChoose={(value) => show({ ...filter, [name]: value })}
+            />
+          );
+        })}
+      </Folded>
       {filter.sort === undefined ? null : <SortByTrouble onSort={() => show({ ...filter, sort: '' })} />}
       {children}
     </form>

@@ -70,6 +70,8 @@ interface VirtualRowsProps<Item> {
   readonly onOpen?: ((item: Item) => void) | undefined;
   /** Key of the item that is open. */
   readonly openKey?: string | undefined;
+  /** Told the width that columns have, in rem, and each other one. */
+  readonly onRoom?: (room: number) => void;
   /** A last row, such as that of totals: texts by the ids of their columns. */
   readonly foot?: ReadonlyMap<string, string> | undefined;
 }
@@ -89,7 +91,7 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
     ? { columns: narrow, rowHeight: 3.4 }
     : { columns: props.columns, rowHeight: 2.25 };
   const width = columns.reduce((sum, { width }) => sum + width, 0);
-  const { keyAt, shown, active, fits, handlers } = useGrid({ ...props, columns, rowHeight, width });
+  const { keyAt, shown, active, room, handlers } = useGrid({ ...props, columns, rowHeight });
   const rows = rendered(shown.first, shown.end, active.row);
   const keys = rows.filter((row) => !(items[row] instanceof RowGroup)).map((row) => keyAt(row) ?? '');
   const elementOf = useElements(keys, keyAt(active.row));
@@ -98,7 +100,7 @@ export function VirtualRows<Item>(props: VirtualRowsProps<Item>) {
   return (
     <div
       {...handlers}
-      class={`rows ${items.length <= mostWithPage ? 'few' : ''} ${fits ? 'fits' : ''}`}
+      class={`rows ${items.length <= mostWithPage ? 'few' : ''} ${width <= room ? 'fits' : ''}`}
       role="grid"
       aria-label={label}
       aria-rowcount={items.length + (foot === undefined ? 1 : 2)}
@@ -152,13 +154,14 @@ export function useNarrow(): boolean {
   return isNarrow;
 }
 
-function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number; readonly width: number }) {
-  const { label, columns, items, keyOf, onOpen, rowHeight, width } = props;
+function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: number }) {
+  const { label, columns, items, keyOf, onOpen, onRoom, rowHeight } = props;
   const ref = useRef<HTMLDivElement>(null);
   const place = useRef<Omit<KeptCell, 'hadFocus'>>(null);
   // First, because the window of rows depends on the scroll position.
   const kept = useKeptPlace(ref, label, place);
-  const { shown, onScroll, visibleRows, fits } = useRowWindow(ref, items.length, rowHeight, width);
+  const { shown, onScroll, visibleRows, room } = useRowWindow(ref, items.length, rowHeight);
+  useLayoutEffect(() => onRoom?.(room), [room]);
   const keyOfRow = (item: Item | RowGroup): string => (item instanceof RowGroup ? `group ${item.key}` : keyOf(item));
   const keyAt = (row: number): string | undefined => {
     const item = items[row];
@@ -190,7 +193,7 @@ function useGrid<Item>(props: VirtualRowsProps<Item> & { readonly rowHeight: num
     if (ref.current?.contains(document.activeElement) === true) followTo(document.activeElement);
   }, [columns]);
   const onFocusIn = (event: FocusEvent): void => followTo(event.target);
-  return { keyAt, shown, active, fits, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
+  return { keyAt, shown, active, room, handlers: { ref, onScroll, onKeyDown, onFocusIn } };
 }
 
 /**

@@ -293,6 +293,29 @@ describe('the matrix of tenants', () => {
     expect(shown).toEqual(['failed in 2 of 3 nights', 'failed in 1 of 3 nights']);
   });
 
+  it('has on a narrow screen one button for what filters the list, which says how much does, and one for other actions', async () => {
+    happyDOM.setViewport({ width: 360 });
+    const list = tenants.map((one) => ({ ...one, tags: ['gold'] }));
+    const { root, unmount } = await matrix({ tag: 'gold' }, list);
+    const press = (name: string) =>
+      act(() =>
+        [...root.querySelectorAll('button')]
+          .find((one) => (one.ariaLabel ?? one.getAttribute('aria-label') ?? one.textContent).startsWith(name))
+          ?.click(),
+      );
+    const shown = () => [
+      root.querySelector('.filters [aria-expanded]')?.textContent,
+      [...root.querySelectorAll('.chip')].map(({ textContent }) => textContent.split(' ')[0]),
+      root.querySelector('.head')?.textContent.includes('Download'),
+    ];
+    expect(shown()).toEqual(['Filter 1', [], false]);
+    await press('Filter');
+    expect(shown()).toEqual(['Filter 1', ['Cause', 'Tag'], false]);
+    await press('More actions');
+    expect(shown()[2]).toBe(true);
+    await unmount();
+  });
+
   it('shows three columns on a narrow screen: what failed or the domain, the last nights, and the end', async () => {
     happyDOM.setViewport({ width: 360 });
     const [last] = details.history ?? [];
