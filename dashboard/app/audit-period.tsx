@@ -4,7 +4,6 @@ import { type AuditPages, largePageSize, readRecords } from './audit-pages.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { subjectOf } from './audit-record.tsx';
 import { count, localClock, localDay } from './format.ts';
-import { Icon } from './icon.tsx';
 import { Time } from './pieces.tsx';
 import { useNarrow } from './virtual-rows.tsx';
 import { readPages } from './paging.ts';
@@ -184,8 +183,8 @@ export function PeriodBars({
   readonly filter: AuditFilter;
   readonly period: Period;
 }) {
-  const isPhone = useNarrow();
-  if (parts.length < 2 || all.entries === 0) return null;
+  // On a phone the records come first.
+  if (useNarrow() || parts.length < 2 || all.entries === 0) return null;
   const word = (ms = 0): string => {
     const iso = new Date(ms).toISOString();
     return !isMidnight(ms) ? `${localDay(iso)}, ${localClock(iso, false)}` : localDay(iso);
@@ -199,7 +198,7 @@ export function PeriodBars({
       <Keys of={Object.entries({ succeeded: 'served', notAttempted: unserved, failed: 'refused by the policy' })} />
     </span>
   );
-  const chart = (
+  return (
     <FailureBars
       label="Entries over the period, those refused by the policy in red"
       ends={[word(parts[0]?.startMs), keys, endMs >= Date.now() ? 'now' : word(endMs)]}
@@ -218,16 +217,5 @@ export function PeriodBars({
         };
       })}
     />
-  );
-  // On a phone the records come first.
-  return !isPhone ? (
-    chart
-  ) : (
-    <details>
-      <summary class="quiet">
-        <Icon name="turn" turns /> Entries by {length}
-      </summary>
-      {chart}
-    </details>
   );
 }

@@ -10,7 +10,6 @@ import { type Names, tenantOf } from './audit-names.ts';
 import { Command, StepFor } from './copy.tsx';
 import { Dialog } from './dialog.tsx';
 import { count } from './format.ts';
-import { Icon } from './icon.tsx';
 import { Badge, Fact, Time } from './pieces.tsx';
 import { usePolling, useTenants } from './polling.ts';
 import { approvalLink, jobLink, planLink, runLink, tenantLink } from './route.ts';
@@ -209,12 +208,8 @@ export function RecordDrawer({ record, filter, names, onNewer, onOlder, onClose 
         text={verifyAround(at)}
         whatFor="the proof"
       />
-      <details>
-        <summary class="quiet">
-          <Icon name="turn" turns /> Scopes, ids and hashes, for support
-        </summary>
-        <Details record={record} />
-      </details>
+      <h3>Scopes, ids and hashes, for support</h3>
+      <Details record={record} />
     </Dialog>
   );
 }

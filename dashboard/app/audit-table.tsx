@@ -63,7 +63,7 @@ export function AuditTable({
   const columns: readonly Column<Line>[] = [
     ['Time', 'w-s', opener],
     ['Who', undefined, (line) => <Caller record={line} {...context} />],
-    ['Tenant', 'p2', (line) => <Tenant record={line} {...context} />, (line) => tenantOf(line, names)],
+    ['Tenant', undefined, (line) => <Tenant record={line} {...context} />, (line) => tenantOf(line, names)],
     [
       'What',
       'what',
@@ -71,7 +71,6 @@ export function AuditTable({
         <>
           <span class="who-cell">
             <span class="cut">
-              {tenantOf(line, names) === '' ? null : <span class="sub">{tenantOf(line, names)} · </span>}
               <What record={line} isShort />
             </span>
             {line.equal === undefined ? null : (
@@ -211,6 +210,7 @@ function Caller({ record, filter, names }: RecordProps) {
 function Tenant({ record, filter, names }: RecordProps) {
   const { tenantId, equal = [] } = record;
   const tenant = tenantOf(record, names);
+  if (tenant === '') return null;
   return tenantId === undefined || equal.some((other) => other.tenantId !== tenantId) || tenantId === nilUuid ? (
     <span class="quiet">{tenant}</span>
   ) : (

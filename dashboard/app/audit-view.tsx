@@ -1,5 +1,5 @@
 import { type AuditFilter, auditLink } from './view-filter.ts';
-import { type AuditRecord, folded, oneARequest, type ShownRecord } from './audit-lines.ts';
+import { type AuditRecord, oneARequest, type ShownRecord } from './audit-lines.ts';
 import { type AuditPages, useAuditPages, useWholePeriod } from './audit-pages.ts';
 import { type Period, othersIn, PeriodBars, readPeriod, Refused, talliedOf } from './audit-period.tsx';
 import { type Names, tenantOf, useNames } from './audit-names.ts';
@@ -239,8 +239,7 @@ function Proof() {
       {state === 'current' ? null : <ToneBadge tone={tone}>{word}</ToneBadge>}
       {lastAt === undefined ? null : (
         <span>
-          <Icon name="lock" /> Last checkpoint signed <Time iso={lastAt} short />. <b>Verify</b> proves that no record
-          is missing or changed.
+          <Icon name="lock" /> Last checkpoint signed <Time iso={lastAt} short />
         </span>
       )}
       {problem === undefined ? null : <span>{problem}</span>}
@@ -262,23 +261,19 @@ function Verify({ range, onClose }: Pick<ExportProps, 'range' | 'onClose'>) {
       <Command text={`ptb audit export --output audit.jsonl${period}`} />
       <Command text="ptb audit verify audit.jsonl" />
       <p>
-        For a customer, open its page and choose <b>Customer proof…</b> The customer checks that file in a browser, on a
-        page that this command writes:
+        For a customer, open its page and choose <b>Customer proof…</b>
       </p>
-      <Command text="ptb audit verify-page --out verify.html" />
     </Dialog>
   );
 }
 
-/** `The newest 812 entries, in 26 lines`. */
-function countText({ loadMore, failure }: AuditPages, entries: readonly ShownRecord[]): string {
-  const { length } = entries;
+/** `The newest 812 entries`. */
+function countText({ loadMore, failure }: AuditPages, { length }: readonly ShownRecord[]): string {
   if (failure !== undefined) return '';
   if (length === 0) return loadMore === undefined ? 'No entries' : 'No entries so far';
-  const lines = folded(entries).length;
-  const known =
-    length === 1 && loadMore === undefined ? '1 entry' : `${loadMore ? 'The newest' : 'All'} ${count(length, 'entry')}`;
-  return `${known}${lines === length ? '' : `, in ${count(lines, 'line')}`}`;
+  return length === 1 && loadMore === undefined
+    ? '1 entry'
+    : `${loadMore ? 'The newest' : 'All'} ${count(length, 'entry')}`;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -74,6 +74,7 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
     return columns.filter(isShown).map((column) => gridColumn(column, repeats));
   }, [columns, isShown, items]);
   const narrow = useMemo(() => narrowColumns(visible), [visible]);
+  const setConditions = (conditions: readonly Condition[]): void => setFilter({ ...filter, conditions });
   return (
     <>
       <div class="filters">
@@ -82,13 +83,15 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
           placeholder="In all columns"
           onInput={(search) => setFilter({ ...filter, search })}
         />
-        <Folded name="Filter" set={filter.conditions.length + Number(group !== '')}>
-          <RowConditions
-            columns={columns}
-            rows={rows}
-            conditions={filter.conditions}
-            onChange={(conditions) => setFilter({ ...filter, conditions })}
-          />
+        <Folded name="Filter" set={Number(group !== '')}>
+          <details class="conditions">
+            <summary class="btn">Filter by column</summary>
+            <ConditionForm
+              columns={columns}
+              rows={rows}
+              onAdd={(added) => setConditions([...filter.conditions, added])}
+            />
+          </details>
           <Choice
             label="Group by"
             value={group}
@@ -104,6 +107,7 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
             onChoose={(name, shown) => setChosen(new Map(chosen).set(name, shown))}
           />
         </Folded>
+        <RowConditions columns={columns} conditions={filter.conditions} onChange={setConditions} />
         {/* The tab says how many there are. */}
         <span class={shown.length === rows.length ? 'visually-hidden' : 'quiet'} role="status">
           {countOf(shown.length, rows.length, 'row')}
@@ -273,40 +277,32 @@ function RowDetails(props: {
 
 interface ConditionsProps {
   readonly columns: readonly ResultColumn[];
-  readonly rows: readonly ResultRow[];
   readonly conditions: readonly Condition[];
   readonly onChange: (conditions: readonly Condition[]) => void;
 }
 
-/** The conditions in force, each with a button that removes it, and a form for another one. */
-function RowConditions({ columns, rows, conditions, onChange }: ConditionsProps) {
+/** The conditions in force, each with a button that removes it. */
+function RowConditions({ columns, conditions, onChange }: ConditionsProps) {
   const titleOf = (name: string): string => columns.find((column) => column.name === name)?.title ?? name;
-  return (
-    <>
-      <details class="conditions">
-        <summary class="btn">Filter by column</summary>
-        <ConditionForm columns={columns} rows={rows} onAdd={(added) => onChange([...conditions, added])} />
-      </details>
-      {conditions.length === 0 ? null : (
-        <ul class="tags" aria-label="Filters">
-          {conditions.map((condition, index) => (
-            <li key={`${condition.column} ${condition.operator} ${condition.value}`} class="chip on">
-              <span>
-                {titleOf(condition.column)} {condition.operator} <strong>{condition.value || '(empty)'}</strong>
-              </span>
-              <button type="button" class="bare s" onClick={() => onChange(conditions.toSpliced(index, 1))}>
-                <Icon name="close" />
-                <span class="visually-hidden">Remove the filter on {titleOf(condition.column)}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-      )}
-    </>
+  return conditions.length === 0 ? null : (
+    <ul class="tags" aria-label="Filters">
+      {conditions.map((condition, index) => (
+        <li key={`${condition.column} ${condition.operator} ${condition.value}`} class="chip on">
+          <span>
+            {titleOf(condition.column)} {condition.operator} <strong>{condition.value || '(empty)'}</strong>
+          </span>
+          <button type="button" class="bare s" onClick={() => onChange(conditions.toSpliced(index, 1))}>
+            <Icon name="close" />
+            <span class="visually-hidden">Remove the filter on {titleOf(condition.column)}</span>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
 
-interface FormProps extends Pick<ConditionsProps, 'columns' | 'rows'> {
+interface FormProps extends Pick<ConditionsProps, 'columns'> {
+  readonly rows: readonly ResultRow[];
   readonly onAdd: (condition: Condition) => void;
 }
 
