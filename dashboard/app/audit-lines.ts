@@ -63,21 +63,17 @@ const runMs = 5 * 60_000;
 const isOfRun = ({ rule = '', kind, caller }: AuditRecord): boolean =>
   kind === undefined && rule.startsWith('job:') && caller.applicationId === nilUuid;
 
-interface FoldedFrom {
-  /** Whether there are older records than these. */
-  readonly hasMore?: boolean | undefined;
-  /** Whether these are all of one run. */
-  readonly areOfRun?: boolean;
-}
-
 /**
  * The records of a run of a job in one line, which opens to lines of equal ones, and other equal records in one line, such as
- * the requests of an apply. @param records the newest first.
+ * the requests of an apply.
+ * @param records the newest first.
+ * @param hasMore whether there are older records than these.
+ * @param areOfRun whether these are all of one run.
  */
-export function folded(records: readonly ShownRecord[], from: FoldedFrom = {}): readonly Line[] {
+export function folded(records: readonly ShownRecord[], hasMore = false, areOfRun = false): readonly Line[] {
   const lines: { readonly key: string; readonly equal: ShownRecord[]; readonly isRun: boolean }[] = [];
   for (const record of records) {
-    const isRun = from.areOfRun !== true && isOfRun(record);
+    const isRun = !areOfRun && isOfRun(record);
     const left = isOfApply(record) ? ofOneChange : ofOne;
     const own = isRun ? record.rule : JSON.stringify(record, (name, value) => (left.has(name) ? undefined : value));
     const key = `${localDay(record.at)}${own}`;
@@ -91,8 +87,8 @@ export function folded(records: readonly ShownRecord[], from: FoldedFrom = {}): 
   return lines.flatMap(({ equal, isRun }): readonly Line[] => {
     const [one] = equal;
     if (one === undefined || equal.length === 1) return equal;
-    const goesOn = from.hasMore === true && Date.parse(equal.at(-1)?.at ?? '') - endMs < runMs;
-    const parts = isRun ? folded(equal, { areOfRun: true }) : equal;
+    const goesOn = hasMore && Date.parse(equal.at(-1)?.at ?? '') - endMs < runMs;
+    const parts = isRun ? folded(equal, false, true) : equal;
     const [part] = parts;
     if (part !== undefined && parts.length === 1) return [{ ...part, goesOn }];
     const more = isRun ? { resource: resourcesOf(equal) } : { path: pathOf(equal) };

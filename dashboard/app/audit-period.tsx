@@ -19,7 +19,7 @@ interface RefusedProps {
   readonly filter?: AuditFilter;
 }
 
-/** Who was refused what most often in a period, and who last. */
+/** Who was refused what most often in a period, or else who last. */
 export function Refused({ filter, period, names }: RefusedProps) {
   if (period?.refused === undefined) return null;
   const {
@@ -28,35 +28,32 @@ export function Refused({ filter, period, names }: RefusedProps) {
   } = period;
   const linked = (text: string, more: AuditFilter = {}) =>
     filter === undefined ? text : <a href={auditLink({ ...filter, outcome: 'policy', ...more })}>{text}</a>;
-  const asked = (record: AuditRecord) => {
-    const { kind, name } = names.whoIn(record);
-    // All people use the same few applications.
-    const who = kind === 'application' ? linked(name, { caller: record.caller.applicationId }) : name;
-    return (
-      <>
-        came from {who}, asking for {askedFor(record)}
-      </>
-    );
-  };
   const n = byPolicy.toLocaleString('en');
-  const isSame = times > 1 && keyOfRefused(last) === keyOfRefused(most);
+  const isOften = times > 1;
+  const one = isOften ? most : last;
+  const which = isOften
+    ? times < byPolicy
+      ? `${times.toLocaleString('en')} of the ${n}`
+      : n === '2'
+        ? 'Both'
+        : `All ${n}`
+    : byPolicy === 1
+      ? 'It'
+      : `The last of the ${n}`;
+  const { kind, name } = names.whoIn(one);
   const tenant = tenantOf(last, names);
   return (
     <>
-      {times < 2 ? null : (
+      {/* All people use the same few applications. */}
+      {linked(which)} came from {kind === 'application' ? linked(name, { caller: one.caller.applicationId }) : name},
+      asking for {askedFor(one)}
+      {keyOfRefused(one) === keyOfRefused(last) ? (
         <>
-          {linked(times < byPolicy ? `${times.toLocaleString('en')} of the ${n}` : n === '2' ? 'Both' : `All ${n}`)}{' '}
-          {asked(most)}
-          {isSame ? ', the last' : '. '}
+          {isOften ? ', the last' : ','} on <Time iso={last.at} short />
+          {tenant === '' ? '' : ` in ${tenant}`}
         </>
-      )}
-      {isSame ? null : (
-        <>
-          {times > 1 ? 'The last' : linked(byPolicy === 1 ? 'It' : `The last of the ${n}`)} {asked(last)},
-        </>
-      )}{' '}
-      on <Time iso={last.at} short />
-      {tenant === '' ? '' : ` in ${tenant}`}.
+      ) : null}
+      .
     </>
   );
 }

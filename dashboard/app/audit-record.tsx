@@ -307,7 +307,7 @@ function About({ record, filter, names, onClose }: Pick<DrawerProps, 'record' | 
         {tenantId === undefined || tenantId === nilUuid ? tenant : <a href={tenantLink(tenantId)}>{tenant}</a>}
       </Fact>
       <Fact name="Rule">{job === undefined ? rule : undefined}</Fact>
-      <Fact name={isUnserved(record) ? 'Asked for' : 'Permissions'}>
+      <Fact name={scopesName(record)}>
         {scopes.length > scopesShown ? count(scopes.length, 'permission') : scopes.join(', ')}
       </Fact>
     </>
@@ -356,11 +356,7 @@ function verifyAround(at: string): string {
   return `ptb audit verify --from ${from} --to ${to}`;
 }
 
-function scopesName({ kind, outcome }: AuditRecord): string {
-  if (kind === 'request') return 'Opened by';
-  if (kind === 'approval') return 'Scopes or permissions';
-  return outcome === 'issued' ? 'Token scopes' : 'Requested scopes';
-}
+const scopesName = (record: AuditRecord): string => (isUnserved(record) ? 'Asked for' : 'Permissions');
 
 function Details({ record }: { readonly record: ShownRecord }) {
   const { caller, scopes, excessScopes, expiresAt, both } = record;
@@ -376,7 +372,7 @@ function Details({ record }: { readonly record: ShownRecord }) {
           {record.kind === 'tags' ? subjectOf(record) : record.client}
         </Fact>
       ) : (
-        <Fact name={scopesName(record)}>{scopes.length === 0 ? 'none' : <Scopes scopes={scopes} />}</Fact>
+        <Fact name={scopesName(record)}>{scopes.length > scopesShown ? <Scopes scopes={scopes} /> : undefined}</Fact>
       )}
       <Fact name="Excess scopes">{excessScopes?.length ? <Scopes scopes={excessScopes} /> : undefined}</Fact>
       <Fact name="Caller">

@@ -3,7 +3,6 @@ import { type AuditFilter, auditLink } from './view-filter.ts';
 import { atLeast, type AuditRecord, folded, type Line, type ShownRecord } from './audit-lines.ts';
 import { type Names, tenantOf } from './audit-names.ts';
 import { aboutOf, Outcome, RecordDrawer, ruleOf, subjectOf, What } from './audit-record.tsx';
-import type { AuditPages } from './audit-pages.ts';
 import { othersIn, talliedOf } from './audit-period.tsx';
 import { byDay } from './format.ts';
 import { Face, Icon } from './icon.tsx';
@@ -22,14 +21,11 @@ interface TableContext {
  */
 export function AuditTable({
   records,
-  range,
   uncounted,
   hasMore,
   ...context
 }: TableContext & {
   readonly records: readonly ShownRecord[];
-  /** The period that the records are of. */
-  readonly range?: AuditPages['range'];
   /** Days of which there are more records than these. */
   readonly uncounted?: 'the last day' | 'all days' | undefined;
   /** Whether there are older records than these. */
@@ -38,7 +34,7 @@ export function AuditTable({
   const [open, setOpen] = useState<ShownRecord>();
   const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
   const { names } = context;
-  const lines = useMemo(() => folded(records, { hasMore }), [records, hasMore]);
+  const lines = useMemo(() => folded(records, hasMore), [records, hasMore]);
   const isOpen = ({ equal, depth = 0 }: Line): boolean =>
     equal !== undefined && unfolded.has(keyOfOldest(equal, depth));
   const onOpen = ({ equal, depth = 0, ...line }: Line): void => {
@@ -114,7 +110,7 @@ export function AuditTable({
               (uncounted === 'the last day' && place === length - 1) ? (
                 <b>{day.title}</b>
               ) : (
-                <DayHead {...day} filter={context.filter} range={range} />
+                <DayHead {...day} />
               ),
           }))
         }
@@ -132,34 +128,15 @@ export function AuditTable({
   );
 }
 
-interface DayProps extends Pick<TableContext, 'filter'>, Pick<Parameters<typeof AuditTable>[0], 'range'> {
-  readonly title: string;
-  readonly items: readonly Line[];
-}
-
 /** A day, and what of its records was refused or failed: that is what most readers look for. */
-function DayHead({ title, items, filter, range }: DayProps) {
+function DayHead({ title, items }: { readonly title: string; readonly items: readonly Line[] }) {
   const { byPolicy, ...others } = talliedOf(
     items.flatMap(({ depth, equal, ...line }) => (depth === undefined ? (equal ?? [line]) : [])),
   );
-  const all = othersIn(others);
-  // The day in the reader's zone, as far as the period goes.
-  const [start, end] = [0, 1].map((days) => {
-    const day = new Date(items[0]?.at ?? '');
-    day.setHours(24 * days, 0, 0, 0);
-    return day.getTime();
-  });
-  const from = new Date(Math.max(start ?? 0, Date.parse(range?.from ?? '') || 0)).toISOString();
-  const to = new Date(Math.min(end ?? 0, Date.parse(filter.to ?? '') || Infinity)).toISOString();
   return (
     <>
-      <b>{title}</b>
-      {byPolicy === 0 ? null : (
-        <a class="small problem" href={auditLink({ ...filter, outcome: 'policy', from, to })}>
-          {othersIn({ byPolicy })}
-        </a>
-      )}
-      {all.length === 0 ? null : <span class="small quiet">{all.join(', ')}</span>}
+      <b>{title}</b> <span class="small problem">{othersIn({ byPolicy })}</span>{' '}
+      <span class="small quiet">{othersIn(others).join(', ')}</span>
     </>
   );
 }

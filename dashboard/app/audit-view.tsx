@@ -51,11 +51,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           <DialogButton dialog={(onClose) => <Verify range={range} onClose={onClose} />}>
             <Icon name="approvals" /> Verify…
           </DialogButton>
-          <DialogButton
-            dialog={(onClose) => (
-              <Export range={range} records={foundRecords} isSearching={isSearching} onClose={onClose} />
-            )}
-          >
+          <DialogButton dialog={(onClose) => <Export range={range} records={foundRecords} onClose={onClose} />}>
             <Icon name="download" /> Export…
           </DialogButton>
         </Folded>
@@ -93,7 +89,6 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           <AuditTable
             records={found.slice(0, isSearching ? foundShown : undefined)}
             filter={filter}
-            range={range}
             uncounted={isSearching ? 'all days' : loadMore === undefined ? undefined : 'the last day'}
             hasMore={loadMore !== undefined || (isSearching && found.length > foundShown)}
             names={names}
@@ -117,8 +112,8 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
 const foundShown = 500;
 
 function emptyText(isSearching: boolean, hasMore: boolean): string {
-  if (!isSearching) return hasMore ? 'None of the newest records matches.' : 'No record matches in this period.';
-  return hasMore ? 'None of the records so far has this text.' : 'No record of this period has this text.';
+  if (hasMore) return 'None of the newest records matches.';
+  return isSearching ? 'No record of this period has this text.' : 'No record matches in this period.';
 }
 
 /** The records that have a text in who, tenant, rule or what, as the table shows them. */
@@ -142,12 +137,11 @@ function searched(records: readonly ShownRecord[], text: string, names: Names): 
 interface ExportProps {
   readonly range: AuditPages['range'];
   readonly records: readonly AuditRecord[];
-  readonly isSearching: boolean;
   readonly onClose: () => void;
 }
 
 /** What is shown as a file, and the command for all that is stored. */
-function Export({ range, records, isSearching, onClose }: ExportProps) {
+function Export({ range, records, onClose }: ExportProps) {
   const period = range === undefined ? '' : `-${range.from.slice(0, 10)}-${range.to.slice(0, 10)}`;
   const save = (): void => {
     saveFile(new Blob(records.map((record) => `${JSON.stringify(record)}\n`)), `audit${period}.jsonl`);
@@ -155,17 +149,11 @@ function Export({ range, records, isSearching, onClose }: ExportProps) {
   };
   return (
     <Dialog title="Export the records" onClose={onClose}>
-      <p>
-        All stored records of the period with the checkpoints that prove them, for <code>ptb audit verify</code>{' '}
-        anywhere:
-      </p>
+      <p>All stored records of the period, with the checkpoints that prove them:</p>
       <Command
         text={`ptb audit export --output audit.jsonl${range === undefined ? '' : ` --from ${range.from} --to ${range.to}`}`}
       />
-      <p>
-        {isSearching ? 'What the filter and the search have found so far' : 'What the page has of the filter so far'},
-        one JSON object a line:
-      </p>
+      <p>What the page has found so far, one JSON object a line:</p>
       <p>
         <button type="button" onClick={save}>
           <Icon name="download" /> Download these {count(records.length, 'record')}
@@ -257,8 +245,9 @@ function Verify({ range, onClose }: Pick<ExportProps, 'range' | 'onClose'>) {
         record is missing or changed:
       </p>
       <Command text={`ptb audit verify${period}`} />
-      <p>For an auditor, who needs no access to the broker, export the records and check the file:</p>
-      <Command text={`ptb audit export --output audit.jsonl${period}`} />
+      <p>
+        For an auditor, who needs no access to the broker, choose <b>Export…</b> The same command checks its file:
+      </p>
       <Command text="ptb audit verify audit.jsonl" />
       <p>
         For a customer, open its page and choose <b>Customer proof…</b>

@@ -224,7 +224,6 @@ function RunActions(props: {
         <DialogButton
           dialog={(onClose) => (
             <Dialog title="Download the rows" onClose={onClose}>
-              <p class="quiet">As a spreadsheet opens it, one object a line, or one array.</p>
               <div class="actions">
                 {formats.map(([format, name]) => (
                   <ActionButton key={format} work={() => save(format).finally(onClose)} onFailure={onFailure}>

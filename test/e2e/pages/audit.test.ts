@@ -83,10 +83,9 @@ describe('audit view', skippedBecause(noBrowser), () => {
     await page.keyboard.press('Enter');
     const [record] = records.filter(({ rule: allowed }) => allowed === rule);
     const details = page.getByRole('dialog');
-    const scopes = details.locator('ul.tags').first().locator('li');
-    expect(await scopes.allTextContents()).toEqual(record?.scopes);
     expect(record?.excessScopes).not.toHaveLength(0);
-    expect(await details.locator('ul.tags').nth(1).locator('li').allTextContents()).toEqual(record?.excessScopes);
+    expect(await details.locator('ul.tags').last().locator('li').allTextContents()).toEqual(record?.excessScopes);
+    for (const scope of record?.scopes ?? []) expect(await details.textContent()).toContain(scope);
     for (const text of [record?.tokenId, record?.correlationId, record?.tokenFingerprint, customer.tenantId])
       expect(await details.textContent()).toContain(text);
     await page.keyboard.press('Escape');
