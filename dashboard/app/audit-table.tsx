@@ -21,13 +21,13 @@ interface TableContext {
  */
 export function AuditTable({
   records,
-  uncounted,
+  isSearching,
   hasMore,
   ...context
 }: TableContext & {
   readonly records: readonly ShownRecord[];
-  /** Days of which there are more records than these. */
-  readonly uncounted?: 'the last day' | 'all days' | undefined;
+  /** Whether these are those of a search: they are not all of their days. */
+  readonly isSearching?: boolean;
   /** Whether there are older records than these. */
   readonly hasMore?: boolean;
 }) {
@@ -106,8 +106,8 @@ export function AuditTable({
             head:
               // Of one outcome, each line says it.
               context.filter.outcome !== undefined ||
-              uncounted === 'all days' ||
-              (uncounted === 'the last day' && place === length - 1) ? (
+              isSearching === true ||
+              (hasMore === true && place === length - 1) ? (
                 <b>{day.title}</b>
               ) : (
                 <DayHead {...day} />

@@ -21,6 +21,7 @@ import type { Api } from './api.ts';
 import { Command } from './copy.tsx';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { titleOf } from '../../src/lib/api/trouble.ts';
+import { capitalized } from '../../src/lib/core/text.ts';
 
 export const AuditView = forRole(['Audit.Read'], 'Audit', Records);
 
@@ -38,7 +39,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
   // A text may be that of one of the two records of a request: their line has both.
   const lines = useMemo(() => oneARequest(records), [records]);
   const found = useMemo(() => searched(lines, text, names), [lines, text, names]);
-  const foundRecords = isSearching ? found.flatMap((line): readonly AuditRecord[] => line.both ?? [line]) : records;
+  const foundRecords = found.flatMap((line): readonly AuditRecord[] => line.both ?? [line]);
   return (
     <>
       <Head
@@ -48,11 +49,8 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
         about={<Proof />}
       >
         <Folded name="More actions">
-          <DialogButton dialog={(onClose) => <Verify range={range} onClose={onClose} />}>
-            <Icon name="approvals" /> Verify…
-          </DialogButton>
           <DialogButton dialog={(onClose) => <Export range={range} records={foundRecords} onClose={onClose} />}>
-            <Icon name="download" /> Export…
+            <Icon name="download" /> Export and verify…
           </DialogButton>
         </Folded>
       </Head>
@@ -89,7 +87,7 @@ function Records({ filter }: { readonly filter: AuditFilter }) {
           <AuditTable
             records={found.slice(0, isSearching ? foundShown : undefined)}
             filter={filter}
-            uncounted={isSearching ? 'all days' : loadMore === undefined ? undefined : 'the last day'}
+            isSearching={isSearching}
             hasMore={loadMore !== undefined || (isSearching && found.length > foundShown)}
             names={names}
           />
@@ -140,23 +138,29 @@ interface ExportProps {
   readonly onClose: () => void;
 }
 
-/** What is shown as a file, and the command for all that is stored. */
+/** How to check that no record is missing or changed, for oneself and for others, and what is shown as a file. */
 function Export({ range, records, onClose }: ExportProps) {
-  const period = range === undefined ? '' : `-${range.from.slice(0, 10)}-${range.to.slice(0, 10)}`;
+  const [days, period] =
+    range === undefined
+      ? ['', '']
+      : [`-${range.from.slice(0, 10)}-${range.to.slice(0, 10)}`, ` --from ${range.from} --to ${range.to}`];
   const save = (): void => {
-    saveFile(new Blob(records.map((record) => `${JSON.stringify(record)}\n`)), `audit${period}.jsonl`);
+    saveFile(new Blob(records.map((record) => `${JSON.stringify(record)}\n`)), `audit${days}.jsonl`);
     onClose();
   };
   return (
-    <Dialog title="Export the records" onClose={onClose}>
-      <p>All stored records of the period, with the checkpoints that prove them:</p>
-      <Command
-        text={`ptb audit export --output audit.jsonl${range === undefined ? '' : ` --from ${range.from} --to ${range.to}`}`}
-      />
-      <p>What the page has found so far, one JSON object a line:</p>
+    <Dialog title="Export and verify" onClose={onClose}>
+      <p>The broker signs the order of its records. This checks that none of the period is missing or changed:</p>
+      <Command text={`ptb audit verify${period}`} />
+      <p>For an auditor, who needs no access to the broker, export them with their proof, and check the file:</p>
+      <Command text={`ptb audit export --output audit.jsonl${period}`} />
+      <Command text="ptb audit verify audit.jsonl" />
+      <p>
+        For a customer, open its page and choose <b>Customer proof…</b>
+      </p>
       <p>
         <button type="button" onClick={save}>
-          <Icon name="download" /> Download these {count(records.length, 'record')}
+          <Icon name="download" /> Download the {count(records.length, 'record')} shown, without proof
         </button>
       </p>
     </Dialog>
@@ -177,12 +181,12 @@ function headline({ filter, lines, hasMore, period }: HeadlineProps): string {
   const tallied = isRead ? period.all : talliedOf(lines);
   const { entries, byPolicy, byMicrosoft, failed } = tallied;
   if (entries === 0) return 'Audit';
-  const words = `${isRead && !period.isAll ? 'last ' : ''}${count(entries, 'entry')}${isRead || !hasMore ? '' : ' so far'}`;
-  const known = words.replace(/^last/, 'The last');
+  const words = `${isRead && !period.isAll ? 'the last ' : ''}${count(entries, 'entry')}${isRead || !hasMore ? '' : ' so far'}`;
+  const known = capitalized(words);
   if (filter.outcome === 'policy') return `${known} refused by the policy`;
   const [first = 'none failed'] = othersIn({ byMicrosoft, failed });
   if (byPolicy === 0) return `${known}, ${first}`;
-  return `${byPolicy.toLocaleString('en')} of ${words.replace(/^last/, 'the last')} refused by the policy`;
+  return `${byPolicy.toLocaleString('en')} of ${words} refused by the policy`;
 }
 
 interface LedeProps {
@@ -232,27 +236,6 @@ function Proof() {
       )}
       {problem === undefined ? null : <span>{problem}</span>}
     </>
-  );
-}
-
-/** How to check that no record is missing or changed: for oneself, for an auditor, and for a customer. */
-function Verify({ range, onClose }: Pick<ExportProps, 'range' | 'onClose'>) {
-  const period = range === undefined ? '' : ` --from ${range.from} --to ${range.to}`;
-  return (
-    <Dialog title="Verify the records" onClose={onClose}>
-      <p>
-        The broker signs the order of its records every few minutes. This command checks the signatures, and that no
-        record is missing or changed:
-      </p>
-      <Command text={`ptb audit verify${period}`} />
-      <p>
-        For an auditor, who needs no access to the broker, choose <b>Export…</b> The same command checks its file:
-      </p>
-      <Command text="ptb audit verify audit.jsonl" />
-      <p>
-        For a customer, open its page and choose <b>Customer proof…</b>
-      </p>
-    </Dialog>
   );
 }
 
