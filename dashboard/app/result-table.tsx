@@ -60,8 +60,9 @@ export function ResultTable({ rows, declared, summed, areAll }: TableProps) {
   const isPhone = useNarrow();
   const isShown = useMemo(() => {
     let width = 0;
-    // Those that fit: the row opens with all values.
-    const all = columns.filter((one) => one.isShown && (isPhone || room === 0 || (width += one.width) <= room));
+    // Those that fit, names before codes: the row opens with all values.
+    const byUse = columns.toSorted((one, other) => Number(isCode(one)) - Number(isCode(other)));
+    const all = byUse.filter((one) => one.isShown && (isPhone || room === 0 || (width += one.width) <= room));
     return (one: ResultColumn): boolean => chosen.get(one.name) ?? (one === columns[0] || all.includes(one));
   }, [columns, chosen, isPhone, room]);
   const visible = useMemo(() => {
@@ -173,6 +174,8 @@ function keyOf(row: ResultRow): string {
   return String(keysGiven);
 }
 
+const isCode = ({ name }: Pick<ResultColumn, 'name'>): boolean => name === 'skuPartNumber';
+
 /**
  * @param repeats rows whose tenant is that of the row before: its name is pale, as ids and Microsoft's codes of products are. These
  * codes are known by their column: names of products, such as VISIO, look the same.
@@ -190,7 +193,7 @@ const gridColumn = (
     const text = shownValue(row[name] ?? null, type, wordsAs);
     if (text === '' && type === 'number') return <span class="quiet">–</span>;
     if (isWarning(row[name], name)) return <span class="warning">{text}</span>;
-    const isPale = name === 'tenantName' ? repeats.has(row) : name === 'skuPartNumber' || isGuid(row[name] ?? null);
+    const isPale = name === 'tenantName' ? repeats.has(row) : isCode({ name }) || isGuid(row[name] ?? null);
     return isPale ? <span class="pale">{text}</span> : text;
   },
 });
