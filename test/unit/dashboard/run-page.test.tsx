@@ -785,7 +785,7 @@ describe('the rows of a run', () => {
   });
 
   it('have totals of what is shown and of each group, but not of numbers that no sum says anything of', async () => {
-    const { root, grid, text, unmount } = await open(
+    const { root, grid, unmount } = await open(
       {
         jobHistory: async () => jobHistory,
         rows: async () => ({
