@@ -1,4 +1,3 @@
-import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Deed, PartnerWork } from '../../src/lib/api/report/partner-work.ts';
 import {
@@ -10,7 +9,6 @@ import {
 import { type RowTable, rowTable } from '../../src/lib/api/report/row-table.ts';
 import {
   accessText,
-  allowedText,
   changedCells,
   changedRow,
   changesText,
@@ -18,10 +16,13 @@ import {
   differenceText,
   nothingFoundText,
   numberText,
+  permitsText,
+  permitsTitle,
   reportDays,
   summaryText,
   unreadIn,
-  permissionsText,
+  workCells,
+  workColumns,
   workGroups,
   workText,
 } from '../../src/lib/api/report/report-words.ts';
@@ -70,6 +71,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   const tenant = usePolling((api) => api.tenant(tenantId), `tenant ${tenantId}`).value;
   return (
     <article class="report">
+      <strong>{partner}</strong>
       {report === undefined ? (
         <Head title="Customer report" in={['#/tenants', 'Tenants', tenantLink(tenantId)]} />
       ) : (
@@ -77,7 +79,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
           title={report.name}
           name={`${report.name}: report`}
           in={['#/tenants', 'Tenants', tenantLink(tenantId)]}
-          lede={`Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${reportDays(report)}`}
+          lede={`Report of administration, ${reportDays(report)}`}
           about={
             <>
               <span>{report.defaultDomain ?? tenantId}</span>
@@ -113,8 +115,7 @@ const licenceJob = 'licence-report';
 
 function Content({ report }: { readonly report: TenantReport }) {
   const { sections, warnings, work, createdAt } = report;
-  const partner = usePartner();
-  const unread = unreadIn(report);
+  const [unread, permits] = [unreadIn(report), permitsText(work)];
   const { query } = useRoute();
   // A link may be about the rows of a job.
   useEffect(() => document.getElementById(placeOf(new URLSearchParams(query).get('job') ?? ''))?.focus(), []);
@@ -141,9 +142,17 @@ function Content({ report }: { readonly report: TenantReport }) {
           <Told of={unread} />
         </Panel>
       )}
+      {permits.length === 0 ? null : (
+        <Panel title={permitsTitle}>
+          {permits.map((text) => (
+            <p key={text} class="small">
+              {text}
+            </p>
+          ))}
+        </Panel>
+      )}
       <footer class="quiet small">
-        {partner === undefined ? 'Made' : `${partner} made this report`} with Partner Token Broker on{' '}
-        {dayText(createdAt)}. Days are in the time zone {zoneText()}.
+        Made with Partner Token Broker on {dayText(createdAt)}. Days are in the time zone {zoneText()}.
       </footer>
     </>
   );
@@ -162,66 +171,30 @@ function Findings({ report }: { readonly report: TenantReport }) {
   );
 }
 
-/** What the partner did, by what came of it. The names of permissions are for those who know them. */
-function Work({ work }: { readonly work: PartnerWork }) {
-  const isNarrow = useNarrow();
-  const groups = workGroups(work).map(({ title, note, deeds }) => ({
-    title,
-    head: (
-      <>
-        <h3>{title}</h3>
-        {note === undefined ? null : <span class="quiet">{note}</span>}
-      </>
-    ),
-    items: deeds,
-  }));
-  const what = (deed: Deed) => (
-    <>
-      {deed.name}
-      <div class="small quiet any">
-        {allowedText(deed)}{' '}
-        {deed.permissions.length === 0 ? null : (
-          <span class="scopes">
-            <Breakable text={permissionsText(deed.permissions)} />
-          </span>
-        )}
-      </div>
-    </>
-  );
-  if (!isNarrow)
-    return (
-      <Table<Deed>
-        class="work"
-        items={work.deeds}
-        keyOf={({ kind, name }) => `${kind} ${name}`}
-        groupsOf={() => groups}
-        columns={[
-          ['What', 'wrap', what],
-          ['On record', 'end', ({ count }) => numberText(count)],
-          ['Last', 'end', ({ lastAt }) => dayText(lastAt)],
-        ]}
-      />
-    );
-  return (
-    <>
-      {groups.map(({ title, head, items }) => (
-        <Fragment key={title}>
-          {head}
-          <ul class="records">
-            {items.map((deed) => (
-              <li key={deed.name}>
-                {what(deed)}
-                <div class="small">
-                  {numberText(deed.count)} on record, last {dayText(deed.lastAt)}
-                </div>
-              </li>
-            ))}
-          </ul>
-        </Fragment>
-      ))}
-    </>
-  );
-}
+/** What the partner did, by what came of it. */
+const Work = ({ work }: { readonly work: PartnerWork }) => (
+  <Table<Deed>
+    items={work.deeds}
+    keyOf={({ kind, name }) => `${kind} ${name}`}
+    groupsOf={() =>
+      workGroups(work).map(({ title, note, deeds }) => ({
+        title,
+        head: (
+          <>
+            <h3>{title}</h3>
+            {note && <span class="quiet">{note}</span>}
+          </>
+        ),
+        items: deeds,
+      }))
+    }
+    columns={workColumns.map(({ title, type }, at) => [
+      title,
+      type === 'text' ? 'wrap' : 'end',
+      (deed) => workCells(deed)[at],
+    ])}
+  />
+);
 
 /** Texts with what follows from them or why, each with the way to its rows. */
 const Told = (props: {

@@ -17,6 +17,8 @@ import {
   jobsText,
   numberText,
   periodText,
+  permitsText,
+  permitsTitle,
   rowsText,
   summaryText,
   workCells,
@@ -29,6 +31,7 @@ import {
 export function reportLines(report: TenantReport): Line[] {
   const { name, tenantId, defaultDomain, findings, work, sections, gaps } = report;
   const checked = checkedText(report);
+  const permits = permitsText(work);
   return [
     [styled('strong', name), ` (${defaultDomain ?? tenantId})`],
     accessText(report),
@@ -55,6 +58,7 @@ export function reportLines(report: TenantReport): Line[] {
       ...group.flatMap((section) => sectionLines(section, defaultDomain ?? tenantId)),
     ]),
     ...(gaps.length === 0 ? [] : ['', styled('strong', 'WHAT COULD NOT BE READ'), ...gaps.flatMap(gapLines)]),
+    ...(permits.length === 0 ? [] : ['', styled('strong', permitsTitle.toUpperCase()), '', ...permits]),
   ];
 }
 

@@ -16,6 +16,8 @@ import {
   jobsText,
   numberText,
   periodText,
+  permitsText,
+  permitsTitle,
   reportDays,
   rowsText,
   summaryText,
@@ -114,6 +116,7 @@ ${asRecords('print, (max-width: 60rem)', '.many')}
  */
 export function reportPage(report: TenantReport, partner?: string): string {
   const { name, tenantId, defaultDomain, createdAt, work, sections, gaps, warnings } = report;
+  const permits = permitsText(work);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -125,9 +128,10 @@ export function reportPage(report: TenantReport, partner?: string): string {
 </head>
 <body>
 <header>
+${partner === undefined ? '' : html`<p><b>${partner}</b></p>`}
 <h1 dir="auto">${name}</h1>
 <p class="quiet">${defaultDomain ?? tenantId} · ${accessText(report)}</p>
-<p>Report of administration${partner === undefined ? '' : ` by ${partner}`}, ${reportDays(report)}. ${periodText(report)}</p>
+<p>Report of administration, ${reportDays(report)}. ${periodText(report)}</p>
 ${summaryText(report) === '' ? '' : html`<p>${summaryText(report)}</p>`}
 ${warnings.map((warning) => html`<p class="warn">${warning}</p>`)}
 </header>
@@ -140,6 +144,8 @@ ${byTopic(sections).map(
 ${group.map(sectionPart)}`,
 )}
 ${gaps.length === 0 ? '' : gapsPart(gaps)}
+${permits.length === 0 ? '' : html`<h2>${permitsTitle}</h2>`}
+${permits.map((text) => html`<p>${text}</p>`)}
 </main>
 </body>
 </html>

@@ -94,7 +94,7 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'A GDAP relationship is active.',
     'ends 30 Jun 2027, in 211 days',
     'The list is old.',
-    'Report of administration by Northwind & Söhne, 1 Nov to 1 Dec 2026',
+    'Northwind & SöhneTenants/Contoso: reportContosoReport of administration, 1 Nov to 1 Dec 2026',
     '24 Nov 2026, compared with 20 Nov 2026',
     'Products1,001 1 changedFree24 +4',
     'E5 changed Free: 1 → 2',
@@ -103,7 +103,8 @@ it('shows rows of all pages, what changed since the earlier run, and what could 
     'Product 99',
     'What could not be readTitle of mfaThe service is missing',
     'since 1 Nov 2026; what we do in the portals of Microsoft is not in it. Ask us for its extract',
-    'Direct accessWhat was done with it is not on record.Access for people and applicationsMay read users User.Read.All124 Nov 2026',
+    'Direct accessWhat was done with it is not on record.Access for people and applications: may read users124 Nov 2026',
+    'What these accesses permitTogether they may read users.Microsoft calls these permissions: User.Read.All.',
     'None of our requests has changed your tenant since 1 Nov 2026. What people and applications did with direct access is not on record. What could not be read is listed at the end.',
     `Days are in the time zone ${new Intl.DateTimeFormat().resolvedOptions().timeZone}.`,
   ])
@@ -369,6 +370,21 @@ it('does not compare assigned licences with runs that counted free products amon
   });
   expect(root.querySelector('.metrics')?.textContent).toBe('Products1,001 1 changedAssigned5 Free4 +1');
   await unmount();
+});
+
+it('leaves out that everything can be reached, unless nothing else is known', async () => {
+  const access = { ...report('access-check'), columns: [column('resource', 'Resource')] };
+  const rows = (reachable: boolean) => ({ rowsOfTenant: async () => ({ rows: [{ resource: 'arm', reachable }] }) });
+  const tenantHistory = async () => ({ columns: [], runs: [{ ...run(24), rows: 1 }] });
+  const titlesOf = async (reachable: boolean, ...jobs: object[]) => {
+    const { root, unmount } = await shown({ ...rows(reachable), tenantHistory, jobs: async () => ({ jobs }) });
+    const titles = [...root.querySelectorAll('[tabindex="-1"] h2')].map(({ textContent }) => textContent);
+    await unmount();
+    return titles;
+  };
+  expect(await titlesOf(true, access, report('licences'))).toEqual(['Title of licences']);
+  expect(await titlesOf(false, access, report('licences'))).toEqual(['Title of access-check', 'Title of licences']);
+  expect(await titlesOf(true, access)).toEqual(['Title of access-check']);
 });
 
 it('goes on without the changes of a run whose rows are not kept any more', async () => {

@@ -21,10 +21,11 @@ export interface Deed {
   readonly kind: (typeof deedKinds)[number];
   /** The title of a job, or what was asked, decided or answered. Rules of the policy are not named: a customer does not know them. */
   readonly name: string;
+  /** Of a job, the visits in which it got a token. */
   readonly count: number;
   /** Those that open requests to the rule or the job. Empty: not known, or none. */
   readonly permissions: readonly string[];
-  /** What the name does not say: words that follow the permissions. */
+  /** What the name does not say. */
   readonly about?: string;
   readonly lastAt: string;
 }
@@ -58,11 +59,11 @@ const purposes = {
   direct: 'Access for people and applications',
 };
 
-/** What the tokens of a job were for that can change something. */
-const aboutPlans = {
-  none: 'read for a plan, no change was sent',
-  sent: 'each change that was sent has a line of its own',
-};
+/** What became of the changes of a job that got tokens. */
+const aboutChanges = { none: 'no change was sent', sent: 'the changes that were sent are counted apart' };
+
+/** What a customer understands better than the title of the job. */
+const deedNames: Readonly<Record<string, string>> = { 'access-check': 'Whether we can reach your tenant' };
 
 /** Asks `GET /audit`. */
 export type ReadAudit = (query: Readonly<Record<string, string | undefined>>) => Promise<AuditAnswer>;
@@ -117,17 +118,21 @@ export async function readWork(read: ReadAudit, { tenantId, since, jobs }: Wante
     return failed.has(one.tokenId) ? 'failed' : 'read';
   };
   const byKind = Map.groupBy(served, kindOf);
-  const sentBy = new Set(records.filter(isSentChange).map(jobOf));
+  // What the policy refused was not sent.
+  const sentBy = new Set(records.filter((one) => isSentChange(one) && one.outcome !== 'denied').map(jobOf));
   const done = (Object.keys(purposes) as (keyof typeof purposes)[]).flatMap((kind) =>
     [...Map.groupBy(byKind.get(kind) ?? [], jobOf)].flatMap(([of, some]) => {
       const job = of === undefined ? undefined : jobs.find(({ name }) => name === of);
       // The token of a job may carry more than the job may send requests with.
       const permissions = (job?.permissions ?? [...new Set(some.flatMap(({ scopes }) => scopes))]).toSorted();
-      const name = job === undefined ? (of ?? purposes[kind]) : reportTitle(job);
+      const name = job === undefined ? (of ?? purposes[kind]) : (deedNames[job.name] ?? reportTitle(job));
       // A plan only reads, and an apply has a record of each change that it sends.
       const about = job?.changes === true &&
-        kind === 'read' && { about: sentBy.has(of) ? aboutPlans.sent : aboutPlans.none };
-      return deed(kind, name, some, { permissions, ...about });
+        kind === 'read' && { about: sentBy.has(of) ? aboutChanges.sent : aboutChanges.none };
+      // A visit has a token for each resource.
+      const visits = kind === 'read' &&
+        job !== undefined && { count: new Set(some.map(({ correlationId }) => correlationId)).size };
+      return deed(kind, name, some, { permissions, ...about, ...visits });
     }),
   );
   const unserved = Map.groupBy(

@@ -149,11 +149,15 @@ export async function readReport(
     createdAt: new Date(nowMs).toISOString(),
     findings: worstOf(found, endsSoon(details) ? relationshipEndsAt : undefined),
     work,
-    sections,
+    sections: sections.filter((section) => sections.length === 1 || !isReached(section)),
     gaps: gapsOf(reporting, details, sections),
     warnings,
   });
 }
+
+/** That everything can be reached is what a customer expects, and other rows show it. */
+const isReached = ({ job, rows, rowCount }: Section): boolean =>
+  job === 'access-check' && rows.length === rowCount && rows.every((row) => row['reachable'] === true);
 
 interface SectionRequest {
   readonly job: Job;

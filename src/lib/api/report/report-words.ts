@@ -1,6 +1,5 @@
 import { dayMs } from '../../core/clock.ts';
 import { dayText, zoneText } from '../../core/day-text.ts';
-import { capitalized } from '../../core/text.ts';
 import { ageText, jobsWithRules, mostFindings } from './findings.ts';
 import { permissionPhrase } from './permission-phrase.ts';
 import { comparedDays, type Deed, deedKinds, type PartnerWork } from './partner-work.ts';
@@ -11,8 +10,8 @@ type Change = Section['changed'][number];
 
 /** A value that is not known. */
 const unknown = '–';
-/** Values of a column, and permissions, that are named. */
-const [countedValues, countedPermissions] = [8, 3];
+/** Values of a column that are named. */
+const countedValues = 8;
 
 const numbers = new Intl.NumberFormat('en', { maximumFractionDigits: 2 });
 
@@ -165,7 +164,7 @@ export function workText(work: PartnerWork | undefined): string {
 const kindTexts: Readonly<Record<Deed['kind'], readonly [title: string, note?: string]>> = {
   changed: ['Changed'],
   unclear: ['Not known whether it changed anything', 'Microsoft failed or did not answer.'],
-  read: ['Read'],
+  read: ['Checked or read'],
   direct: ['Direct access', 'What was done with it is not on record.'],
   approval: ['Approvals and emergencies'],
   none: ['Not done', 'None of these read or changed anything.'],
@@ -181,24 +180,26 @@ export const workGroups = ({ deeds }: PartnerWork) =>
 /** The columns of {@link workCells}. */
 export const workColumns: readonly Pick<Column, 'title' | 'type'>[] = [
   { title: 'What', type: 'text' },
-  { title: 'On record', type: 'number' },
+  { title: 'Times', type: 'number' },
   { title: 'Last', type: 'date' },
-  { title: 'With the permissions', type: 'text' },
 ];
 
-/** A row of what a partner did. */
-export const workCells = (deed: Deed): readonly string[] => [
-  deed.name,
-  numberText(deed.count),
-  dayText(deed.lastAt),
-  deed.permissions.length === 0
-    ? (deed.about ?? '')
-    : [permissionsText(deed.permissions), deed.about ?? []].flat().join('; '),
-];
+/** A row of what a partner did. What was done with direct access is not known, so there stands what it permits. */
+export function workCells({ kind, name, about, permissions, count, lastAt }: Deed): readonly string[] {
+  const more = about ?? (kind === 'direct' ? permissionPhrase(permissions) : '');
+  return [more === '' ? name : `${name}: ${more}`, numberText(count), dayText(lastAt)];
+}
 
-/** What a deed was allowed to do, in plain words: `May read users and the audit log`. Empty if it is not known. */
-export const allowedText = ({ permissions, about }: Deed): string =>
-  capitalized([permissionPhrase(permissions), about ?? []].flat().filter(Boolean).join('; '));
+/** What all that a partner did was allowed to do, and what Microsoft calls it. None: nothing was done, or it is not known. */
+export function permitsText(work: PartnerWork | undefined): readonly string[] {
+  const all = [...new Set(work?.deeds.flatMap(({ permissions }) => permissions))].toSorted();
+  return all.length === 0
+    ? []
+    : [`Together they ${permissionPhrase(all)}.`, `Microsoft calls these permissions: ${all.join(', ')}.`];
+}
+
+/** The title of {@link permitsText}. */
+export const permitsTitle = 'What these accesses permit';
 
 /** In which reports nothing was found. Empty if something was: silence would be good news. */
 export function nothingFoundText({ findings, sections, createdAt }: TenantReport): string {
@@ -227,15 +228,6 @@ export function checkedText(report: TenantReport): string {
 /** `Users, since 1 Nov 2026`: the day of its rows in the report. */
 const gapText = ({ title, asOf }: Gap['jobs'][number]): string =>
   asOf === undefined ? title : `${title} since ${dayText(asOf)}`;
-
-/** The first permissions, and how many others there are. */
-export function permissionsText(permissions: readonly string[]): string {
-  // "1 others" would take the place of the last one.
-  const shown = permissions.length === countedPermissions + 1 ? permissions.length : countedPermissions;
-  const others = permissions.length - shown;
-  if (permissions.length === 0) return unknown;
-  return [...permissions.slice(0, shown), ...(others > 0 ? [`${others} others`] : [])].join(', ');
-}
 
 /** The days that a report is about: `2 Nov to 2 Dec 2026`. */
 export function reportDays({ createdAt }: TenantReport): string {
