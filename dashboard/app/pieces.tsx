@@ -206,7 +206,7 @@ export function Panel({ title, more, bare = false, children }: PanelProps) {
 
 /** Numbers beside each other, each with its name above, and what it is a part of or how it changed beside it. */
 export function Metrics(props: {
-  readonly of: readonly (readonly [name: string, value: string, about: string, tone?: Tone])[];
+  readonly of: readonly (readonly [name: string, value: string, about: string, tone?: Tone | undefined])[];
   readonly class?: string;
 }) {
   return (

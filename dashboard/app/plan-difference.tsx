@@ -97,7 +97,7 @@ function changedIn(
     if (apply === undefined || ended === undefined) return undefined;
     const tenant = ended.get(row.tenantId);
     const outcome = tenant?.outcome;
-    if (outcome === 'succeeded') return ['good', 'done'];
+    if (outcome === 'succeeded') return ['good', 'applied'];
     if (outcome === 'retrying') return ['active', 'under way'];
     if (outcome === 'skipped') return ['idle', 'skipped'];
     if (tenant === undefined || outcome !== 'failed')
@@ -105,7 +105,7 @@ function changedIn(
     // Another change there may have failed.
     const said = wrong.find((one) => one.tenantId === row.tenantId && kindOf(one) === kindOf(row))?.['outcome'];
     if (typeof said === 'string') return [outcomeTones.get(said) ?? 'bad', said];
-    const end = endOf(tenant);
+    const end = endOf(tenant, apply);
     if (end === 'left') return ['idle', 'no longer reachable'];
     return [end === 'failed' || end === 'unclear' ? 'bad' : 'warn', end];
   };
@@ -183,12 +183,11 @@ function progressOf(changed: readonly Changed[], all: number) {
   const of = (tone: IconName): number => changed.filter(({ state }) => state?.[0] === tone).length;
   if (changed.length < all || changed.some(({ state }) => state === undefined)) return undefined;
   const [done, wrong] = [of('good'), of('bad')];
-  const unclear = changed.filter(({ state }) => state?.[1] === 'unclear').length;
-  const counts = [
-    [done, 'done'],
-    [wrong - unclear, 'failed'],
-    [unclear, 'unclear'],
-  ] as const;
+  const bad = Map.groupBy(
+    changed.flatMap(({ state }) => (state?.[0] === 'bad' ? state[1] : [])),
+    (word) => word,
+  );
+  const counts = [[done, 'applied'] as const, ...[...bad].map(([word, some]) => [some.length, word] as const)];
   return {
     words: counts.flatMap(([n, word], at) => (n > 0 || at === 0 ? `${n.toLocaleString('en')} ${word}` : [])).join(', '),
     bar: (

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { PlanAnswer } from '../../src/lib/api/answers/plans.ts';
 import type { ResultsAnswer, RunAnswer, RunTenant } from '../../src/lib/api/answers/runs.ts';
 import { outcomeWord } from '../../src/lib/core/outcomes.ts';
-import { limitsOf, stopsText, tooManyText } from '../../src/lib/changes/judge-wave.ts';
+import { stopFacts } from '../../src/lib/changes/judge-wave.ts';
 import { isEnded } from '../../src/lib/runs/store/run.ts';
 import { Notice, Sentence } from '../shared/text.tsx';
 import { ActionButton, useAction } from './action.tsx';
@@ -18,7 +18,7 @@ import { useRole, useSignedIn } from './context.ts';
 import { Dialog, DialogButton } from './dialog.tsx';
 import { count } from './format.ts';
 import { Icon } from './icon.tsx';
-import { Connection, Fact, Failure, Head, Loaded, Panel, Some, Time } from './pieces.tsx';
+import { Connection, Fact, Failure, Head, Loaded, Metrics, Panel, Some, Time } from './pieces.tsx';
 import {
   type Apply,
   canApply,
@@ -27,7 +27,8 @@ import {
   headlineOf,
   endOf,
   endWords,
-  outcomesText,
+  othersOf,
+  outcomeTones,
   restWord,
   undoableOf,
   waveWord,
@@ -92,7 +93,8 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
   const mayApply = useRole('Changes.Apply');
   const [failure, setFailure] = useState<ApiFailure>();
   const applied = useApplied(apply);
-  const failed = applied.value?.filter((tenant) => tenant.outcome === 'failed' && endOf(tenant) !== 'left') ?? [];
+  const failed =
+    applied.value?.filter((tenant) => tenant.outcome === 'failed' && endOf(tenant, apply ?? {}) !== 'left') ?? [];
   const wrong = useWrong(apply, failed);
   const headline = headlineOf(plan, mayApply);
   useProgressAnnouncement(headline, apply === undefined ? isEnded(status) : isEnded(apply.status) || apply.waits);
@@ -107,7 +109,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
       <Head
         title={plan.title}
         in={['#/plans', 'Plans']}
-        lede={apply?.waits === true ? undefined : headline}
+        lede={apply?.waits === true || (apply !== undefined && isEnded(apply.status)) ? undefined : headline}
         about={<About plan={plan} run={run} />}
       >
         <Actions plan={plan} reload={reload} onFailure={setFailure} />
@@ -136,6 +138,7 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           {count(tenants.failed, 'tenant')} could not be read and will not be changed.
         </Notice>
       ) : null}
+      {apply === undefined ? null : <Numbers plan={plan} apply={apply} />}
       {apply === undefined ? (
         <Difference plan={plan} />
       ) : (
@@ -143,11 +146,11 @@ function PlanPage({ plan, run, reload }: Shown & { readonly reload: () => void }
           {failed.length === 0 ? null : <WentWrong plan={plan} apply={apply} failed={failed} rows={wrong} />}
           <div class="stack">
             <Connection of={[applied]} />
-            {apply.waves.length === 0 ? null : <Waves plan={plan} apply={apply} tenants={applied.value} />}
+            {apply.waves.length === 0 ? null : <Waves apply={apply} tenants={applied.value} />}
             <Difference plan={plan} tenants={applied.value} wrong={wrong} />
           </div>
           {apply.approvalId === undefined ? null : <Approved approvalId={apply.approvalId} />}
-          <Limits plan={plan} apply={apply} />
+          <Limits apply={apply} />
         </div>
       )}
     </article>
@@ -266,26 +269,18 @@ interface DecisionProps extends ActProps {
   readonly headline: string;
 }
 
-/** Whether a tenant has no outcome yet. */
-const isOpen = ({ outcome }: RunTenant): boolean => outcome === 'waiting' || outcome === 'retrying';
-
 /** Why an apply waits, what is to come, and the two ways on. */
 function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: DecisionProps) {
   const { api } = useSignedIn();
   const mayApply = useRole('Changes.Apply');
-  const { hold, wave = 1, waves, stop } = apply;
+  const { hold, wave = 1, waves } = apply;
   const { reason, isFit, element } = useReason({
     id: 'go-on-reason',
     label: 'Reason (optional, shown on the plan)',
   });
   const next = tenants.filter((tenant) => tenant.wave === wave + 1).map(({ name }) => name);
   const left = apply.tenants.total - doneOf(apply);
-  // A wave of which no tenant is left is not judged again.
-  const isPart = tenants.some((tenant) => tenant.wave === wave && isOpen(tenant));
-  const judged = isPart ? wave : wave + 1;
-  const limits = stop && tenants.length > 0 ? limitsOf(stop, judged) : undefined;
-  // Once all are sent, nothing can be held.
-  const canHold = limits !== undefined && left > Math.max(limits.failed, limits.unclear) + 1;
+  const ofWave = tenants.filter((tenant) => tenant.wave === wave);
   const goOn = async (): Promise<void> => {
     if (!isFit()) return;
     await api.goOn(plan.planId, apply.waitsFor, reason || undefined);
@@ -293,7 +288,12 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
   };
   return (
     <Notice kind={hold === undefined ? 'you' : 'bad'}>
-      <strong>{headline}.</strong>
+      <strong>
+        {hold !== undefined || ofWave.length === 0
+          ? headline
+          : `Wave ${wave} of ${waves.length} is done: ${endsText(ofWave, apply)}`}
+        .
+      </strong>
       <p>
         {hold === undefined ? (
           <>
@@ -317,13 +317,6 @@ function Decision({ plan, apply, tenants = [], headline, reload, onFailure }: De
             Without a decision, it ends on <Time iso={plan.expiresAt} short />.
           </>
         )}
-        {canHold ? (
-          <>
-            {' '}
-            It stops again when {tooManyText(limits, ' more')}
-            {judged === 1 ? ' or unconfirmed' : ''}.
-          </>
-        ) : null}
       </p>
       {mayApply ? (
         <div class="decide">
@@ -356,28 +349,23 @@ function useApplied(apply: Apply | undefined) {
 }
 
 interface WavesProps {
-  readonly plan: PlanAnswer;
   readonly apply: Apply;
   /** Undefined until they are read. */
   readonly tenants: readonly RunTenant[] | undefined;
 }
 
 /** How far each wave is, and how it ended. The tenants of a wave are visited after those of the waves before. */
-function Waves({ plan, apply, tenants }: WavesProps) {
+function Waves({ apply, tenants }: WavesProps) {
   const { waves, waveNames, wave: current = 1, status, waits, hold, gates = [] } = apply;
   const byWave = Map.groupBy(tenants ?? [], ({ wave }) => wave);
   const rest = restWord(apply);
   const parts = waves.map((size, index) => {
-    const counts = countsOf(byWave.get(index + 1) ?? []);
+    const counts = countsOf(byWave.get(index + 1) ?? [], apply);
     const left = size - counts.reduce((sum, [, , n]) => sum + n, 0);
     return [...counts, ...(left > 0 ? [['rest', rest, left] as const] : [])];
   });
   return (
-    <Panel
-      title="Waves"
-      more={isEnded(status) ? null : <span class="small">{outcomesText(plan.changes, apply)}</span>}
-      bare
-    >
+    <Panel title="Waves" bare>
       <ol>
         {waves.map((size, index) => {
           const some = byWave.get(index + 1) ?? [];
@@ -436,35 +424,49 @@ function Waves({ plan, apply, tenants }: WavesProps) {
 }
 
 /** Tenants of a wave by what became of them: tone, word and number. */
-const countsOf = (tenants: readonly RunTenant[]) =>
+const countsOf = (tenants: readonly RunTenant[], apply: Apply) =>
   [...endWords].flatMap(([end, [tone, word]]) => {
-    const some = tenants.filter((tenant) => endOf(tenant) === end);
+    const some = tenants.filter((tenant) => endOf(tenant, apply) === end);
     return some.length === 0 ? [] : [[tone, word, some.length] as const];
   });
 
-/** What stops the apply, and how it is taken back. */
-function Limits({ plan, apply }: { readonly plan: PlanAnswer; readonly apply: Apply }) {
-  const { stop, waves, status } = apply;
-  const made = undoableOf(plan);
-  if (stop === undefined && made === 0) return null;
-  return (
+/** `applied in 2 of 3 tenants, 1 refused`. */
+const endsText = (tenants: readonly RunTenant[], apply: Apply): string =>
+  countsOf(tenants, apply)
+    .map(([, word, n]) =>
+      word === 'applied'
+        ? `applied in ${n.toLocaleString('en')} of ${count(tenants.length, 'tenant')}`
+        : `${n.toLocaleString('en')} ${word}`,
+    )
+    .join(', ');
+
+/** What became of the changes, in numbers. */
+function Numbers({ plan, apply }: Pick<DecisionProps, 'plan' | 'apply'>) {
+  const { changes } = plan;
+  const undoable = undoableOf(plan);
+  const all: Parameters<typeof Metrics>[0]['of'] = [
+    [apply.outcomes?.['applied'] ?? 0, 'applied', `of ${count(changes, 'change')}`] as const,
+    ...othersOf(changes, apply),
+    ...(undoable === 0
+      ? []
+      : [[undoable, 'can be undone', isEnded(apply.status) ? '' : 'once the apply has ended'] as const]),
+  ].map(([n, name, about = '']) => [name, n.toLocaleString('en'), about, outcomeTones.get(name)]);
+  return <Metrics class="panel" of={all} />;
+}
+
+/** What stops the apply. */
+const Limits = ({ apply: { stop, waves } }: { readonly apply: Apply }) =>
+  stop === undefined ? null : (
     <Panel title="Limits">
       <dl>
-        <Fact name="Stops">{stop && stopsText(stop, waves.length)}</Fact>
-        <Fact name="Undo">
-          {made === 0
-            ? undefined
-            : isEnded(status)
-              ? `“Plan to undo” takes back ${count(made, 'change')}`
-              : `Once the apply has ended, “Plan to undo” takes back what it made: ${count(made, 'change')} so far`}
-        </Fact>
+        {stopFacts(stop, waves.length).map(({ name, value }) => (
+          <Fact key={name} name={name}>
+            {value}
+          </Fact>
+        ))}
       </dl>
-      {stop === undefined || isEnded(status) ? null : (
-        <p class="small">A tenant that changed since the plan counts as drifted, not as failed.</p>
-      )}
     </Panel>
   );
-}
 
 /** The changes of tenants that failed, as far as the first page of rows has them. */
 function useWrong(apply: Apply | undefined, failed: readonly RunTenant[]): ResultsAnswer['rows'] {
@@ -483,23 +485,23 @@ interface WrongProps {
 }
 
 /** The tenants in which a change was not made, or not for certain, by cause, each with what helps. */
-function WentWrong({ plan: { job }, apply: { runId }, failed, rows }: WrongProps) {
+function WentWrong({ plan: { job }, apply, failed, rows }: WrongProps) {
+  const { runId } = apply;
   const known = useTenants()?.tenants ?? [];
   const { jobs } = useJobs();
   const saidOf = (id: string): string | undefined => {
     const said = rows.find((row) => row.tenantId === id && row.outcome !== 'applied')?.['detail'];
     return typeof said === 'string' ? said : undefined;
   };
-  const ends = Map.groupBy(failed, endOf);
   const causes = Map.groupBy(failed, ({ tenantId, code, outcome }) =>
     isDenied(saidOf(tenantId)) ? deniedCause : (code ?? outcome),
   );
   return (
     <Panel
-      title={[...endWords]
-        .flatMap(([end, [, word]]) => (ends.has(end) ? `${count(ends.get(end)?.length ?? 0, 'tenant')} ${word}` : []))
+      title={countsOf(failed, apply)
+        .map(([, word, n]) => `${n.toLocaleString('en')} ${word}`)
         .join(', ')}
-      more={<a href={runLink(runId, 'rows')}>Every answer</a>}
+      more={<a href={runLink(runId, 'rows')}>All changes</a>}
       bare
     >
       {[...causes].map(([cause, some]) => {
@@ -655,8 +657,8 @@ function ApplyDialog(props: { readonly plan: PlanAnswer; readonly onDone: () => 
 }
 
 const numberFields = [
-  ['failed', 'Hold if more tenants than this fail (in the first wave, one is enough)'],
-  ['unclear', 'Hold if more tenants than this end unclear'],
+  ['failed', 'Failed tenants allowed (none in wave 1)'],
+  ['unclear', 'Tenants without a clear answer allowed'],
   ['pause', 'Minutes to wait between waves'],
 ] as const;
 

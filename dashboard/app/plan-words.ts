@@ -43,9 +43,10 @@ export const restWord = ({ status }: Pick<Apply, 'status'>): string => (isEnded(
  * The limits count those that failed and those that ended unclear, each by itself.
  */
 export const endWords = new Map([
-  ['succeeded', ['succeeded', 'succeeded']],
+  ['succeeded', ['succeeded', 'applied']],
+  ['refused', ['bad', 'refused']],
   ['failed', ['bad', 'failed']],
-  ['unclear', ['bad', 'ended unclear']],
+  ['unclear', ['bad', 'without a clear answer']],
   ['unconfirmed', ['warn', 'unconfirmed']],
   ['drifted', ['warn', 'drifted']],
   ['retrying', ['active', 'under way']],
@@ -54,27 +55,32 @@ export const endWords = new Map([
 ] as const);
 
 /** What became of a tenant in an apply. Its outcome is `failed` also where something else has happened. */
-export function endOf({ outcome, code, attempts }: Pick<RunTenant, 'outcome' | 'code' | 'attempts'>): string {
+export function endOf(
+  { outcome, code, attempts }: Pick<RunTenant, 'outcome' | 'code' | 'attempts'>,
+  { outcomes = {} }: Pick<Apply, 'outcomes'>,
+): string {
   if (outcome !== 'failed') return outcome;
+  // Tenants do not know which of their changes it was.
+  if (code === 'change_failed' && outcomes['refused'] && !outcomes['reverted']) return 'refused';
   // It left before the apply, whose limits do not count it.
   if (attempts === 0) return 'left';
   return /^change_(drifted|unclear|unconfirmed)$/.exec(code ?? '')?.[1] ?? outcome;
 }
 
-/** `7 of 15 changes applied, 1 refused, 7 to come`. */
-export function outcomesText(changes: number, apply: Pick<Apply, 'outcomes' | 'status'>): string {
+/** How many changes came to which end, beside those that were applied: `[1, 'refused'], [7, 'to come']`. */
+export function othersOf(changes: number, apply: Pick<Apply, 'outcomes' | 'status'>) {
   const { outcomes = {} } = apply;
   const left = changes - Object.values(outcomes).reduce((sum, n) => sum + n, 0);
-  const others = [...outcomeTones.keys()]
-    .slice(1)
-    .flatMap((name) => (outcomes[name] ? [[outcomes[name], name] as const] : []));
-  return [
-    `${(outcomes['applied'] ?? 0).toLocaleString('en')} of ${count(changes, 'change')} applied`,
-    ...[...others, ...(left > 0 ? [[left, restWord(apply)] as const] : [])].map(
-      ([n, word]) => `${n.toLocaleString('en')} ${word}`,
-    ),
-  ].join(', ');
+  const ends = [...outcomeTones.keys()].slice(1).map((name) => [outcomes[name] ?? 0, name] as const);
+  return [...ends, [left, restWord(apply)] as const].filter(([n]) => n > 0);
 }
+
+/** `7 of 15 changes applied, 1 refused, 7 to come`. */
+export const outcomesText = (changes: number, apply: Pick<Apply, 'outcomes' | 'status'>): string =>
+  [
+    `${(apply.outcomes?.['applied'] ?? 0).toLocaleString('en')} of ${count(changes, 'change')} applied`,
+    ...othersOf(changes, apply).map(([n, word]) => `${n.toLocaleString('en')} ${word}`),
+  ].join(', ');
 
 const waveOf = ({ wave = 1, waves }: Apply): string => `wave ${wave} of ${waves.length}`;
 

@@ -47,23 +47,24 @@ const longestWaitMs = 30 * minuteMs;
 const looksAfterMinutes = [15, 60];
 
 /** The limits of a wave. Those of the first one are lower: whatever fails in few tenants would fail in many. */
-export const limitsOf = ({ failed, unclear }: StopLimits, wave: number): StopLimits =>
+const limitsOf = ({ failed, unclear }: StopLimits, wave: number): StopLimits =>
   wave === 1 ? { failed: 0, unclear: Math.min(unclear, 1) } : { failed, unclear };
 
-/** What is one tenant too many: `4 more tenants fail or 2 more end unclear`. */
-export const tooManyText = ({ failed, unclear }: StopLimits, more = ''): string => {
-  const tenants = `${failed + 1}${more} ${failed === 0 ? 'tenant fails' : 'tenants fail'}`;
-  return `${tenants} or ${unclear + 1}${more} ${unclear === 0 ? 'ends' : 'end'} unclear`;
-};
+/** The ends of tenants by which an apply is held, beside failed. In the first wave, what Microsoft accepted and does not show counts, too. */
+const unclearWords = (wave: number): string => `without a clear answer${wave === 1 ? ' or effect' : ''}`;
 
-/**
- * When an apply is held. In the first wave, what Microsoft accepted and does not show counts as unclear. With several waves,
- * whoever lets it go on makes the count begin anew.
- */
-export const stopsText = (stop: StopLimits, waves: number): string =>
-  waves < 2
-    ? `when ${tooManyText(limitsOf(stop, 1))} or unconfirmed`
-    : `in wave 1 when ${tooManyText(limitsOf(stop, 1))} or unconfirmed; in later waves when ${tooManyText(limitsOf(stop, 2))}, counted anew each time a person lets it go on`;
+/** When an apply is held, wave by wave. Whoever lets it go on makes the count begin anew. */
+export function stopFacts(
+  stop: StopLimits,
+  waves: number,
+): readonly { readonly name: string; readonly value: string }[] {
+  const stopsAt = (wave: number): string => {
+    const { failed, unclear } = limitsOf(stop, wave);
+    return `stops at ${failed + 1} failed or ${unclear + 1} ${unclearWords(wave)}`;
+  };
+  const later = { name: 'Later waves', value: `${stopsAt(2)}, counted anew after each go-ahead` };
+  return [{ name: 'Wave 1', value: stopsAt(1) }, ...(waves < 2 ? [] : [later])];
+}
 
 /** Counts the tenants that ended badly. */
 function badOf(records: readonly TenantRun[]): BadTenants {
@@ -84,9 +85,9 @@ function excessOf(bad: BadTenants, { stop }: ApplyRequest, wave: number, seen: B
   const failed = bad.failed - seen.failed;
   const unclear = bad.unclear - seen.unclear + (isFirst ? bad.unconfirmed - seen.unconfirmed : 0);
   const tooMany = (count: number, end: string, allowed: number): string =>
-    `${count} ${count === 1 ? 'tenant' : 'tenants'} ${end}${isFirst ? ` in wave 1, which allows ${allowed === 0 ? 'none' : allowed}` : `, more than the ${allowed} allowed`}.`;
+    `${count} ${count === 1 ? 'tenant' : 'tenants'} ${end}: ${isFirst ? 'wave 1 stops' : 'later waves stop'} at ${allowed + 1}.`;
   if (failed > most.failed) return tooMany(failed, 'failed', most.failed);
-  if (unclear > most.unclear) return tooMany(unclear, 'ended unclear', most.unclear);
+  if (unclear > most.unclear) return tooMany(unclear, `ended ${unclearWords(wave)}`, most.unclear);
   return undefined;
 }
 

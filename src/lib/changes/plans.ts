@@ -42,7 +42,7 @@ import {
 } from '../runs/store/run.ts';
 import type { Runs } from '../runs/store/runs.ts';
 import { digestOf, digestOfLeaves, leavesOf } from '../runs/store/stored-plan.ts';
-import { badTenants, hasGoneOn, holdOf, stopsText, waitsFor } from './judge-wave.ts';
+import { badTenants, hasGoneOn, holdOf, stopFacts, waitsFor } from './judge-wave.ts';
 import { irreversible } from './plan-rows.ts';
 import { ruleDigest } from './rule-digest.ts';
 import { defaultWaves, divide } from './waves.ts';
@@ -375,7 +375,7 @@ async function subjectOf(
       { name: 'Changes', value: String(summary.changes) },
       { name: 'Cannot be undone', value: String(summary.irreversible) },
       { name: 'Waves', value: entries.join(', ') },
-      { name: 'Stops', value: stopsText(stop, entries.length) },
+      ...stopFacts(stop, entries.length),
       { name: 'Between waves', value: pauseWords(pauseMinutes, confirmWaves) },
       { name: 'Permissions', value: (job?.permissions ?? []).join(' ') },
       ...(hidden === '' ? [] : [{ name: 'Not shown here', value: hidden }]),

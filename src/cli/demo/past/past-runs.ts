@@ -151,13 +151,14 @@ async function writeRun(past: Past & { readonly runs: Runs }, job: Job, atMs: nu
 async function visit(past: Past & { readonly kept: boolean }, job: Job, tenant: PastTenant, atMs: number) {
   const { tenantId, name } = tenant;
   const { kept } = past;
+  const correlationId = randomUUID();
   const token = async (resource: string): Promise<void> => {
     const lacking = 'The tenant does not have the service of the requested resource (AADSTS650052).';
     const lack = tenant.lacks(resource) ? new BrokerError('resource_unavailable', lacking) : undefined;
     const refusal = tenant.refusalAt(atMs) ?? lack;
     const about = {
       atMs: atMs + Math.floor(past.random() * 4_000),
-      correlationId: randomUUID(),
+      correlationId,
       tokenId: randomUUID(),
       caller: { applicationId: nilUuid, objectId: nilUuid, kind: 'application' },
       rule: `job:${job.name}`,

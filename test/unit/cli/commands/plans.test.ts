@@ -281,7 +281,7 @@ describe('ptb apply', () => {
   const running = { ...run, status: 'running', outcome: 'running' };
   const hold = {
     code: 'apply_held',
-    detail: '1 tenant failed in wave 1, which allows none.',
+    detail: '1 tenant failed: wave 1 stops at 1.',
     at: '2026-11-24T12:00:00Z',
   };
   it.each([

@@ -61,7 +61,7 @@ describe('a limit', () => {
     await record(...[1, 2, 3, 4].map((number) => failed(number, 'change_failed')));
     await judge({ wave: 2, phase: 'sent' });
     const { hold } = await run();
-    expect(hold?.detail).toBe('4 tenants failed, more than the 3 allowed.');
+    expect(hold?.detail).toBe('4 tenants failed: later waves stop at 4.');
     expect(waitsFor(await run())).toBe((await run()).hold?.id);
     await runLog.change(applyId, {
       goneOn: { hold: hold?.id, wave: 1, bad: { failed: 4, unclear: 0, unconfirmed: 0 }, by: 'x' },

@@ -404,8 +404,8 @@ describe('an approval', () => {
       Changes: '4',
       'Cannot be undone': '1',
       Waves: 'group:pilot, 100%',
-      Stops:
-        'in wave 1 when 1 tenant fails or 2 end unclear or unconfirmed; in later waves when 4 tenants fail or 2 end unclear, counted anew each time a person lets it go on',
+      'Wave 1': 'stops at 1 failed or 2 without a clear answer or effect',
+      'Later waves': 'stops at 4 failed or 2 without a clear answer, counted anew after each go-ahead',
       'Between waves': '7 minutes pass, then a person lets it go on',
       Permissions: 'User.ReadWrite.All',
     });
