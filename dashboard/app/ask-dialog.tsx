@@ -30,7 +30,7 @@ export function AskDialog({ onClose }: { readonly onClose: () => void }) {
   const { chosen, question, set, explain } = form;
   return (
     <Dialog
-      title="Ask many tenants"
+      title="Query many tenants"
       about="One GET to Microsoft Graph in each tenant, under the permissions of your rules."
       kind="wide"
       onClose={onClose}
@@ -98,7 +98,7 @@ function useQuestion(onClose: () => void) {
   const [checked, setChecked] = useState<CheckedQueryAnswer>();
   const [refusal, setRefusal] = useState<ApiFailure>();
   const [failure, setFailure] = useState<ApiFailure>();
-  const chosen = useChosenTenants('Ask');
+  const chosen = useChosenTenants('Query');
   const { busy, run } = useAction(setFailure);
   const asked = () => {
     const select = entriesIn(question.select);

@@ -156,7 +156,7 @@ function Export({ range, records, onClose }: ExportProps) {
       <Command text={`ptb audit export --output audit.jsonl${period}`} />
       <Command text="ptb audit verify audit.jsonl" />
       <p>
-        For a customer, open its page and choose <b>Customer proof…</b>
+        For a customer, open its page and choose <b>Signed extract…</b>
       </p>
       <p>
         <button type="button" onClick={save}>

@@ -233,11 +233,12 @@ function Credential({ health, isOne }: { readonly health: Application; readonly 
         <Fact name="Renewal">
           {expiresAt && (
             <>
-              the refresh token every day
+              Refresh token: every day.
               {mayRenew ? (
                 <>
-                  ; in the last 30 days before its end, a client {kind} that the broker made, unless{' '}
-                  <code>CLIENT_SECRET_RENEWAL</code> is off
+                  {' '}
+                  Client {kind}: 30 days before its end, if the broker made it and <code>CLIENT_SECRET_RENEWAL</code> is
+                  not off.
                 </>
               ) : null}
             </>

@@ -178,7 +178,7 @@ function useKnown(onDo: (doing: Doing) => void): Known {
         aside: <ToneBadge tone={tone}>{count(some.length, 'tenant')}</ToneBadge>,
       })),
       ...(mayAsk
-        ? [{ ...item('Actions', 'search', 'Ask many tenants…', () => onDo('ask')), stays: true } as const]
+        ? [{ ...item('Actions', 'search', 'Query many tenants…', () => onDo('ask')), stays: true } as const]
         : []),
       ...startable.map((job) => ({
         ...item('Actions', 'play', `${doOf(job)} ${job.title}…`, () => onDo({ job })),

@@ -55,7 +55,7 @@ function Policy() {
     <>
       <Head title={headline(polled.value)} name="Policy" lede={polled.value && <Read answer={polled.value} />}>
         <DialogButton dialog={(onClose) => <TryPolicy days={days} onClose={onClose} />}>
-          Try another policy…
+          Compare with another policy…
         </DialogButton>
         <Choice
           label="Period"
@@ -213,12 +213,12 @@ function TryPolicy({ days, onClose }: { readonly days: string; readonly onClose:
   };
   return (
     <Dialog
-      title="Try another policy"
+      title="Compare with another policy"
       kind="wide"
       onClose={onClose}
       form={{
         onSubmit: submit,
-        send: 'Show what it would decide otherwise',
+        send: 'Compare',
         busy: busy || text.trim() === '',
         cancel: 'Close',
       }}
@@ -390,15 +390,12 @@ function Advice({ rules, read }: { readonly rules: readonly Rule[] } & Pick<Cell
   const idle = rules.filter((rule) => isUnused(rule) && !isForEmergencies(rule));
   const hasParts = rules.some((rule) => unusedIn(rule) > 0);
   if (!read.isEnough || (idle.length === 0 && !hasParts)) return null;
-  const names = idle.length > fewNamed ? '' : `: ${listed(idle.map(({ rule }) => `“${rule}”`))}`;
-  const they = idle.length === 1 ? 'it if it is' : 'them if they are';
   return (
     <div class="pad remedy">
       <Icon name="warn" />
       <p>
-        {idle.length === 0
-          ? 'Remove from the rules what was not used and is not needed.'
-          : `Nobody used ${count(idle.length, 'rule')} in ${read.length}${names}. Remove ${they} not needed${hasParts ? ', and from the others what was not used' : ''}.`}
+        {idle.length === 0 ? '' : `Nobody used ${count(idle.length, 'rule')} in ${read.length}. `}Remove what is not
+        needed.
       </p>
     </div>
   );
@@ -550,7 +547,7 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
           {about === '' ? null : <div class="small quiet">{capitalized(about)}</div>}
         </>
       ) : (
-        <div title={ids?.join(', ')}>
+        <div class="small quiet" title={ids?.join(', ')}>
           {ids === undefined ? `All ${kinds}` : capitalized(ids.map(nameOf).join(', '))}
           {about === '' ? '' : ` (${about})`}
         </div>

@@ -167,7 +167,7 @@ const answerColumns = [
 const tabs: readonly (readonly [RunPart, string])[] = [
   ['tenants', 'Tenants'],
   ['rows', 'Rows'],
-  ['changes', 'Changes'],
+  ['changes', 'Since the run before'],
 ];
 
 /** Two queries are not compared, and an apply says itself what it changed. */

@@ -27,7 +27,7 @@ interface StartButtonsProps {
   readonly children?: ComponentChildren;
 }
 
-/** Ask many tenants, and run a job: whatever of it the roles allow. */
+/** Query many tenants, and run a job: whatever of it the roles allow. */
 export function StartButtons({ jobs = [], tenants, isSecond = false, children }: StartButtonsProps) {
   const mayAsk = useRole('Requests.Send');
   const startable = jobs.filter(useMayStart());
@@ -40,7 +40,7 @@ export function StartButtons({ jobs = [], tenants, isSecond = false, children }:
             isOffered={mayAsk && tenants === undefined}
             dialog={(onClose) => <AskDialog onClose={onClose} />}
           >
-            Ask many tenants
+            Query many tenants…
           </DialogButton>
         </Folded>
       ) : null}

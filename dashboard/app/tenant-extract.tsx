@@ -50,7 +50,7 @@ export function TenantExtract({ tenantId, onClose }: { readonly tenantId: string
   };
   return (
     <Dialog
-      title="Proof for the customer"
+      title="Signed extract for the customer"
       onClose={onClose}
       form={{
         onSubmit: (event) => void download(event),

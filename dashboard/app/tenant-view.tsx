@@ -116,7 +116,7 @@ function Actions({ tenantId, hasRemedy }: { readonly tenantId: string; readonly 
       {showsAudit ? (
         <>
           <DialogButton dialog={(onClose) => <TenantExtract tenantId={tenantId} onClose={onClose} />}>
-            <Icon name="lock" /> Customer proof…
+            <Icon name="lock" /> Signed extract…
           </DialogButton>
           <a class="btn" href={auditLink({ tenant: tenantId })}>
             <Icon name="audit" /> Audit records

@@ -67,7 +67,7 @@ async function document(): Promise<RouteDocument> {
   };
   return {
     group: 'Gateway',
-    summary: 'Ask many tenants',
+    summary: 'Query many tenants',
     description:
       'Sends one GET to Microsoft Graph in each of the tenants, as a run. The gateway judges and sends each request under the rules for this caller that are in force at that moment, and records it; a tenant that no rule opens gets a refusal. A query that no rule opens in any tenant is refused at once. Rules with an approval, and those for emergencies, serve no query. Read the rows with `GET /runs/{runId}/results?order=arrival`. Whoever asked reads and cancels the run with the role `Requests.Send`; others need the roles for runs, and see no rows. A caller has at most four active queries. A row has the columns of its tenant, then the properties of the object: nested values stay nested, and a property with the name of one of these columns gets `graph.` before it.',
     requestHeaders: idempotencyKeyHeader,

@@ -12,7 +12,7 @@ describe('asking many tenants in the dashboard', skippedBecause(noBrowser), () =
     ({ demo, page, dashboard, token, watched } = fixture);
     await dashboard.signIn(token);
     await dashboard.view('Runs');
-    await page.getByRole('button', { name: 'Ask many tenants' }).click();
+    await page.getByRole('button', { name: 'Query many tenants…' }).click();
   });
 
   /** Fills the fields and leaves them. */
@@ -27,12 +27,12 @@ describe('asking many tenants in the dashboard', skippedBecause(noBrowser), () =
   it('explains the question, sends it, and shows its rows', async () => {
     const tenant = demo.cloud.tenants.find(({ state }) => state === 'ok');
     await fill('/users?$top=3', 'displayName, mail');
-    const dialog = page.getByRole('dialog', { name: 'Ask many tenants' });
+    const dialog = page.getByRole('dialog', { name: 'Query many tenants' });
     await dialog.getByText('Opened by the rule').waitFor();
     // The path was explained before the properties were there.
     await expect.poll(() => dialog.textContent()).toContain('GET /v1.0/users?$top=3&$select=displayName,mail');
     await page.getByLabel('Only these tenants').fill(tenant?.domain ?? '');
-    await page.getByRole('button', { name: 'Ask 1 tenant' }).click();
+    await page.getByRole('button', { name: 'Query 1 tenant' }).click();
     await dashboard.badgeOfRun('succeeded').waitFor();
     const grid = page.getByRole('grid');
     await grid.getByText('displayName').waitFor();

@@ -57,7 +57,7 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
     expect(await rule.textContent()).toMatch(/\d of \d+ scopes (?:was|were) used: .*AuditLog\.Read\.All/);
     const unused = page.getByRole('row', { name: /local applications may apply every plan/ });
     expect(await unused.textContent()).toContain('not used');
-    await page.getByText(/^Nobody used \d rules in 7 days.* Remove them if they are not needed/).waitFor();
+    await page.getByText(/^Nobody used \d rules in 7 days\. Remove what is not needed/).waitFor();
     await page.getByRole('button', { name: 'Copy command for narrower rules' }).waitFor();
     await look('in-force');
     // A phone shows the name of each value.
@@ -81,9 +81,9 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
         requests: { methods: ['GET'], paths: ['/v1.0/users'] },
       },
     ];
-    await page.getByRole('button', { name: 'Try another policy…' }).click();
+    await page.getByRole('button', { name: 'Compare with another policy…' }).click();
     await page.getByLabel('Or its text').fill(JSON.stringify({ version: 1, rules }, undefined, 2));
-    await page.getByRole('button', { name: 'Show what it would decide otherwise' }).click();
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
     await page.getByText('Of 3 decisions judged, it would refuse 1, serve 2 by another rule.').waitFor();
     const refused = page.getByRole('row', { name: /GET \/v1\.0\/groups/ });
     expect(await refused.textContent()).toContain('local callers may try the gateway → no rule');
@@ -96,7 +96,7 @@ describe('the page of the policy', skippedBecause(noBrowser), () => {
     await page.getByLabel('Policy file').setInputFiles({ name: 'p.json', mimeType: 'application/json', buffer });
     await expect.poll(() => page.getByLabel('Or its text').inputValue()).toContain('half');
     expect(await page.getByRole('row', { name: /GET \/v1\.0\/groups/ }).count()).toBe(0);
-    await page.getByRole('button', { name: 'Show what it would decide otherwise' }).click();
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
     await page.getByText('rules[0].callers: is missing.').first().waitFor();
     await look('errors');
   });

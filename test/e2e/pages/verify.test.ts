@@ -301,7 +301,7 @@ describe('verify.html from disk', skippedBecause(noBrowser), () => {
       return route.fulfill({ json });
     });
     const downloading = dashboard.page.waitForEvent('download');
-    await dashboard.page.getByRole('button', { name: 'Customer proof…' }).click();
+    await dashboard.page.getByRole('button', { name: 'Signed extract…' }).click();
     await dashboard.page.getByRole('button', { name: 'Download the extract' }).click();
     const download = await downloading;
     expect(download.suggestedFilename()).toMatch(/^extract-.*\.jsonl$/);

@@ -74,7 +74,7 @@ describe('the dialog that asks many tenants', () => {
     const { root, type, fire, ask, button, onClose } = await stage();
     await type('#ask-path', '/users?$top=5');
     await act(() => root.querySelector<HTMLInputElement>('input[type=checkbox]')!.click());
-    expect(button()).toBe('Ask all tenants');
+    expect(button()).toBe('Query all tenants');
     await fire('form', 'submit');
     expect(ask.mock.calls).toEqual([[{ path: '/users?$top=5', allPages: true }]]);
     expect([location.hash, onClose.mock.calls.length]).toEqual(['#/runs/query%40x?show=rows', 1]);
@@ -89,16 +89,16 @@ describe('the dialog that asks many tenants', () => {
         asOf: '',
       }),
     });
-    expect(button()).toBe('Ask all tenants');
+    expect(button()).toBe('Query all tenants');
     await type('#ask-path', '/users');
     await type('#start-tenants', 'tag:managed');
-    expect(button()).toBe('Ask 1 tenant');
+    expect(button()).toBe('Query 1 tenant');
     await fire('form', 'submit');
     expect(ask.mock.calls).toEqual([[{ path: '/users', tenants: ['tag:managed'] }]]);
     // Rules may let the reader ask in tenants that the list does not have.
     await type('#start-tenants', '');
     await type('#start-except', 'contoso.example, fabrikam.example');
-    expect(button()).toBe('Ask these tenants');
+    expect(button()).toBe('Query these tenants');
     await fire('form', 'submit');
     expect(ask).toHaveBeenCalledTimes(2);
   });
@@ -108,7 +108,7 @@ describe('the dialog that asks many tenants', () => {
       tenants: async () => ({ tenants: [tenant('Contoso')], groups: [], limited: true, warnings: [], asOf: '' }),
     });
     await type('#ask-path', '/users');
-    expect(button()).toBe('Ask all tenants open to you');
+    expect(button()).toBe('Query all tenants open to you');
     await fire('form', 'submit');
     expect(ask.mock.calls).toEqual([[{ path: '/users' }]]);
   });

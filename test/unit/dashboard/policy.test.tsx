@@ -312,7 +312,7 @@ const used = { ...spare, records: 9, lastAt: answer.period.to };
 const opensAll = { ...allows, everything: true as const };
 
 it.each<[string, object, readonly string[]]>([
-  ['nobody used it', spare, ['Nobody used 1 rule in 7 days: “spare”. Remove it if it is not needed.']],
+  ['nobody used it', spare, ['Nobody used 1 rule in 7 days. Remove what is not needed.']],
   [
     'nobody needed it for an emergency',
     {
@@ -325,22 +325,22 @@ it.each<[string, object, readonly string[]]>([
   [
     'one of many callers used it',
     { ...used, allows: { ...allows, callers: ['portal', ...many] }, unused: { callers: many } },
-    ['Remove from the rules what was not used and is not needed.', '1 of 6 callers used it: Portal'],
+    ['Remove what is not needed.', '1 of 6 callers used it: Portal'],
   ],
   [
     'a few did not use it',
     { ...used, allows: { ...allows, callers: ['portal', 'ada'] }, unused: { callers: ['ada'] } },
-    ['Remove from the rules what was not used and is not needed.', '1 of 2 callers used it: Portal, but not Ada'],
+    ['Remove what is not needed.', '1 of 2 callers used it: Portal, but not Ada'],
   ],
   [
     'some of its scopes were not used',
     { ...used, allows: { ...allows, terms: { scopes: [...many, 'f', 'g', 'h', 'i'] } }, unused: { scopes: many } },
-    ['Remove from the rules what was not used and is not needed.', '4 of 9 scopes were used'],
+    ['Remove what is not needed.', '4 of 9 scopes were used'],
   ],
   [
     'one of its few scopes was not used',
     { ...used, unused: { scopes: ['User.Read'] } },
-    ['Remove from the rules what was not used and is not needed.', '1 scope was not used: User.Read'],
+    ['Remove what is not needed.', '1 scope was not used: User.Read'],
   ],
 ])('says what was not used of a rule, and once what to do, if %s', async (_, rule, remedies) => {
   const { root, unmount } = await rulesOf([rule as never]);

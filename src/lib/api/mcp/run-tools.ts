@@ -81,7 +81,7 @@ const maxWaitSeconds = 60;
 
 export const queryTenants = defineTool({
   name: 'query_tenants',
-  title: 'Ask many tenants the same',
+  title: 'Query many tenants',
   description:
     'Sends the same GET to Microsoft Graph in many customer tenants, as a run under your rules, and returns the first rows: one for each object, with its tenant. Without tenants it asks every tenant that your rules cover. If the run takes longer than the wait, or there are more rows, go on with read_rows; read_run shows the tenants that failed, and why. Cannot change anything. Select few properties.',
   roles: ['Requests.Send'],
