@@ -222,7 +222,10 @@ interface SectionProps {
 }
 
 function OneSection({ tenantId, section }: SectionProps & { readonly tenantId: string }) {
-  const { job, title, asOf, rowCount, rows, columns, changes, counts, since, changed } = section;
+  const { job, title, asOf, rowCount, rows, columns, changes, counts, since } = section;
+  // New rows are in the table, if it has all: of people, it has those who lack something.
+  const hasAll = rows.length === rowCount && !columns.some(({ name }) => name === 'displayName');
+  const changed = section.changed.filter(({ change }) => change !== 'added' || !hasAll);
   const isAsBefore = changes !== undefined && Object.values(changes).every((n) => n === 0);
   const about = since === undefined ? '' : isAsBefore ? 'as before' : changesText(section);
   // What occurs once each, or alone, is said by the table.

@@ -298,6 +298,22 @@ it.each([1, 2, 3])('loses no value of %d equal rows', async (many) => {
   await unmount();
 });
 
+it('does not list new rows that are in the table', async () => {
+  const [kept, gone] = ['E3', 'E5'].map((product) => ({ product, free: 1 }));
+  const { root, unmount } = await shown({
+    rowsOfTenant: async () => ({ rows: [kept] }),
+    changes: async () => ({
+      changes: [
+        { change: 'added', after: kept },
+        { change: 'removed', before: gone },
+      ],
+      truncated: false,
+    }),
+  });
+  expect([...root.querySelectorAll('.records li')].map(({ textContent }) => textContent)).toEqual(['E5 removed ']);
+  await unmount();
+});
+
 it('tells rows apart that differ by their ids only, and says what has expired', async () => {
   const columns = [column('app', 'Application'), column('keyId', 'Key id'), column('daysLeft', 'Days left', 'number')];
   const ids = ['06ebc4ee-1bb5-47dd-8120-11324bc54e06', '16ebc4ee-1bb5-47dd-8120-11324bc54e06'];
