@@ -20,7 +20,7 @@ import {
 import type { Api } from './api.ts';
 import { finalAnswer } from './api-failure.ts';
 import { Difference } from './plan-difference.tsx';
-import { gateWords, headlineOf } from './plan-words.ts';
+import { gateWords, headlineOf, outcomesText } from './plan-words.ts';
 import { isClosed } from './waiting.tsx';
 import { auditLink } from './view-filter.ts';
 import { useRole, useSignedIn } from './context.ts';
@@ -72,17 +72,21 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
     return read;
   };
   const plan = usePolling(load, `plan of an approval ${planId} ${isRead}`, pauseMs).value;
-  const history = <History approval={approval} plan={plan?.apply?.approvalId === id ? plan : undefined} />;
+  const applied = plan?.apply?.approvalId === id ? plan : undefined;
   const facts = (
-    <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
-      <ApprovalFacts approval={approval} saysWho={false} />
-    </Panel>
+    <div class="stack">
+      <Panel title={isClosed(approval) ? 'What was decided on' : 'What is decided on'}>
+        <ApprovalFacts approval={approval} saysWho={false} />
+      </Panel>
+      {plan === undefined ? null : <Difference plan={plan} />}
+    </div>
   );
   return (
     <>
       <Head
         title={titleInWords(approval)}
         in={['#/approvals', 'Approvals']}
+        lede={applied?.apply && outcomesText(applied.changes, applied.apply)}
         about={
           <>
             {isPending ? null : <StatusBadge approval={approval} />}
@@ -104,11 +108,9 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
       </Head>
       {dialog}
       {decides ? <Decision approval={approval} onDecide={begin} /> : null}
-      {/* Once it is decided, who decided is what the reader wants to know. */}
-      <div class={plan === undefined ? 'cols halves' : 'cols halves last'}>
-        {isPending ? facts : history}
-        {isPending ? history : facts}
-        {plan === undefined ? null : <Difference plan={plan} />}
+      <div class={isPending ? 'cols' : 'cols decided'}>
+        {facts}
+        <History approval={approval} plan={applied} />
       </div>
     </>
   );
@@ -193,7 +195,10 @@ export function History({ approval, plan, isOfPlan }: HistoryProps) {
         ))}
         {plan?.apply === undefined ? null : (
           <li class={isEnded(plan.apply.status) ? undefined : 'next'}>
-            <a href={planLink(plan.planId)}>{headlineOf(plan, false)}</a>.
+            <a href={planLink(plan.planId)}>
+              {isEnded(plan.apply.status) ? 'The apply ended' : headlineOf(plan, false)}
+            </a>
+            .
           </li>
         )}
         {isClosed(approval) && endedByTime ? (

@@ -8,7 +8,7 @@ import { Causes, InPartnerCenter } from './causes.tsx';
 import { CountsBar, countsText, FailureBars } from './charts.tsx';
 import { useRole } from './context.ts';
 import { useDeciding } from './decision-buttons.tsx';
-import { count, duration, localClock, localDay, relative } from './format.ts';
+import { count, localClock, localDay, relative } from './format.ts';
 import {
   type JobRuns,
   lastRunOf,
@@ -65,7 +65,6 @@ export function OverviewView() {
   const narrow = useNarrow();
   const curves = causesOf(tenants.value?.tenants ?? []).map((cause) => trendOf(cause)?.values.length ?? 0);
   const longest = Math.max(0, ...curves);
-  const found = jobs.value === undefined ? null : <WhatJobsFound jobs={jobs.value} />;
   const more = (
     <>
       {longest < 2 || narrow ? null : <span class="small">curves: last {longest} nights</span>}
@@ -74,7 +73,11 @@ export function OverviewView() {
   );
   return (
     <>
-      <Head title={headline(tenants.value?.tenants)} name="Overview" lede={<Lede answer={tenants.value} />}>
+      <Head
+        title={headline(tenants.value?.tenants)}
+        name="Overview"
+        lede={<Lede answer={tenants.value} nights={nights} />}
+      >
         <StartButtons jobs={jobs.value?.map(({ job }) => job)} />
       </Head>
       <Connection of={[health, tenants, jobs]} />
@@ -96,7 +99,8 @@ export function OverviewView() {
               </Loaded>
             </Panel>
           ) : null}
-          {narrow ? found : null}
+          {jobs.value === undefined ? null : <WhatJobsFound jobs={jobs.value} />}
+          {showsRuns ? <Jobs polled={jobs} /> : null}
         </div>
         <div class="stack">
           {narrow ? null : <WaitsForYou />}
@@ -104,8 +108,6 @@ export function OverviewView() {
           {useRole('Audit.Read') ? <LastDay /> : null}
         </div>
       </div>
-      {narrow ? null : found}
-      {showsRuns ? <Jobs polled={jobs} /> : null}
     </>
   );
 }
@@ -120,11 +122,11 @@ function headline(tenants: readonly Tenant[] | undefined): string {
   return `${isKnown ? '' : 'At least '}${troubled.toLocaleString('en')} of ${all} ${troubled === 1 ? 'needs' : 'need'} you`;
 }
 
-function Lede({ answer }: { readonly answer: TenantsAnswer | undefined }) {
+function Lede({ answer, nights }: { readonly answer: TenantsAnswer | undefined; readonly nights: Nights }) {
   if (answer === undefined) return null;
   const { tenants } = answer;
   const looked = Date.parse(answer.asOf) > Date.now() - 60_000 ? 'just now' : relative(answer.asOf);
-  const parts = partsOf(tenants);
+  const parts = partsOf(tenants, nights);
   return (
     <>
       {parts === '' ? '' : `${parts}. `}
@@ -133,8 +135,11 @@ function Lede({ answer }: { readonly answer: TenantsAnswer | undefined }) {
   );
 }
 
-/** What the number of the title is the sum of: `5 failed, 1 has no valid relationship`. Those that failed are those of the chart. */
-function partsOf(tenants: readonly Tenant[]): string {
+/**
+ * What the number of the title is the sum of: `5 failed (2 two weeks ago), 1 has no valid relationship`. Those that failed are
+ * those of the chart.
+ */
+function partsOf(tenants: readonly Tenant[], nights: Nights): string {
   const troubled = tenants.filter((tenant) => troublesOf(tenant).length > 0);
   const kinds = Map.groupBy(troubled, ({ lastResults = [], reachable }) => {
     if (lastResults.some((result) => result.outcome === 'failed' && !isApply(result))) return 'failed';
@@ -142,8 +147,11 @@ function partsOf(tenants: readonly Tenant[]): string {
   });
   const n = (kind: 'failed' | 'change' | 'relationship'): number => kinds.get(kind)?.length ?? 0;
   const [failed, changes, lost] = [n('failed'), n('change'), n('relationship')];
+  const [before, last] = [nights.at(-1 - trendNights), nights.at(-1)].map((night) => night?.run?.tenants.failed);
+  // Other numbers are not of the same job.
+  const then = before === undefined || last !== failed ? '' : ` (${before.toLocaleString('en')} two weeks ago)`;
   return [
-    failed === 0 ? [] : `${failed.toLocaleString('en')} failed`,
+    failed === 0 ? [] : `${failed.toLocaleString('en')} failed${then}`,
     changes === 0 ? [] : changes === 1 ? '1 lacks a change' : `${changes.toLocaleString('en')} lack changes`,
     lost === 0 ? [] : `${lost.toLocaleString('en')} ${lost === 1 ? 'has' : 'have'} no valid relationship`,
   ]
@@ -262,9 +270,8 @@ function JobTable({ jobs, isSaid }: { readonly jobs: readonly JobRuns[]; readonl
           keyOf={({ job }) => job.name}
           columns={[
             ['Job', 'w-c wrap', ({ job }) => <a href={runsLink({ job: job.name })}>{job.title}</a>],
-            ['Last run', 'w-l wrap', (one) => <LastRun {...one} isSaid={isSaid} />],
-            ['Tenants', 'w-c p2', ({ last }) => last?.finishedAt && <Answered tenants={last.tenants} />],
-            ['Took', 'w-m end p2 quiet', ({ last }) => last?.finishedAt && duration(last.durationMs)],
+            ['Last run', isSaid ? 'w-m' : 'w-l wrap', (one) => <LastRun {...one} isSaid={isSaid} />],
+            ['Tenants', 'answered p2', ({ last }) => last?.finishedAt && <Answered tenants={last.tenants} />],
             ['Next', 'w-m end quiet', ({ job }) => <Next iso={job.nextAt} />],
           ]}
         />
@@ -307,6 +314,7 @@ const Answered = ({ tenants }: Pick<RunSummaryAnswer, 'tenants'>) => (
     <CountsBar counts={tenants} />
     <span class="quiet">
       {tenants.succeeded.toLocaleString('en')} of {tenants.total.toLocaleString('en')} answered
+      {tenants.skipped === 0 ? '' : `, ${tenants.skipped.toLocaleString('en')} skipped`}
     </span>
   </span>
 );
