@@ -27,7 +27,6 @@ import { useRole, useSignedIn } from './context.ts';
 import { DecisionButtons, useDeciding } from './decision-buttons.tsx';
 import { Head, Loaded, Panel, Time } from './pieces.tsx';
 import { usePolling } from './polling.ts';
-import { count } from './format.ts';
 import { planLink } from './route.ts';
 import { HowToGetRole } from './role-needed.tsx';
 
@@ -56,7 +55,7 @@ interface ApprovalProps {
 function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange: () => void }) {
   const { id, status, possibleDecisions, use, asker, askedAt } = approval;
   const isPending = status === 'pending';
-  const [planId, tenants] = [factIn(approval, 'Plan'), factIn(approval, 'Tenants')];
+  const planId = factIn(approval, 'Plan');
   const decides = !isClosed(approval) || possibleDecisions.length > 0;
   const { begin, dialog } = useDeciding(onChange);
   const [showsAudit, readsPlans] = [useRole('Audit.Read'), useRole('Runs.Read')];
@@ -93,7 +92,6 @@ function OneApproval({ approval, onChange }: ApprovalProps & { readonly onChange
             <span>
               asked by <PartyName party={asker} />, <Time iso={askedAt} short />
             </span>
-            {tenants === undefined ? null : <span>for {count(Number(tenants), 'tenant')}</span>}
             {/* Where a decision is possible, its notice says until when. */}
             {decides ? null : <Standing approval={approval} />}
             <RequestLine approval={approval} />
@@ -166,7 +164,7 @@ export function History({ approval, plan, isOfPlan }: HistoryProps) {
           <li key={`${at} ${decider.objectId} ${decision}`} class={decision === 'approve' ? 'good' : 'bad'}>
             <Time iso={at} short exact={exact} /> <PartyName party={decider} /> {decisionWords[decision].done} it.
             <q>{why}</q>
-            {at !== approvedAt || validUntil === undefined || isOfPlan ? null : (
+            {at !== approvedAt || validUntil === undefined || use !== undefined || isOfPlan ? null : (
               <p>
                 It can be used{approval.servedOnce ? ' once,' : ''} until <Time iso={validUntil} short exact={exact} />.
               </p>

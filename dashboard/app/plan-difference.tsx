@@ -45,7 +45,9 @@ export function Difference({ plan, tenants, wrong = [] }: { readonly plan: PlanA
   const byKind = useMemo(() => Map.groupBy(value?.rows ?? [], kindOf), [value]);
   if (groups.length === 0) return null;
   const ended = tenants && new Map(tenants.map((tenant) => [tenant.tenantId, tenant]));
-  const undoable = irreversible === 0 ? 'each can be undone' : `${irreversible.toLocaleString('en')} cannot be undone`;
+  // How many of the changes made can be undone, the numbers above say.
+  const undoable =
+    irreversible > 0 ? `${irreversible.toLocaleString('en')} cannot be undone` : tenants ? '' : 'each can be undone';
   return (
     <Panel
       title="What changes"

@@ -842,6 +842,15 @@ describe('the page of an approval', () => {
     expect(links).toContain('#/audit?approval=20261124t050000-7f3a9c21');
   });
 
+  it('does not say that it can be used once it was', async () => {
+    const at = '2026-11-24T05:01:00.000Z';
+    const decisions = [{ decision: 'approve' as const, decider: party(me, 'Ada'), reason: 'Agreed.', at }];
+    const more = { decisions, approvedAt: at, validUntil: '2026-11-24T05:31:00.000Z' };
+    const use = { at: '2026-11-24T05:02:00.000Z', answered: true };
+    const { root } = await page('one', broker(approval({ status: 'used', possibleDecisions: [], use, ...more })).api);
+    expect(root.querySelector('.timeline')?.textContent).not.toContain('can be used');
+  });
+
   it('offers to revoke what is being sent, and says that no answer is known', async () => {
     const use = { at: '2026-11-24T05:02:00.000Z', answered: false };
     const { root, press } = await page(
