@@ -515,8 +515,8 @@ function WentWrong({ plan: { job }, apply, failed, rows }: WrongProps) {
         }));
         return (
           <section key={cause} class="pad wrong">
-            {/* The heading says that it was refused. */}
-            {hasTooFewRights && causes.size === 1 ? null : <h3>{titleOf(own)}</h3>}
+            {/* Below, each says that it was refused. */}
+            {hasTooFewRights ? null : <h3>{titleOf(own)}</h3>}
             <ul>
               {shown.map((tenant) => (
                 <li key={tenant.tenantId}>

@@ -108,7 +108,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     const { page } = operator;
     await operator.press('Apply…');
     await page.getByLabel(/^Waves/).fill(waves);
-    await page.getByLabel(/^Hold if more tenants than this fail/).fill(failed);
+    await page.getByLabel(/^Failed tenants allowed/).fill(failed);
     await page.getByLabel(/^Minutes/).fill('0');
     await page.getByLabel(/^Reason/).fill('Ticket 4711.');
     await operator.look();
@@ -159,10 +159,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.press('Go on with wave 2');
     await page.locator('.gate', { hasText: 'No tickets since.' }).waitFor();
     await operator.says('The apply is held in wave 2 of 2 and waits for you');
-    await page
-      .getByText(/changes applied, 1 refused/)
-      .first()
-      .waitFor();
+    await page.locator('.metrics', { hasText: /Refused ?1/i }).waitFor();
     await operator.look();
 
     await operator.press('Go on');
