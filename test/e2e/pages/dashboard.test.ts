@@ -226,6 +226,9 @@ describe('dashboard', skippedBecause(noBrowser), () => {
   });
 
   it('shows how the numbers of a job developed, over all tenants and in one', async () => {
+    // A single run has no chart.
+    const second = await demo.api.startRun('access-check');
+    await expect.poll(async () => (await demo.api.run(second)).status).toBe('completed');
     await dashboard.signIn(token);
     await dashboard.view('Jobs');
     await page.getByRole('link', { name: 'Access to each tenant' }).click();

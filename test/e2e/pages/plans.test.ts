@@ -137,6 +137,9 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.goTo('plans');
     await operator.heading(/^1 plan/).waitFor();
     await page.getByRole('link', { name: 'Users cannot consent to applications' }).click();
+    /** Waits until the numbers say what became of the changes. */
+    const numbers = (text: string): Promise<void> =>
+      page.locator('.metrics', { hasText: new RegExp(text, 'i') }).waitFor();
     const all = (count: number): string => `${count} changes in ${count} `;
     await operator.says(all(reachable.length));
     expect(page.url()).toContain(encodeURIComponent(String(runId)));
@@ -149,7 +152,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
 
     await apply(`${canary}, 100%`, '0');
     await approver.look();
-    await operator.says('Wave 1 of 2 is done, and the next one waits for you');
+    await operator.says('Wave 1 of 2 is done: applied in 1 of 1 tenant');
     expect(await open()).toEqual(reachable.map(({ tenantId }) => tenantId).filter((id) => id !== canary));
     await page.getByText('The customers agreed.').waitFor();
     await operator.look();
@@ -159,12 +162,12 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await operator.press('Go on with wave 2');
     await page.locator('.gate', { hasText: 'No tickets since.' }).waitFor();
     await operator.says('The apply is held in wave 2 of 2 and waits for you');
-    await page.locator('.metrics', { hasText: /Refused ?1/i }).waitFor();
+    await numbers('Refused ?1');
     await operator.look();
 
     await operator.press('Go on');
     const applied = reachable.length - 1;
-    await operator.says(`${applied} of ${reachable.length} changes applied, 1 refused`);
+    await numbers(`Applied ?${applied} ?of ${reachable.length} changes ?Refused ?1`);
     expect(await open()).toEqual([failing]);
     await page.locator('.wave', { hasText: `2Everyone else${applied} tenants` }).waitFor();
     await operator.look();
@@ -174,7 +177,7 @@ describe('the page of a plan', skippedBecause(noBrowser), () => {
     await page.getByText('takes back an apply').waitFor();
     await page.locator('ins', { hasText: 'ManagePermissionGrantsForSelf' }).first().waitFor();
     await apply('100%', '0');
-    await operator.says(`${applied} of ${applied} changes applied`);
+    await numbers(`Applied ?${applied} ?of ${applied} changes`);
     expect(await open()).toEqual(reachable.map(({ tenantId }) => tenantId));
     await operator.look();
     expect([operator, approver].flatMap(({ watched }) => watched.complaints)).toEqual([]);

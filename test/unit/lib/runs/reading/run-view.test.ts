@@ -1,8 +1,14 @@
-import { beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { TenantId } from '../../../../../src/lib/core/identifiers.ts';
 import type { Run, TenantRun } from '../../../../../src/lib/runs/store/run.ts';
 import { createRunPlans } from '../../../../../src/lib/runs/store/runs.ts';
-import { summarise, viewRun } from '../../../../../src/lib/runs/reading/run-view.ts';
+import {
+  runsWithFailures,
+  summarise,
+  viewRun,
+  viewRuns,
+  viewRunTenant,
+} from '../../../../../src/lib/runs/reading/run-view.ts';
 import { MemoryRunLog, MemoryRunResults } from '../../../../fakes/memory-run-log.ts';
 import { tenantId } from '../store/stage.ts';
 
@@ -126,6 +132,95 @@ describe('the view of a run', () => {
       failures: [],
       warnings: [],
     });
+  });
+});
+
+describe('the list of runs with who has failed', () => {
+  const ended = (failed: number, more: Partial<Run> = {}): Run => ({
+    ...run,
+    status: 'completed',
+    tenants: { total: 4, succeeded: 4 - failed, failed, skipped: 0, notAttempted: 0 },
+    ...more,
+  });
+
+  it('names them by code, and reads no records where nobody failed', async () => {
+    await runLog.recordTenants(runId, [
+      record(tenantId(1), 'failed', { code: 'consent_required' }),
+      record(tenantId(2), 'failed', { code: 'consent_required' }),
+      record(tenantId(3), 'failed'),
+      record(tenantId(4), 'succeeded'),
+    ]);
+    const tenants = vi.spyOn(runLog, 'tenants');
+    const [first, second] = await viewRuns(runLog, [ended(3), ended(0)], nowMs, true);
+    expect(first).toMatchObject({ runId, outcome: summarise(ended(3), nowMs).outcome });
+    expect(first).toHaveProperty('failed', {
+      consent_required: [tenantId(1), tenantId(2)],
+      internal: [tenantId(3)],
+    });
+    expect(second).toHaveProperty('failed', {});
+    expect(tenants).toHaveBeenCalledOnce();
+  });
+
+  it('has them only if asked, of runs that have ended, and of the newest', async () => {
+    const runs = [ended(0, { status: 'running' }), ...Array.from({ length: runsWithFailures }, () => ended(0))];
+    const has = (list: readonly object[]) => list.map((each) => 'failed' in each);
+    expect(has(await viewRuns(runLog, runs, nowMs, true))).toEqual([
+      false,
+      ...Array.from({ length: runsWithFailures - 1 }, () => true),
+      false,
+    ]);
+    expect(has(await viewRuns(runLog, runs, nowMs, false))).not.toContain(true);
+  });
+});
+
+describe('one tenant of a run', () => {
+  const planned = async () => {
+    const results = new MemoryRunResults(runLog);
+    const attempt = [1, 2].map((number) => ({ tenantId: tenantId(number), name: `tenant ${number}` }));
+    const { digest } = await results.putPlan(runId, { job: 'probe', parameters: {}, attempt, decided: [] });
+    return { runs: { log: runLog, results }, run: { ...run, startedAtMs: nowMs, planDigest: digest } };
+  };
+
+  it('has what its failure means and what its job logged', async () => {
+    const { runs, run } = await planned();
+    const log = [{ atMs: nowMs, level: 'warn', event: 'probe.odd' } as const];
+    const failed = {
+      code: 'consent_required',
+      detail: 'nobody consented',
+      trace: { log, droppedLines: 2, error: 'x' },
+    };
+    await runLog.recordTenants(runId, [record(tenantId(1), 'failed', failed as Partial<TenantRun>)]);
+    expect(await viewRunTenant(runs, run, tenantId(1))).toMatchObject({
+      runId,
+      tenantId: tenantId(1),
+      outcome: 'failed',
+      code: 'consent_required',
+      title: expect.stringContaining('consent') as string,
+      advice: expect.any(String) as string,
+      error: 'x',
+      log: [{ at: '2026-11-24T01:00:00.000Z', level: 'warn', event: 'probe.odd' }],
+      droppedLines: 2,
+    });
+  });
+
+  it('waits if it has no record yet, and has no advice if it succeeded', async () => {
+    const { runs, run } = await planned();
+    await runLog.recordTenants(runId, [record(tenantId(1), 'succeeded')]);
+    const waiting = await viewRunTenant(runs, run, tenantId(2));
+    expect(waiting).toEqual({
+      runId,
+      tenantId: tenantId(2),
+      name: 'tenant 2',
+      outcome: 'waiting',
+      attempts: 0,
+      rows: 0,
+      log: [],
+      droppedLines: 0,
+    });
+    const succeeded = await viewRunTenant(runs, run, tenantId(1));
+    expect(succeeded).toMatchObject({ outcome: 'succeeded', log: [], droppedLines: 0 });
+    expect(succeeded).not.toHaveProperty('title');
+    await expect(viewRunTenant(runs, run, tenantId(3))).rejects.toMatchObject({ code: 'tenant_unknown' });
   });
 });
 
