@@ -105,7 +105,10 @@ it('ends with 1 when it is held, says why, and ends when a person says so', asyn
   const { planId } = await plan();
   await mayChange(first?.tenantId ?? '', []);
   const held = await ptb('apply', planId, '--waves', first?.tenantId ?? '', '100%', '--pause', '0', '--wait');
-  expect([held.exitCode, held.stdout]).toEqual([1, expect.stringContaining('Held: 1 tenant failed in wave 1')]);
+  expect([held.exitCode, held.stdout]).toEqual([
+    1,
+    expect.stringContaining('Held: 1 tenant failed: wave 1 stops at 1.'),
+  ]);
   expect(held.stdout).toContain('Changes: 1 refused\n');
   const ended = await ptb('plans', 'end', planId);
   expect(ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('nothing more is sent') });

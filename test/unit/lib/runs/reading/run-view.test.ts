@@ -183,13 +183,11 @@ describe('one tenant of a run', () => {
 
   it('has what its failure means and what its job logged', async () => {
     const { runs, run } = await planned();
-    const log = [{ atMs: nowMs, level: 'warn', event: 'probe.odd' } as const];
-    const failed = {
-      code: 'consent_required',
-      detail: 'nobody consented',
-      trace: { log, droppedLines: 2, error: 'x' },
-    };
-    await runLog.recordTenants(runId, [record(tenantId(1), 'failed', failed as Partial<TenantRun>)]);
+    const log = [{ atMs: nowMs, level: 'warn', event: 'probe.odd', fields: { seat: 1 } }] as const;
+    const trace = { log, droppedLines: 2, error: 'x' };
+    await runLog.recordTenants(runId, [
+      record(tenantId(1), 'failed', { code: 'consent_required', detail: 'nobody consented', trace }),
+    ]);
     expect(await viewRunTenant(runs, run, tenantId(1))).toMatchObject({
       runId,
       tenantId: tenantId(1),
@@ -198,7 +196,7 @@ describe('one tenant of a run', () => {
       title: expect.stringContaining('consent') as string,
       advice: expect.any(String) as string,
       error: 'x',
-      log: [{ at: '2026-11-24T01:00:00.000Z', level: 'warn', event: 'probe.odd' }],
+      log: [{ at: '2026-11-24T01:00:00.000Z', level: 'warn', event: 'probe.odd', fields: { seat: 1 } }],
       droppedLines: 2,
     });
   });
