@@ -53,7 +53,7 @@ const ofOneChange: ReadonlySet<string> = new Set([
   'changeSha256',
 ]);
 
-export const isOfApply = ({ plan, kind }: AuditRecord): boolean => plan !== undefined && kind === 'request';
+const isOfApply = ({ plan, kind }: AuditRecord): boolean => plan !== undefined && kind === 'request';
 
 /** Equal records that follow each other are one line, and so are those that alternate with a few others within a minute. */
 const [nearLines, nearMs] = [8, 60_000];
