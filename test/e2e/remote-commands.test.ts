@@ -308,7 +308,8 @@ describe('ptb run and ptb runs', () => {
     expect((await ptb(['report', healthy(), '--html', file])).code).toBe(0);
     const page = await readFile(file, 'utf8');
     expect(page).toContain('<h3 id="licence-report">Licences</h3>');
-    expect(page).toContain('Report of administration by Lighthouse Partners, ');
+    expect(page).toContain('<p><b>Lighthouse Partners</b></p>');
+    expect(page).toContain('<p>Report of administration, ');
     const unknown = await ptb(['report', 'nobody.example']);
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('tenant_unknown')]);
   });

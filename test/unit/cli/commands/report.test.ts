@@ -215,9 +215,9 @@ describe('ptb report', () => {
       expect.stringMatching(/ since \d+ \w+ \d{4}; .* Ask us for its extract, /),
       '',
       'Direct access: What was done with it is not on record.',
-      'What                                On record  Last         With the permissions',
-      '----------------------------------  ---------  -----------  ---------------------',
-      'Access for people and applications  2          24 Nov 2026  Organization.Read.All',
+      'What                                                                            Times  Last',
+      '------------------------------------------------------------------------------  -----  -----------',
+      'Access for people and applications: may read the organisation and its licences  2      24 Nov 2026',
       '',
       'LICENCES',
       '',
@@ -243,6 +243,11 @@ describe('ptb report', () => {
       'skipped, 24 Nov 2026: The tenant lacks a licence',
       '  Users (users)',
       '  Buy Entra ID P1.',
+      '',
+      'WHAT THESE ACCESSES PERMIT',
+      '',
+      'Together they may read the organisation and its licences.',
+      'Microsoft calls these permissions: Organization.Read.All.',
       '',
     ]);
   });
@@ -321,6 +326,11 @@ describe('ptb report', () => {
       'Name 0, user0@contoso.com                 none',
       'Name 2, user2@contoso.com, administrator  none',
       'All rows: ptb runs export licence-report@now --tenant contoso.com',
+      '',
+      'WHAT THESE ACCESSES PERMIT',
+      '',
+      'Together they may read the organisation and its licences.',
+      'Microsoft calls these permissions: Organization.Read.All.',
       '',
     ]);
     const safe = await read([], { ...more, rows: people.filter(({ strength }) => strength !== 'none') });
@@ -445,7 +455,7 @@ describe('the page of ptb report', () => {
     expect(page).toContain(
       '<li><b><a href="#secret-expiry-report">2 credentials of applications have expired (by data of 24 Nov 2026)</a></b><br>',
     );
-    expect(page).toContain('<span dir="auto">Organization.Read.All</span>');
+    expect(page).toContain('<p>Microsoft calls these permissions: Organization.Read.All.</p>');
     expect(page.indexOf('What needs attention')).toBeLessThan(page.indexOf('What we did in your tenant'));
     expect(page.indexOf('What we did in your tenant')).toBeLessThan(page.indexOf('At a glance'));
   });
