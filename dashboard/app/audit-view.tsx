@@ -160,7 +160,7 @@ function Export({ range, records, onClose }: ExportProps) {
       </p>
       <p>
         <button type="button" onClick={save}>
-          <Icon name="download" /> Download the {count(records.length, 'record')} shown, without proof
+          <Icon name="download" /> Download the {count(records.length, 'record')} read so far, without proof
         </button>
       </p>
     </Dialog>

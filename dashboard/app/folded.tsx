@@ -10,28 +10,33 @@ import { useNarrow } from './virtual-rows.tsx';
 export function Folded({
   name,
   set = 0,
+  isEmpty = false,
   children,
 }: {
   readonly name: 'Filter' | 'More actions';
   readonly set?: number;
+  /** Whether none of the children is a button now. A dialog that one of them has opened stays. */
+  readonly isEmpty?: boolean;
   readonly children: ComponentChildren;
 }) {
   const [isOpen, setOpen] = useState(false);
-  if (!useNarrow()) return <>{children}</>;
+  const folds = useNarrow() && !isEmpty;
   const isMenu = name === 'More actions';
   return (
     <>
-      <button
-        type="button"
-        class={isMenu ? 'bare more' : set > 0 ? 'on' : undefined}
-        aria-label={isMenu ? name : undefined}
-        aria-expanded={isOpen}
-        onClick={() => setOpen(!isOpen)}
-      >
-        {isMenu ? <Icon name="more" /> : name}
-        {set === 0 ? null : ` ${set}`}
-      </button>
-      {isOpen ? children : null}
+      {folds ? (
+        <button
+          type="button"
+          class={isMenu ? 'bare more' : set > 0 ? 'on' : undefined}
+          aria-label={isMenu ? name : undefined}
+          aria-expanded={isOpen}
+          onClick={() => setOpen(!isOpen)}
+        >
+          {isMenu ? <Icon name="more" /> : name}
+          {set === 0 ? null : ` ${set}`}
+        </button>
+      ) : null}
+      {folds && !isOpen ? null : children}
     </>
   );
 }

@@ -157,7 +157,7 @@ function JobList() {
  */
 function groupsOf(jobs: readonly JobRuns[], isBroken: (each: JobRuns) => boolean) {
   const sorted = jobs.toSorted(
-    (a, b) => Number(isBroken(b)) - Number(isBroken(a)) || (a.job.nextAt ?? '').localeCompare(b.job.nextAt ?? ''),
+    (a, b) => Number(isBroken(b)) - Number(isBroken(a)) || (a.job.nextAt ?? '~').localeCompare(b.job.nextAt ?? '~'),
   );
   const {
     planned = [],

@@ -147,9 +147,13 @@ function partsOf(tenants: readonly Tenant[], nights: Nights): string {
   });
   const n = (kind: 'failed' | 'change' | 'relationship'): number => kinds.get(kind)?.length ?? 0;
   const [failed, changes, lost] = [n('failed'), n('change'), n('relationship')];
-  const [before, last] = [nights.at(-1 - trendNights), nights.at(-1)].map((night) => night?.run?.tenants.failed);
-  // Other numbers are not of the same job.
-  const then = before === undefined || last !== failed ? '' : ` (${before.toLocaleString('en')} two weeks ago)`;
+  const [before, last] = [nights.at(-1 - trendNights)?.run, nights.at(-1)?.run];
+  // Other numbers are not of the same job, and those of an old run are not of two weeks ago.
+  const isLate = Date.now() - Date.parse(last?.startedAt ?? '') > 2 * dayMs;
+  const then =
+    before === undefined || last?.tenants.failed !== failed || isLate
+      ? ''
+      : ` (${before.tenants.failed.toLocaleString('en')} two weeks ago)`;
   return [
     failed === 0 ? [] : `${failed.toLocaleString('en')} failed${then}`,
     changes === 0 ? [] : changes === 1 ? '1 lacks a change' : `${changes.toLocaleString('en')} lack changes`,

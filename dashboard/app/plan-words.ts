@@ -61,7 +61,8 @@ export function endOf(
 ): string {
   if (outcome !== 'failed') return outcome;
   // Tenants do not know which of their changes it was.
-  if (code === 'change_failed' && outcomes['refused'] && !outcomes['reverted']) return 'refused';
+  if (code === 'change_failed' && outcomes['refused'] && !outcomes['reverted'] && !outcomes['not attempted'])
+    return 'refused';
   // It left before the apply, whose limits do not count it.
   if (attempts === 0) return 'left';
   return /^change_(drifted|unclear|unconfirmed)$/.exec(code ?? '')?.[1] ?? outcome;

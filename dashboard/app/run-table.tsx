@@ -440,11 +440,18 @@ const columnsOf = (
       'w-s end p3 quiet',
       cellOf(
         ({ finishedAt, durationMs }) => finishedAt && duration(durationMs),
-        (line) => (isDay(line) ? null : duration(line.runs.reduce((sum, { durationMs }) => sum + durationMs, 0))),
+        (line) => (isDay(line) ? null : tookTogether(line.runs)),
       ),
     ],
   ];
 };
+
+/** From the start of the first run to the end of the last one, once all have ended. */
+function tookTogether(runs: Line['runs']): string | null {
+  const ends = runs.flatMap(({ finishedAt }) => (finishedAt === undefined ? [] : Date.parse(finishedAt)));
+  if (ends.length < runs.length) return null;
+  return duration(Math.max(...ends) - Math.min(...runs.map(({ startedAt }) => Date.parse(startedAt))));
+}
 
 /** Tenants of its run over most of them. */
 const mostTenants = ({ runs }: Line): number => Math.max(...runs.map(({ tenants }) => tenants.total));

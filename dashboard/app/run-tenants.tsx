@@ -119,7 +119,7 @@ export function RunTenants({ answer, run, filter, onFilter, parts }: RunTenantsP
   const isGrouped = sort.column === firstSort.column && !sort.descending;
   const [showsWell, setShowsWell] = useState(false);
   const isFiltered = shown.length < tenants.length;
-  const since = useSinceOf(run, tenants);
+  const since = useSinceOf(run, isEnded(status) ? tenants : []);
   const { jobs } = useJobs();
   const [failed, setFailed] = useState<readonly Failed[]>();
   const items = useMemo(() => {
@@ -168,14 +168,16 @@ const concernedBy = (cause: string, tenants: readonly RunTenant[], { job, runId 
   tenants: tenants.map((tenant) => ({ tenant, results: isErrorCode(cause) ? [{ job, runId }] : [] })),
 });
 
-/** Since when the tenants of each cause fail, by the nights of the job up to the run. */
+/** Since when the tenants of each cause fail, by the nights of the job up to the run, if it is among the newest. */
 function useSinceOf(run: VisitedRun, tenants: readonly RunTenant[]): ReadonlyMap<string, string | undefined> {
   const readsRuns = useRole('Runs.Read');
   const load = async (api: Api) => (readsRuns ? api.runs(runsPerJob, run.job) : undefined);
   const runs = usePolling(load, `runs up to ${run.runId}`).value?.runs ?? [];
   const failed = Map.groupBy(
     // A change is made once, and not night by night.
-    isApply(run) ? [] : tenants.filter(({ outcome }) => outcome === 'failed'),
+    isApply(run) || !runs.some(({ runId }) => runId === run.runId)
+      ? []
+      : tenants.filter(({ outcome }) => outcome === 'failed'),
     (tenant) => causeOfVisit(tenant) ?? '',
   );
   const causes = [...failed].map(([cause, some]) => concernedBy(cause, some, run));
@@ -268,7 +270,7 @@ function Filters(props: {
         placeholder="Name, id or cause"
         onInput={(search) => onChange({ ...filter, search })}
       />
-      {parts.length > 1 ? <Keys parts={parts} filter={filter} onFilter={onChange} /> : null}
+      {parts.length > 1 || filter.outcome !== '' ? <Keys parts={parts} filter={filter} onFilter={onChange} /> : null}
       {children}
       <span class={shown === tenants.length ? 'visually-hidden' : undefined} role="status">
         {countOf(shown, tenants.length, 'tenant')}
@@ -342,8 +344,10 @@ function RunTenantDetails(props: {
       <dl>
         {outcome === 'failed' && cause !== undefined ? <Failing {...{ tenantId, cause, run }} /> : null}
         <Fact name="Tried">
-          {attempts === 0 || took === undefined ? (
+          {attempts === 0 ? (
             'not at all'
+          ) : took === undefined ? (
+            count(attempts, 'time')
           ) : (
             <>
               {attempts === 1 ? 'once' : `${attempts} times, last`} on <Time iso={finishedAt} exact />, took{' '}

@@ -62,8 +62,9 @@ export function Keys({
 }: StripProps & { readonly filter: RunTenantFilter; readonly onFilter: (filter: RunTenantFilter) => void }) {
   return (
     <ul class="keys" aria-label="Tenants by what came of them">
-      {parts.map(({ outcome, cause, tenants: n }, at) => {
-        const isOn = filter.outcome === outcome && filter.code === cause;
+      {parts.map((part, at) => {
+        const { outcome, cause, tenants: n } = part;
+        const isOn = isShown(part, filter);
         return (
           <li key={`${outcome} ${cause}`}>
             <button
@@ -78,9 +79,20 @@ export function Keys({
           </li>
         );
       })}
+      {/* The tenants that are shown may all have become something else since. */}
+      {filter.outcome === '' || parts.some((part) => isShown(part, filter)) ? null : (
+        <li>
+          <button type="button" class="link" onClick={() => onFilter({ ...filter, ...noPart })}>
+            Show all
+          </button>
+        </li>
+      )}
     </ul>
   );
 }
+
+const isShown = ({ outcome, cause }: StripProps['parts'][number], filter: RunTenantFilter): boolean =>
+  filter.outcome === outcome && filter.code === cause;
 
 const noPart = { outcome: '', code: '' };
 

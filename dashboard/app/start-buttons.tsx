@@ -34,7 +34,7 @@ export function StartButtons({ jobs = [], tenants, isSecond = false, children }:
   return (
     <>
       {mayAsk || children ? (
-        <Folded name="More actions">
+        <Folded name="More actions" isEmpty={!children && tenants !== undefined}>
           {children}
           <DialogButton
             isOffered={mayAsk && tenants === undefined}

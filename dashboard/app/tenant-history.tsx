@@ -51,7 +51,7 @@ function ResultBadge({ result, changing, isBrief = false }: BadgeProps) {
       {planned[1]}
     </ToneBadge>
   ) : isBrief && result.code === 'change_failed' ? (
-    <ToneBadge tone="bad">refused</ToneBadge>
+    <ToneBadge tone="bad">not made</ToneBadge>
   ) : (
     <OutcomeBadge outcome={result.outcome} code={isBrief ? undefined : result.code} />
   );

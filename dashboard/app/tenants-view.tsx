@@ -231,7 +231,7 @@ const open = ({ tenantId }: Tenant): void => {
 const otherGroups: readonly (readonly [string, string])[] = [
   ['ends', titleOf('gdap_expiring')],
   ['unknown', 'It is not known whether jobs failed'],
-  ['well', 'Answered last time'],
+  ['well', 'No failures now'],
   ['left out', 'Left out by the settings'],
 ];
 
@@ -303,7 +303,7 @@ interface FiltersProps extends FilterProps {
 const showTexts = [
   ['needs action', 'Need you'],
   ['ends soon', 'End soon'],
-  ['no trouble', 'Answered last time'],
+  ['no trouble', 'No failures now'],
   ['unreachable', 'No access'],
   ['last run failed', 'Failed'],
 ] as const;

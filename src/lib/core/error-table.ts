@@ -284,7 +284,7 @@ export const errorTable = {
   change_pending: passing(503, 'tenant', 'Changes in this tenant are on their way', {
     everyone: 'Wait. The apply reads the tenant again by itself.',
   }),
-  change_failed: lasting(502, 'tenant', 'A change was refused', {
+  change_failed: lasting(502, 'tenant', 'A change was not made', {
     everyone: 'Find the reason in the rows of the apply, and fix it. Then make a new plan for this tenant.',
   }),
   change_drifted: lasting(409, 'tenant', 'The tenant has changed since the plan', {

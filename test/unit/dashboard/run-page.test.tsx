@@ -5,6 +5,7 @@ import type { Api } from '../../../dashboard/app/api.ts';
 import { ApiFailure } from '../../../dashboard/app/api-failure.ts';
 import { localTime } from '../../../dashboard/app/format.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
+import { Keys } from '../../../dashboard/app/run-timeline.tsx';
 import { RunView } from '../../../dashboard/app/run-view.tsx';
 import { ResultTable } from '../../../dashboard/app/result-table.tsx';
 import type { JobHistoryAnswer } from '../../../src/lib/api/answers/history.ts';
@@ -546,6 +547,19 @@ it('the page of a run shows what came of its tenants as one strip, whose keys fi
   expect(parts[1]?.getAttribute('aria-pressed')).toBe('true');
   await act(() => parts[1]?.click());
   expect(names()).toHaveLength(3);
+  await unmount();
+});
+
+it('a filter of tenants that have all become something else can be taken back', async () => {
+  const filters: unknown[] = [];
+  const parts = [{ outcome: 'succeeded', cause: '', tenants: 25 }] as const;
+  const filter = { search: 'a', outcome: 'waiting', code: '' };
+  const { root, unmount } = await rendered(
+    <Keys parts={parts} filter={filter} onFilter={(next) => filters.push(next)} />,
+  );
+  const all = [...root.querySelectorAll('button')].find(({ textContent }) => textContent === 'Show all');
+  await act(() => all?.click());
+  expect(filters).toEqual([{ search: 'a', outcome: '', code: '' }]);
   await unmount();
 });
 

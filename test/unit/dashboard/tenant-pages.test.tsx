@@ -123,7 +123,7 @@ describe('the matrix of tenants', () => {
         'The tenant has not delegated administration to the partner, failed in 0 of 2 nights before',
         'no result',
       ],
-      ['1Answered last time'],
+      ['1No failures now'],
       ['Contoso', 'contoso.example', 'no end', 'no result', 'succeeded'],
     ]);
     expect(root.querySelector('h1')?.textContent).toBe('2 of 3 tenants need you');
@@ -191,7 +191,7 @@ describe('the matrix of tenants', () => {
     const { cells, unmount } = await matrix({ sort: 'tenant' }, list, {
       jobs: async () => ({ jobs: [job, ...changing] }),
     });
-    expect(cells().map((row) => row.at(-1))).toEqual(['Changes', 'A change was refused', 'succeeded', '']);
+    expect(cells().map((row) => row.at(-1))).toEqual(['Changes', 'A change was not made', 'succeeded', '']);
     await unmount();
     // A job may have any name of letters.
     const called = tenant('Beta', { lastResults: [{ ...failed('changes'), outcome: 'skipped' }] });
@@ -207,7 +207,7 @@ describe('the matrix of tenants', () => {
       await unmount();
       return found;
     };
-    const always = ['All 3', 'Need you 2', 'End soon 0', 'Answered last time 1'];
+    const always = ['All 3', 'Need you 2', 'End soon 0', 'No failures now 1'];
     expect(await texts({})).toEqual(always);
     expect(await texts({ show: 'unreachable' })).toEqual([...always, 'No access 1']);
   });
@@ -330,7 +330,7 @@ describe('the matrix of tenants', () => {
       'AlpineAccess failed',
       expect.stringMatching(/^1GDAP relationship expired/),
       'BetaAccess failed',
-      '1Answered last time',
+      '1No failures now',
       'Contosocontoso.example',
     ]);
     expect(grouped.cells()[4]?.[2]).toMatch(/^ended 1 Nov/);
@@ -983,10 +983,10 @@ describe('the page of a tenant', () => {
     const events = [...root.querySelectorAll('.timeline .event')];
     expect(events.map((each) => each.querySelector('b')?.textContent)).toEqual([
       'An apply succeeded',
-      'A change was refused',
+      'A change was not made',
     ]);
     const event = events[1];
-    expect(event?.textContent).toContain('A change was refusedUsers consent');
+    expect(event?.textContent).toContain('A change was not madeUsers consent');
     expect(event?.querySelector('a')?.getAttribute('href')).toContain(encodeURIComponent(apply));
     expect(root.textContent).not.toContain('Nothing has happened');
     await unmount();

@@ -157,7 +157,7 @@ export async function readReport(
 
 /** That everything can be reached is what a customer expects, and other rows show it. */
 const isReached = ({ job, rows, rowCount }: Section): boolean =>
-  job === 'access-check' && rows.length === rowCount && rows.every((row) => row['reachable'] === true);
+  job === 'access-check' && rowCount > 0 && rows.length === rowCount && rows.every((row) => row['reachable'] === true);
 
 interface SectionRequest {
   readonly job: Job;
