@@ -10,6 +10,16 @@ import { Clock, type Column, Table } from './pieces.tsx';
 import { nilUuid } from '../../src/lib/core/identifiers.ts';
 import { titleOf } from '../../src/lib/api/trouble.ts';
 
+/** The rule that allowed a record, or what was asked for and refused. */
+function belowOf(record: ShownRecord): string | undefined {
+  const rule = ruleOf(record);
+  if (rule !== undefined) return `Rule: ${rule}`;
+  const { outcome, kind, scopes } = record;
+  // Of a job, its name stands for the rule.
+  if (record.rule !== undefined || outcome !== 'denied' || kind === 'request' || scopes.length === 0) return undefined;
+  return `Asked for ${scopes.join(', ')}`;
+}
+
 interface TableContext {
   readonly filter: AuditFilter;
   readonly names: Names;
@@ -76,10 +86,10 @@ export function AuditTable({
               </button>
             )}
           </span>
-          {ruleOf(line) === undefined ? null : <span class="rule cut quiet small">Rule: {ruleOf(line)}</span>}
+          {belowOf(line) === undefined ? null : <span class="rule cut quiet small">{belowOf(line)}</span>}
         </>
       ),
-      (line) => [subjectOf(line), ruleOf(line) ?? []].flat().join(', rule: '),
+      (line) => [subjectOf(line), belowOf(line) ?? []].flat().join(', '),
     ],
     ['Outcome', 'w-l', (line) => <Outcome record={line} />, ({ code }) => code && titleOf(code)],
   ];

@@ -429,8 +429,9 @@ it('says beside a day how many of its records below were not served, with those 
   const { root, rerender, unmount } = await rendered(<AuditTable records={records} filter={{}} names={names} />);
   const head = root.querySelector('.group');
   expect(head?.textContent).toMatch(/1 refused by the policy 2 failed$/);
-  // The job is who, so it is no rule.
-  expect(root.querySelector('.rule')).toBeNull();
+  // The job is who, so it is no rule. What no rule allowed says what was asked for.
+  const below = [...root.querySelectorAll('.rule')].map(({ textContent }) => textContent);
+  expect(new Set(below)).toEqual(new Set([`Asked for ${records[0]?.scopes.join(', ')}`]));
   await rerender(<AuditTable records={records} filter={{ outcome: 'denied' }} names={names} />);
   expect(root.querySelector('.group')?.textContent).not.toContain('failed');
   await unmount();

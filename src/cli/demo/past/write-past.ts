@@ -140,7 +140,9 @@ function recordRequests({ audit, tenants, random, callerOf, toMs }: Past): void 
     const isToken = kind < 0.45;
     const rule = `local callers may try ${isToken ? 'every customer' : 'the gateway'}`;
     const [caller, about] = [isToken ? helpdesk : operator, { tenantId: tenant.tenantId, rule }];
-    if (kind < 0.06) record(reporting, atMs, { ...about, outcome: 'denied', code: 'caller_forbidden' });
+    // No rule allowed it.
+    if (kind < 0.06)
+      record(reporting, atMs, { tenantId: tenant.tenantId, outcome: 'denied', code: 'caller_forbidden' });
     else if (refusal !== undefined) record(caller, atMs, { ...about, outcome: 'denied', code: refusal.code });
     else if (!isToken) {
       const [template, scopes] =
