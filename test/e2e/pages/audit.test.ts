@@ -56,7 +56,7 @@ describe('audit view', skippedBecause(noBrowser), () => {
     const denied = expect.stringMatching(/^ *refused by the policy *$/) as string;
     const what = (words: string) => expect.stringMatching(new RegExp(`^ ?${words}$`)) as string;
     expect(unknown?.slice(1)).toEqual([who, customer.domain, what('Token exchange'), denied]);
-    expect(refused?.slice(1)).toEqual([who, customer.name, what('Token graph'), denied]);
+    expect(refused?.slice(1)).toEqual([who, customer.name, what('Token graphAsked for Mail.Read'), denied]);
     // The same token once more is in the same line.
     const issued = expect.stringMatching(/^ *issued \d+ excess scopes$/) as string;
     const both = what(`Token graph× 2 records of graph for .* Rule: ${rule}`);
