@@ -24,8 +24,8 @@ export const pageOptions = {
 } satisfies BuildOptions;
 
 /**
- * Gives the variables of a script other short names. esbuild names those of each function in an order of its own, and Brotli
- * makes a script 4 % smaller in which equal functions read alike.
+ * Renames the variables of a script as Rolldown does: alike in functions that are alike. Brotli then makes the dashboard's script
+ * 4 % smaller than with the names of esbuild.
  */
 async function renameVariables(file: string): Promise<void> {
   const { code, errors } = await minify(file, await readFile(file, 'utf8'), {
