@@ -180,10 +180,11 @@ describe('what a visit of a tenant says to operators', () => {
     });
   });
 
-  test('logs an index that the plan does not have, and does not try it for ever', async () => {
-    const { attempt, started } = await stageRun(async () => [], 2);
+  test('logs an index that the plan does not have, and has no record of it', async () => {
+    const { attempt, started, logger } = await stageRun(async () => [], 2);
     expect(await attempt(2, { last: true })).toEqual({ outcome: 'failed', code: 'internal', unrecorded: true });
     expect(started).toEqual([]);
+    expect(logger.lines.at(-1)?.line).toContain('The plan has no tenant with this index.');
   });
 });
 
