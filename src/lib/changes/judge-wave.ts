@@ -50,7 +50,7 @@ const looksAfterMinutes = [15, 60];
 const limitsOf = ({ failed, unclear }: StopLimits, wave: number): StopLimits =>
   wave === 1 ? { failed: 0, unclear: Math.min(unclear, 1) } : { failed, unclear };
 
-/** The ends of tenants by which an apply is held, beside failed. In the first wave, what Microsoft accepted and does not show counts, too. */
+/** How tenants ended that count as unclear. In the first wave, these are also those of which Microsoft accepted a change and does not show it. */
 const unclearWords = (wave: number): string => `without a clear answer${wave === 1 ? ' or effect' : ''}`;
 
 /** When an apply is held, wave by wave. Whoever lets it go on makes the count begin anew. */

@@ -155,7 +155,7 @@ export async function readReport(
   });
 }
 
-/** That everything can be reached is what a customer expects, and other rows show it. */
+/** A check of access that reached everything. A report with other sections leaves it out: a customer expects it, and their rows show it. */
 const isReached = ({ job, rows, rowCount }: Section): boolean =>
   job === 'access-check' && rowCount > 0 && rows.length === rowCount && rows.every((row) => row['reachable'] === true);
 

@@ -190,7 +190,7 @@ export function workCells({ kind, name, about, permissions, count, lastAt }: Dee
   return [more === '' ? name : `${name}: ${more}`, numberText(count), dayText(lastAt)];
 }
 
-/** What all that a partner did was allowed to do, and what Microsoft calls it. None: nothing was done, or it is not known. */
+/** The permissions behind all that a partner did, in plain words and by Microsoft's names. Empty if none is known. */
 export function permitsText(work: PartnerWork | undefined): readonly string[] {
   const all = [...new Set(work?.deeds.flatMap(({ permissions }) => permissions))].toSorted();
   return all.length === 0
