@@ -287,7 +287,8 @@ interface CausesOf extends Pick<CausesProps, 'jobs' | 'trendOf'> {
 /** The tenants of a cause, with what tells one from another. */
 function Names(
   props: Pick<RowProps, 'cause'> & {
-    readonly later: Later | undefined /** The page is of the one job. */;
+    readonly later: Later | undefined;
+    /** Whether the page is that of one job, which it need not name. */
     readonly isOfJob?: boolean;
   },
 ) {

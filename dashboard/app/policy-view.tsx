@@ -363,7 +363,7 @@ function InForce({ use, read, days, children }: InForceProps & { readonly childr
           <dl>
             {needless.map(({ application, unused, tokens }) => (
               <Fact key={application} name={`Application ${application}`}>
-                <Folded names={unused} heading={count(unused.length, 'permission')} />
+                <NameList names={unused} heading={count(unused.length, 'permission')} />
                 {tokens === 0 ? null : (
                   <span class="quiet small">
                     Do not remove them yet: {count(tokens, 'token')} asked for without a scope may have needed them.
@@ -374,7 +374,7 @@ function InForce({ use, read, days, children }: InForceProps & { readonly childr
             {roles.map((held) => (
               <Fact key={held.caller} name={names.nameOf(held.caller)}>
                 <span title={held.caller}>
-                  <Folded names={held.roles} heading={count(held.roles.length, 'app role')} />
+                  <NameList names={held.roles} heading={count(held.roles.length, 'app role')} />
                 </span>
               </Fact>
             ))}
@@ -541,7 +541,7 @@ function WhoCell({ rule, names: { nameOf }, read }: Pick<CellProps, 'rule' | 'na
         <>
           {objects === undefined && saysAll(rule, 'callers') ? null : (
             <div class="small">
-              <Folded names={ids} heading={count(ids.length, 'caller')} most={fewNamed} nameOf={nameOf} />
+              <NameList names={ids} heading={count(ids.length, 'caller')} most={fewNamed} nameOf={nameOf} />
             </div>
           )}
           {about === '' ? null : <div class="small quiet">{capitalized(about)}</div>}
@@ -570,7 +570,7 @@ function MayCell({ rule, read }: Pick<CellProps, 'rule' | 'read'>) {
       {Object.entries(terms).map(([part, entries]) =>
         saysAll(rule, part) ? null : (
           <div key={part} class="small quiet">
-            <Folded names={entries} heading={`In the policy: ${count(entries.length, nouns[part] ?? 'entry')}`} />
+            <NameList names={entries} heading={`In the policy: ${count(entries.length, nouns[part] ?? 'entry')}`} />
           </div>
         ),
       )}
@@ -634,7 +634,7 @@ const Needless = ({ rule, read, parts, nameOf = (name) => name }: NeedlessProps)
       const heading = `${read.isEnough ? words : `In ${read.length}, ${words}`}${unused}`;
       return (
         <div key={part} class="remedy small" title={isShort ? idle.join(', ') : undefined}>
-          {isShort ? heading : <Folded names={idle} heading={heading} most={fewNamed} nameOf={nameOf} />}
+          {isShort ? heading : <NameList names={idle} heading={heading} most={fewNamed} nameOf={nameOf} />}
         </div>
       );
     })}
@@ -672,7 +672,7 @@ const UseCell = ({ rule, read }: Pick<CellProps, 'rule' | 'read'>) => {
 };
 
 /** Names in boxes after their heading: those of a long list on request. */
-export function Folded(props: {
+export function NameList(props: {
   readonly heading: string;
   readonly names: readonly string[];
   /** Names that are not folded. */

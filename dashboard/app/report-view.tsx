@@ -71,7 +71,7 @@ function OneReport({ tenantId }: { readonly tenantId: string }) {
   const tenant = usePolling((api) => api.tenant(tenantId), `tenant ${tenantId}`).value;
   return (
     <article class="report">
-      <strong>{partner}</strong>
+      {partner === undefined ? null : <strong>{partner}</strong>}
       {report === undefined ? (
         <Head title="Customer report" in={['#/tenants', 'Tenants', tenantLink(tenantId)]} />
       ) : (

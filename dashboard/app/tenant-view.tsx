@@ -253,7 +253,8 @@ function WhatJobsFound({ tenant }: TenantProps) {
 
 function TroubleNotice(
   props: TenantProps & {
-    readonly trouble: Trouble /** Of the remedy: the main button of the page, or none. */;
+    readonly trouble: Trouble;
+    /** `primary`: its remedy is the main button of the page. */
     readonly look: '' | 'primary';
   },
 ) {

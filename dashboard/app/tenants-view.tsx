@@ -66,21 +66,6 @@ function TenantList({ filter }: FilterProps) {
   const isFiltered = found.length < (answer?.tenants.length ?? 0);
   const hasNights = found.some(({ lastResults = [] }) => lastResults.some((result) => !isApply(result)));
   const narrow = useNarrow();
-  const actions = (
-    <>
-      <StartButtons
-        jobs={jobs.map(({ job }) => job)}
-        {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
-      >
-        {found.length === 0 ? null : (
-          <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
-            <Icon name="download" /> Download
-            {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
-          </button>
-        )}
-      </StartButtons>
-    </>
-  );
   return (
     <>
       <Head
@@ -97,7 +82,17 @@ function TenantList({ filter }: FilterProps) {
           )
         }
       >
-        {actions}
+        <StartButtons
+          jobs={jobs.map(({ job }) => job)}
+          {...(isFiltered && found.length <= mostToStart ? { tenants: found.map(({ tenantId }) => tenantId) } : {})}
+        >
+          {found.length === 0 ? null : (
+            <button type="button" onClick={() => saveFile(new Blob([tenantsCsv(found)]), 'tenants.csv')}>
+              <Icon name="download" /> Download
+              {isFiltered && found.length > 1 ? ` these ${found.length.toLocaleString('en')}` : ''}
+            </button>
+          )}
+        </StartButtons>
       </Head>
       <Loaded polled={polled}>{(all) => <Matrix answer={all} found={found} filter={filter} jobs={jobs} />}</Loaded>
     </>

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { act } from 'preact/test-utils';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { Folded, PolicyView } from '../../../dashboard/app/policy-view.tsx';
+import { NameList, PolicyView } from '../../../dashboard/app/policy-view.tsx';
 import type { ReplayAnswer } from '../../../src/lib/api/answers/policy.ts';
 import { apiWith, rendered, session } from './rendered.ts';
 import { SignedInContext } from '../../../dashboard/app/context.ts';
@@ -298,10 +298,10 @@ it('leads from how much was refused to it, and says to whom most often', async (
 
 it('folds a long list of names behind its heading', async () => {
   const names = Array.from({ length: 5 }, (_, at) => `Scope.${at}`);
-  const { root, rerender, unmount } = await rendered(<Folded names={names.slice(0, 4)} heading="4 scopes" />);
+  const { root, rerender, unmount } = await rendered(<NameList names={names.slice(0, 4)} heading="4 scopes" />);
   expect(root.textContent).toBe('4 scopes Scope.0 Scope.1 Scope.2 Scope.3 ');
   expect(root.querySelector('details')).toBeNull();
-  await rerender(<Folded names={names} heading="5 scopes" />);
+  await rerender(<NameList names={names} heading="5 scopes" />);
   expect(root.querySelector('summary')?.textContent).toBe(' 5 scopes');
   expect(root.querySelectorAll('details > .tag')).toHaveLength(5);
   await unmount();
